@@ -1,0 +1,90 @@
+//! The account itself.
+
+use crate::account::{Email, PersonName, Username};
+use crate::time::{Timestamp, UnixTime};
+use crate::token::Subject;
+
+/// The number of an account in its storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(i64);
+
+impl UserId {
+    /// The account with this number.
+    pub const fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// An account at rest, without its password hash: nothing here opens a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its number.
+    pub id: UserId,
+    /// The key it had in the system it was imported from, where that was no integer.
+    pub external_id: Option<String>,
+    /// The name it logs in with.
+    pub username: String,
+    /// Its address.
+    pub email: String,
+    /// First name; may be empty.
+    pub first_name: String,
+    /// Last name; may be empty.
+    pub last_name: String,
+    /// Whether it may log in and refresh.
+    pub is_active: bool,
+    /// Whether it is an administrator's.
+    pub is_staff: bool,
+    /// Whether it was made as the owner's of this installation.
+    pub is_superuser: bool,
+    /// When it was made.
+    pub date_joined: Timestamp,
+    /// When it last logged in.
+    pub last_login: Option<Timestamp>,
+    /// When its address was proven to be its owner's.
+    pub email_verified_at: Option<Timestamp>,
+    /// Tokens of no session that were issued up to this moment are refused. Moved to "now" by whatever ends all logins.
+    pub token_epoch: UnixTime,
+}
+
+impl User {
+    /// How tokens name this account.
+    pub fn subject(&self) -> Subject {
+        match &self.external_id {
+            Some(key) => Subject::External(key.clone()),
+            None => Subject::Id(self.id),
+        }
+    }
+}
+
+/// An account to be stored. It starts active, without privileges unless said otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// The name to log in with.
+    pub username: Username,
+    /// Its address.
+    pub email: Email,
+    /// First name; may be empty.
+    pub first_name: PersonName,
+    /// Last name; may be empty.
+    pub last_name: PersonName,
+    /// Whether it is an administrator's.
+    pub is_staff: bool,
+    /// Whether it is the owner's of this installation.
+    pub is_superuser: bool,
+    /// When it is made.
+    pub date_joined: Timestamp,
+}
+
+/// What a login names its account by. Compared exactly, letter case included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginName {
+    /// By username.
+    Username(String),
+    /// By address.
+    Email(String),
+}

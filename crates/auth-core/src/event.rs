@@ -1,0 +1,105 @@
+//! What the audit log records (SEC-150): who did what to which account or session, never a token, password or code.
+
+use crate::account::UserId;
+use crate::token::SessionId;
+
+/// One thing worth remembering. Time, address and request id are the recorder's to add.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SecurityEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// Whose account it concerns, where that is known.
+    pub user: Option<UserId>,
+    /// Which session it concerns, where it concerns one.
+    pub session: Option<SessionId>,
+}
+
+impl SecurityEvent {
+    /// Something that concerns a whole account.
+    pub const fn of_user(kind: EventKind, user: UserId) -> Self {
+        Self { kind, user: Some(user), session: None }
+    }
+
+    /// Something that concerns one session.
+    pub const fn of_session(kind: EventKind, user: UserId, session: SessionId) -> Self {
+        Self { kind, user: Some(user), session: Some(session) }
+    }
+
+    /// Something whose account is not known.
+    pub const fn of_nobody(kind: EventKind) -> Self {
+        Self { kind, user: None, session: None }
+    }
+}
+
+macro_rules! event_kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The kinds of event. A released [`name`](Self::name) never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum EventKind { $($(#[$doc])* $variant,)* }
+
+        impl EventKind {
+            /// Every kind there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The stable name in the log.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+event_kinds! {
+    /// An account was made.
+    AccountRegistered = "account_registered",
+    /// An account was made or changed by an administrator's command.
+    AccountAdministered = "account_administered",
+    /// An account may log in again.
+    AccountActivated = "account_activated",
+    /// An account may no longer log in or refresh.
+    AccountDeactivated = "account_deactivated",
+    /// An account became an administrator's.
+    AccountPromoted = "account_promoted",
+    /// An account is no longer an administrator's.
+    AccountDemoted = "account_demoted",
+    /// An account and all it owned was deleted.
+    AccountDeleted = "account_deleted",
+    /// Name or address of an account changed.
+    ProfileChanged = "profile_changed",
+    /// A password was set; every session of the account has ended.
+    PasswordChanged = "password_changed",
+    /// Right credentials: a session began.
+    LoginSucceeded = "login_succeeded",
+    /// Wrong credentials, or an inactive account.
+    LoginFailed = "login_failed",
+    /// A spent refresh token came back too late to be a retry: its session has ended (RFC 9700 §4.14.2).
+    RefreshReused = "refresh_token_reused",
+    /// A well-signed refresh token of a generation that was never issued: a restored database, or a stolen key.
+    RefreshNeverIssued = "refresh_token_never_issued",
+    /// A refresh token from elsewhere, signed with the same key, became a session.
+    TokenAdopted = "foreign_token_adopted",
+    /// A session was ended by its user.
+    LoggedOut = "logged_out",
+    /// All sessions of an account but one were ended by its user.
+    LoggedOutOthers = "logged_out_others",
+    /// All sessions of an account were ended by its user.
+    LoggedOutAll = "logged_out_all",
+    /// Somebody tried to log out with another user's refresh token.
+    LogoutRefused = "logout_of_foreign_token_refused",
+    /// A refresh token was blacklisted; its session has ended.
+    TokenBlacklisted = "refresh_token_blacklisted",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_names_are_unique() {
+        let mut names: Vec<_> = EventKind::ALL.iter().map(|kind| kind.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), EventKind::ALL.len());
+    }
+}

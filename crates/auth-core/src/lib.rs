@@ -1,0 +1,30 @@
+//! The rules of token authentication, and nothing else.
+//!
+//! What a session is, when a refresh token may be exchanged, what a replayed one means, what a password must be:
+//! pure functions over plain values, with thin services around them that load, decide and apply. Storage, keys,
+//! hashing, time and chance are [ports](ports): traits that an adapter implements. Nothing in this crate opens a
+//! file or a socket, reads a clock or draws a random number.
+//!
+//! Where to look:
+//!
+//! | question | module |
+//! |---|---|
+//! | what is in a token, and what is accepted | [`token`] |
+//! | may this refresh token be exchanged | [`rotation`] |
+//! | what ends when somebody logs out | [`revocation`] |
+//! | which names, addresses and passwords are allowed | [`account`], [`password`] |
+//! | what a storage must do | [`ports`] |
+//! | the use-cases | [`service`] |
+
+pub mod account;
+pub mod error;
+pub mod event;
+pub mod password;
+pub mod ports;
+pub mod revocation;
+pub mod rotation;
+pub mod service;
+pub mod time;
+pub mod token;
+
+pub use error::{AuthError, StoreError};

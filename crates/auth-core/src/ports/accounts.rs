@@ -1,0 +1,76 @@
+//! Accounts at rest.
+
+use async_trait::async_trait;
+
+use crate::account::{LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use crate::error::StoreError;
+use crate::password::PasswordHash;
+use crate::time::UnixTime;
+use crate::token::Subject;
+
+/// What became of a change to a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileUpdate {
+    /// The account as it is now.
+    Done(User),
+    /// Another account has the name or address; nothing changed.
+    Taken(Taken),
+    /// There is no such account.
+    Gone,
+}
+
+/// Where a list of accounts goes on: those with a number above `after`, at most `limit` of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountPage {
+    /// The last number of the page before; `None` for the first page.
+    pub after: Option<UserId>,
+    /// How many accounts at most.
+    pub limit: u32,
+}
+
+/// Accounts and their password hashes at rest.
+///
+/// Uniqueness of canonical names and addresses is the storage's to decide, at the write, never by a read before it.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Stores a new, active account with its password hash; its `token_epoch` is the start of time. `Err(Taken)` and
+    /// nothing stored if another account has its name or address; the name, if both.
+    async fn create(&self, user: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError>;
+
+    /// The account with this number.
+    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The account that tokens name so: by its key from elsewhere, or by its number if it has none.
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
+
+    /// The account with exactly this name or address, active or not, and its password hash.
+    async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError>;
+
+    /// Changes what is given and leaves the rest as it is at that moment.
+    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
+
+    /// Replaces a hash by one of the same password at another cost, if and only if it is still `old`; `false`
+    /// otherwise. Ends no session: the password has not changed.
+    async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+
+    /// Sets another password: stores the hash, revokes every session of the account with the reason
+    /// [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), moves its `token_epoch` to `now`. `false` if
+    /// there is no such account.
+    async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Lets an account log in and refresh, or not. `false` if there is no such account.
+    async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;
+
+    /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`).
+    /// `false` if there is no such account.
+    async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError>;
+
+    /// Deletes an account with its hash and all its sessions. `false` if there is no such account.
+    async fn delete(&self, id: UserId) -> Result<bool, StoreError>;
+
+    /// Accounts in the order of their numbers.
+    async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError>;
+
+    /// Whether there is any account with `is_superuser`.
+    async fn has_superuser(&self) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,72 @@
+//! Sessions at rest.
+
+use async_trait::async_trait;
+
+use crate::account::{User, UserId};
+use crate::error::StoreError;
+use crate::time::{Timestamp, UnixTime};
+use crate::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
+
+/// What became of a rotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// The session has the new generation.
+    Done,
+    /// Somebody rotated, ended or deleted the session first; nothing changed.
+    LostRace,
+}
+
+/// What became of a token from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adoption {
+    /// There is a session for it now, in whatever state: made by this call, or by an earlier one and left as it was.
+    Present,
+    /// It is in the blacklist, or older than the account's `token_epoch`: no session was made.
+    Refused,
+    /// There is no such account.
+    NoUser,
+}
+
+/// Sessions (token families) at rest. One method is one transaction: it happens whole or not at all.
+#[async_trait]
+pub trait Sessions: Send + Sync {
+    /// Stores the session of a login and notes the time of the login with the account (`None`: leaves it), if and only
+    /// if the account is still there and active and its `token_epoch` is the one in `user`. Otherwise changes nothing
+    /// and answers `false`: something ended all logins while this one was under way.
+    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError>;
+
+    /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
+    /// Refused if `jti` is in the blacklist, or if `issued_at` is unknown or not after an account's `token_epoch` that
+    /// was ever moved. No [`revoke_all`](Self::revoke_all) of the same account that answers before or after can leave
+    /// the new session live.
+    async fn adopt(
+        &self,
+        session: &Session,
+        jti: &TokenId,
+        issued_at: Option<UnixTime>,
+    ) -> Result<Adoption, StoreError>;
+
+    /// The session and its user, in whatever state; `None` if there never was one, or it was pruned or deleted.
+    async fn find(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError>;
+
+    /// Moves the session from generation `from` to `next`, if and only if `from` is its live generation and it has not
+    /// been revoked. Otherwise changes nothing and answers [`Swap::LostRace`].
+    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError>;
+
+    /// Ends the session and every token in it; `false` if it had ended before, or there is none. Nothing in it can
+    /// become live again, not even by a rotation that is under way. The first reason stays.
+    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Ends every session of an account but `keep`, and moves its `token_epoch` to `now`, so that no token from
+    /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended.
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        keep: Option<SessionId>,
+        reason: RevokeReason,
+        now: UnixTime,
+    ) -> Result<usize, StoreError>;
+
+    /// Forgets at most `limit` sessions whose last refresh token expired before `now`. Answers how many.
+    async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
+}

@@ -1,0 +1,105 @@
+//! What ends when somebody logs out, and whether a token of a session is still good.
+
+use crate::account::UserId;
+use crate::token::{Generation, Session, TokenFault};
+
+/// What to do with a refresh token presented at a logout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// End its session.
+    End,
+    /// Its session has ended before.
+    AlreadyEnded,
+    /// It was never issued.
+    NeverIssued,
+    /// It is somebody else's (SEC-033).
+    Foreign,
+}
+
+/// Decides what a logout of `caller` does with a refresh token of a session. A spent token of one's own session ends
+/// that session too: it was meant to end, and the answer of the last refresh may have been lost (SEC-037).
+pub fn decide_ending(session: &Session, presented: Generation, caller: UserId) -> Ending {
+    if session.user_id != caller {
+        Ending::Foreign
+    } else if session.revoked_at.is_some() {
+        Ending::AlreadyEnded
+    } else if presented > session.generation {
+        Ending::NeverIssued
+    } else {
+        Ending::End
+    }
+}
+
+/// Whether a refresh token of a session would still be exchanged, as far as the session is concerned. Changes nothing
+/// and accuses nobody: for those who only ask.
+pub fn standing(session: &Session, presented: Generation) -> Result<(), TokenFault> {
+    if session.revoked_at.is_some() {
+        Err(TokenFault::Revoked)
+    } else if presented < session.generation {
+        Err(TokenFault::Spent)
+    } else if presented > session.generation {
+        Err(TokenFault::NeverIssued)
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::UnixTime;
+    use crate::token::{ClientInfo, SessionId};
+
+    const OWNER: UserId = UserId::new(1);
+    const OTHER: UserId = UserId::new(2);
+
+    fn session(revoked: bool) -> Session {
+        let at = UnixTime::from_seconds;
+        Session {
+            id: SessionId::from_bytes([7; 16]),
+            user_id: OWNER,
+            generation: Generation::new(5),
+            rotated_at: at(1_000),
+            created_at: at(0),
+            last_used_at: at(1_000),
+            expires_at: at(1_600),
+            absolute_expires_at: None,
+            revoked_at: revoked.then_some(at(1_001)),
+            revoke_reason: None,
+            amr: String::new(),
+            client: ClientInfo::default(),
+        }
+    }
+
+    #[test]
+    fn every_logout() {
+        for (revoked, presented, caller, expected) in [
+            (false, 5, OWNER, Ending::End),
+            (false, 4, OWNER, Ending::End),
+            (false, 0, OWNER, Ending::End),
+            (false, 6, OWNER, Ending::NeverIssued),
+            (true, 5, OWNER, Ending::AlreadyEnded),
+            (true, 4, OWNER, Ending::AlreadyEnded),
+            (true, 6, OWNER, Ending::AlreadyEnded),
+            (false, 5, OTHER, Ending::Foreign),
+            (false, 4, OTHER, Ending::Foreign),
+            (true, 5, OTHER, Ending::Foreign),
+        ] {
+            let decision = decide_ending(&session(revoked), Generation::new(presented), caller);
+            assert_eq!(decision, expected, "revoked: {revoked}, generation {presented}, {caller:?}");
+        }
+    }
+
+    #[test]
+    fn every_standing() {
+        for (revoked, presented, expected) in [
+            (false, 4, Err(TokenFault::Spent)),
+            (false, 5, Ok(())),
+            (false, 6, Err(TokenFault::NeverIssued)),
+            (true, 4, Err(TokenFault::Revoked)),
+            (true, 5, Err(TokenFault::Revoked)),
+        ] {
+            assert_eq!(standing(&session(revoked), Generation::new(presented)), expected);
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What to do with a presented refresh token.
+
+use std::cmp::Ordering;
+
+use crate::time::{Seconds, UnixTime};
+use crate::token::{Generation, NextGeneration, Session, TokenFault};
+
+/// How refresh tokens are exchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RotationPolicy {
+    /// How long a refresh token lives; starts anew with each rotation.
+    pub refresh_ttl: Seconds,
+    /// How long after a rotation the token just spent is taken for a retry, instead of for a stolen one. 0: never.
+    pub retry_window: Seconds,
+    /// What a retry is answered.
+    pub on_retry: OnRetry,
+}
+
+/// What to answer to a token that was spent a moment ago: a lost answer or a second tab is likelier than a thief.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnRetry {
+    /// Refuse it; the session lives on.
+    Refuse,
+    /// Answer the same successor again.
+    Replay,
+}
+
+/// What to do with a presented refresh token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// It is the live one: exchange it.
+    Rotate(NextGeneration),
+    /// It is the one before, and it came soon: answer its successor again.
+    Replay,
+    /// Answer a refusal; nothing changes.
+    Refuse(TokenFault),
+    /// Two parties hold it: end the session (RFC 9700 §4.14.2), and answer a refusal.
+    RevokeSession,
+}
+
+/// Decides what to do with a presented refresh token of a session. A spent one seen again means that two parties hold
+/// it, so its session falls (RFC 9700 §4.14.2), unless it is the direct predecessor of the live one and comes so soon
+/// after the rotation that a lost answer is likelier. A successor never outlives the session.
+///
+/// ```
+/// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{account::UserId, time::*};
+/// # let at = UnixTime::from_seconds;
+/// # let session = Session { id: SessionId::from_bytes([1; 16]), user_id: UserId::new(1), generation: Generation::new(5),
+/// #     rotated_at: at(100), created_at: at(0), last_used_at: at(100), expires_at: at(700), absolute_expires_at: None,
+/// #     revoked_at: None, revoke_reason: None, amr: String::new(), client: ClientInfo::default() };
+/// let policy =
+///     RotationPolicy { refresh_ttl: Seconds::new(600), retry_window: Seconds::new(10), on_retry: OnRetry::Refuse };
+/// let decide = |generation, now| decide_rotation(&session, Generation::new(generation), at(now), &policy);
+/// assert!(matches!(decide(5, 300), Rotation::Rotate(next) if next.generation == Generation::new(6)));
+/// assert_eq!(decide(4, 105), Rotation::Refuse(TokenFault::Spent));
+/// assert_eq!(decide(4, 110), Rotation::RevokeSession);
+/// ```
+pub fn decide_rotation(session: &Session, presented: Generation, now: UnixTime, policy: &RotationPolicy) -> Rotation {
+    if session.revoked_at.is_some() {
+        return Rotation::Refuse(TokenFault::Revoked);
+    }
+    match presented.cmp(&session.generation) {
+        Ordering::Greater => Rotation::Refuse(TokenFault::NeverIssued),
+        Ordering::Equal if session.cap(session.expires_at) <= now => Rotation::Refuse(TokenFault::Expired),
+        Ordering::Equal => {
+            session.next(now, policy.refresh_ttl).map_or(Rotation::Refuse(TokenFault::Expired), Rotation::Rotate)
+        }
+        Ordering::Less if !is_retry(session, presented, now, policy.retry_window) => Rotation::RevokeSession,
+        Ordering::Less if policy.on_retry == OnRetry::Replay => Rotation::Replay,
+        Ordering::Less => Rotation::Refuse(TokenFault::Spent),
+    }
+}
+
+/// Whether a spent token is the direct predecessor of the live one, within the window around the rotation. The window
+/// reaches to both sides: the clock of another replica may be behind.
+fn is_retry(session: &Session, presented: Generation, now: UnixTime, window: Seconds) -> bool {
+    presented.next() == Some(session.generation) && session.rotated_at.distance(now) < window
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::UserId;
+    use crate::token::{ClientInfo, RevokeReason, SessionId};
+
+    const ROTATED_AT: i64 = 1_000;
+    const REFUSE: RotationPolicy =
+        RotationPolicy { refresh_ttl: Seconds::new(600), retry_window: Seconds::new(10), on_retry: OnRetry::Refuse };
+    const REPLAY: RotationPolicy = RotationPolicy { on_retry: OnRetry::Replay, ..REFUSE };
+    const NO_WINDOW: RotationPolicy = RotationPolicy { retry_window: Seconds::new(0), ..REPLAY };
+
+    fn at(seconds: i64) -> UnixTime {
+        UnixTime::from_seconds(seconds)
+    }
+
+    /// Live generation 5, issued at 1,000 for 600 s; the session ends at 2,000.
+    fn session() -> Session {
+        Session {
+            id: SessionId::from_bytes([7; 16]),
+            user_id: UserId::new(1),
+            generation: Generation::new(5),
+            rotated_at: at(ROTATED_AT),
+            created_at: at(0),
+            last_used_at: at(ROTATED_AT),
+            expires_at: at(ROTATED_AT + 600),
+            absolute_expires_at: Some(at(2_000)),
+            revoked_at: None,
+            revoke_reason: None,
+            amr: "pwd".to_owned(),
+            client: ClientInfo::default(),
+        }
+    }
+
+    fn to_six(now: i64, expires_at: i64) -> Rotation {
+        let generation = Generation::new(6);
+        Rotation::Rotate(NextGeneration { generation, rotated_at: at(now), expires_at: at(expires_at) })
+    }
+
+    #[test]
+    fn every_state_at_its_boundaries() {
+        use Rotation::{Refuse, Replay, RevokeSession};
+        use TokenFault::{Expired, NeverIssued, Spent};
+        for (policy, presented, now, expected) in [
+            // The live token, until its end.
+            (REFUSE, 5, 1_000, to_six(1_000, 1_600)),
+            (REFUSE, 5, 1_400, to_six(1_400, 2_000)),
+            (REFUSE, 5, 1_401, to_six(1_401, 2_000)),
+            (REFUSE, 5, 1_599, to_six(1_599, 2_000)),
+            (REFUSE, 5, 1_600, Refuse(Expired)),
+            (REFUSE, 5, 1_601, Refuse(Expired)),
+            // Its predecessor, around the window.
+            (REFUSE, 4, 1_000, Refuse(Spent)),
+            (REFUSE, 4, 1_009, Refuse(Spent)),
+            (REFUSE, 4, 1_010, RevokeSession),
+            (REFUSE, 4, 991, Refuse(Spent)),
+            (REFUSE, 4, 990, RevokeSession),
+            (REPLAY, 4, 1_009, Replay),
+            (REPLAY, 4, 1_010, RevokeSession),
+            (NO_WINDOW, 4, 1_000, RevokeSession),
+            // Older ones have no window (SEC-024a).
+            (REPLAY, 3, 1_000, RevokeSession),
+            (REPLAY, 0, 1_000, RevokeSession),
+            (REFUSE, 3, 1_000, RevokeSession),
+            // Never issued.
+            (REFUSE, 6, 1_000, Refuse(NeverIssued)),
+            (REPLAY, Generation::LAST.get(), 1_000, Refuse(NeverIssued)),
+        ] {
+            let decision = decide_rotation(&session(), Generation::new(presented), at(now), &policy);
+            assert_eq!(decision, expected, "generation {presented} at {now}, {policy:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_revoked_session_is_exchanged() {
+        let mut revoked = session();
+        revoked.revoked_at = Some(at(1_001));
+        revoked.revoke_reason = Some(RevokeReason::Logout);
+        for presented in 0..8 {
+            for policy in [REFUSE, REPLAY, NO_WINDOW] {
+                let decision = decide_rotation(&revoked, Generation::new(presented), at(1_002), &policy);
+                assert_eq!(decision, Rotation::Refuse(TokenFault::Revoked));
+            }
+        }
+    }
+
+    #[test]
+    fn the_sessions_own_end_is_obeyed_also_by_a_token_that_would_live_longer() {
+        let mut shortened = session();
+        shortened.absolute_expires_at = Some(at(1_200));
+        let decide = |now| decide_rotation(&shortened, Generation::new(5), at(now), &REFUSE);
+        assert_eq!(decide(1_199), to_six(1_199, 1_200));
+        assert_eq!(decide(1_200), Rotation::Refuse(TokenFault::Expired));
+    }
+
+    #[test]
+    fn without_an_own_end_the_session_slides_on() {
+        let endless = Session { absolute_expires_at: None, ..session() };
+        assert_eq!(decide_rotation(&endless, Generation::new(5), at(1_599), &REFUSE), to_six(1_599, 2_199));
+    }
+
+    #[test]
+    fn the_last_generation_has_no_successor() {
+        let last = Session { generation: Generation::LAST, ..session() };
+        let decision = decide_rotation(&last, Generation::LAST, at(1_000), &REFUSE);
+        assert_eq!(decision, Rotation::Refuse(TokenFault::Expired));
+    }
+}

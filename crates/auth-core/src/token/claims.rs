@@ -1,0 +1,143 @@
+//! What a token says, in types.
+
+use serde_json::Value;
+
+use crate::account::User;
+use crate::time::UnixTime;
+use crate::token::{Generation, Payload, SessionId, Subject, SubjectClaim, TokenFault, TokenId};
+
+/// The kinds of token, by the claim `token_type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Short-lived; opens guarded routes.
+    Access,
+    /// Long-lived; exchanged for a new pair, once.
+    Refresh,
+}
+
+impl TokenKind {
+    /// The value of the claim.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// The claims of a token that is well signed and within its time.
+///
+/// The subject is not judged yet: verification of a token does not ask whom it names (wire contract section 3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenClaims {
+    /// `token_type`, in whatever spelling; `None`: there is none.
+    pub kind: Option<String>,
+    /// `jti`; `None`: there is none.
+    pub id: Option<TokenId>,
+    /// `exp`; `None`: there is none.
+    pub expires_at: Option<UnixTime>,
+    /// `iat`; `None`: there is none.
+    pub issued_at: Option<UnixTime>,
+    /// `user_id`.
+    pub subject: SubjectClaim,
+    /// `sid`; `None`: not one of ours, or of no session.
+    pub session: Option<SessionId>,
+    /// `gen`; refresh tokens of a session have it.
+    pub generation: Option<Generation>,
+    /// Every other claim.
+    pub custom: Payload,
+}
+
+impl TokenClaims {
+    /// The claims that have a meaning of their own; a custom claim cannot have these names.
+    pub const REGISTERED: [&'static str; 12] =
+        ["token_type", "exp", "iat", "nbf", "jti", "user_id", "sid", "gen", "iss", "aud", "sub", "refresh_exp"];
+
+    /// The checks that follow when a token is to be used: it has an end, a name, and the kind that is wanted, in this
+    /// order (wire contract section 3, steps 4 and 5). Gives its name and its end.
+    pub fn expect(&self, kind: TokenKind) -> Result<(&TokenId, UnixTime), TokenFault> {
+        let named = self.expect_any_kind()?;
+        match self.kind.as_deref() {
+            None => Err(TokenFault::NoKind),
+            Some(name) if name != kind.name() => Err(TokenFault::WrongKind),
+            Some(_) => Ok(named),
+        }
+    }
+
+    /// [`expect`](Self::expect) without the kind.
+    pub fn expect_any_kind(&self) -> Result<(&TokenId, UnixTime), TokenFault> {
+        let expires_at = self.expires_at.ok_or(TokenFault::NoExpiry)?;
+        let id = self.id.as_ref().ok_or(TokenFault::NoId)?;
+        Ok((id, expires_at))
+    }
+
+    /// Whether it says to be of this kind.
+    pub fn is(&self, kind: TokenKind) -> bool {
+        self.kind.as_deref() == Some(kind.name())
+    }
+}
+
+/// What is written into a new token.
+#[derive(Clone, Debug)]
+pub(crate) struct NewToken<'a> {
+    pub(crate) kind: TokenKind,
+    pub(crate) id: TokenId,
+    pub(crate) issued_at: UnixTime,
+    pub(crate) expires_at: UnixTime,
+    pub(crate) subject: &'a Subject,
+    pub(crate) session: SessionId,
+    pub(crate) generation: Option<Generation>,
+    pub(crate) custom: &'a Payload,
+}
+
+impl NewToken<'_> {
+    /// The JSON object to sign. Registered claims win over custom ones of the same name.
+    pub(crate) fn payload(self) -> Payload {
+        let mut payload = self.custom.clone();
+        let mut set = |name: &str, value: Value| payload.insert(name.to_owned(), value);
+        set("token_type", self.kind.name().into());
+        set("exp", self.expires_at.seconds().into());
+        set("iat", self.issued_at.seconds().into());
+        set("jti", self.id.as_str().into());
+        set("user_id", self.subject.to_claim().into());
+        set("sid", self.session.to_string().into());
+        if let Some(generation) = self.generation {
+            set("gen", generation.get().into());
+        }
+        payload
+    }
+}
+
+/// A claim taken from the account each time a token is issued, so that it is never older than its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProfileClaim {
+    /// `email`: the address.
+    Email,
+    /// `role`: `admin` for staff, else `user`.
+    Role,
+    /// `username`: the name to log in with.
+    Username,
+}
+
+impl ProfileClaim {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Email, Self::Role, Self::Username];
+
+    /// The name of the claim.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Role => "role",
+            Self::Username => "username",
+        }
+    }
+
+    /// Its value for an account.
+    pub fn value(self, user: &User) -> Value {
+        match self {
+            Self::Email => user.email.as_str().into(),
+            Self::Role => if user.is_staff { "admin" } else { "user" }.into(),
+            Self::Username => user.username.as_str().into(),
+        }
+    }
+}

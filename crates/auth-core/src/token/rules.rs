@@ -1,0 +1,241 @@
+//! Which claims are accepted in a token that is well signed: the checks of RFC 7519 §4.1, in the order of the wire
+//! contract (section 3, step 2). A claim of the wrong type is an error, never "absent" (CVE-2026-25537).
+
+use serde_json::Value;
+
+use crate::time::{Seconds, UnixTime};
+use crate::token::{Generation, Payload, SessionId, SubjectClaim, TokenClaims, TokenFault, TokenId};
+
+/// What an accepted token must say, beyond being signed.
+///
+/// ```
+/// use auth_core::time::UnixTime;
+/// use auth_core::token::{ClaimRules, TokenFault};
+/// use serde_json::json;
+/// let rules = ClaimRules::default();
+/// let payload = json!({"token_type": "access", "exp": 1_000, "jti": "a", "user_id": "3"});
+/// let read_at = |now| rules.read(payload.as_object().unwrap().clone(), UnixTime::from_seconds(now));
+/// assert!(read_at(999).is_ok());
+/// assert_eq!(read_at(1_000).unwrap_err(), TokenFault::Expired);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimRules {
+    /// How far the clocks of two machines may differ: tolerance for `exp`, `nbf` and `iat`.
+    pub leeway: Seconds,
+    /// Written as `iss`, and required on input (RFC 7519 §4.1.1). `None`: neither written nor looked at.
+    pub issuer: Option<String>,
+    /// Written as `aud`, and required on input, alone or in a list (RFC 7519 §4.1.3). `None`: as above.
+    pub audience: Option<String>,
+}
+
+impl ClaimRules {
+    /// Reads the payload of a token whose signature holds.
+    pub fn read(&self, mut payload: Payload, now: UnixTime) -> Result<TokenClaims, TokenFault> {
+        let latest = now.plus(self.leeway);
+        let issued_at = numeric_date(payload.remove("iat"))?;
+        if issued_at.is_some_and(|moment| moment > latest) {
+            return Err(TokenFault::BadClaim);
+        }
+        if numeric_date(payload.get("nbf").cloned())?.is_some_and(|moment| moment > latest) {
+            return Err(TokenFault::BadClaim);
+        }
+        let expires_at = numeric_date(payload.remove("exp"))?;
+        if expires_at.is_some_and(|moment| moment.plus(self.leeway) <= now) {
+            return Err(TokenFault::Expired);
+        }
+        self.check_parties(&payload)?;
+        let id =
+            text(payload.remove("jti"))?.map(|jti| TokenId::parse(&jti).ok_or(TokenFault::BadClaim)).transpose()?;
+        let (session, generation) = membership(&mut payload)?;
+        let subject = SubjectClaim::read(payload.remove("user_id").as_ref());
+        let kind = match payload.remove("token_type") {
+            None => None,
+            Some(Value::String(kind)) => Some(kind),
+            Some(_) => Some(String::new()), // Of no kind that anybody wants.
+        };
+        Ok(TokenClaims { kind, id, expires_at, issued_at, subject, session, generation, custom: payload })
+    }
+
+    fn check_parties(&self, payload: &Payload) -> Result<(), TokenFault> {
+        let is = |claim: Option<&Value>, wanted: &str| claim.and_then(Value::as_str) == Some(wanted);
+        let includes = |claim: Option<&Value>, wanted: &str| match claim {
+            Some(Value::Array(list)) => {
+                list.iter().all(Value::is_string) && list.iter().any(|one| one.as_str() == Some(wanted))
+            }
+            one => is(one, wanted),
+        };
+        let issuer_fits = self.issuer.as_deref().is_none_or(|issuer| is(payload.get("iss"), issuer));
+        let audience_fits = self.audience.as_deref().is_none_or(|audience| includes(payload.get("aud"), audience));
+        let subject_fits = payload.get("sub").is_none_or(Value::is_string);
+        if issuer_fits && audience_fits && subject_fits { Ok(()) } else { Err(TokenFault::BadClaim) }
+    }
+
+    /// Writes `iss` and `aud` where they are configured.
+    pub(crate) fn stamp(&self, payload: &mut Payload) {
+        for (name, value) in [("iss", &self.issuer), ("aud", &self.audience)] {
+            if let Some(value) = value {
+                payload.insert(name.to_owned(), value.as_str().into());
+            }
+        }
+    }
+}
+
+/// A NumericDate (RFC 7519 §2): a JSON number, cut to whole seconds, up to the year 9999.
+fn numeric_date(claim: Option<Value>) -> Result<Option<UnixTime>, TokenFault> {
+    let Some(claim) = claim else { return Ok(None) };
+    let seconds = claim.as_i64().or_else(|| claim.as_f64().and_then(whole_seconds)).ok_or(TokenFault::BadClaim)?;
+    let moment = UnixTime::from_seconds(seconds);
+    if moment > UnixTime::MAX { Err(TokenFault::BadClaim) } else { Ok(Some(moment)) }
+}
+
+/// Cuts a number to whole seconds. What does not fit is in the far past or future: it fails on the bound above, or is
+/// expired.
+fn whole_seconds(number: f64) -> Option<i64> {
+    number.is_finite().then_some(number as i64)
+}
+
+fn text(claim: Option<Value>) -> Result<Option<String>, TokenFault> {
+    match claim {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(TokenFault::BadClaim),
+    }
+}
+
+/// `sid` and `gen`: absent in tokens from elsewhere, well formed in ours.
+fn membership(payload: &mut Payload) -> Result<(Option<SessionId>, Option<Generation>), TokenFault> {
+    let session = match text(payload.remove("sid"))? {
+        None => None,
+        Some(sid) => Some(SessionId::parse(&sid).ok_or(TokenFault::BadClaim)?),
+    };
+    let generation = match payload.remove("gen") {
+        None => None,
+        Some(number) => {
+            let number = number.as_u64().and_then(|number| u32::try_from(number).ok()).ok_or(TokenFault::BadClaim)?;
+            Some(Generation::new(number))
+        }
+    };
+    Ok((session, generation))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: i64 = 1_000_000;
+
+    fn read(rules: &ClaimRules, changes: Value) -> Result<TokenClaims, TokenFault> {
+        let mut payload = json!({"token_type": "access", "exp": NOW + 300, "iat": NOW, "jti": "a", "user_id": "3"});
+        for (name, value) in changes.as_object().unwrap() {
+            payload[name] = value.clone();
+        }
+        let present = |(_, value): &(String, Value)| *value != json!("absent");
+        let payload = payload.as_object().unwrap().clone().into_iter().filter(present).collect();
+        rules.read(payload, UnixTime::from_seconds(NOW))
+    }
+
+    #[test]
+    fn every_claim_at_its_boundaries() {
+        use TokenFault::{BadClaim, Expired};
+        for (changes, expected) in [
+            (json!({}), None),
+            (json!({"exp": NOW + 1}), None),
+            (json!({"exp": NOW}), Some(Expired)),
+            (json!({"exp": NOW - 1}), Some(Expired)),
+            (json!({"exp": -5}), Some(Expired)),
+            (json!({"exp": NOW as f64 + 300.5}), None),
+            (json!({"exp": NOW as f64 + 0.5}), Some(Expired)),
+            (json!({"exp": "absent"}), None),
+            (json!({"exp": (NOW + 300).to_string()}), Some(BadClaim)),
+            (json!({"exp": "tomorrow"}), Some(BadClaim)),
+            (json!({"exp": null}), Some(BadClaim)),
+            (json!({"exp": true}), Some(BadClaim)),
+            (json!({"exp": [NOW]}), Some(BadClaim)),
+            (json!({"exp": 10_i64.pow(18)}), Some(BadClaim)),
+            (json!({"exp": u64::MAX}), Some(BadClaim)),
+            (json!({"exp": 1e40}), Some(BadClaim)),
+            (json!({"exp": -1e40}), Some(Expired)),
+            (json!({"exp": UnixTime::MAX.seconds()}), None),
+            (json!({"exp": UnixTime::MAX.seconds() + 1}), Some(BadClaim)),
+            (json!({"iat": NOW}), None),
+            (json!({"iat": NOW + 1}), Some(BadClaim)),
+            (json!({"iat": "absent"}), None),
+            (json!({"iat": "now"}), Some(BadClaim)),
+            (json!({"nbf": NOW}), None),
+            (json!({"nbf": NOW + 1}), Some(BadClaim)),
+            (json!({"nbf": NOW.to_string()}), Some(BadClaim)),
+            (json!({"nbf": null}), Some(BadClaim)),
+            (json!({"jti": "absent"}), None),
+            (json!({"jti": 5}), Some(BadClaim)),
+            (json!({"jti": ""}), Some(BadClaim)),
+            (json!({"jti": "a\u{0}"}), Some(BadClaim)),
+            (json!({"jti": "x".repeat(256)}), Some(BadClaim)),
+            (json!({"sub": "alice"}), None),
+            (json!({"sub": 3}), Some(BadClaim)),
+            (json!({"aud": "anybody"}), None),
+            (json!({"iss": 7}), None),
+            (json!({"user_id": [1]}), None),
+            (json!({"sid": "e430b0ef5c2a40d3a7c2fa027bd9afc1"}), None),
+            (json!({"sid": "x"}), Some(BadClaim)),
+            (json!({"sid": 1}), Some(BadClaim)),
+            (json!({"gen": 7}), None),
+            (json!({"gen": -1}), Some(BadClaim)),
+            (json!({"gen": 1.5}), Some(BadClaim)),
+            (json!({"gen": u64::MAX}), Some(BadClaim)),
+        ] {
+            assert_eq!(read(&ClaimRules::default(), changes.clone()).err(), expected, "{changes}");
+        }
+    }
+
+    #[test]
+    fn leeway_reaches_to_both_sides() {
+        let rules = ClaimRules { leeway: Seconds::new(10), ..ClaimRules::default() };
+        for (changes, expected) in [
+            (json!({"exp": NOW - 9}), None),
+            (json!({"exp": NOW - 10}), Some(TokenFault::Expired)),
+            (json!({"nbf": NOW + 10}), None),
+            (json!({"nbf": NOW + 11}), Some(TokenFault::BadClaim)),
+            (json!({"iat": NOW + 10}), None),
+            (json!({"iat": NOW + 11}), Some(TokenFault::BadClaim)),
+        ] {
+            assert_eq!(read(&rules, changes.clone()).err(), expected, "{changes}");
+        }
+    }
+
+    #[test]
+    fn issuer_and_audience_are_required_when_configured() {
+        let rules = ClaimRules { issuer: Some("us".into()), audience: Some("them".into()), ..ClaimRules::default() };
+        for (changes, accepted) in [
+            (json!({"iss": "us", "aud": "them"}), true),
+            (json!({"iss": "us", "aud": ["others", "them"]}), true),
+            (json!({"iss": "us", "aud": ["them", 1]}), false),
+            (json!({"iss": "us", "aud": ["others"]}), false),
+            (json!({"iss": "us", "aud": []}), false),
+            (json!({"iss": "us"}), false),
+            (json!({"aud": "them"}), false),
+            (json!({"iss": "me", "aud": "them"}), false),
+            (json!({"iss": ["us"], "aud": "them"}), false),
+        ] {
+            assert_eq!(read(&rules, changes.clone()).is_ok(), accepted, "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_token_to_be_used_needs_an_end_a_name_and_its_kind_in_this_order() {
+        use crate::token::TokenKind::Access;
+        for (changes, expected) in [
+            (json!({}), None),
+            (json!({"exp": "absent", "jti": "absent", "token_type": "absent"}), Some(TokenFault::NoExpiry)),
+            (json!({"jti": "absent", "token_type": "absent"}), Some(TokenFault::NoId)),
+            (json!({"token_type": "absent"}), Some(TokenFault::NoKind)),
+            (json!({"token_type": "refresh"}), Some(TokenFault::WrongKind)),
+            (json!({"token_type": "Access"}), Some(TokenFault::WrongKind)),
+            (json!({"token_type": 1}), Some(TokenFault::WrongKind)),
+        ] {
+            let claims = read(&ClaimRules::default(), changes.clone()).unwrap();
+            assert_eq!(claims.expect(Access).err(), expected, "{changes}");
+        }
+    }
+}
