@@ -29,6 +29,11 @@ impl UnixTime {
         Self(self.0.saturating_add_unsigned(duration.0)).min(Self::MAX)
     }
 
+    /// This moment moved earlier.
+    pub fn minus(self, duration: Seconds) -> Self {
+        Self(self.0.saturating_sub_unsigned(duration.0))
+    }
+
     /// How far apart two moments are, whichever comes first.
     pub const fn distance(self, other: Self) -> Seconds {
         Seconds(self.0.abs_diff(other.0))

@@ -46,6 +46,11 @@ impl fmt::Debug for RawPassword {
 pub struct CheckedPassword(RawPassword);
 
 impl CheckedPassword {
+    /// A password that its account has already, and that may be older than the policy.
+    pub(crate) const fn in_use(password: RawPassword) -> Self {
+        Self(password)
+    }
+
     /// The password.
     pub const fn raw(&self) -> &RawPassword {
         &self.0

@@ -38,7 +38,7 @@ pub trait Accounts: Send + Sync {
     async fn create(&self, user: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError>;
 
     /// The account with this number.
-    async fn find(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
     /// The account that tokens name so: by its key from elsewhere, or by its number if it has none.
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;

@@ -47,7 +47,7 @@ pub trait Sessions: Send + Sync {
     ) -> Result<Adoption, StoreError>;
 
     /// The session and its user, in whatever state; `None` if there never was one, or it was pruned or deleted.
-    async fn find(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError>;
+    async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError>;
 
     /// Moves the session from generation `from` to `next`, if and only if `from` is its live generation and it has not
     /// been revoked. Otherwise changes nothing and answers [`Swap::LostRace`].

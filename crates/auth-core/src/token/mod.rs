@@ -1,6 +1,6 @@
 //! Tokens: how one arrives, what is in it, and the session it belongs to.
 
-mod claims;
+pub(crate) mod claims;
 mod id;
 mod raw;
 mod rules;
@@ -51,5 +51,10 @@ impl TokenFault {
     /// Whether the signature held, so that its bearer may be told more than a forger.
     pub const fn is_well_signed(self) -> bool {
         !matches!(self, Self::NotOurs)
+    }
+
+    /// Whether the token was good once and has been taken out of use since: what clients know as "blacklisted".
+    pub const fn is_blacklisted(self) -> bool {
+        matches!(self, Self::Spent | Self::Reused | Self::Revoked | Self::UnknownSession)
     }
 }

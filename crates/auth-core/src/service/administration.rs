@@ -1,0 +1,106 @@
+//! What an administrator does to accounts, by name.
+
+use crate::account::{AccountFault, LoginName, NewUser, User};
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::password::CheckedPassword;
+use crate::ports::AccountPage;
+use crate::service::Ports;
+
+/// What to do to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Let it log in and refresh again.
+    Activate,
+    /// Let it neither log in nor refresh.
+    Deactivate,
+    /// Make it an administrator's.
+    Promote,
+    /// Make it an ordinary one.
+    Demote,
+    /// Delete it and all it owns.
+    Delete,
+    /// Set its password, and end all its sessions.
+    SetPassword(CheckedPassword),
+}
+
+impl Action {
+    const fn event(&self) -> EventKind {
+        match self {
+            Self::Activate => EventKind::AccountActivated,
+            Self::Deactivate => EventKind::AccountDeactivated,
+            Self::Promote => EventKind::AccountPromoted,
+            Self::Demote => EventKind::AccountDemoted,
+            Self::Delete => EventKind::AccountDeleted,
+            Self::SetPassword(_) => EventKind::PasswordChanged,
+        }
+    }
+}
+
+/// What became of an [`Action`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// There is no account of that name.
+    NoSuchAccount,
+}
+
+/// Administration of accounts.
+#[derive(Clone)]
+pub struct AdministrationService {
+    ports: Ports,
+}
+
+impl AdministrationService {
+    /// A service on these adapters.
+    pub const fn new(ports: Ports) -> Self {
+        Self { ports }
+    }
+
+    /// Does something to the account with exactly this username.
+    pub async fn act(&self, username: &str, action: &Action) -> Result<Outcome, AuthError> {
+        let Some(user) = self.find(username).await? else { return Ok(Outcome::NoSuchAccount) };
+        let store = &self.ports.store;
+        let done = match action {
+            Action::Activate => store.set_active(user.id, true).await?,
+            Action::Deactivate => store.set_active(user.id, false).await?,
+            Action::Promote => store.set_staff(user.id, true).await?,
+            Action::Demote => store.set_staff(user.id, false).await?,
+            Action::Delete => store.delete(user.id).await?,
+            Action::SetPassword(password) => {
+                let hash = self.ports.hasher.hash(password).await?;
+                store.set_password(user.id, &hash, self.ports.clock.now()).await?
+            }
+        };
+        if !done {
+            return Ok(Outcome::NoSuchAccount); // Deleted since it was read.
+        }
+        self.ports.record(SecurityEvent::of_user(action.event(), user.id));
+        Ok(Outcome::Done)
+    }
+
+    /// The account with exactly this username.
+    pub async fn find(&self, username: &str) -> Result<Option<User>, AuthError> {
+        let name = LoginName::Username(username.to_owned());
+        Ok(self.ports.store.find_for_login(&name).await?.map(|(user, _)| user))
+    }
+
+    /// Makes an account with whatever rights. [`AccountFault::Taken`] if its name or address is another's already.
+    pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AuthError> {
+        let hash = self.ports.hasher.hash(password).await?;
+        let user = self.ports.store.create(new, &hash).await?.map_err(AccountFault::Taken)?;
+        self.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, user.id));
+        Ok(user)
+    }
+
+    /// Accounts in the order of their numbers.
+    pub async fn list(&self, page: AccountPage) -> Result<Vec<User>, AuthError> {
+        Ok(self.ports.store.list(page).await?)
+    }
+
+    /// Whether this installation has an owner's account.
+    pub async fn has_superuser(&self) -> Result<bool, AuthError> {
+        Ok(self.ports.store.has_superuser().await?)
+    }
+}

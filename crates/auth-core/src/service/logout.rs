@@ -1,0 +1,111 @@
+//! Logout: of one session, of the others, of all; and the blacklisting of a refresh token.
+
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::revocation::{Ending, decide_ending, standing};
+use crate::service::membership::{Member, Membership};
+use crate::service::{Caller, TokenService};
+use crate::token::{RawToken, RevokeReason, SessionId, SubjectClaim, TokenClaims, TokenFault, TokenKind};
+
+/// What to log out of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogoutRequest {
+    /// The session of this refresh token.
+    One(RawToken),
+    /// Every session of the caller but the one that the access token belongs to.
+    Others,
+    /// Every session of the caller.
+    All,
+}
+
+impl TokenService {
+    /// Ends sessions of the caller. What has been answered stays ended, whatever refreshes are under way.
+    pub async fn logout(&self, caller: &Caller, request: LogoutRequest) -> Result<(), AuthError> {
+        match request {
+            LogoutRequest::One(token) => self.logout_one(caller, &token).await,
+            LogoutRequest::All => self.end_all(caller, None, EventKind::LoggedOutAll).await,
+            LogoutRequest::Others => {
+                let own = caller.session.ok_or(AuthError::NoOwnSession)?;
+                self.end_all(caller, Some(own), EventKind::LoggedOutOthers).await
+            }
+        }
+    }
+
+    async fn end_all(&self, caller: &Caller, keep: Option<SessionId>, kind: EventKind) -> Result<(), AuthError> {
+        let now = self.ports.clock.now();
+        self.ports.store.revoke_all(caller.user.id, keep, RevokeReason::LogoutAll, now).await?;
+        self.ports.record(SecurityEvent::of_user(kind, caller.user.id));
+        Ok(())
+    }
+
+    async fn logout_one(&self, caller: &Caller, token: &RawToken) -> Result<(), AuthError> {
+        let claims = self.read(token)?;
+        claims.expect(TokenKind::Refresh)?;
+        if claims.subject != SubjectClaim::Named(caller.user.subject()) {
+            return self.refuse_foreign(caller);
+        }
+        let member = match self.membership(&claims).await? {
+            Membership::Member(member) => member,
+            Membership::SessionGone | Membership::NoUser => return Err(TokenFault::UnknownSession.into()),
+        };
+        match decide_ending(&member.found.session, member.generation, caller.user.id) {
+            Ending::End => self.end(&member, RevokeReason::Logout, EventKind::LoggedOut).await,
+            Ending::AlreadyEnded => Err(TokenFault::Revoked.into()),
+            Ending::NeverIssued => Err(TokenFault::NeverIssued.into()),
+            Ending::Foreign => self.refuse_foreign(caller),
+        }
+    }
+
+    fn refuse_foreign(&self, caller: &Caller) -> Result<(), AuthError> {
+        self.ports.record(SecurityEvent::of_user(EventKind::LogoutRefused, caller.user.id));
+        Err(AuthError::ForeignToken)
+    }
+
+    async fn end(&self, member: &Member, reason: RevokeReason, kind: EventKind) -> Result<(), AuthError> {
+        let ended = self.ports.store.revoke(member.found.session.id, reason, self.ports.clock.now()).await?;
+        if !ended {
+            return Err(TokenFault::Revoked.into()); // Somebody else was faster.
+        }
+        self.record(kind, member);
+        Ok(())
+    }
+
+    /// Takes a refresh token out of use, and its session with it, for whoever holds it.
+    ///
+    /// A spent token ends its session too, though the answer is a refusal as before: whoever blacklists a token wants
+    /// the login to be over.
+    pub async fn blacklist(&self, presented: &RawToken) -> Result<(), AuthError> {
+        let claims = self.read(presented)?;
+        claims.expect(TokenKind::Refresh)?;
+        match self.membership(&claims).await? {
+            Membership::Member(member) => self.blacklist_member(&member).await,
+            Membership::SessionGone | Membership::NoUser => self.blacklist_single(&claims).await,
+        }
+    }
+
+    async fn blacklist_member(&self, member: &Member) -> Result<(), AuthError> {
+        let (reason, kind) = (RevokeReason::Blacklisted, EventKind::TokenBlacklisted);
+        match standing(&member.found.session, member.generation) {
+            Ok(()) => self.end(member, reason, kind).await,
+            Err(TokenFault::Spent) => {
+                self.end(member, reason, kind).await?;
+                Err(TokenFault::Spent.into())
+            }
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// A token without a session cannot be exchanged any more; it is remembered all the same, so that the second
+    /// attempt is told apart from the first.
+    async fn blacklist_single(&self, claims: &TokenClaims) -> Result<(), AuthError> {
+        if !Self::could_name_a_user(&claims.subject) {
+            return Err(TokenFault::BadClaim.into());
+        }
+        let (jti, expires_at) = claims.expect(TokenKind::Refresh)?;
+        if !self.ports.store.refuse(jti, expires_at, RevokeReason::Blacklisted.name()).await? {
+            return Err(TokenFault::Revoked.into());
+        }
+        self.ports.record(SecurityEvent::of_nobody(EventKind::TokenBlacklisted));
+        Ok(())
+    }
+}

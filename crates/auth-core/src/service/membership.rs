@@ -1,0 +1,106 @@
+//! Which session a presented refresh token belongs to.
+
+use crate::account::User;
+use crate::error::AuthError;
+use crate::ports::Adoption;
+use crate::service::TokenService;
+use crate::time::UnixTime;
+use crate::token::{
+    ClientInfo, Generation, Session, SessionId, SessionOfUser, Subject, SubjectClaim, TokenClaims, TokenFault, TokenId,
+    TokenKind,
+};
+
+/// A refresh token that was recognised.
+pub(super) struct Member {
+    pub(super) found: SessionOfUser,
+    pub(super) generation: Generation,
+    /// Issued elsewhere with the same key; it names no session.
+    pub(super) is_foreign: bool,
+}
+
+/// What a refresh token belongs to.
+pub(super) enum Membership {
+    /// A session, in whatever state.
+    Member(Box<Member>),
+    /// A session that is not stored, though the user is: it was pruned, or lost with a restored database.
+    SessionGone,
+    /// No account that exists.
+    NoUser,
+}
+
+impl TokenService {
+    /// Finds the session of a refresh token. One from elsewhere becomes a session first, if the policy allows.
+    pub(super) async fn membership(&self, claims: &TokenClaims) -> Result<Membership, AuthError> {
+        let (jti, expires_at) = claims.expect(TokenKind::Refresh)?;
+        match claims.session {
+            Some(id) => self.own_session(claims, jti, id).await,
+            None if self.policy.adopt_foreign_tokens => self.adopt(claims, jti, expires_at).await,
+            None => Err(TokenFault::UnknownSession.into()),
+        }
+    }
+
+    async fn own_session(&self, claims: &TokenClaims, jti: &TokenId, id: SessionId) -> Result<Membership, AuthError> {
+        let generation = claims.generation.ok_or(TokenFault::BadClaim)?;
+        if *jti != TokenId::of_generation(id, generation) {
+            return Err(TokenFault::BadClaim.into());
+        }
+        match self.ports.store.find_session(id).await? {
+            // Subject and session belong together (SEC-025).
+            Some(found) if claims.subject != SubjectClaim::Named(found.user.subject()) => {
+                Err(TokenFault::BadClaim.into())
+            }
+            Some(found) => Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: false }))),
+            None if self.user_of(claims).await?.is_some() => Ok(Membership::SessionGone),
+            None => Ok(Membership::NoUser),
+        }
+    }
+
+    async fn adopt(&self, claims: &TokenClaims, jti: &TokenId, expires_at: UnixTime) -> Result<Membership, AuthError> {
+        let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
+        let session = self.adopted_session(claims, jti, expires_at, &user);
+        match self.ports.store.adopt(&session, jti, claims.issued_at).await? {
+            Adoption::Refused => Err(TokenFault::Revoked.into()),
+            Adoption::NoUser => Ok(Membership::NoUser),
+            Adoption::Present => match self.ports.store.find_session(session.id).await? {
+                Some(found) if found.user.id != user.id => Err(TokenFault::BadClaim.into()),
+                Some(found) => {
+                    let generation = Generation::FIRST;
+                    Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: true })))
+                }
+                None => Ok(Membership::SessionGone),
+            },
+        }
+    }
+
+    fn adopted_session(&self, claims: &TokenClaims, jti: &TokenId, expires_at: UnixTime, user: &User) -> Session {
+        let now = self.ports.clock.now();
+        let created_at = claims.issued_at.unwrap_or(now);
+        Session {
+            id: SessionId::adopted(jti),
+            user_id: user.id,
+            generation: Generation::FIRST,
+            rotated_at: created_at,
+            created_at,
+            last_used_at: now,
+            expires_at,
+            absolute_expires_at: self.policy.session_max_ttl.map(|ttl| now.plus(ttl)),
+            revoked_at: None,
+            revoke_reason: None,
+            amr: String::new(),
+            client: ClientInfo::default(),
+        }
+    }
+
+    /// The account that a token names, if it names one that exists.
+    pub(super) async fn user_of(&self, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
+        match &claims.subject {
+            SubjectClaim::Named(subject) => Ok(self.ports.store.find_by_subject(subject).await?),
+            SubjectClaim::Absent | SubjectClaim::Nobody | SubjectClaim::Malformed => Ok(None),
+        }
+    }
+
+    /// Whether the claim could name an account that existed once: absent, null or a number, but no odd text.
+    pub(super) const fn could_name_a_user(claim: &SubjectClaim) -> bool {
+        !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::External(_)))
+    }
+}

@@ -1,0 +1,45 @@
+//! Verification: is this token good, for whatever.
+
+use crate::error::AuthError;
+use crate::revocation::standing;
+use crate::service::TokenService;
+use crate::token::{Generation, RawToken, SessionId, TokenClaims, TokenFault, TokenId, TokenKind};
+
+impl TokenService {
+    /// Whether a token of any kind is good: signed, within its time, and not taken out of use. The state of its user
+    /// is not asked (wire contract section 3).
+    pub async fn verify(&self, presented: &RawToken) -> Result<(), AuthError> {
+        let claims = self.read(presented)?;
+        let (jti, _) = claims.expect_any_kind()?;
+        if claims.is(TokenKind::Refresh) {
+            let generation = claims.generation.unwrap_or(Generation::FIRST);
+            let session = claims.session.unwrap_or_else(|| SessionId::adopted(jti));
+            self.verify_refresh(session, generation, jti).await
+        } else {
+            self.verify_other(&claims, jti).await
+        }
+    }
+
+    async fn verify_refresh(&self, id: SessionId, generation: Generation, jti: &TokenId) -> Result<(), AuthError> {
+        match self.ports.store.find_session(id).await? {
+            Some(found) => Ok(standing(&found.session, generation)?),
+            None if !self.policy.adopt_foreign_tokens => Err(TokenFault::UnknownSession.into()),
+            None => self.verify_not_refused(jti).await,
+        }
+    }
+
+    async fn verify_other(&self, claims: &TokenClaims, jti: &TokenId) -> Result<(), AuthError> {
+        match claims.session {
+            Some(id) if self.policy.check_session_on_access => match self.ports.store.find_session(id).await? {
+                Some(found) if found.session.revoked_at.is_none() => Ok(()),
+                Some(_) => Err(TokenFault::Revoked.into()),
+                None => Err(TokenFault::UnknownSession.into()),
+            },
+            _ => self.verify_not_refused(jti).await,
+        }
+    }
+
+    async fn verify_not_refused(&self, jti: &TokenId) -> Result<(), AuthError> {
+        if self.ports.store.is_refused(jti).await? { Err(TokenFault::Revoked.into()) } else { Ok(()) }
+    }
+}
