@@ -1,0 +1,47 @@
+//! What the handlers work with.
+
+use async_trait::async_trait;
+use auth_core::account::UsernameRules;
+use auth_core::password::PasswordPolicy;
+use auth_core::service::{AccountService, TokenService};
+use serde_json::Value;
+
+/// Whether this process can serve requests that need its storage.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// Asks the storage for a sign of life. Must answer within a few seconds.
+    async fn is_ready(&self) -> bool;
+}
+
+/// How the wire looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Longest body, in bytes; longer ones are answered 413 without reading them to their end.
+    pub body_limit: usize,
+    /// How long a client may take to send a body, in seconds; slower ones are answered 408.
+    pub body_timeout_seconds: u64,
+    /// Whether the tutorials' other spellings of the paths are served too.
+    pub aliases: bool,
+    /// Whether a refusal to the bearer of a well-signed token also says the `reason`.
+    pub reasons: bool,
+    /// Whether blanks at the edges of passwords are cut off, as the reference peer does.
+    pub trim_passwords: bool,
+}
+
+/// Everything the handlers need. Shared by all workers.
+pub struct App {
+    /// Tokens.
+    pub tokens: TokenService,
+    /// Accounts.
+    pub accounts: AccountService,
+    /// Which passwords may be set.
+    pub passwords: PasswordPolicy,
+    /// Which usernames may be registered.
+    pub usernames: UsernameRules,
+    /// The public keys, as a JWK set (RFC 7517 §5).
+    pub jwks: Value,
+    /// Whether the storage answers.
+    pub readiness: Box<dyn Readiness>,
+    /// How the wire looks.
+    pub settings: HttpSettings,
+}

@@ -1,0 +1,107 @@
+//! The extractor: takes a body off the connection, within limits, and parses it by its Content-Type.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::web::{self, Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest, rt};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+
+use super::json::Document;
+use super::{Fields, form, json};
+use crate::app::App;
+use crate::error::ApiError;
+
+/// A parsed body. No body at all is an empty object.
+#[derive(Debug)]
+pub struct Body(Document);
+
+impl Body {
+    /// The fields of a body that has to be an object.
+    pub(crate) fn into_fields(self) -> Result<Fields, ApiError> {
+        match self.0 {
+            Document::Object(fields) => Ok(fields),
+            Document::Null => Err(ApiError::non_field("No data provided")),
+            Document::Other(kind) => {
+                Err(ApiError::non_field(format!("Invalid data. Expected a dictionary, but got {kind}.")))
+            }
+        }
+    }
+
+    /// The fields of a body, if it is an object.
+    pub(crate) fn into_object(self) -> Option<Fields> {
+        match self.0 {
+            Document::Object(fields) => Some(fields),
+            Document::Null | Document::Other(_) => None,
+        }
+    }
+}
+
+impl FromRequest for Body {
+    type Error = ApiError;
+    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let Some(app) = request.app_data::<web::Data<App>>() else {
+                return Err(ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred."));
+            };
+            let time = Duration::from_secs(app.settings.body_timeout_seconds);
+            let bytes = rt::time::timeout(time, read(&request, payload, app.settings.body_limit)).await;
+            let bytes =
+                bytes.map_err(|_| ApiError::detail(StatusCode::REQUEST_TIMEOUT, "Request body timed out."))??;
+            parse(&request, bytes).await.map(Self)
+        })
+    }
+}
+
+/// Takes the body off the connection; stops at the first byte over the limit, and before the first one if its length
+/// is announced.
+async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+    let too_large = || ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large.");
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| ApiError::detail(StatusCode::BAD_REQUEST, "Request body is malformed."))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}
+
+async fn parse(request: &HttpRequest, bytes: Bytes) -> Result<Document, ApiError> {
+    if bytes.is_empty() {
+        return Ok(Document::Object(Fields::new()));
+    }
+    let content_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
+    let content_type = String::from_utf8_lossy(content_type).into_owned();
+    let unsupported = || {
+        let detail = format!("Unsupported media type \"{content_type}\" in request.");
+        ApiError::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
+    };
+    let media: mime::Mime = content_type.parse().map_err(|_| unsupported())?;
+    match media.essence_str() {
+        "application/json" => json::parse(&bytes).map_err(|error| malformed("JSON", &error)),
+        "application/x-www-form-urlencoded" => Ok(Document::Object(form::parse_urlencoded(&bytes))),
+        "multipart/form-data" => {
+            let boundary = media.get_param(mime::BOUNDARY).map(|boundary| boundary.as_str().to_owned());
+            let boundary = boundary.ok_or_else(|| malformed("Multipart form", "no boundary"))?;
+            let fields = form::parse_multipart(bytes, &boundary).await;
+            fields.map(Document::Object).map_err(|error| malformed("Multipart form", &error))
+        }
+        _ => Err(unsupported()),
+    }
+}
+
+fn malformed(what: &str, error: &str) -> ApiError {
+    ApiError::detail(StatusCode::BAD_REQUEST, format!("{what} parse error - {error}"))
+}

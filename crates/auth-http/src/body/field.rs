@@ -1,0 +1,64 @@
+//! One field of a body, before anybody asked for a type.
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Field {
+    /// A text.
+    Text(String),
+    /// A text with half of a surrogate pair in it, which is no character: the first one found.
+    LoneSurrogate(u16),
+    /// A number, as Python would write it.
+    Number(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
+    /// A list, an object or an uploaded file.
+    Composite,
+}
+
+impl Field {
+    /// Whether it means "yes". Unlike Python's truth, `"0"` and `"false"` mean "no" (wire contract section 12), and a
+    /// list or an object means nothing at all.
+    pub(crate) fn is_yes(&self) -> bool {
+        match self {
+            Self::Text(text) => !matches!(
+                text.trim().to_ascii_lowercase().as_str(),
+                "" | "0" | "false" | "no" | "off" | "null" | "none"
+            ),
+            Self::Number(text) => text.parse::<f64>().is_ok_and(|number| number != 0.0),
+            Self::Bool(value) => *value,
+            Self::LoneSurrogate(_) | Self::Null | Self::Composite => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_means_yes() {
+        let text = |text: &str| Field::Text(text.to_owned());
+        let number = |text: &str| Field::Number(text.to_owned());
+        for (field, expected) in [
+            (text("1"), true),
+            (text("true"), true),
+            (text("on"), true),
+            (text("0"), false),
+            (text("False"), false),
+            (text(" no "), false),
+            (text(""), false),
+            (number("1"), true),
+            (number("0"), false),
+            (number("0.0"), false),
+            (Field::Bool(true), true),
+            (Field::Bool(false), false),
+            (Field::Null, false),
+            (Field::Composite, false),
+            (Field::LoneSurrogate(0xD800), false),
+        ] {
+            assert_eq!(field.is_yes(), expected, "{field:?}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! JSON bodies.
+//!
+//! Each field is kept as raw text until it is asked for, so that a body that is malformed, deep or wide costs one scan
+//! without recursion, and half of a surrogate pair is found where it stands.
+
+use std::collections::HashMap;
+
+use serde_json::value::RawValue;
+
+use super::{Field, Fields};
+
+/// What a JSON document holds at its top.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Document {
+    /// An object.
+    Object(Fields),
+    /// `null`.
+    Null,
+    /// Something else, by the name that Python gives its type.
+    Other(&'static str),
+}
+
+/// Reads a document (RFC 8259). The error is the parser's own text.
+pub(super) fn parse(bytes: &[u8]) -> Result<Document, String> {
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let document: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let raw = document.get();
+    Ok(match raw.as_bytes().first() {
+        Some(b'{') => {
+            let members: HashMap<String, &RawValue> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
+            Document::Object(members.into_iter().map(|(name, value)| (name, field(value.get()))).collect())
+        }
+        Some(b'[') => Document::Other("list"),
+        Some(b'"') => Document::Other("str"),
+        Some(b't' | b'f') => Document::Other("bool"),
+        Some(b'n') => Document::Null,
+        _ if is_integer(raw) => Document::Other("int"),
+        _ => Document::Other("float"),
+    })
+}
+
+fn field(raw: &str) -> Field {
+    match raw.as_bytes().first() {
+        Some(b'"') => serde_json::from_str(raw).map_or_else(|_| lone_surrogate(raw), Field::Text),
+        Some(b't') => Field::Bool(true),
+        Some(b'f') => Field::Bool(false),
+        Some(b'n') => Field::Null,
+        Some(b'{' | b'[') => Field::Composite,
+        _ => Field::Number(number(raw)),
+    }
+}
+
+fn is_integer(raw: &str) -> bool {
+    !raw.contains(['.', 'e', 'E'])
+}
+
+/// The text of a number as Python's `str` has it: integers as they stand, others with a point or an exponent.
+fn number(raw: &str) -> String {
+    match raw.parse::<f64>() {
+        Ok(value) if !is_integer(raw) => format!("{value:?}"),
+        _ => raw.to_owned(),
+    }
+}
+
+/// A text that the parser refuses although its syntax was right has an escape for half of a surrogate pair: the only
+/// thing that RFC 8259 §8.2 allows and Unicode does not.
+fn lone_surrogate(raw: &str) -> Field {
+    let mut units = Vec::new();
+    let mut rest = raw;
+    while let Some((between, escape)) = rest.split_once('\\') {
+        if !between.is_empty() {
+            units.push(0); // What stands between two halves parts them.
+        }
+        match escape.strip_prefix('u').and_then(|digits| digits.get(..4)) {
+            Some(digits) => {
+                units.push(u16::from_str_radix(digits, 16).unwrap_or(0));
+                rest = &escape[5..];
+            }
+            None => {
+                units.push(0);
+                rest = escape.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    let lone = char::decode_utf16(units).find_map(Result::err).map(|error| error.unpaired_surrogate());
+    lone.map_or(Field::Composite, Field::LoneSurrogate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_field(json: &str) -> Field {
+        match parse(format!(r#"{{"a": {json}}}"#).as_bytes()) {
+            Ok(Document::Object(mut fields)) => fields.remove("a").unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn fields_of_every_type() {
+        for (json, expected) in [
+            (r#""x""#, Field::Text("x".to_owned())),
+            (r#""\u00e4\ud83d\ude00\n""#, Field::Text("\u{E4}\u{1F600}\n".to_owned())),
+            (r#""a\u0000b""#, Field::Text("a\0b".to_owned())),
+            (r#""\ud800""#, Field::LoneSurrogate(0xD800)),
+            (r#""\udc00""#, Field::LoneSurrogate(0xDC00)),
+            (r#""x\ud83d\ude00\n\\ud800 \ud801x\udc01""#, Field::LoneSurrogate(0xD801)),
+            (r#""\uDBFF\\""#, Field::LoneSurrogate(0xDBFF)),
+            ("5", Field::Number("5".to_owned())),
+            ("-0.5", Field::Number("-0.5".to_owned())),
+            ("1e3", Field::Number("1000.0".to_owned())),
+            ("123456789012345678901234567890", Field::Number("123456789012345678901234567890".to_owned())),
+            ("true", Field::Bool(true)),
+            ("false", Field::Bool(false)),
+            ("null", Field::Null),
+            ("[1]", Field::Composite),
+            (r#"{"b": 1}"#, Field::Composite),
+        ] {
+            assert_eq!(parse_field(json), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn documents_that_are_no_objects() {
+        for (json, expected) in [
+            ("[]", Document::Other("list")),
+            (" \"abc\"", Document::Other("str")),
+            ("5", Document::Other("int")),
+            ("5.0", Document::Other("float")),
+            ("true", Document::Other("bool")),
+            ("null", Document::Null),
+        ] {
+            assert_eq!(parse(json.as_bytes()), Ok(expected), "{json}");
+        }
+    }
+
+    #[test]
+    fn malformed_documents_are_refused() {
+        for json in [
+            &b"{\"a\": "[..],
+            b"{'a': 1}",
+            b"{\"a\": 1,}",
+            b"{\"a\": NaN}",
+            b"{\"a\": Infinity}",
+            b"{\"a\": \"\xff\"}",
+            b"\xef\xbb\xbf{}",
+            b"{} {}",
+            b"{\"a\": 01}",
+            b"{\"a\": \"\t\"}",
+            b"\xff\xfe{\0}\0",
+            b"",
+        ] {
+            assert!(parse(json).is_err(), "{json:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_name_that_comes_twice_the_last_one_counts() {
+        let Ok(Document::Object(fields)) = parse(br#"{"a": "x", "a": 5}"#) else { panic!() };
+        assert_eq!(fields["a"], Field::Number("5".to_owned()));
+    }
+
+    #[test]
+    fn depth_and_width_cost_no_stack() {
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(parse(deep.as_bytes()), Ok(Document::Other("list")));
+        assert_eq!(parse_field(&deep), Field::Composite);
+        assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+        assert_eq!(parse_field(&deep), Field::Composite);
+    }
+}

@@ -1,0 +1,157 @@
+//! Reading fields as texts, with the messages of Django REST Framework's `CharField`.
+
+use serde::{Serialize, Serializer};
+
+use super::{Field, Fields};
+
+/// What is wrong with which field, in the order of the fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldErrors(Vec<(&'static str, Vec<String>)>);
+
+impl FieldErrors {
+    /// One thing wrong with one field.
+    pub fn of(field: &'static str, message: impl Into<String>) -> Self {
+        Self(vec![(field, vec![message.into()])])
+    }
+
+    /// Adds messages for a field; none is no error.
+    pub fn add(&mut self, field: &'static str, messages: Vec<String>) {
+        if messages.is_empty() {
+            return;
+        }
+        match self.0.iter_mut().find(|(name, _)| *name == field) {
+            Some((_, known)) => known.extend(messages),
+            None => self.0.push((field, messages)),
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether something is wrong with this field.
+    pub(crate) fn contains(&self, field: &str) -> bool {
+        self.0.iter().any(|(name, _)| *name == field)
+    }
+
+    /// Puts the fields into the order of `names`, which is the order of the endpoint's fields.
+    pub fn sort_by(&mut self, names: &[&str]) {
+        self.0.sort_by_key(|(field, _)| names.iter().position(|name| name == field));
+    }
+}
+
+impl Serialize for FieldErrors {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, messages)| (field, messages)))
+    }
+}
+
+/// How a text field is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TextRules {
+    /// Whether the empty text is a value.
+    pub(crate) may_be_blank: bool,
+    /// Whether blanks at its edges are cut off.
+    pub(crate) trim: bool,
+}
+
+/// A text that has to say something, without the blanks at its edges.
+pub(crate) const TEXT: TextRules = TextRules { may_be_blank: false, trim: true };
+/// A text that may be empty, without the blanks at its edges.
+pub(crate) const BLANKABLE: TextRules = TextRules { may_be_blank: true, trim: true };
+
+/// Reads fields one by one and collects what is wrong with them.
+pub(crate) struct FieldReader<'a> {
+    fields: &'a Fields,
+    errors: FieldErrors,
+}
+
+impl<'a> FieldReader<'a> {
+    pub(crate) fn new(fields: &'a Fields) -> Self {
+        Self { fields, errors: FieldErrors::default() }
+    }
+
+    /// A field that has to be there.
+    pub(crate) fn required(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
+        if !self.fields.contains_key(name) {
+            self.refuse(name, "This field is required.");
+        }
+        self.optional(name, rules)
+    }
+
+    /// A field that may be absent.
+    pub(crate) fn optional(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
+        match text(self.fields.get(name)?, rules) {
+            Ok(text) => Some(text),
+            Err(message) => {
+                self.refuse(name, message);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
+        self.errors.add(name, vec![message.into()]);
+    }
+
+    /// What was wrong so far.
+    pub(crate) fn into_errors(self) -> FieldErrors {
+        self.errors
+    }
+}
+
+/// The text of a field, or what is wrong with it.
+pub(crate) fn text(field: &Field, rules: TextRules) -> Result<String, String> {
+    let text = match field {
+        Field::Text(text) | Field::Number(text) => text,
+        Field::Null => return Err("This field may not be null.".to_owned()),
+        Field::Bool(_) | Field::Composite => return Err("Not a valid string.".to_owned()),
+        Field::LoneSurrogate(unit) => return Err(format!("Surrogate characters are not allowed: U+{unit:04X}.")),
+    };
+    let trimmed = text.trim();
+    if trimmed.is_empty() && !rules.may_be_blank {
+        return Err("This field may not be blank.".to_owned());
+    }
+    if text.contains('\0') {
+        return Err("Null characters are not allowed.".to_owned());
+    }
+    Ok(if rules.trim { trimmed.to_owned() } else { text.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_and_their_messages() {
+        let exact = TextRules { may_be_blank: false, trim: false };
+        for (field, rules, expected) in [
+            (Field::Text(" a b ".into()), TEXT, Ok("a b")),
+            (Field::Text(" a b ".into()), exact, Ok(" a b ")),
+            (Field::Text("\u{3000}\t".into()), TEXT, Err("This field may not be blank.")),
+            (Field::Text("   ".into()), exact, Err("This field may not be blank.")),
+            (Field::Text(" ".into()), BLANKABLE, Ok("")),
+            (Field::Number("5".into()), TEXT, Ok("5")),
+            (Field::Null, BLANKABLE, Err("This field may not be null.")),
+            (Field::Bool(true), TEXT, Err("Not a valid string.")),
+            (Field::Composite, TEXT, Err("Not a valid string.")),
+            (Field::Text("a\0b".into()), TEXT, Err("Null characters are not allowed.")),
+            (Field::LoneSurrogate(0xD800), TEXT, Err("Surrogate characters are not allowed: U+D800.")),
+        ] {
+            let expected = expected.map(str::to_owned).map_err(str::to_owned);
+            assert_eq!(text(&field, rules), expected, "{field:?}");
+        }
+    }
+
+    #[test]
+    fn errors_keep_the_order_of_the_endpoint() {
+        let mut errors = FieldErrors::default();
+        errors.add("b", vec!["1".into()]);
+        errors.add("a", vec!["2".into()]);
+        errors.add("b", vec!["3".into()]);
+        errors.add("c", vec![]);
+        errors.sort_by(&["a", "b", "c"]);
+        assert_eq!(serde_json::to_string(&errors).unwrap(), r#"{"a":["2"],"b":["1","3"]}"#);
+    }
+}

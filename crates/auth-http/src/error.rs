@@ -1,0 +1,340 @@
+//! Refusals and failures on the wire: status, body and headers of the contract, section 4.
+//!
+//! Every 401 carries `WWW-Authenticate`, every 503 `Retry-After`. A body never shows what went wrong inside.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::{HttpResponse, ResponseError};
+use auth_core::account::{AccountFault, Taken};
+use auth_core::password::{Attribute, PasswordFlaw};
+use auth_core::token::TokenFault;
+use auth_core::{AuthError, StoreError};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::body::FieldErrors;
+
+/// The challenge of every 401 (RFC 6750 §3).
+const CHALLENGE: &str = r#"Bearer realm="api""#;
+
+/// The body of most refusals.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct DetailBody {
+    /// What happened, for people.
+    pub detail: String,
+    /// What happened, for programs. Stable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    /// On guarded paths: what each kind of accepted token says to the presented one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<TokenMessage>>,
+    /// Why a well-signed token is refused. Stable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+}
+
+/// What one kind of accepted token says to the presented one.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TokenMessage {
+    /// The kind, as SimpleJWT names its class.
+    pub token_class: &'static str,
+    /// The kind, as the claim `token_type` names it.
+    pub token_type: &'static str,
+    /// Why it is refused.
+    pub message: &'static str,
+}
+
+/// The body of a refused logout.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LogoutErrorBody {
+    /// Why.
+    pub error: &'static str,
+}
+
+/// The body of a refusal that concerns no single field.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct NonFieldErrorsBody {
+    /// Why.
+    pub non_field_errors: Vec<String>,
+}
+
+#[derive(Debug)]
+enum ErrorBody {
+    Detail(DetailBody),
+    Fields(FieldErrors),
+    NonField(NonFieldErrorsBody),
+    Logout(LogoutErrorBody),
+}
+
+/// A refusal or failure, ready to be sent.
+#[derive(Debug)]
+pub struct ApiError {
+    status: StatusCode,
+    body: ErrorBody,
+    retry_after: Option<u64>,
+}
+
+impl ApiError {
+    /// A refusal with a text and nothing else.
+    pub fn detail(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self::with_body(status, DetailBody { detail: detail.into(), ..DetailBody::default() })
+    }
+
+    /// A refusal with a text and a code.
+    pub fn coded(status: StatusCode, detail: &str, code: &'static str) -> Self {
+        Self::with_body(status, DetailBody { detail: detail.to_owned(), code: Some(code), ..DetailBody::default() })
+    }
+
+    fn with_body(status: StatusCode, body: DetailBody) -> Self {
+        Self { status, body: ErrorBody::Detail(body), retry_after: None }
+    }
+
+    /// Fields of the body that are refused: 400.
+    pub const fn fields(errors: FieldErrors) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::Fields(errors), retry_after: None }
+    }
+
+    /// A body refused as a whole: 400.
+    pub fn non_field(message: impl Into<String>) -> Self {
+        let body = NonFieldErrorsBody { non_field_errors: vec![message.into()] };
+        Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::NonField(body), retry_after: None }
+    }
+
+    /// A refused logout: 400.
+    pub const fn logout(error: &'static str) -> Self {
+        let body = ErrorBody::Logout(LogoutErrorBody { error });
+        Self { status: StatusCode::BAD_REQUEST, body, retry_after: None }
+    }
+
+    /// No credentials where they are needed: 401.
+    pub fn not_authenticated() -> Self {
+        Self::detail(StatusCode::UNAUTHORIZED, "Authentication credentials were not provided.")
+    }
+
+    /// Why a use-case failed, at an endpoint that takes a token in its body.
+    pub fn at_token_endpoint(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) => Self::with_body(
+                StatusCode::UNAUTHORIZED,
+                DetailBody {
+                    detail: message(fault).to_owned(),
+                    code: Some("token_not_valid"),
+                    reason: reason(fault).filter(|_| reasons),
+                    messages: None,
+                },
+            ),
+            other => Self::from_use_case(other, reasons),
+        }
+    }
+
+    /// Why the bearer of an access token is refused on a guarded path.
+    pub fn at_guarded_path(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) => Self::with_body(
+                StatusCode::UNAUTHORIZED,
+                DetailBody {
+                    detail: "Given token not valid for any token type".to_owned(),
+                    code: Some("token_not_valid"),
+                    messages: Some(vec![TokenMessage {
+                        token_class: "AccessToken",
+                        token_type: "access",
+                        message: message(fault),
+                    }]),
+                    reason: reason(fault).filter(|_| reasons),
+                },
+            ),
+            other => Self::from_use_case(other, reasons),
+        }
+    }
+
+    /// Why a token is refused at verification: one that was taken out of use is an error of the body.
+    pub fn at_verification(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) if fault.is_blacklisted() => Self::non_field(message(fault)),
+            other => Self::at_token_endpoint(other, reasons),
+        }
+    }
+
+    /// Why a logout is refused.
+    pub fn at_logout(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) => Self::logout(message(fault)),
+            AuthError::NothingNamed => Self::logout("'refresh'"),
+            AuthError::ForeignToken => Self::logout("Token is invalid"),
+            AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
+            other => Self::from_use_case(other, reasons),
+        }
+    }
+
+    fn from_use_case(error: AuthError, reasons: bool) -> Self {
+        let refuse = |detail: &str, code, reason: Option<&'static str>| {
+            let reason = reason.filter(|_| reasons);
+            let body = DetailBody { detail: detail.to_owned(), code, reason, messages: None };
+            Self::with_body(StatusCode::UNAUTHORIZED, body)
+        };
+        match error {
+            AuthError::BadCredentials => refuse("No active account found with the given credentials", None, None),
+            AuthError::NoActiveAccount => {
+                refuse("No active account found for the given token.", None, Some("user_inactive"))
+            }
+            AuthError::SubjectMissing => {
+                refuse("Token contained no recognizable user identification", Some("token_not_valid"), None)
+            }
+            AuthError::UserNotFound => refuse("User not found", Some("user_not_found"), Some("user_not_found")),
+            AuthError::UserInactive => refuse("User is inactive", Some("user_inactive"), Some("user_inactive")),
+            AuthError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
+            AuthError::Store(StoreError::Unavailable(_)) => {
+                log_failure(&error);
+                Self::unavailable(RETRY_AFTER_SECONDS)
+            }
+            failure => {
+                log_failure(&failure);
+                Self::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
+            }
+        }
+    }
+
+    /// It may work in a moment: 503.
+    pub fn unavailable(retry_after: u64) -> Self {
+        let detail = "Service temporarily unavailable, try again later.";
+        let mut error = Self::coded(StatusCode::SERVICE_UNAVAILABLE, detail, "temporarily_unavailable");
+        error.retry_after = Some(retry_after);
+        error
+    }
+}
+
+/// How long a client is asked to wait while the storage is away: about what it takes to come back.
+const RETRY_AFTER_SECONDS: u64 = 2;
+
+/// Says to the operator what the client is not told, with all its causes.
+fn log_failure(error: &AuthError) {
+    let mut chain = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        chain.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    tracing::error!(error = chain, "request failed");
+}
+
+/// The text for a refused token. A forger learns nothing: all that is not well signed is one text.
+const fn message(fault: TokenFault) -> &'static str {
+    match fault {
+        TokenFault::Expired => "Token is expired",
+        TokenFault::NoExpiry => "Token has no 'exp' claim",
+        TokenFault::NoId => "Token has no id",
+        TokenFault::NoKind => "Token has no type",
+        TokenFault::WrongKind => "Token has wrong type",
+        fault if fault.is_blacklisted() => "Token is blacklisted",
+        _ => "Token is invalid",
+    }
+}
+
+/// The stable reason, for the bearer of a well-signed token.
+const fn reason(fault: TokenFault) -> Option<&'static str> {
+    match fault {
+        TokenFault::Expired => Some("token_expired"),
+        TokenFault::BadClaim | TokenFault::NoExpiry | TokenFault::NoId | TokenFault::NoKind => Some("token_malformed"),
+        TokenFault::WrongKind => Some("token_wrong_type"),
+        TokenFault::Spent => Some("token_spent"),
+        TokenFault::Reused => Some("token_reused"),
+        TokenFault::NeverIssued => Some("token_never_issued"),
+        TokenFault::Revoked => Some("session_revoked"),
+        TokenFault::UnknownSession => Some("session_unknown"),
+        _ => None,
+    }
+}
+
+/// Which spelling of "taken" an endpoint uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TakenWording {
+    /// Registration.
+    Registration,
+    /// The profile.
+    Profile,
+}
+
+/// The field that an account fault concerns, with its message.
+pub(crate) fn account_field(fault: &AccountFault, wording: TakenWording) -> Option<(&'static str, &'static str)> {
+    match (fault, wording) {
+        (AccountFault::Taken(Taken::Username), TakenWording::Registration) => {
+            Some(("username", "User with this username already exists."))
+        }
+        (AccountFault::Taken(Taken::Email), TakenWording::Registration) => {
+            Some(("email", "User with this email already exists."))
+        }
+        (AccountFault::Taken(Taken::Username), TakenWording::Profile) => {
+            Some(("username", "A user with that username already exists."))
+        }
+        (AccountFault::Taken(Taken::Email), TakenWording::Profile) => {
+            Some(("email", "user with this email address already exists."))
+        }
+        _ => None,
+    }
+}
+
+/// The text for a refused value of a field.
+pub(crate) fn value_message(fault: &AccountFault) -> String {
+    match fault {
+        AccountFault::BadUsername => "Enter a valid username. This value may contain only letters, numbers, and \
+                                      @/./+/-/_ characters."
+            .to_owned(),
+        AccountFault::BadEmail => "Enter a valid email address.".to_owned(),
+        AccountFault::BadPersonName => "Control characters are not allowed.".to_owned(),
+        AccountFault::TooLong(limit) => format!("Ensure this field has no more than {limit} characters."),
+        _ => "Enter a valid value.".to_owned(),
+    }
+}
+
+/// The text for what is wrong with a password.
+pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
+    match flaw {
+        PasswordFlaw::TooSimilar(attribute) => {
+            let name = match attribute {
+                Attribute::Username => "username",
+                Attribute::FirstName => "first name",
+                Attribute::LastName => "last name",
+                Attribute::Email => "email address",
+                Attribute::ServiceName => "name of this service",
+            };
+            format!("The password is too similar to the {name}.")
+        }
+        PasswordFlaw::TooShort(limit) => {
+            format!("This password is too short. It must contain at least {limit} characters.")
+        }
+        PasswordFlaw::TooLong(limit) => format!("Ensure this field has no more than {limit} characters."),
+        PasswordFlaw::TooCommon => "This password is too common.".to_owned(),
+        PasswordFlaw::EntirelyNumeric => "This password is entirely numeric.".to_owned(),
+        _ => "Enter another password.".to_owned(),
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        }
+        match &self.body {
+            ErrorBody::Detail(body) => response.json(body),
+            ErrorBody::Fields(body) => response.json(body),
+            ErrorBody::NonField(body) => response.json(body),
+            ErrorBody::Logout(body) => response.json(body),
+        }
+    }
+}

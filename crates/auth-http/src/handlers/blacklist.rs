@@ -1,0 +1,27 @@
+//! `/api/token/blacklist/`.
+
+use actix_web::{HttpResponse, web};
+
+use super::refresh::RefreshBody;
+use super::{EmptyBody, single_token};
+use crate::app::App;
+use crate::body::Body;
+use crate::error::{ApiError, DetailBody};
+
+/// Takes a refresh token out of use, and its session with it.
+#[utoipa::path(post, path = "/api/token/blacklist/", tag = "token", operation_id = "token_blacklist",
+    request_body(content(
+        (RefreshBody = "application/json"), (RefreshBody = "application/x-www-form-urlencoded"),
+        (RefreshBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "It is out of use now.", body = EmptyBody),
+        (status = 400, description = "The body is malformed or misses a field.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "The token is invalid, expired, or out of use already.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn blacklist(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
+    let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
+    app.tokens.blacklist(&presented).await.map_err(refuse)?;
+    Ok(HttpResponse::Ok().json(EmptyBody {}))
+}

@@ -1,0 +1,75 @@
+//! `/api/token/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_core::account::LoginName;
+use auth_core::password::RawPassword;
+use auth_core::token::ClientInfo;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::{Body, FieldReader, TEXT, TextRules};
+use crate::error::{ApiError, DetailBody};
+
+/// Credentials. One of `username` and `email` is needed; with both, the username counts.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct LoginBody {
+    /// The name of the account, exactly as registered.
+    username: Option<String>,
+    /// Its address, exactly as registered.
+    email: Option<String>,
+    /// Its password.
+    password: String,
+}
+
+/// The first pair of a session.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TokenPairBody {
+    /// A refresh token.
+    refresh: String,
+    /// An access token.
+    access: String,
+}
+
+/// Begins a session.
+#[utoipa::path(post, path = "/api/token/", tag = "token", operation_id = "token_obtain_pair",
+    request_body(content(
+        (LoginBody = "application/json"), (LoginBody = "application/x-www-form-urlencoded"),
+        (LoginBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "A pair of tokens.", body = TokenPairBody),
+        (status = 400, description = "The body is malformed or misses a field.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No active account has these credentials.", body = DetailBody),
+        (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
+            body = DetailBody)))]
+pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let (name, password) = credentials(body, app.settings.trim_passwords)?;
+    let pair = app.tokens.login(&name, &password, client(&request)).await;
+    let pair = pair.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))?;
+    let body = TokenPairBody { refresh: pair.refresh.into_exposed(), access: pair.access.into_exposed() };
+    Ok(HttpResponse::Ok().json(body))
+}
+
+fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let by_email = fields.contains_key("email") && !fields.contains_key("username");
+    let name = if by_email {
+        reader.optional("email", TEXT).map(LoginName::Email)
+    } else {
+        reader.required("username", TEXT).map(LoginName::Username)
+    };
+    let password = reader.required("password", TextRules { trim, ..TEXT });
+    match (name, password) {
+        (Some(name), Some(password)) => Ok((name, RawPassword::new(password))),
+        _ => Err(ApiError::fields(reader.into_errors())),
+    }
+}
+
+fn client(request: &HttpRequest) -> ClientInfo {
+    let ip = request.peer_addr().map(|address| address.ip().to_string());
+    let user_agent = request.headers().get(actix_web::http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    ClientInfo::new(ip, user_agent)
+}

@@ -1,0 +1,108 @@
+//! `/api/logout/`.
+
+use actix_web::{HttpResponse, web};
+use auth_core::AuthError;
+use auth_core::service::LogoutRequest;
+use auth_core::token::{RawToken, TokenFault};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::body::{Body, Field, Fields, TEXT, text};
+use crate::error::{ApiError, DetailBody, LogoutErrorBody};
+use crate::gate::CurrentCaller;
+
+/// What to log out of; one of the fields. `all` goes before `others`, both before a token.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct LogoutBody {
+    /// A refresh token of the session to end.
+    refresh: Option<String>,
+    /// The same under the other name the tutorials have for it.
+    refresh_token: Option<String>,
+    /// End every session of the caller.
+    all: Option<bool>,
+    /// End every session of the caller but this one.
+    others: Option<bool>,
+}
+
+/// What was ended, in the words of the field that asked for it.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LoggedOutBody {
+    /// For `refresh`.
+    Detail(&'static str),
+    /// For the others.
+    Status(&'static str),
+}
+
+/// Ends one session, all others, or all sessions of the caller.
+#[utoipa::path(post, path = "/api/logout/", tag = "token", operation_id = "logout", security(("bearer" = [])),
+    request_body(content(
+        (LogoutBody = "application/json"), (LogoutBody = "application/x-www-form-urlencoded"),
+        (LogoutBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "It has ended.", body = LoggedOutBody),
+        (status = 400, description = "Nothing is named, or the token is invalid, out of use, or another user's.",
+            body = LogoutErrorBody),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn logout(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
+    let refuse = |error| ApiError::at_logout(error, app.settings.reasons);
+    let (request, done) = read(body.into_object()).map_err(refuse)?;
+    app.tokens.logout(&caller.0, request).await.map_err(refuse)?;
+    Ok(HttpResponse::Ok().json(done))
+}
+
+fn read(fields: Option<Fields>) -> Result<(LogoutRequest, LoggedOutBody), AuthError> {
+    let fields = fields.ok_or(AuthError::NothingNamed)?;
+    let is_yes = |name: &str| fields.get(name).is_some_and(Field::is_yes);
+    if is_yes("all") {
+        return Ok((LogoutRequest::All, LoggedOutBody::Status("OK, goodbye, all refresh tokens blacklisted")));
+    }
+    if is_yes("others") {
+        return Ok((LogoutRequest::Others, LoggedOutBody::Status("OK, goodbye, all other refresh tokens blacklisted")));
+    }
+    if let Some(field) = fields.get("refresh_token").filter(|field| **field != Field::Null) {
+        return Ok((LogoutRequest::One(token(field)?), LoggedOutBody::Status("OK, goodbye")));
+    }
+    let field = fields.get("refresh").filter(|field| **field != Field::Null).ok_or(AuthError::NothingNamed)?;
+    Ok((LogoutRequest::One(token(field)?), LoggedOutBody::Detail("Logout successful.")))
+}
+
+fn token(field: &Field) -> Result<RawToken, AuthError> {
+    let text = text(field, TEXT).map_err(|_| AuthError::Token(TokenFault::NotOurs))?;
+    Ok(RawToken::parse(&text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, Field)]) -> Option<Fields> {
+        Some(pairs.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect())
+    }
+
+    #[test]
+    fn what_a_body_asks_for() {
+        let token = || Field::Text("a.b.c".to_owned());
+        let yes = || Field::Text("1".to_owned());
+        let no = || Field::Text("0".to_owned());
+        for (body, expected) in [
+            (fields(&[("refresh", token())]), Some("One")),
+            (fields(&[("refresh_token", token())]), Some("One")),
+            (fields(&[("all", yes()), ("others", yes()), ("refresh", token())]), Some("All")),
+            (fields(&[("others", yes()), ("refresh", token())]), Some("Others")),
+            (fields(&[("all", no()), ("refresh", token())]), Some("One")),
+            (fields(&[("all", no())]), None),
+            (fields(&[("all", Field::Composite)]), None),
+            (fields(&[("refresh", Field::Null)]), None),
+            (fields(&[("refresh", Field::Bool(true))]), None),
+            (fields(&[]), None),
+            (None, None),
+        ] {
+            let asked = read(body.clone()).ok().map(|(request, _)| format!("{request:?}"));
+            assert_eq!(asked.as_deref().map(|text| text.split('(').next().unwrap()), expected, "{body:?}");
+        }
+    }
+}

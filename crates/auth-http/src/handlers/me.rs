@@ -1,0 +1,193 @@
+//! `/api/users/me/`.
+
+use actix_web::{HttpResponse, web};
+use auth_core::AuthError;
+use auth_core::account::{Email, PersonName, ProfileChange, User, Username};
+use auth_core::time::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::register::{json_id, parse};
+use crate::app::App;
+use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, add_violations};
+use crate::error::{ApiError, DetailBody, TakenWording, account_field};
+use crate::gate::CurrentCaller;
+
+const ORDER: [&str; 4] = ["username", "email", "first_name", "last_name"];
+
+/// The caller's account.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MeBody {
+    /// Its number, or the key it was imported with.
+    #[schema(value_type = i64)]
+    id: Value,
+    /// The name it logs in with.
+    username: String,
+    /// Its address.
+    email: String,
+    /// First name.
+    first_name: String,
+    /// Last name.
+    last_name: String,
+    /// Whether it is an administrator's.
+    is_staff: bool,
+    /// When it was made: RFC 3339, UTC, microseconds.
+    #[schema(format = DateTime)]
+    date_joined: String,
+    /// When it last logged in.
+    #[schema(format = DateTime)]
+    last_login: Option<String>,
+}
+
+impl From<User> for MeBody {
+    fn from(user: User) -> Self {
+        Self {
+            id: json_id(&user),
+            username: user.username,
+            email: user.email,
+            first_name: user.first_name,
+            last_name: user.last_name,
+            is_staff: user.is_staff,
+            date_joined: rfc_3339(user.date_joined),
+            last_login: user.last_login.map(rfc_3339),
+        }
+    }
+}
+
+/// `2026-11-22T06:25:49.508725Z`: always UTC, always six digits.
+fn rfc_3339(moment: Timestamp) -> String {
+    let moment = jiff::Timestamp::from_microsecond(moment.micros()).unwrap_or_default();
+    format!("{moment:.6}")
+}
+
+/// Changes to the caller's account. Other fields are ignored.
+#[derive(Validate, ToSchema)]
+pub(crate) struct ProfileBody {
+    /// The name to log in with.
+    #[validate(length(max = 150))]
+    username: Option<String>,
+    /// The address.
+    #[validate(length(max = 254), email)]
+    email: Option<String>,
+    /// First name; may be empty.
+    #[validate(length(max = 150))]
+    first_name: Option<String>,
+    /// Last name; may be empty.
+    #[validate(length(max = 150))]
+    last_name: Option<String>,
+}
+
+/// Shows the caller's account.
+#[utoipa::path(get, path = "/api/users/me/", tag = "accounts", operation_id = "me_show", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "The account.", body = MeBody),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn show(caller: CurrentCaller) -> HttpResponse {
+    HttpResponse::Ok().json(MeBody::from(caller.0.user))
+}
+
+/// Changes the caller's account; name and address have to be given.
+#[utoipa::path(put, path = "/api/users/me/", tag = "accounts", operation_id = "me_replace", security(("bearer" = [])),
+    request_body(content(
+        (ProfileBody = "application/json"), (ProfileBody = "application/x-www-form-urlencoded"),
+        (ProfileBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "The account as it is now.", body = MeBody),
+        (status = 400, description = "A field is missing, malformed or taken.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn replace(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
+    update(&app, caller, &body.into_fields()?, Completeness::Whole).await
+}
+
+/// Changes what is given of the caller's account.
+#[utoipa::path(patch, path = "/api/users/me/", tag = "accounts", operation_id = "me_change", security(("bearer" = [])),
+    request_body(content(
+        (ProfileBody = "application/json"), (ProfileBody = "application/x-www-form-urlencoded"),
+        (ProfileBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "The account as it is now.", body = MeBody),
+        (status = 400, description = "A field is malformed or taken.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn change(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
+    update(&app, caller, &body.into_fields()?, Completeness::Partial).await
+}
+
+/// Whether name and address have to be given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Completeness {
+    Whole,
+    Partial,
+}
+
+async fn update(
+    app: &App,
+    caller: CurrentCaller,
+    fields: &Fields,
+    completeness: Completeness,
+) -> Result<HttpResponse, ApiError> {
+    let change = profile_change(app, &caller.0.user, fields, completeness).map_err(ApiError::fields)?;
+    let user = app.accounts.update_profile(caller.0, &change).await.map_err(|error| match &error {
+        AuthError::Account(fault) => match account_field(fault, TakenWording::Profile) {
+            Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
+            None => ApiError::at_guarded_path(error, app.settings.reasons),
+        },
+        _ => ApiError::at_guarded_path(error, app.settings.reasons),
+    })?;
+    Ok(HttpResponse::Ok().json(MeBody::from(user)))
+}
+
+fn profile_change(
+    app: &App,
+    user: &User,
+    fields: &Fields,
+    completeness: Completeness,
+) -> Result<ProfileChange, FieldErrors> {
+    let mut reader = FieldReader::new(fields);
+    let mut read_key = |name| match completeness {
+        Completeness::Whole => reader.required(name, TEXT),
+        Completeness::Partial => reader.optional(name, TEXT),
+    };
+    let (username, email) = (read_key("username"), read_key("email"));
+    let body = ProfileBody {
+        // An account keeps the name it has, also one that could not be chosen today.
+        username: username.filter(|name| *name != user.username),
+        email: email.filter(|email| *email != user.email),
+        first_name: reader.optional("first_name", BLANKABLE),
+        last_name: reader.optional("last_name", BLANKABLE),
+    };
+    let mut errors = reader.into_errors();
+    add_violations(&mut errors, &body);
+    // The reference peer has the plain alphabet here, whatever it lets people register with.
+    let rules = auth_core::account::UsernameRules { plain_alphabet: true, ..app.usernames };
+    let change = ProfileChange {
+        username: parse(&mut errors, "username", &body.username, |text| Username::parse(text, rules)),
+        email: parse(&mut errors, "email", &body.email, Email::parse),
+        first_name: parse(&mut errors, "first_name", &body.first_name, PersonName::parse),
+        last_name: parse(&mut errors, "last_name", &body.last_name, PersonName::parse),
+    };
+    errors.sort_by(&ORDER);
+    if errors.is_empty() { Ok(change) } else { Err(errors) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_six_digits_and_a_z() {
+        for (micros, expected) in [
+            (1_795_328_749_508_725, "2026-11-22T06:25:49.508725Z"),
+            (0, "1970-01-01T00:00:00.000000Z"),
+            (1_795_328_749_500_000, "2026-11-22T06:25:49.500000Z"),
+        ] {
+            assert_eq!(rfc_3339(Timestamp::from_micros(micros)), expected);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! One module for each resource. A handler translates; it decides nothing.
+
+pub(crate) mod blacklist;
+pub(crate) mod health;
+pub(crate) mod jwks;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod me;
+pub(crate) mod refresh;
+pub(crate) mod register;
+pub(crate) mod schema;
+mod single_token;
+pub(crate) mod unknown;
+pub(crate) mod verify;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// An empty object.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(crate) struct EmptyBody {}

@@ -1,0 +1,47 @@
+//! `/api/token/refresh/`.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::single_token;
+use crate::app::App;
+use crate::body::Body;
+use crate::error::{ApiError, DetailBody};
+
+/// A refresh token.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct RefreshBody {
+    /// A refresh token.
+    refresh: String,
+}
+
+/// The next pair.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RefreshedPairBody {
+    /// A new access token.
+    access: String,
+    /// A new refresh token; the presented one is spent.
+    refresh: String,
+}
+
+/// Exchanges a refresh token for a new pair.
+#[utoipa::path(post, path = "/api/token/refresh/", tag = "token", operation_id = "token_refresh",
+    request_body(content(
+        (RefreshBody = "application/json"), (RefreshBody = "application/x-www-form-urlencoded"),
+        (RefreshBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "A new pair.", body = RefreshedPairBody),
+        (status = 400, description = "The body is malformed or misses a field.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "The token is invalid, expired, spent or revoked, or its account is inactive.",
+            body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
+    let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
+    let pair = app.tokens.refresh(&presented).await.map_err(refuse)?;
+    let body = RefreshedPairBody { access: pair.access.into_exposed(), refresh: pair.refresh.into_exposed() };
+    Ok(HttpResponse::Ok().json(body))
+}

@@ -1,0 +1,149 @@
+//! `/api/register/`.
+
+use actix_web::{HttpResponse, web};
+use auth_core::AuthError;
+use auth_core::account::{Email, PersonName, User, Username};
+use auth_core::password::{Attribute, CheckedPassword, PasswordFlaw, RawPassword};
+use auth_core::service::NewAccount;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::app::App;
+use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::error::{ApiError, DetailBody, TakenWording, account_field, password_message, value_message};
+
+/// The fields in the order in which their errors are answered.
+const ORDER: [&str; 5] = ["email", "username", "first_name", "password", "password2"];
+
+/// A new account. Other fields are ignored: nobody registers with privileges.
+#[derive(Validate, ToSchema)]
+pub(crate) struct RegisterBody {
+    /// An address that no other account has.
+    #[validate(length(max = 254), email)]
+    #[schema(required = true, value_type = String, max_length = 254, format = Email)]
+    email: Option<String>,
+    /// A name that no other account has.
+    #[validate(length(max = 150))]
+    #[schema(required = true, value_type = String, max_length = 150)]
+    username: Option<String>,
+    /// A first name.
+    #[validate(length(max = 150))]
+    #[schema(required = true, value_type = String, max_length = 150)]
+    first_name: Option<String>,
+    /// A password.
+    #[schema(required = true, value_type = String, format = Password)]
+    password: Option<String>,
+    /// The same password again.
+    #[schema(required = true, value_type = String, format = Password)]
+    password2: Option<String>,
+}
+
+/// The account that was made.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RegisteredBody {
+    /// Its number, or the key it was imported with.
+    #[schema(value_type = i64)]
+    id: Value,
+    /// Its name.
+    username: String,
+    /// Its address.
+    email: String,
+    /// The first name.
+    first_name: String,
+}
+
+/// The JSON `id` of an account: a number when it is one.
+pub(super) fn json_id(user: &User) -> Value {
+    user.external_id.as_ref().map_or_else(|| user.id.get().into(), |key| key.as_str().into())
+}
+
+/// Makes an account.
+#[utoipa::path(post, path = "/api/register/", tag = "accounts", operation_id = "register",
+    request_body(content(
+        (RegisterBody = "application/json"), (RegisterBody = "application/x-www-form-urlencoded"),
+        (RegisterBody = "multipart/form-data"))),
+    responses(
+        (status = 201, description = "The account.", body = RegisteredBody),
+        (status = 400, description = "A field is missing, malformed, too weak or taken.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "Credentials were shown, and they are bad.", body = DetailBody),
+        (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
+            body = DetailBody)))]
+pub(crate) async fn register(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let account = new_account(&app, &body.into_fields()?).map_err(ApiError::fields)?;
+    let user = app.accounts.register(account).await.map_err(|error| match &error {
+        AuthError::Account(fault) => match account_field(fault, TakenWording::Registration) {
+            Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
+            None => ApiError::at_token_endpoint(error, app.settings.reasons),
+        },
+        _ => ApiError::at_token_endpoint(error, app.settings.reasons),
+    })?;
+    let id = json_id(&user);
+    let body = RegisteredBody { id, username: user.username, email: user.email, first_name: user.first_name };
+    Ok(HttpResponse::Created().json(body))
+}
+
+/// Reads a registration: first every field for itself, then whether the passwords are the same.
+fn new_account(app: &App, fields: &Fields) -> Result<NewAccount, FieldErrors> {
+    let (body, mut errors) = read(fields, app.settings.trim_passwords);
+    add_violations(&mut errors, &body);
+    let email = parse(&mut errors, "email", &body.email, Email::parse);
+    let username = parse(&mut errors, "username", &body.username, |text| Username::parse(text, app.usernames));
+    let first_name = parse(&mut errors, "first_name", &body.first_name, PersonName::parse);
+    let password = body
+        .password
+        .as_ref()
+        .and_then(|text| check_password(app, &body, text).map_err(|flaws| add_flaws(&mut errors, &flaws)).ok());
+    if errors.is_empty() && body.password != body.password2 {
+        return Err(FieldErrors::of("password", "Password fields didn't match."));
+    }
+    match (username, email, first_name, password) {
+        (Some(username), Some(email), Some(first_name), Some(password)) if errors.is_empty() => {
+            Ok(NewAccount { username, email, first_name, last_name: PersonName::default(), password })
+        }
+        _ => {
+            errors.sort_by(&ORDER);
+            Err(errors)
+        }
+    }
+}
+
+fn read(fields: &Fields, trim: bool) -> (RegisterBody, FieldErrors) {
+    let secret = TextRules { trim, ..TEXT };
+    let mut reader = FieldReader::new(fields);
+    let body = RegisterBody {
+        email: reader.required("email", TEXT),
+        username: reader.required("username", TEXT),
+        first_name: reader.required("first_name", TEXT),
+        password: reader.required("password", secret),
+        password2: reader.required("password2", secret),
+    };
+    (body, reader.into_errors())
+}
+
+/// Parses a field that is there and has no error yet.
+pub(super) fn parse<T>(
+    errors: &mut FieldErrors,
+    field: &'static str,
+    text: &Option<String>,
+    parse: impl Fn(&str) -> Result<T, auth_core::account::AccountFault>,
+) -> Option<T> {
+    let text = text.as_deref().filter(|_| !errors.contains(field))?;
+    parse(text).map_err(|fault| errors.add(field, vec![value_message(&fault)])).ok()
+}
+
+fn check_password(app: &App, body: &RegisterBody, text: &str) -> Result<CheckedPassword, Vec<PasswordFlaw>> {
+    let known = [
+        (Attribute::Username, &body.username),
+        (Attribute::FirstName, &body.first_name),
+        (Attribute::Email, &body.email),
+    ];
+    let attributes: Vec<_> = known.iter().filter_map(|(name, value)| Some((*name, value.as_deref()?))).collect();
+    app.passwords.check(RawPassword::new(text), &attributes)
+}
+
+fn add_flaws(errors: &mut FieldErrors, flaws: &[PasswordFlaw]) {
+    errors.add("password", flaws.iter().map(|flaw| password_message(*flaw)).collect());
+}

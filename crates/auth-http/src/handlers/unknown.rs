@@ -1,0 +1,42 @@
+//! Paths that are no routes, and what `OPTIONS` says of those that are.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::ApiError;
+use crate::routes::is_route;
+
+/// What `OPTIONS` answers.
+#[derive(Serialize)]
+struct AboutBody {
+    name: &'static str,
+    description: &'static str,
+    renders: [&'static str; 1],
+    parses: [&'static str; 3],
+}
+
+/// Describes a route, as Django REST Framework does.
+pub(crate) fn describe((name, description): (&'static str, &'static str)) -> HttpResponse {
+    HttpResponse::Ok().json(AboutBody {
+        name,
+        description,
+        renders: ["application/json"],
+        parses: ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
+    })
+}
+
+/// 308 where only the slash at the end is missing, so that method and body are sent again; else 404.
+pub(crate) async fn unknown(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let path = format!("{}/", request.path());
+    if !is_route(&path, app.settings.aliases) {
+        return ApiError::detail(StatusCode::NOT_FOUND, "Not found.").error_response();
+    }
+    let query = request.query_string();
+    let location = if query.is_empty() { path } else { format!("{path}?{query}") };
+    HttpResponse::PermanentRedirect()
+        .insert_header((header::LOCATION, location))
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .finish()
+}

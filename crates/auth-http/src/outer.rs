@@ -1,0 +1,121 @@
+//! What surrounds every request: its id and log line, the limits of its headers, the security headers of its answer,
+//! and the net under a handler that panics.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Instant;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use crate::error::ApiError;
+
+/// Longest header value, in bytes, as the reference peer has it.
+const MAX_HEADER_LEN: usize = 8_190;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Sent with every answer (SEC-093, SEC-094). `no-store` too: nearly every answer here is about one person, and the
+/// others are small.
+const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Wraps the whole application: `App::new().wrap(from_fn(auth_http::outer))`.
+///
+/// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
+/// log record of the request, and in its answer.
+pub async fn outer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let id = request_id(request.headers());
+    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let (method, path) = (request.method().clone(), request.path().to_owned());
+    let span = tracing::info_span!("request", request_id = id, address, %method, path);
+    async move {
+        let started = Instant::now();
+        let mut response = answer(request, next).await?;
+        let headers = response.headers_mut();
+        for (name, value) in SECURITY_HEADERS {
+            if !headers.contains_key(&name) {
+                headers.insert(name, HeaderValue::from_static(value));
+            }
+        }
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        let milliseconds = started.elapsed().as_millis() as u64;
+        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
+        Ok(response)
+    }
+    .instrument(span)
+    .await
+}
+
+async fn answer(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if request.headers().iter().any(|(_, value)| value.len() > MAX_HEADER_LEN) {
+        let error = ApiError::detail(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request header is too large.");
+        return Ok(request.into_response(error.error_response()));
+    }
+    let kept = request.request().clone();
+    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
+        Ok(Err(error)) => Ok(ServiceResponse::new(kept, error.error_response())),
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            let error = ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.");
+            Ok(ServiceResponse::new(kept, error.error_response()))
+        }
+    }
+}
+
+fn request_id(headers: &HeaderMap) -> String {
+    let is_plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    let sent = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain);
+    sent.map_or_else(next_request_id, str::to_owned)
+}
+
+/// Unique among the processes of one machine: process id, start of the process, and a count.
+fn next_request_id() -> String {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::{SystemTime, UNIX_EPOCH};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    static PROCESS: LazyLock<String> = LazyLock::new(|| {
+        let started = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis()).unwrap_or_default();
+        format!("{started:x}-{:x}", std::process::id())
+    });
+    format!("{}-{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_request_ids_are_taken_over() {
+        for (sent, taken) in
+            [("abc-1_2.3", true), ("a b", false), ("a\"b", false), ("", false), (&*"x".repeat(65), false)]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert(REQUEST_ID, HeaderValue::from_str(sent).unwrap());
+            assert_eq!(request_id(&headers) == sent, taken, "{sent:?}");
+        }
+        assert_ne!(next_request_id(), next_request_id());
+    }
+}
