@@ -1,0 +1,150 @@
+//! A whole service in memory, with a clock that stands still: what the tests of the use-cases run on.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of this module")]
+
+use std::sync::Arc;
+
+use auth_conformance::{FixedClock, MemoryStore, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness};
+use auth_core::AuthError;
+use auth_core::account::{Email, LoginName, PersonName, User, Username, UsernameRules};
+use auth_core::event::EventKind;
+use auth_core::password::{PasswordPolicy, RawPassword};
+use auth_core::ports::{Clock, TokenSigner};
+use auth_core::rotation::{OnRetry, RotationPolicy};
+use auth_core::service::{
+    AccountService, Action, AdministrationService, NewAccount, Outcome, Ports, TokenPair, TokenPolicy, TokenService,
+};
+use auth_core::time::Seconds;
+use auth_core::token::{ClaimRules, ClientInfo, Payload, ProfileClaim, RawToken};
+
+pub const PASSWORD: &str = "Correct-horse-42";
+pub const ACCESS_TTL: u64 = 60;
+pub const REFRESH_TTL: u64 = 600;
+pub const RETRY_WINDOW: u64 = 10;
+pub const SESSION_MAX_TTL: u64 = 2_000;
+
+pub struct World {
+    pub tokens: TokenService,
+    pub accounts: AccountService,
+    pub administration: AdministrationService,
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<FixedClock>,
+    pub hasher: Arc<PlainHasher>,
+    pub events: Arc<RecordedEvents>,
+    pub signer: PlainSigner,
+}
+
+/// The policy of the product's own default: strict.
+pub fn policy() -> TokenPolicy {
+    TokenPolicy {
+        access_ttl: Seconds::new(ACCESS_TTL),
+        rotation: RotationPolicy {
+            refresh_ttl: Seconds::new(REFRESH_TTL),
+            retry_window: Seconds::new(RETRY_WINDOW),
+            on_retry: OnRetry::Refuse,
+        },
+        session_max_ttl: Some(Seconds::new(SESSION_MAX_TTL)),
+        claim_rules: ClaimRules::default(),
+        profile_claims: vec![ProfileClaim::Email, ProfileClaim::Role],
+        keep_custom_claims: false,
+        adopt_foreign_tokens: false,
+        check_session_on_access: true,
+        update_last_login: true,
+    }
+}
+
+/// The policy of the profile for SimpleJWT's clients.
+pub fn simplejwt_policy() -> TokenPolicy {
+    TokenPolicy {
+        session_max_ttl: None,
+        keep_custom_claims: true,
+        adopt_foreign_tokens: true,
+        check_session_on_access: false,
+        ..policy()
+    }
+}
+
+pub fn world(policy: TokenPolicy) -> World {
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(FixedClock::default()));
+    let (hasher, events) = (Arc::new(PlainHasher::default()), Arc::new(RecordedEvents::default()));
+    let signer = PlainSigner::default();
+    let ports = Ports {
+        store: store.clone(),
+        signer: Arc::new(signer.clone()),
+        hasher: hasher.clone(),
+        clock: clock.clone(),
+        randomness: Arc::new(SeededRandomness::default()),
+        events: events.clone(),
+    };
+    World {
+        tokens: TokenService::new(ports.clone(), policy),
+        accounts: AccountService::new(ports.clone()),
+        administration: AdministrationService::new(ports),
+        store,
+        clock,
+        hasher,
+        events,
+        signer,
+    }
+}
+
+impl World {
+    pub async fn register(&self, name: &str) -> Result<User, AuthError> {
+        let rules = UsernameRules { plain_alphabet: true, ignore_case: true };
+        self.accounts
+            .register(NewAccount {
+                username: Username::parse(name, rules).unwrap(),
+                email: Email::parse(&format!("{name}@example.com")).unwrap(),
+                first_name: PersonName::parse("Al").unwrap(),
+                last_name: PersonName::default(),
+                password: PasswordPolicy::default().check(RawPassword::new(PASSWORD), &[]).unwrap(),
+            })
+            .await
+    }
+
+    pub async fn try_login(&self, name: &str, password: &str) -> Result<TokenPair, AuthError> {
+        let name = LoginName::Username(name.to_owned());
+        self.tokens.login(&name, &RawPassword::new(password), ClientInfo::default()).await
+    }
+
+    pub async fn login(&self, name: &str) -> TokenPair {
+        self.try_login(name, PASSWORD).await.unwrap()
+    }
+
+    pub async fn refresh(&self, pair: &TokenPair) -> Result<TokenPair, AuthError> {
+        self.tokens.refresh(&refresh_of(pair)).await
+    }
+
+    pub async fn act(&self, name: &str, action: Action) {
+        assert_eq!(self.administration.act(name, &action).await.unwrap(), Outcome::Done);
+    }
+
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Seconds::new(seconds));
+    }
+
+    pub fn now(&self) -> i64 {
+        self.clock.now().seconds()
+    }
+
+    /// The claims of a token, whatever they say.
+    pub fn claims(&self, token: &RawToken) -> Payload {
+        self.signer.verify(token).unwrap()
+    }
+
+    /// A well-signed token that says just this.
+    pub fn forge(&self, claims: serde_json::Value) -> RawToken {
+        RawToken::parse(&self.signer.sign(claims.as_object().unwrap()).unwrap()).unwrap()
+    }
+
+    pub fn event_kinds(&self) -> Vec<EventKind> {
+        self.events.taken().iter().map(|event| event.kind).collect()
+    }
+}
+
+pub fn refresh_of(pair: &TokenPair) -> RawToken {
+    RawToken::parse(pair.refresh.expose()).unwrap()
+}
+
+pub fn access_of(pair: &TokenPair) -> RawToken {
+    RawToken::parse(pair.access.expose()).unwrap()
+}
