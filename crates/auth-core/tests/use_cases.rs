@@ -175,8 +175,8 @@ async fn a_session_ends_for_good_however_often_it_is_refreshed() {
     world.register("alice").await.unwrap();
     let mut pair = world.login("alice").await;
     let end = world.now() + SESSION_MAX_TTL as i64;
-    while world.now() + 500 < end {
-        world.advance(500);
+    while world.now() + 400 < end {
+        world.advance(400);
         pair = world.refresh(&pair).await.unwrap();
         assert!(world.claims(&refresh_of(&pair))["exp"].as_i64().unwrap() <= end);
         assert!(world.claims(&access_of(&pair))["exp"].as_i64().unwrap() <= end);

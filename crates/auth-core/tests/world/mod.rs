@@ -20,7 +20,7 @@ pub const PASSWORD: &str = "Correct-horse-42";
 pub const ACCESS_TTL: u64 = 60;
 pub const REFRESH_TTL: u64 = 600;
 pub const RETRY_WINDOW: u64 = 10;
-pub const SESSION_MAX_TTL: u64 = 2_000;
+pub const SESSION_MAX_TTL: u64 = 900;
 
 pub struct World {
     pub tokens: TokenService,
