@@ -1,0 +1,72 @@
+//! `users …`.
+
+use anyhow::{Result, bail};
+use auth_core::account::User;
+use auth_core::password::Attribute;
+use auth_core::ports::AccountPage;
+use auth_core::service::{Action, AdministrationService, Outcome};
+
+use super::{superuser, terminal};
+use crate::cli::{SetPassword, Users};
+use crate::compose::Composition;
+use crate::config::Checked;
+
+/// Accounts that one read brings.
+const PAGE: u32 = 500;
+
+pub(super) async fn run(checked: &Checked, command: Users) -> Result<()> {
+    let service = Composition::new(checked).await?.administration();
+    let (username, action, done) = match command {
+        Users::List => return list(&service).await,
+        Users::SetPassword(options) => return set_password(checked, &service, options).await,
+        Users::Activate(account) => (account.username, Action::Activate, "is active"),
+        Users::Deactivate(account) => (account.username, Action::Deactivate, "is inactive"),
+        Users::Promote(account) => (account.username, Action::Promote, "is an administrator"),
+        Users::Demote(account) => (account.username, Action::Demote, "is no administrator"),
+        Users::Delete(account) => (account.username, Action::Delete, "is deleted"),
+    };
+    act(&service, &username, &action, done).await
+}
+
+async fn act(service: &AdministrationService, username: &str, action: &Action, done: &str) -> Result<()> {
+    match service.act(username, action).await? {
+        Outcome::Done => println!("{username} {done}"),
+        Outcome::NoSuchAccount => bail!("there is no account named {username:?}"),
+    }
+    Ok(())
+}
+
+async fn set_password(checked: &Checked, service: &AdministrationService, options: SetPassword) -> Result<()> {
+    let Some(user) = service.find(&options.username).await? else {
+        bail!("there is no account named {:?}", options.username);
+    };
+    let password = terminal::password(options.password_stdin)?;
+    let password = superuser::check_password(checked, password, &attributes(&user))?;
+    act(service, &options.username, &Action::SetPassword(password), "has a new password and no sessions").await
+}
+
+fn attributes(user: &User) -> [(Attribute, &str); 4] {
+    [
+        (Attribute::Username, &user.username),
+        (Attribute::FirstName, &user.first_name),
+        (Attribute::LastName, &user.last_name),
+        (Attribute::Email, &user.email),
+    ]
+}
+
+async fn list(service: &AdministrationService) -> Result<()> {
+    println!("{:>8}  {:<8}  {:<5}  {:<30}  email", "id", "active", "admin", "username");
+    let mut after = None;
+    loop {
+        let users = service.list(AccountPage { after, limit: PAGE }).await?;
+        for user in &users {
+            let yes_no = |value| if value { "yes" } else { "no" };
+            let (active, admin) = (yes_no(user.is_active), yes_no(user.is_staff));
+            println!("{:>8}  {active:<8}  {admin:<5}  {:<30}  {}", user.id.get(), user.username, user.email);
+        }
+        match users.last() {
+            Some(last) => after = Some(last.id),
+            None => return Ok(()),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `migrate` and `flush-expired-tokens`.
+
+use anyhow::Result;
+use auth_core::service::prune;
+use auth_crypto::SystemClock;
+
+use crate::compose::open;
+use crate::config::Checked;
+
+pub(super) async fn migrate(checked: &Checked) -> Result<()> {
+    let store = open(checked).await?;
+    let applied = store.migrate().await?;
+    match applied.as_slice() {
+        [] => println!("nothing to do: the tables are up to date"),
+        applied => applied.iter().for_each(|name| println!("applied {name}")),
+    }
+    Ok(())
+}
+
+pub(super) async fn flush(checked: &Checked) -> Result<()> {
+    let store = open(checked).await?;
+    let pruned = prune(&store, &SystemClock, checked.settings.maintenance.prune_batch).await?;
+    println!("forgot {} sessions and {} blacklist entries", pruned.sessions, pruned.blacklisted);
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! `create-superuser` and `make-superuser`.
+
+use anyhow::{Result, anyhow, bail};
+use auth_core::AuthError;
+use auth_core::account::{AccountFault, Email, NewUser, PersonName, Taken, User, Username};
+use auth_core::password::{Attribute, CheckedPassword, RawPassword};
+use auth_core::service::AdministrationService;
+use auth_crypto::generate_secret;
+
+use super::terminal::{ask, password};
+use crate::cli::{CreateSuperuser, MakeSuperuser};
+use crate::compose::Composition;
+use crate::config::Checked;
+
+pub(super) async fn create(checked: &Checked, options: CreateSuperuser) -> Result<()> {
+    let composition = Composition::new(checked).await?;
+    let username = options.username.map_or_else(|| ask("Username"), Ok)?;
+    let email = options.email.map_or_else(|| ask("Email"), Ok)?;
+    let new = superuser(checked, &composition, &username, &email)?;
+    let attributes = [(Attribute::Username, username.as_str()), (Attribute::Email, email.as_str())];
+    let password = check_password(checked, password(options.password_stdin)?, &attributes)?;
+    let user = store(&composition.administration(), &new, &password).await?;
+    println!("{} is an administrator", user.username);
+    Ok(())
+}
+
+pub(super) async fn make(checked: &Checked, options: MakeSuperuser) -> Result<()> {
+    let composition = Composition::new(checked).await?;
+    let service = composition.administration();
+    if service.has_superuser().await? {
+        println!("there is an administrator already; nothing changed");
+        return Ok(());
+    }
+    let new = superuser(checked, &composition, &options.username, &options.email)?;
+    let random = generate_secret()?;
+    let random: String = random.chars().take(32).collect();
+    let password = check_password(checked, RawPassword::new(random.clone()), &[])?;
+    let user = store(&service, &new, &password).await?;
+    println!("username: {}\npassword: {random}\nThe password is shown this once.", user.username);
+    Ok(())
+}
+
+fn superuser(checked: &Checked, composition: &Composition, username: &str, email: &str) -> Result<NewUser> {
+    let username = Username::parse(username, checked.usernames);
+    Ok(NewUser {
+        username: username.map_err(|fault| anyhow!("--username: {}", say(&fault)))?,
+        email: Email::parse(email).map_err(|fault| anyhow!("--email: {}", say(&fault)))?,
+        first_name: PersonName::default(),
+        last_name: PersonName::default(),
+        is_staff: true,
+        is_superuser: true,
+        date_joined: composition.ports.clock.timestamp(),
+    })
+}
+
+async fn store(service: &AdministrationService, new: &NewUser, password: &CheckedPassword) -> Result<User> {
+    match service.create(new, password).await {
+        Err(AuthError::Account(fault)) => bail!("{}", say(&fault)),
+        other => Ok(other?),
+    }
+}
+
+fn say(fault: &AccountFault) -> String {
+    match fault {
+        AccountFault::Taken(Taken::Username) => "there is an account with this name".to_owned(),
+        AccountFault::Taken(Taken::Email) => "there is an account with this address".to_owned(),
+        AccountFault::BadUsername => "this is no username: use letters, digits and @ . + - _".to_owned(),
+        AccountFault::BadEmail => "this is no e-mail address".to_owned(),
+        AccountFault::TooLong(limit) => format!("more than {limit} characters"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Lets a password through, or says in one line what is wrong with it.
+pub(super) fn check_password(
+    checked: &Checked,
+    password: RawPassword,
+    attributes: &[(Attribute, &str)],
+) -> Result<CheckedPassword> {
+    checked.passwords.check(password, attributes).map_err(|flaws| {
+        let flaws: Vec<_> = flaws.iter().map(|flaw| format!("{flaw:?}")).collect();
+        anyhow!("the password is refused: {}", flaws.join(", "))
+    })
+}

@@ -1,0 +1,32 @@
+//! Asking a person.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Context, Result, bail, ensure};
+use auth_core::password::RawPassword;
+
+/// Asks for a line of text.
+pub(super) fn ask(what: &str) -> Result<String> {
+    ensure!(io::stdin().is_terminal(), "{what}: not given, and there is nobody to ask");
+    print!("{what}: ");
+    io::stdout().flush()?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+/// Reads a password: from standard input, whole and without the line break at its end, or by asking for it twice.
+pub(super) fn password(from_stdin: bool) -> Result<RawPassword> {
+    if from_stdin {
+        let mut text = io::read_to_string(io::stdin()).context("the password cannot be read from standard input")?;
+        text.truncate(text.trim_end_matches(['\r', '\n']).len());
+        ensure!(!text.is_empty(), "standard input holds no password");
+        return Ok(RawPassword::new(text));
+    }
+    if !io::stdin().is_terminal() {
+        bail!("there is nobody to ask for a password; use --password-stdin");
+    }
+    let password = rpassword::prompt_password("Password: ")?;
+    ensure!(password == rpassword::prompt_password("Password (again): ")?, "the two passwords are not the same");
+    Ok(RawPassword::new(password))
+}

@@ -1,0 +1,124 @@
+//! The wiring: one place that knows every adapter.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use async_trait::async_trait;
+use auth_core::service::{AccountService, AdministrationService, Ports, TokenService};
+use auth_crypto::{Argon2Cost, PasswordPool, PoolLimits, SystemClock, SystemRandomness};
+use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
+use auth_http::{App, Readiness};
+
+use crate::config::Checked;
+use crate::events::LoggedEvents;
+use crate::keys;
+
+/// Every adapter, put together.
+pub struct Composition {
+    /// The adapters as the services take them.
+    pub ports: Ports,
+    /// The storage itself.
+    pub store: Arc<DieselStore>,
+    /// The public keys.
+    pub jwks: serde_json::Value,
+}
+
+impl Composition {
+    /// Builds the adapters: opens the database, and loads or makes the keys.
+    pub async fn new(checked: &Checked) -> Result<Self> {
+        let ring = keys::key_ring(checked)?;
+        let jwks = ring.jwks();
+        let store = Arc::new(open_migrated(checked).await?);
+        let ports = Ports {
+            store: store.clone(),
+            signer: Arc::new(ring),
+            hasher: Arc::new(hasher(checked)?),
+            clock: Arc::new(SystemClock),
+            randomness: Arc::new(SystemRandomness),
+            events: Arc::new(LoggedEvents),
+        };
+        Ok(Self { ports, store, jwks })
+    }
+
+    /// What the HTTP handlers need.
+    pub fn app(&self, checked: &Checked) -> App {
+        App {
+            tokens: TokenService::new(self.ports.clone(), checked.tokens.clone()),
+            accounts: AccountService::new(self.ports.clone()),
+            passwords: checked.passwords.clone(),
+            usernames: checked.usernames,
+            jwks: self.jwks.clone(),
+            readiness: Box::new(StoreReadiness(self.store.clone())),
+            settings: checked.http.clone(),
+        }
+    }
+
+    /// What the commands for administrators need.
+    pub fn administration(&self) -> AdministrationService {
+        AdministrationService::new(self.ports.clone())
+    }
+}
+
+struct StoreReadiness(Arc<DieselStore>);
+
+#[async_trait]
+impl Readiness for StoreReadiness {
+    async fn is_ready(&self) -> bool {
+        self.0.ping().await.is_ok()
+    }
+}
+
+fn hasher(checked: &Checked) -> Result<PasswordPool> {
+    let passwords = &checked.settings.passwords;
+    let cost = Argon2Cost {
+        memory_kib: passwords.argon2_memory_kib,
+        iterations: passwords.argon2_iterations,
+        parallelism: passwords.argon2_parallelism,
+    };
+    let limits = PoolLimits { threads: passwords.hash_threads, queue: passwords.hash_queue };
+    PasswordPool::new(cost, limits).context("passwords.argon2_memory_kib")
+}
+
+/// The URL of the database in force; a file in the data folder where none is configured.
+pub fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
+    let url = checked.settings.database.url.expose();
+    if !url.is_empty() {
+        return DatabaseUrl::parse(url).context("database.url");
+    }
+    let dir = Path::new(&checked.settings.data.dir);
+    std::fs::create_dir_all(dir).with_context(|| format!("data.dir: {} cannot be made", dir.display()))?;
+    let dir = dir.canonicalize().with_context(|| format!("data.dir: {} cannot be read", dir.display()))?;
+    DatabaseUrl::parse(&format!("sqlite://{}/auth.sqlite3", dir.display())).context("data.dir")
+}
+
+/// Opens the database as it is.
+pub async fn open(checked: &Checked) -> Result<DieselStore> {
+    let database = &checked.settings.database;
+    let settings = PoolSettings {
+        size: database.pool_size,
+        acquire_timeout: Duration::from_millis(database.acquire_timeout_milliseconds),
+        statement_timeout: Duration::from_millis(database.statement_timeout_milliseconds),
+    };
+    let url = database_url(checked)?;
+    DieselStore::connect(&url, settings).await.context("database.url")
+}
+
+/// Opens the database, and brings it up to date if that is allowed.
+async fn open_migrated(checked: &Checked) -> Result<DieselStore> {
+    let store = open(checked).await?;
+    let pending = store.pending_migrations().await.context("database.url")?;
+    if pending.is_empty() {
+        return Ok(store);
+    }
+    ensure!(
+        checked.settings.database.auto_migrate,
+        "database.auto_migrate: is false, and {} migrations are pending; run `auth-server migrate`",
+        pending.len()
+    );
+    if let Err(error) = store.migrate().await {
+        bail!("database.auto_migrate: the migrations failed: {error:#}");
+    }
+    Ok(store)
+}

@@ -1,0 +1,223 @@
+//! The configuration as types. What each key means stands in `config/default.toml`.
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The whole configuration.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Settings {
+    /// Where files are kept.
+    pub data: Data,
+    /// The listener.
+    pub server: Server,
+    /// The wire.
+    pub http: Http,
+    /// The storage.
+    pub database: Database,
+    /// Tokens and keys.
+    pub tokens: Tokens,
+    /// Passwords and their hashing.
+    pub passwords: Passwords,
+    /// Names of accounts.
+    pub accounts: Accounts,
+    /// Limits of attempts.
+    pub throttle: Throttle,
+    /// Forgetting what has expired.
+    pub maintenance: Maintenance,
+    /// Logs.
+    pub log: Log,
+}
+
+/// Section `data`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Data {
+    /// Folder for files that the service makes.
+    pub dir: String,
+}
+
+/// Section `server`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Server {
+    /// Address and port.
+    pub bind: String,
+    /// Threads; 0: one for each core.
+    pub workers: usize,
+    /// For requests in flight at a stop.
+    pub shutdown_timeout_seconds: u64,
+    /// For the head of a request.
+    pub header_timeout_seconds: u64,
+}
+
+/// Section `http`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Http {
+    /// Other spellings of the paths.
+    pub aliases: bool,
+    /// Longest body.
+    pub body_limit_bytes: usize,
+    /// For a body.
+    pub body_timeout_seconds: u64,
+    /// The key `reason`.
+    pub error_reasons: bool,
+}
+
+/// Section `database`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Database {
+    /// URL; empty: SQLite in the data folder.
+    pub url: Secret,
+    /// File that holds the URL.
+    pub url_file: String,
+    /// Migrate at the start.
+    pub auto_migrate: bool,
+    /// Most connections.
+    pub pool_size: u32,
+    /// For a free connection.
+    pub acquire_timeout_milliseconds: u64,
+    /// For one statement.
+    pub statement_timeout_milliseconds: u64,
+}
+
+/// Section `tokens`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Tokens {
+    /// JWA name, or `auto`.
+    pub algorithm: String,
+    /// Secret or private key.
+    pub signing_key: Secret,
+    /// File that holds it.
+    pub signing_key_file: String,
+    /// Make a key where none is configured.
+    pub generate_key: bool,
+    /// Files with further keys.
+    #[serde(deserialize_with = "list")]
+    pub verifying_key_files: Vec<String>,
+    /// `iss`.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: String,
+    /// Tolerance of clocks.
+    pub leeway_seconds: u64,
+    /// Life of an access token.
+    pub access_ttl_seconds: u64,
+    /// Life of a refresh token.
+    pub refresh_ttl_seconds: u64,
+    /// Life of a session; 0: endless.
+    pub session_max_ttl_seconds: u64,
+    /// For retries of a refresh.
+    pub retry_window_seconds: u64,
+    /// What a retry is answered.
+    pub on_retry: String,
+    /// Claims from the account.
+    #[serde(deserialize_with = "list")]
+    pub claims: Vec<String>,
+    /// Copy unknown claims.
+    pub keep_custom_claims: bool,
+    /// Accept tokens from elsewhere.
+    pub adopt_foreign_tokens: bool,
+    /// Access tokens die with their session.
+    pub check_session_on_access: bool,
+    /// Note logins.
+    pub update_last_login: bool,
+}
+
+/// Section `passwords`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Passwords {
+    /// Fewest characters.
+    pub min_chars: usize,
+    /// Name no password may resemble.
+    pub service_name: String,
+    /// Cut edge blanks.
+    pub trim: bool,
+    /// Argon2id memory.
+    pub argon2_memory_kib: u32,
+    /// Argon2id passes.
+    pub argon2_iterations: u32,
+    /// Argon2id lanes.
+    pub argon2_parallelism: u32,
+    /// Hashing threads; 0: one for each core.
+    pub hash_threads: usize,
+    /// Longest queue.
+    pub hash_queue: usize,
+}
+
+/// Section `accounts`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Accounts {
+    /// Letters, digits and `@ . + - _` only.
+    pub plain_usernames: bool,
+    /// Letter case makes no other name.
+    pub ignore_username_case: bool,
+}
+
+/// Section `throttle`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Throttle {
+    /// Not there yet.
+    pub enabled: bool,
+}
+
+/// Section `maintenance`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Maintenance {
+    /// How often; 0: never.
+    pub prune_interval_seconds: u64,
+    /// Rows in one transaction.
+    pub prune_batch: u32,
+}
+
+/// Section `log`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: String,
+    /// Level or directives.
+    pub level: String,
+}
+
+/// A value that is shown to nobody: `Debug` and `Serialize` give a mask.
+#[derive(Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret from elsewhere.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    const fn mask(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { "********" }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.mask())
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.mask())
+    }
+}
+
+/// A list, or, as the environment has it, a text with commas.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        List(Vec<String>),
+        Text(String),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::List(list) => list,
+        Either::Text(text) => text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+    })
+}

@@ -1,0 +1,17 @@
+//! The audit log: security events as log records (SEC-150).
+
+use auth_core::event::SecurityEvent;
+use auth_core::ports::SecurityEvents;
+
+/// Writes each event as one record of the target `security`. Time is the log's, request id and address are those of
+/// the request it happens in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LoggedEvents;
+
+impl SecurityEvents for LoggedEvents {
+    fn record(&self, event: SecurityEvent) {
+        let user = event.user.map(|user| user.get());
+        let session = event.session.map(|session| session.to_string());
+        tracing::info!(target: "security", event = event.kind.name(), user, session, "security event");
+    }
+}

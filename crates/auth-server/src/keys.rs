@@ -1,0 +1,167 @@
+//! Keys: those that are configured, and those that the service makes and keeps in files.
+//!
+//! Made keys are files in the folder `keys` of the data folder, readable by their owner only. Their names begin with
+//! the time they were made; the newest one signs, all of them verify.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use auth_core::ports::{Clock, Randomness};
+use auth_crypto::{
+    Algorithm, KeyRing, SigningKey, SystemClock, SystemRandomness, VerifyingKey, generate_ed25519_pem, generate_secret,
+};
+
+use crate::config::Checked;
+
+const PEM: &str = "pem";
+const SECRET: &str = "secret";
+const RETIRED: &str = "retired";
+/// The name of the key made at the first start. Fixed, so that of two first starts at once one makes it.
+const FIRST: &str = "000000000000-first";
+
+/// A key in a file.
+pub(crate) struct KeyFile {
+    /// Its name: that of the file, without its ending.
+    pub(crate) name: String,
+    /// The key.
+    pub(crate) key: SigningKey,
+}
+
+/// The folder of made keys.
+pub(crate) struct KeyFolder {
+    path: PathBuf,
+}
+
+impl KeyFolder {
+    pub(crate) fn of(checked: &Checked) -> Self {
+        Self { path: Path::new(&checked.settings.data.dir).join("keys") }
+    }
+
+    /// The keys in use, oldest first: the last one signs.
+    pub(crate) fn load(&self, algorithm: Option<Algorithm>) -> Result<Vec<KeyFile>> {
+        let mut files = self.files()?;
+        files.sort();
+        files.iter().map(|path| load_file(path, algorithm)).collect()
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.with_context(|| format!("{} cannot be read", self.path.display()))?,
+        };
+        let paths: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        let is_key = |path: &PathBuf| path.extension().is_some_and(|ending| ending == PEM || ending == SECRET);
+        Ok(paths.into_iter().filter(is_key).collect())
+    }
+
+    /// Makes a key that signs from the next start on. Gives its name.
+    pub(crate) fn generate(&self, algorithm: Option<Algorithm>) -> Result<String> {
+        let mut suffix = [0; 4];
+        SystemRandomness.fill(&mut suffix);
+        let name = format!("{:012}-{:08x}", SystemClock.now().seconds(), u32::from_be_bytes(suffix));
+        self.write(&name, algorithm)?;
+        Ok(name)
+    }
+
+    /// Makes the first key. Another process may have made it a moment ago: then that one is the key.
+    fn generate_first(&self, algorithm: Option<Algorithm>) -> Result<()> {
+        self.write(FIRST, algorithm)
+    }
+
+    fn write(&self, name: &str, algorithm: Option<Algorithm>) -> Result<()> {
+        let (text, ending) = match algorithm {
+            None | Some(Algorithm::EdDSA) => (generate_ed25519_pem()?, PEM),
+            Some(symmetric) if symmetric.is_symmetric() => (generate_secret()?, SECRET),
+            Some(other) => bail!("tokens.signing_key_file: needed for {other}; the service makes no such keys itself"),
+        };
+        let cannot = || format!("{}: a key cannot be written there", self.path.display());
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).with_context(cannot)?;
+        let path = self.path.join(name).with_extension(ending);
+        let draft = self.path.join(format!("{name}.{}.draft", std::process::id()));
+        let mut file: File =
+            OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
+        // A link, unlike a renaming, does not replace a file that is there.
+        let linked = fs::hard_link(&draft, &path);
+        fs::remove_file(&draft).with_context(cannot)?;
+        match linked {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(cannot),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a key out of use. The signing key stays until there is a newer one.
+    pub(crate) fn retire(&self, name: &str, algorithm: Option<Algorithm>) -> Result<()> {
+        let keys = self.load(algorithm)?;
+        ensure!(keys.iter().any(|key| key.name == name), "there is no key {name:?}; see `auth-server keys list`");
+        ensure!(
+            keys.last().is_some_and(|signing| signing.name != name),
+            "{name} is the signing key; make another one first: `auth-server keys generate`"
+        );
+        let files = self.files()?;
+        let path = files.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
+        let path = path.ok_or_else(|| anyhow!("there is no key {name:?}"))?;
+        fs::rename(path, path.with_extension(RETIRED)).with_context(|| format!("{} cannot be renamed", path.display()))
+    }
+}
+
+fn load_file(path: &Path, algorithm: Option<Algorithm>) -> Result<KeyFile> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let key = signing_key(text.trim_end(), algorithm).with_context(|| format!("{} is no key", path.display()))?;
+    Ok(KeyFile { name, key })
+}
+
+fn is_pem(text: &str) -> bool {
+    text.trim_start().starts_with("-----BEGIN")
+}
+
+fn signing_key(text: &str, algorithm: Option<Algorithm>) -> Result<SigningKey> {
+    Ok(match algorithm {
+        Some(symmetric) if symmetric.is_symmetric() => SigningKey::from_secret(symmetric, text)?,
+        algorithm if is_pem(text) || algorithm.is_some() => SigningKey::from_pem(algorithm, text)?,
+        _ => SigningKey::from_secret(Algorithm::HS256, text)?,
+    })
+}
+
+/// The key ring of a configuration. Makes the first key where none is configured, if it may.
+pub(crate) fn key_ring(checked: &Checked) -> Result<KeyRing> {
+    let (signing, mut verifying) = own_keys(checked)?;
+    for path in &checked.settings.tokens.verifying_key_files {
+        verifying.push(verifying_key(path, signing.algorithm())?);
+    }
+    KeyRing::new(signing, verifying).context("tokens.verifying_key_files")
+}
+
+fn own_keys(checked: &Checked) -> Result<(SigningKey, Vec<VerifyingKey>)> {
+    let configured = checked.settings.tokens.signing_key.expose();
+    if !configured.is_empty() {
+        return Ok((signing_key(configured, checked.algorithm).context("tokens.signing_key")?, Vec::new()));
+    }
+    ensure!(
+        checked.settings.tokens.generate_key,
+        "tokens.signing_key: is not set; set AUTH__TOKENS__SIGNING_KEY or AUTH__TOKENS__SIGNING_KEY_FILE"
+    );
+    let folder = KeyFolder::of(checked);
+    let mut keys = folder.load(checked.algorithm)?;
+    if keys.is_empty() {
+        folder.generate_first(checked.algorithm)?;
+        keys = folder.load(checked.algorithm)?;
+    }
+    let signing = keys.pop().ok_or_else(|| anyhow!("{}: the key just made is gone", folder.path.display()))?;
+    Ok((signing.key, keys.iter().map(|file| file.key.verifying_key()).collect()))
+}
+
+fn verifying_key(path: &str, signing: Algorithm) -> Result<VerifyingKey> {
+    let context = || format!("tokens.verifying_key_files: {path}");
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", context()))?;
+    let text = text.trim_end();
+    if is_pem(text) {
+        return VerifyingKey::from_pem(None, text).with_context(context);
+    }
+    ensure!(signing.is_symmetric(), "{}: is no PEM, and {signing} has no shared secrets", context());
+    VerifyingKey::from_secret(signing, text).with_context(context)
+}

@@ -1,0 +1,15 @@
+//! Logs, on standard error.
+
+use anyhow::{Result, anyhow};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Log;
+
+/// Starts logging. Security events are logged whatever the level says.
+pub(crate) fn start(log: &Log) -> Result<()> {
+    let filter = EnvFilter::try_new(format!("{},security=info", log.level))
+        .map_err(|_| anyhow!("log.level: {:?} is no level; use error, warn, info, debug or trace", log.level))?;
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if log.format == "json" { logs.json().try_init() } else { logs.try_init() };
+    started.map_err(|error| anyhow!("log: {error}"))
+}

@@ -1,0 +1,40 @@
+# Every step of CI is one of these recipes.
+
+# All of CI.
+ci: format lint test doc deny
+
+# Formatting is as rustfmt has it.
+format:
+    cargo fmt --all --check
+
+# No warnings, in any target.
+lint:
+    cargo clippy --workspace --all-targets -- -D warnings
+
+# All tests, on SQLite and on PostgreSQL.
+test:
+    cargo test --workspace
+
+# The tests that need PostgreSQL, on a server of one's own: just test-pg postgres://user@host/postgres
+test-pg url:
+    TEST_DATABASE_URL={{url}} cargo test --workspace postgres
+
+# Documentation without warnings, private items included.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+
+# Licences, sources and banned crates.
+deny:
+    cargo deny check bans licenses sources
+
+# Starts the service on an embedded database.
+run *args:
+    cargo run -- {{args}}
+
+# Brings the tables of the configured database up to date.
+migrate *args:
+    cargo run -- migrate {{args}}
+
+# Writes the golden files anew, for review.
+golden:
+    UPDATE_GOLDEN=1 cargo test -p auth-tests --test golden
