@@ -1,1 +1,31 @@
+//! The contract that every storage of `auth-core` must keep, as tests; and doubles for what is not under test.
 //!
+//! An adapter, also one written elsewhere, is right when a fresh, empty store of it passes every case of
+//! [`storage_cases`]. The short way is one named test for each case:
+//!
+//! ```
+//! use auth_conformance::{MemoryStore, storage_contract};
+//!
+//! storage_contract!(memory, MemoryStore::default());
+//! # fn main() {}
+//! ```
+//!
+//! An adapter that has more than one database, or none on some machines, makes its tests from [`storage_cases`].
+//!
+//! The suite knows only the ports: it says nothing of speed, of surviving a crash, and of what no port can make, such
+//! as an account with a key from elsewhere. All its moments lie in 2001, so that a storage that asks a clock of its
+//! own finds everything expired.
+//!
+//! [`MemoryStore`] is the smallest thing that passes, and with the doubles it is all that a test of the services needs.
+
+mod cases;
+mod doubles;
+mod macros;
+mod memory;
+
+pub use cases::{Case, CaseRun, storage_case, storage_cases};
+pub use doubles::{
+    BEGINNING, FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness, at, email, hash_of, new_user,
+    person_name, session_id, session_of, successor_of, username,
+};
+pub use memory::MemoryStore;

@@ -1,0 +1,241 @@
+//! Accounts, single tokens, and everything together: what must be true when calls come at one moment.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use auth_core::account::{LoginName, NewUser, ProfileChange, Taken, User};
+use auth_core::ports::{ProfileUpdate, Store};
+use auth_core::token::{RevokeReason, TokenId};
+
+use super::rivals::{Gate, ROUNDS, answers, count, moments};
+use super::setting::{everybody, hash_now, jti_of, session_now, started, stored, user_now};
+use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
+
+/// Makes these accounts at one moment: one of them, and no other.
+async fn assert_one_is_made(store: &Arc<impl Store + 'static>, round: u64, rivals: Vec<NewUser>, otherwise: Taken) {
+    let before = everybody(&**store).await.len();
+    let gate = Gate::of(rivals.len(), round, store);
+    let calls = rivals.into_iter();
+    let calls =
+        calls.map(|new| gate.send(move |store| async move { store.create(&new, &hash_of("x")).await.unwrap() }));
+    let made = answers(calls.collect()).await;
+    assert_eq!(count(&made, |made| *made == Err(otherwise)), made.len() - 1);
+    let after = everybody(&**store).await;
+    assert_eq!(after.len(), before + 1);
+    assert!(made.into_iter().flatten().eq(after.into_iter().skip(before)));
+}
+
+pub(crate) async fn one_of_many_new_accounts_gets_the_name(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let spellings = ["alice", "ALICE", "Alice", "aLICE", "\u{FF41}lice", "alice"].into_iter().zip(0..);
+        let rivals = spellings.map(|(spelling, rival)| NewUser {
+            username: username(&format!("{spelling}{round}")),
+            ..new_user(&format!("rival{rival}of{round}"))
+        });
+        assert_one_is_made(&store, round, rivals.collect(), Taken::Username).await;
+    }
+}
+
+pub(crate) async fn one_of_many_new_accounts_gets_the_address(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let spellings = ["alice", "ALICE", "Alice", "aLICE", "alicE", "alice"].into_iter().zip(0..);
+        let rivals = spellings.map(|(spelling, rival)| NewUser {
+            email: email(&format!("{spelling}{round}@example.com")),
+            ..new_user(&format!("rival{rival}of{round}"))
+        });
+        assert_one_is_made(&store, round, rivals.collect(), Taken::Email).await;
+    }
+}
+
+pub(crate) async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<impl Store + 'static>) {
+    let mut ids = Vec::new();
+    for name in ["amy", "bob", "cid", "dan"] {
+        ids.push(stored(&*store, name).await.id);
+    }
+    for round in 0..ROUNDS {
+        let gate = Gate::of(ids.len(), round, &store);
+        let rivals = ids.iter().copied().map(|id| {
+            let change = ProfileChange { username: Some(username(&format!("x{round}"))), ..ProfileChange::default() };
+            gate.send(move |store| async move { store.update_profile(id, &change).await.unwrap() })
+        });
+        let renamed = answers(rivals.collect()).await;
+        assert_eq!(count(&renamed, |answer| *answer == ProfileUpdate::Taken(Taken::Username)), ids.len() - 1);
+        let name = format!("x{round}");
+        assert_eq!(count(&everybody(&*store).await, |user| user.username == name), 1);
+    }
+}
+
+/// Who changes one field leaves the others as they are at that moment, not as they were when somebody looked.
+pub(crate) async fn changes_to_different_fields_are_all_kept(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await;
+        let session = session_of(user.id, session_id(round), at(0));
+        let (id, before, name) = (user.id, user.clone(), format!("new{round}"));
+        let address = format!("{name}@example.org");
+        let nothing = ProfileChange::default;
+        let gate = Gate::of(6, round, &store);
+        let changes = [
+            ProfileChange { username: Some(username(&name)), ..nothing() },
+            ProfileChange { email: Some(email(&address)), ..nothing() },
+            ProfileChange { first_name: Some(person_name("F")), ..nothing() },
+            ProfileChange { last_name: Some(person_name("L")), ..nothing() },
+        ];
+        let changes = changes
+            .map(|change| gate.send(move |store| async move { store.update_profile(id, &change).await.unwrap() }));
+        let promotion = gate.send(move |store| async move { store.set_staff(id, true).await.unwrap() });
+        let login = gate.send(move |store| async move {
+            store.start(&session, &before, Some(at(7).into())).await.unwrap()
+                && store.set_active(id, false).await.unwrap()
+        });
+        let changed = answers(changes.into()).await;
+        assert_eq!(count(&changed, |change| matches!(change, ProfileUpdate::Done(_))), 4);
+        assert!(promotion.await.unwrap() && login.await.unwrap());
+        let expected = User {
+            username: name,
+            email: address,
+            first_name: "F".to_owned(),
+            last_name: "L".to_owned(),
+            is_staff: true,
+            is_active: false,
+            last_login: Some(at(7).into()),
+            ..user
+        };
+        assert_eq!(user_now(&*store, id).await, expected);
+    }
+}
+
+pub(crate) async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let name = format!("user{round}");
+        let user = stored(&*store, &name).await;
+        let id = user.id;
+        let gate = Gate::of(3, round, &store);
+        let upgrades = [1, 2].map(|cost| {
+            let (old, new) = (hash_of(&name), hash_of(&format!("{name}, upgraded to {cost}")));
+            gate.send(move |store| async move { store.upgrade_hash(id, &old, &new).await.unwrap() })
+        });
+        let change =
+            gate.send(move |store| async move { store.set_password(id, &hash_of("new"), at(1)).await.unwrap() });
+        assert!(change.await.unwrap());
+        assert!(count(&answers(upgrades.into()).await, |upgraded| *upgraded) <= 1);
+        assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
+    }
+}
+
+/// A login that took the old password for right must not find the epoch of the new one.
+pub(crate) async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<impl Store + 'static>) {
+    let id = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let (now, new) = (at(round as i64 + 1), hash_of(&format!("password {round}")));
+        let gate = Gate::of(4, round, &store);
+        let readers = (0..3).map(|_| {
+            let new = new.clone();
+            gate.send(move |store| async move {
+                let mut read = Vec::new();
+                for _ in 0..8 {
+                    let name = LoginName::Username("alice".to_owned());
+                    let (user, hash) = store.find_for_login(&name).await.unwrap().unwrap();
+                    read.push((hash == new, user.token_epoch == now));
+                }
+                read
+            })
+        });
+        let readers = readers.collect();
+        let change = gate.send(move |store| async move { store.set_password(id, &new, now).await.unwrap() });
+        for (is_new, is_moved) in answers(readers).await.concat() {
+            assert_eq!(is_new, is_moved, "half of a change was seen");
+        }
+        assert!(change.await.unwrap());
+    }
+}
+
+pub(crate) async fn no_session_starts_once_an_account_is_inactive(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await;
+    for round in 0..ROUNDS {
+        let gate = Gate::of(2, round, &store);
+        let is_inactive = Arc::new(AtomicBool::new(false));
+        let (id, caller, answered) = (user.id, user.clone(), Arc::clone(&is_inactive));
+        let logins = gate.send(move |store| async move {
+            let mut started_too_late = false;
+            for number in 0..16 {
+                let session = session_of(id, session_id(16 * round + number), at(0));
+                let is_late = is_inactive.load(Ordering::SeqCst);
+                started_too_late |= store.start(&session, &caller, None).await.unwrap() && is_late;
+            }
+            started_too_late
+        });
+        let end = gate.send(move |store| async move {
+            assert!(store.set_active(id, false).await.unwrap());
+            answered.store(true, Ordering::SeqCst);
+        });
+        end.await.unwrap();
+        assert!(!logins.await.unwrap());
+        assert!(store.set_active(id, true).await.unwrap());
+    }
+}
+
+/// A client that goes away in the middle of a request leaves no half of a change behind.
+pub(crate) async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await;
+        let session = started(&*store, user.id, round).await.id;
+        let new = hash_of("new");
+        tokio::select! {
+            biased;
+            done = store.set_password(user.id, &new, at(1)) => assert!(done.unwrap()),
+            () = moments(&*store, round % 5) => {}
+        }
+        // What was begun may still be under way: what is read later is as new as what was read before, or newer.
+        let has_new_hash = hash_now(&*store, &user).await == new;
+        let is_revoked = session_now(&*store, session).await.revoked_at.is_some();
+        assert!(is_revoked || !has_new_hash);
+        let is_moved = user_now(&*store, user.id).await.token_epoch == at(1);
+        assert!(is_moved || !is_revoked);
+        assert!(hash_now(&*store, &user).await == new || !is_moved);
+        // And the next call is served as if nothing had been.
+        assert!(store.set_password(user.id, &hash_of("newer"), at(2)).await.unwrap());
+    }
+}
+
+pub(crate) async fn one_of_many_refusals_of_a_token_is_the_first(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let gate = Gate::of(6, round, &store);
+        let jti = TokenId::parse(&format!("token {round}")).unwrap();
+        let rivals = (0..6).map(|_| {
+            let jti = jti.clone();
+            gate.send(move |store| async move { store.refuse(&jti, at(1), "test").await.unwrap() })
+        });
+        assert_eq!(count(&answers(rivals.collect()).await, |first| *first), 1);
+    }
+    assert_eq!(store.prune_blacklist(at(2), u32::MAX).await.unwrap() as u64, ROUNDS);
+}
+
+/// Calls that lock the same rows in different orders wait for each other for ever, or one of them fails.
+pub(crate) async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await;
+    for round in 0..ROUNDS {
+        let session = started(&*store, user.id, 3 * round).await;
+        let login = session_of(user.id, session_id(3 * round + 1), at(0));
+        let adoption = session_of(user.id, session_id(3 * round + 2), at(0));
+        let (id, user_copy, now) = (user.id, user_now(&*store, user.id).await, at(round as i64 + 1));
+        let gate = Gate::of(11, round, &store);
+        let (one, two, three) = (session.clone(), session.clone(), session);
+        let calls = vec![
+            gate.send(async move |s| s.start(&login, &user_copy, Some(now.into())).await.map(drop)),
+            gate.send(async move |s| s.adopt(&adoption, &jti_of(&adoption), None).await.map(drop)),
+            gate.send(async move |s| s.advance(one.id, one.generation, successor_of(&one, now)).await.map(drop)),
+            gate.send(async move |s| s.revoke(two.id, RevokeReason::Logout, now).await.map(drop)),
+            gate.send(async move |s| s.revoke_all(id, Some(three.id), RevokeReason::LogoutAll, now).await.map(drop)),
+            gate.send(async move |s| s.set_password(id, &hash_of("new"), now).await.map(drop)),
+            gate.send(async move |s| s.upgrade_hash(id, &hash_of("new"), &hash_of("newer")).await.map(drop)),
+            gate.send(async move |s| s.set_staff(id, true).await.map(drop)),
+            gate.send(async move |s| s.set_active(id, true).await.map(drop)),
+            gate.send(async move |s| s.update_profile(id, &ProfileChange::default()).await.map(drop)),
+            gate.send(async move |s| s.prune_sessions(at(0), 10).await.map(drop)),
+        ];
+        for answer in answers(calls).await {
+            answer.unwrap();
+        }
+        assert!(everybody(&*store).await[0].is_staff);
+    }
+}

@@ -1,0 +1,248 @@
+//! Accounts: made, found, listed.
+
+use std::sync::Arc;
+
+use auth_core::account::{LoginName, NewUser, Taken, User, UserId, Username, UsernameRules};
+use auth_core::password::PasswordHash;
+use auth_core::ports::{AccountPage, Store};
+use auth_core::time::{Timestamp, UnixTime};
+use auth_core::token::Subject;
+
+use super::setting::{by_email, by_username, created, everybody, stored};
+use crate::{BEGINNING, email, hash_of, new_user, person_name, username};
+
+/// Four bytes in UTF-8, two units in UTF-16, one character.
+const WIDE: &str = "\u{1F980}";
+
+/// A username in which letter case makes a difference.
+fn cased(text: &str) -> Username {
+    Username::parse(text, UsernameRules { plain_alphabet: false, ignore_case: false }).unwrap()
+}
+
+fn as_stored(new: &NewUser, id: UserId) -> User {
+    User {
+        id,
+        external_id: None,
+        username: new.username.as_str().to_owned(),
+        email: new.email.as_str().to_owned(),
+        first_name: new.first_name.as_str().to_owned(),
+        last_name: new.last_name.as_str().to_owned(),
+        is_active: true,
+        is_staff: new.is_staff,
+        is_superuser: new.is_superuser,
+        date_joined: new.date_joined,
+        last_login: None,
+        email_verified_at: None,
+        token_epoch: UnixTime::default(),
+    }
+}
+
+/// Stores the account, and finds it on every way with every field as it was given.
+async fn assert_kept(store: &impl Store, new: &NewUser, hash: &PasswordHash) {
+    let user = store.create(new, hash).await.unwrap().unwrap();
+    assert_eq!(user, as_stored(new, user.id));
+    assert_eq!(store.find_user(user.id).await.unwrap().as_ref(), Some(&user));
+    assert_eq!(store.find_by_subject(&Subject::Id(user.id)).await.unwrap().as_ref(), Some(&user));
+    assert_eq!(everybody(store).await.last(), Some(&user));
+    for name in [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())] {
+        let (found, found_hash) = store.find_for_login(&name).await.unwrap().unwrap();
+        assert_eq!(found, user);
+        assert_eq!(found_hash.expose(), hash.expose());
+    }
+}
+
+pub(crate) async fn a_new_account_is_found_with_every_field(store: Arc<impl Store>) {
+    let new = NewUser {
+        username: username("Zo\u{EB} O'Neil; \"%_\\\" <\u{674E}>"),
+        email: email("Zoe.O'Neil+%_@Example.com"),
+        first_name: person_name(" Zoe\u{308} "),
+        last_name: person_name("O'Neil-\u{D1}u\u{F1}ez \u{674E}"),
+        is_staff: true,
+        is_superuser: false,
+        date_joined: Timestamp::from_micros(1_000_000_000_123_457),
+    };
+    assert_kept(&*store, &new, &PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/=")).await;
+}
+
+pub(crate) async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<impl Store>) {
+    let domain = ["b".repeat(60), "c".repeat(60), "d".repeat(60), "example".to_owned()].join(".");
+    let longest = NewUser {
+        username: username(&WIDE.repeat(Username::MAX_CHARS)),
+        email: email(&format!("{}@{domain}", "A".repeat(63))),
+        first_name: person_name(&WIDE.repeat(150)),
+        last_name: person_name(&WIDE.repeat(150)),
+        is_staff: false,
+        is_superuser: true,
+        // 9999-12-31T23:59:59.999999Z.
+        date_joined: Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999),
+    };
+    assert_eq!(longest.email.as_str().len(), 254);
+    assert_kept(&*store, &longest, &PasswordHash::new("$".repeat(1_100))).await;
+    let shortest = NewUser {
+        username: username("x"),
+        email: email("a@b.cd"),
+        first_name: person_name(""),
+        last_name: person_name(""),
+        date_joined: Timestamp::from_micros(0),
+        ..longest
+    };
+    assert_kept(&*store, &shortest, &PasswordHash::new("!")).await;
+}
+
+pub(crate) async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<impl Store>) {
+    // One character whose compatibility form (NFKC) has eighteen.
+    let name = "\u{FDFA}".repeat(Username::MAX_CHARS);
+    let long = NewUser { username: username(&name), ..new_user("long") };
+    assert_kept(&*store, &long, &hash_of("x")).await;
+    let again = NewUser { email: email("other@example.com"), ..long };
+    assert_eq!(store.create(&again, &hash_of("x")).await.unwrap(), Err(Taken::Username));
+}
+
+pub(crate) async fn a_new_account_has_the_privileges_it_was_given(store: Arc<impl Store>) {
+    for (name, is_staff, is_superuser) in
+        [("a", false, false), ("b", true, false), ("c", false, true), ("d", true, true)]
+    {
+        let user = created(&*store, &NewUser { is_staff, is_superuser, ..new_user(name) }).await;
+        assert_eq!((user.is_active, user.is_staff, user.is_superuser), (true, is_staff, is_superuser));
+    }
+}
+
+pub(crate) async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    for look_alike in ["alice", "ALICE", "\u{FF41}\u{FF4C}\u{FF49}\u{FF43}\u{FF45}", "ali\u{200B}ce"] {
+        let second = NewUser { username: username(look_alike), ..new_user("second") };
+        assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Username), "{look_alike:?}");
+    }
+    // Nothing was stored: not the account, and nothing that holds its address.
+    assert_eq!(everybody(&*store).await, [alice]);
+    stored(&*store, "second").await;
+}
+
+pub(crate) async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    for same in ["alice@example.com", "Alice@EXAMPLE.com"] {
+        let second = NewUser { email: email(same), ..new_user("second") };
+        assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Email), "{same:?}");
+    }
+    assert_eq!(everybody(&*store).await, [alice]);
+    stored(&*store, "second").await;
+}
+
+pub(crate) async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<impl Store>) {
+    stored(&*store, "alice").await;
+    stored(&*store, "bob").await;
+    assert_eq!(store.create(&new_user("ALICE"), &hash_of("x")).await.unwrap(), Err(Taken::Username));
+    for (name, address) in [("alice", "bob@example.com"), ("bob", "alice@example.com")] {
+        let of_both = NewUser { email: email(address), ..new_user(name) };
+        assert_eq!(store.create(&of_both, &hash_of("x")).await.unwrap(), Err(Taken::Username));
+    }
+}
+
+pub(crate) async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: Arc<impl Store>) {
+    let lower = created(&*store, &NewUser { username: cased("alice"), ..new_user("one") }).await;
+    let upper = created(&*store, &NewUser { username: cased("Alice"), ..new_user("two") }).await;
+    assert_eq!(by_username(&*store, "alice").await, Some(lower));
+    assert_eq!(by_username(&*store, "Alice").await, Some(upper));
+}
+
+/// The rules may change between two registrations. A name must open one account all the same.
+pub(crate) async fn the_same_name_is_taken_under_other_rules_too(store: Arc<impl Store>) {
+    let kept = NewUser { username: cased("Alice"), ..new_user("one") };
+    let user = created(&*store, &kept).await;
+    let folded = NewUser { username: username("Alice"), ..new_user("two") };
+    assert_ne!(kept.username.canonical(), folded.username.canonical());
+    assert_eq!(store.create(&folded, &hash_of("x")).await.unwrap(), Err(Taken::Username));
+    assert_eq!(by_username(&*store, "Alice").await, Some(user));
+}
+
+pub(crate) async fn nobody_has_an_unknown_number(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    for number in [0, -1, alice.id.get() + 1, i64::MAX, i64::MIN] {
+        let id = UserId::new(number);
+        assert_eq!(store.find_user(id).await.unwrap(), None, "{number}");
+        assert_eq!(store.find_by_subject(&Subject::Id(id)).await.unwrap(), None, "{number}");
+    }
+}
+
+pub(crate) async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    for key in [alice.id.get().to_string(), "alice".to_owned(), String::new(), "' OR 1=1 --".to_owned()] {
+        assert_eq!(store.find_by_subject(&Subject::External(key.clone())).await.unwrap(), None, "{key:?}");
+    }
+}
+
+/// Tokens name an account by its number: those of a deleted one must not open another.
+pub(crate) async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    assert!(store.delete(alice.id).await.unwrap());
+    let bob = stored(&*store, "bob").await;
+    assert_ne!(bob.id, alice.id);
+    assert_eq!(store.find_user(alice.id).await.unwrap(), None);
+}
+
+pub(crate) async fn a_login_name_is_compared_exactly(store: Arc<impl Store>) {
+    let alice = stored(&*store, "Alice").await;
+    stored(&*store, "bob").await;
+    assert_eq!(by_username(&*store, "Alice").await.as_ref(), Some(&alice));
+    assert_eq!(by_email(&*store, "Alice@example.com").await.as_ref(), Some(&alice));
+    let full_width = "\u{FF21}\u{FF4C}\u{FF49}\u{FF43}\u{FF45}";
+    for other in ["alice", "ALICE", "Alice ", " Alice", "Alic", "A%", "_lice", full_width, "", "Alice@example.com"] {
+        assert_eq!(by_username(&*store, other).await, None, "{other:?}");
+    }
+    for other in ["alice@example.com", "Alice@Example.com", "Alice@example.com ", "%", "", "Alice"] {
+        assert_eq!(by_email(&*store, other).await, None, "{other:?}");
+    }
+}
+
+/// Whatever somebody types into a form names nobody, and is never an error.
+pub(crate) async fn a_login_name_may_be_any_text(store: Arc<impl Store>) {
+    stored(&*store, "alice").await;
+    let long = "x".repeat(100_000);
+    for text in ["alice\0", "\0", "' OR ''='", "\\", "\u{FFFF}\u{10FFFF}", "\r\n\u{1b}", &long] {
+        assert_eq!(by_username(&*store, text).await, None, "{:?}", &text[..1]);
+        assert_eq!(by_email(&*store, text).await, None, "{:?}", &text[..1]);
+    }
+}
+
+pub(crate) async fn an_inactive_account_is_found_for_login(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    assert!(store.set_active(alice.id, false).await.unwrap());
+    let inactive = User { is_active: false, ..alice };
+    assert_eq!(by_username(&*store, "alice").await.as_ref(), Some(&inactive));
+    assert_eq!(by_email(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
+}
+
+pub(crate) async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: Arc<impl Store>) {
+    let page = async |after, limit| store.list(AccountPage { after, limit }).await.unwrap();
+    assert_eq!(page(None, 10).await, []);
+    let mut all = Vec::new();
+    for name in ["eve", "dan", "cid", "bob", "amy"] {
+        all.push(stored(&*store, name).await);
+    }
+    all.sort_by_key(|user| user.id);
+    assert_eq!(page(None, 5).await, all);
+    assert_eq!(page(None, u32::MAX).await, all);
+    assert_eq!(page(None, 0).await, []);
+    assert_eq!(page(None, 2).await, all[..2]);
+    assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
+    assert_eq!(page(Some(all[3].id), 2).await, all[4..]);
+    assert_eq!(page(Some(all[4].id), 2).await, []);
+    // The account that a page ended with may be gone when the next one is asked for.
+    assert!(store.delete(all[1].id).await.unwrap());
+    assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
+}
+
+pub(crate) async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<impl Store>) {
+    let superuser = |name| NewUser { is_superuser: true, date_joined: BEGINNING.into(), ..new_user(name) };
+    assert!(!store.has_superuser().await.unwrap());
+    created(&*store, &NewUser { is_staff: true, ..new_user("staff") }).await;
+    assert!(!store.has_superuser().await.unwrap());
+    let one = created(&*store, &superuser("one")).await;
+    let two = created(&*store, &superuser("two")).await;
+    assert!(store.has_superuser().await.unwrap());
+    assert!(store.set_staff(one.id, false).await.unwrap());
+    assert!(store.set_active(two.id, false).await.unwrap());
+    assert!(store.has_superuser().await.unwrap(), "an inactive one is one");
+    assert!(store.delete(two.id).await.unwrap());
+    assert!(!store.has_superuser().await.unwrap());
+}

@@ -1,0 +1,151 @@
+//! Sessions: how a token from elsewhere becomes one, or does not.
+
+use std::sync::Arc;
+
+use auth_core::account::UserId;
+use auth_core::ports::{Adoption, Store, Swap};
+use auth_core::time::UnixTime;
+use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionOfUser, TokenId};
+
+use super::setting::{jti_of, session_now, started, stored, user_now};
+use crate::{at, hash_of, session_id, session_of, successor_of};
+
+async fn adopted(store: &impl Store, session: &Session, issued_at: Option<UnixTime>) -> Adoption {
+    store.adopt(session, &jti_of(session), issued_at).await.unwrap()
+}
+
+pub(crate) async fn a_token_from_elsewhere_becomes_a_session_with_every_field(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = Session {
+        rotated_at: at(1),
+        created_at: at(2),
+        last_used_at: at(3),
+        expires_at: at(4),
+        absolute_expires_at: None,
+        amr: String::new(),
+        client: ClientInfo::default(),
+        ..session_of(user.id, session_id(1), at(0))
+    };
+    assert_eq!(adopted(&*store, &session, Some(at(1))).await, Adoption::Present);
+    let found = store.find_session(session.id).await.unwrap();
+    assert_eq!(
+        found,
+        Some(SessionOfUser { session: session.clone(), user }),
+        "and it is no login: the account is as it was"
+    );
+    // From here on it is a session like any other.
+    let next = successor_of(&session, at(3));
+    assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
+    assert!(store.revoke(session.id, RevokeReason::Logout, at(4)).await.unwrap());
+}
+
+/// A second adoption must not give a spent or revoked token a new life.
+pub(crate) async fn an_adopted_session_is_left_as_it_is(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = session_of(user.id, session_id(1), at(0));
+    let again = Session { last_used_at: at(9), expires_at: at(1_000_000), ..session.clone() };
+    assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+    assert_eq!(adopted(&*store, &again, None).await, Adoption::Present);
+    assert_eq!(session_now(&*store, session.id).await, session);
+
+    let next = successor_of(&session, at(3));
+    assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
+    let rotated = session_now(&*store, session.id).await;
+    assert_eq!(adopted(&*store, &again, None).await, Adoption::Present);
+    assert_eq!(session_now(&*store, session.id).await, rotated);
+
+    assert!(store.revoke(session.id, RevokeReason::Reuse, at(4)).await.unwrap());
+    let revoked = session_now(&*store, session.id).await;
+    assert_eq!(adopted(&*store, &again, None).await, Adoption::Present);
+    assert_eq!(session_now(&*store, session.id).await, revoked);
+}
+
+/// Whether a token is answered `Present` or `Refused` when both are true is left to the store; what it keeps is not.
+pub(crate) async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = session_of(user.id, session_id(1), at(0));
+    assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+    assert!(store.refuse(&jti_of(&session), session.expires_at, "test").await.unwrap());
+    assert_ne!(adopted(&*store, &session, None).await, Adoption::NoUser);
+    assert_eq!(session_now(&*store, session.id).await, session);
+
+    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+    let revoked = session_now(&*store, session.id).await;
+    assert_ne!(adopted(&*store, &session, Some(at(1))).await, Adoption::NoUser);
+    assert_eq!(session_now(&*store, session.id).await, revoked);
+}
+
+pub(crate) async fn a_blacklisted_token_is_not_adopted(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    // The name of a session may be derived from that of its token, which is the one in the blacklist.
+    let jti = TokenId::parse("my-token").unwrap();
+    assert!(store.refuse(&jti, at(500), "test").await.unwrap());
+    let session = session_of(user.id, session_id(1), at(0));
+    assert_eq!(store.adopt(&session, &jti, Some(at(0))).await.unwrap(), Adoption::Refused);
+    assert_eq!(store.find_session(session.id).await.unwrap(), None);
+    let other = TokenId::parse("My-token").unwrap();
+    assert_eq!(store.adopt(&session, &other, Some(at(0))).await.unwrap(), Adoption::Present);
+}
+
+pub(crate) async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let other = stored(&*store, "other").await;
+    let keep = started(&*store, user.id, 100).await;
+    for (keep, epoch) in [(None, 10), (Some(keep.id), 20)] {
+        store.revoke_all(user.id, keep, RevokeReason::LogoutAll, at(epoch)).await.unwrap();
+        for (issued_at, expected) in [
+            (None, Adoption::Refused),
+            (Some(at(epoch - 1)), Adoption::Refused),
+            (Some(at(epoch)), Adoption::Refused),
+            (Some(UnixTime::from_seconds(0)), Adoption::Refused),
+            (Some(at(epoch + 1)), Adoption::Present),
+        ] {
+            let session = session_of(user.id, session_id(epoch as u64), at(0));
+            assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}, epoch {epoch}");
+            assert_eq!(store.find_session(session.id).await.unwrap().is_some(), expected == Adoption::Present);
+        }
+    }
+    let session = session_of(other.id, session_id(1), at(0));
+    assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+}
+
+pub(crate) async fn no_token_from_before_a_password_change_is_adopted(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    assert!(store.set_password(user.id, &hash_of("new"), at(10)).await.unwrap());
+    let session = session_of(user.id, session_id(1), at(0));
+    for (issued_at, expected) in
+        [(None, Adoption::Refused), (Some(at(10)), Adoption::Refused), (Some(at(11)), Adoption::Present)]
+    {
+        assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}");
+    }
+}
+
+pub(crate) async fn while_the_epoch_was_never_moved_any_token_is_adopted(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    for (number, issued_at) in [(1, None), (2, Some(UnixTime::from_seconds(0))), (3, Some(at(0)))] {
+        let session = session_of(user.id, session_id(number), at(0));
+        assert_eq!(adopted(&*store, &session, issued_at).await, Adoption::Present, "{issued_at:?}");
+        assert_eq!(session_now(&*store, session.id).await, session);
+    }
+    assert_eq!(user_now(&*store, user.id).await, user);
+}
+
+pub(crate) async fn a_token_of_nobody_is_not_adopted(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    assert!(store.delete(user.id).await.unwrap());
+    for id in [user.id, UserId::new(i64::MAX)] {
+        let session = session_of(id, session_id(1), at(0));
+        assert_eq!(adopted(&*store, &session, Some(at(0))).await, Adoption::NoUser);
+        assert_eq!(store.find_session(session.id).await.unwrap(), None);
+    }
+    assert_eq!(store.prune_sessions(UnixTime::MAX, 10).await.unwrap(), 0);
+}
+
+/// The user is asked when the session is used.
+pub(crate) async fn adoption_does_not_ask_whether_the_account_is_active(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    assert!(store.set_active(user.id, false).await.unwrap());
+    let session = session_of(user.id, session_id(1), at(0));
+    assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+    assert!(!store.find_session(session.id).await.unwrap().unwrap().user.is_active);
+}

@@ -1,0 +1,64 @@
+//! Single tokens that are refused.
+
+use std::sync::Arc;
+
+use auth_core::ports::Store;
+use auth_core::time::UnixTime;
+use auth_core::token::TokenId;
+
+use crate::at;
+
+fn jti(text: &str) -> TokenId {
+    TokenId::parse(text).unwrap()
+}
+
+pub(crate) async fn a_token_is_refused_from_the_first_time_on(store: Arc<impl Store>) {
+    let (token, other) = (jti("token"), jti("other"));
+    assert!(!store.is_refused(&token).await.unwrap());
+    assert!(store.refuse(&token, at(100), "test").await.unwrap());
+    assert!(store.is_refused(&token).await.unwrap());
+    assert!(!store.refuse(&token, at(100), "test").await.unwrap());
+    assert!(!store.refuse(&token, at(200), "another reason").await.unwrap());
+    assert!(store.is_refused(&token).await.unwrap());
+    assert!(!store.is_refused(&other).await.unwrap());
+    assert!(store.refuse(&other, UnixTime::MAX, "").await.unwrap());
+}
+
+pub(crate) async fn tokens_are_told_apart_exactly(store: Arc<impl Store>) {
+    let (long, longer) = ("\u{1F980}".repeat(254), "\u{1F980}".repeat(255));
+    let names = ["a", "A", "a ", " a", "\u{FF41}", "caf\u{E9}", "cafe\u{301}", "'a'", "%", "_", "\\", &long, &longer];
+    for name in names {
+        assert!(!store.is_refused(&jti(name)).await.unwrap(), "{name:?}");
+        assert!(store.refuse(&jti(name), at(100), "test").await.unwrap(), "{name:?}");
+    }
+    for name in names {
+        assert!(store.is_refused(&jti(name)).await.unwrap(), "{name:?}");
+    }
+}
+
+pub(crate) async fn only_tokens_that_expired_before_are_pruned(store: Arc<impl Store>) {
+    for (name, expires_at) in [("later", at(101)), ("before", at(99)), ("now", at(100)), ("old", at(-5))] {
+        assert!(store.refuse(&jti(name), expires_at, "test").await.unwrap());
+    }
+    assert_eq!(store.prune_blacklist(at(100), 10).await.unwrap(), 2);
+    for (name, is_left) in [("later", true), ("before", false), ("now", true), ("old", false)] {
+        assert_eq!(store.is_refused(&jti(name)).await.unwrap(), is_left, "{name}");
+    }
+    assert_eq!(store.prune_blacklist(at(100), 10).await.unwrap(), 0);
+    assert!(store.refuse(&jti("before"), at(99), "test").await.unwrap(), "what was forgotten is new");
+}
+
+pub(crate) async fn at_most_so_many_tokens_are_pruned(store: Arc<impl Store>) {
+    let names: Vec<_> = (0..7).map(|n| jti(&n.to_string())).collect();
+    for name in &names {
+        assert!(store.refuse(name, at(10), "test").await.unwrap());
+    }
+    for (limit, expected, left) in [(0, 0, 7), (3, 3, 4), (3, 3, 1), (u32::MAX, 1, 0), (3, 0, 0)] {
+        assert_eq!(store.prune_blacklist(at(11), limit).await.unwrap(), expected);
+        let mut refused = 0;
+        for name in &names {
+            refused += usize::from(store.is_refused(name).await.unwrap());
+        }
+        assert_eq!(refused, left);
+    }
+}

@@ -1,0 +1,69 @@
+//! The cases of the contract: each one sentence of the ports, as a test. It takes a fresh, empty store, and panics where
+//! the store does not keep its word.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a case that fails is to panic")]
+
+mod account_races;
+mod accounts;
+mod adoption;
+mod blacklist;
+mod changes;
+mod rivals;
+mod session_races;
+mod sessions;
+mod setting;
+mod starting;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use auth_core::ports::Store;
+
+/// A case under way. It panics if the store breaks the contract.
+pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// One sentence of the contract.
+pub struct Case<S> {
+    /// The sentence, in snake_case. It never changes its meaning, so that an adapter can name exceptions.
+    pub name: &'static str,
+    /// Tries it on a fresh, empty store. To be run on a Tokio runtime; the races are races on more than one thread only.
+    pub run: fn(Arc<S>) -> CaseRun,
+}
+
+/// Every case there is.
+///
+/// ```
+/// use std::sync::Arc;
+/// use auth_conformance::{MemoryStore, storage_cases};
+///
+/// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
+/// async fn main() {
+///     for case in storage_cases::<MemoryStore>() {
+///         (case.run)(Arc::default()).await;
+///     }
+/// }
+/// ```
+pub fn storage_cases<S: Store + 'static>() -> Vec<Case<S>> {
+    crate::__storage_cases!(table)
+}
+
+/// The case with this name.
+///
+/// # Panics
+/// If there is none: an exception made for a case that does not exist is a mistake.
+pub fn storage_case<S: Store + 'static>(name: &str) -> Case<S> {
+    storage_cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("there is no case {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::storage_cases;
+    use crate::MemoryStore;
+
+    #[test]
+    fn every_case_has_its_own_name() {
+        let cases = storage_cases::<MemoryStore>();
+        assert_eq!(cases.iter().map(|case| case.name).collect::<HashSet<_>>().len(), cases.len());
+    }
+}

@@ -1,0 +1,204 @@
+//! Sessions: rotated, ended, forgotten.
+
+use std::sync::Arc;
+
+use auth_core::account::User;
+use auth_core::ports::{Store, Swap};
+use auth_core::time::Seconds;
+use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
+
+use super::setting::{session_now, started, stored, user_now};
+use crate::{at, session_id, session_of, successor_of};
+
+const GENERATION: fn(u32) -> Generation = Generation::new;
+
+pub(crate) async fn a_rotation_writes_the_next_generation_and_nothing_else(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = started(&*store, user.id, 1).await;
+    let other = started(&*store, user.id, 2).await;
+    let next = NextGeneration { generation: GENERATION(1), rotated_at: at(100), expires_at: at(200) };
+
+    assert_eq!(store.advance(session.id, GENERATION(0), next).await.unwrap(), Swap::Done);
+
+    let expected = Session {
+        generation: GENERATION(1),
+        rotated_at: at(100),
+        last_used_at: at(100),
+        expires_at: at(200),
+        ..session
+    };
+    assert_eq!(session_now(&*store, expected.id).await, expected);
+    assert_eq!(session_now(&*store, other.id).await, other);
+    assert_eq!(user_now(&*store, user.id).await, user);
+    let next = successor_of(&expected, at(150));
+    assert_eq!(store.advance(expected.id, GENERATION(1), next).await.unwrap(), Swap::Done);
+    assert_eq!(session_now(&*store, expected.id).await.current(), next);
+}
+
+pub(crate) async fn only_the_live_generation_is_rotated(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = Session { generation: GENERATION(5), ..session_of(user.id, session_id(1), at(0)) };
+    assert!(store.start(&session, &user, None).await.unwrap());
+    for from in [0, 4, 6, 7, Generation::LAST.get()] {
+        for next in [from.saturating_add(1), 6] {
+            let next = NextGeneration { generation: GENERATION(next), rotated_at: at(1), expires_at: at(2) };
+            assert_eq!(store.advance(session.id, GENERATION(from), next).await.unwrap(), Swap::LostRace, "{from}");
+            assert_eq!(session_now(&*store, session.id).await, session);
+        }
+    }
+    assert_eq!(store.advance(session.id, GENERATION(5), successor_of(&session, at(1))).await.unwrap(), Swap::Done);
+}
+
+pub(crate) async fn a_revoked_session_is_not_rotated(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = started(&*store, user.id, 1).await;
+    assert_eq!(store.advance(session.id, GENERATION(0), successor_of(&session, at(1))).await.unwrap(), Swap::Done);
+    assert!(store.revoke(session.id, RevokeReason::Logout, at(2)).await.unwrap());
+    let revoked = session_now(&*store, session.id).await;
+    for from in 0..3 {
+        let next = NextGeneration { generation: GENERATION(from + 1), rotated_at: at(3), expires_at: at(4) };
+        assert_eq!(store.advance(session.id, GENERATION(from), next).await.unwrap(), Swap::LostRace);
+        assert_eq!(session_now(&*store, session.id).await, revoked);
+    }
+}
+
+pub(crate) async fn a_missing_session_is_neither_rotated_nor_revoked(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = started(&*store, user.id, 1).await;
+    let next = successor_of(&session, at(1));
+    assert_eq!(store.advance(session_id(2), GENERATION(0), next).await.unwrap(), Swap::LostRace);
+    assert!(!store.revoke(session_id(2), RevokeReason::Logout, at(1)).await.unwrap());
+    assert_eq!(store.find_session(session_id(2)).await.unwrap(), None);
+    assert_eq!(session_now(&*store, session.id).await, session);
+}
+
+pub(crate) async fn the_last_generation_is_reached(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let before_last = GENERATION(Generation::LAST.get() - 1);
+    let session = Session { generation: before_last, ..session_of(user.id, session_id(1), at(0)) };
+    assert!(store.start(&session, &user, None).await.unwrap());
+    let next = successor_of(&session, at(1));
+    assert_eq!(store.advance(session.id, before_last, next).await.unwrap(), Swap::Done);
+    assert_eq!(session_now(&*store, session.id).await.generation, Generation::LAST);
+}
+
+/// Whether a token has expired, and whether its user may refresh, is the rules' to decide.
+pub(crate) async fn a_rotation_asks_neither_the_time_nor_the_account(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = started(&*store, user.id, 1).await;
+    assert!(store.set_active(user.id, false).await.unwrap());
+    let long_after = session.expires_at.plus(Seconds::new(1_000_000));
+    let next = NextGeneration { generation: GENERATION(1), rotated_at: long_after, expires_at: at(0) };
+    assert_eq!(store.advance(session.id, GENERATION(0), next).await.unwrap(), Swap::Done);
+    assert_eq!(session_now(&*store, session.id).await.current(), next);
+}
+
+pub(crate) async fn a_session_is_revoked_once_and_the_first_reason_stays(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let other = started(&*store, user.id, 100).await;
+    for (number, reason) in (1..).zip(RevokeReason::ALL) {
+        let session = started(&*store, user.id, number).await;
+        assert!(store.revoke(session.id, reason, at(7)).await.unwrap());
+        let revoked = Session { revoked_at: Some(at(7)), revoke_reason: Some(reason), ..session };
+        assert_eq!(session_now(&*store, revoked.id).await, revoked);
+        for again in RevokeReason::ALL {
+            assert!(!store.revoke(revoked.id, again, at(8)).await.unwrap());
+        }
+        assert_eq!(session_now(&*store, revoked.id).await, revoked);
+    }
+    assert_eq!(session_now(&*store, other.id).await, other);
+    assert_eq!(user_now(&*store, user.id).await, user, "the end of one session is not the end of all logins");
+}
+
+pub(crate) async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let other = stored(&*store, "other").await;
+    let (keep, one, two, ended) = (
+        started(&*store, user.id, 1).await,
+        started(&*store, user.id, 2).await,
+        started(&*store, user.id, 3).await,
+        started(&*store, user.id, 4).await,
+    );
+    let spared = started(&*store, other.id, 5).await;
+    assert!(store.revoke(ended.id, RevokeReason::Logout, at(3)).await.unwrap());
+
+    assert_eq!(store.revoke_all(user.id, Some(keep.id), RevokeReason::LogoutAll, at(5)).await.unwrap(), 2);
+
+    let by = |reason, moment, session| Session { revoked_at: Some(moment), revoke_reason: Some(reason), ..session };
+    for expected in [
+        keep.clone(),
+        by(RevokeReason::LogoutAll, at(5), one),
+        by(RevokeReason::LogoutAll, at(5), two),
+        by(RevokeReason::Logout, at(3), ended),
+        spared,
+    ] {
+        assert_eq!(session_now(&*store, expected.id).await, expected);
+    }
+    assert_eq!(user_now(&*store, other.id).await, other);
+    // The one that was kept is not kept for ever.
+    assert_eq!(store.revoke_all(user.id, None, RevokeReason::Administrator, at(6)).await.unwrap(), 1);
+    let kept = session_now(&*store, keep.id).await;
+    assert_eq!(kept, by(RevokeReason::Administrator, at(6), keep));
+}
+
+pub(crate) async fn a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let other = stored(&*store, "other").await;
+    let foreign = started(&*store, other.id, 1).await;
+    let ended = started(&*store, user.id, 2).await;
+    assert!(store.revoke(ended.id, RevokeReason::Logout, at(1)).await.unwrap());
+    for (number, keep) in [(3, foreign.id), (4, ended.id), (5, session_id(100))] {
+        let session = started(&*store, user.id, number).await;
+        assert_eq!(store.revoke_all(user.id, Some(keep), RevokeReason::LogoutAll, at(2)).await.unwrap(), 1);
+        assert_eq!(session_now(&*store, session.id).await.revoked_at, Some(at(2)));
+    }
+    assert_eq!(session_now(&*store, foreign.id).await, foreign);
+    assert_eq!(session_now(&*store, ended.id).await.revoked_at, Some(at(1)));
+}
+
+pub(crate) async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let other = stored(&*store, "other").await;
+    for (now, keep) in [(at(1), None), (at(2), Some(session_id(1)))] {
+        assert_eq!(store.revoke_all(user.id, keep, RevokeReason::LogoutAll, now).await.unwrap(), 0);
+        assert_eq!(user_now(&*store, user.id).await, User { token_epoch: now, ..user.clone() });
+    }
+    assert_eq!(user_now(&*store, other.id).await, other);
+}
+
+pub(crate) async fn only_sessions_whose_last_token_expired_before_are_pruned(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    for (number, expires_at) in [(1, at(101)), (2, at(99)), (3, at(100)), (4, at(98)), (5, at(98))] {
+        let session = Session { expires_at, ..session_of(user.id, session_id(number), at(0)) };
+        assert!(store.start(&session, &user, None).await.unwrap());
+    }
+    // Ended is not expired: until then its tokens must be known for what they are. And a rotation moves the end.
+    assert!(store.revoke(session_id(1), RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
+    let next = NextGeneration { generation: GENERATION(1), rotated_at: at(97), expires_at: at(110) };
+    assert_eq!(store.advance(session_id(5), GENERATION(0), next).await.unwrap(), Swap::Done);
+
+    assert_eq!(store.prune_sessions(at(100), 10).await.unwrap(), 2);
+
+    for (number, is_left) in [(1, true), (2, false), (3, true), (4, false), (5, true)] {
+        assert_eq!(store.find_session(session_id(number)).await.unwrap().is_some(), is_left, "session {number}");
+    }
+    assert_eq!(store.prune_sessions(at(100), 10).await.unwrap(), 0);
+    assert_eq!(user_now(&*store, user.id).await, user);
+}
+
+pub(crate) async fn at_most_so_many_sessions_are_pruned(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    for number in 0..7 {
+        started(&*store, user.id, number).await;
+    }
+    let long_after = at(10_000_000);
+    for (limit, expected, left) in [(0, 0, 7), (3, 3, 4), (3, 3, 1), (u32::MAX, 1, 0), (3, 0, 0)] {
+        assert_eq!(store.prune_sessions(long_after, limit).await.unwrap(), expected);
+        let mut found = 0;
+        for number in 0..7 {
+            found += usize::from(store.find_session(session_id(number)).await.unwrap().is_some());
+        }
+        assert_eq!(found, left);
+    }
+}

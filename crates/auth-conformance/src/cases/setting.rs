@@ -1,0 +1,65 @@
+//! What the cases begin with, and how they look at what came of it.
+
+use auth_core::account::{LoginName, NewUser, User, UserId};
+use auth_core::password::PasswordHash;
+use auth_core::ports::{AccountPage, Store};
+use auth_core::token::{Generation, Session, SessionId, TokenId};
+
+use crate::{at, hash_of, new_user, session_id, session_of};
+
+/// A new account of this name, whose password is its name.
+pub(super) async fn stored(store: &impl Store, name: &str) -> User {
+    created(store, &new_user(name)).await
+}
+
+/// A new account, whose password is its username.
+pub(super) async fn created(store: &impl Store, new: &NewUser) -> User {
+    store.create(new, &hash_of(new.username.as_str())).await.unwrap().expect("name and address are free")
+}
+
+/// A new session of an account as it is now, with this number, begun at [`at`]`(0)`.
+pub(super) async fn started(store: &impl Store, user: UserId, number: u64) -> Session {
+    let session = session_of(user, session_id(number), at(0));
+    let user = user_now(store, user).await;
+    assert!(
+        store.start(&session, &user, None).await.unwrap(),
+        "an active account whose epoch is known starts a session"
+    );
+    session
+}
+
+/// An account as it is now.
+pub(super) async fn user_now(store: &impl Store, id: UserId) -> User {
+    store.find_user(id).await.unwrap().expect("the account is there")
+}
+
+/// A session as it is now.
+pub(super) async fn session_now(store: &impl Store, id: SessionId) -> Session {
+    store.find_session(id).await.unwrap().expect("the session is there").session
+}
+
+/// The password hash of an account as it is now.
+pub(super) async fn hash_now(store: &impl Store, user: &User) -> PasswordHash {
+    let name = LoginName::Username(user.username.clone());
+    store.find_for_login(&name).await.unwrap().expect("the account is there").1
+}
+
+/// Who may log in by this username.
+pub(super) async fn by_username(store: &impl Store, text: &str) -> Option<User> {
+    store.find_for_login(&LoginName::Username(text.to_owned())).await.unwrap().map(|(user, _)| user)
+}
+
+/// Who may log in by this address.
+pub(super) async fn by_email(store: &impl Store, text: &str) -> Option<User> {
+    store.find_for_login(&LoginName::Email(text.to_owned())).await.unwrap().map(|(user, _)| user)
+}
+
+/// Every account there is.
+pub(super) async fn everybody(store: &impl Store) -> Vec<User> {
+    store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap()
+}
+
+/// The `jti` of the token from elsewhere that becomes this session.
+pub(super) fn jti_of(session: &Session) -> TokenId {
+    TokenId::of_generation(session.id, Generation::FIRST)
+}

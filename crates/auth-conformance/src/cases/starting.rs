@@ -1,0 +1,161 @@
+//! Sessions: how one begins with a login, and how it is found.
+
+use std::sync::Arc;
+
+use auth_core::account::{ProfileChange, User};
+use auth_core::ports::Store;
+use auth_core::time::{Timestamp, UnixTime};
+use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
+
+use super::setting::{session_now, started, stored, user_now};
+use crate::{at, hash_of, session_id, session_of, username};
+
+const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
+
+/// Starts nothing, and changes nothing: neither the session nor the time of the last login is kept.
+async fn assert_refused(store: &impl Store, session: &Session, user: &User) {
+    let before = store.find_user(user.id).await.unwrap();
+    assert!(!store.start(session, user, Some(LOGIN)).await.unwrap());
+    assert_eq!(store.find_session(session.id).await.unwrap(), None);
+    assert_eq!(store.find_user(user.id).await.unwrap(), before);
+}
+
+pub(crate) async fn a_started_session_is_found_with_every_field(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = Session {
+        id: SessionId::from_bytes([0, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 254, 255]),
+        user_id: user.id,
+        generation: Generation::new(4),
+        rotated_at: at(1),
+        created_at: at(2),
+        last_used_at: at(3),
+        expires_at: at(4),
+        absolute_expires_at: Some(at(5)),
+        revoked_at: None,
+        revoke_reason: None,
+        amr: "pwd otp".to_owned(),
+        client: ClientInfo::new(Some("2001:db8::1".to_owned()), Some("Mozilla/5.0 (X11; \u{674E}) 'x' \"%_\\\"")),
+    };
+    assert!(store.start(&session, &user, None).await.unwrap());
+    assert_eq!(store.find_session(session.id).await.unwrap(), Some(SessionOfUser { session, user }));
+}
+
+pub(crate) async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let widest = "\u{1F980}".repeat(ClientInfo::MAX_USER_AGENT_CHARS);
+    let longest = Session {
+        id: SessionId::from_bytes([0xFF; 16]),
+        user_id: user.id,
+        generation: Generation::LAST,
+        rotated_at: UnixTime::MAX,
+        created_at: UnixTime::MAX,
+        last_used_at: UnixTime::MAX,
+        expires_at: UnixTime::MAX,
+        absolute_expires_at: Some(UnixTime::MAX),
+        revoked_at: None,
+        revoke_reason: None,
+        amr: "pwd otp mfa".to_owned(),
+        client: ClientInfo::new(Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".to_owned()), Some(&widest)),
+    };
+    let start = UnixTime::from_seconds(0);
+    let shortest = Session {
+        id: SessionId::from_bytes([0; 16]),
+        expires_at: start,
+        absolute_expires_at: None,
+        amr: String::new(),
+        client: ClientInfo::default(),
+        ..session_of(user.id, session_id(0), start)
+    };
+    let empty = Session { id: session_id(1), client: ClientInfo::new(None, Some("")), ..shortest.clone() };
+    for session in [longest, shortest, empty] {
+        assert!(store.start(&session, &user, None).await.unwrap());
+        assert_eq!(session_now(&*store, session.id).await, session);
+    }
+}
+
+pub(crate) async fn an_unknown_session_is_not_found(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    started(&*store, user.id, 1).await;
+    for id in [session_id(2), SessionId::from_bytes([0; 16]), SessionId::from_bytes([0xFF; 16])] {
+        assert_eq!(store.find_session(id).await.unwrap(), None);
+    }
+}
+
+pub(crate) async fn a_login_is_noted_with_its_account_or_left(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let other = stored(&*store, "other").await;
+    let later = Timestamp::from_micros(253_402_300_799_999_999);
+    for (number, last_login, expected) in
+        [(1, None, None), (2, Some(LOGIN), Some(LOGIN)), (3, None, Some(LOGIN)), (4, Some(later), Some(later))]
+    {
+        let session = session_of(user.id, session_id(number), at(0));
+        assert!(store.start(&session, &user, last_login).await.unwrap());
+        assert_eq!(user_now(&*store, user.id).await, User { last_login: expected, ..user.clone() });
+    }
+    assert_eq!(user_now(&*store, other.id).await, other);
+}
+
+pub(crate) async fn no_session_starts_for_an_inactive_account(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = session_of(user.id, session_id(1), at(0));
+    assert!(store.set_active(user.id, false).await.unwrap());
+    assert_refused(&*store, &session, &user).await;
+    assert_refused(&*store, &session, &user_now(&*store, user.id).await).await;
+    assert!(store.set_active(user.id, true).await.unwrap());
+    assert!(store.start(&session, &user, None).await.unwrap());
+}
+
+pub(crate) async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let kept = started(&*store, user.id, 1).await;
+    let session = session_of(user.id, session_id(2), at(0));
+    for (keep, now) in [(None, at(1)), (Some(kept.id), at(2)), (None, at(3))] {
+        let before = user_now(&*store, user.id).await;
+        store.revoke_all(user.id, keep, RevokeReason::LogoutAll, now).await.unwrap();
+        assert_refused(&*store, &session, &before).await;
+        assert_refused(&*store, &session, &user).await;
+    }
+    assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
+}
+
+pub(crate) async fn no_session_starts_after_a_password_change(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = session_of(user.id, session_id(1), at(0));
+    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    assert_refused(&*store, &session, &user).await;
+    assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
+}
+
+pub(crate) async fn no_session_starts_for_a_deleted_account(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    assert!(store.delete(user.id).await.unwrap());
+    assert_refused(&*store, &session_of(user.id, session_id(1), at(0)), &user).await;
+}
+
+/// Only the epoch of what the caller read counts; whether the account is active is asked where it is kept.
+pub(crate) async fn the_account_at_rest_decides_whether_a_session_starts(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
+    store.update_profile(user.id, &renamed).await.unwrap();
+    assert!(store.set_staff(user.id, true).await.unwrap());
+    let session = session_of(user.id, session_id(1), at(0));
+    assert!(store.start(&session, &User { is_active: false, ..user.clone() }, None).await.unwrap());
+    let expected = User { username: "alicia".to_owned(), is_staff: true, ..user };
+    assert_eq!(user_now(&*store, expected.id).await, expected);
+}
+
+pub(crate) async fn a_session_is_found_with_its_user_as_it_is_now(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let id = started(&*store, user.id, 1).await.id;
+    let found = async || store.find_session(id).await.unwrap().unwrap().user;
+    assert_eq!(found().await, user);
+    let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
+    store.update_profile(user.id, &renamed).await.unwrap();
+    assert_eq!(found().await.username, "alicia");
+    assert!(store.set_active(user.id, false).await.unwrap());
+    assert!(!found().await.is_active);
+    assert!(store.set_staff(user.id, true).await.unwrap());
+    assert!(found().await.is_staff);
+    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    assert_eq!(found().await, user_now(&*store, user.id).await);
+}

@@ -1,0 +1,102 @@
+//! Values to begin a test with. They panic on what the types refuse: a test that asks for it is wrong.
+#![allow(clippy::expect_used, reason = "a value that no type accepts is a fault of the test itself")]
+
+use auth_core::account::{Email, NewUser, PersonName, UserId, Username, UsernameRules};
+use auth_core::password::PasswordHash;
+use auth_core::time::{Seconds, Timestamp, UnixTime};
+use auth_core::token::{ClientInfo, Generation, NextGeneration, Session, SessionId};
+
+use super::PlainHasher;
+
+/// When everything begins that is built here: 2001-09-09T01:46:40Z.
+pub const BEGINNING: UnixTime = UnixTime::from_seconds(1_000_000_000);
+
+/// So many seconds after [`BEGINNING`].
+pub const fn at(seconds: i64) -> UnixTime {
+    UnixTime::from_seconds(BEGINNING.seconds() + seconds)
+}
+
+/// A username of any visible text, whose letter case makes no difference.
+///
+/// # Panics
+/// If it is none.
+pub fn username(text: &str) -> Username {
+    Username::parse(text, UsernameRules { plain_alphabet: false, ignore_case: true }).expect("a username")
+}
+
+/// An address.
+///
+/// # Panics
+/// If it is none.
+pub fn email(text: &str) -> Email {
+    Email::parse(text).expect("an address")
+}
+
+/// A first or last name.
+///
+/// # Panics
+/// If it is none.
+pub fn person_name(text: &str) -> PersonName {
+    PersonName::parse(text).expect("a name of a person")
+}
+
+/// An ordinary account to be made, with the address `name@example.com`.
+///
+/// ```
+/// use auth_conformance::new_user;
+/// use auth_core::account::NewUser;
+/// let owner = NewUser { is_staff: true, is_superuser: true, ..new_user("olga") };
+/// assert_eq!(owner.email.as_str(), "olga@example.com");
+/// ```
+///
+/// # Panics
+/// If the name is no username, or makes no address.
+pub fn new_user(name: &str) -> NewUser {
+    NewUser {
+        username: username(name),
+        email: email(&format!("{name}@example.com")),
+        first_name: person_name("First"),
+        last_name: person_name("Last"),
+        is_staff: false,
+        is_superuser: false,
+        date_joined: Timestamp::from(BEGINNING),
+    }
+}
+
+/// The "hash" that a [`PlainHasher`] makes of this password.
+pub fn hash_of(password: &str) -> PasswordHash {
+    PasswordHash::new(format!("{}{password}", PlainHasher::PREFIX))
+}
+
+/// The session name with this number.
+pub const fn session_id(number: u64) -> SessionId {
+    // The bits of a UUID of version 4: an adapter may look at them.
+    SessionId::from_bytes((0x4000_8000_0000_0000_0000_u128 | number as u128).to_be_bytes())
+}
+
+/// A live session at its first generation, for a day and, if refreshed, for thirty.
+pub fn session_of(user: UserId, id: SessionId, started_at: UnixTime) -> Session {
+    const DAY: u64 = 86_400;
+    Session {
+        id,
+        user_id: user,
+        generation: Generation::FIRST,
+        rotated_at: started_at,
+        created_at: started_at,
+        last_used_at: started_at,
+        expires_at: started_at.plus(Seconds::new(DAY)),
+        absolute_expires_at: Some(started_at.plus(Seconds::new(30 * DAY))),
+        revoked_at: None,
+        revoke_reason: None,
+        amr: "pwd".to_owned(),
+        client: ClientInfo::new(Some("192.0.2.7".to_owned()), Some("conformance/1")),
+    }
+}
+
+/// What a rotation of this session writes at this moment, for another day.
+///
+/// # Panics
+/// If it is at its last generation.
+pub fn successor_of(session: &Session, now: UnixTime) -> NextGeneration {
+    session.next(now, Seconds::new(86_400)).expect("a generation after this one")
+}

@@ -1,0 +1,17 @@
+//! Doubles for the ports that are no storage, and values to begin a test with. Nothing here protects anything.
+
+mod builders;
+mod clock;
+mod events;
+mod hasher;
+mod randomness;
+mod signer;
+
+pub use builders::{
+    BEGINNING, at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username,
+};
+pub use clock::FixedClock;
+pub use events::RecordedEvents;
+pub use hasher::PlainHasher;
+pub use randomness::SeededRandomness;
+pub use signer::PlainSigner;

@@ -1,0 +1,104 @@
+//! Tokens with a checksum where the signature would be.
+
+use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hasher as _};
+
+use auth_core::ports::{SignError, TokenSigner};
+use auth_core::token::{Payload, RawToken, TokenFault};
+use serde_json::Value;
+
+/// **Protects nothing**: writes tokens in the shape of a JWS, three parts, whose last one is a 64-bit checksum (SipHash
+/// under a seed). Who reads this page can forge them. For tests that need tokens and no cryptography.
+///
+/// Two signers know each other's tokens if their seeds are the same.
+#[derive(Clone, Debug, Default)]
+pub struct PlainSigner {
+    seed: u64,
+}
+
+impl PlainSigner {
+    /// The first part of its tokens: `plain`, in hex.
+    const HEADER: &'static str = "706c61696e";
+
+    /// A signer with this "key".
+    pub const fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    fn checksum(&self, text: &str) -> String {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.seed);
+        hasher.write(text.as_bytes());
+        format!("{:016x}", hasher.finish())
+    }
+}
+
+impl TokenSigner for PlainSigner {
+    fn sign(&self, payload: &Payload) -> Result<String, SignError> {
+        let signed = format!("{}.{}", Self::HEADER, to_hex(&serde_json::to_vec(payload)?));
+        let checksum = self.checksum(&signed);
+        Ok(format!("{signed}.{checksum}"))
+    }
+
+    fn verify(&self, token: &RawToken) -> Result<Payload, TokenFault> {
+        let (signed, checksum) = token.expose().rsplit_once('.').ok_or(TokenFault::NotOurs)?;
+        let (header, payload) = signed.split_once('.').ok_or(TokenFault::NotOurs)?;
+        if header != Self::HEADER || checksum != self.checksum(signed) {
+            return Err(TokenFault::NotOurs);
+        }
+        let json = from_hex(payload).ok_or(TokenFault::NotOurs)?;
+        match serde_json::from_slice(&json) {
+            Ok(Value::Object(payload)) => Ok(payload),
+            _ => Err(TokenFault::NotOurs),
+        }
+    }
+}
+
+fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+    digits.map(|pair| pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn payload() -> Payload {
+        json!({"jti": "a", "exp": 1, "custom": {"name": "Ren\u{e9}e \u{1F600}"}}).as_object().unwrap().clone()
+    }
+
+    fn verified(signer: &PlainSigner, text: &str) -> Result<Payload, TokenFault> {
+        signer.verify(&RawToken::parse(text).unwrap())
+    }
+
+    #[test]
+    fn a_token_is_read_by_the_signer_that_wrote_it() {
+        let signer = PlainSigner::new(1);
+        let token = signer.sign(&payload()).unwrap();
+        assert_eq!(verified(&signer, &token), Ok(payload()));
+        assert_eq!(verified(&PlainSigner::new(2), &token), Err(TokenFault::NotOurs));
+    }
+
+    #[test]
+    fn a_token_changed_at_any_place_is_not_read() {
+        let signer = PlainSigner::default();
+        let token = signer.sign(&payload()).unwrap();
+        for place in (0..token.len()).filter(|place| token.as_bytes()[*place] != b'.') {
+            for other in ["0", "a", "B", "_"].into_iter().filter(|other| *other != &token[place..=place]) {
+                let changed = format!("{}{other}{}", &token[..place], &token[place + 1..]);
+                assert_eq!(verified(&signer, &changed), Err(TokenFault::NotOurs), "{changed}");
+            }
+        }
+        assert_eq!(verified(&signer, "a.b.c"), Err(TokenFault::NotOurs));
+    }
+}

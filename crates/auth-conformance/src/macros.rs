@@ -1,0 +1,158 @@
+//! The list of cases, which exists only here, and the tests made of it.
+
+/// Makes one named test for each case of the contract, in a module of this name, for stores that an expression makes:
+/// fresh and empty each time. It may await.
+///
+/// ```
+/// # use auth_conformance::{MemoryStore, storage_contract};
+/// storage_contract!(memory, MemoryStore::default());
+/// # fn main() {}
+/// ```
+///
+/// The crate that uses it needs `tokio` with the features `macros` and `rt-multi-thread`. The tests are named
+/// `memory::one_of_many_rotations_wins` and so on; a new case in the contract is a new test. What needs more than an
+/// expression, such as tests that are ignored where there is no database, takes [`storage_cases`](crate::storage_cases).
+#[macro_export]
+macro_rules! storage_contract {
+    ($module:ident, $fresh:expr $(,)?) => {
+        mod $module {
+            #[allow(unused_imports, reason = "the expression may need nothing of what surrounds it")]
+            use super::*;
+            $crate::__storage_cases!(tests $fresh);
+        }
+    };
+}
+
+/// The one list of cases, handed to whoever makes something of it. A case that is written and not listed is dead code.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __storage_cases {
+    ($($wanted:tt)*) => {
+        $crate::__of_each_storage_case! {
+            $($wanted)*;
+            accounts {
+                a_new_account_is_found_with_every_field
+                an_account_at_every_limit_is_kept_byte_for_byte
+                a_username_is_kept_however_long_its_canonical_form
+                a_new_account_has_the_privileges_it_was_given
+                a_name_with_the_same_canonical_form_is_taken
+                an_address_with_the_same_canonical_form_is_taken
+                the_name_is_reported_when_name_and_address_are_taken
+                letter_case_makes_two_names_where_their_canonical_forms_differ
+                the_same_name_is_taken_under_other_rules_too
+                nobody_has_an_unknown_number
+                an_account_made_here_has_no_key_from_elsewhere
+                the_number_of_a_deleted_account_is_not_given_again
+                a_login_name_is_compared_exactly
+                a_login_name_may_be_any_text
+                an_inactive_account_is_found_for_login
+                accounts_are_listed_page_by_page_in_the_order_of_their_numbers
+                there_is_a_superuser_until_the_last_one_is_demoted_or_deleted
+            }
+            changes {
+                a_profile_change_changes_what_is_given_and_nothing_else
+                an_empty_profile_change_answers_the_account_as_it_is
+                a_profile_change_to_what_another_has_changes_nothing
+                an_account_may_keep_and_respell_its_own_name_and_address
+                a_changed_name_is_taken_and_the_old_one_is_free
+                what_is_asked_of_nobody_is_answered_so
+                a_hash_is_upgraded_if_it_is_still_the_old_one
+                a_hash_upgrade_does_not_undo_a_password_change
+                a_password_change_ends_every_session_of_the_account
+                an_account_is_deactivated_and_activated_and_nothing_else_changes
+                an_administrator_is_made_and_unmade
+                a_deleted_account_leaves_nothing_behind
+                a_deleted_account_frees_its_name_and_address
+            }
+            starting {
+                a_started_session_is_found_with_every_field
+                a_session_at_every_limit_is_kept_byte_for_byte
+                an_unknown_session_is_not_found
+                a_login_is_noted_with_its_account_or_left
+                no_session_starts_for_an_inactive_account
+                no_session_starts_after_the_end_of_all_sessions
+                no_session_starts_after_a_password_change
+                no_session_starts_for_a_deleted_account
+                the_account_at_rest_decides_whether_a_session_starts
+                a_session_is_found_with_its_user_as_it_is_now
+            }
+            sessions {
+                a_rotation_writes_the_next_generation_and_nothing_else
+                only_the_live_generation_is_rotated
+                a_revoked_session_is_not_rotated
+                a_missing_session_is_neither_rotated_nor_revoked
+                the_last_generation_is_reached
+                a_rotation_asks_neither_the_time_nor_the_account
+                a_session_is_revoked_once_and_the_first_reason_stays
+                the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts
+                a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing
+                the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none
+                only_sessions_whose_last_token_expired_before_are_pruned
+                at_most_so_many_sessions_are_pruned
+            }
+            adoption {
+                a_token_from_elsewhere_becomes_a_session_with_every_field
+                an_adopted_session_is_left_as_it_is
+                a_session_that_could_not_be_adopted_any_more_is_left_as_it_is
+                a_blacklisted_token_is_not_adopted
+                a_token_not_issued_after_a_moved_epoch_is_not_adopted
+                no_token_from_before_a_password_change_is_adopted
+                while_the_epoch_was_never_moved_any_token_is_adopted
+                a_token_of_nobody_is_not_adopted
+                adoption_does_not_ask_whether_the_account_is_active
+            }
+            blacklist {
+                a_token_is_refused_from_the_first_time_on
+                tokens_are_told_apart_exactly
+                only_tokens_that_expired_before_are_pruned
+                at_most_so_many_tokens_are_pruned
+            }
+            session_races {
+                one_of_many_rotations_wins
+                a_rotation_never_revives_a_revoked_session
+                a_rotation_never_survives_the_end_of_all_sessions
+                one_of_many_revocations_is_the_first
+                each_session_is_ended_by_one_of_many_ends_of_all
+                many_adoptions_of_one_token_make_one_session
+                no_adoption_escapes_the_end_of_all_sessions
+                no_login_escapes_the_end_of_all_sessions
+                no_session_outlives_its_account
+                a_session_and_its_user_are_read_at_one_moment
+                a_session_that_was_rotated_in_time_is_not_pruned
+            }
+            account_races {
+                one_of_many_new_accounts_gets_the_name
+                one_of_many_new_accounts_gets_the_address
+                one_of_many_renamed_accounts_gets_the_name
+                changes_to_different_fields_are_all_kept
+                a_hash_upgrade_never_brings_the_old_password_back
+                an_account_and_its_hash_are_read_at_one_moment
+                no_session_starts_once_an_account_is_inactive
+                a_dropped_password_change_happens_whole_or_not_at_all
+                one_of_many_refusals_of_a_token_is_the_first
+                a_storm_of_calls_for_one_account_ends_without_an_error
+            }
+        }
+    };
+}
+
+/// What can be made of the list: a table of [`Case`](crate::Case)s, or tests.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __of_each_storage_case {
+    (table; $($file:ident { $($case:ident)* })*) => {
+        ::std::vec![$($($crate::Case {
+            name: ::std::stringify!($case),
+            run: |store| ::std::boxed::Box::pin($crate::cases::$file::$case(store)),
+        }),*),*]
+    };
+    (tests $fresh:expr; $($file:ident { $($case:ident)* })*) => {
+        $($(
+            #[::tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                let fresh = ::std::sync::Arc::new($fresh);
+                ($crate::storage_case(::std::stringify!($case)).run)(fresh).await;
+            }
+        )*)*
+    };
+}
