@@ -1,1 +1,25 @@
+//! Cryptography for `auth-core`: signatures of tokens, password hashes, the system's clock and randomness.
 //!
+//! | port of `auth-core` | here |
+//! |---|---|
+//! | `TokenSigner` | [`KeyRing`]: one key that signs, any number that verify |
+//! | `PasswordHasher` | [`BoundedHasher`]: Argon2id on its own few threads, and every hash that Django has written |
+//! | `Clock` | [`SystemClock`] |
+//! | `Randomness` | [`SystemRandomness`] |
+//!
+//! Primitives come from `aws-lc-rs` (through `jsonwebtoken` for signatures), `argon2`, `bcrypt` and `scrypt`; nothing
+//! here invents one. Keys arrive as text: this crate opens no file and reads no environment.
+
+mod clock;
+mod key;
+mod password;
+mod randomness;
+mod ring;
+#[cfg(test)]
+mod vectors;
+
+pub use clock::SystemClock;
+pub use key::{Algorithm, KeyError, SigningKey, VerifyingKey, generate_ed25519_pem, generate_secret};
+pub use password::{Argon2Cost, BoundedHasher, CostOutOfBounds, HasherOptions};
+pub use randomness::SystemRandomness;
+pub use ring::{KeyRing, RingOptions};

@@ -191,9 +191,14 @@ impl ApiError {
             }
             failure => {
                 log_failure(&failure);
-                Self::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
+                Self::internal()
             }
         }
+    }
+
+    /// A fault of this installation: 500. What it is stands in the log, not in the answer (SEC-202).
+    pub fn internal() -> Self {
+        Self::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
     }
 
     /// It may work in a moment: 503.

@@ -1,6 +1,9 @@
 //! What stands before every handler, in the order of the contract (section 6): the answer's format, then the bearer's
 //! credentials, then the method, then the body.
 
+use std::future::{Ready, ready};
+use std::panic::AssertUnwindSafe;
+
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
@@ -10,7 +13,7 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web
 use auth_core::AuthError;
 use auth_core::service::Caller;
 use auth_core::token::{RawToken, TokenFault};
-use std::future::{Ready, ready};
+use futures_util::FutureExt;
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -20,25 +23,39 @@ use crate::routes::{Access, Endpoint};
 /// The one scheme that is read. Compared exactly, as the reference peer does.
 const SCHEME: &[u8] = b"Bearer";
 
-/// Checks a request before its handler sees it.
+/// Checks a request before its handler sees it, and answers for a handler that panics.
 pub(crate) async fn gate(
     endpoint: &'static Endpoint,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let format = if endpoint.about.is_some() { negotiate(request.headers()) } else { Some(Format::Compact) };
-    let refusal = match format {
-        None => Some(ApiError::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")),
-        Some(_) => check_access(endpoint.access, &request).await.err(),
-    };
-    let mut response = match refusal {
-        Some(refusal) => request.into_response(refusal.error_response()),
-        None => next.call(request).await?.map_into_boxed_body(),
-    };
+    let kept = request.request().clone();
+    let answer = AssertUnwindSafe(answer(endpoint, format, request, next)).catch_unwind().await;
+    let mut response = answer.unwrap_or_else(|_| {
+        tracing::error!("a handler panicked");
+        Ok(ServiceResponse::new(kept, ApiError::internal().error_response()))
+    })?;
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(endpoint.allow));
     match format {
         Some(Format::Indented(depth)) => Ok(indented(response, depth).await),
         _ => Ok(response),
+    }
+}
+
+async fn answer(
+    endpoint: &Endpoint,
+    format: Option<Format>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let refusal = match format {
+        None => Some(ApiError::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")),
+        Some(_) => check_access(endpoint.access, &request).await.err(),
+    };
+    match refusal {
+        Some(refusal) => Ok(request.into_response(refusal.error_response())),
+        None => Ok(next.call(request).await?.map_into_boxed_body()),
     }
 }
 
@@ -61,7 +78,7 @@ async fn check_access(access: Access, request: &ServiceRequest) -> Result<(), Ap
 
 fn missing_app() -> ApiError {
     tracing::error!("the application has no `App` data");
-    ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
+    ApiError::internal()
 }
 
 /// The token in the `Authorization` header; `None` without one, or with another scheme. Two headers are one too many.

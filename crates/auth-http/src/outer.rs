@@ -1,7 +1,5 @@
-//! What surrounds every request: its id and log line, the limits of its headers, the security headers of its answer,
-//! and the net under a handler that panics.
+//! What surrounds every request: its id and log line, the limits of its headers, the security headers of its answer.
 
-use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -10,7 +8,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
-use futures_util::FutureExt;
 use tracing::Instrument;
 
 use crate::error::ApiError;
@@ -70,16 +67,7 @@ async fn answer(
         let error = ApiError::detail(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request header is too large.");
         return Ok(request.into_response(error.error_response()));
     }
-    let kept = request.request().clone();
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(Ok(response)) => Ok(response.map_into_boxed_body()),
-        Ok(Err(error)) => Ok(ServiceResponse::new(kept, error.error_response())),
-        Err(_) => {
-            tracing::error!("a handler panicked");
-            let error = ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.");
-            Ok(ServiceResponse::new(kept, error.error_response()))
-        }
-    }
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 fn request_id(headers: &HeaderMap) -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
 use auth_core::service::{AccountService, AdministrationService, Ports, TokenService};
-use auth_crypto::{Argon2Cost, PasswordPool, PoolLimits, SystemClock, SystemRandomness};
+use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use auth_http::{App, Readiness};
 
@@ -70,15 +70,13 @@ impl Readiness for StoreReadiness {
     }
 }
 
-fn hasher(checked: &Checked) -> Result<PasswordPool> {
+fn hasher(checked: &Checked) -> Result<BoundedHasher> {
     let passwords = &checked.settings.passwords;
-    let cost = Argon2Cost {
-        memory_kib: passwords.argon2_memory_kib,
-        iterations: passwords.argon2_iterations,
-        parallelism: passwords.argon2_parallelism,
-    };
-    let limits = PoolLimits { threads: passwords.hash_threads, queue: passwords.hash_queue };
-    PasswordPool::new(cost, limits).context("passwords.argon2_memory_kib")
+    let (memory, passes, lanes) =
+        (passwords.argon2_memory_kib, passwords.argon2_iterations, passwords.argon2_parallelism);
+    let cost = Argon2Cost::new(memory, passes, lanes).context("passwords.argon2_memory_kib")?;
+    let threads = (passwords.hash_threads > 0).then_some(passwords.hash_threads);
+    BoundedHasher::new(HasherOptions { cost, threads, queue: passwords.hash_queue }).context("passwords.hash_threads")
 }
 
 /// The URL of the database in force; a file in the data folder where none is configured.

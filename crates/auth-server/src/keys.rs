@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use auth_core::ports::{Clock, Randomness};
 use auth_crypto::{
-    Algorithm, KeyRing, SigningKey, SystemClock, SystemRandomness, VerifyingKey, generate_ed25519_pem, generate_secret,
+    Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness, VerifyingKey, generate_ed25519_pem,
+    generate_secret,
 };
 
 use crate::config::Checked;
@@ -73,7 +74,7 @@ impl KeyFolder {
 
     fn write(&self, name: &str, algorithm: Option<Algorithm>) -> Result<()> {
         let (text, ending) = match algorithm {
-            None | Some(Algorithm::EdDSA) => (generate_ed25519_pem()?, PEM),
+            None | Some(Algorithm::EdDsa) => (generate_ed25519_pem()?, PEM),
             Some(symmetric) if symmetric.is_symmetric() => (generate_secret()?, SECRET),
             Some(other) => bail!("tokens.signing_key_file: needed for {other}; the service makes no such keys itself"),
         };
@@ -123,7 +124,7 @@ fn signing_key(text: &str, algorithm: Option<Algorithm>) -> Result<SigningKey> {
     Ok(match algorithm {
         Some(symmetric) if symmetric.is_symmetric() => SigningKey::from_secret(symmetric, text)?,
         algorithm if is_pem(text) || algorithm.is_some() => SigningKey::from_pem(algorithm, text)?,
-        _ => SigningKey::from_secret(Algorithm::HS256, text)?,
+        _ => SigningKey::from_secret(Algorithm::Hs256, text)?,
     })
 }
 
@@ -133,7 +134,7 @@ pub(crate) fn key_ring(checked: &Checked) -> Result<KeyRing> {
     for path in &checked.settings.tokens.verifying_key_files {
         verifying.push(verifying_key(path, signing.algorithm())?);
     }
-    KeyRing::new(signing, verifying).context("tokens.verifying_key_files")
+    KeyRing::new(signing, verifying, RingOptions::default()).context("tokens.verifying_key_files")
 }
 
 fn own_keys(checked: &Checked) -> Result<(SigningKey, Vec<VerifyingKey>)> {

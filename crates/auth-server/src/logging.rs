@@ -1,5 +1,7 @@
 //! Logs, on standard error.
 
+use std::io::{self, IsTerminal};
+
 use anyhow::{Result, anyhow};
 use tracing_subscriber::EnvFilter;
 
@@ -9,7 +11,8 @@ use crate::config::Log;
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{},security=info", log.level))
         .map_err(|_| anyhow!("log.level: {:?} is no level; use error, warn, info, debug or trace", log.level))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let logs =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let started = if log.format == "json" { logs.json().try_init() } else { logs.try_init() };
     started.map_err(|error| anyhow!("log: {error}"))
 }

@@ -24,7 +24,9 @@ pub(crate) async fn serve(checked: &Checked) -> Result<()> {
     };
     let http = HttpServer::new(move || {
         let app = app.clone();
-        Application::new().wrap(from_fn(auth_http::outer)).configure(move |config| auth_http::routes::configure(config, &app))
+        Application::new()
+            .wrap(from_fn(auth_http::outer))
+            .configure(move |config| auth_http::routes::configure(config, &app))
     })
     .workers(workers)
     .client_request_timeout(Duration::from_secs(server.header_timeout_seconds))

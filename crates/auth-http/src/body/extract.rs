@@ -48,7 +48,7 @@ impl FromRequest for Body {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
             let Some(app) = request.app_data::<web::Data<App>>() else {
-                return Err(ApiError::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred."));
+                return Err(ApiError::internal());
             };
             let time = Duration::from_secs(app.settings.body_timeout_seconds);
             let bytes = rt::time::timeout(time, read(&request, payload, app.settings.body_limit)).await;

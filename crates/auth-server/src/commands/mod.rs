@@ -60,7 +60,9 @@ fn load(options: &Options) -> Result<Checked> {
         profile: options.profile.clone(),
         file: options.config.clone(),
         bind: options.bind.clone(),
-        environment: std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect(),
+        environment: std::env::vars_os()
+            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+            .collect(),
     })
 }
 

@@ -103,13 +103,16 @@ mod tests {
 
     #[test]
     fn the_environment_wins_over_the_profile() {
-        let checked = load_with("simplejwt", &[
-            ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7"),
-            ("AUTH__TOKENS__SIGNING_KEY", "01234567890123456789012345678901"),
-            ("AUTH__TOKENS__CLAIMS", "role, username"),
-            ("AUTH__HTTP__ALIASES", "true"),
-            ("DATABASE_URL", "sqlite:///tmp/x"),
-        ]);
+        let checked = load_with(
+            "simplejwt",
+            &[
+                ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "7"),
+                ("AUTH__TOKENS__SIGNING_KEY", "01234567890123456789012345678901"),
+                ("AUTH__TOKENS__CLAIMS", "role, username"),
+                ("AUTH__HTTP__ALIASES", "true"),
+                ("DATABASE_URL", "sqlite:///tmp/x"),
+            ],
+        );
         let settings = checked.unwrap().settings;
         assert_eq!(settings.tokens.access_ttl_seconds, 7);
         assert_eq!(settings.tokens.signing_key.expose(), "01234567890123456789012345678901");

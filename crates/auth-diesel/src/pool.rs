@@ -1,0 +1,193 @@
+//! Connections, and everything in which the two databases really differ.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
+use diesel::r2d2::R2D2Connection;
+use diesel::sql_types::{Nullable, Text};
+use diesel::{
+    ConnectionError, MultiConnection, PgConnection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
+};
+
+use crate::error::{Failure, in_one_line};
+use crate::url::{DatabaseUrl, Location, PostgresUrl};
+
+/// How long SQLite waits for another process to finish its write.
+pub(crate) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
+
+/// How long PostgreSQL lets a transaction of ours stand still, holding its locks, before it takes us for dead.
+const IDLE_IN_TRANSACTION: &str = "10s";
+
+/// A connection to either database.
+#[derive(MultiConnection)]
+pub(crate) enum AnyConnection {
+    Postgres(PgConnection),
+    Sqlite(SqliteConnection),
+}
+
+/// Runs one expression on the connection inside, whichever it is: for statements that both databases know and
+/// `MultiBackend` does not, such as `ON CONFLICT`.
+macro_rules! on_either {
+    ($connection:expr, $inner:ident => $run:expr) => {
+        match $connection {
+            $crate::pool::AnyConnection::Postgres($inner) => $run,
+            $crate::pool::AnyConnection::Sqlite($inner) => $run,
+        }
+    };
+}
+pub(crate) use on_either;
+
+impl AnyConnection {
+    /// Runs statements that count together or not at all.
+    ///
+    /// In PostgreSQL each statement sees what was committed before it (READ COMMITTED), so that what is read after a
+    /// lock is true as long as the lock is held. SQLite takes its one write lock at the beginning: taken at the first
+    /// write, after a read, it would fail where somebody else has written since.
+    pub(crate) fn transaction<T>(
+        &mut self,
+        statements: impl FnOnce(&mut Self) -> QueryResult<T>,
+    ) -> Result<T, Failure> {
+        let begun = match self {
+            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection),
+            Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE"),
+        };
+        begun.map_err(Failure::of_nothing_stored)?;
+        match statements(self) {
+            Ok(value) => {
+                <Self as TransactionManager<Self>>::commit_transaction(self).map(|()| value).map_err(Into::into)
+            }
+            Err(error) => {
+                // If this fails as well, the connection is broken and known to be.
+                let _ = <Self as TransactionManager<Self>>::rollback_transaction(self);
+                Err(Failure::of_nothing_stored(error))
+            }
+        }
+    }
+
+    /// Whether the other side has not closed the connection, as far as is known here: no round trip. Looks twice, for
+    /// the first look may find the server's farewell, and only the second one that nothing follows it.
+    fn is_open(&mut self) -> bool {
+        match self {
+            Self::Postgres(connection) => (0..2).all(|_| connection.notifications_iter().all(|found| found.is_ok())),
+            Self::Sqlite(_) => true,
+        }
+    }
+}
+
+/// Opens the database as it is, without the limits that calls have: for migrations.
+pub(crate) fn open(url: &DatabaseUrl) -> Result<AnyConnection, OpenError> {
+    match &url.0 {
+        Location::Postgres(url) => Ok(AnyConnection::Postgres(PgConnection::establish(&url.for_libpq())?)),
+        Location::Sqlite(path) => open_sqlite(path).map(AnyConnection::Sqlite),
+    }
+}
+
+fn open_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
+    make_private_file(path)?;
+    // A name that SQLite could take for something else ("file:…") is one with a folder before it.
+    let path = if path.is_relative() { PathBuf::from(".").join(path) } else { path.to_owned() };
+    let path = path.to_str().ok_or_else(|| OpenError("the path is not UTF-8".to_owned()))?;
+    let mut connection = SqliteConnection::establish(path)?;
+    connection.batch_execute(
+        "PRAGMA busy_timeout = 5000; -- SQLITE_BUSY_TIMEOUT
+         PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA foreign_keys = ON;",
+    )?;
+    Ok(connection)
+}
+
+/// Makes the file of a database readable by its owner only, if there is none. SQLite gives the files beside it the
+/// same permissions.
+fn make_private_file(path: &Path) -> Result<(), OpenError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(OpenError(error.to_string())),
+        _ => Ok(()),
+    }
+}
+
+/// Why a connection could not be had: one line, without passwords.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct OpenError(String);
+
+impl From<ConnectionError> for OpenError {
+    fn from(error: ConnectionError) -> Self {
+        Self(in_one_line(error))
+    }
+}
+
+impl From<diesel::result::Error> for OpenError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self(in_one_line(error))
+    }
+}
+
+/// Makes and judges the connections of a pool.
+pub(crate) struct Connections {
+    pub(crate) url: DatabaseUrl,
+    pub(crate) statement_timeout: Duration,
+}
+
+/// A connection in a pool.
+pub(crate) struct Pooled {
+    pub(crate) connection: AnyConnection,
+    /// It has failed in a way that leaves nothing to expect of it.
+    pub(crate) is_lost: bool,
+}
+
+impl r2d2::ManageConnection for Connections {
+    type Connection = Pooled;
+    type Error = OpenError;
+
+    fn connect(&self) -> Result<Pooled, OpenError> {
+        let mut connection = open(&self.url)?;
+        if let (AnyConnection::Postgres(connection), Location::Postgres(url)) = (&mut connection, &self.url.0) {
+            set_up_postgres(connection, url, self.statement_timeout)?;
+        }
+        Ok(Pooled { connection, is_lost: false })
+    }
+
+    /// Asked when a connection is taken out of the pool.
+    fn is_valid(&self, pooled: &mut Pooled) -> Result<(), OpenError> {
+        if pooled.connection.is_open() { Ok(()) } else { Err(OpenError("the server closed the connection".to_owned())) }
+    }
+
+    /// Asked when it is put back.
+    fn has_broken(&self, pooled: &mut Pooled) -> bool {
+        std::thread::panicking() || pooled.is_lost || pooled.connection.is_broken()
+    }
+}
+
+#[derive(QueryableByName)]
+struct Encoding {
+    #[diesel(sql_type = Text)]
+    server_encoding: String,
+}
+
+/// Bounds each statement, unless the URL did; and makes an answered write a durable one, where the server is set up
+/// for less. (It may be set up for more, such as a synchronous standby.)
+fn set_up_postgres(connection: &mut PgConnection, url: &PostgresUrl, timeout: Duration) -> Result<(), OpenError> {
+    let timeout = (!url.sets("statement_timeout")).then(|| format!("{}ms", timeout.as_millis().max(1)));
+    let encoding: Encoding = diesel::sql_query(
+        "SELECT set_config('statement_timeout', coalesce($1, current_setting('statement_timeout')), false),
+                set_config('idle_in_transaction_session_timeout', $2, false),
+                set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'),
+                           false),
+                current_setting('server_encoding') AS server_encoding",
+    )
+    .bind::<Nullable<Text>, _>(timeout)
+    .bind::<Text, _>(IDLE_IN_TRANSACTION)
+    .get_result(connection)?;
+    match encoding.server_encoding.as_str() {
+        "UTF8" => Ok(()),
+        other => Err(OpenError(format!("the database has the encoding {other}; it has to be UTF8"))),
+    }
+}

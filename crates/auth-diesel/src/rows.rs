@@ -1,0 +1,236 @@
+//! Rows, and what they mean in the terms of `auth-core`.
+
+use std::num::TryFromIntError;
+
+use auth_core::account::{NewUser, User, UserId};
+use auth_core::time::UnixTime;
+use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
+use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
+use diesel::result::Error;
+
+use crate::pool::MultiBackend;
+use crate::schema::{blacklist, credentials, sessions, users};
+use crate::types::{DbId, DbTime};
+
+/// An account. The canonical forms are for the database alone.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(crate) struct UserRow {
+    id: i64,
+    external_id: Option<String>,
+    username: String,
+    email: String,
+    first_name: String,
+    last_name: String,
+    is_active: bool,
+    is_staff: bool,
+    is_superuser: bool,
+    date_joined: DbTime,
+    last_login: Option<DbTime>,
+    email_verified_at: Option<DbTime>,
+    token_epoch: DbTime,
+}
+
+impl UserRow {
+    /// What a write has to answer.
+    pub(crate) fn columns() -> <Self as Selectable<MultiBackend>>::SelectExpression {
+        <Self as Selectable<MultiBackend>>::construct_selection()
+    }
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: UserId::new(row.id),
+            external_id: row.external_id,
+            username: row.username,
+            email: row.email,
+            first_name: row.first_name,
+            last_name: row.last_name,
+            is_active: row.is_active,
+            is_staff: row.is_staff,
+            is_superuser: row.is_superuser,
+            date_joined: row.date_joined.into(),
+            last_login: row.last_login.map(Into::into),
+            email_verified_at: row.email_verified_at.map(Into::into),
+            token_epoch: row.token_epoch.into(),
+        }
+    }
+}
+
+/// A new account: active, never logged in, its epoch never moved.
+#[derive(Insertable)]
+#[diesel(table_name = users)]
+pub(crate) struct NewUserRow {
+    username: String,
+    username_canonical: String,
+    email: String,
+    email_canonical: String,
+    first_name: String,
+    last_name: String,
+    is_active: bool,
+    is_staff: bool,
+    is_superuser: bool,
+    date_joined: DbTime,
+    token_epoch: DbTime,
+}
+
+impl From<&NewUser> for NewUserRow {
+    fn from(new: &NewUser) -> Self {
+        Self {
+            username: new.username.as_str().to_owned(),
+            username_canonical: new.username.canonical().to_owned(),
+            email: new.email.as_str().to_owned(),
+            email_canonical: new.email.canonical().to_owned(),
+            first_name: new.first_name.as_str().to_owned(),
+            last_name: new.last_name.as_str().to_owned(),
+            is_active: true,
+            is_staff: new.is_staff,
+            is_superuser: new.is_superuser,
+            date_joined: new.date_joined.into(),
+            token_epoch: UnixTime::default().into(),
+        }
+    }
+}
+
+/// The changes to a profile; what is `None` stays as it is.
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+pub(crate) struct ProfileChangeRow {
+    pub(crate) username: Option<String>,
+    pub(crate) username_canonical: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) email_canonical: Option<String>,
+    pub(crate) first_name: Option<String>,
+    pub(crate) last_name: Option<String>,
+}
+
+/// The password hash of an account.
+#[derive(Insertable, AsChangeset)]
+#[diesel(table_name = credentials)]
+pub(crate) struct CredentialsRow {
+    pub(crate) user_id: i64,
+    pub(crate) password_hash: String,
+    pub(crate) updated_at: DbTime,
+}
+
+/// A session as it is read.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub(crate) struct SessionRow {
+    id: DbId,
+    user_id: i64,
+    generation: i32,
+    rotated_at: DbTime,
+    created_at: DbTime,
+    last_used_at: DbTime,
+    expires_at: DbTime,
+    absolute_expires_at: Option<DbTime>,
+    revoked_at: Option<DbTime>,
+    revoke_reason: Option<String>,
+    amr: String,
+    ip: Option<String>,
+    user_agent: Option<String>,
+}
+
+impl SessionRow {
+    /// The session and its user.
+    pub(crate) fn with_user(self, user: UserRow) -> Result<SessionOfUser, Error> {
+        Ok(SessionOfUser { session: self.into_session()?, user: user.into() })
+    }
+
+    fn into_session(self) -> Result<Session, Error> {
+        let generation = u32::try_from(self.generation).map_err(|error| Error::DeserializationError(error.into()))?;
+        Ok(Session {
+            id: self.id.into(),
+            user_id: UserId::new(self.user_id),
+            generation: Generation::new(generation),
+            rotated_at: self.rotated_at.into(),
+            created_at: self.created_at.into(),
+            last_used_at: self.last_used_at.into(),
+            expires_at: self.expires_at.into(),
+            absolute_expires_at: self.absolute_expires_at.map(Into::into),
+            revoked_at: self.revoked_at.map(Into::into),
+            // A reason that only a later release knows is no reason to fail: what counts is the moment.
+            revoke_reason: self.revoke_reason.as_deref().and_then(RevokeReason::from_name),
+            amr: self.amr,
+            client: ClientInfo { ip: self.ip, user_agent: self.user_agent },
+        })
+    }
+}
+
+/// A session as it begins.
+#[derive(Insertable)]
+#[diesel(table_name = sessions)]
+#[diesel(treat_none_as_default_value = false)]
+pub(crate) struct NewSessionRow {
+    id: DbId,
+    user_id: i64,
+    generation: i32,
+    rotated_at: DbTime,
+    created_at: DbTime,
+    last_used_at: DbTime,
+    expires_at: DbTime,
+    absolute_expires_at: Option<DbTime>,
+    revoked_at: Option<DbTime>,
+    revoke_reason: Option<&'static str>,
+    amr: String,
+    ip: Option<String>,
+    user_agent: Option<String>,
+    prune_at: DbTime,
+}
+
+impl TryFrom<&Session> for NewSessionRow {
+    type Error = TryFromIntError;
+
+    fn try_from(session: &Session) -> Result<Self, TryFromIntError> {
+        Ok(Self {
+            id: session.id.into(),
+            user_id: session.user_id.get(),
+            generation: session.generation.get().try_into()?,
+            rotated_at: session.rotated_at.into(),
+            created_at: session.created_at.into(),
+            last_used_at: session.last_used_at.into(),
+            expires_at: session.expires_at.into(),
+            absolute_expires_at: session.absolute_expires_at.map(Into::into),
+            revoked_at: session.revoked_at.map(Into::into),
+            revoke_reason: session.revoke_reason.map(RevokeReason::name),
+            amr: session.amr.clone(),
+            ip: session.client.ip.clone(),
+            user_agent: session.client.user_agent.clone(),
+            prune_at: session.expires_at.into(),
+        })
+    }
+}
+
+/// What a rotation changes. No column of it is in an index.
+#[derive(AsChangeset)]
+#[diesel(table_name = sessions)]
+pub(crate) struct NextGenerationRow {
+    generation: i32,
+    rotated_at: DbTime,
+    last_used_at: DbTime,
+    expires_at: DbTime,
+}
+
+impl TryFrom<NextGeneration> for NextGenerationRow {
+    type Error = TryFromIntError;
+
+    fn try_from(next: NextGeneration) -> Result<Self, TryFromIntError> {
+        Ok(Self {
+            generation: next.generation.get().try_into()?,
+            rotated_at: next.rotated_at.into(),
+            last_used_at: next.rotated_at.into(),
+            expires_at: next.expires_at.into(),
+        })
+    }
+}
+
+/// A token that is refused.
+#[derive(Insertable)]
+#[diesel(table_name = blacklist)]
+pub(crate) struct RefusedTokenRow {
+    pub(crate) jti: String,
+    pub(crate) expires_at: DbTime,
+    pub(crate) reason: String,
+}

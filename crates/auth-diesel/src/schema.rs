@@ -1,0 +1,72 @@
+//! The tables, as the migrations make them on both databases.
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+    use crate::types::Moment;
+
+    users (id) {
+        id -> BigInt,
+        external_id -> Nullable<Text>,
+        username -> Text,
+        username_canonical -> Text,
+        email -> Text,
+        email_canonical -> Text,
+        first_name -> Text,
+        last_name -> Text,
+        is_active -> Bool,
+        is_staff -> Bool,
+        is_superuser -> Bool,
+        date_joined -> Moment,
+        last_login -> Nullable<Moment>,
+        email_verified_at -> Nullable<Moment>,
+        token_epoch -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Text};
+    use crate::types::Moment;
+
+    credentials (user_id) {
+        user_id -> BigInt,
+        password_hash -> Text,
+        updated_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+    use crate::types::{Id, Moment};
+
+    sessions (id) {
+        id -> Id,
+        user_id -> BigInt,
+        generation -> Integer,
+        rotated_at -> Moment,
+        created_at -> Moment,
+        last_used_at -> Moment,
+        expires_at -> Moment,
+        absolute_expires_at -> Nullable<Moment>,
+        revoked_at -> Nullable<Moment>,
+        revoke_reason -> Nullable<Text>,
+        amr -> Text,
+        ip -> Nullable<Text>,
+        user_agent -> Nullable<Text>,
+        prune_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::Text;
+    use crate::types::Moment;
+
+    blacklist (jti) {
+        jti -> Text,
+        expires_at -> Moment,
+        reason -> Text,
+    }
+}
+
+diesel::joinable!(credentials -> users (user_id));
+diesel::joinable!(sessions -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(users, credentials, sessions);

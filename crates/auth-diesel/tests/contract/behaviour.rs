@@ -1,0 +1,243 @@
+//! What both databases have to do beyond the contract.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth_conformance::{at, new_user, session_id, session_of, successor_of};
+use auth_core::account::{NewUser, Taken, UserId};
+use auth_core::ports::{Accounts, Blacklist, Sessions, Swap};
+use auth_core::time::Seconds;
+use auth_core::token::{NextGeneration, TokenId};
+use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use libtest_mimic::Trial;
+use tokio::task::JoinSet;
+
+use crate::database::{Database, Kind, is_unavailable, user_and_session};
+use crate::on;
+
+pub fn trials(kind: Kind) -> Vec<Trial> {
+    vec![
+        on(kind, "ten_thousand_rotations_add_no_row", ten_thousand_rotations_add_no_row),
+        on(kind, "an_exhausted_pool_answers_in_time_and_recovers", an_exhausted_pool_answers_in_time_and_recovers),
+        on(kind, "fifty_registrations_of_one_name_make_one_account", fifty_registrations_of_one_name_make_one_account),
+        on(kind, "pruning_works_through_more_than_a_batch", pruning_works_through_more_than_a_batch),
+        on(kind, "a_dropped_call_gives_its_connection_back", a_dropped_call_gives_its_connection_back),
+        on(kind, "a_ping_is_answered", async |database| {
+            database.store(PoolSettings::default()).await.ping().await.unwrap()
+        }),
+    ]
+}
+
+pub fn sqlite_trials() -> Vec<Trial> {
+    vec![
+        on(Kind::Sqlite, "fifty_writers_never_find_the_database_locked", fifty_writers),
+        on(Kind::Sqlite, "its_files_are_for_their_owner_only", its_files_are_for_their_owner_only),
+        on(Kind::Sqlite, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line),
+        on(Kind::Sqlite, "a_relative_path_is_never_an_option", a_relative_path_is_never_an_option),
+    ]
+}
+
+/// A session with a million refreshes is as big as a new one (design, section 3); and in PostgreSQL, no refresh touches
+/// an index.
+async fn ten_thousand_rotations_add_no_row(database: Arc<Database>) {
+    const ROTATIONS: u32 = 10_000;
+    let store = database.migrated(PoolSettings::default()).await;
+    let (_, session) = user_and_session(&store).await;
+    let before = database.count_rows();
+    let mut now = session;
+    for _ in 0..ROTATIONS {
+        let next = successor_of(&now, now.rotated_at.plus(Seconds::new(1)));
+        assert_eq!(store.advance(now.id, now.generation, next).await.unwrap(), Swap::Done);
+        now.generation = next.generation;
+        now.rotated_at = next.rotated_at;
+    }
+    assert_eq!(database.count_rows(), before);
+    assert_eq!(store.find_session(now.id).await.unwrap().unwrap().session.generation.get(), ROTATIONS);
+    if let Database::Postgres(_) = &*database {
+        drop(store); // A server process reports its counts at its end.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let counts = "SELECT (n_tup_upd >= 10000) || ' ' || (n_tup_hot_upd = n_tup_upd) FROM pg_stat_user_tables
+                      WHERE relname = 'sessions'";
+        while database.query(counts) != ["true true"] {
+            assert!(Instant::now() < deadline, "not all updates were heap-only: {:?}", database.query(counts));
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Somebody else holds what a call needs, and that call holds the only connection: others are told so in time.
+async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>) {
+    let settings = PoolSettings {
+        size: 1,
+        acquire_timeout: Duration::from_millis(300),
+        statement_timeout: Duration::from_secs(60),
+    };
+    let store = database.migrated(settings).await;
+    let (user, _) = user_and_session(&store).await;
+    let release = hold_the_account(&database);
+    let stuck = tokio::spawn({
+        let store = store.clone();
+        async move { store.set_staff(user.id, true).await }
+    });
+    let deadline = Instant::now() + Duration::from_secs(4);
+    loop {
+        let start = Instant::now();
+        let answer = store.find_user(user.id).await;
+        assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
+        if is_unavailable(&answer) {
+            break;
+        }
+        answer.unwrap(); // Too early: the other call had not begun yet.
+        assert!(Instant::now() < deadline, "the pool is not exhausted");
+    }
+    release();
+    assert!(stuck.await.unwrap().unwrap());
+    assert!(store.find_user(user.id).await.unwrap().unwrap().is_staff);
+}
+
+/// Locks what a change of an account needs, until the answer is called.
+fn hold_the_account(database: &Database) -> Box<dyn FnOnce() + Send> {
+    match database {
+        Database::Sqlite(_) => {
+            let mut connection = database.sqlite();
+            connection.batch_execute("BEGIN IMMEDIATE").unwrap();
+            Box::new(move || connection.batch_execute("ROLLBACK").unwrap())
+        }
+        Database::Postgres(_) => {
+            let mut connection = database.postgres();
+            connection.batch_execute("BEGIN; UPDATE users SET is_active = is_active").unwrap();
+            Box::new(move || connection.batch_execute("ROLLBACK").unwrap())
+        }
+    }
+}
+
+/// SEC-065: the unique index decides.
+async fn fifty_registrations_of_one_name_make_one_account(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    for (round, expected) in [(0, Taken::Username), (1, Taken::Email)] {
+        let mut calls = JoinSet::new();
+        for caller in 0..50 {
+            let (store, one) = (store.clone(), new_user(&format!("same{round}")));
+            let new = match expected {
+                Taken::Username => NewUser { email: new_user(&format!("u{caller}")).email, ..one },
+                Taken::Email => NewUser { username: new_user(&format!("u{caller}")).username, ..one },
+            };
+            calls.spawn(async move { store.create(&new, &auth_conformance::hash_of("x")).await.unwrap() });
+        }
+        let answers = calls.join_all().await;
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
+        assert_eq!(answers.iter().filter(|answer| **answer == Err(expected)).count(), 49);
+    }
+}
+
+async fn pruning_works_through_more_than_a_batch(database: Arc<Database>) {
+    const EACH: u64 = 1_100;
+    let store = database.migrated(PoolSettings::default()).await;
+    let (user, kept) = user_and_session(&store).await;
+    let (expired, later) = (at(100), at(1_000_000));
+    for number in 0..2 * EACH {
+        let mut session = session_of(user.id, session_id(10 + number), at(0));
+        session.expires_at = expired;
+        assert!(store.start(&session, &user, None).await.unwrap());
+        if number % 2 == 0 {
+            let generation = successor_of(&session, at(1)).generation;
+            let next = NextGeneration { generation, rotated_at: at(1), expires_at: later };
+            assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+        }
+    }
+    assert_eq!(store.prune_sessions(at(101), 1_050).await.unwrap(), 1_050);
+    assert_eq!(store.prune_sessions(at(101), u32::MAX).await.unwrap(), 50);
+    assert_eq!(store.prune_sessions(at(101), u32::MAX).await.unwrap(), 0);
+    assert_eq!(database.count_rows()["sessions"], EACH as i64 + 1);
+    assert!(store.find_session(kept.id).await.unwrap().is_some());
+    assert_eq!(store.prune_sessions(later.plus(Seconds::new(1)), u32::MAX).await.unwrap() as u64, EACH + 1);
+}
+
+/// A client that hangs up must not use connections up.
+async fn a_dropped_call_gives_its_connection_back(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings { size: 2, ..PoolSettings::default() }).await;
+    let (user, _) = user_and_session(&store).await;
+    for _ in 0..50 {
+        tokio::select! {
+            biased;
+            answer = store.set_active(user.id, true) => assert!(answer.unwrap()),
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    assert!(store.find_user(user.id).await.unwrap().is_some());
+}
+
+/// REL-010; half of them in another pool, as in another process.
+async fn fifty_writers(database: Arc<Database>) {
+    let one = database.migrated(PoolSettings::default()).await;
+    let other = database.store(PoolSettings::default()).await;
+    let (user, _) = user_and_session(&one).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..50_u64 {
+        let (store, user) = (if writer % 2 == 0 { one.clone() } else { other.clone() }, user.clone());
+        writers.spawn(async move {
+            for number in 0..5 {
+                let session = session_of(user.id, session_id(1_000 * (writer + 1) + number), at(0));
+                assert!(store.start(&session, &user, Some(at(1).into())).await.unwrap());
+                let next = successor_of(&session, at(1));
+                assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+                let jti = TokenId::of_generation(session.id, next.generation);
+                assert!(store.refuse(&jti, at(9), "test").await.unwrap());
+            }
+        });
+    }
+    writers.join_all().await;
+    assert_eq!(database.count_rows()["sessions"], 251);
+}
+
+async fn its_files_are_for_their_owner_only(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    user_and_session(&store).await;
+    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["auth.sqlite3", "auth.sqlite3-shm", "auth.sqlite3-wal"]);
+    let mut connection = database.sqlite();
+    let mode: String =
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Text>("journal_mode FROM pragma_journal_mode"))
+            .get_result(&mut connection)
+            .unwrap();
+    assert_eq!(mode, "wal");
+}
+
+async fn what_cannot_be_opened_is_one_line(database: Arc<Database>) {
+    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+    let no_database = folder.path().join("letter.txt");
+    std::fs::write(&no_database, "Dear Alice, ".repeat(1_000)).unwrap();
+    for (path, expected) in [
+        (folder.path().join("missing/auth.sqlite3"), "No such file or directory"),
+        (folder.path().to_owned(), "unable to open"),
+        (no_database, "not a database"),
+    ] {
+        let url = DatabaseUrl::parse(&format!("sqlite://{}", path.display())).unwrap();
+        let error = DieselStore::connect(&url, PoolSettings::default()).await.unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains(path.to_str().unwrap()), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
+}
+
+/// SQLite reads options out of names that begin with `file:`, and takes some names for no file at all.
+async fn a_relative_path_is_never_an_option(database: Arc<Database>) {
+    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+    let name = "file:auth.sqlite3";
+    let relative = folder.path().join(name);
+    let steps_up = "../".repeat(std::env::current_dir().unwrap().components().count() - 1);
+    let url = format!("sqlite:{steps_up}{}", relative.strip_prefix("/").unwrap().display());
+    let store = DieselStore::connect(&DatabaseUrl::parse(&url).unwrap(), PoolSettings::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(store.find_user(UserId::new(1)).await.unwrap(), None);
+    assert!(relative.exists());
+}

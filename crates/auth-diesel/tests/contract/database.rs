@@ -1,0 +1,133 @@
+//! Fresh databases, and ways into them past the store.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use auth_conformance::{at, hash_of, new_user, session_id, session_of};
+use auth_core::StoreError;
+use auth_core::account::User;
+use auth_core::ports::{Accounts, Sessions};
+use auth_core::token::Session;
+use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
+use auth_tests::postgres::{self, TestDatabase};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use tempfile::TempDir;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
+}
+
+/// A database that goes away with this value.
+pub enum Database {
+    Sqlite(TempDir),
+    Postgres(TestDatabase),
+}
+
+impl Database {
+    pub fn fresh(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
+            Kind::Postgres => Self::Postgres(postgres::fresh_database()),
+        }
+    }
+
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Self::Sqlite(folder) => folder.path().join("auth.sqlite3"),
+            Self::Postgres(_) => panic!("PostgreSQL has no file"),
+        }
+    }
+
+    pub fn url(&self) -> DatabaseUrl {
+        DatabaseUrl::parse(&match self {
+            Self::Sqlite(_) => format!("sqlite://{}", self.path().display()),
+            Self::Postgres(database) => database.url().to_owned(),
+        })
+        .unwrap()
+    }
+
+    /// A store of its own, with its own connections, as another process would have.
+    pub async fn store(&self, settings: PoolSettings) -> DieselStore {
+        DieselStore::connect(&self.url(), settings).await.unwrap()
+    }
+
+    pub async fn migrated(&self, settings: PoolSettings) -> DieselStore {
+        let store = self.store(settings).await;
+        store.migrate().await.unwrap();
+        store
+    }
+
+    /// Runs SQL past the store; each row gives its first column.
+    pub fn query(&self, sql: &str) -> Vec<String> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut connection = self.sqlite();
+                let rows: Vec<TextRow> = diesel::sql_query(sql).load(&mut connection).unwrap();
+                rows.into_iter().map(|row| row.value).collect()
+            }
+            Self::Postgres(database) => database.psql(sql).lines().map(ToOwned::to_owned).collect(),
+        }
+    }
+
+    pub fn sqlite(&self) -> SqliteConnection {
+        SqliteConnection::establish(self.path().to_str().unwrap()).unwrap()
+    }
+
+    pub fn postgres(&self) -> PgConnection {
+        match self {
+            Self::Sqlite(_) => panic!("this is SQLite"),
+            Self::Postgres(database) => PgConnection::establish(database.url()).unwrap(),
+        }
+    }
+
+    /// How many rows there are in each table, of whatever name.
+    pub fn count_rows(&self) -> BTreeMap<String, i64> {
+        let tables = match self {
+            Self::Sqlite(_) => "SELECT name AS value FROM sqlite_schema WHERE type = 'table'",
+            Self::Postgres(_) => "SELECT tablename AS value FROM pg_tables WHERE schemaname = 'public'",
+        };
+        let tables = self.query(tables);
+        let count = |table: String| {
+            let rows = self.query(&format!("SELECT CAST(count(*) AS text) AS value FROM {table}"));
+            (table, rows[0].parse().unwrap())
+        };
+        tables.into_iter().map(count).collect()
+    }
+}
+
+#[derive(QueryableByName)]
+struct TextRow {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+#[derive(QueryableByName)]
+pub struct Number {
+    #[diesel(sql_type = BigInt)]
+    pub value: i64,
+}
+
+/// An account and a session of it.
+pub async fn user_and_session(store: &DieselStore) -> (User, Session) {
+    let user = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
+    let session = session_of(user.id, session_id(1), at(0));
+    assert!(store.start(&session, &user, None).await.unwrap());
+    (user, session)
+}
+
+pub fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
+    matches!(outcome, Err(StoreError::Unavailable(_)))
+}

@@ -1,0 +1,384 @@
+//! PostgreSQL goes away and comes back.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use auth_conformance::{at, successor_of};
+use auth_core::StoreError;
+use auth_core::account::User;
+use auth_core::ports::{Accounts, Sessions, Swap};
+use auth_core::token::{RevokeReason, Session};
+use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
+use auth_tests::postgres::Cluster;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+use libtest_mimic::Trial;
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::database::{Database, Kind, Number, is_unavailable, user_and_session};
+use crate::{on, on_postgres};
+
+pub fn trials() -> Vec<Trial> {
+    let kind = Kind::Postgres;
+    vec![
+        on_postgres(
+            "a_stopped_server_is_unavailable_until_it_is_back",
+            a_stopped_server_is_unavailable_until_it_is_back,
+        ),
+        on_postgres("a_restart_while_nothing_happens_is_not_noticed", a_restart_while_nothing_happens_is_not_noticed),
+        on(kind, "closed_connections_are_not_used_again", closed_connections_are_not_used_again),
+        on(kind, "what_was_not_committed_is_done_on_another_connection", what_was_not_committed_is_done_again),
+        on(kind, "what_may_have_been_committed_is_not_done_twice", what_may_have_been_committed_is_not_done_twice),
+        on(kind, "a_silent_server_is_given_up_in_time", a_silent_server_is_given_up_in_time),
+        on(
+            kind,
+            "a_server_that_is_silent_from_the_start_is_given_up",
+            a_server_that_is_silent_from_the_start_is_given_up,
+        ),
+        on(kind, "a_slow_statement_is_cancelled", a_slow_statement_is_cancelled),
+        on(kind, "a_deadlock_is_tried_again", a_deadlock_is_tried_again),
+        on(kind, "a_serialization_failure_is_tried_again", a_serialization_failure_is_tried_again),
+        on(kind, "a_standby_is_unavailable_until_it_is_the_primary", a_standby_is_unavailable_until_it_is_the_primary),
+        on(kind, "a_missing_table_is_a_fault", a_missing_table_is_a_fault),
+    ]
+}
+
+const QUICK: PoolSettings = PoolSettings {
+    size: 4,
+    acquire_timeout: Duration::from_millis(500),
+    statement_timeout: Duration::from_millis(500),
+};
+
+/// Longer than any call may take with `QUICK` settings, on a machine that is busy with other things.
+const IN_TIME: Duration = Duration::from_secs(5);
+
+/// REL-004: works again by itself so long after the database does.
+const BACK_WITHIN: Duration = Duration::from_secs(5);
+
+async fn in_time<T>(call: impl Future<Output = T>) -> T {
+    tokio::time::timeout(IN_TIME, call).await.expect("a call was not answered in time")
+}
+
+/// One call of each kind, made at once, so often: read, write, and a write of more than one statement.
+async fn calls(store: &DieselStore, user: &User, session: &Session, times: usize) -> Vec<Result<(), StoreError>> {
+    let mut calls = JoinSet::new();
+    for _ in 0..times {
+        let (store, user, session) = (store.clone(), user.clone(), session.clone());
+        calls.spawn(async move {
+            [
+                in_time(store.find_session(session.id)).await.map(drop),
+                in_time(store.set_active(user.id, true)).await.map(drop),
+                in_time(store.revoke_all(user.id, Some(session.id), RevokeReason::LogoutAll, at(1))).await.map(drop),
+                in_time(store.ping()).await,
+            ]
+        });
+    }
+    calls.join_all().await.into_iter().flatten().collect()
+}
+
+async fn assert_works(store: &DieselStore, user: &User, session: &Session) {
+    for answer in calls(store, user, session, 8).await {
+        answer.unwrap();
+    }
+}
+
+/// Waits until the store works. Until then it is unavailable, and nothing else.
+async fn assert_recovers(store: &DieselStore, user: &User, session: &Session) {
+    let deadline = Instant::now() + BACK_WITHIN;
+    while let Err(error) = in_time(store.ping()).await {
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+        assert!(Instant::now() < deadline, "the store has not recovered: {error:?}");
+    }
+    assert_works(store, user, session).await;
+}
+
+async fn a_stopped_server_is_unavailable_until_it_is_back() {
+    let mut cluster = spawn_blocking(Cluster::start).await.unwrap();
+    let store = DieselStore::connect(&DatabaseUrl::parse(&cluster.url()).unwrap(), QUICK).await.unwrap();
+    store.migrate().await.unwrap();
+    let (user, session) = user_and_session(&store).await;
+    for _ in 0..2 {
+        cluster.stop();
+        for answer in calls(&store, &user, &session, 8).await {
+            assert!(is_unavailable(&answer), "{answer:?}");
+        }
+        assert!(DieselStore::connect(store.url(), QUICK).await.is_err());
+        cluster.restart();
+        assert_recovers(&store, &user, &session).await;
+    }
+    assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session, session);
+}
+
+/// No connection of the pool works any more, and no call has to find out the hard way.
+async fn a_restart_while_nothing_happens_is_not_noticed() {
+    let mut cluster = spawn_blocking(Cluster::start).await.unwrap();
+    let settings = PoolSettings::default();
+    let store = DieselStore::connect(&DatabaseUrl::parse(&cluster.url()).unwrap(), settings).await.unwrap();
+    store.migrate().await.unwrap();
+    let (user, session) = user_and_session(&store).await;
+    cluster.stop();
+    cluster.restart();
+    assert_works(&store, &user, &session).await;
+}
+
+/// The server closes connections one by one: an administrator, a proxy's idle timeout.
+async fn closed_connections_are_not_used_again(database: Arc<Database>) {
+    let store = database.migrated(QUICK).await;
+    let (user, session) = user_and_session(&store).await;
+    for _ in 0..10 {
+        terminate_all(&database);
+        assert_works(&store, &user, &session).await;
+    }
+}
+
+fn terminate_all(database: &Database) {
+    database.query(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'keep'",
+    );
+}
+
+/// A connection of the test itself, which holds the lock of the session.
+fn holder_of(database: &Database, table: &str) -> PgConnection {
+    let mut connection = database.postgres();
+    connection.batch_execute("SET application_name = 'keep'; SET deadlock_timeout = '60s'; BEGIN").unwrap();
+    connection.batch_execute(&format!("SELECT * FROM {table} FOR UPDATE")).unwrap();
+    connection
+}
+
+/// Waits until a call of the store waits for a lock.
+async fn until_one_waits(database: &Database) {
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'keep'";
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while database.query(waiting) == ["0"] {
+        assert!(Instant::now() < deadline, "nobody waits");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+const PATIENT: PoolSettings =
+    PoolSettings { size: 4, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::from_secs(30) };
+
+async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
+    let store = database.migrated(PATIENT).await;
+    let (user, session) = user_and_session(&store).await;
+    let mut holder = holder_of(&database, "sessions");
+    let call = tokio::spawn({
+        let (store, id) = (store.clone(), user.id);
+        async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(5)).await }
+    });
+    until_one_waits(&database).await;
+    terminate_all(&database);
+    until_one_waits(&database).await;
+    holder.batch_execute("ROLLBACK").unwrap();
+    assert_eq!(call.await.unwrap().unwrap(), 1);
+    assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session.revoked_at, Some(at(5)));
+}
+
+async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>) {
+    let store = database.migrated(PATIENT).await;
+    let (_, session) = user_and_session(&store).await;
+    let mut holder = holder_of(&database, "sessions");
+    let call = tokio::spawn({
+        let (store, session) = (store.clone(), session.clone());
+        async move { store.advance(session.id, session.generation, successor_of(&session, at(1))).await }
+    });
+    until_one_waits(&database).await;
+    terminate_all(&database);
+    let answer = call.await.unwrap();
+    assert!(is_unavailable(&answer), "{answer:?}");
+    holder.batch_execute("ROLLBACK").unwrap();
+    // And the connection was not put back.
+    let again = store.advance(session.id, session.generation, successor_of(&session, at(1))).await;
+    assert_eq!(again.unwrap(), Swap::Done);
+}
+
+async fn a_silent_server_is_given_up_in_time(database: Arc<Database>) {
+    let proxy = Proxy::to(port_of(&database));
+    let url = through(&proxy, &database);
+    let store = DieselStore::connect(&url, QUICK).await.unwrap();
+    store.migrate().await.unwrap();
+    let (user, session) = user_and_session(&store).await;
+    for _ in 0..2 {
+        proxy.freeze(true);
+        for answer in calls(&store, &user, &session, 3 * QUICK.size as usize).await {
+            assert!(is_unavailable(&answer), "{answer:?}");
+        }
+        proxy.freeze(false);
+        assert_recovers(&store, &user, &session).await;
+    }
+    // Silence, and then the end of all connections.
+    proxy.freeze(true);
+    assert!(is_unavailable(&in_time(store.ping()).await));
+    proxy.cut();
+    proxy.freeze(false);
+    assert_recovers(&store, &user, &session).await;
+}
+
+async fn a_server_that_is_silent_from_the_start_is_given_up(database: Arc<Database>) {
+    let proxy = Proxy::to(port_of(&database));
+    proxy.freeze(true);
+    let error = in_time(DieselStore::connect(&through(&proxy, &database), QUICK)).await.unwrap_err();
+    assert!(error.to_string().contains("timeout"), "{error}");
+}
+
+async fn a_slow_statement_is_cancelled(database: Arc<Database>) {
+    let store = database.migrated(QUICK).await;
+    let (user, session) = user_and_session(&store).await;
+    let mut holder = holder_of(&database, "users");
+    let answer = in_time(store.set_staff(user.id, true)).await;
+    assert!(is_unavailable(&answer), "{answer:?}");
+    // The server has really stopped, and given the connection back.
+    holder.batch_execute("ROLLBACK").unwrap();
+    assert_works(&store, &user, &session).await;
+    assert!(!store.find_user(user.id).await.unwrap().unwrap().is_staff);
+}
+
+/// REL-011. The other side is told to be more patient, so that ours is the one that loses.
+async fn a_deadlock_is_tried_again(database: Arc<Database>) {
+    let store = database.migrated(PATIENT).await;
+    let (user, session) = user_and_session(&store).await;
+    let mut holder = holder_of(&database, "sessions");
+    let call = tokio::spawn({
+        let (store, id) = (store.clone(), user.id);
+        async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(5)).await }
+    });
+    until_one_waits(&database).await;
+    let holder = spawn_blocking(move || {
+        holder.batch_execute("UPDATE users SET first_name = 'Deadlock'; COMMIT").unwrap();
+    });
+    assert_eq!(call.await.unwrap().unwrap(), 1);
+    holder.await.unwrap();
+    assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user.first_name, "Deadlock");
+    assert_eq!(deadlocks(&database).await, 1);
+}
+
+/// How many deadlocks the database has seen; waits until it is more than none.
+async fn deadlocks(database: &Database) -> i64 {
+    let mut connection = database.postgres();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let question = "SELECT deadlocks AS value FROM pg_stat_database WHERE datname = current_database()";
+        let Number { value } = diesel::sql_query(question).get_result(&mut connection).unwrap();
+        if value > 0 || Instant::now() > deadline {
+            return value;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// REL-011. The operator may set any isolation: rotations that meet fail there instead of waiting.
+async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
+    let name = database.query("SELECT current_database()").remove(0);
+    database.query(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"));
+    let store = database.migrated(PATIENT).await;
+    let (user, mut session) = user_and_session(&store).await;
+    for _ in 0..20 {
+        let next = successor_of(&session, at(1));
+        let mut rotations = JoinSet::new();
+        for _ in 0..4 {
+            let (store, session) = (store.clone(), session.clone());
+            rotations.spawn(async move { store.advance(session.id, session.generation, next).await.unwrap() });
+        }
+        let won = rotations.join_all().await.into_iter().filter(|swap| *swap == Swap::Done).count();
+        assert_eq!(won, 1);
+        session.generation = next.generation;
+    }
+    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+}
+
+/// After a failover the pool may hold connections to what is now a standby.
+async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database>) {
+    let store = database.migrated(QUICK).await;
+    let (user, session) = user_and_session(&store).await;
+    let name = database.query("SELECT current_database()").remove(0);
+    let set = |value| {
+        database.query(&format!(
+            "SET default_transaction_read_only = off; ALTER DATABASE {name} SET default_transaction_read_only = {value}"
+        ));
+        terminate_all(&database);
+    };
+    set("on");
+    assert!(store.find_session(session.id).await.unwrap().is_some());
+    let answer = in_time(store.set_active(user.id, true)).await;
+    assert!(is_unavailable(&answer), "{answer:?}");
+    set("off");
+    assert_works(&store, &user, &session).await;
+}
+
+async fn a_missing_table_is_a_fault(database: Arc<Database>) {
+    let store = database.store(QUICK).await;
+    let answer = store.has_superuser().await;
+    assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}");
+}
+
+fn port_of(database: &Database) -> u16 {
+    database.query("SHOW port")[0].parse().unwrap()
+}
+
+fn through(proxy: &Proxy, database: &Database) -> DatabaseUrl {
+    let Database::Postgres(postgres) = database else { panic!("not PostgreSQL") };
+    let (before, after) = postgres.url().rsplit_once('@').unwrap();
+    let (_, name) = after.split_once('/').unwrap();
+    DatabaseUrl::parse(&format!("{before}@127.0.0.1:{}/{name}", proxy.port)).unwrap()
+}
+
+/// Stands between the store and the server. Frozen, it passes nothing on and accepts what comes, as a server that
+/// hangs does, or a network that drops everything.
+struct Proxy {
+    port: u16,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+#[derive(Default)]
+struct State {
+    is_frozen: bool,
+    streams: Vec<TcpStream>,
+}
+
+impl Proxy {
+    fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::<(Mutex<State>, Condvar)>::default();
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let copies = [client.try_clone().unwrap(), server.try_clone().unwrap()];
+                shared.0.lock().unwrap().streams.extend(copies);
+                for (from, to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+                    let shared = Arc::clone(&shared);
+                    thread::spawn(move || pass_on(from, to, &shared));
+                }
+            }
+        });
+        Self { port, state }
+    }
+
+    fn freeze(&self, is_frozen: bool) {
+        self.state.0.lock().unwrap().is_frozen = is_frozen;
+        self.state.1.notify_all();
+    }
+
+    fn cut(&self) {
+        for stream in self.state.0.lock().unwrap().streams.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, shared: &(Mutex<State>, Condvar)) {
+    let mut buffer = [0; 4_096];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        drop(shared.1.wait_while(shared.0.lock().unwrap(), |state| state.is_frozen).unwrap());
+        if to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both);
+}

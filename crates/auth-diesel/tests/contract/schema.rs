@@ -1,0 +1,141 @@
+//! Migrations.
+
+use std::sync::Arc;
+
+use auth_diesel::{DieselStore, PoolSettings};
+use diesel::Connection;
+use diesel::backend::Backend;
+use diesel_migrations::{FileBasedMigrations, MigrationHarness};
+use libtest_mimic::Trial;
+
+use crate::database::{Database, Kind};
+use crate::{on, on_postgres};
+
+const ALL: [&str; 3] = ["0001_accounts", "0002_sessions", "0003_blacklist"];
+
+pub fn trials(kind: Kind) -> Vec<Trial> {
+    let mut trials = vec![
+        on(kind, "pending_migrations_are_known_and_applied_once", pending_migrations_are_known_and_applied_once),
+        on(kind, "instances_that_start_at_once_migrate_once", instances_that_start_at_once_migrate_once),
+        on(kind, "each_migration_can_be_taken_back", each_migration_can_be_taken_back),
+    ];
+    if kind == Kind::Postgres {
+        trials.push(on(kind, "who_may_not_migrate_may_ask", who_may_not_migrate_may_ask));
+        trials.push(on_postgres("what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line));
+        trials.push(on(kind, "another_encoding_is_refused", another_encoding_is_refused));
+    }
+    trials
+}
+
+async fn pending_migrations_are_known_and_applied_once(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    assert_eq!(store.pending_migrations().await.unwrap(), ALL);
+    assert_eq!(database.count_rows().len(), 0, "asking has changed something");
+    assert_eq!(store.migrate().await.unwrap(), ALL);
+    assert!(store.pending_migrations().await.unwrap().is_empty());
+    assert!(store.migrate().await.unwrap().is_empty());
+}
+
+async fn instances_that_start_at_once_migrate_once(database: Arc<Database>) {
+    let start = || async {
+        let store = database.store(PoolSettings { size: 2, ..PoolSettings::default() }).await;
+        let applied = store.migrate().await.unwrap();
+        assert!(store.pending_migrations().await.unwrap().is_empty());
+        applied.len()
+    };
+    let (a, b, c, d) = tokio::join!(start(), start(), start(), start());
+    assert_eq!([a, b, c, d].iter().sum::<usize>(), ALL.len());
+}
+
+async fn each_migration_can_be_taken_back(database: Arc<Database>) {
+    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+    match &*database {
+        Database::Sqlite(_) => there_and_back(&mut database.sqlite(), folder(Kind::Sqlite), &database),
+        Database::Postgres(_) => there_and_back(&mut database.postgres(), folder(Kind::Postgres), &database),
+    }
+}
+
+fn there_and_back<DB: Backend>(
+    connection: &mut (impl MigrationHarness<DB> + Connection),
+    migrations: FileBasedMigrations,
+    database: &Database,
+) {
+    assert!(connection.has_pending_migration(migrations.clone()).unwrap()); // Makes the table of migrations.
+    for _ in ALL {
+        let before = everything_in(database);
+        connection.run_next_migration(migrations.clone()).unwrap();
+        let after = everything_in(database);
+        assert_ne!(after, before);
+        connection.revert_last_migration(migrations.clone()).unwrap();
+        assert_eq!(everything_in(database), before);
+        connection.run_next_migration(migrations.clone()).unwrap();
+        assert_eq!(everything_in(database), after);
+    }
+    assert!(!connection.has_pending_migration(migrations).unwrap());
+}
+
+/// The tables, columns, indexes and constraints.
+fn everything_in(database: &Database) -> Vec<String> {
+    let question = match database {
+        Database::Sqlite(_) => {
+            "SELECT name || coalesce(sql, '') AS value FROM sqlite_schema
+             WHERE name <> 'sqlite_sequence' ORDER BY 1"
+        }
+        Database::Postgres(_) => {
+            "SELECT table_name || ' ' || column_name || ' ' || data_type || ' ' || is_nullable
+             FROM information_schema.columns WHERE table_schema = 'public'
+             UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
+             UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+                       WHERE connamespace = 'public'::regnamespace
+             UNION ALL SELECT relname || ' ' || relkind::text || coalesce(reloptions::text, '') FROM pg_class
+                       WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
+        }
+    };
+    database.query(question)
+}
+
+/// A service may run as a user without the right to change tables.
+async fn who_may_not_migrate_may_ask(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    drop(store);
+    let name = database.query("SELECT 'guest_of_' || current_database()").remove(0);
+    database.query(&format!("CREATE ROLE {name} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"));
+    let url = database.url();
+    assert!(url.to_string().contains("postgres@"), "this test expects to be the superuser postgres");
+    let Database::Postgres(postgres) = &*database else { panic!("not PostgreSQL") };
+    let url = auth_diesel::DatabaseUrl::parse(&postgres.url().replace("postgres@", &format!("{name}@"))).unwrap();
+    let guest = DieselStore::connect(&url, PoolSettings { size: 1, ..PoolSettings::default() }).await.unwrap();
+    assert!(guest.pending_migrations().await.unwrap().is_empty());
+    drop(guest);
+    database.query(&format!("DROP OWNED BY {name} CASCADE; DROP ROLE {name}"));
+}
+
+async fn another_encoding_is_refused(database: Arc<Database>) {
+    let name = database.query("SELECT current_database() || '_ascii'").remove(0);
+    database.query(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'"));
+    let Database::Postgres(postgres) = &*database else { panic!("not PostgreSQL") };
+    let url = auth_diesel::DatabaseUrl::parse(&format!("{}_ascii", postgres.url())).unwrap();
+    let error = DieselStore::connect(&url, PoolSettings::default()).await.unwrap_err().to_string();
+    database.query(&format!("DROP DATABASE {name} WITH (FORCE)"));
+    assert!(error.contains("encoding SQL_ASCII"), "{error}");
+}
+
+async fn what_cannot_be_opened_is_one_line() {
+    let database = Database::fresh(Kind::Postgres);
+    let Database::Postgres(postgres) = &database else { panic!("not PostgreSQL") };
+    let missing = format!("{}_missing", postgres.url());
+    for (url, expected) in [
+        ("postgres://auth:hunter2@127.0.0.1:1/auth", "refused"),
+        ("postgres://auth:hunter2@host.invalid/auth", "host.invalid"),
+        ("postgres://auth:hunter2@127.0.0.1:1/auth?sslmode=perhaps", "sslmode"),
+        ("postgres://auth:hunter2@127.0.0.1:1/auth?nonsense=1", "nonsense"),
+        ("postgres://auth@127.0.0.1:1/auth?password=hunter2&password=hunter2=", "password"),
+        (&missing, "does not exist"),
+    ] {
+        let url = auth_diesel::DatabaseUrl::parse(url).unwrap();
+        let error = DieselStore::connect(&url, PoolSettings::default()).await.unwrap_err();
+        let lines = format!("{error} {error:?}");
+        assert!(lines.contains(expected), "{lines}");
+        assert!(!lines.contains("hunter2") && !lines.contains('\n'), "{lines}");
+    }
+}

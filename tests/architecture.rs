@@ -1,0 +1,90 @@
+//! The dependency rule: arrows point inwards (docs/architecture.md). What a crate may use stands in one table; a new
+//! edge is one reviewed line in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Crate, and the dependencies of its library or program. Crates of this workspace come first.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("auth-core", &["async-trait", "serde_json", "sha2", "unicode-normalization"]),
+    ("auth-conformance", &["auth-core", "async-trait", "serde_json", "tokio"]),
+    (
+        "auth-crypto",
+        &[
+            "auth-core", "argon2", "async-trait", "aws-lc-rs", "base64", "bcrypt", "getrandom", "jsonwebtoken", "pem",
+            "scrypt", "serde", "serde_json", "subtle", "thiserror", "tokio", "zeroize",
+        ],
+    ),
+    (
+        "auth-diesel",
+        &[
+            "auth-core", "async-trait", "diesel", "diesel_migrations", "libsqlite3-sys", "openssl-sys", "pq-sys", "r2d2",
+            "thiserror", "tokio", "tracing", "url",
+        ],
+    ),
+    (
+        "auth-http",
+        &[
+            "auth-core", "actix-web", "async-trait", "form_urlencoded", "futures-util", "jiff", "mime", "multer", "serde",
+            "serde-transcode", "serde_json", "tracing", "utoipa", "validator",
+        ],
+    ),
+    (
+        "auth-server",
+        &[
+            "auth-core", "auth-crypto", "auth-diesel", "auth-http", "actix-web", "anyhow", "async-trait", "clap", "config",
+            "rpassword", "serde", "serde_ignored", "serde_json", "tokio", "toml", "tracing", "tracing-subscriber", "ureq",
+        ],
+    ),
+];
+
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let mut command = MetadataCommand::new();
+    command.no_deps().other_options(vec!["--offline".to_owned()]);
+    let metadata = command.exec().expect("cargo metadata");
+    let normal = |package: &cargo_metadata::Package| {
+        let normal = package.dependencies.iter().filter(|dependency| dependency.kind == DependencyKind::Normal);
+        normal.map(|dependency| dependency.name.clone()).collect()
+    };
+    metadata.packages.iter().map(|package| (package.name.to_string(), normal(package))).collect()
+}
+
+#[test]
+fn every_crate_uses_only_what_it_may() {
+    let mut found = dependencies();
+    found.remove("auth-tests");
+    assert_eq!(found.keys().collect::<Vec<_>>(), {
+        let mut names: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        names
+    });
+    for (name, allowed) in ALLOWED {
+        let allowed: BTreeSet<_> = allowed.iter().map(|name| (*name).to_owned()).collect();
+        let extra: Vec<_> = found[*name].difference(&allowed).collect();
+        assert!(extra.is_empty(), "{name} uses {extra:?}: add a reviewed line to the table, or do without");
+        let unused: Vec<_> = allowed.difference(&found[*name]).collect();
+        assert!(unused.is_empty(), "{name} may use {unused:?} and does not: remove it from the table");
+    }
+}
+
+#[test]
+fn adapters_never_name_each_other() {
+    let found = dependencies();
+    for adapter in ["auth-crypto", "auth-diesel", "auth-http", "auth-conformance"] {
+        let ours: Vec<_> = found[adapter].iter().filter(|name| name.starts_with("auth-")).collect();
+        assert_eq!(ours, ["auth-core"], "{adapter}");
+    }
+    assert!(!found["auth-core"].iter().any(|name| name.starts_with("auth-")));
+}
+
+#[test]
+fn migrations_have_the_same_names_for_both_databases() {
+    let names = |database: &str| -> BTreeSet<_> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/");
+        let entries = std::fs::read_dir(format!("{folder}{database}")).expect("a folder of migrations");
+        entries.map(|entry| entry.expect("an entry").file_name()).collect()
+    };
+    assert!(!names("sqlite").is_empty());
+    assert_eq!(names("sqlite"), names("postgres"));
+}

@@ -1,0 +1,10 @@
+//! The same program as `auth-server`, built with the tests, so that they never run one that is out of date.
+
+use std::process::ExitCode;
+
+use auth_server::cli::Cli;
+use clap::Parser;
+
+fn main() -> ExitCode {
+    auth_server::run(Cli::parse())
+}

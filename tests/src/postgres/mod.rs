@@ -1,0 +1,146 @@
+//! A private, throw-away PostgreSQL for tests.
+//!
+//! With `TEST_DATABASE_URL` set, databases are made on that server and dropped at their end. Otherwise the server
+//! programs of this machine start a private cluster in a temporary folder: one for each test process, listening on
+//! 127.0.0.1 only, gone with the process, however that ends.
+//!
+//! A test that finds no PostgreSQL is reported as ignored, with the reason; with `CI=true` it fails, so that nothing
+//! is skipped where it must not be. [`trial`] does this for a `libtest-mimic` harness.
+//!
+//! Functions here panic when the machine fails them: a test has no better answer.
+
+mod cluster;
+mod programs;
+
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+use std::{env, process};
+
+use libtest_mimic::{Completion, Failed, Trial};
+
+pub use cluster::{Cluster, Durability};
+use programs::Programs;
+
+/// Names the server to use instead of a private one: a URL whose user may create databases.
+pub const URL_VARIABLE: &str = "TEST_DATABASE_URL";
+
+/// Whether there is a PostgreSQL for tests. If not, the error is one line that says how to get one. Starts nothing.
+pub fn availability() -> Result<(), String> {
+    match given_url() {
+        Some(_) => programs::psql().map(drop),
+        None => Programs::find().map(drop),
+    }
+}
+
+/// A trial that needs PostgreSQL. Where there is none it is ignored, or fails if `CI=true`.
+pub fn trial<R>(name: impl Into<String>, run: R) -> Trial
+where
+    R: FnOnce() -> Result<(), Failed> + Send + 'static,
+{
+    Trial::ignorable_test(name, move || match availability() {
+        Ok(()) => run().map(|()| Completion::Completed),
+        Err(reason) if env::var("CI").is_ok_and(|ci| ci == "true") => Err(reason.into()),
+        Err(reason) => Ok(Completion::ignored_with(reason)),
+    })
+}
+
+/// Makes an empty database on the server of this test process, which is started at the first call.
+pub fn fresh_database() -> TestDatabase {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    let server = SERVER.get_or_init(|| match given_url() {
+        Some(url) => Server::Given(url),
+        None => Server::Own(Cluster::start()),
+    });
+    TestDatabase::on(server.url())
+}
+
+fn given_url() -> Option<String> {
+    env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty())
+}
+
+/// Where databases are made.
+enum Server {
+    Own(Cluster),
+    Given(String),
+}
+
+impl Server {
+    fn url(&self) -> String {
+        match self {
+            Self::Own(cluster) => cluster.url(),
+            Self::Given(url) => url.clone(),
+        }
+    }
+}
+
+/// An empty database of its own. It is dropped with this value, whoever is still connected.
+#[derive(Debug)]
+pub struct TestDatabase {
+    name: String,
+    url: String,
+    maintenance_url: String,
+}
+
+impl TestDatabase {
+    fn on(maintenance_url: String) -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis());
+        let name = format!("auth_test_{now}_{}_{count}", process::id());
+        let url = with_database(&maintenance_url, &name);
+        must(psql(&maintenance_url, &format!("CREATE DATABASE {name}")));
+        Self { name, url, maintenance_url }
+    }
+
+    /// A `postgres://` URL of the database, for a user who may do everything in it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Runs SQL past the code under test, and gives the rows as `psql` prints them: one a line, fields between `|`.
+    pub fn psql(&self, sql: &str) -> String {
+        must(psql(&self.url, sql))
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Fails if the server is stopped; then the whole cluster is about to go.
+        let _ = psql(&self.maintenance_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+}
+
+/// The URL with another database in its path.
+fn with_database(url: &str, name: &str) -> String {
+    let (location, options) = url.split_once('?').unwrap_or((url, ""));
+    let authority_from = location.find("://").map_or(0, |at| at + 3);
+    let path_from = location[authority_from..].find('/').map_or(location.len(), |at| authority_from + at);
+    let separator = if options.is_empty() { "" } else { "?" };
+    format!("{}/{name}{separator}{options}", &location[..path_from])
+}
+
+/// Runs SQL in a database. An error is what `psql` says.
+fn psql(url: &str, sql: &str) -> Result<String, String> {
+    let output = Command::new(programs::psql()?)
+        .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "-d", url, "-c", sql])
+        .env("PGCONNECT_TIMEOUT", "10")
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cannot run psql: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim_end().to_owned())
+    } else {
+        Err(format!("psql: {}", String::from_utf8_lossy(&output.stderr).trim_end()))
+    }
+}
+
+/// The value, or the end of the test.
+#[expect(clippy::panic, reason = "a test that cannot have its database has failed")]
+fn must<T>(result: Result<T, String>) -> T {
+    result.unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[cfg(test)]
+mod tests;
