@@ -1,10 +1,10 @@
 //! A server process of its own for a test: on a free port, in a folder of its own, with its logs kept.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -67,10 +67,17 @@ impl ServerOptions {
         command
     }
 
-    /// Runs the program to its end in a new folder, for starts that are refused.
+    /// Runs the program to its end in a new folder, for starts that are refused. Panics if it does not end.
     pub fn run_to_end(&self, binary: &str, args: &[&str]) -> Output {
         let dir = TempDir::new().expect("a temporary folder");
-        self.command(binary, &dir).args(args).output().expect("the program runs")
+        let mut command = self.command(binary, &dir);
+        let mut child =
+            command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
+        let ended = ends_in_time(&mut child);
+        let _ = child.kill();
+        let output = child.wait_with_output().expect("an output");
+        assert!(ended.is_some(), "{args:?} does not end: {}", String::from_utf8_lossy(&output.stderr));
+        output
     }
 }
 
@@ -104,14 +111,29 @@ impl Server {
         self.running.child.id()
     }
 
-    /// All that it has written to its log so far: one JSON object a line.
+    /// All that it has written to its log so far: one JSON object a line. After [`wait`](Self::wait) it is whole.
     pub fn log(&self) -> String {
-        self.running.log.text()
+        self.running.outputs.text(Stream::Log)
+    }
+
+    /// All that it has written to its standard output so far. After [`wait`](Self::wait) it is whole.
+    pub fn printed(&self) -> String {
+        self.running.outputs.text(Stream::Printed)
     }
 
     /// Runs another command of the program beside the server, in the same folder and environment.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
         self.options.command(&self.binary, &self.dir).args(args).output().expect("the program runs")
+    }
+
+    /// As [`run`](Self::run), with something on its standard input.
+    pub fn run_with_input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &str) -> Output {
+        let mut command = self.options.command(&self.binary, &self.dir);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program runs");
+        // It may end without reading all of it.
+        let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
+        child.wait_with_output().expect("an output")
     }
 
     /// `users ACTION USERNAME`; panics if it fails.
@@ -133,14 +155,9 @@ impl Server {
 
     /// Waits for its end.
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.running.child.try_wait().expect("a child to wait for") {
-                return status;
-            }
-            assert!(Instant::now() < deadline, "the server does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        let status = ends_in_time(&mut self.running.child).expect("the server ends");
+        self.running.outputs.wait_for_end();
+        status
     }
 
     /// Kills it and starts it again on the same port and data.
@@ -151,27 +168,39 @@ impl Server {
     }
 }
 
+/// Waits for the end of a process; `None` if it takes too long.
+fn ends_in_time(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("a child to wait for") {
+            return Some(status);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    None
+}
+
 #[derive(Debug)]
 struct Running {
     child: Child,
     address: SocketAddr,
-    log: Arc<KeptLog>,
+    outputs: Arc<Outputs>,
 }
 
 impl Running {
     fn start(binary: &str, options: &ServerOptions, dir: &TempDir) -> Self {
         let mut command = options.command(binary, dir);
-        command.args(["serve", "--bind", &options.bind]).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(["serve", "--bind", &options.bind]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
-        let log = Arc::new(KeptLog::default());
-        let (lines, kept) = (BufReader::new(child.stderr.take().expect("a pipe")), log.clone());
-        std::thread::spawn(move || kept.keep(lines));
-        match log.wait_for_address() {
-            Some(address) => Self { child, address, log },
+        let outputs = Arc::new(Outputs::default());
+        outputs.keep(Stream::Log, child.stderr.take().expect("a pipe"));
+        outputs.keep(Stream::Printed, child.stdout.take().expect("a pipe"));
+        match outputs.wait_for_address() {
+            Some(address) => Self { child, address, outputs },
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
-                panic!("the server does not listen; its log:\n{}", log.text());
+                panic!("the server does not listen; its log:\n{}", outputs.text(Stream::Log));
             }
         }
     }
@@ -188,43 +217,71 @@ impl Drop for Running {
     }
 }
 
+/// What a server writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    /// Standard error.
+    Log,
+    /// Standard output.
+    Printed,
+}
+
+/// What a server has written.
 #[derive(Debug, Default)]
-struct KeptLog {
-    state: Mutex<LogState>,
+struct Outputs {
+    state: Mutex<OutputState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct LogState {
-    text: String,
+struct OutputState {
+    texts: [String; 2],
+    ended: [bool; 2],
     address: Option<SocketAddr>,
-    ended: bool,
 }
 
-impl KeptLog {
-    fn keep(&self, lines: impl BufRead) {
-        for line in lines.split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            let mut state = self.state.lock().expect("a lock");
-            if line.contains(r#""message":"listening""#) {
-                let address = line.split_once(r#""address":""#).and_then(|(_, rest)| rest.split('"').next());
-                state.address = address.and_then(|text| text.parse().ok());
+impl Outputs {
+    /// Keeps what comes, in a thread of its own.
+    fn keep(self: &Arc<Self>, stream: Stream, output: impl Read + Send + 'static) {
+        let kept = self.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                let mut state = kept.state.lock().expect("a lock");
+                state.address = state.address.or_else(|| address_in(stream, &line));
+                state.texts[stream as usize].push_str(&line);
+                state.texts[stream as usize].push('\n');
+                kept.changed.notify_all();
             }
-            state.text.push_str(&line);
-            state.text.push('\n');
-            self.changed.notify_all();
-        }
-        self.state.lock().expect("a lock").ended = true;
-        self.changed.notify_all();
+            kept.state.lock().expect("a lock").ended[stream as usize] = true;
+            kept.changed.notify_all();
+        });
     }
 
     fn wait_for_address(&self) -> Option<SocketAddr> {
-        let state = self.state.lock().expect("a lock");
-        let is_starting = |state: &mut LogState| state.address.is_none() && !state.ended;
-        self.changed.wait_timeout_while(state, PATIENCE, is_starting).expect("a lock").0.address
+        self.wait_while(|state| state.address.is_none() && state.ended != [true, true]).address
     }
 
-    fn text(&self) -> String {
-        self.state.lock().expect("a lock").text.clone()
+    fn wait_for_end(&self) {
+        drop(self.wait_while(|state| state.ended != [true, true]));
     }
+
+    fn wait_while(&self, is_early: impl FnMut(&mut OutputState) -> bool) -> MutexGuard<'_, OutputState> {
+        let state = self.state.lock().expect("a lock");
+        self.changed.wait_timeout_while(state, PATIENCE, is_early).expect("a lock").0
+    }
+
+    fn text(&self, stream: Stream) -> String {
+        self.state.lock().expect("a lock").texts[stream as usize].clone()
+    }
+}
+
+/// Where the server listens, if this line says so: a record for machines, or a line for people.
+fn address_in(stream: Stream, line: &str) -> Option<SocketAddr> {
+    let (before, after) = match stream {
+        Stream::Log if line.contains(r#""message":"listening""#) => (r#""address":""#, '"'),
+        Stream::Log => return None,
+        Stream::Printed => ("Listening on  http://", ' '),
+    };
+    line.split_once(before)?.1.split(after).next()?.parse().ok()
 }

@@ -39,8 +39,13 @@ pub struct Answer {
 
 impl Answer {
     pub async fn of(response: Response) -> Self {
+        Self::try_of(response).await.expect("a body")
+    }
+
+    /// As [`of`](Self::of), where the server may be killed in the middle of it.
+    pub async fn try_of(response: Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, text: response.text().await.expect("a body") }
+        Ok(Self { status, headers, text: response.text().await? })
     }
 
     /// The body as JSON; `null` if it is none.
@@ -86,7 +91,7 @@ impl Api {
         if let Some(token) = bearer {
             request = request.bearer_auth(token);
         }
-        Ok(Answer::of(request.send().await?).await)
+        Answer::try_of(request.send().await?).await
     }
 
     pub async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
@@ -114,6 +119,11 @@ impl Api {
 
     pub async fn refresh(&self, token: &str) -> Answer {
         self.post("/api/token/refresh/", None, json!({"refresh": token})).await
+    }
+
+    /// `GET` of a path, without credentials.
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.client.get(format!("{}{path}", self.url)).send().await.expect("an answer")).await
     }
 
     pub async fn me(&self, bearer: &str) -> Answer {

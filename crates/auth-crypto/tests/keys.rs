@@ -25,7 +25,9 @@ fn private_keys_are_read_in_the_forms_of_openssl_and_say_their_algorithm() {
         assert_eq!(key.algorithm(), algorithm, "{name}");
         let ring = ring(key);
         assert!(verify(&ring, &ring.sign(&payload()).unwrap()).is_ok(), "{name}");
-        assert!(SigningKey::from_pem(None, &pem.replace('\n', "\r\n")).is_ok(), "{name}");
+        for same in [pem.replace('\n', "\r\n"), pem.trim_end().to_owned(), format!("a comment\n{pem}")] {
+            assert!(SigningKey::from_pem(None, &same).is_ok(), "{name}");
+        }
     }
 }
 

@@ -61,7 +61,7 @@ enum Access {
 /// How long after the last bound a call is given up: what the network and a busy machine add.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How often a job is run again after the database has undone it.
+/// How often a job is run again, after the database has undone it or its connection broke.
 const RETRIES: u32 = 3;
 
 impl DieselStore {
@@ -180,27 +180,23 @@ impl Shared {
         start: Instant,
         job: impl Fn(&mut AnyConnection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        let (mut lost, mut undone) = (0, 0);
+        let mut retries = 0;
         loop {
             let mut pooled = self.connection(start)?;
             let Failure { error, may_be_stored } = match job(&mut pooled.connection) {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            let is_worth_it = match Chance::after(&error) {
-                Chance::OtherConnection => {
-                    pooled.is_lost = true;
-                    lost += 1;
-                    lost <= 1 && (access == Access::Read || !may_be_stored)
-                }
+            let chance = Chance::after(&error);
+            pooled.is_lost = chance == Chance::OtherConnection;
+            let is_worth_it = match chance {
+                Chance::OtherConnection => access == Access::Read || !may_be_stored,
                 // What took as long as a statement may take would do so again.
-                Chance::Again => {
-                    undone += 1;
-                    undone <= RETRIES && start.elapsed() < self.settings.statement_timeout
-                }
+                Chance::Again => start.elapsed() < self.settings.statement_timeout,
                 Chance::Never => false,
             };
-            if !is_worth_it {
+            retries += 1;
+            if !is_worth_it || retries > RETRIES {
                 return Err(store_error(error));
             }
         }

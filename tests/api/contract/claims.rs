@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::answer::ensure;
 use crate::forge::{Kind, now, open};
 use crate::stage::Account;
 
 /// How far a token's time of issue may be from now, in seconds: a busy machine takes its time.
 const PATIENCE: i64 = 60;
-const REGISTERED: [&str; 5] = ["token_type", "exp", "iat", "jti", "user_id"];
-const FROM_THE_ACCOUNT: [&str; 2] = ["email", "role"];
+/// The claims that a token does not take over from the one before.
+const OWN: [&str; 9] = ["token_type", "exp", "iat", "jti", "user_id", "email", "role", "sid", "gen"];
 
 const fn lifetime(kind: Kind) -> i64 {
     match kind {
@@ -17,32 +18,23 @@ const fn lifetime(kind: Kind) -> i64 {
     }
 }
 
-/// Checks a token that was issued to an account in exchange for one with these claims, and gives its own claims.
-pub(crate) fn check(
-    token: &str,
-    kind: Kind,
-    account: &Account,
-    presented: &Map<String, Value>,
-) -> Result<Map<String, Value>, String> {
+/// Checks a token that was issued to an account, in exchange for one with the `presented` claims.
+pub(crate) fn check(token: &str, kind: Kind, account: &Account, presented: &Map<String, Value>) -> Result<(), String> {
     let (header, mut claims) = open(token)?;
-    let issued = claims.clone();
     check_header(&header)?;
     check_registered(&mut claims, kind, account)?;
-    let email = claims.remove("email");
-    ensure(email == Some(json!(account.email)), || format!("email is {email:?}, that of the account {}", account.email))?;
-    let role = claims.remove("role");
-    ensure(role == Some(json!("user")), || format!("role is {role:?}"))?;
+    for (name, expected) in [("email", account.email.as_str()), ("role", "user")] {
+        let value = claims.remove(name);
+        ensure(value == Some(json!(expected)), || format!("{name} is {value:?}, not {expected}"))?;
+    }
     let sid = claims.remove("sid");
     ensure(sid.as_ref().is_none_or(Value::is_string), || format!("sid is {sid:?}"))?;
     let generation = claims.remove("gen");
     let may_have_generation = kind == Kind::Refresh && generation.as_ref().is_some_and(Value::is_u64);
     ensure(generation.is_none() || may_have_generation, || format!("gen is {generation:?} in {kind:?}"))?;
     let mut carried = presented.clone();
-    carried.retain(|name, _| {
-        !REGISTERED.iter().chain(&FROM_THE_ACCOUNT).chain(&["sid", "gen"]).any(|known| known == name)
-    });
-    ensure(claims == carried, || format!("further claims are {}, not {}", json!(claims), json!(carried)))?;
-    Ok(issued)
+    carried.retain(|name, _| !OWN.contains(&name.as_str()));
+    ensure(claims == carried, || format!("further claims are {}, not {}", json!(claims), json!(carried)))
 }
 
 fn check_header(header: &Value) -> Result<(), String> {
@@ -105,8 +97,4 @@ fn hide(claim: &str, value: &mut Value) {
         _ => return,
     };
     *value = shape.into();
-}
-
-fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), String> {
-    if holds { Ok(()) } else { Err(message()) }
 }

@@ -134,9 +134,12 @@ pub(crate) fn open(token: &str) -> Result<(Value, Map<String, Value>), String> {
     Ok((part(0)?, part(1)?.as_object().cloned().ok_or("the payload is no object")?))
 }
 
+/// Makes a token from a good one.
+pub(crate) type Recipe = fn(Draft) -> String;
+
 /// How to make the token that a row is about, from a good one. The key is the end of the row's id: the same tokens are
 /// shown to four endpoints. The title of the row says what it is.
-pub(crate) const RECIPES: &[(&str, fn(Draft) -> String)] = &[
+pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("forged", Draft::sign),
     // Its time.
     ("expired", |t| t.with("iat", now() - LIFETIME).with("exp", now() - 1).sign()),

@@ -88,7 +88,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 fn ports() -> Ports {
-    let key = SigningKey::from_secret(Algorithm::HS256, SIGNING_KEY).expect("a key of 32 bytes or more");
+    let key = SigningKey::from_secret(Algorithm::Hs256, SIGNING_KEY).expect("a key of 32 bytes or more");
     Ports {
         store: Arc::new(MemoryStore::default()),
         signer: Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key")),

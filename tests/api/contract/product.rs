@@ -33,7 +33,11 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
         NO_ACTIVE_ACCOUNT,
         "12: 500 for the refresh token of a deleted or unknown user",
     ),
-    ("REF-no-user REF-user-null", NO_ACTIVE_ACCOUNT, "12: endless tokens of nobody for a refresh token without user_id"),
+    (
+        "REF-no-user REF-user-null",
+        NO_ACTIVE_ACCOUNT,
+        "12: endless tokens of nobody for a refresh token without user_id",
+    ),
     (
         "REF-user-word REF-user-list REF-user-huge REF-user-blank",
         NO_ACTIVE_ACCOUNT,
@@ -106,11 +110,7 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
         "12: the email of a forged token instead of the account's",
     ),
     ("GEN-404 GEN-404-json GEN-root GEN-doubleslash", NOT_FOUND, "12 and 1: HTML for errors outside DRF"),
-    (
-        "AUT-long",
-        Json(431, r#"{"detail":"Request header is too large."}"#),
-        "12: HTML for errors outside DRF",
-    ),
+    ("AUT-long", Json(431, r#"{"detail":"Request header is too large."}"#), "12: HTML for errors outside DRF"),
 ];
 
 /// The service's own answer to a row; `None` if it is the recorded one.

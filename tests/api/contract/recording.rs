@@ -1,6 +1,7 @@
 //! The recording: its rows, and those of them that do not apply.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -41,7 +42,7 @@ fn row(line: &str) -> Row {
 }
 
 /// The `Allow` header of each path, as recorded.
-pub(crate) fn allowed_methods(rows: &[Row]) -> BTreeMap<String, String> {
+pub(crate) fn allowed_methods(rows: &[Arc<Row>]) -> BTreeMap<String, String> {
     let recorded = rows.iter().filter_map(|row| Some((row.path.clone(), row.headers.get("allow")?.clone())));
     recorded.collect()
 }

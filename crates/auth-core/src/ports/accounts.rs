@@ -30,7 +30,9 @@ pub struct AccountPage {
 
 /// Accounts and their password hashes at rest.
 ///
-/// Uniqueness of canonical names and addresses is the storage's to decide, at the write, never by a read before it.
+/// Uniqueness of names and addresses, as they are spelt and in their canonical forms, is the storage's to decide, at the
+/// write, never by a read before it. A canonical name may be longer than the name. The number of an account is never
+/// given to another one, not even after it was deleted: tokens that name it may still be around.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Stores a new, active account with its password hash; its `token_epoch` is the start of time. `Err(Taken)` and
@@ -43,7 +45,8 @@ pub trait Accounts: Send + Sync {
     /// The account that tokens name so: by its key from elsewhere, or by its number if it has none.
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
 
-    /// The account with exactly this name or address, active or not, and its password hash.
+    /// The account with exactly this name or address, active or not, and its password hash, both read at one moment.
+    /// Any text may be asked for; what can be no name is nobody's.
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError>;
 
     /// Changes what is given and leaves the rest as it is at that moment.

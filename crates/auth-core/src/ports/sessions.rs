@@ -37,7 +37,7 @@ pub trait Sessions: Send + Sync {
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
     /// Refused if `jti` is in the blacklist, or if `issued_at` is unknown or not after an account's `token_epoch` that
-    /// was ever moved. No [`revoke_all`](Self::revoke_all) of the same account that answers before or after can leave
+    /// was ever moved (it stands at 1970-01-01 until then). Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same account that answers before or after can leave
     /// the new session live.
     async fn adopt(
         &self,
@@ -50,7 +50,8 @@ pub trait Sessions: Send + Sync {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError>;
 
     /// Moves the session from generation `from` to `next`, if and only if `from` is its live generation and it has not
-    /// been revoked. Otherwise changes nothing and answers [`Swap::LostRace`].
+    /// been revoked; notes `next.rotated_at` as the time of its last use. Otherwise changes nothing and answers
+    /// [`Swap::LostRace`]. Neither the time nor the account is asked: that was decided before.
     async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError>;
 
     /// Ends the session and every token in it; `false` if it had ended before, or there is none. Nothing in it can
@@ -67,6 +68,7 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<usize, StoreError>;
 
-    /// Forgets at most `limit` sessions whose last refresh token expired before `now`. Answers how many.
+    /// Forgets at most `limit` sessions whose last refresh token expired before `now`, judged when they are deleted: one
+    /// that is being rotated stays. Answers how many.
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

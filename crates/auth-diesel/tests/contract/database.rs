@@ -16,7 +16,7 @@ use diesel::sql_types::{BigInt, Text};
 use tempfile::TempDir;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Sqlite,
     Postgres,
 }
@@ -31,27 +31,27 @@ impl fmt::Display for Kind {
 }
 
 /// A database that goes away with this value.
-pub enum Database {
+pub(crate) enum Database {
     Sqlite(TempDir),
     Postgres(TestDatabase),
 }
 
 impl Database {
-    pub fn fresh(kind: Kind) -> Self {
+    pub(crate) fn fresh(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
             Kind::Postgres => Self::Postgres(postgres::fresh_database()),
         }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         match self {
             Self::Sqlite(folder) => folder.path().join("auth.sqlite3"),
             Self::Postgres(_) => panic!("PostgreSQL has no file"),
         }
     }
 
-    pub fn url(&self) -> DatabaseUrl {
+    pub(crate) fn url(&self) -> DatabaseUrl {
         DatabaseUrl::parse(&match self {
             Self::Sqlite(_) => format!("sqlite://{}", self.path().display()),
             Self::Postgres(database) => database.url().to_owned(),
@@ -60,18 +60,18 @@ impl Database {
     }
 
     /// A store of its own, with its own connections, as another process would have.
-    pub async fn store(&self, settings: PoolSettings) -> DieselStore {
+    pub(crate) async fn store(&self, settings: PoolSettings) -> DieselStore {
         DieselStore::connect(&self.url(), settings).await.unwrap()
     }
 
-    pub async fn migrated(&self, settings: PoolSettings) -> DieselStore {
+    pub(crate) async fn migrated(&self, settings: PoolSettings) -> DieselStore {
         let store = self.store(settings).await;
         store.migrate().await.unwrap();
         store
     }
 
     /// Runs SQL past the store; each row gives its first column.
-    pub fn query(&self, sql: &str) -> Vec<String> {
+    pub(crate) fn query(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Sqlite(_) => {
                 let mut connection = self.sqlite();
@@ -82,11 +82,11 @@ impl Database {
         }
     }
 
-    pub fn sqlite(&self) -> SqliteConnection {
+    pub(crate) fn sqlite(&self) -> SqliteConnection {
         SqliteConnection::establish(self.path().to_str().unwrap()).unwrap()
     }
 
-    pub fn postgres(&self) -> PgConnection {
+    pub(crate) fn postgres(&self) -> PgConnection {
         match self {
             Self::Sqlite(_) => panic!("this is SQLite"),
             Self::Postgres(database) => PgConnection::establish(database.url()).unwrap(),
@@ -94,7 +94,7 @@ impl Database {
     }
 
     /// How many rows there are in each table, of whatever name.
-    pub fn count_rows(&self) -> BTreeMap<String, i64> {
+    pub(crate) fn count_rows(&self) -> BTreeMap<String, i64> {
         let tables = match self {
             Self::Sqlite(_) => "SELECT name AS value FROM sqlite_schema WHERE type = 'table'",
             Self::Postgres(_) => "SELECT tablename AS value FROM pg_tables WHERE schemaname = 'public'",
@@ -115,19 +115,19 @@ struct TextRow {
 }
 
 #[derive(QueryableByName)]
-pub struct Number {
+pub(crate) struct Number {
     #[diesel(sql_type = BigInt)]
-    pub value: i64,
+    pub(crate) value: i64,
 }
 
 /// An account and a session of it.
-pub async fn user_and_session(store: &DieselStore) -> (User, Session) {
+pub(crate) async fn user_and_session(store: &DieselStore) -> (User, Session) {
     let user = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
     let session = session_of(user.id, session_id(1), at(0));
     assert!(store.start(&session, &user, None).await.unwrap());
     (user, session)
 }
 
-pub fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
+pub(crate) fn is_unavailable<T>(outcome: &Result<T, StoreError>) -> bool {
     matches!(outcome, Err(StoreError::Unavailable(_)))
 }

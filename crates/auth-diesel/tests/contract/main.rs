@@ -2,6 +2,7 @@
 //!
 //! Every trial is named for its database: `sqlite::…`, `postgres::…`. Those of PostgreSQL are ignored where there is
 //! none (see `auth_tests::postgres`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
 mod behaviour;
 mod database;

@@ -21,7 +21,7 @@ use tokio::task::{JoinSet, spawn_blocking};
 use crate::database::{Database, Kind, Number, is_unavailable, user_and_session};
 use crate::{on, on_postgres};
 
-pub fn trials() -> Vec<Trial> {
+pub(crate) fn trials() -> Vec<Trial> {
     let kind = Kind::Postgres;
     vec![
         on_postgres(
@@ -136,7 +136,7 @@ async fn closed_connections_are_not_used_again(database: Arc<Database>) {
 
 fn terminate_all(database: &Database) {
     database.query(
-        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'keep'",
     );
 }
@@ -254,7 +254,7 @@ async fn a_deadlock_is_tried_again(database: Arc<Database>) {
     assert_eq!(call.await.unwrap().unwrap(), 1);
     holder.await.unwrap();
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user.first_name, "Deadlock");
-    assert_eq!(deadlocks(&database).await, 1);
+    assert!(deadlocks(&database).await >= 1);
 }
 
 /// How many deadlocks the database has seen; waits until it is more than none.
@@ -298,7 +298,7 @@ async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database
     let name = database.query("SELECT current_database()").remove(0);
     let set = |value| {
         database.query(&format!(
-            "SET default_transaction_read_only = off; ALTER DATABASE {name} SET default_transaction_read_only = {value}"
+            "SET transaction_read_only = off; ALTER DATABASE {name} SET default_transaction_read_only = {value}"
         ));
         terminate_all(&database);
     };

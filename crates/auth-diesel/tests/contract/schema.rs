@@ -13,7 +13,7 @@ use crate::{on, on_postgres};
 
 const ALL: [&str; 3] = ["0001_accounts", "0002_sessions", "0003_blacklist"];
 
-pub fn trials(kind: Kind) -> Vec<Trial> {
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let mut trials = vec![
         on(kind, "pending_migrations_are_known_and_applied_once", pending_migrations_are_known_and_applied_once),
         on(kind, "instances_that_start_at_once_migrate_once", instances_that_start_at_once_migrate_once),

@@ -15,14 +15,14 @@ use tokio::task::{JoinSet, spawn_blocking};
 use crate::database::{Database, Kind, user_and_session};
 use crate::{on, on_postgres};
 
-pub fn trials(kind: Kind) -> Vec<Trial> {
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let name = "speed_of_refreshes";
     vec![
         match kind {
-            Kind::Sqlite => on(kind, name, async |database: Arc<Database>| {
+            Kind::Sqlite => on(kind, name, async move |database: Arc<Database>| {
                 measure(kind, database.migrated(PoolSettings::default()).await).await;
             }),
-            Kind::Postgres => on_postgres(name, async || {
+            Kind::Postgres => on_postgres(name, async move || {
                 let cluster = spawn_blocking(|| Cluster::start_with(Durability::Real)).await.unwrap();
                 let url = auth_diesel::DatabaseUrl::parse(&cluster.url()).unwrap();
                 let store = DieselStore::connect(&url, PoolSettings::default()).await.unwrap();

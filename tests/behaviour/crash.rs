@@ -1,0 +1,52 @@
+//! SIGKILL under load, again and again (REL-001): nothing that was acknowledged is lost, and no token forks.
+
+use libtest_mimic::Trial;
+use tempfile::TempDir;
+use tokio::task::{JoinSet, block_in_place};
+
+use crate::ledger::{Client, Ledger};
+use crate::stage::{cases, options, shared, sqlite_file};
+use crate::support::{Api, BINARY, Database};
+
+/// How often the server is killed.
+const KILLS: usize = 5;
+/// How many clients refresh.
+const ROTATORS: usize = 8;
+/// How many refreshes are acknowledged between two kills, at least.
+const REFRESHES: usize = 150;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let [both] = cases![on_both: nothing_acknowledged_is_lost_when_the_server_is_killed];
+    both.into()
+}
+
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed(database: Database) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let options = shared(&database, options(&database, "development"), &folder);
+    let mut server = options.env("AUTH__TOKENS__ON_RETRY", "replay").start(BINARY);
+    let ledger = Ledger::new();
+    let mut crowd = Client::crowd(&Api::new(&server.url()), &ledger, ROTATORS).await;
+    for kill in 0..KILLS {
+        let api = Api::new(&server.url());
+        let mut working: JoinSet<_> = crowd.into_iter().map(|client| client.work(api.clone())).collect();
+        // Each time at another moment of whatever is under way.
+        tokio::select! {
+            () = ledger.more_refreshes(REFRESHES + 7 * kill) => {}
+            stopped = working.join_next() => panic!("a client stopped before the kill: {:?}", stopped.map(|it| it.err())),
+        }
+        block_in_place(|| server.kill());
+        crowd = working.join_all().await;
+        block_in_place(|| server.restart());
+        let api = Api::new(&server.url());
+        for client in &mut crowd {
+            client.check(&api).await;
+        }
+    }
+    assert!(ledger.refreshes() >= KILLS * REFRESHES);
+    assert!(crowd.iter().all(|client| client.acknowledged() > 0), "some client got nothing done");
+    if matches!(database, Database::Sqlite) {
+        let file = rusqlite::Connection::open(sqlite_file(&folder)).expect("the database");
+        let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a verdict");
+        assert_eq!(verdict, "ok");
+    }
+}

@@ -1,0 +1,318 @@
+//! Requests at the same moment: what may happen once happens once, and what has ended stays ended.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use auth_tests::server::Server;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+use crate::stage::{assert_out_of_use, at_once, cases, claims, connect, options, shared};
+use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
+
+/// How many do the same at once.
+const CROWD: usize = 50;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    cases![on_both:
+        one_name_registered_fifty_times_at_once_is_one_account,
+        one_name_in_any_letter_case_is_one_account,
+        one_address_in_any_letter_case_is_one_account,
+        fifty_refreshes_of_one_token_have_one_winner,
+        fifty_refreshes_of_one_token_on_two_servers_have_one_winner,
+        fifty_retries_get_the_same_successor,
+        fifty_retries_on_two_servers_get_the_same_successor,
+        nothing_of_a_session_outlives_its_logout,
+        nothing_of_a_session_outlives_a_logout_of_all,
+        fifty_uses_of_a_stolen_token_end_its_session_and_no_other,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+// Registration
+
+async fn one_name_registered_fifty_times_at_once_is_one_account(database: Database) {
+    let people = (0..CROWD).map(|n| ("racer".to_owned(), format!("racer{n}@example.com")));
+    one_account_of(&database, people, json!({"username": ["User with this username already exists."]})).await;
+}
+
+async fn one_name_in_any_letter_case_is_one_account(database: Database) {
+    let people = (0..CROWD).map(|n| (in_letter_case("photographer", n), format!("racer{n}@example.com")));
+    one_account_of(&database, people, json!({"username": ["User with this username already exists."]})).await;
+}
+
+async fn one_address_in_any_letter_case_is_one_account(database: Database) {
+    let people = (0..CROWD).map(|n| (format!("racer{n}"), in_letter_case("photographer@example.com", n)));
+    one_account_of(&database, people, json!({"email": ["User with this email already exists."]})).await;
+}
+
+/// The text with those letters in upper case that have a 1 in `pattern`.
+fn in_letter_case(text: &str, pattern: usize) -> String {
+    let is_upper = |place: usize| place < 12 && pattern >> (place % 6) & 1 == 1;
+    text.char_indices().map(|(place, c)| if is_upper(place) { c.to_ascii_uppercase() } else { c }).collect()
+}
+
+/// Registers all of them at once: one gets the account, and can log in; the others are told, and cannot.
+async fn one_account_of(database: &Database, people: impl Iterator<Item = (String, String)>, refusal: Value) {
+    let server = options(database, "development").start(BINARY);
+    let api = Api::new(&server.url());
+    connect(&api, CROWD).await;
+    let people: Vec<_> = people.collect();
+    // A password for each, so that only the one whose registration won can log in.
+    let password = |n: usize| format!("{PASSWORD}-{n}");
+    let calls = people.iter().enumerate().map(|(n, (username, email))| {
+        let body = json!({
+            "username": username, "email": email, "first_name": "Al", "password": password(n), "password2": password(n),
+        });
+        let api = api.clone();
+        async move { api.post("/api/register/", None, body).await }
+    });
+    let answers = at_once(calls).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers.iter().enumerate().partition(|(_, answer)| answer.status == 201);
+    for (_, answer) in &refused {
+        assert_eq!((answer.status.as_u16(), answer.json()), (400, refusal.clone()));
+    }
+    assert_eq!(made.len(), 1);
+    for (n, (username, _)) in people.iter().enumerate() {
+        let login = api.post("/api/token/", None, json!({"username": username, "password": password(n)})).await;
+        assert_eq!(login.status, if n == made[0].0 { 200 } else { 401 }, "{username}: {}", login.text);
+    }
+}
+
+// Refresh
+
+async fn fifty_refreshes_of_one_token_have_one_winner(database: Database) {
+    one_winner(&servers(&database, 1, "refuse")).await;
+}
+
+async fn fifty_refreshes_of_one_token_on_two_servers_have_one_winner(database: Database) {
+    one_winner(&servers(&database, 2, "refuse")).await;
+}
+
+async fn fifty_retries_get_the_same_successor(database: Database) {
+    one_successor(&servers(&database, 1, "replay")).await;
+}
+
+async fn fifty_retries_on_two_servers_get_the_same_successor(database: Database) {
+    one_successor(&servers(&database, 2, "replay")).await;
+}
+
+/// Servers with the same key on one database.
+struct Servers {
+    _processes: Vec<Server>,
+    _folder: TempDir,
+    apis: Vec<Api>,
+}
+
+fn servers(database: &Database, count: usize, on_retry: &str) -> Servers {
+    let folder = TempDir::new().expect("a temporary folder");
+    let options = options(database, "development").env("AUTH__TOKENS__ON_RETRY", on_retry);
+    let options = shared(database, options, &folder);
+    let processes: Vec<_> = (0..count).map(|_| options.clone().start(BINARY)).collect();
+    let apis = processes.iter().map(|server| Api::new(&server.url())).collect();
+    Servers { _processes: processes, _folder: folder, apis }
+}
+
+/// Refreshes one token as often as there are people in the crowd, spread over the servers.
+async fn crowd_refreshes(servers: &Servers, token: &str) -> Vec<Answer> {
+    for api in &servers.apis {
+        connect(api, CROWD / servers.apis.len()).await;
+    }
+    let calls = servers.apis.iter().cycle().take(CROWD).map(|api| {
+        let (api, token) = (api.clone(), token.to_owned());
+        async move { api.refresh(&token).await }
+    });
+    at_once(calls).await
+}
+
+async fn one_winner(servers: &Servers) {
+    let first = servers.apis[0].newcomer("racer").await;
+    assert_eq!(claims(&first.refresh)["gen"], 0);
+    let answers = crowd_refreshes(servers, &first.refresh).await;
+    let (winners, losers): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    losers.into_iter().for_each(assert_out_of_use);
+    assert_eq!(winners.len(), 1);
+    let next = Pair::of(winners[0]);
+    assert_eq!(claims(&next.refresh)["gen"], 1);
+    successor_works(servers, &next).await;
+}
+
+async fn one_successor(servers: &Servers) {
+    let first = servers.apis[0].newcomer("racer").await;
+    let pairs: Vec<_> = crowd_refreshes(servers, &first.refresh).await.iter().map(Pair::of).collect();
+    let successors: BTreeSet<_> = pairs.iter().map(|pair| &pair.refresh).collect();
+    assert_eq!(successors.len(), 1);
+    assert_eq!(claims(&pairs[0].refresh)["gen"], 1);
+    for pair in &pairs {
+        assert_eq!(servers.apis[0].me(&pair.access).await.status, 200);
+    }
+    successor_works(servers, &pairs[0]).await;
+}
+
+/// On every server; the session has made one step, not more.
+async fn successor_works(servers: &Servers, pair: &Pair) {
+    let mut newest = pair.clone();
+    for (step, api) in servers.apis.iter().enumerate() {
+        newest = Pair::of(&api.refresh(&newest.refresh).await);
+        assert_eq!(claims(&newest.refresh)["gen"], step + 2);
+        assert_eq!(api.me(&newest.access).await.status, 200);
+    }
+}
+
+// Logout
+
+/// How many sessions are refreshed at once while somebody logs out.
+const SESSIONS: usize = 6;
+
+async fn nothing_of_a_session_outlives_its_logout(database: Database) {
+    let server = options(&database, "development").start(BINARY);
+    let api = Api::new(&server.url());
+    let mut rounds = Vec::new();
+    for n in 0..SESSIONS {
+        let pair = api.newcomer(&format!("leaver{n}")).await;
+        let api = api.clone();
+        rounds.push(async move {
+            let chain = Chain::start(&api, pair);
+            // After a number of refreshes that is another one for each session, with whatever token is at hand then.
+            let pair = chain.after(3 * n + 1).await;
+            let logout = api.logout(&pair.access, json!({"refresh": pair.refresh})).await;
+            chain.has_ended();
+            assert_eq!(logout.status, 200, "{}", logout.text);
+            chain.tokens().await
+        });
+    }
+    for pairs in at_once(rounds).await {
+        assert_dead(&api, &pairs).await;
+    }
+}
+
+async fn nothing_of_a_session_outlives_a_logout_of_all(database: Database) {
+    let server = options(&database, "development").start(BINARY);
+    let api = Api::new(&server.url());
+    let (own, bystander) = (api.newcomer("leaver").await, api.newcomer("bystander").await);
+    let mut chains = vec![Chain::start(&api, own.clone())];
+    for _ in 1..SESSIONS {
+        chains.push(Chain::start(&api, api.login("leaver").await));
+    }
+    let bystander = Chain::start(&api, bystander);
+    for chain in &chains {
+        chain.after(5).await;
+    }
+    let logout = api.logout(&own.access, json!({"all": true})).await;
+    chains.iter().for_each(Chain::has_ended);
+    assert_eq!(logout.status, 200, "{}", logout.text);
+    for chain in chains {
+        assert_dead(&api, &chain.tokens().await).await;
+    }
+    let others = bystander.stop().await;
+    assert_eq!(api.refresh(&others.last().expect("a token").refresh).await.status, 200);
+    assert_eq!(api.me(&others[0].access).await.status, 200);
+}
+
+/// A client that refreshes its session as fast as it can.
+struct Chain {
+    newest: watch::Receiver<(usize, Pair)>,
+    has_ended: Arc<AtomicBool>,
+    is_to_stop: Arc<AtomicBool>,
+    task: tokio::task::JoinHandle<Vec<Pair>>,
+}
+
+impl Chain {
+    fn start(api: &Api, first: Pair) -> Self {
+        let (has_ended, is_to_stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (report, newest) = watch::channel((0, first.clone()));
+        let task =
+            tokio::spawn(refresh_until_refused(api.clone(), first, report, has_ended.clone(), is_to_stop.clone()));
+        Self { newest, has_ended, is_to_stop, task }
+    }
+
+    /// Waits for so many refreshes; gives the newest pair.
+    async fn after(&self, count: usize) -> Pair {
+        let mut newest = self.newest.clone();
+        let reached = newest.wait_for(|(done, _)| *done >= count).await;
+        reached.expect("the session is refreshed until its end").1.clone()
+    }
+
+    /// From now on no refresh may succeed.
+    fn has_ended(&self) {
+        self.has_ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits until it is refused; gives all tokens it ever had.
+    async fn tokens(self) -> Vec<Pair> {
+        self.task.await.expect("every refresh is answered as it should be")
+    }
+
+    /// Lets it stop by itself; gives all tokens it ever had.
+    async fn stop(self) -> Vec<Pair> {
+        self.is_to_stop.store(true, Ordering::SeqCst);
+        self.tokens().await
+    }
+}
+
+async fn refresh_until_refused(
+    api: Api,
+    first: Pair,
+    report: watch::Sender<(usize, Pair)>,
+    has_ended: Arc<AtomicBool>,
+    is_to_stop: Arc<AtomicBool>,
+) -> Vec<Pair> {
+    let mut pairs = vec![first];
+    while !is_to_stop.load(Ordering::SeqCst) {
+        let has_ended = has_ended.load(Ordering::SeqCst);
+        let answer = api.refresh(&pairs[pairs.len() - 1].refresh).await;
+        if answer.status != 200 {
+            assert_out_of_use(&answer);
+            return pairs;
+        }
+        assert!(!has_ended, "refreshed after its logout was answered");
+        pairs.push(Pair::of(&answer));
+        report.send_replace((pairs.len() - 1, pairs[pairs.len() - 1].clone()));
+    }
+    pairs
+}
+
+/// Tries every token, the newest one first: a spent one would end the session, if it were alive.
+async fn assert_dead(api: &Api, pairs: &[Pair]) {
+    for pair in pairs.iter().rev() {
+        assert_out_of_use(&api.refresh(&pair.refresh).await);
+        assert_eq!(api.me(&pair.access).await.status, 401);
+    }
+}
+
+// Reuse
+
+async fn fifty_uses_of_a_stolen_token_end_its_session_and_no_other(database: Database) {
+    let mut server = options(&database, "development").env("AUTH__TOKENS__RETRY_WINDOW_SECONDS", "0").start(BINARY);
+    let api = Api::new(&server.url());
+    let stolen = api.newcomer("victim").await;
+    let other_login = api.login("victim").await;
+    let bystander = api.newcomer("bystander").await;
+    let newest = Pair::of(&api.refresh(&stolen.refresh).await);
+    connect(&api, CROWD).await;
+    let calls = (0..CROWD).map(|_| {
+        let (api, token) = (api.clone(), stolen.refresh.clone());
+        async move { api.refresh(&token).await }
+    });
+    at_once(calls).await.iter().for_each(assert_out_of_use);
+    assert_dead(&api, &[stolen.clone(), newest]).await;
+    for alive in [other_login, bystander] {
+        assert_eq!(api.me(&alive.access).await.status, 200);
+        assert_eq!(api.refresh(&alive.refresh).await.status, 200);
+    }
+
+    server.terminate();
+    server.wait();
+    let records = server.log();
+    let events: Vec<Value> = records.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let reused: Vec<_> = events.iter().filter(|event| event["fields"]["event"] == "refresh_token_reused").collect();
+    assert_eq!(reused.len(), 1, "{reused:?}");
+    let stolen = claims(&stolen.refresh);
+    assert_eq!(reused[0]["fields"]["session"], stolen["sid"]);
+    assert_eq!(reused[0]["fields"]["user"].to_string(), stolen["user_id"].as_str().expect("an id"));
+}

@@ -1,0 +1,227 @@
+//! What every answer carries, whatever it answers (SEC-001, SEC-042, SEC-080, SEC-093, SEC-094). The other topics look at
+//! this too; here is one answer of each kind.
+
+use libtest_mimic::Trial;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::judge::{Findings, SECURITY_HEADERS, assert_status};
+use crate::stage::{Stage, Stages, cases, fresh};
+use crate::support::{Answer, PASSWORD};
+
+pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
+    cases![
+        stages.simplejwt =>
+            every_kind_of_answer_has_the_security_headers,
+            an_answer_to_head_has_no_body,
+            whoever_cannot_log_in_is_answered_alike,
+            what_was_sent_is_not_said_again,
+            answers_and_logs_hold_no_secrets,
+            json_is_indented_on_request_and_refused_to_nobody_else;
+        stages.development =>
+            every_kind_of_answer_has_the_security_headers,
+            whoever_cannot_log_in_is_answered_alike,
+            what_was_sent_is_not_said_again,
+            answers_and_logs_hold_no_secrets,
+    ]
+}
+
+async fn every_kind_of_answer_has_the_security_headers(stage: &Stage) {
+    let name = fresh("answer");
+    let access = stage.newcomer(&name).await.access;
+    let mut findings = Findings::default();
+    let request = |method: Method, path: &str| stage.client.request(method, format!("{}{path}", stage.url));
+    let other = fresh("answer");
+    let account = json!({
+        "username": other, "email": format!("{other}@example.com"), "first_name": "Al", "password": PASSWORD,
+        "password2": PASSWORD,
+    });
+    for (status, request) in [
+        (200, request(Method::GET, "/api/users/me/").bearer_auth(&access)),
+        (200, request(Method::POST, "/api/token/").json(&json!({"username": name, "password": PASSWORD}))),
+        (200, request(Method::OPTIONS, "/api/token/")),
+        (200, request(Method::GET, "/healthz")),
+        (200, request(Method::GET, "/readyz")),
+        (200, request(Method::GET, "/api/schema/")),
+        (200, request(Method::POST, "/api/logout/").bearer_auth(&access).json(&json!({"others": true}))),
+        (201, request(Method::POST, "/api/register/").json(&account)),
+        (308, request(Method::GET, "/api/users/me")),
+        (400, request(Method::POST, "/api/token/").json(&json!({}))),
+        (400, request(Method::POST, "/api/register/").json(&json!({"username": "x"}))),
+        (400, request(Method::POST, "/api/logout/").bearer_auth(&access).json(&json!({}))),
+        (400, request(Method::POST, "/api/token/").header("content-type", "application/json").body("{")),
+        (401, request(Method::GET, "/api/users/me/")),
+        (401, request(Method::GET, "/api/users/me/").bearer_auth("a.b.c")),
+        (401, request(Method::POST, "/api/token/").json(&json!({"username": name, "password": "x"}))),
+        (401, request(Method::POST, "/api/token/refresh/").json(&json!({"refresh": "a.b.c"}))),
+        (404, request(Method::GET, "/nowhere")),
+        (405, request(Method::DELETE, "/api/token/")),
+        (405, request(Method::POST, "/healthz")),
+        (406, request(Method::POST, "/api/token/").header("accept", "text/html").json(&json!({}))),
+        (413, request(Method::POST, "/api/token/").body(vec![b' '; 3_000_000])),
+        (415, request(Method::POST, "/api/token/").body("x")),
+        (431, request(Method::GET, "/healthz").header("x-long", "x".repeat(9_000))),
+    ] {
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        findings.check(format!("the {status}"), &answer, &[status]);
+        for name in ["x-powered-by", "via", "set-cookie"] {
+            findings.note(!answer.headers.contains_key(name), || format!("the {status} has {name}"));
+        }
+        let csp = answer.headers.get("content-security-policy").and_then(|value| value.to_str().ok());
+        let is_closed = csp.is_some_and(|policy| policy.contains("default-src 'none'"));
+        findings.note(is_closed, || format!("the {status} has {csp:?}"));
+        findings.note(answer.headers.contains_key("x-request-id"), || format!("the {status} has no id"));
+    }
+    // Public keys are for everybody to keep.
+    let keys = Answer::of(request(Method::GET, "/.well-known/jwks.json").send().await.unwrap()).await;
+    for (name, value) in SECURITY_HEADERS.iter().filter(|(name, _)| *name != "cache-control") {
+        findings.note(keys.headers.get(*name).is_some_and(|told| told == value), || format!("the keys have no {name}"));
+    }
+    findings.note(keys.headers["cache-control"] == "public, max-age=300", || format!("{:?}", keys.headers));
+    findings.close();
+}
+
+async fn an_answer_to_head_has_no_body(stage: &Stage) {
+    let access = stage.newcomer(&fresh("answer")).await.access;
+    let mut findings = Findings::default();
+    for (path, status) in
+        [("/api/users/me/", 200), ("/healthz", 200), ("/api/token/", 405), ("/nowhere", 404), ("/api/users/me", 308)]
+    {
+        let request = stage.client.head(format!("{}{path}", stage.url)).bearer_auth(&access);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        findings.check(path, &answer, &[status]);
+        findings.note(answer.text.is_empty(), || format!("{path}: {}", answer.text));
+    }
+    let answer = Answer::of(stage.client.head(format!("{}/api/users/me/", stage.url)).send().await.unwrap()).await;
+    findings.check("nobody", &answer, &[401]);
+    findings.close();
+}
+
+async fn whoever_cannot_log_in_is_answered_alike(stage: &Stage) {
+    let (known, inactive, unknown) = (fresh("answer"), fresh("answer"), fresh("answer"));
+    for name in [&known, &inactive] {
+        assert_status(&stage.register(name).await, 201);
+    }
+    stage.server().users("deactivate", &inactive);
+    let seen = async |body: serde_json::Value| {
+        let answer = stage.post("/api/token/", None, body).await;
+        assert_status(&answer, 401);
+        let different = ["date", "x-request-id"];
+        let headers = answer.headers.iter().filter(|(name, _)| !different.contains(&name.as_str()));
+        let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+        headers.sort_unstable();
+        (answer.text, headers)
+    };
+    let wrong = seen(json!({"username": known, "password": "Wrong-pass-42"})).await;
+    for body in [
+        json!({"username": unknown, "password": PASSWORD}),
+        json!({"username": inactive, "password": PASSWORD}),
+        json!({"username": inactive, "password": "Wrong-pass-42"}),
+        json!({"email": format!("{unknown}@example.com"), "password": PASSWORD}),
+        json!({"email": format!("{inactive}@example.com"), "password": PASSWORD}),
+        json!({"email": format!("{known}@example.com"), "password": "Wrong-pass-42"}),
+        json!({"username": known, "password": "x".repeat(2_000)}),
+    ] {
+        assert_eq!(seen(body.clone()).await, wrong, "{body}");
+    }
+}
+
+async fn what_was_sent_is_not_said_again(stage: &Stage) {
+    const WORD: &str = "zyxwvutsrq";
+    let access = stage.newcomer(&fresh("answer")).await.access;
+    let token = format!("{WORD}.{WORD}.{WORD}");
+    let long = format!("{WORD}{}", "x".repeat(300));
+    let mut findings = Findings::default();
+    for (path, bearer, body, status) in [
+        ("/api/token/", None, json!({"username": WORD, "password": WORD}), 401),
+        ("/api/token/", None, json!({"username": [WORD], "password": {WORD: WORD}}), 400),
+        ("/api/token/", None, json!({WORD: WORD}), 400),
+        ("/api/token/", None, json!([WORD]), 400),
+        ("/api/token/refresh/", None, json!({"refresh": token}), 401),
+        ("/api/token/verify/", None, json!({"token": token}), 401),
+        ("/api/token/blacklist/", None, json!({"refresh": token}), 401),
+        ("/api/logout/", Some(access.as_str()), json!({"refresh": token}), 400),
+        ("/api/logout/", Some(&token), json!({}), 401),
+        ("/api/register/", None, json!({"username": long, "email": long, "first_name": long, "password": WORD}), 400),
+        (WORD_PATH, None, json!({}), 404),
+    ] {
+        let answer = stage.post(path, bearer, body.clone()).await;
+        findings.check(format!("{path} {body:.60}"), &answer, &[status]);
+        let whole = format!("{:?} {}", answer.headers, answer.text);
+        findings.note(!whole.contains(WORD), || format!("{path} {body:.60}: {whole}"));
+    }
+    let answer = {
+        let request = stage.client.post(format!("{}/api/token/", stage.url)).header("content-type", "application/json");
+        Answer::of(request.body(format!("{{\"username\": {WORD}}}")).send().await.unwrap()).await
+    };
+    findings.check("malformed", &answer, &[400]);
+    findings.note(!answer.text.contains(WORD), || answer.text.clone());
+    findings.close();
+}
+
+const WORD_PATH: &str = "/api/zyxwvutsrq/";
+
+async fn answers_and_logs_hold_no_secrets(stage: &Stage) {
+    let name = fresh("answer");
+    let (password, wrong) = (format!("Sesame-{name}-open"), format!("Sesame-{name}-shut"));
+    let body = json!({
+        "username": name, "email": format!("{name}@example.com"), "first_name": "Al", "password": password,
+        "password2": password,
+    });
+    let mut findings = Findings::default();
+    let registered = stage.post("/api/register/", None, body.clone()).await;
+    findings.check("register", &registered, &[201]);
+    let again = stage.post("/api/register/", None, body).await;
+    findings.check("register again", &again, &[400]);
+    let refused = stage.post("/api/token/", None, json!({"username": name, "password": wrong})).await;
+    findings.check("wrong password", &refused, &[401]);
+    let login = stage.post("/api/token/", None, json!({"username": name, "password": password})).await;
+    let pair = crate::support::Pair::of(&login);
+    let me = stage.me(&pair.access).await;
+    let refreshed = crate::support::Pair::of(&stage.refresh(&pair.refresh).await);
+    findings.check("reuse", &stage.refresh(&pair.refresh).await, &[401]);
+    findings.check("logout", &stage.logout(&refreshed.access, json!({"all": "1"})).await, &[200]);
+    for answer in [&registered, &again, &refused, &login, &me] {
+        for secret in [password.as_str(), &wrong, "$argon2", "password_hash"] {
+            findings.note(!answer.text.contains(secret), || format!("{secret} is in {}", answer.text));
+        }
+    }
+    let log = stage.server().log();
+    findings.note(log.contains("login_failed"), || "the log says nothing of the login".to_owned());
+    let tokens = [&pair.access, &pair.refresh, &refreshed.access, &refreshed.refresh];
+    // A token is worth nothing without its signature, and recognised by it.
+    let signatures = tokens.map(|token| token.rsplit('.').next().unwrap_or_default().to_owned());
+    for secret in signatures.iter().chain([&password, &wrong]).map(String::as_str).chain(["$argon2"]) {
+        let line = log.lines().find(|line| line.contains(secret));
+        findings.note(line.is_none(), || format!("{secret} is in the log: {line:?}"));
+    }
+    findings.note(!log.contains(crate::forge::SIGNING_KEY), || "the key is in the log".to_owned());
+    findings.close();
+}
+
+async fn json_is_indented_on_request_and_refused_to_nobody_else(stage: &Stage) {
+    let mut findings = Findings::default();
+    for (accept, status) in [
+        ("application/json", 400),
+        ("*/*", 400),
+        ("application/*", 400),
+        ("text/html, application/json;q=0.5", 400),
+        ("", 400),
+        ("text/html", 406),
+        ("application/xml", 406),
+        ("application/json;q=0", 406),
+        ("garbage", 406),
+        ("application/json; indent=99999999999999999999", 400),
+        ("application/json; indent=-1", 400),
+    ] {
+        let request = stage.client.post(format!("{}/api/token/", stage.url)).header("accept", accept);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        findings.check(format!("{accept:?}"), &answer, &[status]);
+        findings.note(!answer.text.contains('\n'), || format!("{accept:?}: {}", answer.text));
+    }
+    let request = stage.client.post(format!("{}/api/token/", stage.url)).header("accept", "application/json; indent=1000");
+    let answer = Answer::of(request.send().await.unwrap()).await;
+    findings.check("an indentation of 1000", &answer, &[400]);
+    findings.note(answer.text.contains('\n') && answer.text.len() < 1_000, || answer.text.clone());
+    findings.close();
+}

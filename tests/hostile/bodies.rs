@@ -1,0 +1,300 @@
+//! Bodies that are too long, of other types, or not what their type says (SEC-073, SEC-074).
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::json::ROUTES;
+use crate::judge::{Findings, assert_answer, assert_status};
+use crate::stage::{Stage, Stages, cases, fresh};
+use crate::support::{Answer, PASSWORD};
+use crate::wire::{Wire, exchange};
+
+pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
+    cases![
+        stages.development =>
+            a_body_of_exactly_the_limit_is_read,
+            a_body_announced_over_the_limit_is_refused_before_it_is_sent,
+            a_body_that_grows_over_the_limit_is_refused_before_its_end,
+            nothing_in_a_refused_body_is_a_request,
+            a_client_that_sends_all_of_a_long_body_is_told,
+            an_overlong_body_does_not_hide_that_credentials_are_missing;
+        stages.simplejwt =>
+            a_body_of_exactly_the_limit_is_read,
+            a_body_announced_over_the_limit_is_refused_before_it_is_sent,
+            a_body_that_grows_over_the_limit_is_refused_before_its_end,
+            a_client_that_sends_all_of_a_long_body_is_told,
+            other_content_types_are_refused,
+            the_content_types_of_the_contract_are_read,
+            garbage_called_multipart_is_refused,
+            garbage_called_a_form_is_only_text,
+            no_body_is_an_empty_object,
+    ]
+}
+
+fn limit(stage: &Stage) -> usize {
+    if stage.is_simplejwt() { 2_621_440 } else { 65_536 }
+}
+
+/// The head of a request that sends a body.
+fn head(method: &str, path: &str, bearer: &str, headers: &str) -> String {
+    format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\
+         Content-Type: application/json\r\n{headers}\r\n\r\n"
+    )
+}
+
+async fn a_body_of_exactly_the_limit_is_read(stage: &Stage) {
+    let around = r#"{"username":"","password":"x"}"#;
+    let body = format!(r#"{{"username":"{}","password":"x"}}"#, "u".repeat(limit(stage) - around.len()));
+    let send = async |body: String| {
+        let request = stage.client.post(format!("{}/api/token/", stage.url)).header("content-type", "application/json");
+        Answer::of(request.body(body).send().await.unwrap()).await
+    };
+    assert_status(&send(body.clone()).await, 401);
+    assert_status(&send(format!("{body} ")).await, 413);
+}
+
+async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(stage: &Stage) {
+    let access = stage.newcomer(&fresh("body")).await.access;
+    let mut findings = Findings::default();
+    for (method, path, guarded) in &ROUTES {
+        for length in [limit(stage) as u64 + 1, 20_000_000, u64::from(u32::MAX) + 1, u64::MAX] {
+            let mut wire = Wire::open(stage.server().address()).await;
+            let bearer = if *guarded { access.as_str() } else { "" };
+            let head = head(method.as_str(), path, bearer, &format!("Content-Length: {length}"));
+            // A registration looks at credentials, and empty ones are bad.
+            let head = if *guarded { head } else { head.replace("Authorization: Bearer \r\n", "") };
+            wire.send(head).await;
+            let answer = wire.answer().await.unwrap_or_else(|| panic!("no answer to {method} {path}, {length} bytes"));
+            findings.check(format!("{method} {path}, {length} bytes"), &answer, &[413]);
+            // What would follow is no request, so nothing may follow.
+            let further = wire.answers_to_end().await;
+            findings.note(further.is_empty(), || format!("{method} {path}, {length} bytes: {further:?}"));
+        }
+    }
+    findings.close();
+}
+
+async fn a_body_that_grows_over_the_limit_is_refused_before_its_end(stage: &Stage) {
+    let mut wire = Wire::open(stage.server().address()).await;
+    wire.send(
+        "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n",
+    )
+    .await;
+    let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000));
+    for _ in 0..=limit(stage) / 0x4000 {
+        wire.send(&chunk).await;
+    }
+    let answer = wire.answer().await.expect("an answer before the end of the body");
+    assert_answer(&answer, 413, &json!({"detail": "Request body is too large."}));
+    assert!(wire.answers_to_end().await.is_empty());
+}
+
+async fn nothing_in_a_refused_body_is_a_request(stage: &Stage) {
+    let hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let body = hidden.repeat(2 * limit(stage) / hidden.len());
+    let mut findings = Findings::default();
+    for (what, content_type, expected) in [
+        ("too long", "application/json", 413),
+        ("too long, of another type", "text/plain", 413),
+        ("too long, at a method that takes none", "", 405),
+    ] {
+        let method = if content_type.is_empty() { "GET" } else { "POST" };
+        let mut wire = Wire::open(stage.server().address()).await;
+        let length = body.len();
+        let head = format!(
+            "{method} /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: {content_type}\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        wire.send(head).await;
+        wire.send(&body).await;
+        wire.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
+        let answers = wire.answers_to_end().await;
+        findings.note(!answers.is_empty(), || format!("{what}: no answer"));
+        if let Some(first) = answers.first() {
+            findings.check(what, first, &[expected]);
+        }
+        // The request after the body may be answered, if the body was taken off the connection.
+        findings.note(answers.len() <= 2, || format!("{what}: {} answers", answers.len()));
+    }
+    findings.close();
+}
+
+async fn a_client_that_sends_all_of_a_long_body_is_told(stage: &Stage) {
+    let mut findings = Findings::default();
+    for length in [limit(stage) + 1, 20_000_000] {
+        let request = stage.client.post(format!("{}/api/token/", stage.url)).header("content-type", "application/json");
+        match request.body(vec![b' '; length]).send().await {
+            Ok(response) => findings.check(length, &Answer::of(response).await, &[413]),
+            Err(error) => findings.note(false, || format!("{length}: {error:?}")),
+        }
+    }
+    findings.close();
+}
+
+async fn an_overlong_body_does_not_hide_that_credentials_are_missing(stage: &Stage) {
+    let request = "POST /api/logout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n";
+    assert_status(&exchange(stage.server().address(), request).await.expect("an answer"), 401);
+}
+
+/// Sends a body with a type to the login.
+async fn login_with(stage: &Stage, content_type: Option<&str>, body: impl Into<reqwest::Body>) -> Answer {
+    let mut request = stage.client.post(format!("{}/api/token/", stage.url)).body(body);
+    if let Some(content_type) = content_type {
+        request = request.header("content-type", content_type);
+    }
+    Answer::of(request.send().await.unwrap()).await
+}
+
+async fn other_content_types_are_refused(stage: &Stage) {
+    let name = fresh("body");
+    let access = stage.newcomer(&name).await.access;
+    let body = json!({"username": name, "password": PASSWORD}).to_string();
+    let mut findings = Findings::default();
+    for content_type in [
+        "text/plain",
+        "text/json",
+        "text/html",
+        "application/xml",
+        "application/jsonx",
+        "application/x-json",
+        "application/ld+json",
+        "application/vnd.api+json",
+        "application/json-patch+json",
+        "application/merge-patch+json",
+        "application/octet-stream",
+        "application/x-www-form-urlencodedx",
+        "multipart/mixed; boundary=B",
+        "application",
+        "json",
+        "/",
+        "*/*",
+        "application/*",
+        "application/json, text/plain",
+        "<script>",
+        "\u{E4}",
+    ] {
+        let answer = login_with(stage, Some(content_type), body.clone()).await;
+        findings.check(format!("{content_type:?}"), &answer, &[415]);
+    }
+    findings.check("no type", &login_with(stage, None, body.clone()).await, &[415]);
+    for (method, path, guarded) in &ROUTES {
+        let request = stage.client.request(method.clone(), format!("{}{path}", stage.url)).body(body.clone());
+        let request = request.header("content-type", "text/plain");
+        let request = if *guarded { request.bearer_auth(&access) } else { request };
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        findings.check(format!("{method} {path}"), &answer, &[415]);
+        let detail = json!({"detail": "Unsupported media type \"text/plain\" in request."});
+        findings.note(answer.json() == detail, || answer.text.clone());
+    }
+    findings.close();
+}
+
+async fn the_content_types_of_the_contract_are_read(stage: &Stage) {
+    let name = fresh("body");
+    stage.newcomer(&name).await;
+    let body = json!({"username": name, "password": PASSWORD}).to_string();
+    let form = format!("username={name}&password={PASSWORD}");
+    let part = |field: &str, value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n")
+    };
+    let multipart = format!("{}{}--B--\r\n", part("username", &name), part("password", PASSWORD));
+    let mut findings = Findings::default();
+    for (content_type, body) in [
+        ("application/json", &body),
+        ("application/json; charset=utf-8", &body),
+        ("Application/JSON", &body),
+        ("application/x-www-form-urlencoded", &form),
+        ("application/x-www-form-urlencoded; charset=utf-8", &form),
+        ("multipart/form-data; boundary=B", &multipart),
+        ("multipart/form-data; boundary=\"B\"", &multipart),
+    ] {
+        findings.check(content_type, &login_with(stage, Some(content_type), body.clone()).await, &[200]);
+    }
+    findings.close();
+}
+
+async fn garbage_called_multipart_is_refused(stage: &Stage) {
+    const TYPE: &str = "multipart/form-data; boundary=B";
+    let name = fresh("body");
+    stage.newcomer(&name).await;
+    let part = |head: &str, value: &str| format!("--B\r\n{head}\r\n\r\n{value}\r\n");
+    let field = |field: &str, value: &str| part(&format!("Content-Disposition: form-data; name=\"{field}\""), value);
+    let good = format!("{}{}--B--\r\n", field("username", &name), field("password", PASSWORD));
+    assert_status(&login_with(stage, Some(TYPE), good.clone()).await, 200);
+
+    let mut findings = Findings::default();
+    for content_type in [
+        "multipart/form-data",
+        "multipart/form-data; charset=utf-8",
+        "multipart/form-data; boundary",
+        "multipart/form-data; boundary=",
+        "multipart/form-data; boundary=\"\"",
+        "multipart/form-data; boundary=C",
+        "multipart/form-data; boundary=b",
+        "multipart/form-data; boundary=B--",
+    ] {
+        findings.check(content_type, &login_with(stage, Some(content_type), good.clone()).await, &[400, 415]);
+    }
+    let file = r#"Content-Disposition: form-data; name="username"; filename="a.txt""#;
+    let nameless = part("Content-Disposition: form-data", &name);
+    let password = field("password", PASSWORD);
+    for (what, body) in [
+        ("nothing of the kind", b"garbage".to_vec()),
+        ("only the end", b"--B--\r\n".to_vec()),
+        ("no end", good.replace("--B--\r\n", "").into_bytes()),
+        ("cut in a value", good.as_bytes()[..good.len() - 30].to_vec()),
+        ("cut in a head", good.as_bytes()[..30].to_vec()),
+        ("a file for a text", format!("{}{password}--B--\r\n", part(file, "alice")).into_bytes()),
+        ("a part without a name", format!("{nameless}{password}--B--\r\n").into_bytes()),
+        ("a part without a head", format!("--B\r\n\r\n{name}\r\n{password}--B--\r\n").into_bytes()),
+        ("a head that is no text", b"--B\r\n\xFF\xFE: \xFF\r\n\r\nx\r\n--B--\r\n".to_vec()),
+        ("a head without an end", format!("--B\r\nContent-Disposition: {}", "x".repeat(100_000)).into_bytes()),
+        ("a NUL in a value", format!("{}{password}--B--\r\n", field("username", "a\0b")).into_bytes()),
+        ("ten thousand parts", format!("{}--B--\r\n", field("x", "y").repeat(10_000)).into_bytes()),
+        ("zeros", vec![0; 10_000]),
+    ] {
+        findings.check(what, &login_with(stage, Some(TYPE), body).await, &[400]);
+    }
+    let long = "b".repeat(2_000);
+    let content_type = format!("multipart/form-data; boundary={long}");
+    findings.check("a long boundary", &login_with(stage, Some(&content_type), good.clone()).await, &[400]);
+    findings.check("afterwards", &login_with(stage, Some(TYPE), good).await, &[200]);
+    findings.close();
+}
+
+async fn garbage_called_a_form_is_only_text(stage: &Stage) {
+    let name = fresh("body");
+    stage.newcomer(&name).await;
+    let many = "a=b&".repeat(20_000);
+    let mut findings = Findings::default();
+    for (body, status) in [
+        ("%", 400),
+        ("%zz=%", 400),
+        ("=", 400),
+        ("&&&===&", 400),
+        ("username", 400),
+        ("{\"username\":\"alice\",\"password\":\"x\"}", 400),
+        ("username=a%00b&password=x", 400),
+        ("username=%FF%FE&password=%FF", 401),
+        ("username=%ED%A0%80&password=x", 401),
+        ("username[]=alice&password=x", 400),
+        (&*many, 400),
+        (&*format!("{many}username={name}&password={PASSWORD}"), 200),
+        (&*format!("username=nobody&username={name}&password={PASSWORD}"), 200),
+        (&*format!("username={name}&username=nobody&password={PASSWORD}"), 401),
+    ] {
+        let answer = login_with(stage, Some("application/x-www-form-urlencoded"), body.to_owned()).await;
+        findings.check(format!("{body:.60}"), &answer, &[status]);
+    }
+    findings.close();
+}
+
+async fn no_body_is_an_empty_object(stage: &Stage) {
+    let required = json!(["This field is required."]);
+    let expected = json!({"username": required, "password": required});
+    for content_type in [None, Some("application/json"), Some("multipart/form-data; boundary=B"), Some("text/plain")] {
+        assert_answer(&login_with(stage, content_type, "").await, 400, &expected);
+    }
+}

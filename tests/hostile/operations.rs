@@ -1,0 +1,75 @@
+//! What operators and programs read: the description of the interface, and whether the service is up.
+
+use std::collections::BTreeSet;
+
+use auth_http::routes::{Access, ENDPOINTS};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::judge::assert_answer;
+use crate::stage::{Stage, Stages, cases};
+use crate::support::Answer;
+
+pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
+    cases![
+        stages.simplejwt => the_description_lists_every_route_and_method, the_service_says_that_it_is_up;
+        stages.development =>
+            the_description_lists_every_route_and_method,
+            every_reference_in_the_description_leads_somewhere,
+            the_service_says_that_it_is_up;
+        stages.simplejwt_postgres => the_service_says_that_it_is_up,
+    ]
+}
+
+async fn get(stage: &Stage, path: &str) -> Answer {
+    Answer::of(stage.client.get(format!("{}{path}", stage.url)).send().await.expect("an answer")).await
+}
+
+async fn the_description_lists_every_route_and_method(stage: &Stage) {
+    let document = get(stage, "/api/schema/").await.json();
+    assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")), "{}", document["openapi"]);
+    let paths = document["paths"].as_object().expect("paths");
+    let told: BTreeSet<_> = paths.keys().map(String::as_str).collect();
+    let there: BTreeSet<_> = ENDPOINTS.iter().map(|endpoint| endpoint.path).collect();
+    assert_eq!(told, there);
+    for endpoint in ENDPOINTS {
+        let operations = paths[endpoint.path].as_object().expect("operations");
+        let told: BTreeSet<_> = operations.keys().map(|method| method.to_uppercase()).collect();
+        let allowed = endpoint.allow.split(", ").filter(|method| !["OPTIONS", "HEAD"].contains(method));
+        assert_eq!(told, allowed.map(str::to_owned).collect(), "{}", endpoint.path);
+        for (method, operation) in operations {
+            let is_guarded = operation["security"] == json!([{"bearer": []}]);
+            assert_eq!(is_guarded, endpoint.access == Access::Authenticated, "{method} {}", endpoint.path);
+            let responses = operation["responses"].as_object().expect("responses");
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {}", endpoint.path);
+        }
+    }
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+}
+
+async fn every_reference_in_the_description_leads_somewhere(stage: &Stage) {
+    fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(list) => list.iter().for_each(|one| references(one, found)),
+            _ => {}
+        }
+    }
+    let document = get(stage, "/api/schema/").await.json();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(!found.is_empty());
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("a place in the document");
+        assert!(document.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
+async fn the_service_says_that_it_is_up(stage: &Stage) {
+    for path in ["/healthz", "/readyz"] {
+        assert_answer(&get(stage, path).await, 200, &json!({"status": "ok"}));
+    }
+}
