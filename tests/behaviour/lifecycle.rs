@@ -106,8 +106,7 @@ async fn busy_clients_are_not_cut_off_at_sigterm(database: Database) {
         let (api, count) = (api.clone(), count.clone());
         let mut newest = api.newcomer(&format!("client{n}")).await;
         clients.spawn(async move {
-            while let Ok(answer) =
-                api.try_post("/api/token/refresh/", None, &json!({"refresh": newest.refresh})).await
+            while let Ok(answer) = api.try_post("/api/token/refresh/", None, &json!({"refresh": newest.refresh})).await
             {
                 newest = Pair::of(&answer);
                 count.send_modify(|count| *count += 1);

@@ -53,7 +53,9 @@ async fn an_unknown_key(database: Database) {
     }
     let folder = TempDir::new().expect("a temporary folder");
     let file = folder.path().join("auth.toml");
-    for (text, key) in [("[tokens]\nacess_ttl_seconds = 7\n", "tokens.acess_ttl_seconds"), ("[toknes]\nx = 1\n", "toknes")] {
+    for (text, key) in
+        [("[tokens]\nacess_ttl_seconds = 7\n", "tokens.acess_ttl_seconds"), ("[toknes]\nx = 1\n", "toknes")]
+    {
         std::fs::write(&file, text).expect("a file");
         let args = ["serve", "--bind", "127.0.0.1:0", "--config", file.to_str().expect("UTF-8")];
         assert_refused(&options.run_to_end(BINARY, &args), &[key]);
@@ -120,7 +122,8 @@ async fn a_database_that_cannot_be_reached(database: Database) {
         Database::Sqlite => ("sqlite:///nowhere/auth.sqlite3", "/nowhere/auth.sqlite3"),
         Database::Postgres(_) => ("postgres://auth:its-password@127.0.0.1:1/x", "127.0.0.1:1/x"),
     };
-    let line = assert_refused(&serve(&database.server("development").env("DATABASE_URL", url)), &["database.url", place]);
+    let line =
+        assert_refused(&serve(&database.server("development").env("DATABASE_URL", url)), &["database.url", place]);
     assert!(!line.contains("its-password"), "{line}");
 }
 

@@ -219,7 +219,8 @@ async fn json_is_indented_on_request_and_refused_to_nobody_else(stage: &Stage) {
         findings.check(format!("{accept:?}"), &answer, &[status]);
         findings.note(!answer.text.contains('\n'), || format!("{accept:?}: {}", answer.text));
     }
-    let request = stage.client.post(format!("{}/api/token/", stage.url)).header("accept", "application/json; indent=1000");
+    let request =
+        stage.client.post(format!("{}/api/token/", stage.url)).header("accept", "application/json; indent=1000");
     let answer = Answer::of(request.send().await.unwrap()).await;
     findings.check("an indentation of 1000", &answer, &[400]);
     findings.note(answer.text.contains('\n') && answer.text.len() < 1_000, || answer.text.clone());

@@ -146,9 +146,28 @@ async fn a_token_of_no_kind_opens_nothing(stage: &Stage) {
     let model = Model::new(stage).await;
     let mut findings = Findings::default();
     for kind in [
-        "null", "true", "0", "1", "[]", "{}", "\"\"", "\"Access\"", "\"ACCESS\"", "\"access \"", "\"access\\u0000\"",
-        "\"Refresh\"", "\" refresh\"", "[\"access\"]", "[\"refresh\"]", "\"sliding\"", "\"id\"", "\"reset\"",
-        "\"password_reset\"", "\"second_factor\"", "\"challenge\"", "\"access refresh\"",
+        "null",
+        "true",
+        "0",
+        "1",
+        "[]",
+        "{}",
+        "\"\"",
+        "\"Access\"",
+        "\"ACCESS\"",
+        "\"access \"",
+        "\"access\\u0000\"",
+        "\"Refresh\"",
+        "\" refresh\"",
+        "[\"access\"]",
+        "[\"refresh\"]",
+        "\"sliding\"",
+        "\"id\"",
+        "\"reset\"",
+        "\"password_reset\"",
+        "\"second_factor\"",
+        "\"challenge\"",
+        "\"access refresh\"",
     ] {
         let change = |claims: &Claims| claims.with("token_type", kind);
         model.refused(stage, &mut findings, &format!("token_type = {kind}"), change, false).await;
@@ -160,12 +179,45 @@ async fn a_token_of_no_kind_opens_nothing(stage: &Stage) {
 /// Values of `user_id` that name no account, though some are near the number of one.
 fn nobodies(id: &str) -> Vec<String> {
     let mut values: Vec<_> = [
-        "null", "true", "false", "[]", "{}", "\"\"", "\" \"", "\"abc\"", "\"null\"", "\"None\"", "\"undefined\"", "0",
-        "-1", "\"0\"", "\"-1\"", "1.5", "\"1.5\"", "1e3", "\"1e3\"", "\"0x1\"", "1e30", "\"1e30\"", BEYOND_DOUBLES,
-        TEN_TO_THE_40, "-10000000000000000000000000000000000000000", "9223372036854775807", "9223372036854775808",
-        "-9223372036854775808", "\"9223372036854775807\"", "\"9223372036854775808\"",
-        "\"10000000000000000000000000000000000000000\"", "\"\u{663}\"", "\"\u{FF11}\"", "\"\\u0000\"",
-        "\"' OR 1=1 --\"", "\"1; DROP TABLE users\"", "\"\u{1F600}\"", "\"*\"", "\"%\"",
+        "null",
+        "true",
+        "false",
+        "[]",
+        "{}",
+        "\"\"",
+        "\" \"",
+        "\"abc\"",
+        "\"null\"",
+        "\"None\"",
+        "\"undefined\"",
+        "0",
+        "-1",
+        "\"0\"",
+        "\"-1\"",
+        "1.5",
+        "\"1.5\"",
+        "1e3",
+        "\"1e3\"",
+        "\"0x1\"",
+        "1e30",
+        "\"1e30\"",
+        BEYOND_DOUBLES,
+        TEN_TO_THE_40,
+        "-10000000000000000000000000000000000000000",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "\"9223372036854775807\"",
+        "\"9223372036854775808\"",
+        "\"10000000000000000000000000000000000000000\"",
+        "\"\u{663}\"",
+        "\"\u{FF11}\"",
+        "\"\\u0000\"",
+        "\"' OR 1=1 --\"",
+        "\"1; DROP TABLE users\"",
+        "\"\u{1F600}\"",
+        "\"*\"",
+        "\"%\"",
     ]
     .map(str::to_owned)
     .into();
@@ -309,10 +361,9 @@ async fn sessions_that_are_not_the_subjects_are_refused(stage: &Stage) {
     let mut findings = Findings::default();
     for (what, claims) in [("session", ["sid"].as_slice()), ("subject", &["user_id"]), ("name", &["sid", "jti"])] {
         // One's own tokens with something of the victim's in them.
-        for (kind, own, others) in [
-            ("access", &model.access, &victim.access),
-            ("refresh", &model.refresh, &victim.refresh),
-        ] {
+        for (kind, own, others) in
+            [("access", &model.access, &victim.access), ("refresh", &model.refresh, &victim.refresh)]
+        {
             let token = claims.iter().fold(own.clone(), |token, claim| token.with(claim, others.get(claim))).token();
             let row = format!("{kind} token with another's {what}");
             if kind == "access" {

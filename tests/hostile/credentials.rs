@@ -140,9 +140,20 @@ async fn tokens_elsewhere_are_not_read(stage: &Stage) {
         findings.check(format!("JSON {name}"), &Answer::of(request.send().await.unwrap()).await, &[401]);
     }
     for name in [
-        "X-Access-Token", "X-Authorization", "X-Auth-Token", "X-Forwarded-Authorization", "Proxy-Authorization",
-        "X-Api-Key", "Access-Token", "Token", "Bearer", "Sec-WebSocket-Protocol", "HTTP_AUTHORIZATION", "X-User-Id",
-        "X-Remote-User", "Remote-User",
+        "X-Access-Token",
+        "X-Authorization",
+        "X-Auth-Token",
+        "X-Forwarded-Authorization",
+        "Proxy-Authorization",
+        "X-Api-Key",
+        "Access-Token",
+        "Token",
+        "Bearer",
+        "Sec-WebSocket-Protocol",
+        "HTTP_AUTHORIZATION",
+        "X-User-Id",
+        "X-Remote-User",
+        "Remote-User",
     ] {
         let header = format!("{name}: Bearer {token}\r\n");
         findings.check(name, &ask(stage, "GET /api/users/me/", header).await, &[401]);
@@ -158,7 +169,8 @@ async fn an_overlong_header_is_refused(stage: &Stage) {
     let mut findings = Findings::default();
     for name in ["Authorization", "X-Anything", "Cookie", "User-Agent", "Accept-Language"] {
         for (length, is_too_long) in [(8_000, false), (8_191, true), (60_000, true)] {
-            let own = if name == "Authorization" { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
+            let own =
+                if name == "Authorization" { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
             let header = format!("{own}{name}: {}\r\n", "x".repeat(length));
             let answer = ask(stage, "GET /api/users/me/", header).await;
             let expected = match (is_too_long, name) {

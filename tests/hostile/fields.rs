@@ -44,13 +44,7 @@ fn forms() -> [Form; 7] {
     let profile: &[_] = &["username", "email", "first_name", "last_name"];
     let names: &[_] = &["first_name", "last_name"];
     [
-        form(
-            Method::POST,
-            "/api/register/",
-            false,
-            &["email", "username", "first_name", "password", "password2"],
-            &[],
-        ),
+        form(Method::POST, "/api/register/", false, &["email", "username", "first_name", "password", "password2"], &[]),
         form(Method::POST, "/api/token/", false, &["username", "password"], &[]),
         form(Method::POST, "/api/token/refresh/", false, &["refresh"], &[]),
         form(Method::POST, "/api/token/verify/", false, &["token"], &[]),

@@ -40,8 +40,7 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
 }
 
 const TAKEN: &str = "User with this username already exists.";
-const INVALID: &str =
-    "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
+const INVALID: &str = "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.";
 
 async fn register_as(stage: &Stage, username: &str, email: &str) -> Answer {
     let body = json!({
@@ -78,8 +77,20 @@ fn look_alikes(plain: bool) -> Vec<(String, String)> {
     ];
     // Characters that draw nothing: zero width, soft hyphen, bidi controls, byte order mark, variation selectors, tags.
     let invisible = [
-        '\u{200B}', '\u{200C}', '\u{200D}', '\u{2060}', '\u{AD}', '\u{202E}', '\u{2066}', '\u{200F}', '\u{FEFF}',
-        '\u{FE0F}', '\u{3164}', '\u{E0041}', '\u{34F}', '\u{180E}',
+        '\u{200B}',
+        '\u{200C}',
+        '\u{200D}',
+        '\u{2060}',
+        '\u{AD}',
+        '\u{202E}',
+        '\u{2066}',
+        '\u{200F}',
+        '\u{FEFF}',
+        '\u{FE0F}',
+        '\u{3164}',
+        '\u{E0041}',
+        '\u{34F}',
+        '\u{180E}',
     ];
     for (place, c) in invisible.into_iter().enumerate() {
         let name = fresh("twin");
@@ -111,7 +122,8 @@ async fn of_two_names_that_look_alike_the_second_is_refused(stage: &Stage) {
 async fn letter_case_of_names_is_as_the_profile_says(stage: &Stage) {
     let second = if stage.is_simplejwt() { 201 } else { 400 };
     let mut findings = Findings::default();
-    for (stem, upper) in [("casey", "CASEY"), ("casey", "Casey"), ("\u{142}ukasz", "\u{141}UKASZ"), ("\u{3B1}", "\u{391}")]
+    for (stem, upper) in
+        [("casey", "CASEY"), ("casey", "Casey"), ("\u{142}ukasz", "\u{141}UKASZ"), ("\u{3B1}", "\u{391}")]
     {
         let tail = fresh("");
         let (one, other) = (format!("{stem}{tail}"), format!("{upper}{tail}"));
@@ -130,8 +142,20 @@ async fn letter_case_of_names_is_as_the_profile_says(stage: &Stage) {
 
 async fn names_are_of_letters_and_digits(stage: &Stage) {
     let mut findings = Findings::default();
-    for text in ["a b", "a/b", "a\u{200B}b", "a\u{202E}b", "\u{FEFF}ab", "<b>", "a'b", "a\"b", "a;b", "\u{1F600}", "a%b", "a\\b"]
-    {
+    for text in [
+        "a b",
+        "a/b",
+        "a\u{200B}b",
+        "a\u{202E}b",
+        "\u{FEFF}ab",
+        "<b>",
+        "a'b",
+        "a\"b",
+        "a;b",
+        "\u{1F600}",
+        "a%b",
+        "a\\b",
+    ] {
         let answer = register(stage, text).await;
         findings.check(format!("{text:?}"), &answer, &[400]);
         findings.note(answer.json() == json!({"username": [INVALID]}), || format!("{text:?}: {}", answer.text));
@@ -161,10 +185,9 @@ async fn a_profile_cannot_take_a_name_that_looks_like_anothers(stage: &Stage) {
         rows.push((victim.to_uppercase(), taken));
     }
     for (text, expected) in rows {
-        for (method, body) in [
-            (Method::PATCH, json!({"username": text})),
-            (Method::PUT, json!({"username": text, "email": email})),
-        ] {
+        for (method, body) in
+            [(Method::PATCH, json!({"username": text})), (Method::PUT, json!({"username": text, "email": email}))]
+        {
             let body = body.to_string().into_bytes();
             let answer = send(stage, &method, "/api/users/me/", Some(&access), body).await;
             findings.check(format!("{method} {text:?}"), &answer, &[400]);
@@ -287,8 +310,10 @@ fn privileges() -> Value {
 
 /// What is wrong with an account that asked for rights.
 fn got_rights(pair: &Pair, me: &Value) -> bool {
-    let is_admin = [&pair.access, &pair.refresh].iter().any(|token| claims_of(token).get("role") == Some(&json!("admin")));
-    let has_old_times = [&me["date_joined"], &me["last_login"]].iter().any(|time| time.to_string().contains("2000-01-01"));
+    let is_admin =
+        [&pair.access, &pair.refresh].iter().any(|token| claims_of(token).get("role") == Some(&json!("admin")));
+    let has_old_times =
+        [&me["date_joined"], &me["last_login"]].iter().any(|time| time.to_string().contains("2000-01-01"));
     is_admin || me["is_staff"] != false || me["id"] == 999_999 || me["id"] == "root" || has_old_times
 }
 
@@ -323,8 +348,7 @@ async fn nobody_gives_themselves_rights(stage: &Stage) {
         body["username"] = name.as_str().into();
         body["email"] = format!("{name}@example.com").into();
         body["password"] = "Another-horse-43".into();
-        let answer =
-            send(stage, &method, "/api/users/me/", Some(&pair.access), body.to_string().into_bytes()).await;
+        let answer = send(stage, &method, "/api/users/me/", Some(&pair.access), body.to_string().into_bytes()).await;
         findings.check(&method, &answer, &[200]);
         findings.note(answer.text == before.text, || format!("{method}: {} became {}", before.text, answer.text));
     }

@@ -107,9 +107,26 @@ async fn no_spelling_of_none_is_an_algorithm(stage: &Stage) {
 async fn only_the_configured_algorithm_is_one(stage: &Stage) {
     let mut attacks = Vec::new();
     for alg in [
-        r#""HS384""#, r#""HS512""#, r#""RS256""#, r#""PS256""#, r#""ES256""#, r#""EdDSA""#, r#""hs256""#, r#""Hs256""#,
-        r#""HS256 ""#, r#""HS-256""#, r#""HMAC""#, r#""SHA256""#, r#""dir""#, "null", "true", "256", "[]", "{}",
-        r#"["HS256"]"#, r#"{"alg":"HS256"}"#,
+        r#""HS384""#,
+        r#""HS512""#,
+        r#""RS256""#,
+        r#""PS256""#,
+        r#""ES256""#,
+        r#""EdDSA""#,
+        r#""hs256""#,
+        r#""Hs256""#,
+        r#""HS256 ""#,
+        r#""HS-256""#,
+        r#""HMAC""#,
+        r#""SHA256""#,
+        r#""dir""#,
+        "null",
+        "true",
+        "256",
+        "[]",
+        "{}",
+        r#"["HS256"]"#,
+        r#"{"alg":"HS256"}"#,
     ] {
         attacks.push(header(format!(r#"{{"alg":{alg},"typ":"JWT"}}"#)));
     }
@@ -270,10 +287,7 @@ async fn extensions_that_must_be_understood_are_refused(stage: &Stage) {
 }
 
 /// A good token with its parts changed.
-fn reshaped(
-    what: &str,
-    reshape: impl Fn([&str; 3]) -> String + 'static,
-) -> (String, Box<dyn Fn(&str) -> String>) {
+fn reshaped(what: &str, reshape: impl Fn([&str; 3]) -> String + 'static) -> (String, Box<dyn Fn(&str) -> String>) {
     attack(what, move |payload| reshape(parts(&signed(HEADER, payload))))
 }
 
@@ -311,9 +325,7 @@ async fn only_the_strict_compact_form_is_a_token(stage: &Stage) {
         reshaped("percent signs", |[a, b, c]| format!("{a}%2E{b}%2E{c}")),
         reshaped("the scheme in front", |[a, b, c]| format!("Bearer {a}.{b}.{c}")),
         reshaped("twice, with a comma", |[a, b, c]| format!("{a}.{b}.{c},{a}.{b}.{c}")),
-        reshaped("the JSON form", |[a, b, c]| {
-            json!({"protected": a, "payload": b, "signature": c}).to_string()
-        }),
+        reshaped("the JSON form", |[a, b, c]| json!({"protected": a, "payload": b, "signature": c}).to_string()),
         reshaped("the general JSON form", |[a, b, c]| {
             json!({"payload": b, "signatures": [{"protected": a, "signature": c}]}).to_string()
         }),

@@ -134,7 +134,8 @@ async fn documents_that_are_not_utf_8_are_refused(stage: &Stage) {
 async fn two_documents_are_not_one(stage: &Stage) {
     let first = json!({"username": "alice", "password": PASSWORD}).to_string();
     let two = |between: &str| format!("{first}{between}{first}").into_bytes();
-    let bodies = [("side by side", two("")), ("after a blank", two(" ")), ("in lines", two("\n")), ("in a row", two(","))];
+    let bodies =
+        [("side by side", two("")), ("after a blank", two(" ")), ("in lines", two("\n")), ("in a row", two(","))];
     refused_everywhere(stage, &bodies, true).await;
 }
 

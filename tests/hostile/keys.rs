@@ -178,7 +178,9 @@ async fn a_published_key_is_no_shared_secret() {
         let pem = std::fs::read_to_string(key_file(public)).unwrap();
         let claims = from_base64url(parts(&pair.access)[1]);
         let kid = key["kid"].as_str().unwrap();
-        for secret in [pem.clone(), pem.trim_end().to_owned(), pem.replace('\n', "\r\n"), key.to_string(), kid.to_owned()] {
+        for secret in
+            [pem.clone(), pem.trim_end().to_owned(), pem.replace('\n', "\r\n"), key.to_string(), kid.to_owned()]
+        {
             for header in [
                 HEADER.to_owned(),
                 json!({"alg": "HS256", "kid": kid}).to_string(),
@@ -237,8 +239,17 @@ async fn tokens_for_others_are_refused_where_issuer_and_audience_are_set() {
     assert_status(&api.me(&pair.access).await, 200);
     assert_status(&api.me(&claims.with("aud", r#"["others","them"]"#).token()).await, 200);
     for (claim, value) in [
-        ("iss", "\"US\""), ("iss", "\"\""), ("iss", "null"), ("iss", "7"), ("iss", "[\"us\"]"), ("aud", "\"others\""),
-        ("aud", "null"), ("aud", "[]"), ("aud", "[\"others\"]"), ("aud", "[\"them\",7]"), ("aud", "{\"them\":1}"),
+        ("iss", "\"US\""),
+        ("iss", "\"\""),
+        ("iss", "null"),
+        ("iss", "7"),
+        ("iss", "[\"us\"]"),
+        ("aud", "\"others\""),
+        ("aud", "null"),
+        ("aud", "[]"),
+        ("aud", "[\"others\"]"),
+        ("aud", "[\"them\",7]"),
+        ("aud", "{\"them\":1}"),
         ("aud", "\"them,others\""),
     ] {
         let answer = api.me(&claims.with(claim, value).token()).await;

@@ -191,7 +191,8 @@ async fn blanks_at_the_edges_count(stage: &Stage) {
     let person = Person { username: &name, email: &format!("{name}@example.com"), first_name: "Al" };
     assert_status(&register(stage, &person, "Correct-horse-42", "Correct-horse-42 ").await, 400);
     // Blanks alone are nothing to type.
-    let blank: Value = json!({"password": ["This field may not be blank."], "password2": ["This field may not be blank."]});
+    let blank: Value =
+        json!({"password": ["This field may not be blank."], "password2": ["This field may not be blank."]});
     let answer = register(stage, &person, "            ", "            ").await;
     assert_status(&answer, 400);
     assert_eq!(answer.json(), blank);

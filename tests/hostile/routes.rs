@@ -2,7 +2,6 @@
 
 use auth_http::routes::{Access, ENDPOINTS};
 use libtest_mimic::Trial;
-use reqwest::Method;
 use serde_json::json;
 
 use crate::judge::{Findings, assert_answer, assert_status};
@@ -33,8 +32,7 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
 
 /// A request sent as it is, with a length of 0.
 async fn ask(stage: &Stage, method: &str, target: &str, headers: &str) -> Answer {
-    let request =
-        format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
     exchange(stage.server().address(), request).await.unwrap_or_else(|| panic!("no answer to {method} {target}"))
 }
 
@@ -157,7 +155,8 @@ async fn other_spellings_of_a_path_are_no_paths(stage: &Stage) {
             let answer = ask(stage, "GET", target, headers).await;
             let row = format!("{target} for {who}");
             if is_route {
-                findings.note([200, 308, 401].contains(&answer.status.as_u16()), || format!("{row}: {}", answer.status));
+                findings
+                    .note([200, 308, 401].contains(&answer.status.as_u16()), || format!("{row}: {}", answer.status));
             } else if target.is_ascii() {
                 findings.check(&row, &answer, &[404]);
                 findings.note(answer.json() == json!({"detail": "Not found."}), || format!("{row}: {}", answer.text));
@@ -168,7 +167,8 @@ async fn other_spellings_of_a_path_are_no_paths(stage: &Stage) {
         }
     }
     // The query of the server as a whole.
-    for (method, target) in [("OPTIONS", "*"), ("GET", "*"), ("CONNECT", "localhost:1"), ("CONNECT", "/api/users/me/")] {
+    for (method, target) in [("OPTIONS", "*"), ("GET", "*"), ("CONNECT", "localhost:1"), ("CONNECT", "/api/users/me/")]
+    {
         let status = ask(stage, method, target, &bearer).await.status.as_u16();
         findings.note([400, 404, 405].contains(&status), || format!("{method} {target}: {status}"));
     }
@@ -234,7 +234,8 @@ async fn headers_that_override_the_request_are_not_obeyed(stage: &Stage) {
     let access = stage.newcomer(&name).await.access;
     let before = stage.me(&access).await.text;
     let mut findings = Findings::default();
-    for header in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Http-Method-Override", "_method"] {
+    for header in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Http-Method-Override", "_method"]
+    {
         for over in ["PATCH", "PUT", "patch"] {
             let request = stage.client.post(format!("{}/api/users/me/?_method={over}", stage.url)).bearer_auth(&access);
             let request = request.header(header, over).form(&[("first_name", "Eve"), ("_method", over)]);
@@ -301,8 +302,26 @@ async fn queries_do_not_matter(stage: &Stage) {
     let me = stage.me(&access).await.text;
     let mut findings = Findings::default();
     for query in [
-        "?", "??", "?&&&", "?=", "?%", "?%zz", "?%00", "?%ff%fe", "?id=1", "?id[]=1", "?user_id=1", "?format=xml",
-        "?username=admin", "?a=1&a=2", "?../../", "?<script>", "?'", "?page=-1", "?callback=x", "?__proto__[x]=1",
+        "?",
+        "??",
+        "?&&&",
+        "?=",
+        "?%",
+        "?%zz",
+        "?%00",
+        "?%ff%fe",
+        "?id=1",
+        "?id[]=1",
+        "?user_id=1",
+        "?format=xml",
+        "?username=admin",
+        "?a=1&a=2",
+        "?../../",
+        "?<script>",
+        "?'",
+        "?page=-1",
+        "?callback=x",
+        "?__proto__[x]=1",
     ] {
         let answer = ask(stage, "GET", &format!("/api/users/me/{query}"), &bearer).await;
         findings.check(query, &answer, &[200]);

@@ -186,7 +186,8 @@ async fn requests_in_a_row_are_answered_in_order(stage: &Stage) {
 
 async fn a_connection_that_says_nothing_more_harms_nobody(stage: &Stage) {
     let mut silent = Vec::new();
-    for beginning in ["", "G", "GET /healthz HTTP/1.1\r\n", "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9"]
+    for beginning in
+        ["", "G", "GET /healthz HTTP/1.1\r\n", "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9"]
     {
         for _ in 0..25 {
             let mut wire = Wire::open(stage.server().address()).await;

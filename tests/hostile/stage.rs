@@ -115,7 +115,7 @@ where
 }
 
 /// A case that brings its own server as a trial, named `topic::case`.
-pub(crate) fn alone<F>(module: &str, case: &str, run: F) -> Trial
+pub(crate) fn by_itself<F>(module: &str, case: &str, run: F) -> Trial
 where
     F: AsyncFn() + Send + 'static,
 {
@@ -131,7 +131,7 @@ fn topic(module: &str) -> &str {
 
 /// `cases![stages.simplejwt => a, b; stages.development => b]`: functions as trials.
 macro_rules! cases {
-    ($($stage:expr => $($case:ident),+);+ $(;)?) => {
+    ($($stage:expr => $($case:ident),+ $(,)?);+) => {
         vec![$($($crate::stage::on_stage(&$stage, module_path!(), stringify!($case), $case),)+)+]
     };
 }
@@ -139,7 +139,7 @@ macro_rules! cases {
 /// `alone![a, b]`: functions that start their own server as trials.
 macro_rules! alone {
     ($($case:ident),+ $(,)?) => {
-        vec![$($crate::stage::alone(module_path!(), stringify!($case), $case),)+]
+        vec![$($crate::stage::by_itself(module_path!(), stringify!($case), $case),)+]
     };
 }
 

@@ -174,7 +174,8 @@ async fn nobody_is_logged_out_by_another(stage: &Stage) {
     // Not with a spent one either.
     let next = assert_alive(stage, &victim).await;
     assert_status(&stage.logout(&attacker.access, json!({"refresh": victim.refresh})).await, 400);
-    for body in [json!({"all": "1", "refresh": next.refresh}), json!({"all": "1", "user_id": 1, "username": "victim0000"})]
+    for body in
+        [json!({"all": "1", "refresh": next.refresh}), json!({"all": "1", "user_id": 1, "username": "victim0000"})]
     {
         let attacker = stage.newcomer(&fresh("attacker")).await;
         assert_status(&stage.logout(&attacker.access, body).await, 200);
@@ -190,8 +191,22 @@ async fn a_logout_that_names_nothing_ends_nothing(stage: &Stage) {
     let mut bodies = vec![json!({}), json!([]), json!(null), json!("all"), json!(1), json!(true), json!(["all"])];
     for key in ["all", "others"] {
         for value in [
-            json!("0"), json!("false"), json!("False"), json!("no"), json!("off"), json!("null"), json!(""), json!(" "),
-            json!(0), json!(0.0), json!(false), json!(null), json!([]), json!({}), json!([1]), json!({"a": 1}),
+            json!("0"),
+            json!("false"),
+            json!("False"),
+            json!("no"),
+            json!("off"),
+            json!("null"),
+            json!(""),
+            json!(" "),
+            json!(0),
+            json!(0.0),
+            json!(false),
+            json!(null),
+            json!([]),
+            json!({}),
+            json!([1]),
+            json!({"a": 1}),
         ] {
             bodies.push(json!({key: value}));
         }
@@ -275,9 +290,12 @@ async fn no_reason_is_told_to_forgers(stage: &Stage) {
 async fn no_reason_is_told_at_all(stage: &Stage) {
     let mut findings = Findings::default();
     for (what, access, refresh, _) in refused_tokens(stage).await {
-        for answer in
-            [stage.me(&access).await, stage.refresh(&refresh).await, blacklist(stage, &refresh).await, verify(stage, &refresh).await]
-        {
+        for answer in [
+            stage.me(&access).await,
+            stage.refresh(&refresh).await,
+            blacklist(stage, &refresh).await,
+            verify(stage, &refresh).await,
+        ] {
             findings.note(!answer.text.contains("reason"), || format!("{what}: {}", answer.text));
         }
     }

@@ -65,9 +65,13 @@ impl Scene {
     }
 
     fn play(&self) -> HashMap<String, Result<(), String>> {
-        let mut stage = Stage::new(self.run.database.target(), &self.run.allowed, &self.rows[0].id);
-        let results = self.rows.iter().map(|row| (row.id.clone(), self.run.play(&mut stage, row)));
-        results.collect()
+        let target = self.run.database.target();
+        let mut stage = target.map(|target| Stage::new(target, &self.run.allowed, &self.rows[0].id));
+        let mut result = |row: &Row| match &mut stage {
+            Ok(stage) => self.run.play(stage, row),
+            Err(complaint) => Err(complaint.clone()),
+        };
+        self.rows.iter().map(|row| (row.id.clone(), result(row))).collect()
     }
 }
 
@@ -84,7 +88,9 @@ impl Run {
         self.failed.fetch_add(result.is_err().into(), Ordering::Relaxed);
         result.map_err(|difference| {
             let Row { id, title, method, path, request, status, body, .. } = row;
-            format!("{id}, {title}: {difference}\n  recorded: {method} {path} {request}\n        -> {status} {body}")
+            let exchange = format!("{method} {path} {request}\n        -> {status} ");
+            let exchange = if method.is_empty() { "" } else { &exchange };
+            format!("{id}, {title}: {difference}\n  recorded: {exchange}{body}")
         })
     }
 }

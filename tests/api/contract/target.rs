@@ -1,5 +1,6 @@
 //! What is replayed against: a service on some storage.
 
+use std::panic::catch_unwind;
 use std::sync::OnceLock;
 
 use crate::memory::InProcess;
@@ -19,7 +20,7 @@ pub(crate) trait Target: Send + Sync {
 pub(crate) struct Database {
     pub(crate) name: &'static str,
     start: fn() -> Box<dyn Target>,
-    target: OnceLock<Box<dyn Target>>,
+    target: OnceLock<Option<Box<dyn Target>>>,
 }
 
 impl Database {
@@ -38,8 +39,9 @@ impl Database {
         ]
     }
 
-    /// The service on it.
-    pub(crate) fn target(&self) -> &dyn Target {
-        self.target.get_or_init(self.start).as_ref()
+    /// The service on it. One that does not start is not tried again for each row.
+    pub(crate) fn target(&self) -> Result<&dyn Target, String> {
+        let target = self.target.get_or_init(|| catch_unwind(self.start).ok());
+        target.as_deref().ok_or_else(|| format!("the service on {} did not start; see the panic above", self.name))
     }
 }

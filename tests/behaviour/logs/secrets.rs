@@ -13,7 +13,9 @@ impl Secrets {
     /// A token: whole, and in its parts. (The first part is the same in all tokens, and says nothing.)
     pub(super) fn add_token(&mut self, token: &str) {
         self.add("a token", token);
-        for (what, part) in ["", "the payload of a token", "the signature of a token"].iter().zip(token.split('.')).skip(1) {
+        for (what, part) in
+            ["", "the payload of a token", "the signature of a token"].iter().zip(token.split('.')).skip(1)
+        {
             self.add(what, part);
         }
     }

@@ -243,7 +243,8 @@ impl Tour {
         }
         let basic = BASE64_STANDARD.encode(format!("alice:{PASSWORD}"));
         self.secrets.add("Basic credentials", &basic);
-        for value in [format!("Basic {basic}"), format!("Bearer {} x", pair.access), format!("bearer {}", pair.access)] {
+        for value in [format!("Basic {basic}"), format!("Bearer {} x", pair.access), format!("bearer {}", pair.access)]
+        {
             let me = self.api.client.get(format!("{}/api/users/me/", self.api.url));
             let me = me.header("authorization", value).header("cookie", format!("access={}", pair.access));
             assert_eq!(me.send().await.expect("an answer").status(), 401);
@@ -272,7 +273,12 @@ impl Tour {
         for line in [&create[..], &["users", "list"], &["users", "set-password", "nobody", "--password-stdin"]] {
             self.command(line, "Too$w", None, None);
         }
-        self.command(&["users", "set-password", "alice", "--password-stdin"], NEW, Some("password_changed"), Some(alice));
+        self.command(
+            &["users", "set-password", "alice", "--password-stdin"],
+            NEW,
+            Some("password_changed"),
+            Some(alice),
+        );
         self.refresh(&pair.refresh, 401).await;
         for (action, event) in
             [("promote", "account_promoted"), ("demote", "account_demoted"), ("deactivate", "account_deactivated")]

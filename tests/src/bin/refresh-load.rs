@@ -23,7 +23,8 @@ async fn main() {
         tokens.push(newcomer(&client, url, &format!("load-{run}-{number}")).await);
     }
     let end = Instant::now() + Duration::from_secs(seconds);
-    let loads: Vec<_> = tokens.into_iter().map(|token| tokio::spawn(load(client.clone(), url.clone(), token, end))).collect();
+    let loads: Vec<_> =
+        tokens.into_iter().map(|token| tokio::spawn(load(client.clone(), url.clone(), token, end))).collect();
     let mut latencies = Vec::new();
     for load in loads {
         latencies.extend(load.await.expect("a client that ends"));
