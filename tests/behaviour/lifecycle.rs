@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, block_in_place};
+use tokio::task::{JoinSet, block_in_place, spawn_blocking};
 
 use crate::stage::{assert_out_of_use, cases, eventually, options, shared};
 use crate::support::{Api, BINARY, Database, PASSWORD, Pair};
@@ -25,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ctrl_c_ends_it_as_well,
         a_signal_right_after_the_start_ends_it_as_well,
         the_first_start_makes_a_key_that_later_starts_use,
+        first_starts_at_once_agree_on_tables_and_key,
     ]
     .into_iter()
     .flatten()
@@ -188,7 +189,7 @@ async fn the_first_start_makes_a_key_that_later_starts_use(database: Database) {
         for file in ["auth.sqlite3", "auth.sqlite3-wal", "auth.sqlite3-shm"] {
             assert_eq!(mode(&data.join(file)), 0o600, "{file}");
         }
-        assert!(server.printed().contains("auth-data/auth.sqlite3"), "{}", server.printed());
+        eventually("it says where the data is", async || server.printed().contains("auth-data/auth.sqlite3")).await;
     }
 
     let api = Api::new(&server.url());
@@ -213,6 +214,30 @@ async fn the_first_start_makes_a_key_that_later_starts_use(database: Database) {
     assert_ne!(api.get("/.well-known/jwks.json").await.json(), jwks);
     assert_eq!(api.me(&pair.access).await.status, 401);
     api.login("owner").await;
+}
+
+async fn first_starts_at_once_agree_on_tables_and_key(database: Database) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let options = options(&database, "development").without("AUTH__TOKENS__SIGNING_KEY");
+    let options = shared(&database, options, &folder);
+    let options = options.env("AUTH__DATA__DIR", folder.path().join("data").to_str().expect("UTF-8"));
+    let starts = (0..4).map(|_| {
+        let options = options.clone();
+        spawn_blocking(move || options.start(BINARY))
+    });
+    let mut servers = Vec::new();
+    for start in starts.collect::<Vec<_>>() {
+        servers.push(start.await.expect("it starts"));
+    }
+    let apis: Vec<_> = servers.iter().map(|server| Api::new(&server.url())).collect();
+    let jwks = apis[0].get("/.well-known/jwks.json").await.json();
+    assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(1));
+    let mut newest = apis[0].newcomer("owner").await;
+    for api in &apis {
+        assert_eq!(api.get("/.well-known/jwks.json").await.json(), jwks);
+        assert_eq!(api.me(&newest.access).await.status, 200);
+        newest = Pair::of(&api.refresh(&newest.refresh).await);
+    }
 }
 
 /// Nothing but where the database is, if it is not SQLite.

@@ -32,8 +32,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// A server that does not wait long for its database.
 fn impatient(options: ServerOptions) -> ServerOptions {
-    let options = options.env("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "300");
-    options.env("AUTH__DATABASE__STATEMENT_TIMEOUT_MILLISECONDS", "1000")
+    let options = options.env("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "1000");
+    options.env("AUTH__DATABASE__STATEMENT_TIMEOUT_MILLISECONDS", "1500")
 }
 
 /// What somebody had before an outage.
@@ -109,7 +109,8 @@ fn on_cluster(database: &Database, url: &str) -> ServerOptions {
 
 async fn while_postgres_is_stopped_answers_are_503_and_afterwards_all_is_as_before(database: Database) {
     let mut cluster = block_in_place(Cluster::start);
-    let server = on_cluster(&database, &cluster.url()).start(BINARY);
+    let url = cluster.url().replacen('@', ":its-password@", 1);
+    let mut server = on_cluster(&database, &url).start(BINARY);
     let api = Api::new(&server.url());
     let mine = Possessions::acquire(&api).await;
     for _ in 0..2 {
@@ -125,6 +126,15 @@ async fn while_postgres_is_stopped_answers_are_503_and_afterwards_all_is_as_befo
         is_ready(&api).await;
     }
     mine.check(&api).await;
+
+    // It can be told to stop meanwhile as well. The operator was told why it failed, and no password.
+    block_in_place(|| cluster.stop());
+    server.terminate();
+    let status = block_in_place(|| server.wait());
+    let log = server.log();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains(r#""level":"ERROR""#) && log.contains("the storage is not available"), "{log}");
+    assert!(!log.contains("its-password"), "{log}");
 }
 
 async fn nothing_acknowledged_is_lost_when_postgres_crashes_under_load(database: Database) {
@@ -276,6 +286,7 @@ async fn a_crowd_at_one_connection_is_served_or_told_to_come_back(database: Data
             assert_unavailable("in the crowd", &answer);
         }
     }
+    is_ready(&api).await;
     for pair in &pairs {
         assert_eq!(api.me(&pair.access).await.status, 200);
         assert_eq!(api.refresh(&pair.refresh).await.status, 200);

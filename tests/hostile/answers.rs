@@ -163,7 +163,7 @@ const WORD_PATH: &str = "/api/zyxwvutsrq/";
 
 async fn answers_and_logs_hold_no_secrets(stage: &Stage) {
     let name = fresh("answer");
-    let (password, wrong) = (format!("Sesame-{name}-open"), format!("Sesame-{name}-shut"));
+    let (password, wrong) = (format!("{}-quick-vex-BIDS", fresh("7")), format!("{}-quick-vex-BUZZ", fresh("7")));
     let body = json!({
         "username": name, "email": format!("{name}@example.com"), "first_name": "Al", "password": password,
         "password2": password,

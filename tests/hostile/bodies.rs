@@ -15,6 +15,7 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
             a_body_of_exactly_the_limit_is_read,
             a_body_announced_over_the_limit_is_refused_before_it_is_sent,
             a_body_that_grows_over_the_limit_is_refused_before_its_end,
+            a_refused_body_is_not_read_to_its_end,
             nothing_in_a_refused_body_is_a_request,
             a_client_that_sends_all_of_a_long_body_is_told,
             an_overlong_body_does_not_hide_that_credentials_are_missing;
@@ -75,7 +76,8 @@ async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(stage: &St
     findings.close();
 }
 
-async fn a_body_that_grows_over_the_limit_is_refused_before_its_end(stage: &Stage) {
+/// A body in chunks that has grown over the limit, and goes on.
+async fn overgrown(stage: &Stage) -> Wire {
     let mut wire = Wire::open(stage.server().address()).await;
     wire.send(
         "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
@@ -86,9 +88,18 @@ async fn a_body_that_grows_over_the_limit_is_refused_before_its_end(stage: &Stag
     for _ in 0..=limit(stage) / 0x4000 {
         wire.send(&chunk).await;
     }
-    let answer = wire.answer().await.expect("an answer before the end of the body");
+    wire
+}
+
+async fn a_body_that_grows_over_the_limit_is_refused_before_its_end(stage: &Stage) {
+    let answer = overgrown(stage).await.answer().await.expect("an answer before the end of the body");
     assert_answer(&answer, 413, &json!({"detail": "Request body is too large."}));
-    assert!(wire.answers_to_end().await.is_empty());
+}
+
+async fn a_refused_body_is_not_read_to_its_end(stage: &Stage) {
+    let answers = overgrown(stage).await.answers_to_end().await;
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses, [413]);
 }
 
 async fn nothing_in_a_refused_body_is_a_request(stage: &Stage) {

@@ -128,7 +128,6 @@ async fn requests_with_a_broken_head_are_refused(stage: &Stage) {
         b"GET\t/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b" GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"G(ET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
-        b"GET healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"GET /healthz\0 HTTP/1.1\r\nHost: localhost\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS greeting \r\n\r\n",
         b"\0\0\0\0\r\n\r\n",

@@ -325,7 +325,7 @@ mod tokens_from_elsewhere {
         let now = world.now();
         world.forge(json!({
             "token_type": "refresh", "exp": now + 300, "iat": now, "jti": jti, "user_id": user.to_string(),
-            "email": "old@example.com", "custom": {"a": [1]},
+            "email": "old@example.com", "custom": {"a": [1]}, "nbf": 1, "aud": "somebody",
         }))
     }
 
@@ -341,7 +341,9 @@ mod tokens_from_elsewhere {
             assert_eq!((&claims["email"], &claims["custom"]), (&json!("alice@example.com"), &json!({"a": [1]})));
             assert_eq!(fault(world.tokens.refresh(&token).await), Some(TokenFault::Spent));
             let next = world.refresh(&pair).await.unwrap();
-            assert_eq!(world.claims(&refresh_of(&next))["custom"], json!({"a": [1]}));
+            let inherited = world.claims(&refresh_of(&next));
+            assert_eq!((&inherited["custom"], &inherited["nbf"]), (&json!({"a": [1]}), &json!(1)));
+            assert_eq!(inherited["aud"], "somebody");
             assert_eq!(fault(world.tokens.refresh(&token).await), Some(TokenFault::Reused));
             assert_eq!(fault(world.refresh(&next).await), Some(TokenFault::Revoked));
         }

@@ -9,6 +9,7 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::pool::on_either;
+use crate::prune::{Batch, in_batches};
 use crate::rows::RefusedTokenRow;
 use crate::schema::blacklist;
 use crate::store::DieselStore;
@@ -36,14 +37,18 @@ impl Blacklist for DieselStore {
 
     async fn prune_blacklist(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         let now = DbTime::from(now);
-        self.write(move |connection| {
-            let others = diesel::alias!(blacklist as expired);
-            let expired = others
-                .filter(others.field(blacklist::expires_at).lt(now))
-                .order(others.field(blacklist::expires_at))
-                .limit(limit.into())
-                .select(others.field(blacklist::jti));
-            Ok(diesel::delete(blacklist::table.filter(blacklist::jti.eq_any(expired))).execute(connection)?)
+        in_batches(limit, |batch| {
+            self.write(move |connection| {
+                let others = diesel::alias!(blacklist as expired);
+                let expired = others
+                    .filter(others.field(blacklist::expires_at).lt(now))
+                    .order(others.field(blacklist::expires_at))
+                    .limit(batch.into())
+                    .select(others.field(blacklist::jti));
+                let expired = blacklist::table.filter(blacklist::jti.eq_any(expired));
+                let forgotten = diesel::delete(expired).execute(connection)?;
+                Ok(Batch { forgotten, more: forgotten > 0 })
+            })
         })
         .await
     }

@@ -3,6 +3,8 @@
 use auth_core::StoreError;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
 
+use crate::url::DatabaseUrl;
+
 /// Why a database could not be opened: one line for the operator, without passwords.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,12 @@ pub enum ConnectError {
         /// What the database, or its library, said.
         reason: String,
     },
+}
+
+impl ConnectError {
+    pub(crate) fn unreachable(database: &DatabaseUrl, reason: impl ToString) -> Self {
+        Self::Unreachable { database: database.to_string(), reason: in_one_line(reason) }
+    }
 }
 
 /// Why the tables could not be brought up to date: one line for the operator, without passwords. What had been done is

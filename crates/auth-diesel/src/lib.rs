@@ -16,6 +16,7 @@ mod blacklist;
 mod error;
 mod migrate;
 mod pool;
+mod prune;
 mod rows;
 mod schema;
 mod sessions;

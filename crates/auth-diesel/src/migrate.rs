@@ -54,8 +54,7 @@ impl DieselStore {
 }
 
 fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
-    let unreachable = |reason: String| ConnectError::Unreachable { database: url.to_string(), reason };
-    let applied = match open(url).map_err(|error| unreachable(error.to_string()))? {
+    let applied = match open(url).map_err(|error| ConnectError::unreachable(url, error))? {
         AnyConnection::Postgres(mut connection) => connection.transaction(|connection| {
             // Held until the end of the transaction.
             diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(connection)?;

@@ -1,7 +1,5 @@
 //! Sessions.
 
-use std::time::{Duration, Instant};
-
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
@@ -13,16 +11,11 @@ use diesel::prelude::*;
 
 use crate::error::out_of_range;
 use crate::pool::{AnyConnection, on_either};
+use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
 use crate::schema::{blacklist, sessions, users};
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime, Moment};
-
-/// How long one pruning goes on at most.
-const PRUNING: Duration = Duration::from_secs(1);
-
-/// How many sessions a pruning looks at in one statement.
-const BATCH: usize = 1_000;
 
 #[async_trait]
 impl Sessions for DieselStore {
@@ -63,10 +56,10 @@ impl Sessions for DieselStore {
                 let not_too_old = user.filter(users::token_epoch.lt(before));
                 let locked =
                     diesel::update(not_too_old).set(users::token_epoch.eq(users::token_epoch)).execute(connection)?;
-                // With the lock, and without it only where nothing is stored.
-                if !diesel::select(exists(user)).get_result(connection)? {
+                if locked == 0 && !diesel::select(exists(user)).get_result(connection)? {
                     return Ok(Adoption::NoUser);
                 }
+                // What follows is read after the lock: whoever ends all sessions comes before it, or waits.
                 let with_its_name = sessions::table.find(DbId::from(session.id));
                 if diesel::select(exists(with_its_name)).get_result(connection)? {
                     return Ok(Adoption::Present);
@@ -133,18 +126,13 @@ impl Sessions for DieselStore {
         .await
     }
 
-    /// Each statement is a transaction of its own: what has been forgotten stays so if the next one fails.
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
-        self.write(move |connection| {
-            let (start, limit, mut forgotten) = (Instant::now(), limit as usize, 0);
-            while forgotten < limit && start.elapsed() < PRUNING {
-                let due = due_for_pruning(connection, now, BATCH.min(limit - forgotten))?;
-                if due.is_empty() {
-                    break;
-                }
-                forgotten += forget_or_postpone(connection, due, now)?;
-            }
-            Ok(forgotten)
+        in_batches(limit, |batch| {
+            self.write(move |connection| {
+                let due = due_for_pruning(connection, now, batch)?;
+                let more = !due.is_empty();
+                Ok(Batch { forgotten: forget_or_postpone(connection, due, now)?, more })
+            })
         })
         .await
     }
@@ -180,16 +168,17 @@ pub(crate) fn end_all(
 }
 
 /// The sessions that may have expired, those that may have been so for longest first; and when they do now.
-fn due_for_pruning(connection: &mut AnyConnection, now: UnixTime, limit: usize) -> QueryResult<Vec<(DbId, DbTime)>> {
+fn due_for_pruning(connection: &mut AnyConnection, now: UnixTime, limit: u32) -> QueryResult<Vec<(DbId, DbTime)>> {
     sessions::table
         .filter(sessions::prune_at.lt(DbTime::from(now)))
         .order(sessions::prune_at)
-        .limit(i64::try_from(limit).map_err(out_of_range)?)
+        .limit(limit.into())
         .select((sessions::id, sessions::expires_at))
         .load(connection)
 }
 
-/// Forgets those that have expired, and notes of the others when to look again. Answers how many were forgotten.
+/// Forgets those that have expired, and notes of the others when to look again. Answers how many were forgotten. Each
+/// statement counts for itself: what is forgotten stays so, whatever becomes of the rest.
 fn forget_or_postpone(connection: &mut AnyConnection, due: Vec<(DbId, DbTime)>, now: UnixTime) -> QueryResult<usize> {
     let now = DbTime::from(now);
     let (expired, refreshed): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, expires_at)| *expires_at < now);

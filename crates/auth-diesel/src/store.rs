@@ -69,11 +69,9 @@ impl DieselStore {
     ///
     /// Changes no table: see [`migrate`](Self::migrate).
     pub async fn connect(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, ConnectError> {
-        let unreachable = |reason: String| ConnectError::Unreachable { database: url.to_string(), reason };
         let own_url = url.clone();
         let opened = spawn_blocking(move || Shared::open(own_url, settings)).await;
-        let shared = opened.map_err(|error| unreachable(error.to_string()))?.map_err(unreachable)?;
-        Ok(Self(Arc::new(shared)))
+        Ok(Self(Arc::new(opened.map_err(|error| ConnectError::unreachable(url, error))??)))
     }
 
     /// Whether the database answers: one round trip.
@@ -136,11 +134,11 @@ impl fmt::Debug for DieselStore {
 }
 
 impl Shared {
-    fn open(url: DatabaseUrl, settings: PoolSettings) -> Result<Self, String> {
+    fn open(url: DatabaseUrl, settings: PoolSettings) -> Result<Self, ConnectError> {
         let settings = PoolSettings { size: settings.size.max(1), ..settings };
         let connections = Connections { url: url.clone(), statement_timeout: settings.statement_timeout };
         // The pool would only say that it waited in vain; and SQLite wants one who sets the journal mode first.
-        r2d2::ManageConnection::connect(&connections).map_err(|error| error.to_string())?;
+        r2d2::ManageConnection::connect(&connections).map_err(|error| ConnectError::unreachable(&url, error))?;
         let pool = r2d2::Pool::builder()
             .max_size(settings.size)
             .connection_timeout(settings.acquire_timeout.max(Duration::from_millis(1)))

@@ -106,8 +106,8 @@ fn main() -> ExitCode {
     })];
     trials.extend(runs.iter().flat_map(|run| scenes(&rows, run)).flat_map(trials_of));
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let is_whole = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
-    let is_complete = report(&rows, &runs, is_whole);
+    let is_whole = arguments.filter.is_none() && arguments.skip.is_empty();
+    let is_complete = arguments.list || report(&rows, &runs, is_whole);
     drop(runs); // The servers end here: a process that exits drops nothing.
     if conclusion.has_failed() || !is_complete { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -30,20 +30,44 @@ pub const URL_VARIABLE: &str = "TEST_DATABASE_URL";
 pub fn availability() -> Result<(), String> {
     match given_url() {
         Some(_) => programs::psql().map(drop),
-        None => Programs::find().map(drop),
+        None => cluster_availability(),
     }
 }
 
-/// A trial that needs PostgreSQL. Where there is none it is ignored, or fails if `CI=true`.
+/// Whether a [`Cluster`] can be started here. If not, the error is one line that says how to get it. Starts nothing.
+pub fn cluster_availability() -> Result<(), String> {
+    Programs::find().map(drop)
+}
+
+/// A trial that needs a [`fresh_database`]. Where there is none to be had it is ignored, or fails if `CI=true`.
 pub fn trial<R>(name: impl Into<String>, run: R) -> Trial
+where
+    R: FnOnce() -> Result<(), Failed> + Send + 'static,
+{
+    trial_if(availability, name, run)
+}
+
+/// A trial that needs a [`Cluster`] of its own. Where none can be started it is ignored, or fails if `CI=true`.
+pub fn cluster_trial<R>(name: impl Into<String>, run: R) -> Trial
+where
+    R: FnOnce() -> Result<(), Failed> + Send + 'static,
+{
+    trial_if(cluster_availability, name, run)
+}
+
+fn trial_if<R>(availability: fn() -> Result<(), String>, name: impl Into<String>, run: R) -> Trial
 where
     R: FnOnce() -> Result<(), Failed> + Send + 'static,
 {
     Trial::ignorable_test(name, move || match availability() {
         Ok(()) => run().map(|()| Completion::Completed),
-        Err(reason) if env::var("CI").is_ok_and(|ci| ci == "true") => Err(reason.into()),
-        Err(reason) => Ok(Completion::ignored_with(reason)),
+        Err(reason) => unable(reason, env::var("CI").is_ok_and(|ci| ci == "true")),
     })
+}
+
+/// What becomes of a trial that cannot be run.
+fn unable(reason: String, is_ci: bool) -> Result<Completion, Failed> {
+    if is_ci { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
 }
 
 /// Makes an empty database on the server of this test process, which is started at the first call.
@@ -97,6 +121,11 @@ impl TestDatabase {
     /// A `postgres://` URL of the database, for a user who may do everything in it.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Runs SQL past the code under test, and gives the rows as `psql` prints them: one a line, fields between `|`.

@@ -77,6 +77,13 @@ fn a_killed_process_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_cannot_be_run_is_ignored_except_in_ci() {
+    let reason = || "no PostgreSQL".to_owned();
+    assert!(matches!(unable(reason(), false), Ok(Completion::Ignored { reason: Some(shown) }) if shown == reason()));
+    assert_eq!(unable(reason(), true).unwrap_err().message(), Some("no PostgreSQL"));
+}
+
+#[test]
 fn a_url_keeps_all_but_its_database() {
     for (url, expected) in [
         ("postgres://u:p@h:1/postgres", "postgres://u:p@h:1/new"),

@@ -82,11 +82,11 @@ impl TokenService {
         self.ports.signer.sign(&payload).map(SignedToken).map_err(AuthError::Crypto)
     }
 
-    /// The claims beside the registered ones: those inherited from the token before, if that is wanted, under those
+    /// The claims beside this service's own: those inherited from the token before, if that is wanted, under those
     /// taken from the account as it is now (SEC-026).
     fn custom_claims(&self, user: &User, inherited: &Payload) -> Payload {
         let mut claims = if self.policy.keep_custom_claims { inherited.clone() } else { Payload::new() };
-        claims.retain(|name, _| !TokenClaims::REGISTERED.contains(&name.as_str()));
+        claims.retain(|name, _| !TokenClaims::OWN.contains(&name.as_str()));
         for claim in &self.policy.profile_claims {
             claims.insert(claim.name().to_owned(), claim.value(user));
         }

@@ -49,9 +49,8 @@ pub struct TokenClaims {
 }
 
 impl TokenClaims {
-    /// The claims that have a meaning of their own; a custom claim cannot have these names.
-    pub const REGISTERED: [&'static str; 12] =
-        ["token_type", "exp", "iat", "nbf", "jti", "user_id", "sid", "gen", "iss", "aud", "sub", "refresh_exp"];
+    /// The claims that this service writes into every token itself; none of them is inherited.
+    pub const OWN: [&'static str; 7] = ["token_type", "exp", "iat", "jti", "user_id", "sid", "gen"];
 
     /// The checks that follow when a token is to be used: it has an end, a name, and the kind that is wanted, in this
     /// order (wire contract section 3, steps 4 and 5). Gives its name and its end.

@@ -59,6 +59,22 @@ impl Database {
         .unwrap()
     }
 
+    /// The URL with its password, if it has one.
+    pub(crate) fn postgres_url(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => panic!("this is SQLite"),
+            Self::Postgres(database) => database.url(),
+        }
+    }
+
+    /// The name of a PostgreSQL database.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => panic!("this is SQLite"),
+            Self::Postgres(database) => database.name(),
+        }
+    }
+
     /// A store of its own, with its own connections, as another process would have.
     pub(crate) async fn store(&self, settings: PoolSettings) -> DieselStore {
         DieselStore::connect(&self.url(), settings).await.unwrap()
@@ -87,10 +103,7 @@ impl Database {
     }
 
     pub(crate) fn postgres(&self) -> PgConnection {
-        match self {
-            Self::Sqlite(_) => panic!("this is SQLite"),
-            Self::Postgres(database) => PgConnection::establish(database.url()).unwrap(),
-        }
+        PgConnection::establish(self.postgres_url()).unwrap()
     }
 
     /// How many rows there are in each table, of whatever name.

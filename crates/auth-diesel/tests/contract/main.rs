@@ -61,12 +61,12 @@ fn run_async(trial: impl Future<Output = ()>) {
     runtime.shutdown_background();
 }
 
-/// A trial of PostgreSQL that brings its own server, or none.
-fn on_postgres<F>(name: &str, run: impl FnOnce() -> F + Send + 'static) -> Trial
+/// A trial that starts PostgreSQL servers of its own.
+fn on_clusters<F>(name: &str, run: impl FnOnce() -> F + Send + 'static) -> Trial
 where
     F: Future<Output = ()>,
 {
-    postgres::trial(format!("postgres::{name}"), move || -> Result<(), Failed> {
+    postgres::cluster_trial(format!("postgres::{name}"), move || -> Result<(), Failed> {
         run_async(run());
         Ok(())
     })

@@ -19,16 +19,16 @@ use libtest_mimic::Trial;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::database::{Database, Kind, Number, is_unavailable, user_and_session};
-use crate::{on, on_postgres};
+use crate::{on, on_clusters};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let kind = Kind::Postgres;
     vec![
-        on_postgres(
+        on_clusters(
             "a_stopped_server_is_unavailable_until_it_is_back",
             a_stopped_server_is_unavailable_until_it_is_back,
         ),
-        on_postgres("a_restart_while_nothing_happens_is_not_noticed", a_restart_while_nothing_happens_is_not_noticed),
+        on_clusters("a_restart_while_nothing_happens_is_not_noticed", a_restart_while_nothing_happens_is_not_noticed),
         on(kind, "closed_connections_are_not_used_again", closed_connections_are_not_used_again),
         on(kind, "what_was_not_committed_is_done_on_another_connection", what_was_not_committed_is_done_again),
         on(kind, "what_may_have_been_committed_is_not_done_twice", what_may_have_been_committed_is_not_done_twice),
@@ -198,8 +198,7 @@ async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>)
 }
 
 async fn a_silent_server_is_given_up_in_time(database: Arc<Database>) {
-    let proxy = Proxy::to(port_of(&database));
-    let url = through(&proxy, &database);
+    let (proxy, url) = through(&database);
     let store = DieselStore::connect(&url, QUICK).await.unwrap();
     store.migrate().await.unwrap();
     let (user, session) = user_and_session(&store).await;
@@ -220,9 +219,9 @@ async fn a_silent_server_is_given_up_in_time(database: Arc<Database>) {
 }
 
 async fn a_server_that_is_silent_from_the_start_is_given_up(database: Arc<Database>) {
-    let proxy = Proxy::to(port_of(&database));
+    let (proxy, url) = through(&database);
     proxy.freeze(true);
-    let error = in_time(DieselStore::connect(&through(&proxy, &database), QUICK)).await.unwrap_err();
+    let error = in_time(DieselStore::connect(&url, QUICK)).await.unwrap_err();
     assert!(error.to_string().contains("timeout"), "{error}");
 }
 
@@ -273,7 +272,7 @@ async fn deadlocks(database: &Database) -> i64 {
 
 /// REL-011. The operator may set any isolation: rotations that meet fail there instead of waiting.
 async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
-    let name = database.query("SELECT current_database()").remove(0);
+    let name = database.name();
     database.query(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"));
     let store = database.migrated(PATIENT).await;
     let (user, mut session) = user_and_session(&store).await;
@@ -295,7 +294,7 @@ async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
 async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database>) {
     let store = database.migrated(QUICK).await;
     let (user, session) = user_and_session(&store).await;
-    let name = database.query("SELECT current_database()").remove(0);
+    let name = database.name();
     let set = |value| {
         database.query(&format!(
             "SET transaction_read_only = off; ALTER DATABASE {name} SET default_transaction_read_only = {value}"
@@ -316,15 +315,15 @@ async fn a_missing_table_is_a_fault(database: Arc<Database>) {
     assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}");
 }
 
-fn port_of(database: &Database) -> u16 {
-    database.query("SHOW port")[0].parse().unwrap()
-}
-
-fn through(proxy: &Proxy, database: &Database) -> DatabaseUrl {
-    let Database::Postgres(postgres) = database else { panic!("not PostgreSQL") };
-    let (before, after) = postgres.url().rsplit_once('@').unwrap();
-    let (_, name) = after.split_once('/').unwrap();
-    DatabaseUrl::parse(&format!("{before}@127.0.0.1:{}/{name}", proxy.port)).unwrap()
+/// Where the server listens, and the URL of the database with another port on this machine instead.
+fn through(database: &Database) -> (Proxy, DatabaseUrl) {
+    let url = database.postgres_url();
+    let (before, after) = url.split_once('@').unwrap();
+    let (server, after) = after.split_once('/').unwrap();
+    let server = if server.contains(':') { server.to_owned() } else { format!("{server}:5432") };
+    let proxy = Proxy::to(server);
+    let url = DatabaseUrl::parse(&format!("{before}@127.0.0.1:{}/{after}", proxy.port)).unwrap();
+    (proxy, url)
 }
 
 /// Stands between the store and the server. Frozen, it passes nothing on and accepts what comes, as a server that
@@ -341,14 +340,14 @@ struct State {
 }
 
 impl Proxy {
-    fn to(server: u16) -> Self {
+    fn to(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<(Mutex<State>, Condvar)>::default();
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(("127.0.0.1", server)) else { continue };
+                let Ok(server) = TcpStream::connect(&server) else { continue };
                 let copies = [client.try_clone().unwrap(), server.try_clone().unwrap()];
                 shared.0.lock().unwrap().streams.extend(copies);
                 for (from, to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use auth_diesel::{DieselStore, PoolSettings};
+use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use diesel::Connection;
 use diesel::backend::Backend;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use libtest_mimic::Trial;
 
 use crate::database::{Database, Kind};
-use crate::{on, on_postgres};
+use crate::on;
 
 const ALL: [&str; 3] = ["0001_accounts", "0002_sessions", "0003_blacklist"];
 
@@ -21,7 +21,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     ];
     if kind == Kind::Postgres {
         trials.push(on(kind, "who_may_not_migrate_may_ask", who_may_not_migrate_may_ask));
-        trials.push(on_postgres("what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line));
+        trials.push(on(kind, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line));
         trials.push(on(kind, "another_encoding_is_refused", another_encoding_is_refused));
     }
     trials
@@ -96,14 +96,13 @@ fn everything_in(database: &Database) -> Vec<String> {
 
 /// A service may run as a user without the right to change tables.
 async fn who_may_not_migrate_may_ask(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
-    drop(store);
-    let name = database.query("SELECT 'guest_of_' || current_database()").remove(0);
+    if std::env::var_os(auth_tests::postgres::URL_VARIABLE).is_some() {
+        return; // Whom that server lets in is not ours to know.
+    }
+    drop(database.migrated(PoolSettings::default()).await);
+    let name = format!("guest_of_{}", database.name());
     database.query(&format!("CREATE ROLE {name} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {name}"));
-    let url = database.url();
-    assert!(url.to_string().contains("postgres@"), "this test expects to be the superuser postgres");
-    let Database::Postgres(postgres) = &*database else { panic!("not PostgreSQL") };
-    let url = auth_diesel::DatabaseUrl::parse(&postgres.url().replace("postgres@", &format!("{name}@"))).unwrap();
+    let url = DatabaseUrl::parse(&database.postgres_url().replace("postgres@", &format!("{name}@"))).unwrap();
     let guest = DieselStore::connect(&url, PoolSettings { size: 1, ..PoolSettings::default() }).await.unwrap();
     assert!(guest.pending_migrations().await.unwrap().is_empty());
     drop(guest);
@@ -111,19 +110,16 @@ async fn who_may_not_migrate_may_ask(database: Arc<Database>) {
 }
 
 async fn another_encoding_is_refused(database: Arc<Database>) {
-    let name = database.query("SELECT current_database() || '_ascii'").remove(0);
+    let name = format!("{}_ascii", database.name());
     database.query(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'"));
-    let Database::Postgres(postgres) = &*database else { panic!("not PostgreSQL") };
-    let url = auth_diesel::DatabaseUrl::parse(&format!("{}_ascii", postgres.url())).unwrap();
+    let url = DatabaseUrl::parse(&beside(&database, "ascii")).unwrap();
     let error = DieselStore::connect(&url, PoolSettings::default()).await.unwrap_err().to_string();
     database.query(&format!("DROP DATABASE {name} WITH (FORCE)"));
     assert!(error.contains("encoding SQL_ASCII"), "{error}");
 }
 
-async fn what_cannot_be_opened_is_one_line() {
-    let database = Database::fresh(Kind::Postgres);
-    let Database::Postgres(postgres) = &database else { panic!("not PostgreSQL") };
-    let missing = format!("{}_missing", postgres.url());
+async fn what_cannot_be_opened_is_one_line(database: Arc<Database>) {
+    let missing = beside(&database, "missing");
     for (url, expected) in [
         ("postgres://auth:hunter2@127.0.0.1:1/auth", "refused"),
         ("postgres://auth:hunter2@host.invalid/auth", "host.invalid"),
@@ -132,10 +128,15 @@ async fn what_cannot_be_opened_is_one_line() {
         ("postgres://auth@127.0.0.1:1/auth?password=hunter2&password=hunter2=", "password"),
         (&missing, "does not exist"),
     ] {
-        let url = auth_diesel::DatabaseUrl::parse(url).unwrap();
+        let url = DatabaseUrl::parse(url).unwrap();
         let error = DieselStore::connect(&url, PoolSettings::default()).await.unwrap_err();
         let lines = format!("{error} {error:?}");
         assert!(lines.contains(expected), "{lines}");
         assert!(!lines.contains("hunter2") && !lines.contains('\n'), "{lines}");
     }
+}
+
+/// The URL of a database whose name begins with that of this one.
+fn beside(database: &Database, suffix: &str) -> String {
+    database.postgres_url().replace(database.name(), &format!("{}_{suffix}", database.name()))
 }

@@ -13,7 +13,7 @@ use libtest_mimic::Trial;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::database::{Database, Kind, user_and_session};
-use crate::{on, on_postgres};
+use crate::{on, on_clusters};
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let name = "speed_of_refreshes";
@@ -22,7 +22,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
             Kind::Sqlite => on(kind, name, async move |database: Arc<Database>| {
                 measure(kind, database.migrated(PoolSettings::default()).await).await;
             }),
-            Kind::Postgres => on_postgres(name, async move || {
+            Kind::Postgres => on_clusters(name, async move || {
                 let cluster = spawn_blocking(|| Cluster::start_with(Durability::Real)).await.unwrap();
                 let url = auth_diesel::DatabaseUrl::parse(&cluster.url()).unwrap();
                 let store = DieselStore::connect(&url, PoolSettings::default()).await.unwrap();
