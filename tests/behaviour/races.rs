@@ -172,48 +172,58 @@ async fn successor_works(servers: &Servers, pair: &Pair) {
 
 // Logout
 
-/// How many sessions are refreshed at once while somebody logs out.
+/// How many sessions are refreshed at once while somebody logs out; and how often that is tried, for a logout meets a
+/// refresh at its weakest moment by chance.
 const SESSIONS: usize = 6;
+const ROUNDS: usize = 5;
 
 async fn nothing_of_a_session_outlives_its_logout(database: Database) {
     let servers = servers(&database, 2, "refuse");
-    let mut rounds = Vec::new();
-    for n in 0..SESSIONS {
-        let [here, there] = [0, 1].map(|server| servers.apis[(n + server) % 2].clone());
-        let pair = here.newcomer(&format!("leaver{n}")).await;
-        // Refreshed on one server; logged out of on the same, or on the other.
-        let there = if n < SESSIONS / 2 { here.clone() } else { there };
-        rounds.push(async move {
-            let chain = Chain::start(&here, pair);
-            // After a number of refreshes that is another one for each session, with whatever token is at hand then.
-            let pair = chain.after(3 * n + 1).await;
-            let logout = there.logout(&pair.access, json!({"refresh": pair.refresh})).await;
-            chain.has_ended();
-            assert_eq!(logout.status, 200, "{}", logout.text);
-            assert_dead(&there, &chain.tokens().await).await;
-        });
+    assert_eq!(servers.apis[0].register("leaver").await.status, 201);
+    for round in 0..ROUNDS {
+        let mut logouts = Vec::new();
+        for n in 0..SESSIONS {
+            // Refreshed on one server; logged out of on the same, or on the other.
+            let here = servers.apis[n % 2].clone();
+            let there = servers.apis[usize::from(n >= SESSIONS / 2) ^ (n % 2)].clone();
+            let chain = Chain::start(&here, here.login("leaver").await);
+            // After another number of refreshes for each session, with whatever token is at hand then.
+            logouts.push(log_out_of(chain, 2 * n + round, there));
+        }
+        at_once(logouts).await;
     }
-    at_once(rounds).await;
+}
+
+async fn log_out_of(chain: Chain, after: usize, api: Api) {
+    let pair = chain.after(after).await;
+    let logout = api.logout(&pair.access, json!({"refresh": pair.refresh})).await;
+    chain.has_ended();
+    assert_eq!(logout.status, 200, "{}", logout.text);
+    assert_dead(&api, &chain.tokens().await).await;
 }
 
 async fn nothing_of_a_session_outlives_a_logout_of_all(database: Database) {
     let servers = servers(&database, 2, "refuse");
     let [here, there] = [0, 1].map(|server| &servers.apis[server]);
-    let (own, bystander) = (here.newcomer("leaver").await, here.newcomer("bystander").await);
-    let mut chains = vec![Chain::start(here, own.clone())];
-    for n in 1..SESSIONS {
-        let api = &servers.apis[n % 2];
-        chains.push(Chain::start(api, api.login("leaver").await));
-    }
-    let bystander = Chain::start(here, bystander);
-    for chain in &chains {
-        chain.after(5).await;
-    }
-    let logout = there.logout(&own.access, json!({"all": true})).await;
-    chains.iter().for_each(Chain::has_ended);
-    assert_eq!(logout.status, 200, "{}", logout.text);
-    for chain in chains {
-        assert_dead(there, &chain.tokens().await).await;
+    assert_eq!(here.register("leaver").await.status, 201);
+    let bystander = Chain::start(here, here.newcomer("bystander").await);
+    for round in 0..ROUNDS {
+        let own = there.login("leaver").await;
+        let mut chains = Vec::new();
+        for n in 0..SESSIONS {
+            let api = &servers.apis[n % 2];
+            chains.push(Chain::start(api, api.login("leaver").await));
+        }
+        for chain in &chains {
+            chain.after(2 + round).await;
+        }
+        let logout = there.logout(&own.access, json!({"all": true})).await;
+        chains.iter().for_each(Chain::has_ended);
+        assert_eq!(logout.status, 200, "{}", logout.text);
+        assert_dead(there, &[own]).await;
+        for chain in chains {
+            assert_dead(there, &chain.tokens().await).await;
+        }
     }
     let others = bystander.stop().await;
     assert_eq!(here.refresh(&others.last().expect("a token").refresh).await.status, 200);

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test target uses its part of this module")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_tests::postgres;
 use auth_tests::server::ServerOptions;
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 pub const BINARY: &str = env!("CARGO_BIN_EXE_server-under-test");
 /// A password that passes the policy.
 pub const PASSWORD: &str = "Correct-horse-42";
+
+/// How long an answer may take: far longer than any that is on its way.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A database for one test. PostgreSQL's is dropped with it.
 pub enum Database {
@@ -82,7 +86,8 @@ pub struct Api {
 
 impl Api {
     pub fn new(url: &str) -> Self {
-        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+        // A request that hangs fails the test, and does not stop it.
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(PATIENCE);
         Self { client: client.build().expect("a client"), url: url.into() }
     }
 

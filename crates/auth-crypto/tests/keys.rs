@@ -107,7 +107,16 @@ fn other_private_keys_are_refused_with_the_reason() {
 
 #[test]
 fn other_public_keys_are_refused_with_the_reason() {
+    let bare = |pem: &str, len: usize| {
+        let der = pem::parse(pem).unwrap().into_contents();
+        pem::encode(&pem::Pem::new("PUBLIC KEY", &der[der.len() - len..]))
+    };
+    // 32 bytes that begin as a SEQUENCE does.
+    let sequence = pem::encode(&pem::Pem::new("PUBLIC KEY", [0x30; 32]));
     for (name, pem, error) in [
+        ("32 bytes", &*bare(ED25519_PUBLIC, 32), KeyError::Unsupported),
+        ("32 other bytes", &sequence, KeyError::Unsupported),
+        ("a bare point", &bare(P256_PUBLIC, 65), KeyError::Unsupported),
         ("RSA of 1024 bits", RSA1024_PUBLIC, KeyError::RsaSize),
         ("P-521", P521_PUBLIC, KeyError::Unsupported),
         ("secp256k1", SECP256K1_PUBLIC, KeyError::Unsupported),

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
-use crate::error::{Chance, ConnectError, Failure, store_error};
+use crate::error::{Chance, ConnectError, Failure, in_one_line, store_error};
 use crate::pool::{AnyConnection, Connections, SQLITE_BUSY_TIMEOUT};
 use crate::url::DatabaseUrl;
 
@@ -121,7 +121,8 @@ impl DieselStore {
         });
         match timeout_at((start + self.0.answer_within()).into(), answer).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(panicked)) => Err(StoreError::broken(panicked)),
+            Ok(Err(error)) if error.is_panic() => Err(StoreError::broken(error)),
+            Ok(Err(shutting_down)) => Err(StoreError::unavailable(shutting_down)),
             Err(_) => Err(StoreError::unavailable("the database did not answer in time")),
         }
     }
@@ -165,7 +166,7 @@ impl Shared {
         match timeout_at(by.into(), Arc::clone(places).acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(StoreError::unavailable(format!(
-                "all connections to the database were busy for {} ms",
+                "no connection to the database was free for {} ms",
                 self.settings.acquire_timeout.as_millis()
             ))),
         }
@@ -197,11 +198,17 @@ impl Shared {
             if !is_worth_it || retries > RETRIES {
                 return Err(store_error(error));
             }
+            tracing::warn!(error = in_one_line(error), "a call to the database is tried again");
         }
     }
 
     fn connection(&self, start: Instant) -> Result<r2d2::PooledConnection<Connections>, StoreError> {
-        let time_left = self.settings.acquire_timeout.saturating_sub(start.elapsed());
+        let elapsed = start.elapsed();
+        if elapsed >= self.answer_within() {
+            // The caller was told that it failed. It must not happen now.
+            return Err(StoreError::unavailable("the database was away for too long"));
+        }
+        let time_left = self.settings.acquire_timeout.saturating_sub(elapsed);
         self.pool.get_timeout(time_left).map_err(StoreError::unavailable)
     }
 }

@@ -40,6 +40,11 @@ impl PublicKey {
     /// From the DER of a SubjectPublicKeyInfo (RFC 5280 §4.1). The key type written there is believed only as far as
     /// the library reads a sound key of that type.
     pub(super) fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
+        const SEQUENCE: u8 = 0x30;
+        // The library would take bare keys as well, and for Ed25519 any 32 bytes are one.
+        if der.first() != Some(&SEQUENCE) {
+            return Err(KeyError::Unsupported);
+        }
         if der.len() == Self::ED25519_SPKI_LEN
             && let Some(key) = tail_of_spki(&ED25519, der, 32)
         {
@@ -71,9 +76,7 @@ impl PublicKey {
 
     pub(super) fn from_point(kind: KeyKind, point: &[u8]) -> Result<Self, KeyError> {
         match point {
-            [4, coordinates @ ..] if coordinates.len().is_multiple_of(2) => {
-                Ok(Self::Ec { kind, point: point.to_vec() })
-            }
+            [4, ..] => Ok(Self::Ec { kind, point: point.to_vec() }),
             _ => Err(KeyError::Unsupported),
         }
     }

@@ -97,7 +97,7 @@ fn from_any_base64(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     from_base64url(&packed).map(Zeroizing::new)
 }
 
-/// Whether this is the DER of a public key; DER of a key starts with a SEQUENCE (0x30).
+/// Whether this is the DER of a public key, good or not.
 fn is_public_key(der: &[u8]) -> bool {
-    der.first() == Some(&0x30) && matches!(PublicKey::from_spki(der), Ok(_) | Err(KeyError::RsaSize))
+    matches!(PublicKey::from_spki(der), Ok(_) | Err(KeyError::RsaSize))
 }

@@ -149,13 +149,13 @@ fn holder_of(database: &Database, table: &str) -> PgConnection {
     connection
 }
 
-/// Waits until a call of the store waits for a lock.
-async fn until_one_waits(database: &Database) {
-    let waiting = "SELECT count(*) FROM pg_stat_activity
-                   WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'keep'";
+/// Waits until so many calls of the store wait for a lock.
+async fn until_waiting(calls: i64, database: &Database) {
+    let question = "SELECT count(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'keep'";
     let deadline = Instant::now() + Duration::from_secs(20);
-    while database.query(waiting) == ["0"] {
-        assert!(Instant::now() < deadline, "nobody waits");
+    while database.query(question) != [calls.to_string()] {
+        assert!(Instant::now() < deadline, "there are never {calls} calls waiting");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -171,9 +171,9 @@ async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
         let (store, id) = (store.clone(), user.id);
         async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(5)).await }
     });
-    until_one_waits(&database).await;
+    until_waiting(1, &database).await;
     terminate_all(&database);
-    until_one_waits(&database).await;
+    until_waiting(1, &database).await;
     holder.batch_execute("ROLLBACK").unwrap();
     assert_eq!(call.await.unwrap().unwrap(), 1);
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session.revoked_at, Some(at(5)));
@@ -187,11 +187,12 @@ async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>)
         let (store, session) = (store.clone(), session.clone());
         async move { store.advance(session.id, session.generation, successor_of(&session, at(1))).await }
     });
-    until_one_waits(&database).await;
+    until_waiting(1, &database).await;
     terminate_all(&database);
+    until_waiting(0, &database).await;
+    holder.batch_execute("ROLLBACK").unwrap();
     let answer = call.await.unwrap();
     assert!(is_unavailable(&answer), "{answer:?}");
-    holder.batch_execute("ROLLBACK").unwrap();
     // And the connection was not put back.
     let again = store.advance(session.id, session.generation, successor_of(&session, at(1))).await;
     assert_eq!(again.unwrap(), Swap::Done);
@@ -246,7 +247,7 @@ async fn a_deadlock_is_tried_again(database: Arc<Database>) {
         let (store, id) = (store.clone(), user.id);
         async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(5)).await }
     });
-    until_one_waits(&database).await;
+    until_waiting(1, &database).await;
     let holder = spawn_blocking(move || {
         holder.batch_execute("UPDATE users SET first_name = 'Deadlock'; COMMIT").unwrap();
     });
