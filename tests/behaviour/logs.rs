@@ -8,10 +8,11 @@ use std::collections::BTreeSet;
 
 use auth_core::event::EventKind;
 use libtest_mimic::Trial;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
-use crate::stage::cases;
-use crate::support::Database;
+use crate::stage::{cases, eventually, options};
+use crate::support::{Api, BINARY, Database, PASSWORD};
 use forgery::{nothing_sent_forges_a_line_for_people, nothing_sent_forges_a_record_for_machines};
 use tour::Tour;
 
@@ -21,8 +22,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         no_secret_is_logged_by_a_production_server,
         no_secret_is_logged_by_a_simplejwt_server,
         every_security_event_names_user_session_request_and_address,
+        security_events_say_the_same_at_every_level,
         nothing_sent_forges_a_record_for_machines,
         nothing_sent_forges_a_line_for_people,
+        a_server_whose_log_nobody_reads_serves_on,
     ]
     .into_iter()
     .flatten()
@@ -86,6 +89,45 @@ async fn every_security_event_names_user_session_request_and_address(database: D
     assert_eq!(seen, EventKind::ALL.iter().map(|kind| kind.name()).collect(), "the tour comes past every event");
     let logged = records.iter().filter(|record| record["target"] == "security").count();
     assert_eq!(logged, tour.events.len(), "an event that nobody expected");
+}
+
+async fn security_events_say_the_same_at_every_level(database: Database) {
+    for level in ["trace", "info", "warn", "error", "off"] {
+        // The record that says where the server is to be found has to be there.
+        let level = format!("{level},auth_server::serve=info");
+        let mut server = options(&database, "development").env("AUTH__LOG__LEVEL", &level).start(BINARY);
+        let api = Api::new(&server.url());
+        let answer = api.post("/api/token/", None, json!({"username": "nobody", "password": PASSWORD})).await;
+        assert_eq!(answer.status, 401);
+        server.terminate();
+        block_in_place(|| server.wait());
+        let records = records(&server.log());
+        let events: Vec<_> = records.iter().filter(|record| record["target"] == "security").collect();
+        assert_eq!(events.len(), 1, "{level}: {events:?}");
+        assert_eq!(events[0]["fields"]["event"], "login_failed", "{level}");
+        let id = answer.headers["x-request-id"].to_str().expect("text");
+        assert_eq!(events[0]["span"]["request_id"], id, "{level}: {}", events[0]);
+        assert_eq!(events[0]["span"]["address"], "127.0.0.1", "{level}: {}", events[0]);
+    }
+}
+
+async fn a_server_whose_log_nobody_reads_serves_on(database: Database) {
+    let mut server = options(&database, "development").start(BINARY);
+    let api = Api::new(&server.url());
+    server.stop_reading_log();
+    // Whatever the answer is: it makes a last line, and then there is no reader.
+    let url = format!("{}/healthz", server.url());
+    eventually("nobody reads the log", async || {
+        drop(api.client.get(&url).send().await);
+        server.log_is_closed()
+    })
+    .await;
+    for n in 0..5 {
+        let pair = api.newcomer(&format!("visitor{n}")).await;
+        assert_eq!(api.refresh(&pair.refresh).await.status, 200);
+    }
+    server.terminate();
+    assert_eq!(block_in_place(|| server.wait()).code(), Some(0));
 }
 
 /// The records of a log. What a command says to a person at its end is none.

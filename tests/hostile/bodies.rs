@@ -1,7 +1,10 @@
 //! Bodies that are too long, of other types, or not what their type says (SEC-073, SEC-074).
 
+use std::collections::HashMap;
+
 use libtest_mimic::Trial;
 use serde_json::json;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::json::ROUTES;
 use crate::judge::{Findings, assert_answer, assert_status};
@@ -15,7 +18,7 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
             a_body_of_exactly_the_limit_is_read,
             a_body_announced_over_the_limit_is_refused_before_it_is_sent,
             a_body_that_grows_over_the_limit_is_refused_before_its_end,
-            a_refused_body_is_not_read_to_its_end,
+            an_unfinished_body_keeps_no_refused_connection_open,
             nothing_in_a_refused_body_is_a_request,
             a_client_that_sends_all_of_a_long_body_is_told,
             an_overlong_body_does_not_hide_that_credentials_are_missing;
@@ -36,14 +39,6 @@ fn limit(stage: &Stage) -> usize {
     if stage.is_simplejwt() { 2_621_440 } else { 65_536 }
 }
 
-/// The head of a request that sends a body.
-fn head(method: &str, path: &str, bearer: &str, headers: &str) -> String {
-    format!(
-        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\n\
-         Content-Type: application/json\r\n{headers}\r\n\r\n"
-    )
-}
-
 async fn a_body_of_exactly_the_limit_is_read(stage: &Stage) {
     let around = r#"{"username":"","password":"x"}"#;
     let body = format!(r#"{{"username":"{}","password":"x"}}"#, "u".repeat(limit(stage) - around.len()));
@@ -57,21 +52,28 @@ async fn a_body_of_exactly_the_limit_is_read(stage: &Stage) {
 
 async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(stage: &Stage) {
     let access = stage.newcomer(&fresh("body")).await.access;
-    let mut findings = Findings::default();
+    let (mut findings, mut refused) = (Findings::default(), Vec::new());
     for (method, path, guarded) in &ROUTES {
         for length in [limit(stage) as u64 + 1, 20_000_000, u64::from(u32::MAX) + 1, u64::MAX] {
+            let row = format!("{method} {path}, {length} bytes");
+            let bearer = if *guarded { format!("Authorization: Bearer {access}\r\n") } else { String::new() };
             let mut wire = Wire::open(stage.server().address()).await;
-            let bearer = if *guarded { access.as_str() } else { "" };
-            let head = head(method.as_str(), path, bearer, &format!("Content-Length: {length}"));
-            // A registration looks at credentials, and empty ones are bad.
-            let head = if *guarded { head } else { head.replace("Authorization: Bearer \r\n", "") };
-            wire.send(head).await;
-            let answer = wire.answer().await.unwrap_or_else(|| panic!("no answer to {method} {path}, {length} bytes"));
-            findings.check(format!("{method} {path}, {length} bytes"), &answer, &[413]);
-            // What would follow is no request, so nothing may follow.
-            let further = wire.answers_to_end().await;
-            findings.note(further.is_empty(), || format!("{method} {path}, {length} bytes: {further:?}"));
+            wire.send(format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{bearer}Content-Type: application/json\r\n\
+                 Content-Length: {length}\r\n\r\n"
+            ))
+            .await;
+            match wire.answer().await {
+                Some(answer) => findings.check(&row, &answer, &[413]),
+                None => findings.note(false, || format!("{row}: no answer")),
+            }
+            refused.push((row, wire));
         }
+    }
+    // What would follow on the connection is no request, so nothing may follow.
+    for (row, wire) in refused {
+        let further = wire.answers_to_end().await;
+        findings.note(further.is_empty(), || format!("{row}: {further:?}"));
     }
     findings.close();
 }
@@ -96,10 +98,36 @@ async fn a_body_that_grows_over_the_limit_is_refused_before_its_end(stage: &Stag
     assert_answer(&answer, 413, &json!({"detail": "Request body is too large."}));
 }
 
-async fn a_refused_body_is_not_read_to_its_end(stage: &Stage) {
-    let answers = overgrown(stage).await.answers_to_end().await;
-    let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
-    assert_eq!(statuses, [413]);
+async fn an_unfinished_body_keeps_no_refused_connection_open(stage: &Stage) {
+    let unfinished = async |line: &str, headers: &str| {
+        let mut wire = Wire::open(stage.server().address()).await;
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Transfer-Encoding: chunked\r\n\r\n");
+        wire.send(format!("{head}4\r\n[1, \r\n")).await;
+        wire
+    };
+    let (mut open, mut rows) = (JoinSet::new(), HashMap::new());
+    for (status, wire) in [
+        (413, overgrown(stage).await),
+        (401, unfinished("POST /api/logout/", "Content-Type: application/json\r\n").await),
+        (404, unfinished("POST /nowhere", "").await),
+        (405, unfinished("DELETE /api/token/", "").await),
+        (406, unfinished("POST /api/token/", "Accept: text/html\r\n").await),
+        (431, unfinished("POST /api/token/", &format!("X: {}\r\n", "x".repeat(9_000))).await),
+    ] {
+        rows.insert(open.spawn(wire.answers_to_end()).id(), status);
+    }
+    let mut findings = Findings::default();
+    while let Some(ended) = open.join_next_with_id().await {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        match ended {
+            Ok((_, answers)) => {
+                let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+                findings.note(statuses == [rows[&id]], || format!("{}: {statuses:?}", rows[&id]));
+            }
+            Err(error) => findings.note(false, || format!("after the {}: {error:?}", rows[&id])),
+        }
+    }
+    findings.close();
 }
 
 async fn nothing_in_a_refused_body_is_a_request(stage: &Stage) {

@@ -60,9 +60,9 @@ impl Model {
 
     /// Forges a token from each payload, and looks that it is refused wherever it is shown. Then looks that the same
     /// claims are good in a good token: nothing else was wrong with the forged ones, and none of them ended anything.
-    async fn refused(&self, stage: &Stage, attacks: &[(String, Box<dyn Fn(&str) -> String>)]) {
+    async fn refused(&self, stage: &Stage, attacks: &[Attack]) {
         let mut findings = Findings::default();
-        for (what, forge) in attacks {
+        for Attack { what, forge } in attacks {
             for payload in &self.payloads {
                 refused_everywhere(stage, &mut findings, &self.access, what, &forge(payload)).await;
             }
@@ -74,12 +74,18 @@ impl Model {
     }
 }
 
-fn attack(what: impl ToString, forge: impl Fn(&str) -> String + 'static) -> (String, Box<dyn Fn(&str) -> String>) {
-    (what.to_string(), Box::new(forge))
+/// A way to forge a token from a payload.
+struct Attack {
+    what: String,
+    forge: Box<dyn Fn(&str) -> String>,
+}
+
+fn attack(what: impl ToString, forge: impl Fn(&str) -> String + 'static) -> Attack {
+    Attack { what: what.to_string(), forge: Box::new(forge) }
 }
 
 /// Another header over a good signature.
-fn header(json: impl ToString) -> (String, Box<dyn Fn(&str) -> String>) {
+fn header(json: impl ToString) -> Attack {
     let json = json.to_string();
     attack(format!("{json:.80}"), move |payload| signed(&json, payload))
 }
@@ -287,7 +293,7 @@ async fn extensions_that_must_be_understood_are_refused(stage: &Stage) {
 }
 
 /// A good token with its parts changed.
-fn reshaped(what: &str, reshape: impl Fn([&str; 3]) -> String + 'static) -> (String, Box<dyn Fn(&str) -> String>) {
+fn reshaped(what: &str, reshape: impl Fn([&str; 3]) -> String + 'static) -> Attack {
     attack(what, move |payload| reshape(parts(&signed(HEADER, payload))))
 }
 
@@ -461,7 +467,7 @@ async fn a_deep_payload_is_refused(stage: &Stage) {
     }
     let model = Model::new(stage).await;
     let mut findings = Findings::default();
-    for (what, forge) in &attacks {
+    for Attack { what, forge } in &attacks {
         for payload in &model.payloads {
             let token = forge(payload);
             if let Some(answer) = as_bearer(stage, &token).await {

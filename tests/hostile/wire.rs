@@ -55,11 +55,8 @@ impl Wire {
 
     /// `false` at the end of the connection, also if it was cut.
     async fn read_more(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
-        let read = tokio::time::timeout(PATIENCE, self.stream.read(&mut buffer)).await;
-        let length = read.expect("the server neither answers nor closes").unwrap_or(0);
-        self.rest.extend_from_slice(&buffer[..length]);
-        length > 0
+        let read = tokio::time::timeout(PATIENCE, self.stream.read_buf(&mut self.rest)).await;
+        read.expect("the server neither answers nor closes").unwrap_or(0) > 0
     }
 }
 

@@ -1,4 +1,5 @@
 //! A server process of its own for a test: on a free port, in a folder of its own, with its logs kept.
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot have its server has failed")]
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -99,6 +100,16 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.running.address
+    }
+
+    /// Closes the log at its reader's end with the next line that is written, as when whoever collects logs has died.
+    pub fn stop_reading_log(&self) {
+        self.running.outputs.lock().is_unwanted[Stream::Log as usize] = true;
+    }
+
+    /// Whether nothing more can come in the log: the server has ended, or nobody reads it.
+    pub fn log_is_closed(&self) -> bool {
+        self.running.outputs.lock().ended[Stream::Log as usize]
     }
 
     /// Its folder: the SQLite file is `auth-data/auth.sqlite3` in it.
@@ -237,6 +248,7 @@ struct Outputs {
 struct OutputState {
     texts: [String; 2],
     ended: [bool; 2],
+    is_unwanted: [bool; 2],
     address: Option<SocketAddr>,
 }
 
@@ -247,15 +259,22 @@ impl Outputs {
         std::thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                let mut state = kept.state.lock().expect("a lock");
+                let mut state = kept.lock();
                 state.address = state.address.or_else(|| address_in(stream, &line));
                 state.texts[stream as usize].push_str(&line);
                 state.texts[stream as usize].push('\n');
                 kept.changed.notify_all();
+                if state.is_unwanted[stream as usize] {
+                    break;
+                }
             }
-            kept.state.lock().expect("a lock").ended[stream as usize] = true;
+            kept.lock().ended[stream as usize] = true;
             kept.changed.notify_all();
         });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, OutputState> {
+        self.state.lock().expect("a lock")
     }
 
     fn wait_for_address(&self) -> Option<SocketAddr> {
@@ -267,12 +286,11 @@ impl Outputs {
     }
 
     fn wait_while(&self, is_early: impl FnMut(&mut OutputState) -> bool) -> MutexGuard<'_, OutputState> {
-        let state = self.state.lock().expect("a lock");
-        self.changed.wait_timeout_while(state, PATIENCE, is_early).expect("a lock").0
+        self.changed.wait_timeout_while(self.lock(), PATIENCE, is_early).expect("a lock").0
     }
 
     fn text(&self, stream: Stream) -> String {
-        self.state.lock().expect("a lock").texts[stream as usize].clone()
+        self.lock().texts[stream as usize].clone()
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn nothing_sent_forges_a_record_for_machines(database: Database
         let record: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no record: {line}"));
         assert!(record.is_object() && record["timestamp"].is_string() && record["forged"].is_null(), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
-        assert!(!record["span"]["address"].as_str().is_some_and(|address| address != "127.0.0.1"), "{line}");
+        assert!(record["span"]["address"].as_str().is_none_or(|address| address == "127.0.0.1"), "{line}");
         let id = record["span"]["request_id"].as_str().unwrap_or_default();
         assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{line}");
     }

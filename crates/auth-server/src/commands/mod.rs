@@ -18,7 +18,11 @@ use crate::{logging, serve};
 
 /// Runs a command line. Exit codes: 0 done, 1 failed; 2, wrong usage, is `clap`'s.
 pub fn run(cli: Cli) -> ExitCode {
-    match actix_web::rt::System::new().block_on(execute(cli)) {
+    let system = actix_web::rt::System::new();
+    let outcome = system.block_on(execute(cli));
+    // Ending the runtime would wait for a database that does not answer, however long that takes; the process need not.
+    std::mem::forget(system);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", format!("{error:#}").replace('\n', " "));

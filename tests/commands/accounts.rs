@@ -1,0 +1,211 @@
+//! `users …`, and what it changes for a server that is running.
+
+use libtest_mimic::Trial;
+use serde_json::json;
+
+use crate::desk::{Desk, Said, cases, claims};
+use crate::support::{Answer, Database, PASSWORD, Pair};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    cases![
+        on_both:
+            all_accounts_are_listed_with_what_they_may,
+            a_deactivated_account_is_out_until_it_is_activated,
+            a_deleted_account_is_gone,
+            a_promotion_shows_at_the_next_refresh,
+            a_new_password_ends_every_login;
+        once:
+            commands_about_nobody_fail_and_change_nothing,
+            a_weak_password_is_not_set,
+            an_action_may_be_repeated,
+            every_action_is_in_the_audit_log
+    ]
+}
+
+const ACTIONS: [&str; 5] = ["activate", "deactivate", "promote", "demote", "delete"];
+
+/// The line of an account in `users list`: number, active, admin, name, address.
+fn listed(desk: &Desk, username: &str) -> Option<Vec<String>> {
+    let said = desk.run(&["users", "list"]);
+    let rows = said.done().lines().skip(1).map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    rows.into_iter().find(|row| row[3] == username)
+}
+
+#[track_caller]
+fn assert_401(answer: &Answer, detail: &str) {
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    assert_eq!(answer.field("detail"), detail);
+}
+
+const NO_LOGIN: &str = "No active account found with the given credentials";
+const NO_REFRESH: &str = "No active account found for the given token.";
+
+async fn all_accounts_are_listed_with_what_they_may(database: Database) {
+    let desk = Desk::new(database, "development");
+    let empty = desk.run(&["users", "list"]);
+    assert_eq!(empty.done().lines().count(), 1, "{empty}");
+    let titles: Vec<_> = empty.result.split_whitespace().collect();
+    assert_eq!(titles, ["id", "active", "admin", "username", "email"]);
+    for name in ["alice", "bob", "carol"] {
+        desk.api.newcomer(name).await;
+    }
+    desk.run(&["users", "deactivate", "bob"]).done();
+    desk.run(&["users", "promote", "carol"]).done();
+    for (name, active, admin) in [("alice", "yes", "no"), ("bob", "no", "no"), ("carol", "yes", "yes")] {
+        let row = listed(&desk, name).unwrap_or_else(|| panic!("{name} is not listed"));
+        assert_eq!(row[1..], [active, admin, name, &format!("{name}@example.com")], "{name}");
+    }
+    let list = desk.run(&["users", "list"]);
+    assert_eq!(list.done().lines().count(), 4, "{list}");
+    assert!(!list.result.contains("argon2"), "{list}");
+}
+
+async fn a_deactivated_account_is_out_until_it_is_activated(database: Database) {
+    let desk = Desk::new(database, "development");
+    let (pair, other) = (desk.api.newcomer("alice").await, desk.api.newcomer("bob").await);
+    assert_eq!(desk.run(&["users", "deactivate", "alice"]).done(), "alice is inactive\n");
+    assert_401(&desk.log_in("alice", PASSWORD).await, NO_LOGIN);
+    assert_401(&desk.api.refresh(&pair.refresh).await, NO_REFRESH);
+    assert_401(&desk.api.me(&pair.access).await, "User is inactive");
+    assert_eq!(desk.api.me(&other.access).await.status, 200);
+    assert_eq!(desk.api.refresh(&other.refresh).await.status, 200);
+
+    assert_eq!(desk.run(&["users", "activate", "alice"]).done(), "alice is active\n");
+    assert_eq!(desk.api.me(&pair.access).await.status, 200);
+    // The refused refresh spent nothing.
+    assert_eq!(desk.api.refresh(&pair.refresh).await.status, 200);
+    desk.api.login("alice").await;
+}
+
+async fn a_deleted_account_is_gone(database: Database) {
+    let desk = Desk::new(database, "development");
+    let (pair, other) = (desk.api.newcomer("alice").await, desk.api.newcomer("bob").await);
+    assert_eq!(desk.run(&["users", "delete", "alice"]).done(), "alice is deleted\n");
+    assert_401(&desk.log_in("alice", PASSWORD).await, NO_LOGIN);
+    assert_401(&desk.api.refresh(&pair.refresh).await, NO_REFRESH);
+    assert_401(&desk.api.me(&pair.access).await, "User not found");
+    assert!(listed(&desk, "alice").is_none());
+    assert_eq!(desk.api.me(&other.access).await.status, 200);
+
+    // The name is free again, and the tokens of the one before open nothing of the one after.
+    let heir = desk.api.newcomer("alice").await;
+    assert_ne!(claims(&heir.access)["user_id"], claims(&pair.access)["user_id"]);
+    assert_401(&desk.api.me(&pair.access).await, "User not found");
+    assert_401(&desk.api.refresh(&pair.refresh).await, NO_REFRESH);
+}
+
+async fn a_promotion_shows_at_the_next_refresh(database: Database) {
+    let desk = Desk::new(database, "simplejwt");
+    let mut pair = desk.api.newcomer("alice").await;
+    assert_eq!(claims(&pair.access)["role"], "user");
+    for (action, said, role) in
+        [("promote", "alice is an administrator\n", "admin"), ("demote", "alice is no administrator\n", "user")]
+    {
+        assert_eq!(desk.run(&["users", action, "alice"]).done(), said);
+        // The account itself is asked at once, whatever the token says.
+        assert_eq!(desk.api.me(&pair.access).await.json()["is_staff"], role == "admin");
+        pair = Pair::of(&desk.api.refresh(&pair.refresh).await);
+        assert_eq!(claims(&pair.access)["role"], role);
+        assert_eq!(claims(&pair.refresh)["role"], role);
+        assert_eq!(claims(&desk.api.login("alice").await.access)["role"], role);
+    }
+}
+
+async fn a_new_password_ends_every_login(database: Database) {
+    const NEW: &str = "Another-horse-43";
+    let desk = Desk::new(database, "development");
+    let logins = [desk.api.newcomer("alice").await, desk.api.login("alice").await];
+    let other = desk.api.newcomer("bob").await;
+    let said = desk.run_with(&["users", "set-password", "alice", "--password-stdin"], &format!("{NEW}\n"));
+    assert_eq!(said.done(), "alice has a new password and no sessions\n");
+    assert!(!said.errors.contains(NEW), "{said}");
+    for login in &logins {
+        assert_401(&desk.api.refresh(&login.refresh).await, "Token is blacklisted");
+        let answer = desk.api.me(&login.access).await;
+        assert_eq!((answer.status.as_u16(), answer.field("reason").as_str()), (401, "session_revoked"));
+    }
+    assert_401(&desk.log_in("alice", PASSWORD).await, NO_LOGIN);
+    let pair = Pair::of(&desk.log_in("alice", NEW).await);
+    assert_eq!(desk.api.refresh(&pair.refresh).await.status, 200);
+    assert_eq!(desk.api.refresh(&other.refresh).await.status, 200);
+}
+
+async fn commands_about_nobody_fail_and_change_nothing() {
+    let desk = Desk::new(Database::Sqlite, "development");
+    let pair = desk.api.newcomer("alice").await;
+    let before = desk.run(&["users", "list"]).result;
+    // A command names its account exactly.
+    for name in ["nobody", "Alice", "alice ", "", "alice@example.com", "1", "%", "alice' OR '1'='1"] {
+        for action in ACTIONS {
+            let said = desk.run(&["users", action, name]);
+            assert!(said.failed().contains(&format!("{name:?}")), "{said}");
+        }
+        let said = desk.run_with(&["users", "set-password", name, "--password-stdin"], "Another-horse-43");
+        assert!(said.failed().contains(&format!("{name:?}")), "{said}");
+    }
+    assert_eq!(desk.run(&["users", "list"]).result, before);
+    assert_eq!(desk.api.me(&pair.access).await.status, 200);
+}
+
+async fn a_weak_password_is_not_set() {
+    let desk = Desk::new(Database::Sqlite, "development");
+    let pair = desk.api.newcomer("gwendolyn77").await;
+    let body = json!({"last_name": "Quartzberg"});
+    let request = desk.api.client.patch(format!("{}/api/users/me/", desk.api.url)).bearer_auth(&pair.access);
+    assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
+    let args = ["users", "set-password", "gwendolyn77", "--password-stdin"];
+    for (password, flaw) in [
+        ("short1!", "TooShort(8)"),
+        ("password123", "TooCommon"),
+        ("8273645190", "EntirelyNumeric"),
+        ("gwendolyn77!", "TooSimilar(Username)"),
+        ("Quartzberg1", "TooSimilar(LastName)"),
+        ("", "password"),
+        ("\n", "password"),
+    ] {
+        let said: Said = desk.run_with(&args, password);
+        assert!(said.failed().contains(flaw), "{said}");
+    }
+    desk.run(&args[..3]).failed();
+    desk.run(&[&args[..3], &["Another-horse-43"]].concat()).misused();
+    assert_eq!(desk.api.refresh(&pair.refresh).await.status, 200);
+    desk.api.login("gwendolyn77").await;
+}
+
+async fn an_action_may_be_repeated() {
+    let desk = Desk::new(Database::Sqlite, "development");
+    desk.api.newcomer("alice").await;
+    for action in ["deactivate", "activate", "promote", "demote"] {
+        let first = desk.run(&["users", action, "alice"]);
+        assert_eq!(desk.run(&["users", action, "alice"]).done(), first.done());
+    }
+    desk.run(&["users", "delete", "alice"]).done();
+    desk.run(&["users", "delete", "alice"]).failed();
+}
+
+async fn every_action_is_in_the_audit_log() {
+    let desk = Desk::new(Database::Sqlite, "development");
+    desk.api.newcomer("alice").await;
+    for (args, input, event) in [
+        (["users", "deactivate", "alice"].as_slice(), "", "account_deactivated"),
+        (&["users", "activate", "alice"], "", "account_activated"),
+        (&["users", "promote", "alice"], "", "account_promoted"),
+        (&["users", "demote", "alice"], "", "account_demoted"),
+        (&["users", "set-password", "alice", "--password-stdin"], "Another-horse-43", "password_changed"),
+        (&["users", "delete", "alice"], "", "account_deleted"),
+        (
+            &["create-superuser", "--username", "root", "--email", "root@example.com", "--password-stdin"],
+            PASSWORD,
+            "account_administered",
+        ),
+    ] {
+        let said = desk.run_with(args, input);
+        said.done();
+        let records = said.errors.lines().filter(|line| line.contains(&format!("\"event\":\"{event}\"")));
+        assert_eq!(records.count(), 1, "{said}");
+    }
+    // A command that did nothing says nothing of the kind.
+    let said = desk.run(&["users", "promote", "nobody"]);
+    said.failed();
+    assert!(!said.errors.contains("account_promoted"), "{said}");
+}

@@ -1,0 +1,62 @@
+//! The tutorials' other spellings of the paths, on and off.
+
+use libtest_mimic::Trial;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::desk::{Desk, affordable, cases};
+use crate::support::{Answer, Api, Database, PASSWORD, Pair};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    cases![
+        once:
+            aliases_are_served_when_they_are_on,
+            aliases_are_unknown_when_they_are_off
+    ]
+}
+
+const ALIASES: [&str; 4] = ["/accounts/register/", "/accounts/token/", "/accounts/token/refresh/", "/logout_token/"];
+
+fn desk(aliases: &str) -> Desk {
+    let options = affordable(Database::Sqlite.server("simplejwt")).env("AUTH__HTTP__ALIASES", aliases);
+    Desk::with(Database::Sqlite, options)
+}
+
+async fn without_slash(api: &Api, path: &str) -> Answer {
+    api.post(path.trim_end_matches('/'), None, json!({})).await
+}
+
+async fn aliases_are_served_when_they_are_on() {
+    let desk = desk("true");
+    let api = &desk.api;
+    let account = json!({
+        "username": "alice", "email": "alice@example.com", "first_name": "Al", "password": PASSWORD,
+        "password2": PASSWORD,
+    });
+    assert_eq!(api.post("/accounts/register/", None, account).await.status, 201);
+    let login = json!({"username": "alice", "password": PASSWORD});
+    let pair = Pair::of(&api.post("/accounts/token/", None, login).await);
+    let pair = Pair::of(&api.post("/accounts/token/refresh/", None, json!({"refresh": pair.refresh})).await);
+    let body = json!({"refresh_token": pair.refresh});
+    // The guard stands before the other spelling too.
+    assert_eq!(api.post("/logout_token/", None, body.clone()).await.status, 401);
+    let answer = api.post("/logout_token/", Some(&pair.access), body).await;
+    assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"status": "OK, goodbye"})));
+    assert_eq!(api.refresh(&pair.refresh).await.status, 401);
+    for path in ALIASES {
+        let answer = without_slash(api, path).await;
+        assert_eq!((answer.status.as_u16(), answer.headers["location"].to_str().unwrap()), (308, path));
+    }
+    // The first spellings are still there.
+    desk.api.login("alice").await;
+}
+
+async fn aliases_are_unknown_when_they_are_off() {
+    let desk = desk("false");
+    for path in ALIASES {
+        for answer in [desk.api.post(path, None, json!({})).await, without_slash(&desk.api, path).await] {
+            assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({"detail": "Not found."})));
+        }
+    }
+    desk.api.newcomer("alice").await;
+}
