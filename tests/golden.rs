@@ -1,5 +1,7 @@
 //! Golden files: what may only change on purpose. `just golden` writes them anew, for review.
 
+#![allow(clippy::expect_used, reason = "a test that cannot reach its files has failed")]
+
 use std::fmt::Write;
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! A whole service in memory, with a clock that stands still: what the tests of the use-cases run on.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part of this module")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 use std::sync::Arc;
 
