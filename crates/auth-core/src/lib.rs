@@ -2,7 +2,7 @@
 //!
 //! What a session is, when a refresh token may be exchanged, what a replayed one means, what a password must be:
 //! pure functions over plain values, with thin services around them that load, decide and apply. Storage, keys,
-//! hashing, time and chance are [ports](ports): traits that an adapter implements. Nothing in this crate opens a
+//! hashing, time and chance are [`ports`]: traits that an adapter implements. Nothing in this crate opens a
 //! file or a socket, reads a clock or draws a random number.
 //!
 //! Where to look:

@@ -7,7 +7,7 @@
 //! | question | module |
 //! |---|---|
 //! | which paths are there, and who may call them | [`routes`] |
-//! | in which order is a request checked | [`gate`](mod@gate) |
+//! | in which order is a request checked | `gate` |
 //! | how is a body read | [`body`] |
 //! | how does a refusal look | [`error`] |
 

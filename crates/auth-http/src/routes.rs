@@ -191,7 +191,7 @@ async fn method_not_allowed(request: HttpRequest) -> HttpResponse {
 }
 
 /// Adds every route, and the answer to paths that are none. The application needs a [`web::Data`] of [`App`], the
-/// middleware [`outer`](crate::outer), and nothing else.
+/// middleware [`outer`](fn@crate::outer), and nothing else.
 pub fn configure(config: &mut web::ServiceConfig, app: &web::Data<App>) {
     config.app_data(app.clone());
     for endpoint in ENDPOINTS {
