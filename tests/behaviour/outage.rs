@@ -1,5 +1,5 @@
-//! A database that is away, silent, or held by somebody else: 503 with `Retry-After` meanwhile, and afterwards all is
-//! as it was, without a restart (REL-004, REL-005).
+//! A database that is away, silent, or held by somebody else, or too much to do: 503 with `Retry-After` meanwhile, and
+//! afterwards all is as it was, without a restart (REL-004, REL-005, REL-016).
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -26,6 +26,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let on_each = cases![on_both:
         while_somebody_else_holds_the_tables_writes_are_503_and_afterwards_they_work,
         a_crowd_at_one_connection_is_served_or_told_to_come_back,
+        a_crowd_that_logs_in_is_served_or_told_to_come_back,
     ];
     on_one.into_iter().chain(on_each.into_iter().flatten()).collect()
 }
@@ -291,4 +292,37 @@ async fn a_crowd_at_one_connection_is_served_or_told_to_come_back(database: Data
         assert_eq!(api.me(&pair.access).await.status, 200);
         assert_eq!(api.refresh(&pair.refresh).await.status, 200);
     }
+}
+
+async fn a_crowd_that_logs_in_is_served_or_told_to_come_back(database: Database) {
+    // Passwords cost what they do in earnest; one is compared, one waits, and that is all.
+    let options = database.server("development").env("AUTH__PASSWORDS__HASH_THREADS", "1");
+    let server = options.env("AUTH__PASSWORDS__HASH_QUEUE", "1").start(BINARY);
+    let api = Api::new(&server.url());
+    let pair = api.newcomer("visitor").await;
+    let calls = (0..60).map(|n| {
+        let (api, pair) = (api.clone(), pair.clone());
+        async move {
+            match n % 3 {
+                0 => {
+                    ("login", api.post("/api/token/", None, json!({"username": "visitor", "password": PASSWORD})).await)
+                }
+                1 => {
+                    ("nobody", api.post("/api/token/", None, json!({"username": "nobody", "password": PASSWORD})).await)
+                }
+                _ => ("me", api.me(&pair.access).await),
+            }
+        }
+    });
+    let answers = at_once(calls).await;
+    for (what, answer) in &answers {
+        match (*what, answer.status.as_u16()) {
+            ("login" | "me", 200) | ("nobody", 401) => {}
+            ("me", _) => panic!("{}: {}", answer.status, answer.text),
+            _ => assert_unavailable(what, answer),
+        }
+    }
+    let refused = answers.iter().filter(|(_, answer)| answer.status == 503).count();
+    assert!((1..40).contains(&refused), "{refused} were told to come back");
+    api.login("visitor").await;
 }

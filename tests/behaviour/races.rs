@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
-use auth_tests::server::Server;
+use auth_tests::server::{SIGNING_KEY, Server, ServerOptions};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
+use tokio::task::{JoinSet, block_in_place};
 
-use crate::stage::{assert_out_of_use, at_once, cases, claims, connect, eventually, options, shared};
+use crate::stage::{assert_out_of_use, at_once, cases, claims, connect, eventually, options, shared, signed};
 use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
 
 /// How many do the same at once.
@@ -24,10 +25,12 @@ pub(crate) fn trials() -> Vec<Trial> {
         one_address_in_any_letter_case_is_one_account,
         fifty_refreshes_of_one_token_have_one_winner,
         fifty_refreshes_of_one_token_on_two_servers_have_one_winner,
+        fifty_refreshes_of_one_simplejwt_token_on_two_servers_have_one_winner,
         fifty_retries_get_the_same_successor,
         fifty_retries_on_two_servers_get_the_same_successor,
         nothing_of_a_session_outlives_its_logout,
         nothing_of_a_session_outlives_a_logout_of_all,
+        nothing_begun_with_an_old_password_outlives_it,
         fifty_uses_of_a_stolen_token_end_its_session_and_no_other,
     ]
     .into_iter()
@@ -88,19 +91,38 @@ async fn one_account_of(database: &Database, people: impl Iterator<Item = (Strin
 // Refresh
 
 async fn fifty_refreshes_of_one_token_have_one_winner(database: Database) {
-    one_winner(&servers(&database, 1, "refuse")).await;
+    let servers = servers(&database, 1, options(&database, "development"));
+    let first = servers.apis[0].newcomer("racer").await;
+    one_winner(&servers, &first.refresh).await;
 }
 
 async fn fifty_refreshes_of_one_token_on_two_servers_have_one_winner(database: Database) {
-    one_winner(&servers(&database, 2, "refuse")).await;
+    let servers = servers(&database, 2, options(&database, "development"));
+    let first = servers.apis[0].newcomer("racer").await;
+    one_winner(&servers, &first.refresh).await;
+}
+
+/// The first use of a token from elsewhere also makes its session.
+async fn fifty_refreshes_of_one_simplejwt_token_on_two_servers_have_one_winner(database: Database) {
+    let servers = servers(&database, 2, options(&database, "simplejwt"));
+    let own = servers.apis[0].newcomer("racer").await;
+    let mut foreign = claims(&own.refresh);
+    let claims = foreign.as_object_mut().expect("claims");
+    claims.retain(|name, _| name != "sid" && name != "gen");
+    claims.insert("jti".to_owned(), json!("6f1a0c4de2b94a3f8c5d7e9b1a2c3d4e"));
+    one_winner(&servers, &signed(&foreign, SIGNING_KEY)).await;
 }
 
 async fn fifty_retries_get_the_same_successor(database: Database) {
-    one_successor(&servers(&database, 1, "replay")).await;
+    one_successor(&servers(&database, 1, replaying(&database))).await;
 }
 
 async fn fifty_retries_on_two_servers_get_the_same_successor(database: Database) {
-    one_successor(&servers(&database, 2, "replay")).await;
+    one_successor(&servers(&database, 2, replaying(&database))).await;
+}
+
+fn replaying(database: &Database) -> ServerOptions {
+    options(database, "development").env("AUTH__TOKENS__ON_RETRY", "replay")
 }
 
 /// Servers with the same key on one database.
@@ -110,9 +132,8 @@ struct Servers {
     apis: Vec<Api>,
 }
 
-fn servers(database: &Database, count: usize, on_retry: &str) -> Servers {
+fn servers(database: &Database, count: usize, options: ServerOptions) -> Servers {
     let folder = TempDir::new().expect("a temporary folder");
-    let options = options(database, "development").env("AUTH__TOKENS__ON_RETRY", on_retry);
     let options = shared(database, options, &folder);
     let processes: Vec<_> = (0..count).map(|_| options.clone().start(BINARY)).collect();
     let apis = processes.iter().map(|server| Api::new(&server.url())).collect();
@@ -131,10 +152,8 @@ async fn crowd_refreshes(servers: &Servers, token: &str) -> Vec<Answer> {
     at_once(calls).await
 }
 
-async fn one_winner(servers: &Servers) {
-    let first = servers.apis[0].newcomer("racer").await;
-    assert_eq!(claims(&first.refresh)["gen"], 0);
-    let answers = crowd_refreshes(servers, &first.refresh).await;
+async fn one_winner(servers: &Servers, token: &str) {
+    let answers = crowd_refreshes(servers, token).await;
     let (winners, losers): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     losers.into_iter().for_each(assert_out_of_use);
     assert_eq!(winners.len(), 1);
@@ -178,7 +197,7 @@ const SESSIONS: usize = 6;
 const ROUNDS: usize = 5;
 
 async fn nothing_of_a_session_outlives_its_logout(database: Database) {
-    let servers = servers(&database, 2, "refuse");
+    let servers = servers(&database, 2, options(&database, "development"));
     assert_eq!(servers.apis[0].register("leaver").await.status, 201);
     for round in 0..ROUNDS {
         let mut logouts = Vec::new();
@@ -203,7 +222,7 @@ async fn log_out_of(chain: Chain, after: usize, api: Api) {
 }
 
 async fn nothing_of_a_session_outlives_a_logout_of_all(database: Database) {
-    let servers = servers(&database, 2, "refuse");
+    let servers = servers(&database, 2, options(&database, "development"));
     let [here, there] = [0, 1].map(|server| &servers.apis[server]);
     assert_eq!(here.register("leaver").await.status, 201);
     let bystander = Chain::start(here, here.newcomer("bystander").await);
@@ -298,6 +317,53 @@ async fn assert_dead(api: &Api, pairs: &[Pair]) {
     for pair in pairs.iter().rev() {
         assert_out_of_use(&api.refresh(&pair.refresh).await);
         assert_eq!(api.me(&pair.access).await.status, 401);
+    }
+}
+
+// A new password
+
+/// How many people know the old password, and log in as fast as they can.
+const INTRUDERS: usize = 6;
+
+/// Also when several changes fall into one second.
+async fn nothing_begun_with_an_old_password_outlives_it(database: Database) {
+    let server = options(&database, "development").start(BINARY);
+    let api = Api::new(&server.url());
+    assert_eq!(api.register("owner").await.status, 201);
+    for round in 0..ROUNDS {
+        let chain = Chain::start(&api, api.login("owner").await);
+        let is_changed = Arc::new(AtomicBool::new(false));
+        let count = watch::Sender::new(0);
+        let intruders = (0..INTRUDERS).map(|_| log_in_until_refused(api.clone(), is_changed.clone(), count.clone()));
+        let intruders: JoinSet<_> = intruders.collect();
+        count.subscribe().wait_for(|count| *count >= INTRUDERS * (round + 1)).await.expect("intruders");
+        set_password(&server, "Another-horse-43");
+        is_changed.store(true, Ordering::SeqCst);
+        chain.has_ended();
+        assert_dead(&api, &chain.tokens().await).await;
+        assert_dead(&api, &intruders.join_all().await.concat()).await;
+        set_password(&server, PASSWORD);
+    }
+}
+
+fn set_password(server: &Server, password: &str) {
+    let command = ["users", "set-password", "owner", "--password-stdin"];
+    let output = block_in_place(|| server.run_with_input(command, password));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Gives all pairs it got. After the change it must get none.
+async fn log_in_until_refused(api: Api, is_changed: Arc<AtomicBool>, count: watch::Sender<usize>) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    loop {
+        let is_changed = is_changed.load(Ordering::SeqCst);
+        let answer = api.post("/api/token/", None, json!({"username": "owner", "password": PASSWORD})).await;
+        if answer.status == 401 {
+            return pairs;
+        }
+        pairs.push(Pair::of(&answer));
+        assert!(!is_changed, "logged in with a password that was replaced");
+        count.send_modify(|count| *count += 1);
     }
 }
 

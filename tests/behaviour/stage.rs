@@ -8,8 +8,10 @@ use auth_tests::postgres;
 use auth_tests::server::ServerOptions;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
 use libtest_mimic::Trial;
 use serde_json::Value;
+use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -123,6 +125,15 @@ pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool)
 pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).expect("three parts");
     serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).expect("base64url")).expect("JSON")
+}
+
+/// A token of our own making (HS256).
+pub(crate) fn signed(claims: &Value, key: &str) -> String {
+    let encode = |text: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let message = format!("{}.{}", encode(br#"{"alg":"HS256","typ":"JWT"}"#), encode(claims.to_string().as_bytes()));
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key");
+    mac.update(message.as_bytes());
+    format!("{message}.{}", encode(&mac.finalize().into_bytes()))
 }
 
 /// Panics unless the token is refused as one out of use.

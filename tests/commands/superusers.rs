@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_bad_name_or_address_is_refused_and_named,
             without_a_password_nothing_is_created,
             a_password_is_read_whole_but_for_its_line_break,
+            a_password_is_set_as_it_would_arrive_at_a_login,
             a_superuser_can_be_created_before_the_first_start
     ]
 }
@@ -121,6 +122,20 @@ async fn a_password_is_read_whole_but_for_its_line_break() {
         create(&desk, username, &format!("{username}@example.com"), input).done();
         assert_eq!(desk.log_in(username, password).await.status, 200, "{username}");
         assert_eq!(desk.log_in(username, &format!("{password}!")).await.status, 401, "{username}");
+    }
+}
+
+async fn a_password_is_set_as_it_would_arrive_at_a_login() {
+    // Here a login cuts the blanks off, so that a password with blanks at its edges could never be typed.
+    let desk = Desk::new(Database::Sqlite, "simplejwt");
+    create(&desk, "root", "root@example.com", "  Correct horse 42  ").done();
+    let set = ["users", "set-password", "alice", "--password-stdin"];
+    desk.api.newcomer("alice").await;
+    desk.run_with(&set, "\tAnother horse 43 \n").done();
+    for (username, password) in [("root", "Correct horse 42"), ("alice", "Another horse 43")] {
+        for typed in [password.to_owned(), format!("  {password} ")] {
+            assert_eq!(desk.log_in(username, &typed).await.status, 200, "{username}: {typed:?}");
+        }
     }
 }
 

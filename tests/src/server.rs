@@ -87,8 +87,9 @@ impl ServerOptions {
 pub struct Server {
     binary: String,
     options: ServerOptions,
-    dir: TempDir,
+    // Before the folder: it ends first.
     running: Running,
+    dir: TempDir,
 }
 
 impl Server {

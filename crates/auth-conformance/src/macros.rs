@@ -87,6 +87,7 @@ macro_rules! __storage_cases {
                 the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts
                 a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing
                 the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none
+                the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back
                 only_sessions_whose_last_token_expired_before_are_pruned
                 at_most_so_many_sessions_are_pruned
             }
@@ -99,6 +100,7 @@ macro_rules! __storage_cases {
                 no_token_from_before_a_password_change_is_adopted
                 while_the_epoch_was_never_moved_any_token_is_adopted
                 a_token_of_nobody_is_not_adopted
+                a_session_is_kept_as_long_as_the_token_it_was_adopted_from
                 adoption_does_not_ask_whether_the_account_is_active
             }
             blacklist {

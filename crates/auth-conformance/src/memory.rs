@@ -10,6 +10,7 @@ use auth_core::StoreError;
 use auth_core::account::{Email, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
 use auth_core::ports::{AccountPage, Accounts, Adoption, Blacklist, ProfileUpdate, Sessions, Swap};
+use auth_core::revocation::{next_epoch, predates_epoch};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, TokenId};
 
@@ -31,7 +32,7 @@ impl MemoryStore {
     /// Puts a session as it is, past all rules, also over one with the same name: to arrange in a test what no port
     /// can do, such as a restored backup.
     pub fn put_session(&self, session: Session) {
-        self.state().sessions.insert(session.id, session);
+        self.state().insert(session);
     }
 
     /// Puts an account as it is over the one with the same number, past all rules: to arrange in a test what no port
@@ -51,6 +52,8 @@ struct State {
     last_id: i64,
     accounts: BTreeMap<UserId, Account>,
     sessions: HashMap<SessionId, Session>,
+    /// The latest end that any refresh token of a session ever had.
+    ends: HashMap<SessionId, UnixTime>,
     blacklist: HashMap<TokenId, UnixTime>,
 }
 
@@ -65,6 +68,16 @@ struct Account {
 impl State {
     fn user(&self, id: UserId) -> Option<&User> {
         self.accounts.get(&id).map(|account| &account.user)
+    }
+
+    fn insert(&mut self, session: Session) {
+        self.note_end(session.id, session.expires_at);
+        self.sessions.insert(session.id, session);
+    }
+
+    fn note_end(&mut self, id: SessionId, expires_at: UnixTime) {
+        let end = self.ends.entry(id).or_insert(expires_at);
+        *end = expires_at.max(*end);
     }
 
     /// Changes an account; `false` if there is none.
@@ -90,7 +103,7 @@ impl State {
 
     /// Ends the sessions of an account that have not ended, but `keep`; moves its epoch.
     fn end_all(&mut self, user: UserId, keep: Option<SessionId>, reason: RevokeReason, now: UnixTime) -> usize {
-        if !self.change(user, |account| account.user.token_epoch = now) {
+        if !self.change(user, |account| account.user.token_epoch = next_epoch(account.user.token_epoch, now)) {
             return 0;
         }
         let of_user = self.sessions.values_mut().filter(|s| s.user_id == user && Some(s.id) != keep);
@@ -244,7 +257,7 @@ impl Sessions for MemoryStore {
             }
             _ => return Ok(false),
         }
-        state.sessions.insert(session.id, session.clone());
+        state.insert(session.clone());
         Ok(true)
     }
 
@@ -257,14 +270,14 @@ impl Sessions for MemoryStore {
         let mut state = self.state();
         let Some(user) = state.user(session.user_id) else { return Ok(Adoption::NoUser) };
         let epoch = user.token_epoch;
-        let is_old = epoch != UnixTime::default() && issued_at.is_none_or(|moment| moment <= epoch);
+        let is_old = predates_epoch(issued_at, epoch);
         if state.sessions.contains_key(&session.id) {
             return Ok(Adoption::Present);
         }
         if is_old || state.blacklist.contains_key(jti) {
             return Ok(Adoption::Refused);
         }
-        state.sessions.insert(session.id, session.clone());
+        state.insert(session.clone());
         Ok(Adoption::Present)
     }
 
@@ -275,12 +288,14 @@ impl Sessions for MemoryStore {
     }
 
     async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
-        match self.state().sessions.get_mut(&id) {
+        let mut state = self.state();
+        match state.sessions.get_mut(&id) {
             Some(session) if session.generation == from && session.revoked_at.is_none() => {
                 session.generation = next.generation;
                 session.rotated_at = next.rotated_at;
                 session.last_used_at = next.rotated_at;
                 session.expires_at = next.expires_at;
+                state.note_end(id, next.expires_at);
                 Ok(Swap::Done)
             }
             _ => Ok(Swap::LostRace),
@@ -302,7 +317,11 @@ impl Sessions for MemoryStore {
     }
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
-        Ok(prune(&mut self.state().sessions, limit, |session| session.expires_at < now))
+        let state = &mut *self.state();
+        let forgotten =
+            prune(&mut state.sessions, limit, |session| state.ends.get(&session.id).is_none_or(|end| *end < now));
+        state.ends.retain(|id, _| state.sessions.contains_key(id));
+        Ok(forgotten)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What ends when somebody logs out, and whether a token of a session is still good.
 
 use crate::account::UserId;
+use crate::time::{Seconds, UnixTime};
 use crate::token::{Generation, Session, TokenFault};
 
 /// What to do with a refresh token presented at a logout.
@@ -44,10 +45,22 @@ pub fn standing(session: &Session, presented: Generation) -> Result<(), TokenFau
     }
 }
 
+/// The `token_epoch` of an account after something ended all its logins at `now`: later than it was, also when that
+/// was in the same second, or the clock has gone back since. A login that was under way then cannot mistake one epoch
+/// for another, and nothing that was shut out before gets in again.
+pub fn next_epoch(epoch: UnixTime, now: UnixTime) -> UnixTime {
+    now.max(epoch.plus(Seconds::new(1)))
+}
+
+/// Whether a token of no session was issued before all logins of its account were ended. An epoch that was never moved
+/// stands at the start of time, 1970-01-01, and precedes every token, also one that does not say when it was issued.
+pub fn predates_epoch(issued_at: Option<UnixTime>, epoch: UnixTime) -> bool {
+    epoch > UnixTime::default() && issued_at.is_none_or(|issued_at| issued_at <= epoch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::UnixTime;
     use crate::token::{ClientInfo, SessionId};
 
     const OWNER: UserId = UserId::new(1);
@@ -87,6 +100,31 @@ mod tests {
         ] {
             let decision = decide_ending(&session(revoked), Generation::new(presented), caller);
             assert_eq!(decision, expected, "revoked: {revoked}, generation {presented}, {caller:?}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_only_moves_on() {
+        for (epoch, now, expected) in
+            [(0, 1_000, 1_000), (999, 1_000, 1_000), (1_000, 1_000, 1_001), (5_000, 1_000, 5_001)]
+        {
+            let at = UnixTime::from_seconds;
+            assert_eq!(next_epoch(at(epoch), at(now)), at(expected), "{epoch} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_older_than_an_epoch_that_was_moved() {
+        for (issued_at, epoch, expected) in [
+            (Some(1), 0, false),
+            (None, 0, false),
+            (None, 1_000, true),
+            (Some(999), 1_000, true),
+            (Some(1_000), 1_000, true),
+            (Some(1_001), 1_000, false),
+        ] {
+            let at = UnixTime::from_seconds;
+            assert_eq!(predates_epoch(issued_at.map(at), at(epoch)), expected, "{issued_at:?} {epoch}");
         }
     }
 

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
 use auth_core::ports::{Adoption, Sessions, Swap};
+use auth_core::revocation::next_epoch;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
-use diesel::dsl::{case_when, exists};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::error::out_of_range;
@@ -15,7 +16,7 @@ use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
 use crate::schema::{blacklist, sessions, users};
 use crate::store::DieselStore;
-use crate::types::{DbId, DbTime, Moment};
+use crate::types::{DbId, DbTime};
 
 #[async_trait]
 impl Sessions for DieselStore {
@@ -47,7 +48,7 @@ impl Sessions for DieselStore {
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError> {
         let (session, jti) = (session.clone(), jti.as_str().to_owned());
-        // An epoch that was never moved, the start of time, lets any token pass.
+        // `predates_epoch` as a comparison: an epoch that was never moved, the start of time, lets any token pass.
         let after_start = UnixTime::from_seconds(UnixTime::default().seconds() + 1);
         let before = DbTime::from(issued_at.map_or(after_start, |moment| moment.max(after_start)));
         self.write(move |connection| {
@@ -142,7 +143,6 @@ impl Sessions for DieselStore {
 /// there is no such account. To be called in a transaction: the first statement locks the account, so that a login or
 /// an adoption is either seen by the second one, or sees the new epoch.
 ///
-/// The epoch never goes back, wherever the clock went: that would let tokens in that were shut out before.
 pub(crate) fn end_all(
     connection: &mut AnyConnection,
     user: UserId,
@@ -150,12 +150,14 @@ pub(crate) fn end_all(
     reason: RevokeReason,
     now: UnixTime,
 ) -> QueryResult<Option<usize>> {
-    let now = DbTime::from(now);
-    let later_epoch = case_when(users::token_epoch.lt(now), now.into_sql::<Moment>());
-    let epoch = users::token_epoch.eq(later_epoch.otherwise(users::token_epoch));
-    if diesel::update(users::table.find(user.get())).set(epoch).execute(connection)? == 0 {
+    let account = users::table.find(user.get());
+    if diesel::update(account).set(users::token_epoch.eq(users::token_epoch)).execute(connection)? == 0 {
         return Ok(None);
     }
+    let epoch: DbTime = account.select(users::token_epoch).first(connection)?;
+    let epoch = DbTime::from(next_epoch(epoch.into(), now));
+    diesel::update(account).set(users::token_epoch.eq(epoch)).execute(connection)?;
+    let now = DbTime::from(now);
     let live = sessions::user_id.eq(user.get()).and(sessions::revoked_at.is_null());
     let end = (sessions::revoked_at.eq(now), sessions::revoke_reason.eq(reason.name()));
     let ended = match keep.map(DbId::from) {

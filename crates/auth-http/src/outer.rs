@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
+use actix_web::{Error, ResponseError, rt};
 use tracing::Instrument;
 
 use crate::error::ApiError;
@@ -31,32 +31,42 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ///
 /// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
 /// log record of the request, and in its answer.
+///
+/// What a request has begun goes on to its end when the client hangs up: a change that is made is also recorded.
 pub async fn outer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(request.headers());
     let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
-    let (method, path) = (request.method().clone(), request.path().to_owned());
-    let span = tracing::info_span!("request", request_id = id, address, %method, path);
-    async move {
-        let started = Instant::now();
-        let mut response = answer(request, next).await?;
-        let headers = response.headers_mut();
-        for (name, value) in SECURITY_HEADERS {
-            if !headers.contains_key(&name) {
-                headers.insert(name, HeaderValue::from_static(value));
-            }
+    // Security events are logged at every level, and so is what surrounds them.
+    let span = tracing::info_span!(target: "security", "request", request_id = id, address);
+    let answered = rt::spawn(answer_and_log(id, request, next).instrument(span)).await;
+    answered.unwrap_or_else(|_| Err(ApiError::internal().into()))
+}
+
+async fn answer_and_log(
+    id: String,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let mut response = answer(request, next).await?;
+    // The route, not the path: people put tokens into paths.
+    let route = response.request().match_pattern();
+    let headers = response.headers_mut();
+    for (name, value) in SECURITY_HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
         }
-        if let Ok(id) = HeaderValue::from_str(&id) {
-            headers.insert(REQUEST_ID, id);
-        }
-        let milliseconds = started.elapsed().as_millis() as u64;
-        tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
-        Ok(response)
     }
-    .instrument(span)
-    .await
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let (status, milliseconds) = (response.status().as_u16(), started.elapsed().as_millis() as u64);
+    tracing::info!(%method, route, status, milliseconds, "answered");
+    Ok(response)
 }
 
 async fn answer(

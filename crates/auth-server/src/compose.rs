@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
+use auth_core::ports::{SignError, TokenSigner};
 use auth_core::service::{AccountService, AdministrationService, Ports, TokenService};
+use auth_core::token::{Payload, RawToken, TokenFault};
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use auth_http::{App, Readiness};
@@ -30,10 +32,19 @@ impl Composition {
     pub async fn new(checked: &Checked) -> Result<Self> {
         let ring = keys::key_ring(checked)?;
         let jwks = ring.jwks();
+        Self::with_signer(checked, Arc::new(ring), jwks).await
+    }
+
+    /// The same without keys, for commands that neither write nor read a token.
+    pub async fn without_keys(checked: &Checked) -> Result<Self> {
+        Self::with_signer(checked, Arc::new(NoKeys), serde_json::Value::Null).await
+    }
+
+    async fn with_signer(checked: &Checked, signer: Arc<dyn TokenSigner>, jwks: serde_json::Value) -> Result<Self> {
         let store = Arc::new(open_migrated(checked).await?);
         let ports = Ports {
             store: store.clone(),
-            signer: Arc::new(ring),
+            signer,
             hasher: Arc::new(hasher(checked)?),
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
@@ -61,6 +72,19 @@ impl Composition {
     }
 }
 
+/// Signs nothing and recognises nothing.
+struct NoKeys;
+
+impl TokenSigner for NoKeys {
+    fn sign(&self, _: &Payload) -> Result<String, SignError> {
+        Err("this command has no keys".into())
+    }
+
+    fn verify(&self, _: &RawToken) -> Result<Payload, TokenFault> {
+        Err(TokenFault::NotOurs)
+    }
+}
+
 struct StoreReadiness(Arc<DieselStore>);
 
 #[async_trait]
@@ -75,6 +99,9 @@ fn hasher(checked: &Checked) -> Result<BoundedHasher> {
     let (memory, passes, lanes) =
         (passwords.argon2_memory_kib, passwords.argon2_iterations, passwords.argon2_parallelism);
     let cost = Argon2Cost::new(memory, passes, lanes).context("passwords.argon2_memory_kib")?;
+    if cost.is_weak() {
+        tracing::warn!("passwords.argon2_memory_kib: new password hashes are weaker than they should be outside tests");
+    }
     let threads = (passwords.hash_threads > 0).then_some(passwords.hash_threads);
     BoundedHasher::new(HasherOptions { cost, threads, queue: passwords.hash_queue }).context("passwords.hash_threads")
 }
@@ -85,6 +112,10 @@ pub fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
     if !url.is_empty() {
         return DatabaseUrl::parse(url).context("database.url");
     }
+    ensure!(
+        checked.settings.database.embedded,
+        "database.url: is not set; set DATABASE_URL, or database.embedded = true for an SQLite file in data.dir"
+    );
     let dir = Path::new(&checked.settings.data.dir);
     std::fs::create_dir_all(dir).with_context(|| format!("data.dir: {} cannot be made", dir.display()))?;
     let dir = dir.canonicalize().with_context(|| format!("data.dir: {} cannot be read", dir.display()))?;

@@ -43,26 +43,26 @@ impl KeyFolder {
 
     /// The keys in use, oldest first: the last one signs.
     pub(crate) fn load(&self, algorithm: Option<Algorithm>) -> Result<Vec<KeyFile>> {
-        let mut files = self.files()?;
+        let mut files = self.files(algorithm)?;
         files.sort();
         files.iter().map(|path| load_file(path, algorithm)).collect()
     }
 
-    fn files(&self) -> Result<Vec<PathBuf>> {
+    /// The files with keys for an algorithm: profiles with secrets and those with key pairs may share a folder.
+    fn files(&self, algorithm: Option<Algorithm>) -> Result<Vec<PathBuf>> {
+        let wanted = if algorithm.is_some_and(Algorithm::is_symmetric) { SECRET } else { PEM };
         let entries = match fs::read_dir(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.with_context(|| format!("{} cannot be read", self.path.display()))?,
         };
         let paths: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        let is_key = |path: &PathBuf| path.extension().is_some_and(|ending| ending == PEM || ending == SECRET);
+        let is_key = |path: &PathBuf| path.extension().is_some_and(|ending| ending == wanted);
         Ok(paths.into_iter().filter(is_key).collect())
     }
 
     /// Makes a key that signs from the next start on. Gives its name.
     pub(crate) fn generate(&self, algorithm: Option<Algorithm>) -> Result<String> {
-        let mut suffix = [0; 4];
-        SystemRandomness.fill(&mut suffix);
-        let name = format!("{:012}-{:08x}", SystemClock.now().seconds(), u32::from_be_bytes(suffix));
+        let name = format!("{:012}-{}", SystemClock.now().seconds(), random_suffix());
         self.write(&name, algorithm)?;
         Ok(name)
     }
@@ -81,7 +81,7 @@ impl KeyFolder {
         let cannot = || format!("{}: a key cannot be written there", self.path.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).with_context(cannot)?;
         let path = self.path.join(name).with_extension(ending);
-        let draft = self.path.join(format!("{name}.{}.draft", std::process::id()));
+        let draft = self.path.join(format!("{name}.{}.draft", random_suffix()));
         let mut file: File =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
@@ -102,11 +102,17 @@ impl KeyFolder {
             keys.last().is_some_and(|signing| signing.name != name),
             "{name} is the signing key; make another one first: `auth-server keys generate`"
         );
-        let files = self.files()?;
+        let files = self.files(algorithm)?;
         let path = files.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
         let path = path.ok_or_else(|| anyhow!("there is no key {name:?}"))?;
         fs::rename(path, path.with_extension(RETIRED)).with_context(|| format!("{} cannot be renamed", path.display()))
     }
+}
+
+fn random_suffix() -> String {
+    let mut bytes = [0; 4];
+    SystemRandomness.fill(&mut bytes);
+    format!("{:08x}", u32::from_be_bytes(bytes))
 }
 
 fn load_file(path: &Path, algorithm: Option<Algorithm>) -> Result<KeyFile> {
@@ -161,7 +167,9 @@ fn verifying_key(path: &str, signing: Algorithm) -> Result<VerifyingKey> {
     let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", context()))?;
     let text = text.trim_end();
     if is_pem(text) {
-        return VerifyingKey::from_pem(None, text).with_context(context);
+        // A former key of the same kind has the same algorithm; one of another kind has the usual one of its kind.
+        let same = VerifyingKey::from_pem(Some(signing), text);
+        return same.or_else(|_| VerifyingKey::from_pem(None, text)).with_context(context);
     }
     ensure!(signing.is_symmetric(), "{}: is no PEM, and {signing} has no shared secrets", context());
     VerifyingKey::from_secret(signing, text).with_context(context)

@@ -7,12 +7,16 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Log;
 
-/// Starts logging. Security events are logged whatever the level says.
+/// Starts logging. Security events are logged whatever the level says. A log that cannot be written, because its reader
+/// is gone or its disk is full, stops nothing.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{},security=info", log.level))
         .map_err(|_| anyhow!("log.level: {:?} is no level; use error, warn, info, debug or trace", log.level))?;
-    let logs =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .log_internal_errors(false)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal());
     let started = if log.format == "json" { logs.json().try_init() } else { logs.try_init() };
     started.map_err(|error| anyhow!("log: {error}"))
 }

@@ -8,13 +8,15 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as Application, HttpServer, web};
 use anyhow::{Context, Result};
 use auth_core::service::prune;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::compose::{Composition, database_url};
 use crate::config::Checked;
 
 /// Serves requests until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
 pub(crate) async fn serve(checked: &Checked) -> Result<()> {
+    // First of all: from here on, a signal is heard.
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let composition = Composition::new(checked).await?;
     let app = web::Data::new(composition.app(checked));
     let server = &checked.settings.server;
@@ -36,7 +38,7 @@ pub(crate) async fn serve(checked: &Checked) -> Result<()> {
     .with_context(|| format!("server.bind: {} cannot be listened on", checked.bind))?;
     let addresses = http.addrs();
     let running = http.run();
-    let stopping = tokio::spawn(stop_on_signal(running.handle()));
+    let stopping = tokio::spawn(stop_on_signal(signals, running.handle()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
     announce(checked, &addresses)?;
     running.await.context("server")?;
@@ -46,15 +48,13 @@ pub(crate) async fn serve(checked: &Checked) -> Result<()> {
     Ok(())
 }
 
-async fn stop_on_signal(server: ServerHandle) -> Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server: ServerHandle) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     tracing::info!("stopping: no new requests; those in flight finish");
     server.stop(true).await;
-    Ok(())
 }
 
 /// Forgets expired rows from time to time. A failure is logged and tried again the next time.

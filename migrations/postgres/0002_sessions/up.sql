@@ -5,7 +5,9 @@
 -- prune_at stands in for it: set to expires_at when the session begins, not touched by a refresh, moved up by the
 -- pruning when it finds that the session was refreshed since. So it is an index to what may have expired, each session
 -- is looked at once in a token lifetime, and the work of a pruning is bounded by its batch, however many sessions
--- there are. An expiry that was moved down, by a shorter lifetime in the configuration, is seen when prune_at comes.
+-- there are. An expiry that was moved down, by a shorter lifetime in the configuration, is seen when prune_at comes; it
+-- must be: a session that was adopted with a long-lived token is known until that token has expired, or it could be
+-- adopted anew, spent or revoked as it is.
 CREATE TABLE sessions (
     id uuid PRIMARY KEY,
     user_id bigint NOT NULL REFERENCES users ON DELETE CASCADE,

@@ -4,7 +4,8 @@ CREATE TABLE users (
     -- AUTOINCREMENT: the number of a deleted account is never given again. Tokens name accounts by it.
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     -- The key of an imported account, where that was no integer; tokens name the account by it.
-    external_id TEXT UNIQUE,
+    -- Never a plain number: tokens would take it for that of another account.
+    external_id TEXT UNIQUE CHECK (external_id GLOB '*[^0-9]*'),
     username TEXT NOT NULL UNIQUE,
     username_canonical TEXT NOT NULL UNIQUE,
     email TEXT NOT NULL,

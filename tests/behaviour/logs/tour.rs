@@ -5,16 +5,14 @@ use std::process::Output;
 use auth_core::token::{Generation, SessionId, TokenId};
 use auth_tests::server::{SIGNING_KEY, Server};
 use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use hmac::{Hmac, KeyInit, Mac};
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
-use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
 use super::secrets::Secrets;
-use crate::stage::{claims, options, shared, sqlite_file};
+use crate::stage::{claims, options, shared, signed, sqlite_file};
 use crate::support::{Answer, Api, BINARY, Database, Pair};
 
 const DATABASE_PASSWORD: &str = "Vermilion-database-5501";
@@ -361,13 +359,4 @@ fn of_generation(token: &str, generation: u32) -> String {
     claims["gen"] = json!(generation);
     claims["jti"] = json!(id.as_str());
     signed(&claims, SIGNING_KEY)
-}
-
-/// A token of our making (HS256).
-fn signed(claims: &Value, key: &str) -> String {
-    let encode = |text: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(text);
-    let message = format!("{}.{}", encode(br#"{"alg":"HS256","typ":"JWT"}"#), encode(claims.to_string().as_bytes()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("a key");
-    mac.update(message.as_bytes());
-    format!("{message}.{}", encode(&mac.finalize().into_bytes()))
 }

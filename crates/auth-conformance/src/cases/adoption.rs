@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::account::UserId;
 use auth_core::ports::{Adoption, Store, Swap};
 use auth_core::time::UnixTime;
-use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionOfUser, TokenId};
+use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
 
 use super::setting::{jti_of, session_now, started, stored, user_now};
 use crate::{at, hash_of, session_id, session_of, successor_of};
@@ -139,6 +139,23 @@ pub(crate) async fn a_token_of_nobody_is_not_adopted(store: Arc<impl Store>) {
         assert_eq!(store.find_session(session.id).await.unwrap(), None);
     }
     assert_eq!(store.prune_sessions(UnixTime::MAX, 10).await.unwrap(), 0);
+}
+
+/// Forgotten before its first token has expired, it could be adopted anew, spent or revoked as it is.
+pub(crate) async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let session = Session { expires_at: at(1_000), ..session_of(user.id, session_id(1), at(0)) };
+    assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+    let next = NextGeneration { generation: Generation::new(1), rotated_at: at(100), expires_at: at(110) };
+    assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
+    assert!(store.revoke(session.id, RevokeReason::Logout, at(105)).await.unwrap());
+
+    for now in [at(200), at(1_000)] {
+        assert_eq!(store.prune_sessions(now, 10).await.unwrap(), 0);
+        assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+        assert!(session_now(&*store, session.id).await.revoked_at.is_some());
+    }
+    assert_eq!(store.prune_sessions(at(1_001), 10).await.unwrap(), 1);
 }
 
 /// The user is asked when the session is used.

@@ -8,7 +8,7 @@ use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 
 use super::setting::{session_now, started, stored, user_now};
-use crate::{at, session_id, session_of, successor_of};
+use crate::{at, hash_of, session_id, session_of, successor_of};
 
 const GENERATION: fn(u32) -> Generation = Generation::new;
 
@@ -164,6 +164,17 @@ pub(crate) async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_non
         assert_eq!(user_now(&*store, user.id).await, User { token_epoch: now, ..user.clone() });
     }
     assert_eq!(user_now(&*store, other.id).await, other);
+}
+
+/// A login that read one epoch must not start at the next one, and a clock that goes back lets nobody in.
+pub(crate) async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    for (now, expected) in [(at(100), at(100)), (at(100), at(101)), (at(50), at(102)), (at(200), at(200))] {
+        store.revoke_all(user.id, None, RevokeReason::LogoutAll, now).await.unwrap();
+        assert_eq!(user_now(&*store, user.id).await.token_epoch, expected);
+    }
+    assert!(store.set_password(user.id, &hash_of("other"), at(200)).await.unwrap());
+    assert_eq!(user_now(&*store, user.id).await.token_epoch, at(201));
 }
 
 pub(crate) async fn only_sessions_whose_last_token_expired_before_are_pruned(store: Arc<impl Store>) {

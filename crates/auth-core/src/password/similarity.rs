@@ -6,8 +6,14 @@ use std::collections::HashMap;
 /// From this ratio on, a password is too similar.
 const LIMIT: f64 = 0.7;
 
+/// Longest value that is compared, in characters: no name or address is longer, and the work grows with its length.
+const MAX_CHARS: usize = 254;
+
 /// Whether `password` resembles `value` as a whole or one of its parts between non-word characters. Case is ignored.
 pub(super) fn is_similar(password: &str, value: &str) -> bool {
+    if value.chars().nth(MAX_CHARS).is_some() {
+        return false;
+    }
     let (password, value) = (password.to_lowercase(), value.to_lowercase());
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let mut parts = value.split(|c| !is_word(c)).chain([value.as_str()]);
@@ -69,6 +75,9 @@ mod tests {
             ("abcdef1234", "abcdefwxyz", false),
             ("Correct-horse-42", "alice", false),
             ("Correct-horse-42", "", false),
+            // Longer than any name.
+            (&*"ab".repeat(128), &*"ab".repeat(128), false),
+            (&*"ab".repeat(127), &*"ab".repeat(127), true),
             // Fifty times longer than the name: skipped.
             (&*"a".repeat(50), "a", false),
         ] {

@@ -57,7 +57,8 @@ pub trait Accounts: Send + Sync {
     async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Sets another password: stores the hash, revokes every session of the account with the reason
-    /// [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), moves its `token_epoch` to `now`. `false` if
+    /// [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), moves its `token_epoch` on, to
+    /// [`next_epoch`](crate::revocation::next_epoch). `false` if
     /// there is no such account.
     async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError>;
 

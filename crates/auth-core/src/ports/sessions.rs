@@ -36,8 +36,8 @@ pub trait Sessions: Send + Sync {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError>;
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
-    /// Refused if `jti` is in the blacklist, or if `issued_at` is unknown or not after an account's `token_epoch` that
-    /// was ever moved (it stands at 1970-01-01 until then). Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same account that answers before or after can leave
+    /// Refused if `jti` is in the blacklist, or if it [predates](crate::revocation::predates_epoch) the account's
+    /// `token_epoch`. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same account that answers before or after can leave
     /// the new session live.
     async fn adopt(
         &self,
@@ -58,7 +58,8 @@ pub trait Sessions: Send + Sync {
     /// become live again, not even by a rotation that is under way. The first reason stays.
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError>;
 
-    /// Ends every session of an account but `keep`, and moves its `token_epoch` to `now`, so that no token from
+    /// Ends every session of an account but `keep`, and moves its `token_epoch` on, to
+    /// [`next_epoch`](crate::revocation::next_epoch), so that no token from
     /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended.
     async fn revoke_all(
         &self,
@@ -68,7 +69,8 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<usize, StoreError>;
 
-    /// Forgets at most `limit` sessions whose last refresh token expired before `now`, judged when they are deleted: one
-    /// that is being rotated stays. Answers how many.
+    /// Forgets at most `limit` sessions all of whose refresh tokens expired before `now`, the one that was adopted
+    /// included, which may live longer than its successors: forgotten too early, it could be adopted again. It is judged when
+    /// they are deleted: one that is being rotated stays. Answers how many.
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

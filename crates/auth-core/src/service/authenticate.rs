@@ -2,6 +2,7 @@
 
 use crate::account::User;
 use crate::error::AuthError;
+use crate::revocation::predates_epoch;
 use crate::service::TokenService;
 use crate::token::{RawToken, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind};
 
@@ -52,7 +53,7 @@ impl TokenService {
     /// A token of no session dies with whatever ended all logins of its user.
     async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
-        let is_old = user.token_epoch.seconds() > 0 && claims.issued_at.is_none_or(|at| at <= user.token_epoch);
+        let is_old = predates_epoch(claims.issued_at, user.token_epoch);
         if is_old && self.policy.check_session_on_access { Err(TokenFault::Revoked.into()) } else { Ok(user) }
     }
 

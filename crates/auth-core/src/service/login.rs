@@ -45,7 +45,13 @@ impl TokenService {
                 }
                 Ok(user)
             }
-            found => self.refuse_login(found.map(|(user, _)| user)),
+            found => {
+                if verdict == Verdict::RightButOutdated {
+                    // An old hash was cheaper to compare, and its time would tell that the password was right.
+                    self.ports.hasher.verify(password, None).await?;
+                }
+                self.refuse_login(found.map(|(user, _)| user))
+            }
         }
     }
 

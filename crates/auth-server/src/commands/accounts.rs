@@ -15,7 +15,7 @@ use crate::config::Checked;
 const PAGE: u32 = 500;
 
 pub(super) async fn run(checked: &Checked, command: Users) -> Result<()> {
-    let service = Composition::new(checked).await?.administration();
+    let service = Composition::without_keys(checked).await?.administration();
     let (username, action, done) = match command {
         Users::List => return list(&service).await,
         Users::SetPassword(options) => return set_password(checked, &service, options).await,

@@ -8,9 +8,10 @@ mod maintenance;
 mod superuser;
 mod terminal;
 
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::cli::{Cli, Command, Options};
 use crate::config::{self, Checked, Sources};
@@ -60,13 +61,20 @@ async fn with_database(checked: &Checked, command: Command) -> Result<()> {
 }
 
 fn load(options: &Options) -> Result<Checked> {
+    let is_ours = |name: &OsStr| name == "DATABASE_URL" || name.as_encoded_bytes().starts_with(b"AUTH__");
+    let mut environment = Vec::new();
+    for (name, value) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
+        match (name.into_string(), value.into_string()) {
+            (Ok(name), Ok(value)) => environment.push((name, value)),
+            (Ok(name), Err(_)) => bail!("{name}: is no text in UTF-8"),
+            (Err(_), _) => bail!("AUTH__…: the name of a variable is no text in UTF-8"),
+        }
+    }
     config::load(&Sources {
         profile: options.profile.clone(),
         file: options.config.clone(),
         bind: options.bind.clone(),
-        environment: std::env::vars_os()
-            .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
-            .collect(),
+        environment,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::compose::Composition;
 use crate::config::Checked;
 
 pub(super) async fn create(checked: &Checked, options: CreateSuperuser) -> Result<()> {
-    let composition = Composition::new(checked).await?;
+    let composition = Composition::without_keys(checked).await?;
     let username = options.username.map_or_else(|| ask("Username"), Ok)?;
     let email = options.email.map_or_else(|| ask("Email"), Ok)?;
     let new = superuser(checked, &composition, &username, &email)?;
@@ -25,7 +25,7 @@ pub(super) async fn create(checked: &Checked, options: CreateSuperuser) -> Resul
 }
 
 pub(super) async fn make(checked: &Checked, options: MakeSuperuser) -> Result<()> {
-    let composition = Composition::new(checked).await?;
+    let composition = Composition::without_keys(checked).await?;
     let service = composition.administration();
     if service.has_superuser().await? {
         println!("there is an administrator already; nothing changed");
@@ -77,7 +77,9 @@ pub(super) fn check_password(
     password: RawPassword,
     attributes: &[(Attribute, &str)],
 ) -> Result<CheckedPassword> {
-    checked.passwords.check(password, attributes).map_err(|flaws| {
+    // As it would arrive at a login.
+    let trimmed = if checked.http.trim_passwords { password.expose().trim() } else { password.expose() };
+    checked.passwords.check(RawPassword::new(trimmed), attributes).map_err(|flaws| {
         let flaws: Vec<_> = flaws.iter().map(|flaw| format!("{flaw:?}")).collect();
         anyhow!("the password is refused: {}", flaws.join(", "))
     })

@@ -6,7 +6,7 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat};
 
 pub use check::Checked;
 pub use settings::*;
@@ -47,38 +47,59 @@ fn read(sources: &Sources) -> Result<Settings> {
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
         .add_source(File::from_str(profile, FileFormat::Toml));
     if let Some(path) = &sources.file {
-        builder = builder.add_source(File::from_str(&file(path)?, FileFormat::Toml));
+        builder = builder.add_source(Config::try_from(&file(path)?).map_err(|error| one_line(&error))?);
     }
     let variable = |name: &str| sources.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    if let Some(url) = variable("DATABASE_URL") {
-        builder = builder.set_override_option("database.url", Some(url.as_str()))?;
+    // More general than our own variable, which therefore wins.
+    if let Some(url) = variable("DATABASE_URL").filter(|_| variable("AUTH__DATABASE__URL").is_none()) {
+        builder = builder.set_override("database.url", url.as_str()).map_err(|error| one_line(&error))?;
     }
     let ours = sources.environment.iter().filter(|(name, _)| name.starts_with("AUTH__")).cloned().collect();
     let environment = Environment::with_prefix("AUTH").prefix_separator("__").separator("__");
     builder = builder.add_source(environment.source(Some(ours)));
     if let Some(bind) = &sources.bind {
-        builder = builder.set_override("server.bind", bind.as_str())?;
+        builder = builder.set_override("server.bind", bind.as_str()).map_err(|error| one_line(&error))?;
     }
-    parse(builder.build().map_err(one_line)?)
+    parse(builder.build().map_err(|error| one_line(&error))?)
 }
 
-fn file(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).with_context(|| format!("--config: {} cannot be read", path.display()))
+/// Reads the operator's file. What is wrong with it is told without its text, which may hold a secret.
+fn file(path: &Path) -> Result<toml::Table> {
+    let text = std::fs::read_to_string(path);
+    let text = text.with_context(|| format!("--config: {} cannot be read", path.display()))?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        anyhow!("--config: {} is no TOML at line {line}", path.display())
+    })
 }
 
 /// Refuses keys that nobody reads: a misspelt one would be a setting that is silently not in force.
 fn parse(config: Config) -> Result<Settings> {
     let mut unknown = Vec::new();
     let settings: Settings =
-        serde_ignored::deserialize(config, |path| unknown.push(path.to_string())).map_err(one_line)?;
+        serde_ignored::deserialize(config, |path| unknown.push(path.to_string())).map_err(|error| one_line(&error))?;
     match unknown.first() {
         None => Ok(settings),
         Some(key) => bail!("{key}: there is no such key; config/default.toml has them all"),
     }
 }
 
-fn one_line(error: config::ConfigError) -> anyhow::Error {
-    anyhow!("{}", error.to_string().replace('\n', " "))
+/// What is wrong, without the value that is: it may be a secret.
+fn one_line(error: &ConfigError) -> anyhow::Error {
+    match error {
+        ConfigError::At { error, key: None, .. } => one_line(error),
+        ConfigError::At { error, key: Some(key), .. } => match one_line(error).to_string() {
+            text if text.starts_with(key.as_str()) => anyhow!("{text}"),
+            text => anyhow!("{key}: {text}"),
+        },
+        ConfigError::Type { expected, key, .. } => {
+            let key = key.as_deref().map(|key| format!("{key}: ")).unwrap_or_default();
+            anyhow!("{key}has to be {expected}")
+        }
+        ConfigError::NotFound(key) => anyhow!("{key}: is missing"),
+        _ => anyhow!("the value of a key cannot be understood"),
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +113,17 @@ mod tests {
             environment: environment.iter().map(owned).collect(),
             ..Sources::default()
         })
+    }
+
+    #[test]
+    fn a_malformed_file_is_named_and_not_quoted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("auth.toml");
+        std::fs::write(&path, "[tokens]\nsigning_key = \"a-secret-without-its-quote\n").unwrap();
+        let error =
+            load(&Sources { profile: "development".into(), file: Some(path), ..Sources::default() }).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("line 2") && !error.contains("a-secret") && !error.contains('\n'), "{error}");
     }
 
     #[test]
@@ -135,10 +167,12 @@ mod tests {
             ("AUTH__LOG__FORMAT", "xml", "log.format"),
             ("AUTH__SERVER__BIND", "nowhere", "server.bind"),
             ("AUTH__DATABASE__POOL_SIZE", "0", "database.pool_size"),
+            ("AUTH__TOKENS", "a-secret-in-the-wrong-place", "tokens"),
         ] {
             let error = load_with("development", &[(name, value)]).err().map(|error| format!("{error:#}"));
             let error = error.unwrap_or_else(|| panic!("{name}={value} is accepted"));
             assert!(error.contains(expected) && !error.contains('\n'), "{name}={value}: {error}");
+            assert!(!error.contains("a-secret"), "{error}");
         }
         assert!(load_with("staging", &[]).is_err());
     }

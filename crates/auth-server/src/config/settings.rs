@@ -65,6 +65,8 @@ pub struct Http {
 pub struct Database {
     /// URL; empty: SQLite in the data folder.
     pub url: Secret,
+    /// SQLite in the data folder where there is no URL.
+    pub embedded: bool,
     /// File that holds the URL.
     pub url_file: String,
     /// Migrate at the start.
