@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use tokio::task::{JoinSet, block_in_place};
 
 use crate::ledger::{Client, Ledger};
-use crate::stage::{cases, options, shared, sqlite_file};
+use crate::stage::{cases, options, query, shared};
 use crate::support::{Api, BINARY, Database};
 
 /// How often the server is killed.
@@ -45,8 +45,6 @@ async fn nothing_acknowledged_is_lost_when_the_server_is_killed(database: Databa
     assert!(ledger.refreshes() >= KILLS * REFRESHES);
     assert!(crowd.iter().all(|client| client.acknowledged() > 0), "some client got nothing done");
     if matches!(database, Database::Sqlite) {
-        let file = rusqlite::Connection::open(sqlite_file(&folder)).expect("the database");
-        let verdict: String = file.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("a verdict");
-        assert_eq!(verdict, "ok");
+        assert_eq!(query(&database, &folder, "PRAGMA integrity_check"), ["ok"]);
     }
 }

@@ -9,9 +9,12 @@ use std::collections::BTreeSet;
 use auth_core::event::EventKind;
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio::task::block_in_place;
 
-use crate::stage::{cases, eventually, options};
+use crate::stage::{at_once, cases, eventually, options, query, shared};
 use crate::support::{Api, BINARY, Database, PASSWORD};
 use forgery::{nothing_sent_forges_a_line_for_people, nothing_sent_forges_a_record_for_machines};
 use tour::Tour;
@@ -25,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         security_events_say_the_same_at_every_level,
         nothing_sent_forges_a_record_for_machines,
         nothing_sent_forges_a_line_for_people,
+        what_was_done_for_clients_that_hung_up_is_recorded,
         a_server_whose_log_nobody_reads_serves_on,
     ]
     .into_iter()
@@ -109,6 +113,34 @@ async fn security_events_say_the_same_at_every_level(database: Database) {
         assert_eq!(events[0]["span"]["request_id"], id, "{level}: {}", events[0]);
         assert_eq!(events[0]["span"]["address"], "127.0.0.1", "{level}: {}", events[0]);
     }
+}
+
+async fn what_was_done_for_clients_that_hung_up_is_recorded(database: Database) {
+    const CLIENTS: usize = 50;
+    let folder = TempDir::new().expect("a temporary folder");
+    let mut server = shared(&database, options(&database, "development"), &folder).start(BINARY);
+    assert_eq!(Api::new(&server.url()).register("hasty").await.status, 201);
+    let body = json!({"username": "hasty", "password": PASSWORD}).to_string();
+    let head = "POST /api/token/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Request-Id: hung-up";
+    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let calls = (0..CLIENTS).map(|_| {
+        let (address, request) = (server.address(), request.clone());
+        async move {
+            let mut stream = TcpStream::connect(address).await.expect("a connection");
+            stream.write_all(request.as_bytes()).await.expect("a request is sent");
+        }
+    });
+    at_once(calls).await;
+    let count = |log: &str, field: &str, value: Value| {
+        let is_one = |record: &&Value| record["fields"][field] == value && record["span"]["request_id"] == "hung-up";
+        records(log).iter().filter(is_one).count()
+    };
+    eventually("every request is done", async || count(&server.log(), "message", json!("answered")) == CLIENTS).await;
+    server.terminate();
+    block_in_place(|| server.wait());
+    let begun = query(&database, &folder, "SELECT amr FROM sessions").len();
+    assert!(begun > 0);
+    assert_eq!(count(&server.log(), "event", json!("login_succeeded")), begun);
 }
 
 async fn a_server_whose_log_nobody_reads_serves_on(database: Database) {

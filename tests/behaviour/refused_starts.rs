@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_bad_secret,
         a_file_that_cannot_be_read,
         a_database_that_cannot_be_reached,
-        a_production_server_without_a_key,
+        a_production_server_without_a_key_or_a_database,
         pending_migrations_until_they_are_applied,
         a_port_in_use,
         wrong_usage,
@@ -65,7 +65,7 @@ async fn an_unknown_key(database: Database) {
 async fn a_bad_value(database: Database) {
     for (variable, value, names) in [
         ("AUTH__THROTTLE__ENABLED", "true", ["throttle.enabled", "false"]),
-        ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon", ["access_ttl_seconds", "soon"]),
+        ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon", ["tokens.access_ttl_seconds", "integer"]),
         ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "0", ["tokens.access_ttl_seconds", "1"]),
         ("AUTH__TOKENS__ON_RETRY", "perhaps", ["tokens.on_retry", "replay"]),
         ("AUTH__TOKENS__ALGORITHM", "none", ["tokens.algorithm", "none"]),
@@ -127,9 +127,12 @@ async fn a_database_that_cannot_be_reached(database: Database) {
     assert!(!line.contains("its-password"), "{line}");
 }
 
-async fn a_production_server_without_a_key(database: Database) {
-    let options = database.server("production").without("AUTH__TOKENS__SIGNING_KEY");
-    assert_refused(&serve(&options), &["tokens.signing_key", "AUTH__TOKENS__SIGNING_KEY_FILE"]);
+async fn a_production_server_without_a_key_or_a_database(database: Database) {
+    let folder = TempDir::new().expect("a temporary folder");
+    let options = shared(&database, database.server("production"), &folder);
+    let without_key = options.clone().without("AUTH__TOKENS__SIGNING_KEY");
+    assert_refused(&serve(&without_key), &["tokens.signing_key", "AUTH__TOKENS__SIGNING_KEY_FILE"]);
+    assert_refused(&serve(&options.without("DATABASE_URL")), &["database.url"]);
 }
 
 async fn pending_migrations_until_they_are_applied(database: Database) {

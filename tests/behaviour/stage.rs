@@ -83,6 +83,19 @@ pub(crate) fn sqlite_file(folder: &TempDir) -> String {
     folder.path().join("shared.sqlite3").display().to_string()
 }
 
+/// One column of a database that [`shared`] options name, past the server.
+pub(crate) fn query(database: &Database, folder: &TempDir, sql: &str) -> Vec<String> {
+    match database {
+        Database::Postgres(database) => database.psql(sql).lines().map(str::to_owned).collect(),
+        Database::Sqlite => {
+            let file = rusqlite::Connection::open(sqlite_file(folder)).expect("the database");
+            let mut statement = file.prepare(sql).expect("a query");
+            let rows = statement.query_map([], |row| row.get(0)).expect("rows");
+            rows.collect::<Result<_, _>>().expect("texts")
+        }
+    }
+}
+
 /// Runs all of them, started at one moment; the results in the order of the calls.
 pub(crate) async fn at_once<F>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output>
 where

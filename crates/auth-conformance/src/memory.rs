@@ -32,7 +32,9 @@ impl MemoryStore {
     /// Puts a session as it is, past all rules, also over one with the same name: to arrange in a test what no port
     /// can do, such as a restored backup.
     pub fn put_session(&self, session: Session) {
-        self.state().insert(session);
+        let mut state = self.state();
+        state.ends.insert(session.id, session.expires_at);
+        state.sessions.insert(session.id, session);
     }
 
     /// Puts an account as it is over the one with the same number, past all rules: to arrange in a test what no port

@@ -25,7 +25,7 @@ pub(super) async fn nothing_sent_forges_a_record_for_machines(database: Database
         let id = record["span"]["request_id"].as_str().unwrap_or_default();
         assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{line}");
     }
-    assert!(log.contains("forged"), "nothing of what was sent is logged at all: the test sends the wrong things");
+    assert!(log.contains("forged"), "not even what may be logged of what was sent");
 }
 
 pub(super) async fn nothing_sent_forges_a_line_for_people(database: Database) {
@@ -37,7 +37,7 @@ pub(super) async fn nothing_sent_forges_a_line_for_people(database: Database) {
         assert!(!line.starts_with(FORGED_LINE), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
-    assert!(log.contains("forged"), "nothing of what was sent is logged at all: the test sends the wrong things");
+    assert!(log.contains("forged"), "not even what may be logged of what was sent");
 }
 
 /// Sends line breaks and what looks like records wherever something can be sent; ends the server; gives its log.
@@ -85,6 +85,8 @@ async fn in_heads(server: &Server, text: &str) {
         (&format!("/forged/{text}"), "X-Nothing: 1".to_owned()),
         (&format!("/api/token/?{text}"), "X-Nothing: 1".to_owned()),
         ("/api/token/", format!("User-Agent: {text}")),
+        // Plain enough to be taken over.
+        ("/api/token/", "X-Request-Id: forged".to_owned()),
         ("/api/token/", format!("X-Request-Id: forged{text}")),
         ("/api/token/", format!("X-Request-Id: forged\"}}{encoded}")),
         ("/api/token/", format!("X-Forwarded-For: 6.6.6.6{text}\r\nForwarded: for=6.6.6.6\r\nX-Real-Ip: 6.6.6.6")),

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::block_in_place;
 
 use super::secrets::Secrets;
-use crate::stage::{claims, options, shared, signed, sqlite_file};
+use crate::stage::{claims, options, query, shared, signed};
 use crate::support::{Answer, Api, BINARY, Database, Pair};
 
 const DATABASE_PASSWORD: &str = "Vermilion-database-5501";
@@ -329,16 +329,7 @@ impl Tour {
     }
 
     fn note_hashes(&mut self, database: &Database, folder: &TempDir) {
-        let query = "SELECT password_hash FROM credentials";
-        let hashes: Vec<String> = match database {
-            Database::Postgres(database) => database.psql(query).lines().map(str::to_owned).collect(),
-            Database::Sqlite => {
-                let file = rusqlite::Connection::open(sqlite_file(folder)).expect("the database");
-                let mut statement = file.prepare(query).expect("a query");
-                let rows = statement.query_map([], |row| row.get(0)).expect("rows");
-                rows.collect::<Result<_, _>>().expect("hashes")
-            }
-        };
+        let hashes = query(database, folder, "SELECT password_hash FROM credentials");
         assert!(hashes.len() >= 2, "{hashes:?}");
         for hash in hashes {
             self.secrets.add_hash(&hash);
