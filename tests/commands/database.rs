@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 /// Where the tables are: a file in a folder, or the database of the case.
 fn options(database: &Database, folder: &tempfile::TempDir) -> auth_tests::server::ServerOptions {
     let options = affordable(database.server("production"));
+    let options = options.env("AUTH__DATABASE__EMBEDDED", "true");
     options.env("AUTH__DATA__DIR", folder.path().join("data").to_str().unwrap())
 }
 

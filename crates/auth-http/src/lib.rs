@@ -13,6 +13,7 @@
 
 pub mod app;
 pub mod body;
+mod detached;
 pub mod error;
 mod gate;
 mod handlers;

@@ -7,7 +7,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, rt};
+use actix_web::{Error, ResponseError};
 use tracing::Instrument;
 
 use crate::error::ApiError;
@@ -31,8 +31,6 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ///
 /// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
 /// log record of the request, and in its answer.
-///
-/// What a request has begun goes on to its end when the client hangs up: a change that is made is also recorded.
 pub async fn outer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -41,8 +39,7 @@ pub async fn outer(
     let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
     // Security events are logged at every level, and so is what surrounds them.
     let span = tracing::info_span!(target: "security", "request", request_id = id, address);
-    let answered = rt::spawn(answer_and_log(id, request, next).instrument(span)).await;
-    answered.unwrap_or_else(|_| Err(ApiError::internal().into()))
+    answer_and_log(id, request, next).instrument(span).await
 }
 
 async fn answer_and_log(

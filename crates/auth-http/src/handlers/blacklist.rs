@@ -6,6 +6,7 @@ use super::refresh::RefreshBody;
 use super::{EmptyBody, single_token};
 use crate::app::App;
 use crate::body::Body;
+use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody};
 
 /// Takes a refresh token out of use, and its session with it.
@@ -22,6 +23,7 @@ use crate::error::{ApiError, DetailBody};
 pub(crate) async fn blacklist(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
     let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
-    app.tokens.blacklist(&presented).await.map_err(refuse)?;
+    let service = app.clone();
+    to_its_end(async move { service.tokens.blacklist(&presented).await }).await?.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(EmptyBody {}))
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, FieldReader, TEXT, TextRules};
+use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody};
 
 /// Credentials. One of `username` and `email` is needed; with both, the username counts.
@@ -46,7 +47,8 @@ pub(crate) struct TokenPairBody {
             body = DetailBody)))]
 pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
-    let pair = app.tokens.login(&name, &password, client(&request)).await;
+    let (service, client) = (app.clone(), client(&request));
+    let pair = to_its_end(async move { service.tokens.login(&name, &password, client).await }).await?;
     let pair = pair.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))?;
     let body = TokenPairBody { refresh: pair.refresh.into_exposed(), access: pair.access.into_exposed() };
     Ok(HttpResponse::Ok().json(body))

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, Field, Fields, TEXT, text};
+use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, LogoutErrorBody};
 use crate::gate::CurrentCaller;
 
@@ -50,7 +51,8 @@ pub(crate) enum LoggedOutBody {
 pub(crate) async fn logout(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_logout(error, app.settings.reasons);
     let (request, done) = read(body.into_object()).map_err(refuse)?;
-    app.tokens.logout(&caller.0, request).await.map_err(refuse)?;
+    let service = app.clone();
+    to_its_end(async move { service.tokens.logout(&caller.0, request).await }).await?.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(done))
 }
 

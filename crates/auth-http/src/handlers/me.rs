@@ -12,6 +12,7 @@ use validator::Validate;
 use super::register::{json_id, parse};
 use crate::app::App;
 use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, add_violations};
+use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, TakenWording, account_field};
 use crate::gate::CurrentCaller;
 
@@ -133,7 +134,9 @@ async fn update(
     completeness: Completeness,
 ) -> Result<HttpResponse, ApiError> {
     let change = profile_change(app, &caller.0.user, fields, completeness).map_err(ApiError::fields)?;
-    let user = app.accounts.update_profile(caller.0, &change).await.map_err(|error| match &error {
+    let accounts = app.accounts.clone();
+    let updated = to_its_end(async move { accounts.update_profile(caller.0, &change).await }).await?;
+    let user = updated.map_err(|error| match &error {
         AuthError::Account(fault) => match account_field(fault, TakenWording::Profile) {
             Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
             None => ApiError::at_guarded_path(error, app.settings.reasons),

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 use super::single_token;
 use crate::app::App;
 use crate::body::Body;
+use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody};
 
 /// A refresh token.
@@ -41,7 +42,8 @@ pub(crate) struct RefreshedPairBody {
 pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
     let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
-    let pair = app.tokens.refresh(&presented).await.map_err(refuse)?;
+    let service = app.clone();
+    let pair = to_its_end(async move { service.tokens.refresh(&presented).await }).await?.map_err(refuse)?;
     let body = RefreshedPairBody { access: pair.access.into_exposed(), refresh: pair.refresh.into_exposed() };
     Ok(HttpResponse::Ok().json(body))
 }

@@ -12,6 +12,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, TakenWording, account_field, password_message, value_message};
 
 /// The fields in the order in which their errors are answered.
@@ -73,7 +74,9 @@ pub(super) fn json_id(user: &User) -> Value {
             body = DetailBody)))]
 pub(crate) async fn register(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let account = new_account(&app, &body.into_fields()?).map_err(ApiError::fields)?;
-    let user = app.accounts.register(account).await.map_err(|error| match &error {
+    let service = app.clone();
+    let registered = to_its_end(async move { service.accounts.register(account).await }).await?;
+    let user = registered.map_err(|error| match &error {
         AuthError::Account(fault) => match account_field(fault, TakenWording::Registration) {
             Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
             None => ApiError::at_token_endpoint(error, app.settings.reasons),
