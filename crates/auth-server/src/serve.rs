@@ -1,5 +1,6 @@
 //! Start and stop of the server.
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -75,7 +76,6 @@ async fn prune_regularly(ports: auth_core::service::Ports, checked: Checked) {
 }
 
 /// Says where the server is to be found: to a person with lines to try, to a machine with a record.
-#[expect(clippy::print_stdout, reason = "what a person who starts it is to read")]
 fn announce(checked: &Checked, addresses: &[SocketAddr]) -> Result<()> {
     let address = addresses.first().copied().unwrap_or(checked.bind);
     let database = database_url(checked)?;
@@ -83,7 +83,9 @@ fn announce(checked: &Checked, addresses: &[SocketAddr]) -> Result<()> {
     if checked.settings.log.format != "text" {
         return Ok(());
     }
-    println!(
+    // Nobody there to read it is no reason not to serve.
+    let _ = writeln!(
+        std::io::stdout(),
         r#"
 Listening on  http://{address}
 Data in       {database}
