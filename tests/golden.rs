@@ -2,10 +2,10 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot reach its files has failed")]
 
-use std::fmt::Write;
 use std::path::Path;
 
 use auth_core::event::EventKind;
+use auth_http::routes::{Routes, sliding, standard};
 
 fn check(name: &str, actual: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
@@ -24,12 +24,9 @@ fn the_openapi_document() {
 
 #[test]
 fn the_routes_and_who_may_call_them() {
-    let mut table = String::new();
-    for endpoint in auth_http::routes::ENDPOINTS {
-        let paths = std::iter::once(&endpoint.path).chain(endpoint.aliases).copied().collect::<Vec<_>>().join(" ");
-        writeln!(table, "{paths}\n    {} -> {:?}", endpoint.allow, endpoint.access).expect("a line");
-    }
-    check("routes.txt", &table);
+    let all = standard().into_iter().chain(sliding());
+    let routes = Routes::new(all).aliases(true).build().expect("routes");
+    check("routes.txt", &routes.to_string());
 }
 
 #[test]

@@ -45,15 +45,19 @@ async fn all_accounts_are_listed_with_what_they_may(database: Database) {
     let empty = desk.run(&["users", "list"]);
     assert_eq!(empty.done().lines().count(), 1, "{empty}");
     let titles: Vec<_> = empty.result.split_whitespace().collect();
-    assert_eq!(titles, ["id", "active", "admin", "username", "email"]);
+    assert_eq!(titles, ["id", "active", "admin", "username", "email", "groups"]);
     for name in ["alice", "bob", "carol"] {
         desk.api.newcomer(name).await;
     }
     desk.run(&["users", "deactivate", "bob"]).done();
     desk.run(&["users", "promote", "carol"]).done();
-    for (name, active, admin) in [("alice", "yes", "no"), ("bob", "no", "no"), ("carol", "yes", "yes")] {
+    desk.run(&["users", "set-groups", "alice", "editors", "authors"]).done();
+    for (name, active, admin, groups) in
+        [("alice", "yes", "no", &["authors", "editors"][..]), ("bob", "no", "no", &[]), ("carol", "yes", "yes", &[])]
+    {
         let row = listed(&desk, name).unwrap_or_else(|| panic!("{name} is not listed"));
-        assert_eq!(row[1..], [active, admin, name, &format!("{name}@example.com")], "{name}");
+        assert_eq!(row[1..5], [active, admin, name, &format!("{name}@example.com")], "{name}");
+        assert_eq!(row[5..], *groups, "{name}");
     }
     let list = desk.run(&["users", "list"]);
     assert_eq!(list.done().lines().count(), 4, "{list}");
@@ -122,7 +126,7 @@ async fn a_new_password_ends_every_login(database: Database) {
     for login in &logins {
         assert_401(&desk.api.refresh(&login.refresh).await, "Token is blacklisted");
         let answer = desk.api.me(&login.access).await;
-        assert_eq!((answer.status.as_u16(), answer.field("reason").as_str()), (401, "session_revoked"));
+        assert_eq!((answer.status.as_u16(), answer.field("reason").as_str()), (401, "password_changed"));
     }
     assert_401(&desk.log_in("alice", PASSWORD).await, NO_LOGIN);
     let pair = Pair::of(&desk.log_in("alice", NEW).await);

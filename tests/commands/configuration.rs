@@ -16,7 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             secrets_are_masked,
             what_is_wrong_is_one_line_that_names_the_key,
             checking_touches_nothing,
-            the_interface_is_described_as_the_server_describes_it
+            the_interface_is_described_as_the_server_describes_it,
+            the_routes_are_printed_with_who_may_call_them
     ]
 }
 
@@ -158,7 +159,22 @@ async fn the_interface_is_described_as_the_server_describes_it() {
     let document: Value = serde_json::from_str(printed.done()).expect("JSON");
     assert_eq!(document, desk.api.get("/api/schema/").await.json());
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")));
-    // It needs no configuration, right or wrong.
-    let broken = ServerOptions::new("staging", None).env("AUTH__TOKENS__ON_RETRY", "maybe");
-    assert_eq!(run(&broken, &["openapi"]).done(), printed.result);
+    assert!(!printed.result.contains("/api/token/sliding/"), "sliding tokens are not in use");
+    let sliding = ServerOptions::new("development", None).env("AUTH__TOKENS__ACCEPTED_KINDS", "access,sliding");
+    assert!(run(&sliding, &["openapi"]).done().contains("/api/token/sliding/"));
+}
+
+async fn the_routes_are_printed_with_who_may_call_them() {
+    let options = ServerOptions::new("development", None);
+    let printed = run(&options, &["routes"]);
+    let row = |path: &str| {
+        let line = printed.done().lines().find(|line| line.split_whitespace().next() == Some(path));
+        line.unwrap_or_else(|| panic!("{path}: {printed}")).to_owned()
+    };
+    assert!(row("/api/users/me/").ends_with("GET, HEAD, PUT, PATCH, OPTIONS  IsAuthenticated"));
+    assert!(row("/api/token/").ends_with("AllowAny, credentials not read"));
+    assert!(!printed.result.contains("/accounts/token/") && !printed.result.contains("/api/token/sliding/"));
+    let all = options.env("AUTH__TOKENS__ACCEPTED_KINDS", "sliding").env("AUTH__HTTP__ALIASES", "true");
+    let all = run(&all, &["routes"]);
+    assert!(all.done().contains("/accounts/token/") && all.result.contains("/api/token/sliding/"));
 }

@@ -11,6 +11,7 @@ mod database;
 mod desk;
 mod health;
 mod keys;
+mod simplejwt;
 mod superusers;
 mod usage;
 
@@ -25,6 +26,7 @@ fn main() {
         database::trials(),
         health::trials(),
         keys::trials(),
+        simplejwt::trials(),
         superusers::trials(),
         usage::trials(),
     ];

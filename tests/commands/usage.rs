@@ -17,7 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "serve",
     "migrate",
     "create-superuser",
@@ -26,10 +26,12 @@ const COMMANDS: [&str; 10] = [
     "flush-expired-tokens",
     "keys",
     "check-config",
+    "routes",
     "openapi",
     "healthcheck",
 ];
-const OF_USERS: [&str; 7] = ["list", "activate", "deactivate", "promote", "demote", "delete", "set-password"];
+const OF_USERS: [&str; 8] =
+    ["list", "activate", "deactivate", "promote", "demote", "set-groups", "delete", "set-password"];
 const OF_KEYS: [&str; 3] = ["generate", "list", "retire"];
 
 fn run(args: &[&str]) -> Said {

@@ -1,6 +1,7 @@
 //! Which paths and methods are there, and that no trick opens another one (SEC-090 to SEC-092, SEC-098).
 
-use auth_http::routes::{Access, ENDPOINTS};
+use auth_core::permission::Rule;
+use auth_http::routes::standard;
 use libtest_mimic::Trial;
 use serde_json::json;
 
@@ -45,16 +46,17 @@ fn methods(allow: &str) -> Vec<&str> {
 async fn other_methods_are_refused_with_the_ones_there_are(stage: &Stage) {
     let bearer = format!("Authorization: Bearer {}\r\n", stage.newcomer(&fresh("route")).await.access);
     let mut findings = Findings::default();
-    for endpoint in ENDPOINTS {
-        let allowed = methods(endpoint.allow);
+    for endpoint in standard() {
+        let allow = endpoint.allow();
+        let allowed = methods(&allow);
         for method in
             ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "LINK", "PROPFIND", "get", "GETX", "X-Y"]
         {
             if allowed.contains(&method) {
                 continue;
             }
-            let answer = ask(stage, method, endpoint.path, &bearer).await;
-            let row = format!("{method} {}", endpoint.path);
+            let answer = ask(stage, method, endpoint.path(), &bearer).await;
+            let row = format!("{method} {}", endpoint.path());
             findings.check(&row, &answer, &[405]);
             let told = answer.headers.get("allow").and_then(|allow| allow.to_str().ok()).unwrap_or_default();
             findings.note(methods(told) == allowed, || format!("{row}: Allow: {told}"));
@@ -67,10 +69,10 @@ async fn other_methods_are_refused_with_the_ones_there_are(stage: &Stage) {
 
 async fn a_wrong_method_does_not_hide_that_credentials_are_missing(stage: &Stage) {
     let mut findings = Findings::default();
-    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.access == Access::Authenticated) {
+    for endpoint in standard().iter().filter(|endpoint| *endpoint.who() == Rule::IsAuthenticated) {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
-            let answer = ask(stage, method, endpoint.path, "").await;
-            findings.check(format!("{method} {}", endpoint.path), &answer, &[401]);
+            let answer = ask(stage, method, endpoint.path(), "").await;
+            findings.check(format!("{method} {}", endpoint.path()), &answer, &[401]);
         }
     }
     findings.close();
@@ -182,8 +184,8 @@ async fn other_spellings_of_a_path_are_no_paths(stage: &Stage) {
 
 async fn a_missing_slash_is_added_and_nothing_else_changed(stage: &Stage) {
     let mut findings = Findings::default();
-    for endpoint in ENDPOINTS.iter().filter(|endpoint| endpoint.path.ends_with('/')) {
-        let path = endpoint.path.trim_end_matches('/');
+    for endpoint in standard().iter().filter(|endpoint| endpoint.path().ends_with('/')) {
+        let path = endpoint.path().trim_end_matches('/');
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             for (query, expected) in [
                 ("", ""),

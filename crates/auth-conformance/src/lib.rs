@@ -12,6 +12,8 @@
 //!
 //! An adapter that has more than one database, or none on some machines, makes its tests from [`storage_cases`].
 //!
+//! One that has a feed of changes as well passes [`feed_cases`], by [`feed_contract!`] or as above.
+//!
 //! The suite knows only the ports: it says nothing of speed, of surviving a crash, and of what no port can make, such
 //! as an account with a key from elsewhere. All its moments lie in 2001, so that a storage that asks a clock of its
 //! own finds everything expired.
@@ -23,9 +25,9 @@ mod doubles;
 mod macros;
 mod memory;
 
-pub use cases::{Case, CaseRun, storage_case, storage_cases};
+pub use cases::{Case, CaseRun, FeedCase, FeedStage, feed_case, feed_cases, storage_case, storage_cases};
 pub use doubles::{
     BEGINNING, FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness, at, email, hash_of, new_user,
     person_name, session_id, session_of, successor_of, username,
 };
-pub use memory::MemoryStore;
+pub use memory::{MemoryFeed, MemoryStore};

@@ -49,6 +49,18 @@ macro_rules! __storage_cases {
                 accounts_are_listed_page_by_page_in_the_order_of_their_numbers
                 there_is_a_superuser_until_the_last_one_is_demoted_or_deleted
             }
+            groups {
+                groups_are_set_replaced_and_emptied
+                groups_are_found_in_every_way_an_account_is_read
+                groups_survive_every_other_change_of_the_account
+                nobody_is_put_into_groups
+            }
+            subjects {
+                an_account_is_found_by_exactly_its_name_and_address
+                a_subject_may_be_any_text
+                a_name_that_was_given_up_names_nobody_until_another_takes_it
+                an_inactive_account_is_found_by_its_subject
+            }
             changes {
                 a_profile_change_changes_what_is_given_and_nothing_else
                 an_empty_profile_change_answers_the_account_as_it_is
@@ -90,6 +102,11 @@ macro_rules! __storage_cases {
                 the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back
                 only_sessions_whose_last_token_expired_before_are_pruned
                 at_most_so_many_sessions_are_pruned
+            }
+            ended {
+                sessions_that_ended_at_a_moment_or_later_are_found
+                every_way_to_end_a_session_is_found
+                what_has_not_ended_is_not_found_among_the_ended
             }
             adoption {
                 a_token_from_elsewhere_becomes_a_session_with_every_field
@@ -138,15 +155,83 @@ macro_rules! __storage_cases {
     };
 }
 
+/// Makes one named test for each case of the contract of feeds, in a module of this name, for the
+/// [`FeedStage`](crate::FeedStage)s that an expression makes: a fresh, empty store each time. It may await.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use auth_conformance::{FeedStage, MemoryStore, feed_contract};
+/// fn stage() -> FeedStage<MemoryStore> {
+///     let store = Arc::new(MemoryStore::default());
+///     let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
+///     FeedStage { other: Arc::clone(&store), store, feeds }
+/// }
+///
+/// feed_contract!(memory_feeds, stage());
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! feed_contract {
+    ($module:ident, $fresh:expr $(,)?) => {
+        mod $module {
+            #[allow(unused_imports, reason = "the expression may need nothing of what surrounds it")]
+            use super::*;
+            $crate::__feed_cases!(feed_tests $fresh);
+        }
+    };
+}
+
+/// The one list of cases for feeds.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __feed_cases {
+    ($($wanted:tt)*) => {
+        $crate::__of_each_storage_case! {
+            $($wanted)*;
+            feeds {
+                a_feed_begins_with_missed_and_says_it_once
+                silence_is_answered_within_a_second
+                the_end_of_a_session_is_reported_once
+                the_end_of_all_sessions_is_reported_with_its_account
+                a_password_change_is_reported_with_its_sessions
+                each_change_of_an_account_is_reported
+                a_deletion_is_reported
+                what_changes_nothing_is_not_reported
+                logins_and_rotations_are_not_reported
+                what_another_process_does_is_reported
+                changes_are_reported_in_their_order
+                an_answer_leaves_no_older_change_out
+                what_is_reported_can_be_read
+                what_many_do_at_once_is_reported
+                what_happens_while_nobody_asks_is_reported
+            }
+        }
+    };
+}
+
 /// What can be made of the list: a table of [`Case`](crate::Case)s, or tests.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __of_each_storage_case {
+    (table; feeds { $($case:ident)* }) => {
+        ::std::vec![$($crate::FeedCase {
+            name: ::std::stringify!($case),
+            run: |stage| ::std::boxed::Box::pin($crate::cases::feeds::$case(stage)),
+        }),*]
+    };
     (table; $($file:ident { $($case:ident)* })*) => {
         ::std::vec![$($($crate::Case {
             name: ::std::stringify!($case),
             run: |store| ::std::boxed::Box::pin($crate::cases::$file::$case(store)),
         }),*),*]
+    };
+    (feed_tests $fresh:expr; $($file:ident { $($case:ident)* })*) => {
+        $($(
+            #[::tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                ($crate::feed_case(::std::stringify!($case)).run)($fresh).await;
+            }
+        )*)*
     };
     (tests $fresh:expr; $($file:ident { $($case:ident)* })*) => {
         $($(

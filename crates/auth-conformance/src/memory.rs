@@ -1,18 +1,25 @@
 //! A storage in memory: the three ports in their plainest form, behind one lock, so that each call is a transaction.
 //! It is the reference for what the ports mean. It forgets everything with the process.
 
-use std::collections::{BTreeMap, HashMap};
+mod feed;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::{Email, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
+use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, Accounts, Adoption, Blacklist, ProfileUpdate, Sessions, Swap};
+use auth_core::ports::{AccountPage, Accounts, Adoption, Blacklist, Change, ProfileUpdate, Sessions, Swap};
 use auth_core::revocation::{next_epoch, predates_epoch};
 use auth_core::time::{Timestamp, UnixTime};
-use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, TokenId};
+use auth_core::token::{
+    Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, SubjectField, TokenId,
+};
+
+pub use feed::MemoryFeed;
+use feed::News;
 
 /// `Accounts`, `Sessions` and `Blacklist` in memory. Accounts get the numbers 1, 2, 3 …
 ///
@@ -34,7 +41,11 @@ impl MemoryStore {
     pub fn put_session(&self, session: Session) {
         let mut state = self.state();
         state.ends.insert(session.id, session.expires_at);
-        state.sessions.insert(session.id, session);
+        let (id, has_ended) = (session.id, session.revoked_at.is_some());
+        let before = state.sessions.insert(id, session);
+        if has_ended && before.is_some_and(|before| before.revoked_at.is_none()) {
+            state.news.report(Change::SessionEnded(id));
+        }
     }
 
     /// Puts an account as it is over the one with the same number, past all rules: to arrange in a test what no port
@@ -44,19 +55,38 @@ impl MemoryStore {
         self.state().change(user.id, |account| account.user = user)
     }
 
+    /// A feed of what changes here.
+    pub fn changes(&self) -> MemoryFeed {
+        self.state().news.feed()
+    }
+
+    /// Every session there is, in whatever state and order.
+    pub fn sessions(&self) -> Vec<Session> {
+        self.state().sessions.values().cloned().collect()
+    }
+
+    /// How many calls it has answered so far, those of its ports and of its own methods.
+    pub fn calls(&self) -> u64 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).calls
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.calls += 1;
+        state
     }
 }
 
 #[derive(Debug, Default)]
 struct State {
+    calls: u64,
     last_id: i64,
     accounts: BTreeMap<UserId, Account>,
     sessions: HashMap<SessionId, Session>,
     /// The latest end that any refresh token of a session ever had.
     ends: HashMap<SessionId, UnixTime>,
     blacklist: HashMap<TokenId, UnixTime>,
+    news: News,
 }
 
 #[derive(Debug)]
@@ -65,6 +95,25 @@ struct Account {
     username: Username,
     email: Email,
     hash: PasswordHash,
+}
+
+impl Account {
+    fn apply(&mut self, change: &ProfileChange) {
+        if let Some(username) = &change.username {
+            self.username = username.clone();
+            self.user.username = username.as_str().to_owned();
+        }
+        if let Some(email) = &change.email {
+            self.email = email.clone();
+            self.user.email = email.as_str().to_owned();
+        }
+        if let Some(first_name) = &change.first_name {
+            self.user.first_name = first_name.as_str().to_owned();
+        }
+        if let Some(last_name) = &change.last_name {
+            self.user.last_name = last_name.as_str().to_owned();
+        }
+    }
 }
 
 impl State {
@@ -82,9 +131,15 @@ impl State {
         *end = expires_at.max(*end);
     }
 
-    /// Changes an account; `false` if there is none.
+    /// Changes an account, and reports it if something is another than before; `false` if there is none.
     fn change(&mut self, id: UserId, change: impl FnOnce(&mut Account)) -> bool {
-        self.accounts.get_mut(&id).map(change).is_some()
+        let Some(account) = self.accounts.get_mut(&id) else { return false };
+        let before = account.user.clone();
+        change(account);
+        if (User { last_login: account.user.last_login, ..before }) != account.user {
+            self.news.report(Change::AccountChanged(id));
+        }
+        true
     }
 
     /// What an account other than `own` has already. The same text counts as the same name under any rules: one that
@@ -109,17 +164,18 @@ impl State {
             return 0;
         }
         let of_user = self.sessions.values_mut().filter(|s| s.user_id == user && Some(s.id) != keep);
-        of_user.map(|session| end(session, reason, now)).filter(|ended| *ended).count()
+        of_user.map(|session| end(session, reason, now, &self.news)).filter(|ended| *ended).count()
     }
 }
 
 /// Ends a session; `false` if it had ended before.
-fn end(session: &mut Session, reason: RevokeReason, now: UnixTime) -> bool {
+fn end(session: &mut Session, reason: RevokeReason, now: UnixTime, news: &News) -> bool {
     if session.revoked_at.is_some() {
         return false;
     }
     session.revoked_at = Some(now);
     session.revoke_reason = Some(reason);
+    news.report(Change::SessionEnded(session.id));
     true
 }
 
@@ -152,6 +208,7 @@ impl Accounts for MemoryStore {
             is_active: true,
             is_staff: new.is_staff,
             is_superuser: new.is_superuser,
+            groups: BTreeSet::new(),
             date_joined: new.date_joined,
             last_login: None,
             email_verified_at: None,
@@ -167,7 +224,14 @@ impl Accounts for MemoryStore {
     }
 
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
-        Ok(self.state().accounts.values().map(|account| &account.user).find(|user| user.subject() == *subject).cloned())
+        let field = match subject {
+            Subject::Id(_) | Subject::External(_) => SubjectField::Id,
+            Subject::Username(_) => SubjectField::Username,
+            Subject::Email(_) => SubjectField::Email,
+        };
+        let state = self.state();
+        let mut users = state.accounts.values().map(|account| &account.user);
+        Ok(users.find(|user| user.subject(field) == *subject).cloned())
     }
 
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
@@ -185,22 +249,8 @@ impl Accounts for MemoryStore {
         if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
             return Ok(if state.user(id).is_some() { ProfileUpdate::Taken(taken) } else { ProfileUpdate::Gone });
         }
-        let Some(account) = state.accounts.get_mut(&id) else { return Ok(ProfileUpdate::Gone) };
-        if let Some(username) = &change.username {
-            account.username = username.clone();
-            account.user.username = username.as_str().to_owned();
-        }
-        if let Some(email) = &change.email {
-            account.email = email.clone();
-            account.user.email = email.as_str().to_owned();
-        }
-        if let Some(first_name) = &change.first_name {
-            account.user.first_name = first_name.as_str().to_owned();
-        }
-        if let Some(last_name) = &change.last_name {
-            account.user.last_name = last_name.as_str().to_owned();
-        }
-        Ok(ProfileUpdate::Done(account.user.clone()))
+        state.change(id, |account| account.apply(change));
+        Ok(state.user(id).cloned().map_or(ProfileUpdate::Gone, ProfileUpdate::Done))
     }
 
     async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
@@ -228,10 +278,18 @@ impl Accounts for MemoryStore {
         }))
     }
 
+    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+        Ok(self.state().change(id, |account| account.user.groups = groups.clone()))
+    }
+
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         let mut state = self.state();
         state.sessions.retain(|_, session| session.user_id != id);
-        Ok(state.accounts.remove(&id).is_some())
+        let is_deleted = state.accounts.remove(&id).is_some();
+        if is_deleted {
+            state.news.report(Change::AccountChanged(id));
+        }
+        Ok(is_deleted)
     }
 
     async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError> {
@@ -305,7 +363,8 @@ impl Sessions for MemoryStore {
     }
 
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
-        Ok(self.state().sessions.get_mut(&id).is_some_and(|session| end(session, reason, now)))
+        let State { sessions, news, .. } = &mut *self.state();
+        Ok(sessions.get_mut(&id).is_some_and(|session| end(session, reason, now, news)))
     }
 
     async fn revoke_all(
@@ -316,6 +375,12 @@ impl Sessions for MemoryStore {
         now: UnixTime,
     ) -> Result<usize, StoreError> {
         Ok(self.state().end_all(user, keep, reason, now))
+    }
+
+    async fn ended_since(&self, since: UnixTime) -> Result<Vec<SessionId>, StoreError> {
+        let state = self.state();
+        let ended = state.sessions.values().filter(|session| session.revoked_at.is_some_and(|at| at >= since));
+        Ok(ended.map(|session| session.id).collect())
     }
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

@@ -211,3 +211,56 @@ found_out! {
         fails [at_most_so_many_sessions_are_pruned, at_most_so_many_tokens_are_pruned]
         passes [only_sessions_whose_last_token_expired_before_are_pruned, only_tokens_that_expired_before_are_pruned]
 }
+
+// Groups, and the names that tokens have for an account.
+found_out! {
+    groups_that_are_added: KeepsOldGroups
+        fails [groups_are_set_replaced_and_emptied]
+        passes [nobody_is_put_into_groups, groups_are_found_in_every_way_an_account_is_read]
+    groups_without_letter_case: FoldsGroups
+        fails [groups_are_set_replaced_and_emptied]
+        passes [groups_are_found_in_every_way_an_account_is_read]
+    groups_that_are_not_read_with_a_session: ForgetsGroupsInSessions
+        fails [groups_are_found_in_every_way_an_account_is_read]
+        passes [groups_are_set_replaced_and_emptied, a_session_is_found_with_its_user_as_it_is_now]
+    a_renaming_that_forgets_groups: ForgetsGroupsOnRename
+        fails [groups_are_found_in_every_way_an_account_is_read]
+        passes [groups_are_set_replaced_and_emptied, groups_survive_every_other_change_of_the_account]
+    a_password_change_that_forgets_groups: ForgetsGroupsWithThePassword
+        fails [groups_survive_every_other_change_of_the_account]
+        passes [groups_are_set_replaced_and_emptied, a_password_change_ends_every_session_of_the_account]
+    groups_of_nobody: AnswersForNobodysGroups
+        fails [nobody_is_put_into_groups]
+        passes [groups_are_set_replaced_and_emptied]
+    a_subject_without_letter_case: SubjectFoldsCase
+        fails [an_account_is_found_by_exactly_its_name_and_address]
+        passes [an_inactive_account_is_found_by_its_subject]
+    an_error_for_an_odd_subject: RefusesOddSubjects
+        fails [a_subject_may_be_any_text]
+        passes [an_account_is_found_by_exactly_its_name_and_address]
+    an_old_name_that_is_still_known: FindsOldNames
+        fails [a_name_that_was_given_up_names_nobody_until_another_takes_it]
+        passes [an_account_is_found_by_exactly_its_name_and_address]
+    a_subject_that_hides_inactive_accounts: SubjectHidesTheInactive
+        fails [an_inactive_account_is_found_by_its_subject]
+        passes [an_account_is_found_by_exactly_its_name_and_address]
+}
+
+// Which sessions have ended.
+found_out! {
+    ends_after_a_moment: EndedAfter
+        fails [sessions_that_ended_at_a_moment_or_later_are_found, every_way_to_end_a_session_is_found]
+        passes [what_has_not_ended_is_not_found_among_the_ended]
+    ends_at_any_time: EndedAtAll
+        fails [sessions_that_ended_at_a_moment_or_later_are_found]
+        passes [what_has_not_ended_is_not_found_among_the_ended]
+    ends_of_one_account: EndedOfOneAccount
+        fails [sessions_that_ended_at_a_moment_or_later_are_found]
+        passes [a_session_is_revoked_once_and_the_first_reason_stays]
+    ends_by_logout_only: EndedByRevokeOnly
+        fails [every_way_to_end_a_session_is_found]
+        passes [sessions_that_ended_at_a_moment_or_later_are_found]
+    ends_of_live_sessions: EndedIncludesLive
+        fails [what_has_not_ended_is_not_found_among_the_ended]
+        passes [sessions_that_ended_at_a_moment_or_later_are_found]
+}

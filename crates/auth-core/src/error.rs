@@ -39,8 +39,13 @@ pub enum AuthError {
         /// When to try again.
         retry_after: Seconds,
     },
+    /// The password was changed after the session of the access token began.
+    PasswordChanged,
     /// The storage could not do it.
     Store(StoreError),
+    /// Something else that is needed did not answer, such as an enricher of claims or another issuer's keys: the same
+    /// request may work in a moment.
+    Unavailable(Box<dyn Error + Send + Sync>),
     /// Signing or hashing failed: a fault of this installation, never of the request.
     Crypto(Box<dyn Error + Send + Sync>),
 }
@@ -59,7 +64,9 @@ impl fmt::Display for AuthError {
             Self::NoOwnSession => f.write_str("the access token belongs to no session"),
             Self::ForeignToken => f.write_str("the refresh token belongs to another user"),
             Self::Overloaded { retry_after } => write!(f, "password hashing is busy; retry in {} s", retry_after.get()),
+            Self::PasswordChanged => f.write_str("the password was changed"),
             Self::Store(_) => f.write_str("storage failed"),
+            Self::Unavailable(_) => f.write_str("something that is needed does not answer"),
             Self::Crypto(_) => f.write_str("signing or hashing failed"),
         }
     }
@@ -69,7 +76,7 @@ impl Error for AuthError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Store(source) => Some(source),
-            Self::Crypto(source) => Some(source.as_ref()),
+            Self::Crypto(source) | Self::Unavailable(source) => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -1,10 +1,11 @@
 //! What the audit log records (SEC-150): who did what to which account or session, never a token, password or code.
 
 use crate::account::UserId;
+use crate::permission::Denial;
 use crate::token::SessionId;
 
 /// One thing worth remembering. Time, address and request id are the recorder's to add.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecurityEvent {
     /// What happened.
     pub kind: EventKind,
@@ -12,22 +13,30 @@ pub struct SecurityEvent {
     pub user: Option<UserId>,
     /// Which session it concerns, where it concerns one.
     pub session: Option<SessionId>,
+    /// Which part of a permission rule refused, where one did.
+    pub refused_by: Option<String>,
 }
 
 impl SecurityEvent {
     /// Something that concerns a whole account.
     pub const fn of_user(kind: EventKind, user: UserId) -> Self {
-        Self { kind, user: Some(user), session: None }
+        Self { kind, user: Some(user), session: None, refused_by: None }
     }
 
     /// Something that concerns one session.
     pub const fn of_session(kind: EventKind, user: UserId, session: SessionId) -> Self {
-        Self { kind, user: Some(user), session: Some(session) }
+        Self { kind, user: Some(user), session: Some(session), refused_by: None }
     }
 
     /// Something whose account is not known.
     pub const fn of_nobody(kind: EventKind) -> Self {
-        Self { kind, user: None, session: None }
+        Self { kind, user: None, session: None, refused_by: None }
+    }
+
+    /// Somebody was not allowed to do something.
+    pub fn denied(user: UserId, denial: &Denial) -> Self {
+        let refused_by = Some(denial.leaf().to_string());
+        Self { kind: EventKind::PermissionDenied, user: Some(user), session: None, refused_by }
     }
 }
 
@@ -63,6 +72,8 @@ event_kinds! {
     AccountPromoted = "account_promoted",
     /// An account is no longer an administrator's.
     AccountDemoted = "account_demoted",
+    /// An account is in other groups now.
+    AccountGroupsChanged = "account_groups_changed",
     /// An account and all it owned was deleted.
     AccountDeleted = "account_deleted",
     /// Name or address of an account changed.
@@ -87,6 +98,8 @@ event_kinds! {
     LoggedOutAll = "logged_out_all",
     /// Somebody tried to log out with another user's refresh token.
     LogoutRefused = "logout_of_foreign_token_refused",
+    /// Somebody who is logged in was not allowed to do something.
+    PermissionDenied = "permission_denied",
     /// A refresh token was blacklisted; its session has ended.
     TokenBlacklisted = "refresh_token_blacklisted",
 }

@@ -12,19 +12,23 @@
 //! | what is in a token, and what is accepted | [`token`] |
 //! | may this refresh token be exchanged | [`rotation`] |
 //! | what ends when somebody logs out | [`revocation`] |
+//! | who may do what | [`permission`] |
 //! | which names, addresses and passwords are allowed | [`account`], [`password`] |
 //! | what a storage must do | [`ports`] |
 //! | the use-cases | [`service`] |
+//! | what guarded routes remember | [`view`] |
 
 pub mod account;
 pub mod error;
 pub mod event;
 pub mod password;
+pub mod permission;
 pub mod ports;
 pub mod revocation;
 pub mod rotation;
 pub mod service;
 pub mod time;
 pub mod token;
+pub mod view;
 
 pub use error::{AuthError, StoreError};

@@ -1,6 +1,7 @@
 //! What ends when somebody logs out, and whether a token of a session is still good.
 
 use crate::account::UserId;
+use crate::rotation::OnRefresh;
 use crate::time::{Seconds, UnixTime};
 use crate::token::{Generation, Session, TokenFault};
 
@@ -33,10 +34,10 @@ pub fn decide_ending(session: &Session, presented: Generation, caller: UserId) -
 
 /// Whether a refresh token of a session would still be exchanged, as far as the session is concerned. Changes nothing
 /// and accuses nobody: for those who only ask.
-pub fn standing(session: &Session, presented: Generation) -> Result<(), TokenFault> {
+pub fn standing(session: &Session, presented: Generation, on_refresh: OnRefresh) -> Result<(), TokenFault> {
     if session.revoked_at.is_some() {
         Err(TokenFault::Revoked)
-    } else if presented < session.generation {
+    } else if presented < session.generation && on_refresh != OnRefresh::KeepAndRotate {
         Err(TokenFault::Spent)
     } else if presented > session.generation {
         Err(TokenFault::NeverIssued)
@@ -130,14 +131,20 @@ mod tests {
 
     #[test]
     fn every_standing() {
-        for (revoked, presented, expected) in [
-            (false, 4, Err(TokenFault::Spent)),
-            (false, 5, Ok(())),
-            (false, 6, Err(TokenFault::NeverIssued)),
-            (true, 4, Err(TokenFault::Revoked)),
-            (true, 5, Err(TokenFault::Revoked)),
+        use OnRefresh::{Keep, KeepAndRotate, Spend};
+        for (revoked, presented, on_refresh, expected) in [
+            (false, 4, Spend, Err(TokenFault::Spent)),
+            (false, 4, Keep, Err(TokenFault::Spent)),
+            (false, 4, KeepAndRotate, Ok(())),
+            (false, 5, Spend, Ok(())),
+            (false, 5, KeepAndRotate, Ok(())),
+            (false, 6, Spend, Err(TokenFault::NeverIssued)),
+            (false, 6, KeepAndRotate, Err(TokenFault::NeverIssued)),
+            (true, 4, Spend, Err(TokenFault::Revoked)),
+            (true, 4, KeepAndRotate, Err(TokenFault::Revoked)),
+            (true, 5, Spend, Err(TokenFault::Revoked)),
         ] {
-            assert_eq!(standing(&session(revoked), Generation::new(presented)), expected);
+            assert_eq!(standing(&session(revoked), Generation::new(presented), on_refresh), expected);
         }
     }
 }

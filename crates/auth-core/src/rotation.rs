@@ -14,6 +14,23 @@ pub struct RotationPolicy {
     pub retry_window: Seconds,
     /// What a retry is answered.
     pub on_retry: OnRetry,
+    /// What an exchange does to the presented token.
+    pub on_refresh: OnRefresh,
+    /// How long after its end a token is still exchanged: what the clocks of two machines may differ by.
+    pub leeway: Seconds,
+}
+
+/// What an exchange does to the presented token. Everything but [`Spend`](Self::Spend) is weaker: a stolen token is
+/// then good until it expires, and nobody notices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRefresh {
+    /// It is spent, and a successor is answered (RFC 9700 §4.14.2).
+    #[default]
+    Spend,
+    /// It stays good, and a successor is answered beside it (SimpleJWT: `BLACKLIST_AFTER_ROTATION` off).
+    KeepAndRotate,
+    /// It stays good, and only an access token is answered (SimpleJWT: `ROTATE_REFRESH_TOKENS` off).
+    Keep,
 }
 
 /// What to answer to a token that was spent a moment ago: a lost answer or a second tab is likelier than a thief.
@@ -30,6 +47,8 @@ pub enum OnRetry {
 pub enum Rotation {
     /// It is the live one: exchange it.
     Rotate(NextGeneration),
+    /// It is good, and stays as it is: answer an access token.
+    Keep,
     /// It is the one before, and it came soon: answer its successor again.
     Replay,
     /// Answer a refusal; nothing changes.
@@ -49,7 +68,8 @@ pub enum Rotation {
 /// #     rotated_at: at(100), created_at: at(0), last_used_at: at(100), expires_at: at(700), absolute_expires_at: None,
 /// #     revoked_at: None, revoke_reason: None, amr: String::new(), client: ClientInfo::default() };
 /// let policy =
-///     RotationPolicy { refresh_ttl: Seconds::new(600), retry_window: Seconds::new(10), on_retry: OnRetry::Refuse };
+///     RotationPolicy { refresh_ttl: Seconds::new(600), retry_window: Seconds::new(10), on_retry: OnRetry::Refuse,
+///         on_refresh: OnRefresh::Spend, leeway: Seconds::new(0) };
 /// let decide = |generation, now| decide_rotation(&session, Generation::new(generation), at(now), &policy);
 /// assert!(matches!(decide(5, 300), Rotation::Rotate(next) if next.generation == Generation::new(6)));
 /// assert_eq!(decide(4, 105), Rotation::Refuse(TokenFault::Spent));
@@ -59,16 +79,24 @@ pub fn decide_rotation(session: &Session, presented: Generation, now: UnixTime, 
     if session.revoked_at.is_some() {
         return Rotation::Refuse(TokenFault::Revoked);
     }
+    let has_expired = session.cap(session.expires_at).plus(policy.leeway) <= now;
     match presented.cmp(&session.generation) {
         Ordering::Greater => Rotation::Refuse(TokenFault::NeverIssued),
-        Ordering::Equal if session.cap(session.expires_at) <= now => Rotation::Refuse(TokenFault::Expired),
-        Ordering::Equal => {
-            session.next(now, policy.refresh_ttl).map_or(Rotation::Refuse(TokenFault::Expired), Rotation::Rotate)
+        Ordering::Equal if has_expired => Rotation::Refuse(TokenFault::Expired),
+        Ordering::Equal if policy.on_refresh == OnRefresh::Keep => Rotation::Keep,
+        Ordering::Equal => rotate(session, now, policy),
+        Ordering::Less if policy.on_refresh == OnRefresh::KeepAndRotate && has_expired => {
+            Rotation::Refuse(TokenFault::Expired)
         }
+        Ordering::Less if policy.on_refresh == OnRefresh::KeepAndRotate => rotate(session, now, policy),
         Ordering::Less if !is_retry(session, presented, now, policy.retry_window) => Rotation::RevokeSession,
         Ordering::Less if policy.on_retry == OnRetry::Replay => Rotation::Replay,
         Ordering::Less => Rotation::Refuse(TokenFault::Spent),
     }
+}
+
+fn rotate(session: &Session, now: UnixTime, policy: &RotationPolicy) -> Rotation {
+    session.next(now, policy.refresh_ttl).map_or(Rotation::Refuse(TokenFault::Expired), Rotation::Rotate)
 }
 
 /// Whether a spent token is the direct predecessor of the live one, within the window around the rotation. The window
@@ -84,10 +112,18 @@ mod tests {
     use crate::token::{ClientInfo, RevokeReason, SessionId};
 
     const ROTATED_AT: i64 = 1_000;
-    const REFUSE: RotationPolicy =
-        RotationPolicy { refresh_ttl: Seconds::new(600), retry_window: Seconds::new(10), on_retry: OnRetry::Refuse };
+    const REFUSE: RotationPolicy = RotationPolicy {
+        refresh_ttl: Seconds::new(600),
+        retry_window: Seconds::new(10),
+        on_retry: OnRetry::Refuse,
+        on_refresh: OnRefresh::Spend,
+        leeway: Seconds::new(0),
+    };
     const REPLAY: RotationPolicy = RotationPolicy { on_retry: OnRetry::Replay, ..REFUSE };
     const NO_WINDOW: RotationPolicy = RotationPolicy { retry_window: Seconds::new(0), ..REPLAY };
+    const KEEP: RotationPolicy = RotationPolicy { on_refresh: OnRefresh::Keep, ..REFUSE };
+    const ROTATE_ONLY: RotationPolicy = RotationPolicy { on_refresh: OnRefresh::KeepAndRotate, ..REFUSE };
+    const LENIENT: RotationPolicy = RotationPolicy { leeway: Seconds::new(30), ..REFUSE };
 
     fn at(seconds: i64) -> UnixTime {
         UnixTime::from_seconds(seconds)
@@ -141,6 +177,19 @@ mod tests {
             (REPLAY, 3, 1_000, RevokeSession),
             (REPLAY, 0, 1_000, RevokeSession),
             (REFUSE, 3, 1_000, RevokeSession),
+            // Tokens that stay good: the live one only, or every one that was issued.
+            (KEEP, 5, 1_599, Rotation::Keep),
+            (KEEP, 5, 1_600, Refuse(Expired)),
+            (KEEP, 4, 1_599, RevokeSession),
+            (KEEP, 6, 1_000, Refuse(NeverIssued)),
+            (ROTATE_ONLY, 5, 1_000, to_six(1_000, 1_600)),
+            (ROTATE_ONLY, 4, 1_599, to_six(1_599, 2_000)),
+            (ROTATE_ONLY, 0, 1_599, to_six(1_599, 2_000)),
+            (ROTATE_ONLY, 0, 1_600, Refuse(Expired)),
+            (ROTATE_ONLY, 6, 1_000, Refuse(NeverIssued)),
+            // A clock that is a little ahead.
+            (LENIENT, 5, 1_629, to_six(1_629, 2_000)),
+            (LENIENT, 5, 1_630, Refuse(Expired)),
             // Never issued.
             (REFUSE, 6, 1_000, Refuse(NeverIssued)),
             (REPLAY, Generation::LAST.get(), 1_000, Refuse(NeverIssued)),
@@ -156,7 +205,7 @@ mod tests {
         revoked.revoked_at = Some(at(1_001));
         revoked.revoke_reason = Some(RevokeReason::Logout);
         for presented in 0..8 {
-            for policy in [REFUSE, REPLAY, NO_WINDOW] {
+            for policy in [REFUSE, REPLAY, NO_WINDOW, KEEP, ROTATE_ONLY] {
                 let decision = decide_rotation(&revoked, Generation::new(presented), at(1_002), &policy);
                 assert_eq!(decision, Rotation::Refuse(TokenFault::Revoked));
             }

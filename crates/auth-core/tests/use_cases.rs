@@ -338,7 +338,7 @@ mod tokens_from_elsewhere {
         for jti in ["e430b0ef5c2a40d3a7c2fa027bd9afc1", "no-uuid-at-all"] {
             let token = foreign(&world, jti, user.id.get());
             assert!(world.tokens.verify(&token).await.is_ok());
-            let pair = world.tokens.refresh(&token).await.unwrap();
+            let pair = pair_of(world.tokens.refresh(&token).await.unwrap());
             let claims = world.claims(&access_of(&pair));
             assert_eq!((&claims["email"], &claims["custom"]), (&json!("alice@example.com"), &json!({"a": [1]})));
             assert_eq!(fault(world.tokens.refresh(&token).await), Some(TokenFault::Spent));

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use async_trait::async_trait;
 use auth_core::ports::Clock;
 use auth_core::time::Timestamp;
 
@@ -9,6 +10,7 @@ use auth_core::time::Timestamp;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+#[async_trait]
 impl Clock for SystemClock {
     fn timestamp(&self) -> Timestamp {
         let micros = |distance: Duration| i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
@@ -17,6 +19,11 @@ impl Clock for SystemClock {
             // A machine without a battery may start before 1970.
             Err(before) => -micros(before.duration()),
         })
+    }
+
+    /// By the machine's monotonic clock. Needs a Tokio runtime with its timer enabled.
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 

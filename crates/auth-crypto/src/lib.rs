@@ -2,18 +2,20 @@
 //!
 //! | port of `auth-core` | here |
 //! |---|---|
-//! | `TokenSigner` | [`KeyRing`]: one key that signs, any number that verify |
+//! | `TokenSigner` | [`KeyRing`]: one key that signs, or none, and any number that verify |
+//! | | [`RemoteKeyRing`]: the same, and the keys that another issuer publishes |
 //! | `PasswordHasher` | [`BoundedHasher`]: Argon2id on its own few threads, and every hash that Django has written |
 //! | `Clock` | [`SystemClock`] |
 //! | `Randomness` | [`SystemRandomness`] |
 //!
 //! Primitives come from `aws-lc-rs` (through `jsonwebtoken` for signatures), `argon2`, `bcrypt` and `scrypt`; nothing
-//! here invents one. Keys arrive as text: this crate opens no file and reads no environment.
+//! here invents one. Keys arrive as text: this crate opens no file and no connection, and reads no environment.
 
 mod clock;
 mod key;
 mod password;
 mod randomness;
+mod remote;
 mod ring;
 #[cfg(test)]
 mod vectors;
@@ -22,4 +24,5 @@ pub use clock::SystemClock;
 pub use key::{Algorithm, KeyError, SigningKey, VerifyingKey, generate_ed25519_pem, generate_secret};
 pub use password::{Argon2Cost, BoundedHasher, CostOutOfBounds, HasherOptions};
 pub use randomness::SystemRandomness;
+pub use remote::{KeySetError, KeySource, RemoteKeyRing, RemoteOptions};
 pub use ring::{KeyRing, RingOptions};

@@ -1,8 +1,10 @@
 //! Accounts and their password hashes.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::{Email, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
+use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
 use auth_core::ports::{AccountPage, Accounts, ProfileUpdate};
 use auth_core::time::UnixTime;
@@ -11,8 +13,8 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use crate::error::Failure;
-use crate::pool::{AnyConnection, on_either};
+use crate::connection::{AnyConnection, on_either};
+use crate::error::JobError;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
 use crate::schema::{credentials, users};
 use crate::sessions::end_all;
@@ -53,6 +55,13 @@ impl Accounts for DieselStore {
                 Subject::Id(id) => rows.find(id.get()).filter(users::external_id.is_null()).first(connection),
                 Subject::External(key) if cannot_be_stored(key) => return Ok(None),
                 Subject::External(key) => rows.filter(users::external_id.eq(key)).first(connection),
+                Subject::Username(name) if cannot_be_stored(name) => return Ok(None),
+                Subject::Username(name) => rows.filter(users::username.eq(name)).first(connection),
+                Subject::Email(text) => {
+                    let Ok(email) = Email::parse(text) else { return Ok(None) };
+                    let same = users::email_canonical.eq(email.canonical()).and(users::email.eq(email.as_str()));
+                    rows.filter(same).first(connection)
+                }
             };
             Ok(row.optional()?.map(UserRow::into))
         })
@@ -155,6 +164,15 @@ impl Accounts for DieselStore {
         .await
     }
 
+    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+        let names = groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
+        self.write(move |connection| {
+            let user = users::table.find(id.get());
+            Ok(diesel::update(user).set(users::group_names.eq(&names)).execute(connection)? == 1)
+        })
+        .await
+    }
+
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         self.write(move |connection| Ok(diesel::delete(users::table.find(id.get())).execute(connection)? == 1)).await
     }
@@ -199,8 +217,8 @@ impl Wanted {
     fn unless_taken<T>(
         &self,
         connection: &mut AnyConnection,
-        write: impl Fn(&mut AnyConnection) -> Result<T, Failure>,
-    ) -> Result<Result<T, Taken>, Failure> {
+        write: impl Fn(&mut AnyConnection) -> Result<T, JobError>,
+    ) -> Result<Result<T, Taken>, JobError> {
         let mut attempts = 0;
         loop {
             attempts += 1;

@@ -8,7 +8,7 @@ use auth_core::token::TokenId;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use crate::pool::on_either;
+use crate::connection::on_either;
 use crate::prune::{Batch, in_batches};
 use crate::rows::RefusedTokenRow;
 use crate::schema::blacklist;

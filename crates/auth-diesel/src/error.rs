@@ -48,15 +48,18 @@ pub(crate) fn out_of_range(error: std::num::TryFromIntError) -> Error {
     Error::SerializationError(error.into())
 }
 
-/// A job that failed.
-#[derive(Debug)]
-pub(crate) struct Failure {
+/// Why a job could not do what it should: what diesel said, as [`DieselStore::read`](crate::DieselStore::read) and
+/// [`write`](crate::DieselStore::write) take it. What it means, and whether the job is worth another try, is theirs to decide.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct JobError {
+    #[source]
     pub(crate) error: Error,
     /// Whether it may have been stored all the same, because only the answer was lost.
     pub(crate) may_be_stored: bool,
 }
 
-impl Failure {
+impl JobError {
     /// The failure of something that is certainly not stored.
     pub(crate) fn of_nothing_stored(failure: impl Into<Self>) -> Self {
         Self { may_be_stored: false, ..failure.into() }
@@ -68,7 +71,7 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         let is_refusal = matches!(error, Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _));
         let may_be_stored = Chance::after(&error) == Chance::OtherConnection && !is_refusal;

@@ -8,12 +8,17 @@
 //! Every call ends within a bounded time ([`PoolSettings`]). While the database is away calls fail with
 //! [`StoreError::Unavailable`](auth_core::StoreError::Unavailable); when it is back they succeed, without a restart.
 //!
+//! [`DieselStore::changes`] follows what other processes change. [`DieselStore::read`], [`write`](DieselStore::write) and
+//! [`migrate_with`](DieselStore::migrate_with) let an application keep tables of its own beside ours.
+//!
 //! Calls need a Tokio runtime with its timer enabled: they wait for a place there, and do the work on its threads for
 //! blocking jobs, never more of them at once than there are connections.
 
 mod accounts;
 mod blacklist;
+mod connection;
 mod error;
+mod feed;
 mod migrate;
 mod pool;
 mod prune;
@@ -24,7 +29,10 @@ mod store;
 mod types;
 mod url;
 
-pub use error::{ConnectError, MigrateError};
+pub use connection::{AnyConnection, MultiBackend};
+pub use error::{ConnectError, JobError, MigrateError};
+pub use feed::DieselFeed;
+pub use migrate::AppMigrations;
 pub use store::{DieselStore, PoolSettings};
 pub use url::{DatabaseUrl, UrlError};
 

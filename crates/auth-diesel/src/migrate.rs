@@ -1,6 +1,7 @@
 //! The tables, brought up to date. The migrations are embedded in the program.
 
 use std::error::Error;
+use std::fmt;
 
 use auth_core::StoreError;
 use diesel::backend::Backend;
@@ -13,8 +14,9 @@ use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tokio::task::spawn_blocking;
 
+use crate::connection::AnyConnection;
 use crate::error::{ConnectError, MigrateError, in_one_line};
-use crate::pool::{AnyConnection, open};
+use crate::pool::open;
 use crate::store::DieselStore;
 use crate::url::DatabaseUrl;
 
@@ -47,21 +49,93 @@ impl DieselStore {
     /// Applies the pending migrations, all or none, and answers their names. Of several instances that do so at once,
     /// one works and the others wait for it and find nothing to do. Takes as long as it takes.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
+        self.migrate_all(AppMigrations { postgres: POSTGRES, sqlite: SQLITE }).await
+    }
+
+    /// Applies an application's own migrations, as [`migrate`](Self::migrate) does ours: all or none, one instance at a
+    /// time, noted in the same table. They are not among those that [`pending_migrations`](Self::pending_migrations)
+    /// knows. Tables that refer to ours want [`migrate`](Self::migrate) first.
+    ///
+    /// What diesel notes of a migration is what stands before the first `_` of its folder's name, without the `-`. So it
+    /// has to be unique, also among the libraries of one application: best the name of the application and a number
+    /// (`blog-0001_posts`, not `blog_0001_posts`). Numbers of four digits are ours.
+    ///
+    /// # Errors
+    /// [`MigrateError`], before anything is changed, if two migrations would be taken for one, or one for one of ours.
+    pub async fn migrate_with(&self, migrations: AppMigrations) -> Result<Vec<String>, MigrateError> {
+        let checked = match self.url().is_postgres() {
+            true => MigrationSource::<Pg>::migrations(&migrations.postgres).map(names),
+            false => MigrationSource::<Sqlite>::migrations(&migrations.sqlite).map(names),
+        };
+        let names = checked.map_err(|error| MigrateError::Failed(in_one_line(error)))?;
+        ambiguous(&names).map_or(Ok(()), |fault| Err(MigrateError::Failed(fault)))?;
+        self.migrate_all(migrations).await
+    }
+
+    async fn migrate_all(&self, migrations: AppMigrations) -> Result<Vec<String>, MigrateError> {
         let url = self.url().clone();
-        let migrated = spawn_blocking(move || migrate(&url)).await;
+        let migrated = spawn_blocking(move || migrate(&url, migrations)).await;
         migrated.map_err(|error| MigrateError::Failed(error.to_string()))?
     }
 }
 
-fn migrate(url: &DatabaseUrl) -> Result<Vec<String>, MigrateError> {
+/// Migrations for each of the two databases; those for the one that it is are applied.
+///
+/// ```no_run
+/// use auth_diesel::{AppMigrations, DieselStore, MigrateError};
+/// use diesel_migrations::embed_migrations;
+///
+/// // Paths are seen from the Cargo.toml of the application.
+/// const MIGRATIONS: AppMigrations = AppMigrations {
+///     postgres: embed_migrations!("tests/contract/tables/postgres"),
+///     sqlite: embed_migrations!("tests/contract/tables/sqlite"),
+/// };
+///
+/// async fn migrate(store: &DieselStore) -> Result<(), MigrateError> {
+///     store.migrate().await?;
+///     store.migrate_with(MIGRATIONS).await?;
+///     Ok(())
+/// }
+/// ```
+pub struct AppMigrations {
+    /// For PostgreSQL.
+    pub postgres: EmbeddedMigrations,
+    /// For SQLite.
+    pub sqlite: EmbeddedMigrations,
+}
+
+impl fmt::Debug for AppMigrations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppMigrations").finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with the versions of an application's migrations, which come in their order.
+fn ambiguous(migrations: &[(String, String)]) -> Option<String> {
+    let is_ours = |version: &str| version.len() == 4 && version.bytes().all(|b| b.is_ascii_digit());
+    let ours = migrations.iter().find(|(version, _)| is_ours(version));
+    let twins = migrations.windows(2).find(|two| two[0].0 == two[1].0);
+    match (ours, twins) {
+        (Some((version, name)), _) => {
+            Some(format!("the migration {name} has a number that is ours; call it <application>-{version}_…"))
+        }
+        (None, Some(two)) => Some(format!(
+            "the migrations {} and {} would be taken for one; what stands before the first _ has to differ",
+            two[0].1, two[1].1
+        )),
+        (None, None) => None,
+    }
+}
+
+fn migrate(url: &DatabaseUrl, migrations: AppMigrations) -> Result<Vec<String>, MigrateError> {
     let applied = match open(url).map_err(|error| ConnectError::unreachable(url, error))? {
         AnyConnection::Postgres(mut connection) => connection.transaction(|connection| {
             // Held until the end of the transaction.
             diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(LOCK).execute(connection)?;
-            apply(connection, POSTGRES)
+            apply(connection, migrations.postgres)
         }),
         AnyConnection::Sqlite(mut connection) => {
-            connection.immediate_transaction(|connection| apply(connection, SQLITE))
+            connection.immediate_transaction(|connection| apply(connection, migrations.sqlite))
         }
     };
     applied.map_err(|error| MigrateError::Failed(in_one_line(error)))
@@ -118,6 +192,21 @@ fn names<DB: Backend>(migrations: Vec<Box<dyn Migration<DB>>>) -> Vec<(String, S
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_that_would_be_mistaken_are_found() {
+        let check = |migrations: &[(&str, &str)]| {
+            let owned = |(version, name): &(&str, &str)| ((*version).to_owned(), (*name).to_owned());
+            ambiguous(&migrations.iter().map(owned).collect::<Vec<_>>())
+        };
+        let posts = ("blog0001", "blog-0001_posts");
+        assert_eq!(check(&[]), None);
+        assert_eq!(check(&[posts, ("blog0002", "blog-0002_likes"), ("20260101", "2026-01-01_x")]), None);
+        assert!(check(&[("0001", "0001_posts")]).unwrap().contains("<application>-0001_"));
+        assert!(check(&[posts, ("9999", "9999_likes")]).unwrap().contains("9999_likes"));
+        let twins = check(&[posts, ("blog", "blog_1"), ("blog", "blog_2")]).unwrap();
+        assert!(twins.contains("blog_1 and blog_2"), "{twins}");
+    }
 
     #[test]
     fn both_databases_have_the_same_migrations() {

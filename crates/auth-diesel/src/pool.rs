@@ -1,18 +1,17 @@
-//! Connections, and everything in which the two databases really differ.
+//! How connections are opened and judged, and everything in which the two databases really differ.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use diesel::connection::{AnsiTransactionManager, Connection, SimpleConnection, TransactionManager};
+use diesel::connection::{Connection, SimpleConnection};
 use diesel::r2d2::R2D2Connection;
 use diesel::sql_types::{Nullable, Text};
-use diesel::{
-    ConnectionError, MultiConnection, PgConnection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection,
-};
+use diesel::{ConnectionError, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
 
-use crate::error::{Failure, in_one_line};
+use crate::connection::AnyConnection;
+use crate::error::in_one_line;
 use crate::url::{DatabaseUrl, Location, PostgresUrl};
 
 /// How long SQLite waits for another process to finish its write.
@@ -21,52 +20,7 @@ pub(crate) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 /// How long PostgreSQL lets a transaction of ours stand still, holding its locks, before it takes us for dead.
 const IDLE_IN_TRANSACTION: &str = "10s";
 
-/// A connection to either database.
-#[derive(MultiConnection)]
-pub(crate) enum AnyConnection {
-    Postgres(PgConnection),
-    Sqlite(SqliteConnection),
-}
-
-/// Runs one expression on the connection inside, whichever it is: for statements that both databases know and
-/// `MultiBackend` does not, such as `ON CONFLICT`.
-macro_rules! on_either {
-    ($connection:expr, $inner:ident => $run:expr) => {
-        match $connection {
-            $crate::pool::AnyConnection::Postgres($inner) => $run,
-            $crate::pool::AnyConnection::Sqlite($inner) => $run,
-        }
-    };
-}
-pub(crate) use on_either;
-
 impl AnyConnection {
-    /// Runs statements that count together or not at all.
-    ///
-    /// In PostgreSQL each statement sees what was committed before it (READ COMMITTED), so that what is read after a
-    /// lock is true as long as the lock is held. SQLite takes its one write lock at the beginning: taken at the first
-    /// write, after a read, it would fail where somebody else has written since.
-    pub(crate) fn transaction<T>(
-        &mut self,
-        statements: impl FnOnce(&mut Self) -> QueryResult<T>,
-    ) -> Result<T, Failure> {
-        let begun = match self {
-            Self::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection),
-            Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE"),
-        };
-        begun.map_err(Failure::of_nothing_stored)?;
-        match statements(self) {
-            Ok(value) => {
-                <Self as TransactionManager<Self>>::commit_transaction(self).map(|()| value).map_err(Into::into)
-            }
-            Err(error) => {
-                // If this fails as well, the connection is broken and known to be.
-                let _ = <Self as TransactionManager<Self>>::rollback_transaction(self);
-                Err(Failure::of_nothing_stored(error))
-            }
-        }
-    }
-
     /// Whether the other side has not closed the connection, as far as is known here: no round trip. Looks twice, for
     /// the first look may find the server's farewell, and only the second one that nothing follows it.
     fn is_open(&mut self) -> bool {

@@ -2,13 +2,13 @@
 
 use std::num::TryFromIntError;
 
-use auth_core::account::{NewUser, User, UserId};
+use auth_core::account::{GroupName, NewUser, User, UserId};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use diesel::result::Error;
 
-use crate::pool::MultiBackend;
+use crate::connection::MultiBackend;
 use crate::schema::{blacklist, credentials, sessions, users};
 use crate::types::{DbId, DbTime};
 
@@ -25,6 +25,7 @@ pub(crate) struct UserRow {
     is_active: bool,
     is_staff: bool,
     is_superuser: bool,
+    group_names: String,
     date_joined: DbTime,
     last_login: Option<DbTime>,
     email_verified_at: Option<DbTime>,
@@ -50,6 +51,8 @@ impl From<UserRow> for User {
             is_active: row.is_active,
             is_staff: row.is_staff,
             is_superuser: row.is_superuser,
+            // What is no name was not written here, and gives no rights.
+            groups: row.group_names.split(' ').filter_map(|name| GroupName::parse(name).ok()).collect(),
             date_joined: row.date_joined.into(),
             last_login: row.last_login.map(Into::into),
             email_verified_at: row.email_verified_at.map(Into::into),

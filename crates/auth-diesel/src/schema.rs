@@ -16,6 +16,7 @@ diesel::table! {
         is_active -> Bool,
         is_staff -> Bool,
         is_superuser -> Bool,
+        group_names -> Text,
         date_joined -> Moment,
         last_login -> Nullable<Moment>,
         email_verified_at -> Nullable<Moment>,

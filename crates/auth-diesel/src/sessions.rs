@@ -10,8 +10,8 @@ use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, Sessio
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
+use crate::connection::{AnyConnection, on_either};
 use crate::error::out_of_range;
-use crate::pool::{AnyConnection, on_either};
 use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
 use crate::schema::{blacklist, sessions, users};
@@ -127,6 +127,14 @@ impl Sessions for DieselStore {
         .await
     }
 
+    async fn ended_since(&self, since: UnixTime) -> Result<Vec<SessionId>, StoreError> {
+        self.read(move |connection| {
+            let ended = sessions::table.filter(sessions::revoked_at.ge(DbTime::from(since))).select(sessions::id);
+            Ok(ended.load::<DbId>(connection)?.into_iter().map(Into::into).collect())
+        })
+        .await
+    }
+
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         in_batches(limit, |batch| {
             self.write(move |connection| {
@@ -142,7 +150,6 @@ impl Sessions for DieselStore {
 /// Ends every session of an account but one, and moves its epoch; answers how many sessions it ended, or `None` if
 /// there is no such account. To be called in a transaction: the first statement locks the account, so that a login or
 /// an adoption is either seen by the second one, or sees the new epoch.
-///
 pub(crate) fn end_all(
     connection: &mut AnyConnection,
     user: UserId,

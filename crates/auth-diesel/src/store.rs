@@ -11,8 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
-use crate::error::{Chance, ConnectError, Failure, in_one_line, store_error};
-use crate::pool::{AnyConnection, Connections, SQLITE_BUSY_TIMEOUT};
+use crate::connection::AnyConnection;
+use crate::error::{Chance, ConnectError, JobError, in_one_line, store_error};
+use crate::pool::{Connections, SQLITE_BUSY_TIMEOUT};
 use crate::url::DatabaseUrl;
 
 /// How many connections there are, and how long a call may take.
@@ -84,18 +85,74 @@ impl DieselStore {
         &self.0.url
     }
 
+    pub(crate) fn settings(&self) -> &PoolSettings {
+        &self.0.settings
+    }
+
     /// Runs a job that changes nothing. It is run again, on another connection, if the first one breaks.
-    pub(crate) async fn read<T: Send + 'static>(
+    ///
+    /// This and [`write`](Self::write) are for tables of an application's own in the same database, which
+    /// [`migrate_with`](Self::migrate_with) makes. The tables of this crate may be read, and referred to as
+    /// `REFERENCES users (id) ON DELETE CASCADE`; how they look may change with any release, and what is written into
+    /// them past the ports goes past their rules.
+    ///
+    /// ```no_run
+    /// use auth_core::StoreError;
+    /// use auth_diesel::DieselStore;
+    /// use diesel::prelude::*;
+    ///
+    /// diesel::table! {
+    ///     notes (id) {
+    ///         id -> BigInt,
+    ///         author_id -> BigInt,
+    ///         text -> Text,
+    ///     }
+    /// }
+    ///
+    /// async fn notes_of(store: &DieselStore, author: i64) -> Result<Vec<String>, StoreError> {
+    ///     store
+    ///         .read(move |connection| {
+    ///             Ok(notes::table.filter(notes::author_id.eq(author)).select(notes::text).load(connection)?)
+    ///         })
+    ///         .await
+    /// }
+    ///
+    /// /// `false` if there is no such note, or it is somebody else's.
+    /// async fn hand_over(store: &DieselStore, note: i64, from: i64, to: i64) -> Result<bool, StoreError> {
+    ///     store
+    ///         .write(move |connection| {
+    ///             connection.transaction(|connection| {
+    ///                 let own = notes::table.find(note).filter(notes::author_id.eq(from));
+    ///                 let moved = diesel::update(own).set(notes::author_id.eq(to)).execute(connection)?;
+    ///                 // … and whatever else has to happen with it.
+    ///                 Ok(moved == 1)
+    ///             })
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// What the ports answer: [`StoreError::Unavailable`] if it may work in a moment, [`StoreError::Broken`] if the
+    /// database refuses the statement for good. What is no failure of the database, such as a row that is not there,
+    /// belongs in the answer.
+    pub async fn read<T: Send + 'static>(
         &self,
-        job: impl Fn(&mut AnyConnection) -> Result<T, Failure> + Send + 'static,
+        job: impl Fn(&mut AnyConnection) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.run(Access::Read, job).await
     }
 
-    /// Runs a job that changes something. It is run again only if the first run certainly changed nothing.
-    pub(crate) async fn write<T: Send + 'static>(
+    /// Runs a job that changes something: one statement, or one [`transaction`](AnyConnection::transaction). It is run
+    /// again only if the first run certainly changed nothing, such as after a deadlock; so whatever it does beside the
+    /// database it may do more than once. Dropping the future does not undo what has been started.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read). With [`StoreError::Unavailable`] it may have been done all the same: the connection
+    /// may have broken when only the answer was outstanding.
+    pub async fn write<T: Send + 'static>(
         &self,
-        job: impl Fn(&mut AnyConnection) -> Result<T, Failure> + Send + 'static,
+        job: impl Fn(&mut AnyConnection) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.run(Access::Write, job).await
     }
@@ -103,7 +160,7 @@ impl DieselStore {
     async fn run<T: Send + 'static>(
         &self,
         access: Access,
-        job: impl Fn(&mut AnyConnection) -> Result<T, Failure> + Send + 'static,
+        job: impl Fn(&mut AnyConnection) -> Result<T, JobError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let start = Instant::now();
         let connect_by = start + self.0.settings.acquire_timeout;
@@ -177,12 +234,12 @@ impl Shared {
         &self,
         access: Access,
         start: Instant,
-        job: impl Fn(&mut AnyConnection) -> Result<T, Failure>,
+        job: impl Fn(&mut AnyConnection) -> Result<T, JobError>,
     ) -> Result<T, StoreError> {
         let mut retries = 0;
         loop {
             let mut pooled = self.connection(start)?;
-            let Failure { error, may_be_stored } = match job(&mut pooled.connection) {
+            let JobError { error, may_be_stored } = match job(&mut pooled.connection) {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };

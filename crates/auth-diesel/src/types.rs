@@ -13,7 +13,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary, HasSqlType, SqlType};
 use diesel::sqlite::{Sqlite, SqliteValue};
 
-use crate::pool::MultiBackend;
+use crate::connection::MultiBackend;
 
 /// A 128-bit id: `uuid` in PostgreSQL, a BLOB of 16 bytes in SQLite.
 #[derive(Clone, Copy, Debug, QueryId, SqlType)]

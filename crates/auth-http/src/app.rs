@@ -6,6 +6,9 @@ use auth_core::password::PasswordPolicy;
 use auth_core::service::{AccountService, TokenService};
 use serde_json::Value;
 
+use crate::credentials::CredentialHeader;
+use crate::throttle::AnonymousThrottle;
+
 /// Whether this process can serve requests that need its storage.
 #[async_trait]
 pub trait Readiness: Send + Sync {
@@ -26,6 +29,8 @@ pub struct HttpSettings {
     pub reasons: bool,
     /// Whether blanks at the edges of passwords are cut off, as the reference peer does.
     pub trim_passwords: bool,
+    /// Where access tokens are read from.
+    pub credentials: CredentialHeader,
 }
 
 /// Everything the handlers need. Shared by all workers.
@@ -42,6 +47,8 @@ pub struct App {
     pub jwks: Value,
     /// Whether the storage answers.
     pub readiness: Box<dyn Readiness>,
+    /// How many requests somebody without credentials may make; `None`: any number.
+    pub throttle: Option<AnonymousThrottle>,
     /// How the wire looks.
     pub settings: HttpSettings,
 }

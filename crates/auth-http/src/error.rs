@@ -3,17 +3,19 @@
 //! Every 401 carries `WWW-Authenticate`, every 503 `Retry-After`. A body never shows what went wrong inside.
 
 use std::fmt;
+use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use auth_core::account::{AccountFault, Taken};
 use auth_core::password::{Attribute, PasswordFlaw};
-use auth_core::token::TokenFault;
+use auth_core::token::{TokenFault, TokenKind};
 use auth_core::{AuthError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::app::App;
 use crate::body::FieldErrors;
 
 /// The challenge of every 401 (RFC 6750 §3).
@@ -129,19 +131,36 @@ impl ApiError {
         }
     }
 
+    /// Not allowed to do this: 403.
+    pub fn permission_denied() -> Self {
+        Self::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
+    }
+
+    /// There is no such thing: 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::detail(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// Too many requests: 429. Whole seconds, rounded up.
+    pub fn throttled(wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
+        let mut error = Self::detail(StatusCode::TOO_MANY_REQUESTS, detail);
+        error.retry_after = Some(seconds);
+        error
+    }
+
     /// Why the bearer of an access token is refused on a guarded path.
-    pub fn at_guarded_path(error: AuthError, reasons: bool) -> Self {
+    pub fn at_guarded_path(error: AuthError, app: &App) -> Self {
+        let reasons = app.settings.reasons;
         match error {
             AuthError::Token(fault) => Self::with_body(
                 StatusCode::UNAUTHORIZED,
                 DetailBody {
                     detail: "Given token not valid for any token type".to_owned(),
                     code: Some("token_not_valid"),
-                    messages: Some(vec![TokenMessage {
-                        token_class: "AccessToken",
-                        token_type: "access",
-                        message: message(fault),
-                    }]),
+                    messages: Some(app.tokens.policy().accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
                     reason: reason(fault).filter(|_| reasons),
                 },
             ),
@@ -184,8 +203,11 @@ impl ApiError {
             }
             AuthError::UserNotFound => refuse("User not found", Some("user_not_found"), Some("user_not_found")),
             AuthError::UserInactive => refuse("User is inactive", Some("user_inactive"), Some("user_inactive")),
+            AuthError::PasswordChanged => {
+                refuse("The user's password has been changed.", Some("password_changed"), Some("password_changed"))
+            }
             AuthError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
-            AuthError::Store(StoreError::Unavailable(_)) => {
+            AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) => {
                 log_failure(&error);
                 Self::unavailable(RETRY_AFTER_SECONDS)
             }
@@ -224,11 +246,23 @@ fn log_failure(error: &AuthError) {
     tracing::error!(error = chain, "request failed");
 }
 
+/// What one kind of accepted token says to the presented one.
+const fn told(kind: TokenKind, fault: TokenFault) -> TokenMessage {
+    let token_class = match kind {
+        TokenKind::Access => "AccessToken",
+        TokenKind::Refresh => "RefreshToken",
+        TokenKind::Sliding => "SlidingToken",
+    };
+    TokenMessage { token_class, token_type: kind.name(), message: message(fault) }
+}
+
 /// The text for a refused token. A forger learns nothing: all that is not well signed is one text.
 const fn message(fault: TokenFault) -> &'static str {
     match fault {
         TokenFault::Expired => "Token is expired",
         TokenFault::NoExpiry => "Token has no 'exp' claim",
+        TokenFault::NoRefreshExpiry => "Token has no 'refresh_exp' claim",
+        TokenFault::RefreshExpired => "Token 'refresh_exp' claim has expired",
         TokenFault::NoId => "Token has no id",
         TokenFault::NoKind => "Token has no type",
         TokenFault::WrongKind => "Token has wrong type",
@@ -240,8 +274,12 @@ const fn message(fault: TokenFault) -> &'static str {
 /// The stable reason, for the bearer of a well-signed token.
 const fn reason(fault: TokenFault) -> Option<&'static str> {
     match fault {
-        TokenFault::Expired => Some("token_expired"),
-        TokenFault::BadClaim | TokenFault::NoExpiry | TokenFault::NoId | TokenFault::NoKind => Some("token_malformed"),
+        TokenFault::Expired | TokenFault::RefreshExpired => Some("token_expired"),
+        TokenFault::BadClaim
+        | TokenFault::NoExpiry
+        | TokenFault::NoRefreshExpiry
+        | TokenFault::NoId
+        | TokenFault::NoKind => Some("token_malformed"),
         TokenFault::WrongKind => Some("token_wrong_type"),
         TokenFault::Spent => Some("token_spent"),
         TokenFault::Reused => Some("token_reused"),
@@ -313,6 +351,13 @@ pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
         PasswordFlaw::TooCommon => "This password is too common.".to_owned(),
         PasswordFlaw::EntirelyNumeric => "This password is entirely numeric.".to_owned(),
         _ => "Enter another password.".to_owned(),
+    }
+}
+
+/// What a storage could not do, for handlers of an application's own.
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        Self::from_use_case(error.into(), false)
     }
 }
 

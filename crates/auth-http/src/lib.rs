@@ -8,20 +8,31 @@
 //! |---|---|
 //! | which paths are there, and who may call them | [`routes`] |
 //! | in which order is a request checked | `gate` |
+//! | who asks, and whether the rule of a route lets them | [`CurrentUser`], [`ObjectPermission`], `guard` |
+//! | which header brings a token | [`CredentialHeader`] |
 //! | how is a body read | [`body`] |
 //! | how does a refusal look | [`error`] |
 
 pub mod app;
 pub mod body;
+mod credentials;
 mod detached;
 pub mod error;
 mod gate;
+mod guard;
 mod handlers;
+mod moment;
 mod negotiation;
 mod openapi;
 mod outer;
 pub mod routes;
+mod throttle;
 
 pub use app::{App, HttpSettings, Readiness};
-pub use openapi::document as openapi_document;
-pub use outer::outer;
+pub use credentials::{CredentialHeader, CredentialHeaderError};
+pub use error::ApiError;
+pub use guard::{CurrentUser, ObjectPermission, require};
+pub use moment::rfc_3339;
+pub use openapi::{document as openapi_document, document_of as openapi_document_of};
+pub use outer::{application, outer};
+pub use throttle::{AnonymousThrottle, Rate};

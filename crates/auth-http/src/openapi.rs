@@ -4,7 +4,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handlers::{blacklist, health, jwks, login, logout, me, refresh, register, schema, verify};
+use crate::handlers::{blacklist, health, jwks, login, logout, me, refresh, register, schema, sliding, verify};
+use crate::routes::{Endpoint, RouteTable};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,6 +16,8 @@ use crate::handlers::{blacklist, health, jwks, login, logout, me, refresh, regis
         refresh::refresh,
         verify::verify,
         blacklist::blacklist,
+        sliding::login,
+        sliding::refresh,
         logout::logout,
         me::show,
         me::replace,
@@ -39,20 +42,29 @@ impl Modify for BearerScheme {
     }
 }
 
-/// The OpenAPI 3.1 document of this service.
+/// The OpenAPI 3.1 document of this service, with every path that it can serve.
 pub fn document() -> Document {
     Api::openapi()
 }
 
+/// The same with those paths only that are among these routes. Routes of an application's own are not described.
+pub fn document_of(routes: &RouteTable) -> Document {
+    let mut document = document();
+    let served: Vec<_> = routes.endpoints().map(Endpoint::path).collect();
+    document.paths.paths.retain(|path, _| served.contains(&path.as_str()));
+    document
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::routes::ENDPOINTS;
+    use crate::routes::{sliding, standard};
 
     #[test]
     fn every_route_is_documented_and_nothing_else() {
         let document = super::document();
         let documented: Vec<_> = document.paths.paths.keys().map(String::as_str).collect();
-        let mut routes: Vec<_> = ENDPOINTS.iter().map(|endpoint| endpoint.path).collect();
+        let endpoints: Vec<_> = standard().into_iter().chain(sliding()).collect();
+        let mut routes: Vec<_> = endpoints.iter().map(|endpoint| endpoint.path()).collect();
         routes.sort_unstable();
         assert_eq!(documented, routes);
     }

@@ -3,14 +3,19 @@
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::ServiceFactory;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
+use actix_web::middleware::from_fn;
+use actix_web::{App as Application, Error, ResponseError, web};
 use tracing::Instrument;
 
+use crate::app::App;
 use crate::error::ApiError;
+use crate::guard::{Standing, authorize};
+use crate::routes::RouteTable;
 
 /// Longest header value, in bytes, as the reference peer has it.
 const MAX_HEADER_LEN: usize = 8_190;
@@ -27,7 +32,27 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// Wraps the whole application: `App::new().wrap(from_fn(auth_http::outer))`.
+/// An application with these routes, to which others can be added: each of those is closed to all but the bearers of
+/// good tokens, unless [`declare`](crate::routes::Routes::declare) said otherwise.
+///
+/// ```no_run
+/// # async fn serve(routes: auth_http::routes::RouteTable, app: actix_web::web::Data<auth_http::App>) -> std::io::Result<()> {
+/// let server = actix_web::HttpServer::new(move || auth_http::application(&routes, &app));
+/// server.bind("127.0.0.1:8000")?.run().await
+/// # }
+/// ```
+pub fn application(
+    routes: &RouteTable,
+    app: &web::Data<App>,
+) -> Application<
+    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
+    + use<>,
+> {
+    let (routes, app) = (routes.clone(), app.clone());
+    Application::new().wrap(from_fn(outer)).configure(move |config| routes.configure(config, &app))
+}
+
+/// Wraps the whole application, as [`application`] does. It closes what is registered with actix-web and has no rule.
 ///
 /// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
 /// log record of the request, and in its answer.
@@ -49,6 +74,7 @@ async fn answer_and_log(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let method = request.method().clone();
+    let challenge = request.app_data::<web::Data<App>>().map(|app| app.settings.credentials.challenge().clone());
     let mut response = answer(request, next).await?;
     // The route, not the path: people put tokens into paths.
     let route = response.request().match_pattern();
@@ -57,6 +83,9 @@ async fn answer_and_log(
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
+    }
+    if let Some(challenge) = challenge.filter(|_| headers.contains_key(header::WWW_AUTHENTICATE)) {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -74,7 +103,24 @@ async fn answer(
         let error = ApiError::detail(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request header is too large.");
         return Ok(request.into_response(error.error_response()));
     }
+    if let Err(refusal) = admit_foreign(&request).await {
+        return Ok(request.into_response(refusal.error_response()));
+    }
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// Guards a route that only actix-web knows. Those of the table have their own guard; what is no route is answered 404.
+async fn admit_foreign(request: &ServiceRequest) -> Result<(), ApiError> {
+    let Some(pattern) = request.match_pattern() else { return Ok(()) };
+    let Some(table) = request.app_data::<web::Data<RouteTable>>() else {
+        tracing::error!("the application has no `RouteTable` data");
+        return Err(ApiError::internal());
+    };
+    let Some(rule) = table.rule_of_foreign(&pattern) else { return Ok(()) };
+    match authorize(rule, true, request).await? {
+        Standing::Settled => Ok(()),
+        Standing::UpToTheHandler(_) => Err(ApiError::permission_denied()),
+    }
 }
 
 fn request_id(headers: &HeaderMap) -> String {

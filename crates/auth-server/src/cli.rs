@@ -50,11 +50,21 @@ pub enum Command {
     #[command(subcommand)]
     Keys(Keys),
     /// Check the configuration and print what is in force, secrets masked
-    CheckConfig,
+    CheckConfig(CheckConfig),
+    /// Print every route, its methods, and who may call it
+    Routes,
     /// Print the OpenAPI document
     Openapi,
     /// Ask a running server whether it is ready; exit code 0 if it is
     Healthcheck,
+}
+
+/// `check-config`.
+#[derive(Args, Debug)]
+pub struct CheckConfig {
+    /// Print instead the configuration that does what this SIMPLE_JWT dictionary does (a JSON file)
+    #[arg(long, value_name = "FILE")]
+    pub from_simplejwt: Option<PathBuf>,
 }
 
 /// `create-superuser`.
@@ -95,6 +105,8 @@ pub enum Users {
     Promote(Account),
     /// Make an account an ordinary one
     Demote(Account),
+    /// Put an account into these groups and no others
+    SetGroups(SetGroups),
     /// Delete an account and all it owns
     Delete(Account),
     /// Set the password of an account, and end all its sessions
@@ -106,6 +118,15 @@ pub enum Users {
 pub struct Account {
     /// Name of the account, exactly
     pub username: String,
+}
+
+/// `users set-groups`.
+#[derive(Args, Debug)]
+pub struct SetGroups {
+    /// Name of the account, exactly
+    pub username: String,
+    /// Names of groups; none: out of all
+    pub groups: Vec<String>,
 }
 
 /// `users set-password`.

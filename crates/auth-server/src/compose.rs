@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
-use auth_core::ports::{SignError, TokenSigner};
+use auth_core::ports::{ClaimsEnricher, SignError, TokenSigner, VerifyError};
 use auth_core::service::{AccountService, AdministrationService, Ports, TokenService};
-use auth_core::token::{Payload, RawToken, TokenFault};
+use auth_core::token::{Payload, RawToken, TokenKind};
+use auth_core::view::GuardViews;
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
-use auth_http::{App, Readiness};
+use auth_http::routes::{RouteTable, Routes, sliding, standard};
+use auth_http::{AnonymousThrottle, App, Readiness};
 
+use crate::application::Application;
 use crate::config::Checked;
 use crate::events::LoggedEvents;
+use crate::jwks::with_remote_keys;
 use crate::keys;
 
 /// Every adapter, put together.
@@ -29,19 +33,28 @@ pub struct Composition {
 
 impl Composition {
     /// Builds the adapters: opens the database, and loads or makes the keys.
-    pub async fn new(checked: &Checked) -> Result<Self> {
+    pub async fn new(checked: &Checked, application: &dyn Application) -> Result<Self> {
         let ring = keys::key_ring(checked)?;
-        let jwks = ring.jwks();
-        Self::with_signer(checked, Arc::new(ring), jwks).await
+        let (jwks, tokens) = (ring.jwks(), &checked.settings.tokens);
+        let signer: Arc<dyn TokenSigner> = match tokens.jwks_url.as_str() {
+            "" => Arc::new(ring),
+            _ => Arc::new(with_remote_keys(ring, tokens)),
+        };
+        Self::with_signer(checked, application, signer, jwks).await
     }
 
     /// The same without keys, for commands that neither write nor read a token.
-    pub async fn without_keys(checked: &Checked) -> Result<Self> {
-        Self::with_signer(checked, Arc::new(NoKeys), serde_json::Value::Null).await
+    pub async fn without_keys(checked: &Checked, application: &dyn Application) -> Result<Self> {
+        Self::with_signer(checked, application, Arc::new(NoKeys), serde_json::Value::Null).await
     }
 
-    async fn with_signer(checked: &Checked, signer: Arc<dyn TokenSigner>, jwks: serde_json::Value) -> Result<Self> {
-        let store = Arc::new(open_migrated(checked).await?);
+    async fn with_signer(
+        checked: &Checked,
+        application: &dyn Application,
+        signer: Arc<dyn TokenSigner>,
+        jwks: serde_json::Value,
+    ) -> Result<Self> {
+        let store = Arc::new(open_migrated(checked, application).await?);
         let ports = Ports {
             store: store.clone(),
             signer,
@@ -49,19 +62,23 @@ impl Composition {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             events: Arc::new(LoggedEvents),
+            views: Some(Arc::new(GuardViews::new(checked.views))),
         };
         Ok(Self { ports, store, jwks })
     }
 
     /// What the HTTP handlers need.
-    pub fn app(&self, checked: &Checked) -> App {
+    pub fn app(&self, checked: &Checked, application: &dyn Application) -> App {
+        let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsEnricher>);
+        let tokens = TokenService::new(self.ports.clone(), checked.tokens.clone());
         App {
-            tokens: TokenService::new(self.ports.clone(), checked.tokens.clone()),
+            tokens: built_in.chain(application.enrichers(&self.store)).fold(tokens, TokenService::enriched_by),
             accounts: AccountService::new(self.ports.clone()),
             passwords: checked.passwords.clone(),
             usernames: checked.usernames,
             jwks: self.jwks.clone(),
             readiness: Box::new(StoreReadiness(self.store.clone())),
+            throttle: checked.anonymous_rate.map(AnonymousThrottle::new),
             settings: checked.http.clone(),
         }
     }
@@ -75,13 +92,14 @@ impl Composition {
 /// Signs nothing and recognises nothing.
 struct NoKeys;
 
+#[async_trait]
 impl TokenSigner for NoKeys {
     fn sign(&self, _: &Payload) -> Result<String, SignError> {
         Err("this command has no keys".into())
     }
 
-    fn verify(&self, _: &RawToken) -> Result<Payload, TokenFault> {
-        Err(TokenFault::NotOurs)
+    async fn verify(&self, _: &RawToken) -> Result<Payload, VerifyError> {
+        Err(VerifyError::NotOurs)
     }
 }
 
@@ -135,19 +153,35 @@ pub async fn open(checked: &Checked) -> Result<DieselStore> {
 }
 
 /// Opens the database, and brings it up to date if that is allowed.
-async fn open_migrated(checked: &Checked) -> Result<DieselStore> {
+async fn open_migrated(checked: &Checked, application: &dyn Application) -> Result<DieselStore> {
     let store = open(checked).await?;
     let pending = store.pending_migrations().await.context("database.url")?;
-    if pending.is_empty() {
+    if !checked.settings.database.auto_migrate && pending.is_empty() {
         return Ok(store);
     }
     ensure!(
         checked.settings.database.auto_migrate,
-        "database.auto_migrate: is false, and {} migrations are pending; run `auth-server migrate`",
-        pending.len()
+        "database.auto_migrate: is false, and {} migrations are pending; run `{} migrate`",
+        pending.len(),
+        application.name()
     );
-    if let Err(error) = store.migrate().await {
+    if let Err(error) = migrate(&store, application).await {
         bail!("database.auto_migrate: the migrations failed: {error:#}");
     }
     Ok(store)
+}
+
+/// Brings all tables up to date: those of the service, then those of the application. Answers what was done.
+pub async fn migrate(store: &DieselStore, application: &dyn Application) -> Result<Vec<String>> {
+    let mut applied = store.migrate().await?;
+    applied.extend(application.migrate(store).await?);
+    Ok(applied)
+}
+
+/// Every route that is served.
+pub fn routes(checked: &Checked, application: &dyn Application) -> Result<RouteTable> {
+    let slides = checked.tokens.accepted_kinds.contains(&TokenKind::Sliding);
+    let sliding = if slides { sliding() } else { Vec::new() };
+    let routes = Routes::new(standard().into_iter().chain(sliding)).aliases(checked.http.aliases);
+    Ok(application.routes(routes).build()?)
 }

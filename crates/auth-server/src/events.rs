@@ -12,6 +12,7 @@ impl SecurityEvents for LoggedEvents {
     fn record(&self, event: SecurityEvent) {
         let user = event.user.map(|user| user.get());
         let session = event.session.map(|session| session.to_string());
-        tracing::info!(target: "security", event = event.kind.name(), user, session, "security event");
+        let refused_by = event.refused_by;
+        tracing::info!(target: "security", event = event.kind.name(), user, session, refused_by, "security event");
     }
 }

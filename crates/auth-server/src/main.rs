@@ -2,9 +2,6 @@
 
 use std::process::ExitCode;
 
-use auth_server::cli::Cli;
-use clap::Parser;
-
 fn main() -> ExitCode {
-    auth_server::run(Cli::parse())
+    auth_server::run(auth_server::ServiceAlone)
 }

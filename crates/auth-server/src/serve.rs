@@ -2,34 +2,37 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::{App as Application, HttpServer, web};
+use actix_web::{HttpServer, web};
 use anyhow::{Context, Result};
+use auth_core::StoreError;
+use auth_core::ports::ChangeFeed;
 use auth_core::service::prune;
+use auth_core::view::follow;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::compose::{Composition, database_url};
+use crate::application::Application;
+use crate::compose::{Composition, database_url, routes};
 use crate::config::Checked;
 
 /// Serves requests until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
-pub(crate) async fn serve(checked: &Checked) -> Result<()> {
+pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) -> Result<()> {
     // First of all: from here on, a signal is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let composition = Composition::new(checked).await?;
-    let app = web::Data::new(composition.app(checked));
+    let composition = Composition::new(checked, application.as_ref()).await?;
+    let app = web::Data::new(composition.app(checked, application.as_ref()));
+    let (routes, store) = (routes(checked, application.as_ref())?, composition.store.clone());
     let server = &checked.settings.server;
     let workers = match server.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         configured => configured,
     };
     let http = HttpServer::new(move || {
-        let app = app.clone();
-        Application::new()
-            .wrap(from_fn(auth_http::outer))
-            .configure(move |config| auth_http::routes::configure(config, &app))
+        let (application, store) = (application.clone(), store.clone());
+        auth_http::application(&routes, &app).configure(move |config| application.configure(config, &store))
     })
     .workers(workers)
     .client_request_timeout(Duration::from_secs(server.header_timeout_seconds))
@@ -41,10 +44,12 @@ pub(crate) async fn serve(checked: &Checked) -> Result<()> {
     let running = http.run();
     let stopping = tokio::spawn(stop_on_signal(signals, running.handle()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
+    let following = tokio::spawn(follow_changes(composition.ports.clone(), composition.store.changes()));
     announce(checked, &addresses)?;
     running.await.context("server")?;
     stopping.abort();
     pruning.abort();
+    following.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -73,6 +78,16 @@ async fn prune_regularly(ports: auth_core::service::Ports, checked: Checked) {
             Err(error) => tracing::warn!(error = %error, "expired rows could not be forgotten"),
         }
     }
+}
+
+/// Keeps what guarded routes remember up to date with what other processes change.
+async fn follow_changes(ports: auth_core::service::Ports, mut feed: impl ChangeFeed) {
+    let Some(views) = &ports.views else { return };
+    let report = |error: &StoreError| {
+        let cause = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(%error, cause, "it is not known what has changed; guarded routes do without their memory");
+    };
+    follow(views, &mut feed, ports.store.as_ref(), ports.clock.as_ref(), report).await;
 }
 
 /// Says where the server is to be found: to a person with lines to try, to a machine with a record.

@@ -291,6 +291,8 @@ impl Tour {
         for line in [&["check-config"][..], &["migrate"], &["flush-expired-tokens"], &["keys", "list"], &["openapi"]] {
             self.command(line, "", None, None);
         }
+        self.command(&["users", "set-groups", "alice", "editors"], "", Some("account_groups_changed"), Some(alice));
+        self.command(&["users", "set-groups", "alice", "two words"], "", None, None);
         self.command(&["users", "delete", "bob"], "", Some("account_deleted"), Some(bob));
         self.command(&["make-superuser"], "", None, None);
         self.command(&["users", "delete", "root"], "", Some("account_deleted"), Some(root));

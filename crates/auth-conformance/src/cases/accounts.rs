@@ -1,5 +1,6 @@
 //! Accounts: made, found, listed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auth_core::account::{LoginName, NewUser, Taken, User, UserId, Username, UsernameRules};
@@ -30,6 +31,7 @@ fn as_stored(new: &NewUser, id: UserId) -> User {
         is_active: true,
         is_staff: new.is_staff,
         is_superuser: new.is_superuser,
+        groups: BTreeSet::new(),
         date_joined: new.date_joined,
         last_login: None,
         email_verified_at: None,

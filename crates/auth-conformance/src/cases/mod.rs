@@ -7,16 +7,23 @@ mod accounts;
 mod adoption;
 mod blacklist;
 mod changes;
+mod ended;
+mod feeds;
+mod following;
+mod groups;
 mod rivals;
 mod session_races;
 mod sessions;
 mod setting;
 mod starting;
+mod subjects;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use auth_core::ports::Store;
+
+pub use following::FeedStage;
 
 /// A case under way. It panics if the store breaks the contract.
 pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -54,16 +61,52 @@ pub fn storage_case<S: Store + 'static>(name: &str) -> Case<S> {
     storage_cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("there is no case {name}"))
 }
 
+/// One sentence of the contract of feeds.
+pub struct FeedCase<S> {
+    /// The sentence, in snake_case. It never changes its meaning, so that an adapter can name exceptions.
+    pub name: &'static str,
+    /// Tries it on a fresh, empty store. To be run on a Tokio runtime with more than one thread.
+    pub run: fn(FeedStage<S>) -> CaseRun,
+}
+
+/// Every case for feeds there is.
+///
+/// ```
+/// use auth_conformance::{FeedStage, MemoryStore, feed_cases};
+/// use std::sync::Arc;
+///
+/// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
+/// async fn main() {
+///     for case in feed_cases::<MemoryStore>() {
+///         let store = Arc::new(MemoryStore::default());
+///         let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
+///         (case.run)(FeedStage { other: Arc::clone(&store), store, feeds }).await;
+///     }
+/// }
+/// ```
+pub fn feed_cases<S: Store + 'static>() -> Vec<FeedCase<S>> {
+    crate::__feed_cases!(table)
+}
+
+/// The case for feeds with this name.
+///
+/// # Panics
+/// If there is none.
+pub fn feed_case<S: Store + 'static>(name: &str) -> FeedCase<S> {
+    feed_cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("there is no case {name}"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use super::storage_cases;
+    use super::{feed_cases, storage_cases};
     use crate::MemoryStore;
 
     #[test]
     fn every_case_has_its_own_name() {
-        let cases = storage_cases::<MemoryStore>();
-        assert_eq!(cases.iter().map(|case| case.name).collect::<HashSet<_>>().len(), cases.len());
+        let names = storage_cases::<MemoryStore>().into_iter().map(|case| case.name);
+        let names: Vec<_> = names.chain(feed_cases::<MemoryStore>().into_iter().map(|case| case.name)).collect();
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
     }
 }

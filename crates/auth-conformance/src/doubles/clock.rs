@@ -1,9 +1,13 @@
 //! A clock that stands still until it is told the time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
 
 use auth_core::ports::Clock;
 use auth_core::time::{Seconds, Timestamp};
+use tokio::sync::Notify;
 
 use crate::BEGINNING;
 
@@ -17,23 +21,28 @@ use crate::BEGINNING;
 /// assert_eq!(clock.now(), at(90));
 /// ```
 #[derive(Debug)]
-pub struct FixedClock(AtomicI64);
+pub struct FixedClock {
+    micros: AtomicI64,
+    moved: Notify,
+}
 
 impl FixedClock {
     /// A clock that shows this moment.
     pub fn new(moment: impl Into<Timestamp>) -> Self {
-        Self(AtomicI64::new(moment.into().micros()))
+        Self { micros: AtomicI64::new(moment.into().micros()), moved: Notify::new() }
     }
 
     /// Shows this moment from now on, which may be earlier than the one before.
     pub fn set(&self, moment: impl Into<Timestamp>) {
-        self.0.store(moment.into().micros(), Ordering::SeqCst);
+        self.micros.store(moment.into().micros(), Ordering::SeqCst);
+        self.moved.notify_waiters();
     }
 
     /// Moves the clock on.
     pub fn advance(&self, duration: Seconds) {
         let micros = i64::try_from(duration.get()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-        self.0.fetch_add(micros, Ordering::SeqCst);
+        self.micros.fetch_add(micros, Ordering::SeqCst);
+        self.moved.notify_waiters();
     }
 }
 
@@ -43,8 +52,22 @@ impl Default for FixedClock {
     }
 }
 
+#[async_trait]
 impl Clock for FixedClock {
     fn timestamp(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+        Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
+    }
+
+    /// Ends when the clock has been moved on so far.
+    async fn sleep(&self, duration: Duration) {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        let until = self.micros.load(Ordering::SeqCst).saturating_add(micros);
+        loop {
+            let moved = self.moved.notified();
+            if self.micros.load(Ordering::SeqCst) >= until {
+                return;
+            }
+            moved.await;
+        }
     }
 }

@@ -1,13 +1,15 @@
 //! Accounts with a defect.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use auth_conformance::{email, person_name, username};
 use auth_core::StoreError;
-use auth_core::account::{Email, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
+use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
 use auth_core::ports::{AccountPage, Accounts, ProfileUpdate, Sessions};
 use auth_core::time::{Timestamp, UnixTime};
-use auth_core::token::{RevokeReason, Subject};
+use auth_core::token::{RevokeReason, Subject, SubjectField};
 
 use super::{Broken, Defect, meanwhile};
 
@@ -38,6 +40,13 @@ impl Broken {
         user.email = new.email.as_str().to_owned();
         self.inner.put_user(user.clone());
         user
+    }
+
+    async fn remember_names(&self) {
+        for user in self.everybody().await {
+            let names = SubjectField::ALL.map(|field| (user.subject(field), user.id));
+            self.names.lock().unwrap().extend(names);
+        }
     }
 
     /// Reads whether a name or address is taken.
@@ -83,7 +92,26 @@ impl Accounts for Broken {
                 Ok(number) => self.inner.find_user(UserId::new(number)).await,
                 Err(_) => Ok(None),
             },
-            _ => self.inner.find_by_subject(subject).await,
+            (Defect::RefusesOddSubjects, Subject::Username(text) | Subject::Email(text)) if text.contains('\0') => {
+                Err(StoreError::broken("invalid byte sequence for encoding"))
+            }
+            (Defect::SubjectFoldsCase, Subject::Username(text) | Subject::Email(text)) => {
+                let is = |user: &User| [&user.username, &user.email].iter().any(|name| name.eq_ignore_ascii_case(text));
+                Ok(self.everybody().await.into_iter().find(is))
+            }
+            (Defect::FindsOldNames, _) => {
+                let found = self.inner.find_by_subject(subject).await?;
+                self.remember_names().await;
+                let remembered = self.names.lock().unwrap().get(subject).copied();
+                match (found, remembered) {
+                    (None, Some(id)) => self.inner.find_user(id).await,
+                    (found, _) => Ok(found),
+                }
+            }
+            _ => {
+                let found = self.inner.find_by_subject(subject).await?;
+                Ok(found.filter(|user| user.is_active || !self.has(Defect::SubjectHidesTheInactive)))
+            }
         }
     }
 
@@ -104,7 +132,14 @@ impl Accounts for Broken {
     }
 
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
+        if self.has(Defect::FindsOldNames) {
+            self.remember_names().await;
+        }
         match (self.defect, self.user(id).await) {
+            (Defect::ForgetsGroupsOnRename, Some(user)) => {
+                self.inner.put_user(User { groups: BTreeSet::new(), ..user });
+                self.inner.update_profile(id, change).await
+            }
             (Defect::WritesWholeProfiles, Some(user)) => {
                 meanwhile().await;
                 let change = ProfileChange {
@@ -155,6 +190,10 @@ impl Accounts for Broken {
     async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError> {
         let Some(old) = self.hash(id).await else { return Ok(false) };
         match self.defect {
+            Defect::ForgetsGroupsWithThePassword => {
+                self.inner.set_groups(id, &BTreeSet::new()).await?;
+                self.inner.set_password(id, hash, now).await
+            }
             Defect::KeepsSessionsWithANewPassword => {
                 let user = self.user(id).await.unwrap();
                 self.inner.put_user(User { token_epoch: now, ..user });
@@ -167,6 +206,20 @@ impl Accounts for Broken {
                 Ok(is_set)
             }
             _ => self.inner.set_password(id, hash, now).await,
+        }
+    }
+
+    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+        match (self.defect, self.user(id).await) {
+            (Defect::AnswersForNobodysGroups, None) => Ok(true),
+            (Defect::KeepsOldGroups, Some(user)) => {
+                self.inner.set_groups(id, &user.groups.union(groups).cloned().collect()).await
+            }
+            (Defect::FoldsGroups, _) => {
+                let folded = groups.iter().filter_map(|name| GroupName::parse(&name.as_str().to_lowercase()).ok());
+                self.inner.set_groups(id, &folded.collect()).await
+            }
+            _ => self.inner.set_groups(id, groups).await,
         }
     }
 

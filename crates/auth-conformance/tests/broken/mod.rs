@@ -17,7 +17,7 @@ use auth_core::StoreError;
 use auth_core::account::{User, UserId};
 use auth_core::ports::{Accounts, Blacklist, Sessions};
 use auth_core::time::{Seconds, UnixTime};
-use auth_core::token::{Session, SessionId, SessionOfUser, TokenId};
+use auth_core::token::{Session, SessionId, SessionOfUser, Subject, TokenId};
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,7 @@ pub(crate) enum Defect {
     AdoptsTheBlacklisted,
     AdoptsTokensOlderThanTheEpoch,
     AnswersForNobody,
+    AnswersForNobodysGroups,
     BlacklistFoldsCase,
     BlacklistsAgainAndAgain,
     CountsChangedRows,
@@ -37,12 +38,23 @@ pub(crate) enum Defect {
     CutsUserAgents,
     DeletesWithoutCascade,
     DemotesToSuperuser,
+    EndedAfter,
+    EndedAtAll,
+    EndedByRevokeOnly,
+    EndedIncludesLive,
+    EndedOfOneAccount,
     EndsAllButTheEpoch,
     EndsAllWithoutException,
     FailsWhenBusy,
     FindsKeysByNumber,
+    FindsOldNames,
     FindsStaleSessions,
     FindsTornSessions,
+    FoldsGroups,
+    ForgetsGroupsInSessions,
+    ForgetsGroupsOnRename,
+    ForgetsGroupsWithThePassword,
+    KeepsOldGroups,
     KeepsSessionsWithANewPassword,
     ListsByName,
     LoginFoldsCase,
@@ -54,6 +66,7 @@ pub(crate) enum Defect {
     PrunesTooEarly,
     PrunesWithoutLimit,
     RefusesOddLoginNames,
+    RefusesOddSubjects,
     RefusesOwnNames,
     RenamesInTwoSteps,
     ReplacesAdoptedSessions,
@@ -66,6 +79,8 @@ pub(crate) enum Defect {
     StartsAtAnyEpoch,
     StartsForTheInactive,
     StartsInTwoSteps,
+    SubjectFoldsCase,
+    SubjectHidesTheInactive,
     TakenNamesStopHalfWay,
     TrustsTheCallersCopy,
     UpgradesAnyHash,
@@ -81,13 +96,15 @@ pub(crate) struct Broken {
     seen: Mutex<HashMap<SessionId, Session>>,
     /// Every session that was ever found, as it was the first time.
     found: Mutex<HashMap<SessionId, SessionOfUser>>,
+    /// Every account, by each name that it was ever found by.
+    names: Mutex<HashMap<Subject, UserId>>,
     is_busy: AtomicBool,
 }
 
 impl Broken {
     pub(crate) fn new(defect: Defect) -> Self {
-        let (seen, found) = (Mutex::default(), Mutex::default());
-        Self { inner: MemoryStore::default(), defect, seen, found, is_busy: AtomicBool::new(false) }
+        let (seen, found, names) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { inner: MemoryStore::default(), defect, seen, found, names, is_busy: AtomicBool::new(false) }
     }
 
     fn has(&self, defect: Defect) -> bool {

@@ -1,11 +1,13 @@
 //! Accounts: who may log in, under which name and address.
 
 mod email;
+mod group;
 mod profile;
 mod user;
 mod username;
 
 pub use email::Email;
+pub use group::GroupName;
 pub use profile::{PersonName, ProfileChange};
 pub use user::{LoginName, NewUser, User, UserId};
 pub use username::{Username, UsernameRules};
@@ -31,6 +33,8 @@ pub enum AccountFault {
     BadUsername,
     /// Not an address (see [`Email`]).
     BadEmail,
+    /// A name that no group may have (see [`GroupName`]).
+    BadGroup,
     /// Control characters, such as line breaks, in a person's name.
     BadPersonName,
     /// Longer than so many characters.

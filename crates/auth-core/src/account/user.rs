@@ -1,8 +1,10 @@
 //! The account itself.
 
-use crate::account::{Email, PersonName, Username};
+use std::collections::BTreeSet;
+
+use crate::account::{Email, GroupName, PersonName, Username};
 use crate::time::{Timestamp, UnixTime};
-use crate::token::Subject;
+use crate::token::{Subject, SubjectField};
 
 /// The number of an account in its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +43,8 @@ pub struct User {
     pub is_staff: bool,
     /// Whether it was made as the owner's of this installation.
     pub is_superuser: bool,
+    /// The groups it is in.
+    pub groups: BTreeSet<GroupName>,
     /// When it was made.
     pub date_joined: Timestamp,
     /// When it last logged in.
@@ -52,12 +56,19 @@ pub struct User {
 }
 
 impl User {
-    /// How tokens name this account.
-    pub fn subject(&self) -> Subject {
-        match &self.external_id {
-            Some(key) => Subject::External(key.clone()),
-            None => Subject::Id(self.id),
+    /// How tokens name this account, in an installation where they do so by this field.
+    pub fn subject(&self, field: SubjectField) -> Subject {
+        match (field, &self.external_id) {
+            (SubjectField::Id, Some(key)) => Subject::External(key.clone()),
+            (SubjectField::Id, None) => Subject::Id(self.id),
+            (SubjectField::Username, _) => Subject::Username(self.username.clone()),
+            (SubjectField::Email, _) => Subject::Email(self.email.clone()),
         }
+    }
+
+    /// Its role by its rights: `admin` for staff, else `user`.
+    pub const fn role(&self) -> &'static str {
+        if self.is_staff { "admin" } else { "user" }
     }
 }
 

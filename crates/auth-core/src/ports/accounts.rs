@@ -1,8 +1,10 @@
 //! Accounts at rest.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
-use crate::account::{LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use crate::account::{GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
 use crate::error::StoreError;
 use crate::password::PasswordHash;
 use crate::time::UnixTime;
@@ -42,7 +44,8 @@ pub trait Accounts: Send + Sync {
     /// The account with this number.
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// The account that tokens name so: by its key from elsewhere, or by its number if it has none.
+    /// The account that tokens name so: by its key from elsewhere, by its number if it has none, or by exactly its
+    /// username or address.
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
 
     /// The account with exactly this name or address, active or not, and its password hash, both read at one moment.
@@ -68,6 +71,9 @@ pub trait Accounts: Send + Sync {
     /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`).
     /// `false` if there is no such account.
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError>;
+
+    /// Puts an account into these groups and no others. `false` if there is no such account.
+    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
 
     /// Deletes an account with its hash and all its sessions. `false` if there is no such account.
     async fn delete(&self, id: UserId) -> Result<bool, StoreError>;

@@ -7,6 +7,8 @@
 
 mod accounts;
 mod blacklist;
+mod changes;
+mod claims;
 mod clock;
 mod events;
 mod hasher;
@@ -16,12 +18,14 @@ mod signer;
 
 pub use accounts::{AccountPage, Accounts, ProfileUpdate};
 pub use blacklist::Blacklist;
+pub use changes::{Change, ChangeFeed};
+pub use claims::{ClaimsEnricher, EnrichError};
 pub use clock::Clock;
 pub use events::SecurityEvents;
 pub use hasher::{HashError, PasswordHasher, Verdict};
 pub use randomness::Randomness;
 pub use sessions::{Adoption, Sessions, Swap};
-pub use signer::{SignError, TokenSigner};
+pub use signer::{SignError, TokenSigner, VerifyError};
 
 /// The three storage ports together, as one adapter implements them.
 pub trait Store: Accounts + Sessions + Blacklist {}

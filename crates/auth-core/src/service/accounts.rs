@@ -52,6 +52,11 @@ impl AccountService {
         Ok(user)
     }
 
+    /// The caller's account as it is at this moment.
+    pub async fn profile(&self, caller: &Caller) -> Result<User, AuthError> {
+        self.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
+    }
+
     /// Changes what is given of the caller's profile. [`AccountFault::Taken`] if a name or address is another's.
     pub async fn update_profile(&self, caller: Caller, change: &ProfileChange) -> Result<User, AuthError> {
         if change.is_empty() {
@@ -59,6 +64,7 @@ impl AccountService {
         }
         match self.ports.store.update_profile(caller.user.id, change).await? {
             ProfileUpdate::Done(user) => {
+                self.ports.note_changed(user.id);
                 self.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, user.id));
                 Ok(user)
             }

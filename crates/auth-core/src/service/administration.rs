@@ -1,6 +1,8 @@
 //! What an administrator does to accounts, by name.
 
-use crate::account::{AccountFault, LoginName, NewUser, User};
+use std::collections::BTreeSet;
+
+use crate::account::{AccountFault, GroupName, LoginName, NewUser, User};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::CheckedPassword;
@@ -18,6 +20,8 @@ pub enum Action {
     Promote,
     /// Make it an ordinary one.
     Demote,
+    /// Put it into these groups and no others.
+    SetGroups(BTreeSet<GroupName>),
     /// Delete it and all it owns.
     Delete,
     /// Set its password, and end all its sessions.
@@ -31,6 +35,7 @@ impl Action {
             Self::Deactivate => EventKind::AccountDeactivated,
             Self::Promote => EventKind::AccountPromoted,
             Self::Demote => EventKind::AccountDemoted,
+            Self::SetGroups(_) => EventKind::AccountGroupsChanged,
             Self::Delete => EventKind::AccountDeleted,
             Self::SetPassword(_) => EventKind::PasswordChanged,
         }
@@ -67,15 +72,19 @@ impl AdministrationService {
             Action::Deactivate => store.set_active(user.id, false).await?,
             Action::Promote => store.set_staff(user.id, true).await?,
             Action::Demote => store.set_staff(user.id, false).await?,
+            Action::SetGroups(groups) => store.set_groups(user.id, groups).await?,
             Action::Delete => store.delete(user.id).await?,
             Action::SetPassword(password) => {
-                let hash = self.ports.hasher.hash(password).await?;
-                store.set_password(user.id, &hash, self.ports.clock.now()).await?
+                let (hash, now) = (self.ports.hasher.hash(password).await?, self.ports.clock.now());
+                let done = store.set_password(user.id, &hash, now).await?;
+                self.ports.note_all_ended(user.id, now).await?;
+                done
             }
         };
         if !done {
             return Ok(Outcome::NoSuchAccount); // Deleted since it was read.
         }
+        self.ports.note_changed(user.id);
         self.ports.record(SecurityEvent::of_user(action.event(), user.id));
         Ok(Outcome::Done)
     }

@@ -5,9 +5,9 @@ use std::fmt;
 use crate::account::User;
 use crate::error::AuthError;
 use crate::service::TokenService;
-use crate::time::UnixTime;
+use crate::service::bounded::within;
 use crate::token::claims::NewToken;
-use crate::token::{Generation, NextGeneration, Payload, Session, TokenClaims, TokenId, TokenKind};
+use crate::token::{CustomClaims, NextGeneration, Session, Subject, TokenClaims, TokenId, TokenKind};
 
 /// A token that this service signed. Secret: a `Debug` that prints `SignedToken(***)`.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,13 +31,28 @@ impl fmt::Debug for SignedToken {
     }
 }
 
-/// What a login or a refresh answers.
+/// What a login answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPair {
     /// Opens guarded routes, for a short time.
     pub access: SignedToken,
     /// Is exchanged for the next pair, once.
     pub refresh: SignedToken,
+}
+
+/// What a refresh answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refreshed {
+    /// Opens guarded routes, for a short time.
+    pub access: SignedToken,
+    /// Is exchanged for the next pair; `None` where refresh tokens are not rotated: the presented one stays good.
+    pub refresh: Option<SignedToken>,
+}
+
+impl From<TokenPair> for Refreshed {
+    fn from(pair: TokenPair) -> Self {
+        Self { access: pair.access, refresh: Some(pair.refresh) }
+    }
 }
 
 impl TokenService {
@@ -48,57 +63,82 @@ impl TokenService {
         user: &User,
         session: &Session,
         generation: NextGeneration,
-        inherited: &Payload,
+        custom: &CustomClaims,
     ) -> Result<TokenPair, AuthError> {
-        let now = self.ports.clock.now();
-        let custom = self.custom_claims(user, inherited);
-        let subject = user.subject();
         let refresh = self.sign(NewToken {
             kind: TokenKind::Refresh,
             id: TokenId::of_generation(session.id, generation.generation),
             issued_at: generation.rotated_at,
             expires_at: generation.expires_at,
-            subject: &subject,
+            subject: &self.subject_of(user),
             session: session.id,
             generation: Some(generation.generation),
-            custom: &custom,
+            refresh_expires_at: None,
+            custom: custom.as_payload(),
         })?;
-        let access = self.sign(NewToken {
+        Ok(TokenPair { access: self.sign_access(user, session, custom)?, refresh })
+    }
+
+    /// An access token of a session.
+    pub(super) fn sign_access(
+        &self,
+        user: &User,
+        session: &Session,
+        custom: &CustomClaims,
+    ) -> Result<SignedToken, AuthError> {
+        let now = self.ports.clock.now();
+        self.sign(NewToken {
             kind: TokenKind::Access,
             id: TokenId::draw(self.ports.randomness.as_ref()),
             issued_at: now,
             expires_at: session.cap(now.plus(self.policy.access_ttl)),
-            subject: &subject,
+            subject: &self.subject_of(user),
             session: session.id,
             generation: None,
-            custom: &custom,
-        })?;
-        Ok(TokenPair { access, refresh })
+            refresh_expires_at: None,
+            custom: custom.as_payload(),
+        })
     }
 
-    fn sign(&self, token: NewToken<'_>) -> Result<SignedToken, AuthError> {
-        let mut payload = token.payload();
+    pub(super) fn sign(&self, token: NewToken<'_>) -> Result<SignedToken, AuthError> {
+        let mut payload = token.payload(&self.policy.claim_rules.names);
         self.policy.claim_rules.stamp(&mut payload);
         self.ports.signer.sign(&payload).map(SignedToken).map_err(AuthError::Crypto)
     }
 
-    /// The claims beside this service's own: those inherited from the token before, if that is wanted, under those
-    /// taken from the account as it is now (SEC-026).
-    fn custom_claims(&self, user: &User, inherited: &Payload) -> Payload {
-        let mut claims = if self.policy.keep_custom_claims { inherited.clone() } else { Payload::new() };
-        claims.retain(|name, _| !TokenClaims::OWN.contains(&name.as_str()));
-        for claim in &self.policy.profile_claims {
-            claims.insert(claim.name().to_owned(), claim.value(user));
-        }
-        claims
+    /// How tokens name a user.
+    pub(super) fn subject_of(&self, user: &User) -> Subject {
+        user.subject(self.policy.claim_rules.subject_field)
     }
 
-    /// The start of a session at `now`, as yet unstored.
-    pub(super) fn first_generation(&self, now: UnixTime) -> (NextGeneration, Option<UnixTime>) {
-        let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
-        let expires_at = now.plus(self.policy.rotation.refresh_ttl);
-        let expires_at = absolute_expires_at.map_or(expires_at, |end| expires_at.min(end));
-        let first = NextGeneration { generation: Generation::FIRST, rotated_at: now, expires_at };
-        (first, absolute_expires_at)
+    /// The claims beside this service's own: those inherited, under those that the enrichers find out now (SEC-026).
+    pub(super) async fn custom_claims(&self, user: &User, mut claims: CustomClaims) -> Result<CustomClaims, AuthError> {
+        if self.enrichers.is_empty() {
+            return Ok(claims);
+        }
+        let work = async {
+            for enricher in &self.enrichers {
+                enricher.enrich(user, &mut claims).await?;
+            }
+            Ok(())
+        };
+        let outcome = within(self.ports.clock.as_ref(), self.policy.enrich_timeout, work).await;
+        outcome.unwrap_or_else(|interruption| Err(interruption.into())).map_err(AuthError::Unavailable)?;
+        Ok(claims)
+    }
+
+    /// Nothing inherited.
+    pub(super) fn no_claims(&self) -> CustomClaims {
+        CustomClaims::new(self.policy.claim_rules.names.clone())
+    }
+
+    /// What a token leaves to its successors, if that is wanted.
+    pub(super) fn inherited(&self, claims: &TokenClaims) -> CustomClaims {
+        let names = self.policy.claim_rules.names.clone();
+        if self.policy.keep_custom_claims {
+            CustomClaims::inherited(names, claims.custom.clone())
+        } else {
+            CustomClaims::new(names)
+        }
     }
 }

@@ -6,7 +6,8 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::Verdict;
 use crate::service::{TokenPair, TokenService};
-use crate::token::{ClientInfo, Payload, Session, SessionId};
+use crate::time::UnixTime;
+use crate::token::{ClientInfo, Generation, Session, SessionId};
 
 impl TokenService {
     /// How often a login is tried again when something ended all logins of the account while it was under way.
@@ -22,10 +23,29 @@ impl TokenService {
         password: &RawPassword,
         client: ClientInfo,
     ) -> Result<TokenPair, AuthError> {
+        let pair = async |user: &User, client| {
+            let now = self.ports.clock.now();
+            let session = self.new_session(user, client, now, now.plus(self.policy.rotation.refresh_ttl));
+            let custom = self.custom_claims(user, self.no_claims()).await?;
+            let pair = self.sign_pair(user, &session, session.current(), &custom)?;
+            Ok((session, pair))
+        };
+        self.login_with(name, password, client, pair).await
+    }
+
+    /// A login that answers what `issue` makes of the user, together with the session to be stored.
+    pub(super) async fn login_with<T>(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: ClientInfo,
+        issue: impl AsyncFn(&User, ClientInfo) -> Result<(Session, T), AuthError>,
+    ) -> Result<T, AuthError> {
         for _ in 0..Self::MAX_STARTS {
             let user = self.authenticate_password(name, password).await?;
-            if let Some(pair) = self.start_session(&user, client.clone()).await? {
-                return Ok(pair);
+            let (session, issued) = issue(&user, client.clone()).await?;
+            if self.start_session(&user, &session).await? {
+                return Ok(issued);
             }
         }
         Err(StoreError::unavailable("the account keeps changing during its login").into())
@@ -70,30 +90,32 @@ impl TokenService {
         Ok(())
     }
 
-    /// `None` if something ended all logins of the account since `user` was read.
-    async fn start_session(&self, user: &User, client: ClientInfo) -> Result<Option<TokenPair>, AuthError> {
-        let now = self.ports.clock.now();
-        let (first, absolute_expires_at) = self.first_generation(now);
-        let session = Session {
+    /// The session of a login, as yet unstored, whose first token ends at `expires_at`.
+    pub(super) fn new_session(&self, user: &User, client: ClientInfo, now: UnixTime, expires_at: UnixTime) -> Session {
+        let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
+        Session {
             id: SessionId::draw(self.ports.randomness.as_ref()),
             user_id: user.id,
-            generation: first.generation,
-            rotated_at: first.rotated_at,
+            generation: Generation::FIRST,
+            rotated_at: now,
             created_at: now,
             last_used_at: now,
-            expires_at: first.expires_at,
+            expires_at: absolute_expires_at.map_or(expires_at, |end| expires_at.min(end)),
             absolute_expires_at,
             revoked_at: None,
             revoke_reason: None,
             amr: "pwd".to_owned(),
             client,
-        };
-        let pair = self.sign_pair(user, &session, first, &Payload::new())?;
-        let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
-        if !self.ports.store.start(&session, user, last_login).await? {
-            return Ok(None);
         }
-        self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, user.id, session.id));
-        Ok(Some(pair))
+    }
+
+    /// `false` if something ended all logins of the account since `user` was read.
+    async fn start_session(&self, user: &User, session: &Session) -> Result<bool, AuthError> {
+        let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
+        let is_started = self.ports.store.start(session, user, last_login).await?;
+        if is_started {
+            self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, user.id, session.id));
+        }
+        Ok(is_started)
     }
 }

@@ -34,14 +34,15 @@ impl TokenService {
     async fn end_all(&self, caller: &Caller, keep: Option<SessionId>, kind: EventKind) -> Result<(), AuthError> {
         let now = self.ports.clock.now();
         self.ports.store.revoke_all(caller.user.id, keep, RevokeReason::LogoutAll, now).await?;
+        self.ports.note_all_ended(caller.user.id, now).await?;
         self.ports.record(SecurityEvent::of_user(kind, caller.user.id));
         Ok(())
     }
 
     async fn logout_one(&self, caller: &Caller, token: &RawToken) -> Result<(), AuthError> {
-        let claims = self.read(token)?;
-        claims.expect(TokenKind::Refresh)?;
-        if claims.subject != SubjectClaim::Named(caller.user.subject()) {
+        let claims = self.read(token).await?;
+        self.expect_revocable(&claims)?;
+        if claims.subject != SubjectClaim::Named(self.subject_of(&caller.user)) {
             return self.refuse_foreign(caller);
         }
         let member = match self.membership(&claims).await? {
@@ -66,8 +67,15 @@ impl TokenService {
         if !ended {
             return Err(TokenFault::Revoked.into()); // Somebody else was faster.
         }
+        self.ports.note_ended(member.found.session.id);
         self.record(kind, member);
         Ok(())
+    }
+
+    /// Refresh tokens can be taken out of use, and sliding ones where they are in use.
+    fn expect_revocable(&self, claims: &TokenClaims) -> Result<(), TokenFault> {
+        let is_sliding = claims.is(TokenKind::Sliding) && self.policy.accepted_kinds.contains(&TokenKind::Sliding);
+        claims.expect(if is_sliding { TokenKind::Sliding } else { TokenKind::Refresh }).map(drop)
     }
 
     /// Takes a refresh token out of use, and its session with it, for whoever holds it.
@@ -75,8 +83,8 @@ impl TokenService {
     /// A spent token ends its session too, though the answer is a refusal as before: whoever blacklists a token wants
     /// the login to be over.
     pub async fn blacklist(&self, presented: &RawToken) -> Result<(), AuthError> {
-        let claims = self.read(presented)?;
-        claims.expect(TokenKind::Refresh)?;
+        let claims = self.read(presented).await?;
+        self.expect_revocable(&claims)?;
         match self.membership(&claims).await? {
             Membership::Member(member) => self.blacklist_member(&member).await,
             Membership::SessionGone | Membership::NoUser => self.blacklist_single(&claims).await,
@@ -85,7 +93,7 @@ impl TokenService {
 
     async fn blacklist_member(&self, member: &Member) -> Result<(), AuthError> {
         let (reason, kind) = (RevokeReason::Blacklisted, EventKind::TokenBlacklisted);
-        match standing(&member.found.session, member.generation) {
+        match standing(&member.found.session, member.generation, self.policy.rotation.on_refresh) {
             Ok(()) => self.end(member, reason, kind).await,
             Err(TokenFault::Spent) => {
                 self.end(member, reason, kind).await?;
@@ -101,7 +109,7 @@ impl TokenService {
         if !Self::could_name_a_user(&claims.subject) {
             return Err(TokenFault::BadClaim.into());
         }
-        let (jti, expires_at) = claims.expect(TokenKind::Refresh)?;
+        let (jti, expires_at) = claims.expect_any_kind()?;
         if !self.ports.store.refuse(jti, expires_at, RevokeReason::Blacklisted.name()).await? {
             return Err(TokenFault::Revoked.into());
         }

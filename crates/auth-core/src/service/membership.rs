@@ -29,9 +29,10 @@ pub(super) enum Membership {
 }
 
 impl TokenService {
-    /// Finds the session of a refresh token. One from elsewhere becomes a session first, if the policy allows.
+    /// Finds the session of a refresh token or a sliding one. One from elsewhere becomes a session first, if the policy
+    /// allows.
     pub(super) async fn membership(&self, claims: &TokenClaims) -> Result<Membership, AuthError> {
-        let (jti, expires_at) = claims.expect(TokenKind::Refresh)?;
+        let (jti, expires_at) = claims.expect_any_kind()?;
         match claims.session {
             Some(id) => self.own_session(claims, jti, id).await,
             None if self.policy.adopt_foreign_tokens => self.adopt(claims, jti, expires_at).await,
@@ -40,13 +41,17 @@ impl TokenService {
     }
 
     async fn own_session(&self, claims: &TokenClaims, jti: &TokenId, id: SessionId) -> Result<Membership, AuthError> {
-        let generation = claims.generation.ok_or(TokenFault::BadClaim)?;
-        if *jti != TokenId::of_generation(id, generation) {
+        let generation = match claims.is(TokenKind::Sliding) {
+            true if SessionId::adopted(jti) == id => Generation::FIRST,
+            true => return Err(TokenFault::BadClaim.into()),
+            false => claims.generation.ok_or(TokenFault::BadClaim)?,
+        };
+        if !claims.is(TokenKind::Sliding) && *jti != TokenId::of_generation(id, generation) {
             return Err(TokenFault::BadClaim.into());
         }
         match self.ports.store.find_session(id).await? {
             // Subject and session belong together (SEC-025).
-            Some(found) if claims.subject != SubjectClaim::Named(found.user.subject()) => {
+            Some(found) if claims.subject != SubjectClaim::Named(self.subject_of(&found.user)) => {
                 Err(TokenFault::BadClaim.into())
             }
             Some(found) => Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: false }))),
@@ -57,7 +62,7 @@ impl TokenService {
 
     async fn adopt(&self, claims: &TokenClaims, jti: &TokenId, expires_at: UnixTime) -> Result<Membership, AuthError> {
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
-        let session = self.adopted_session(claims, jti, expires_at, &user);
+        let session = self.adopted_session(claims, jti, self.sliding_session_end(claims, expires_at), &user);
         match self.ports.store.adopt(&session, jti, claims.issued_at).await? {
             Adoption::Refused => Err(TokenFault::Revoked.into()),
             Adoption::NoUser => Ok(Membership::NoUser),
@@ -99,7 +104,7 @@ impl TokenService {
         }
     }
 
-    /// Whether the claim could name an account that existed once: absent, null or a number, but no odd text.
+    /// Whether the claim could name an account that existed once: absent, null, a number or a name, but no odd text.
     pub(super) const fn could_name_a_user(claim: &SubjectClaim) -> bool {
         !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::External(_)))
     }

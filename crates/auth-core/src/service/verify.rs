@@ -9,7 +9,7 @@ impl TokenService {
     /// Whether a token of any kind is good: signed, within its time, and not taken out of use. The state of its user
     /// is not asked (wire contract section 3).
     pub async fn verify(&self, presented: &RawToken) -> Result<(), AuthError> {
-        let claims = self.read(presented)?;
+        let claims = self.read(presented).await?;
         let (jti, _) = claims.expect_any_kind()?;
         if claims.is(TokenKind::Refresh) {
             let generation = claims.generation.unwrap_or(Generation::FIRST);
@@ -22,20 +22,25 @@ impl TokenService {
 
     async fn verify_refresh(&self, id: SessionId, generation: Generation, jti: &TokenId) -> Result<(), AuthError> {
         match self.ports.store.find_session(id).await? {
-            Some(found) => Ok(standing(&found.session, generation)?),
+            Some(found) => Ok(standing(&found.session, generation, self.policy.rotation.on_refresh)?),
             None if !self.policy.adopt_foreign_tokens => Err(TokenFault::UnknownSession.into()),
             None => self.verify_not_refused(jti).await,
         }
     }
 
     async fn verify_other(&self, claims: &TokenClaims, jti: &TokenId) -> Result<(), AuthError> {
-        match claims.session {
-            Some(id) if self.policy.check_session_on_access => match self.ports.store.find_session(id).await? {
+        let session = match claims.is(TokenKind::Sliding) {
+            true => claims.session.or_else(|| Some(SessionId::adopted(jti))),
+            false => claims.session.filter(|_| self.policy.check_session_on_access),
+        };
+        match session {
+            Some(id) => match self.ports.store.find_session(id).await? {
                 Some(found) if found.session.revoked_at.is_none() => Ok(()),
                 Some(_) => Err(TokenFault::Revoked.into()),
+                None if claims.session.is_none() => self.verify_not_refused(jti).await,
                 None => Err(TokenFault::UnknownSession.into()),
             },
-            _ => self.verify_not_refused(jti).await,
+            None => self.verify_not_refused(jti).await,
         }
     }
 

@@ -2,9 +2,8 @@
 
 use serde_json::Value;
 
-use crate::account::User;
 use crate::time::UnixTime;
-use crate::token::{Generation, Payload, SessionId, Subject, SubjectClaim, TokenFault, TokenId};
+use crate::token::{ClaimNames, Generation, Payload, SessionId, Subject, SubjectClaim, TokenFault, TokenId};
 
 /// The kinds of token, by the claim `token_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,14 +12,20 @@ pub enum TokenKind {
     Access,
     /// Long-lived; exchanged for a new pair, once.
     Refresh,
+    /// Opens guarded routes, and is exchanged for a longer-lived one of itself: both in one.
+    Sliding,
 }
 
 impl TokenKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Sliding];
+
     /// The value of the claim.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
             Self::Refresh => "refresh",
+            Self::Sliding => "sliding",
         }
     }
 }
@@ -44,14 +49,13 @@ pub struct TokenClaims {
     pub session: Option<SessionId>,
     /// `gen`; refresh tokens of a session have it.
     pub generation: Option<Generation>,
+    /// `refresh_exp`; sliding tokens have it.
+    pub refresh_expires_at: Option<UnixTime>,
     /// Every other claim.
     pub custom: Payload,
 }
 
 impl TokenClaims {
-    /// The claims that this service writes into every token itself; none of them is inherited.
-    pub const OWN: [&'static str; 7] = ["token_type", "exp", "iat", "jti", "user_id", "sid", "gen"];
-
     /// The checks that follow when a token is to be used: it has an end, a name, and the kind that is wanted, in this
     /// order (wire contract section 3, steps 4 and 5). Gives its name and its end.
     pub fn expect(&self, kind: TokenKind) -> Result<(&TokenId, UnixTime), TokenFault> {
@@ -86,57 +90,27 @@ pub(crate) struct NewToken<'a> {
     pub(crate) subject: &'a Subject,
     pub(crate) session: SessionId,
     pub(crate) generation: Option<Generation>,
+    pub(crate) refresh_expires_at: Option<UnixTime>,
     pub(crate) custom: &'a Payload,
 }
 
 impl NewToken<'_> {
     /// The JSON object to sign. Registered claims win over custom ones of the same name.
-    pub(crate) fn payload(self) -> Payload {
+    pub(crate) fn payload(self, names: &ClaimNames) -> Payload {
         let mut payload = self.custom.clone();
         let mut set = |name: &str, value: Value| payload.insert(name.to_owned(), value);
-        set("token_type", self.kind.name().into());
+        set(names.kind(), self.kind.name().into());
         set("exp", self.expires_at.seconds().into());
         set("iat", self.issued_at.seconds().into());
-        set("jti", self.id.as_str().into());
-        set("user_id", self.subject.to_claim().into());
+        set(names.id(), self.id.as_str().into());
+        set(names.subject(), self.subject.to_claim().into());
         set("sid", self.session.to_string().into());
         if let Some(generation) = self.generation {
             set("gen", generation.get().into());
         }
+        if let Some(moment) = self.refresh_expires_at {
+            set(names.refresh_expiry(), moment.seconds().into());
+        }
         payload
-    }
-}
-
-/// A claim taken from the account each time a token is issued, so that it is never older than its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ProfileClaim {
-    /// `email`: the address.
-    Email,
-    /// `role`: `admin` for staff, else `user`.
-    Role,
-    /// `username`: the name to log in with.
-    Username,
-}
-
-impl ProfileClaim {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Email, Self::Role, Self::Username];
-
-    /// The name of the claim.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Role => "role",
-            Self::Username => "username",
-        }
-    }
-
-    /// Its value for an account.
-    pub fn value(self, user: &User) -> Value {
-        match self {
-            Self::Email => user.email.as_str().into(),
-            Self::Role => if user.is_staff { "admin" } else { "user" }.into(),
-            Self::Username => user.username.as_str().into(),
-        }
     }
 }

@@ -1,18 +1,22 @@
 //! Tokens: how one arrives, what is in it, and the session it belongs to.
 
 pub(crate) mod claims;
+mod custom;
 mod id;
+mod names;
 mod raw;
 mod rules;
 mod session;
 mod subject;
 
-pub use claims::{ProfileClaim, TokenClaims, TokenKind};
+pub use claims::{TokenClaims, TokenKind};
+pub use custom::{CustomClaims, ProfileClaim, ReservedClaim};
 pub use id::{SessionId, TokenId};
+pub use names::{ClaimNameClash, ClaimNames};
 pub use raw::RawToken;
 pub use rules::ClaimRules;
 pub use session::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
-pub use subject::{Subject, SubjectClaim};
+pub use subject::{Subject, SubjectClaim, SubjectField};
 
 /// The JSON object inside a token.
 pub type Payload = serde_json::Map<String, serde_json::Value>;
@@ -29,6 +33,10 @@ pub enum TokenFault {
     Expired,
     /// It says no end of its time.
     NoExpiry,
+    /// A sliding token that says no end of its refresh period.
+    NoRefreshExpiry,
+    /// A sliding token whose refresh period is over.
+    RefreshExpired,
     /// It has no `jti`.
     NoId,
     /// It does not say what kind it is.

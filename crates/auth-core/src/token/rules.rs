@@ -4,7 +4,9 @@
 use serde_json::Value;
 
 use crate::time::{Seconds, UnixTime};
-use crate::token::{Generation, Payload, SessionId, SubjectClaim, TokenClaims, TokenFault, TokenId};
+use crate::token::{
+    ClaimNames, Generation, Payload, SessionId, SubjectClaim, SubjectField, TokenClaims, TokenFault, TokenId, TokenKind,
+};
 
 /// What an accepted token must say, beyond being signed.
 ///
@@ -26,6 +28,10 @@ pub struct ClaimRules {
     pub issuer: Option<String>,
     /// Written as `aud`, and required on input, alone or in a list (RFC 7519 §4.1.3). `None`: as above.
     pub audience: Option<String>,
+    /// What the other claims are called.
+    pub names: ClaimNames,
+    /// The field of an account that its tokens name.
+    pub subject_field: SubjectField,
 }
 
 impl ClaimRules {
@@ -44,16 +50,30 @@ impl ClaimRules {
             return Err(TokenFault::Expired);
         }
         self.check_parties(&payload)?;
-        let id =
-            text(payload.remove("jti"))?.map(|jti| TokenId::parse(&jti).ok_or(TokenFault::BadClaim)).transpose()?;
+        let id = text(payload.remove(self.names.id()))?;
+        let id = id.map(|id| TokenId::parse(&id).ok_or(TokenFault::BadClaim)).transpose()?;
         let (session, generation) = membership(&mut payload)?;
-        let subject = SubjectClaim::read(payload.remove("user_id").as_ref());
-        let kind = match payload.remove("token_type") {
+        let subject = SubjectClaim::read(payload.remove(self.names.subject()).as_ref(), self.subject_field);
+        let kind = match payload.remove(self.names.kind()) {
             None => None,
             Some(Value::String(kind)) => Some(kind),
             Some(_) => Some(String::new()), // Of no kind that anybody wants.
         };
-        Ok(TokenClaims { kind, id, expires_at, issued_at, subject, session, generation, custom: payload })
+        let refresh_expires_at = match kind.as_deref() == Some(TokenKind::Sliding.name()) {
+            true => numeric_date(payload.remove(self.names.refresh_expiry()))?,
+            false => None,
+        };
+        Ok(TokenClaims {
+            kind,
+            id,
+            expires_at,
+            issued_at,
+            subject,
+            session,
+            generation,
+            refresh_expires_at,
+            custom: payload,
+        })
     }
 
     fn check_parties(&self, payload: &Payload) -> Result<(), TokenFault> {
@@ -66,8 +86,8 @@ impl ClaimRules {
         };
         let issuer_fits = self.issuer.as_deref().is_none_or(|issuer| is(payload.get("iss"), issuer));
         let audience_fits = self.audience.as_deref().is_none_or(|audience| includes(payload.get("aud"), audience));
-        let subject_fits = payload.get("sub").is_none_or(Value::is_string);
-        if issuer_fits && audience_fits && subject_fits { Ok(()) } else { Err(TokenFault::BadClaim) }
+        let are_texts = ["sub", "jti"].iter().all(|name| payload.get(*name).is_none_or(Value::is_string));
+        if issuer_fits && audience_fits && are_texts { Ok(()) } else { Err(TokenFault::BadClaim) }
     }
 
     /// Writes `iss` and `aud` where they are configured.

@@ -4,13 +4,46 @@ use serde_json::Value;
 
 use crate::account::UserId;
 
+/// The field of an account by which tokens name it (SimpleJWT: `USER_ID_FIELD`).
+///
+/// Numbers are never given twice; names and addresses are, when an account gives one up. A token of no session that
+/// names its user so is good for whoever has the name now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum SubjectField {
+    /// Its number, or the key it was imported with.
+    #[default]
+    Id,
+    /// Its username.
+    Username,
+    /// Its address.
+    Email,
+}
+
+impl SubjectField {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Id, Self::Username, Self::Email];
+
+    /// Its name in a configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Username => "username",
+            Self::Email => "email",
+        }
+    }
+}
+
 /// How a token names its user.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// By the number of the account; on the wire its decimal text.
     Id(UserId),
     /// By the key that an imported account had elsewhere.
     External(String),
+    /// By exactly its username.
+    Username(String),
+    /// By exactly its address.
+    Email(String),
 }
 
 impl Subject {
@@ -18,7 +51,7 @@ impl Subject {
     pub fn to_claim(&self) -> String {
         match self {
             Self::Id(id) => id.get().to_string(),
-            Self::External(key) => key.clone(),
+            Self::External(text) | Self::Username(text) | Self::Email(text) => text.clone(),
         }
     }
 }
@@ -27,12 +60,13 @@ impl Subject {
 /// release send them (wire contract section 11).
 ///
 /// ```
-/// use auth_core::{account::UserId, token::{Subject, SubjectClaim}};
+/// use auth_core::{account::UserId, token::{Subject, SubjectClaim, SubjectField}};
 /// use serde_json::json;
+/// let read = |claim| SubjectClaim::read(Some(&claim), SubjectField::Id);
 /// let three = SubjectClaim::Named(Subject::Id(UserId::new(3)));
-/// assert_eq!(SubjectClaim::read(Some(&json!("3"))), three);
-/// assert_eq!(SubjectClaim::read(Some(&json!(3))), three);
-/// assert_eq!(SubjectClaim::read(Some(&json!(true))), SubjectClaim::Malformed);
+/// assert_eq!(read(json!("3")), three);
+/// assert_eq!(read(json!(3)), three);
+/// assert_eq!(read(json!(true)), SubjectClaim::Malformed);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectClaim {
@@ -47,35 +81,46 @@ pub enum SubjectClaim {
 }
 
 impl SubjectClaim {
-    /// Longest key of an imported account, in characters.
+    /// Longest key of an imported account, and longest name, in characters.
     const MAX_CHARS: usize = 255;
 
-    /// Reads the claim.
-    pub fn read(claim: Option<&Value>) -> Self {
+    /// Reads the claim, in an installation where tokens name their users by this field.
+    pub fn read(claim: Option<&Value>, field: SubjectField) -> Self {
+        match (claim, field) {
+            (None, _) => Self::Absent,
+            (Some(Value::Null), _) => Self::Nobody,
+            (Some(claim), SubjectField::Id) => Self::read_id(claim),
+            (Some(Value::String(text)), _) if is_odd(text) => Self::Malformed,
+            (Some(Value::String(text)), SubjectField::Username) => Self::Named(Subject::Username(text.clone())),
+            (Some(Value::String(text)), SubjectField::Email) => Self::Named(Subject::Email(text.clone())),
+            (Some(_), _) => Self::Malformed,
+        }
+    }
+
+    fn read_id(claim: &Value) -> Self {
         match claim {
-            None => Self::Absent,
-            Some(Value::Null) => Self::Nobody,
-            Some(Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
                 (Some(id), _) => Self::Named(Subject::Id(UserId::new(id))),
                 (None, Some(beyond)) if beyond.abs() >= i64::MAX as f64 => Self::Nobody,
                 _ => Self::Malformed,
             },
-            Some(Value::String(text)) => Self::read_text(text),
-            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Self::Malformed,
+            Value::String(text) => Self::read_id_text(text),
+            _ => Self::Malformed,
         }
     }
 
-    fn read_text(text: &str) -> Self {
+    fn read_id_text(text: &str) -> Self {
         let is_decimal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if is_decimal && (text == "0" || !text.starts_with('0')) {
             return text.parse().map_or(Self::Nobody, |id| Self::Named(Subject::Id(UserId::new(id))));
         }
-        let is_blank = text.trim().is_empty();
-        if is_blank || text.chars().count() > Self::MAX_CHARS || text.chars().any(char::is_control) {
-            return Self::Malformed;
-        }
-        Self::Named(Subject::External(text.to_owned()))
+        if is_odd(text) { Self::Malformed } else { Self::Named(Subject::External(text.to_owned())) }
     }
+}
+
+/// Whether a text can be no name of anybody.
+fn is_odd(text: &str) -> bool {
+    text.trim().is_empty() || text.chars().count() > SubjectClaim::MAX_CHARS || text.chars().any(char::is_control)
 }
 
 #[cfg(test)]
@@ -113,8 +158,27 @@ mod tests {
             (json!("1\u{0}"), SubjectClaim::Malformed),
             (json!("x".repeat(256)), SubjectClaim::Malformed),
         ] {
-            assert_eq!(SubjectClaim::read(Some(&claim)), expected, "{claim}");
+            assert_eq!(SubjectClaim::read(Some(&claim), SubjectField::Id), expected, "{claim}");
         }
-        assert_eq!(SubjectClaim::read(None), SubjectClaim::Absent);
+        assert_eq!(SubjectClaim::read(None, SubjectField::Id), SubjectClaim::Absent);
+    }
+
+    #[test]
+    fn a_name_is_taken_as_it_is() {
+        let name = |text: &str| SubjectClaim::Named(Subject::Username(text.to_owned()));
+        for (claim, expected) in [
+            (json!("alice"), name("alice")),
+            (json!("3"), name("3")),
+            (json!(null), SubjectClaim::Nobody),
+            (json!(3), SubjectClaim::Malformed),
+            (json!(["alice"]), SubjectClaim::Malformed),
+            (json!(" "), SubjectClaim::Malformed),
+            (json!("a\u{0}"), SubjectClaim::Malformed),
+            (json!("x".repeat(256)), SubjectClaim::Malformed),
+        ] {
+            assert_eq!(SubjectClaim::read(Some(&claim), SubjectField::Username), expected, "{claim}");
+        }
+        let email = SubjectClaim::Named(Subject::Email("a@b.c".to_owned()));
+        assert_eq!(SubjectClaim::read(Some(&json!("a@b.c")), SubjectField::Email), email);
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_conformance::{FixedClock, MemoryStore, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness};
 use auth_core::AuthError;
@@ -10,12 +11,13 @@ use auth_core::account::{Email, LoginName, PersonName, User, Username, UsernameR
 use auth_core::event::EventKind;
 use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Clock, TokenSigner};
-use auth_core::rotation::{OnRetry, RotationPolicy};
+use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use auth_core::service::{
-    AccountService, Action, AdministrationService, NewAccount, Outcome, Ports, TokenPair, TokenPolicy, TokenService,
+    AccountService, Action, AdministrationService, NewAccount, Outcome, Ports, Refreshed, SignedToken, SlidingPolicy,
+    TokenPair, TokenPolicy, TokenService,
 };
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimRules, ClientInfo, Payload, ProfileClaim, RawToken};
+use auth_core::token::{ClaimRules, ClientInfo, Payload, ProfileClaim, RawToken, TokenKind};
 
 pub const PASSWORD: &str = "Correct-horse-42";
 pub const ACCESS_TTL: u64 = 60;
@@ -42,14 +44,19 @@ pub fn policy() -> TokenPolicy {
             refresh_ttl: Seconds::new(REFRESH_TTL),
             retry_window: Seconds::new(RETRY_WINDOW),
             on_retry: OnRetry::Refuse,
+            on_refresh: OnRefresh::Spend,
+            leeway: Seconds::new(0),
         },
         session_max_ttl: Some(Seconds::new(SESSION_MAX_TTL)),
         claim_rules: ClaimRules::default(),
-        profile_claims: vec![ProfileClaim::Email, ProfileClaim::Role],
+        enrich_timeout: Duration::from_secs(2),
         keep_custom_claims: false,
         adopt_foreign_tokens: false,
         check_session_on_access: true,
+        check_user_is_active: true,
         update_last_login: true,
+        accepted_kinds: vec![TokenKind::Access],
+        sliding: SlidingPolicy { ttl: Seconds::new(ACCESS_TTL), refresh_ttl: Seconds::new(REFRESH_TTL) },
     }
 }
 
@@ -75,9 +82,12 @@ pub fn world(policy: TokenPolicy) -> World {
         clock: clock.clone(),
         randomness: Arc::new(SeededRandomness::default()),
         events: events.clone(),
+        views: None,
     };
+    let tokens = TokenService::new(ports.clone(), policy);
+    let tokens = tokens.enriched_by(Arc::new(ProfileClaim::Email)).enriched_by(Arc::new(ProfileClaim::Role));
     World {
-        tokens: TokenService::new(ports.clone(), policy),
+        tokens,
         accounts: AccountService::new(ports.clone()),
         administration: AdministrationService::new(ports),
         store,
@@ -111,8 +121,18 @@ impl World {
         self.try_login(name, PASSWORD).await.unwrap()
     }
 
+    pub async fn try_login_sliding(&self, name: &str) -> Result<SignedToken, AuthError> {
+        let name = LoginName::Username(name.to_owned());
+        self.tokens.login_sliding(&name, &RawPassword::new(PASSWORD), ClientInfo::default()).await
+    }
+
+    /// The account with this name, as it is stored.
+    pub async fn stored(&self, name: &str) -> User {
+        self.administration.find(name).await.unwrap().unwrap()
+    }
+
     pub async fn refresh(&self, pair: &TokenPair) -> Result<TokenPair, AuthError> {
-        self.tokens.refresh(&refresh_of(pair)).await
+        self.tokens.refresh(&refresh_of(pair)).await.map(pair_of)
     }
 
     pub async fn act(&self, name: &str, action: Action) {
@@ -129,7 +149,7 @@ impl World {
 
     /// The claims of a token, whatever they say.
     pub fn claims(&self, token: &RawToken) -> Payload {
-        self.signer.verify(token).unwrap()
+        self.signer.open(token).unwrap()
     }
 
     /// A well-signed token that says just this.
@@ -140,6 +160,11 @@ impl World {
     pub fn event_kinds(&self) -> Vec<EventKind> {
         self.events.taken().iter().map(|event| event.kind).collect()
     }
+}
+
+/// Where every refresh answers a pair.
+pub fn pair_of(refreshed: Refreshed) -> TokenPair {
+    TokenPair { access: refreshed.access, refresh: refreshed.refresh.unwrap() }
 }
 
 pub fn refresh_of(pair: &TokenPair) -> RawToken {

@@ -50,6 +50,23 @@ pub enum KeyError {
     /// A private key where a public one belongs.
     #[error("this is a private key; verification takes the public one (`openssl pkey -pubout`)")]
     NotPublic,
+    /// Not the JSON of a key (RFC 7517 §4): no object, or a member that is missing, no text, or no base64url.
+    #[error("not a JSON Web Key: a member is missing or malformed")]
+    NotJwk,
+    /// A shared secret where a public key belongs.
+    #[error("this JSON Web Key is a shared secret (oct); only public keys are taken")]
+    SecretJwk,
+    /// A key for something else, as its `use` or `key_ops` says (RFC 7517 §4.2, §4.3).
+    #[error("this JSON Web Key is not for verifying signatures")]
+    NotForVerifying,
+    /// A JSON Web Key that is for another algorithm than the one asked for (RFC 8725 §3.1).
+    #[error("this JSON Web Key is for {named}, not for {asked}")]
+    OtherAlgorithm {
+        /// What was asked for.
+        asked: Algorithm,
+        /// What the key is for.
+        named: Algorithm,
+    },
     /// Damaged, inconsistent, or of a kind that no algorithm on offer works with.
     #[error("the key is damaged or of an unsupported kind: use RSA, P-256, P-384 or Ed25519")]
     Unsupported,
@@ -62,6 +79,9 @@ pub enum KeyError {
     /// Two keys with the same id; it is not secret.
     #[error("two keys have the id {0}")]
     DuplicateKeyId(String),
+    /// Nothing to sign with: the ring was made for verification only.
+    #[error("there is no key to sign with: these keys only verify")]
+    NoSigningKey,
     /// No randomness, or the library failed.
     #[error("a key could not be generated")]
     GenerationFailed,

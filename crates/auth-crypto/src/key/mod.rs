@@ -5,6 +5,7 @@
 mod algorithm;
 mod error;
 mod generate;
+mod jwk;
 mod pem;
 mod private;
 mod public;

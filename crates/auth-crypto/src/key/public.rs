@@ -1,4 +1,4 @@
-//! Public keys: reading one, and its forms as a JWK (RFC 7517) and as a thumbprint (RFC 7638).
+//! Public keys: which ones are sound, and their forms as a JWK (RFC 7517) and as a thumbprint (RFC 7638).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
@@ -66,12 +66,45 @@ impl PublicKey {
 
     pub(super) fn from_rsa(key: &rsa::PublicKey) -> Result<Self, KeyError> {
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(key);
-        let unused_bits = n.first().map_or(0, |byte| byte.leading_zeros() as usize);
-        if Self::RSA_BITS.contains(&(n.len() * 8 - unused_bits)) {
-            Ok(Self::Rsa { modulus: n, exponent: e })
-        } else {
-            Err(KeyError::RsaSize)
+        Self::check_rsa_size(&n)?;
+        Ok(Self::Rsa { modulus: n, exponent: e })
+    }
+
+    /// From modulus and exponent, big-endian. Zeros before them are passed over: there are libraries that write one
+    /// (RFC 7518 §6.3.1.1).
+    pub(super) fn from_rsa_numbers(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
+        let n = without_leading_zeros(modulus);
+        // Before the library gets to work: a stranger chose the length.
+        Self::check_rsa_size(n)?;
+        let components = RsaPublicKeyComponents { n, e: without_leading_zeros(exponent) };
+        // The detour has the library look at the key as it does at one that came as PEM.
+        let der: PublicKeyX509Der<'_> = components.as_der().map_err(|_| KeyError::Unsupported)?;
+        Self::from_rsa_der(der.as_ref())
+    }
+
+    fn check_rsa_size(modulus: &[u8]) -> Result<(), KeyError> {
+        let unused_bits = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
+        if Self::RSA_BITS.contains(&(modulus.len() * 8 - unused_bits)) { Ok(()) } else { Err(KeyError::RsaSize) }
+    }
+
+    /// From the coordinates of a point, each as long as the curve wants it (RFC 7518 §6.2.1.2); they must be on it.
+    pub(super) fn from_coordinates(kind: KeyKind, x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
+        let (algorithm, len) = match kind {
+            KeyKind::P256 => (&ECDSA_P256_SHA256_FIXED, 32),
+            KeyKind::P384 => (&ECDSA_P384_SHA384_FIXED, 48),
+            KeyKind::Secret | KeyKind::Rsa | KeyKind::Ed25519 => return Err(KeyError::Unsupported),
+        };
+        if (x.len(), y.len()) != (len, len) {
+            return Err(KeyError::Unsupported);
         }
+        let point = [&[4], x, y].concat();
+        ParsedPublicKey::new(algorithm, &point).map_err(|_| KeyError::Unsupported)?;
+        Ok(Self::Ec { kind, point })
+    }
+
+    /// From 32 bytes. Those that encode no point are not told apart here: they never verify anything.
+    pub(super) fn from_ed25519(key: Vec<u8>) -> Result<Self, KeyError> {
+        if key.len() == 32 { Ok(Self::Ed25519(key)) } else { Err(KeyError::Unsupported) }
     }
 
     pub(super) fn from_point(kind: KeyKind, point: &[u8]) -> Result<Self, KeyError> {
@@ -122,6 +155,11 @@ impl PublicKey {
         let canonical = format!("{{{}}}", members.join(","));
         to_base64url(digest(&SHA256, canonical.as_bytes()))
     }
+}
+
+fn without_leading_zeros(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
 }
 
 /// The last `len` bytes of the key's canonical SubjectPublicKeyInfo, which ends with the key itself. `None` if it is no

@@ -6,6 +6,7 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::aws_lc;
 use serde_json::{Map, Value};
 
+use crate::key::jwk::Jwk;
 use crate::key::pem::Block;
 use crate::key::public::PublicKey;
 use crate::key::{Algorithm, KeyError, secret};
@@ -44,6 +45,32 @@ impl VerifyingKey {
     /// or is an RSA key outside 2,048 to 8,192 bits.
     pub fn from_pem(algorithm: Option<Algorithm>, pem: &str) -> Result<Self, KeyError> {
         Self::from_public(algorithm, PublicKey::from_block(&Block::read(pem)?)?)
+    }
+
+    /// A public key from its JSON form (RFC 7517 §4): RSA, EC on P-256 or P-384 (RFC 7518 §6), or OKP on Ed25519 (RFC 8037
+    /// §2). The algorithm is the one asked for, else the one that its `alg` names, else it follows from the kind of key
+    /// as in [`from_pem`](Self::from_pem). Its key id is its `kid` if a token could name that, else its thumbprint (RFC
+    /// 7638). `x5c` and whatever else there is are not looked at.
+    ///
+    /// ```
+    /// use auth_crypto::{Algorithm, VerifyingKey};
+    /// // RFC 8037 §A.2.
+    /// let jwk = serde_json::json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    /// let key = VerifyingKey::from_jwk(None, &jwk).unwrap();
+    /// assert_eq!((key.algorithm(), key.kid()), (Algorithm::EdDsa, Some("kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k")));
+    /// ```
+    ///
+    /// # Errors
+    /// [`KeyError`] if it is no such JSON, a shared secret, private, not for verifying signatures (`use` other than
+    /// `sig`, `key_ops` without `verify`), damaged, of another kind, or an RSA key outside 2,048 to 8,192 bits; if its
+    /// `alg` is unknown or does not fit the key; and if the algorithm asked for is another one, or does not fit.
+    pub fn from_jwk(algorithm: Option<Algorithm>, jwk: &Value) -> Result<Self, KeyError> {
+        let jwk = Jwk::of(jwk)?;
+        let key = Self::from_public(jwk.algorithm(algorithm)?, jwk.public_key()?)?;
+        match jwk.kid() {
+            Some(kid) => key.with_kid(kid),
+            None => Ok(key),
+        }
     }
 
     pub(super) fn from_public(algorithm: Option<Algorithm>, public: PublicKey) -> Result<Self, KeyError> {

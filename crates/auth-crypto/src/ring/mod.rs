@@ -1,18 +1,20 @@
-//! The key ring: one key that signs, any number that verify.
+//! The key ring: one key that signs, or none, and any number that verify.
 //!
 //! It decides who wrote a token, and nothing else: neither the claims nor the time are looked at.
 
 mod header;
+mod jws;
 
 use std::collections::HashSet;
 use std::fmt;
 
-use auth_core::ports::{SignError, TokenSigner};
+use async_trait::async_trait;
+use auth_core::ports::{SignError, TokenSigner, VerifyError};
 use auth_core::token::{Payload, RawToken, TokenFault};
 use serde_json::{Value, json};
 
-use crate::key::{Algorithm, KeyError, SigningKey, VerifyingKey, from_base64url, to_base64url};
-use crate::ring::header::Header;
+use crate::key::{Algorithm, KeyError, SigningKey, VerifyingKey, to_base64url};
+pub(crate) use crate::ring::jws::Jws;
 
 /// What a [`KeyRing`] can be told besides its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Default for RingOptions {
 ///
 /// ```
 /// use auth_core::ports::TokenSigner;
-/// use auth_core::token::{Payload, RawToken};
+/// use auth_core::token::{Payload, RawToken, TokenFault};
 /// use auth_crypto::{KeyRing, RingOptions, SigningKey, generate_ed25519_pem};
 /// let ring = || {
 ///     let key = SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap();
@@ -48,15 +50,21 @@ impl Default for RingOptions {
 /// };
 /// let (ours, theirs) = (ring(), ring());
 /// let token = RawToken::parse(&ours.sign(&Payload::new()).unwrap()).unwrap();
-/// assert!(ours.verify(&token).is_ok());
-/// assert!(theirs.verify(&token).is_err());
+/// assert!(ours.recognise(&token).is_ok());
+/// assert!(theirs.recognise(&token).is_err());
 /// ```
 pub struct KeyRing {
-    signing: SigningKey,
-    /// The header of every new token, in base64url.
-    header: String,
+    /// `None`: it only verifies.
+    signing: Option<Signing>,
     /// All keys, that of the signing key first.
     keys: Vec<VerifyingKey>,
+}
+
+/// What makes new tokens.
+struct Signing {
+    key: SigningKey,
+    /// The header of every new token, in base64url.
+    header: String,
 }
 
 impl KeyRing {
@@ -67,25 +75,33 @@ impl KeyRing {
     pub fn new(signing: SigningKey, verifying: Vec<VerifyingKey>, options: RingOptions) -> Result<Self, KeyError> {
         let mut keys = vec![signing.verifying_key()];
         keys.extend(verifying);
+        let mut ring = Self::verifying(keys)?;
+        ring.signing = Some(Signing { header: header_of(&signing, options), key: signing });
+        Ok(ring)
+    }
+
+    /// A ring that recognises tokens and makes none, for services that are not the issuer: its
+    /// [`sign`](TokenSigner::sign) always fails with [`KeyError::NoSigningKey`]. Without any key it recognises nothing;
+    /// that makes sense only inside a [`RemoteKeyRing`](crate::RemoteKeyRing).
+    ///
+    /// # Errors
+    /// [`KeyError::DuplicateKeyId`] as with [`new`](Self::new).
+    pub fn verifying(keys: Vec<VerifyingKey>) -> Result<Self, KeyError> {
         let mut seen = HashSet::new();
         if let Some(twice) = keys.iter().filter_map(VerifyingKey::kid).find(|kid| !seen.insert(*kid)) {
             return Err(KeyError::DuplicateKeyId(twice.to_owned()));
         }
-        let mut header = Payload::new();
-        header.insert("alg".to_owned(), signing.algorithm().name().into());
-        header.extend(signing.kid().map(|kid| ("kid".to_owned(), kid.into())));
-        header.extend(options.header_type.map(|name| ("typ".to_owned(), name.into())));
-        Ok(Self { header: to_base64url(Value::Object(header).to_string()), signing, keys })
+        Ok(Self { signing: None, keys })
     }
 
-    /// The algorithm of new tokens.
-    pub const fn algorithm(&self) -> Algorithm {
-        self.signing.algorithm()
+    /// The algorithm of new tokens; `None` if it only verifies.
+    pub fn algorithm(&self) -> Option<Algorithm> {
+        self.signing.as_ref().map(|signing| signing.key.algorithm())
     }
 
-    /// The id of the key of new tokens.
+    /// The id of the key of new tokens; `None` if that has none, or the ring only verifies.
     pub fn kid(&self) -> Option<&str> {
-        self.signing.kid()
+        self.signing.as_ref()?.key.kid()
     }
 
     /// The public keys as a JWK Set (RFC 7517 §5), the signing one first. Shared secrets are left out, so that it is
@@ -94,38 +110,55 @@ impl KeyRing {
         json!({ "keys": self.keys.iter().filter_map(VerifyingKey::jwk).collect::<Vec<_>>() })
     }
 
-    /// The payload, whatever it is, of a compact JWS (RFC 7515 §5.2) that one of the keys signed.
-    pub(crate) fn open(&self, jws: &str) -> Option<Vec<u8>> {
-        let (message, signature) = jws.rsplit_once('.')?;
-        let (header, payload) = message.split_once('.')?;
-        let header = Header::parse(&from_base64url(header)?)?;
-        let signature = from_base64url(signature)?;
-        let ours = self.candidates(&header).any(|key| key.verifies(message.as_bytes(), &signature));
-        if ours { from_base64url(payload) } else { None }
+    /// The payload of a token that one of the keys signed, else [`TokenFault::NotOurs`]. A claim that occurs twice has its
+    /// last value (RFC 7519 §4).
+    pub fn recognise(&self, token: &RawToken) -> Result<Payload, TokenFault> {
+        let jws = Jws::parse(token.expose()).filter(|jws| self.has_made(jws));
+        jws.and_then(|jws| jws.claims()).ok_or(TokenFault::NotOurs)
     }
 
-    /// The keys that may have signed a token with this header.
-    fn candidates(&self, header: &Header) -> impl Iterator<Item = &VerifyingKey> {
-        let is_named = |key: &&VerifyingKey| header.kid.is_some() && key.kid() == header.kid.as_deref();
-        let named = self.keys.iter().find(is_named);
-        let any = if named.is_some() { &[] } else { self.keys.as_slice() };
-        named.into_iter().chain(any).filter(|key| key.algorithm().name() == header.alg)
+    /// Whether one of the keys made this.
+    pub(crate) fn has_made(&self, jws: &Jws<'_>) -> bool {
+        match jws.kid().and_then(|kid| self.key(kid)) {
+            Some(named) => jws.is_by(named),
+            None => self.keys.iter().any(|key| jws.is_by(key)),
+        }
+    }
+
+    /// The key with this id.
+    pub(crate) fn key(&self, kid: &str) -> Option<&VerifyingKey> {
+        self.keys.iter().find(|key| key.kid() == Some(kid))
+    }
+
+    /// The payload, whatever it is, of a compact JWS (RFC 7515 §5.2) that one of the keys signed.
+    #[cfg(test)]
+    pub(crate) fn open(&self, jws: &str) -> Option<Vec<u8>> {
+        Jws::parse(jws).filter(|jws| self.has_made(jws)).map(Jws::into_payload)
     }
 }
 
+/// The header of the tokens that a key will sign, in base64url.
+fn header_of(key: &SigningKey, options: RingOptions) -> String {
+    let mut header = Payload::new();
+    header.insert("alg".to_owned(), key.algorithm().name().into());
+    header.extend(key.kid().map(|kid| ("kid".to_owned(), kid.into())));
+    header.extend(options.header_type.map(|name| ("typ".to_owned(), name.into())));
+    to_base64url(Value::Object(header).to_string())
+}
+
+#[async_trait]
 impl TokenSigner for KeyRing {
     fn sign(&self, payload: &Payload) -> Result<String, SignError> {
-        let mut token = format!("{}.{}", self.header, to_base64url(serde_json::to_vec(payload)?));
-        let signature = self.signing.sign(token.as_bytes())?;
+        let Signing { key, header } = self.signing.as_ref().ok_or(KeyError::NoSigningKey)?;
+        let mut token = format!("{header}.{}", to_base64url(serde_json::to_vec(payload)?));
+        let signature = key.sign(token.as_bytes())?;
         token.push('.');
         token.push_str(&to_base64url(signature));
         Ok(token)
     }
 
-    /// A claim that occurs twice has its last value (RFC 7519 §4).
-    fn verify(&self, token: &RawToken) -> Result<Payload, TokenFault> {
-        let payload = self.open(token.expose()).ok_or(TokenFault::NotOurs)?;
-        serde_json::from_slice(&payload).map_err(|_| TokenFault::NotOurs)
+    async fn verify(&self, token: &RawToken) -> Result<Payload, VerifyError> {
+        self.recognise(token).map_err(|_| VerifyError::NotOurs)
     }
 }
 

@@ -6,9 +6,11 @@
 
 mod behaviour;
 mod database;
+mod feeds;
 mod outages;
 mod schema;
 mod speed;
+mod tables;
 
 use std::sync::Arc;
 
@@ -30,7 +32,9 @@ fn main() {
             })
         }));
         trials.extend(behaviour::trials(kind));
+        trials.extend(feeds::trials(kind));
         trials.extend(schema::trials(kind));
+        trials.extend(tables::trials(kind));
         trials.extend(speed::trials(kind));
     }
     trials.extend(behaviour::sqlite_trials());

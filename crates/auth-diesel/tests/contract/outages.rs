@@ -46,7 +46,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const QUICK: PoolSettings = PoolSettings {
+pub(crate) const QUICK: PoolSettings = PoolSettings {
     size: 4,
     acquire_timeout: Duration::from_millis(500),
     statement_timeout: Duration::from_millis(500),
@@ -134,7 +134,7 @@ async fn closed_connections_are_not_used_again(database: Arc<Database>) {
     }
 }
 
-fn terminate_all(database: &Database) {
+pub(crate) fn terminate_all(database: &Database) {
     database.query(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'keep'",
@@ -317,7 +317,7 @@ async fn a_missing_table_is_a_fault(database: Arc<Database>) {
 }
 
 /// Where the server listens, and the URL of the database with another port on this machine instead.
-fn through(database: &Database) -> (Proxy, DatabaseUrl) {
+pub(crate) fn through(database: &Database) -> (Proxy, DatabaseUrl) {
     let url = database.postgres_url();
     let (before, after) = url.split_once('@').unwrap();
     let (server, after) = after.split_once('/').unwrap();
@@ -329,7 +329,7 @@ fn through(database: &Database) -> (Proxy, DatabaseUrl) {
 
 /// Stands between the store and the server. Frozen, it passes nothing on and accepts what comes, as a server that
 /// hangs does, or a network that drops everything.
-struct Proxy {
+pub(crate) struct Proxy {
     port: u16,
     state: Arc<(Mutex<State>, Condvar)>,
 }
@@ -360,12 +360,12 @@ impl Proxy {
         Self { port, state }
     }
 
-    fn freeze(&self, is_frozen: bool) {
+    pub(crate) fn freeze(&self, is_frozen: bool) {
         self.state.0.lock().unwrap().is_frozen = is_frozen;
         self.state.1.notify_all();
     }
 
-    fn cut(&self) {
+    pub(crate) fn cut(&self) {
         for stream in self.state.0.lock().unwrap().streams.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }

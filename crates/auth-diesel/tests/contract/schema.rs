@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::on;
 
-const ALL: [&str; 3] = ["0001_accounts", "0002_sessions", "0003_blacklist"];
+const ALL: [&str; 5] = ["0001_accounts", "0002_sessions", "0003_blacklist", "0004_groups", "0005_changes"];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let mut trials = vec![
@@ -74,7 +74,7 @@ fn there_and_back<DB: Backend>(
     assert!(!connection.has_pending_migration(migrations).unwrap());
 }
 
-/// The tables, columns, indexes and constraints.
+/// The tables, columns, indexes, constraints, triggers and functions.
 fn everything_in(database: &Database) -> Vec<String> {
     let question = match database {
         Database::Sqlite(_) => {
@@ -87,6 +87,8 @@ fn everything_in(database: &Database) -> Vec<String> {
              UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
              UNION ALL SELECT conrelid::regclass || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
                        WHERE connamespace = 'public'::regnamespace
+             UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+             UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
              UNION ALL SELECT relname || ' ' || relkind::text || coalesce(reloptions::text, '') FROM pg_class
                        WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
         }

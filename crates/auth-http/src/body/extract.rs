@@ -1,5 +1,6 @@
 //! The extractor: takes a body off the connection, within limits, and parses it by its Content-Type.
 
+use std::future::{Ready, ready};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -21,7 +22,10 @@ pub struct Body(Document);
 
 impl Body {
     /// The fields of a body that has to be an object.
-    pub(crate) fn into_fields(self) -> Result<Fields, ApiError> {
+    ///
+    /// # Errors
+    /// 400 for anything else.
+    pub fn into_fields(self) -> Result<Fields, ApiError> {
         match self.0 {
             Document::Object(fields) => Ok(fields),
             Document::Null => Err(ApiError::non_field("No data provided")),
@@ -32,11 +36,37 @@ impl Body {
     }
 
     /// The fields of a body, if it is an object.
-    pub(crate) fn into_object(self) -> Option<Fields> {
+    pub fn into_object(self) -> Option<Fields> {
         match self.0 {
             Document::Object(fields) => Some(fields),
             Document::Null | Document::Other(_) => None,
         }
+    }
+}
+
+/// A body that has not been read yet, for handlers that have to look something up first: an object is found, and
+/// permission asked, before the body is looked at (wire contract section 6).
+pub struct UnreadBody {
+    request: HttpRequest,
+    payload: Payload,
+}
+
+impl UnreadBody {
+    /// Reads and parses it.
+    ///
+    /// # Errors
+    /// 400, 408, 413 or 415.
+    pub async fn read(mut self) -> Result<Body, ApiError> {
+        Body::from_request(&self.request, &mut self.payload).await
+    }
+}
+
+impl FromRequest for UnreadBody {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(Ok(Self { request: request.clone(), payload: payload.take() }))
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Field {
+pub enum Field {
     /// A text.
     Text(String),
     /// A text with half of a surrogate pair in it, which is no character: the first one found.
@@ -20,7 +20,7 @@ pub(crate) enum Field {
 impl Field {
     /// Whether it means "yes". Unlike Python's truth, `"0"` and `"false"` mean "no" (wire contract section 12), and a
     /// list or an object means nothing at all.
-    pub(crate) fn is_yes(&self) -> bool {
+    pub fn is_yes(&self) -> bool {
         match self {
             Self::Text(text) => !matches!(
                 text.trim().to_ascii_lowercase().as_str(),

@@ -9,11 +9,11 @@ mod validation;
 
 use std::collections::HashMap;
 
-pub use extract::Body;
-pub(crate) use field::Field;
-pub use reader::FieldErrors;
-pub(crate) use reader::{BLANKABLE, FieldReader, TEXT, TextRules, text};
+pub use extract::{Body, UnreadBody};
+pub use field::Field;
+pub(crate) use reader::text;
+pub use reader::{BLANKABLE, FieldErrors, FieldReader, TEXT, TextRules};
 pub(crate) use validation::add_violations;
 
 /// The fields of a body by name; of a name that comes twice, the last one.
-pub(crate) type Fields = HashMap<String, Field>;
+pub type Fields = HashMap<String, Field>;

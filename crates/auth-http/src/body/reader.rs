@@ -49,31 +49,34 @@ impl Serialize for FieldErrors {
 
 /// How a text field is read.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TextRules {
+pub struct TextRules {
     /// Whether the empty text is a value.
-    pub(crate) may_be_blank: bool,
+    pub may_be_blank: bool,
     /// Whether blanks at its edges are cut off.
-    pub(crate) trim: bool,
+    pub trim: bool,
+    /// Most characters; `None`: any number.
+    pub max_chars: Option<usize>,
 }
 
 /// A text that has to say something, without the blanks at its edges.
-pub(crate) const TEXT: TextRules = TextRules { may_be_blank: false, trim: true };
+pub const TEXT: TextRules = TextRules { may_be_blank: false, trim: true, max_chars: None };
 /// A text that may be empty, without the blanks at its edges.
-pub(crate) const BLANKABLE: TextRules = TextRules { may_be_blank: true, trim: true };
+pub const BLANKABLE: TextRules = TextRules { may_be_blank: true, trim: true, max_chars: None };
 
 /// Reads fields one by one and collects what is wrong with them.
-pub(crate) struct FieldReader<'a> {
+pub struct FieldReader<'a> {
     fields: &'a Fields,
     errors: FieldErrors,
 }
 
 impl<'a> FieldReader<'a> {
-    pub(crate) fn new(fields: &'a Fields) -> Self {
+    /// A reader of these fields.
+    pub fn new(fields: &'a Fields) -> Self {
         Self { fields, errors: FieldErrors::default() }
     }
 
     /// A field that has to be there.
-    pub(crate) fn required(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
+    pub fn required(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
         if !self.fields.contains_key(name) {
             self.refuse(name, "This field is required.");
         }
@@ -81,7 +84,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// A field that may be absent.
-    pub(crate) fn optional(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
+    pub fn optional(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
         match text(self.fields.get(name)?, rules) {
             Ok(text) => Some(text),
             Err(message) => {
@@ -96,7 +99,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// What was wrong so far.
-    pub(crate) fn into_errors(self) -> FieldErrors {
+    pub fn into_errors(self) -> FieldErrors {
         self.errors
     }
 }
@@ -116,7 +119,13 @@ pub(crate) fn text(field: &Field, rules: TextRules) -> Result<String, String> {
     if text.contains('\0') {
         return Err("Null characters are not allowed.".to_owned());
     }
-    Ok(if rules.trim { trimmed.to_owned() } else { text.clone() })
+    let text = if rules.trim { trimmed } else { text };
+    match rules.max_chars {
+        Some(most) if text.chars().count() > most => {
+            Err(format!("Ensure this field has no more than {most} characters."))
+        }
+        _ => Ok(text.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -125,13 +134,17 @@ mod tests {
 
     #[test]
     fn texts_and_their_messages() {
-        let exact = TextRules { may_be_blank: false, trim: false };
+        let exact = TextRules { may_be_blank: false, trim: false, max_chars: None };
+        let short = TextRules { max_chars: Some(3), ..TEXT };
         for (field, rules, expected) in [
             (Field::Text(" a b ".into()), TEXT, Ok("a b")),
             (Field::Text(" a b ".into()), exact, Ok(" a b ")),
             (Field::Text("\u{3000}\t".into()), TEXT, Err("This field may not be blank.")),
             (Field::Text("   ".into()), exact, Err("This field may not be blank.")),
             (Field::Text(" ".into()), BLANKABLE, Ok("")),
+            (Field::Text(" abc ".into()), short, Ok("abc")),
+            (Field::Text("\u{E9}\u{E9}\u{E9}".into()), short, Ok("\u{E9}\u{E9}\u{E9}")),
+            (Field::Text("abcd".into()), short, Err("Ensure this field has no more than 3 characters.")),
             (Field::Number("5".into()), TEXT, Ok("5")),
             (Field::Null, BLANKABLE, Err("This field may not be null.")),
             (Field::Bool(true), TEXT, Err("Not a valid string.")),

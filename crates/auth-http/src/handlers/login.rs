@@ -54,7 +54,7 @@ pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body)
     Ok(HttpResponse::Ok().json(body))
 }
 
-fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiError> {
+pub(super) fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiError> {
     let fields = body.into_fields()?;
     let mut reader = FieldReader::new(&fields);
     let by_email = fields.contains_key("email") && !fields.contains_key("username");
@@ -70,7 +70,7 @@ fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiEr
     }
 }
 
-fn client(request: &HttpRequest) -> ClientInfo {
+pub(super) fn client(request: &HttpRequest) -> ClientInfo {
     let ip = request.peer_addr().map(|address| address.ip().to_string());
     let user_agent = request.headers().get(actix_web::http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     ClientInfo::new(ip, user_agent)

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::body::{Body, Field, Fields, TEXT, text};
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, LogoutErrorBody};
-use crate::gate::CurrentCaller;
+use crate::guard::CurrentUser;
 
 /// What to log out of; one of the fields. `all` goes before `others`, both before a token.
 #[derive(ToSchema)]
@@ -48,11 +48,11 @@ pub(crate) enum LoggedOutBody {
             body = LogoutErrorBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn logout(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn logout(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_logout(error, app.settings.reasons);
     let (request, done) = read(body.into_object()).map_err(refuse)?;
     let service = app.clone();
-    to_its_end(async move { service.tokens.logout(&caller.0, request).await }).await?.map_err(refuse)?;
+    to_its_end(async move { service.tokens.logout(caller.caller(), request).await }).await?.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(done))
 }
 

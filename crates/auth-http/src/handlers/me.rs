@@ -3,7 +3,6 @@
 use actix_web::{HttpResponse, web};
 use auth_core::AuthError;
 use auth_core::account::{Email, PersonName, ProfileChange, User, Username};
-use auth_core::time::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,7 +13,8 @@ use crate::app::App;
 use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, add_violations};
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, TakenWording, account_field};
-use crate::gate::CurrentCaller;
+use crate::guard::CurrentUser;
+use crate::moment::rfc_3339;
 
 const ORDER: [&str; 4] = ["username", "email", "first_name", "last_name"];
 
@@ -57,12 +57,6 @@ impl From<User> for MeBody {
     }
 }
 
-/// `2026-11-22T06:25:49.508725Z`: always UTC, always six digits.
-fn rfc_3339(moment: Timestamp) -> String {
-    let moment = jiff::Timestamp::from_microsecond(moment.micros()).unwrap_or_default();
-    format!("{moment:.6}")
-}
-
 /// Changes to the caller's account. Other fields are ignored.
 #[derive(Validate, ToSchema)]
 pub(crate) struct ProfileBody {
@@ -86,8 +80,10 @@ pub(crate) struct ProfileBody {
         (status = 200, description = "The account.", body = MeBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn show(caller: CurrentCaller) -> HttpResponse {
-    HttpResponse::Ok().json(MeBody::from(caller.0.user))
+pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
+    let user = app.accounts.profile(caller.caller()).await;
+    let user = user.map_err(|error| ApiError::at_guarded_path(error, &app))?;
+    Ok(HttpResponse::Ok().json(MeBody::from(user)))
 }
 
 /// Changes the caller's account; name and address have to be given.
@@ -101,8 +97,8 @@ pub(crate) async fn show(caller: CurrentCaller) -> HttpResponse {
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn replace(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
-    update(&app, caller, &body.into_fields()?, Completeness::Whole).await
+pub(crate) async fn replace(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
+    update(app, caller, &body.into_fields()?, Completeness::Whole).await
 }
 
 /// Changes what is given of the caller's account.
@@ -116,8 +112,8 @@ pub(crate) async fn replace(app: web::Data<App>, caller: CurrentCaller, body: Bo
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn change(app: web::Data<App>, caller: CurrentCaller, body: Body) -> Result<HttpResponse, ApiError> {
-    update(&app, caller, &body.into_fields()?, Completeness::Partial).await
+pub(crate) async fn change(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
+    update(app, caller, &body.into_fields()?, Completeness::Partial).await
 }
 
 /// Whether name and address have to be given.
@@ -128,20 +124,20 @@ enum Completeness {
 }
 
 async fn update(
-    app: &App,
-    caller: CurrentCaller,
+    app: web::Data<App>,
+    caller: CurrentUser,
     fields: &Fields,
     completeness: Completeness,
 ) -> Result<HttpResponse, ApiError> {
-    let change = profile_change(app, &caller.0.user, fields, completeness).map_err(ApiError::fields)?;
+    let change = profile_change(&app, caller.user(), fields, completeness).map_err(ApiError::fields)?;
     let accounts = app.accounts.clone();
-    let updated = to_its_end(async move { accounts.update_profile(caller.0, &change).await }).await?;
+    let updated = to_its_end(async move { accounts.update_profile(caller.into_caller(), &change).await }).await?;
     let user = updated.map_err(|error| match &error {
         AuthError::Account(fault) => match account_field(fault, TakenWording::Profile) {
             Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
-            None => ApiError::at_guarded_path(error, app.settings.reasons),
+            None => ApiError::at_guarded_path(error, &app),
         },
-        _ => ApiError::at_guarded_path(error, app.settings.reasons),
+        _ => ApiError::at_guarded_path(error, &app),
     })?;
     Ok(HttpResponse::Ok().json(MeBody::from(user)))
 }
@@ -177,20 +173,4 @@ fn profile_change(
     };
     errors.sort_by(&ORDER);
     if errors.is_empty() { Ok(change) } else { Err(errors) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_have_six_digits_and_a_z() {
-        for (micros, expected) in [
-            (1_795_328_749_508_725, "2026-11-22T06:25:49.508725Z"),
-            (0, "1970-01-01T00:00:00.000000Z"),
-            (1_795_328_749_500_000, "2026-11-22T06:25:49.500000Z"),
-        ] {
-            assert_eq!(rfc_3339(Timestamp::from_micros(micros)), expected);
-        }
-    }
 }

@@ -10,6 +10,7 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod schema;
 mod single_token;
+pub(crate) mod sliding;
 pub(crate) mod unknown;
 pub(crate) mod verify;
 

@@ -1,6 +1,7 @@
 //! `/api/token/refresh/`.
 
 use actix_web::{HttpResponse, web};
+use auth_core::service::SignedToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -23,8 +24,9 @@ pub(crate) struct RefreshBody {
 pub(crate) struct RefreshedPairBody {
     /// A new access token.
     access: String,
-    /// A new refresh token; the presented one is spent.
-    refresh: String,
+    /// A new refresh token; the presented one is spent. Absent where refresh tokens are not rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
 }
 
 /// Exchanges a refresh token for a new pair.
@@ -44,6 +46,7 @@ pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpRespo
     let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
     let service = app.clone();
     let pair = to_its_end(async move { service.tokens.refresh(&presented).await }).await?.map_err(refuse)?;
-    let body = RefreshedPairBody { access: pair.access.into_exposed(), refresh: pair.refresh.into_exposed() };
+    let refresh = pair.refresh.map(SignedToken::into_exposed);
+    let body = RefreshedPairBody { access: pair.access.into_exposed(), refresh };
     Ok(HttpResponse::Ok().json(body))
 }

@@ -1,10 +1,13 @@
 //! `/api/schema/`.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 
-/// The OpenAPI 3.1 document of this service.
+use crate::openapi_document_of;
+use crate::routes::RouteTable;
+
+/// The OpenAPI 3.1 document of this service, with the paths that are served here.
 #[utoipa::path(get, path = "/api/schema/", tag = "operations", operation_id = "schema",
     responses((status = 200, description = "An OpenAPI 3.1 document.", body = serde_json::Value)))]
-pub(crate) async fn schema() -> HttpResponse {
-    HttpResponse::Ok().json(crate::openapi_document())
+pub(crate) async fn schema(routes: web::Data<RouteTable>) -> HttpResponse {
+    HttpResponse::Ok().json(openapi_document_of(&routes))
 }

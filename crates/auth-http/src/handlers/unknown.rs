@@ -4,21 +4,20 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use serde::Serialize;
 
-use crate::app::App;
 use crate::error::ApiError;
-use crate::routes::is_route;
+use crate::routes::RouteTable;
 
 /// What `OPTIONS` answers.
 #[derive(Serialize)]
-struct AboutBody {
-    name: &'static str,
-    description: &'static str,
+struct AboutBody<'a> {
+    name: &'a str,
+    description: &'a str,
     renders: [&'static str; 1],
     parses: [&'static str; 3],
 }
 
 /// Describes a route, as Django REST Framework does.
-pub(crate) fn describe((name, description): (&'static str, &'static str)) -> HttpResponse {
+pub(crate) fn describe((name, description): &(String, String)) -> HttpResponse {
     HttpResponse::Ok().json(AboutBody {
         name,
         description,
@@ -28,9 +27,9 @@ pub(crate) fn describe((name, description): (&'static str, &'static str)) -> Htt
 }
 
 /// 308 where only the slash at the end is missing, so that method and body are sent again; else 404.
-pub(crate) async fn unknown(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+pub(crate) async fn unknown(request: HttpRequest, routes: web::Data<RouteTable>) -> HttpResponse {
     let path = format!("{}/", request.path());
-    if !is_route(&path, app.settings.aliases) {
+    if !routes.has_route(&path) {
         return ApiError::detail(StatusCode::NOT_FOUND, "Not found.").error_response();
     }
     let query = request.query_string();

@@ -1,12 +1,15 @@
 //! `users …`.
 
-use anyhow::{Result, bail};
-use auth_core::account::User;
+use std::collections::BTreeSet;
+
+use anyhow::{Result, anyhow, bail};
+use auth_core::account::{GroupName, User};
 use auth_core::password::Attribute;
 use auth_core::ports::AccountPage;
 use auth_core::service::{Action, AdministrationService, Outcome};
 
 use super::{superuser, terminal};
+use crate::application::Application;
 use crate::cli::{SetPassword, Users};
 use crate::compose::Composition;
 use crate::config::Checked;
@@ -14,8 +17,8 @@ use crate::config::Checked;
 /// Accounts that one read brings.
 const PAGE: u32 = 500;
 
-pub(super) async fn run(checked: &Checked, command: Users) -> Result<()> {
-    let service = Composition::without_keys(checked).await?.administration();
+pub(super) async fn run(checked: &Checked, command: Users, application: &dyn Application) -> Result<()> {
+    let service = Composition::without_keys(checked, application).await?.administration();
     let (username, action, done) = match command {
         Users::List => return list(&service).await,
         Users::SetPassword(options) => return set_password(checked, &service, options).await,
@@ -23,9 +26,17 @@ pub(super) async fn run(checked: &Checked, command: Users) -> Result<()> {
         Users::Deactivate(account) => (account.username, Action::Deactivate, "is inactive"),
         Users::Promote(account) => (account.username, Action::Promote, "is an administrator"),
         Users::Demote(account) => (account.username, Action::Demote, "is no administrator"),
+        Users::SetGroups(options) => {
+            (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups and no others")
+        }
         Users::Delete(account) => (account.username, Action::Delete, "is deleted"),
     };
     act(&service, &username, &action, done).await
+}
+
+fn groups(names: &[String]) -> Result<BTreeSet<GroupName>> {
+    let parse = |name: &String| GroupName::parse(name).map_err(|_| anyhow!("{name:?} cannot be the name of a group"));
+    names.iter().map(parse).collect()
 }
 
 async fn act(service: &AdministrationService, username: &str, action: &Action, done: &str) -> Result<()> {
@@ -55,14 +66,21 @@ fn attributes(user: &User) -> [(Attribute, &str); 4] {
 }
 
 async fn list(service: &AdministrationService) -> Result<()> {
-    println!("{:>8}  {:<8}  {:<5}  {:<30}  email", "id", "active", "admin", "username");
+    println!("{:>8}  {:<8}  {:<5}  {:<30}  {:<30}  groups", "id", "active", "admin", "username", "email");
     let mut after = None;
     loop {
         let users = service.list(AccountPage { after, limit: PAGE }).await?;
         for user in &users {
             let yes_no = |value| if value { "yes" } else { "no" };
             let (active, admin) = (yes_no(user.is_active), yes_no(user.is_staff));
-            println!("{:>8}  {active:<8}  {admin:<5}  {:<30}  {}", user.id.get(), user.username, user.email);
+            let groups = user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
+            let line = format!(
+                "{:>8}  {active:<8}  {admin:<5}  {:<30}  {:<30}  {groups}",
+                user.id.get(),
+                user.username,
+                user.email
+            );
+            println!("{}", line.trim_end());
         }
         match users.last() {
             Some(last) => after = Some(last.id),

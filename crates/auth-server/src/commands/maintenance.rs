@@ -4,12 +4,13 @@ use anyhow::Result;
 use auth_core::service::prune;
 use auth_crypto::SystemClock;
 
-use crate::compose::open;
+use crate::application::Application;
+use crate::compose::{self, open};
 use crate::config::Checked;
 
-pub(super) async fn migrate(checked: &Checked) -> Result<()> {
+pub(super) async fn migrate(checked: &Checked, application: &dyn Application) -> Result<()> {
     let store = open(checked).await?;
-    let applied = store.migrate().await?;
+    let applied = compose::migrate(&store, application).await?;
     match applied.as_slice() {
         [] => println!("nothing to do: the tables are up to date"),
         applied => applied.iter().for_each(|name| println!("applied {name}")),

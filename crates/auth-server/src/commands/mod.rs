@@ -5,22 +5,31 @@ mod accounts;
 mod healthcheck;
 mod keys;
 mod maintenance;
+mod routes;
+mod simplejwt;
 mod superuser;
 mod terminal;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use clap::{CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Command, Options};
+use crate::application::Application;
+use crate::cli::{CheckConfig, Cli, Command, Options};
 use crate::config::{self, Checked, Sources};
 use crate::{logging, serve};
 
-/// Runs a command line. Exit codes: 0 done, 1 failed; 2, wrong usage, is `clap`'s.
-pub fn run(cli: Cli) -> ExitCode {
+/// Runs the command line of this process, for the service and an application that is served with it. Exit codes: 0 done,
+/// 1 failed; 2, wrong usage, is `clap`'s.
+pub fn run(application: impl Application + 'static) -> ExitCode {
+    let application: Arc<dyn Application> = Arc::new(application);
+    let matches = Cli::command().name(application.name()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let system = actix_web::rt::System::new();
-    let outcome = system.block_on(execute(cli));
+    let outcome = system.block_on(execute(cli, application));
     // Ending the runtime would wait for a database that does not answer, however long that takes; the process need not.
     std::mem::forget(system);
     match outcome {
@@ -32,31 +41,32 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-async fn execute(cli: Cli) -> Result<()> {
-    if let Some(Command::Openapi) = cli.command {
-        println!("{}", serde_json::to_string_pretty(&auth_http::openapi_document())?);
-        return Ok(());
+async fn execute(cli: Cli, application: Arc<dyn Application>) -> Result<()> {
+    if let Some(Command::CheckConfig(CheckConfig { from_simplejwt: Some(path) })) = &cli.command {
+        return simplejwt::run(path);
     }
     let checked = load(&cli.options)?;
     match cli.command.unwrap_or(Command::Serve) {
-        Command::CheckConfig => print_config(&checked),
+        Command::CheckConfig(_) => print_config(&checked),
+        Command::Routes => routes::table(&checked, application.as_ref()),
+        Command::Openapi => routes::document(&checked, application.as_ref()),
         Command::Healthcheck => healthcheck::run(&checked),
         Command::Keys(command) => keys::run(&checked, &command),
         command => {
             logging::start(&checked.settings.log)?;
-            with_database(&checked, command).await
+            with_database(&checked, command, application).await
         }
     }
 }
 
-async fn with_database(checked: &Checked, command: Command) -> Result<()> {
+async fn with_database(checked: &Checked, command: Command, application: Arc<dyn Application>) -> Result<()> {
     match command {
-        Command::Migrate => maintenance::migrate(checked).await,
+        Command::Migrate => maintenance::migrate(checked, application.as_ref()).await,
         Command::FlushExpiredTokens => maintenance::flush(checked).await,
-        Command::CreateSuperuser(options) => superuser::create(checked, options).await,
-        Command::MakeSuperuser(options) => superuser::make(checked, options).await,
-        Command::Users(command) => accounts::run(checked, command).await,
-        _ => serve::serve(checked).await,
+        Command::CreateSuperuser(options) => superuser::create(checked, options, application.as_ref()).await,
+        Command::MakeSuperuser(options) => superuser::make(checked, options, application.as_ref()).await,
+        Command::Users(command) => accounts::run(checked, command, application.as_ref()).await,
+        _ => serve::serve(checked, application).await,
     }
 }
 

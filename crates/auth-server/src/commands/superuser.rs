@@ -8,12 +8,13 @@ use auth_core::service::AdministrationService;
 use auth_crypto::generate_secret;
 
 use super::terminal::{ask, password};
+use crate::application::Application;
 use crate::cli::{CreateSuperuser, MakeSuperuser};
 use crate::compose::Composition;
 use crate::config::Checked;
 
-pub(super) async fn create(checked: &Checked, options: CreateSuperuser) -> Result<()> {
-    let composition = Composition::without_keys(checked).await?;
+pub(super) async fn create(checked: &Checked, options: CreateSuperuser, application: &dyn Application) -> Result<()> {
+    let composition = Composition::without_keys(checked, application).await?;
     let username = options.username.map_or_else(|| ask("Username"), Ok)?;
     let email = options.email.map_or_else(|| ask("Email"), Ok)?;
     let new = superuser(checked, &composition, &username, &email)?;
@@ -24,8 +25,8 @@ pub(super) async fn create(checked: &Checked, options: CreateSuperuser) -> Resul
     Ok(())
 }
 
-pub(super) async fn make(checked: &Checked, options: MakeSuperuser) -> Result<()> {
-    let composition = Composition::without_keys(checked).await?;
+pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application: &dyn Application) -> Result<()> {
+    let composition = Composition::without_keys(checked, application).await?;
     let service = composition.administration();
     if service.has_superuser().await? {
         println!("there is an administrator already; nothing changed");

@@ -1,18 +1,23 @@
 //! The checks: what the settings mean to the rules, or which of them cannot be.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
-use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::TokenPolicy;
+use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
+use auth_core::service::{SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimRules, ProfileClaim};
+use auth_core::token::{ClaimNames, ClaimRules, ProfileClaim, SubjectField, TokenKind};
+use auth_core::view::{ViewPolicy, WhenStale};
 use auth_crypto::Algorithm;
-use auth_http::HttpSettings;
+use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate};
 
-use super::{Secret, Settings, Tokens};
+use crate::jwks;
+
+use super::{Http, Secret, Settings, Tokens};
 
 /// Settings that passed the checks, with their meaning.
 #[derive(Clone, Debug)]
@@ -25,6 +30,12 @@ pub struct Checked {
     pub algorithm: Option<Algorithm>,
     /// The rules for tokens.
     pub tokens: TokenPolicy,
+    /// Claims that are taken from the account.
+    pub claims: Vec<ProfileClaim>,
+    /// What guarded routes remember.
+    pub views: ViewPolicy,
+    /// How many requests somebody without credentials may make.
+    pub anonymous_rate: Option<Rate>,
     /// The rules for new passwords.
     pub passwords: PasswordPolicy,
     /// The rules for new usernames.
@@ -41,6 +52,9 @@ impl Checked {
         let key = secret_or_file(&tokens.signing_key, "tokens.signing_key", &tokens.signing_key_file)?;
         settings.tokens.signing_key = key;
         check_numbers(&settings)?;
+        if !settings.tokens.jwks_url.is_empty() {
+            jwks::check_url(&settings.tokens.jwks_url)?;
+        }
         ensure!(
             !settings.throttle.enabled,
             "throttle.enabled: limits of attempts are not part of this version; set it to false"
@@ -50,6 +64,9 @@ impl Checked {
             bind: bind(&settings.server.bind)?,
             algorithm: algorithm(&settings.tokens.algorithm)?,
             tokens: token_policy(&settings.tokens)?,
+            claims: settings.tokens.claims.iter().map(|name| profile_claim(name)).collect::<Result<_>>()?,
+            views: view_policy(&settings)?,
+            anonymous_rate: anonymous_rate(&settings.throttle.anonymous)?,
             passwords: PasswordPolicy {
                 min_chars: settings.passwords.min_chars,
                 service_name: settings.passwords.service_name.clone(),
@@ -64,6 +81,7 @@ impl Checked {
                 aliases: settings.http.aliases,
                 reasons: settings.http.error_reasons,
                 trim_passwords: settings.passwords.trim,
+                credentials: credentials(&settings.http)?,
             },
             settings,
         })
@@ -89,6 +107,13 @@ fn check_numbers(settings: &Settings) -> Result<()> {
     for (key, value, least, most) in [
         ("tokens.access_ttl_seconds", tokens.access_ttl_seconds, 1, century),
         ("tokens.refresh_ttl_seconds", tokens.refresh_ttl_seconds, 1, century),
+        ("tokens.sliding_ttl_seconds", tokens.sliding_ttl_seconds, 1, century),
+        ("tokens.sliding_refresh_ttl_seconds", tokens.sliding_refresh_ttl_seconds, 1, century),
+        ("tokens.claims_timeout_milliseconds", tokens.claims_timeout_milliseconds, 1, 60_000),
+        ("tokens.jwks_refresh_seconds", tokens.jwks_refresh_seconds, 1, a_day),
+        ("tokens.jwks_max_age_seconds", tokens.jwks_max_age_seconds, tokens.jwks_refresh_seconds, 30 * a_day),
+        ("guards.account_view_ttl_seconds", settings.guards.account_view_ttl_seconds, 0, a_day),
+        ("guards.account_view_capacity", settings.guards.account_view_capacity as u64, 1, 10_000_000),
         ("tokens.session_max_ttl_seconds", tokens.session_max_ttl_seconds, 0, century),
         ("tokens.leeway_seconds", tokens.leeway_seconds, 0, 3_600),
         ("tokens.retry_window_seconds", tokens.retry_window_seconds, 0, 3_600),
@@ -129,8 +154,16 @@ fn algorithm(name: &str) -> Result<Option<Algorithm>> {
     }
 }
 
+fn on_refresh(tokens: &Tokens) -> OnRefresh {
+    match (tokens.rotate_refresh_tokens, tokens.blacklist_after_rotation) {
+        (true, true) => OnRefresh::Spend,
+        (true, false) => OnRefresh::KeepAndRotate,
+        // As SimpleJWT has it: what is not rotated is not blacklisted either.
+        (false, _) => OnRefresh::Keep,
+    }
+}
+
 fn token_policy(tokens: &Tokens) -> Result<TokenPolicy> {
-    let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let on_retry = match tokens.on_retry.as_str() {
         "refuse" => OnRetry::Refuse,
         "replay" => OnRetry::Replay,
@@ -143,19 +176,61 @@ fn token_policy(tokens: &Tokens) -> Result<TokenPolicy> {
             refresh_ttl: Seconds::new(tokens.refresh_ttl_seconds),
             retry_window: Seconds::new(tokens.retry_window_seconds),
             on_retry,
+            on_refresh: on_refresh(tokens),
+            leeway: Seconds::new(tokens.leeway_seconds),
         },
         session_max_ttl: (max > 0).then_some(Seconds::new(max)),
-        claim_rules: ClaimRules {
-            leeway: Seconds::new(tokens.leeway_seconds),
-            issuer: filled(&tokens.issuer),
-            audience: filled(&tokens.audience),
-        },
-        profile_claims: tokens.claims.iter().map(|name| profile_claim(name)).collect::<Result<_>>()?,
+        claim_rules: claim_rules(tokens)?,
+        enrich_timeout: Duration::from_millis(tokens.claims_timeout_milliseconds),
         keep_custom_claims: tokens.keep_custom_claims,
         adopt_foreign_tokens: tokens.adopt_foreign_tokens,
         check_session_on_access: tokens.check_session_on_access,
+        check_user_is_active: tokens.check_user_is_active,
         update_last_login: tokens.update_last_login,
+        accepted_kinds: accepted_kinds(tokens)?,
+        sliding: SlidingPolicy {
+            ttl: Seconds::new(tokens.sliding_ttl_seconds),
+            refresh_ttl: Seconds::new(tokens.sliding_refresh_ttl_seconds),
+        },
     })
+}
+
+fn claim_rules(tokens: &Tokens) -> Result<ClaimRules> {
+    let filled = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let names = ClaimNames::new(
+        &tokens.token_type_claim,
+        &tokens.jti_claim,
+        &tokens.user_id_claim,
+        &tokens.sliding_refresh_exp_claim,
+    );
+    let field = SubjectField::ALL.into_iter().find(|field| field.name() == tokens.user_id_field);
+    Ok(ClaimRules {
+        leeway: Seconds::new(tokens.leeway_seconds),
+        issuer: filled(&tokens.issuer),
+        audience: filled(&tokens.audience),
+        names: names.map_err(|clash| {
+            anyhow!("tokens: {clash}; see token_type_claim, jti_claim, user_id_claim and sliding_refresh_exp_claim")
+        })?,
+        subject_field: field.ok_or_else(|| {
+            let names = SubjectField::ALL.map(SubjectField::name).join(", ");
+            anyhow!("tokens.user_id_field: there is no field {:?}; there are {names}", tokens.user_id_field)
+        })?,
+    })
+}
+
+fn accepted_kinds(tokens: &Tokens) -> Result<Vec<TokenKind>> {
+    let kind = |name: &String| match name.as_str() {
+        "access" => Ok(TokenKind::Access),
+        "sliding" => Ok(TokenKind::Sliding),
+        other => bail!("tokens.accepted_kinds: is {other:?}; has to be access, sliding or both"),
+    };
+    let kinds: Vec<_> = tokens.accepted_kinds.iter().map(kind).collect::<Result<_>>()?;
+    let is_twice = kinds.len() == 2 && kinds[0] == kinds[1];
+    ensure!(
+        !kinds.is_empty() && kinds.len() < 3 && !is_twice,
+        "tokens.accepted_kinds: has to be access, sliding or both"
+    );
+    Ok(kinds)
 }
 
 fn profile_claim(name: &str) -> Result<ProfileClaim> {
@@ -163,4 +238,35 @@ fn profile_claim(name: &str) -> Result<ProfileClaim> {
         let names = ProfileClaim::ALL.map(ProfileClaim::name).join(", ");
         anyhow!("tokens.claims: there is no claim {name:?}; there are {names}")
     })
+}
+
+fn credentials(http: &Http) -> Result<CredentialHeader> {
+    CredentialHeader::new(&http.auth_header_name, http.auth_header_types.iter().cloned()).map_err(|error| match error {
+        CredentialHeaderError::BadName => anyhow!("http.auth_header_name: {:?} is {error}", http.auth_header_name),
+        _ => anyhow!("http.auth_header_types: {:?} is {error}", http.auth_header_types),
+    })
+}
+
+fn view_policy(settings: &Settings) -> Result<ViewPolicy> {
+    let (guards, tokens) = (&settings.guards, &settings.tokens);
+    let longest = tokens.access_ttl_seconds.max(tokens.sliding_ttl_seconds).saturating_add(tokens.leeway_seconds);
+    Ok(ViewPolicy {
+        account_ttl: Seconds::new(guards.account_view_ttl_seconds),
+        account_capacity: NonZeroUsize::new(guards.account_view_capacity)
+            .ok_or_else(|| anyhow!("guards.account_view_capacity: is 0; has to be from 1 to 10000000"))?,
+        token_ttl: Seconds::new(longest),
+        when_stale: match guards.when_stale.as_str() {
+            "read" => WhenStale::Read,
+            "refuse" => WhenStale::Refuse,
+            other => bail!("guards.when_stale: is {other:?}; has to be \"read\" or \"refuse\""),
+        },
+    })
+}
+
+fn anonymous_rate(text: &str) -> Result<Option<Rate>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let rate = Rate::parse(text);
+    Ok(Some(rate.ok_or_else(|| anyhow!("throttle.anonymous: {text:?} is no rate; write one such as \"100/hour\""))?))
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod settings;
+pub mod simplejwt;
 
 use std::path::{Path, PathBuf};
 

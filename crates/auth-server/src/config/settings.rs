@@ -11,6 +11,8 @@ pub struct Settings {
     pub server: Server,
     /// The wire.
     pub http: Http,
+    /// Guarded routes.
+    pub guards: Guards,
     /// The storage.
     pub database: Database,
     /// Tokens and keys.
@@ -58,6 +60,22 @@ pub struct Http {
     pub body_timeout_seconds: u64,
     /// The key `reason`.
     pub error_reasons: bool,
+    /// Header that brings an access token.
+    pub auth_header_name: String,
+    /// Schemes in it.
+    #[serde(deserialize_with = "list")]
+    pub auth_header_types: Vec<String>,
+}
+
+/// Section `guards`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Guards {
+    /// How long an account is remembered.
+    pub account_view_ttl_seconds: u64,
+    /// How many are.
+    pub account_view_capacity: usize,
+    /// `read` or `refuse`.
+    pub when_stale: String,
 }
 
 /// Section `database`.
@@ -97,12 +115,39 @@ pub struct Tokens {
     pub issuer: String,
     /// `aud`.
     pub audience: String,
+    /// Keys of another issuer.
+    pub jwks_url: String,
+    /// When they are fetched anew.
+    pub jwks_refresh_seconds: u64,
+    /// When they are used no more.
+    pub jwks_max_age_seconds: u64,
+    /// Name of the claim of the kind.
+    pub token_type_claim: String,
+    /// Name of the claim of the id.
+    pub jti_claim: String,
+    /// Name of the claim of the user.
+    pub user_id_claim: String,
+    /// Field of the account in it.
+    pub user_id_field: String,
+    /// Kinds that open guarded routes.
+    #[serde(deserialize_with = "list")]
+    pub accepted_kinds: Vec<String>,
     /// Tolerance of clocks.
     pub leeway_seconds: u64,
     /// Life of an access token.
     pub access_ttl_seconds: u64,
     /// Life of a refresh token.
     pub refresh_ttl_seconds: u64,
+    /// Life of a sliding token.
+    pub sliding_ttl_seconds: u64,
+    /// For how long it can be refreshed.
+    pub sliding_refresh_ttl_seconds: u64,
+    /// Name of the claim of the end of that.
+    pub sliding_refresh_exp_claim: String,
+    /// Answer a new refresh token.
+    pub rotate_refresh_tokens: bool,
+    /// Take the old one out of use.
+    pub blacklist_after_rotation: bool,
     /// Life of a session; 0: endless.
     pub session_max_ttl_seconds: u64,
     /// For retries of a refresh.
@@ -112,12 +157,16 @@ pub struct Tokens {
     /// Claims from the account.
     #[serde(deserialize_with = "list")]
     pub claims: Vec<String>,
+    /// For an enricher of claims.
+    pub claims_timeout_milliseconds: u64,
     /// Copy unknown claims.
     pub keep_custom_claims: bool,
     /// Accept tokens from elsewhere.
     pub adopt_foreign_tokens: bool,
     /// Access tokens die with their session.
     pub check_session_on_access: bool,
+    /// Refuse inactive users.
+    pub check_user_is_active: bool,
     /// Note logins.
     pub update_last_login: bool,
 }
@@ -157,6 +206,8 @@ pub struct Accounts {
 pub struct Throttle {
     /// Not there yet.
     pub enabled: bool,
+    /// Requests of an address without credentials, as `3/min`; empty: any number.
+    pub anonymous: String,
 }
 
 /// Section `maintenance`.

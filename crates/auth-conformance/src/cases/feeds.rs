@@ -1,0 +1,300 @@
+//! Feeds: what they report and what they do not.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth_core::account::{GroupName, ProfileChange, User};
+use auth_core::ports::{AccountPage, Adoption, Change, ProfileUpdate, Store, Swap};
+use auth_core::time::{Seconds, Timestamp};
+use auth_core::token::{RevokeReason, Session, SessionId};
+
+use super::following::{FeedStage, answer, up_to};
+use super::rivals::answers;
+use super::setting::{jti_of, session_now, started, stored, user_now};
+use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
+
+fn ended(number: u64) -> Change {
+    Change::SessionEnded(session_id(number))
+}
+
+fn changed(user: &User) -> Change {
+    Change::AccountChanged(user.id)
+}
+
+fn all<const N: usize>(changes: [Change; N]) -> HashSet<Change> {
+    changes.into()
+}
+
+fn editors() -> BTreeSet<GroupName> {
+    BTreeSet::from([GroupName::parse("editors").unwrap()])
+}
+
+fn renamed(name: &str) -> ProfileChange {
+    ProfileChange { username: Some(username(name)), ..ProfileChange::default() }
+}
+
+pub(crate) async fn a_feed_begins_with_missed_and_says_it_once(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    for _ in 0..3 {
+        assert_eq!(followers.reports(&*store).await, []);
+    }
+}
+
+pub(crate) async fn silence_is_answered_within_a_second(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    followers.reports(&*store).await; // So that nothing is outstanding.
+    for feed in &mut followers.feeds {
+        for _ in 0..3 {
+            let start = Instant::now();
+            assert_eq!(answer(feed).await, []);
+            assert!(start.elapsed() < Duration::from_millis(1_500), "it took {:?}", start.elapsed());
+        }
+    }
+}
+
+pub(crate) async fn the_end_of_a_session_is_reported_once(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(user.id, session_id(0), at(0)) };
+    assert!(store.start(&widest, &user, None).await.unwrap());
+    for number in 1..3 {
+        started(&*store, user.id, number).await;
+    }
+    assert_eq!(followers.reports(&*store).await, []);
+    assert!(store.revoke(session_id(1), RevokeReason::Logout, at(1)).await.unwrap());
+    assert_eq!(followers.reports(&*store).await, [ended(1)]);
+    assert!(store.revoke(widest.id, RevokeReason::Reuse, at(1)).await.unwrap());
+    assert!(!store.revoke(session_id(1), RevokeReason::LogoutAll, at(2)).await.unwrap());
+    assert!(!store.revoke(session_id(100), RevokeReason::Logout, at(2)).await.unwrap());
+    assert_eq!(followers.reports(&*store).await, [Change::SessionEnded(widest.id)]);
+}
+
+pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
+    for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
+        started(&*store, user.id, number).await;
+    }
+    assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
+    assert_eq!(followers.reported(&*store).await, all([ended(4)]));
+    // The epoch of the account moves with it.
+    assert_eq!(store.revoke_all(user.id, Some(session_id(2)), RevokeReason::LogoutAll, at(2)).await.unwrap(), 2);
+    assert_eq!(followers.reported(&*store).await, all([ended(1), ended(3), changed(&user)]));
+    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
+    assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
+    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(4)).await.unwrap(), 0);
+    assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
+}
+
+pub(crate) async fn a_password_change_is_reported_with_its_sessions(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    started(&*store, user.id, 1).await;
+    started(&*store, user.id, 2).await;
+    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    assert_eq!(followers.reported(&*store).await, all([ended(1), ended(2), changed(&user)]));
+}
+
+pub(crate) async fn each_change_of_an_account_is_reported(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    let session = started(&*store, user.id, 1).await;
+    assert_eq!(followers.reports(&*store).await, []);
+    for change in [
+        renamed("Alicia"),
+        ProfileChange { email: Some(email("alicia@example.com")), ..ProfileChange::default() },
+        ProfileChange { first_name: Some(person_name("Alicia")), ..ProfileChange::default() },
+        ProfileChange { last_name: Some(person_name("")), ..ProfileChange::default() },
+    ] {
+        assert!(matches!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
+        assert_eq!(followers.reports(&*store).await, [changed(&user)], "{change:?}");
+    }
+    for active in [false, true] {
+        assert!(store.set_active(user.id, active).await.unwrap());
+        assert_eq!(followers.reports(&*store).await, [changed(&user)], "{active}");
+    }
+    for staff in [true, false] {
+        assert!(store.set_staff(user.id, staff).await.unwrap());
+        assert_eq!(followers.reports(&*store).await, [changed(&user)], "{staff}");
+    }
+    for groups in [editors(), BTreeSet::new()] {
+        assert!(store.set_groups(user.id, &groups).await.unwrap());
+        assert_eq!(followers.reports(&*store).await, [changed(&user)], "{groups:?}");
+    }
+    assert_eq!(session_now(&*store, session.id).await, session);
+}
+
+pub(crate) async fn a_deletion_is_reported(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
+    started(&*store, user.id, 1).await;
+    assert!(store.delete(user.id).await.unwrap());
+    assert!(store.delete(other.id).await.unwrap());
+    assert!(!store.delete(user.id).await.unwrap());
+    let mut reported = followers.reports(&*store).await;
+    // Its sessions are gone with the account; that they are named as well is no fault.
+    reported.retain(|change| *change != ended(1));
+    assert_eq!(reported, [changed(&user), changed(&other)]);
+}
+
+pub(crate) async fn what_changes_nothing_is_not_reported(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    stored(&*store, "bob").await;
+    assert!(store.set_groups(user.id, &editors()).await.unwrap());
+    assert_eq!(followers.reports(&*store).await, [changed(&user)]);
+    // As it is already.
+    assert!(store.set_active(user.id, true).await.unwrap());
+    assert!(store.set_staff(user.id, false).await.unwrap());
+    assert!(store.set_groups(user.id, &editors()).await.unwrap());
+    for change in [ProfileChange::default(), renamed("alice")] {
+        assert!(matches!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
+    }
+    // Refused.
+    let taken = ProfileChange { first_name: Some(person_name("Bob")), ..renamed("bob") };
+    assert!(matches!(store.update_profile(user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
+    assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
+    // Of nobody.
+    let nobody = auth_core::account::UserId::new(i64::MAX);
+    assert!(!store.set_active(nobody, false).await.unwrap());
+    assert!(!store.set_password(nobody, &hash_of("x"), at(1)).await.unwrap());
+    assert_eq!(store.revoke_all(nobody, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
+    assert_eq!(followers.reports(&*store).await, []);
+}
+
+/// They happen all the time, and change nothing that anybody remembers.
+pub(crate) async fn logins_and_rotations_are_not_reported(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    let session = session_of(user.id, session_id(1), at(0));
+    assert!(store.start(&session, &user, Some(Timestamp::from(at(1)))).await.unwrap());
+    let next = successor_of(&session, at(1));
+    assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::LostRace);
+    let adopted = session_of(user.id, session_id(2), at(0));
+    assert_eq!(store.adopt(&adopted, &jti_of(&adopted), Some(at(0))).await.unwrap(), Adoption::Present);
+    assert!(store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
+    assert!(store.refuse(&jti_of(&session), at(5), "test").await.unwrap());
+    assert_eq!(store.prune_blacklist(at(6), 10).await.unwrap(), 1);
+    let expired = Session { expires_at: at(1), ..session_of(user.id, session_id(3), at(0)) };
+    assert!(store.start(&expired, &user, None).await.unwrap());
+    assert_eq!(store.prune_sessions(expired.expires_at.plus(Seconds::new(1)), 10).await.unwrap(), 1);
+    assert_eq!(store.list(AccountPage { after: None, limit: 10 }).await.unwrap().len(), 2);
+    assert_eq!(followers.reports(&*store).await, []);
+}
+
+pub(crate) async fn what_another_process_does_is_reported(stage: FeedStage<impl Store>) {
+    let (store, other, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
+        started(&**by, user.id, number).await;
+        assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        assert_eq!(followers.reports(&**by).await, [ended(number)]);
+        assert!(by.set_active(user.id, false).await.unwrap());
+        assert_eq!(followers.reports(&**by).await, [changed(&user)]);
+        assert!(by.set_active(user.id, true).await.unwrap());
+        followers.reports(&**by).await;
+    }
+    assert!(other.delete(user.id).await.unwrap());
+    assert!(followers.reports(&*store).await.contains(&changed(&user)));
+}
+
+pub(crate) async fn changes_are_reported_in_their_order(stage: FeedStage<impl Store>) {
+    let (store, other, mut followers) = stage.begin().await;
+    let (alice, bob) = (stored(&*store, "alice").await, stored(&*store, "bob").await);
+    let mut expected = Vec::new();
+    for number in 0..20 {
+        let (by, user) = if number % 3 == 0 { (&other, &alice) } else { (&store, &bob) };
+        started(&**by, user.id, number).await;
+        assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        assert!(by.set_staff(user.id, !user_now(&**by, user.id).await.is_staff).await.unwrap());
+        expected.extend([ended(number), changed(user)]);
+    }
+    assert_eq!(followers.reports(&*store).await, expected);
+}
+
+/// Whoever asks after a change has it in the answer: else it would not be known how current anything is.
+pub(crate) async fn an_answer_leaves_no_older_change_out(stage: FeedStage<impl Store>) {
+    let (store, other, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    for number in 0..10 {
+        let by = if number % 2 == 0 { &store } else { &other };
+        started(&**by, user.id, number).await;
+        assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        for feed in &mut followers.feeds {
+            assert_eq!(answer(feed).await, [ended(number)]);
+        }
+    }
+}
+
+/// No report comes before its commit.
+pub(crate) async fn what_is_reported_can_be_read<S: Store + 'static>(stage: FeedStage<S>) {
+    const SESSIONS: u64 = 100;
+    let (store, other, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    for number in 0..SESSIONS {
+        started(&*store, user.id, number).await;
+    }
+    let writer = tokio::spawn(async move {
+        for number in 0..SESSIONS {
+            assert!(store.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        }
+    });
+    let [feed, _] = &mut followers.feeds;
+    let mut reported = HashSet::new();
+    while reported.len() < SESSIONS as usize {
+        for change in answer(feed).await {
+            let Change::SessionEnded(id) = change else { panic!("{change:?}") };
+            assert!(session_now(&*other, id).await.revoked_at.is_some(), "{id} has not ended yet");
+            reported.insert(id);
+        }
+    }
+    writer.await.unwrap();
+}
+
+pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(stage: FeedStage<S>) {
+    const WRITERS: u64 = 50;
+    let (store, other, mut followers) = stage.begin().await;
+    let mut expected = HashSet::new();
+    let mut writers = Vec::new();
+    for number in 0..WRITERS {
+        let by = Arc::clone(if number % 2 == 0 { &store } else { &other });
+        let user = stored(&*store, &format!("user{number}")).await;
+        expected.extend([ended(2 * number), ended(2 * number + 1), changed(&user)]);
+        writers.push(tokio::spawn(async move {
+            started(&*by, user.id, 2 * number).await;
+            started(&*by, user.id, 2 * number + 1).await;
+            assert!(by.revoke(session_id(2 * number), RevokeReason::Logout, at(1)).await.unwrap());
+            assert!(by.set_password(user.id, &hash_of("new"), at(2)).await.unwrap());
+        }));
+    }
+    let user = stored(&*store, "last").await;
+    let last = started(&*store, user.id, 1_000).await;
+    let following = tokio::spawn(async move {
+        let [one, two] = &mut followers.feeds;
+        let last = Change::SessionEnded(last.id);
+        let (one, two) = tokio::join!(up_to(one, last), up_to(two, last));
+        assert_eq!(one, two);
+        one
+    });
+    answers(writers).await;
+    assert!(store.revoke(last.id, RevokeReason::Logout, at(3)).await.unwrap());
+    assert_eq!(following.await.unwrap().into_iter().collect::<HashSet<_>>(), expected);
+}
+
+/// It is, or that it was missed.
+pub(crate) async fn what_happens_while_nobody_asks_is_reported(stage: FeedStage<impl Store>) {
+    const SESSIONS: u64 = 300;
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    for number in 0..SESSIONS {
+        started(&*store, user.id, number).await;
+        assert!(store.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+    }
+    let expected: Vec<_> = (0..SESSIONS).map(ended).collect();
+    for feed in &mut followers.feeds {
+        let answer = answer(feed).await;
+        assert!(answer == expected || answer.first() == Some(&Change::Missed), "{answer:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Feeds that are followed, and what they have said.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::account::User;
+use auth_core::ports::{Change, ChangeFeed, Store};
+use auth_core::token::{RevokeReason, SessionId};
+use tokio::time::timeout;
+
+use super::setting::{started, stored};
+use crate::at;
+
+/// How long to wait for a report that should come within a second, on a machine that is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a case for feeds is tried on: a fresh, empty store, seen as by two processes.
+pub struct FeedStage<S> {
+    /// The store.
+    pub store: Arc<S>,
+    /// The same data with connections of its own, as in another process. The same store again, where there can be no
+    /// other.
+    pub other: Arc<S>,
+    /// A feed of each of them.
+    pub feeds: [Box<dyn ChangeFeed>; 2],
+}
+
+/// Both feeds, begun, and the account whose sessions end to mark a moment.
+pub(super) struct Followers {
+    pub(super) feeds: [Box<dyn ChangeFeed>; 2],
+    marker: User,
+    marks: u64,
+}
+
+impl<S: Store> FeedStage<S> {
+    /// Takes the first answer of both feeds.
+    pub(super) async fn begin(self) -> (Arc<S>, Arc<S>, Followers) {
+        let Self { store, other, mut feeds } = self;
+        for feed in &mut feeds {
+            assert_eq!(answer(feed).await.first(), Some(&Change::Missed), "a feed begins with Missed");
+        }
+        let marker = stored(&*store, "marker").await;
+        (store, other, Followers { feeds, marker, marks: 0 })
+    }
+}
+
+impl Followers {
+    /// What both report of what was done before, as they report it. What they say comes in the same order.
+    pub(super) async fn reports(&mut self, store: &impl Store) -> Vec<Change> {
+        let last = Change::SessionEnded(self.mark(store).await);
+        let [one, two] = &mut self.feeds;
+        let (one, two) = tokio::join!(up_to(one, last), up_to(two, last));
+        assert_eq!(one, two, "two feeds of one store");
+        assert!(!one.contains(&Change::Missed), "a feed has missed something while it was followed");
+        one
+    }
+
+    /// What both report, in whatever order: changes that are made together have none.
+    pub(super) async fn reported(&mut self, store: &impl Store) -> HashSet<Change> {
+        self.reports(store).await.into_iter().collect()
+    }
+
+    /// Ends a session of nobody else.
+    async fn mark(&mut self, store: &impl Store) -> SessionId {
+        self.marks += 1;
+        let session = started(store, self.marker.id, 1_000_000 + self.marks).await;
+        assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
+        session.id
+    }
+}
+
+/// One answer.
+pub(super) async fn answer(feed: &mut Box<dyn ChangeFeed>) -> Vec<Change> {
+    timeout(PATIENCE, feed.next()).await.expect("a feed answers within a second").unwrap()
+}
+
+/// What is reported before this change, which is to come.
+pub(super) async fn up_to(feed: &mut Box<dyn ChangeFeed>, last: Change) -> Vec<Change> {
+    let mut reported = Vec::new();
+    let all = async {
+        while !reported.contains(&last) {
+            reported.extend(answer(feed).await);
+        }
+    };
+    timeout(PATIENCE, all).await.unwrap_or_else(|_| panic!("{last:?} is not reported"));
+    let end = reported.iter().position(|change| *change == last);
+    reported.truncate(end.unwrap_or_default());
+    reported
+}

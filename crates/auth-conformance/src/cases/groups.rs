@@ -1,0 +1,99 @@
+//! Accounts: the groups they are in.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use auth_core::account::{GroupName, LoginName, ProfileChange, User, UserId};
+use auth_core::ports::{ProfileUpdate, Store};
+use auth_core::time::Timestamp;
+use auth_core::token::{RevokeReason, Subject};
+
+use super::setting::{everybody, session_now, started, stored, user_now};
+use crate::{at, hash_of, new_user, session_id, session_of, username};
+
+fn groups(names: &[&str]) -> BTreeSet<GroupName> {
+    names.iter().map(|name| GroupName::parse(name).unwrap()).collect()
+}
+
+pub(crate) async fn groups_are_set_replaced_and_emptied(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let bystander = stored(&*store, "bystander").await;
+    let session = started(&*store, user.id, 1).await;
+    let longest = "g".repeat(GroupName::MAX_CHARS);
+    let many: Vec<_> = (0..100).map(|number| format!("{number}-{}", "x".repeat(60))).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    for names in [
+        &["editors"][..],
+        &["editors"],
+        &["editors", "Editors", "staff"],
+        &["b", "a"],
+        &["._:-", "0", "A", "Z", "a", "z", &longest],
+        &many,
+        &[],
+        &[],
+        &["administrators"],
+    ] {
+        let groups = groups(names);
+        assert!(store.set_groups(user.id, &groups).await.unwrap());
+        assert_eq!(user_now(&*store, user.id).await, User { groups, ..user.clone() });
+    }
+    assert_eq!(user_now(&*store, bystander.id).await, bystander);
+    assert_eq!(session_now(&*store, session.id).await, session);
+}
+
+pub(crate) async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    assert_eq!(user.groups, groups(&[]), "a new account is in none");
+    let session = started(&*store, user.id, 1).await;
+    let expected = User { groups: groups(&["editors", "writers"]), ..user };
+    assert!(store.set_groups(expected.id, &expected.groups).await.unwrap());
+    assert_eq!(store.find_user(expected.id).await.unwrap().as_ref(), Some(&expected));
+    for subject in
+        [Subject::Id(expected.id), Subject::Username(expected.username.clone()), Subject::Email(expected.email.clone())]
+    {
+        assert_eq!(store.find_by_subject(&subject).await.unwrap().as_ref(), Some(&expected), "{subject:?}");
+    }
+    for name in [LoginName::Username(expected.username.clone()), LoginName::Email(expected.email.clone())] {
+        let (found, _) = store.find_for_login(&name).await.unwrap().unwrap();
+        assert_eq!(found, expected, "{name:?}");
+    }
+    assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user, expected);
+    assert_eq!(everybody(&*store).await, std::slice::from_ref(&expected));
+    let answer = store.update_profile(expected.id, &ProfileChange::default()).await.unwrap();
+    assert_eq!(answer, ProfileUpdate::Done(expected.clone()));
+    let change = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
+    let expected = User { username: "alicia".to_owned(), ..expected };
+    assert_eq!(store.update_profile(expected.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
+}
+
+pub(crate) async fn groups_survive_every_other_change_of_the_account(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let expected = groups(&["editors", "writers"]);
+    assert!(store.set_groups(user.id, &expected).await.unwrap());
+    assert!(store.set_active(user.id, false).await.unwrap());
+    assert!(store.set_active(user.id, true).await.unwrap());
+    assert!(store.set_staff(user.id, true).await.unwrap());
+    assert!(store.set_staff(user.id, false).await.unwrap());
+    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(2)).await.unwrap(), 0);
+    let now = user_now(&*store, user.id).await;
+    let login = Timestamp::from(at(3));
+    assert!(store.start(&session_of(user.id, session_id(1), at(3)), &now, Some(login)).await.unwrap());
+    let now = User { last_login: Some(login), ..now };
+    assert_eq!(user_now(&*store, user.id).await, now);
+    assert_eq!(now.groups, expected);
+}
+
+pub(crate) async fn nobody_is_put_into_groups(store: Arc<impl Store>) {
+    let bystander = stored(&*store, "bystander").await;
+    let gone = stored(&*store, "gone").await;
+    assert!(store.delete(gone.id).await.unwrap());
+    for id in [gone.id, UserId::new(i64::MAX), UserId::new(0), UserId::new(-1)] {
+        assert!(!store.set_groups(id, &groups(&["editors"])).await.unwrap(), "{id:?}");
+        assert!(!store.set_groups(id, &groups(&[])).await.unwrap(), "{id:?}");
+    }
+    assert_eq!(everybody(&*store).await, [bystander]);
+    // And its name brings back nothing of it.
+    let again = store.create(&new_user("gone"), &hash_of("x")).await.unwrap().unwrap();
+    assert_eq!(again.groups, groups(&[]));
+}

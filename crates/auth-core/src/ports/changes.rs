@@ -1,0 +1,30 @@
+//! News of what others changed.
+
+use async_trait::async_trait;
+
+use crate::account::UserId;
+use crate::error::StoreError;
+use crate::token::SessionId;
+
+/// Something that decides who may pass a guarded route, and that has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Change {
+    /// A session was ended.
+    SessionEnded(SessionId),
+    /// An account was changed or deleted: its state, rights, names, or epoch.
+    AccountChanged(UserId),
+    /// Changes may have been missed, such as while a connection was lost: whatever is remembered has to be read anew.
+    Missed,
+}
+
+/// What any process changes in a storage: this one, another replica, a command, a person with a database client.
+#[async_trait]
+pub trait ChangeFeed: Send {
+    /// The changes since the last call, in the order in which they happened. Answers within a second, also when there
+    /// are none: an answer means that no older change is outstanding. The first answer of a feed, and the first one
+    /// after an error, begins with [`Change::Missed`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if the storage does not answer. The next call tries again.
+    async fn next(&mut self) -> Result<Vec<Change>, StoreError>;
+}

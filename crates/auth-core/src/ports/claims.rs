@@ -1,0 +1,40 @@
+//! Claims of an application's own.
+
+use std::error::Error;
+
+use async_trait::async_trait;
+
+use crate::account::User;
+use crate::token::CustomClaims;
+
+/// Why claims could not be found out. Nothing is issued then, and nothing stored.
+pub type EnrichError = Box<dyn Error + Send + Sync>;
+
+/// Adds claims to the tokens of a user, each time some are issued: at login and at each refresh, so that no claim is
+/// older than its token (SEC-026). What SimpleJWT's users do in a serializer (`TOKEN_OBTAIN_SERIALIZER`).
+///
+/// It may take its time, within [`enrich_timeout`](crate::service::TokenPolicy::enrich_timeout). If it takes longer, fails
+/// or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
+///
+/// ```
+/// use async_trait::async_trait;
+/// use auth_core::account::User;
+/// use auth_core::ports::{ClaimsEnricher, EnrichError};
+/// use auth_core::token::CustomClaims;
+///
+/// struct Tenant;
+///
+/// #[async_trait]
+/// impl ClaimsEnricher for Tenant {
+///     async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
+///         let tenant = user.email.rsplit('@').next().unwrap_or_default();
+///         claims.insert("tenant", tenant)?;
+///         Ok(())
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait ClaimsEnricher: Send + Sync {
+    /// Adds the claims for this user.
+    async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError>;
+}

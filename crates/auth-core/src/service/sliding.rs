@@ -1,0 +1,83 @@
+//! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
+
+use crate::account::{LoginName, User};
+use crate::error::AuthError;
+use crate::password::RawPassword;
+use crate::service::membership::Membership;
+use crate::service::{SignedToken, TokenService};
+use crate::time::UnixTime;
+use crate::token::claims::NewToken;
+use crate::token::{ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind};
+
+impl TokenService {
+    /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and answers
+    /// its sliding token.
+    pub async fn login_sliding(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: ClientInfo,
+    ) -> Result<SignedToken, AuthError> {
+        let pair = async |user: &User, client| {
+            let now = self.ports.clock.now();
+            let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
+            // The last of its tokens may be issued at the end of the refresh period.
+            let session = self.new_session(user, client, now, refresh_expires_at.plus(self.policy.sliding.ttl));
+            let custom = self.custom_claims(user, self.no_claims()).await?;
+            let id = TokenId::of_generation(session.id, session.generation);
+            let token = self.sign_sliding(user, &session, id, refresh_expires_at, &custom)?;
+            Ok((session, token))
+        };
+        self.login_with(name, password, client, pair).await
+    }
+
+    /// Exchanges a sliding token for one with the same id and the same end of its refresh period, and a new end of its
+    /// own. It has to be good still.
+    pub async fn refresh_sliding(&self, presented: &RawToken) -> Result<SignedToken, AuthError> {
+        let claims = self.read(presented).await?;
+        let (id, _) = claims.expect(TokenKind::Sliding)?;
+        let refresh_expires_at = claims.refresh_expires_at.ok_or(TokenFault::NoRefreshExpiry)?;
+        if refresh_expires_at.plus(self.policy.rotation.leeway) <= self.ports.clock.now() {
+            return Err(TokenFault::RefreshExpired.into());
+        }
+        let found = match self.membership(&claims).await? {
+            Membership::Member(member) => member.found,
+            Membership::NoUser => return Err(AuthError::NoActiveAccount),
+            Membership::SessionGone => return Err(TokenFault::UnknownSession.into()),
+        };
+        if found.session.revoked_at.is_some() {
+            return Err(TokenFault::Revoked.into());
+        }
+        self.check_active(&found.user)?;
+        let custom = self.custom_claims(&found.user, self.inherited(&claims)).await?;
+        self.sign_sliding(&found.user, &found.session, id.clone(), refresh_expires_at, &custom)
+    }
+
+    /// How long the session of a sliding token is kept: as long as a token of it may live.
+    pub(super) fn sliding_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
+        let end = claims.refresh_expires_at.map_or(expires_at, |end| end.plus(self.policy.sliding.ttl));
+        end.max(expires_at)
+    }
+
+    fn sign_sliding(
+        &self,
+        user: &User,
+        session: &Session,
+        id: TokenId,
+        refresh_expires_at: UnixTime,
+        custom: &CustomClaims,
+    ) -> Result<SignedToken, AuthError> {
+        let now = self.ports.clock.now();
+        self.sign(NewToken {
+            kind: TokenKind::Sliding,
+            id,
+            issued_at: now,
+            expires_at: session.cap(now.plus(self.policy.sliding.ttl)),
+            subject: &self.subject_of(user),
+            session: session.id,
+            generation: None,
+            refresh_expires_at: Some(refresh_expires_at),
+            custom: custom.as_payload(),
+        })
+    }
+}

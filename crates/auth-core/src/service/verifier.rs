@@ -1,0 +1,78 @@
+//! Verification of access tokens without any storage.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::error::AuthError;
+use crate::ports::{Clock, TokenSigner};
+use crate::token::{ClaimRules, Payload, RawToken, SessionId, Subject, SubjectClaim, TokenKind};
+
+/// Recognises access tokens by signature and claims alone, as another service does that has the public key and no
+/// database (SimpleJWT: `JWTStatelessUserAuthentication`). It cannot know of logouts: a token is good until it expires.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::sync::Arc;
+/// use auth_conformance::{BEGINNING, FixedClock, PlainSigner};
+/// use auth_core::{ports::TokenSigner, service::AccessVerifier, token::{ClaimRules, RawToken}};
+/// use serde_json::json;
+/// let signer = PlainSigner::default();
+/// let claims = json!({"token_type": "access", "exp": BEGINNING.seconds() + 60, "jti": "a", "user_id": "3", "role": "admin"});
+/// let token = RawToken::parse(&signer.sign(claims.as_object().unwrap()).unwrap()).unwrap();
+/// let verifier = AccessVerifier::new(Arc::new(signer), Arc::new(FixedClock::default()), ClaimRules::default());
+/// let bearer = verifier.verify(&token).await.unwrap();
+/// assert_eq!(bearer.subject.to_claim(), "3");
+/// assert_eq!(bearer.roles(), ["admin"]);
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AccessVerifier {
+    signer: Arc<dyn TokenSigner>,
+    clock: Arc<dyn Clock>,
+    rules: ClaimRules,
+}
+
+/// The bearer of a good access token, as the token describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bearer {
+    /// Whom the token names.
+    pub subject: Subject,
+    /// The session that it belongs to.
+    pub session: Option<SessionId>,
+    /// The claims beside those of the service.
+    pub claims: Payload,
+}
+
+impl AccessVerifier {
+    /// A verifier with these keys and rules.
+    pub fn new(signer: Arc<dyn TokenSigner>, clock: Arc<dyn Clock>, rules: ClaimRules) -> Self {
+        Self { signer, clock, rules }
+    }
+
+    /// The bearer of an access token.
+    ///
+    /// # Errors
+    /// [`AuthError::Token`] if the token is not accepted, [`AuthError::SubjectMissing`] if it names nobody,
+    /// [`AuthError::UserNotFound`] if it can name nobody who exists, [`AuthError::Unavailable`] if the keys cannot be had.
+    pub async fn verify(&self, presented: &RawToken) -> Result<Bearer, AuthError> {
+        let payload = self.signer.verify(presented).await?;
+        let claims = self.rules.read(payload, self.clock.now())?;
+        claims.expect(TokenKind::Access)?;
+        let subject = match claims.subject {
+            SubjectClaim::Named(subject) => subject,
+            SubjectClaim::Absent => return Err(AuthError::SubjectMissing),
+            SubjectClaim::Nobody | SubjectClaim::Malformed => return Err(AuthError::UserNotFound),
+        };
+        Ok(Bearer { subject, session: claims.session, claims: claims.custom })
+    }
+}
+
+impl Bearer {
+    /// The roles that the token says: the claim `role`, and those in the claim `groups`.
+    pub fn roles(&self) -> Vec<&str> {
+        let role = self.claims.get("role").and_then(Value::as_str);
+        let groups = self.claims.get("groups").and_then(Value::as_array).into_iter().flatten();
+        role.into_iter().chain(groups.filter_map(Value::as_str)).collect()
+    }
+}

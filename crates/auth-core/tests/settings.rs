@@ -1,0 +1,139 @@
+//! SimpleJWT's settings, as the rules obey them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
+mod world;
+
+use auth_core::AuthError;
+use auth_core::rotation::{OnRefresh, RotationPolicy};
+use auth_core::service::{Action, Refreshed, TokenPolicy};
+use auth_core::time::Seconds;
+use auth_core::token::{ClaimNames, ClaimRules, SubjectField, TokenFault};
+use world::*;
+
+fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
+    TokenPolicy { rotation: RotationPolicy { on_refresh, ..policy().rotation }, ..policy() }
+}
+
+fn fault<T>(outcome: Result<T, AuthError>) -> Option<TokenFault> {
+    match outcome {
+        Err(AuthError::Token(fault)) => Some(fault),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn without_rotation_a_refresh_answers_an_access_token_and_changes_nothing() {
+    let world = world(refreshing(OnRefresh::Keep));
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    for _ in 0..3 {
+        let Refreshed { access, refresh } = world.tokens.refresh(&refresh_of(&pair)).await.unwrap();
+        assert_eq!(refresh, None);
+        let access = auth_core::token::RawToken::parse(access.expose()).unwrap();
+        assert!(world.tokens.authenticate(&access).await.is_ok());
+        world.advance(1);
+    }
+    world.tokens.blacklist(&refresh_of(&pair)).await.unwrap();
+    assert_eq!(fault(world.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::Revoked));
+}
+
+#[tokio::test]
+async fn rotation_without_blacklist_keeps_every_token_good() {
+    let world = world(refreshing(OnRefresh::KeepAndRotate));
+    world.register("alice").await.unwrap();
+    let first = world.login("alice").await;
+    let second = world.refresh(&first).await.unwrap();
+    let third = world.refresh(&first).await.unwrap();
+    world.advance(RETRY_WINDOW * 2);
+    let fourth = world.refresh(&second).await.unwrap();
+    for pair in [&first, &second, &third, &fourth] {
+        assert!(world.tokens.verify(&refresh_of(pair)).await.is_ok());
+    }
+    // One logout ends them all.
+    world.tokens.blacklist(&refresh_of(&first)).await.unwrap();
+    for pair in [&first, &second, &third, &fourth] {
+        assert_eq!(fault(world.tokens.refresh(&refresh_of(pair)).await), Some(TokenFault::Revoked));
+    }
+}
+
+#[tokio::test]
+async fn claims_have_the_names_that_are_wanted() {
+    let names = ClaimNames::new("typ_", "id_", "sub", "refresh_exp").unwrap();
+    let claim_rules = ClaimRules { names, subject_field: SubjectField::Username, ..ClaimRules::default() };
+    let world = world(TokenPolicy { claim_rules, ..policy() });
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    let claims = world.claims(&refresh_of(&pair));
+    assert_eq!((&claims["typ_"], &claims["sub"]), (&"refresh".into(), &"alice".into()));
+    assert!(claims.contains_key("id_") && !claims.contains_key("jti") && !claims.contains_key("user_id"));
+    assert_eq!(world.tokens.authenticate(&access_of(&pair)).await.unwrap().user.username, "alice");
+    let next = world.refresh(&pair).await.unwrap();
+    assert_ne!(world.claims(&refresh_of(&next))["id_"], claims["id_"]);
+}
+
+#[tokio::test]
+async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_name() {
+    use auth_core::account::{ProfileChange, Username, UsernameRules};
+    let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
+    let world = world(TokenPolicy { claim_rules, ..policy() });
+    world.register("alice").await.unwrap();
+    let (pair, bob) = (world.login("alice").await, world.register("bob").await.unwrap());
+    let rename = |name: &str| {
+        let rules = UsernameRules { plain_alphabet: true, ignore_case: true };
+        ProfileChange { username: Some(Username::parse(name, rules).unwrap()), ..ProfileChange::default() }
+    };
+    let alice = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
+    world.accounts.update_profile(alice, &rename("anne")).await.unwrap();
+    let bob = auth_core::service::Caller { user: bob, session: None };
+    world.accounts.update_profile(bob, &rename("alice")).await.unwrap();
+    assert_eq!(fault(world.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::BadClaim));
+    assert_eq!(fault(world.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::BadClaim));
+}
+
+#[tokio::test]
+async fn inactive_users_pass_where_nobody_asks() {
+    let world = world(TokenPolicy { check_user_is_active: false, ..policy() });
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    world.act("alice", Action::Deactivate).await;
+    assert!(world.tokens.authenticate(&access_of(&pair)).await.is_ok());
+    let next = world.refresh(&pair).await.unwrap();
+    assert!(matches!(world.try_login("alice", PASSWORD).await, Err(AuthError::BadCredentials)));
+    // A session that has ended is over all the same.
+    world.tokens.blacklist(&refresh_of(&next)).await.unwrap();
+    assert_eq!(fault(world.tokens.authenticate(&access_of(&next)).await), Some(TokenFault::Revoked));
+    world.act("alice", Action::Delete).await;
+    assert!(matches!(world.tokens.authenticate(&access_of(&next)).await, Err(AuthError::UserNotFound)));
+}
+
+#[tokio::test]
+async fn leeway_holds_for_every_token() {
+    let leeway = Seconds::new(10);
+    let claim_rules = ClaimRules { leeway, ..ClaimRules::default() };
+    let rotation = RotationPolicy { leeway, ..policy().rotation };
+    let world = world(TokenPolicy { claim_rules, rotation, session_max_ttl: None, ..policy() });
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    world.advance(ACCESS_TTL + 9);
+    assert!(world.tokens.authenticate(&access_of(&pair)).await.is_ok());
+    world.advance(1);
+    assert_eq!(fault(world.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::Expired));
+    world.advance(REFRESH_TTL - ACCESS_TTL - 1);
+    assert!(world.refresh(&pair).await.is_ok());
+    let pair = world.login("alice").await;
+    world.advance(REFRESH_TTL + 10);
+    assert_eq!(fault(world.refresh(&pair).await), Some(TokenFault::Expired));
+}
+
+#[tokio::test]
+async fn a_changed_password_is_told() {
+    let world = world(policy());
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    let new = auth_core::password::PasswordPolicy::default();
+    let new = new.check(auth_core::password::RawPassword::new("Another-horse-43"), &[]).unwrap();
+    world.act("alice", Action::SetPassword(new)).await;
+    assert!(matches!(world.tokens.authenticate(&access_of(&pair)).await, Err(AuthError::PasswordChanged)));
+    assert_eq!(fault(world.refresh(&pair).await), Some(TokenFault::Revoked));
+}

@@ -1,0 +1,152 @@
+//! Sliding tokens: one token for guarded routes and for its own renewal.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
+mod world;
+
+use auth_core::AuthError;
+use auth_core::service::{Action, LogoutRequest, SignedToken, TokenPolicy};
+use auth_core::token::{RawToken, TokenFault, TokenKind};
+use serde_json::json;
+use world::*;
+
+fn policy_with_sliding() -> TokenPolicy {
+    TokenPolicy { accepted_kinds: vec![TokenKind::Access, TokenKind::Sliding], ..policy() }
+}
+
+fn raw(token: &SignedToken) -> RawToken {
+    RawToken::parse(token.expose()).unwrap()
+}
+
+fn fault<T>(outcome: Result<T, AuthError>) -> Option<TokenFault> {
+    match outcome {
+        Err(AuthError::Token(fault)) => Some(fault),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn open_guarded_routes_where_they_are_accepted() {
+    for (policy, accepted) in [(policy(), false), (policy_with_sliding(), true)] {
+        let world = world(policy);
+        world.register("alice").await.unwrap();
+        let token = raw(&world.try_login_sliding("alice").await.unwrap());
+        assert_eq!(world.tokens.authenticate(&token).await.is_ok(), accepted);
+        assert!(world.tokens.verify(&token).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn keep_their_name_and_refresh_period_and_renew_their_end() {
+    let world = world(policy_with_sliding());
+    world.register("alice").await.unwrap();
+    let first = raw(&world.try_login_sliding("alice").await.unwrap());
+    world.advance(ACCESS_TTL - 1);
+    let second = raw(&world.tokens.refresh_sliding(&first).await.unwrap());
+    let (old, new) = (world.claims(&first), world.claims(&second));
+    for name in ["jti", "refresh_exp", "sid", "user_id", "token_type"] {
+        assert_eq!(old[name], new[name], "{name}");
+    }
+    assert_eq!(new["exp"].as_i64().unwrap() - new["iat"].as_i64().unwrap(), ACCESS_TTL as i64);
+    assert_eq!(new["iat"], world.now());
+    // The old one is good until its own end: there is one token, in two copies.
+    assert!(world.tokens.authenticate(&first).await.is_ok());
+    world.advance(1);
+    assert_eq!(fault(world.tokens.refresh_sliding(&first).await), Some(TokenFault::Expired));
+    assert!(world.tokens.authenticate(&second).await.is_ok());
+}
+
+#[tokio::test]
+async fn end_with_their_refresh_period() {
+    let world = world(policy_with_sliding());
+    world.register("alice").await.unwrap();
+    let mut token = raw(&world.try_login_sliding("alice").await.unwrap());
+    let end = world.claims(&token)["refresh_exp"].as_i64().unwrap();
+    while world.now() < end - 1 {
+        world.advance(((end - 1 - world.now()) as u64).min(ACCESS_TTL - 1));
+        token = raw(&world.tokens.refresh_sliding(&token).await.unwrap());
+    }
+    world.advance(1);
+    assert_eq!(fault(world.tokens.refresh_sliding(&token).await), Some(TokenFault::RefreshExpired));
+    // It still opens routes, to its own end.
+    assert!(world.tokens.authenticate(&token).await.is_ok());
+}
+
+#[tokio::test]
+async fn say_until_when_they_can_be_refreshed() {
+    let world = world(TokenPolicy { adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let user = world.register("alice").await.unwrap();
+    for (changes, expected) in [
+        (json!({}), None),
+        (json!({"refresh_exp": null}), Some(TokenFault::BadClaim)),
+        (json!({"refresh_exp": "soon"}), Some(TokenFault::BadClaim)),
+        (json!({"refresh_exp": world.now()}), Some(TokenFault::RefreshExpired)),
+        (json!({"refresh_exp": "absent"}), Some(TokenFault::NoRefreshExpiry)),
+        (json!({"token_type": "access"}), Some(TokenFault::WrongKind)),
+        (json!({"token_type": "refresh"}), Some(TokenFault::WrongKind)),
+        (json!({"sid": "e430b0ef5c2a40d3a7c2fa027bd9afc1"}), Some(TokenFault::BadClaim)),
+    ] {
+        let mut claims = json!({"token_type": "sliding", "exp": world.now() + 60, "jti": "a-name", "iat": world.now(),
+            "user_id": user.id.get().to_string(), "refresh_exp": world.now() + 600});
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        if changes["refresh_exp"] == "absent" {
+            claims.as_object_mut().unwrap().remove("refresh_exp");
+        }
+        let outcome = world.tokens.refresh_sliding(&world.forge(claims)).await;
+        assert_eq!(fault(outcome), expected, "{changes}");
+    }
+}
+
+#[tokio::test]
+async fn of_elsewhere_become_sessions_and_can_be_ended() {
+    let world =
+        world(TokenPolicy { check_session_on_access: false, adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let user = world.register("alice").await.unwrap();
+    let claims = json!({"token_type": "sliding", "exp": world.now() + 60, "jti": "a-name", "iat": world.now(),
+        "user_id": user.id.get().to_string(), "refresh_exp": world.now() + 600});
+    let foreign = world.forge(claims);
+    assert!(world.tokens.authenticate(&foreign).await.is_ok());
+    let ours = raw(&world.tokens.refresh_sliding(&foreign).await.unwrap());
+    assert_eq!(world.claims(&ours)["jti"], "a-name");
+    world.tokens.blacklist(&ours).await.unwrap();
+    for token in [&foreign, &ours] {
+        assert_eq!(fault(world.tokens.authenticate(token).await), Some(TokenFault::Revoked));
+        assert_eq!(fault(world.tokens.refresh_sliding(token).await), Some(TokenFault::Revoked));
+        assert_eq!(fault(world.tokens.verify(token).await), Some(TokenFault::Revoked));
+    }
+}
+
+#[tokio::test]
+async fn die_with_every_logout_and_with_their_user() {
+    for check_session_on_access in [true, false] {
+        let world = world(TokenPolicy { check_session_on_access, ..policy_with_sliding() });
+        world.register("alice").await.unwrap();
+        let [one, two, three] = [(); 3].map(|()| world.try_login_sliding("alice"));
+        let (one, two, three) = (raw(&one.await.unwrap()), raw(&two.await.unwrap()), raw(&three.await.unwrap()));
+        let caller = world.tokens.authenticate(&one).await.unwrap();
+        world.tokens.logout(&caller, LogoutRequest::One(two.clone())).await.unwrap();
+        assert_eq!(fault(world.tokens.authenticate(&two).await), Some(TokenFault::Revoked));
+        assert!(world.tokens.authenticate(&three).await.is_ok());
+        world.tokens.logout(&caller, LogoutRequest::Others).await.unwrap();
+        assert_eq!(fault(world.tokens.refresh_sliding(&three).await), Some(TokenFault::Revoked));
+        world.act("alice", Action::Deactivate).await;
+        assert!(matches!(world.tokens.refresh_sliding(&one).await, Err(AuthError::NoActiveAccount)));
+        assert!(matches!(world.tokens.authenticate(&one).await, Err(AuthError::UserInactive)));
+        world.act("alice", Action::Delete).await;
+        assert!(world.tokens.authenticate(&one).await.is_err());
+        assert!(matches!(world.tokens.refresh_sliding(&one).await, Err(AuthError::NoActiveAccount)));
+    }
+}
+
+#[tokio::test]
+async fn are_no_refresh_tokens_and_refresh_tokens_are_not_sliding() {
+    let world = world(policy_with_sliding());
+    world.register("alice").await.unwrap();
+    let token = raw(&world.try_login_sliding("alice").await.unwrap());
+    let pair = world.login("alice").await;
+    assert_eq!(fault(world.tokens.refresh(&token).await), Some(TokenFault::WrongKind));
+    assert_eq!(fault(world.tokens.refresh_sliding(&refresh_of(&pair)).await), Some(TokenFault::WrongKind));
+    assert_eq!(fault(world.tokens.authenticate(&refresh_of(&pair)).await), Some(TokenFault::WrongKind));
+}

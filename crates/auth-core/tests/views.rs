@@ -1,0 +1,324 @@
+//! Guarded routes ask the storage for nobody whom they know, and obey every change all the same.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
+mod world;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use auth_core::account::GroupName;
+use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::service::{
+    AccountService, Action, AdministrationService, LogoutRequest, TokenPair, TokenPolicy, TokenService,
+};
+use auth_core::time::Seconds;
+use auth_core::token::{RawToken, RevokeReason, SessionId};
+use auth_core::view::{GuardViews, ViewPolicy, WhenStale, follow};
+use auth_core::{AuthError, StoreError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinHandle, yield_now};
+use world::*;
+
+const ACCOUNT_TTL: u64 = 30;
+
+const VIEWS: ViewPolicy = ViewPolicy {
+    account_ttl: Seconds::new(ACCOUNT_TTL),
+    account_capacity: NonZeroUsize::MIN,
+    token_ttl: Seconds::new(ACCESS_TTL),
+    when_stale: WhenStale::Read,
+};
+
+fn for_many(policy: ViewPolicy) -> ViewPolicy {
+    ViewPolicy { account_capacity: NonZeroUsize::new(100).unwrap(), ..policy }
+}
+
+/// What a feed says is up to the test.
+struct Scripted(UnboundedReceiver<Result<Vec<Change>, StoreError>>);
+
+#[async_trait]
+impl ChangeFeed for Scripted {
+    async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
+        match self.0.recv().await {
+            Some(said) => said,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A world with views, and whoever keeps them up to date.
+struct Viewed {
+    world: World,
+    views: Arc<GuardViews>,
+    feed: UnboundedSender<Result<Vec<Change>, StoreError>>,
+    follower: JoinHandle<()>,
+    failures: Arc<AtomicUsize>,
+}
+
+fn viewed(policy: TokenPolicy, views: ViewPolicy) -> Viewed {
+    let mut world = world(policy.clone());
+    let views = Arc::new(GuardViews::new(views));
+    let ports = auth_core::service::Ports { views: Some(views.clone()), ..world.tokens.ports().clone() };
+    world.tokens = TokenService::new(ports.clone(), policy);
+    world.accounts = AccountService::new(ports.clone());
+    world.administration = AdministrationService::new(ports);
+    let (feed, said) = unbounded_channel();
+    let failures = Arc::new(AtomicUsize::new(0));
+    let follower = tokio::spawn({
+        let (views, store, clock, failures) =
+            (views.clone(), world.store.clone(), world.clock.clone(), failures.clone());
+        async move {
+            let report = |_: &StoreError| {
+                failures.fetch_add(1, Ordering::SeqCst);
+            };
+            follow(&views, &mut Scripted(said), store.as_ref(), clock.as_ref(), report).await;
+        }
+    });
+    Viewed { world, views, feed, follower, failures }
+}
+
+impl Viewed {
+    /// Lets the feed say something, until it is heard.
+    async fn say(&self, said: Result<Vec<Change>, StoreError>) {
+        self.feed.send(said).unwrap();
+        for _ in 0..20 {
+            yield_now().await;
+        }
+    }
+
+    async fn start(&self) {
+        self.say(Ok(vec![Change::Missed])).await;
+        assert_eq!(self.views.staleness(), None);
+    }
+
+    /// How often the storage is asked to authenticate a token, and whether it is accepted.
+    async fn cost(&self, token: &RawToken) -> (u64, bool) {
+        let before = self.world.store.calls();
+        let accepted = self.world.tokens.authenticate(token).await.is_ok();
+        (self.world.store.calls() - before, accepted)
+    }
+
+    async fn newcomer(&self, name: &str) -> TokenPair {
+        self.world.register(name).await.unwrap();
+        self.world.login(name).await
+    }
+
+    fn session(&self, pair: &TokenPair) -> SessionId {
+        SessionId::parse(self.world.claims(&access_of(pair))["sid"].as_str().unwrap()).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_requests_cost_one_read() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let pair = viewed.newcomer("alice").await;
+    let other = viewed.world.login("alice").await;
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
+    for _ in 0..1_000 {
+        assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true));
+    }
+    // Another session of somebody who is known costs nothing either.
+    assert_eq!(viewed.cost(&access_of(&other)).await, (0, true));
+}
+
+#[tokio::test]
+async fn without_a_feed_every_request_is_a_read() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    let pair = viewed.newcomer("alice").await;
+    for _ in 0..3 {
+        assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
+    }
+}
+
+#[tokio::test]
+async fn what_this_process_ends_is_over_before_it_is_answered() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let world = &viewed.world;
+    for (number, ending) in ["one", "all", "others", "blacklist", "reuse", "password"].into_iter().enumerate() {
+        let name = format!("user{number}");
+        let pair = viewed.newcomer(&name).await;
+        let victim = world.login(&name).await;
+        let caller = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
+        assert_eq!(viewed.cost(&access_of(&victim)).await, (0, true), "{ending}");
+        match ending {
+            "one" => world.tokens.logout(&caller, LogoutRequest::One(refresh_of(&victim))).await.unwrap(),
+            "all" => world.tokens.logout(&caller, LogoutRequest::All).await.unwrap(),
+            "others" => world.tokens.logout(&caller, LogoutRequest::Others).await.unwrap(),
+            "blacklist" => world.tokens.blacklist(&refresh_of(&victim)).await.unwrap(),
+            "reuse" => {
+                world.refresh(&victim).await.unwrap();
+                world.advance(RETRY_WINDOW);
+                assert!(world.refresh(&victim).await.is_err());
+            }
+            _ => {
+                let new = auth_core::password::RawPassword::new("Another-horse-43");
+                let new = auth_core::password::PasswordPolicy::default().check(new, &[]).unwrap();
+                world.act(&name, Action::SetPassword(new)).await;
+            }
+        }
+        assert!(!viewed.cost(&access_of(&victim)).await.1, "{ending}");
+        let own_lives = ["one", "others", "blacklist", "reuse"].contains(&ending);
+        assert_eq!(viewed.cost(&access_of(&pair)).await.1, own_lives, "{ending}");
+    }
+}
+
+#[tokio::test]
+async fn what_this_process_does_to_an_account_is_obeyed_before_it_is_answered() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let world = &viewed.world;
+    let pair = viewed.newcomer("alice").await;
+    let now = async || world.tokens.authenticate(&access_of(&pair)).await.map(|caller| caller.user);
+    assert!(!now().await.unwrap().is_staff);
+    world.act("alice", Action::Promote).await;
+    assert!(now().await.unwrap().is_staff);
+    world.act("alice", Action::Demote).await;
+    assert!(!now().await.unwrap().is_staff);
+    world.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await;
+    assert_eq!(now().await.unwrap().groups.len(), 1);
+    world.act("alice", Action::Deactivate).await;
+    assert!(matches!(now().await, Err(AuthError::UserInactive)));
+    world.act("alice", Action::Activate).await;
+    assert!(now().await.is_ok());
+    world.act("alice", Action::Delete).await;
+    assert!(matches!(now().await, Err(AuthError::UserNotFound | AuthError::Token(_))));
+}
+
+#[tokio::test]
+async fn what_others_do_is_obeyed_when_the_feed_says_so() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
+    let id = world.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
+    // Past the services, as another process does it.
+    world.store.set_active(id, false).await.unwrap();
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
+    viewed.say(Ok(vec![Change::AccountChanged(id)])).await;
+    assert!(!viewed.cost(&access_of(&pair)).await.1);
+    world.store.set_active(id, true).await.unwrap();
+    viewed.say(Ok(vec![Change::AccountChanged(id)])).await;
+    assert!(viewed.cost(&access_of(&pair)).await.1);
+
+    let session = viewed.session(&pair);
+    world.store.revoke(session, RevokeReason::Logout, auth_core::ports::Clock::now(&*world.clock)).await.unwrap();
+    viewed.say(Ok(vec![Change::SessionEnded(session)])).await;
+    assert!(!viewed.cost(&access_of(&pair)).await.1);
+}
+
+#[tokio::test]
+async fn while_the_feed_fails_the_storage_is_asked_and_afterwards_nothing_was_missed() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
+    let gone = world.login("alice").await;
+    assert!(viewed.cost(&access_of(&gone)).await.1);
+    viewed.say(Err(StoreError::unavailable("away"))).await;
+    assert_eq!((viewed.views.staleness(), viewed.failures.load(Ordering::SeqCst)), (Some(WhenStale::Read), 1));
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
+    // Ended by another process while nobody listened.
+    let now = auth_core::ports::Clock::now(&*world.clock);
+    world.store.revoke(viewed.session(&gone), RevokeReason::Logout, now).await.unwrap();
+    world.advance(1);
+    viewed.say(Ok(vec![Change::Missed])).await;
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true));
+    assert!(!viewed.cost(&access_of(&gone)).await.1, "it was ended while the feed was away");
+}
+
+#[tokio::test]
+async fn nobody_is_let_in_while_the_feed_fails_where_that_is_wanted() {
+    let viewed = viewed(policy(), ViewPolicy { when_stale: WhenStale::Refuse, ..for_many(VIEWS) });
+    let pair = viewed.newcomer("alice").await;
+    let refused = async || viewed.world.tokens.authenticate(&access_of(&pair)).await;
+    assert!(matches!(refused().await, Err(AuthError::Store(StoreError::Unavailable(_)))));
+    viewed.start().await;
+    assert!(refused().await.is_ok());
+    viewed.say(Err(StoreError::unavailable("away"))).await;
+    assert!(matches!(refused().await, Err(AuthError::Store(StoreError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn views_that_nobody_follows_any_more_are_not_used() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let pair = viewed.newcomer("alice").await;
+    assert!(viewed.cost(&access_of(&pair)).await.1);
+    viewed.follower.abort();
+    yield_now().await;
+    assert_eq!(viewed.views.staleness(), Some(WhenStale::Read));
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
+}
+
+#[tokio::test]
+async fn accounts_are_remembered_for_a_while_and_the_least_seen_is_forgotten_first() {
+    let viewed = viewed(policy(), ViewPolicy { account_capacity: NonZeroUsize::new(2).unwrap(), ..VIEWS });
+    viewed.start().await;
+    let mut tokens = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        tokens.push(access_of(&viewed.newcomer(name).await));
+        assert_eq!(viewed.cost(tokens.last().unwrap()).await, (1, true));
+        assert_eq!(viewed.cost(&tokens[0]).await, (0, true), "alice is seen all the time");
+    }
+    assert_eq!(viewed.cost(&tokens[1]).await, (1, true), "bob was forgotten");
+    viewed.world.advance(ACCOUNT_TTL - 1);
+    assert_eq!(viewed.cost(&tokens[0]).await, (0, true));
+    viewed.world.advance(1);
+    assert_eq!(viewed.cost(&tokens[0]).await, (1, true));
+    assert_eq!(viewed.cost(&tokens[0]).await, (0, true));
+}
+
+#[tokio::test]
+async fn an_account_that_changes_while_it_is_read_is_not_remembered_as_it_was() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let pair = viewed.newcomer("alice").await;
+    let caller = viewed.world.tokens.authenticate(&access_of(&pair)).await.unwrap();
+    let subject = caller.user.subject(auth_core::token::SubjectField::Id);
+    let now = auth_core::ports::Clock::now(&*viewed.world.clock);
+    let mark = viewed.views.mark();
+    viewed.views.apply(Change::AccountChanged(caller.user.id), now);
+    viewed.views.remember(mark, &subject, &caller.user, now);
+    assert_eq!(viewed.views.find(&subject, None, now), None);
+    viewed.views.remember(viewed.views.mark(), &subject, &caller.user, now);
+    assert_eq!(viewed.views.find(&subject, None, now), Some(caller.user));
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_revives_nothing() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
+    let caller = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
+    let now = auth_core::ports::Clock::now(&*world.clock);
+    world.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await.unwrap();
+    world.advance(3_600);
+    // Many others end meanwhile, so that old entries are looked for.
+    for number in 0..3_000_u64 {
+        viewed.views.apply(
+            Change::SessionEnded(auth_conformance::session_id(number)),
+            auth_core::ports::Clock::now(&*world.clock),
+        );
+    }
+    world.clock.set(now);
+    assert!(!viewed.cost(&access_of(&pair)).await.1);
+}
+
+#[tokio::test]
+async fn imported_accounts_are_remembered_and_forgotten_by_their_number() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let world = &viewed.world;
+    let user = world.register("alice").await.unwrap();
+    world.store.put_user(auth_core::account::User { external_id: Some("key-7".to_owned()), ..user.clone() });
+    let token = access_of(&world.login("alice").await);
+    assert_eq!(viewed.cost(&token).await, (1, true));
+    assert_eq!(viewed.cost(&token).await, (0, true));
+    world.store.set_active(user.id, false).await.unwrap();
+    viewed.say(Ok(vec![Change::AccountChanged(user.id)])).await;
+    assert!(!viewed.cost(&token).await.1);
+}

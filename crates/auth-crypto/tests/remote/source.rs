@@ -1,0 +1,141 @@
+//! Another issuer, and a source of its keys that does what a test wants.
+
+use std::error::Error;
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use auth_core::ports::{TokenSigner as _, VerifyError};
+use auth_core::token::{Payload, RawToken};
+use auth_crypto::{
+    Algorithm, KeyRing, KeySetError, KeySource, RemoteKeyRing, RemoteOptions, SigningKey, generate_ed25519_pem,
+};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::support::{payload, ring, signing_key};
+
+/// What the source does next, and from then on.
+#[derive(Clone)]
+pub enum Answer {
+    Text(Vec<u8>),
+    After(Duration, Vec<u8>),
+    Failure,
+    Never,
+    Panic,
+}
+
+#[derive(Clone)]
+pub struct Source {
+    answer: Arc<Mutex<Answer>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Source {
+    pub fn set(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    pub fn publish(&self, issuers: &[&KeyRing]) {
+        self.set(Answer::Text(set_of(issuers)));
+    }
+
+    /// How many fetches have begun.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl KeySource for Source {
+    async fn fetch(&self) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let answer = self.answer.lock().unwrap().clone();
+        match answer {
+            Answer::Text(text) => Ok(text),
+            Answer::After(delay, text) => {
+                sleep(delay).await;
+                Ok(text)
+            }
+            Answer::Failure => Err("connection refused".into()),
+            Answer::Never => pending().await,
+            Answer::Panic => panic!("a fault of the source"),
+        }
+    }
+}
+
+pub fn options() -> RemoteOptions {
+    RemoteOptions {
+        refresh_after: Duration::from_secs(300),
+        max_age: Duration::from_secs(3600),
+        min_interval: Duration::from_secs(30),
+        fetch_timeout: Duration::from_secs(5),
+        on_failure: None,
+    }
+}
+
+/// A ring that signs with HS256, and its source, which has nothing yet.
+pub fn world_with(options: RemoteOptions) -> (RemoteKeyRing, Source) {
+    world_of(ring(signing_key(Algorithm::Hs256)), options)
+}
+
+pub fn world_of(own: KeyRing, options: RemoteOptions) -> (RemoteKeyRing, Source) {
+    let source = Source { answer: Arc::new(Mutex::new(Answer::Failure)), asked: Arc::default() };
+    (RemoteKeyRing::new(own, Box::new(source.clone()), options), source)
+}
+
+pub fn world() -> (RemoteKeyRing, Source) {
+    world_with(options())
+}
+
+/// An issuer with a new key of this id.
+pub fn issuer(kid: &str) -> KeyRing {
+    ring(SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap().with_kid(kid).unwrap())
+}
+
+pub fn set_of(issuers: &[&KeyRing]) -> Vec<u8> {
+    let keys: Vec<Value> = issuers.iter().map(|issuer| issuer.jwks()["keys"][0].clone()).collect();
+    json!({ "keys": keys }).to_string().into_bytes()
+}
+
+pub fn token(issuer: &KeyRing) -> String {
+    issuer.sign(&payload()).unwrap()
+}
+
+/// The same with another signature.
+pub fn forged(issuer: &KeyRing) -> String {
+    let token = token(issuer);
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{message}.{other}{}", &signature[1..])
+}
+
+/// What came of a verification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    Ok(Payload),
+    NotOurs,
+    /// For this variant of [`KeySetError`].
+    Unavailable(String),
+}
+
+pub fn good() -> Seen {
+    Seen::Ok(payload())
+}
+
+pub fn unavailable(name: &str) -> Seen {
+    Seen::Unavailable(name.to_owned())
+}
+
+pub async fn verify(ring: &RemoteKeyRing, token: &str) -> Seen {
+    match ring.verify(&RawToken::parse(token).unwrap()).await {
+        Ok(payload) => Seen::Ok(payload),
+        Err(VerifyError::NotOurs) => Seen::NotOurs,
+        Err(VerifyError::KeysUnavailable(source)) => {
+            let name = format!("{:?}", source.downcast::<KeySetError>().unwrap());
+            Seen::Unavailable(name.split('(').next().unwrap().to_owned())
+        }
+    }
+}

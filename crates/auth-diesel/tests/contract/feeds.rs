@@ -1,0 +1,283 @@
+//! The contract of feeds on both databases, and what only a real database can show.
+
+mod postgres;
+mod sqlite;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth_conformance::{FeedStage, at, feed_cases, hash_of, new_user, session_id, session_of, successor_of};
+use auth_core::account::{User, UserId};
+use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions, Swap};
+use auth_core::token::{RevokeReason, Session};
+use auth_diesel::{DieselFeed, DieselStore, PoolSettings};
+use diesel::connection::SimpleConnection;
+use libtest_mimic::Trial;
+use tokio::task::JoinSet;
+
+use crate::database::{Database, Kind, is_unavailable, user_and_session};
+use crate::on;
+
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
+    let mut trials: Vec<_> = feed_cases::<DieselStore>()
+        .into_iter()
+        .map(|case| {
+            on(kind, case.name, async move |database| {
+                let (store, other) = two_processes(&database).await;
+                let feeds = [Box::new(store.changes()) as _, Box::new(other.changes()) as _];
+                (case.run)(FeedStage { store: Arc::new(store), other: Arc::new(other), feeds }).await;
+            })
+        })
+        .collect();
+    trials.extend([
+        on(kind, "what_a_person_changes_is_reported", what_a_person_changes_is_reported),
+        on(kind, "a_change_in_any_column_is_reported", a_change_in_any_column_is_reported),
+        on(kind, "nothing_is_reported_before_its_commit", nothing_is_reported_before_its_commit),
+        on(kind, "a_feed_follows_fifty_writers", a_feed_follows_fifty_writers),
+        on(kind, "a_feed_of_tables_that_are_not_there_fails", a_feed_of_tables_that_are_not_there_fails),
+        on(kind, "what_is_not_asked_for_does_not_pile_up", what_is_not_asked_for_does_not_pile_up),
+        on(kind, "ended_sessions_are_found_by_an_index", ended_sessions_are_found_by_an_index),
+    ]);
+    trials.extend(match kind {
+        Kind::Sqlite => sqlite::trials(),
+        Kind::Postgres => postgres::trials(),
+    });
+    trials
+}
+
+/// Longer than a report may take, on a machine that is busy with other things.
+const IN_TIME: Duration = Duration::from_secs(10);
+
+async fn two_processes(database: &Database) -> (DieselStore, DieselStore) {
+    let settings = PoolSettings { size: 4, ..PoolSettings::default() };
+    (database.migrated(settings).await, database.store(settings).await)
+}
+
+/// A feed that has begun.
+async fn begun(store: &DieselStore) -> DieselFeed {
+    let mut feed = store.changes();
+    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    feed
+}
+
+/// An account, a session, and a feed that knows of both.
+async fn stage(database: &Database) -> (DieselStore, User, Session, DieselFeed) {
+    let store = database.migrated(PoolSettings::default()).await;
+    let (user, session) = user_and_session(&store).await;
+    let feed = begun(&store).await;
+    (store, user, session, feed)
+}
+
+fn changed(user: &User) -> Change {
+    Change::AccountChanged(user.id)
+}
+
+/// Waits until the feed works again. Until then it is unavailable, and then it has missed something.
+async fn recovers(feed: &mut DieselFeed) {
+    let deadline = Instant::now() + IN_TIME;
+    loop {
+        let answer = feed.next().await;
+        if let Ok(changes) = &answer {
+            assert_eq!(changes.first(), Some(&Change::Missed));
+            return;
+        }
+        assert!(is_unavailable(&answer), "{answer:?}");
+        assert!(Instant::now() < deadline, "the feed has not recovered: {answer:?}");
+    }
+}
+
+/// Asks until it fails. That takes no longer than it may.
+async fn fails(feed: &mut DieselFeed) {
+    let deadline = Instant::now() + IN_TIME;
+    loop {
+        let start = Instant::now();
+        let answer = feed.next().await;
+        assert!(start.elapsed() < Duration::from_millis(1_500), "it took {:?}", start.elapsed());
+        if answer.is_err() {
+            assert!(is_unavailable(&answer), "{answer:?}");
+            return;
+        }
+        assert!(Instant::now() < deadline, "the feed goes on");
+    }
+}
+
+async fn what_a_person_changes_is_reported(database: Arc<Database>) {
+    let (store, user, session, mut feed) = stage(&database).await;
+    let other = store.create(&new_user("other"), &hash_of("x")).await.unwrap().unwrap();
+    let (a_moment, another) = match &*database {
+        Database::Sqlite(_) => ("1000000000000000", "2000000000000000"),
+        Database::Postgres(_) => ("'2001-09-09T01:46:40Z'", "now()"),
+    };
+    for (sql, expected) in [
+        ("UPDATE users SET is_active = is_active, token_epoch = token_epoch".to_owned(), vec![]),
+        (format!("UPDATE users SET last_login = {a_moment}"), vec![]),
+        ("UPDATE sessions SET revoked_at = NULL, generation = 3".to_owned(), vec![]),
+        (format!("UPDATE sessions SET revoked_at = {a_moment}"), vec![Change::SessionEnded(session.id)]),
+        (format!("UPDATE sessions SET revoked_at = {another}"), vec![]),
+        ("UPDATE users SET first_name = 'Somebody'".to_owned(), vec![changed(&user), changed(&other)]),
+        (format!("UPDATE users SET email_verified_at = {a_moment} WHERE id = {}", user.id.get()), vec![changed(&user)]),
+        (format!("DELETE FROM users WHERE id = {}", user.id.get()), vec![changed(&user)]),
+        ("DELETE FROM users".to_owned(), vec![changed(&other)]),
+    ] {
+        database.query(&sql);
+        assert_eq!(feed.next().await.unwrap(), expected, "{sql}");
+    }
+    if let Database::Postgres(_) = &*database {
+        database.query("TRUNCATE users CASCADE");
+        assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    }
+}
+
+/// Also in one that a later migration adds.
+async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
+    let (_, user, _, mut feed) = stage(&database).await;
+    database.query("DELETE FROM sessions");
+    let columns = match &*database {
+        Database::Sqlite(_) => "SELECT name || ' ' || type AS value FROM pragma_table_info('users')",
+        Database::Postgres(_) => {
+            "SELECT column_name || ' ' || data_type FROM information_schema.columns
+             WHERE table_name = 'users' AND table_schema = 'public'"
+        }
+    };
+    database.query("DELETE FROM credentials");
+    let columns = database.query(columns);
+    assert!(columns.len() >= 16, "{columns:?}");
+    for column in columns {
+        let (name, kind) = column.split_once(' ').unwrap();
+        let value = match (name, kind) {
+            ("id", _) => "id + 1000".to_owned(),
+            (_, "boolean") => format!("NOT {name}"),
+            (name, "INTEGER") if name.starts_with("is_") => format!("1 - {name}"),
+            (_, "text" | "TEXT") => "'another'".to_owned(),
+            (_, "INTEGER") => "5".to_owned(),
+            (_, "timestamp with time zone") => "now()".to_owned(),
+            _ => panic!("{column}"),
+        };
+        let is_silent = ["last_login", "username_canonical", "email_canonical"].contains(&name);
+        database.query(&format!("UPDATE users SET {name} = {value}"));
+        let number =
+            if name == "id" { database.query(&format!("UPDATE users SET id = {}", user.id.get())) } else { vec![] };
+        assert!(number.is_empty());
+        let mut expected = if is_silent { vec![] } else { vec![changed(&user)] };
+        if name == "id" {
+            expected.push(Change::AccountChanged(UserId::new(user.id.get() + 1000)));
+        }
+        assert_eq!(feed.next().await.unwrap(), expected, "{name}");
+    }
+}
+
+async fn nothing_is_reported_before_its_commit(database: Arc<Database>) {
+    let (_, user, _, mut feed) = stage(&database).await;
+    let statements = ["UPDATE users SET is_staff = NOT is_staff", "UPDATE users SET first_name = 'x'"];
+    let mut connection: Box<dyn FnMut(&str) + Send> = match &*database {
+        Database::Sqlite(_) => {
+            let mut connection = database.sqlite();
+            Box::new(move |sql| connection.batch_execute(sql).unwrap())
+        }
+        Database::Postgres(_) => {
+            let mut connection = database.postgres();
+            Box::new(move |sql| connection.batch_execute(sql).unwrap())
+        }
+    };
+    for (end, expected) in [("ROLLBACK", vec![]), ("COMMIT", vec![changed(&user)])] {
+        connection("BEGIN");
+        statements.iter().for_each(|statement| connection(statement));
+        for _ in 0..3 {
+            assert_eq!(feed.next().await.unwrap(), []);
+        }
+        connection(end);
+        let reported: HashSet<_> = feed.next().await.unwrap().into_iter().collect();
+        assert_eq!(reported, expected.into_iter().collect());
+    }
+}
+
+/// Rotations, logins and ends, by two processes; a third one follows.
+async fn a_feed_follows_fifty_writers(database: Arc<Database>) {
+    let (one, two) = two_processes(&database).await;
+    let (user, _) = user_and_session(&one).await;
+    let mut feed = begun(&database.store(PoolSettings::default()).await).await;
+    let mut writers = JoinSet::new();
+    for writer in 0..50_u64 {
+        let (store, user) = (if writer % 2 == 0 { one.clone() } else { two.clone() }, user.clone());
+        writers.spawn(async move {
+            for number in 0..4 {
+                let session = session_of(user.id, session_id(1_000 * (writer + 1) + number), at(0));
+                assert!(store.start(&session, &user, Some(at(1).into())).await.unwrap());
+                let next = successor_of(&session, at(1));
+                assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+                if number % 2 == 0 {
+                    assert!(store.revoke(session.id, RevokeReason::Logout, at(2)).await.unwrap());
+                }
+            }
+        });
+    }
+    let mut reported = HashSet::new();
+    let deadline = Instant::now() + 6 * IN_TIME;
+    while reported.len() < 100 {
+        for change in feed.next().await.unwrap() {
+            assert!(matches!(change, Change::SessionEnded(_)) && reported.insert(change), "{change:?}");
+        }
+        assert!(Instant::now() < deadline, "{} of 100 reports", reported.len());
+    }
+    writers.join_all().await;
+    assert_eq!(feed.next().await.unwrap(), []);
+    let ended = one.ended_since(at(2)).await.unwrap();
+    assert_eq!(ended.into_iter().map(Change::SessionEnded).collect::<HashSet<_>>(), reported);
+}
+
+async fn a_feed_of_tables_that_are_not_there_fails(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    let mut feed = store.changes();
+    let error = feed.next().await.unwrap_err();
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(reason.contains("migrated") || reason.contains("no such table"), "{reason}");
+    store.migrate().await.unwrap();
+    recovers(&mut feed).await;
+}
+
+async fn what_is_not_asked_for_does_not_pile_up(database: Arc<Database>) {
+    let (store, user, _, mut feed) = stage(&database).await;
+    for round in 0..12 {
+        database.query(&match &*database {
+            Database::Sqlite(_) => format!(
+                "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 1000)
+                 INSERT INTO changes (what) SELECT 'u:' || (n + {round} * 1000 + 1000) FROM many"
+            ),
+            Database::Postgres(_) => format!(
+                "SELECT count(pg_notify('auth_changes', 'u:' || (n + {round} * 1000 + 1000)))
+                 FROM generate_series(1, 1000) AS n"
+            ),
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let answer = feed.next().await.unwrap();
+    assert!(answer[0] == Change::Missed && answer.len() < 10_000, "{}", answer.len());
+    assert!(store.set_staff(user.id, true).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+}
+
+async fn ended_sessions_are_found_by_an_index(database: Arc<Database>) {
+    let _store = database.migrated(PoolSettings::default()).await;
+    let plan = match &*database {
+        Database::Sqlite(_) => {
+            return assert!(plan_of_sqlite(&database).contains("sessions_revoked_at"));
+        }
+        Database::Postgres(_) => database.query(
+            "SET enable_seqscan = off; EXPLAIN SELECT id FROM sessions WHERE revoked_at >= '2001-09-09T01:46:40Z'",
+        ),
+    };
+    assert!(plan.join("\n").contains("sessions_revoked_at"), "{plan:?}");
+}
+
+fn plan_of_sqlite(database: &Database) -> String {
+    use diesel::prelude::*;
+    #[derive(QueryableByName)]
+    struct Step {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        detail: String,
+    }
+    let question = "EXPLAIN QUERY PLAN SELECT id FROM sessions WHERE revoked_at >= 1000";
+    let steps: Vec<Step> = diesel::sql_query(question).load(&mut database.sqlite()).unwrap();
+    steps.into_iter().map(|step| step.detail).collect()
+}

@@ -1,0 +1,170 @@
+//! `LISTEN`, and what may happen to a connection.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth_conformance::{at, session_id, session_of};
+use auth_core::account::User;
+use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::time::{Seconds, UnixTime};
+use auth_core::token::{RevokeReason, SessionId};
+use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
+use auth_tests::postgres::Cluster;
+use libtest_mimic::Trial;
+use tokio::task::spawn_blocking;
+
+use super::{IN_TIME, begun, changed, fails, recovers, stage};
+use crate::database::{Database, Kind, user_and_session};
+use crate::outages::{QUICK, terminate_all, through};
+use crate::{on, on_clusters};
+
+pub(super) fn trials() -> Vec<Trial> {
+    let kind = Kind::Postgres;
+    vec![
+        on(kind, "what_others_notify_is_missed", what_others_notify_is_missed),
+        on(kind, "a_dropped_feed_ends_its_connection", a_dropped_feed_ends_its_connection),
+        on(kind, "a_closed_connection_is_made_anew", a_closed_connection_is_made_anew),
+        on(kind, "a_feed_that_listens_no_more_is_made_anew", a_feed_that_listens_no_more_is_made_anew),
+        on(kind, "a_silent_server_is_reported_in_time", a_silent_server_is_reported_in_time),
+        on_clusters("a_feed_goes_on_after_an_outage", a_feed_goes_on_after_an_outage),
+    ]
+}
+
+async fn what_others_notify_is_missed(database: Arc<Database>) {
+    let (_, user, _, mut feed) = stage(&database).await;
+    database.query("NOTIFY other_channel, 'u:1'");
+    assert_eq!(feed.next().await.unwrap(), []);
+    for odd in ["NOTIFY auth_changes", "NOTIFY auth_changes, 'hello'", "NOTIFY auth_changes, 's:7'"] {
+        database.query(odd);
+        assert_eq!(feed.next().await.unwrap(), [Change::Missed], "{odd}");
+    }
+    database.query(&format!("NOTIFY auth_changes, 'u:{}'", user.id.get()));
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+}
+
+const LISTENERS: &str = "SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_listening_channels%'";
+
+async fn a_dropped_feed_ends_its_connection(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    let unused = store.changes();
+    assert_eq!(database.query(LISTENERS), ["0"]);
+    let (one, two) = (begun(&store).await, begun(&store).await);
+    assert_eq!(database.query(LISTENERS), ["2"]);
+    for (feed, expected) in [(unused, "2"), (one, "1"), (two, "0")] {
+        drop(feed);
+        let deadline = Instant::now() + IN_TIME;
+        while database.query(LISTENERS) != [expected] {
+            assert!(Instant::now() < deadline, "{:?}", database.query(LISTENERS));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    store.ping().await.unwrap();
+}
+
+async fn a_closed_connection_is_made_anew(database: Arc<Database>) {
+    let (_, user, _, mut feed) = stage(&database).await;
+    for _ in 0..3 {
+        terminate_all(&database);
+        database.query("UPDATE users SET is_staff = NOT is_staff");
+        recovers(&mut feed).await;
+        database.query("UPDATE users SET is_active = NOT is_active");
+        assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+    }
+    assert_eq!(database.query(LISTENERS), ["1"]);
+}
+
+/// As behind a pooler that gives each statement another session. Here the function that tells is replaced.
+async fn a_feed_that_listens_no_more_is_made_anew(database: Arc<Database>) {
+    let (_, _, _, mut feed) = stage(&database).await;
+    database.query(
+        "ALTER DATABASE %name SET search_path = fake, pg_catalog, public;
+         CREATE SCHEMA fake;
+         CREATE FUNCTION fake.pg_listening_channels() RETURNS SETOF text LANGUAGE sql AS 'SELECT NULL::text WHERE false'"
+            .replace("%name", database.name())
+            .as_str(),
+    );
+    terminate_all(&database);
+    fails(&mut feed).await;
+    let error = feed.next().await.unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("pooler"), "{error:?}");
+    database.query(&format!("DROP SCHEMA fake CASCADE; ALTER DATABASE {} RESET search_path", database.name()));
+    recovers(&mut feed).await;
+}
+
+async fn a_silent_server_is_reported_in_time(database: Arc<Database>) {
+    let (proxy, url) = through(&database);
+    let store = DieselStore::connect(&url, QUICK).await.unwrap();
+    store.migrate().await.unwrap();
+    let past_it = database.store(QUICK).await;
+    let (user, _) = user_and_session(&past_it).await;
+    let mut feed = begun(&store).await;
+    // Silence, and then what was said meanwhile.
+    proxy.freeze(true);
+    fails(&mut feed).await;
+    assert!(past_it.set_staff(user.id, true).await.unwrap());
+    fails(&mut feed).await;
+    proxy.freeze(false);
+    recovers(&mut feed).await;
+    assert!(past_it.set_staff(user.id, false).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+    // Silence, and then the end of the connection.
+    proxy.freeze(true);
+    fails(&mut feed).await;
+    proxy.cut();
+    proxy.freeze(false);
+    recovers(&mut feed).await;
+    assert!(past_it.set_staff(user.id, true).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+    // A thread that hangs with the server keeps nobody.
+    proxy.freeze(true);
+    let start = Instant::now();
+    drop(feed);
+    assert!(start.elapsed() < Duration::from_secs(1));
+}
+
+/// What happened in between is found by those who read anew after the first answer.
+async fn a_feed_goes_on_after_an_outage() {
+    let mut cluster = spawn_blocking(Cluster::start).await.unwrap();
+    let store = DieselStore::connect(&DatabaseUrl::parse(&cluster.url()).unwrap(), QUICK).await.unwrap();
+    store.migrate().await.unwrap();
+    let (user, _) = user_and_session(&store).await;
+    let mut feed = begun(&store).await;
+    for round in 1..3_u64 {
+        cluster.stop();
+        fails(&mut feed).await;
+        fails(&mut feed).await;
+        cluster.restart();
+        let writer = tokio::spawn(end_many_sessions(store.clone(), user.clone(), round));
+        recovers(&mut feed).await;
+        let mut known: HashSet<SessionId> = store.ended_since(UnixTime::default()).await.unwrap().into_iter().collect();
+        let done = writer.await.unwrap();
+        let reported = feed.next().await.unwrap();
+        known.extend(reported.iter().map(|change| match change {
+            Change::SessionEnded(id) => *id,
+            other => panic!("{other:?}"),
+        }));
+        let missing: Vec<_> = done.iter().filter(|id| !known.contains(id)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+    assert!(store.set_staff(user.id, true).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+}
+
+/// From as soon as the database is back until two seconds later. Answers which have ended.
+async fn end_many_sessions(store: DieselStore, user: User, round: u64) -> Vec<SessionId> {
+    let (end, mut ended) = (Instant::now() + Duration::from_secs(2), Vec::new());
+    for number in 0.. {
+        if Instant::now() > end && ended.len() >= 10 {
+            break;
+        }
+        let session = session_of(user.id, session_id(100_000 * round + number), at(0).plus(Seconds::new(number)));
+        if let Ok(true) = store.start(&session, &user, None).await
+            && let Ok(true) = store.revoke(session.id, RevokeReason::Logout, at(1)).await
+        {
+            ended.push(session.id);
+        }
+    }
+    ended
+}

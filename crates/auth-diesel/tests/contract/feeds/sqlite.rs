@@ -1,0 +1,104 @@
+//! The table of changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::Instant;
+
+use auth_conformance::at;
+use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::token::RevokeReason;
+use diesel::connection::SimpleConnection;
+use libtest_mimic::Trial;
+use tokio::task::spawn_blocking;
+
+use super::{IN_TIME, changed, fails, recovers, stage};
+use crate::database::{Database, Kind};
+use crate::on;
+
+pub(super) fn trials() -> Vec<Trial> {
+    let kind = Kind::Sqlite;
+    vec![
+        on(kind, "changes_are_kept_for_a_while_only", changes_are_kept_for_a_while_only),
+        on(kind, "a_table_that_is_away_is_missed", a_table_that_is_away_is_missed),
+        on(kind, "a_backup_that_is_put_back_is_missed", a_backup_that_is_put_back_is_missed),
+        on(kind, "a_dropped_feed_ends_its_thread", a_dropped_feed_ends_its_thread),
+    ]
+}
+
+async fn changes_are_kept_for_a_while_only(database: Arc<Database>) {
+    let (store, user, session, mut feed) = stage(&database).await;
+    for _ in 0..3 {
+        // In one transaction, so that the feed cannot come in between.
+        let toggle = "UPDATE users SET is_staff = 1 - is_staff;".repeat(2_100);
+        spawn_blocking({
+            let mut connection = database.sqlite();
+            move || connection.batch_execute(&format!("BEGIN IMMEDIATE; {toggle} COMMIT")).unwrap()
+        })
+        .await
+        .unwrap();
+    }
+    assert_eq!(database.count_rows()["changes"], 5_000);
+    // Within what is kept, or missed; but never silence.
+    assert!(!feed.next().await.unwrap().is_empty());
+    let toggle = "UPDATE users SET is_staff = 1 - is_staff;".repeat(5_001);
+    let mut connection = database.sqlite();
+    spawn_blocking(move || connection.batch_execute(&format!("BEGIN IMMEDIATE; {toggle} COMMIT")).unwrap())
+        .await
+        .unwrap();
+    let answer = feed.next().await.unwrap();
+    assert_eq!((answer[0], answer.len()), (Change::Missed, 5_001));
+    assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [Change::SessionEnded(session.id)]);
+    assert_eq!(database.count_rows()["changes"], 5_000);
+    // Who deletes them makes others miss them.
+    database.query("UPDATE users SET is_staff = 1 - is_staff");
+    database.query("DELETE FROM changes");
+    let answers = [feed.next().await.unwrap(), feed.next().await.unwrap()].concat();
+    assert!(answers == [Change::Missed] || answers == [changed(&user)], "{answers:?}");
+}
+
+async fn a_table_that_is_away_is_missed(database: Arc<Database>) {
+    let (store, user, _, mut feed) = stage(&database).await;
+    let with_triggers_off = "PRAGMA legacy_alter_table = ON";
+    let mut connection = database.sqlite();
+    connection.batch_execute(&format!("{with_triggers_off}; ALTER TABLE changes RENAME TO gone")).unwrap();
+    fails(&mut feed).await;
+    fails(&mut feed).await;
+    connection.batch_execute("ALTER TABLE gone RENAME TO changes").unwrap();
+    recovers(&mut feed).await;
+    assert!(store.set_active(user.id, false).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+}
+
+/// The numbers go back, and what they stood for is not what it was.
+async fn a_backup_that_is_put_back_is_missed(database: Arc<Database>) {
+    let (store, user, _, mut feed) = stage(&database).await;
+    for staff in [true, false] {
+        assert!(store.set_staff(user.id, staff).await.unwrap());
+    }
+    assert_eq!(feed.next().await.unwrap().len(), 2);
+    let mut connection = database.sqlite();
+    connection
+        .batch_execute("BEGIN; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 1 WHERE name = 'changes'; COMMIT")
+        .unwrap();
+    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    assert!(store.set_staff(user.id, true).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+}
+
+/// And its connection with it: the file is open once less.
+async fn a_dropped_feed_ends_its_thread(database: Arc<Database>) {
+    let (_, _, _, feed) = stage(&database).await;
+    let path = database.path().canonicalize().unwrap();
+    let open = || {
+        let files = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| entry.ok()?.path().read_link().ok());
+        files.filter(|file| *file == path).count()
+    };
+    let with_feed = open();
+    drop(feed);
+    let deadline = Instant::now() + IN_TIME;
+    while open() >= with_feed {
+        assert!(Instant::now() < deadline, "the connection is still open");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

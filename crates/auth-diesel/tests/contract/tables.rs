@@ -1,0 +1,206 @@
+//! Tables of an application's own in the same database.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use auth_conformance::{hash_of, new_user};
+use auth_core::StoreError;
+use auth_core::ports::Accounts;
+use auth_diesel::{AnyConnection, AppMigrations, DieselStore, JobError, PoolSettings};
+use diesel::prelude::*;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use libtest_mimic::Trial;
+use tokio::task::JoinSet;
+
+use crate::database::{Database, Kind, is_unavailable};
+use crate::on;
+
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
+    vec![
+        on(kind, "an_application_keeps_a_table_of_its_own", an_application_keeps_a_table_of_its_own),
+        on(kind, "instances_that_start_at_once_migrate_the_application_once", instances_migrate_the_application_once),
+        on(kind, "ambiguous_migrations_are_refused", ambiguous_migrations_are_refused),
+        on(kind, "a_failed_migration_of_an_application_leaves_nothing", a_failed_migration_leaves_nothing),
+        on(kind, "a_transaction_of_a_job_counts_whole_or_not_at_all", a_transaction_counts_whole_or_not_at_all),
+        on(kind, "transactions_of_jobs_do_not_lose_updates", transactions_of_jobs_do_not_lose_updates),
+        on(kind, "what_a_job_may_not_do_is_a_fault", what_a_job_may_not_do_is_a_fault),
+        on(kind, "a_job_that_panics_is_a_fault", a_job_that_panics_is_a_fault),
+        on(kind, "a_job_is_given_either_connection", a_job_is_given_either_connection),
+    ]
+}
+
+diesel::table! {
+    notes (id) {
+        id -> BigInt,
+        author_id -> BigInt,
+        text -> Text,
+        is_public -> Bool,
+        likes -> Integer,
+    }
+}
+
+const MIGRATIONS: AppMigrations = AppMigrations {
+    postgres: embed_migrations!("tests/contract/tables/postgres"),
+    sqlite: embed_migrations!("tests/contract/tables/sqlite"),
+};
+
+const NAMES: [&str; 2] = ["notes-0001_notes", "notes-0002_likes"];
+
+async fn with_notes(database: &Database) -> (DieselStore, i64) {
+    let store = database.migrated(PoolSettings::default()).await;
+    assert_eq!(store.migrate_with(MIGRATIONS).await.unwrap(), NAMES);
+    let author = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+    (store, author.id.get())
+}
+
+fn insert(connection: &mut AnyConnection, author: i64, text: &str) -> QueryResult<i64> {
+    diesel::insert_into(notes::table)
+        .values((notes::author_id.eq(author), notes::text.eq(text.to_owned()), notes::is_public.eq(true)))
+        .returning(notes::id)
+        .get_result(connection)
+}
+
+async fn texts(store: &DieselStore) -> Vec<String> {
+    store.read(|connection| Ok(notes::table.order(notes::id).select(notes::text).load(connection)?)).await.unwrap()
+}
+
+async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
+    let (store, author) = with_notes(&database).await;
+    assert!(store.migrate_with(MIGRATIONS).await.unwrap().is_empty());
+    assert!(store.pending_migrations().await.unwrap().is_empty());
+    assert!(store.migrate().await.unwrap().is_empty());
+    let id = store.write(move |connection| Ok(insert(connection, author, "one")?)).await.unwrap();
+    let liked = store.write(move |connection| {
+        let note = notes::table.find(id).filter(notes::author_id.eq(author));
+        Ok(diesel::update(note).set(notes::likes.eq(notes::likes + 1)).execute(connection)? == 1)
+    });
+    assert!(liked.await.unwrap());
+    let found = store.read(move |connection| {
+        let note = notes::table.find(id).select((notes::text, notes::is_public, notes::likes));
+        Ok(note.first::<(String, bool, i32)>(connection).optional()?)
+    });
+    assert_eq!(found.await.unwrap(), Some(("one".to_owned(), true, 1)));
+    // It goes with its author, by a foreign key to ours.
+    assert!(store.delete(auth_core::account::UserId::new(author)).await.unwrap());
+    assert!(texts(&store).await.is_empty());
+}
+
+async fn instances_migrate_the_application_once(database: Arc<Database>) {
+    drop(database.migrated(PoolSettings::default()).await);
+    let start = || async {
+        let store = database.store(PoolSettings { size: 1, ..PoolSettings::default() }).await;
+        store.migrate_with(MIGRATIONS).await.unwrap().len()
+    };
+    let (a, b, c, d) = tokio::join!(start(), start(), start(), start());
+    assert_eq!(a + b + c + d, NAMES.len());
+}
+
+/// Ours would hide the first of these, and the third would hide the second.
+async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
+    const OURS: EmbeddedMigrations = embed_migrations!("tests/contract/tables/like_ours");
+    let store = database.migrated(PoolSettings::default()).await;
+    let before = database.count_rows();
+    const TWINS: EmbeddedMigrations = embed_migrations!("tests/contract/tables/twins");
+    let ours = AppMigrations { postgres: OURS, sqlite: OURS };
+    for (migrations, expected) in [
+        (ours, "0001_posts has a number that is ours"),
+        (AppMigrations { postgres: TWINS, sqlite: TWINS }, "would be taken for one"),
+    ] {
+        let error = store.migrate_with(migrations).await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(database.count_rows(), before);
+}
+
+async fn a_failed_migration_leaves_nothing(database: Arc<Database>) {
+    const BROKEN: EmbeddedMigrations = embed_migrations!("tests/contract/tables/broken");
+    let store = database.migrated(PoolSettings::default()).await;
+    let before = database.count_rows();
+    let error = store.migrate_with(AppMigrations { postgres: BROKEN, sqlite: BROKEN }).await.unwrap_err().to_string();
+    assert!(error.contains("0002") && !error.contains('\n'), "{error}");
+    assert_eq!(database.count_rows(), before);
+}
+
+async fn a_transaction_counts_whole_or_not_at_all(database: Arc<Database>) {
+    let (store, author) = with_notes(&database).await;
+    let two = |text: &'static str, outcome: QueryResult<()>| {
+        let outcome = std::sync::Mutex::new(Some(outcome));
+        store.write(move |connection| {
+            connection.transaction(|connection| {
+                insert(connection, author, text)?;
+                insert(connection, author, text)?;
+                outcome.lock().unwrap().take().unwrap_or(Ok(()))
+            })
+        })
+    };
+    two("a", Ok(())).await.unwrap();
+    let error = two("b", Err(diesel::result::Error::RollbackTransaction)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Broken(_)), "{error:?}");
+    assert_eq!(texts(&store).await, ["a", "a"]);
+    let unknown = store.write(move |connection| {
+        connection.transaction(|connection| {
+            insert(connection, author, "c")?;
+            insert(connection, i64::MAX, "no such author")
+        })
+    });
+    assert!(matches!(unknown.await, Err(StoreError::Broken(_))));
+    assert_eq!(texts(&store).await, ["a", "a"]);
+}
+
+/// A read, then a write that rests on it: the row is locked in between, or the database undoes one and it is run again.
+async fn transactions_of_jobs_do_not_lose_updates(database: Arc<Database>) {
+    let (store, author) = with_notes(&database).await;
+    let id = store.write(move |connection| Ok(insert(connection, author, "one")?)).await.unwrap();
+    let mut jobs = JoinSet::new();
+    for _ in 0..50 {
+        let store = store.clone();
+        jobs.spawn(async move {
+            let job = move |connection: &mut AnyConnection| -> Result<(), JobError> {
+                connection.transaction(|connection| {
+                    let note = notes::table.find(id);
+                    diesel::update(note).set(notes::is_public.eq(notes::is_public)).execute(connection)?;
+                    let likes: i32 = note.select(notes::likes).first(connection)?;
+                    diesel::update(note).set(notes::likes.eq(likes + 1)).execute(connection).map(drop)
+                })
+            };
+            store.write(job).await.unwrap();
+        });
+    }
+    jobs.join_all().await;
+    let likes =
+        store.read(move |connection| Ok(notes::table.find(id).select(notes::likes).first::<i32>(connection)?));
+    assert_eq!(likes.await.unwrap(), 50);
+}
+
+async fn what_a_job_may_not_do_is_a_fault(database: Arc<Database>) {
+    let (store, _) = with_notes(&database).await;
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let answer = store.read(move |connection| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        Ok(diesel::sql_query("SELECT nothing FROM nowhere").execute(connection)?)
+    });
+    let error = answer.await.unwrap_err();
+    assert!(matches!(error, StoreError::Broken(_)), "{error:?}");
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    assert!(!is_unavailable(&store.ping().await));
+    let opaque = JobError::from(diesel::result::Error::NotFound);
+    assert_eq!(opaque.to_string(), diesel::result::Error::NotFound.to_string());
+}
+
+async fn a_job_that_panics_is_a_fault(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings { size: 1, ..PoolSettings::default() }).await;
+    let panics = store.write(|connection| -> Result<(), JobError> {
+        connection.transaction(|_| -> QueryResult<()> { panic!("a fault of the application") })
+    });
+    assert!(matches!(panics.await, Err(StoreError::Broken(_))));
+    // Neither the connection nor the place is lost, and no transaction is left open.
+    assert!(!store.has_superuser().await.unwrap());
+    store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+}
+
+async fn a_job_is_given_either_connection(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    let is_postgres = store.read(|connection| Ok(matches!(connection, AnyConnection::Postgres(_)))).await.unwrap();
+    assert_eq!(is_postgres, store.url().is_postgres());
+}

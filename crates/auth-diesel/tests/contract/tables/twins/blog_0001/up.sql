@@ -1,0 +1,1 @@
+CREATE TABLE twin_0001 (id INTEGER);

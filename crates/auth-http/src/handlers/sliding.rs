@@ -1,0 +1,73 @@
+//! `/api/token/sliding/` and `/api/token/sliding/refresh/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_core::service::SignedToken;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::login::{LoginBody, client, credentials};
+use super::single_token;
+use crate::app::App;
+use crate::body::Body;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, DetailBody};
+
+/// A sliding token to be refreshed.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct SlidingBody {
+    /// A sliding token.
+    token: String,
+}
+
+/// A sliding token.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SlidingTokenBody {
+    /// Opens guarded routes, and is exchanged for the next one.
+    token: String,
+}
+
+fn answer(token: SignedToken) -> HttpResponse {
+    HttpResponse::Ok().json(SlidingTokenBody { token: token.into_exposed() })
+}
+
+/// Begins a session with a sliding token.
+#[utoipa::path(post, path = "/api/token/sliding/", tag = "token", operation_id = "token_obtain_sliding",
+    request_body(content(
+        (LoginBody = "application/json"), (LoginBody = "application/x-www-form-urlencoded"),
+        (LoginBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "A sliding token.", body = SlidingTokenBody),
+        (status = 400, description = "The body is malformed or misses a field.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No active account has these credentials.", body = DetailBody),
+        (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
+        (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
+            body = DetailBody)))]
+pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let (name, password) = credentials(body, app.settings.trim_passwords)?;
+    let (service, client) = (app.clone(), client(&request));
+    let token = to_its_end(async move { service.tokens.login_sliding(&name, &password, client).await }).await?;
+    token.map(answer).map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))
+}
+
+/// Exchanges a sliding token for one that opens guarded routes for longer.
+#[utoipa::path(post, path = "/api/token/sliding/refresh/", tag = "token", operation_id = "token_refresh_sliding",
+    request_body(content(
+        (SlidingBody = "application/json"), (SlidingBody = "application/x-www-form-urlencoded"),
+        (SlidingBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "The next sliding token.", body = SlidingTokenBody),
+        (status = 400, description = "The body is malformed or misses a field.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "The token is invalid, expired or revoked, its refresh period is over, or its \
+            account is inactive.", body = DetailBody),
+        (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
+    let presented = single_token::read(body, "token")?.map_err(refuse)?;
+    let service = app.clone();
+    let token = to_its_end(async move { service.tokens.refresh_sliding(&presented).await }).await?.map_err(refuse)?;
+    Ok(answer(token))
+}

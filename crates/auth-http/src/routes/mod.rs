@@ -1,0 +1,35 @@
+//! The routes: every path, its methods, and who may call it. A table, so that it can be read, printed and compared.
+//!
+//! An application adds its own to those of the service:
+//!
+//! ```
+//! use actix_web::{HttpResponse, Responder};
+//! use auth_core::permission::Rule::{AllowAny, IsAdmin};
+//! use auth_http::CurrentUser;
+//! use auth_http::routes::{Endpoint, Routes, standard};
+//!
+//! async fn hello(user: CurrentUser) -> impl Responder {
+//!     HttpResponse::Ok().body(user.username().to_owned())
+//! }
+//! async fn report() -> impl Responder {
+//!     HttpResponse::Ok().body("all is well")
+//! }
+//!
+//! let routes = Routes::new(standard())
+//!     .with(Endpoint::new("/api/hello/").get(hello)) // Without a rule: IsAuthenticated.
+//!     .with(Endpoint::new("/api/report/").rule(IsAdmin).get(report))
+//!     .build()
+//!     .unwrap();
+//! assert!(routes.to_string().contains("/api/report/"));
+//! // A rule for a path that is not there, or that nobody passes, is refused.
+//! assert!(Routes::new(standard()).restrict("/api/nowhere/", IsAdmin).build().is_err());
+//! assert!(Routes::new(standard()).restrict("/api/logout/", !AllowAny).build().is_err());
+//! ```
+
+mod endpoint;
+mod standard;
+mod table;
+
+pub use endpoint::Endpoint;
+pub use standard::{sliding, standard};
+pub use table::{RouteError, RouteTable, Routes};

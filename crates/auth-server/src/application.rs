@@ -1,0 +1,51 @@
+//! What an application adds to the service: its routes, its tables, its claims. The service alone adds nothing.
+
+use std::sync::Arc;
+
+use actix_web::web;
+use anyhow::Result;
+use async_trait::async_trait;
+use auth_core::ports::ClaimsEnricher;
+use auth_diesel::DieselStore;
+use auth_http::routes::Routes;
+
+/// An application that is served together with the accounts and tokens, by one program with the flags, files and
+/// environment of `auth-server`: see [`run`](crate::run).
+#[async_trait]
+pub trait Application: Send + Sync {
+    /// The name of the program.
+    fn name(&self) -> &'static str;
+
+    /// Adds routes to those of the service.
+    fn routes(&self, routes: Routes) -> Routes {
+        routes
+    }
+
+    /// Gives the handlers what they work with ([`app_data`](web::ServiceConfig::app_data)). The storage is that of the
+    /// accounts, for tables in the same database.
+    fn configure(&self, config: &mut web::ServiceConfig, store: &DieselStore) {
+        let _ = (config, store);
+    }
+
+    /// Brings the application's own tables up to date; answers what was done. Called whenever those of the service are.
+    async fn migrate(&self, store: &DieselStore) -> Result<Vec<String>> {
+        let _ = store;
+        Ok(Vec::new())
+    }
+
+    /// Sources of claims, beside those of the configuration (`tokens.claims`).
+    fn enrichers(&self, store: &DieselStore) -> Vec<Arc<dyn ClaimsEnricher>> {
+        let _ = store;
+        Vec::new()
+    }
+}
+
+/// The service, and nothing else.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServiceAlone;
+
+impl Application for ServiceAlone {
+    fn name(&self) -> &'static str {
+        "auth-server"
+    }
+}

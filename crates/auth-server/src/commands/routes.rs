@@ -1,0 +1,18 @@
+//! `routes` and `openapi`.
+
+use anyhow::Result;
+
+use crate::application::Application;
+use crate::compose;
+use crate::config::Checked;
+
+pub(super) fn table(checked: &Checked, application: &dyn Application) -> Result<()> {
+    print!("{}", compose::routes(checked, application)?);
+    Ok(())
+}
+
+pub(super) fn document(checked: &Checked, application: &dyn Application) -> Result<()> {
+    let document = auth_http::openapi_document_of(&compose::routes(checked, application)?);
+    println!("{}", serde_json::to_string_pretty(&document)?);
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! A service on axum whose routes are guarded with access tokens that another service issued: `auth-core` says what a token
+//! must be and who may do what, `auth-crypto` recognises signatures. No actix-web, no database.
+//!
+//! The account is what the token says it was when it was issued, and a logout is noticed when the token expires: the price
+//! of asking nobody.
+
+use std::sync::Arc;
+
+use auth_core::permission::{Attempt, Decision, Ownership, Requester, Rule};
+use auth_core::service::{AccessVerifier, Bearer};
+use auth_core::token::{ClaimRules, RawToken};
+use auth_crypto::{KeyError, KeyRing, SystemClock, VerifyingKey};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::json;
+
+/// A verifier for the tokens of the service with this public key, in PEM. (With [`verifier_of`] and
+/// [`VerifyingKey::from_jwk`], what stands in the service's `/.well-known/jwks.json` will do as well.)
+///
+/// # Errors
+/// [`KeyError`] if the text is no public key.
+pub fn verifier(public_key: &str) -> Result<AccessVerifier, KeyError> {
+    verifier_of(VerifyingKey::from_pem(None, public_key)?)
+}
+
+/// The same for a key that was read already.
+///
+/// # Errors
+/// None with a single key.
+pub fn verifier_of(key: VerifyingKey) -> Result<AccessVerifier, KeyError> {
+    let ring = KeyRing::verifying(vec![key])?;
+    Ok(AccessVerifier::new(Arc::new(ring), Arc::new(SystemClock), ClaimRules::default()))
+}
+
+/// The service: `/hello` for whoever is logged in, `/report` for administrators.
+pub fn router(verifier: AccessVerifier) -> Router {
+    let guarded = |rule: Rule| middleware::from_fn_with_state(Guard { verifier: verifier.clone(), rule }, guard);
+    Router::new()
+        .merge(Router::new().route("/hello", get(hello)).route_layer(guarded(Rule::IsAuthenticated)))
+        .merge(Router::new().route("/report", get(report)).route_layer(guarded(Rule::IsAdmin)))
+}
+
+async fn hello(CurrentBearer(bearer): CurrentBearer) -> Json<serde_json::Value> {
+    Json(json!({"message": format!("Hello, user {}!", bearer.subject.to_claim())}))
+}
+
+async fn report() -> Json<serde_json::Value> {
+    Json(json!({"report": "all is well"}))
+}
+
+#[derive(Clone)]
+struct Guard {
+    verifier: AccessVerifier,
+    rule: Rule,
+}
+
+/// Finds out who asks, and whether the rule lets them.
+async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
+    let bearer = match token(request.headers()) {
+        None => None,
+        Some(token) => match guard.verifier.verify(&token).await {
+            Ok(bearer) => Some(bearer),
+            Err(_) => return refuse(StatusCode::UNAUTHORIZED, "Given token not valid for any token type"),
+        },
+    };
+    let requester = bearer.as_ref().map(requester);
+    let is_safe = request.method().is_safe();
+    let attempt = Attempt { requester: requester.as_ref(), is_safe, ownership: Ownership::Unknown };
+    match (guard.rule.decide(&attempt), bearer) {
+        (Decision::Allowed, bearer) => {
+            if let Some(bearer) = bearer {
+                request.extensions_mut().insert(bearer);
+            }
+            next.run(request).await
+        }
+        (_, None) => refuse(StatusCode::UNAUTHORIZED, "Authentication credentials were not provided."),
+        (_, Some(_)) => refuse(StatusCode::FORBIDDEN, "You do not have permission to perform this action."),
+    }
+}
+
+/// The token in the one `Authorization: Bearer` header.
+fn token(headers: &HeaderMap) -> Option<RawToken> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    RawToken::parse(value.to_str().ok()?.strip_prefix("Bearer ")?).ok()
+}
+
+fn requester(bearer: &Bearer) -> Requester {
+    let roles = bearer.roles().into_iter().map(str::to_owned).collect();
+    Requester { is_staff: bearer.roles().contains(&"admin"), roles }
+}
+
+fn refuse(status: StatusCode, detail: &str) -> Response {
+    let mut response = (status, Json(json!({"detail": detail}))).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("Bearer realm=\"api\"");
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
+}
+
+/// Whoever the guard found.
+struct CurrentBearer(Bearer);
+
+impl<S: Sync> FromRequestParts<S> for CurrentBearer {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        parts.extensions.get().cloned().map(Self).ok_or(StatusCode::UNAUTHORIZED)
+    }
+}

@@ -1,0 +1,60 @@
+//! The example, run: tokens of one key open its routes, and no others do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
+use auth_core::ports::{Clock, TokenSigner};
+use auth_crypto::{KeyRing, RingOptions, SigningKey, SystemClock, VerifyingKey, generate_ed25519_pem};
+use axum_guard::router;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// What another service has: a private key.
+fn issuer() -> KeyRing {
+    let key = SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap();
+    KeyRing::new(key, Vec::new(), RingOptions::default()).unwrap()
+}
+
+fn token(issuer: &KeyRing, changes: Value) -> String {
+    let now = SystemClock.now().seconds();
+    let mut claims = json!({"token_type": "access", "exp": now + 60, "jti": "a", "user_id": "3", "role": "user"});
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    issuer.sign(claims.as_object().unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn only_good_tokens_open_a_route_and_only_admins_the_report() {
+    let (ours, theirs) = (issuer(), issuer());
+    let key = VerifyingKey::from_jwk(None, &ours.jwks()["keys"][0]).unwrap();
+    let verifier = axum_guard::verifier_of(key).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, router(verifier)).into_future());
+
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for (path, token, expected) in [
+        ("/hello", None, 401),
+        ("/hello", Some("abc".to_owned()), 401),
+        ("/hello", Some(token(&theirs, json!({}))), 401),
+        ("/hello", Some(token(&ours, json!({"token_type": "refresh"}))), 401),
+        ("/hello", Some(token(&ours, json!({"exp": 1}))), 401),
+        ("/hello", Some(token(&ours, json!({"user_id": null}))), 401),
+        ("/hello", Some(token(&ours, json!({}))), 200),
+        ("/report", None, 401),
+        ("/report", Some(token(&ours, json!({}))), 403),
+        ("/report", Some(token(&ours, json!({"role": "admin"}))), 200),
+        ("/report", Some(token(&theirs, json!({"role": "admin"}))), 401),
+    ] {
+        let mut request = client.get(format!("{url}{path}"));
+        if let Some(token) = &token {
+            request = request.bearer_auth(token);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), expected, "{path} {token:?}");
+        if answer.status() == StatusCode::UNAUTHORIZED {
+            assert_eq!(answer.headers()["www-authenticate"], "Bearer realm=\"api\"");
+        }
+    }
+    let answer = client.get(format!("{url}/hello")).bearer_auth(token(&ours, json!({}))).send().await.unwrap();
+    assert_eq!(answer.json::<Value>().await.unwrap(), json!({"message": "Hello, user 3!"}));
+}

@@ -1,0 +1,58 @@
+//! The tutorials' blog: everybody reads, whoever is logged in writes, and the author or an administrator changes.
+//!
+//! Accounts, tokens and guards come from `auth-core`, `auth-http` and `auth-diesel`; the command line and configuration from
+//! `auth-server`. What is here is what an application writes itself: a table ([`store`]), handlers ([`handlers`]), and the
+//! ten lines below that say who may do what.
+
+pub mod handlers;
+mod schema;
+pub mod store;
+
+use actix_web::web;
+use async_trait::async_trait;
+use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
+use auth_diesel::{AppMigrations, DieselStore};
+use auth_http::routes::{Endpoint, Routes};
+use auth_server::Application;
+use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+
+use crate::store::Posts;
+
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+
+/// The blog, beside the accounts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Blog;
+
+#[async_trait]
+impl Application for Blog {
+    fn name(&self) -> &'static str {
+        "blog"
+    }
+
+    fn routes(&self, routes: Routes) -> Routes {
+        let list = Endpoint::new("/api/posts/").rule(AllowAny).get(handlers::list);
+        let create = Endpoint::new("/api/posts/create/").post(handlers::create);
+        let detail = Endpoint::new("/api/posts/{id:[0-9]+}/")
+            .rule(IsOwner | IsAdmin)
+            .get(handlers::show)
+            .put(handlers::replace)
+            .patch(handlers::change)
+            .delete(handlers::delete);
+        let protected = Endpoint::new("/api/protected/").get(handlers::protected);
+        routes
+            .with(list.named("Post List", ""))
+            .with(create.named("Post Create", ""))
+            .with(detail.named("Post Detail", ""))
+            .with(protected.named("Protected", ""))
+    }
+
+    fn configure(&self, config: &mut web::ServiceConfig, store: &DieselStore) {
+        config.app_data(web::Data::new(Posts::new(store.clone())));
+    }
+
+    async fn migrate(&self, store: &DieselStore) -> anyhow::Result<Vec<String>> {
+        Ok(store.migrate_with(AppMigrations { postgres: POSTGRES, sqlite: SQLITE }).await?)
+    }
+}

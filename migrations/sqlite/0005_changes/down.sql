@@ -1,0 +1,6 @@
+DROP INDEX sessions_revoked_at;
+DROP TRIGGER users_report_deletion;
+DROP TRIGGER users_report_change;
+DROP TRIGGER sessions_report_end;
+DROP TRIGGER changes_forget;
+DROP TABLE changes;
