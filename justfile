@@ -35,6 +35,7 @@ run *args:
 migrate *args:
     cargo run -- migrate {{args}}
 
-# Writes the golden files anew, for review.
+# Writes the golden files anew, and the table of differences in docs/compatibility.md, for review.
 golden:
     UPDATE_GOLDEN=1 cargo test -p auth-tests --test golden
+    UPDATE_GOLDEN=1 cargo test -p auth-tests --test contract -- --exact tables

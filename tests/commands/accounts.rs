@@ -75,7 +75,7 @@ async fn a_deactivated_account_is_out_until_it_is_activated(database: Database) 
     assert_eq!(desk.api.refresh(&other.refresh).await.status, 200);
 
     assert_eq!(desk.run(&["users", "activate", "alice"]).done(), "alice is active\n");
-    assert_eq!(desk.api.me(&pair.access).await.status, 200);
+    desk.api.me_becomes(&pair.access, 200).await;
     // The refused refresh spent nothing.
     assert_eq!(desk.api.refresh(&pair.refresh).await.status, 200);
     desk.api.login("alice").await;

@@ -136,6 +136,17 @@ impl Api {
         Answer::of(request.send().await.expect("an answer")).await
     }
 
+    /// The profile, asked for until the answer has this status: what another process changes is obeyed within a second.
+    pub async fn me_becomes(&self, bearer: &str, status: u16) -> Answer {
+        loop {
+            let answer = self.me(bearer).await;
+            if answer.status == status {
+                return answer;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn logout(&self, bearer: &str, body: Value) -> Answer {
         self.post("/api/logout/", Some(bearer), body).await
     }

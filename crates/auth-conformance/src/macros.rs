@@ -103,11 +103,6 @@ macro_rules! __storage_cases {
                 only_sessions_whose_last_token_expired_before_are_pruned
                 at_most_so_many_sessions_are_pruned
             }
-            ended {
-                sessions_that_ended_at_a_moment_or_later_are_found
-                every_way_to_end_a_session_is_found
-                what_has_not_ended_is_not_found_among_the_ended
-            }
             adoption {
                 a_token_from_elsewhere_becomes_a_session_with_every_field
                 an_adopted_session_is_left_as_it_is

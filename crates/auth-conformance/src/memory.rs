@@ -377,12 +377,6 @@ impl Sessions for MemoryStore {
         Ok(self.state().end_all(user, keep, reason, now))
     }
 
-    async fn ended_since(&self, since: UnixTime) -> Result<Vec<SessionId>, StoreError> {
-        let state = self.state();
-        let ended = state.sessions.values().filter(|session| session.revoked_at.is_some_and(|at| at >= since));
-        Ok(ended.map(|session| session.id).collect())
-    }
-
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         let state = &mut *self.state();
         let forgotten =

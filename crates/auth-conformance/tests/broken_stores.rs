@@ -245,22 +245,3 @@ found_out! {
         fails [an_inactive_account_is_found_by_its_subject]
         passes [an_account_is_found_by_exactly_its_name_and_address]
 }
-
-// Which sessions have ended.
-found_out! {
-    ends_after_a_moment: EndedAfter
-        fails [sessions_that_ended_at_a_moment_or_later_are_found, every_way_to_end_a_session_is_found]
-        passes [what_has_not_ended_is_not_found_among_the_ended]
-    ends_at_any_time: EndedAtAll
-        fails [sessions_that_ended_at_a_moment_or_later_are_found]
-        passes [what_has_not_ended_is_not_found_among_the_ended]
-    ends_of_one_account: EndedOfOneAccount
-        fails [sessions_that_ended_at_a_moment_or_later_are_found]
-        passes [a_session_is_revoked_once_and_the_first_reason_stays]
-    ends_by_logout_only: EndedByRevokeOnly
-        fails [every_way_to_end_a_session_is_found]
-        passes [sessions_that_ended_at_a_moment_or_later_are_found]
-    ends_of_live_sessions: EndedIncludesLive
-        fails [what_has_not_ended_is_not_found_among_the_ended]
-        passes [sessions_that_ended_at_a_moment_or_later_are_found]
-}

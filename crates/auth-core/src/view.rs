@@ -1,10 +1,10 @@
-//! What guarded routes remember, so that they need not ask the storage: accounts as they were read a moment ago, and
-//! sessions that were ended while their access tokens live.
+//! What guarded routes remember, so that they need not ask the storage: whom they let in a moment ago.
 //!
-//! Nothing here decides anything. Whoever is not remembered, or is remembered as ended, is looked up in the storage; and
-//! so is everybody while the views are not kept up to date ([`follow`]).
+//! Nothing here decides anything. Whoever is not remembered is looked up in the storage; and so is everybody while it is not
+//! known what others have changed ([`follow`]). Only good news is remembered: what ends a session or changes an account
+//! makes it forgotten, so that the next request asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,30 +13,25 @@ use lru::LruCache;
 
 use crate::account::{User, UserId};
 use crate::error::StoreError;
-use crate::ports::{Change, ChangeFeed, Clock, Sessions};
+use crate::ports::{Change, ChangeFeed, Clock};
 use crate::time::{Seconds, UnixTime};
 use crate::token::{SessionId, Subject};
 
-/// How long ended sessions are remembered beyond the life of their access tokens: more than a clock is likely to jump
-/// back (REL-008).
-const GRACE: Seconds = Seconds::new(2 * 60 * 60);
 /// How long to wait before a feed that failed is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ViewPolicy {
-    /// How long an account is taken for what it was, if nobody reports a change.
-    pub account_ttl: Seconds,
-    /// How many accounts are remembered; the one not seen for longest is forgotten first.
-    pub account_capacity: NonZeroUsize,
-    /// How long the longest-lived token that opens guarded routes lives, leeway included.
-    pub token_ttl: Seconds,
-    /// What to do while the views are not up to date.
+    /// How long somebody is taken for what they were, if nobody reports a change.
+    pub ttl: Seconds,
+    /// How many sessions are remembered; the one not seen for longest is forgotten first.
+    pub capacity: NonZeroUsize,
+    /// What to do while it is not known what has changed.
     pub when_stale: WhenStale,
 }
 
-/// What to do on a guarded route while the views are not up to date.
+/// What to do on a guarded route while it is not known what has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenStale {
     /// Ask the storage, each time.
@@ -46,7 +41,14 @@ pub enum WhenStale {
     Refuse,
 }
 
-/// The views of one process. Forget everything with it.
+/// By what a bearer is remembered: the session of the token, or for tokens of no session whom they name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Pass {
+    Session(SessionId),
+    Subject(Subject),
+}
+
+/// What one process remembers. It is forgotten with the process.
 #[derive(Debug)]
 pub struct GuardViews {
     policy: ViewPolicy,
@@ -56,14 +58,9 @@ pub struct GuardViews {
 #[derive(Debug)]
 struct State {
     is_current: bool,
-    /// Counts what was forgotten on purpose, so that an account that was read before is not remembered after.
-    forgotten: u64,
-    accounts: LruCache<Subject, Seen>,
-    /// The accounts among them that are not named by their number.
-    imported: HashMap<UserId, Subject>,
-    ended: HashMap<SessionId, UnixTime>,
-    /// When `ended` has grown to this, old entries are looked for.
-    sweep_at: usize,
+    seen: LruCache<Pass, Seen>,
+    of_user: HashMap<UserId, HashSet<Pass>>,
+    changes: Changes,
 }
 
 #[derive(Debug)]
@@ -72,108 +69,101 @@ struct Seen {
     at: UnixTime,
 }
 
-/// The moment before an account was read. See [`GuardViews::remember`].
+/// The latest changes, so that what was read before one of them is not remembered after it.
+#[derive(Debug, Default)]
+struct Changes {
+    count: u64,
+    latest: VecDeque<Change>,
+}
+
+/// The moment before somebody was looked up.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark(u64);
+pub(crate) struct Mark(u64);
+
+impl Changes {
+    const KEPT: usize = 1_024;
+
+    fn add(&mut self, change: Change) {
+        self.count += 1;
+        self.latest.truncate(Self::KEPT - 1);
+        self.latest.push_front(change);
+    }
+
+    /// Whether one since `mark` concerns this bearer, or may have.
+    fn concern(&self, mark: Mark, pass: &Pass, user: UserId) -> bool {
+        let since = usize::try_from(self.count - mark.0).unwrap_or(usize::MAX);
+        since > self.latest.len()
+            || self.latest.iter().take(since).any(|change| match change {
+                Change::SessionEnded(id) => *pass == Pass::Session(*id),
+                Change::AccountChanged(id) => *id == user,
+                Change::Missed => true,
+            })
+    }
+}
 
 impl GuardViews {
-    const FIRST_SWEEP: usize = 1_024;
-
-    /// Views that know nothing, and are used by nobody until [`follow`] keeps them up to date.
+    /// Views that know nobody, and are used by nobody until [`follow`] keeps them up to date.
     pub fn new(policy: ViewPolicy) -> Self {
         let state = State {
             is_current: false,
-            forgotten: 0,
-            accounts: LruCache::new(policy.account_capacity),
-            imported: HashMap::new(),
-            ended: HashMap::new(),
-            sweep_at: Self::FIRST_SWEEP,
+            seen: LruCache::new(policy.capacity),
+            of_user: HashMap::new(),
+            changes: Changes::default(),
         };
         Self { policy, state: Mutex::new(state) }
     }
 
-    /// What to do while they are not up to date; `None` while they are.
+    /// What to do while it is not known what has changed; `None` while it is.
     pub fn staleness(&self) -> Option<WhenStale> {
         if self.state().is_current { None } else { Some(self.policy.when_stale) }
     }
 
-    /// The account that tokens name so, unless its session has ended, or nothing certain is remembered of them: then the
-    /// storage has to be asked.
-    pub fn find(&self, subject: &Subject, session: Option<SessionId>, now: UnixTime) -> Option<User> {
+    /// Takes note of a change.
+    pub fn apply(&self, change: Change) {
+        self.state().apply(change);
+    }
+
+    /// Who comes with this, if that is known.
+    pub(crate) fn find(&self, pass: &Pass, now: UnixTime) -> Option<User> {
         let mut state = self.state();
-        if !state.is_current || session.is_some_and(|id| state.ended.contains_key(&id)) {
+        if !state.is_current {
             return None;
         }
-        let seen = state.accounts.get(subject)?;
+        let seen = state.seen.get(pass)?;
         // Also after a clock was set back.
-        if seen.at.distance(now) >= self.policy.account_ttl {
-            return None;
-        }
-        Some(seen.user.clone())
+        (seen.at.distance(now) < self.policy.ttl).then(|| seen.user.clone())
     }
 
-    /// To be taken before an account is read.
-    pub fn mark(&self) -> Mark {
-        Mark(self.state().forgotten)
+    /// To be taken before somebody is looked up.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.state().changes.count)
     }
 
-    /// Remembers an account that was read after `mark`, unless something changed since.
-    pub fn remember(&self, mark: Mark, subject: &Subject, user: &User, now: UnixTime) {
+    /// Remembers somebody who was looked up after `mark`, unless they changed since.
+    pub(crate) fn remember(&self, mark: Mark, pass: Pass, user: &User, now: UnixTime) {
         let mut state = self.state();
-        if !state.is_current || state.forgotten != mark.0 {
+        if !state.is_current || state.changes.concern(mark, &pass, user.id) {
             return;
         }
-        if matches!(subject, Subject::External(_)) {
-            state.imported.insert(user.id, subject.clone());
-        }
+        state.of_user.entry(user.id).or_default().insert(pass.clone());
         let seen = Seen { user: user.clone(), at: now };
-        if let Some((evicted, seen)) = state.accounts.push(subject.clone(), seen)
-            && evicted != *subject
+        if let Some((evicted, seen)) = state.seen.push(pass.clone(), seen)
+            && evicted != pass
         {
-            state.imported.remove(&seen.user.id);
+            state.unlink(&evicted, seen.user.id);
         }
-    }
-
-    /// Takes note of a change.
-    pub fn apply(&self, change: Change, now: UnixTime) {
-        let mut state = self.state();
-        match change {
-            Change::SessionEnded(id) => {
-                state.ended.insert(id, now);
-                state.sweep(now.minus(self.ended_ttl()));
-            }
-            Change::AccountChanged(id) => state.forget(id),
-            Change::Missed => state.forget_all(),
-        }
-    }
-
-    fn ended_ttl(&self) -> Seconds {
-        Seconds::new(self.policy.token_ttl.get().saturating_add(GRACE.get()))
     }
 
     fn suspend(&self) {
         let mut state = self.state();
         state.is_current = false;
-        state.forget_all();
+        state.apply(Change::Missed);
     }
 
-    /// One step of [`follow`].
-    async fn catch_up(
-        &self,
-        feed: &mut dyn ChangeFeed,
-        sessions: &dyn Sessions,
-        clock: &dyn Clock,
-    ) -> Result<(), StoreError> {
-        let changes = feed.next().await?;
-        let now = clock.now();
-        if changes.contains(&Change::Missed) {
-            for id in sessions.ended_since(now.minus(self.ended_ttl())).await? {
-                self.apply(Change::SessionEnded(id), now);
-            }
-        }
-        changes.into_iter().for_each(|change| self.apply(change, now));
-        self.state().is_current = true;
-        Ok(())
+    fn catch_up(&self, changes: Vec<Change>) {
+        let mut state = self.state();
+        changes.into_iter().for_each(|change| state.apply(change));
+        state.is_current = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -182,38 +172,40 @@ impl GuardViews {
 }
 
 impl State {
-    fn forget(&mut self, id: UserId) {
-        self.forgotten += 1;
-        self.accounts.pop(&Subject::Id(id));
-        if let Some(subject) = self.imported.remove(&id) {
-            self.accounts.pop(&subject);
+    fn apply(&mut self, change: Change) {
+        self.changes.add(change);
+        match change {
+            Change::SessionEnded(id) => {
+                let pass = Pass::Session(id);
+                if let Some(seen) = self.seen.pop(&pass) {
+                    self.unlink(&pass, seen.user.id);
+                }
+            }
+            Change::AccountChanged(id) => {
+                for pass in self.of_user.remove(&id).unwrap_or_default() {
+                    self.seen.pop(&pass);
+                }
+            }
+            Change::Missed => {
+                self.seen.clear();
+                self.of_user.clear();
+            }
         }
     }
 
-    fn forget_all(&mut self) {
-        self.forgotten += 1;
-        self.accounts.clear();
-        self.imported.clear();
-    }
-
-    /// Forgets the sessions that ended before, each time that there are twice as many.
-    fn sweep(&mut self, before: UnixTime) {
-        if self.ended.len() >= self.sweep_at {
-            self.ended.retain(|_, ended_at| *ended_at >= before);
-            self.sweep_at = GuardViews::FIRST_SWEEP.max(2 * self.ended.len());
+    fn unlink(&mut self, pass: &Pass, user: UserId) {
+        if let Some(passes) = self.of_user.get_mut(&user) {
+            passes.remove(pass);
+            if passes.is_empty() {
+                self.of_user.remove(&user);
+            }
         }
     }
 }
 
 /// Keeps views up to date for as long as it runs. While the feed fails, and when this future is dropped, nobody uses them.
 /// `report` is told the first failure of a row.
-pub async fn follow(
-    views: &GuardViews,
-    feed: &mut dyn ChangeFeed,
-    sessions: &dyn Sessions,
-    clock: &dyn Clock,
-    report: impl Fn(&StoreError),
-) {
+pub async fn follow(views: &GuardViews, feed: &mut dyn ChangeFeed, clock: &dyn Clock, report: impl Fn(&StoreError)) {
     struct Suspend<'a>(&'a GuardViews);
     impl Drop for Suspend<'_> {
         fn drop(&mut self) {
@@ -223,8 +215,11 @@ pub async fn follow(
     let _at_the_end = Suspend(views);
     let mut is_told = false;
     loop {
-        match views.catch_up(feed, sessions, clock).await {
-            Ok(()) => is_told = false,
+        match feed.next().await {
+            Ok(changes) => {
+                views.catch_up(changes);
+                is_told = false;
+            }
             Err(error) => {
                 views.suspend();
                 if !is_told {
@@ -234,5 +229,38 @@ pub async fn follow(
                 clock.sleep(PAUSE).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: SessionId = SessionId::from_bytes([7; 16]);
+    const OTHER: SessionId = SessionId::from_bytes([8; 16]);
+    const USER: UserId = UserId::new(1);
+
+    #[test]
+    fn a_change_concerns_those_it_names_and_whoever_may_have_been_missed() {
+        use Change::{AccountChanged, Missed, SessionEnded};
+        for (changes, expected) in [
+            (&[][..], false),
+            (&[SessionEnded(OTHER), AccountChanged(UserId::new(2))], false),
+            (&[SessionEnded(SESSION), SessionEnded(OTHER)], true),
+            (&[AccountChanged(USER), SessionEnded(OTHER)], true),
+            (&[Missed], true),
+        ] {
+            let mut all = Changes::default();
+            all.add(AccountChanged(USER));
+            let mark = Mark(all.count);
+            changes.iter().for_each(|change| all.add(*change));
+            assert_eq!(all.concern(mark, &Pass::Session(SESSION), USER), expected, "{changes:?}");
+        }
+        let mut many = Changes::default();
+        let mark = Mark(many.count);
+        (0..Changes::KEPT).for_each(|_| many.add(SessionEnded(OTHER)));
+        assert!(!many.concern(mark, &Pass::Session(SESSION), USER));
+        many.add(SessionEnded(OTHER));
+        assert!(many.concern(mark, &Pass::Session(SESSION), USER), "more than are kept");
     }
 }

@@ -3,12 +3,13 @@
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use diesel::connection::{Connection, SimpleConnection};
 use diesel::r2d2::R2D2Connection;
 use diesel::sql_types::{Nullable, Text};
-use diesel::{ConnectionError, PgConnection, QueryableByName, RunQueryDsl, SqliteConnection};
+use diesel::{ConnectionError, PgConnection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection};
 
 use crate::connection::AnyConnection;
 use crate::error::in_one_line;
@@ -47,11 +48,25 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
     let mut connection = SqliteConnection::establish(path)?;
     connection.batch_execute(
         "PRAGMA busy_timeout = 5000; -- SQLITE_BUSY_TIMEOUT
-         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;",
     )?;
+    keep_a_write_ahead_log(&mut connection)?;
     Ok(connection)
+}
+
+/// Sets the journal mode, which stays with the file. Those who do so to a new file at once are not made to wait for each
+/// other, as for any other lock: SQLite refuses all but one.
+fn keep_a_write_ahead_log(connection: &mut SqliteConnection) -> QueryResult<()> {
+    let deadline = Instant::now() + SQLITE_BUSY_TIMEOUT;
+    loop {
+        match connection.batch_execute("PRAGMA journal_mode = WAL") {
+            Err(error) if error.to_string() == "database is locked" && Instant::now() < deadline => {
+                sleep(Duration::from_millis(5));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Makes the file of a database readable by its owner only, if there is none. SQLite gives the files beside it the

@@ -127,14 +127,6 @@ impl Sessions for DieselStore {
         .await
     }
 
-    async fn ended_since(&self, since: UnixTime) -> Result<Vec<SessionId>, StoreError> {
-        self.read(move |connection| {
-            let ended = sessions::table.filter(sessions::revoked_at.ge(DbTime::from(since))).select(sessions::id);
-            Ok(ended.load::<DbId>(connection)?.into_iter().map(Into::into).collect())
-        })
-        .await
-    }
-
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         in_batches(limit, |batch| {
             self.write(move |connection| {

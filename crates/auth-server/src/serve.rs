@@ -87,7 +87,7 @@ async fn follow_changes(ports: auth_core::service::Ports, mut feed: impl ChangeF
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(%error, cause, "it is not known what has changed; guarded routes do without their memory");
     };
-    follow(views, &mut feed, ports.store.as_ref(), ports.clock.as_ref(), report).await;
+    follow(views, &mut feed, ports.clock.as_ref(), report).await;
 }
 
 /// Says where the server is to be found: to a person with lines to try, to a machine with a record.

@@ -1,4 +1,3 @@
-DROP INDEX sessions_revoked_at;
 DROP TRIGGER users_report_truncation ON users;
 DROP TRIGGER users_report_deletion ON users;
 DROP TRIGGER users_report_change ON users;

@@ -47,7 +47,3 @@ CREATE TRIGGER users_report_deletion AFTER DELETE ON users
 
 CREATE TRIGGER users_report_truncation AFTER TRUNCATE ON users
     FOR EACH STATEMENT EXECUTE FUNCTION auth_report_everything();
-
--- Which sessions ended of late is asked by whoever may have missed a report. A refresh changes neither the column nor
--- whether the row is in the index, so it stays heap-only.
-CREATE INDEX sessions_revoked_at ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;

@@ -1,4 +1,3 @@
-DROP INDEX sessions_revoked_at;
 DROP TRIGGER users_report_deletion;
 DROP TRIGGER users_report_change;
 DROP TRIGGER sessions_report_end;

@@ -37,6 +37,3 @@ CREATE TRIGGER users_report_deletion AFTER DELETE ON users
 BEGIN
     INSERT INTO changes (what) VALUES ('u:' || OLD.id);
 END;
-
--- Which sessions ended of late is asked by whoever may have missed a report. A refresh does not touch it.
-CREATE INDEX sessions_revoked_at ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;

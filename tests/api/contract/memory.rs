@@ -3,21 +3,26 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::{App as Application, HttpServer, rt, web};
+use actix_web::{HttpResponse, HttpServer, rt, web};
 use async_trait::async_trait;
 use auth_conformance::{MemoryStore, PlainHasher, RecordedEvents};
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
-use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::{AccountService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
+use auth_core::permission::Rule;
+use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
+use auth_core::service::{
+    AccountService, Action, AdministrationService, Outcome, Ports, SlidingPolicy, TokenPolicy, TokenService,
+};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimRules, ProfileClaim};
+use auth_core::token::{ClaimRules, ProfileClaim, TokenKind};
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
-use auth_http::{App, HttpSettings, Readiness};
+use auth_http::routes::{Endpoint, Routes, standard};
+use auth_http::{App, CredentialHeader, CurrentUser, HttpSettings, Readiness};
 use auth_tests::server::SIGNING_KEY;
+use serde_json::json;
 
 use crate::target::Target;
 
@@ -38,11 +43,12 @@ impl InProcess {
         let (report, reported) = mpsc::channel();
         let thread = thread::spawn(move || {
             rt::System::new().block_on(async move {
-                let server = HttpServer::new(move || {
-                    let app = app.clone();
-                    let routes = move |config: &mut web::ServiceConfig| auth_http::routes::configure(config, &app);
-                    Application::new().wrap(from_fn(auth_http::outer)).configure(routes)
-                });
+                let own = [
+                    Endpoint::new("/api/protected/").named("Protected", "").get(protected),
+                    Endpoint::new("/api/posts/").named("Post List", "").rule(Rule::AllowAny).get(no_posts),
+                ];
+                let routes = Routes::new(standard().into_iter().chain(own)).aliases(true).build().expect("routes");
+                let server = HttpServer::new(move || auth_http::application(&routes, &app));
                 let server = server.workers(2).disable_signals().bind(("127.0.0.1", 0)).expect("a free port");
                 let address = server.addrs()[0];
                 let running = server.run();
@@ -53,6 +59,15 @@ impl InProcess {
         let (address, handle) = reported.recv().expect("the server starts");
         Self { address, handle, administration, thread: Some(thread) }
     }
+}
+
+async fn protected(user: CurrentUser) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"message": format!("Hello, {}!", user.username())}))
+}
+
+/// The path is there for rows about its methods; posts are kept in a database only.
+async fn no_posts() -> HttpResponse {
+    HttpResponse::Ok().json(json!([]))
 }
 
 impl Drop for InProcess {
@@ -96,6 +111,7 @@ fn ports() -> Ports {
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
         events: Arc::new(RecordedEvents::default()),
+        views: None,
     }
 }
 
@@ -107,28 +123,36 @@ fn app(ports: Ports) -> App {
             refresh_ttl: Seconds::new(604_800),
             retry_window: Seconds::new(10),
             on_retry: OnRetry::Refuse,
+            on_refresh: OnRefresh::Spend,
+            leeway: Seconds::new(0),
         },
         session_max_ttl: None,
         claim_rules: ClaimRules::default(),
-        profile_claims: vec![ProfileClaim::Email, ProfileClaim::Role],
+        enrich_timeout: Duration::from_secs(2),
         keep_custom_claims: true,
         adopt_foreign_tokens: true,
         check_session_on_access: false,
+        check_user_is_active: true,
         update_last_login: true,
+        accepted_kinds: vec![TokenKind::Access],
+        sliding: SlidingPolicy { ttl: Seconds::new(300), refresh_ttl: Seconds::new(86_400) },
     };
+    let tokens = TokenService::new(ports.clone(), policy);
     App {
-        tokens: TokenService::new(ports.clone(), policy),
+        tokens: tokens.enriched_by(Arc::new(ProfileClaim::Email)).enriched_by(Arc::new(ProfileClaim::Role)),
         accounts: AccountService::new(ports),
         passwords: PasswordPolicy::default(),
         usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
-        jwks: serde_json::json!({"keys": []}),
+        jwks: json!({"keys": []}),
         readiness: Box::new(AlwaysReady),
+        throttle: None,
         settings: HttpSettings {
             body_limit: 2_621_440,
             body_timeout_seconds: 30,
             aliases: true,
             reasons: false,
             trim_passwords: true,
+            credentials: CredentialHeader::default(),
         },
     }
 }

@@ -1,9 +1,12 @@
-//! The program itself, in a process of its own, on a database.
+//! The blog itself, in a process of its own, on a database: the service, and an application on it.
 
 use auth_tests::postgres::{TestDatabase, fresh_database};
 use auth_tests::server::{Server, ServerOptions};
 
 use crate::target::Target;
+use crate::variant::Variant;
+
+const NEW_PASSWORD: &str = "Another-horse-43";
 
 /// A server, and its database if that has to be dropped after it.
 pub(crate) struct Process {
@@ -12,18 +15,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn on_sqlite() -> Self {
-        Self::start(None)
+    pub(crate) fn on_sqlite(variant: &Variant) -> Self {
+        Self::start(variant, None)
     }
 
-    pub(crate) fn on_postgres() -> Self {
-        Self::start(Some(fresh_database()))
+    pub(crate) fn on_postgres(variant: &Variant) -> Self {
+        Self::start(variant, Some(fresh_database()))
     }
 
-    fn start(database: Option<TestDatabase>) -> Self {
+    fn start(variant: &Variant, database: Option<TestDatabase>) -> Self {
         let options = ServerOptions::new("simplejwt", database.as_ref().map(TestDatabase::url));
-        let server = options.env("AUTH__HTTP__ALIASES", "true").start(env!("CARGO_BIN_EXE_server-under-test"));
-        Self { server, _database: database }
+        let options = options.env("AUTH__HTTP__ALIASES", "true");
+        let options = variant.environment.iter().fold(options, |options, (name, value)| options.env(name, value));
+        Self { server: options.start(env!("CARGO_BIN_EXE_blog-under-test")), _database: database }
     }
 }
 
@@ -33,7 +37,10 @@ impl Target for Process {
     }
 
     fn users(&self, action: &str, name: &str) -> Result<(), String> {
-        let output = self.server.run(["users", action, name]);
+        let output = match action {
+            "set-password" => self.server.run_with_input(["users", action, name, "--password-stdin"], NEW_PASSWORD),
+            _ => self.server.run(["users", action, name]),
+        };
         let complaint = || format!("users {action} {name}: {}", String::from_utf8_lossy(&output.stderr));
         if output.status.success() { Ok(()) } else { Err(complaint()) }
     }

@@ -1,14 +1,15 @@
 //! What is replayed against: a service on some storage.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use crate::memory::InProcess;
 #[cfg(feature = "server")]
 use crate::process::Process;
+use crate::recording::Row;
+use crate::variant::{VARIANTS, Variant};
 
-/// A running service in the profile `simplejwt`, with the other spellings of the paths, that signs with
-/// [`SIGNING_KEY`](auth_tests::server::SIGNING_KEY).
+/// A running service in the profile `simplejwt`, with the other spellings of the paths and the settings of a variant.
 pub(crate) trait Target: Send + Sync {
     /// `http://ADDRESS:PORT`, without a slash at its end.
     fn url(&self) -> String;
@@ -16,32 +17,50 @@ pub(crate) trait Target: Send + Sync {
     fn users(&self, action: &str, name: &str) -> Result<(), String>;
 }
 
-/// A storage, and the service on it: started when it is first needed.
+type Start = fn(&Variant) -> Box<dyn Target>;
+
+/// A storage, and the services on it: each is started when it is first needed.
 pub(crate) struct Database {
     pub(crate) name: &'static str,
-    start: fn() -> Box<dyn Target>,
-    target: OnceLock<Option<Box<dyn Target>>>,
+    /// Which rows are replayed on it.
+    plays: fn(&Row) -> bool,
+    start: Start,
+    /// As [`VARIANTS`] has them.
+    targets: Vec<OnceLock<Option<Box<dyn Target>>>>,
 }
 
 impl Database {
-    const fn new(name: &'static str, start: fn() -> Box<dyn Target>) -> Self {
-        Self { name, start, target: OnceLock::new() }
+    fn new(name: &'static str, plays: fn(&Row) -> bool, start: Start) -> Self {
+        Self { name, plays, start, targets: VARIANTS.iter().map(|_| OnceLock::new()).collect() }
     }
 
     /// All there are; without the feature `server`, those that need no server process.
     pub(crate) fn all() -> Vec<Self> {
         vec![
-            Self::new("memory", || Box::new(InProcess::start())),
+            // Has no posts.
+            Self::new("memory", |row| is_usual(row) && row.area != "posts", |_| Box::new(InProcess::start())),
             #[cfg(feature = "server")]
-            Self::new("sqlite", || Box::new(Process::on_sqlite())),
+            Self::new("sqlite", |_| true, |variant| Box::new(Process::on_sqlite(variant))),
             #[cfg(feature = "server")]
-            Self::new("postgres", || Box::new(Process::on_postgres())),
+            Self::new("postgres", is_usual, |variant| Box::new(Process::on_postgres(variant))),
         ]
     }
 
-    /// The service on it. One that does not start is not tried again for each row.
-    pub(crate) fn target(&self) -> Result<&dyn Target, String> {
-        let target = self.target.get_or_init(|| catch_unwind(self.start).ok());
-        target.as_deref().ok_or_else(|| format!("the service on {} did not start; see the panic above", self.name))
+    pub(crate) fn plays(&self, row: &Row) -> bool {
+        (self.plays)(row)
     }
+
+    /// The service on it that a row is about, and its settings. One that does not start is not tried again for each row.
+    pub(crate) fn target(&self, row: &Row) -> Result<(&dyn Target, &'static Variant), String> {
+        let position = Variant::position_of(row)?;
+        let variant = &VARIANTS[position];
+        let start = || catch_unwind(AssertUnwindSafe(|| (self.start)(variant))).ok();
+        let target = self.targets[position].get_or_init(start).as_deref();
+        let complaint = || format!("the service on {} did not start; see the panic above", self.name);
+        target.map(|target| (target, variant)).ok_or_else(complaint)
+    }
+}
+
+fn is_usual(row: &Row) -> bool {
+    !row.area.starts_with("variant")
 }

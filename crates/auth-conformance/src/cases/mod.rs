@@ -7,7 +7,6 @@ mod accounts;
 mod adoption;
 mod blacklist;
 mod changes;
-mod ended;
 mod feeds;
 mod following;
 mod groups;

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
 use auth_core::ports::{Adoption, Sessions, Swap};
-use auth_core::time::{Seconds, Timestamp, UnixTime};
+use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 
 use super::{Broken, Defect, meanwhile};
@@ -160,33 +160,6 @@ impl Sessions for Broken {
             self.inner.put_user(before);
         }
         Ok(ended)
-    }
-
-    async fn ended_since(&self, since: UnixTime) -> Result<Vec<SessionId>, StoreError> {
-        let second = Seconds::new(1);
-        match self.defect {
-            Defect::EndedAfter => self.inner.ended_since(since.plus(second)).await,
-            Defect::EndedAtAll => self.inner.ended_since(UnixTime::default()).await,
-            Defect::EndedIncludesLive => {
-                let ids = self.sessions(None).await.into_iter().filter(|s| s.revoked_at.is_none_or(|at| at >= since));
-                Ok(ids.map(|session| session.id).collect())
-            }
-            Defect::EndedByRevokeOnly => {
-                let ended = self.inner.ended_since(since).await?;
-                let sessions = self.sessions(None).await;
-                let by_all = |id: &SessionId| {
-                    sessions.iter().any(|s| s.id == *id && s.revoke_reason == Some(RevokeReason::PasswordChanged))
-                };
-                Ok(ended.into_iter().filter(|id| !by_all(id)).collect())
-            }
-            Defect::EndedOfOneAccount => {
-                let sessions = self.sessions(None).await;
-                let first = sessions.iter().map(|session| session.user_id).min();
-                let ended = sessions.into_iter().filter(|s| Some(s.user_id) == first);
-                Ok(ended.filter(|s| s.revoked_at.is_some_and(|at| at >= since)).map(|s| s.id).collect())
-            }
-            _ => self.inner.ended_since(since).await,
-        }
     }
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

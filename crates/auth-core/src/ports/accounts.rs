@@ -12,6 +12,7 @@ use crate::token::Subject;
 
 /// What became of a change to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a request, and it is taken apart at once")]
 pub enum ProfileUpdate {
     /// The account as it is now.
     Done(User),

@@ -11,7 +11,7 @@ use crate::token::SessionId;
 pub enum Change {
     /// A session was ended.
     SessionEnded(SessionId),
-    /// An account was changed or deleted: its state, rights, names, or epoch.
+    /// An account was changed or deleted: its state, rights, names, or epoch, which whatever ends all its logins moves.
     AccountChanged(UserId),
     /// Changes may have been missed, such as while a connection was lost: whatever is remembered has to be read anew.
     Missed,

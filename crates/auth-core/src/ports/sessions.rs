@@ -69,9 +69,6 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<usize, StoreError>;
 
-    /// The sessions that were ended at `since` or later.
-    async fn ended_since(&self, since: UnixTime) -> Result<Vec<SessionId>, StoreError>;
-
     /// Forgets at most `limit` sessions all of whose refresh tokens expired before `now`, the one that was adopted
     /// included, which may live longer than its successors: forgotten too early, it could be adopted again. It is judged when
     /// they are deleted: one that is being rotated stays. Answers how many.

@@ -76,9 +76,7 @@ impl AdministrationService {
             Action::Delete => store.delete(user.id).await?,
             Action::SetPassword(password) => {
                 let (hash, now) = (self.ports.hasher.hash(password).await?, self.ports.clock.now());
-                let done = store.set_password(user.id, &hash, now).await?;
-                self.ports.note_all_ended(user.id, now).await?;
-                done
+                store.set_password(user.id, &hash, now).await?
             }
         };
         if !done {

@@ -5,9 +5,9 @@ use crate::error::{AuthError, StoreError};
 use crate::revocation::predates_epoch;
 use crate::service::TokenService;
 use crate::token::{
-    RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, SubjectField, TokenClaims, TokenFault, TokenKind,
+    RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
 };
-use crate::view::WhenStale;
+use crate::view::{Pass, WhenStale};
 
 /// The bearer of a good access token, as the account is now: rights come from here, never from a claim (SEC-103).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +24,10 @@ impl TokenService {
     pub async fn authenticate(&self, presented: &RawToken) -> Result<Caller, AuthError> {
         let claims = self.read(presented).await?;
         let kind = self.accepted_kind(&claims)?;
-        let user = match self.remembered(&claims, kind)? {
+        let pass = pass(&claims, kind);
+        let user = match self.remembered(pass.as_ref(), &claims)? {
             Some(user) => user,
-            None => self.looked_up(&claims, kind).await?,
+            None => self.looked_up(pass, &claims, kind).await?,
         };
         if !user.is_active && self.policy.check_user_is_active {
             return Err(AuthError::UserInactive);
@@ -51,32 +52,23 @@ impl TokenService {
         self.policy.check_session_on_access || kind == TokenKind::Sliding
     }
 
-    /// Whether the views may speak of this token. They know accounts by their numbers, which are never given twice; of a
-    /// name the storage has to say whether the session is still that of whoever has it now.
-    fn may_be_remembered(&self, claims: &TokenClaims, kind: TokenKind) -> bool {
-        let is_foreign_sliding = kind == TokenKind::Sliding && claims.session.is_none();
-        self.policy.claim_rules.subject_field == SubjectField::Id && !is_foreign_sliding
-    }
-
     /// The user of a token, without asking the storage.
-    fn remembered(&self, claims: &TokenClaims, kind: TokenKind) -> Result<Option<User>, AuthError> {
+    fn remembered(&self, pass: Option<&Pass>, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
         let Some(views) = &self.ports.views else { return Ok(None) };
         if views.staleness() == Some(WhenStale::Refuse) {
             return Err(StoreError::unavailable("it is not known what has changed lately").into());
         }
-        let SubjectClaim::Named(subject) = &claims.subject else { return Ok(None) };
-        if !self.may_be_remembered(claims, kind) {
-            return Ok(None);
-        }
-        let session = claims.session.filter(|_| self.checks_session(kind));
-        let user = views.find(subject, session, self.ports.clock.now());
-        // Of a token of no session that is too old, the storage says why.
-        Ok(user.filter(|user| claims.session.is_some() || !predates_epoch(claims.issued_at, user.token_epoch)))
+        let user = pass.and_then(|pass| views.find(pass, self.ports.clock.now()));
+        // Why another one is refused, the storage says.
+        Ok(user.filter(|user| {
+            let is_too_old = claims.session.is_none() && predates_epoch(claims.issued_at, user.token_epoch);
+            claims.subject == SubjectClaim::Named(self.subject_of(user)) && !is_too_old
+        }))
     }
 
     /// The user of a token as the storage has it, remembered for the next time.
-    async fn looked_up(&self, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
-        let mark = self.ports.views.as_ref().map(|views| views.mark());
+    async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
+        let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
         let user = match claims.session {
             Some(id) => match self.ports.store.find_session(id).await? {
                 Some(found) => self.user_of_session(claims, found, kind)?,
@@ -85,10 +77,8 @@ impl TokenService {
             None if kind == TokenKind::Sliding => self.user_of_foreign_sliding(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
-        if let (Some(views), Some(mark)) = (&self.ports.views, mark)
-            && self.may_be_remembered(claims, kind)
-        {
-            views.remember(mark, &self.subject_of(&user), &user, self.ports.clock.now());
+        if let Some((views, mark, pass)) = memory {
+            views.remember(mark, pass, &user, self.ports.clock.now());
         }
         Ok(user)
     }
@@ -135,5 +125,14 @@ impl TokenService {
             return Err(AuthError::SubjectMissing);
         }
         self.user_of(claims).await?.ok_or(AuthError::UserNotFound)
+    }
+}
+
+/// By what the bearer can be remembered. A sliding token from elsewhere may have been taken out of use without a session.
+fn pass(claims: &TokenClaims, kind: TokenKind) -> Option<Pass> {
+    match (claims.session, &claims.subject) {
+        (Some(session), _) => Some(Pass::Session(session)),
+        (None, SubjectClaim::Named(subject)) if kind == TokenKind::Access => Some(Pass::Subject(subject.clone())),
+        _ => None,
     }
 }

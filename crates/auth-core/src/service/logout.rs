@@ -34,7 +34,7 @@ impl TokenService {
     async fn end_all(&self, caller: &Caller, keep: Option<SessionId>, kind: EventKind) -> Result<(), AuthError> {
         let now = self.ports.clock.now();
         self.ports.store.revoke_all(caller.user.id, keep, RevokeReason::LogoutAll, now).await?;
-        self.ports.note_all_ended(caller.user.id, now).await?;
+        self.ports.note_changed(caller.user.id);
         self.ports.record(SecurityEvent::of_user(kind, caller.user.id));
         Ok(())
     }

@@ -30,7 +30,7 @@ use crate::error::AuthError;
 use crate::event::SecurityEvent;
 use crate::ports::{Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, SecurityEvents, Store, TokenSigner};
 use crate::rotation::RotationPolicy;
-use crate::time::{Seconds, UnixTime};
+use crate::time::Seconds;
 use crate::token::{ClaimRules, RawToken, SessionId, TokenClaims, TokenKind};
 use crate::view::GuardViews;
 
@@ -61,7 +61,7 @@ impl Ports {
     /// Makes the guarded routes of this process obey a change before it is answered.
     fn note(&self, change: Change) {
         if let Some(views) = &self.views {
-            views.apply(change, self.clock.now());
+            views.apply(change);
         }
     }
 
@@ -69,17 +69,9 @@ impl Ports {
         self.note(Change::SessionEnded(session));
     }
 
+    /// Also after all sessions of an account, but perhaps one, were ended.
     fn note_changed(&self, user: UserId) {
         self.note(Change::AccountChanged(user));
-    }
-
-    /// The same after all sessions of an account, but perhaps one, were ended at `now`.
-    async fn note_all_ended(&self, user: UserId, now: UnixTime) -> Result<(), AuthError> {
-        if self.views.is_some() {
-            self.store.ended_since(now).await?.into_iter().for_each(|session| self.note_ended(session));
-            self.note_changed(user);
-        }
-        Ok(())
     }
 }
 

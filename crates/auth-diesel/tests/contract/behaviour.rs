@@ -34,6 +34,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
 pub(crate) fn sqlite_trials() -> Vec<Trial> {
     vec![
         on(Kind::Sqlite, "fifty_writers_never_find_the_database_locked", fifty_writers),
+        on(Kind::Sqlite, "a_new_file_may_be_opened_by_many_at_once", a_new_file_may_be_opened_by_many_at_once),
         on(Kind::Sqlite, "its_files_are_for_their_owner_only", its_files_are_for_their_owner_only),
         on(Kind::Sqlite, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line),
         on(Kind::Sqlite, "a_relative_path_is_never_an_option", a_relative_path_is_never_an_option),
@@ -202,6 +203,22 @@ async fn fifty_writers(database: Arc<Database>) {
     }
     writers.join_all().await;
     assert_eq!(database.count_rows()["sessions"], 251);
+}
+
+/// The service, a command and a health check may all start on a new machine. SQLite lets only one set the journal mode.
+async fn a_new_file_may_be_opened_by_many_at_once(_: Arc<Database>) {
+    for _ in 0..40 {
+        let database = Database::fresh(Kind::Sqlite);
+        let mut starts = JoinSet::new();
+        for _ in 0..6 {
+            let url = database.url();
+            starts.spawn(async move {
+                let store = DieselStore::connect(&url, PoolSettings::default()).await.unwrap();
+                store.migrate().await.unwrap();
+            });
+        }
+        starts.join_all().await;
+    }
 }
 
 async fn its_files_are_for_their_owner_only(database: Arc<Database>) {

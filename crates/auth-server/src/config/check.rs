@@ -112,8 +112,8 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("tokens.claims_timeout_milliseconds", tokens.claims_timeout_milliseconds, 1, 60_000),
         ("tokens.jwks_refresh_seconds", tokens.jwks_refresh_seconds, 1, a_day),
         ("tokens.jwks_max_age_seconds", tokens.jwks_max_age_seconds, tokens.jwks_refresh_seconds, 30 * a_day),
-        ("guards.account_view_ttl_seconds", settings.guards.account_view_ttl_seconds, 0, a_day),
-        ("guards.account_view_capacity", settings.guards.account_view_capacity as u64, 1, 10_000_000),
+        ("guards.memory_ttl_seconds", settings.guards.memory_ttl_seconds, 0, a_day),
+        ("guards.memory_capacity", settings.guards.memory_capacity as u64, 1, 10_000_000),
         ("tokens.session_max_ttl_seconds", tokens.session_max_ttl_seconds, 0, century),
         ("tokens.leeway_seconds", tokens.leeway_seconds, 0, 3_600),
         ("tokens.retry_window_seconds", tokens.retry_window_seconds, 0, 3_600),
@@ -248,13 +248,11 @@ fn credentials(http: &Http) -> Result<CredentialHeader> {
 }
 
 fn view_policy(settings: &Settings) -> Result<ViewPolicy> {
-    let (guards, tokens) = (&settings.guards, &settings.tokens);
-    let longest = tokens.access_ttl_seconds.max(tokens.sliding_ttl_seconds).saturating_add(tokens.leeway_seconds);
+    let guards = &settings.guards;
     Ok(ViewPolicy {
-        account_ttl: Seconds::new(guards.account_view_ttl_seconds),
-        account_capacity: NonZeroUsize::new(guards.account_view_capacity)
-            .ok_or_else(|| anyhow!("guards.account_view_capacity: is 0; has to be from 1 to 10000000"))?,
-        token_ttl: Seconds::new(longest),
+        ttl: Seconds::new(guards.memory_ttl_seconds),
+        capacity: NonZeroUsize::new(guards.memory_capacity)
+            .ok_or_else(|| anyhow!("guards.memory_capacity: is 0; has to be from 1 to 10000000"))?,
         when_stale: match guards.when_stale.as_str() {
             "read" => WhenStale::Read,
             "refuse" => WhenStale::Refuse,

@@ -48,7 +48,8 @@ fn read(sources: &Sources) -> Result<Settings> {
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
         .add_source(File::from_str(profile, FileFormat::Toml));
     if let Some(path) = &sources.file {
-        builder = builder.add_source(Config::try_from(&file(path)?).map_err(|error| one_line(&error))?);
+        // As text again: a `Config` made of the table itself would lose its empty lists.
+        builder = builder.add_source(File::from_str(&file(path)?.to_string(), FileFormat::Toml));
     }
     let variable = |name: &str| sources.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value);
     // More general than our own variable, which therefore wins.
@@ -125,6 +126,15 @@ mod tests {
             load(&Sources { profile: "development".into(), file: Some(path), ..Sources::default() }).unwrap_err();
         let error = format!("{error:#}");
         assert!(error.contains("line 2") && !error.contains("a-secret") && !error.contains('\n'), "{error}");
+    }
+
+    #[test]
+    fn an_empty_list_in_a_file_is_an_empty_list() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("auth.toml");
+        std::fs::write(&path, "[tokens]\nclaims = []\n").unwrap();
+        let sources = Sources { profile: "simplejwt".into(), file: Some(path), ..Sources::default() };
+        assert_eq!(load(&sources).unwrap().settings.tokens.claims, Vec::<String>::new());
     }
 
     #[test]

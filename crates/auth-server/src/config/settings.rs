@@ -70,10 +70,10 @@ pub struct Http {
 /// Section `guards`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Guards {
-    /// How long an account is remembered.
-    pub account_view_ttl_seconds: u64,
+    /// How long somebody is remembered.
+    pub memory_ttl_seconds: u64,
     /// How many are.
-    pub account_view_capacity: usize,
+    pub memory_capacity: usize,
     /// `read` or `refuse`.
     pub when_stale: String,
 }

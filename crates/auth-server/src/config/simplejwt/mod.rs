@@ -1,5 +1,5 @@
 //! Translation of a SIMPLE_JWT dictionary: which configuration makes this service do the same, and what cannot be done
-//! here. The meaning of each setting stands in [`settings`]; nothing is left out in silence.
+//! here. What each setting means stands in `settings`; nothing is left out in silence.
 
 mod dictionary;
 mod duration;

@@ -99,8 +99,9 @@ pub(super) fn claim_that_must_be<'a>(value: &'a Value, why: &str) -> Result<&'a 
 
 pub(super) fn user_id_field(value: &Value) -> Result<Outcome, String> {
     let name = if value == "pk" { "id" } else { text(value)? };
-    let field = SubjectField::ALL.into_iter().find(|field| field.name() == name).ok_or_else(
-        || "has to be id, pk, username or email; import keys of another field as external ids, and tokens name those",
+    let field = SubjectField::ALL.into_iter().find(|field| field.name() == name);
+    let field = field.ok_or(
+        "has to be id, pk, username or email; import keys of another field as external ids, and tokens name those",
     )?;
     let note = match field {
         SubjectField::Id => "",
@@ -115,8 +116,8 @@ pub(super) fn header_name(value: &Value) -> Result<String, String> {
     let name = wsgi.strip_prefix("HTTP_").filter(|name| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     });
-    let name = name.ok_or_else(
-        || "has to be a header as WSGI spells it, HTTP_ and capital letters: HTTP_X_ACCESS_TOKEN is X-Access-Token",
+    let name = name.ok_or(
+        "has to be a header as WSGI spells it, HTTP_ and capital letters: HTTP_X_ACCESS_TOKEN is X-Access-Token",
     )?;
     let name = name.split('_').map(capitalised).collect::<Vec<_>>().join("-");
     match CredentialHeader::new(&name, ["Bearer"]) {

@@ -52,10 +52,9 @@ impl Outcome {
         Self { value: Some(value.into()), ..Self::default() }
     }
 
-    /// A list of nothing, as a text: the layers of the configuration lose an empty list of a file, and the one of the
-    /// profile would stay.
+    /// A list of nothing.
     pub(super) fn of_no_entries() -> Self {
-        Self::of("")
+        Self::of(toml::value::Array::new())
     }
 
     pub(super) fn with_note(self, note: impl Into<String>) -> Self {
