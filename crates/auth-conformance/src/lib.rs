@@ -27,7 +27,7 @@ mod memory;
 
 pub use cases::{Case, CaseRun, FeedCase, FeedStage, feed_case, feed_cases, storage_case, storage_cases};
 pub use doubles::{
-    BEGINNING, FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness, at, email, hash_of, new_user,
-    person_name, session_id, session_of, successor_of, username,
+    BEGINNING, FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness, at, email, hash_of,
+    memory_ports, new_user, person_name, session_id, session_of, successor_of, username,
 };
 pub use memory::{MemoryFeed, MemoryStore};

@@ -5,6 +5,12 @@ use crate::permission::Denial;
 use crate::token::SessionId;
 
 /// One thing worth remembering. Time, address and request id are the recorder's to add.
+///
+/// ```
+/// use auth_core::{account::UserId, event::{EventKind, SecurityEvent}};
+/// let event = SecurityEvent::of_user(EventKind::LoginFailed, UserId::new(1));
+/// assert_eq!(event.kind.name(), "login_failed");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecurityEvent {
     /// What happened.

@@ -20,6 +20,15 @@ pub enum Ending {
 
 /// Decides what a logout of `caller` does with a refresh token of a session. A spent token of one's own session ends
 /// that session too: it was meant to end, and the answer of the last refresh may have been lost (SEC-037).
+///
+/// ```
+/// use auth_conformance::{at, session_id, session_of};
+/// use auth_core::{account::UserId, revocation::{Ending, decide_ending}, token::Generation};
+/// let (owner, other) = (UserId::new(1), UserId::new(2));
+/// let session = session_of(owner, session_id(1), at(0));
+/// assert_eq!(decide_ending(&session, Generation::FIRST, owner), Ending::End);
+/// assert_eq!(decide_ending(&session, Generation::FIRST, other), Ending::Foreign);
+/// ```
 pub fn decide_ending(session: &Session, presented: Generation, caller: UserId) -> Ending {
     if session.user_id != caller {
         Ending::Foreign
@@ -49,6 +58,13 @@ pub fn standing(session: &Session, presented: Generation, on_refresh: OnRefresh)
 /// The `token_epoch` of an account after something ended all its logins at `now`: later than it was, also when that
 /// was in the same second, or the clock has gone back since. A login that was under way then cannot mistake one epoch
 /// for another, and nothing that was shut out before gets in again.
+///
+/// ```
+/// use auth_core::{revocation::next_epoch, time::UnixTime};
+/// let at = UnixTime::from_seconds;
+/// assert_eq!(next_epoch(at(5), at(1_000)), at(1_000));
+/// assert_eq!(next_epoch(at(1_000), at(1_000)), at(1_001));
+/// ```
 pub fn next_epoch(epoch: UnixTime, now: UnixTime) -> UnixTime {
     now.max(epoch.plus(Seconds::new(1)))
 }

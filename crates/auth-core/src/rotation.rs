@@ -33,6 +33,19 @@ pub enum OnRefresh {
     Keep,
 }
 
+impl Default for RotationPolicy {
+    /// Seven days, retries within ten seconds are refused, a token is spent by its exchange, no leeway.
+    fn default() -> Self {
+        Self {
+            refresh_ttl: Seconds::new(7 * 24 * 60 * 60),
+            retry_window: Seconds::new(10),
+            on_retry: OnRetry::Refuse,
+            on_refresh: OnRefresh::Spend,
+            leeway: Seconds::new(0),
+        }
+    }
+}
+
 /// What to answer to a token that was spent a moment ago: a lost answer or a second tab is likelier than a thief.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRetry {
@@ -67,9 +80,7 @@ pub enum Rotation {
 /// # let session = Session { id: SessionId::from_bytes([1; 16]), user_id: UserId::new(1), generation: Generation::new(5),
 /// #     rotated_at: at(100), created_at: at(0), last_used_at: at(100), expires_at: at(700), absolute_expires_at: None,
 /// #     revoked_at: None, revoke_reason: None, amr: String::new(), client: ClientInfo::default() };
-/// let policy =
-///     RotationPolicy { refresh_ttl: Seconds::new(600), retry_window: Seconds::new(10), on_retry: OnRetry::Refuse,
-///         on_refresh: OnRefresh::Spend, leeway: Seconds::new(0) };
+/// let policy = RotationPolicy { refresh_ttl: Seconds::new(600), ..RotationPolicy::default() };
 /// let decide = |generation, now| decide_rotation(&session, Generation::new(generation), at(now), &policy);
 /// assert!(matches!(decide(5, 300), Rotation::Rotate(next) if next.generation == Generation::new(6)));
 /// assert_eq!(decide(4, 105), Rotation::Refuse(TokenFault::Spent));

@@ -31,6 +31,14 @@ pub struct ViewPolicy {
     pub when_stale: WhenStale,
 }
 
+impl Default for ViewPolicy {
+    /// Ten thousand sessions, for 30 seconds; read while stale.
+    fn default() -> Self {
+        const CAPACITY: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
+        Self { ttl: Seconds::new(30), capacity: CAPACITY, when_stale: WhenStale::Read }
+    }
+}
+
 /// What to do on a guarded route while it is not known what has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenStale {
@@ -49,6 +57,24 @@ pub(crate) enum Pass {
 }
 
 /// What one process remembers. It is forgotten with the process.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use auth_conformance::{FixedClock, MemoryStore, memory_ports};
+/// use auth_core::service::{Ports, TokenPolicy, TokenService};
+/// use auth_core::view::{GuardViews, ViewPolicy, follow};
+/// use std::sync::Arc;
+///
+/// let (store, views) = (Arc::new(MemoryStore::default()), Arc::new(GuardViews::new(ViewPolicy::default())));
+/// let ports = Ports { store: store.clone(), views: Some(views.clone()), ..memory_ports() };
+/// let tokens = TokenService::new(ports, TokenPolicy::default());
+/// // As long as somebody follows what others change, guarded routes remember whom they let in.
+/// let follower = tokio::spawn(async move {
+///     follow(&views, &mut store.changes(), &FixedClock::default(), |error| eprintln!("{error}")).await;
+/// });
+/// # drop((tokens, follower));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct GuardViews {
     policy: ViewPolicy,

@@ -33,6 +33,20 @@ pub struct HttpSettings {
     pub credentials: CredentialHeader,
 }
 
+impl Default for HttpSettings {
+    /// 64 KiB in 30 seconds, without aliases, with reasons, passwords as they are, `Authorization: Bearer`.
+    fn default() -> Self {
+        Self {
+            body_limit: 65_536,
+            body_timeout_seconds: 30,
+            aliases: false,
+            reasons: true,
+            trim_passwords: false,
+            credentials: CredentialHeader::default(),
+        }
+    }
+}
+
 /// Everything the handlers need. Shared by all workers.
 pub struct App {
     /// Tokens.

@@ -10,11 +10,13 @@ use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Application, Error, ResponseError, web};
+use auth_core::permission::Rule;
 use tracing::Instrument;
 
 use crate::app::App;
 use crate::error::ApiError;
 use crate::guard::{Standing, authorize};
+use crate::handlers::unknown::unknown;
 use crate::routes::RouteTable;
 
 /// Longest header value, in bytes, as the reference peer has it.
@@ -33,7 +35,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// An application with these routes, to which others can be added: each of those is closed to all but the bearers of
-/// good tokens, unless [`declare`](crate::routes::Routes::declare) said otherwise.
+/// good tokens, unless [`declare`](crate::routes::Routes::declare) said otherwise. What is no resource is answered 404, also
+/// where a scope has a default service.
 ///
 /// ```no_run
 /// # async fn serve(routes: auth_http::routes::RouteTable, app: actix_web::web::Data<auth_http::App>) -> std::io::Result<()> {
@@ -103,20 +106,32 @@ async fn answer(
         let error = ApiError::detail(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request header is too large.");
         return Ok(request.into_response(error.error_response()));
     }
+    if !request.resource_map().has_resource(request.match_info().as_str())
+        && let Some(table) = request.app_data::<web::Data<RouteTable>>().cloned()
+    {
+        let answer = unknown(request.request().clone(), table).await;
+        return Ok(request.into_response(answer));
+    }
     if let Err(refusal) = admit_foreign(&request).await {
         return Ok(request.into_response(refusal.error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Guards a route that only actix-web knows. Those of the table have their own guard; what is no route is answered 404.
+/// Guards a route that only actix-web knows. Those of the table have their own guard.
 async fn admit_foreign(request: &ServiceRequest) -> Result<(), ApiError> {
-    let Some(pattern) = request.match_pattern() else { return Ok(()) };
+    // The path as routes are chosen by it: decoded. `ServiceRequest::match_pattern` takes it as it was sent.
+    let (path, resources) = (request.match_info().as_str(), request.resource_map());
     let Some(table) = request.app_data::<web::Data<RouteTable>>() else {
         tracing::error!("the application has no `RouteTable` data");
         return Err(ApiError::internal());
     };
-    let Some(rule) = table.rule_of_foreign(&pattern) else { return Ok(()) };
+    let rule = match resources.match_pattern(path) {
+        Some(pattern) => table.rule_of_foreign(&pattern),
+        // A resource of several patterns has none to be declared by.
+        None => Some(&Rule::IsAuthenticated),
+    };
+    let Some(rule) = rule else { return Ok(()) };
     match authorize(rule, true, request).await? {
         Standing::Settled => Ok(()),
         Standing::UpToTheHandler(_) => Err(ApiError::permission_denied()),

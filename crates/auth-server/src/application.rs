@@ -16,6 +16,11 @@ pub trait Application: Send + Sync {
     /// The name of the program.
     fn name(&self) -> &'static str;
 
+    /// What it is, in one line of its help.
+    fn about(&self) -> &'static str {
+        "A token-authentication service: accounts, JWT pairs, rotating refresh tokens, logout that logs out"
+    }
+
     /// Adds routes to those of the service.
     fn routes(&self, routes: Routes) -> Routes {
         routes

@@ -6,6 +6,7 @@ use auth_crypto::{KeyRing, RingOptions, SigningKey, SystemClock, VerifyingKey, g
 use axum_guard::router;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 /// What another service has: a private key.
 fn issuer() -> KeyRing {
@@ -57,4 +58,25 @@ async fn only_good_tokens_open_a_route_and_only_admins_the_report() {
     }
     let answer = client.get(format!("{url}/hello")).bearer_auth(token(&ours, json!({}))).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"message": "Hello, user 3!"}));
+}
+
+/// The program itself, as its README starts it.
+#[tokio::test]
+async fn the_program_serves_with_a_public_key_from_a_file() {
+    const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/auth-crypto/tests/vectors/keys");
+    let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_axum-guard"))
+        .args([format!("{KEYS}/ed25519.pub.pem"), "127.0.0.1:0".to_owned()])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let line = lines.next_line().await.unwrap().unwrap();
+    let url = line.strip_prefix("Listening on  ").unwrap();
+    let key = SigningKey::from_pem(None, &std::fs::read_to_string(format!("{KEYS}/ed25519.pem")).unwrap()).unwrap();
+    let issuer = KeyRing::new(key, Vec::new(), RingOptions::default()).unwrap();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(format!("{url}/hello")).bearer_auth(token(&issuer, json!({}))).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(client.get(format!("{url}/hello")).send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
 }

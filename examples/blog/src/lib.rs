@@ -31,6 +31,10 @@ impl Application for Blog {
         "blog"
     }
 
+    fn about(&self) -> &'static str {
+        "The tutorials' blog, with its accounts and tokens"
+    }
+
     fn routes(&self, routes: Routes) -> Routes {
         let list = Endpoint::new("/api/posts/").rule(AllowAny).get(handlers::list);
         let create = Endpoint::new("/api/posts/create/").post(handlers::create);

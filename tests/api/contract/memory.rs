@@ -3,24 +3,20 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpResponse, HttpServer, rt, web};
 use async_trait::async_trait;
-use auth_conformance::{MemoryStore, PlainHasher, RecordedEvents};
+use auth_conformance::memory_ports;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::permission::Rule;
-use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
-use auth_core::service::{
-    AccountService, Action, AdministrationService, Outcome, Ports, SlidingPolicy, TokenPolicy, TokenService,
-};
+use auth_core::service::{AccountService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimRules, ProfileClaim, TokenKind};
+use auth_core::token::ProfileClaim;
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
 use auth_http::routes::{Endpoint, Routes, standard};
-use auth_http::{App, CredentialHeader, CurrentUser, HttpSettings, Readiness};
+use auth_http::{App, CurrentUser, HttpSettings, Readiness};
 use auth_tests::server::SIGNING_KEY;
 use serde_json::json;
 
@@ -105,13 +101,10 @@ fn block_on<F: Future>(future: F) -> F::Output {
 fn ports() -> Ports {
     let key = SigningKey::from_secret(Algorithm::Hs256, SIGNING_KEY).expect("a key of 32 bytes or more");
     Ports {
-        store: Arc::new(MemoryStore::default()),
         signer: Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key")),
-        hasher: Arc::new(PlainHasher::default()),
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
-        events: Arc::new(RecordedEvents::default()),
-        views: None,
+        ..memory_ports()
     }
 }
 
@@ -119,23 +112,11 @@ fn ports() -> Ports {
 fn app(ports: Ports) -> App {
     let policy = TokenPolicy {
         access_ttl: Seconds::new(1_800),
-        rotation: RotationPolicy {
-            refresh_ttl: Seconds::new(604_800),
-            retry_window: Seconds::new(10),
-            on_retry: OnRetry::Refuse,
-            on_refresh: OnRefresh::Spend,
-            leeway: Seconds::new(0),
-        },
         session_max_ttl: None,
-        claim_rules: ClaimRules::default(),
-        enrich_timeout: Duration::from_secs(2),
         keep_custom_claims: true,
         adopt_foreign_tokens: true,
         check_session_on_access: false,
-        check_user_is_active: true,
-        update_last_login: true,
-        accepted_kinds: vec![TokenKind::Access],
-        sliding: SlidingPolicy { ttl: Seconds::new(300), refresh_ttl: Seconds::new(86_400) },
+        ..TokenPolicy::default()
     };
     let tokens = TokenService::new(ports.clone(), policy);
     App {
@@ -148,11 +129,10 @@ fn app(ports: Ports) -> App {
         throttle: None,
         settings: HttpSettings {
             body_limit: 2_621_440,
-            body_timeout_seconds: 30,
             aliases: true,
             reasons: false,
             trim_passwords: true,
-            credentials: CredentialHeader::default(),
+            ..HttpSettings::default()
         },
     }
 }

@@ -1,6 +1,8 @@
-//! How many refreshes a second a running server does: `refresh-load URL CLIENTS SECONDS`.
+//! How many refreshes a second a running server does: `refresh-load URL CLIENTS SECONDS`; or how many requests of a guarded
+//! path: `refresh-load URL CLIENTS SECONDS /api/protected/`.
 //!
-//! Each client has a session of its own and exchanges its refresh token as fast as it is answered. Ends by itself.
+//! Each client has a session of its own, and exchanges its refresh token, or asks with its access token, as fast as it is
+//! answered. Ends by itself.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for the terminal")]
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,8 +13,11 @@ use serde_json::{Value, json};
 #[tokio::main]
 async fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [url, clients, seconds] = arguments.as_slice() else {
-        println!("usage: refresh-load URL CLIENTS SECONDS");
+    let ([url, clients, seconds], path) = (match arguments.as_slice() {
+        [rest @ .., path] if rest.len() == 3 => (rest, Some(path.clone())),
+        all => (all, None),
+    }) else {
+        println!("usage: refresh-load URL CLIENTS SECONDS [PATH]");
         std::process::exit(2);
     };
     let (clients, seconds): (u32, u64) = (clients.parse().expect("a number"), seconds.parse().expect("a number"));
@@ -23,8 +28,14 @@ async fn main() {
         tokens.push(newcomer(&client, url, &format!("load-{run}-{number}")).await);
     }
     let end = Instant::now() + Duration::from_secs(seconds);
-    let loads: Vec<_> =
-        tokens.into_iter().map(|token| tokio::spawn(load(client.clone(), url.clone(), token, end))).collect();
+    let loads = tokens.into_iter().map(|pair| {
+        let (client, url) = (client.clone(), url.clone());
+        match &path {
+            None => tokio::spawn(load(client, url, refresh_of(&pair), end)),
+            Some(path) => tokio::spawn(ask(client, format!("{url}{path}"), access_of(&pair), end)),
+        }
+    });
+    let loads: Vec<_> = loads.collect();
     let mut latencies = Vec::new();
     for load in loads {
         latencies.extend(load.await.expect("a client that ends"));
@@ -32,18 +43,29 @@ async fn main() {
     latencies.sort_unstable();
     let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or_default();
     let rate = latencies.len() as u64 / seconds;
-    println!("{rate} refreshes a second, {clients} clients, median {:?}, p99 {:?}", at(0.5), at(0.99));
+    let what = path.as_deref().unwrap_or("refreshes");
+    println!("{rate} {what} a second, {clients} clients, median {:?}, p99 {:?}", at(0.5), at(0.99));
 }
 
-async fn newcomer(client: &Client, url: &str, name: &str) -> String {
+async fn newcomer(client: &Client, url: &str, name: &str) -> Value {
     let password = "Correct-horse-42";
     let account = json!({
         "username": name, "email": format!("{name}@example.com"), "first_name": "Load", "password": password,
         "password2": password,
     });
     post(client, url, "/api/register/", &account).await;
-    let pair = post(client, url, "/api/token/", &json!({"username": name, "password": password})).await;
-    refresh_of(&pair)
+    post(client, url, "/api/token/", &json!({"username": name, "password": password})).await
+}
+
+async fn ask(client: Client, url: String, token: String, end: Instant) -> Vec<Duration> {
+    let mut latencies = Vec::new();
+    while Instant::now() < end {
+        let started = Instant::now();
+        let answer = client.get(&url).bearer_auth(&token).send().await.expect("an answer");
+        answer.error_for_status().expect("success").bytes().await.expect("a body");
+        latencies.push(started.elapsed());
+    }
+    latencies
 }
 
 async fn load(client: Client, url: String, mut token: String, end: Instant) -> Vec<Duration> {
@@ -61,6 +83,10 @@ async fn post(client: &Client, url: &str, path: &str, body: &Value) -> Value {
     let answer = client.post(format!("{url}{path}")).json(body).send().await.expect("an answer");
     let answer = answer.error_for_status().expect("success");
     answer.json().await.expect("JSON")
+}
+
+fn access_of(pair: &Value) -> String {
+    pair["access"].as_str().expect("an access token").to_owned()
 }
 
 fn refresh_of(pair: &Value) -> String {

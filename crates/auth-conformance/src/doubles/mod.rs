@@ -4,6 +4,7 @@ mod builders;
 mod clock;
 mod events;
 mod hasher;
+mod ports;
 mod randomness;
 mod signer;
 
@@ -13,5 +14,6 @@ pub use builders::{
 pub use clock::FixedClock;
 pub use events::RecordedEvents;
 pub use hasher::PlainHasher;
+pub use ports::memory_ports;
 pub use randomness::SeededRandomness;
 pub use signer::PlainSigner;

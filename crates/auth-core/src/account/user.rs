@@ -23,6 +23,17 @@ impl UserId {
 }
 
 /// An account at rest, without its password hash: nothing here opens a login.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use auth_conformance::{MemoryStore, hash_of, new_user};
+/// use auth_core::{ports::Accounts, token::SubjectField};
+/// let alice = MemoryStore::default().create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
+/// assert_eq!(alice.role(), "user");
+/// assert_eq!(alice.subject(SubjectField::Id).to_claim(), "1");
+/// assert_eq!(alice.subject(SubjectField::Username).to_claim(), "alice");
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// Its number.

@@ -12,6 +12,14 @@ pub use policy::{Attribute, PasswordFlaw, PasswordPolicy};
 ///
 /// Secret: no `Display`, a `Debug` that prints `RawPassword(***)`. Only [`expose`](Self::expose) gives the text.
 /// Compared as a whole: nothing is cut, folded or normalised (SEC-052).
+///
+/// ```
+/// use auth_core::password::{PasswordPolicy, RawPassword};
+/// let typed = RawPassword::new("Correct-horse-42");
+/// assert_eq!(format!("{typed:?}"), "RawPassword(***)");
+/// // Only what passed the policy can be made a new hash of.
+/// assert!(PasswordPolicy::default().check(typed, &[]).is_ok());
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawPassword(String);
 

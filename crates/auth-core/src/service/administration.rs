@@ -52,6 +52,20 @@ pub enum Outcome {
 }
 
 /// Administration of accounts.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+/// use auth_conformance::{memory_ports, new_user};
+/// use auth_core::password::{PasswordPolicy, RawPassword};
+/// use auth_core::service::{Action, AdministrationService, Outcome};
+/// let administration = AdministrationService::new(memory_ports());
+/// let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).expect("a good one");
+/// administration.create(&new_user("alice"), &password).await?;
+/// assert_eq!(administration.act("alice", &Action::Promote).await?, Outcome::Done);
+/// assert!(administration.find("alice").await?.expect("an account").is_staff);
+/// assert_eq!(administration.act("bob", &Action::Promote).await?, Outcome::NoSuchAccount);
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct AdministrationService {
     ports: Ports,

@@ -1,4 +1,38 @@
 //! The use-cases: load, decide, apply. Every rule they follow is a pure function elsewhere in this crate.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+//! use auth_conformance::{email, memory_ports, username};
+//! use auth_core::account::{LoginName, PersonName};
+//! use auth_core::password::{PasswordPolicy, RawPassword};
+//! use auth_core::service::{AccountService, LogoutRequest, NewAccount, TokenPolicy, TokenService};
+//! use auth_core::token::{ClientInfo, RawToken};
+//!
+//! let ports = memory_ports(); // In a service: a database, keys, Argon2, the machine's clock.
+//! let accounts = AccountService::new(ports.clone());
+//! let tokens = TokenService::new(ports, TokenPolicy::default());
+//!
+//! let typed = || RawPassword::new("Correct-horse-42");
+//! let password = PasswordPolicy::default().check(typed(), &[]).expect("a good password");
+//! let (first_name, last_name) = (PersonName::default(), PersonName::default());
+//! let alice = NewAccount { username: username("alice"), email: email("alice@example.com"), first_name, last_name, password };
+//! accounts.register(alice).await?;
+//!
+//! let name = LoginName::Username("alice".to_owned());
+//! let pair = tokens.login(&name, &typed(), ClientInfo::default()).await?;
+//! let caller = tokens.authenticate(&RawToken::parse(pair.access.expose())?).await?;
+//! assert_eq!(caller.user.username, "alice");
+//!
+//! // A refresh token is good once.
+//! let refresh = RawToken::parse(pair.refresh.expose())?;
+//! let next = tokens.refresh(&refresh).await?;
+//! assert!(tokens.refresh(&refresh).await.is_err());
+//!
+//! // A logout ends the session, for the access token too.
+//! tokens.logout(&caller, LogoutRequest::All).await?;
+//! assert!(tokens.authenticate(&RawToken::parse(next.access.expose())?).await.is_err());
+//! # Ok(()) }
+//! ```
 
 mod accounts;
 mod administration;
@@ -105,6 +139,27 @@ pub struct TokenPolicy {
     pub sliding: SlidingPolicy,
 }
 
+impl Default for TokenPolicy {
+    /// The strict one: 15 minutes for access tokens, a session ends after 30 days, access tokens die with their session,
+    /// nothing from elsewhere is adopted or kept.
+    fn default() -> Self {
+        Self {
+            access_ttl: Seconds::new(15 * 60),
+            rotation: RotationPolicy::default(),
+            session_max_ttl: Some(Seconds::new(30 * 24 * 60 * 60)),
+            claim_rules: ClaimRules::default(),
+            enrich_timeout: Duration::from_secs(2),
+            keep_custom_claims: false,
+            adopt_foreign_tokens: false,
+            check_session_on_access: true,
+            check_user_is_active: true,
+            update_last_login: true,
+            accepted_kinds: vec![TokenKind::Access],
+            sliding: SlidingPolicy::default(),
+        }
+    }
+}
+
 /// How sliding tokens live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlidingPolicy {
@@ -112,6 +167,13 @@ pub struct SlidingPolicy {
     pub ttl: Seconds,
     /// How long after the login it can be refreshed.
     pub refresh_ttl: Seconds,
+}
+
+impl Default for SlidingPolicy {
+    /// Five minutes, for a day.
+    fn default() -> Self {
+        Self { ttl: Seconds::new(5 * 60), refresh_ttl: Seconds::new(24 * 60 * 60) }
+    }
 }
 
 /// Issues tokens, exchanges them, judges them and ends them.

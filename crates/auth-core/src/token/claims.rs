@@ -32,6 +32,15 @@ impl TokenKind {
 
 /// The claims of a token that is well signed and within its time.
 ///
+/// ```
+/// use auth_core::{time::UnixTime, token::{ClaimRules, TokenFault, TokenKind}};
+/// use serde_json::json;
+/// let payload = json!({"token_type": "refresh", "exp": 1_000, "jti": "a", "user_id": "3"});
+/// let claims = ClaimRules::default().read(payload.as_object().unwrap().clone(), UnixTime::from_seconds(1)).unwrap();
+/// assert!(claims.expect(TokenKind::Refresh).is_ok());
+/// assert_eq!(claims.expect(TokenKind::Access), Err(TokenFault::WrongKind));
+/// ```
+///
 /// The subject is not judged yet: verification of a token does not ask whom it names (wire contract section 3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenClaims {

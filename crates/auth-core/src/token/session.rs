@@ -32,6 +32,14 @@ impl Generation {
 
 /// One login for its whole life. It is the only thing stored of any refresh token.
 ///
+/// ```
+/// use auth_conformance::{at, session_id, session_of};
+/// use auth_core::{account::UserId, time::Seconds, token::Generation};
+/// let session = session_of(UserId::new(1), session_id(1), at(0));
+/// let next = session.next(at(60), Seconds::new(600)).unwrap();
+/// assert_eq!((next.generation, next.expires_at), (Generation::new(1), at(660)));
+/// ```
+///
 /// A refresh token names its session and its generation. Below the session's generation it is spent, equal to it the
 /// one live token, above it never issued.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use crate::{logging, serve};
 /// 1 failed; 2, wrong usage, is `clap`'s.
 pub fn run(application: impl Application + 'static) -> ExitCode {
     let application: Arc<dyn Application> = Arc::new(application);
-    let matches = Cli::command().name(application.name()).get_matches();
+    let matches = Cli::command().name(application.name()).about(application.about()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let system = actix_web::rt::System::new();
     let outcome = system.block_on(execute(cli, application));

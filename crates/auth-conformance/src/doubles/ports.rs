@@ -1,0 +1,32 @@
+//! Everything that the services need, in memory.
+
+use std::sync::Arc;
+
+use auth_core::service::Ports;
+
+use super::{FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness};
+use crate::MemoryStore;
+
+/// Every port as its double: an empty store, a clock that stands still. Protects nothing.
+///
+/// ```
+/// use auth_conformance::{MemoryStore, memory_ports};
+/// use auth_core::service::Ports;
+/// use std::sync::Arc;
+/// // With a double of one's own, to look into it afterwards.
+/// let store = Arc::new(MemoryStore::default());
+/// let ports = Ports { store: store.clone(), ..memory_ports() };
+/// assert_eq!(store.sessions(), []);
+/// # drop(ports);
+/// ```
+pub fn memory_ports() -> Ports {
+    Ports {
+        store: Arc::new(MemoryStore::default()),
+        signer: Arc::new(PlainSigner::default()),
+        hasher: Arc::new(PlainHasher::default()),
+        clock: Arc::new(FixedClock::default()),
+        randomness: Arc::new(SeededRandomness::default()),
+        events: Arc::new(RecordedEvents::default()),
+        views: None,
+    }
+}
