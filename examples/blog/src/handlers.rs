@@ -74,11 +74,7 @@ pub async fn replace(
     permission: ObjectPermission,
     body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
-    let post = permitted(&posts, &id, &permission).await?;
-    let fields = body.read().await?.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let change = PostChange { title: reader.required("title", TITLE), content: reader.required("content", TEXT) };
-    update(&posts, &post, reader, change).await
+    update(&posts, &id, &permission, body, |reader, name, rules| reader.required(name, rules)).await
 }
 
 /// `PATCH /api/posts/{id}/`: changes what is given.
@@ -88,11 +84,7 @@ pub async fn change(
     permission: ObjectPermission,
     body: UnreadBody,
 ) -> Result<HttpResponse, ApiError> {
-    let post = permitted(&posts, &id, &permission).await?;
-    let fields = body.read().await?.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let change = PostChange { title: reader.optional("title", TITLE), content: reader.optional("content", TEXT) };
-    update(&posts, &post, reader, change).await
+    update(&posts, &id, &permission, body, |reader, name, rules| reader.optional(name, rules)).await
 }
 
 /// `DELETE /api/posts/{id}/`.
@@ -121,12 +113,20 @@ async fn permitted(posts: &Posts, id: &str, permission: &ObjectPermission) -> Re
     Ok(post)
 }
 
+/// How a field is read: as one that has to be given, or not.
+type Read = fn(&mut FieldReader<'_>, &'static str, TextRules) -> Option<String>;
+
 async fn update(
     posts: &Posts,
-    post: &Post,
-    reader: FieldReader<'_>,
-    change: PostChange,
+    id: &str,
+    permission: &ObjectPermission,
+    body: UnreadBody,
+    read: Read,
 ) -> Result<HttpResponse, ApiError> {
+    let post = permitted(posts, id, permission).await?;
+    let fields = body.read().await?.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let change = PostChange { title: read(&mut reader, "title", TITLE), content: read(&mut reader, "content", TEXT) };
     let errors = reader.into_errors();
     if !errors.is_empty() {
         return Err(ApiError::fields(errors));

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use auth_conformance::{FixedClock, MemoryStore, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness};
 use auth_core::AuthError;
@@ -11,13 +10,13 @@ use auth_core::account::{Email, LoginName, PersonName, User, Username, UsernameR
 use auth_core::event::EventKind;
 use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Clock, TokenSigner};
-use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
+use auth_core::rotation::RotationPolicy;
 use auth_core::service::{
     AccountService, Action, AdministrationService, NewAccount, Outcome, Ports, Refreshed, SignedToken, SlidingPolicy,
     TokenPair, TokenPolicy, TokenService,
 };
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimRules, ClientInfo, Payload, ProfileClaim, RawToken, TokenKind};
+use auth_core::token::{ClientInfo, Payload, ProfileClaim, RawToken};
 
 pub const PASSWORD: &str = "Correct-horse-42";
 pub const ACCESS_TTL: u64 = 60;
@@ -43,20 +42,11 @@ pub fn policy() -> TokenPolicy {
         rotation: RotationPolicy {
             refresh_ttl: Seconds::new(REFRESH_TTL),
             retry_window: Seconds::new(RETRY_WINDOW),
-            on_retry: OnRetry::Refuse,
-            on_refresh: OnRefresh::Spend,
-            leeway: Seconds::new(0),
+            ..RotationPolicy::default()
         },
         session_max_ttl: Some(Seconds::new(SESSION_MAX_TTL)),
-        claim_rules: ClaimRules::default(),
-        enrich_timeout: Duration::from_secs(2),
-        keep_custom_claims: false,
-        adopt_foreign_tokens: false,
-        check_session_on_access: true,
-        check_user_is_active: true,
-        update_last_login: true,
-        accepted_kinds: vec![TokenKind::Access],
         sliding: SlidingPolicy { ttl: Seconds::new(ACCESS_TTL), refresh_ttl: Seconds::new(REFRESH_TTL) },
+        ..TokenPolicy::default()
     }
 }
 
