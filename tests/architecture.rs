@@ -58,6 +58,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "form_urlencoded",
             "futures-util",
             "jiff",
+            "lru",
             "mime",
             "multer",
             "serde",

@@ -42,7 +42,7 @@ async fn the_description_lists_every_route_and_method(stage: &Stage) {
         assert_eq!(told, allowed.map(str::to_owned).collect(), "{}", endpoint.path());
         for (method, operation) in operations {
             let is_guarded = operation["security"] == json!([{"bearer": []}]);
-            assert_eq!(is_guarded, *endpoint.who() == Rule::IsAuthenticated, "{method} {}", endpoint.path());
+            assert_eq!(is_guarded, *endpoint.required_rule() == Rule::IsAuthenticated, "{method} {}", endpoint.path());
             let responses = operation["responses"].as_object().expect("responses");
             assert!(responses.keys().any(|status| status.starts_with('2')), "{method} {}", endpoint.path());
         }

@@ -69,7 +69,7 @@ async fn other_methods_are_refused_with_the_ones_there_are(stage: &Stage) {
 
 async fn a_wrong_method_does_not_hide_that_credentials_are_missing(stage: &Stage) {
     let mut findings = Findings::default();
-    for endpoint in standard().iter().filter(|endpoint| *endpoint.who() == Rule::IsAuthenticated) {
+    for endpoint in standard().iter().filter(|endpoint| *endpoint.required_rule() == Rule::IsAuthenticated) {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
             let answer = ask(stage, method, endpoint.path(), "").await;
             findings.check(format!("{method} {}", endpoint.path()), &answer, &[401]);

@@ -330,8 +330,10 @@ async fn inactive_and_deleted_users_are_told_apart_by_their_reasons(stage: &Stag
     assert_eq!(answer.json()["code"], "user_inactive");
     assert_reason(&stage.refresh(&pair.refresh).await, "user_inactive");
     stage.server().users("activate", &name);
+    stage.me_becomes(&pair.access, 200).await;
     let pair = assert_alive(stage, &pair).await;
     stage.server().users("delete", &name);
+    stage.me_becomes(&pair.access, 401).await;
     let answer = stage.me(&pair.access).await;
     assert_reason(&answer, "user_not_found");
     assert_eq!(answer.json()["code"], "user_not_found");

@@ -104,6 +104,8 @@ event_kinds! {
     LoggedOutAll = "logged_out_all",
     /// Somebody tried to log out with another user's refresh token.
     LogoutRefused = "logout_of_foreign_token_refused",
+    /// Somebody without credentials made more requests than they may.
+    RequestThrottled = "request_throttled",
     /// Somebody who is logged in was not allowed to do something.
     PermissionDenied = "permission_denied",
     /// A refresh token was blacklisted; its session has ended.

@@ -19,6 +19,7 @@
 //! | what guarded routes remember | [`view`] |
 
 pub mod account;
+mod bounded;
 pub mod error;
 pub mod event;
 pub mod password;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use lru::LruCache;
 
 use crate::account::{User, UserId};
+use crate::bounded::within;
 use crate::error::StoreError;
 use crate::ports::{Change, ChangeFeed, Clock};
 use crate::time::{Seconds, UnixTime};
@@ -19,6 +20,8 @@ use crate::token::{SessionId, Subject};
 
 /// How long to wait before a feed that failed is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long a feed that has to answer within a second is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +135,7 @@ impl GuardViews {
     pub fn new(policy: ViewPolicy) -> Self {
         let state = State {
             is_current: false,
-            seen: LruCache::new(policy.capacity),
+            seen: LruCache::unbounded(), // One with a bound would take all its memory at once.
             of_user: HashMap::new(),
             changes: Changes::default(),
         };
@@ -172,9 +175,9 @@ impl GuardViews {
             return;
         }
         state.of_user.entry(user.id).or_default().insert(pass.clone());
-        let seen = Seen { user: user.clone(), at: now };
-        if let Some((evicted, seen)) = state.seen.push(pass.clone(), seen)
-            && evicted != pass
+        state.seen.put(pass, Seen { user: user.clone(), at: now });
+        if state.seen.len() > self.policy.capacity.get()
+            && let Some((evicted, seen)) = state.seen.pop_lru()
         {
             state.unlink(&evicted, seen.user.id);
         }
@@ -241,7 +244,8 @@ pub async fn follow(views: &GuardViews, feed: &mut dyn ChangeFeed, clock: &dyn C
     let _at_the_end = Suspend(views);
     let mut is_told = false;
     loop {
-        match feed.next().await {
+        let heard = within(clock, PATIENCE, feed.next()).await;
+        match heard.unwrap_or_else(|interruption| Err(StoreError::unavailable(interruption))) {
             Ok(changes) => {
                 views.catch_up(changes);
                 is_told = false;

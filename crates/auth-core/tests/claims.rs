@@ -16,9 +16,9 @@ use async_trait::async_trait;
 use auth_core::AuthError;
 use auth_core::account::User;
 use auth_core::ports::{ClaimsEnricher, EnrichError, Sessions};
-use auth_core::service::Action;
+use auth_core::service::{Action, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{CustomClaims, SessionId};
+use auth_core::token::{CustomClaims, SessionId, TokenKind};
 use serde_json::json;
 use world::*;
 
@@ -54,7 +54,8 @@ impl ClaimsEnricher for Scripted {
 }
 
 fn world_with(good: usize, then: Trouble) -> World {
-    let mut world = world(policy());
+    let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
+    let mut world = world(TokenPolicy { accepted_kinds, ..policy() });
     world.tokens = world.tokens.enriched_by(Arc::new(Scripted { calls: AtomicUsize::new(0), good, then }));
     world
 }

@@ -92,6 +92,31 @@ async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_na
 }
 
 #[tokio::test]
+async fn a_name_that_is_given_again_comes_without_the_tokens_of_the_one_before() {
+    let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
+    let world = world(TokenPolicy { claim_rules, ..simplejwt_policy() });
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    let foreign = |kind: &str| {
+        world.forge(serde_json::json!({"token_type": kind, "exp": world.now() + 60, "iat": world.now(), "jti": kind,
+            "user_id": "alice"}))
+    };
+    let (access, refresh) = (foreign("access"), foreign("refresh"));
+    assert!(world.tokens.authenticate(&access).await.is_ok());
+    world.act("alice", Action::Delete).await;
+    world.advance(1);
+    world.register("alice").await.unwrap();
+    assert!(world.tokens.authenticate(&access_of(&pair)).await.is_err());
+    assert!(world.refresh(&pair).await.is_err());
+    assert_eq!(fault(world.tokens.authenticate(&access).await), Some(TokenFault::Revoked));
+    assert_eq!(fault(world.tokens.refresh(&refresh).await), Some(TokenFault::Revoked));
+    // Those that were issued for the new one are good.
+    let newer = world.forge(serde_json::json!({"token_type": "access", "exp": world.now() + 60, "iat": world.now(),
+        "jti": "newer", "user_id": "alice"}));
+    assert!(world.tokens.authenticate(&newer).await.is_ok());
+}
+
+#[tokio::test]
 async fn inactive_users_pass_where_nobody_asks() {
     let world = world(TokenPolicy { check_user_is_active: false, ..policy() });
     world.register("alice").await.unwrap();

@@ -199,8 +199,8 @@ async fn what_others_do_is_obeyed_when_the_feed_says_so() {
     assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
     viewed.say(Ok(vec![Change::AccountChanged(id)])).await;
     assert!(!viewed.cost(&access_of(&pair)).await.1);
+    // Who is not let in is not remembered so.
     world.store.set_active(id, true).await.unwrap();
-    viewed.say(Ok(vec![Change::AccountChanged(id)])).await;
     assert!(viewed.cost(&access_of(&pair)).await.1);
 
     let session = viewed.session(&pair);
@@ -228,6 +228,21 @@ async fn while_the_feed_fails_the_storage_is_asked_and_afterwards_nothing_was_mi
     assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true));
     assert!(!viewed.cost(&access_of(&gone)).await.1, "it was ended while the feed was away");
+}
+
+#[tokio::test]
+async fn a_feed_that_hangs_is_not_waited_for() {
+    let viewed = viewed(policy(), for_many(VIEWS));
+    viewed.start().await;
+    let pair = viewed.newcomer("alice").await;
+    assert!(viewed.cost(&access_of(&pair)).await.1);
+    assert_eq!(viewed.views.staleness(), None);
+    for _ in 0..3 {
+        viewed.world.advance(1);
+        yield_now().await;
+    }
+    assert_eq!(viewed.views.staleness(), Some(WhenStale::Read));
+    assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
 }
 
 #[tokio::test]

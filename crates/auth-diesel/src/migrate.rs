@@ -38,10 +38,16 @@ impl DieselStore {
     /// The migrations that this program knows and the database has not seen, in their order. Changes nothing, and
     /// needs no right to.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|connection| {
+        self.pending_migrations_of(AppMigrations { postgres: POSTGRES, sqlite: SQLITE }).await
+    }
+
+    /// The same of an application's own.
+    pub async fn pending_migrations_of(&self, migrations: AppMigrations) -> Result<Vec<String>, StoreError> {
+        let known = migrations.names(self.url()).map_err(StoreError::broken)?;
+        self.read(move |connection| {
             let applied = applied_versions(connection)?;
-            let known = known_migrations(connection).map_err(diesel::result::Error::QueryBuilderError)?;
-            Ok(known.into_iter().filter(|(version, _)| !applied.contains(version)).map(|(_, name)| name).collect())
+            let pending = known.iter().filter(|(version, _)| !applied.contains(version));
+            Ok(pending.map(|(_, name)| name.clone()).collect())
         })
         .await
     }
@@ -63,11 +69,7 @@ impl DieselStore {
     /// # Errors
     /// [`MigrateError`], before anything is changed, if two migrations would be taken for one, or one for one of ours.
     pub async fn migrate_with(&self, migrations: AppMigrations) -> Result<Vec<String>, MigrateError> {
-        let checked = match self.url().is_postgres() {
-            true => MigrationSource::<Pg>::migrations(&migrations.postgres).map(names),
-            false => MigrationSource::<Sqlite>::migrations(&migrations.sqlite).map(names),
-        };
-        let names = checked.map_err(|error| MigrateError::Failed(in_one_line(error)))?;
+        let names = migrations.names(self.url()).map_err(MigrateError::Failed)?;
         ambiguous(&names).map_or(Ok(()), |fault| Err(MigrateError::Failed(fault)))?;
         self.migrate_all(migrations).await
     }
@@ -102,6 +104,17 @@ pub struct AppMigrations {
     pub postgres: EmbeddedMigrations,
     /// For SQLite.
     pub sqlite: EmbeddedMigrations,
+}
+
+impl AppMigrations {
+    /// Version and name of each migration for the database of this URL, in their order.
+    fn names(&self, url: &DatabaseUrl) -> Result<Vec<(String, String)>, String> {
+        let names = match url.is_postgres() {
+            true => MigrationSource::<Pg>::migrations(&self.postgres).map(names),
+            false => MigrationSource::<Sqlite>::migrations(&self.sqlite).map(names),
+        };
+        names.map_err(in_one_line)
+    }
 }
 
 impl fmt::Debug for AppMigrations {
@@ -172,14 +185,6 @@ fn applied_versions(connection: &mut AnyConnection) -> QueryResult<Vec<String>> 
         return Ok(Vec::new());
     }
     __diesel_schema_migrations::table.select(__diesel_schema_migrations::version).load(connection)
-}
-
-/// Version and name of each migration, in their order.
-fn known_migrations(connection: &AnyConnection) -> Result<Vec<(String, String)>, BoxedError> {
-    match connection {
-        AnyConnection::Postgres(_) => Ok(names(MigrationSource::<Pg>::migrations(&POSTGRES)?)),
-        AnyConnection::Sqlite(_) => Ok(names(MigrationSource::<Sqlite>::migrations(&SQLITE)?)),
-    }
 }
 
 fn names<DB: Backend>(migrations: Vec<Box<dyn Migration<DB>>>) -> Vec<(String, String)> {

@@ -70,6 +70,20 @@ impl CredentialHeader {
         Ok(Self { name, schemes, challenge })
     }
 
+    /// Whether it is `Authorization: Bearer` alone (RFC 6750 §2.1).
+    pub(crate) fn is_standard(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_str()
+    }
+
+    /// The first of its schemes.
+    pub(crate) fn scheme(&self) -> &str {
+        self.schemes.first().map_or("", String::as_str)
+    }
+
     /// The challenge of every 401 (RFC 6750 §3).
     pub(crate) const fn challenge(&self) -> &HeaderValue {
         &self.challenge

@@ -21,6 +21,9 @@ use crate::body::FieldErrors;
 /// The challenge of every 401 (RFC 6750 §3).
 const CHALLENGE: &str = r#"Bearer realm="api""#;
 
+/// Marks an answer whose challenge is this crate's: where other schemes are configured, it names those.
+pub(crate) struct OwnChallenge;
+
 /// The body of most refusals.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct DetailBody {
@@ -50,14 +53,14 @@ pub struct TokenMessage {
 
 /// The body of a refused logout.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct LogoutErrorBody {
+pub(crate) struct LogoutErrorBody {
     /// Why.
     pub error: &'static str,
 }
 
 /// The body of a refusal that concerns no single field.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct NonFieldErrorsBody {
+pub(crate) struct NonFieldErrorsBody {
     /// Why.
     pub non_field_errors: Vec<String>,
 }
@@ -105,7 +108,7 @@ impl ApiError {
     }
 
     /// A refused logout: 400.
-    pub const fn logout(error: &'static str) -> Self {
+    pub(crate) const fn logout(error: &'static str) -> Self {
         let body = ErrorBody::Logout(LogoutErrorBody { error });
         Self { status: StatusCode::BAD_REQUEST, body, retry_after: None }
     }
@@ -116,7 +119,7 @@ impl ApiError {
     }
 
     /// Why a use-case failed, at an endpoint that takes a token in its body.
-    pub fn at_token_endpoint(error: AuthError, reasons: bool) -> Self {
+    pub(crate) fn at_token_endpoint(error: AuthError, reasons: bool) -> Self {
         match error {
             AuthError::Token(fault) => Self::with_body(
                 StatusCode::UNAUTHORIZED,
@@ -142,7 +145,7 @@ impl ApiError {
     }
 
     /// Too many requests: 429. Whole seconds, rounded up.
-    pub fn throttled(wait: Duration) -> Self {
+    pub(crate) fn throttled(wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         let unit = if seconds == 1 { "second" } else { "seconds" };
         let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
@@ -152,7 +155,7 @@ impl ApiError {
     }
 
     /// Why the bearer of an access token is refused on a guarded path.
-    pub fn at_guarded_path(error: AuthError, app: &App) -> Self {
+    pub(crate) fn at_guarded_path(error: AuthError, app: &App) -> Self {
         let reasons = app.settings.reasons;
         match error {
             AuthError::Token(fault) => Self::with_body(
@@ -169,7 +172,7 @@ impl ApiError {
     }
 
     /// Why a token is refused at verification: one that was taken out of use is an error of the body.
-    pub fn at_verification(error: AuthError, reasons: bool) -> Self {
+    pub(crate) fn at_verification(error: AuthError, reasons: bool) -> Self {
         match error {
             AuthError::Token(fault) if fault.is_blacklisted() => Self::non_field(message(fault)),
             other => Self::at_token_endpoint(other, reasons),
@@ -177,7 +180,7 @@ impl ApiError {
     }
 
     /// Why a logout is refused.
-    pub fn at_logout(error: AuthError, reasons: bool) -> Self {
+    pub(crate) fn at_logout(error: AuthError, reasons: bool) -> Self {
         match error {
             AuthError::Token(fault) => Self::logout(message(fault)),
             AuthError::NothingNamed => Self::logout("'refresh'"),
@@ -376,6 +379,7 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status);
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)));
+            response.extensions_mut().insert(OwnChallenge);
         }
         if let Some(seconds) = self.retry_after {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));

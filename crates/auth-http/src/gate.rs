@@ -6,15 +6,19 @@ use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::{Method, StatusCode, header};
+use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError};
 use futures_util::FutureExt;
 
 use crate::error::ApiError;
 use crate::guard::{Standing, authorize, throttle};
+use crate::handlers::unknown::Description;
 use crate::negotiation::{Format, indent, negotiate};
 use crate::routes::Endpoint;
+
+/// Marks an answer that came past a gate.
+pub(crate) struct Gated;
 
 /// Checks a request before its handler sees it, and answers for a handler that panics.
 pub(crate) async fn gate(
@@ -30,6 +34,7 @@ pub(crate) async fn gate(
         Ok(ServiceResponse::new(kept, ApiError::internal().error_response()))
     })?;
     response.headers_mut().insert(header::ALLOW, endpoint.allow_header());
+    response.response_mut().extensions_mut().insert(Gated);
     match format {
         Some(Format::Indented(depth)) => Ok(indented(response, depth).await),
         _ => Ok(response),
@@ -50,10 +55,11 @@ async fn answer(
         Ok(standing) => standing,
         Err(refusal) => return Ok(request.into_response(refusal.error_response())),
     };
-    let tells_nothing = *request.method() == Method::OPTIONS; // What a route is called is no object.
     let response = next.call(request).await?.map_into_boxed_body();
     match standing {
-        Standing::UpToTheHandler(asked) if asked.is_missing() && !tells_nothing && is_success(&response) => {
+        Standing::UpToTheHandler(asked)
+            if asked.is_missing() && !is_description(&response) && is_success(&response) =>
+        {
             tracing::error!(path = endpoint.path(), "the handler did not ask its ObjectPermission: answer withheld");
             let (request, _) = response.into_parts();
             Ok(ServiceResponse::new(request, ApiError::internal().error_response()))
@@ -63,14 +69,19 @@ async fn answer(
 }
 
 async fn admit(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Standing, ApiError> {
-    let standing = authorize(endpoint.who(), endpoint.reads_credentials(), request).await?;
+    let standing = authorize(endpoint.required_rule(), endpoint.reads_credentials(), request).await?;
     if endpoint.is_named() {
         throttle(request)?;
     }
     Ok(standing)
 }
 
-fn is_success(response: &ServiceResponse<BoxBody>) -> bool {
+/// What a route is called is no object.
+fn is_description(response: &ServiceResponse<BoxBody>) -> bool {
+    response.response().extensions().contains::<Description>()
+}
+
+pub(crate) fn is_success(response: &ServiceResponse<BoxBody>) -> bool {
     let status = response.status();
     status.is_informational() || status.is_success() || status.is_redirection()
 }

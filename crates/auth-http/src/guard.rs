@@ -12,7 +12,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use auth_core::AuthError;
 use auth_core::account::{GroupName, User, UserId};
-use auth_core::event::SecurityEvent;
+use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::permission::{Attempt, Decision, Denial, Ownership, Requester, Rule};
 use auth_core::service::Caller;
 
@@ -65,7 +65,8 @@ impl FromRequest for CurrentUser {
     }
 }
 
-/// The rule of the route, for a handler that has found the object and knows whose it is.
+/// The rule of the route, for a handler that has found the object and knows whose it is. To be asked before anything is
+/// changed.
 ///
 /// ```no_run
 /// # use actix_web::{HttpResponse, web};
@@ -125,8 +126,7 @@ impl FromRequest for ObjectPermission {
 }
 
 /// Middleware for a scope or resource of actix-web's own: lets in whom a rule lets in, beside the rule that holds there
-/// anyway ([`Routes::declare`](crate::routes::Routes::declare)). A rule that needs to know who owns the object lets nobody
-/// in here.
+/// anyway ([`Routes::declare`](crate::routes::Routes::declare)). Nobody is the owner of anything here.
 ///
 /// ```no_run
 /// use actix_web::{middleware::from_fn, web};
@@ -138,10 +138,20 @@ pub async fn require(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match authorize(&rule, true, &request).await {
-        Ok(Standing::Settled) => Ok(next.call(request).await?.map_into_boxed_body()),
-        Ok(Standing::UpToTheHandler(_)) => Ok(request.into_response(ApiError::permission_denied().error_response())),
+    match authorize_without_object(&rule, &request).await {
+        Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
         Err(refusal) => Ok(request.into_response(refusal.error_response())),
+    }
+}
+
+/// Finds out who asks, and whether a rule lets them, where there is no object that could be theirs.
+pub(crate) async fn authorize_without_object(rule: &Rule, request: &ServiceRequest) -> Result<(), ApiError> {
+    authenticate(request).await?;
+    let caller = request.extensions().get::<Caller>().cloned();
+    match decide(rule, caller.as_ref(), request.method(), Ownership::Stranger) {
+        Decision::Allowed => Ok(()),
+        Decision::Undecided => Err(ApiError::permission_denied()),
+        Decision::Denied(denial) => Err(refusal(request.request(), caller.as_ref(), &denial)),
     }
 }
 
@@ -208,7 +218,10 @@ pub(crate) fn throttle(request: &ServiceRequest) -> Result<(), ApiError> {
     let throttle = request.app_data::<web::Data<App>>().and_then(|app| app.throttle.as_ref());
     match (throttle, request.peer_addr()) {
         (Some(throttle), Some(address)) if !request.extensions().contains::<Caller>() => {
-            throttle.admit(address.ip(), Instant::now()).map_err(ApiError::throttled)
+            throttle.admit(address.ip(), Instant::now()).map_err(|wait| {
+                record(request.request(), SecurityEvent::of_nobody(EventKind::RequestThrottled));
+                ApiError::throttled(wait)
+            })
         }
         _ => Ok(()),
     }
@@ -228,9 +241,16 @@ fn requester(caller: &Caller) -> Requester {
 
 /// 401 where logging in may help, else 403. Which part of the rule refused is for the audit log.
 fn refusal(request: &HttpRequest, caller: Option<&Caller>, denial: &Denial) -> ApiError {
-    let Some(caller) = caller else { return ApiError::not_authenticated() };
-    if let Some(app) = request.app_data::<web::Data<App>>() {
-        app.tokens.ports().events.record(SecurityEvent::denied(caller.user.id, denial));
-    }
+    let Some(caller) = caller else {
+        tracing::debug!(refused_by = %denial, "somebody without credentials is refused");
+        return ApiError::not_authenticated();
+    };
+    record(request, SecurityEvent::denied(caller.user.id, denial));
     ApiError::permission_denied()
+}
+
+fn record(request: &HttpRequest, event: SecurityEvent) {
+    if let Some(app) = request.app_data::<web::Data<App>>() {
+        app.tokens.ports().events.record(event);
+    }
 }

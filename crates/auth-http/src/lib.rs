@@ -30,6 +30,7 @@ mod throttle;
 
 pub use app::{App, HttpSettings, Readiness};
 pub use credentials::{CredentialHeader, CredentialHeaderError};
+pub use detached::to_its_end;
 pub use error::ApiError;
 pub use guard::{CurrentUser, ObjectPermission, require};
 pub use moment::rfc_3339;

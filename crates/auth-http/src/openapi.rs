@@ -1,9 +1,10 @@
 //! The OpenAPI 3.1 document, generated from the handlers.
 
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
+use crate::credentials::CredentialHeader;
 use crate::handlers::{blacklist, health, jwks, login, logout, me, refresh, register, schema, sliding, verify};
 use crate::routes::{Endpoint, RouteTable};
 
@@ -47,9 +48,16 @@ pub fn document() -> Document {
     Api::openapi()
 }
 
-/// The same with those paths only that are among these routes. Routes of an application's own are not described.
-pub fn document_of(routes: &RouteTable) -> Document {
+/// The same with those paths only that are among these routes, and the header that is read. Routes of an application's own
+/// are not described.
+pub fn document_of(routes: &RouteTable, credentials: &CredentialHeader) -> Document {
     let mut document = document();
+    if !credentials.is_standard() {
+        let description = format!("The word {} and a token, with a blank between them.", credentials.scheme());
+        let key = ApiKeyValue::with_description(credentials.name(), &description);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
     let served: Vec<_> = routes.endpoints().map(Endpoint::path).collect();
     document.paths.paths.retain(|path, _| served.contains(&path.as_str()));
     document

@@ -14,8 +14,9 @@ use auth_core::permission::Rule;
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::error::ApiError;
-use crate::guard::{Standing, authorize};
+use crate::error::{ApiError, OwnChallenge};
+use crate::gate::{Gated, is_success};
+use crate::guard::authorize_without_object;
 use crate::handlers::unknown::unknown;
 use crate::routes::RouteTable;
 
@@ -81,14 +82,14 @@ async fn answer_and_log(
     let mut response = answer(request, next).await?;
     // The route, not the path: people put tokens into paths.
     let route = response.request().match_pattern();
+    if let Some(challenge) = challenge.filter(|_| response.response().extensions().contains::<OwnChallenge>()) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
     let headers = response.headers_mut();
     for (name, value) in SECURITY_HEADERS {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
-    }
-    if let Some(challenge) = challenge.filter(|_| headers.contains_key(header::WWW_AUTHENTICATE)) {
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -106,36 +107,48 @@ async fn answer(
         let error = ApiError::detail(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request header is too large.");
         return Ok(request.into_response(error.error_response()));
     }
-    if !request.resource_map().has_resource(request.match_info().as_str())
-        && let Some(table) = request.app_data::<web::Data<RouteTable>>().cloned()
-    {
+    let Some(table) = request.app_data::<web::Data<RouteTable>>().cloned() else {
+        tracing::error!("the application has no `RouteTable` data");
+        return Ok(request.into_response(ApiError::internal().error_response()));
+    };
+    if table.missing(request.resource_map()).is_some() {
+        return Ok(request.into_response(ApiError::internal().error_response()));
+    }
+    if !request.resource_map().has_resource(request.match_info().as_str()) {
         let answer = unknown(request.request().clone(), table).await;
         return Ok(request.into_response(answer));
     }
-    if let Err(refusal) = admit_foreign(&request).await {
-        return Ok(request.into_response(refusal.error_response()));
-    }
-    Ok(next.call(request).await?.map_into_boxed_body())
+    answer_routed(&table, request, next).await
 }
 
 /// Guards a route that only actix-web knows. Those of the table have their own guard.
-async fn admit_foreign(request: &ServiceRequest) -> Result<(), ApiError> {
+async fn answer_routed(
+    table: &RouteTable,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     // The path as routes are chosen by it: decoded. `ServiceRequest::match_pattern` takes it as it was sent.
-    let (path, resources) = (request.match_info().as_str(), request.resource_map());
-    let Some(table) = request.app_data::<web::Data<RouteTable>>() else {
-        tracing::error!("the application has no `RouteTable` data");
-        return Err(ApiError::internal());
-    };
-    let rule = match resources.match_pattern(path) {
-        Some(pattern) => table.rule_of_foreign(&pattern),
+    let pattern = request.resource_map().match_pattern(request.match_info().as_str());
+    let foreign = match &pattern {
+        Some(pattern) => table.rule_of_foreign(pattern),
         // A resource of several patterns has none to be declared by.
         None => Some(&Rule::IsAuthenticated),
     };
-    let Some(rule) = rule else { return Ok(()) };
-    match authorize(rule, true, request).await? {
-        Standing::Settled => Ok(()),
-        Standing::UpToTheHandler(_) => Err(ApiError::permission_denied()),
+    if let Some(rule) = foreign
+        && let Err(refusal) = authorize_without_object(rule, &request).await
+    {
+        return Ok(request.into_response(refusal.error_response()));
     }
+    let response = next.call(request).await?.map_into_boxed_body();
+    let is_gated = response.response().extensions().contains::<Gated>();
+    let is_as_expected = if foreign.is_some() { !is_gated } else { is_gated };
+    // Which of several services at one path it would be, actix-web decides by more than the path.
+    if is_success(&response) && !(is_as_expected && response.request().match_pattern() == pattern) {
+        tracing::error!(?pattern, "another service answered than the one whose rule was asked: answer withheld");
+        let (request, _) = response.into_parts();
+        return Ok(ServiceResponse::new(request, ApiError::internal().error_response()));
+    }
+    Ok(response)
 }
 
 fn request_id(headers: &HeaderMap) -> String {

@@ -3,10 +3,12 @@
 //! It keeps the times of the last requests of each address, so that it can say when the next one is let in, to the second
 //! of the wire contract. Counts are those of one process, and end with it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use lru::LruCache;
 
 /// So many requests in so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,48 +47,36 @@ impl Rate {
 #[derive(Debug)]
 pub struct AnonymousThrottle {
     rate: Rate,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug)]
-struct Seen {
-    times: HashMap<IpAddr, VecDeque<Instant>>,
-    /// When there are this many addresses, those that have been quiet are forgotten.
-    sweep_at: usize,
+    seen: Mutex<LruCache<IpAddr, VecDeque<Instant>>>,
 }
 
 impl AnonymousThrottle {
-    const FIRST_SWEEP: usize = 1_024;
+    /// How many addresses are counted; the one not seen for longest is forgotten first.
+    pub const MAX_ADDRESSES: usize = 100_000;
 
     /// At most this rate for each address.
     pub fn new(rate: Rate) -> Self {
-        Self { rate, seen: Mutex::new(Seen { times: HashMap::new(), sweep_at: Self::FIRST_SWEEP }) }
+        Self { rate, seen: Mutex::new(LruCache::unbounded()) }
     }
 
     /// Counts a request, or says how long to wait: one that is refused is not counted.
     pub(crate) fn admit(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.sweep(self.rate.period, now);
-        let times = seen.times.entry(network(address)).or_default();
+        let times = seen.get_or_insert_mut(network(address), VecDeque::new);
         while times.front().is_some_and(|time| now.duration_since(*time) >= self.rate.period) {
             times.pop_front();
         }
-        match times.front() {
+        let admitted = match times.front() {
             Some(oldest) if times.len() >= self.rate.requests => Err(self.rate.period - now.duration_since(*oldest)),
             _ => {
                 times.push_back(now);
                 Ok(())
             }
+        };
+        if seen.len() > Self::MAX_ADDRESSES {
+            seen.pop_lru();
         }
-    }
-}
-
-impl Seen {
-    fn sweep(&mut self, period: Duration, now: Instant) {
-        if self.times.len() >= self.sweep_at {
-            self.times.retain(|_, times| times.back().is_some_and(|time| now.duration_since(*time) < period));
-            self.sweep_at = AnonymousThrottle::FIRST_SWEEP.max(2 * self.times.len());
-        }
+        admitted
     }
 }
 
@@ -151,12 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn those_who_have_gone_are_forgotten() {
-        let throttle = AnonymousThrottle::new(Rate::parse("2/s").unwrap());
-        let start = Instant::now();
-        for number in 0..10_000_u32 {
-            let _ = throttle.admit(IpAddr::from(number.to_be_bytes()), start + number * SECOND / 100);
+    fn the_addresses_that_are_counted_are_bounded() {
+        let throttle = AnonymousThrottle::new(Rate::parse("2/day").unwrap());
+        let (start, first) = (Instant::now(), IpAddr::from([0, 0, 0, 0]));
+        let most = AnonymousThrottle::MAX_ADDRESSES as u32;
+        assert_eq!(throttle.admit(first, start), Ok(()));
+        for number in 0..most {
+            assert_eq!(throttle.admit(IpAddr::from((0x0100_0000 + number).to_be_bytes()), start), Ok(()));
         }
-        assert!(throttle.seen.lock().unwrap().times.len() <= AnonymousThrottle::FIRST_SWEEP);
+        assert_eq!(throttle.seen.lock().unwrap().len(), most as usize);
+        assert!(!throttle.seen.lock().unwrap().contains(&first));
     }
 }

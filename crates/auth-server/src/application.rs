@@ -32,6 +32,12 @@ pub trait Application: Send + Sync {
         let _ = (config, store);
     }
 
+    /// What of the application's own tables is not up to date, by name: it stops a start that may change no table.
+    async fn pending_migrations(&self, store: &DieselStore) -> Result<Vec<String>> {
+        let _ = store;
+        Ok(Vec::new())
+    }
+
     /// Brings the application's own tables up to date; answers what was done. Called whenever those of the service are.
     async fn migrate(&self, store: &DieselStore) -> Result<Vec<String>> {
         let _ = store;

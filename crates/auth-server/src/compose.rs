@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
-use auth_core::ports::{ClaimsEnricher, SignError, TokenSigner, VerifyError};
+use auth_core::ports::{ClaimsEnricher, Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::service::{AccountService, AdministrationService, Ports, TokenService};
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
@@ -38,7 +38,14 @@ impl Composition {
         let (jwks, tokens) = (ring.jwks(), &checked.settings.tokens);
         let signer: Arc<dyn TokenSigner> = match tokens.jwks_url.as_str() {
             "" => Arc::new(ring),
-            _ => Arc::new(with_remote_keys(ring, tokens)),
+            _ => {
+                if tokens.audience.is_empty() {
+                    tracing::warn!(
+                        "tokens.audience: is not set; tokens that the issuer of tokens.jwks_url made for others are accepted too"
+                    );
+                }
+                Arc::new(with_remote_keys(ring, tokens))
+            }
         };
         Self::with_signer(checked, application, signer, jwks).await
     }
@@ -98,7 +105,7 @@ impl TokenSigner for NoKeys {
         Err("this command has no keys".into())
     }
 
-    async fn verify(&self, _: &RawToken) -> Result<Payload, VerifyError> {
+    async fn verify(&self, _: &RawToken) -> Result<Recognised, VerifyError> {
         Err(VerifyError::NotOurs)
     }
 }
@@ -155,8 +162,9 @@ pub async fn open(checked: &Checked) -> Result<DieselStore> {
 /// Opens the database, and brings it up to date if that is allowed.
 async fn open_migrated(checked: &Checked, application: &dyn Application) -> Result<DieselStore> {
     let store = open(checked).await?;
-    let pending = store.pending_migrations().await.context("database.url")?;
-    if !checked.settings.database.auto_migrate && pending.is_empty() {
+    let mut pending = store.pending_migrations().await.context("database.url")?;
+    pending.extend(application.pending_migrations(&store).await?);
+    if pending.is_empty() {
         return Ok(store);
     }
     ensure!(

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use auth_core::permission::{Attempt, Decision, Ownership, Requester, Rule};
+use auth_core::permission::{Attempt, Decision, Ownership, Rule};
 use auth_core::service::{AccessVerifier, Bearer};
 use auth_core::token::{ClaimRules, RawToken};
 use auth_crypto::{KeyError, KeyRing, SystemClock, VerifyingKey};
@@ -68,7 +68,7 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
             Err(_) => return refuse(StatusCode::UNAUTHORIZED, "Given token not valid for any token type"),
         },
     };
-    let requester = bearer.as_ref().map(requester);
+    let requester = bearer.as_ref().map(Bearer::requester);
     let is_safe = request.method().is_safe();
     let attempt = Attempt { requester: requester.as_ref(), is_safe, ownership: Ownership::Unknown };
     match (guard.rule.decide(&attempt), bearer) {
@@ -88,11 +88,6 @@ fn token(headers: &HeaderMap) -> Option<RawToken> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     RawToken::parse(value.to_str().ok()?.strip_prefix("Bearer ")?).ok()
-}
-
-fn requester(bearer: &Bearer) -> Requester {
-    let roles = bearer.roles().into_iter().map(str::to_owned).collect();
-    Requester { is_staff: bearer.roles().contains(&"admin"), roles }
 }
 
 fn refuse(status: StatusCode, detail: &str) -> Response {

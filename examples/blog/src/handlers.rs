@@ -1,5 +1,6 @@
 //! What the routes of the blog answer.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use auth_http::body::{Body, FieldReader, TEXT, TextRules, UnreadBody};
 use auth_http::{ApiError, App, CurrentUser, ObjectPermission, rfc_3339};
@@ -35,7 +36,7 @@ pub async fn protected(user: CurrentUser) -> HttpResponse {
     HttpResponse::Ok().json(MessageBody { message: format!("Hello, {}!", user.username()) })
 }
 
-/// `GET /api/posts/`: every post, the newest first.
+/// `GET /api/posts/`: every post, the newest first. (Without pages, as the tutorials have it: nothing for a blog that grows.)
 pub async fn list(posts: web::Data<Posts>) -> Result<HttpResponse, ApiError> {
     let posts: Vec<PostBody> = posts.list().await?.into_iter().map(Into::into).collect();
     Ok(HttpResponse::Ok().json(posts))
@@ -55,6 +56,8 @@ pub async fn create(
         return Err(ApiError::fields(reader.into_errors()));
     };
     let id = posts.create(user.id(), title, content, app.tokens.ports().clock.timestamp()).await?;
+    // Deleted by another process a moment ago.
+    let id = id.ok_or_else(|| ApiError::coded(StatusCode::UNAUTHORIZED, "User not found", "user_not_found"))?;
     Ok(HttpResponse::Created().json(PostBody::from(found(&posts, id).await?)))
 }
 

@@ -14,12 +14,14 @@ use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
 use auth_diesel::{AppMigrations, DieselStore};
 use auth_http::routes::{Endpoint, Routes};
 use auth_server::Application;
-use diesel_migrations::{EmbeddedMigrations, embed_migrations};
+use diesel_migrations::embed_migrations;
 
 use crate::store::Posts;
 
-const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
-const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const MIGRATIONS: AppMigrations = AppMigrations {
+    postgres: embed_migrations!("migrations/postgres"),
+    sqlite: embed_migrations!("migrations/sqlite"),
+};
 
 /// The blog, beside the accounts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +58,11 @@ impl Application for Blog {
         config.app_data(web::Data::new(Posts::new(store.clone())));
     }
 
+    async fn pending_migrations(&self, store: &DieselStore) -> anyhow::Result<Vec<String>> {
+        Ok(store.pending_migrations_of(MIGRATIONS).await?)
+    }
+
     async fn migrate(&self, store: &DieselStore) -> anyhow::Result<Vec<String>> {
-        Ok(store.migrate_with(AppMigrations { postgres: POSTGRES, sqlite: SQLITE }).await?)
+        Ok(store.migrate_with(MIGRATIONS).await?)
     }
 }

@@ -5,6 +5,7 @@ use auth_core::account::UserId;
 use auth_core::time::Timestamp;
 use auth_diesel::DieselStore;
 use diesel::prelude::*;
+use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::schema::{posts, users};
 
@@ -85,14 +86,14 @@ impl Posts {
         Ok(row.map(Post::from_row))
     }
 
-    /// Stores a new post; answers its number.
+    /// Stores a new post; answers its number, or `None` if the author's account is gone.
     pub async fn create(
         &self,
         author: UserId,
         title: String,
         content: String,
         now: Timestamp,
-    ) -> Result<i64, StoreError> {
+    ) -> Result<Option<i64>, StoreError> {
         self.0
             .write(move |connection| {
                 let row = (
@@ -101,7 +102,10 @@ impl Posts {
                     posts::content.eq(&content),
                     posts::created_at.eq(now.micros()),
                 );
-                Ok(diesel::insert_into(posts::table).values(row).returning(posts::id).get_result(connection)?)
+                match diesel::insert_into(posts::table).values(row).returning(posts::id).get_result(connection) {
+                    Err(Error::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => Ok(None),
+                    stored => Ok(Some(stored?)),
+                }
             })
             .await
     }

@@ -29,6 +29,21 @@ CREATE TRIGGER sessions_report_end AFTER UPDATE OF revoked_at ON sessions
     FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND NEW.revoked_at IS NOT NULL)
     EXECUTE FUNCTION auth_report_session();
 
+-- One that is deleted while it is live: pruning deletes those that are over.
+CREATE FUNCTION auth_report_deleted_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('auth_changes', 's:' || replace(OLD.id::text, '-', ''));
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER sessions_report_deletion AFTER DELETE ON sessions
+    FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND OLD.expires_at > now())
+    EXECUTE FUNCTION auth_report_deleted_session();
+
+CREATE TRIGGER sessions_report_truncation AFTER TRUNCATE ON sessions
+    FOR EACH STATEMENT EXECUTE FUNCTION auth_report_everything();
+
 -- Every column but last_login, and the canonical forms, which change with what they are the forms of. Adapters write
 -- token_epoch as it is to lock an account: that is no change.
 CREATE TRIGGER users_report_change

@@ -19,6 +19,13 @@ BEGIN
     INSERT INTO changes (what) VALUES ('s:' || lower(hex(NEW.id)));
 END;
 
+-- One that is deleted while it is live: pruning deletes those that are over.
+CREATE TRIGGER sessions_report_deletion AFTER DELETE ON sessions
+WHEN OLD.revoked_at IS NULL AND OLD.expires_at > CAST(strftime('%s', 'now') AS INTEGER) * 1000000
+BEGIN
+    INSERT INTO changes (what) VALUES ('s:' || lower(hex(OLD.id)));
+END;
+
 -- Every column but last_login, and the canonical forms, which change with what they are the forms of. Adapters write
 -- token_epoch as it is to lock an account: that is no change.
 CREATE TRIGGER users_report_change

@@ -166,7 +166,9 @@ fn report(rows: &[Arc<Row>], runs: &[Arc<Run>], is_whole: bool) -> bool {
              way; {failed} failed",
             run.database.name,
         );
-        is_complete &= !is_whole || replayed == 0 || replayed == meant;
+        // Where there is no PostgreSQL its rows are ignored; not so where everything has to be there.
+        let is_ignored = replayed == 0 && std::env::var_os("CI").is_none();
+        is_complete &= !is_whole || is_ignored || replayed == meant;
     }
     is_complete
 }

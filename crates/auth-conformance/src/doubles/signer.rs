@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
 
 use async_trait::async_trait;
-use auth_core::ports::{SignError, TokenSigner, VerifyError};
+use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::token::{Payload, RawToken};
 use serde_json::Value;
 
@@ -55,8 +55,9 @@ impl TokenSigner for PlainSigner {
         Ok(format!("{signed}.{checksum}"))
     }
 
-    async fn verify(&self, token: &RawToken) -> Result<Payload, VerifyError> {
-        self.open(token).ok_or(VerifyError::NotOurs)
+    async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError> {
+        let payload = self.open(token).ok_or(VerifyError::NotOurs)?;
+        Ok(Recognised { payload, is_own: true })
     }
 }
 

@@ -25,7 +25,7 @@ pub use events::SecurityEvents;
 pub use hasher::{HashError, PasswordHasher, Verdict};
 pub use randomness::Randomness;
 pub use sessions::{Adoption, Sessions, Swap};
-pub use signer::{SignError, TokenSigner, VerifyError};
+pub use signer::{Recognised, SignError, TokenSigner, VerifyError};
 
 /// The three storage ports together, as one adapter implements them.
 pub trait Store: Accounts + Sessions + Blacklist {}

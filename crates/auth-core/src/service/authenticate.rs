@@ -5,7 +5,7 @@ use crate::error::{AuthError, StoreError};
 use crate::revocation::predates_epoch;
 use crate::service::TokenService;
 use crate::token::{
-    RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
+    RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, SubjectField, TokenClaims, TokenFault, TokenKind,
 };
 use crate::view::{Pass, WhenStale};
 
@@ -29,10 +29,11 @@ impl TokenService {
             Some(user) => user,
             None => self.looked_up(pass, &claims, kind).await?,
         };
-        if !user.is_active && self.policy.check_user_is_active {
-            return Err(AuthError::UserInactive);
-        }
-        Ok(Caller { user, session: claims.session })
+        if self.may_pass(&user) { Ok(Caller { user, session: claims.session }) } else { Err(AuthError::UserInactive) }
+    }
+
+    fn may_pass(&self, user: &User) -> bool {
+        user.is_active || !self.policy.check_user_is_active
     }
 
     /// The kind of a token, if tokens of its kind open guarded routes.
@@ -61,12 +62,13 @@ impl TokenService {
         let user = pass.and_then(|pass| views.find(pass, self.ports.clock.now()));
         // Why another one is refused, the storage says.
         Ok(user.filter(|user| {
-            let is_too_old = claims.session.is_none() && predates_epoch(claims.issued_at, user.token_epoch);
-            claims.subject == SubjectClaim::Named(self.subject_of(user)) && !is_too_old
+            let is_doubtful = claims.session.is_none()
+                && (predates_epoch(claims.issued_at, user.token_epoch) || self.may_be_of_another(claims, user));
+            claims.subject == SubjectClaim::Named(self.subject_of(user)) && !is_doubtful
         }))
     }
 
-    /// The user of a token as the storage has it, remembered for the next time.
+    /// The user of a token as the storage has it, remembered for the next time if it is let in.
     async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
         let user = match claims.session {
@@ -77,7 +79,9 @@ impl TokenService {
             None if kind == TokenKind::Sliding => self.user_of_foreign_sliding(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
-        if let Some((views, mark, pass)) = memory {
+        if let Some((views, mark, pass)) = memory
+            && self.may_pass(&user)
+        {
             views.remember(mark, pass, &user, self.ports.clock.now());
         }
         Ok(user)
@@ -100,12 +104,17 @@ impl TokenService {
     /// The session is gone: with its user, or because its time was over.
     async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
-        if self.checks_session(kind) { Err(TokenFault::UnknownSession.into()) } else { Ok(user) }
+        // A name may be somebody else's since.
+        let is_doubtful = self.policy.claim_rules.subject_field != SubjectField::Id;
+        if self.checks_session(kind) || is_doubtful { Err(TokenFault::UnknownSession.into()) } else { Ok(user) }
     }
 
     /// A token of no session dies with whatever ended all logins of its user.
     async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
+        if self.may_be_of_another(claims, &user) {
+            return Err(TokenFault::Revoked.into());
+        }
         let is_old = predates_epoch(claims.issued_at, user.token_epoch);
         if is_old && self.policy.check_session_on_access { Err(TokenFault::Revoked.into()) } else { Ok(user) }
     }
@@ -118,6 +127,12 @@ impl TokenService {
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
             None => self.user_from_elsewhere(claims).await,
         }
+    }
+
+    /// Whether a token of no session may have been issued for somebody who had the name before.
+    pub(super) fn may_be_of_another(&self, claims: &TokenClaims, user: &User) -> bool {
+        let names_are_given_again = self.policy.claim_rules.subject_field != SubjectField::Id;
+        names_are_given_again && claims.issued_at.is_none_or(|issued_at| issued_at < user.date_joined.unix())
     }
 
     async fn known_user(&self, claims: &TokenClaims) -> Result<User, AuthError> {

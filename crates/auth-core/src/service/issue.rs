@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::account::User;
+use crate::bounded::within;
 use crate::error::AuthError;
 use crate::service::TokenService;
-use crate::service::bounded::within;
 use crate::token::claims::NewToken;
 use crate::token::{CustomClaims, NextGeneration, Session, Subject, TokenClaims, TokenId, TokenKind};
 

@@ -35,7 +35,7 @@ impl TokenService {
         let (jti, expires_at) = claims.expect_any_kind()?;
         match claims.session {
             Some(id) => self.own_session(claims, jti, id).await,
-            None if self.policy.adopt_foreign_tokens => self.adopt(claims, jti, expires_at).await,
+            None if self.policy.adopt_foreign_tokens && claims.is_own => self.adopt(claims, jti, expires_at).await,
             None => Err(TokenFault::UnknownSession.into()),
         }
     }
@@ -62,6 +62,9 @@ impl TokenService {
 
     async fn adopt(&self, claims: &TokenClaims, jti: &TokenId, expires_at: UnixTime) -> Result<Membership, AuthError> {
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
+        if self.may_be_of_another(claims, &user) {
+            return Err(TokenFault::Revoked.into());
+        }
         let session = self.adopted_session(claims, jti, self.sliding_session_end(claims, expires_at), &user);
         match self.ports.store.adopt(&session, jti, claims.issued_at).await? {
             Adoption::Refused => Err(TokenFault::Revoked.into()),

@@ -37,7 +37,6 @@
 mod accounts;
 mod administration;
 mod authenticate;
-mod bounded;
 mod issue;
 mod login;
 mod logout;
@@ -62,7 +61,9 @@ pub use verifier::{AccessVerifier, Bearer};
 use crate::account::UserId;
 use crate::error::AuthError;
 use crate::event::SecurityEvent;
-use crate::ports::{Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, SecurityEvents, Store, TokenSigner};
+use crate::ports::{
+    Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, SecurityEvents, Store, TokenSigner,
+};
 use crate::rotation::RotationPolicy;
 use crate::time::Seconds;
 use crate::token::{ClaimRules, RawToken, SessionId, TokenClaims, TokenKind};
@@ -210,7 +211,7 @@ impl TokenService {
 
     /// The first checks of every presented token: its signature, then its claims.
     async fn read(&self, token: &RawToken) -> Result<TokenClaims, AuthError> {
-        let payload = self.ports.signer.verify(token).await?;
-        Ok(self.policy.claim_rules.read(payload, self.ports.clock.now())?)
+        let Recognised { payload, is_own } = self.ports.signer.verify(token).await?;
+        Ok(self.policy.claim_rules.read(payload, is_own, self.ports.clock.now())?)
     }
 }

@@ -7,7 +7,7 @@ use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{NextGeneration, RawToken, RevokeReason, SessionOfUser, TokenClaims, TokenFault, TokenKind};
+use crate::token::{CustomClaims, RawToken, RevokeReason, TokenClaims, TokenFault, TokenKind};
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens
@@ -19,6 +19,7 @@ impl TokenService {
     pub async fn refresh(&self, presented: &RawToken) -> Result<Refreshed, AuthError> {
         let claims = self.read(presented).await?;
         claims.expect(TokenKind::Refresh)?;
+        let mut custom = None;
         for _ in 0..Self::MAX_DECISIONS {
             let member = match self.membership(&claims).await? {
                 Membership::Member(member) => member,
@@ -29,39 +30,44 @@ impl TokenService {
             match decide_rotation(session, member.generation, self.ports.clock.now(), &self.policy.rotation) {
                 Rotation::Refuse(fault) => return self.refuse(&member, fault),
                 Rotation::RevokeSession => return self.end_reused(&member).await,
-                Rotation::Keep => return self.access_for(&member, &claims).await,
-                Rotation::Replay => return self.pair_for(&member, session.current(), &claims).await,
+                Rotation::Keep => {
+                    let custom = self.claims_for(&member, &claims, custom).await?;
+                    let access = self.sign_access(&member.found.user, session, &custom)?;
+                    return Ok(Refreshed { access, refresh: None });
+                }
+                Rotation::Replay => {
+                    let custom = self.claims_for(&member, &claims, custom).await?;
+                    return Ok(self.sign_pair(&member.found.user, session, session.current(), &custom)?.into());
+                }
                 Rotation::Rotate(next) => {
-                    let pair = self.pair_for(&member, next, &claims).await?;
+                    let made = self.claims_for(&member, &claims, custom).await?;
+                    let pair = self.sign_pair(&member.found.user, session, next, &made)?;
                     if self.ports.store.advance(session.id, session.generation, next).await? == Swap::Done {
                         if member.is_foreign {
                             self.record(EventKind::TokenAdopted, &member);
                         }
-                        return Ok(pair);
+                        return Ok(pair.into());
                     }
+                    custom = Some((member.found.user, made));
                 }
             }
         }
         Err(StoreError::unavailable("the session keeps changing during its refresh").into())
     }
 
-    async fn pair_for(
+    /// The claims for the next tokens, made anew only if the account is another than it was the last time.
+    async fn claims_for(
         &self,
         member: &Member,
-        next: NextGeneration,
         claims: &TokenClaims,
-    ) -> Result<Refreshed, AuthError> {
-        let SessionOfUser { session, user } = &member.found;
+        made: Option<(User, CustomClaims)>,
+    ) -> Result<CustomClaims, AuthError> {
+        let user = &member.found.user;
         self.check_active(user)?;
-        let custom = self.custom_claims(user, self.inherited(claims)).await?;
-        Ok(self.sign_pair(user, session, next, &custom)?.into())
-    }
-
-    async fn access_for(&self, member: &Member, claims: &TokenClaims) -> Result<Refreshed, AuthError> {
-        let SessionOfUser { session, user } = &member.found;
-        self.check_active(user)?;
-        let custom = self.custom_claims(user, self.inherited(claims)).await?;
-        Ok(Refreshed { access: self.sign_access(user, session, &custom)?, refresh: None })
+        match made {
+            Some((as_it_was, made)) if as_it_was == *user => Ok(made),
+            _ => self.custom_claims(user, self.inherited(claims)).await,
+        }
     }
 
     /// The user is asked at each refresh (SEC-028): nothing is issued to an inactive account.

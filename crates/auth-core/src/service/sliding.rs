@@ -18,6 +18,7 @@ impl TokenService {
         password: &RawPassword,
         client: ClientInfo,
     ) -> Result<SignedToken, AuthError> {
+        self.check_sliding()?;
         let pair = async |user: &User, client| {
             let now = self.ports.clock.now();
             let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
@@ -34,6 +35,7 @@ impl TokenService {
     /// Exchanges a sliding token for one with the same id and the same end of its refresh period, and a new end of its
     /// own. It has to be good still.
     pub async fn refresh_sliding(&self, presented: &RawToken) -> Result<SignedToken, AuthError> {
+        self.check_sliding()?;
         let claims = self.read(presented).await?;
         let (id, _) = claims.expect(TokenKind::Sliding)?;
         let refresh_expires_at = claims.refresh_expires_at.ok_or(TokenFault::NoRefreshExpiry)?;
@@ -51,6 +53,11 @@ impl TokenService {
         self.check_active(&found.user)?;
         let custom = self.custom_claims(&found.user, self.inherited(&claims)).await?;
         self.sign_sliding(&found.user, &found.session, id.clone(), refresh_expires_at, &custom)
+    }
+
+    /// Where they open nothing there are none.
+    fn check_sliding(&self) -> Result<(), TokenFault> {
+        if self.policy.accepted_kinds.contains(&TokenKind::Sliding) { Ok(()) } else { Err(TokenFault::WrongKind) }
     }
 
     /// How long the session of a sliding token is kept: as long as a token of it may live.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::account::GroupName;
 use crate::error::AuthError;
-use crate::ports::{Clock, TokenSigner};
+use crate::permission::Requester;
+use crate::ports::{Clock, Recognised, TokenSigner};
 use crate::token::{ClaimRules, Payload, RawToken, SessionId, Subject, SubjectClaim, TokenKind};
 
 /// Recognises access tokens by signature and claims alone, as another service does that has the public key and no
@@ -23,7 +25,7 @@ use crate::token::{ClaimRules, Payload, RawToken, SessionId, Subject, SubjectCla
 /// let verifier = AccessVerifier::new(Arc::new(signer), Arc::new(FixedClock::default()), ClaimRules::default());
 /// let bearer = verifier.verify(&token).await.unwrap();
 /// assert_eq!(bearer.subject.to_claim(), "3");
-/// assert_eq!(bearer.roles(), ["admin"]);
+/// assert!(bearer.requester().is_staff);
 /// # }
 /// ```
 #[derive(Clone)]
@@ -40,7 +42,7 @@ pub struct Bearer {
     pub subject: Subject,
     /// The session that it belongs to.
     pub session: Option<SessionId>,
-    /// The claims beside those of the service.
+    /// The claims beside those of the service; `iss`, `aud` and `nbf` are among them.
     pub claims: Payload,
 }
 
@@ -56,8 +58,8 @@ impl AccessVerifier {
     /// [`AuthError::Token`] if the token is not accepted, [`AuthError::SubjectMissing`] if it names nobody,
     /// [`AuthError::UserNotFound`] if it can name nobody who exists, [`AuthError::Unavailable`] if the keys cannot be had.
     pub async fn verify(&self, presented: &RawToken) -> Result<Bearer, AuthError> {
-        let payload = self.signer.verify(presented).await?;
-        let claims = self.rules.read(payload, self.clock.now())?;
+        let Recognised { payload, is_own } = self.signer.verify(presented).await?;
+        let claims = self.rules.read(payload, is_own, self.clock.now())?;
         claims.expect(TokenKind::Access)?;
         let subject = match claims.subject {
             SubjectClaim::Named(subject) => subject,
@@ -69,10 +71,18 @@ impl AccessVerifier {
 }
 
 impl Bearer {
-    /// The roles that the token says: the claim `role`, and those in the claim `groups`.
-    pub fn roles(&self) -> Vec<&str> {
-        let role = self.claims.get("role").and_then(Value::as_str);
-        let groups = self.claims.get("groups").and_then(Value::as_array).into_iter().flatten();
-        role.into_iter().chain(groups.filter_map(Value::as_str)).collect()
+    /// The claim `role`: `admin` for staff, else `user`.
+    pub fn role(&self) -> Option<&str> {
+        self.claims.get("role").and_then(Value::as_str)
+    }
+
+    /// What a permission rule may know of the bearer: the claim `role`, and the names in the claim `groups` that can be names
+    /// of groups.
+    pub fn requester(&self) -> Requester {
+        let groups =
+            self.claims.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let groups = groups.filter(|name| GroupName::parse(name).is_ok());
+        let roles = self.role().into_iter().chain(groups).map(str::to_owned).collect();
+        Requester { is_staff: self.role() == Some("admin"), roles }
     }
 }

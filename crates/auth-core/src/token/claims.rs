@@ -36,7 +36,7 @@ impl TokenKind {
 /// use auth_core::{time::UnixTime, token::{ClaimRules, TokenFault, TokenKind}};
 /// use serde_json::json;
 /// let payload = json!({"token_type": "refresh", "exp": 1_000, "jti": "a", "user_id": "3"});
-/// let claims = ClaimRules::default().read(payload.as_object().unwrap().clone(), UnixTime::from_seconds(1)).unwrap();
+/// let claims = ClaimRules::default().read(payload.as_object().unwrap().clone(), true, UnixTime::from_seconds(1)).unwrap();
 /// assert!(claims.expect(TokenKind::Refresh).is_ok());
 /// assert_eq!(claims.expect(TokenKind::Access), Err(TokenFault::WrongKind));
 /// ```
@@ -60,6 +60,8 @@ pub struct TokenClaims {
     pub generation: Option<Generation>,
     /// `refresh_exp`; sliding tokens have it.
     pub refresh_expires_at: Option<UnixTime>,
+    /// Whether a key of this installation made it. Of another issuer's tokens `sid` and `gen` are claims like any other.
+    pub is_own: bool,
     /// Every other claim.
     pub custom: Payload,
 }

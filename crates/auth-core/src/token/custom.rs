@@ -35,9 +35,11 @@ impl CustomClaims {
         Self { names, claims: Payload::new() }
     }
 
-    /// Those of an older token: every claim that the service does not write itself.
+    /// Those of an older token: every claim that the service does not write itself, nor could take from the account: rights
+    /// and addresses are never older than their token (SEC-026).
     pub(crate) fn inherited(names: ClaimNames, mut claims: Payload) -> Self {
-        claims.retain(|name, _| !names.is_own(name));
+        let is_of_account = |name: &str| ProfileClaim::ALL.iter().any(|claim| claim.name() == name);
+        claims.retain(|name, _| !names.is_own(name) && !is_of_account(name));
         Self { names, claims }
     }
 
@@ -137,7 +139,8 @@ mod tests {
     #[test]
     fn what_an_older_token_leaves_to_its_successors() {
         let old = json!({"token_type": "refresh", "exp": 1, "iat": 1, "jti": "a", "user_id": "3", "sid": "b", "gen": 4,
-            "refresh_exp": 1, "nbf": 1, "aud": "x", "tenant": "acme"});
+            "refresh_exp": 1, "nbf": 1, "aud": "x", "tenant": "acme", "role": "admin", "email": "a@b.c", "username": "a",
+            "groups": ["editors"]});
         let kept = CustomClaims::inherited(ClaimNames::default(), old.as_object().unwrap().clone());
         assert_eq!(Value::from(kept.as_payload().clone()), json!({"nbf": 1, "aud": "x", "tenant": "acme"}));
     }

@@ -16,7 +16,7 @@ use crate::token::{
 /// use serde_json::json;
 /// let rules = ClaimRules::default();
 /// let payload = json!({"token_type": "access", "exp": 1_000, "jti": "a", "user_id": "3"});
-/// let read_at = |now| rules.read(payload.as_object().unwrap().clone(), UnixTime::from_seconds(now));
+/// let read_at = |now| rules.read(payload.as_object().unwrap().clone(), true, UnixTime::from_seconds(now));
 /// assert!(read_at(999).is_ok());
 /// assert_eq!(read_at(1_000).unwrap_err(), TokenFault::Expired);
 /// ```
@@ -35,8 +35,8 @@ pub struct ClaimRules {
 }
 
 impl ClaimRules {
-    /// Reads the payload of a token whose signature holds.
-    pub fn read(&self, mut payload: Payload, now: UnixTime) -> Result<TokenClaims, TokenFault> {
+    /// Reads the payload of a token whose signature holds, by a key of this installation or by that of another issuer.
+    pub fn read(&self, mut payload: Payload, is_own: bool, now: UnixTime) -> Result<TokenClaims, TokenFault> {
         let latest = now.plus(self.leeway);
         let issued_at = numeric_date(payload.remove("iat"))?;
         if issued_at.is_some_and(|moment| moment > latest) {
@@ -52,7 +52,7 @@ impl ClaimRules {
         self.check_parties(&payload)?;
         let id = text(payload.remove(self.names.id()))?;
         let id = id.map(|id| TokenId::parse(&id).ok_or(TokenFault::BadClaim)).transpose()?;
-        let (session, generation) = membership(&mut payload)?;
+        let (session, generation) = if is_own { membership(&mut payload)? } else { (None, None) };
         let subject = SubjectClaim::read(payload.remove(self.names.subject()).as_ref(), self.subject_field);
         let kind = match payload.remove(self.names.kind()) {
             None => None,
@@ -72,6 +72,7 @@ impl ClaimRules {
             session,
             generation,
             refresh_expires_at,
+            is_own,
             custom: payload,
         })
     }
@@ -153,7 +154,19 @@ mod tests {
         }
         let present = |(_, value): &(String, Value)| *value != json!("absent");
         let payload = payload.as_object().unwrap().clone().into_iter().filter(present).collect();
-        rules.read(payload, UnixTime::from_seconds(NOW))
+        rules.read(payload, true, UnixTime::from_seconds(NOW))
+    }
+
+    #[test]
+    fn of_another_issuer_a_session_means_nothing() {
+        let payload = json!({"exp": NOW + 300, "jti": "a", "user_id": "3", "sid": "08a5019c-17e1-4977-8f42-65a12843ea02",
+            "gen": "x"});
+        let read = |is_own| {
+            ClaimRules::default().read(payload.as_object().unwrap().clone(), is_own, UnixTime::from_seconds(NOW))
+        };
+        assert_eq!(read(true), Err(TokenFault::BadClaim));
+        let claims = read(false).unwrap();
+        assert_eq!((claims.session, claims.generation, claims.is_own), (None, None, false));
     }
 
     #[test]

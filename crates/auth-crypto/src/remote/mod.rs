@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::ports::{SignError, TokenSigner, VerifyError};
+use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::token::{Payload, RawToken};
 
 pub use crate::remote::error::KeySetError;
@@ -150,10 +150,16 @@ impl TokenSigner for RemoteKeyRing {
         self.own.sign(payload)
     }
 
-    async fn verify(&self, token: &RawToken) -> Result<Payload, VerifyError> {
+    async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError> {
         let jws = Jws::parse(token.expose()).ok_or(VerifyError::NotOurs)?;
         // Read before it is trusted, for what is no payload must not cause a fetch.
-        let claims = jws.claims().ok_or(VerifyError::NotOurs)?;
-        if self.own.has_made(&jws) || self.has_other_made(&jws).await? { Ok(claims) } else { Err(VerifyError::NotOurs) }
+        let payload = jws.claims().ok_or(VerifyError::NotOurs)?;
+        if self.own.has_made(&jws) {
+            return Ok(Recognised { payload, is_own: true });
+        }
+        match self.has_other_made(&jws).await? {
+            true => Ok(Recognised { payload, is_own: false }),
+            false => Err(VerifyError::NotOurs),
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use async_trait::async_trait;
-use auth_core::ports::{SignError, TokenSigner, VerifyError};
+use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::token::{Payload, RawToken, TokenFault};
 use serde_json::{Value, json};
 
@@ -157,8 +157,9 @@ impl TokenSigner for KeyRing {
         Ok(token)
     }
 
-    async fn verify(&self, token: &RawToken) -> Result<Payload, VerifyError> {
-        self.recognise(token).map_err(|_| VerifyError::NotOurs)
+    async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError> {
+        let payload = self.recognise(token).map_err(|_| VerifyError::NotOurs)?;
+        Ok(Recognised { payload, is_own: true })
     }
 }
 

@@ -45,6 +45,17 @@ async fn nothing_is_fetched_before_a_token_asks_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_told_whose_key_it_was() {
+    let (ring, source) = world();
+    let other = issuer("a");
+    source.publish(&[&other]);
+    for (token, is_own) in [(ring.sign(&payload()).unwrap(), true), (token(&other), false)] {
+        let recognised = ring.verify(&RawToken::parse(&token).unwrap()).await.unwrap();
+        assert_eq!((recognised.payload, recognised.is_own), (payload(), is_own));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn own_tokens_never_wait_for_a_fetch() {
     let named = |kid: &str| SigningKey::from_pem(None, P256).unwrap().with_kid(kid).unwrap();
     // The last is a token of our key that another issuer has given another name.

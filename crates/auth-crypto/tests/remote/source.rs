@@ -131,7 +131,7 @@ pub fn unavailable(name: &str) -> Seen {
 
 pub async fn verify(ring: &RemoteKeyRing, token: &str) -> Seen {
     match ring.verify(&RawToken::parse(token).unwrap()).await {
-        Ok(payload) => Seen::Ok(payload),
+        Ok(recognised) => Seen::Ok(recognised.payload),
         Err(VerifyError::NotOurs) => Seen::NotOurs,
         Err(VerifyError::KeysUnavailable(source)) => {
             let name = format!("{:?}", source.downcast::<KeySetError>().unwrap());

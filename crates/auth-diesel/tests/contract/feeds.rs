@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use auth_conformance::{FeedStage, at, feed_cases, hash_of, new_user, session_id, session_of, successor_of};
 use auth_core::account::{User, UserId};
 use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions, Swap};
-use auth_core::token::{RevokeReason, Session};
+use auth_core::token::{RevokeReason, Session, SessionId};
 use auth_diesel::{DieselFeed, DieselStore, PoolSettings};
 use diesel::connection::SimpleConnection;
 use libtest_mimic::Trial;
@@ -104,14 +104,19 @@ async fn fails(feed: &mut DieselFeed) {
 async fn what_a_person_changes_is_reported(database: Arc<Database>) {
     let (store, user, session, mut feed) = stage(&database).await;
     let other = store.create(&new_user("other"), &hash_of("x")).await.unwrap().unwrap();
-    let (a_moment, another) = match &*database {
-        Database::Sqlite(_) => ("1000000000000000", "2000000000000000"),
-        Database::Postgres(_) => ("'2001-09-09T01:46:40Z'", "now()"),
+    let (a_moment, another, in_2100) = match &*database {
+        Database::Sqlite(_) => ("1000000000000000", "2000000000000000", "4102444800000000"),
+        Database::Postgres(_) => ("'2001-09-09T01:46:40Z'", "now()", "'2100-01-01T00:00:00Z'"),
     };
+    let live = session_of(user.id, session_id(70), at(0));
+    assert!(store.start(&live, &user, None).await.unwrap());
     for (sql, expected) in [
         ("UPDATE users SET is_active = is_active, token_epoch = token_epoch".to_owned(), vec![]),
         (format!("UPDATE users SET last_login = {a_moment}"), vec![]),
         ("UPDATE sessions SET revoked_at = NULL, generation = 3".to_owned(), vec![]),
+        // A live one that is deleted, and others that are over.
+        (format!("UPDATE sessions SET expires_at = {in_2100}"), vec![]),
+        (format!("DELETE FROM sessions WHERE id = {}", id_of(&database, live.id)), vec![Change::SessionEnded(live.id)]),
         (format!("UPDATE sessions SET revoked_at = {a_moment}"), vec![Change::SessionEnded(session.id)]),
         (format!("UPDATE sessions SET revoked_at = {another}"), vec![]),
         ("UPDATE users SET first_name = 'Somebody'".to_owned(), vec![changed(&user), changed(&other)]),
@@ -123,8 +128,17 @@ async fn what_a_person_changes_is_reported(database: Arc<Database>) {
         assert_eq!(feed.next().await.unwrap(), expected, "{sql}");
     }
     if let Database::Postgres(_) = &*database {
-        database.query("TRUNCATE users CASCADE");
-        assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+        for table in ["sessions", "users CASCADE"] {
+            database.query(&format!("TRUNCATE {table}"));
+            assert_eq!(feed.next().await.unwrap()[0], Change::Missed);
+        }
+    }
+}
+
+fn id_of(database: &Database, id: SessionId) -> String {
+    match database {
+        Database::Sqlite(_) => format!("x'{id}'"),
+        Database::Postgres(_) => format!("'{id}'"),
     }
 }
 

@@ -16,14 +16,19 @@ struct AboutBody<'a> {
     parses: [&'static str; 3],
 }
 
+/// Marks an answer that describes a route.
+pub(crate) struct Description;
+
 /// Describes a route, as Django REST Framework does.
 pub(crate) fn describe((name, description): &(String, String)) -> HttpResponse {
-    HttpResponse::Ok().json(AboutBody {
+    let mut response = HttpResponse::Ok().json(AboutBody {
         name,
         description,
         renders: ["application/json"],
         parses: ["application/json", "application/x-www-form-urlencoded", "multipart/form-data"],
-    })
+    });
+    response.extensions_mut().insert(Description);
+    response
 }
 
 /// 308 where only the slash at the end is missing, so that method and body are sent again; else 404.

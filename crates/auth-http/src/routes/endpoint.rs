@@ -37,8 +37,8 @@ impl Endpoint {
     }
 
     /// Who may call it: 401 without credentials, 403 with. A rule that needs to know who owns the object lets the request
-    /// through to the handler, which then has to ask its [`ObjectPermission`](crate::ObjectPermission); an answer of a
-    /// handler that did not is withheld.
+    /// through to the handler, which then has to ask its [`ObjectPermission`](crate::ObjectPermission), before it changes
+    /// anything: an answer of a handler that did not is withheld, what it has done is done.
     ///
     /// Whoever shows credentials must show good ones, also under [`Rule::AllowAny`].
     pub fn rule(mut self, rule: Rule) -> Self {
@@ -146,8 +146,14 @@ impl Endpoint {
     }
 
     /// Who may call it.
-    pub const fn who(&self) -> &Rule {
+    pub const fn required_rule(&self) -> &Rule {
         &self.rule
+    }
+
+    pub(crate) fn has_method_twice(&self) -> bool {
+        let mut methods = self.routes.iter().map(|(method, _)| method);
+        (1..self.routes.len())
+            .any(|rest| methods.next().is_some_and(|one| self.routes[rest..].iter().any(|(m, _)| m == one)))
     }
 
     /// Whether credentials are looked at.

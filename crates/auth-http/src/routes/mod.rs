@@ -22,8 +22,8 @@
 //!     .unwrap();
 //! assert!(routes.to_string().contains("/api/report/"));
 //! // A rule for a path that is not there, or that nobody passes, is refused.
-//! assert!(Routes::new(standard()).restrict("/api/nowhere/", IsAdmin).build().is_err());
-//! assert!(Routes::new(standard()).restrict("/api/logout/", !AllowAny).build().is_err());
+//! assert!(Routes::new(standard()).rule_for("/api/nowhere/", IsAdmin).build().is_err());
+//! assert!(Routes::new(standard()).rule_for("/api/logout/", !AllowAny).build().is_err());
 //! ```
 
 mod endpoint;

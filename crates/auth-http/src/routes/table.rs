@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use actix_web::dev::ResourceDef;
+use actix_web::dev::{ResourceDef, ResourceMap};
 use actix_web::middleware::from_fn;
 use actix_web::web;
 use auth_core::permission::Rule;
@@ -20,7 +20,7 @@ use crate::routes::Endpoint;
 pub struct Routes {
     endpoints: Vec<Endpoint>,
     declared: BTreeMap<String, Rule>,
-    restricted: Vec<(String, Rule)>,
+    replaced: Vec<(String, Rule)>,
     aliases: bool,
 }
 
@@ -43,6 +43,10 @@ pub enum RouteError {
     NoCredentials(String),
     /// A path that does not begin with a slash.
     BadPath(String),
+    /// A rule about the owner of an object, for what only actix-web knows: nobody there says who owns what.
+    NoObject(String),
+    /// Two handlers for one method.
+    MethodTwice(String),
 }
 
 impl fmt::Display for RouteError {
@@ -52,6 +56,8 @@ impl fmt::Display for RouteError {
             Self::NoSuchPath(path) => write!(f, "there is a rule for {path}, and no such route"),
             Self::AllowsNobody { path, rule } => write!(f, "the rule for {path} lets nobody in: {rule}"),
             Self::NoCredentials(path) => write!(f, "there is a rule for {path}, where credentials are not looked at"),
+            Self::NoObject(path) => write!(f, "the rule for {path} is about owners, and only an Endpoint has objects"),
+            Self::MethodTwice(path) => write!(f, "there are two handlers for one method at {path}"),
             Self::BadPath(path) => write!(f, "the path {path:?} does not begin with a slash"),
         }
     }
@@ -71,14 +77,16 @@ impl Routes {
         self
     }
 
-    /// With another rule for a route that is there.
-    pub fn restrict(mut self, path: &str, rule: Rule) -> Self {
-        self.restricted.push((path.to_owned(), rule));
+    /// With another rule for a route that is there, in place of its own: it may let in more, or fewer.
+    pub fn rule_for(mut self, path: &str, rule: Rule) -> Self {
+        self.replaced.push((path.to_owned(), rule));
         self
     }
 
     /// With a rule for something that is registered with actix-web and not here, by its pattern there. Without one, such
-    /// a route is closed to all but the bearers of good tokens.
+    /// a route is closed to all but the bearers of good tokens. Where actix-web has no such pattern, every request is answered
+    /// 500: somebody believes to have guarded what is open, or the other way round. (Patterns with a regular expression or a
+    /// tail are believed.)
     pub fn declare(mut self, pattern: &str, rule: Rule) -> Self {
         self.declared.insert(pattern.to_owned(), rule);
         self
@@ -95,30 +103,42 @@ impl Routes {
     /// # Errors
     /// [`RouteError`], which names the path.
     pub fn build(mut self) -> Result<RouteTable, RouteError> {
-        for (path, rule) in std::mem::take(&mut self.restricted) {
+        for (path, rule) in std::mem::take(&mut self.replaced) {
             let endpoint = self.endpoints.iter_mut().find(|endpoint| endpoint.path() == path);
-            let endpoint = endpoint.ok_or_else(|| RouteError::NoSuchPath(path.clone()))?;
-            if !endpoint.reads_credentials() {
-                return Err(RouteError::NoCredentials(path));
-            }
+            let endpoint = endpoint.ok_or(RouteError::NoSuchPath(path))?;
             *endpoint = endpoint.clone().rule(rule);
         }
         let mut seen = Vec::new();
         for endpoint in &self.endpoints {
+            check_endpoint(endpoint)?;
             for path in endpoint.paths(self.aliases) {
-                check_path(path, endpoint.who())?;
+                check_path(path, endpoint.required_rule())?;
                 if seen.contains(&path) {
                     return Err(RouteError::Twice(path.to_owned()));
                 }
                 seen.push(path);
             }
         }
-        self.declared.iter().try_for_each(|(path, rule)| check_path(path, rule))?;
+        for (path, rule) in &self.declared {
+            check_path(path, rule)?;
+            if rule.needs_object() {
+                return Err(RouteError::NoObject(path.clone()));
+            }
+        }
         let patterns = seen.iter().map(|path| ResourceDef::new(*path)).collect();
         let endpoints = self.endpoints.into_iter().map(Arc::new).collect();
-        let inner = Table { endpoints, declared: self.declared, aliases: self.aliases, patterns };
+        let inner =
+            Table { endpoints, declared: self.declared, aliases: self.aliases, patterns, missing: OnceLock::new() };
         Ok(RouteTable(Arc::new(inner)))
     }
+}
+
+fn check_endpoint(endpoint: &Endpoint) -> Result<(), RouteError> {
+    let path = || endpoint.path().to_owned();
+    if !endpoint.reads_credentials() && *endpoint.required_rule() != Rule::AllowAny {
+        return Err(RouteError::NoCredentials(path()));
+    }
+    if endpoint.has_method_twice() { Err(RouteError::MethodTwice(path())) } else { Ok(()) }
 }
 
 fn check_path(path: &str, rule: &Rule) -> Result<(), RouteError> {
@@ -140,6 +160,8 @@ struct Table {
     declared: BTreeMap<String, Rule>,
     aliases: bool,
     patterns: Vec<ResourceDef>,
+    /// A declared pattern that actix-web does not have, once that was looked for.
+    missing: OnceLock<Option<String>>,
 }
 
 impl RouteTable {
@@ -167,12 +189,44 @@ impl RouteTable {
         self.0.patterns.iter().any(|pattern| pattern.is_match(path))
     }
 
+    /// A pattern that has a rule, and that actix-web does not have.
+    pub(crate) fn missing(&self, resources: &ResourceMap) -> Option<&str> {
+        let missing = self.0.missing.get_or_init(|| {
+            let is_there = |pattern: &String| {
+                sample(pattern).is_none_or(|path| resources.match_pattern(&path).as_deref() == Some(pattern))
+            };
+            let missing = self.0.declared.keys().find(|pattern| !is_there(pattern)).cloned();
+            if let Some(pattern) = &missing {
+                tracing::error!(pattern, "there is a rule for a route that is not there: no request is served");
+            }
+            missing
+        });
+        missing.as_deref()
+    }
+
     /// The rule of a route that only actix-web knows, by its pattern; `None` for the routes of this table, which have
     /// their own guard.
     pub(crate) fn rule_of_foreign(&self, pattern: &str) -> Option<&Rule> {
         let is_ours = self.0.patterns.iter().any(|known| known.pattern() == Some(pattern));
         (!is_ours).then(|| self.0.declared.get(pattern).unwrap_or(&Rule::IsAuthenticated))
     }
+}
+
+/// A path that a pattern matches; `None` where that would have to be guessed.
+fn sample(pattern: &str) -> Option<String> {
+    let mut path = String::new();
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (name, after) = after.split_once('}')?;
+        if name.contains(':') || after.starts_with('*') {
+            return None;
+        }
+        path.push_str(before);
+        path.push('x');
+        rest = after;
+    }
+    path.push_str(rest);
+    Some(path)
 }
 
 impl fmt::Display for RouteTable {
@@ -182,7 +236,7 @@ impl fmt::Display for RouteTable {
             .flat_map(|endpoint| endpoint.paths(self.0.aliases).map(move |path| (path, endpoint)))
             .map(|(path, endpoint)| {
                 let note = if endpoint.reads_credentials() { "" } else { ", credentials not read" };
-                (path, endpoint.allow(), format!("{}{note}", endpoint.who()))
+                (path, endpoint.allow(), format!("{}{note}", endpoint.required_rule()))
             })
             .collect();
         rows.extend(self.0.declared.iter().map(|(path, rule)| (path.as_str(), "*".to_owned(), rule.to_string())));
@@ -220,10 +274,10 @@ mod tests {
         for (routes, expected) in [
             (Routes::new([at("/a/"), at("/b/")]), None),
             (Routes::new([at("/a/"), at("/a/")]), Some(RouteError::Twice("/a/".to_owned()))),
-            (Routes::new([at("/a/")]).restrict("/b/", IsAdmin), Some(RouteError::NoSuchPath("/b/".to_owned()))),
-            (Routes::new([at("/a/")]).restrict("/a/", IsAdmin), None),
+            (Routes::new([at("/a/")]).rule_for("/b/", IsAdmin), Some(RouteError::NoSuchPath("/b/".to_owned()))),
+            (Routes::new([at("/a/")]).rule_for("/a/", IsAdmin), None),
             (
-                Routes::new([at("/a/").without_credentials()]).restrict("/a/", IsAdmin),
+                Routes::new([at("/a/").without_credentials()]).rule_for("/a/", IsAdmin),
                 Some(RouteError::NoCredentials("/a/".to_owned())),
             ),
             (Routes::new([at("/a/").rule(Rule::Any(vec![]))]), Some(nobody("/a/", Rule::Any(vec![])))),
@@ -232,6 +286,12 @@ mod tests {
                 Some(nobody("/a/", IsAdmin & !IsAuthenticated)),
             ),
             (Routes::new([]).declare("/c", !AllowAny), Some(nobody("/c", !AllowAny))),
+            (
+                Routes::new([Endpoint::new("/a/").without_credentials().rule(IsAdmin).get(nothing)]),
+                Some(RouteError::NoCredentials("/a/".to_owned())),
+            ),
+            (Routes::new([at("/a/").get(nothing)]), Some(RouteError::MethodTwice("/a/".to_owned()))),
+            (Routes::new([]).declare("/c", IsOwner), Some(RouteError::NoObject("/c".to_owned()))),
             (Routes::new([at("a/")]), Some(RouteError::BadPath("a/".to_owned()))),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]), None),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]).aliases(true), Some(RouteError::Twice("/a/".into()))),
@@ -259,9 +319,22 @@ mod tests {
     }
 
     #[test]
+    fn samples_of_patterns() {
+        for (pattern, expected) in [
+            ("/metrics", Some("/metrics")),
+            ("/a/{id}/b/{name}", Some("/a/x/b/x")),
+            ("/a/{id:[0-9]+}", None),
+            ("/files/{path}*", None),
+            ("/a/{", None),
+        ] {
+            assert_eq!(sample(pattern).as_deref(), expected, "{pattern}");
+        }
+    }
+
+    #[test]
     fn what_has_no_rule_is_closed() {
         let table = Routes::new([at("/a/{id}/")]).declare("/open", AllowAny).build().unwrap();
-        assert_eq!(table.endpoints().next().unwrap().who(), &IsAuthenticated);
+        assert_eq!(table.endpoints().next().unwrap().required_rule(), &IsAuthenticated);
         assert_eq!(table.rule_of_foreign("/a/{id}/"), None);
         assert_eq!(table.rule_of_foreign("/open"), Some(&AllowAny));
         assert_eq!(table.rule_of_foreign("/forgotten"), Some(&IsAuthenticated));

@@ -10,7 +10,7 @@ use auth_core::password::PasswordPolicy;
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use auth_core::service::{SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimNames, ClaimRules, ProfileClaim, SubjectField, TokenKind};
+use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, SubjectField, TokenKind};
 use auth_core::view::{ViewPolicy, WhenStale};
 use auth_crypto::Algorithm;
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate};
@@ -52,9 +52,10 @@ impl Checked {
         let key = secret_or_file(&tokens.signing_key, "tokens.signing_key", &tokens.signing_key_file)?;
         settings.tokens.signing_key = key;
         check_numbers(&settings)?;
-        if !settings.tokens.jwks_url.is_empty() {
-            jwks::check_url(&settings.tokens.jwks_url)?;
-        }
+        ensure!(
+            settings.tokens.jwks_url.is_empty() || jwks::is_safe(&settings.tokens.jwks_url),
+            "tokens.jwks_url: has to be a URL without a password that begins with https:// (or http:// on this machine)"
+        );
         ensure!(
             !settings.throttle.enabled,
             "throttle.enabled: limits of attempts are not part of this version; set it to false"
@@ -64,7 +65,7 @@ impl Checked {
             bind: bind(&settings.server.bind)?,
             algorithm: algorithm(&settings.tokens.algorithm)?,
             tokens: token_policy(&settings.tokens)?,
-            claims: settings.tokens.claims.iter().map(|name| profile_claim(name)).collect::<Result<_>>()?,
+            claims: claims(&settings.tokens)?,
             views: view_policy(&settings)?,
             anonymous_rate: anonymous_rate(&settings.throttle.anonymous)?,
             passwords: PasswordPolicy {
@@ -231,6 +232,18 @@ fn accepted_kinds(tokens: &Tokens) -> Result<Vec<TokenKind>> {
         "tokens.accepted_kinds: has to be access, sliding or both"
     );
     Ok(kinds)
+}
+
+/// The claims that are taken from the account. None may have the name of one that says something else.
+fn claims(tokens: &Tokens) -> Result<Vec<ProfileClaim>> {
+    let names = claim_rules(tokens)?.names;
+    let claims: Vec<_> = tokens.claims.iter().map(|name| profile_claim(name)).collect::<Result<_>>()?;
+    for claim in &claims {
+        let inserted = CustomClaims::new(names.clone()).insert(claim.name(), "");
+        inserted
+            .map_err(|error| anyhow!("tokens.claims: {error}; give that one another name, or leave this one out"))?;
+    }
+    Ok(claims)
 }
 
 fn profile_claim(name: &str) -> Result<ProfileClaim> {

@@ -178,6 +178,15 @@ mod tests {
             ("AUTH__LOG__FORMAT", "xml", "log.format"),
             ("AUTH__SERVER__BIND", "nowhere", "server.bind"),
             ("AUTH__DATABASE__POOL_SIZE", "0", "database.pool_size"),
+            ("AUTH__TOKENS__USER_ID_CLAIM", "exp", "user_id_claim"),
+            ("AUTH__TOKENS__ACCEPTED_KINDS", "refresh", "tokens.accepted_kinds"),
+            ("AUTH__TOKENS__USER_ID_FIELD", "shoe_size", "tokens.user_id_field"),
+            ("AUTH__TOKENS__JWKS_URL", "http://issuer.example/", "tokens.jwks_url"),
+            ("AUTH__HTTP__AUTH_HEADER_NAME", "Cookie", "http.auth_header_name"),
+            ("AUTH__HTTP__AUTH_HEADER_TYPES", "", "http.auth_header_types"),
+            ("AUTH__GUARDS__WHEN_STALE", "shrug", "guards.when_stale"),
+            ("AUTH__GUARDS__MEMORY_CAPACITY", "0", "guards.memory_capacity"),
+            ("AUTH__THROTTLE__ANONYMOUS", "often", "throttle.anonymous"),
             ("AUTH__TOKENS", "a-secret-in-the-wrong-place", "tokens"),
         ] {
             let error = load_with("development", &[(name, value)]).err().map(|error| format!("{error:#}"));
@@ -186,6 +195,15 @@ mod tests {
             assert!(!error.contains("a-secret"), "{error}");
         }
         assert!(load_with("staging", &[]).is_err());
+    }
+
+    #[test]
+    fn no_claim_has_the_name_of_another() {
+        for (name, value) in [("USER_ID_CLAIM", "email"), ("TOKEN_TYPE_CLAIM", "role"), ("JTI_CLAIM", "email")] {
+            let error = load_with("simplejwt", &[(&format!("AUTH__TOKENS__{name}"), value)]).err();
+            let error = error.map(|error| format!("{error:#}")).unwrap_or_default();
+            assert!(error.starts_with("tokens.claims: ") && error.contains(value), "{name}={value}: {error}");
+        }
     }
 
     #[test]

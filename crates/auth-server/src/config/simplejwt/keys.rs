@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::dictionary::Dictionary;
 use super::read;
 use super::settings::Outcome;
+use crate::jwks;
 
 const SIGNING_SECRET_FILE: &str = "signing.key";
 const SIGNING_PEM_FILE: &str = "signing.pem";
@@ -73,8 +74,10 @@ pub(super) fn verifying(value: &Value, dictionary: &Dictionary) -> Result<Outcom
 /// `JWK_URL`.
 pub(super) fn jwk_url(value: &Value, dictionary: &Dictionary) -> Result<Outcome, String> {
     let url = if value.is_null() { "" } else { read::text(value)? };
-    if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err("has to be a URL that begins with https:// (or http://)".to_owned());
+    if !url.is_empty() && !jwks::is_safe(url) {
+        return Err(
+            "has to be a URL without a password that begins with https:// (or http:// on this machine)".to_owned()
+        );
     }
     match dictionary.algorithm() {
         Some(algorithm) if algorithm.is_symmetric() && !url.is_empty() => {

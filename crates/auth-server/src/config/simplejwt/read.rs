@@ -105,7 +105,9 @@ pub(super) fn user_id_field(value: &Value) -> Result<Outcome, String> {
     )?;
     let note = match field {
         SubjectField::Id => "",
-        _ => "with a name in its tokens, each guarded request reads the database.",
+        _ => {
+            "a name may be somebody else's later: tokens that are older than the account which has it now are refused."
+        }
     };
     Ok(Outcome::of(field.name()).with_note(note))
 }

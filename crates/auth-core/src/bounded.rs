@@ -12,7 +12,7 @@ use crate::ports::Clock;
 
 /// Why work came to no end of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Interruption {
+pub(crate) enum Interruption {
     /// It took too long.
     TimedOut,
     /// It panicked.
@@ -31,7 +31,7 @@ impl fmt::Display for Interruption {
 impl Error for Interruption {}
 
 /// Does work for so long at most. What never yields cannot be interrupted.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     clock: &dyn Clock,
     limit: Duration,
     work: impl Future<Output = T>,

@@ -1,0 +1,141 @@
+//! Claims of an application's own, over HTTP: what works is in both tokens, and what does not harms one request.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test has no better answer")]
+
+mod world;
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use auth_core::account::{User, UserId};
+use auth_core::ports::{Accounts, ClaimsEnricher, EnrichError};
+use auth_core::time::Seconds;
+use auth_core::token::CustomClaims;
+use auth_http::routes::{Routes, standard};
+use serde_json::json;
+use tokio::sync::Notify;
+use world::*;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Fault {
+    None,
+    Fails,
+    Hangs,
+    Panics,
+    /// Writes a claim that is the service's own.
+    Oversteps,
+}
+
+const FAULTS: [Fault; 4] = [Fault::Fails, Fault::Hangs, Fault::Panics, Fault::Oversteps];
+const INSIDE: &str = "the tenant database is on fire";
+
+/// Counts how often it is asked, in the claim `visit`.
+struct Tenant {
+    asked: AtomicU64,
+    fault: AtomicU8,
+    hangs: Notify,
+}
+
+#[async_trait]
+impl ClaimsEnricher for Tenant {
+    async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
+        let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        claims.insert("visit", count)?;
+        claims.insert("tenant", user.email.rsplit('@').next().unwrap())?;
+        let fault = self.fault.load(Ordering::SeqCst);
+        if fault == Fault::Fails as u8 {
+            return Err(INSIDE.into());
+        } else if fault == Fault::Hangs as u8 {
+            self.hangs.notify_one();
+            pending::<()>().await;
+        } else if fault == Fault::Panics as u8 {
+            panic!("{INSIDE}");
+        } else if fault == Fault::Oversteps as u8 {
+            claims.insert("exp", 9_999_999_999_i64)?;
+        }
+        Ok(())
+    }
+}
+
+async fn stage() -> (World, Arc<Tenant>, Site) {
+    let tenant =
+        Arc::new(Tenant { asked: AtomicU64::new(0), fault: AtomicU8::new(Fault::None as u8), hangs: Notify::new() });
+    let mut world = World::new();
+    world.enrichers.push(tenant.clone());
+    world.register("alice", &[]).await;
+    let site = Site::of(world.application(Routes::new(standard()))).await;
+    (world, tenant, site)
+}
+
+/// Sends a request while the enricher has this fault. Who hangs is waited for as long as the policy says, by its clock.
+async fn asked(world: &World, tenant: &Tenant, fault: Fault, request: impl Future<Output = Answer>) -> Answer {
+    tenant.fault.store(fault as u8, Ordering::SeqCst);
+    let time_passes = async {
+        if fault == Fault::Hangs {
+            tenant.hangs.notified().await;
+            world.clock.advance(Seconds::new(ENRICH_SECONDS));
+        }
+    };
+    let (answer, ()) = tokio::join!(request, time_passes);
+    tenant.fault.store(Fault::None as u8, Ordering::SeqCst);
+    answer
+}
+
+#[track_caller]
+fn assert_unavailable(fault: Fault, answer: &Answer) {
+    assert_eq!(answer.status, 503, "{fault:?}: {answer:?}");
+    assert_eq!(answer.json()["code"], "temporarily_unavailable", "{fault:?}");
+    assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0, "{fault:?}");
+    assert!(!answer.text.contains("tenant"), "{fault:?}: {answer:?}");
+}
+
+#[actix_web::test]
+async fn claims_that_work_are_in_both_tokens_and_are_made_anew_at_a_refresh() {
+    let (_, _, site) = stage().await;
+    let mut answer = site.login("alice").await.json();
+    for visit in 1..=3 {
+        for kind in ["access", "refresh"] {
+            let claims = claims(answer[kind].as_str().unwrap());
+            assert_eq!((&claims["visit"], &claims["tenant"]), (&json!(visit), &json!("example.com")), "{kind}");
+            assert_eq!(claims["token_type"], kind);
+        }
+        answer = site.post("/api/token/refresh/", None, json!({"refresh": answer["refresh"]})).await.json();
+    }
+}
+
+#[actix_web::test]
+async fn a_login_whose_claims_are_not_to_be_had_is_503_and_leaves_nothing() {
+    let (world, tenant, site) = stage().await;
+    for fault in FAULTS {
+        let before = world.store.find_user(UserId::new(1)).await.unwrap();
+        let answer = asked(&world, &tenant, fault, site.login("alice")).await;
+        assert_unavailable(fault, &answer);
+        assert_eq!(world.store.sessions(), [], "{fault:?}");
+        assert_eq!(world.store.find_user(UserId::new(1)).await.unwrap(), before, "{fault:?}");
+    }
+    assert_eq!(site.login("alice").await.status, 200);
+    assert_eq!(world.store.sessions().len(), 1);
+}
+
+#[actix_web::test]
+async fn a_refresh_whose_claims_are_not_to_be_had_is_503_and_can_be_tried_again() {
+    let (world, tenant, site) = stage().await;
+    let pair = site.login("alice").await.json();
+    let body = json!({"refresh": pair["refresh"]});
+    for fault in FAULTS {
+        let before = world.store.sessions();
+        let refresh = site.post("/api/token/refresh/", None, body.clone());
+        assert_unavailable(fault, &asked(&world, &tenant, fault, refresh).await);
+        assert_eq!(world.store.sessions(), before, "{fault:?}");
+    }
+    assert_eq!(site.post("/api/token/refresh/", None, body).await.status, 200);
+    // Wrong passwords do not get so far.
+    let asked_before = tenant.asked.load(Ordering::SeqCst);
+    tenant.fault.store(Fault::Fails as u8, Ordering::SeqCst);
+    let wrong = json!({"username": "alice", "password": "Wrong-horse-42"});
+    assert_eq!(site.post("/api/token/", None, wrong).await.status, 401);
+    assert_eq!(tenant.asked.load(Ordering::SeqCst), asked_before);
+}

@@ -1,0 +1,143 @@
+//! What guarded routes remember, over HTTP: they ask the storage once, and obey at once.
+#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+
+mod world;
+
+use std::sync::Arc;
+
+use actix_web::rt::{self, task::JoinHandle};
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::ports::{Change, ChangeFeed};
+use auth_core::service::Action;
+use auth_core::view::{GuardViews, WhenStale, follow};
+use auth_http::routes::{Endpoint, Routes, standard};
+use auth_http::{CurrentUser, rfc_3339};
+use serde_json::json;
+use tokio::task::yield_now;
+use world::*;
+
+/// Says that nothing is known yet, and then no more.
+struct Silent(bool);
+
+#[async_trait]
+impl ChangeFeed for Silent {
+    async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
+        match std::mem::replace(&mut self.0, true) {
+            false => Ok(vec![Change::Missed]),
+            true => std::future::pending().await,
+        }
+    }
+}
+
+/// Keeps views up to date until the handle is aborted; they are when this returns.
+async fn followed(world: &World, views: &Arc<GuardViews>, mut feed: impl ChangeFeed + 'static) -> JoinHandle<()> {
+    let (clock, kept) = (world.clock.clone(), views.clone());
+    let follower = rt::spawn(async move { follow(&kept, &mut feed, clock.as_ref(), |_| {}).await });
+    while views.staleness().is_some() {
+        yield_now().await;
+    }
+    follower
+}
+
+async fn whoami(user: CurrentUser) -> String {
+    let since = rfc_3339(user.user().date_joined);
+    format!("{} since {since}, {}", user.username(), if user.is_staff() { "staff" } else { "nobody" })
+}
+
+async fn site(world: &World) -> Site {
+    Site::of(world.application(Routes::new(standard()).with(Endpoint::new("/whoami/").get(whoami)))).await
+}
+
+#[actix_web::test]
+async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
+    let (world, views) = World::viewed(WhenStale::Read);
+    let site = site(&world).await;
+    followed(&world, &views, Silent(false)).await;
+    for all in [false, true] {
+        let name = if all { "alice" } else { "bob" };
+        world.register(name, &[]).await;
+        let pair = site.login(name).await.json();
+        let token = pair["access"].as_str().unwrap().to_owned();
+        let before = world.store.calls();
+        assert_eq!(site.get("/whoami/", Some(&token)).await.status, 200);
+        assert_eq!(world.store.calls(), before + 1, "the first request is the one that reads");
+        for _ in 0..1_000 {
+            assert_eq!(site.get("/whoami/", Some(&token)).await.status, 200);
+        }
+        assert_eq!(world.store.calls(), before + 1);
+        let answer = match all {
+            true => site.post("/api/logout/", Some(&token), json!({"all": true})).await,
+            false => site.post("/api/token/blacklist/", None, json!({"refresh": pair["refresh"]})).await,
+        };
+        assert_eq!(answer.status, 200, "{answer:?}");
+        site.get("/whoami/", Some(&token)).await.assert_refused(401, BAD_TOKEN);
+    }
+}
+
+#[actix_web::test]
+async fn a_change_of_the_profile_is_seen_by_the_next_request() {
+    let (world, views) = World::viewed(WhenStale::Read);
+    let site = site(&world).await;
+    followed(&world, &views, Silent(false)).await;
+    let token = world.newcomer("alice").await;
+    let who = async || site.get("/whoami/", Some(&token)).await.text;
+    assert_eq!(who().await, "alice since 2001-09-09T01:46:40.000000Z, nobody");
+    let patch = request(actix_web::http::Method::PATCH, "/api/users/me/", Some(&token));
+    assert_eq!(site.send(patch.set_json(json!({"username": "alicia"}))).await.status, 200);
+    assert_eq!(who().await, "alicia since 2001-09-09T01:46:40.000000Z, nobody");
+}
+
+#[actix_web::test]
+async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
+    let (world, views) = World::viewed(WhenStale::Read);
+    let site = site(&world).await;
+    followed(&world, &views, world.store.changes()).await;
+    let token = world.newcomer("alice").await;
+    let becomes = async |status: u16, part: &str| loop {
+        let answer = site.get("/whoami/", Some(&token)).await;
+        if answer.status == status && answer.text.contains(part) {
+            return;
+        }
+        yield_now().await;
+    };
+    becomes(200, "nobody").await;
+    world.act("alice", Action::Promote).await;
+    becomes(200, "staff").await;
+    world.act("alice", Action::Demote).await;
+    becomes(200, "nobody").await;
+    world.act("alice", Action::Deactivate).await;
+    becomes(401, "User is inactive").await;
+    world.act("alice", Action::Activate).await;
+    becomes(200, "nobody").await;
+    world.act("alice", Action::Delete).await;
+    becomes(401, "").await;
+}
+
+#[actix_web::test]
+async fn who_does_not_hear_reads_each_time_or_refuses() {
+    for (when_stale, status, reads) in [(WhenStale::Read, 200, 1), (WhenStale::Refuse, 503, 0)] {
+        let (world, views) = World::viewed(when_stale);
+        let site = site(&world).await;
+        let token = world.newcomer("alice").await;
+        let cost = async || {
+            let before = world.store.calls();
+            let answer = site.get("/whoami/", Some(&token)).await;
+            (answer, world.store.calls() - before)
+        };
+        let follower = followed(&world, &views, Silent(false)).await;
+        assert_eq!((cost().await.0.status, cost().await.1), (200, 0));
+        follower.abort();
+        assert!(follower.await.unwrap_err().is_cancelled());
+        for _ in 0..3 {
+            let (answer, cost) = cost().await;
+            assert_eq!((answer.status, cost), (status, reads), "{answer:?}");
+            if status == 503 {
+                assert_eq!(answer.json()["code"], "temporarily_unavailable");
+                assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
+            }
+        }
+        followed(&world, &views, Silent(false)).await;
+        assert_eq!((cost().await.0.status, cost().await.1), (200, 0));
+    }
+}
