@@ -141,7 +141,8 @@ impl Said {
         &self.result
     }
 
-    /// Panics unless it failed with exit code 1, printed nothing, and said why in one line, the last one. Gives the line.
+    /// Panics unless it failed with exit code 1, printed nothing, and said why in one line, the last one. Gives the
+    /// line.
     #[track_caller]
     pub(crate) fn failed(&self) -> &str {
         assert_eq!(self.code, Some(1), "{self}");

@@ -1,5 +1,5 @@
-//! What every answer carries, whatever it answers (SEC-001, SEC-042, SEC-080, SEC-093, SEC-094). The other topics look at
-//! this too; here is one answer of each kind.
+//! What every answer carries, whatever it answers (SEC-001, SEC-042, SEC-080, SEC-093, SEC-094). The other topics look
+//! at this too; here is one answer of each kind.
 
 use libtest_mimic::Trial;
 use reqwest::Method;

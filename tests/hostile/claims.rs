@@ -274,7 +274,8 @@ async fn subjects_of_tokens_from_elsewhere_that_name_nobody_are_refused(stage: &
         findings.check(format!("user_id = {value:.60}: refresh"), &answer, &[401]);
         let answer = stage.logout(&model.pair.access, json!({"refresh": refresh.token()})).await;
         findings.check(format!("user_id = {value:.60}: logout"), &answer, &[400]);
-        // A token of nobody may be taken out of use, as the peer has it; where none from elsewhere counts, it is refused.
+        // A token of nobody may be taken out of use, as the peer has it; where none from elsewhere counts, it is
+        // refused.
         let answer = stage.post("/api/token/blacklist/", None, json!({"refresh": refresh.token()})).await;
         let allowed: &[_] = if stage.is_simplejwt() { &[200, 401] } else { &[401] };
         findings.check(format!("user_id = {value:.60}: blacklist"), &answer, allowed);

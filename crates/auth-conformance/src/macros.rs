@@ -11,7 +11,8 @@
 ///
 /// The crate that uses it needs `tokio` with the features `macros` and `rt-multi-thread`. The tests are named
 /// `memory::one_of_many_rotations_wins` and so on; a new case in the contract is a new test. What needs more than an
-/// expression, such as tests that are ignored where there is no database, takes [`storage_cases`](crate::storage_cases).
+/// expression, such as tests that are ignored where there is no database, takes
+/// [`storage_cases`](crate::storage_cases).
 #[macro_export]
 macro_rules! storage_contract {
     ($module:ident, $fresh:expr $(,)?) => {

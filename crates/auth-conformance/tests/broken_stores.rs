@@ -1,5 +1,5 @@
-//! The contract finds out who breaks it: each broken store fails the cases that are about its defect, and passes others,
-//! so that it is its defect that was found and not a store that does nothing at all.
+//! The contract finds out who breaks it: each broken store fails the cases that are about its defect, and passes
+//! others, so that it is its defect that was found and not a store that does nothing at all.
 
 mod broken;
 

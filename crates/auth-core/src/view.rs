@@ -1,8 +1,8 @@
 //! What guarded routes remember, so that they need not ask the storage: whom they let in a moment ago.
 //!
-//! Nothing here decides anything. Whoever is not remembered is looked up in the storage; and so is everybody while it is not
-//! known what others have changed ([`follow`]). Only good news is remembered: what ends a session or changes an account
-//! makes it forgotten, so that the next request asks.
+//! Nothing here decides anything. Whoever is not remembered is looked up in the storage; and so is everybody while it
+//! is not known what others have changed ([`follow`]). Only good news is remembered: what ends a session or changes an
+//! account makes it forgotten, so that the next request asks.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
@@ -232,8 +232,8 @@ impl State {
     }
 }
 
-/// Keeps views up to date for as long as it runs. While the feed fails, and when this future is dropped, nobody uses them.
-/// `report` is told the first failure of a row.
+/// Keeps views up to date for as long as it runs. While the feed fails, and when this future is dropped, nobody uses
+/// them. `report` is told the first failure of a row.
 pub async fn follow(views: &GuardViews, feed: &mut dyn ChangeFeed, clock: &dyn Clock, report: impl Fn(&StoreError)) {
     struct Suspend<'a>(&'a GuardViews);
     impl Drop for Suspend<'_> {

@@ -9,9 +9,9 @@ use crate::error::JobError;
 /// A connection to either database: what a job of [`DieselStore::read`](crate::DieselStore::read) and
 /// [`write`](crate::DieselStore::write) is given.
 ///
-/// diesel's queries run on it as on one of the two, as far as both databases know them. For what only one of them knows,
-/// and for statements such as `ON CONFLICT` that diesel writes for each of them in another way, match on it and use
-/// the connection inside.
+/// diesel's queries run on it as on one of the two, as far as both databases know them. For what only one of them
+/// knows, and for statements such as `ON CONFLICT` that diesel writes for each of them in another way, match on it and
+/// use the connection inside.
 #[derive(MultiConnection)]
 pub enum AnyConnection {
     /// To PostgreSQL.
@@ -33,8 +33,8 @@ macro_rules! on_either {
 pub(crate) use on_either;
 
 impl AnyConnection {
-    /// Runs statements that count together or not at all: all of them if the answer is `Ok`, none if it is `Err`. Not to
-    /// be nested, and not for reading alone: there it would make other writers wait.
+    /// Runs statements that count together or not at all: all of them if the answer is `Ok`, none if it is `Err`. Not
+    /// to be nested, and not for reading alone: there it would make other writers wait.
     ///
     /// In PostgreSQL each statement sees what was committed before it (READ COMMITTED), so that what is read after a
     /// lock is true as long as the lock is held. SQLite takes its one write lock at the beginning: taken at the first

@@ -49,7 +49,8 @@ pub(crate) fn out_of_range(error: std::num::TryFromIntError) -> Error {
 }
 
 /// Why a job could not do what it should: what diesel said, as [`DieselStore::read`](crate::DieselStore::read) and
-/// [`write`](crate::DieselStore::write) take it. What it means, and whether the job is worth another try, is theirs to decide.
+/// [`write`](crate::DieselStore::write) take it. What it means, and whether the job is worth another try, is theirs to
+/// decide.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct JobError {

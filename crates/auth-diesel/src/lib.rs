@@ -8,8 +8,8 @@
 //! Every call ends within a bounded time ([`PoolSettings`]). While the database is away calls fail with
 //! [`StoreError::Unavailable`](auth_core::StoreError::Unavailable); when it is back they succeed, without a restart.
 //!
-//! [`DieselStore::changes`] follows what other processes change. [`DieselStore::read`], [`write`](DieselStore::write) and
-//! [`migrate_with`](DieselStore::migrate_with) let an application keep tables of its own beside ours.
+//! [`DieselStore::changes`] follows what other processes change. [`DieselStore::read`], [`write`](DieselStore::write)
+//! and [`migrate_with`](DieselStore::migrate_with) let an application keep tables of its own beside ours.
 //!
 //! Calls need a Tokio runtime with its timer enabled: they wait for a place there, and do the work on its threads for
 //! blocking jobs, never more of them at once than there are connections.

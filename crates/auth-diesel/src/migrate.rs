@@ -62,8 +62,8 @@ impl DieselStore {
     /// time, noted in the same table. They are not among those that [`pending_migrations`](Self::pending_migrations)
     /// knows. Tables that refer to ours want [`migrate`](Self::migrate) first.
     ///
-    /// What diesel notes of a migration is what stands before the first `_` of its folder's name, without the `-`. So it
-    /// has to be unique, also among the libraries of one application: best the name of the application and a number
+    /// What diesel notes of a migration is what stands before the first `_` of its folder's name, without the `-`. So
+    /// it has to be unique, also among the libraries of one application: best the name of the application and a number
     /// (`blog-0001_posts`, not `blog_0001_posts`). Numbers of four digits are ours.
     ///
     /// # Errors

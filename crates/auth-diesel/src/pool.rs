@@ -55,8 +55,8 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(connection)
 }
 
-/// Sets the journal mode, which stays with the file. Those who do so to a new file at once are not made to wait for each
-/// other, as for any other lock: SQLite refuses all but one.
+/// Sets the journal mode, which stays with the file. Those who do so to a new file at once are not made to wait for
+/// each other, as for any other lock: SQLite refuses all but one.
 fn keep_a_write_ahead_log(connection: &mut SqliteConnection) -> QueryResult<()> {
     let deadline = Instant::now() + SQLITE_BUSY_TIMEOUT;
     loop {

@@ -91,8 +91,8 @@ impl DieselStore {
 
     /// Runs a job that changes nothing. It is run again, on another connection, if the first one breaks.
     ///
-    /// A job that changes something belongs to [`write`](Self::write): here it may be run twice, and on SQLite it would not wait
-    /// for its turn.
+    /// A job that changes something belongs to [`write`](Self::write): here it may be run twice, and on SQLite it would
+    /// not wait for its turn.
     ///
     /// This and [`write`](Self::write) are for tables of an application's own in the same database, which
     /// [`migrate_with`](Self::migrate_with) makes. The tables of this crate may be read, and referred to as

@@ -192,7 +192,8 @@ pub(crate) async fn authorize(
     }
 }
 
-/// Notes the bearer of the access token with the request, if it has one. Bad credentials are refused, whatever the rule.
+/// Notes the bearer of the access token with the request, if it has one. Bad credentials are refused, whatever the
+/// rule.
 async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
     if request.extensions().contains::<Caller>() {
         return Ok(());

@@ -48,8 +48,8 @@ pub fn document() -> Document {
     Api::openapi()
 }
 
-/// The same with those paths only that are among these routes, and the header that is read. Routes of an application's own
-/// are not described.
+/// The same with those paths only that are among these routes, and the header that is read. Routes of an application's
+/// own are not described.
 pub fn document_of(routes: &RouteTable, credentials: &CredentialHeader) -> Document {
     let mut document = document();
     if !credentials.is_standard() {

@@ -36,8 +36,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 ];
 
 /// An application with these routes, to which others can be added: each of those is closed to all but the bearers of
-/// good tokens, unless [`declare`](crate::routes::Routes::declare) said otherwise. What is no resource is answered 404, also
-/// where a scope has a default service.
+/// good tokens, unless [`declare`](crate::routes::Routes::declare) said otherwise. What is no resource is answered 404,
+/// also where a scope has a default service.
 ///
 /// ```no_run
 /// # async fn serve(routes: auth_http::routes::RouteTable, app: actix_web::web::Data<auth_http::App>) -> std::io::Result<()> {
@@ -131,7 +131,7 @@ async fn answer_routed(
     let pattern = request.resource_map().match_pattern(request.match_info().as_str());
     let foreign = match &pattern {
         Some(pattern) => table.rule_of_foreign(pattern),
-        // A resource of several patterns has none to be declared by.
+        // Without a pattern there is nothing to declare it by.
         None => Some(&Rule::IsAuthenticated),
     };
     if let Some(rule) = foreign

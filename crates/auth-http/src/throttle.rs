@@ -1,7 +1,7 @@
 //! How many requests somebody without credentials may make: the anonymous throttle of Django REST Framework.
 //!
-//! It keeps the times of the last requests of each address, so that it can say when the next one is let in, to the second
-//! of the wire contract. Counts are those of one process, and end with it.
+//! It keeps the times of the last requests of each address, so that it can say when the next one is let in, to the
+//! second of the wire contract. Counts are those of one process, and end with it.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv6Addr};
@@ -21,8 +21,8 @@ impl Rate {
     /// Most requests that are counted.
     pub const MAX_REQUESTS: usize = 10_000;
 
-    /// Reads a rate as Django REST Framework writes it: `3/min`, `100/day`. Of the period the first letter counts: second,
-    /// minute, hour, day.
+    /// Reads a rate as Django REST Framework writes it: `3/min`, `100/day`. Of the period the first letter counts:
+    /// second, minute, hour, day.
     ///
     /// ```
     /// use auth_http::Rate;

@@ -5,7 +5,6 @@ mod world;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix_web::guard::fn_guard;
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, Responder, ResponseError, guard, web};
@@ -180,7 +179,8 @@ async fn declared_rules_hold_for_what_only_actix_web_knows() {
         .declare("/open", AllowAny)
         .declare("/scope/open/{id}", AllowAny)
         .declare("/admin", IsAdmin)
-        .declare("/scope/admin", IsAdmin);
+        .declare("/scope/admin", IsAdmin)
+        .declare("/one", IsAdmin);
     let scope = web::scope("/scope")
         .service(web::resource("/open/{id}").to(inside))
         .service(web::resource("/admin").to(inside))
@@ -190,6 +190,7 @@ async fn declared_rules_hold_for_what_only_actix_web_knows() {
         application
             .service(web::resource("/open").to(inside))
             .service(web::resource("/admin").to(inside))
+            .service(web::resource(["/one", "/another"]).to(inside))
             .service(scope),
     )
     .await;
@@ -202,6 +203,9 @@ async fn declared_rules_hold_for_what_only_actix_web_knows() {
         ("/adm%69n", [401, 403, 200, 401]),
         ("/scope/admin", [401, 403, 200, 401]),
         ("/scope/forgotten", [401, 200, 200, 401]),
+        // Of several patterns, the first one is declared for all.
+        ("/one", [401, 403, 200, 401]),
+        ("/another", [401, 403, 200, 401]),
     ] {
         for (bearer, expected) in bearers.iter().zip(expected) {
             let answer = site.get(path, *bearer).await;
@@ -240,41 +244,6 @@ async fn an_answer_of_another_service_than_the_one_that_was_asked_for_is_withhel
         let answer = site.ask(Method::POST, "/internal", bearer).await;
         assert_eq!((answer.status, answer.text.contains(SECRET)), (500, false), "{answer:?}");
     }
-}
-
-#[actix_web::test]
-async fn who_answers_by_more_than_the_path_is_not_let_in_by_the_path() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    let application = world.application(routes().declare("/{name}", AllowAny));
-    let site = Site::of(
-        application
-            .service(web::resource("/{name}").guard(fn_guard(|_| false)).to(reached_nowhere))
-            .service(web::resource("/hidden").to(inside)),
-    )
-    .await;
-    for bearer in [None, Some(&*token)] {
-        let answer = site.get("/hidden", bearer).await;
-        assert!(answer.status != 200 && !format!("{answer:?}").contains(SECRET), "{answer:?}");
-    }
-}
-
-async fn reached_nowhere() -> HttpResponse {
-    panic!("its guard lets nobody in")
-}
-
-#[actix_web::test]
-async fn a_rule_for_what_is_not_there_is_a_fault() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    let application = world.application(routes().with(at("/inside/")).declare("/reprots", IsAdmin));
-    let site = Site::of(application.service(web::resource("/reports").to(inside))).await;
-    for path in ["/inside/", "/reports", "/healthz"] {
-        let answer = site.get(path, Some(&token)).await;
-        answer.assert_refused(500, FAULT);
-        assert!(!answer.text.contains(SECRET), "{answer:?}");
-    }
-    assert!(routes().declare("/reports", IsOwner).build().is_err(), "nobody there says who owns what");
 }
 
 #[actix_web::test]

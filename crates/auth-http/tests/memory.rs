@@ -4,6 +4,7 @@
 mod world;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::rt::{self, task::JoinHandle};
 use async_trait::async_trait;
@@ -15,7 +16,11 @@ use auth_http::routes::{Endpoint, Routes, standard};
 use auth_http::{CurrentUser, rfc_3339};
 use serde_json::json;
 use tokio::task::yield_now;
+use tokio::time::timeout;
 use world::*;
+
+/// How long to wait for what has to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says that nothing is known yet, and then no more.
 struct Silent(bool);
@@ -34,9 +39,12 @@ impl ChangeFeed for Silent {
 async fn followed(world: &World, views: &Arc<GuardViews>, mut feed: impl ChangeFeed + 'static) -> JoinHandle<()> {
     let (clock, kept) = (world.clock.clone(), views.clone());
     let follower = rt::spawn(async move { follow(&kept, &mut feed, clock.as_ref(), |_| {}).await });
-    while views.staleness().is_some() {
-        yield_now().await;
-    }
+    let is_heard = async {
+        while views.staleness().is_some() {
+            yield_now().await;
+        }
+    };
+    assert!(timeout(PATIENCE, is_heard).await.is_ok(), "nobody follows");
     follower
 }
 
@@ -94,12 +102,17 @@ async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
     let site = site(&world).await;
     followed(&world, &views, world.store.changes()).await;
     let token = world.newcomer("alice").await;
-    let becomes = async |status: u16, part: &str| loop {
-        let answer = site.get("/whoami/", Some(&token)).await;
-        if answer.status == status && answer.text.contains(part) {
-            return;
-        }
-        yield_now().await;
+    let becomes = async |status: u16, part: &str| {
+        let heard = async {
+            loop {
+                let answer = site.get("/whoami/", Some(&token)).await;
+                if answer.status == status && answer.text.contains(part) {
+                    return;
+                }
+                yield_now().await;
+            }
+        };
+        assert!(timeout(PATIENCE, heard).await.is_ok(), "it does not become {status} {part}");
     };
     becomes(200, "nobody").await;
     world.act("alice", Action::Promote).await;

@@ -1,8 +1,8 @@
-//! A service on axum whose routes are guarded with access tokens that another service issued: `auth-core` says what a token
-//! must be and who may do what, `auth-crypto` recognises signatures. No actix-web, no database.
+//! A service on axum whose routes are guarded with access tokens that another service issued: `auth-core` says what a
+//! token must be and who may do what, `auth-crypto` recognises signatures. No actix-web, no database.
 //!
-//! The account is what the token says it was when it was issued, and a logout is noticed when the token expires: the price
-//! of asking nobody.
+//! The account is what the token says it was when it was issued, and a logout is noticed when the token expires: the
+//! price of asking nobody.
 
 use std::sync::Arc;
 

@@ -36,7 +36,8 @@ pub async fn protected(user: CurrentUser) -> HttpResponse {
     HttpResponse::Ok().json(MessageBody { message: format!("Hello, {}!", user.username()) })
 }
 
-/// `GET /api/posts/`: every post, the newest first. (Without pages, as the tutorials have it: nothing for a blog that grows.)
+/// `GET /api/posts/`: every post, the newest first. (Without pages, as the tutorials have it: nothing for a blog that
+/// grows.)
 pub async fn list(posts: web::Data<Posts>) -> Result<HttpResponse, ApiError> {
     let posts: Vec<PostBody> = posts.list().await?.into_iter().map(Into::into).collect();
     Ok(HttpResponse::Ok().json(posts))

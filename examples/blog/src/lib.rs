@@ -1,8 +1,8 @@
 //! The tutorials' blog: everybody reads, whoever is logged in writes, and the author or an administrator changes.
 //!
-//! Accounts, tokens and guards come from `auth-core`, `auth-http` and `auth-diesel`; the command line and configuration from
-//! `auth-server`. What is here is what an application writes itself: a table ([`store`]), handlers ([`handlers`]), and the
-//! ten lines below that say who may do what.
+//! Accounts, tokens and guards come from `auth-core`, `auth-http` and `auth-diesel`; the command line and configuration
+//! from `auth-server`. What is here is what an application writes itself: a table ([`store`]), handlers ([`handlers`]),
+//! and the ten lines below that say who may do what.
 
 pub mod handlers;
 mod schema;

@@ -1,5 +1,5 @@
-//! The table of differences in `docs/compatibility.md`: every row that is answered in the service's own way, with what was
-//! recorded and why it differs. Made from [`OWN_WAY`]; `just golden` writes it anew.
+//! The table of differences in `docs/compatibility.md`: every row that is answered in the service's own way, with what
+//! was recorded and why it differs. Made from [`OWN_WAY`]; `just golden` writes it anew.
 
 use std::path::Path;
 use std::sync::Arc;

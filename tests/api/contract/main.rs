@@ -1,8 +1,8 @@
-//! Replays the recorded wire contract over HTTP, on every storage: each row is a trial. What answers is the example blog,
-//! so that the rows about posts and settings are replayed too; without a database, the routes of the service.
+//! Replays the recorded wire contract over HTTP, on every storage: each row is a trial. What answers is the example
+//! blog, so that the rows about posts and settings are replayed too; without a database, the routes of the service.
 //!
-//! A row is sent as it is recorded, and its answer compared with the recorded one: status, headers, body, and the claims
-//! of tokens. Expected answers come from the recording, except for the rows in [`product`].
+//! A row is sent as it is recorded, and its answer compared with the recorded one: status, headers, body, and the
+//! claims of tokens. Expected answers come from the recording, except for the rows in [`product`].
 //!
 //! | question | module |
 //! |---|---|

@@ -1,5 +1,6 @@
-//! Rows that the service answers in its own way, each with the reason: a section of the wire contract, or a requirement.
-//! `docs/compatibility.md` shows them, with what holds for every row ([`differences`](crate::differences)).
+//! Rows that the service answers in its own way, each with the reason: a section of the wire contract, or a
+//! requirement. `docs/compatibility.md` shows them, with what holds for every row
+//! ([`differences`](crate::differences)).
 
 use serde_json::Value;
 

@@ -97,8 +97,8 @@ impl<'a> Stage<'a> {
         Expected::own(own).allowing(allow.cloned())
     }
 
-    /// Checks what is not the same each time in an answer: tokens, profile, posts. Gives it with `<jwt>` for tokens and the
-    /// recording's names.
+    /// Checks what is not the same each time in an answer: tokens, profile, posts. Gives it with `<jwt>` for tokens and
+    /// the recording's names.
     fn read(&mut self, row: &Row, answer: Answer, presented: &str) -> Result<Answer, String> {
         let mut text = self.without_names(&answer.text);
         if let Some(tokens) = Tokens::read(&answer.body) {

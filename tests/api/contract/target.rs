@@ -50,7 +50,8 @@ impl Database {
         (self.plays)(row)
     }
 
-    /// The service on it that a row is about, and its settings. One that does not start is not tried again for each row.
+    /// The service on it that a row is about, and its settings. One that does not start is not tried again for each
+    /// row.
     pub(crate) fn target(&self, row: &Row) -> Result<(&dyn Target, &'static Variant), String> {
         let position = Variant::position_of(row)?;
         let variant = &VARIANTS[position];

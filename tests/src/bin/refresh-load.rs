@@ -1,8 +1,8 @@
-//! How many refreshes a second a running server does: `refresh-load URL CLIENTS SECONDS`; or how many requests of a guarded
-//! path: `refresh-load URL CLIENTS SECONDS /api/protected/`.
+//! How many refreshes a second a running server does: `refresh-load URL CLIENTS SECONDS`; or how many requests of a
+//! guarded path: `refresh-load URL CLIENTS SECONDS /api/protected/`.
 //!
-//! Each client has a session of its own, and exchanges its refresh token, or asks with its access token, as fast as it is
-//! answered. Ends by itself.
+//! Each client has a session of its own, and exchanges its refresh token, or asks with its access token, as fast as it
+//! is answered. Ends by itself.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for the terminal")]
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

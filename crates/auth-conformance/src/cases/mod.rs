@@ -1,5 +1,5 @@
-//! The cases of the contract: each one sentence of the ports, as a test. It takes a fresh, empty store, and panics where
-//! the store does not keep its word.
+//! The cases of the contract: each one sentence of the ports, as a test. It takes a fresh, empty store, and panics
+//! where the store does not keep its word.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a case that fails is to panic")]
 
 mod account_races;
@@ -31,7 +31,8 @@ pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub struct Case<S> {
     /// The sentence, in snake_case. It never changes its meaning, so that an adapter can name exceptions.
     pub name: &'static str,
-    /// Tries it on a fresh, empty store. To be run on a Tokio runtime; the races are races on more than one thread only.
+    /// Tries it on a fresh, empty store. To be run on a Tokio runtime; the races are races on more than one thread
+    /// only.
     pub run: fn(Arc<S>) -> CaseRun,
 }
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::account::AccountFault;
 
-/// The name of a group: 1 to 64 letters, digits and `. _ : -` of ASCII. Not `admin` nor `user`: those are the roles that
-/// every account has by its `is_staff`.
+/// The name of a group: 1 to 64 letters, digits and `. _ : -` of ASCII. Not `admin` nor `user`: those are the roles
+/// that every account has by its `is_staff`.
 ///
 /// ```
 /// use auth_core::account::GroupName;

@@ -33,9 +33,9 @@ pub struct AccountPage {
 
 /// Accounts and their password hashes at rest.
 ///
-/// Uniqueness of names and addresses, as they are spelt and in their canonical forms, is the storage's to decide, at the
-/// write, never by a read before it. A canonical name may be longer than the name. The number of an account is never
-/// given to another one, not even after it was deleted: tokens that name it may still be around.
+/// Uniqueness of names and addresses, as they are spelt and in their canonical forms, is the storage's to decide, at
+/// the write, never by a read before it. A canonical name may be longer than the name. The number of an account is
+/// never given to another one, not even after it was deleted: tokens that name it may still be around.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Stores a new, active account with its password hash; its `token_epoch` is the start of time. `Err(Taken)` and
@@ -62,8 +62,7 @@ pub trait Accounts: Send + Sync {
 
     /// Sets another password: stores the hash, revokes every session of the account with the reason
     /// [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), moves its `token_epoch` on, to
-    /// [`next_epoch`](crate::revocation::next_epoch). `false` if
-    /// there is no such account.
+    /// [`next_epoch`](crate::revocation::next_epoch). `false` if there is no such account.
     async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Lets an account log in and refresh, or not. `false` if there is no such account.

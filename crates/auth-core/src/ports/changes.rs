@@ -20,9 +20,9 @@ pub enum Change {
 /// What any process changes in a storage: this one, another replica, a command, a person with a database client.
 #[async_trait]
 pub trait ChangeFeed: Send {
-    /// The changes since the last call, or since one that was dropped, in the order in which they happened. Answers within a second, also when there
-    /// are none: an answer means that no older change is outstanding. The first answer of a feed, and the first one
-    /// after an error, begins with [`Change::Missed`].
+    /// The changes since the last call, or since one that was dropped, in the order in which they happened. Answers
+    /// within a second, also when there are none: an answer means that no older change is outstanding. The first answer
+    /// of a feed, and the first one after an error, begins with [`Change::Missed`].
     ///
     /// # Errors
     /// [`StoreError`] if the storage does not answer. The next call tries again.

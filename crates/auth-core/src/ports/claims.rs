@@ -13,8 +13,8 @@ pub type EnrichError = Box<dyn Error + Send + Sync>;
 /// Adds claims to the tokens of a user, each time some are issued: at login and at each refresh, so that no claim is
 /// older than its token (SEC-026). What SimpleJWT's users do in a serializer (`TOKEN_OBTAIN_SERIALIZER`).
 ///
-/// It may take its time, within [`enrich_timeout`](crate::service::TokenPolicy::enrich_timeout). If it takes longer, fails
-/// or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
+/// It may take its time, within [`enrich_timeout`](crate::service::TokenPolicy::enrich_timeout). If it takes longer,
+/// fails or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
 ///
 /// ```
 /// use async_trait::async_trait;

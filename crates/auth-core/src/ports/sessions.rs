@@ -37,8 +37,8 @@ pub trait Sessions: Send + Sync {
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
     /// Refused if `jti` is in the blacklist, or if it [predates](crate::revocation::predates_epoch) the account's
-    /// `token_epoch`. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same account that answers before or after can leave
-    /// the new session live.
+    /// `token_epoch`. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same
+    /// account that answers before or after can leave the new session live.
     async fn adopt(
         &self,
         session: &Session,
@@ -70,7 +70,7 @@ pub trait Sessions: Send + Sync {
     ) -> Result<usize, StoreError>;
 
     /// Forgets at most `limit` sessions all of whose refresh tokens expired before `now`, the one that was adopted
-    /// included, which may live longer than its successors: forgotten too early, it could be adopted again. It is judged when
-    /// they are deleted: one that is being rotated stays. Answers how many.
+    /// included, which may live longer than its successors: forgotten too early, it could be adopted again. It is
+    /// judged when they are deleted: one that is being rotated stays. Answers how many.
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

@@ -34,8 +34,8 @@ impl From<VerifyError> for AuthError {
 pub struct Recognised {
     /// What it says.
     pub payload: Payload,
-    /// Whether a key of this installation made it, its own or one it shares; not one that another issuer published. Only
-    /// such a token can belong to a session here, or become one.
+    /// Whether a key of this installation made it, its own or one it shares; not one that another issuer published.
+    /// Only such a token can belong to a session here, or become one.
     pub is_own: bool,
 }
 

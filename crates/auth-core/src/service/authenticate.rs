@@ -19,8 +19,8 @@ pub struct Caller {
 }
 
 impl TokenService {
-    /// Finds the bearer of an access token, or of a sliding one where those are accepted. Asks the storage only for whom the
-    /// [views](crate::view) do not know.
+    /// Finds the bearer of an access token, or of a sliding one where those are accepted. Asks the storage only for
+    /// whom the [views](crate::view) do not know.
     pub async fn authenticate(&self, presented: &RawToken) -> Result<Caller, AuthError> {
         let claims = self.read(presented).await?;
         let kind = self.accepted_kind(&claims)?;
@@ -143,7 +143,8 @@ impl TokenService {
     }
 }
 
-/// By what the bearer can be remembered. A sliding token from elsewhere may have been taken out of use without a session.
+/// By what the bearer can be remembered. A sliding token from elsewhere may have been taken out of use without a
+/// session.
 fn pass(claims: &TokenClaims, kind: TokenKind) -> Option<Pass> {
     match (claims.session, &claims.subject) {
         (Some(session), _) => Some(Pass::Session(session)),

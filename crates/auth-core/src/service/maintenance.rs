@@ -17,8 +17,8 @@ pub struct Pruned {
     pub blacklisted: usize,
 }
 
-/// Forgets every session and blacklist entry that expired more than a day ago, at most `batch` rows in one transaction, so that
-/// nobody waits long for a lock. A token of a forgotten session is refused as before: it has expired.
+/// Forgets every session and blacklist entry that expired more than a day ago, at most `batch` rows in one transaction,
+/// so that nobody waits long for a lock. A token of a forgotten session is refused as before: it has expired.
 pub async fn prune(store: &dyn Store, clock: &dyn Clock, batch: u32) -> Result<Pruned, StoreError> {
     let before = clock.now().minus(GRACE);
     let mut pruned = Pruned::default();

@@ -133,16 +133,16 @@ pub struct TokenPolicy {
     pub check_user_is_active: bool,
     /// Whether a login is noted with the account.
     pub update_last_login: bool,
-    /// The kinds of token that open guarded routes: access tokens, sliding ones, or both, in the order in which a refusal
-    /// speaks of them.
+    /// The kinds of token that open guarded routes: access tokens, sliding ones, or both, in the order in which a
+    /// refusal speaks of them.
     pub accepted_kinds: Vec<TokenKind>,
     /// How sliding tokens live.
     pub sliding: SlidingPolicy,
 }
 
 impl Default for TokenPolicy {
-    /// The strict one: 15 minutes for access tokens, a session ends after 30 days, access tokens die with their session,
-    /// nothing from elsewhere is adopted or kept.
+    /// The strict one: 15 minutes for access tokens, a session ends after 30 days, access tokens die with their
+    /// session, nothing from elsewhere is adopted or kept.
     fn default() -> Self {
         Self {
             access_ttl: Seconds::new(15 * 60),

@@ -10,8 +10,8 @@ use crate::token::claims::NewToken;
 use crate::token::{ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind};
 
 impl TokenService {
-    /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and answers
-    /// its sliding token.
+    /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and
+    /// answers its sliding token.
     pub async fn login_sliding(
         &self,
         name: &LoginName,

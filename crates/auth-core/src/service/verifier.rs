@@ -56,7 +56,8 @@ impl AccessVerifier {
     ///
     /// # Errors
     /// [`AuthError::Token`] if the token is not accepted, [`AuthError::SubjectMissing`] if it names nobody,
-    /// [`AuthError::UserNotFound`] if it can name nobody who exists, [`AuthError::Unavailable`] if the keys cannot be had.
+    /// [`AuthError::UserNotFound`] if it can name nobody who exists, [`AuthError::Unavailable`] if the keys cannot be
+    /// had.
     pub async fn verify(&self, presented: &RawToken) -> Result<Bearer, AuthError> {
         let Recognised { payload, is_own } = self.signer.verify(presented).await?;
         let claims = self.rules.read(payload, is_own, self.clock.now())?;
@@ -76,8 +77,8 @@ impl Bearer {
         self.claims.get("role").and_then(Value::as_str)
     }
 
-    /// What a permission rule may know of the bearer: the claim `role`, and the names in the claim `groups` that can be names
-    /// of groups.
+    /// What a permission rule may know of the bearer: the claim `role`, and the names in the claim `groups` that can be
+    /// names of groups.
     pub fn requester(&self) -> Requester {
         let groups =
             self.claims.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

@@ -60,7 +60,8 @@ pub struct TokenClaims {
     pub generation: Option<Generation>,
     /// `refresh_exp`; sliding tokens have it.
     pub refresh_expires_at: Option<UnixTime>,
-    /// Whether a key of this installation made it. Of another issuer's tokens `sid` and `gen` are claims like any other.
+    /// Whether a key of this installation made it. Of another issuer's tokens `sid` and `gen` are claims like any
+    /// other.
     pub is_own: bool,
     /// Every other claim.
     pub custom: Payload,

@@ -35,8 +35,8 @@ impl CustomClaims {
         Self { names, claims: Payload::new() }
     }
 
-    /// Those of an older token: every claim that the service does not write itself, nor could take from the account: rights
-    /// and addresses are never older than their token (SEC-026).
+    /// Those of an older token: every claim that the service does not write itself, nor could take from the account:
+    /// rights and addresses are never older than their token (SEC-026).
     pub(crate) fn inherited(names: ClaimNames, mut claims: Payload) -> Self {
         let is_of_account = |name: &str| ProfileClaim::ALL.iter().any(|claim| claim.name() == name);
         claims.retain(|name, _| !names.is_own(name) && !is_of_account(name));

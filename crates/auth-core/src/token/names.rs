@@ -41,8 +41,8 @@ impl ClaimNames {
     /// Names that always mean what RFC 7519 §4.1 and this service mean by them.
     const FIXED: [&'static str; 7] = ["exp", "iat", "nbf", "iss", "aud", "sid", "gen"];
 
-    /// Names for the kind (SimpleJWT: `TOKEN_TYPE_CLAIM`), the id (`JTI_CLAIM`), the user (`USER_ID_CLAIM`) and the end of
-    /// the refresh period of sliding tokens (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`).
+    /// Names for the kind (SimpleJWT: `TOKEN_TYPE_CLAIM`), the id (`JTI_CLAIM`), the user (`USER_ID_CLAIM`) and the end
+    /// of the refresh period of sliding tokens (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`).
     ///
     /// # Errors
     /// [`ClaimNameClash`] if two are the same, one is empty, or one always means something else.

@@ -35,7 +35,8 @@ impl<'a> Jwk<'a> {
         Ok(is_for_signatures && may_verify)
     }
 
-    /// The algorithm: the one asked for, else the one that the JWK names (RFC 7517 §4.4), else none. They cannot differ.
+    /// The algorithm: the one asked for, else the one that the JWK names (RFC 7517 §4.4), else none. They cannot
+    /// differ.
     pub(super) fn algorithm(&self, asked: Option<Algorithm>) -> Result<Option<Algorithm>, KeyError> {
         let named = self.text("alg")?.map(str::parse).transpose()?;
         match (asked, named) {

@@ -47,10 +47,10 @@ impl VerifyingKey {
         Self::from_public(algorithm, PublicKey::from_block(&Block::read(pem)?)?)
     }
 
-    /// A public key from its JSON form (RFC 7517 §4): RSA, EC on P-256 or P-384 (RFC 7518 §6), or OKP on Ed25519 (RFC 8037
-    /// §2). The algorithm is the one asked for, else the one that its `alg` names, else it follows from the kind of key
-    /// as in [`from_pem`](Self::from_pem). Its key id is its `kid` if a token could name that, else its thumbprint (RFC
-    /// 7638). `x5c` and whatever else there is are not looked at.
+    /// A public key from its JSON form (RFC 7517 §4): RSA, EC on P-256 or P-384 (RFC 7518 §6), or OKP on Ed25519 (RFC
+    /// 8037 §2). The algorithm is the one asked for, else the one that its `alg` names, else it follows from the kind
+    /// of key as in [`from_pem`](Self::from_pem). Its key id is its `kid` if a token could name that, else its
+    /// thumbprint (RFC 7638). `x5c` and whatever else there is are not looked at.
     ///
     /// ```
     /// use auth_crypto::{Algorithm, VerifyingKey};

@@ -48,8 +48,8 @@ impl Fetcher {
         }
     }
 
-    /// Waits for the fetch that is under way, if any, else makes one if it is not too soon. `finished` is how many there
-    /// had been when the need was seen.
+    /// Waits for the fetch that is under way, if any, else makes one if it is not too soon. `finished` is how many
+    /// there had been when the need was seen.
     async fn fetch_for(self: &Arc<Self>, kid: Option<&str>, finished: u64) {
         let flight = Arc::clone(&self.flight).lock_owned().await;
         let (known, now) = (self.known(), Instant::now());

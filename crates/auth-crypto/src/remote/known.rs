@@ -32,7 +32,8 @@ pub(super) enum Need {
 }
 
 impl Known {
-    /// What a token needs that names this key, which is not one of our own; `None`: the name of the key decides nothing.
+    /// What a token needs that names this key, which is not one of our own; `None`: the name of the key decides
+    /// nothing.
     pub(super) fn need(&self, kid: Option<&str>, now: Instant, options: &RemoteOptions) -> Need {
         match self.usable(now, options) {
             None => Need::Fetch,

@@ -20,7 +20,8 @@ impl Header {
     /// Reads a header; `None` if it is not acceptable with any key.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
         let Members(mut members) = serde_json::from_slice(json).ok()?;
-        // An extension that must be understood: none is (RFC 7515 §4.1.11). `b64` would change what is signed (RFC 7797).
+        // An extension that must be understood: none is (RFC 7515 §4.1.11). `b64` would change what is signed (RFC
+        // 7797).
         if members.contains_key("crit") || members.contains_key("b64") {
             return None;
         }

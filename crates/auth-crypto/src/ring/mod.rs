@@ -110,8 +110,8 @@ impl KeyRing {
         json!({ "keys": self.keys.iter().filter_map(VerifyingKey::jwk).collect::<Vec<_>>() })
     }
 
-    /// The payload of a token that one of the keys signed, else [`TokenFault::NotOurs`]. A claim that occurs twice has its
-    /// last value (RFC 7519 §4).
+    /// The payload of a token that one of the keys signed, else [`TokenFault::NotOurs`]. A claim that occurs twice has
+    /// its last value (RFC 7519 §4).
     pub fn recognise(&self, token: &RawToken) -> Result<Payload, TokenFault> {
         let jws = Jws::parse(token.expose()).filter(|jws| self.has_made(jws));
         jws.and_then(|jws| jws.claims()).ok_or(TokenFault::NotOurs)

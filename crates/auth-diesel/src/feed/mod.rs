@@ -104,8 +104,8 @@ impl fmt::Debug for DieselFeed {
 
 /// Reads what a trigger reports.
 ///
-/// What cannot be read is [`Change::Missed`]: a later release may report what this one does not know, and during an update
-/// both run. It costs reading everything anew; and whoever may write into the database may do worse.
+/// What cannot be read is [`Change::Missed`]: a later release may report what this one does not know, and during an
+/// update both run. It costs reading everything anew; and whoever may write into the database may do worse.
 fn change(report: &str) -> Change {
     let known = match report.split_once(':') {
         Some(("s", id)) => SessionId::parse(id).map(Change::SessionEnded),

@@ -36,9 +36,9 @@ impl Endpoint {
         }
     }
 
-    /// Who may call it: 401 without credentials, 403 with. A rule that needs to know who owns the object lets the request
-    /// through to the handler, which then has to ask its [`ObjectPermission`](crate::ObjectPermission), before it changes
-    /// anything: an answer of a handler that did not is withheld, what it has done is done.
+    /// Who may call it: 401 without credentials, 403 with. A rule that needs to know who owns the object lets the
+    /// request through to the handler, which then has to ask its [`ObjectPermission`](crate::ObjectPermission), before
+    /// it changes anything: an answer of a handler that did not is withheld, what it has done is done.
     ///
     /// Whoever shows credentials must show good ones, also under [`Rule::AllowAny`].
     pub fn rule(mut self, rule: Rule) -> Self {
@@ -46,15 +46,16 @@ impl Endpoint {
         self
     }
 
-    /// Open to anybody; credentials are not looked at, so that bad ones do no harm. For routes where credentials are got.
+    /// Open to anybody; credentials are not looked at, so that bad ones do no harm. For routes where credentials are
+    /// got.
     pub fn without_credentials(mut self) -> Self {
         self.rule = Rule::AllowAny;
         self.reads_credentials = false;
         self
     }
 
-    /// What `OPTIONS` calls it. Then it is a route of the wire contract: `OPTIONS` is answered, and a client that accepts
-    /// no JSON is answered 406.
+    /// What `OPTIONS` calls it. Then it is a route of the wire contract: `OPTIONS` is answered, and a client that
+    /// accepts no JSON is answered 406.
     pub fn named(mut self, name: &str, description: &str) -> Self {
         self.about = Some((name.to_owned(), description.to_owned()));
         self

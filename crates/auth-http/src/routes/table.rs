@@ -83,10 +83,10 @@ impl Routes {
         self
     }
 
-    /// With a rule for something that is registered with actix-web and not here, by its pattern there. Without one, such
-    /// a route is closed to all but the bearers of good tokens. Where actix-web has no such pattern, every request is answered
-    /// 500: somebody believes to have guarded what is open, or the other way round. (Patterns with a regular expression or a
-    /// tail are believed.)
+    /// With a rule for something that is registered with actix-web and not here, by its pattern there. Without one,
+    /// such a route is closed to all but the bearers of good tokens. Where actix-web has no such pattern, every request
+    /// is answered 500: somebody believes to have guarded what is open, or the other way round. (Patterns with a
+    /// regular expression or a tail are believed.)
     pub fn declare(mut self, pattern: &str, rule: Rule) -> Self {
         self.declared.insert(pattern.to_owned(), rule);
         self

@@ -22,8 +22,8 @@ use crate::cli::{CheckConfig, Cli, Command, Options};
 use crate::config::{self, Checked, Sources};
 use crate::{logging, serve};
 
-/// Runs the command line of this process, for the service and an application that is served with it. Exit codes: 0 done,
-/// 1 failed; 2, wrong usage, is `clap`'s.
+/// Runs the command line of this process, for the service and an application that is served with it. Exit codes: 0
+/// done, 1 failed; 2, wrong usage, is `clap`'s.
 pub fn run(application: impl Application + 'static) -> ExitCode {
     let application: Arc<dyn Application> = Arc::new(application);
     let matches = Cli::command().name(application.name()).about(application.about()).get_matches();
