@@ -9,10 +9,11 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, Responder, ResponseError, guard, web};
 use auth_core::account::UserId;
+use auth_core::event::EventKind;
 use auth_core::permission::Rule::{self, AllowAny, IsAdmin, IsAuthenticated, IsAuthenticatedOrReadOnly, IsOwner};
 use auth_http::body::UnreadBody;
 use auth_http::routes::{Endpoint, Routes, standard};
-use auth_http::{ApiError, CredentialHeader, CurrentUser, ObjectPermission, require};
+use auth_http::{ApiError, CredentialHeader, CurrentUser, ObjectPermission, Rate, require};
 use serde_json::json;
 use world::*;
 
@@ -524,4 +525,32 @@ async fn handlers_are_told_who_asks() {
     // A handler that asks where there is nothing to ask for is a fault, not an open door.
     let alone = actix_web::App::new().service(web::resource("/lost").to(lost));
     Site::of(alone).await.get("/lost", None).await.assert_refused(500, FAULT);
+}
+
+#[actix_web::test]
+async fn those_without_credentials_are_throttled_and_the_others_are_not() {
+    let mut world = World::new();
+    world.rate = Rate::parse("2/min");
+    let token = world.newcomer("alice").await;
+    let site = Site::of(world.application(routes())).await;
+    world.events.taken();
+    let ask = |path: &str, bearer: Option<&str>, address: &str| {
+        site.send(request(Method::GET, path, bearer).peer_addr(format!("{address}:1").parse().unwrap()))
+    };
+    for expected in [405, 405, 429, 429] {
+        let answer = ask("/api/register/", None, "192.0.2.1").await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+        if expected == 429 {
+            assert_eq!(answer.header("retry-after"), Some("60"));
+            answer.assert_refused(429, "Request was throttled. Expected available in 60 seconds.");
+        }
+    }
+    let kinds: Vec<_> = world.events.taken().iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::RequestThrottled; 2]);
+    // Neither another address, nor whoever is logged in, nor what machines ask.
+    assert_eq!(ask("/api/register/", None, "192.0.2.2").await.status, 405);
+    for _ in 0..5 {
+        assert_eq!(ask("/api/users/me/", Some(&token), "192.0.2.1").await.status, 200);
+        assert_eq!(ask("/healthz", None, "192.0.2.1").await.status, 200);
+    }
 }

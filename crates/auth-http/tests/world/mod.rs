@@ -14,22 +14,17 @@ use actix_web::http::{Method, header};
 use actix_web::test::{self, TestRequest};
 use actix_web::{App as Application, Error, web};
 use async_trait::async_trait;
-use auth_conformance::{
-    FixedClock, MemoryStore, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness, hash_of, new_user,
-};
+use auth_conformance::{FixedClock, MemoryStore, PlainSigner, RecordedEvents, hash_of, memory_ports, new_user};
 use auth_core::account::{GroupName, LoginName, User, UsernameRules};
 use auth_core::event::EventKind;
 use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Accounts, ClaimsEnricher};
-use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
-use auth_core::service::{
-    AccountService, Action, AdministrationService, Outcome, Ports, SlidingPolicy, TokenPolicy, TokenService,
-};
+use auth_core::service::{AccountService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimRules, ClientInfo, Payload, RawToken, TokenKind};
+use auth_core::token::{ClientInfo, Payload, RawToken};
 use auth_core::view::{GuardViews, ViewPolicy, WhenStale};
 use auth_http::routes::Routes;
-use auth_http::{App, CredentialHeader, HttpSettings, Readiness};
+use auth_http::{AnonymousThrottle, App, CredentialHeader, HttpSettings, Rate, Readiness};
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
@@ -45,22 +40,23 @@ pub struct World {
     pub ports: Ports,
     pub credentials: CredentialHeader,
     pub enrichers: Vec<Arc<dyn ClaimsEnricher>>,
+    pub rate: Option<Rate>,
 }
 
 impl World {
     pub fn new() -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(FixedClock::default()));
         let events = Arc::new(RecordedEvents::default());
-        let ports = Ports {
-            store: store.clone(),
-            signer: Arc::new(PlainSigner::default()),
-            hasher: Arc::new(PlainHasher::default()),
-            clock: clock.clone(),
-            randomness: Arc::new(SeededRandomness::default()),
-            events: events.clone(),
-            views: None,
-        };
-        Self { store, clock, events, ports, credentials: CredentialHeader::default(), enrichers: Vec::new() }
+        let ports = Ports { store: store.clone(), clock: clock.clone(), events: events.clone(), ..memory_ports() };
+        Self {
+            store,
+            clock,
+            events,
+            ports,
+            credentials: CredentialHeader::default(),
+            enrichers: Vec::new(),
+            rate: None,
+        }
     }
 
     /// One whose guarded routes remember, as soon as somebody keeps that up to date.
@@ -75,23 +71,9 @@ impl World {
     pub fn tokens(&self) -> TokenService {
         let policy = TokenPolicy {
             access_ttl: Seconds::new(60),
-            rotation: RotationPolicy {
-                refresh_ttl: Seconds::new(600),
-                retry_window: Seconds::new(10),
-                on_retry: OnRetry::Refuse,
-                on_refresh: OnRefresh::Spend,
-                leeway: Seconds::new(0),
-            },
             session_max_ttl: None,
-            claim_rules: ClaimRules::default(),
             enrich_timeout: Duration::from_secs(ENRICH_SECONDS),
-            keep_custom_claims: false,
-            adopt_foreign_tokens: false,
-            check_session_on_access: true,
-            check_user_is_active: true,
-            update_last_login: true,
-            accepted_kinds: vec![TokenKind::Access],
-            sliding: SlidingPolicy { ttl: Seconds::new(60), refresh_ttl: Seconds::new(600) },
+            ..TokenPolicy::default()
         };
         let tokens = TokenService::new(self.ports.clone(), policy);
         self.enrichers.iter().cloned().fold(tokens, TokenService::enriched_by)
@@ -112,14 +94,12 @@ impl World {
             usernames: UsernameRules { plain_alphabet: true, ignore_case: true },
             jwks: json!({"keys": []}),
             readiness: Box::new(AlwaysReady),
-            throttle: None,
+            throttle: self.rate.map(AnonymousThrottle::new),
             settings: HttpSettings {
                 body_limit: 10_000,
-                body_timeout_seconds: 30,
-                aliases: false,
                 reasons: false,
-                trim_passwords: false,
                 credentials: self.credentials.clone(),
+                ..HttpSettings::default()
             },
         };
         auth_http::application(&routes.build().unwrap(), &web::Data::new(app))
