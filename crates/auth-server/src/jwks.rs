@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use auth_crypto::{KeyRing, KeySource, RemoteKeyRing, RemoteOptions};
 use rustls::crypto::aws_lc_rs;
 use ureq::Agent;
-use ureq::http::Uri;
+use ureq::http::{StatusCode, Uri};
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use crate::config::Tokens;
@@ -30,6 +30,9 @@ impl KeySource for HttpSource {
         let (agent, url) = (self.agent.clone(), self.url.clone());
         tokio::task::spawn_blocking(move || {
             let mut answer = agent.get(url).header("Accept", "application/jwk-set+json, application/json").call()?;
+            if answer.status() != StatusCode::OK {
+                return Err(format!("the answer is {}", answer.status()).into());
+            }
             // One byte more, so that what is too long is refused, and not cut.
             Ok(answer.body_mut().with_config().limit(RemoteKeyRing::MAX_BYTES as u64 + 1).read_to_vec()?)
         })

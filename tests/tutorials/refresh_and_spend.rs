@@ -1,0 +1,46 @@
+//! Exchange a refresh token for new tokens: once.
+
+use serde_json::{Value, json};
+
+use crate::visitor::{Tokens, Visitor, claims};
+
+pub(crate) fn story(visitor: &Visitor) {
+    let first = visitor.newcomer("alice");
+
+    // What is in the tokens: whose they are, what they are for, and until when.
+    let (access, refresh) = (claims(&first.access), claims(&first.refresh));
+    assert_eq!((&access["token_type"], &refresh["token_type"]), (&json!("access"), &json!("refresh")));
+    for claims in [&access, &refresh] {
+        assert_eq!(claims["user_id"], "1");
+        assert_eq!((&claims["email"], &claims["role"]), (&json!("alice@example.com"), &json!("user")));
+    }
+    assert_ne!(access["jti"], refresh["jti"], "each token has an id of its own");
+    let lives_for = |claims: &Value| claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap();
+    assert_eq!(lives_for(&access), 30 * 60, "half an hour");
+    assert_eq!(lives_for(&refresh), 7 * 24 * 60 * 60, "a week");
+
+    // Both are good.
+    for token in [&first.access, &first.refresh] {
+        visitor.post("/api/token/verify/", None, json!({"token": token})).is(200, json!({}));
+    }
+    let forged = visitor.post("/api/token/verify/", None, json!({"token": format!("{}x", first.access)}));
+    forged.is(401, json!({"detail": "Token is invalid", "code": "token_not_valid"}));
+
+    // Alice exchanges her refresh token for two new tokens.
+    let second = Tokens::of(visitor.refresh(&first.refresh));
+    assert!(second.access != first.access && second.refresh != first.refresh);
+    assert_eq!(claims(&second.refresh)["user_id"], "1");
+    visitor.get("/api/protected/", Some(&second.access)).is(200, json!({"message": "Hello, alice!"}));
+
+    // The first one is spent now. Whoever comes with it again gets nothing.
+    let spent = json!({"detail": "Token is blacklisted", "code": "token_not_valid"});
+    visitor.refresh(&first.refresh).is(401, spent);
+    let verified = visitor.post("/api/token/verify/", None, json!({"token": first.refresh}));
+    verified.is(400, json!({"non_field_errors": ["Token is blacklisted"]}));
+
+    // An access token is no refresh token, and no token is no token.
+    let wrong = visitor.refresh(&second.access);
+    wrong.is(401, json!({"detail": "Token has wrong type", "code": "token_not_valid"}));
+    visitor.post("/api/token/refresh/", None, json!({})).refuses("refresh", "This field is required.");
+    visitor.post("/api/token/verify/", None, json!({"token": ""})).refuses("token", "This field may not be blank.");
+}
