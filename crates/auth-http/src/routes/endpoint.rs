@@ -152,9 +152,8 @@ impl Endpoint {
     }
 
     pub(crate) fn has_method_twice(&self) -> bool {
-        let mut methods = self.routes.iter().map(|(method, _)| method);
-        (1..self.routes.len())
-            .any(|rest| methods.next().is_some_and(|one| self.routes[rest..].iter().any(|(m, _)| m == one)))
+        let methods = || self.routes.iter().map(|(method, _)| method);
+        methods().enumerate().any(|(place, method)| methods().take(place).any(|before| before == method))
     }
 
     /// Whether credentials are looked at.
