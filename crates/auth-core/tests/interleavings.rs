@@ -6,12 +6,19 @@
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use auth_core::ports::Sessions;
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::password::{PasswordPolicy, RawPassword};
+use auth_core::ports::{Change, ChangeFeed, Clock, Sessions};
 use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::{Action, LogoutRequest, TokenPair, TokenPolicy};
+use auth_core::service::{Action, AdministrationService, LogoutRequest, Ports, TokenPair, TokenPolicy, TokenService};
+use auth_core::time::Seconds;
 use auth_core::token::{RawToken, Session, SessionId};
+use auth_core::view::{GuardViews, ViewPolicy, follow};
 use proptest::prelude::*;
+use tokio::task::yield_now;
 use world::*;
 
 /// One thing that happens. Numbers choose among the tokens issued so far.
@@ -26,7 +33,11 @@ enum Step {
     LogoutAll,
     Deactivate,
     Activate,
+    /// By an administrator, to the same one.
+    SetPassword,
     Wait(u64),
+    /// Somebody sets the clock.
+    GoBack(u64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -39,6 +50,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::LogoutAll),
         1 => Just(Step::Deactivate),
         2 => Just(Step::Activate),
+        1 => Just(Step::SetPassword),
+        1 => (1..100_u64).prop_map(Step::GoBack),
         3 => prop_oneof![0..3_u64, Just(RETRY_WINDOW - 1), Just(RETRY_WINDOW), Just(REFRESH_TTL), 0..900_u64].prop_map(Step::Wait),
     ];
     prop::collection::vec(step, 1..60)
@@ -120,7 +133,12 @@ async fn take(world: &World, seen: &mut Seen, step: &Step) -> Option<SessionId> 
         }
         (Step::Deactivate, _) => world.act("alice", Action::Deactivate).await,
         (Step::Activate, _) => world.act("alice", Action::Activate).await,
+        (Step::SetPassword, _) => {
+            let password = PasswordPolicy::default().check(RawPassword::new(PASSWORD), &[]).unwrap();
+            world.act("alice", Action::SetPassword(password)).await;
+        }
         (Step::Wait(seconds), _) => world.advance(*seconds),
+        (Step::GoBack(seconds), _) => world.clock.set(world.clock.now().minus(Seconds::new(*seconds))),
         _ => {}
     }
     None
@@ -155,8 +173,35 @@ async fn check_invariants(world: &World, seen: &Seen) {
     }
 }
 
-async fn run(steps: Vec<Step>, policy: TokenPolicy) {
-    let world = world(policy);
+/// A feed that never has anything to say: what is remembered is right only if the services themselves note what they do.
+struct Silent;
+
+#[async_trait]
+impl ChangeFeed for Silent {
+    async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
+        yield_now().await;
+        Ok(Vec::new())
+    }
+}
+
+/// Lets the guarded routes of a world remember whom they let in.
+async fn remember(world: &mut World, policy: TokenPolicy) {
+    let views = Arc::new(GuardViews::new(ViewPolicy::default()));
+    let ports = Ports { views: Some(views.clone()), ..world.tokens.ports().clone() };
+    world.tokens = TokenService::new(ports.clone(), policy);
+    world.administration = AdministrationService::new(ports);
+    let (clock, followed) = (world.clock.clone(), views.clone());
+    tokio::spawn(async move { follow(&followed, &mut Silent, clock.as_ref(), |_| ()).await });
+    while views.staleness().is_some() {
+        yield_now().await;
+    }
+}
+
+async fn run(steps: Vec<Step>, policy: TokenPolicy, remembers: bool) {
+    let mut world = world(policy.clone());
+    if remembers {
+        remember(&mut world, policy).await;
+    }
     world.register("alice").await.unwrap();
     let mut seen = Seen::default();
     seen.add(&world, world.login("alice").await);
@@ -171,6 +216,7 @@ async fn run(steps: Vec<Step>, policy: TokenPolicy) {
         }
         seen.ended.extend(after.iter().filter(|(_, session)| session.revoked_at.is_some()).map(|(id, _)| *id));
         check_invariants(&world, &seen).await;
+        yield_now().await;
     }
 }
 
@@ -186,8 +232,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(steps in steps(), policy in any_policy()) {
+    fn whatever_happens_the_invariants_hold(steps in steps(), policy in any_policy(), remembers in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(steps, policy));
+        runtime.block_on(run(steps, policy, remembers));
     }
 }
