@@ -1,0 +1,233 @@
+//! What causes a fetch, and who waits for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::ports::{TokenSigner as _, VerifyError};
+use auth_core::token::RawToken;
+use auth_crypto::{Algorithm, RemoteOptions, SigningKey};
+use aws_lc_rs::hmac::HMAC_SHA256;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, advance};
+
+use super::{SECOND, settle};
+use crate::source::*;
+use crate::support::{self, P256, base64url, hmac_token, payload, signing_key};
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_fetched_before_a_token_asks_for_it() {
+    let (ring, source) = world();
+    settle().await;
+    assert_eq!(source.asked(), 0);
+    let other = issuer("a");
+    source.publish(&[&other]);
+    assert_eq!(verify(&ring, &token(&other)).await, good());
+    assert_eq!(verify(&ring, &token(&other)).await, good());
+    assert_eq!(source.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_is_told_whose_key_it_was() {
+    let (ring, source) = world();
+    let other = issuer("a");
+    source.publish(&[&other]);
+    for (token, is_own) in [(ring.sign(&payload()).unwrap(), true), (token(&other), false)] {
+        let recognised = ring.verify(&RawToken::parse(&token).unwrap()).await.unwrap();
+        assert_eq!((recognised.payload, recognised.is_own), (payload(), is_own));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_tokens_never_wait_for_a_fetch() {
+    let named = |kid: &str| SigningKey::from_pem(None, P256).unwrap().with_kid(kid).unwrap();
+    // The last is a token of our key that another issuer has given another name.
+    for (own, signer) in [
+        (signing_key(Algorithm::Hs256), signing_key(Algorithm::Hs256)),
+        (named("own"), named("own")),
+        (named("own"), named("unknown")),
+    ] {
+        let (ring, source) = world_of(support::ring(own), options());
+        source.set(Answer::Never);
+        let start = Instant::now();
+        assert_eq!(verify(&ring, &token(&support::ring(signer))).await, good());
+        assert_eq!(verify(&ring, &ring.sign(&payload()).unwrap()).await, good());
+        assert_eq!((source.asked(), start.elapsed()), (0, Duration::ZERO));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_can_have_signed_never_causes_a_fetch() {
+    let (ring, source) = world();
+    source.set(Answer::Never);
+    let other = token(&issuer("a"));
+    let [_, payload, signature] = other.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let with_header = |header: &str| format!("{}.{payload}.{signature}", base64url(header));
+    let mut tokens: Vec<_> = [
+        r#"{"alg":"HS256"}"#,
+        r#"{"alg":"HS256","kid":"a"}"#,
+        r#"{"alg":"HS512","kid":"a"}"#,
+        r#"{"alg":"none","kid":"a"}"#,
+        r#"{"alg":"ES512","kid":"a"}"#,
+        r#"{"alg":"ES256K","kid":"a"}"#,
+        r#"{"alg":"eddsa","kid":"a"}"#,
+        r#"{"alg":"RSA-OAEP","kid":"a"}"#,
+        r#"{"kid":"a"}"#,
+        r#"{"alg":"EdDSA","kid":""}"#,
+        r#"{"alg":"EdDSA","kid":"../a"}"#,
+        r#"{"alg":"EdDSA","kid":7}"#,
+        r#"{"alg":"EdDSA","kid":null}"#,
+        r#"{"alg":"EdDSA","kid":"a","kid":"b"}"#,
+        r#"{"alg":"EdDSA","kid":"a","crit":["exp"]}"#,
+        r#"{"alg":"EdDSA","kid":"a","b64":true}"#,
+        r#"["EdDSA"]"#,
+        r#"{"alg":"EdDSA""#,
+    ]
+    .map(with_header)
+    .into();
+    let good = r#"{"alg":"EdDSA","kid":"a"}"#;
+    // One letter too many, stray bits, and payloads that are no JSON object.
+    tokens.push(format!("{}A.{payload}.{signature}", base64url(good)));
+    tokens.push(format!("{}.{payload}.{signature}AAA", base64url(good)));
+    tokens.push(format!("{}.{payload}.AB", base64url(good)));
+    for payload in ["[]", "7", "{", "\"x\""] {
+        tokens.push(format!("{}.{}.{signature}", base64url(good), base64url(payload)));
+    }
+    tokens.push(format!("{}.AB.{signature}", base64url(good)));
+    for token in tokens {
+        assert_eq!(verify(&ring, &token).await, Seen::NotOurs, "{token}");
+    }
+    assert_eq!(source.asked(), 0);
+    assert_eq!(verify(&ring, &with_header(good)).await, unavailable("TimedOut"), "the counterexample");
+    assert_eq!(source.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_kid_causes_one_fetch_in_an_interval() {
+    let (ring, source) = world();
+    let (old, new) = (issuer("old"), issuer("new"));
+    source.publish(&[&old]);
+    assert_eq!(verify(&ring, &token(&old)).await, good());
+    // The other issuer changes its key.
+    source.publish(&[&old, &new]);
+    advance(29 * SECOND).await;
+    for name in ["new", "b", "c"] {
+        assert_eq!(verify(&ring, &token(&issuer(name))).await, Seen::NotOurs, "{name}");
+        assert_eq!(verify(&ring, &token(&new)).await, Seen::NotOurs, "too soon");
+    }
+    assert_eq!(source.asked(), 1);
+    advance(SECOND).await;
+    assert_eq!(verify(&ring, &token(&new)).await, good());
+    for _ in 0..5 {
+        assert_eq!(verify(&ring, &token(&issuer("nobody"))).await, Seen::NotOurs);
+    }
+    assert_eq!(source.asked(), 2);
+    advance(30 * SECOND).await;
+    assert_eq!(verify(&ring, &token(&issuer("nobody"))).await, Seen::NotOurs);
+    assert_eq!(source.asked(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_fetch_for_an_unknown_kid_is_no_outage_while_there_are_keys() {
+    let (ring, source) = world();
+    let other = issuer("a");
+    source.publish(&[&other]);
+    assert_eq!(verify(&ring, &token(&other)).await, good());
+    source.set(Answer::Failure);
+    advance(30 * SECOND).await;
+    assert_eq!(verify(&ring, &token(&issuer("b"))).await, Seen::NotOurs);
+    assert_eq!((source.asked(), verify(&ring, &token(&other)).await), (2, good()));
+}
+
+/// Also without any interval between fetches: whoever came while one was under way is served by that.
+#[tokio::test(start_paused = true)]
+async fn concurrent_verifications_wait_for_one_fetch() {
+    for min_interval in [30 * SECOND, Duration::ZERO] {
+        let (ring, source) = world_with(RemoteOptions { min_interval, ..options() });
+        let ring = Arc::new(ring);
+        let others: Vec<_> = (0..40).map(|i| issuer(&i.to_string())).collect();
+        // Half of them are not in the set.
+        source.set(Answer::After(3 * SECOND, set_of(&others[..20].iter().collect::<Vec<_>>())));
+        let start = Instant::now();
+        let mut tasks = JoinSet::new();
+        for (i, other) in others.iter().enumerate() {
+            let (ring, token) = (Arc::clone(&ring), token(other));
+            tasks.spawn(async move { (i, verify(&ring, &token).await) });
+        }
+        for (i, seen) in tasks.join_all().await {
+            assert_eq!(seen, if i < 20 { good() } else { Seen::NotOurs }, "{i}");
+        }
+        assert_eq!((source.asked(), start.elapsed().as_secs()), (1, 3));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn threads_wait_for_one_fetch() {
+    let (ring, source) = world();
+    let (ring, other) = (Arc::new(ring), issuer("a"));
+    source.publish(&[&other]);
+    let mut tasks = JoinSet::new();
+    for _ in 0..200 {
+        let (ring, token) = (Arc::clone(&ring), token(&other));
+        tasks.spawn(async move { verify(&ring, &token).await });
+    }
+    assert!(tasks.join_all().await.into_iter().all(|seen| seen == good()));
+    assert_eq!(source.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_with_known_keys_do_not_wait_while_another_does() {
+    let (ring, source) = world();
+    let (ring, other) = (Arc::new(ring), issuer("a"));
+    source.publish(&[&other]);
+    assert_eq!(verify(&ring, &token(&other)).await, good());
+    advance(30 * SECOND).await;
+    source.set(Answer::Never);
+    let waiting = tokio::spawn({
+        let (ring, token) = (Arc::clone(&ring), token(&issuer("b")));
+        async move { verify(&ring, &token).await }
+    });
+    settle().await;
+    let start = Instant::now();
+    assert_eq!(source.asked(), 2);
+    assert_eq!(verify(&ring, &token(&other)).await, good());
+    assert_eq!(verify(&ring, &ring.sign(&payload()).unwrap()).await, good());
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    assert_eq!(waiting.await.unwrap(), Seen::NotOurs);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_keys_the_answer_is_an_outage_and_fetches_keep_their_distance() {
+    let (ring, source) = world();
+    let other = issuer("a");
+    for _ in 0..3 {
+        assert_eq!(verify(&ring, &token(&other)).await, unavailable("Fetch"));
+    }
+    assert_eq!(source.asked(), 1);
+    let raw = RawToken::parse(&token(&other)).unwrap();
+    let Err(VerifyError::KeysUnavailable(error)) = ring.verify(&raw).await else { panic!("an outage") };
+    assert_eq!(error.source().unwrap().to_string(), "connection refused");
+    advance(30 * SECOND - Duration::from_millis(1)).await;
+    assert_eq!((verify(&ring, &token(&other)).await, source.asked()), (unavailable("Fetch"), 1));
+    // What is nobody's is nobody's.
+    let secret = hmac_token(HMAC_SHA256, b"x", br#"{"alg":"HS256","kid":"a"}"#, b"{}");
+    assert_eq!(verify(&ring, &secret).await, Seen::NotOurs);
+    source.publish(&[&other]);
+    advance(Duration::from_millis(1)).await;
+    assert_eq!((verify(&ring, &token(&other)).await, source.asked()), (good(), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fetch_takes_no_longer_than_it_may() {
+    let (ring, source) = world();
+    let other = issuer("a");
+    source.set(Answer::Never);
+    let start = Instant::now();
+    assert_eq!(verify(&ring, &token(&other)).await, unavailable("TimedOut"));
+    assert_eq!(start.elapsed().as_secs(), 5);
+    // Measured from the end of the one before.
+    advance(29 * SECOND).await;
+    assert_eq!((verify(&ring, &token(&other)).await, source.asked()), (unavailable("TimedOut"), 1));
+    advance(SECOND).await;
+    source.set(Answer::After(4 * SECOND, set_of(&[&other])));
+    assert_eq!((verify(&ring, &token(&other)).await, source.asked()), (good(), 2));
+}

@@ -1,0 +1,170 @@
+//! What clients, handlers and the audit log are told.
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpResponse, Responder, web};
+use auth_core::event::EventKind;
+use auth_core::permission::Rule::{self, AllowAny, IsAdmin, IsAuthenticated, IsOwner};
+use auth_http::routes::Endpoint;
+use auth_http::{CredentialHeader, CurrentUser, ObjectPermission, Rate};
+use serde_json::json;
+
+use super::objects::posts;
+use super::{SECRET, at, inside, routes};
+use crate::world::*;
+
+async fn panics() -> HttpResponse {
+    panic!("{SECRET}")
+}
+
+#[actix_web::test]
+async fn a_handler_that_panics_is_a_fault_and_no_more() {
+    let world = World::new();
+    let token = world.newcomer("alice").await;
+    let routes = routes().with(Endpoint::new("/panics/").get(panics)).with(at("/inside/"));
+    let site = Site::of(world.application(routes)).await;
+    for _ in 0..3 {
+        let answer = site.get("/panics/", Some(&token)).await;
+        answer.assert_refused(500, FAULT);
+        assert!(!format!("{answer:?}").contains(SECRET), "{answer:?}");
+        assert_eq!(answer.header("x-frame-options"), Some("DENY"));
+        site.get("/panics/", None).await.assert_refused(401, NO_CREDENTIALS);
+        assert_eq!(site.get("/inside/", Some(&token)).await.status, 200);
+    }
+}
+
+#[actix_web::test]
+async fn a_denial_is_recorded_with_what_refused_and_the_answer_does_not_say() {
+    let world = World::new();
+    let (alice, bob) = (world.newcomer("alice").await, world.newcomer("bob").await);
+    let declared = posts(IsOwner).declare("/plain", Rule::role("librarian"));
+    let application = world.application(declared.with(at("/staff/").rule(IsAuthenticated & Rule::role("librarian"))));
+    let site = Site::of(application.service(web::resource("/plain").to(inside))).await;
+    world.events.taken();
+    for (path, bearer, user, leaf) in [
+        ("/staff/", &alice, 1, r#"role("librarian")"#),
+        ("/staff/", &bob, 2, r#"role("librarian")"#),
+        ("/plain", &bob, 2, r#"role("librarian")"#),
+        ("/posts/1/", &bob, 2, "IsOwner"),
+    ] {
+        let answer = site.get(path, Some(bearer)).await;
+        answer.assert_refused(403, FORBIDDEN);
+        assert_eq!(world.denials(), [(user, leaf.to_owned())], "{path}");
+        let told = format!("{answer:?}").to_lowercase();
+        assert!(!told.contains("librarian") && !told.contains("owner"), "{answer:?}");
+    }
+    // Who is nobody is no news; nor is who was let in.
+    for path in ["/staff/", "/plain", "/posts/1/"] {
+        site.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
+    }
+    assert_eq!(site.get("/posts/1/", Some(&alice)).await.status, 200);
+    assert_eq!(world.events.taken(), []);
+}
+
+#[actix_web::test]
+async fn who_is_nobody_is_challenged_and_who_may_not_is_not() {
+    let mut world = World::new();
+    let other = CredentialHeader::new("X-Access-Token", ["JWT", "Bearer"]).unwrap();
+    for (credentials, header, challenge) in [
+        (CredentialHeader::default(), "Authorization", r#"Bearer realm="api""#),
+        (other, "X-Access-Token", r#"JWT realm="api""#),
+    ] {
+        world.credentials = credentials;
+        let token = world.newcomer(&format!("of-{header}")).await;
+        let scheme = challenge.split(' ').next().unwrap();
+        let application = world.application(routes().with(at("/staff/").rule(IsAdmin)).declare("/plain", IsAdmin));
+        let site = Site::of(application.service(web::resource("/plain").to(inside))).await;
+        for path in ["/staff/", "/plain"] {
+            let ask = async |values: &[&str]| {
+                let with = |request: actix_web::test::TestRequest, value: &&str| {
+                    request.append_header((header, (*value).to_owned()))
+                };
+                site.send(values.iter().fold(request(Method::GET, path, None), with)).await
+            };
+            let good = format!("{scheme} {token}");
+            for (values, status) in [
+                (&[][..], 401),
+                (&[&*format!("{scheme} a.b.c")], 401),
+                (&[scheme], 401),
+                (&[&*good, &*good], 401),
+                (&[&*good, "Basic YTpi"], 401),
+                (&[&*good], 403),
+            ] {
+                let answer = ask(values).await;
+                assert_eq!(answer.status, status, "{header} {path} {values:?}: {answer:?}");
+                let expected = (status == 401).then_some(challenge);
+                assert_eq!(answer.header("www-authenticate"), expected, "{header} {path} {values:?}");
+            }
+            assert_eq!(ask(&[&good, &good]).await.json()["code"], "bad_authorization_header");
+        }
+    }
+}
+
+async fn whoami(user: CurrentUser) -> impl Responder {
+    assert_eq!((user.caller().user.id, user.user().id), (user.id(), user.id()));
+    HttpResponse::Ok().json(json!({"id": user.id().get(), "name": user.username(), "staff": user.is_staff()}))
+}
+
+async fn perhaps(user: Option<CurrentUser>) -> impl Responder {
+    HttpResponse::Ok().json(json!({"name": user.map(|user| user.username().to_owned())}))
+}
+
+async fn lost(_: ObjectPermission) -> impl Responder {
+    HttpResponse::new(StatusCode::IM_A_TEAPOT)
+}
+
+#[actix_web::test]
+async fn handlers_are_told_who_asks() {
+    let world = World::new();
+    let (alice, dora) = (world.newcomer("alice").await, world.admin("dora").await);
+    let routes = routes()
+        .with(Endpoint::new("/whoami/").rule(AllowAny).get(whoami))
+        .with(Endpoint::new("/perhaps/").rule(AllowAny).get(perhaps))
+        .with(Endpoint::new("/unread/").without_credentials().get(perhaps))
+        .declare("/foreign", AllowAny);
+    let application = world.application(routes);
+    let site = Site::of(application.service(web::resource("/foreign").to(whoami))).await;
+    for path in ["/whoami/", "/foreign"] {
+        let expected = json!({"id": 1, "name": "alice", "staff": false});
+        assert_eq!(site.get(path, Some(&alice)).await.json(), expected);
+        assert_eq!(site.get(path, Some(&dora)).await.json(), json!({"id": 2, "name": "dora", "staff": true}));
+        // The rule lets them in, and the handler wants to know.
+        site.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
+    }
+    assert_eq!(site.get("/perhaps/", Some(&alice)).await.json(), json!({"name": "alice"}));
+    assert_eq!(site.get("/perhaps/", None).await.json(), json!({"name": null}));
+    site.get("/perhaps/", Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
+    for bearer in [None, Some(&*alice), Some("a.b.c")] {
+        assert_eq!(site.get("/unread/", bearer).await.json(), json!({"name": null}));
+    }
+    // A handler that asks where there is nothing to ask for is a fault, not an open door.
+    let alone = actix_web::App::new().service(web::resource("/lost").to(lost));
+    Site::of(alone).await.get("/lost", None).await.assert_refused(500, FAULT);
+}
+
+#[actix_web::test]
+async fn those_without_credentials_are_throttled_and_the_others_are_not() {
+    let mut world = World::new();
+    world.rate = Rate::parse("2/min");
+    let token = world.newcomer("alice").await;
+    let site = Site::of(world.application(routes())).await;
+    world.events.taken();
+    let ask = |path: &str, bearer: Option<&str>, address: &str| {
+        site.send(request(Method::GET, path, bearer).peer_addr(format!("{address}:1").parse().unwrap()))
+    };
+    for expected in [405, 405, 429, 429] {
+        let answer = ask("/api/register/", None, "192.0.2.1").await;
+        assert_eq!(answer.status, expected, "{answer:?}");
+        if expected == 429 {
+            assert_eq!(answer.header("retry-after"), Some("60"));
+            answer.assert_refused(429, "Request was throttled. Expected available in 60 seconds.");
+        }
+    }
+    let kinds: Vec<_> = world.events.taken().iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::RequestThrottled; 2]);
+    // Neither another address, nor whoever is logged in, nor what machines ask.
+    assert_eq!(ask("/api/register/", None, "192.0.2.2").await.status, 405);
+    for _ in 0..5 {
+        assert_eq!(ask("/api/users/me/", Some(&token), "192.0.2.1").await.status, 200);
+        assert_eq!(ask("/healthz", None, "192.0.2.1").await.status, 200);
+    }
+}

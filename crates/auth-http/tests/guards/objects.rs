@@ -1,0 +1,132 @@
+//! Rules about owners, and what is answered where nobody asked whose the object is.
+
+use actix_web::http::Method;
+use actix_web::{HttpResponse, Responder, ResponseError, web};
+use auth_core::account::UserId;
+use auth_core::permission::Rule::{self, IsAdmin, IsAuthenticated, IsOwner};
+use auth_http::body::UnreadBody;
+use auth_http::routes::{Endpoint, Routes};
+use auth_http::{ApiError, ObjectPermission};
+use serde_json::json;
+
+use super::{SECRET, inside, routes};
+use crate::world::*;
+
+/// Posts 1 and 2 are those of the first two accounts.
+fn post_of(id: i64) -> Result<UserId, ApiError> {
+    if (1..=2).contains(&id) {
+        Ok(UserId::new(id))
+    } else {
+        Err(ApiError::not_found("No Post matches the given query."))
+    }
+}
+
+async fn show(id: web::Path<i64>, permission: ObjectPermission) -> Result<HttpResponse, ApiError> {
+    permission.check(post_of(*id)?)?;
+    Ok(HttpResponse::Ok().json(json!({"secret": SECRET})))
+}
+
+async fn replace(id: web::Path<i64>, permission: ObjectPermission, body: UnreadBody) -> Result<HttpResponse, ApiError> {
+    permission.check(post_of(*id)?)?;
+    body.read().await?.into_fields()?;
+    Ok(HttpResponse::Ok().json(json!({"secret": SECRET})))
+}
+
+pub(super) fn posts(rule: Rule) -> Routes {
+    routes().with(Endpoint::new("/posts/{id:[0-9]+}/").rule(rule).get(show).put(replace).named("Post", ""))
+}
+
+#[actix_web::test]
+async fn an_object_is_for_its_owner_and_administrators() {
+    let world = World::new();
+    let (owner, stranger) = (world.newcomer("alice").await, world.newcomer("bob").await);
+    let admin = world.admin("dora").await;
+    let bearers = [None, Some(&*owner), Some(&*stranger), Some(&*admin), Some("a.b.c")];
+    for (rule, path, expected) in [
+        (IsOwner | IsAdmin, "/posts/1/", [401, 200, 403, 200, 401]),
+        (IsOwner | IsAdmin, "/posts/2/", [401, 403, 200, 200, 401]),
+        (IsOwner | IsAdmin, "/posts/3/", [404, 404, 404, 404, 401]),
+        (IsOwner, "/posts/1/", [401, 200, 403, 403, 401]),
+        (IsOwner, "/posts/3/", [404, 404, 404, 404, 401]),
+        (IsAuthenticated & IsOwner, "/posts/3/", [401, 404, 404, 404, 401]),
+        (!IsOwner, "/posts/1/", [200, 403, 200, 200, 401]),
+    ] {
+        let site = Site::of(world.application(posts(rule.clone()))).await;
+        for (bearer, expected) in bearers.iter().zip(expected) {
+            let answer = site.get(path, *bearer).await;
+            assert_eq!(answer.status, expected, "{rule} {path} {bearer:?}: {answer:?}");
+            assert_eq!(answer.text.contains(SECRET), expected == 200, "{rule} {path}: {answer:?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn who_may_not_is_told_so_before_the_body_is_looked_at() {
+    let world = World::new();
+    let (owner, stranger) = (world.newcomer("alice").await, world.newcomer("bob").await);
+    let site = Site::of(world.application(posts(IsOwner | IsAdmin))).await;
+    let put = async |path: &str, bearer: Option<&str>, media: &str, body: &str| {
+        let request = request(Method::PUT, path, bearer).insert_header(("Content-Type", media.to_owned()));
+        site.send(request.set_payload(body.to_owned())).await
+    };
+    let too_long = "x".repeat(20_000);
+    for (media, body, status) in [
+        ("application/json", "{", 400),
+        ("application/json", "[]", 400),
+        ("application/xml", "<a/>", 415),
+        ("application/json", &*too_long, 413),
+        ("application/json", "{}", 200),
+    ] {
+        put("/posts/1/", None, media, body).await.assert_refused(401, NO_CREDENTIALS);
+        put("/posts/1/", Some(&stranger), media, body).await.assert_refused(403, FORBIDDEN);
+        put("/posts/9/", Some(&owner), media, body).await.assert_refused(404, "No Post matches the given query.");
+        put("/posts/9/", None, media, body).await.assert_refused(404, "No Post matches the given query.");
+        assert_eq!(put("/posts/1/", Some(&owner), media, body).await.status, status, "{media} {body:.9}");
+    }
+}
+
+async fn gone() -> impl Responder {
+    ApiError::not_found("No Post matches the given query.").error_response()
+}
+
+async fn elsewhere() -> impl Responder {
+    HttpResponse::Found().insert_header(("Location", SECRET)).insert_header(("X-Secret", SECRET)).finish()
+}
+
+async fn nothing() -> impl Responder {
+    HttpResponse::NoContent().insert_header(("X-Secret", SECRET)).finish()
+}
+
+#[actix_web::test]
+async fn what_a_forgetful_handler_answers_is_withheld() {
+    let world = World::new();
+    let (token, admin) = (world.newcomer("alice").await, world.admin("dora").await);
+    let owned = |path: &str| Endpoint::new(path).rule(IsOwner | IsAdmin);
+    let routes = routes()
+        .with(owned("/forgetful/").get(inside).delete(nothing).named("Forgetful", "It forgets."))
+        .with(owned("/elsewhere/").get(elsewhere))
+        .with(owned("/gone/").get(gone))
+        .with(owned("/options/").method(Method::OPTIONS, inside));
+    let site = Site::of(world.application(routes)).await;
+    for bearer in [None, Some(&*token)] {
+        for (method, path) in [
+            (Method::GET, "/forgetful/"),
+            (Method::HEAD, "/forgetful/"),
+            (Method::DELETE, "/forgetful/"),
+            (Method::GET, "/elsewhere/"),
+            (Method::OPTIONS, "/options/"),
+        ] {
+            let answer = site.ask(method.clone(), path, bearer).await;
+            assert_eq!(answer.status, 500, "{method} {path}: {answer:?}");
+            assert!(!format!("{answer:?}").contains(SECRET), "{method} {path}: {answer:?}");
+            assert_eq!(answer.json()["detail"], FAULT);
+        }
+        // What refuses lets nothing out.
+        site.get("/gone/", bearer).await.assert_refused(404, "No Post matches the given query.");
+        let answer = site.ask(Method::OPTIONS, "/forgetful/", bearer).await;
+        assert_eq!((answer.status, &answer.json()["name"]), (200, &json!("Forgetful")), "{answer:?}");
+    }
+    // Nothing was left to the handler.
+    assert_eq!(site.get("/forgetful/", Some(&admin)).await.json()["secret"], SECRET);
+    assert_eq!(site.get("/elsewhere/", Some(&admin)).await.status, 302);
+}
