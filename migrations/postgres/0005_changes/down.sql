@@ -6,5 +6,4 @@ DROP TRIGGER sessions_report_deletion ON sessions;
 DROP TRIGGER sessions_report_end ON sessions;
 DROP FUNCTION auth_report_everything();
 DROP FUNCTION auth_report_account();
-DROP FUNCTION auth_report_deleted_session();
 DROP FUNCTION auth_report_session();

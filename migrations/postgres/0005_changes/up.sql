@@ -6,7 +6,7 @@
 -- that report something queue on one lock of the whole server, which rare changes can afford.)
 CREATE FUNCTION auth_report_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM pg_notify('auth_changes', 's:' || replace(NEW.id::text, '-', ''));
+    PERFORM pg_notify('auth_changes', 's:' || replace(OLD.id::text, '-', ''));
     RETURN NULL;
 END
 $$;
@@ -30,16 +30,9 @@ CREATE TRIGGER sessions_report_end AFTER UPDATE OF revoked_at ON sessions
     EXECUTE FUNCTION auth_report_session();
 
 -- One that is deleted while it is live: pruning deletes those that are over.
-CREATE FUNCTION auth_report_deleted_session() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('auth_changes', 's:' || replace(OLD.id::text, '-', ''));
-    RETURN NULL;
-END
-$$;
-
 CREATE TRIGGER sessions_report_deletion AFTER DELETE ON sessions
     FOR EACH ROW WHEN (OLD.revoked_at IS NULL AND OLD.expires_at > now())
-    EXECUTE FUNCTION auth_report_deleted_session();
+    EXECUTE FUNCTION auth_report_session();
 
 CREATE TRIGGER sessions_report_truncation AFTER TRUNCATE ON sessions
     FOR EACH STATEMENT EXECUTE FUNCTION auth_report_everything();
