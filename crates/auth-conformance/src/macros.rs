@@ -29,7 +29,7 @@ macro_rules! storage_contract {
 #[macro_export]
 macro_rules! __storage_cases {
     ($($wanted:tt)*) => {
-        $crate::__of_each_storage_case! {
+        $crate::__of_each_case! {
             $($wanted)*;
             accounts {
                 a_new_account_is_found_with_every_field
@@ -182,7 +182,7 @@ macro_rules! feed_contract {
 #[macro_export]
 macro_rules! __feed_cases {
     ($($wanted:tt)*) => {
-        $crate::__of_each_storage_case! {
+        $crate::__of_each_case! {
             $($wanted)*;
             feeds {
                 a_feed_begins_with_missed_and_says_it_once
@@ -205,14 +205,14 @@ macro_rules! __feed_cases {
     };
 }
 
-/// What can be made of the list: a table of [`Case`](crate::Case)s, or tests.
+/// What can be made of a list: a table of [`Case`](crate::Case)s or [`FeedCase`](crate::FeedCase)s, or tests.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __of_each_storage_case {
-    (table; feeds { $($case:ident)* }) => {
+macro_rules! __of_each_case {
+    (feed_table; $file:ident { $($case:ident)* }) => {
         ::std::vec![$($crate::FeedCase {
             name: ::std::stringify!($case),
-            run: |stage| ::std::boxed::Box::pin($crate::cases::feeds::$case(stage)),
+            run: |stage| ::std::boxed::Box::pin($crate::cases::$file::$case(stage)),
         }),*]
     };
     (table; $($file:ident { $($case:ident)* })*) => {

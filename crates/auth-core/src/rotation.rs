@@ -16,7 +16,8 @@ pub struct RotationPolicy {
     pub on_retry: OnRetry,
     /// What an exchange does to the presented token.
     pub on_refresh: OnRefresh,
-    /// How long after its end a token is still exchanged: what the clocks of two machines may differ by.
+    /// How long after its end a token is still exchanged: what the clocks of two machines may differ by. To be the same as
+    /// [`ClaimRules::leeway`](crate::token::ClaimRules::leeway), which lets the token itself in.
     pub leeway: Seconds,
 }
 
@@ -58,7 +59,7 @@ pub enum OnRetry {
 /// What to do with a presented refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// It is the live one: exchange it.
+    /// It is the live one, or an older one that stays good ([`OnRefresh::KeepAndRotate`]): exchange it.
     Rotate(NextGeneration),
     /// It is good, and stays as it is: answer an access token.
     Keep,
@@ -72,7 +73,8 @@ pub enum Rotation {
 
 /// Decides what to do with a presented refresh token of a session. A spent one seen again means that two parties hold
 /// it, so its session falls (RFC 9700 §4.14.2), unless it is the direct predecessor of the live one and comes so soon
-/// after the rotation that a lost answer is likelier. A successor never outlives the session.
+/// after the rotation that a lost answer is likelier. With [`OnRefresh::KeepAndRotate`] none is ever spent. A successor
+/// never outlives the session.
 ///
 /// ```
 /// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{account::UserId, time::*};
@@ -90,24 +92,34 @@ pub fn decide_rotation(session: &Session, presented: Generation, now: UnixTime, 
     if session.revoked_at.is_some() {
         return Rotation::Refuse(TokenFault::Revoked);
     }
-    let has_expired = session.cap(session.expires_at).plus(policy.leeway) <= now;
     match presented.cmp(&session.generation) {
         Ordering::Greater => Rotation::Refuse(TokenFault::NeverIssued),
-        Ordering::Equal if has_expired => Rotation::Refuse(TokenFault::Expired),
-        Ordering::Equal if policy.on_refresh == OnRefresh::Keep => Rotation::Keep,
-        Ordering::Equal => rotate(session, now, policy),
-        Ordering::Less if policy.on_refresh == OnRefresh::KeepAndRotate && has_expired => {
-            Rotation::Refuse(TokenFault::Expired)
+        Ordering::Less if policy.on_refresh != OnRefresh::KeepAndRotate => {
+            decide_spent(session, presented, now, policy)
         }
-        Ordering::Less if policy.on_refresh == OnRefresh::KeepAndRotate => rotate(session, now, policy),
-        Ordering::Less if !is_retry(session, presented, now, policy.retry_window) => Rotation::RevokeSession,
-        Ordering::Less if policy.on_retry == OnRetry::Replay => Rotation::Replay,
-        Ordering::Less => Rotation::Refuse(TokenFault::Spent),
+        Ordering::Less | Ordering::Equal => decide_good(session, now, policy),
     }
 }
 
-fn rotate(session: &Session, now: UnixTime, policy: &RotationPolicy) -> Rotation {
-    session.next(now, policy.refresh_ttl).map_or(Rotation::Refuse(TokenFault::Expired), Rotation::Rotate)
+fn decide_good(session: &Session, now: UnixTime, policy: &RotationPolicy) -> Rotation {
+    let expires_at = session.cap(session.expires_at).plus(policy.leeway);
+    if expires_at <= now {
+        Rotation::Refuse(TokenFault::Expired)
+    } else if policy.on_refresh == OnRefresh::Keep {
+        Rotation::Keep
+    } else {
+        session.next(now, policy.refresh_ttl).map_or(Rotation::Refuse(TokenFault::Expired), Rotation::Rotate)
+    }
+}
+
+fn decide_spent(session: &Session, presented: Generation, now: UnixTime, policy: &RotationPolicy) -> Rotation {
+    if !is_retry(session, presented, now, policy.retry_window) {
+        return Rotation::RevokeSession;
+    }
+    match policy.on_retry {
+        OnRetry::Replay => Rotation::Replay,
+        OnRetry::Refuse => Rotation::Refuse(TokenFault::Spent),
+    }
 }
 
 /// Whether a spent token is the direct predecessor of the live one, within the window around the rotation. The window

@@ -28,14 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct ViewPolicy {
     /// How long somebody is taken for what they were, if nobody reports a change.
     pub ttl: Seconds,
-    /// How many sessions are remembered; the one not seen for longest is forgotten first.
+    /// How many bearers are remembered; the one not seen for longest is forgotten first.
     pub capacity: NonZeroUsize,
     /// What to do while it is not known what has changed.
     pub when_stale: WhenStale,
 }
 
 impl Default for ViewPolicy {
-    /// Ten thousand sessions, for 30 seconds; read while stale.
+    /// Ten thousand bearers, for 30 seconds; read while stale.
     fn default() -> Self {
         const CAPACITY: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
         Self { ttl: Seconds::new(30), capacity: CAPACITY, when_stale: WhenStale::Read }
@@ -233,7 +233,7 @@ impl State {
 }
 
 /// Keeps views up to date for as long as it runs. While the feed fails, and when this future is dropped, nobody uses
-/// them. `report` is told the first failure of a row.
+/// them. `report` is told the first of several failures in a row. Never returns.
 pub async fn follow(views: &GuardViews, feed: &mut dyn ChangeFeed, clock: &dyn Clock, report: impl Fn(&StoreError)) {
     struct Suspend<'a>(&'a GuardViews);
     impl Drop for Suspend<'_> {

@@ -85,7 +85,7 @@ pub struct FeedCase<S> {
 /// }
 /// ```
 pub fn feed_cases<S: Store + 'static>() -> Vec<FeedCase<S>> {
-    crate::__feed_cases!(table)
+    crate::__feed_cases!(feed_table)
 }
 
 /// The case for feeds with this name.

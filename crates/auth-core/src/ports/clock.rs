@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::time::{Timestamp, UnixTime};
 
-/// The time of day. It may jump, also backwards: no rule takes it for a measure of elapsed time.
+/// The time of day. It may jump, also backwards: whatever measures an age with it has to bear that, as the
+/// [views](crate::view) do by the distance to either side.
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// The present moment.

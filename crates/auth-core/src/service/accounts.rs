@@ -53,6 +53,9 @@ impl AccountService {
     }
 
     /// The caller's account as it is at this moment.
+    ///
+    /// # Errors
+    /// [`AuthError::UserNotFound`] if it has been deleted since.
     pub async fn profile(&self, caller: &Caller) -> Result<User, AuthError> {
         self.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
     }

@@ -5,7 +5,7 @@ use crate::error::{AuthError, StoreError};
 use crate::revocation::predates_epoch;
 use crate::service::TokenService;
 use crate::token::{
-    RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, SubjectField, TokenClaims, TokenFault, TokenKind,
+    RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
 };
 use crate::view::{Pass, WhenStale};
 
@@ -32,7 +32,8 @@ impl TokenService {
         if self.may_pass(&user) { Ok(Caller { user, session: claims.session }) } else { Err(AuthError::UserInactive) }
     }
 
-    fn may_pass(&self, user: &User) -> bool {
+    /// The account is asked each time (SEC-028), unless the policy lets inactive ones in.
+    pub(super) fn may_pass(&self, user: &User) -> bool {
         user.is_active || !self.policy.check_user_is_active
     }
 
@@ -92,7 +93,7 @@ impl TokenService {
             return Err(TokenFault::BadClaim.into());
         }
         let is_dead = found.session.revoked_at.is_some() && self.checks_session(kind);
-        if is_dead && (found.user.is_active || !self.policy.check_user_is_active) {
+        if is_dead && self.may_pass(&found.user) {
             return Err(match found.session.revoke_reason {
                 Some(RevokeReason::PasswordChanged) => AuthError::PasswordChanged,
                 _ => TokenFault::Revoked.into(),
@@ -105,7 +106,7 @@ impl TokenService {
     async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
         // A name may be somebody else's since.
-        let is_doubtful = self.policy.claim_rules.subject_field != SubjectField::Id;
+        let is_doubtful = self.policy.claim_rules.subject_field.is_given_again();
         if self.checks_session(kind) || is_doubtful { Err(TokenFault::UnknownSession.into()) } else { Ok(user) }
     }
 
@@ -131,8 +132,8 @@ impl TokenService {
 
     /// Whether a token of no session may have been issued for somebody who had the name before.
     pub(super) fn may_be_of_another(&self, claims: &TokenClaims, user: &User) -> bool {
-        let names_are_given_again = self.policy.claim_rules.subject_field != SubjectField::Id;
-        names_are_given_again && claims.issued_at.is_none_or(|issued_at| issued_at < user.date_joined.unix())
+        let field = self.policy.claim_rules.subject_field;
+        field.is_given_again() && claims.issued_at.is_none_or(|issued_at| issued_at < user.date_joined.unix())
     }
 
     async fn known_user(&self, claims: &TokenClaims) -> Result<User, AuthError> {

@@ -41,12 +41,13 @@ impl TokenService {
     }
 
     async fn own_session(&self, claims: &TokenClaims, jti: &TokenId, id: SessionId) -> Result<Membership, AuthError> {
-        let generation = match claims.is(TokenKind::Sliding) {
-            true if SessionId::adopted(jti) == id => Generation::FIRST,
-            true => return Err(TokenFault::BadClaim.into()),
-            false => claims.generation.ok_or(TokenFault::BadClaim)?,
+        let (generation, is_its_name) = if claims.is(TokenKind::Sliding) {
+            (Generation::FIRST, SessionId::adopted(jti) == id)
+        } else {
+            let generation = claims.generation.ok_or(TokenFault::BadClaim)?;
+            (generation, *jti == TokenId::of_generation(id, generation))
         };
-        if !claims.is(TokenKind::Sliding) && *jti != TokenId::of_generation(id, generation) {
+        if !is_its_name {
             return Err(TokenFault::BadClaim.into());
         }
         match self.ports.store.find_session(id).await? {

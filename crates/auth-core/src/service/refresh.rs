@@ -14,7 +14,8 @@ impl TokenService {
     /// to a store that aborts transactions, and where spent tokens stay good: there everybody wins in turn.
     const MAX_DECISIONS: usize = 64;
 
-    /// Exchanges a refresh token for a new pair: load, decide, apply. Signing comes before the write, so that a
+    /// Exchanges a refresh token for a new pair, or for an access token alone where the refresh token stays good
+    /// ([`OnRefresh::Keep`](crate::rotation::OnRefresh::Keep)): load, decide, apply. Signing comes before the write, so that a
     /// failing signer leaves the old token live.
     pub async fn refresh(&self, presented: &RawToken) -> Result<Refreshed, AuthError> {
         let claims = self.read(presented).await?;
@@ -72,7 +73,7 @@ impl TokenService {
 
     /// The user is asked at each refresh (SEC-028): nothing is issued to an inactive account.
     pub(super) fn check_active(&self, user: &User) -> Result<(), AuthError> {
-        if user.is_active || !self.policy.check_user_is_active { Ok(()) } else { Err(AuthError::NoActiveAccount) }
+        if self.may_pass(user) { Ok(()) } else { Err(AuthError::NoActiveAccount) }
     }
 
     fn refuse(&self, member: &Member, fault: TokenFault) -> Result<Refreshed, AuthError> {

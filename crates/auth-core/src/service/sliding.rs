@@ -19,7 +19,7 @@ impl TokenService {
         client: ClientInfo,
     ) -> Result<SignedToken, AuthError> {
         self.check_sliding()?;
-        let pair = async |user: &User, client| {
+        let issue = async |user: &User, client| {
             let now = self.ports.clock.now();
             let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
             // The last of its tokens may be issued at the end of the refresh period.
@@ -29,7 +29,7 @@ impl TokenService {
             let token = self.sign_sliding(user, &session, id, refresh_expires_at, &custom)?;
             Ok((session, token))
         };
-        self.login_with(name, password, client, pair).await
+        self.login_with(name, password, client, issue).await
     }
 
     /// Exchanges a sliding token for one with the same id and the same end of its refresh period, and a new end of its

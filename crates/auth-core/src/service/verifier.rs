@@ -72,7 +72,7 @@ impl AccessVerifier {
 }
 
 impl Bearer {
-    /// The claim `role`: `admin` for staff, else `user`.
+    /// The claim `role`, as the token has it; this service writes `admin` or `user`. `None` if it is absent or no text.
     pub fn role(&self) -> Option<&str> {
         self.claims.get("role").and_then(Value::as_str)
     }

@@ -17,9 +17,6 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Sliding];
-
     /// The value of the claim.
     pub const fn name(self) -> &'static str {
         match self {

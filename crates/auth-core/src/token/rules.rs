@@ -49,7 +49,7 @@ impl ClaimRules {
         if expires_at.is_some_and(|moment| moment.plus(self.leeway) <= now) {
             return Err(TokenFault::Expired);
         }
-        self.check_parties(&payload)?;
+        self.check_registered(&payload)?;
         let id = text(payload.remove(self.names.id()))?;
         let id = id.map(|id| TokenId::parse(&id).ok_or(TokenFault::BadClaim)).transpose()?;
         let (session, generation) = if is_own { membership(&mut payload)? } else { (None, None) };
@@ -77,7 +77,8 @@ impl ClaimRules {
         })
     }
 
-    fn check_parties(&self, payload: &Payload) -> Result<(), TokenFault> {
+    /// `iss` and `aud` as configured; `sub` and `jti` are texts, whatever this installation calls its own (RFC 7519 §4.1).
+    fn check_registered(&self, payload: &Payload) -> Result<(), TokenFault> {
         let is = |claim: Option<&Value>, wanted: &str| claim.and_then(Value::as_str) == Some(wanted);
         let includes = |claim: Option<&Value>, wanted: &str| match claim {
             Some(Value::Array(list)) => {

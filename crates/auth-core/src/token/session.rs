@@ -40,8 +40,8 @@ impl Generation {
 /// assert_eq!((next.generation, next.expires_at), (Generation::new(1), at(660)));
 /// ```
 ///
-/// A refresh token names its session and its generation. Below the session's generation it is spent, equal to it the
-/// one live token, above it never issued.
+/// A refresh token names its session and its generation. Below the session's generation it is spent (unless the
+/// policy keeps it good, [`OnRefresh`](crate::rotation::OnRefresh)), equal to it the one live token, above it never issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Its name, which is also the `jti` of its first refresh token.

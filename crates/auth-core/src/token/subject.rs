@@ -32,6 +32,11 @@ impl SubjectField {
             Self::Email => "email",
         }
     }
+
+    /// Whether what it holds may be another account's later.
+    pub const fn is_given_again(self) -> bool {
+        !matches!(self, Self::Id)
+    }
 }
 
 /// How a token names its user.

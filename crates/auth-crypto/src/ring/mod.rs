@@ -42,7 +42,7 @@ impl Default for RingOptions {
 ///
 /// ```
 /// use auth_core::ports::TokenSigner;
-/// use auth_core::token::{Payload, RawToken, TokenFault};
+/// use auth_core::token::{Payload, RawToken};
 /// use auth_crypto::{KeyRing, RingOptions, SigningKey, generate_ed25519_pem};
 /// let ring = || {
 ///     let key = SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap();
