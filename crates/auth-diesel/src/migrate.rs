@@ -20,8 +20,10 @@ use crate::pool::open;
 use crate::store::DieselStore;
 use crate::url::DatabaseUrl;
 
-const POSTGRES: EmbeddedMigrations = embed_migrations!("../../migrations/postgres");
-const SQLITE: EmbeddedMigrations = embed_migrations!("../../migrations/sqlite");
+const OURS: AppMigrations = AppMigrations {
+    postgres: embed_migrations!("../../migrations/postgres"),
+    sqlite: embed_migrations!("../../migrations/sqlite"),
+};
 
 /// The advisory lock that whoever migrates a PostgreSQL holds: any number, as long as it stays the same.
 const LOCK: i64 = 0x61_75_74_68_2d_64_62;
@@ -38,7 +40,7 @@ impl DieselStore {
     /// The migrations that this program knows and the database has not seen, in their order. Changes nothing, and
     /// needs no right to.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.pending_migrations_of(AppMigrations { postgres: POSTGRES, sqlite: SQLITE }).await
+        self.pending_migrations_of(OURS).await
     }
 
     /// The same of an application's own.
@@ -55,7 +57,7 @@ impl DieselStore {
     /// Applies the pending migrations, all or none, and answers their names. Of several instances that do so at once,
     /// one works and the others wait for it and find nothing to do. Takes as long as it takes.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
-        self.migrate_all(AppMigrations { postgres: POSTGRES, sqlite: SQLITE }).await
+        self.migrate_all(OURS).await
     }
 
     /// Applies an application's own migrations, as [`migrate`](Self::migrate) does ours: all or none, one instance at a
@@ -215,8 +217,8 @@ mod tests {
 
     #[test]
     fn both_databases_have_the_same_migrations() {
-        let postgres = names(MigrationSource::<Pg>::migrations(&POSTGRES).unwrap());
-        let sqlite = names(MigrationSource::<Sqlite>::migrations(&SQLITE).unwrap());
+        let postgres = names(MigrationSource::<Pg>::migrations(&OURS.postgres).unwrap());
+        let sqlite = names(MigrationSource::<Sqlite>::migrations(&OURS.sqlite).unwrap());
         assert_eq!(postgres, sqlite);
         for ((version, name), number) in postgres.iter().zip(1..) {
             assert!(*version == format!("{number:04}") && name.starts_with(&format!("{version}_")), "{name}");

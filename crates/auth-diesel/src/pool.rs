@@ -1,4 +1,4 @@
-//! How connections are opened and judged, and everything in which the two databases really differ.
+//! How connections are opened and judged.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;

@@ -23,8 +23,6 @@ pub struct HttpSettings {
     pub body_limit: usize,
     /// How long a client may take to send a body, in seconds; slower ones are answered 408.
     pub body_timeout_seconds: u64,
-    /// Whether the tutorials' other spellings of the paths are served too.
-    pub aliases: bool,
     /// Whether a refusal to the bearer of a well-signed token also says the `reason`.
     pub reasons: bool,
     /// Whether blanks at the edges of passwords are cut off, as the reference peer does.
@@ -34,12 +32,11 @@ pub struct HttpSettings {
 }
 
 impl Default for HttpSettings {
-    /// 64 KiB in 30 seconds, without aliases, with reasons, passwords as they are, `Authorization: Bearer`.
+    /// 64 KiB in 30 seconds, with reasons, passwords as they are, `Authorization: Bearer`.
     fn default() -> Self {
         Self {
             body_limit: 65_536,
             body_timeout_seconds: 30,
-            aliases: false,
             reasons: true,
             trim_passwords: false,
             credentials: CredentialHeader::default(),
@@ -61,7 +58,8 @@ pub struct App {
     pub jwks: Value,
     /// Whether the storage answers.
     pub readiness: Box<dyn Readiness>,
-    /// How many requests somebody without credentials may make; `None`: any number.
+    /// How many requests somebody without credentials may make to the routes that have a name
+    /// ([`Endpoint::named`](crate::routes::Endpoint::named)); `None`: any number.
     pub throttle: Option<AnonymousThrottle>,
     /// How the wire looks.
     pub settings: HttpSettings,

@@ -1,5 +1,5 @@
 //! What stands before every handler, in the order of the contract (section 6): the answer's format, then the bearer's
-//! credentials and permission, then the method, then the body.
+//! credentials and permission, then the throttle, then the method, then the body.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ async fn answer(
     let response = next.call(request).await?.map_into_boxed_body();
     match standing {
         Standing::UpToTheHandler(asked)
-            if asked.is_missing() && !is_description(&response) && is_success(&response) =>
+            if asked.is_missing() && !is_description(&response) && lets_through(&response) =>
         {
             tracing::error!(path = endpoint.path(), "the handler did not ask its ObjectPermission: answer withheld");
             let (request, _) = response.into_parts();
@@ -81,7 +81,8 @@ fn is_description(response: &ServiceResponse<BoxBody>) -> bool {
     response.response().extensions().contains::<Description>()
 }
 
-pub(crate) fn is_success(response: &ServiceResponse<BoxBody>) -> bool {
+/// Whether an answer is neither a refusal nor a failure: 1xx, 2xx or 3xx. Such answers may have to be withheld.
+pub(crate) fn lets_through(response: &ServiceResponse<BoxBody>) -> bool {
     let status = response.status();
     status.is_informational() || status.is_success() || status.is_redirection()
 }

@@ -99,15 +99,7 @@ impl ObjectPermission {
     /// 401 without credentials, else 403.
     pub fn check(&self, owner: UserId) -> Result<(), ApiError> {
         self.pending.is_checked.set(true);
-        let caller = self.request.extensions().get::<Caller>().cloned();
-        let is_owner = caller.as_ref().is_some_and(|caller| caller.user.id == owner);
-        let ownership = if is_owner { Ownership::Owner } else { Ownership::Stranger };
-        match decide(&self.pending.rule, caller.as_ref(), self.request.method(), ownership) {
-            Decision::Allowed => Ok(()),
-            // It cannot be: who owns it is known now.
-            Decision::Undecided => Err(ApiError::permission_denied()),
-            Decision::Denied(denial) => Err(refusal(&self.request, caller.as_ref(), &denial)),
-        }
+        settle(&self.pending.rule, &self.request, Some(owner))
     }
 }
 
@@ -147,11 +139,19 @@ pub async fn require(
 /// Finds out who asks, and whether a rule lets them, where there is no object that could be theirs.
 pub(crate) async fn authorize_without_object(rule: &Rule, request: &ServiceRequest) -> Result<(), ApiError> {
     authenticate(request).await?;
+    settle(rule, request.request(), None)
+}
+
+/// What a rule says where it is known who owns the object, or that there is none.
+fn settle(rule: &Rule, request: &HttpRequest, owner: Option<UserId>) -> Result<(), ApiError> {
     let caller = request.extensions().get::<Caller>().cloned();
-    match decide(rule, caller.as_ref(), request.method(), Ownership::Stranger) {
+    let is_owner = caller.as_ref().is_some_and(|caller| Some(caller.user.id) == owner);
+    let ownership = if is_owner { Ownership::Owner } else { Ownership::Stranger };
+    match decide(rule, caller.as_ref(), request.method(), ownership) {
         Decision::Allowed => Ok(()),
+        // It cannot be: who owns it is known.
         Decision::Undecided => Err(ApiError::permission_denied()),
-        Decision::Denied(denial) => Err(refusal(request.request(), caller.as_ref(), &denial)),
+        Decision::Denied(denial) => Err(refusal(request, caller.as_ref(), &denial)),
     }
 }
 

@@ -9,6 +9,7 @@
 //! | which paths are there, and who may call them | [`routes`] |
 //! | in which order is a request checked | `gate` |
 //! | who asks, and whether the rule of a route lets them | [`CurrentUser`], [`ObjectPermission`], `guard` |
+//! | how many requests may somebody unknown make | [`AnonymousThrottle`] |
 //! | which header brings a token | [`CredentialHeader`] |
 //! | how is a body read | [`body`] |
 //! | how does a refusal look | [`error`] |

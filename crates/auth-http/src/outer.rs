@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::error::{ApiError, OwnChallenge};
-use crate::gate::{Gated, is_success};
+use crate::gate::{Gated, lets_through};
 use crate::guard::authorize_without_object;
 use crate::handlers::unknown::unknown;
 use crate::routes::RouteTable;
@@ -143,7 +143,7 @@ async fn answer_routed(
     let is_gated = response.response().extensions().contains::<Gated>();
     let is_as_expected = if foreign.is_some() { !is_gated } else { is_gated };
     // Which of several services at one path it would be, actix-web decides by more than the path.
-    if is_success(&response) && !(is_as_expected && response.request().match_pattern() == pattern) {
+    if lets_through(&response) && !(is_as_expected && response.request().match_pattern() == pattern) {
         tracing::error!(?pattern, "another service answered than the one whose rule was asked: answer withheld");
         let (request, _) = response.into_parts();
         return Ok(ServiceResponse::new(request, ApiError::internal().error_response()));

@@ -22,7 +22,8 @@ impl Rate {
     pub const MAX_REQUESTS: usize = 10_000;
 
     /// Reads a rate as Django REST Framework writes it: `3/min`, `100/day`. Of the period the first letter counts:
-    /// second, minute, hour, day.
+    /// second, minute, hour, day. `None` for anything else, and unless it is from 1 to
+    /// [`MAX_REQUESTS`](Self::MAX_REQUESTS) requests.
     ///
     /// ```
     /// use auth_http::Rate;
@@ -51,7 +52,8 @@ pub struct AnonymousThrottle {
 }
 
 impl AnonymousThrottle {
-    /// How many addresses are counted; the one not seen for longest is forgotten first.
+    /// How many addresses are counted; the one not seen for longest is forgotten first. Each takes 16 bytes for each
+    /// request of its rate.
     pub const MAX_ADDRESSES: usize = 100_000;
 
     /// At most this rate for each address.
@@ -80,7 +82,7 @@ impl AnonymousThrottle {
     }
 }
 
-/// Who counts as one: an address, or of IPv6 the /64 that one customer is given (RFC 6177).
+/// Who counts as one: an address, or of IPv6 the /64 of one subnet (RFC 4291 §2.5.1).
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_of_one_customer_count_as_one() {
+    fn the_addresses_of_one_subnet_count_as_one() {
         for (one, other, same) in [
             ("2001:db8::1", "2001:db8::ffff:1", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),

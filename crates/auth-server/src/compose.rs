@@ -190,6 +190,6 @@ pub async fn migrate(store: &DieselStore, application: &dyn Application) -> Resu
 pub fn routes(checked: &Checked, application: &dyn Application) -> Result<RouteTable> {
     let slides = checked.tokens.accepted_kinds.contains(&TokenKind::Sliding);
     let sliding = if slides { sliding() } else { Vec::new() };
-    let routes = Routes::new(standard().into_iter().chain(sliding)).aliases(checked.http.aliases);
+    let routes = Routes::new(standard().into_iter().chain(sliding)).aliases(checked.settings.http.aliases);
     Ok(application.routes(routes).build()?)
 }

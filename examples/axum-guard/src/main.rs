@@ -1,4 +1,5 @@
-//! `axum-guard PUBLIC_KEY.pem`: serves on 127.0.0.1:8001, for the tokens of the service with this key.
+//! `axum-guard PUBLIC_KEY.pem [HOST:PORT]`: serves there, else on 127.0.0.1:8001, for the tokens of the service with this
+//! key.
 #![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::error::Error;

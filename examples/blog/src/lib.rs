@@ -1,4 +1,5 @@
-//! The tutorials' blog: everybody reads, whoever is logged in writes, and the author or an administrator changes.
+//! The tutorials' blog: everybody reads the list, whoever is logged in writes, and the author or an administrator opens,
+//! changes and deletes a post.
 //!
 //! Accounts, tokens and guards come from `auth-core`, `auth-http` and `auth-diesel`; the command line and configuration
 //! from `auth-server`. What is here is what an application writes itself: a table ([`store`]), handlers ([`handlers`]),

@@ -110,7 +110,7 @@ impl Posts {
             .await
     }
 
-    /// Changes a post; `false` if it is gone.
+    /// Changes a post; `false` if it is gone. A change of nothing is not looked up, and is `true`.
     pub async fn change(&self, id: i64, change: PostChange) -> Result<bool, StoreError> {
         self.0
             .write(move |connection| {

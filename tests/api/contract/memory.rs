@@ -129,7 +129,6 @@ fn app(ports: Ports) -> App {
         throttle: None,
         settings: HttpSettings {
             body_limit: 2_621_440,
-            aliases: true,
             reasons: false,
             trim_passwords: true,
             ..HttpSettings::default()

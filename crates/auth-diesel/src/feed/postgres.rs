@@ -48,10 +48,12 @@ impl Watch {
     }
 }
 
+/// The name is that of [`CHANNEL`].
 const IS_LISTENING: &str =
     "SELECT EXISTS (SELECT FROM pg_listening_channels() AS name WHERE name = 'auth_changes') AS yes";
 
-/// Without them there would be silence, which is taken for good news.
+/// Without them there would be silence, which is taken for good news. Those for sessions deleted by hand and for
+/// `TRUNCATE` are not asked for.
 const THERE_ARE_REPORTERS: &str = "SELECT count(*) = 3 AS yes FROM pg_trigger WHERE tgenabled IN ('O', 'A')
      AND (tgrelid = to_regclass('sessions') AND tgname = 'sessions_report_end'
           OR tgrelid = to_regclass('users') AND tgname IN ('users_report_change', 'users_report_deletion'))";

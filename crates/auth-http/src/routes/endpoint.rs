@@ -54,8 +54,8 @@ impl Endpoint {
         self
     }
 
-    /// What `OPTIONS` calls it. Then it is a route of the wire contract: `OPTIONS` is answered, and a client that
-    /// accepts no JSON is answered 406.
+    /// What `OPTIONS` calls it. Then it is a route of the wire contract: `OPTIONS` is answered, a client that accepts no
+    /// JSON is answered 406, and requests without credentials are counted ([`App::throttle`](crate::App::throttle)).
     pub fn named(mut self, name: &str, description: &str) -> Self {
         self.about = Some((name.to_owned(), description.to_owned()));
         self

@@ -102,6 +102,9 @@ impl Routes {
     ///
     /// # Errors
     /// [`RouteError`], which names the path.
+    ///
+    /// # Panics
+    /// If actix-web cannot read a path as a pattern, such as `/a/{`.
     pub fn build(mut self) -> Result<RouteTable, RouteError> {
         for (path, rule) in std::mem::take(&mut self.replaced) {
             let endpoint = self.endpoints.iter_mut().find(|endpoint| endpoint.path() == path);

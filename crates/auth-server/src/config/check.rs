@@ -79,7 +79,6 @@ impl Checked {
             http: HttpSettings {
                 body_limit: settings.http.body_limit_bytes,
                 body_timeout_seconds: settings.http.body_timeout_seconds,
-                aliases: settings.http.aliases,
                 reasons: settings.http.error_reasons,
                 trim_passwords: settings.passwords.trim,
                 credentials: credentials(&settings.http)?,
@@ -226,12 +225,11 @@ fn accepted_kinds(tokens: &Tokens) -> Result<Vec<TokenKind>> {
         other => bail!("tokens.accepted_kinds: is {other:?}; has to be access, sliding or both"),
     };
     let kinds: Vec<_> = tokens.accepted_kinds.iter().map(kind).collect::<Result<_>>()?;
-    let is_twice = kinds.len() == 2 && kinds[0] == kinds[1];
-    ensure!(
-        !kinds.is_empty() && kinds.len() < 3 && !is_twice,
-        "tokens.accepted_kinds: has to be access, sliding or both"
-    );
-    Ok(kinds)
+    match kinds.as_slice() {
+        [_] => Ok(kinds),
+        [one, other] if one != other => Ok(kinds),
+        _ => bail!("tokens.accepted_kinds: has to be access, sliding or both"),
+    }
 }
 
 /// The claims that are taken from the account. None may have the name of one that says something else.
