@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::desk::{Desk, Said, cases, claims};
+use crate::desk::{Desk, Said, affordable, cases, claims};
 use crate::support::{Answer, Database, PASSWORD, Pair};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -13,6 +13,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_deactivated_account_is_out_until_it_is_activated,
             a_deleted_account_is_gone,
             a_promotion_shows_at_the_next_refresh,
+            groups_and_names_are_in_the_tokens_where_they_are_asked_for,
             a_new_password_ends_every_login;
         once:
             commands_about_nobody_fail_and_change_nothing,
@@ -113,6 +114,22 @@ async fn a_promotion_shows_at_the_next_refresh(database: Database) {
         assert_eq!(claims(&pair.refresh)["role"], role);
         assert_eq!(claims(&desk.api.login("alice").await.access)["role"], role);
     }
+}
+
+async fn groups_and_names_are_in_the_tokens_where_they_are_asked_for(database: Database) {
+    let options = affordable(database.server("development")).env("AUTH__TOKENS__CLAIMS", "username,groups");
+    let desk = Desk::with(database, options);
+    desk.api.newcomer("alice").await;
+    desk.run(&["users", "set-groups", "alice", "editors", "authors"]).done();
+    let pair = desk.api.login("alice").await;
+    for token in [&pair.access, &pair.refresh] {
+        let claims = claims(token);
+        assert_eq!((&claims["username"], &claims["groups"]), (&json!("alice"), &json!(["authors", "editors"])));
+        assert_eq!((claims.get("email"), claims.get("role")), (None, None), "nobody asked for them");
+    }
+    desk.run(&["users", "set-groups", "alice", "readers"]).done();
+    let next = desk.api.post("/api/token/refresh/", None, json!({"refresh": pair.refresh})).await;
+    assert_eq!(claims(&next.field("access"))["groups"], json!(["readers"]), "{}", next.text);
 }
 
 async fn a_new_password_ends_every_login(database: Database) {

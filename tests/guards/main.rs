@@ -13,6 +13,7 @@ mod support;
 #[allow(dead_code, reason = "each test target uses its part of this module")]
 mod wire;
 
+mod application;
 mod headers;
 mod issuer;
 mod jwks;
@@ -21,12 +22,21 @@ mod outage;
 mod paths;
 mod proxy;
 mod stage;
+mod steady_state;
 
 use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let topics = [headers::trials, jwks::trials, obedience::trials, outage::trials, paths::trials];
+    let topics = [
+        application::trials,
+        headers::trials,
+        jwks::trials,
+        obedience::trials,
+        outage::trials,
+        paths::trials,
+        steady_state::trials,
+    ];
     let trials = topics.into_iter().flat_map(|trials| trials()).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
