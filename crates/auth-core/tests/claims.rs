@@ -14,11 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use auth_core::AuthError;
-use auth_core::account::User;
+use auth_core::account::{GroupName, User};
 use auth_core::ports::{ClaimsEnricher, EnrichError, Sessions};
 use auth_core::service::{Action, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{CustomClaims, SessionId, TokenKind};
+use auth_core::token::{CustomClaims, ProfileClaim, SessionId, TokenKind};
 use serde_json::json;
 use world::*;
 
@@ -94,6 +94,28 @@ async fn are_made_anew_at_each_refresh() {
     world.act("alice", Action::Promote).await;
     let promoted = world.refresh(&next).await.unwrap();
     assert_eq!(world.claims(&access_of(&promoted))["role"], "admin");
+}
+
+#[tokio::test]
+async fn of_the_account_are_those_that_it_has_now() {
+    let mut world = world(policy());
+    for claim in [ProfileClaim::Username, ProfileClaim::Groups] {
+        world.tokens = world.tokens.enriched_by(Arc::new(claim));
+    }
+    let set_groups =
+        |names: &[&str]| Action::SetGroups(names.iter().map(|name| GroupName::parse(name).unwrap()).collect());
+    world.register("alice").await.unwrap();
+    world.act("alice", set_groups(&["writers", "editors"])).await;
+    let mut pair = world.login("alice").await;
+    let (before, after) = (json!(["editors", "writers"]), json!(["owners"]));
+    for (groups, then) in [(before, &["owners"][..]), (after, &[]), (json!([]), &[])] {
+        for token in [access_of(&pair), refresh_of(&pair)] {
+            let claims = world.claims(&token);
+            assert_eq!((&claims["username"], &claims["groups"]), (&json!("alice"), &groups));
+        }
+        world.act("alice", set_groups(then)).await;
+        pair = world.refresh(&pair).await.unwrap();
+    }
 }
 
 #[tokio::test]

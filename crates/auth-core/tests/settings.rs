@@ -8,7 +8,7 @@ use auth_core::AuthError;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{Action, Refreshed, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimNames, ClaimRules, SubjectField, TokenFault};
+use auth_core::token::{ClaimNames, ClaimRules, SubjectField, TokenFault, TokenKind};
 use world::*;
 
 fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
@@ -59,17 +59,50 @@ async fn rotation_without_blacklist_keeps_every_token_good() {
 
 #[tokio::test]
 async fn claims_have_the_names_that_are_wanted() {
-    let names = ClaimNames::new("typ_", "id_", "sub", "refresh_exp").unwrap();
-    let claim_rules = ClaimRules { names, subject_field: SubjectField::Username, ..ClaimRules::default() };
-    let world = world(TokenPolicy { claim_rules, ..policy() });
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
-    let claims = world.claims(&refresh_of(&pair));
-    assert_eq!((&claims["typ_"], &claims["sub"]), (&"refresh".into(), &"alice".into()));
-    assert!(claims.contains_key("id_") && !claims.contains_key("jti") && !claims.contains_key("user_id"));
-    assert_eq!(world.tokens.authenticate(&access_of(&pair)).await.unwrap().user.username, "alice");
-    let next = world.refresh(&pair).await.unwrap();
-    assert_ne!(world.claims(&refresh_of(&next))["id_"], claims["id_"]);
+    for (subject_field, subject) in [
+        (SubjectField::Id, None),
+        (SubjectField::Username, Some("alice")),
+        (SubjectField::Email, Some("alice@example.com")),
+    ] {
+        let names = ClaimNames::new("typ_", "id_", "sub", "refresh_exp").unwrap();
+        let claim_rules = ClaimRules { names, subject_field, ..ClaimRules::default() };
+        let world = world(TokenPolicy { claim_rules, ..policy() });
+        world.register("bob").await.unwrap();
+        let id = world.register("alice").await.unwrap().id.get().to_string();
+        let subject = subject.unwrap_or(&id);
+        let pair = world.login("alice").await;
+        let next = world.refresh(&pair).await.unwrap();
+        for pair in [&pair, &next] {
+            for (token, kind) in [(access_of(pair), "access"), (refresh_of(pair), "refresh")] {
+                let claims = world.claims(&token);
+                assert_eq!((&claims["typ_"], &claims["sub"]), (&kind.into(), &subject.into()));
+                assert!(claims.contains_key("id_") && !claims.contains_key("jti"));
+                assert!(!claims.contains_key("token_type") && !claims.contains_key("user_id"));
+            }
+            let caller = world.tokens.authenticate(&access_of(pair)).await.unwrap();
+            assert_eq!(caller.user.username, "alice", "{subject_field:?}");
+        }
+        assert_ne!(world.claims(&refresh_of(&next))["id_"], world.claims(&refresh_of(&pair))["id_"]);
+    }
+}
+
+#[tokio::test]
+async fn a_login_is_noted_with_the_account_only_where_that_is_wanted() {
+    for update_last_login in [true, false] {
+        let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
+        let world = world(TokenPolicy { update_last_login, accepted_kinds, ..policy() });
+        for name in ["alice", "bob"] {
+            world.register(name).await.unwrap();
+            assert_eq!(world.stored(name).await.last_login, None);
+        }
+        world.login("alice").await;
+        world.try_login_sliding("bob").await.unwrap();
+        let expected = update_last_login.then(|| world.now());
+        for name in ["alice", "bob"] {
+            let noted = world.stored(name).await.last_login.map(|at| at.unix().seconds());
+            assert_eq!(noted, expected, "{name}");
+        }
+    }
 }
 
 #[tokio::test]

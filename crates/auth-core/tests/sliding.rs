@@ -5,8 +5,9 @@
 mod world;
 
 use auth_core::AuthError;
-use auth_core::service::{Action, LogoutRequest, SignedToken, TokenPolicy};
-use auth_core::token::{RawToken, TokenFault, TokenKind};
+use auth_core::service::{Action, LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
+use auth_core::time::Seconds;
+use auth_core::token::{ClaimNames, ClaimRules, RawToken, TokenFault, TokenKind};
 use serde_json::json;
 use world::*;
 
@@ -59,6 +60,56 @@ async fn keep_their_name_and_refresh_period_and_renew_their_end() {
     world.advance(1);
     assert_eq!(fault(world.tokens.refresh_sliding(&first).await), Some(TokenFault::Expired));
     assert!(world.tokens.authenticate(&second).await.is_ok());
+}
+
+#[tokio::test]
+async fn live_as_long_as_their_own_policy_says() {
+    for (ttl, refresh_ttl) in [(45, 500), (90, 700)] {
+        let sliding = SlidingPolicy { ttl: Seconds::new(ttl), refresh_ttl: Seconds::new(refresh_ttl) };
+        let world = world(TokenPolicy { sliding, ..policy_with_sliding() });
+        world.register("alice").await.unwrap();
+        let first = raw(&world.try_login_sliding("alice").await.unwrap());
+        let login = world.now();
+        world.advance(ttl - 1);
+        assert!(world.tokens.authenticate(&first).await.is_ok());
+        let second = raw(&world.tokens.refresh_sliding(&first).await.unwrap());
+        for (token, issued) in [(&first, login), (&second, world.now())] {
+            let claims = world.claims(token);
+            assert_eq!(claims["iat"], issued);
+            assert_eq!(claims["exp"], issued + ttl as i64);
+            assert_eq!(claims["refresh_exp"], login + refresh_ttl as i64);
+        }
+        world.advance(1);
+        assert_eq!(fault(world.tokens.authenticate(&first).await), Some(TokenFault::Expired));
+    }
+}
+
+#[tokio::test]
+async fn call_the_end_of_their_refresh_period_as_is_wanted() {
+    let names = ClaimNames::new("token_type", "jti", "user_id", "until").unwrap();
+    let claim_rules = ClaimRules { names, ..ClaimRules::default() };
+    let world = world(TokenPolicy { claim_rules, adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let user = world.register("alice").await.unwrap();
+    let mut token = raw(&world.try_login_sliding("alice").await.unwrap());
+    let end = world.now() + REFRESH_TTL as i64;
+    for _ in 0..3 {
+        let claims = world.claims(&token);
+        assert_eq!(claims["until"], end);
+        assert!(!claims.contains_key("refresh_exp"));
+        assert!(world.tokens.authenticate(&token).await.is_ok());
+        world.advance(1);
+        token = raw(&world.tokens.refresh_sliding(&token).await.unwrap());
+    }
+    // The name that is not in use says nothing.
+    for (name, expires_in, expected) in [
+        ("until", 600, None),
+        ("until", 0, Some(TokenFault::RefreshExpired)),
+        ("refresh_exp", 600, Some(TokenFault::NoRefreshExpiry)),
+    ] {
+        let foreign = world.forge(json!({"token_type": "sliding", "exp": world.now() + 60, "jti": "a-name",
+            "iat": world.now(), "user_id": user.id.get().to_string(), name: world.now() + expires_in}));
+        assert_eq!(fault(world.tokens.refresh_sliding(&foreign).await), expected, "{name} {expires_in}");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! One row for each setting and each refusal.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::settings::SETTINGS;
@@ -403,6 +405,53 @@ fn what_is_printed_is_a_configuration() {
         assert_eq!(settings.tokens.jti_claim, wanted("JTI_CLAIM", "jti"));
         assert!(settings.tokens.claims.is_empty() && !settings.tokens.rotate_refresh_tokens, "{dictionary}");
     }
+}
+
+#[test]
+fn no_setting_of_simplejwt_is_missing() {
+    // The second list: names that SimpleJWT had once. It does not start with them.
+    let current = [
+        "ACCESS_TOKEN_LIFETIME",
+        "REFRESH_TOKEN_LIFETIME",
+        "ROTATE_REFRESH_TOKENS",
+        "BLACKLIST_AFTER_ROTATION",
+        "UPDATE_LAST_LOGIN",
+        "ALGORITHM",
+        "SIGNING_KEY",
+        "VERIFYING_KEY",
+        "AUDIENCE",
+        "ISSUER",
+        "JSON_ENCODER",
+        "JWK_URL",
+        "LEEWAY",
+        "AUTH_HEADER_TYPES",
+        "AUTH_HEADER_NAME",
+        "USER_ID_FIELD",
+        "USER_ID_CLAIM",
+        "USER_AUTHENTICATION_RULE",
+        "AUTH_TOKEN_CLASSES",
+        "TOKEN_TYPE_CLAIM",
+        "JTI_CLAIM",
+        "TOKEN_USER_CLASS",
+        "SLIDING_TOKEN_REFRESH_EXP_CLAIM",
+        "SLIDING_TOKEN_LIFETIME",
+        "SLIDING_TOKEN_REFRESH_LIFETIME",
+        "TOKEN_OBTAIN_SERIALIZER",
+        "TOKEN_REFRESH_SERIALIZER",
+        "TOKEN_VERIFY_SERIALIZER",
+        "TOKEN_BLACKLIST_SERIALIZER",
+        "SLIDING_TOKEN_OBTAIN_SERIALIZER",
+        "SLIDING_TOKEN_REFRESH_SERIALIZER",
+        "CHECK_REVOKE_TOKEN",
+        "REVOKE_TOKEN_CLAIM",
+        "CHECK_USER_IS_ACTIVE",
+        "ON_LOGIN_SUCCESS",
+        "ON_LOGIN_FAILED",
+    ];
+    let removed = ["AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS"];
+    let expected: BTreeSet<_> = current.into_iter().chain(removed).collect();
+    let found: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
+    assert_eq!(found, expected);
 }
 
 #[test]
