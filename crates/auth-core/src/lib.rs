@@ -14,20 +14,29 @@
 //! | what ends when somebody logs out | [`revocation`] |
 //! | who may do what | [`permission`] |
 //! | which names, addresses and passwords are allowed | [`account`], [`password`] |
+//! | links, challenges and codes that are good once | [`code`] |
+//! | what a second factor is, and whether it is right | [`second_factor`] |
+//! | how many attempts are let in | [`throttle`] |
+//! | what is mailed, and when it is tried again | [`mail`] |
 //! | what a storage must do | [`ports`] |
 //! | the use-cases | [`service`] |
 //! | what guarded routes remember | [`view`] |
 
 pub mod account;
 mod bounded;
+pub mod code;
 pub mod error;
 pub mod event;
+pub mod mail;
 pub mod password;
 pub mod permission;
 pub mod ports;
 pub mod revocation;
 pub mod rotation;
+pub mod second_factor;
+pub mod secret;
 pub mod service;
+pub mod throttle;
 pub mod time;
 pub mod token;
 pub mod view;

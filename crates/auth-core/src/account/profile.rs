@@ -1,6 +1,7 @@
 //! What people may change of their own account.
 
 use crate::account::{AccountFault, Email, Username};
+use crate::mail::NewMail;
 
 /// A first or last name: at most 150 characters, no control characters (line breaks least of all); may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -38,12 +39,15 @@ pub struct ProfileChange {
     pub first_name: Option<PersonName>,
     /// A new last name.
     pub last_name: Option<PersonName>,
+    /// What goes into the outbox with the change.
+    pub mails: Vec<NewMail>,
 }
 
 impl ProfileChange {
     /// Whether nothing is to change.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+    pub const fn is_empty(&self) -> bool {
+        let Self { username, email, first_name, last_name, mails: _ } = self;
+        username.is_none() && email.is_none() && first_name.is_none() && last_name.is_none()
     }
 }
 

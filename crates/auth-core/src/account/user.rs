@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::account::{Email, GroupName, PersonName, Username};
+use crate::mail::NewMail;
 use crate::time::{Timestamp, UnixTime};
 use crate::token::{Subject, SubjectField};
 
@@ -100,6 +101,10 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// When it is made.
     pub date_joined: Timestamp,
+    /// When its address was proven to be its owner's; `None`: it was not.
+    pub email_verified_at: Option<Timestamp>,
+    /// What goes into the outbox with it.
+    pub mails: Vec<NewMail>,
 }
 
 /// What a login names its account by. Compared exactly, letter case included.

@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use crate::account::{GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use crate::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use crate::code::CodeId;
 use crate::error::StoreError;
+use crate::mail::NewMail;
 use crate::password::PasswordHash;
-use crate::time::UnixTime;
-use crate::token::Subject;
+use crate::time::{Timestamp, UnixTime};
+use crate::token::{Generation, NextGeneration, SessionId, Subject};
 
 /// What became of a change to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,83 @@ pub enum ProfileUpdate {
     Taken(Taken),
     /// There is no such account.
     Gone,
+}
+
+/// A password to be set, and what has to happen with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPassword {
+    /// Whose it is.
+    pub user: UserId,
+    /// Its hash.
+    pub hash: PasswordHash,
+    /// Only if this is the hash that is stored: the old password was compared with it.
+    pub in_place_of: Option<PasswordHash>,
+    /// Only if this code can be used: it is neither used nor ended, and its time is now.
+    pub code: Option<CodeId>,
+    /// The address that this proves, if it is that of the account.
+    pub proves: Option<Email>,
+    /// The session that goes on; without one, all of them end.
+    pub keep: Option<KeptSession>,
+    /// What goes into the outbox with it.
+    pub mails: Vec<NewMail>,
+}
+
+impl NewPassword {
+    /// A password without conditions: all sessions end, no mail is sent.
+    pub const fn new(user: UserId, hash: PasswordHash) -> Self {
+        Self { user, hash, in_place_of: None, code: None, proves: None, keep: None, mails: Vec::new() }
+    }
+}
+
+/// A session that goes on when all others of its account end. Only with a new generation, so that whoever else holds a
+/// token of it is shut out too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptSession {
+    /// The session.
+    pub id: SessionId,
+    /// Its live generation: if it is another one by now, or the session has ended, nothing is done.
+    pub from: Generation,
+    /// What it goes on with.
+    pub next: NextGeneration,
+}
+
+/// What became of a new password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordUpdate {
+    /// It was set.
+    Done,
+    /// A condition does not hold, and nothing was done: another password, a code that cannot be used, a session that went
+    /// on or ended.
+    Overtaken,
+    /// There is no such account.
+    Gone,
+}
+
+/// An address that was proven by a code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvenEmail {
+    /// Whose it is.
+    pub user: UserId,
+    /// The code that proved it.
+    pub code: CodeId,
+    /// The address.
+    pub email: Email,
+    /// Whether it becomes the address of the account; otherwise it has to be that already.
+    pub is_change: bool,
+    /// What goes into the outbox with it.
+    pub mails: Vec<NewMail>,
+}
+
+/// What became of a proven address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a request, and it is taken apart at once")]
+pub enum EmailUpdate {
+    /// The account as it is now.
+    Done(User),
+    /// Another account has the address; nothing changed, and the code is as it was.
+    Taken,
+    /// The code cannot be used, or the address is not that of the account any more; nothing changed.
+    Overtaken,
 }
 
 /// Where a list of accounts goes on: those with a number above `after`, at most `limit` of them.
@@ -38,8 +117,8 @@ pub struct AccountPage {
 /// never given to another one, not even after it was deleted: tokens that name it may still be around.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Stores a new, active account with its password hash; its `token_epoch` is the start of time. `Err(Taken)` and
-    /// nothing stored if another account has its name or address; the name, if both.
+    /// Stores a new, active account with its password hash; its `token_epoch` is the start of time. Its mails go into the
+    /// outbox. `Err(Taken)` and nothing stored if another account has its name or address; the name, if both.
     async fn create(&self, user: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError>;
 
     /// The account with this number.
@@ -53,17 +132,29 @@ pub trait Accounts: Send + Sync {
     /// Any text may be asked for; what can be no name is nobody's.
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError>;
 
-    /// Changes what is given and leaves the rest as it is at that moment.
+    /// The account whose address has the same canonical form.
+    async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
+
+    /// Changes what is given and leaves the rest as it is at that moment; puts the mails into the outbox. An address with
+    /// another canonical form is not proven any more, and ends every open code of the account: they may have been mailed
+    /// to the one before.
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
 
     /// Replaces a hash by one of the same password at another cost, if and only if it is still `old`; `false`
     /// otherwise. Ends no session: the password has not changed.
     async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
 
-    /// Sets another password: stores the hash, revokes every session of the account with the reason
-    /// [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), moves its `token_epoch` on, to
-    /// [`next_epoch`](crate::revocation::next_epoch). `false` if there is no such account.
-    async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError>;
+    /// Sets another password, if its conditions hold: stores the hash; revokes every session of the account, but the one
+    /// to keep, with the reason [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged); moves its `token_epoch`
+    /// on, to [`next_epoch`](crate::revocation::next_epoch); ends every open code of the account (SEC-111); notes the
+    /// address as proven (`email_verified_at`); puts the mails into the outbox.
+    ///
+    /// Of several at once with the same condition, one is done.
+    async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError>;
+
+    /// Notes that the address of an account was proven, or changes it to one that was; uses the code. A change ends every
+    /// open code of the account, and puts the mails into the outbox.
+    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
     /// Lets an account log in and refresh, or not. `false` if there is no such account.
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;
@@ -75,7 +166,7 @@ pub trait Accounts: Send + Sync {
     /// Puts an account into these groups and no others. `false` if there is no such account.
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
 
-    /// Deletes an account with its hash and all its sessions. `false` if there is no such account.
+    /// Deletes an account with its hash and all that belongs to it: sessions, codes, second factors, mails. `false` if there is no such account.
     async fn delete(&self, id: UserId) -> Result<bool, StoreError>;
 
     /// Accounts in the order of their numbers.

@@ -6,28 +6,42 @@
 //! statement. Dropping a future does not undo what has been started.
 
 mod accounts;
+mod attempts;
 mod blacklist;
 mod changes;
 mod claims;
 mod clock;
+mod codes;
 mod events;
 mod hasher;
+mod mailer;
+mod outbox;
 mod randomness;
+mod second_factors;
 mod sessions;
 mod signer;
+mod vault;
 
-pub use accounts::{AccountPage, Accounts, ProfileUpdate};
+pub use accounts::{
+    AccountPage, Accounts, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+};
+pub use attempts::Attempts;
 pub use blacklist::Blacklist;
 pub use changes::{Change, ChangeFeed};
 pub use claims::{ClaimsEnricher, EnrichError};
 pub use clock::Clock;
+pub use codes::Codes;
 pub use events::SecurityEvents;
 pub use hasher::{HashError, PasswordHasher, Verdict};
+pub use mailer::{MAX_SEND_TIME, MailError, Mailer};
+pub use outbox::{Outbox, OutboxPage, Retry};
 pub use randomness::Randomness;
+pub use second_factors::SecondFactors;
 pub use sessions::{Adoption, Sessions, Swap};
 pub use signer::{Recognised, SignError, TokenSigner, VerifyError};
+pub use vault::{SealError, Vault};
 
-/// The three storage ports together, as one adapter implements them.
-pub trait Store: Accounts + Sessions + Blacklist {}
+/// The storage ports together, as one adapter implements them.
+pub trait Store: Accounts + Sessions + Blacklist + Codes + SecondFactors + Attempts + Outbox {}
 
-impl<T: Accounts + Sessions + Blacklist> Store for T {}
+impl<T: Accounts + Sessions + Blacklist + Codes + SecondFactors + Attempts + Outbox> Store for T {}

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use crate::account::{User, UserId};
 use crate::error::StoreError;
+use crate::mail::NewMail;
 use crate::time::{Timestamp, UnixTime};
 use crate::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 
@@ -57,6 +58,10 @@ pub trait Sessions: Send + Sync {
     /// Ends the session and every token in it; `false` if it had ended before, or there is none. Nothing in it can
     /// become live again, not even by a rotation that is under way. The first reason stays.
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Ends a session one of whose spent tokens came back, as [`revoke`](Self::revoke) does with
+    /// [`RevokeReason::Reuse`]; if it had not ended before, the mails go into the outbox with it.
+    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError>;
 
     /// Ends every session of an account but `keep`, and moves its `token_epoch` on, to
     /// [`next_epoch`](crate::revocation::next_epoch), so that no token from

@@ -46,6 +46,8 @@ impl AccountService {
             is_staff: false,
             is_superuser: false,
             date_joined: self.ports.clock.timestamp(),
+            email_verified_at: None,
+            mails: Vec::new(),
         };
         let user = self.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
         self.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, user.id));

@@ -6,7 +6,7 @@ use crate::account::{AccountFault, GroupName, LoginName, NewUser, User};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::CheckedPassword;
-use crate::ports::AccountPage;
+use crate::ports::{AccountPage, NewPassword, PasswordUpdate};
 use crate::service::Ports;
 
 /// What to do to an account.
@@ -90,7 +90,7 @@ impl AdministrationService {
             Action::Delete => store.delete(user.id).await?,
             Action::SetPassword(password) => {
                 let (hash, now) = (self.ports.hasher.hash(password).await?, self.ports.clock.now());
-                store.set_password(user.id, &hash, now).await?
+                store.set_password(&NewPassword::new(user.id, hash), now).await? == PasswordUpdate::Done
             }
         };
         if !done {

@@ -62,7 +62,7 @@ use crate::account::UserId;
 use crate::error::AuthError;
 use crate::event::SecurityEvent;
 use crate::ports::{
-    Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, SecurityEvents, Store, TokenSigner,
+    Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, SecurityEvents, Store, TokenSigner, Vault,
 };
 use crate::rotation::RotationPolicy;
 use crate::time::Seconds;
@@ -72,7 +72,7 @@ use crate::view::GuardViews;
 /// The adapters that the services work with.
 #[derive(Clone)]
 pub struct Ports {
-    /// Accounts, sessions and the blacklist.
+    /// Accounts, sessions, codes, mails and all else that is kept.
     pub store: Arc<dyn Store>,
     /// Signatures.
     pub signer: Arc<dyn TokenSigner>,
@@ -82,6 +82,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub randomness: Arc<dyn Randomness>,
+    /// The secret of the installation.
+    pub vault: Arc<dyn Vault>,
     /// The audit log.
     pub events: Arc<dyn SecurityEvents>,
     /// What guarded routes remember; `None`: nothing, they ask the storage each time.

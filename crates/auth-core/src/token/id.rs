@@ -91,7 +91,7 @@ impl TokenId {
     }
 }
 
-fn random_uuid(randomness: &dyn Randomness) -> [u8; 16] {
+pub(crate) fn random_uuid(randomness: &dyn Randomness) -> [u8; 16] {
     let mut bytes = [0; 16];
     randomness.fill(&mut bytes);
     as_uuid(bytes)

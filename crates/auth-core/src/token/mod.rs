@@ -11,6 +11,7 @@ mod subject;
 
 pub use claims::{TokenClaims, TokenKind};
 pub use custom::{CustomClaims, ProfileClaim, ReservedClaim};
+pub(crate) use id::random_uuid;
 pub use id::{SessionId, TokenId};
 pub use names::{ClaimNameClash, ClaimNames};
 pub use raw::RawToken;

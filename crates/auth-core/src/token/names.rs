@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 /// The names of the claims that an installation may call as it likes. The others have the names of RFC 7519 §4.1, and
-/// `sid` and `gen`.
+/// `sid`, `gen` and `amr`.
 ///
 /// ```
 /// use auth_core::token::ClaimNames;
@@ -39,7 +39,7 @@ impl Error for ClaimNameClash {}
 
 impl ClaimNames {
     /// Names that always mean what RFC 7519 §4.1 and this service mean by them.
-    const FIXED: [&'static str; 7] = ["exp", "iat", "nbf", "iss", "aud", "sid", "gen"];
+    const FIXED: [&'static str; 8] = ["exp", "iat", "nbf", "iss", "aud", "sid", "gen", "amr"];
 
     /// Names for the kind (SimpleJWT: `TOKEN_TYPE_CLAIM`), the id (`JTI_CLAIM`), the user (`USER_ID_CLAIM`) and the end
     /// of the refresh period of sliding tokens (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`).
@@ -80,7 +80,7 @@ impl ClaimNames {
     /// Whether this service writes the claim itself, so that it is never taken over from an older token.
     pub(crate) fn is_own(&self, name: &str) -> bool {
         let own = [&self.kind, &self.id, &self.subject, &self.refresh_expiry];
-        own.iter().any(|own| *own == name) || ["exp", "iat", "sid", "gen"].contains(&name)
+        own.iter().any(|own| *own == name) || ["exp", "iat", "sid", "gen", "amr"].contains(&name)
     }
 
     /// Whether an application may not write the claim: this service's own, and those that RFC 7519 §4.1 registers.

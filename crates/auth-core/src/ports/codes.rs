@@ -1,0 +1,39 @@
+//! One-time codes at rest.
+
+use async_trait::async_trait;
+
+use crate::code::{CodeId, OneTimeCode};
+use crate::error::StoreError;
+use crate::mail::{MailId, NewMail};
+use crate::second_factor::Proof;
+use crate::time::UnixTime;
+
+/// One-time codes at rest: of links, challenges and enrolments.
+///
+/// "Open" is what [`OneTimeCode::is_open`] says, judged by the write itself.
+#[async_trait]
+pub trait Codes: Send + Sync {
+    /// Stores a code and puts its mails into the outbox. Ends every open code of the same account and purpose first, if
+    /// the purpose [says so](crate::code::CodePurpose::ends_older). With `answers`, the request of that name is taken out
+    /// of the outbox with it.
+    ///
+    /// `false`, and nothing done, if there is no such account, or no such request any more.
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError>;
+
+    /// The code, in whatever state.
+    async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError>;
+
+    /// Counts an attempt to use an open code, and answers it with this attempt counted; `None`, and nothing counted, if it
+    /// is not open. Of any number of calls at once, no more are answered than the code has attempts left.
+    async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError>;
+
+    /// Uses a code, whatever its attempts, and with it what proved it: no code of the time step or an earlier one counts
+    /// any more, or the recovery code is gone.
+    ///
+    /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer
+    /// there.
+    async fn redeem(&self, id: CodeId, proof: Proof, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Forgets at most `limit` codes that expired before `now`. Answers how many.
+    async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
+}

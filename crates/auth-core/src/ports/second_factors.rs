@@ -1,0 +1,42 @@
+//! Second factors at rest.
+
+use async_trait::async_trait;
+
+use crate::account::UserId;
+use crate::code::CodeId;
+use crate::error::StoreError;
+use crate::mail::NewMail;
+use crate::second_factor::{Factors, Method, NewFactor};
+use crate::secret::Mac;
+use crate::time::Timestamp;
+
+/// Second factors at rest.
+#[async_trait]
+pub trait SecondFactors: Send + Sync {
+    /// Those of an account; none if there is no such account.
+    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
+
+    /// Switches a factor on, in place of one of the same method; uses the code of its enrolment; adds recovery codes if
+    /// there are none; puts the mails into the outbox. One by mail also proves the address of the account
+    /// (`email_verified_at`), if it was not proven before.
+    ///
+    /// `None`, and nothing done, if the code was used or ended before. Otherwise whether the recovery codes were taken:
+    /// `false` if the account has some.
+    async fn add_factor(
+        &self,
+        user: UserId,
+        factor: &NewFactor,
+        enrolment: CodeId,
+        recovery_codes: &[Mac],
+        mails: &[NewMail],
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError>;
+
+    /// Switches these methods off, and puts the mails into the outbox. With the last of them the recovery codes go as
+    /// well; [`Method::RecoveryCode`] stands for those alone. `false`, and nothing done, if none of them was on.
+    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError>;
+
+    /// Replaces all recovery codes, and puts the mails into the outbox. `false`, and nothing done, if the account has no
+    /// second factor.
+    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError>;
+}
