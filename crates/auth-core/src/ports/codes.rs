@@ -28,11 +28,11 @@ pub trait Codes: Send + Sync {
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError>;
 
     /// Uses a code, whatever its attempts, and with it what proved it: no code of the time step or an earlier one counts
-    /// any more, or the recovery code is gone.
+    /// any more, or the recovery code is gone. Puts the mails into the outbox.
     ///
     /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer
     /// there.
-    async fn redeem(&self, id: CodeId, proof: Proof, now: UnixTime) -> Result<bool, StoreError>;
+    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError>;
 
     /// Forgets at most `limit` codes that expired before `now`. Answers how many.
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
