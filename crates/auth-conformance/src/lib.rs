@@ -27,7 +27,8 @@ mod memory;
 
 pub use cases::{Case, CaseRun, FeedCase, FeedStage, feed_case, feed_cases, storage_case, storage_cases};
 pub use doubles::{
-    BEGINNING, FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness, at, email, hash_of,
-    memory_ports, new_user, person_name, session_id, session_of, successor_of, username,
+    BEGINNING, FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, RecordedMailer, SeededRandomness, at,
+    code_id, code_of, email, hash_of, mac, mail_id, memory_ports, new_mail, new_request, new_user, person_name,
+    session_id, session_of, successor_of, username,
 };
 pub use memory::{MemoryFeed, MemoryStore};

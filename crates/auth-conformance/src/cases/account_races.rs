@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_core::account::{LoginName, NewUser, ProfileChange, Taken, User};
-use auth_core::ports::{ProfileUpdate, Store};
+use auth_core::ports::{NewPassword, ProfileUpdate, Store};
 use auth_core::token::{RevokeReason, TokenId};
 
 use super::rivals::{Gate, ROUNDS, answers, count, moments};
-use super::setting::{everybody, hash_now, jti_of, session_now, started, stored, user_now};
+use super::setting::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
 
 /// Makes these accounts at one moment: one of them, and no other.
@@ -114,9 +114,8 @@ pub(crate) async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc
             let (old, new) = (hash_of(&name), hash_of(&format!("{name}, upgraded to {cost}")));
             gate.send(move |store| async move { store.upgrade_hash(id, &old, &new).await.unwrap() })
         });
-        let change =
-            gate.send(move |store| async move { store.set_password(id, &hash_of("new"), at(1)).await.unwrap() });
-        assert!(change.await.unwrap());
+        let change = gate.send(move |store| async move { password_set(&*store, id, "new", at(1)).await });
+        change.await.unwrap();
         assert!(count(&answers(upgrades.into()).await, |upgraded| *upgraded) <= 1);
         assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
     }
@@ -126,7 +125,8 @@ pub(crate) async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc
 pub(crate) async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<impl Store + 'static>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let (now, new) = (at(round as i64 + 1), hash_of(&format!("password {round}")));
+        let (now, password) = (at(round as i64 + 1), format!("password {round}"));
+        let new = hash_of(&password);
         let gate = Gate::of(4, round, &store);
         let readers = (0..3).map(|_| {
             let new = new.clone();
@@ -141,11 +141,11 @@ pub(crate) async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<im
             })
         });
         let readers = readers.collect();
-        let change = gate.send(move |store| async move { store.set_password(id, &new, now).await.unwrap() });
+        let change = gate.send(move |store| async move { password_set(&*store, id, &password, now).await });
         for (is_new, is_moved) in answers(readers).await.concat() {
             assert_eq!(is_new, is_moved, "half of a change was seen");
         }
-        assert!(change.await.unwrap());
+        change.await.unwrap();
     }
 }
 
@@ -182,7 +182,7 @@ pub(crate) async fn a_dropped_password_change_happens_whole_or_not_at_all(store:
         let new = hash_of("new");
         tokio::select! {
             biased;
-            done = store.set_password(user.id, &new, at(1)) => assert!(done.unwrap()),
+            () = password_set(&*store, user.id, "new", at(1)) => {}
             () = moments(&*store, round % 5) => {}
         }
         // What was begun may still be under way: what is read later is as new as what was read before, or newer.
@@ -193,7 +193,7 @@ pub(crate) async fn a_dropped_password_change_happens_whole_or_not_at_all(store:
         assert!(is_moved || !is_revoked);
         assert!(hash_now(&*store, &user).await == new || !is_moved);
         // And the next call is served as if nothing had been.
-        assert!(store.set_password(user.id, &hash_of("newer"), at(2)).await.unwrap());
+        password_set(&*store, user.id, "newer", at(2)).await;
     }
 }
 
@@ -226,7 +226,7 @@ pub(crate) async fn a_storm_of_calls_for_one_account_ends_without_an_error(store
             gate.send(async move |s| s.advance(one.id, one.generation, successor_of(&one, now)).await.map(drop)),
             gate.send(async move |s| s.revoke(two.id, RevokeReason::Logout, now).await.map(drop)),
             gate.send(async move |s| s.revoke_all(id, Some(three.id), RevokeReason::LogoutAll, now).await.map(drop)),
-            gate.send(async move |s| s.set_password(id, &hash_of("new"), now).await.map(drop)),
+            gate.send(async move |s| s.set_password(&NewPassword::new(id, hash_of("new")), now).await.map(drop)),
             gate.send(async move |s| s.upgrade_hash(id, &hash_of("new"), &hash_of("newer")).await.map(drop)),
             gate.send(async move |s| s.set_staff(id, true).await.map(drop)),
             gate.send(async move |s| s.set_active(id, true).await.map(drop)),

@@ -34,7 +34,7 @@ fn as_stored(new: &NewUser, id: UserId) -> User {
         groups: BTreeSet::new(),
         date_joined: new.date_joined,
         last_login: None,
-        email_verified_at: None,
+        email_verified_at: new.email_verified_at,
         token_epoch: UnixTime::default(),
     }
 }
@@ -62,6 +62,8 @@ pub(crate) async fn a_new_account_is_found_with_every_field(store: Arc<impl Stor
         is_staff: true,
         is_superuser: false,
         date_joined: Timestamp::from_micros(1_000_000_000_123_457),
+        email_verified_at: Some(Timestamp::from_micros(1_000_000_000_123_458)),
+        mails: Vec::new(),
     };
     assert_kept(&*store, &new, &PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/=")).await;
 }
@@ -77,6 +79,8 @@ pub(crate) async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<i
         is_superuser: true,
         // 9999-12-31T23:59:59.999999Z.
         date_joined: Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999),
+        email_verified_at: Some(Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999)),
+        mails: Vec::new(),
     };
     assert_eq!(longest.email.as_str().len(), 254);
     assert_kept(&*store, &longest, &PasswordHash::new("$".repeat(1_100))).await;
@@ -86,6 +90,7 @@ pub(crate) async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<i
         first_name: person_name(""),
         last_name: person_name(""),
         date_joined: Timestamp::from_micros(0),
+        email_verified_at: Some(Timestamp::from_micros(0)),
         ..longest
     };
     assert_kept(&*store, &shortest, &PasswordHash::new("!")).await;

@@ -7,8 +7,8 @@ use auth_core::ports::{Adoption, Store, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
 
-use super::setting::{jti_of, session_now, started, stored, user_now};
-use crate::{at, hash_of, session_id, session_of, successor_of};
+use super::setting::{jti_of, password_set, session_now, started, stored, user_now};
+use crate::{at, session_id, session_of, successor_of};
 
 async fn adopted(store: &impl Store, session: &Session, issued_at: Option<UnixTime>) -> Adoption {
     store.adopt(session, &jti_of(session), issued_at).await.unwrap()
@@ -111,7 +111,7 @@ pub(crate) async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store:
 
 pub(crate) async fn no_token_from_before_a_password_change_is_adopted(store: Arc<impl Store>) {
     let user = stored(&*store, "alice").await;
-    assert!(store.set_password(user.id, &hash_of("new"), at(10)).await.unwrap());
+    password_set(&*store, user.id, "new", at(10)).await;
     let session = session_of(user.id, session_id(1), at(0));
     for (issued_at, expected) in
         [(None, Adoption::Refused), (Some(at(10)), Adoption::Refused), (Some(at(11)), Adoption::Present)]

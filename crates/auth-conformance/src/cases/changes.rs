@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use auth_core::account::{NewUser, ProfileChange, Taken, User, UserId};
-use auth_core::ports::{ProfileUpdate, Store};
+use auth_core::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Session};
 
-use super::setting::{by_email, by_username, created, everybody, hash_now, session_now, started, stored, user_now};
+use super::setting::{
+    by_email, by_username, created, everybody, hash_now, password_set, session_now, started, stored, user_now,
+};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, username};
 
 const NOBODY: UserId = UserId::new(i64::MAX);
@@ -47,6 +49,7 @@ pub(crate) async fn a_profile_change_changes_what_is_given_and_nothing_else(stor
             email: Some(email(&user.email)),
             first_name: Some(person_name(&user.first_name)),
             last_name: Some(person_name(&user.last_name)),
+            mails: Vec::new(),
         };
         assert_eq!(store.update_profile(user.id, &back).await.unwrap(), ProfileUpdate::Done(user.clone()));
     }
@@ -113,7 +116,8 @@ pub(crate) async fn what_is_asked_of_nobody_is_answered_so(store: Arc<impl Store
         assert_eq!(store.update_profile(NOBODY, &change).await.unwrap(), ProfileUpdate::Gone);
     }
     assert!(!store.upgrade_hash(NOBODY, &hash_of("bystander"), &hash_of("x")).await.unwrap());
-    assert!(!store.set_password(NOBODY, &hash_of("x"), at(1)).await.unwrap());
+    let new = NewPassword::new(NOBODY, hash_of("x"));
+    assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
     assert!(!store.set_active(NOBODY, true).await.unwrap());
     assert!(!store.set_active(NOBODY, false).await.unwrap());
     assert!(!store.set_staff(NOBODY, true).await.unwrap());
@@ -140,7 +144,7 @@ pub(crate) async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<imp
 
 pub(crate) async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<impl Store>) {
     let user = stored(&*store, "alice").await;
-    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    password_set(&*store, user.id, "new", at(1)).await;
     assert!(!store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("alice, upgraded")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
 }
@@ -153,7 +157,7 @@ pub(crate) async fn a_password_change_ends_every_session_of_the_account(store: A
     let spared = started(&*store, other.id, 4).await;
     assert!(store.revoke(ended.id, RevokeReason::Logout, at(3)).await.unwrap());
 
-    assert!(store.set_password(user.id, &hash_of("new"), at(5)).await.unwrap());
+    password_set(&*store, user.id, "new", at(5)).await;
 
     assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
     let by = |reason, moment, session| Session { revoked_at: Some(moment), revoke_reason: Some(reason), ..session };

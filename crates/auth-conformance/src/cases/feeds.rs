@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth_core::account::{GroupName, ProfileChange, User};
-use auth_core::ports::{AccountPage, Adoption, Change, ProfileUpdate, Store, Swap};
+use auth_core::ports::{AccountPage, Adoption, Change, NewPassword, PasswordUpdate, ProfileUpdate, Store, Swap};
 use auth_core::time::{Seconds, Timestamp};
 use auth_core::token::{RevokeReason, Session, SessionId};
 
 use super::following::{FeedStage, answer, up_to};
 use super::rivals::answers;
-use super::setting::{jti_of, session_now, started, stored, user_now};
+use super::setting::{jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
 
 fn ended(number: u64) -> Change {
@@ -92,7 +92,7 @@ pub(crate) async fn a_password_change_is_reported_with_its_sessions(stage: FeedS
     let user = stored(&*store, "alice").await;
     started(&*store, user.id, 1).await;
     started(&*store, user.id, 2).await;
-    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    password_set(&*store, user.id, "new", at(1)).await;
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(2), changed(&user)]));
 }
 
@@ -158,7 +158,8 @@ pub(crate) async fn what_changes_nothing_is_not_reported(stage: FeedStage<impl S
     // Of nobody.
     let nobody = auth_core::account::UserId::new(i64::MAX);
     assert!(!store.set_active(nobody, false).await.unwrap());
-    assert!(!store.set_password(nobody, &hash_of("x"), at(1)).await.unwrap());
+    let new = NewPassword::new(nobody, hash_of("x"));
+    assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
     assert_eq!(store.revoke_all(nobody, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
     assert_eq!(followers.reports(&*store).await, []);
 }
@@ -266,7 +267,7 @@ pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(stage: 
             started(&*by, user.id, 2 * number).await;
             started(&*by, user.id, 2 * number + 1).await;
             assert!(by.revoke(session_id(2 * number), RevokeReason::Logout, at(1)).await.unwrap());
-            assert!(by.set_password(user.id, &hash_of("new"), at(2)).await.unwrap());
+            password_set(&*by, user.id, "new", at(2)).await;
         }));
     }
     let user = stored(&*store, "last").await;

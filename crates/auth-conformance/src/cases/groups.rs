@@ -8,7 +8,7 @@ use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Subject};
 
-use super::setting::{everybody, session_now, started, stored, user_now};
+use super::setting::{everybody, password_set, session_now, started, stored, user_now};
 use crate::{at, hash_of, new_user, session_id, session_of, username};
 
 fn groups(names: &[&str]) -> BTreeSet<GroupName> {
@@ -74,7 +74,7 @@ pub(crate) async fn groups_survive_every_other_change_of_the_account(store: Arc<
     assert!(store.set_active(user.id, true).await.unwrap());
     assert!(store.set_staff(user.id, true).await.unwrap());
     assert!(store.set_staff(user.id, false).await.unwrap());
-    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    password_set(&*store, user.id, "new", at(1)).await;
     assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(2)).await.unwrap(), 0);
     let now = user_now(&*store, user.id).await;
     let login = Timestamp::from(at(3));

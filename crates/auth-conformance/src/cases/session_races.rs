@@ -8,8 +8,8 @@ use auth_core::time::UnixTime;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 
 use super::rivals::{Gate, ROUNDS, answers, count};
-use super::setting::{jti_of, session_now, started, stored, user_now};
-use crate::{at, hash_of, session_id, session_of, successor_of};
+use super::setting::{jti_of, password_set, session_now, started, stored, user_now};
+use crate::{at, session_id, session_of, successor_of};
 
 /// Rotates a session until that is refused; answers how often it was not.
 async fn rotate_on(store: Arc<impl Store>, mut session: Session) -> u32 {
@@ -89,7 +89,7 @@ async fn end_all(store: &impl Store, user: UserId, round: u64, now: UnixTime) ->
     if round.is_multiple_of(2) {
         return Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap());
     }
-    assert!(store.set_password(user, &hash_of("new"), now).await.unwrap());
+    password_set(store, user, "new", now).await;
     None
 }
 

@@ -7,8 +7,8 @@ use auth_core::ports::{Store, Swap};
 use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 
-use super::setting::{session_now, started, stored, user_now};
-use crate::{at, hash_of, session_id, session_of, successor_of};
+use super::setting::{password_set, session_now, started, stored, user_now};
+use crate::{at, session_id, session_of, successor_of};
 
 const GENERATION: fn(u32) -> Generation = Generation::new;
 
@@ -173,7 +173,7 @@ pub(crate) async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes
         store.revoke_all(user.id, None, RevokeReason::LogoutAll, now).await.unwrap();
         assert_eq!(user_now(&*store, user.id).await.token_epoch, expected);
     }
-    assert!(store.set_password(user.id, &hash_of("other"), at(200)).await.unwrap());
+    password_set(&*store, user.id, "other", at(200)).await;
     assert_eq!(user_now(&*store, user.id).await.token_epoch, at(201));
 }
 

@@ -2,7 +2,8 @@
 
 use auth_core::account::{LoginName, NewUser, User, UserId};
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, Store};
+use auth_core::ports::{AccountPage, NewPassword, PasswordUpdate, Store};
+use auth_core::time::UnixTime;
 use auth_core::token::{Generation, Session, SessionId, TokenId};
 
 use crate::{at, hash_of, new_user, session_id, session_of};
@@ -26,6 +27,12 @@ pub(super) async fn started(store: &impl Store, user: UserId, number: u64) -> Se
         "an active account whose epoch is known starts a session"
     );
     session
+}
+
+/// Sets another password, without conditions.
+pub(super) async fn password_set(store: &impl Store, user: UserId, password: &str, now: UnixTime) {
+    let new = NewPassword::new(user, hash_of(password));
+    assert_eq!(store.set_password(&new, now).await.unwrap(), PasswordUpdate::Done);
 }
 
 /// An account as it is now.

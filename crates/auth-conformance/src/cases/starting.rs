@@ -7,8 +7,8 @@ use auth_core::ports::Store;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
 
-use super::setting::{session_now, started, stored, user_now};
-use crate::{at, hash_of, session_id, session_of, username};
+use super::setting::{password_set, session_now, started, stored, user_now};
+use crate::{at, session_id, session_of, username};
 
 const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
 
@@ -121,7 +121,7 @@ pub(crate) async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<i
 pub(crate) async fn no_session_starts_after_a_password_change(store: Arc<impl Store>) {
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
-    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    password_set(&*store, user.id, "new", at(1)).await;
     assert_refused(&*store, &session, &user).await;
     assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
 }
@@ -156,6 +156,6 @@ pub(crate) async fn a_session_is_found_with_its_user_as_it_is_now(store: Arc<imp
     assert!(!found().await.is_active);
     assert!(store.set_staff(user.id, true).await.unwrap());
     assert!(found().await.is_staff);
-    assert!(store.set_password(user.id, &hash_of("new"), at(1)).await.unwrap());
+    password_set(&*store, user.id, "new", at(1)).await;
     assert_eq!(found().await, user_now(&*store, user.id).await);
 }

@@ -2,7 +2,10 @@
 #![allow(clippy::expect_used, reason = "a value that no type accepts is a fault of the test itself")]
 
 use auth_core::account::{Email, NewUser, PersonName, UserId, Username, UsernameRules};
+use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_core::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
 use auth_core::password::PasswordHash;
+use auth_core::secret::{Mac, Sealed};
 use auth_core::time::{Seconds, Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, NextGeneration, Session, SessionId};
 
@@ -60,6 +63,8 @@ pub fn new_user(name: &str) -> NewUser {
         is_staff: false,
         is_superuser: false,
         date_joined: Timestamp::from(BEGINNING),
+        email_verified_at: None,
+        mails: Vec::new(),
     }
 }
 
@@ -91,6 +96,42 @@ pub fn session_of(user: UserId, id: SessionId, started_at: UnixTime) -> Session 
         amr: "pwd".to_owned(),
         client: ClientInfo::new(Some("192.0.2.7".to_owned()), Some("conformance/1")),
     }
+}
+
+/// The code name with this number.
+pub const fn code_id(number: u64) -> CodeId {
+    CodeId::from_bytes(session_id(number).bytes())
+}
+
+/// An open code without a secret, made now.
+pub fn code_of(user: UserId, id: CodeId, purpose: CodePurpose, now: UnixTime) -> OneTimeCode {
+    OneTimeCode::new(id, user, purpose, now)
+}
+
+/// A keyed hash of nothing, with this number.
+pub const fn mac(number: u8) -> Mac {
+    Mac::from_bytes([number; 32])
+}
+
+/// The mail name with this number.
+pub const fn mail_id(number: u64) -> MailId {
+    MailId::from_bytes(session_id(number).bytes())
+}
+
+/// A mail with this number to alice@example.com, put in at [`BEGINNING`]. What it says opens for nobody.
+pub fn new_mail(number: u64) -> NewMail {
+    NewMail {
+        id: mail_id(number),
+        queued: Queued::Mail(MailKind::PasswordChanged),
+        to: "alice@example.com".to_owned(),
+        content: Sealed::new(format!("mail {number}").into_bytes()),
+        queued_at: BEGINNING,
+    }
+}
+
+/// The wish for a mail with this number, as [`new_mail`] makes mails.
+pub fn new_request(number: u64) -> NewMail {
+    NewMail { queued: Queued::Request(MailRequest::PasswordReset), ..new_mail(number) }
 }
 
 /// What a rotation of this session writes at this moment, for another day.

@@ -4,16 +4,21 @@ mod builders;
 mod clock;
 mod events;
 mod hasher;
+mod mailer;
 mod ports;
 mod randomness;
 mod signer;
+mod vault;
 
 pub use builders::{
-    BEGINNING, at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username,
+    BEGINNING, at, code_id, code_of, email, hash_of, mac, mail_id, new_mail, new_request, new_user, person_name,
+    session_id, session_of, successor_of, username,
 };
 pub use clock::FixedClock;
 pub use events::RecordedEvents;
 pub use hasher::PlainHasher;
+pub use mailer::RecordedMailer;
 pub use ports::memory_ports;
 pub use randomness::SeededRandomness;
 pub use signer::PlainSigner;
+pub use vault::PlainVault;

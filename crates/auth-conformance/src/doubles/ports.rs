@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::service::Ports;
 
-use super::{FixedClock, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness};
+use super::{FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, SeededRandomness};
 use crate::MemoryStore;
 
 /// Every port as its double: an empty store, a clock that stands still. Protects nothing.
@@ -26,6 +26,7 @@ pub fn memory_ports() -> Ports {
         hasher: Arc::new(PlainHasher::default()),
         clock: Arc::new(FixedClock::default()),
         randomness: Arc::new(SeededRandomness::default()),
+        vault: Arc::new(PlainVault::default()),
         events: Arc::new(RecordedEvents::default()),
         views: None,
     }

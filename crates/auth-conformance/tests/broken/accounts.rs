@@ -7,7 +7,9 @@ use auth_conformance::{email, person_name, username};
 use auth_core::StoreError;
 use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, Accounts, ProfileUpdate, Sessions};
+use auth_core::ports::{
+    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Sessions,
+};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject, SubjectField};
 
@@ -147,6 +149,7 @@ impl Accounts for Broken {
                     email: change.email.clone().or(Some(email(&user.email))),
                     first_name: change.first_name.clone().or(Some(person_name(&user.first_name))),
                     last_name: change.last_name.clone().or(Some(person_name(&user.last_name))),
+                    mails: change.mails.clone(),
                 };
                 self.inner.update_profile(id, &change).await
             }
@@ -187,26 +190,36 @@ impl Accounts for Broken {
         }
     }
 
-    async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError> {
-        let Some(old) = self.hash(id).await else { return Ok(false) };
+    async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.inner.find_by_email(email).await
+    }
+
+    async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
+        let (id, hash) = (new.user, &new.hash);
+        let Some(old) = self.hash(id).await else { return Ok(PasswordUpdate::Gone) };
         match self.defect {
             Defect::ForgetsGroupsWithThePassword => {
                 self.inner.set_groups(id, &BTreeSet::new()).await?;
-                self.inner.set_password(id, hash, now).await
+                self.inner.set_password(new, now).await
             }
             Defect::KeepsSessionsWithANewPassword => {
                 let user = self.user(id).await.unwrap();
                 self.inner.put_user(User { token_epoch: now, ..user });
-                self.inner.upgrade_hash(id, &old, hash).await
+                self.inner.upgrade_hash(id, &old, hash).await?;
+                Ok(PasswordUpdate::Done)
             }
             Defect::SetsPasswordsInTwoSteps => {
-                let is_set = self.inner.upgrade_hash(id, &old, hash).await?;
+                self.inner.upgrade_hash(id, &old, hash).await?;
                 meanwhile().await;
                 self.inner.revoke_all(id, None, RevokeReason::PasswordChanged, now).await?;
-                Ok(is_set)
+                Ok(PasswordUpdate::Done)
             }
-            _ => self.inner.set_password(id, hash, now).await,
+            _ => self.inner.set_password(new, now).await,
         }
+    }
+
+    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+        self.inner.confirm_email(proven, now).await
     }
 
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {

@@ -5,6 +5,10 @@
 #![allow(clippy::unwrap_used, reason = "the inner store never fails, and a test may panic")]
 
 mod accounts;
+mod attempts;
+mod codes;
+mod outbox;
+mod second_factors;
 mod sessions;
 
 use std::collections::HashMap;

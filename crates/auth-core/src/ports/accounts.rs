@@ -33,7 +33,8 @@ pub struct NewPassword {
     pub hash: PasswordHash,
     /// Only if this is the hash that is stored: the old password was compared with it.
     pub in_place_of: Option<PasswordHash>,
-    /// Only if this code can be used: it is neither used nor ended, and its time is now.
+    /// Only if this code of the account can be used, whatever its attempts: it is neither used nor ended, and its time is
+    /// now.
     pub code: Option<CodeId>,
     /// The address that this proves, if it is that of the account.
     pub proves: Option<Email>,
@@ -56,7 +57,7 @@ impl NewPassword {
 pub struct KeptSession {
     /// The session.
     pub id: SessionId,
-    /// Its live generation: if it is another one by now, or the session has ended, nothing is done.
+    /// Its live generation: if it is another one by now, or the session has ended or is not the account's, nothing is done.
     pub from: Generation,
     /// What it goes on with.
     pub next: NextGeneration,
@@ -137,7 +138,7 @@ pub trait Accounts: Send + Sync {
 
     /// Changes what is given and leaves the rest as it is at that moment; puts the mails into the outbox. An address with
     /// another canonical form is not proven any more, and ends every open code of the account: they may have been mailed
-    /// to the one before.
+    /// to the one before. As of which moment they ended makes no difference.
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
 
     /// Replaces a hash by one of the same password at another cost, if and only if it is still `old`; `false`
@@ -152,8 +153,8 @@ pub trait Accounts: Send + Sync {
     /// Of several at once with the same condition, one is done.
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError>;
 
-    /// Notes that the address of an account was proven, or changes it to one that was; uses the code. A change ends every
-    /// open code of the account, and puts the mails into the outbox.
+    /// Notes that the address of an account was proven, or changes it to one that was; uses the code, whatever its attempts;
+    /// puts the mails into the outbox. A change also ends every open code of the account.
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
     /// Lets an account log in and refresh, or not. `false` if there is no such account.

@@ -17,7 +17,8 @@ pub trait Codes: Send + Sync {
     /// the purpose [says so](crate::code::CodePurpose::ends_older). With `answers`, the request of that name is taken out
     /// of the outbox with it.
     ///
-    /// `false`, and nothing done, if there is no such account, or no such request any more.
+    /// `false`, and nothing done, if there is no such account, or no such request any more. What it ends, it ends as of the
+    /// moment at which the new one was made.
     async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError>;
 
     /// The code, in whatever state.
@@ -28,7 +29,8 @@ pub trait Codes: Send + Sync {
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError>;
 
     /// Uses a code, whatever its attempts, and with it what proved it: no code of the time step or an earlier one counts
-    /// any more, or the recovery code is gone. Puts the mails into the outbox.
+    /// any more, or the recovery code is gone. Puts the mails into the outbox. Whether its time is now is not asked: that
+    /// was decided when it was [tried](Self::try_code).
     ///
     /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer
     /// there.

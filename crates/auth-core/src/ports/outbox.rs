@@ -40,7 +40,8 @@ pub trait Outbox: Send + Sync {
     /// Due is what was not given up, is not kept from us, and need not wait: it was put in, or asked for again, or the
     /// moment of its next attempt has come; or that moment is later than now by more than
     /// [`MAX_WAIT`](crate::mail::RetryPolicy::MAX_WAIT), which only a clock that was moved back can do. The same holds for
-    /// `until`, by more than `until - now`.
+    /// `until`, by more than twice `until - now`: the clocks of two machines may differ, and a mail that is being sent must
+    /// not be sent by another one because of that.
     async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError>;
 
     /// It was sent: forgets it. `false`, and nothing done, if the claim is not the last one any more.

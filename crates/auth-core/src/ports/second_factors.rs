@@ -20,7 +20,8 @@ pub trait SecondFactors: Send + Sync {
     /// there are none; puts the mails into the outbox. One by mail also proves the address of the account
     /// (`email_verified_at`), if it was not proven before.
     ///
-    /// `None`, and nothing done, if the code was used or ended before. Otherwise whether the recovery codes were taken:
+    /// `None`, and nothing done, if the code was used or ended before, or is not the account's; neither its attempts nor its
+    /// time is asked. Otherwise whether the recovery codes were taken:
     /// `false` if the account has some.
     async fn add_factor(
         &self,

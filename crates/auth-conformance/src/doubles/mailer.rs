@@ -1,0 +1,77 @@
+//! A mailer whose mails can be read.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use auth_core::mail::Mail;
+use auth_core::ports::{MailError, Mailer};
+
+/// Keeps the mails that it is given, in their order, and sends none. Fails when it is told to.
+#[derive(Debug, Default)]
+pub struct RecordedMailer(Mutex<Record>);
+
+#[derive(Debug, Default)]
+struct Record {
+    mails: Vec<Mail>,
+    failures: VecDeque<MailError>,
+}
+
+impl RecordedMailer {
+    /// The mails since the last time that they were taken.
+    pub fn taken(&self) -> Vec<Mail> {
+        std::mem::take(&mut self.record().mails)
+    }
+
+    /// Fails so for the next mails, so many, after those that it was told to fail for before.
+    pub fn fail(&self, times: usize, error: &MailError) {
+        self.record().failures.extend(std::iter::repeat_n(error.clone(), times));
+    }
+
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Mailer for RecordedMailer {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        let mut record = self.record();
+        match record.failures.pop_front() {
+            Some(error) => Err(error),
+            None => {
+                record.mails.push(mail.clone());
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::mail::{MailContent, MailKind};
+
+    use super::*;
+    use crate::{BEGINNING, mail_id};
+
+    #[tokio::test]
+    async fn it_fails_as_it_is_told_and_keeps_the_rest() {
+        let mail = |number| Mail {
+            id: mail_id(number),
+            kind: MailKind::PasswordChanged,
+            to: "alice@example.com".to_owned(),
+            content: MailContent::default(),
+            caused_at: BEGINNING,
+        };
+        let (busy, unknown) = (MailError::Temporary("busy".to_owned()), MailError::Permanent("unknown".to_owned()));
+        let mailer = RecordedMailer::default();
+        mailer.fail(2, &busy);
+        mailer.fail(1, &unknown);
+        for (number, expected) in [(1, Err(busy.clone())), (2, Err(busy)), (3, Err(unknown)), (4, Ok(())), (5, Ok(()))]
+        {
+            assert_eq!(mailer.send(&mail(number)).await, expected, "{number}");
+        }
+        assert_eq!(mailer.taken(), [mail(4), mail(5)]);
+        assert_eq!(mailer.taken(), []);
+    }
+}

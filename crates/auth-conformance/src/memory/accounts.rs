@@ -1,0 +1,199 @@
+//! Accounts in memory.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use auth_core::password::PasswordHash;
+use auth_core::ports::{
+    AccountPage, Accounts, Change, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+};
+use auth_core::second_factor::Factors;
+use auth_core::time::{Timestamp, UnixTime};
+use auth_core::token::{RevokeReason, Subject, SubjectField};
+
+use super::{Account, MemoryStore, State};
+
+impl State {
+    fn is_live_session_of(&self, user: UserId, keep: &KeptSession) -> bool {
+        let is_own = self.sessions.get(&keep.id).is_some_and(|session| session.user_id == user);
+        is_own && self.is_live(keep.id, keep.from)
+    }
+}
+
+#[async_trait]
+impl Accounts for MemoryStore {
+    async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError> {
+        let mut state = self.state();
+        if let Some(taken) = state.taken(None, Some(&new.username), Some(&new.email)) {
+            return Ok(Err(taken));
+        }
+        state.last_id += 1;
+        let user = User {
+            id: UserId::new(state.last_id),
+            external_id: None,
+            username: new.username.as_str().to_owned(),
+            email: new.email.as_str().to_owned(),
+            first_name: new.first_name.as_str().to_owned(),
+            last_name: new.last_name.as_str().to_owned(),
+            is_active: true,
+            is_staff: new.is_staff,
+            is_superuser: new.is_superuser,
+            groups: BTreeSet::new(),
+            date_joined: new.date_joined,
+            last_login: None,
+            email_verified_at: new.email_verified_at,
+            token_epoch: UnixTime::default(),
+        };
+        let (username, email, hash) = (new.username.clone(), new.email.clone(), hash.clone());
+        let account = Account { user: user.clone(), username, email, hash, factors: Factors::default() };
+        state.accounts.insert(user.id, account);
+        state.outbox.put(Some(user.id), &new.mails);
+        Ok(Ok(user))
+    }
+
+    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(self.state().user(id).cloned())
+    }
+
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        let field = match subject {
+            Subject::Id(_) | Subject::External(_) => SubjectField::Id,
+            Subject::Username(_) => SubjectField::Username,
+            Subject::Email(_) => SubjectField::Email,
+        };
+        let state = self.state();
+        let mut users = state.accounts.values().map(|account| &account.user);
+        Ok(users.find(|user| user.subject(field) == *subject).cloned())
+    }
+
+    async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
+        let has_name = |user: &User| match name {
+            LoginName::Username(text) => user.username == *text,
+            LoginName::Email(text) => user.email == *text,
+        };
+        let state = self.state();
+        let found = state.accounts.values().find(|account| has_name(&account.user));
+        Ok(found.map(|account| (account.user.clone(), account.hash.clone())))
+    }
+
+    async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        let state = self.state();
+        let found = state.accounts.values().find(|account| account.email.canonical() == email.canonical());
+        Ok(found.map(|account| account.user.clone()))
+    }
+
+    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
+        let mut state = self.state();
+        if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
+            return Ok(if state.user(id).is_some() { ProfileUpdate::Taken(taken) } else { ProfileUpdate::Gone });
+        }
+        let Some(before) = state.accounts.get(&id) else { return Ok(ProfileUpdate::Gone) };
+        let is_other = change.email.as_ref().is_some_and(|email| email.canonical() != before.email.canonical());
+        state.change(id, |account| account.apply(change));
+        if is_other {
+            state.change(id, |account| account.user.email_verified_at = None);
+            state.codes.end_all_of(id, None);
+        }
+        state.outbox.put(Some(id), &change.mails);
+        Ok(state.user(id).cloned().map_or(ProfileUpdate::Gone, ProfileUpdate::Done))
+    }
+
+    async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        match self.state().accounts.get_mut(&id) {
+            Some(account) if account.hash == *old => account.hash = new.clone(),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
+        let mut state = self.state();
+        let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
+        let has_other_hash = new.in_place_of.as_ref().is_some_and(|hash| account.hash != *hash);
+        let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, new.user, now));
+        let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(new.user, &keep));
+        if has_other_hash || !is_code_good || !is_kept {
+            return Ok(PasswordUpdate::Overtaken);
+        }
+        if let Some(keep) = new.keep {
+            state.advance(keep.id, keep.next);
+        }
+        state.end_all(new.user, new.keep.map(|keep| keep.id), RevokeReason::PasswordChanged, now);
+        state.change(new.user, |account| {
+            account.hash = new.hash.clone();
+            if new.proves.as_ref().is_some_and(|email| email.canonical() == account.email.canonical()) {
+                account.user.email_verified_at = Some(now.into());
+            }
+        });
+        state.codes.end_all_of(new.user, Some(now));
+        state.outbox.put(Some(new.user), &new.mails);
+        Ok(PasswordUpdate::Done)
+    }
+
+    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+        let ProvenEmail { user, code, email, is_change, mails } = proven;
+        let mut state = self.state();
+        let is_own = |account: &Account| account.email.canonical() == email.canonical();
+        let is_due = state.accounts.get(user).is_some_and(|account| *is_change || is_own(account));
+        if !is_due || !state.codes.is_usable(*code, *user, now.unix()) {
+            return Ok(EmailUpdate::Overtaken);
+        }
+        if *is_change && state.taken(Some(*user), None, Some(email)).is_some() {
+            return Ok(EmailUpdate::Taken);
+        }
+        state.change(*user, |account| {
+            if *is_change {
+                account.email = email.clone();
+                account.user.email = email.as_str().to_owned();
+            }
+            account.user.email_verified_at = Some(now);
+        });
+        if *is_change {
+            state.codes.end_all_of(*user, Some(now.unix()));
+        }
+        state.codes.consume(*code, now.unix());
+        state.outbox.put(Some(*user), mails);
+        Ok(state.user(*user).cloned().map_or(EmailUpdate::Overtaken, EmailUpdate::Done))
+    }
+
+    async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
+        Ok(self.state().change(id, |account| account.user.is_active = active))
+    }
+
+    async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
+        Ok(self.state().change(id, |account| {
+            account.user.is_staff = staff;
+            account.user.is_superuser &= staff;
+        }))
+    }
+
+    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+        Ok(self.state().change(id, |account| account.user.groups = groups.clone()))
+    }
+
+    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        state.sessions.retain(|_, session| session.user_id != id);
+        state.codes.retain(|code| code.user_id != id);
+        state.outbox.forget_all_of(id);
+        let is_deleted = state.accounts.remove(&id).is_some();
+        if is_deleted {
+            state.news.report(Change::AccountChanged(id));
+        }
+        Ok(is_deleted)
+    }
+
+    async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError> {
+        let state = self.state();
+        let after = page.after.map_or(Bound::Unbounded, Bound::Excluded);
+        let following = state.accounts.range((after, Bound::Unbounded)).take(page.limit as usize);
+        Ok(following.map(|(_, account)| account.user.clone()).collect())
+    }
+
+    async fn has_superuser(&self) -> Result<bool, StoreError> {
+        Ok(self.state().accounts.values().any(|account| account.user.is_superuser))
+    }
+}

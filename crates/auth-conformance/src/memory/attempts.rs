@@ -1,0 +1,51 @@
+//! Attempts that are counted, in memory.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::ports::Attempts;
+use auth_core::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
+use auth_core::time::UnixTime;
+
+use super::{MemoryStore, prune};
+
+/// What was counted for a bucket, and when it can be forgotten.
+#[derive(Debug)]
+pub(super) struct Count {
+    counter: Counter,
+    expires_at: UnixTime,
+}
+
+#[async_trait]
+impl Attempts for MemoryStore {
+    async fn admit(&self, attempts: &[Attempt], now: UnixTime) -> Result<Admission, StoreError> {
+        let counts = &mut self.state().attempts;
+        let (mut counted, mut longest_wait) = (Vec::new(), None);
+        for Attempt { bucket, limit } in attempts {
+            match limit.count(counts.get(bucket).map(|count| count.counter), now) {
+                Ok(counter) => counted.push((bucket, Count { counter, expires_at: limit.expires_at(&counter) })),
+                Err(wait) => longest_wait = longest_wait.max(Some(wait)),
+            }
+        }
+        if let Some(wait) = longest_wait {
+            return Ok(Admission::Refused(wait));
+        }
+        counts.extend(counted.into_iter().map(|(bucket, count)| (bucket.clone(), count)));
+        Ok(Admission::Admitted)
+    }
+
+    async fn forgive(&self, buckets: &[(Bucket, Forgiveness)]) -> Result<(), StoreError> {
+        let counts = &mut self.state().attempts;
+        for (bucket, forgiveness) in buckets {
+            match counts.get_mut(bucket) {
+                Some(count) if *forgiveness == Forgiveness::One && count.counter.count > 1 => count.counter.count -= 1,
+                // A count of none is no count: whatever comes next is the first one.
+                _ => drop(counts.remove(bucket)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn prune_attempts(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        Ok(prune(&mut self.state().attempts, limit, |count| count.expires_at < now))
+    }
+}

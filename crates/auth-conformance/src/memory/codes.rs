@@ -1,0 +1,134 @@
+//! One-time codes in memory.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::UserId;
+use auth_core::code::{CodeId, OneTimeCode};
+use auth_core::mail::{MailId, NewMail};
+use auth_core::ports::Codes;
+use auth_core::second_factor::{Factors, Proof};
+use auth_core::time::UnixTime;
+
+use super::{MemoryStore, all_but};
+
+/// One-time codes, in the order in which they were issued.
+#[derive(Debug, Default)]
+pub(super) struct CodeList(Vec<OneTimeCode>);
+
+impl CodeList {
+    fn get(&self, id: CodeId) -> Option<&OneTimeCode> {
+        self.0.iter().find(|code| code.id == id)
+    }
+
+    fn get_mut(&mut self, id: CodeId) -> Option<&mut OneTimeCode> {
+        self.0.iter_mut().find(|code| code.id == id)
+    }
+
+    pub(super) fn to_vec(&self) -> Vec<OneTimeCode> {
+        self.0.clone()
+    }
+
+    pub(super) fn retain(&mut self, is_left: impl FnMut(&OneTimeCode) -> bool) {
+        self.0.retain(is_left);
+    }
+
+    /// Whether a code is one of this account that was neither used nor ended. Its attempts and its time are not asked.
+    pub(super) fn is_unused(&self, id: CodeId, user: UserId) -> bool {
+        self.get(id).is_some_and(|code| code.user_id == user && code.consumed_at.is_none())
+    }
+
+    /// Whether a code is one of this account that can be used, whatever its attempts.
+    pub(super) fn is_usable(&self, id: CodeId, user: UserId, now: UnixTime) -> bool {
+        let is_open = |code: &OneTimeCode| OneTimeCode { attempts: 0, ..code.clone() }.is_open(now);
+        self.get(id).is_some_and(|code| code.user_id == user && is_open(code))
+    }
+
+    pub(super) fn consume(&mut self, id: CodeId, now: UnixTime) {
+        if let Some(code) = self.get_mut(id) {
+            code.consumed_at.get_or_insert(now);
+        }
+    }
+
+    /// Ends every code of an account; where no moment is known, as of when it was made.
+    pub(super) fn end_all_of(&mut self, user: UserId, now: Option<UnixTime>) {
+        self.end(now, |code| code.user_id == user);
+    }
+
+    /// Those that cannot be used any more end too, which makes no difference.
+    fn end(&mut self, now: Option<UnixTime>, is_meant: impl Fn(&OneTimeCode) -> bool) {
+        for code in self.0.iter_mut().filter(|code| is_meant(code)) {
+            code.consumed_at.get_or_insert(now.unwrap_or(code.created_at));
+        }
+    }
+}
+
+/// Uses up what proved a code; `false` if it is not there, or was used before.
+fn use_up(factors: &mut Factors, proof: Proof) -> bool {
+    match proof {
+        Proof::Email => true,
+        Proof::Totp(step) => factors.totp.as_mut().is_some_and(|totp| {
+            let is_new = totp.last_step.is_none_or(|last| step > last);
+            totp.last_step = totp.last_step.max(Some(step));
+            is_new
+        }),
+        Proof::RecoveryCode(mac) => {
+            let place = factors.recovery_codes.iter().position(|code| *code == mac);
+            place.map(|place| factors.recovery_codes.remove(place)).is_some()
+        }
+    }
+}
+
+#[async_trait]
+impl Codes for MemoryStore {
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let is_asked = answers.is_none_or(|request| state.outbox.has_request(request));
+        if state.user(code.user_id).is_none() || !is_asked {
+            return Ok(false);
+        }
+        if state.codes.get(code.id).is_some() {
+            return Err(StoreError::broken("two codes with one name"));
+        }
+        if code.purpose.ends_older() {
+            let is_older = |other: &OneTimeCode| (other.user_id, other.purpose) == (code.user_id, code.purpose);
+            state.codes.end(Some(code.created_at), is_older);
+        }
+        state.codes.0.push(code.clone());
+        if let Some(request) = answers {
+            state.outbox.remove(request);
+        }
+        state.outbox.put(Some(code.user_id), mails);
+        Ok(true)
+    }
+
+    async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError> {
+        Ok(self.state().codes.get(id).cloned())
+    }
+
+    async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError> {
+        let mut state = self.state();
+        Ok(state.codes.get_mut(id).filter(|code| code.is_open(now)).map(|code| {
+            code.attempts += 1;
+            code.clone()
+        }))
+    }
+
+    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+        let state = &mut *self.state();
+        let Some(code) = state.codes.get_mut(id).filter(|code| code.consumed_at.is_none()) else { return Ok(false) };
+        let account = state.accounts.get_mut(&code.user_id);
+        if !account.is_some_and(|account| use_up(&mut account.factors, proof)) {
+            return Ok(false);
+        }
+        code.consumed_at = Some(now);
+        state.outbox.put(Some(code.user_id), mails);
+        Ok(true)
+    }
+
+    async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let codes = &mut self.state().codes.0;
+        let before = codes.len();
+        codes.retain(all_but(limit, |code: &OneTimeCode| code.expires_at < now));
+        Ok(before - codes.len())
+    }
+}

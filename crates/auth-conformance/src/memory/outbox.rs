@@ -1,0 +1,172 @@
+//! Mails on their way out, in memory.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::UserId;
+use auth_core::mail::{ClaimedMail, MailId, NewMail, OutboxEntry, Queued, RetryPolicy};
+use auth_core::ports::{Outbox, OutboxPage, Retry};
+use auth_core::time::{Seconds, UnixTime};
+
+use super::{MemoryStore, all_but};
+
+/// A mail, and what became of it so far.
+#[derive(Debug)]
+struct Entry {
+    mail: NewMail,
+    owner: Option<UserId>,
+    attempts: u32,
+    /// Until when whoever took it out keeps it from everybody else.
+    kept_until: Option<UnixTime>,
+    next_attempt_at: Option<UnixTime>,
+    failed_at: Option<UnixTime>,
+    last_error: Option<String>,
+}
+
+impl Entry {
+    fn new(owner: Option<UserId>, mail: NewMail) -> Self {
+        let (kept_until, next_attempt_at, failed_at, last_error) = (None, None, None, None);
+        Self { mail, owner, attempts: 0, kept_until, next_attempt_at, failed_at, last_error }
+    }
+
+    /// Whether it can be taken out now, to be kept for so long.
+    fn is_due(&self, now: UnixTime, kept_for: Seconds) -> bool {
+        // A moment further away than any can be was set before the clock was moved back.
+        let has_come = |moment: UnixTime, longest: Seconds| moment <= now || moment.distance(now) > longest;
+        let twice = Seconds::new(kept_for.get().saturating_mul(2));
+        self.failed_at.is_none()
+            && self.kept_until.is_none_or(|until| has_come(until, twice))
+            && self.next_attempt_at.is_none_or(|moment| has_come(moment, RetryPolicy::MAX_WAIT))
+    }
+
+    fn due_since(&self) -> UnixTime {
+        self.next_attempt_at.unwrap_or(self.mail.queued_at)
+    }
+
+    fn to_outbox_entry(&self) -> OutboxEntry {
+        OutboxEntry {
+            id: self.mail.id,
+            queued: self.mail.queued,
+            to: self.mail.to.clone(),
+            queued_at: self.mail.queued_at,
+            attempts: self.attempts,
+            next_attempt_at: self.next_attempt_at,
+            failed_at: self.failed_at,
+            last_error: self.last_error.clone(),
+        }
+    }
+}
+
+/// All mails, in the order in which they were put in.
+#[derive(Debug, Default)]
+pub(super) struct MailQueue(Vec<Entry>);
+
+impl MailQueue {
+    /// Puts mails in; they go with their owner.
+    pub(super) fn put(&mut self, owner: Option<UserId>, mails: &[NewMail]) {
+        self.0.extend(mails.iter().map(|mail| Entry::new(owner, mail.clone())));
+    }
+
+    pub(super) fn mails(&self) -> Vec<NewMail> {
+        self.0.iter().map(|entry| entry.mail.clone()).collect()
+    }
+
+    pub(super) fn has_request(&self, id: MailId) -> bool {
+        self.0.iter().any(|entry| entry.mail.id == id && matches!(entry.mail.queued, Queued::Request(_)))
+    }
+
+    pub(super) fn remove(&mut self, id: MailId) {
+        self.0.retain(|entry| entry.mail.id != id);
+    }
+
+    pub(super) fn forget_all_of(&mut self, owner: UserId) {
+        self.0.retain(|entry| entry.owner != Some(owner));
+    }
+
+    /// The mail of the last claim of it, whose outcome was not reported yet; it is not kept any more.
+    fn returned(&mut self, id: MailId, attempt: u32) -> Option<&mut Entry> {
+        let is_it = |entry: &&mut Entry| entry.mail.id == id && entry.attempts == attempt;
+        let entry = self.0.iter_mut().find(is_it)?;
+        entry.kept_until.take().map(|_| entry)
+    }
+}
+
+#[async_trait]
+impl Outbox for MemoryStore {
+    async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError> {
+        self.state().outbox.put(None, std::slice::from_ref(mail));
+        Ok(())
+    }
+
+    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
+        let entries = &mut self.state().outbox.0;
+        let due = entries.iter_mut().filter(|entry| entry.is_due(now, now.distance(until)));
+        Ok(due.min_by_key(|entry| entry.due_since()).map(|entry| {
+            entry.attempts += 1;
+            entry.kept_until = Some(until);
+            ClaimedMail { mail: entry.mail.clone(), attempt: entry.attempts }
+        }))
+    }
+
+    async fn delivered(&self, claimed: MailId, attempt: u32) -> Result<bool, StoreError> {
+        let outbox = &mut self.state().outbox;
+        let is_last = outbox.returned(claimed, attempt).is_some();
+        if is_last {
+            outbox.remove(claimed);
+        }
+        Ok(is_last)
+    }
+
+    async fn postpone(
+        &self,
+        claimed: MailId,
+        attempt: u32,
+        next_attempt_at: UnixTime,
+        error: &str,
+    ) -> Result<bool, StoreError> {
+        let outbox = &mut self.state().outbox;
+        let Some(entry) = outbox.returned(claimed, attempt) else { return Ok(false) };
+        entry.next_attempt_at = Some(next_attempt_at);
+        entry.last_error = Some(error.to_owned());
+        Ok(true)
+    }
+
+    async fn give_up(&self, claimed: MailId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
+        let outbox = &mut self.state().outbox;
+        let Some(entry) = outbox.returned(claimed, attempt) else { return Ok(false) };
+        entry.next_attempt_at = None;
+        entry.failed_at = Some(now);
+        entry.last_error = Some(error.to_owned());
+        Ok(true)
+    }
+
+    async fn list_outbox(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, StoreError> {
+        let entries = &self.state().outbox.0;
+        // After an entry that is gone by now comes nothing: better than everything once more.
+        let is_before = |entry: &&Entry| page.after.is_some_and(|after| entry.mail.id != after);
+        let following = entries.iter().skip_while(is_before).skip(usize::from(page.after.is_some()));
+        let wanted = following.filter(|entry| !page.only_failed || entry.failed_at.is_some());
+        Ok(wanted.take(page.limit as usize).map(Entry::to_outbox_entry).collect())
+    }
+
+    async fn retry(&self, which: Retry) -> Result<usize, StoreError> {
+        let is_meant = |entry: &&mut Entry| match which {
+            Retry::AllFailed => entry.failed_at.is_some(),
+            Retry::One(id) => entry.mail.id == id,
+        };
+        let mut state = self.state();
+        let again = state.outbox.0.iter_mut().filter(is_meant);
+        Ok(again
+            .map(|entry| {
+                let last_error = entry.last_error.take();
+                *entry = Entry { last_error, ..Entry::new(entry.owner, entry.mail.clone()) };
+            })
+            .count())
+    }
+
+    async fn prune_outbox(&self, failed_before: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let entries = &mut self.state().outbox.0;
+        let before = entries.len();
+        entries.retain(all_but(limit, |entry: &Entry| entry.failed_at.is_some_and(|moment| moment < failed_before)));
+        Ok(before - entries.len())
+    }
+}

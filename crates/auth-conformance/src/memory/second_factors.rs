@@ -1,0 +1,93 @@
+//! Second factors in memory: they stand with their account.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::UserId;
+use auth_core::code::CodeId;
+use auth_core::mail::NewMail;
+use auth_core::ports::SecondFactors;
+use auth_core::second_factor::{Factors, Method, NewFactor, TotpFactor};
+use auth_core::secret::Mac;
+use auth_core::time::{Timestamp, UnixTime};
+
+use super::MemoryStore;
+
+/// Switches a factor on, in place of one of the same method.
+fn switch_on(factors: &mut Factors, factor: &NewFactor, since: UnixTime) {
+    match factor {
+        NewFactor::Email => factors.email_since = Some(since),
+        NewFactor::Totp { secret, step } => {
+            factors.totp = Some(TotpFactor { secret: secret.clone(), last_step: Some(*step), since });
+        }
+    }
+}
+
+/// Switches a method off; with the last one the recovery codes go.
+fn switch_off(factors: &mut Factors, method: Method) {
+    match method {
+        Method::Email => factors.email_since = None,
+        Method::Totp => factors.totp = None,
+        _ => factors.recovery_codes.clear(),
+    }
+    if !factors.is_on() {
+        factors.recovery_codes.clear();
+    }
+}
+
+#[async_trait]
+impl SecondFactors for MemoryStore {
+    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError> {
+        let state = self.state();
+        Ok(state.accounts.get(&user).map(|account| account.factors.clone()).unwrap_or_default())
+    }
+
+    async fn add_factor(
+        &self,
+        user: UserId,
+        factor: &NewFactor,
+        enrolment: CodeId,
+        recovery_codes: &[Mac],
+        mails: &[NewMail],
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        let mut state = self.state();
+        if !state.codes.is_unused(enrolment, user) {
+            return Ok(None);
+        }
+        let mut are_taken = false;
+        state.change(user, |account| {
+            switch_on(&mut account.factors, factor, now.unix());
+            if factor.method() == Method::Email {
+                account.user.email_verified_at.get_or_insert(now);
+            }
+            are_taken = account.factors.recovery_codes.is_empty();
+            if are_taken {
+                account.factors.recovery_codes = recovery_codes.to_vec();
+            }
+        });
+        state.codes.consume(enrolment, now.unix());
+        state.outbox.put(Some(user), mails);
+        Ok(Some(are_taken))
+    }
+
+    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(account) = state.accounts.get_mut(&user) else { return Ok(false) };
+        if !methods.iter().any(|method| account.factors.has(*method)) {
+            return Ok(false);
+        }
+        methods.iter().for_each(|method| switch_off(&mut account.factors, *method));
+        state.outbox.put(Some(user), mails);
+        Ok(true)
+    }
+
+    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        match state.accounts.get_mut(&user) {
+            Some(account) if account.factors.is_on() => account.factors.recovery_codes = codes.to_vec(),
+            _ => return Ok(false),
+        }
+        state.outbox.put(Some(user), mails);
+        Ok(true)
+    }
+}

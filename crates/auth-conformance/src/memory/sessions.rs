@@ -1,0 +1,153 @@
+//! Sessions in memory.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::{User, UserId};
+use auth_core::mail::NewMail;
+use auth_core::ports::{Adoption, Change, Sessions, Swap};
+use auth_core::revocation::{next_epoch, predates_epoch};
+use auth_core::time::{Timestamp, UnixTime};
+use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
+
+use super::feed::News;
+use super::{Account, MemoryStore, State, prune};
+
+impl State {
+    fn insert(&mut self, session: Session) {
+        self.note_end(session.id, session.expires_at);
+        self.sessions.insert(session.id, session);
+    }
+
+    fn note_end(&mut self, id: SessionId, expires_at: UnixTime) {
+        let end = self.ends.entry(id).or_insert(expires_at);
+        *end = expires_at.max(*end);
+    }
+
+    /// Whether this is the live generation of a session that has not ended.
+    pub(super) fn is_live(&self, id: SessionId, generation: Generation) -> bool {
+        let session = self.sessions.get(&id);
+        session.is_some_and(|session| session.generation == generation && session.revoked_at.is_none())
+    }
+
+    pub(super) fn advance(&mut self, id: SessionId, next: NextGeneration) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.generation = next.generation;
+            session.rotated_at = next.rotated_at;
+            session.last_used_at = next.rotated_at;
+            session.expires_at = next.expires_at;
+            self.note_end(id, next.expires_at);
+        }
+    }
+
+    /// Ends the sessions of an account that have not ended, but `keep`; moves its epoch.
+    pub(super) fn end_all(
+        &mut self,
+        user: UserId,
+        keep: Option<SessionId>,
+        reason: RevokeReason,
+        now: UnixTime,
+    ) -> usize {
+        if !self.change(user, |account| account.user.token_epoch = next_epoch(account.user.token_epoch, now)) {
+            return 0;
+        }
+        let of_user = self.sessions.values_mut().filter(|s| s.user_id == user && Some(s.id) != keep);
+        of_user.map(|session| end(session, reason, now, &self.news)).filter(|ended| *ended).count()
+    }
+}
+
+/// Ends a session; `false` if it had ended before.
+fn end(session: &mut Session, reason: RevokeReason, now: UnixTime, news: &News) -> bool {
+    if session.revoked_at.is_some() {
+        return false;
+    }
+    session.revoked_at = Some(now);
+    session.revoke_reason = Some(reason);
+    news.report(Change::SessionEnded(session.id));
+    true
+}
+
+#[async_trait]
+impl Sessions for MemoryStore {
+    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        if state.sessions.contains_key(&session.id) {
+            return Err(StoreError::broken("two sessions with one name"));
+        }
+        match state.accounts.get_mut(&user.id) {
+            Some(Account { user: now, .. }) if now.is_active && now.token_epoch == user.token_epoch => {
+                now.last_login = last_login.or(now.last_login);
+            }
+            _ => return Ok(false),
+        }
+        state.insert(session.clone());
+        Ok(true)
+    }
+
+    async fn adopt(
+        &self,
+        session: &Session,
+        jti: &TokenId,
+        issued_at: Option<UnixTime>,
+    ) -> Result<Adoption, StoreError> {
+        let mut state = self.state();
+        let Some(user) = state.user(session.user_id) else { return Ok(Adoption::NoUser) };
+        let epoch = user.token_epoch;
+        let is_old = predates_epoch(issued_at, epoch);
+        if state.sessions.contains_key(&session.id) {
+            return Ok(Adoption::Present);
+        }
+        if is_old || state.blacklist.contains_key(jti) {
+            return Ok(Adoption::Refused);
+        }
+        state.insert(session.clone());
+        Ok(Adoption::Present)
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
+        let state = self.state();
+        let Some(session) = state.sessions.get(&id) else { return Ok(None) };
+        Ok(state.user(session.user_id).map(|user| SessionOfUser { session: session.clone(), user: user.clone() }))
+    }
+
+    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+        let mut state = self.state();
+        if !state.is_live(id, from) {
+            return Ok(Swap::LostRace);
+        }
+        state.advance(id, next);
+        Ok(Swap::Done)
+    }
+
+    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+        let State { sessions, news, .. } = &mut *self.state();
+        Ok(sessions.get_mut(&id).is_some_and(|session| end(session, reason, now, news)))
+    }
+
+    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+        let state = &mut *self.state();
+        let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
+        let is_ended = end(session, RevokeReason::Reuse, now, &state.news);
+        if is_ended {
+            state.outbox.put(Some(session.user_id), mails);
+        }
+        Ok(is_ended)
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        keep: Option<SessionId>,
+        reason: RevokeReason,
+        now: UnixTime,
+    ) -> Result<usize, StoreError> {
+        Ok(self.state().end_all(user, keep, reason, now))
+    }
+
+    async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let state = &mut *self.state();
+        let forgotten =
+            prune(&mut state.sessions, limit, |session| state.ends.get(&session.id).is_none_or(|end| *end < now));
+        state.ends.retain(|id, _| state.sessions.contains_key(id));
+        Ok(forgotten)
+    }
+}
