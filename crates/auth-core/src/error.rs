@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::account::AccountFault;
+use crate::service::SecondFactorChallenge;
 use crate::time::Seconds;
 use crate::token::TokenFault;
 
@@ -39,6 +40,29 @@ pub enum AuthError {
         /// When to try again.
         retry_after: Seconds,
     },
+    /// Too many attempts: this one was not looked at.
+    Throttled {
+        /// When to try again; at least one second.
+        retry_after: Seconds,
+    },
+    /// Right credentials of an account whose address has to be proven first.
+    EmailNotVerified,
+    /// Right credentials of an account that has to show a second factor too.
+    SecondFactorRequired(Box<SecondFactorChallenge>),
+    /// A challenge that is not ours, not for this, or was used; or whose time or attempts are over.
+    ChallengeInvalid,
+    /// A second factor is on, and no challenge was answered.
+    ChallengeMissing,
+    /// The code does not answer the challenge.
+    WrongCode,
+    /// There is no such second factor to work with.
+    NoSecondFactor,
+    /// The second factor cannot be switched on here.
+    MethodUnavailable,
+    /// The token of a link that is not ours, not for this, or was used, or whose time is over.
+    BadLink,
+    /// Somebody who is logged in did not know their password.
+    WrongPassword,
     /// The password was changed after the session of the access token began.
     PasswordChanged,
     /// The storage could not do it.
@@ -64,6 +88,16 @@ impl fmt::Display for AuthError {
             Self::NoOwnSession => f.write_str("the access token belongs to no session"),
             Self::ForeignToken => f.write_str("the refresh token belongs to another user"),
             Self::Overloaded { retry_after } => write!(f, "password hashing is busy; retry in {} s", retry_after.get()),
+            Self::Throttled { retry_after } => write!(f, "too many attempts; retry in {} s", retry_after.get()),
+            Self::EmailNotVerified => f.write_str("the address is not proven"),
+            Self::SecondFactorRequired(_) => f.write_str("a second factor is required"),
+            Self::ChallengeInvalid => f.write_str("the challenge is not valid"),
+            Self::ChallengeMissing => f.write_str("no challenge was answered"),
+            Self::WrongCode => f.write_str("the code is wrong"),
+            Self::NoSecondFactor => f.write_str("there is no such second factor"),
+            Self::MethodUnavailable => f.write_str("the second factor cannot be switched on"),
+            Self::BadLink => f.write_str("the token of the link is not valid"),
+            Self::WrongPassword => f.write_str("the password is wrong"),
             Self::PasswordChanged => f.write_str("the password was changed"),
             Self::Store(_) => f.write_str("storage failed"),
             Self::Unavailable(_) => f.write_str("something that is needed does not answer"),

@@ -86,6 +86,28 @@ event_kinds! {
     ProfileChanged = "profile_changed",
     /// A password was set; every session of the account has ended.
     PasswordChanged = "password_changed",
+    /// A password was set with the link of a mail; every session of the account has ended.
+    PasswordReset = "password_reset",
+    /// Somebody who is logged in did not know their password.
+    PasswordRefused = "password_refused",
+    /// An address was proven.
+    EmailVerified = "email_verified",
+    /// Somebody asked to change the address of their account.
+    EmailChangeRequested = "email_change_requested",
+    /// The address of an account was changed.
+    EmailChanged = "email_changed",
+    /// The right password was shown, and a second factor was asked for.
+    SecondFactorAsked = "second_factor_asked",
+    /// A code did not answer its challenge.
+    SecondFactorRefused = "second_factor_refused",
+    /// A second factor was switched on.
+    SecondFactorAdded = "second_factor_added",
+    /// A second factor was switched off.
+    SecondFactorRemoved = "second_factor_removed",
+    /// The recovery codes of an account were made anew.
+    RecoveryCodesReplaced = "recovery_codes_replaced",
+    /// Too many attempts for one account or from one address: one was not looked at.
+    AttemptThrottled = "attempt_throttled",
     /// Right credentials: a session began.
     LoginSucceeded = "login_succeeded",
     /// Wrong credentials, or an inactive account.

@@ -55,6 +55,11 @@ impl Username {
         Ok(Self { text: text.to_owned(), canonical })
     }
 
+    /// One form for all spellings of a text that could be a name, letter case included.
+    pub(crate) fn folded(text: &str) -> String {
+        Self::canonical_form(text, true)
+    }
+
     fn canonical_form(text: &str, ignore_case: bool) -> String {
         let visible: String = text.nfkc().filter(|c| !is_invisible(*c)).collect();
         let folded = if ignore_case { visible.to_lowercase() } else { visible };

@@ -3,9 +3,13 @@
 use crate::account::{AccountFault, Email, NewUser, PersonName, ProfileChange, User, Username};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
-use crate::password::CheckedPassword;
+use crate::mail::{Fact, MailKind, MailRequest};
+use crate::password::{CheckedPassword, RawPassword};
 use crate::ports::ProfileUpdate;
-use crate::service::{Caller, Ports};
+use crate::service::context::Context;
+use crate::service::verification::shortened;
+use crate::service::{AccountPolicy, Caller, EmailVerification, Ports};
+use crate::token::ClientInfo;
 
 /// What somebody registers with. Each part is checked already; its type is the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,22 +26,46 @@ pub struct NewAccount {
     pub password: CheckedPassword,
 }
 
-/// Registration and profiles.
+/// What became of a change to a profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileUpdated {
+    /// The account as it is now.
+    pub user: User,
+    /// The address that it gets when it is proven; `None`: none was asked for, or it has it already.
+    pub pending_email: Option<Email>,
+}
+
+/// Registration, profiles and addresses; passwords of those who forgot them.
+///
+/// The methods stand in the modules named for what they do.
 #[derive(Clone)]
 pub struct AccountService {
-    ports: Ports,
+    pub(super) ports: Ports,
+    policy: AccountPolicy,
 }
 
 impl AccountService {
     /// A service on these adapters.
-    pub const fn new(ports: Ports) -> Self {
-        Self { ports }
+    pub const fn new(ports: Ports, policy: AccountPolicy) -> Self {
+        Self { ports, policy }
     }
 
-    /// Makes an ordinary, active account. [`AccountFault::Taken`] if its name or address is another's already: the
-    /// storage decides, so that of any number of registrations at once one wins (SEC-065).
-    pub async fn register(&self, account: NewAccount) -> Result<User, AuthError> {
+    /// Its policy.
+    pub const fn policy(&self) -> &AccountPolicy {
+        &self.policy
+    }
+
+    pub(super) const fn context(&self) -> Context<'_> {
+        Context { ports: &self.ports, policy: &self.policy }
+    }
+
+    /// Makes an ordinary, active account, and asks for a proof of its address if that is wanted.
+    /// [`AccountFault::Taken`] if its name or address is another's already: the storage decides, so that of any number of
+    /// registrations at once one wins (SEC-065).
+    pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AuthError> {
         let hash = self.ports.hasher.hash(&account.password).await?;
+        let wants_proof = self.policy.email_verification != EmailVerification::Off;
+        let request = self.context().request(MailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {
             username: account.username,
             email: account.email,
@@ -47,7 +75,7 @@ impl AccountService {
             is_superuser: false,
             date_joined: self.ports.clock.timestamp(),
             email_verified_at: None,
-            mails: Vec::new(),
+            mails: request.filter(|_| wants_proof).into_iter().collect(),
         };
         let user = self.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
         self.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, user.id));
@@ -62,12 +90,45 @@ impl AccountService {
         self.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
     }
 
-    /// Changes what is given of the caller's profile. [`AccountFault::Taken`] if a name or address is another's.
-    pub async fn update_profile(&self, caller: Caller, change: &ProfileChange) -> Result<User, AuthError> {
-        if change.is_empty() {
-            return Ok(caller.user);
+    /// Changes what is given of the caller's profile. Where addresses are proven, another one takes the password, and effect
+    /// when it is proven (SEC-043); else at once, and the old one is told.
+    ///
+    /// # Errors
+    /// [`AccountFault::Taken`] if a name or address is another's. [`AuthError::WrongPassword`] if the password is missing
+    /// or wrong where it is needed.
+    pub async fn update_profile(
+        &self,
+        caller: Caller,
+        mut change: ProfileChange,
+        password: Option<&RawPassword>,
+        client: &ClientInfo,
+    ) -> Result<ProfileUpdated, AuthError> {
+        let (is_new, wants_proof) = (self.changes_address(&caller.user, &change), self.takes_proof());
+        let pending_email = if is_new && wants_proof { change.email.take() } else { None };
+        if let Some(email) = &pending_email {
+            let password = password.ok_or(AuthError::WrongPassword)?;
+            self.context().own_password(&caller.user, password, client).await?;
+            self.propose_email(&caller.user, email, client).await?;
+        } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
+            let content = self.context().content(&caller.user, client).with(Fact::NewEmail, shortened(email));
+            change.mails = self.context().mail(MailKind::EmailChanged, &caller.user.email, &content)?;
         }
-        match self.ports.store.update_profile(caller.user.id, change).await? {
+        let user = if change.is_empty() { caller.user } else { self.apply(&caller.user, &change).await? };
+        Ok(ProfileUpdated { user, pending_email })
+    }
+
+    /// Whether another address takes the password, and effect only when it is proven.
+    pub fn takes_proof(&self) -> bool {
+        self.policy.email_verification != EmailVerification::Off
+    }
+
+    /// Whether a change is to another address. Letter case makes no other one.
+    pub fn changes_address(&self, user: &User, change: &ProfileChange) -> bool {
+        change.email.as_ref().is_some_and(|email| !email.canonical().eq_ignore_ascii_case(&user.email))
+    }
+
+    async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AuthError> {
+        match self.ports.store.update_profile(user.id, change).await? {
             ProfileUpdate::Done(user) => {
                 self.ports.note_changed(user.id);
                 self.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, user.id));

@@ -5,9 +5,13 @@ use std::collections::BTreeSet;
 use crate::account::{AccountFault, GroupName, LoginName, NewUser, User};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
+use crate::mail::{MailKind, NewMail};
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, NewPassword, PasswordUpdate};
-use crate::service::Ports;
+use crate::second_factor::Method;
+use crate::service::context::Context;
+use crate::service::{AccountPolicy, Ports};
+use crate::token::ClientInfo;
 
 /// What to do to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub enum Action {
     Delete,
     /// Set its password, and end all its sessions.
     SetPassword(CheckedPassword),
+    /// Switch all its second factors off, for somebody who has lost theirs.
+    RemoveSecondFactors,
 }
 
 impl Action {
@@ -38,6 +44,7 @@ impl Action {
             Self::SetGroups(_) => EventKind::AccountGroupsChanged,
             Self::Delete => EventKind::AccountDeleted,
             Self::SetPassword(_) => EventKind::PasswordChanged,
+            Self::RemoveSecondFactors => EventKind::SecondFactorRemoved,
         }
     }
 }
@@ -49,6 +56,8 @@ pub enum Outcome {
     Done,
     /// There is no account of that name.
     NoSuchAccount,
+    /// It was so already.
+    NothingToDo,
 }
 
 /// Administration of accounts.
@@ -57,8 +66,8 @@ pub enum Outcome {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
 /// use auth_conformance::{memory_ports, new_user};
 /// use auth_core::password::{PasswordPolicy, RawPassword};
-/// use auth_core::service::{Action, AdministrationService, Outcome};
-/// let administration = AdministrationService::new(memory_ports());
+/// use auth_core::service::{AccountPolicy, Action, AdministrationService, Outcome};
+/// let administration = AdministrationService::new(memory_ports(), AccountPolicy::default());
 /// let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).expect("a good one");
 /// administration.create(&new_user("alice"), &password).await?;
 /// assert_eq!(administration.act("alice", &Action::Promote).await?, Outcome::Done);
@@ -69,12 +78,19 @@ pub enum Outcome {
 #[derive(Clone)]
 pub struct AdministrationService {
     ports: Ports,
+    policy: AccountPolicy,
 }
 
 impl AdministrationService {
     /// A service on these adapters.
-    pub const fn new(ports: Ports) -> Self {
-        Self { ports }
+    pub const fn new(ports: Ports, policy: AccountPolicy) -> Self {
+        Self { ports, policy }
+    }
+
+    /// What the owner of an account is told of a change that they did not make.
+    fn notice(&self, kind: MailKind, user: &User) -> Result<Vec<NewMail>, AuthError> {
+        let context = Context { ports: &self.ports, policy: &self.policy };
+        context.mail(kind, &user.email, &context.content(user, &ClientInfo::default()))
     }
 
     /// Does something to the account with exactly this username.
@@ -89,8 +105,17 @@ impl AdministrationService {
             Action::SetGroups(groups) => store.set_groups(user.id, groups).await?,
             Action::Delete => store.delete(user.id).await?,
             Action::SetPassword(password) => {
-                let (hash, now) = (self.ports.hasher.hash(password).await?, self.ports.clock.now());
-                store.set_password(&NewPassword::new(user.id, hash), now).await? == PasswordUpdate::Done
+                let hash = self.ports.hasher.hash(password).await?;
+                let mails = self.notice(MailKind::PasswordChanged, &user)?;
+                let new = NewPassword { mails, ..NewPassword::new(user.id, hash) };
+                store.set_password(&new, self.ports.clock.now()).await? == PasswordUpdate::Done
+            }
+            Action::RemoveSecondFactors => {
+                let mails = self.notice(MailKind::SecondFactorRemoved, &user)?;
+                if !store.remove_factors(user.id, &[Method::Email, Method::Totp], &mails).await? {
+                    return Ok(Outcome::NothingToDo);
+                }
+                true
             }
         };
         if !done {

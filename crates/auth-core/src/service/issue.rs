@@ -40,6 +40,15 @@ pub struct TokenPair {
     pub refresh: SignedToken,
 }
 
+/// What the answer of a challenge is answered with: what the login that asked for it would have been.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Issued {
+    /// That of a login.
+    Pair(TokenPair),
+    /// That of a login for a sliding token.
+    Sliding(SignedToken),
+}
+
 /// What a refresh answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
@@ -72,6 +81,7 @@ impl TokenService {
             expires_at: generation.expires_at,
             subject: &self.subject_of(user),
             session: session.id,
+            amr: &session.amr,
             generation: Some(generation.generation),
             refresh_expires_at: None,
             custom: custom.as_payload(),
@@ -94,6 +104,7 @@ impl TokenService {
             expires_at: session.cap(now.plus(self.policy.access_ttl)),
             subject: &self.subject_of(user),
             session: session.id,
+            amr: &session.amr,
             generation: None,
             refresh_expires_at: None,
             custom: custom.as_payload(),

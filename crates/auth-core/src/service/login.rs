@@ -1,11 +1,14 @@
 //! Login: credentials for a pair of tokens.
 
 use crate::account::{LoginName, User};
+use crate::code::CodePurpose;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::Verdict;
-use crate::service::{TokenPair, TokenService};
+use crate::second_factor::amr;
+use crate::service::second_factor::{Expected, Proven};
+use crate::service::{EmailVerification, Issued, TokenPair, TokenService};
 use crate::time::UnixTime;
 use crate::token::{ClientInfo, Generation, Session, SessionId};
 
@@ -17,32 +20,62 @@ impl TokenService {
     ///
     /// An unknown name, a wrong password and an inactive account are one answer, [`AuthError::BadCredentials`], after
     /// the work of one password comparison (SEC-080, SEC-081). A hash of an older algorithm or cost is replaced.
+    ///
+    /// # Errors
+    /// With the right password: [`AuthError::EmailNotVerified`], [`AuthError::SecondFactorRequired`]. With any:
+    /// [`AuthError::Throttled`] after too many for the account or from the address (SEC-121).
     pub async fn login(
         &self,
         name: &LoginName,
         password: &RawPassword,
         client: ClientInfo,
     ) -> Result<TokenPair, AuthError> {
-        let pair = async |user: &User, client| {
-            let now = self.ports.clock.now();
-            let session = self.new_session(user, client, now, now.plus(self.policy.rotation.refresh_ttl));
-            let custom = self.custom_claims(user, self.no_claims()).await?;
-            let pair = self.sign_pair(user, &session, session.current(), &custom)?;
-            Ok((session, pair))
-        };
-        self.login_with(name, password, client, pair).await
+        let pair = async |user: &User, client| self.first_pair(user, client, amr::PASSWORD).await;
+        self.login_with(name, password, client, CodePurpose::Login, pair).await
     }
 
-    /// A login that answers what `issue` makes of the user, together with the session to be stored.
+    /// Completes a login with a second factor: what the login would have answered without it.
+    ///
+    /// # Errors
+    /// [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`]; [`AuthError::Throttled`] after too many codes for the
+    /// account or from the address.
+    pub async fn answer_challenge(&self, challenge: &str, code: &str, client: ClientInfo) -> Result<Issued, AuthError> {
+        let Proven { user, purpose } = self.context().prove(challenge, code, Expected::Login, &client).await?;
+        let (session, issued) = match purpose {
+            CodePurpose::SlidingLogin => {
+                let (session, token) = self.first_sliding(&user, client, amr::PASSWORD_AND_CODE).await?;
+                (session, Issued::Sliding(token))
+            }
+            _ => {
+                let (session, pair) = self.first_pair(&user, client, amr::PASSWORD_AND_CODE).await?;
+                (session, Issued::Pair(pair))
+            }
+        };
+        // Something ended all logins since the account was read: the password that was shown may not be the one any more.
+        if self.start_session(&user, &session).await? { Ok(issued) } else { Err(AuthError::ChallengeInvalid) }
+    }
+
+    async fn first_pair(&self, user: &User, client: ClientInfo, amr: &str) -> Result<(Session, TokenPair), AuthError> {
+        let expires_at = self.ports.clock.now().plus(self.policy.rotation.refresh_ttl);
+        let session = self.new_session(user, client, amr, expires_at);
+        let custom = self.custom_claims(user, self.no_claims()).await?;
+        let pair = self.sign_pair(user, &session, session.current(), &custom)?;
+        Ok((session, pair))
+    }
+
+    /// A login that answers what `issue` makes of the user, together with the session to be stored. Where more than the
+    /// password is asked for, it is refused with the challenge.
     pub(super) async fn login_with<T>(
         &self,
         name: &LoginName,
         password: &RawPassword,
         client: ClientInfo,
+        purpose: CodePurpose,
         issue: impl AsyncFn(&User, ClientInfo) -> Result<(Session, T), AuthError>,
     ) -> Result<T, AuthError> {
         for _ in 0..Self::MAX_STARTS {
-            let user = self.authenticate_password(name, password).await?;
+            let user = self.authenticate_password(name, password, &client).await?;
+            self.ask_for_more(&user, purpose, &client).await?;
             let (session, issued) = issue(&user, client.clone()).await?;
             if self.start_session(&user, &session).await? {
                 return Ok(issued);
@@ -51,15 +84,46 @@ impl TokenService {
         Err(StoreError::unavailable("the account keeps changing during its login").into())
     }
 
-    async fn authenticate_password(&self, name: &LoginName, password: &RawPassword) -> Result<User, AuthError> {
+    /// What is needed beside the right password.
+    async fn ask_for_more(&self, user: &User, purpose: CodePurpose, client: &ClientInfo) -> Result<(), AuthError> {
+        let context = self.context();
+        let must_be_verified = self.policy.accounts.email_verification == EmailVerification::Required;
+        if must_be_verified && user.email_verified_at.is_none() {
+            return Err(AuthError::EmailNotVerified);
+        }
+        let methods = context.methods_of(user).await?;
+        if methods.is_empty() {
+            return Ok(());
+        }
+        let challenge = context.challenge(user, methods, purpose, client).await?;
+        self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
+        Err(AuthError::SecondFactorRequired(Box::new(challenge)))
+    }
+
+    /// The account that has this password. The guess is counted before it is looked at (SEC-124).
+    async fn authenticate_password(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: &ClientInfo,
+    ) -> Result<User, AuthError> {
         if password.is_too_long() {
             // No account has it: not worth a comparison, and no hint at whether the account exists.
             return self.refuse_login(None);
         }
+        let context = self.context();
+        let guess = context.guess_password(&context.counted_name(name).await?, client).await?;
         let found = self.ports.store.find_for_login(name).await?;
-        let verdict = self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await?;
+        let verdict = match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                guess.take_back().await?;
+                return Err(error.into());
+            }
+        };
         match found {
             Some((user, hash)) if user.is_active && verdict != Verdict::Wrong => {
+                guess.forgive().await?;
                 if verdict == Verdict::RightButOutdated {
                     self.upgrade_hash(&user, password, &hash).await?;
                 }
@@ -91,7 +155,8 @@ impl TokenService {
     }
 
     /// The session of a login, as yet unstored, whose first token ends at `expires_at`.
-    pub(super) fn new_session(&self, user: &User, client: ClientInfo, now: UnixTime, expires_at: UnixTime) -> Session {
+    pub(super) fn new_session(&self, user: &User, client: ClientInfo, amr: &str, expires_at: UnixTime) -> Session {
+        let now = self.ports.clock.now();
         let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
         Session {
             id: SessionId::draw(self.ports.randomness.as_ref()),
@@ -104,7 +169,7 @@ impl TokenService {
             absolute_expires_at,
             revoked_at: None,
             revoke_reason: None,
-            amr: "pwd".to_owned(),
+            amr: amr.to_owned(),
             client,
         }
     }

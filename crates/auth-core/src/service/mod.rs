@@ -37,25 +37,36 @@
 mod accounts;
 mod administration;
 mod authenticate;
+mod context;
 mod issue;
 mod login;
 mod logout;
 mod maintenance;
 mod membership;
+mod outbox;
+mod password;
+mod policy;
 mod refresh;
+mod reset;
+mod second_factor;
 mod sliding;
+mod verification;
 mod verifier;
 mod verify;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use accounts::{AccountService, NewAccount};
+pub use accounts::{AccountService, NewAccount, ProfileUpdated};
 pub use administration::{Action, AdministrationService, Outcome};
 pub use authenticate::Caller;
-pub use issue::{Refreshed, SignedToken, TokenPair};
+pub use issue::{Issued, Refreshed, SignedToken, TokenPair};
 pub use logout::LogoutRequest;
 pub use maintenance::{Pruned, prune};
+pub use outbox::{Delivery, OutboxService};
+pub use password::PasswordChange;
+pub use policy::{AccountPolicy, EmailVerification};
+pub use second_factor::{ConfirmedFactor, Enrolment, FactorStatus, SecondFactorChallenge, SecondFactorService, Shown};
 pub use verifier::{AccessVerifier, Bearer};
 
 use crate::account::UserId;
@@ -65,6 +76,7 @@ use crate::ports::{
     Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, SecurityEvents, Store, TokenSigner, Vault,
 };
 use crate::rotation::RotationPolicy;
+use crate::service::context::Context;
 use crate::time::Seconds;
 use crate::token::{ClaimRules, RawToken, SessionId, TokenClaims, TokenKind};
 use crate::view::GuardViews;
@@ -140,6 +152,8 @@ pub struct TokenPolicy {
     pub accepted_kinds: Vec<TokenKind>,
     /// How sliding tokens live.
     pub sliding: SlidingPolicy,
+    /// What is asked of accounts beside their password, and how often it may be tried.
+    pub accounts: AccountPolicy,
 }
 
 impl Default for TokenPolicy {
@@ -159,6 +173,7 @@ impl Default for TokenPolicy {
             update_last_login: true,
             accepted_kinds: vec![TokenKind::Access],
             sliding: SlidingPolicy::default(),
+            accounts: AccountPolicy::default(),
         }
     }
 }
@@ -204,6 +219,10 @@ impl TokenService {
     /// Its policy.
     pub const fn policy(&self) -> &TokenPolicy {
         &self.policy
+    }
+
+    const fn context(&self) -> Context<'_> {
+        Context { ports: &self.ports, policy: &self.policy.accounts }
     }
 
     /// The adapters it works with.

@@ -3,11 +3,12 @@
 use crate::account::User;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
+use crate::mail::MailKind;
 use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{CustomClaims, RawToken, RevokeReason, TokenClaims, TokenFault, TokenKind};
+use crate::token::{CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind};
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens
@@ -85,8 +86,11 @@ impl TokenService {
 
     async fn end_reused(&self, member: &Member) -> Result<Refreshed, AuthError> {
         let now = self.ports.clock.now();
-        // One event for each session, also when two replays come at once.
-        if self.ports.store.revoke(member.found.session.id, RevokeReason::Reuse, now).await? {
+        let user = &member.found.user;
+        let content = self.context().content(user, &member.found.session.client);
+        let mails = self.context().mail(MailKind::SessionReused, &user.email, &content)?;
+        // One event and one mail for each session, also when two replays come at once.
+        if self.ports.store.end_reused(member.found.session.id, &mails, now).await? {
             self.ports.note_ended(member.found.session.id);
             self.record(EventKind::RefreshReused, member);
         }

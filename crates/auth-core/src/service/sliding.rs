@@ -1,8 +1,10 @@
 //! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
 
 use crate::account::{LoginName, User};
+use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::password::RawPassword;
+use crate::second_factor::amr;
 use crate::service::membership::Membership;
 use crate::service::{SignedToken, TokenService};
 use crate::time::UnixTime;
@@ -19,17 +21,25 @@ impl TokenService {
         client: ClientInfo,
     ) -> Result<SignedToken, AuthError> {
         self.check_sliding()?;
-        let issue = async |user: &User, client| {
-            let now = self.ports.clock.now();
-            let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
-            // The last of its tokens may be issued at the end of the refresh period.
-            let session = self.new_session(user, client, now, refresh_expires_at.plus(self.policy.sliding.ttl));
-            let custom = self.custom_claims(user, self.no_claims()).await?;
-            let id = TokenId::of_generation(session.id, session.generation);
-            let token = self.sign_sliding(user, &session, id, refresh_expires_at, &custom)?;
-            Ok((session, token))
-        };
-        self.login_with(name, password, client, issue).await
+        let issue = async |user: &User, client| self.first_sliding(user, client, amr::PASSWORD).await;
+        self.login_with(name, password, client, CodePurpose::SlidingLogin, issue).await
+    }
+
+    /// A session that is to be stored, and its sliding token.
+    pub(super) async fn first_sliding(
+        &self,
+        user: &User,
+        client: ClientInfo,
+        amr: &str,
+    ) -> Result<(Session, SignedToken), AuthError> {
+        let now = self.ports.clock.now();
+        let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
+        // The last of its tokens may be issued at the end of the refresh period.
+        let session = self.new_session(user, client, amr, refresh_expires_at.plus(self.policy.sliding.ttl));
+        let custom = self.custom_claims(user, self.no_claims()).await?;
+        let id = TokenId::of_generation(session.id, session.generation);
+        let token = self.sign_sliding(user, &session, id, refresh_expires_at, &custom)?;
+        Ok((session, token))
     }
 
     /// Exchanges a sliding token for one with the same id and the same end of its refresh period, and a new end of its
@@ -82,6 +92,7 @@ impl TokenService {
             expires_at: session.cap(now.plus(self.policy.sliding.ttl)),
             subject: &self.subject_of(user),
             session: session.id,
+            amr: &session.amr,
             generation: None,
             refresh_expires_at: Some(refresh_expires_at),
             custom: custom.as_payload(),

@@ -98,6 +98,8 @@ pub(crate) struct NewToken<'a> {
     pub(crate) expires_at: UnixTime,
     pub(crate) subject: &'a Subject,
     pub(crate) session: SessionId,
+    /// The names of RFC 8176, with blanks between them; empty: it is not known how the session began.
+    pub(crate) amr: &'a str,
     pub(crate) generation: Option<Generation>,
     pub(crate) refresh_expires_at: Option<UnixTime>,
     pub(crate) custom: &'a Payload,
@@ -114,6 +116,9 @@ impl NewToken<'_> {
         set(names.id(), self.id.as_str().into());
         set(names.subject(), self.subject.to_claim().into());
         set("sid", self.session.to_string().into());
+        if !self.amr.is_empty() {
+            set("amr", self.amr.split(' ').collect::<Vec<_>>().into());
+        }
         if let Some(generation) = self.generation {
             set("gen", generation.get().into());
         }

@@ -1,0 +1,284 @@
+//! What several use-cases need: limits of attempts, mails, and the proof of one's own password.
+
+use std::net::IpAddr;
+
+use crate::account::AccountFault;
+use crate::account::{Email, LoginName, User, Username};
+use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
+use crate::password::{Attribute, CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
+use crate::ports::Verdict;
+use crate::secret::MacPurpose;
+use crate::service::{AccountPolicy, Ports};
+use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
+use crate::token::ClientInfo;
+
+/// The adapters and the policy of accounts, for one use-case.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) ports: &'a Ports,
+    pub(super) policy: &'a AccountPolicy,
+}
+
+/// A guess that was counted before anybody looked at it.
+#[must_use = "a right guess is to be forgiven"]
+pub(super) struct Guess<'a> {
+    ports: &'a Ports,
+    buckets: Vec<(Bucket, Forgiveness)>,
+}
+
+impl Guess<'_> {
+    /// It was right, or nobody looked at it: it does not count.
+    pub(super) async fn forgive(self) -> Result<(), AuthError> {
+        if self.buckets.is_empty() {
+            return Ok(());
+        }
+        Ok(self.ports.store.forgive(&self.buckets).await?)
+    }
+
+    /// Nobody looked at it: what was counted before still counts.
+    pub(super) async fn take_back(mut self) -> Result<(), AuthError> {
+        self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
+        self.forgive().await
+    }
+}
+
+/// Limits of attempts.
+impl<'a> Context<'a> {
+    /// Counts a guess at the password of whoever is called so.
+    pub(super) async fn guess_password(&self, name: &str, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+        let counted =
+            self.policy.throttle.map(|policy| (self.password_bucket(name), policy.password, Forgiveness::All));
+        self.guess(counted, client).await
+    }
+
+    /// Counts a guess at a second factor of an account.
+    pub(super) async fn guess_code(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+        let bucket = |policy: ThrottlePolicy| {
+            (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
+        };
+        self.guess(self.policy.throttle.map(bucket), client).await
+    }
+
+    async fn guess(
+        &self,
+        counted: Option<(Bucket, Limit, Forgiveness)>,
+        client: &ClientInfo,
+    ) -> Result<Guess<'a>, AuthError> {
+        let address = self.policy.throttle.map(|policy| policy.failures_per_address);
+        let address = address.and_then(|limit| Some((self.address_bucket("guess", client)?, limit, Forgiveness::One)));
+        let (mut attempts, mut buckets) = (Vec::new(), Vec::new());
+        for (bucket, limit, forgiveness) in counted.into_iter().chain(address) {
+            attempts.push(Attempt { bucket: bucket.clone(), limit });
+            buckets.push((bucket, forgiveness));
+        }
+        self.admit(&attempts).await?;
+        Ok(Guess { ports: self.ports, buckets })
+    }
+
+    /// Counts a request for a mail to an address as it was typed.
+    pub(super) async fn admit_request(
+        &self,
+        what: MailRequest,
+        email: &Email,
+        client: &ClientInfo,
+    ) -> Result<(), AuthError> {
+        let Some(policy) = self.policy.throttle else { return Ok(()) };
+        let bucket = self.bucket(what.name(), email.canonical());
+        let mut attempts = vec![Attempt { bucket, limit: policy.requests_per_email }];
+        let address = self.address_bucket("request", client);
+        attempts.extend(address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address }));
+        self.admit(&attempts).await
+    }
+
+    /// Counts a mail with a link or a code to an account.
+    pub(super) async fn admit_mail(&self, user: &User) -> Result<(), AuthError> {
+        let Some(policy) = self.policy.throttle else { return Ok(()) };
+        let bucket = self.bucket("mail", &user.id.get().to_string());
+        self.admit(&[Attempt { bucket, limit: policy.mails }]).await
+    }
+
+    /// Whoever reset the password has not to wait for the next guess.
+    pub(super) async fn forgive_passwords(&self, user: &User) -> Result<(), AuthError> {
+        if self.policy.throttle.is_none() {
+            return Ok(());
+        }
+        Ok(self.ports.store.forgive(&[(self.password_bucket(&user.username), Forgiveness::All)]).await?)
+    }
+
+    async fn admit(&self, attempts: &[Attempt]) -> Result<(), AuthError> {
+        if attempts.is_empty() {
+            return Ok(());
+        }
+        match self.ports.store.admit(attempts, self.ports.clock.now()).await? {
+            Admission::Admitted => Ok(()),
+            Admission::Refused(retry_after) => {
+                self.ports.record(SecurityEvent::of_nobody(EventKind::AttemptThrottled));
+                Err(AuthError::Throttled { retry_after })
+            }
+        }
+    }
+
+    /// One for all spellings of a name, whether or not somebody is called so (SEC-123).
+    fn password_bucket(&self, name: &str) -> Bucket {
+        self.bucket("password", &Username::folded(name))
+    }
+
+    fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<Bucket> {
+        let address: IpAddr = client.ip.as_deref()?.parse().ok()?;
+        Some(self.bucket(scope, &format!("address {}", network(address))))
+    }
+
+    fn bucket(&self, scope: &str, whom: &str) -> Bucket {
+        let mac = self.ports.vault.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
+        let hash: String = mac.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        Bucket::new(format!("{scope} {hash}"))
+    }
+
+    /// By what name the guesses at a password are counted: that of the account, also when its address was typed. The work
+    /// is the same whether or not there is an account.
+    pub(super) async fn counted_name(&self, name: &LoginName) -> Result<String, AuthError> {
+        match name {
+            LoginName::Username(text) => Ok(text.clone()),
+            LoginName::Email(text) => match Email::parse(text) {
+                Ok(email) => {
+                    let user = self.ports.store.find_by_email(&email).await?;
+                    Ok(user.map_or_else(|| email.canonical().to_owned(), |user| user.username))
+                }
+                Err(_) => Ok(text.clone()),
+            },
+        }
+    }
+}
+
+/// Mails.
+impl Context<'_> {
+    /// What a mail says of the account it is about, and of whoever caused it.
+    pub(super) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
+        self.about(user, Self::content_of_client(client))
+    }
+
+    pub(super) fn about(&self, user: &User, content: MailContent) -> MailContent {
+        content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name)
+    }
+
+    pub(super) fn content_of_client(client: &ClientInfo) -> MailContent {
+        let content = MailContent::default().with_known(Fact::Address, client.ip.as_deref());
+        content.with_known(Fact::UserAgent, client.user_agent.as_deref())
+    }
+
+    /// A mail for the outbox; none where nobody would send it.
+    pub(super) fn mail(&self, kind: MailKind, to: &str, content: &MailContent) -> Result<Vec<NewMail>, AuthError> {
+        if !self.policy.sends_mail {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.queued(Queued::Mail(kind), to, content)?])
+    }
+
+    /// A wish for the outbox, as a mail.
+    pub(super) fn request(
+        &self,
+        request: MailRequest,
+        to: &Email,
+        client: &ClientInfo,
+    ) -> Result<Option<NewMail>, AuthError> {
+        if !self.policy.sends_mail {
+            return Ok(None);
+        }
+        self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
+    }
+
+    fn queued(&self, queued: Queued, to: &str, content: &MailContent) -> Result<NewMail, AuthError> {
+        let id = MailId::draw(self.ports.randomness.as_ref());
+        let sealed = self.ports.vault.seal(&MailContent::context(id, queued), &content.to_bytes());
+        let content = sealed.map_err(AuthError::Crypto)?;
+        Ok(NewMail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
+    }
+
+    /// A code whose token goes to an address with a link, and the mail that brings it.
+    pub(super) fn link(
+        &self,
+        user: &User,
+        purpose: CodePurpose,
+        kind: MailKind,
+        to: &Email,
+        content: MailContent,
+    ) -> Result<(OneTimeCode, Vec<NewMail>), AuthError> {
+        let id = CodeId::draw(self.ports.randomness.as_ref());
+        let token = LinkToken::draw(id, self.ports.randomness.as_ref());
+        let mut code = OneTimeCode::new(id, user.id, purpose, self.ports.clock.now());
+        code.mac = Some(token.mac(self.ports.vault.as_ref()));
+        code.payload = Some(to.as_str().into());
+        let minutes = purpose.ttl().get() / 60;
+        let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
+        Ok((code, self.mail(kind, to.as_str(), &content)?))
+    }
+
+    /// The open code of a link that somebody followed, and the address that it was sent to.
+    pub(super) async fn followed(
+        &self,
+        token: &str,
+        purposes: &[CodePurpose],
+    ) -> Result<(OneTimeCode, Email), AuthError> {
+        let token = LinkToken::parse(token).ok_or(AuthError::BadLink)?;
+        let code = self.ports.store.find_code(token.id()).await?.ok_or(AuthError::BadLink)?;
+        let is_good = purposes.contains(&code.purpose)
+            && token.matches(&code, self.ports.vault.as_ref())
+            && code.is_open(self.ports.clock.now());
+        let email = code.payload.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let email = email.and_then(|text| Email::parse(text).ok());
+        email.filter(|_| is_good).map(|email| (code, email)).ok_or(AuthError::BadLink)
+    }
+}
+
+/// Passwords.
+impl Context<'_> {
+    /// Whether somebody who is logged in knows the password too. Guesses count as at a login (SEC-110). Gives the hash that
+    /// it was compared with.
+    pub(super) async fn own_password(
+        &self,
+        user: &User,
+        password: &RawPassword,
+        client: &ClientInfo,
+    ) -> Result<PasswordHash, AuthError> {
+        if password.is_too_long() {
+            return Err(AuthError::WrongPassword);
+        }
+        let guess = self.guess_password(&user.username, client).await?;
+        let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
+        let found = found.filter(|(found, _)| found.id == user.id).map(|(_, hash)| hash);
+        match self.ports.hasher.verify(password, found.as_ref()).await {
+            Err(error) => {
+                guess.take_back().await?;
+                Err(error.into())
+            }
+            Ok(verdict) => match found.filter(|_| verdict != Verdict::Wrong) {
+                Some(hash) => {
+                    guess.forgive().await?;
+                    Ok(hash)
+                }
+                None => {
+                    self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
+                    Err(AuthError::WrongPassword)
+                }
+            },
+        }
+    }
+
+    /// A new password for an account, if it passes the rules.
+    pub(super) fn checked(
+        user: &User,
+        password: RawPassword,
+        rules: &PasswordPolicy,
+    ) -> Result<CheckedPassword, AuthError> {
+        let attributes = [
+            (Attribute::Username, user.username.as_str()),
+            (Attribute::FirstName, user.first_name.as_str()),
+            (Attribute::LastName, user.last_name.as_str()),
+            (Attribute::Email, user.email.as_str()),
+        ];
+        rules.check(password, &attributes).map_err(|flaws| AccountFault::WeakPassword(flaws).into())
+    }
+}

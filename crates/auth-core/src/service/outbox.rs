@@ -1,0 +1,173 @@
+//! Sending what is in the outbox, and looking into what was asked for.
+
+use std::sync::Arc;
+
+use crate::account::{Email, User};
+use crate::bounded::within;
+use crate::code::CodePurpose;
+use crate::error::AuthError;
+use crate::mail::{ClaimedMail, Mail, MailContent, MailId, MailKind, MailRequest, OutboxEntry, Queued, RetryPolicy};
+use crate::ports::{MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
+use crate::service::context::Context;
+use crate::service::{AccountPolicy, EmailVerification, Ports};
+use crate::time::Seconds;
+
+/// Sends mails, any number of it at once, in any number of processes.
+///
+/// A mail is sent once, unless its process dies, or loses its storage, after the server has taken the mail and before that
+/// was noted: then it is sent again, with the same `Message-ID`.
+#[derive(Clone)]
+pub struct OutboxService {
+    ports: Ports,
+    policy: AccountPolicy,
+    mailer: Arc<dyn Mailer>,
+    retry: RetryPolicy,
+}
+
+/// What became of something in the outbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// There was nothing to do.
+    Idle,
+    /// It was sent, or it was a request that was looked into.
+    Done(MailId),
+    /// It was not sent, and will be tried again.
+    Postponed(MailId, String),
+    /// It was not sent, and will not be.
+    GivenUp(MailId, String),
+}
+
+impl OutboxService {
+    /// For how long a mail is kept from others: as long as it may take, and as much again for clocks that differ.
+    const LEASE: Seconds = Seconds::new(2 * MAX_SEND_TIME.as_secs());
+
+    /// A service that sends with this mailer.
+    pub const fn new(ports: Ports, policy: AccountPolicy, mailer: Arc<dyn Mailer>, retry: RetryPolicy) -> Self {
+        Self { ports, policy, mailer, retry }
+    }
+
+    /// Takes the next thing out of the outbox and does it.
+    ///
+    /// # Errors
+    /// If the storage fails. What was taken out is free again after four minutes.
+    pub async fn deliver_next(&self) -> Result<Delivery, AuthError> {
+        let now = self.ports.clock.now();
+        let Some(claimed) = self.ports.store.claim(now, now.plus(Self::LEASE)).await? else {
+            return Ok(Delivery::Idle);
+        };
+        match claimed.mail.queued {
+            Queued::Request(request) => {
+                self.look_into(&claimed, request).await?;
+                Ok(Delivery::Done(claimed.mail.id))
+            }
+            Queued::Mail(kind) => {
+                let outcome = self.send(&claimed, kind).await;
+                self.report(&claimed, outcome).await
+            }
+        }
+    }
+
+    /// What is in the outbox.
+    pub async fn list(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, AuthError> {
+        Ok(self.ports.store.list_outbox(page).await?)
+    }
+
+    /// Makes mails due at once. Answers how many.
+    pub async fn retry(&self, which: Retry) -> Result<usize, AuthError> {
+        Ok(self.ports.store.retry(which).await?)
+    }
+
+    async fn send(&self, claimed: &ClaimedMail, kind: MailKind) -> Result<(), MailError> {
+        let mail = &claimed.mail;
+        let age = self.ports.clock.now().seconds().saturating_sub(mail.queued_at.seconds());
+        if useful_for(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
+            return Err(MailError::Permanent("what it says is no longer good".to_owned()));
+        }
+        let opened = self.ports.vault.open(&MailContent::context(mail.id, mail.queued), &mail.content);
+        let opened = opened.map_err(|error| MailError::Temporary(format!("it cannot be opened: {error}")))?;
+        let content = MailContent::from_bytes(&opened);
+        let content = content.ok_or_else(|| MailError::Permanent("what it says cannot be read".to_owned()))?;
+        let mail = Mail { id: mail.id, kind, to: mail.to.clone(), content, caused_at: mail.queued_at };
+        let sent = within(self.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
+        sent.unwrap_or_else(|interruption| Err(MailError::Temporary(format!("sending it failed: {interruption}"))))
+    }
+
+    async fn report(&self, claimed: &ClaimedMail, outcome: Result<(), MailError>) -> Result<Delivery, AuthError> {
+        let (store, now) = (&self.ports.store, self.ports.clock.now());
+        let (id, attempt) = (claimed.mail.id, claimed.attempt);
+        let (why, wait) = match outcome {
+            Ok(()) => {
+                store.delivered(id, attempt).await?;
+                return Ok(Delivery::Done(id));
+            }
+            Err(MailError::Temporary(why)) => (why, self.retry.wait_after(attempt)),
+            Err(MailError::Permanent(why)) => (why, None),
+        };
+        match wait {
+            Some(wait) => {
+                store.postpone(id, attempt, now.plus(wait), &why).await?;
+                Ok(Delivery::Postponed(id, why))
+            }
+            None => {
+                store.give_up(id, attempt, now, &why).await?;
+                Ok(Delivery::GivenUp(id, why))
+            }
+        }
+    }
+
+    /// Finds out whether there is an account that a request is about; if so, puts a mail in the place of the request.
+    async fn look_into(&self, claimed: &ClaimedMail, request: MailRequest) -> Result<(), AuthError> {
+        if let Some(user) = self.meant(&claimed.mail.to, request).await? {
+            match self.answer(claimed, request, &user).await {
+                // Too many mails to one account: this one is not sent, and nobody is told (SEC-117).
+                Err(AuthError::Throttled { .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        self.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
+        Ok(())
+    }
+
+    /// The account that a request is about, if it is to get what was asked for.
+    async fn meant(&self, address: &str, request: MailRequest) -> Result<Option<User>, AuthError> {
+        let Ok(email) = Email::parse(address) else { return Ok(None) };
+        let user = self.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
+        let is_wanted = |user: &User| match request {
+            MailRequest::PasswordReset => true,
+            MailRequest::EmailVerification => {
+                user.email_verified_at.is_none() && self.policy.email_verification != EmailVerification::Off
+            }
+        };
+        Ok(user.filter(is_wanted))
+    }
+
+    async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AuthError> {
+        let context = Context { ports: &self.ports, policy: &self.policy };
+        let (purpose, kind) = match request {
+            MailRequest::PasswordReset => (CodePurpose::PasswordReset, MailKind::PasswordReset),
+            MailRequest::EmailVerification => (CodePurpose::EmailVerification, MailKind::EmailVerification),
+        };
+        // The address of the account, never the one that was typed (SEC-113).
+        let Ok(to) = Email::parse(&user.email) else { return Ok(()) };
+        context.admit_mail(user).await?;
+        let asked =
+            self.ports.vault.open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
+        let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
+        let content = context.about(user, asked);
+        let (code, mails) = context.link(user, purpose, kind, &to, content)?;
+        // `false`: somebody else has looked into it, or the account is gone.
+        self.ports.store.issue(&code, &mails, Some(claimed.mail.id)).await?;
+        Ok(())
+    }
+}
+
+/// For how long a mail is worth sending; `None`: always.
+const fn useful_for(kind: MailKind) -> Option<Seconds> {
+    match kind {
+        MailKind::PasswordReset => Some(CodePurpose::PasswordReset.ttl()),
+        MailKind::EmailVerification => Some(CodePurpose::EmailVerification.ttl()),
+        MailKind::EmailChange => Some(CodePurpose::EmailChange.ttl()),
+        MailKind::SecondFactorCode => Some(CodePurpose::Login.ttl()),
+        _ => None,
+    }
+}

@@ -1,0 +1,97 @@
+//! Change of the password by somebody who is logged in.
+
+use crate::error::{AuthError, StoreError};
+use crate::event::{EventKind, SecurityEvent};
+use crate::mail::MailKind;
+use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
+use crate::ports::{KeptSession, NewPassword, PasswordUpdate};
+use crate::service::context::Context;
+use crate::service::{Caller, TokenPair, TokenService};
+use crate::token::{ClientInfo, SessionOfUser, TokenFault};
+
+/// What somebody asks for who wants another password.
+#[derive(Clone, Debug)]
+pub struct PasswordChange {
+    /// The one they have.
+    pub old: RawPassword,
+    /// The one they want.
+    pub new: RawPassword,
+    /// Who asks.
+    pub client: ClientInfo,
+}
+
+impl TokenService {
+    /// How often a change is tried again when the session is refreshed while it is under way.
+    const MAX_CHANGES: usize = 8;
+
+    /// Changes the password of the caller. Every other session of theirs ends, and every open link and challenge; their own
+    /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). `None` if the
+    /// caller's token belongs to no session: then all of them end.
+    ///
+    /// # Errors
+    /// [`AuthError::WrongPassword`] if the old one is wrong; guesses count as at a login.
+    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the new one does not pass `rules`.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        change: PasswordChange,
+        rules: &PasswordPolicy,
+    ) -> Result<Option<TokenPair>, AuthError> {
+        let context = self.context();
+        let old = context.own_password(&caller.user, &change.old, &change.client).await?;
+        let hash = self.ports.hasher.hash(&Context::checked(&caller.user, change.new, rules)?).await?;
+        for _ in 0..Self::MAX_CHANGES {
+            let (keep, pair) = match self.own_live_session(caller).await? {
+                Some(found) => {
+                    let (kept, pair) = self.rotated(&found).await?;
+                    (Some(kept), Some(pair))
+                }
+                None => (None, None),
+            };
+            let content = context.content(&caller.user, &change.client);
+            let mails = context.mail(MailKind::PasswordChanged, &caller.user.email, &content)?;
+            let new = NewPassword {
+                in_place_of: Some(old.clone()),
+                keep,
+                mails,
+                ..NewPassword::new(caller.user.id, hash.clone())
+            };
+            match self.ports.store.set_password(&new, self.ports.clock.now()).await? {
+                PasswordUpdate::Done => {
+                    self.ports.note_changed(caller.user.id);
+                    self.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, caller.user.id));
+                    return Ok(pair);
+                }
+                PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
+                PasswordUpdate::Overtaken => self.expect_still(caller, &old).await?,
+            }
+        }
+        Err(StoreError::unavailable("the session keeps changing during the change of its password").into())
+    }
+
+    /// The caller's session, if their token belongs to one; it must not have ended.
+    async fn own_live_session(&self, caller: &Caller) -> Result<Option<SessionOfUser>, AuthError> {
+        let Some(id) = caller.session else { return Ok(None) };
+        match self.ports.store.find_session(id).await? {
+            Some(found) if found.session.revoked_at.is_none() && found.user.id == caller.user.id => Ok(Some(found)),
+            _ => Err(TokenFault::Revoked.into()),
+        }
+    }
+
+    async fn rotated(&self, found: &SessionOfUser) -> Result<(KeptSession, TokenPair), AuthError> {
+        let session = &found.session;
+        let next = session.next(self.ports.clock.now(), self.policy.rotation.refresh_ttl).ok_or(TokenFault::Expired)?;
+        let custom = self.custom_claims(&found.user, self.no_claims()).await?;
+        let pair = self.sign_pair(&found.user, session, next, &custom)?;
+        Ok((KeptSession { id: session.id, from: session.generation, next }, pair))
+    }
+
+    /// Whether the old password is still the one: somebody may have set another since it was compared.
+    async fn expect_still(&self, caller: &Caller, old: &PasswordHash) -> Result<(), AuthError> {
+        let name = crate::account::LoginName::Username(caller.user.username.clone());
+        match self.ports.store.find_for_login(&name).await? {
+            Some((user, hash)) if user.id == caller.user.id && hash == *old => Ok(()),
+            _ => Err(AuthError::WrongPassword),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Challenges: a question that only a second factor answers.
+
+use crate::account::User;
+use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::mail::{Fact, MailKind, NewMail};
+use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
+use crate::service::context::Context;
+use crate::token::ClientInfo;
+
+/// What somebody is asked for beside the password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecondFactorChallenge {
+    /// To be shown again with the code. It opens nothing by itself.
+    pub challenge: ChallengeToken,
+    /// What may answer it.
+    pub methods: Vec<Method>,
+}
+
+/// A challenge that was answered.
+pub(in crate::service) struct Proven {
+    pub(in crate::service) user: User,
+    pub(in crate::service) purpose: CodePurpose,
+}
+
+impl Context<'_> {
+    /// What this account has to show beside its password; empty: nothing.
+    pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AuthError> {
+        let factors = self.ports.store.factors_of(user.id).await?;
+        Ok(factors.methods(self.policy.second_factor.includes(user)))
+    }
+
+    /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited.
+    pub(in crate::service) async fn challenge(
+        &self,
+        user: &User,
+        methods: Vec<Method>,
+        purpose: CodePurpose,
+        client: &ClientInfo,
+    ) -> Result<SecondFactorChallenge, AuthError> {
+        let mut code = self.new_code(user, purpose);
+        let mails = if methods.contains(&Method::Email) {
+            self.admit_mail(user).await?;
+            self.mailed_digits(&mut code, user, client)?
+        } else {
+            Vec::new()
+        };
+        if !self.ports.store.issue(&code, &mails, None).await? {
+            return Err(AuthError::UserNotFound);
+        }
+        Ok(SecondFactorChallenge { challenge: self.challenge_of(code.id), methods })
+    }
+
+    pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
+        let id = CodeId::draw(self.ports.randomness.as_ref());
+        OneTimeCode::new(id, user.id, purpose, self.ports.clock.now())
+    }
+
+    pub(super) fn challenge_of(&self, id: CodeId) -> ChallengeToken {
+        ChallengeToken::of(id, self.ports.vault.as_ref())
+    }
+
+    /// Draws six digits for a code, and the mail that brings them.
+    pub(super) fn mailed_digits(
+        &self,
+        code: &mut OneTimeCode,
+        user: &User,
+        client: &ClientInfo,
+    ) -> Result<Vec<NewMail>, AuthError> {
+        let digits = DigitCode::draw(self.ports.randomness.as_ref());
+        code.mac = Some(digits.mac(code.id, self.ports.vault.as_ref()));
+        let minutes = (code.purpose.ttl().get() / 60).to_string();
+        let content = self.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
+        self.mail(MailKind::SecondFactorCode, &user.email, &content)
+    }
+
+    /// Answers a challenge: who it was for, if the code is right. It is used up then, and so is the code.
+    ///
+    /// A guess is counted twice before it is compared: for the account, whose budget neither a new challenge nor another
+    /// address resets, and for the challenge, of which no more than
+    /// [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) are compared, however many come at once (SEC-132).
+    pub(in crate::service) async fn prove(
+        &self,
+        challenge: &str,
+        text: &str,
+        expected: Expected<'_>,
+        client: &ClientInfo,
+    ) -> Result<Proven, AuthError> {
+        let (id, user) = self.challenged(challenge, expected).await?;
+        let guess = self.guess_code(&user, client).await?;
+        let Some(code) = self.ports.store.try_code(id, self.ports.clock.now()).await? else {
+            guess.take_back().await?;
+            return Err(AuthError::ChallengeInvalid);
+        };
+        let factors = self.ports.store.factors_of(user.id).await?;
+        let proven = match self.proof(text, &code, &user, &factors)? {
+            Some(proof) => {
+                let mails = self.notice_of(proof, &user, &factors, client)?;
+                self.ports.store.redeem(id, proof, &mails, self.ports.clock.now()).await?
+            }
+            None => false,
+        };
+        if !proven {
+            self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
+            return Err(AuthError::WrongCode);
+        }
+        guess.forgive().await?;
+        Ok(Proven { user, purpose: code.purpose })
+    }
+
+    /// The code of a challenge and its account, before anything is counted.
+    async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AuthError> {
+        let id = ChallengeToken::read(challenge, self.ports.vault.as_ref()).ok_or(AuthError::ChallengeInvalid)?;
+        let code = self.ports.store.find_code(id).await?.ok_or(AuthError::ChallengeInvalid)?;
+        let is_expected = match expected {
+            Expected::Login => matches!(code.purpose, CodePurpose::Login | CodePurpose::SlidingLogin),
+            Expected::ConfirmationOf(user) => code.purpose == CodePurpose::Confirmation && code.user_id == user.id,
+        };
+        let user = self.ports.store.find_user(code.user_id).await?.filter(|user| user.is_active);
+        user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AuthError::ChallengeInvalid)
+    }
+
+    /// What a text proves, by any of the methods that the account has.
+    fn proof(
+        &self,
+        text: &str,
+        code: &OneTimeCode,
+        user: &User,
+        factors: &Factors,
+    ) -> Result<Option<Proof>, AuthError> {
+        let vault = self.ports.vault.as_ref();
+        if let Some(recovery) = RecoveryCode::parse(text).filter(|_| factors.is_on()) {
+            let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(user.id, mac, vault));
+            return Ok(known.next().copied().map(Proof::RecoveryCode));
+        }
+        let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
+        if digits.matches(code, vault) {
+            return Ok(Some(Proof::Email));
+        }
+        let Some(totp) = &factors.totp else { return Ok(None) };
+        let secret = vault.open(&TotpSecret::context(user.id), &totp.secret).map_err(AuthError::Crypto)?;
+        let secret = TotpSecret::from_bytes(secret);
+        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), vault).map(Proof::Totp))
+    }
+
+    /// Whose recovery code was used is told.
+    fn notice_of(
+        &self,
+        proof: Proof,
+        user: &User,
+        factors: &Factors,
+        client: &ClientInfo,
+    ) -> Result<Vec<NewMail>, AuthError> {
+        let Proof::RecoveryCode(_) = proof else { return Ok(Vec::new()) };
+        let left = factors.recovery_codes.len().saturating_sub(1).to_string();
+        self.mail(MailKind::RecoveryCodeUsed, &user.email, &self.content(user, client).with(Fact::Left, left))
+    }
+}
+
+/// What a challenge has to be for.
+#[derive(Clone, Copy)]
+pub(in crate::service) enum Expected<'a> {
+    /// A login of anybody.
+    Login,
+    /// Something that this user asks for, who is logged in.
+    ConfirmationOf(&'a User),
+}

@@ -1,0 +1,233 @@
+//! Switching second factors on and off. Each takes the password; where one is on, a code of it too (SEC-134).
+
+use crate::account::User;
+use crate::code::{ChallengeToken, CodePurpose, DigitCode, OneTimeCode};
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::mail::{Fact, MailKind};
+use crate::password::RawPassword;
+use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
+use crate::secret::{Mac, Sealed};
+use crate::service::second_factor::challenge::Expected;
+use crate::service::second_factor::{SecondFactorChallenge, SecondFactorService};
+use crate::token::ClientInfo;
+
+/// The second factors of an account, as its owner sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FactorStatus {
+    /// What is on.
+    pub factors: Factors,
+    /// Whether a login has to show one in any case.
+    pub is_required: bool,
+}
+
+/// How somebody shows that it is them.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Their password.
+    pub password: RawPassword,
+    /// A challenge and the code that answers it; needed where a second factor is on.
+    pub answer: Option<(String, String)>,
+    /// Who asks.
+    pub client: ClientInfo,
+}
+
+/// A second factor that waits for its first code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Enrolment {
+    /// A code went to the address of the account.
+    Email(ChallengeToken),
+    /// A secret for an authenticator.
+    Totp {
+        /// To be shown again with the code.
+        challenge: ChallengeToken,
+        /// The secret.
+        secret: TotpSecret,
+        /// The same for a QR code (`otpauth://`). Secret.
+        uri: String,
+    },
+}
+
+/// A second factor that was switched on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfirmedFactor {
+    /// Which one.
+    pub method: Method,
+    /// Ten recovery codes, shown this once; `None` if the account has some.
+    pub recovery_codes: Option<Vec<RecoveryCode>>,
+}
+
+impl SecondFactorService {
+    /// What is on, and whether one is required.
+    pub async fn status(&self, user: &User) -> Result<FactorStatus, AuthError> {
+        let factors = self.ports.store.factors_of(user.id).await?;
+        Ok(FactorStatus { factors, is_required: self.policy.second_factor.includes(user) })
+    }
+
+    /// Asks somebody who is logged in for their second factor, for what takes one.
+    ///
+    /// # Errors
+    /// [`AuthError::NoSecondFactor`] if none is on; [`AuthError::Throttled`] after too many mails.
+    pub async fn challenge(&self, user: &User, client: &ClientInfo) -> Result<SecondFactorChallenge, AuthError> {
+        let methods = self.ports.store.factors_of(user.id).await?.methods(false);
+        if methods.is_empty() {
+            return Err(AuthError::NoSecondFactor);
+        }
+        self.context().challenge(user, methods, CodePurpose::Confirmation, client).await
+    }
+
+    /// Begins to switch a method on: it is on when its first code was [shown](Self::confirm).
+    ///
+    /// # Errors
+    /// [`AuthError::WrongPassword`], [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`], [`AuthError::Throttled`];
+    /// [`AuthError::MethodUnavailable`] for recovery codes, which come by themselves, and for mail where none is sent.
+    pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AuthError> {
+        let purpose = match method {
+            Method::Email if self.policy.sends_mail => CodePurpose::EmailEnrolment,
+            Method::Totp => CodePurpose::TotpEnrolment,
+            Method::Email | Method::RecoveryCode => return Err(AuthError::MethodUnavailable),
+        };
+        self.authorize(user, &shown).await?;
+        let context = self.context();
+        let mut code = context.new_code(user, purpose);
+        let challenge = context.challenge_of(code.id);
+        let (mails, enrolment) = match method {
+            Method::Totp => {
+                let secret = TotpSecret::draw(self.ports.randomness.as_ref());
+                let sealed = self.ports.vault.seal(&TotpSecret::context(user.id), secret.expose());
+                code.payload = Some(sealed.map_err(AuthError::Crypto)?.bytes().to_vec());
+                let uri = secret.expose_uri(&self.policy.service_name, &user.username);
+                (Vec::new(), Enrolment::Totp { challenge, secret, uri })
+            }
+            Method::Email | Method::RecoveryCode => {
+                context.admit_mail(user).await?;
+                code.payload = Some(user.email.as_bytes().to_vec());
+                (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
+            }
+        };
+        if !self.ports.store.issue(&code, &mails, None).await? {
+            return Err(AuthError::UserNotFound);
+        }
+        Ok(enrolment)
+    }
+
+    /// Switches a method on, with its first code.
+    ///
+    /// # Errors
+    /// [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`], [`AuthError::Throttled`].
+    pub async fn confirm(
+        &self,
+        user: &User,
+        challenge: &str,
+        text: &str,
+        client: &ClientInfo,
+    ) -> Result<ConfirmedFactor, AuthError> {
+        let context = self.context();
+        let id = ChallengeToken::read(challenge, self.ports.vault.as_ref()).ok_or(AuthError::ChallengeInvalid)?;
+        let stored = self.ports.store.find_code(id).await?.ok_or(AuthError::ChallengeInvalid)?;
+        let is_enrolment = matches!(stored.purpose, CodePurpose::EmailEnrolment | CodePurpose::TotpEnrolment);
+        if stored.user_id != user.id || !is_enrolment {
+            return Err(AuthError::ChallengeInvalid);
+        }
+        let guess = context.guess_code(user, client).await?;
+        let Some(code) = self.ports.store.try_code(id, self.ports.clock.now()).await? else {
+            guess.take_back().await?;
+            return Err(AuthError::ChallengeInvalid);
+        };
+        let Some(factor) = self.enrolled(user, &code, text)? else {
+            self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
+            return Err(AuthError::WrongCode);
+        };
+        guess.forgive().await?;
+        self.switch_on(user, &factor, &code, client).await
+    }
+
+    /// The factor of an enrolment, if this is its code.
+    fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AuthError> {
+        let (vault, payload) = (self.ports.vault.as_ref(), code.payload.clone().unwrap_or_default());
+        let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
+        if code.purpose == CodePurpose::EmailEnrolment {
+            let is_right = digits.matches(code, vault) && payload == user.email.as_bytes();
+            return Ok(is_right.then_some(NewFactor::Email));
+        }
+        let sealed = Sealed::new(payload);
+        let opened = vault.open(&TotpSecret::context(user.id), &sealed).map_err(AuthError::Crypto)?;
+        let step = matching_step(&TotpSecret::from_bytes(opened), digits, None, self.ports.clock.now(), vault);
+        Ok(step.map(|step| NewFactor::Totp { secret: sealed, step }))
+    }
+
+    async fn switch_on(
+        &self,
+        user: &User,
+        factor: &NewFactor,
+        code: &OneTimeCode,
+        client: &ClientInfo,
+    ) -> Result<ConfirmedFactor, AuthError> {
+        let (codes, macs) = self.new_recovery_codes(user);
+        let method = factor.method();
+        let content = self.context().content(user, client).with(Fact::Method, method.name());
+        let mails = self.context().mail(MailKind::SecondFactorAdded, &user.email, &content)?;
+        let now = self.ports.clock.timestamp();
+        let added = self.ports.store.add_factor(user.id, factor, code.id, &macs, &mails, now).await?;
+        let takes_codes = added.ok_or(AuthError::ChallengeInvalid)?;
+        self.ports.note_changed(user.id);
+        self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, user.id));
+        Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
+    }
+
+    /// Switches a method off, and tells so by mail.
+    ///
+    /// # Errors
+    /// As for [`enrol`](Self::enrol), and [`AuthError::NoSecondFactor`] if it is not on.
+    pub async fn remove(&self, user: &User, method: Method, shown: Shown) -> Result<(), AuthError> {
+        let factors = self.ports.store.factors_of(user.id).await?;
+        if method == Method::RecoveryCode || !factors.has(method) {
+            return Err(AuthError::NoSecondFactor);
+        }
+        self.authorize(user, &shown).await?;
+        let content = self.context().content(user, &shown.client).with(Fact::Method, method.name());
+        let mails = self.context().mail(MailKind::SecondFactorRemoved, &user.email, &content)?;
+        if !self.ports.store.remove_factors(user.id, &[method], &mails).await? {
+            return Err(AuthError::NoSecondFactor);
+        }
+        self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
+        Ok(())
+    }
+
+    /// Makes ten new recovery codes; those before open nothing any more.
+    ///
+    /// # Errors
+    /// As for [`remove`](Self::remove).
+    pub async fn replace_recovery_codes(&self, user: &User, shown: Shown) -> Result<Vec<RecoveryCode>, AuthError> {
+        if !self.ports.store.factors_of(user.id).await?.is_on() {
+            return Err(AuthError::NoSecondFactor);
+        }
+        self.authorize(user, &shown).await?;
+        let (codes, macs) = self.new_recovery_codes(user);
+        let content = self.context().content(user, &shown.client);
+        let mails = self.context().mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
+        if !self.ports.store.replace_recovery_codes(user.id, &macs, &mails).await? {
+            return Err(AuthError::NoSecondFactor);
+        }
+        self.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, user.id));
+        Ok(codes)
+    }
+
+    /// The password, and a second factor if one is on.
+    async fn authorize(&self, user: &User, shown: &Shown) -> Result<(), AuthError> {
+        let context = self.context();
+        context.own_password(user, &shown.password, &shown.client).await?;
+        if !self.ports.store.factors_of(user.id).await?.is_on() {
+            return Ok(());
+        }
+        let (challenge, code) = shown.answer.as_ref().ok_or(AuthError::ChallengeMissing)?;
+        context.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
+    }
+
+    fn new_recovery_codes(&self, user: &User) -> (Vec<RecoveryCode>, Vec<Mac>) {
+        let draw = |_| RecoveryCode::draw(self.ports.randomness.as_ref());
+        let codes: Vec<_> = (0..Factors::RECOVERY_CODES).map(draw).collect();
+        let macs = codes.iter().map(|code| code.mac(user.id, self.ports.vault.as_ref())).collect();
+        (codes, macs)
+    }
+}

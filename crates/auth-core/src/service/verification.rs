@@ -1,0 +1,88 @@
+//! Proof of addresses: that of a new account, and a changed one.
+
+use crate::account::{AccountFault, Email, Taken, User};
+use crate::code::CodePurpose;
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::mail::{Fact, MailKind, MailRequest};
+use crate::ports::{EmailUpdate, ProvenEmail};
+use crate::service::AccountService;
+use crate::token::ClientInfo;
+
+impl AccountService {
+    /// Writes down that somebody wants another mail to prove this address. As for
+    /// [`request_reset`](Self::request_reset), nothing tells whether there is an account.
+    ///
+    /// # Errors
+    /// [`AuthError::Throttled`], by the address that was typed and that of the client.
+    pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+        self.ask(MailRequest::EmailVerification, email, client).await
+    }
+
+    /// Proves the address of an account with the token of a link, or changes it to one that is proven so.
+    ///
+    /// # Errors
+    /// [`AuthError::BadLink`] for a token that was used or altered, or whose time is over.
+    /// [`AccountFault::Taken`] if another account has the address by now.
+    pub async fn verify_email(&self, token: &str, client: &ClientInfo) -> Result<User, AuthError> {
+        let context = self.context();
+        let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
+        let (code, email) = context.followed(token, &purposes).await?;
+        let user = self.ports.store.find_user(code.user_id).await?;
+        let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
+        let is_change = code.purpose == CodePurpose::EmailChange;
+        let mails = match is_change {
+            true => {
+                let content = context.content(&user, client).with(Fact::NewEmail, shortened(&email));
+                context.mail(MailKind::EmailChanged, &user.email, &content)?
+            }
+            false => Vec::new(),
+        };
+        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, mails };
+        match self.ports.store.confirm_email(&proven, self.ports.clock.timestamp()).await? {
+            EmailUpdate::Done(user) => {
+                self.ports.note_changed(user.id);
+                let kind = if is_change { EventKind::EmailChanged } else { EventKind::EmailVerified };
+                self.ports.record(SecurityEvent::of_user(kind, user.id));
+                Ok(user)
+            }
+            EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
+            EmailUpdate::Overtaken => Err(AuthError::BadLink),
+        }
+    }
+
+    /// Asks for a proof of a new address at the address itself, and tells the old one.
+    pub(super) async fn propose_email(&self, user: &User, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+        let context = self.context();
+        let other = self.ports.store.find_by_email(email).await?;
+        if other.is_some_and(|other| other.id != user.id) {
+            return Err(AccountFault::Taken(Taken::Email).into());
+        }
+        context.admit_mail(user).await?;
+        let content = context.content(user, client);
+        let told = content.clone().with(Fact::NewEmail, shortened(email));
+        let (code, mut mails) = context.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
+        mails.extend(context.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
+        if !self.ports.store.issue(&code, &mails, None).await? {
+            return Err(AuthError::UserNotFound);
+        }
+        self.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, user.id));
+        Ok(())
+    }
+}
+
+/// An address of which a stranger who reads the mail learns little: `a…@example.com`.
+pub(super) fn shortened(email: &Email) -> String {
+    let (local, domain) = email.as_str().rsplit_once('@').unwrap_or_default();
+    format!("{}…@{domain}", local.chars().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shortened() {
+        assert_eq!(shortened(&Email::parse("alice@example.com").unwrap()), "a…@example.com");
+    }
+}
