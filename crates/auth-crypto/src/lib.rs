@@ -1,10 +1,12 @@
-//! Cryptography for `auth-core`: signatures of tokens, password hashes, the system's clock and randomness.
+//! Cryptography for `auth-core`: signatures of tokens, password hashes, secrets at rest, the system's clock and
+//! randomness.
 //!
 //! | port of `auth-core` | here |
 //! |---|---|
 //! | `TokenSigner` | [`KeyRing`]: one key that signs, or none, and any number that verify |
 //! | | [`RemoteKeyRing`]: the same, and the keys that another issuer publishes |
 //! | `PasswordHasher` | [`BoundedHasher`]: Argon2id on its own few threads, and every hash that Django has written |
+//! | `Vault` | [`SecretVault`]: one secret that hashes and seals, and former ones that are still recognised |
 //! | `Clock` | [`SystemClock`] |
 //! | `Randomness` | [`SystemRandomness`] |
 //!
@@ -17,6 +19,7 @@ mod password;
 mod randomness;
 mod remote;
 mod ring;
+mod vault;
 #[cfg(test)]
 mod vectors;
 
@@ -26,3 +29,4 @@ pub use password::{Argon2Cost, BoundedHasher, CostOutOfBounds, HasherOptions};
 pub use randomness::SystemRandomness;
 pub use remote::{KeySetError, KeySource, RemoteKeyRing, RemoteOptions};
 pub use ring::{KeyRing, RingOptions};
+pub use vault::{SealFault, SecretVault, VaultError, VaultSecret};

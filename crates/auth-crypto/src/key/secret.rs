@@ -39,14 +39,20 @@ pub(super) fn check(algorithm: Algorithm, secret: &[u8]) -> Result<(), KeyError>
     let Some(least) = least_len(algorithm) else {
         return Err(KeyError::WrongKind { algorithm, key: KeyKind::Secret.name() });
     };
+    check_unpublished(secret)?;
+    if secret.len() < least {
+        return Err(KeyError::SecretTooShort { algorithm, bytes: secret.len(), least });
+    }
+    Ok(())
+}
+
+/// Lets a secret through, whatever its length, that is neither on the list nor a key.
+pub(crate) fn check_unpublished(secret: &[u8]) -> Result<(), KeyError> {
     if is_published(secret) {
         return Err(KeyError::SecretPublished);
     }
     if is_key_text(secret) {
         return Err(KeyError::SecretIsKeyText);
-    }
-    if secret.len() < least {
-        return Err(KeyError::SecretTooShort { algorithm, bytes: secret.len(), least });
     }
     Ok(())
 }

@@ -1,0 +1,71 @@
+//! Keyed hashes.
+
+use auth_core::ports::Vault as _;
+use auth_core::secret::{Mac, MacPurpose};
+use auth_crypto::SecretVault;
+
+use crate::support::*;
+use crate::{from_hex, stranger, successor, vault};
+
+const PURPOSES: [MacPurpose; 5] =
+    [MacPurpose::Link, MacPurpose::Challenge, MacPurpose::Code, MacPurpose::RecoveryCode, MacPurpose::Bucket];
+
+/// Stored hashes must be recognised by later releases. These were computed with another library.
+#[test]
+fn a_hash_does_not_change_from_one_release_to_the_next() {
+    for (purpose, expected) in PURPOSES.into_iter().zip([
+        "66122de97c46ab37bff51ae9ad913a6f8c64d16b698839b3b5af426bb028e4e3",
+        "c6ad53d6167ff5ecfd95bf75076e7893559fa3128997d6ed5b37ea5594817ae6",
+        "ba860fdc429c63fe5ce94bf808ecb9d8f5db3cb58b593c1e915b9bbe0b411097",
+        "1de58d236614769a1f436ec8403591c0e183dd8fb5e3bc5dde10f50c75062ce3",
+        "a858fc87b8d18ba0ec3be94f3d6037402fa61855714575a60bd52dc180045aeb",
+    ]) {
+        assert_eq!(vault().mac(purpose, b"a message").bytes()[..], from_hex(expected), "{purpose:?}");
+    }
+}
+
+#[test]
+fn a_hash_is_good_for_one_purpose_and_one_message() {
+    let vault = vault();
+    for purpose in PURPOSES {
+        let mac = vault.mac(purpose, b"message");
+        for other in PURPOSES {
+            assert_eq!(vault.matches(other, b"message", &mac), other == purpose, "{purpose:?} {other:?}");
+        }
+        for other in [&b""[..], b"messag", b"message\0", b"Message", &[b'm'; 100_000]] {
+            assert!(!vault.matches(purpose, other, &mac));
+            assert!(vault.matches(purpose, other, &vault.mac(purpose, other)));
+        }
+    }
+}
+
+#[test]
+fn a_hash_with_any_bit_changed_does_not_match() {
+    let vault = vault();
+    let mac = vault.mac(MacPurpose::Code, b"message");
+    for bit in 0..256 {
+        let mut bytes = *mac.bytes();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(!vault.matches(MacPurpose::Code, b"message", &Mac::from_bytes(bytes)), "{bit}");
+    }
+}
+
+#[test]
+fn former_secrets_are_recognised_and_no_longer_used() {
+    let (old, new) = (vault(), successor());
+    let mac = old.mac(MacPurpose::Link, b"message");
+    assert!(new.matches(MacPurpose::Link, b"message", &mac));
+    assert!(!stranger().matches(MacPurpose::Link, b"message", &mac));
+    let mac = new.mac(MacPurpose::Link, b"message");
+    assert_eq!(mac, stranger().mac(MacPurpose::Link, b"message"));
+    assert!(new.matches(MacPurpose::Link, b"message", &mac));
+    assert!(!old.matches(MacPurpose::Link, b"message", &mac));
+}
+
+#[test]
+fn a_secret_that_stands_twice_is_one_secret() {
+    let vault = SecretVault::new(SECRET, &[SECRET, SECRET]).unwrap();
+    let mac = vault.mac(MacPurpose::Link, b"message");
+    assert!(vault.matches(MacPurpose::Link, b"message", &mac));
+    assert!(!vault.matches(MacPurpose::Link, b"other", &mac));
+}

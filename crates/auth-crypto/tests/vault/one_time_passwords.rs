@@ -1,0 +1,106 @@
+//! The numbers of authenticators, as the RFCs list them, and the rule for them.
+
+use auth_core::code::DigitCode;
+use auth_core::ports::Vault as _;
+use auth_core::second_factor::{TotpSecret, matching_step, step_of};
+use auth_core::time::UnixTime;
+use serde_json::Value;
+
+use crate::vault;
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("../vectors/rfc/otp_4226_6238.json")).unwrap()
+}
+
+fn secret() -> TotpSecret {
+    TotpSecret::from_bytes(vectors()["secret_ascii"].as_str().unwrap().into())
+}
+
+/// The codes of the steps from 0 on.
+fn codes() -> Vec<DigitCode> {
+    let vectors = vectors();
+    let codes = vectors["hotp_sha1_6"].as_array().unwrap();
+    codes.iter().map(|code| DigitCode::parse(code.as_str().unwrap()).unwrap()).collect()
+}
+
+fn at(seconds: i64) -> UnixTime {
+    UnixTime::from_seconds(seconds)
+}
+
+#[test]
+fn counted_codes_are_those_of_rfc_4226_appendix_d() {
+    let codes = codes();
+    assert_eq!(codes.len(), 10);
+    for (counter, code) in (0..).zip(codes) {
+        assert_eq!(DigitCode::of_number(vault().hotp(secret().expose(), counter)), code, "{counter}");
+    }
+    // The same table has the numbers before they are cut to six digits.
+    assert_eq!(vault().hotp(secret().expose(), 0), 1_284_755_224);
+    assert_eq!(vault().hotp(secret().expose(), 9), 645_520_489);
+}
+
+#[test]
+fn timed_codes_are_those_of_rfc_6238_appendix_b() {
+    let vectors = vectors();
+    let rows = vectors["totp_sha1_8"].as_array().unwrap();
+    assert_eq!(rows.len(), 6);
+    for row in rows {
+        let now = at(row["t"].as_i64().unwrap());
+        let number = vault().hotp(secret().expose(), step_of(now));
+        assert_eq!(format!("{:08}", number % 100_000_000), row["code"].as_str().unwrap(), "{row}");
+        let code = DigitCode::of_number(number);
+        assert_eq!(matching_step(&secret(), code, None, now, &vault()), Some(step_of(now)), "{row}");
+    }
+}
+
+#[test]
+fn a_secret_of_any_length_has_numbers_of_31_bits() {
+    for len in [0, 1, 20, 64, 65, 1000] {
+        let secret = vec![7; len];
+        for counter in (0..100).chain([u64::MAX]) {
+            assert!(vault().hotp(&secret, counter) < 1 << 31, "{len} {counter}");
+        }
+    }
+}
+
+#[test]
+fn a_code_is_good_one_step_early_or_late_and_once() {
+    for (now, code, last_step, expected) in [
+        // 59 is the last second of step 1.
+        (59, 0, None, Some(0)),
+        (59, 1, None, Some(1)),
+        (59, 2, None, Some(2)),
+        (59, 3, None, None),
+        (60, 0, None, None),
+        (60, 3, None, Some(3)),
+        (29, 0, None, Some(0)),
+        (29, 1, None, Some(1)),
+        (29, 2, None, None),
+        (0, 0, None, Some(0)),
+        (0, 1, None, Some(1)),
+        // The drift ends with its second.
+        (119, 2, None, Some(2)),
+        (120, 2, None, None),
+        (150, 4, None, Some(4)),
+        (149, 6, None, None),
+        (150, 6, None, Some(6)),
+        // None twice, and none before one that was used.
+        (59, 1, Some(0), Some(1)),
+        (59, 1, Some(1), None),
+        (59, 0, Some(1), None),
+        (59, 2, Some(1), Some(2)),
+        (60, 2, Some(2), None),
+        (89, 1, Some(2), None),
+        (89, 3, Some(2), Some(3)),
+        (59, 0, Some(0), None),
+    ] {
+        let step = matching_step(&secret(), codes()[code], last_step, at(now), &vault());
+        assert_eq!(step, expected, "step {code} at {now} after {last_step:?}");
+    }
+}
+
+#[test]
+fn another_secret_has_other_codes() {
+    let other = TotpSecret::from_bytes(b"12345678901234567891".to_vec());
+    assert!((0..9).all(|step| matching_step(&other, codes()[step], None, at(30 * 4), &vault()).is_none()));
+}

@@ -1,0 +1,55 @@
+//! Which secrets a vault is built from.
+
+use auth_crypto::{KeyError, SecretVault, VaultError, VaultSecret, generate_secret};
+
+use crate::support::*;
+
+#[test]
+fn a_weak_or_known_secret_is_refused_wherever_it_stands() {
+    let too_short = |bytes| Some((bytes, None));
+    let published = Some((0, Some(KeyError::SecretPublished)));
+    let key_text = Some((0, Some(KeyError::SecretIsKeyText)));
+    let random = "kN4uP0sV7bQ2xY9w".repeat(2);
+    let body: String = P256_PUBLIC.lines().filter(|line| !line.starts_with('-')).collect();
+    for (secret, fault) in [
+        (random.as_str(), None),
+        (&"p\u{e4}sswort".repeat(4), None),
+        (generate_secret().unwrap().as_str(), None),
+        ("", too_short(0)),
+        (&random[..31], too_short(31)),
+        ("a-string-secret-at-least-256-bits-long", published.clone()),
+        ("CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET", published.clone()),
+        (&"changeme".repeat(4), published.clone()),
+        // What is wrong with it is not its length alone.
+        ("secret", published),
+        (ED25519_PUBLIC, key_text.clone()),
+        (RSA2048, key_text.clone()),
+        (P256_CERTIFICATE, key_text.clone()),
+        (&body, key_text),
+    ] {
+        let error = |which| match fault.clone()? {
+            (bytes, None) => Some(VaultError::TooShort { which, bytes }),
+            (_, Some(fault)) => Some(VaultError::NotSecret { which, fault }),
+        };
+        assert_eq!(SecretVault::new(secret, &[]).err(), error(VaultSecret::Current), "{secret}");
+        assert_eq!(SecretVault::new(SECRET, &[secret]).err(), error(VaultSecret::Former(1)), "{secret}");
+        let last = SecretVault::new(SECRET, &[OTHER_SECRET, secret]);
+        assert_eq!(last.err(), error(VaultSecret::Former(2)), "{secret}");
+    }
+}
+
+#[test]
+fn a_refusal_is_one_line_that_says_which_one_and_why() {
+    let error = |current, former: &[&str]| SecretVault::new(current, former).unwrap_err().to_string();
+    assert_eq!(error("too short", &[]), "the current secret of the vault has 9 bytes; it needs at least 32");
+    assert_eq!(
+        error(SECRET, &[OTHER_SECRET, "changeme"]),
+        "former secret 2 of the vault: the secret is a widely published example; generate one of your own"
+    );
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let vault = SecretVault::new(SECRET, &[OTHER_SECRET]).unwrap();
+    assert_eq!(format!("{vault:?}"), "SecretVault { former: 1, .. }");
+}
