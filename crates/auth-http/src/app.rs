@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
-use auth_core::service::{AccountService, TokenService};
+use auth_core::service::{AccountService, SecondFactorService, TokenService};
 use serde_json::Value;
 
+use crate::client::TrustedProxies;
 use crate::credentials::CredentialHeader;
 use crate::throttle::AnonymousThrottle;
 
@@ -29,10 +30,12 @@ pub struct HttpSettings {
     pub trim_passwords: bool,
     /// Where access tokens are read from.
     pub credentials: CredentialHeader,
+    /// The proxies that are believed whom they speak for.
+    pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for HttpSettings {
-    /// 64 KiB in 30 seconds, with reasons, passwords as they are, `Authorization: Bearer`.
+    /// 64 KiB in 30 seconds, with reasons, passwords as they are, `Authorization: Bearer`, no proxies.
     fn default() -> Self {
         Self {
             body_limit: 65_536,
@@ -40,6 +43,7 @@ impl Default for HttpSettings {
             reasons: true,
             trim_passwords: false,
             credentials: CredentialHeader::default(),
+            trusted_proxies: TrustedProxies::default(),
         }
     }
 }
@@ -50,6 +54,8 @@ pub struct App {
     pub tokens: TokenService,
     /// Accounts.
     pub accounts: AccountService,
+    /// Second factors.
+    pub second_factors: SecondFactorService,
     /// Which passwords may be set.
     pub passwords: PasswordPolicy,
     /// Which usernames may be registered.

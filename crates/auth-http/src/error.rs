@@ -9,7 +9,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use auth_core::account::{AccountFault, Taken};
+use auth_core::code::ChallengeToken;
 use auth_core::password::{Attribute, PasswordFlaw};
+use auth_core::second_factor::Method;
+use auth_core::service::SecondFactorChallenge;
 use auth_core::token::{TokenFault, TokenKind};
 use auth_core::{AuthError, StoreError};
 use serde::Serialize;
@@ -65,9 +68,53 @@ pub(crate) struct NonFieldErrorsBody {
     pub non_field_errors: Vec<String>,
 }
 
+/// A challenge, and what may answer it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ChallengeBody {
+    /// To be shown again with the code.
+    pub challenge: String,
+    /// `totp`, `email`, `recovery_code`.
+    pub methods: Vec<&'static str>,
+}
+
+impl ChallengeBody {
+    pub(crate) fn new(challenge: &ChallengeToken, methods: &[Method]) -> Self {
+        let methods = methods.iter().map(|method| method.name()).collect();
+        Self { challenge: challenge.expose().to_owned(), methods }
+    }
+}
+
+/// The body of a login that needs more than the password.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct ChallengedBody {
+    /// What happened, for people.
+    pub detail: &'static str,
+    /// What happened, for programs. Stable.
+    pub code: &'static str,
+    /// With the code `second_factor_required`.
+    #[serde(flatten)]
+    pub challenge: ChallengeBody,
+}
+
+/// What an endpoint calls its fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldNames {
+    /// That of the password that somebody has.
+    pub password: &'static str,
+    /// That of the one they want.
+    pub new_password: &'static str,
+}
+
+impl Default for FieldNames {
+    fn default() -> Self {
+        Self { password: "password", new_password: "new_password" }
+    }
+}
+
 #[derive(Debug)]
 enum ErrorBody {
     Detail(DetailBody),
+    Challenged(Box<ChallengedBody>),
     Fields(FieldErrors),
     NonField(NonFieldErrorsBody),
     Logout(LogoutErrorBody),
@@ -171,6 +218,30 @@ impl ApiError {
         }
     }
 
+    /// Why a use-case failed that looks after an account. What is wrong with a field is said of the field.
+    pub(crate) fn at_account_path(error: AuthError, names: FieldNames, app: &App) -> Self {
+        let of = |field, message: &str| Self::fields(FieldErrors::of(field, message));
+        match error {
+            AuthError::WrongPassword => of(names.password, "Wrong password."),
+            AuthError::Account(AccountFault::WeakPassword(flaws)) => {
+                let mut errors = FieldErrors::default();
+                errors.add(names.new_password, flaws.into_iter().map(password_message).collect());
+                Self::fields(errors)
+            }
+            AuthError::Account(fault) => match account_field(&fault, TakenWording::Profile) {
+                Some((field, message)) => of(field, message),
+                None => Self::at_guarded_path(fault.into(), app),
+            },
+            AuthError::BadLink => of("token", "Token is invalid or expired."),
+            AuthError::WrongCode => of("code", "Invalid code."),
+            AuthError::ChallengeInvalid => of("challenge", "Challenge is invalid or expired."),
+            AuthError::ChallengeMissing => of("challenge", "This field is required."),
+            AuthError::NoSecondFactor => of("method", "This second factor is not on."),
+            AuthError::MethodUnavailable => of("method", "This second factor is not available here."),
+            other => Self::at_guarded_path(other, app),
+        }
+    }
+
     /// Why a token is refused at verification: one that was taken out of use is an error of the body.
     pub(crate) fn at_verification(error: AuthError, reasons: bool) -> Self {
         match error {
@@ -209,6 +280,13 @@ impl ApiError {
             AuthError::PasswordChanged => {
                 refuse("The user's password has been changed.", Some("password_changed"), Some("password_changed"))
             }
+            AuthError::EmailNotVerified => refuse("E-mail address is not verified.", Some("email_not_verified"), None),
+            AuthError::SecondFactorRequired(challenge) => Self::challenged(&challenge),
+            AuthError::ChallengeInvalid => {
+                refuse("Challenge is invalid or expired.", Some("challenge_not_valid"), None)
+            }
+            AuthError::WrongCode => refuse("Invalid code.", Some("code_not_valid"), None),
+            AuthError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
             AuthError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
             AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) => {
                 log_failure(&error);
@@ -219,6 +297,15 @@ impl ApiError {
                 Self::internal()
             }
         }
+    }
+
+    fn challenged(asked: &SecondFactorChallenge) -> Self {
+        let body = ChallengedBody {
+            detail: "A second factor is required.",
+            code: "second_factor_required",
+            challenge: ChallengeBody::new(&asked.challenge, &asked.methods),
+        };
+        Self { status: StatusCode::UNAUTHORIZED, body: ErrorBody::Challenged(Box::new(body)), retry_after: None }
     }
 
     /// A fault of this installation: 500. What it is stands in the log, not in the answer (SEC-202).
@@ -386,6 +473,7 @@ impl ResponseError for ApiError {
         }
         match &self.body {
             ErrorBody::Detail(body) => response.json(body),
+            ErrorBody::Challenged(body) => response.json(body),
             ErrorBody::Fields(body) => response.json(body),
             ErrorBody::NonField(body) => response.json(body),
             ErrorBody::Logout(body) => response.json(body),

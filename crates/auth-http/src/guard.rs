@@ -17,6 +17,7 @@ use auth_core::permission::{Attempt, Decision, Denial, Ownership, Requester, Rul
 use auth_core::service::Caller;
 
 use crate::app::App;
+use crate::client::client_address;
 use crate::error::ApiError;
 
 /// The bearer of the request's access token. Where there is none, a handler that asks for one is answered 401; one that
@@ -216,10 +217,11 @@ fn missing_app() -> ApiError {
 
 /// Counts a request of somebody without credentials.
 pub(crate) fn throttle(request: &ServiceRequest) -> Result<(), ApiError> {
-    let throttle = request.app_data::<web::Data<App>>().and_then(|app| app.throttle.as_ref());
-    match (throttle, request.peer_addr()) {
+    let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
+    let throttle = app.and_then(|app| app.throttle.as_ref());
+    match (throttle, client_address(request.peer_addr(), request.headers(), app)) {
         (Some(throttle), Some(address)) if !request.extensions().contains::<Caller>() => {
-            throttle.admit(address.ip(), Instant::now()).map_err(|wait| {
+            throttle.admit(address, Instant::now()).map_err(|wait| {
                 record(request.request(), SecurityEvent::of_nobody(EventKind::RequestThrottled));
                 ApiError::throttled(wait)
             })

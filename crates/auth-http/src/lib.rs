@@ -11,11 +11,13 @@
 //! | who asks, and whether the rule of a route lets them | [`CurrentUser`], [`ObjectPermission`], `guard` |
 //! | how many requests may somebody unknown make | [`AnonymousThrottle`] |
 //! | which header brings a token | [`CredentialHeader`] |
+//! | who is at the other end, also behind proxies | [`TrustedProxies`] |
 //! | how is a body read | [`body`] |
 //! | how does a refusal look | [`error`] |
 
 pub mod app;
 pub mod body;
+mod client;
 mod credentials;
 mod detached;
 pub mod error;
@@ -26,10 +28,12 @@ mod moment;
 mod negotiation;
 mod openapi;
 mod outer;
+mod qr;
 pub mod routes;
 mod throttle;
 
 pub use app::{App, HttpSettings, Readiness};
+pub use client::TrustedProxies;
 pub use credentials::{CredentialHeader, CredentialHeaderError};
 pub use detached::to_its_end;
 pub use error::ApiError;

@@ -5,7 +5,10 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 use utoipa::{Modify, OpenApi};
 
 use crate::credentials::CredentialHeader;
-use crate::handlers::{blacklist, health, jwks, login, logout, me, refresh, register, schema, sliding, verify};
+use crate::handlers::{
+    blacklist, email, health, jwks, login, logout, me, password, refresh, register, schema, second_factor,
+    second_factors, sliding, verify,
+};
 use crate::routes::{Endpoint, RouteTable};
 
 #[derive(OpenApi)]
@@ -14,6 +17,7 @@ use crate::routes::{Endpoint, RouteTable};
     paths(
         register::register,
         login::login,
+        second_factor::answer,
         refresh::refresh,
         verify::verify,
         blacklist::blacklist,
@@ -23,6 +27,17 @@ use crate::routes::{Endpoint, RouteTable};
         me::show,
         me::replace,
         me::change,
+        password::change,
+        password::request_reset,
+        password::confirm_reset,
+        email::verify,
+        email::resend,
+        second_factors::show,
+        second_factors::enrol,
+        second_factors::confirm,
+        second_factors::challenge,
+        second_factors::remove,
+        second_factors::recovery_codes,
         jwks::jwks,
         health::alive,
         health::ready,

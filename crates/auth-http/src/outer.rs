@@ -14,6 +14,7 @@ use auth_core::permission::Rule;
 use tracing::Instrument;
 
 use crate::app::App;
+use crate::client::client_address;
 use crate::error::{ApiError, OwnChallenge};
 use crate::gate::{Gated, lets_through};
 use crate::guard::authorize_without_object;
@@ -65,7 +66,9 @@ pub async fn outer(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let id = request_id(request.headers());
-    let address = request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default();
+    let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
+    let address = client_address(request.peer_addr(), request.headers(), app);
+    let address = address.map(|address| address.to_string()).unwrap_or_default();
     // Security events are logged at every level, and so is what surrounds them.
     let span = tracing::info_span!(target: "security", "request", request_id = id, address);
     answer_and_log(id, request, next).instrument(span).await

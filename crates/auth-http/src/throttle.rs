@@ -4,10 +4,11 @@
 //! second of the wire contract. Counts are those of one process, and end with it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use auth_core::throttle::network;
 use lru::LruCache;
 
 /// So many requests in so long.
@@ -79,14 +80,6 @@ impl AnonymousThrottle {
             seen.pop_lru();
         }
         admitted
-    }
-}
-
-/// Who counts as one: an address, or of IPv6 the /64 of one subnet (RFC 4291 §2.5.1).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-        v4 => v4,
     }
 }
 

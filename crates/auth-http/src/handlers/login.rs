@@ -3,14 +3,15 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::account::LoginName;
 use auth_core::password::RawPassword;
-use auth_core::token::ClientInfo;
+use auth_core::service::TokenPair;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, FieldReader, TEXT, TextRules};
+use crate::client::client;
 use crate::detached::to_its_end;
-use crate::error::{ApiError, DetailBody};
+use crate::error::{ApiError, ChallengedBody, DetailBody};
 
 /// Credentials. One of `username` and `email` is needed; with both, the username counts.
 #[derive(ToSchema)]
@@ -33,6 +34,12 @@ pub(crate) struct TokenPairBody {
     access: String,
 }
 
+impl From<TokenPair> for TokenPairBody {
+    fn from(pair: TokenPair) -> Self {
+        Self { refresh: pair.refresh.into_exposed(), access: pair.access.into_exposed() }
+    }
+}
+
 /// Begins a session.
 #[utoipa::path(post, path = "/api/token/", tag = "token", operation_id = "token_obtain_pair",
     request_body(content(
@@ -42,7 +49,11 @@ pub(crate) struct TokenPairBody {
         (status = 200, description = "A pair of tokens.", body = TokenPairBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No active account has these credentials.", body = DetailBody),
+        (status = 401, description = "No active account has these credentials; or, with the code \
+            `second_factor_required`, they are right and a second factor is asked for; or, with `email_not_verified`, \
+            the address has to be proven first.", body = ChallengedBody),
+        (status = 429, description = "Too many wrong passwords for the account or from the address; see Retry-After.",
+            body = DetailBody),
         (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
@@ -50,8 +61,7 @@ pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body)
     let (service, client) = (app.clone(), client(&request));
     let pair = to_its_end(async move { service.tokens.login(&name, &password, client).await }).await?;
     let pair = pair.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))?;
-    let body = TokenPairBody { refresh: pair.refresh.into_exposed(), access: pair.access.into_exposed() };
-    Ok(HttpResponse::Ok().json(body))
+    Ok(HttpResponse::Ok().json(TokenPairBody::from(pair)))
 }
 
 pub(super) fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiError> {
@@ -68,10 +78,4 @@ pub(super) fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassw
         (Some(name), Some(password)) => Ok((name, RawPassword::new(password))),
         _ => Err(ApiError::fields(reader.into_errors())),
     }
-}
-
-pub(super) fn client(request: &HttpRequest) -> ClientInfo {
-    let ip = request.peer_addr().map(|address| address.ip().to_string());
-    let user_agent = request.headers().get(actix_web::http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());
-    ClientInfo::new(ip, user_agent)
 }

@@ -1,8 +1,8 @@
 //! `/api/users/me/`.
 
-use actix_web::{HttpResponse, web};
-use auth_core::AuthError;
+use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::account::{Email, PersonName, ProfileChange, User, Username};
+use auth_core::password::RawPassword;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -10,13 +10,14 @@ use validator::Validate;
 
 use super::register::{json_id, parse};
 use crate::app::App;
-use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, add_violations};
+use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::client::client;
 use crate::detached::to_its_end;
-use crate::error::{ApiError, DetailBody, TakenWording, account_field};
+use crate::error::{ApiError, DetailBody, FieldNames};
 use crate::guard::CurrentUser;
 use crate::moment::rfc_3339;
 
-const ORDER: [&str; 4] = ["username", "email", "first_name", "last_name"];
+const ORDER: [&str; 5] = ["username", "email", "first_name", "last_name", "password"];
 
 /// The caller's account.
 #[derive(Serialize, ToSchema)]
@@ -40,6 +41,9 @@ pub(crate) struct MeBody {
     /// When it last logged in.
     #[schema(format = DateTime)]
     last_login: Option<String>,
+    /// After a change: the address that it gets when it is proven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_email: Option<String>,
 }
 
 impl From<User> for MeBody {
@@ -53,6 +57,7 @@ impl From<User> for MeBody {
             is_staff: user.is_staff,
             date_joined: rfc_3339(user.date_joined),
             last_login: user.last_login.map(rfc_3339),
+            pending_email: None,
         }
     }
 }
@@ -72,6 +77,9 @@ pub(crate) struct ProfileBody {
     /// Last name; may be empty.
     #[validate(length(max = 150))]
     last_name: Option<String>,
+    /// The password, for another address where addresses are proven.
+    #[schema(format = Password)]
+    password: Option<String>,
 }
 
 /// Shows the caller's account.
@@ -97,8 +105,13 @@ pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<Htt
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn replace(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
-    update(app, caller, &body.into_fields()?, Completeness::Whole).await
+pub(crate) async fn replace(
+    request: HttpRequest,
+    app: web::Data<App>,
+    caller: CurrentUser,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    update(&request, app, caller, &body.into_fields()?, Completeness::Whole).await
 }
 
 /// Changes what is given of the caller's account.
@@ -112,8 +125,13 @@ pub(crate) async fn replace(app: web::Data<App>, caller: CurrentUser, body: Body
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn change(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
-    update(app, caller, &body.into_fields()?, Completeness::Partial).await
+pub(crate) async fn change(
+    request: HttpRequest,
+    app: web::Data<App>,
+    caller: CurrentUser,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    update(&request, app, caller, &body.into_fields()?, Completeness::Partial).await
 }
 
 /// Whether name and address have to be given.
@@ -124,22 +142,21 @@ enum Completeness {
 }
 
 async fn update(
+    request: &HttpRequest,
     app: web::Data<App>,
     caller: CurrentUser,
     fields: &Fields,
     completeness: Completeness,
 ) -> Result<HttpResponse, ApiError> {
-    let change = profile_change(&app, caller.user(), fields, completeness).map_err(ApiError::fields)?;
-    let accounts = app.accounts.clone();
-    let updated = to_its_end(async move { accounts.update_profile(caller.into_caller(), &change).await }).await?;
-    let user = updated.map_err(|error| match &error {
-        AuthError::Account(fault) => match account_field(fault, TakenWording::Profile) {
-            Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
-            None => ApiError::at_guarded_path(error, &app),
-        },
-        _ => ApiError::at_guarded_path(error, &app),
-    })?;
-    Ok(HttpResponse::Ok().json(MeBody::from(user)))
+    let (change, password) = profile_change(&app, caller.user(), fields, completeness).map_err(ApiError::fields)?;
+    let (accounts, client) = (app.accounts.clone(), client(request));
+    let updated =
+        to_its_end(
+            async move { accounts.update_profile(caller.into_caller(), change, password.as_ref(), &client).await },
+        );
+    let updated = updated.await?.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
+    let pending_email = updated.pending_email.map(|email| email.as_str().to_owned());
+    Ok(HttpResponse::Ok().json(MeBody { pending_email, ..MeBody::from(updated.user) }))
 }
 
 fn profile_change(
@@ -147,19 +164,22 @@ fn profile_change(
     user: &User,
     fields: &Fields,
     completeness: Completeness,
-) -> Result<ProfileChange, FieldErrors> {
+) -> Result<(ProfileChange, Option<RawPassword>), FieldErrors> {
     let mut reader = FieldReader::new(fields);
     let mut read_key = |name| match completeness {
         Completeness::Whole => reader.required(name, TEXT),
         Completeness::Partial => reader.optional(name, TEXT),
     };
     let (username, email) = (read_key("username"), read_key("email"));
+    let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
     let body = ProfileBody {
         // An account keeps the name it has, also one that could not be chosen today.
         username: username.filter(|name| *name != user.username),
         email: email.filter(|email| *email != user.email),
         first_name: reader.optional("first_name", BLANKABLE),
         last_name: reader.optional("last_name", BLANKABLE),
+        // Elsewhere it is no field: whatever else is in the body is ignored.
+        password: if app.accounts.takes_proof() { reader.optional("password", secret) } else { None },
     };
     let mut errors = reader.into_errors();
     add_violations(&mut errors, &body);
@@ -170,7 +190,12 @@ fn profile_change(
         email: parse(&mut errors, "email", &body.email, Email::parse),
         first_name: parse(&mut errors, "first_name", &body.first_name, PersonName::parse),
         last_name: parse(&mut errors, "last_name", &body.last_name, PersonName::parse),
+        mails: Vec::new(),
     };
+    let takes_password = app.accounts.takes_proof() && app.accounts.changes_address(user, &change);
+    if takes_password && body.password.is_none() && !errors.contains("password") {
+        errors.add("password", vec!["This field is required.".to_owned()]);
+    }
     errors.sort_by(&ORDER);
-    if errors.is_empty() { Ok(change) } else { Err(errors) }
+    if errors.is_empty() { Ok((change, body.password.map(RawPassword::new))) } else { Err(errors) }
 }

@@ -1,14 +1,18 @@
 //! One module for each resource. A handler translates; it decides nothing.
 
 pub(crate) mod blacklist;
+pub(crate) mod email;
 pub(crate) mod health;
 pub(crate) mod jwks;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod me;
+pub(crate) mod password;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod schema;
+pub(crate) mod second_factor;
+pub(crate) mod second_factors;
 mod single_token;
 pub(crate) mod sliding;
 pub(crate) mod unknown;
@@ -20,3 +24,16 @@ use utoipa::ToSchema;
 /// An empty object.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct EmptyBody {}
+
+/// What was done, for people.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(crate) struct ToldBody {
+    /// What was done.
+    detail: &'static str,
+}
+
+impl ToldBody {
+    pub(crate) const fn new(detail: &'static str) -> Self {
+        Self { detail }
+    }
+}

@@ -1,6 +1,6 @@
 //! `/api/register/`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::AuthError;
 use auth_core::account::{Email, PersonName, User, Username};
 use auth_core::password::{Attribute, CheckedPassword, PasswordFlaw, RawPassword};
@@ -12,6 +12,7 @@ use validator::Validate;
 
 use crate::app::App;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::client::client;
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, TakenWording, account_field, password_message, value_message};
 
@@ -72,10 +73,10 @@ pub(super) fn json_id(user: &User) -> Value {
         (status = 401, description = "Credentials were shown, and they are bad.", body = DetailBody),
         (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
             body = DetailBody)))]
-pub(crate) async fn register(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn register(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let account = new_account(&app, &body.into_fields()?).map_err(ApiError::fields)?;
-    let service = app.clone();
-    let registered = to_its_end(async move { service.accounts.register(account).await }).await?;
+    let (service, client) = (app.clone(), client(&request));
+    let registered = to_its_end(async move { service.accounts.register(account, &client).await }).await?;
     let user = registered.map_err(|error| match &error {
         AuthError::Account(fault) => match account_field(fault, TakenWording::Registration) {
             Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),

@@ -5,12 +5,13 @@ use auth_core::service::SignedToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::login::{LoginBody, client, credentials};
+use super::login::{LoginBody, credentials};
 use super::single_token;
 use crate::app::App;
 use crate::body::Body;
+use crate::client::client;
 use crate::detached::to_its_end;
-use crate::error::{ApiError, DetailBody};
+use crate::error::{ApiError, ChallengedBody, DetailBody};
 
 /// A sliding token to be refreshed.
 #[derive(ToSchema)]
@@ -27,7 +28,7 @@ pub(crate) struct SlidingTokenBody {
     token: String,
 }
 
-fn answer(token: SignedToken) -> HttpResponse {
+pub(super) fn answer(token: SignedToken) -> HttpResponse {
     HttpResponse::Ok().json(SlidingTokenBody { token: token.into_exposed() })
 }
 
@@ -40,7 +41,8 @@ fn answer(token: SignedToken) -> HttpResponse {
         (status = 200, description = "A sliding token.", body = SlidingTokenBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No active account has these credentials.", body = DetailBody),
+        (status = 401, description = "As for a pair of tokens.", body = ChallengedBody),
+        (status = 429, description = "As for a pair of tokens.", body = DetailBody),
         (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
         (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]

@@ -3,13 +3,15 @@
 use auth_core::permission::Rule;
 
 use crate::handlers::{
-    blacklist, health, jwks, login, logout, me, refresh, register, schema, sliding as sliding_tokens, verify,
+    blacklist, email, health, jwks, login, logout, me, password, refresh, register, schema, second_factor,
+    second_factors, sliding as sliding_tokens, verify,
 };
 use crate::routes::Endpoint;
 
 /// The routes of the service, but for those of [`sliding`] tokens.
 pub fn standard() -> Vec<Endpoint> {
     let mut endpoints = token_endpoints();
+    endpoints.extend(account_endpoints());
     endpoints.extend([
         Endpoint::new("/api/register/")
             .alias("/accounts/register/")
@@ -29,6 +31,46 @@ pub fn standard() -> Vec<Endpoint> {
     endpoints
 }
 
+fn account_endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::new("/api/users/me/password/")
+            .named("Password", "Changes the password; the other sessions of the caller end.")
+            .post(password::change),
+        Endpoint::new("/api/password-reset/")
+            .named("Password Reset", "Sends a link to set a new password.")
+            .without_credentials()
+            .post(password::request_reset),
+        Endpoint::new("/api/password-reset/confirm/")
+            .named("Password Reset Confirm", "Sets a new password with the token of a link.")
+            .without_credentials()
+            .post(password::confirm_reset),
+        Endpoint::new("/api/email/verify/")
+            .named("Email Verify", "Proves an address with the token of a link.")
+            .without_credentials()
+            .post(email::verify),
+        Endpoint::new("/api/email/verify/resend/")
+            .named("Email Verify Resend", "Sends another link to prove an address.")
+            .without_credentials()
+            .post(email::resend),
+        Endpoint::new("/api/users/me/second-factors/")
+            .named("Second Factors", "Shows the second factors of the caller, and switches one on.")
+            .get(second_factors::show)
+            .post(second_factors::enrol),
+        Endpoint::new("/api/users/me/second-factors/confirm/")
+            .named("Second Factor Confirm", "Switches a second factor on with its first code.")
+            .post(second_factors::confirm),
+        Endpoint::new("/api/users/me/second-factors/challenge/")
+            .named("Second Factor Challenge", "Asks the caller for a second factor.")
+            .post(second_factors::challenge),
+        Endpoint::new("/api/users/me/second-factors/remove/")
+            .named("Second Factor Remove", "Switches a second factor off.")
+            .post(second_factors::remove),
+        Endpoint::new("/api/users/me/second-factors/recovery-codes/")
+            .named("Recovery Codes", "Makes ten new recovery codes.")
+            .post(second_factors::recovery_codes),
+    ]
+}
+
 fn token_endpoints() -> Vec<Endpoint> {
     vec![
         Endpoint::new("/api/token/")
@@ -40,6 +82,10 @@ fn token_endpoints() -> Vec<Endpoint> {
             )
             .without_credentials()
             .post(login::login),
+        Endpoint::new("/api/token/second-factor/")
+            .named("Token Second Factor", "Takes a challenge and a code, and completes the login that was challenged.")
+            .without_credentials()
+            .post(second_factor::answer),
         Endpoint::new("/api/token/refresh/")
             .alias("/accounts/token/refresh/")
             .named(

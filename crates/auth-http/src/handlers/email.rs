@@ -1,0 +1,59 @@
+//! `/api/email/verify/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::ToSchema;
+
+use super::ToldBody;
+use super::password::{EmailBody, email_of};
+use crate::app::App;
+use crate::body::{Body, FieldReader, TEXT};
+use crate::client::client;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, DetailBody, FieldNames};
+
+/// The token of a link.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct LinkBody {
+    /// The token of the link.
+    token: String,
+}
+
+/// Proves an address with the token of a link; a changed address takes effect with it.
+#[utoipa::path(post, path = "/api/email/verify/", tag = "accounts", operation_id = "email_verify",
+    request_body(content(
+        (LinkBody = "application/json"), (LinkBody = "application/x-www-form-urlencoded"),
+        (LinkBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "It is proven.", body = ToldBody),
+        (status = 400, description = "The token is not good, or the address is another account's by now.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn verify(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let Some(token) = reader.required("token", TEXT) else { return Err(ApiError::fields(reader.into_errors())) };
+    let (service, client) = (app.clone(), client(&request));
+    let verified = to_its_end(async move { service.accounts.verify_email(&token, &client).await }).await?;
+    verified.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
+    Ok(HttpResponse::Ok().json(ToldBody::new("E-mail address verified.")))
+}
+
+/// Sends another link to prove an address, if it is that of an account and not proven. The answer is the same if not.
+#[utoipa::path(post, path = "/api/email/verify/resend/", tag = "accounts", operation_id = "email_verify_resend",
+    request_body(content(
+        (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
+        (EmailBody = "multipart/form-data"))),
+    responses(
+        (status = 202, description = "It will be looked into.", body = ToldBody),
+        (status = 400, description = "This is no address.", body = std::collections::HashMap<String, Vec<String>>),
+        (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn resend(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
+    let service = app.clone();
+    let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;
+    asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
+    let told = "If this address is that of an account and not verified yet, a mail is on its way to it.";
+    Ok(HttpResponse::Accepted().json(ToldBody::new(told)))
+}

@@ -1,0 +1,159 @@
+//! `/api/users/me/password/` and `/api/password-reset/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_core::account::Email;
+use auth_core::password::RawPassword;
+use auth_core::service::PasswordChange;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::ToldBody;
+use super::register::parse;
+use crate::app::App;
+use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
+use crate::client::client;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, DetailBody, FieldNames};
+use crate::guard::CurrentUser;
+
+/// The fields that passwords are read from.
+const CHANGE: FieldNames = FieldNames { password: "old_password", new_password: "new_password" };
+
+/// The password that the caller has, and the one they want.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct PasswordChangeBody {
+    /// The one they have.
+    #[schema(format = Password)]
+    old_password: String,
+    /// The one they want.
+    #[schema(format = Password)]
+    new_password: String,
+}
+
+/// A changed password; the tokens with which the caller's session goes on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PasswordChangedBody {
+    /// What was done.
+    detail: &'static str,
+    /// The next refresh token; absent if the access token belongs to no session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh: Option<String>,
+    /// The next access token; absent with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<String>,
+}
+
+/// Changes the caller's password. Their other sessions end; this one goes on with new tokens.
+#[utoipa::path(post, path = "/api/users/me/password/", tag = "accounts", operation_id = "password_change",
+    security(("bearer" = [])),
+    request_body(content(
+        (PasswordChangeBody = "application/json"), (PasswordChangeBody = "application/x-www-form-urlencoded"),
+        (PasswordChangeBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "It is changed.", body = PasswordChangedBody),
+        (status = 400, description = "The old password is wrong, or the new one is too weak.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 429, description = "Too many wrong passwords; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
+            body = DetailBody)))]
+pub(crate) async fn change(
+    request: HttpRequest,
+    app: web::Data<App>,
+    caller: CurrentUser,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
+    let (old, new) = (reader.required("old_password", secret), reader.required("new_password", secret));
+    let (Some(old), Some(new)) = (old, new) else { return Err(ApiError::fields(reader.into_errors())) };
+    let change = PasswordChange { old: RawPassword::new(old), new: RawPassword::new(new), client: client(&request) };
+    let service = app.clone();
+    let changed =
+        to_its_end(async move { service.tokens.change_password(caller.caller(), change, &service.passwords).await });
+    let pair = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    let (refresh, access) = pair.map(|pair| (pair.refresh.into_exposed(), pair.access.into_exposed())).unzip();
+    Ok(HttpResponse::Ok().json(PasswordChangedBody { detail: "Password changed.", refresh, access }))
+}
+
+/// Whose password is to be reset.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct EmailBody {
+    /// The address of the account; letter case does not count.
+    #[schema(max_length = 254, format = Email)]
+    email: String,
+}
+
+/// Sends a link to set a new password, if there is an account with this address. The answer is the same if there is none.
+#[utoipa::path(post, path = "/api/password-reset/", tag = "accounts", operation_id = "password_reset_request",
+    request_body(content(
+        (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
+        (EmailBody = "multipart/form-data"))),
+    responses(
+        (status = 202, description = "It will be looked into.", body = ToldBody),
+        (status = 400, description = "This is no address.", body = std::collections::HashMap<String, Vec<String>>),
+        (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn request_reset(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
+    let service = app.clone();
+    let asked = to_its_end(async move { service.accounts.request_reset(&email, &client).await }).await?;
+    asked.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    Ok(HttpResponse::Accepted()
+        .json(ToldBody::new("If this is the address of an account, a mail is on its way to it.")))
+}
+
+/// The token of a link, and the password that is wanted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct ResetBody {
+    /// The token of the link.
+    token: String,
+    /// The password that is wanted.
+    #[schema(format = Password)]
+    new_password: String,
+}
+
+/// Sets a new password with the token of a link. All sessions of the account end.
+#[utoipa::path(post, path = "/api/password-reset/confirm/", tag = "accounts", operation_id = "password_reset_confirm",
+    request_body(content(
+        (ResetBody = "application/json"), (ResetBody = "application/x-www-form-urlencoded"),
+        (ResetBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "It is set.", body = ToldBody),
+        (status = 400, description = "The token is not good, or the password is too weak; then the token stays good.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
+            body = DetailBody)))]
+pub(crate) async fn confirm_reset(
+    request: HttpRequest,
+    app: web::Data<App>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
+    let (token, new) = (reader.required("token", TEXT), reader.required("new_password", secret));
+    let (Some(token), Some(new)) = (token, new) else { return Err(ApiError::fields(reader.into_errors())) };
+    let (service, client) = (app.clone(), client(&request));
+    let reset = to_its_end(async move {
+        service.accounts.confirm_reset(&token, RawPassword::new(new), &service.passwords, &client).await
+    });
+    reset.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    Ok(HttpResponse::Ok().json(ToldBody::new("Password has been reset.")))
+}
+
+/// The one address in a body.
+pub(super) fn email_of(fields: &Fields) -> Result<Email, FieldErrors> {
+    let mut reader = FieldReader::new(fields);
+    let text = reader.required("email", TEXT);
+    let mut errors = reader.into_errors();
+    parse(&mut errors, "email", &text, Email::parse).ok_or(errors)
+}

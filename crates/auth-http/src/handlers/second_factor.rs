@@ -1,0 +1,49 @@
+//! `/api/token/second-factor/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_core::service::Issued;
+use utoipa::ToSchema;
+
+use super::login::TokenPairBody;
+use super::sliding;
+use crate::app::App;
+use crate::body::{Body, FieldReader, TEXT};
+use crate::client::client;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, DetailBody};
+
+/// The answer to a challenge.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct SecondFactorBody {
+    /// The challenge that the login was answered with.
+    challenge: String,
+    /// Six digits, of a mail or an authenticator; or a recovery code.
+    code: String,
+}
+
+/// Completes a login with a second factor.
+#[utoipa::path(post, path = "/api/token/second-factor/", tag = "token", operation_id = "token_second_factor",
+    request_body(content(
+        (SecondFactorBody = "application/json"), (SecondFactorBody = "application/x-www-form-urlencoded"),
+        (SecondFactorBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "What the login would have answered.", body = TokenPairBody),
+        (status = 400, description = "The body is malformed or misses a field.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "The code is wrong, or the challenge is used up or over.", body = DetailBody),
+        (status = 429, description = "Too many codes for the account or from the address; see Retry-After.",
+            body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn answer(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
+    let (Some(challenge), Some(code)) = (challenge, code) else { return Err(ApiError::fields(reader.into_errors())) };
+    let (service, client) = (app.clone(), client(&request));
+    let issued = to_its_end(async move { service.tokens.answer_challenge(&challenge, &code, client).await }).await?;
+    match issued.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))? {
+        Issued::Pair(pair) => Ok(HttpResponse::Ok().json(TokenPairBody::from(pair))),
+        Issued::Sliding(token) => Ok(sliding::answer(token)),
+    }
+}
