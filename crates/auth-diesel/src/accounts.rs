@@ -6,18 +6,21 @@ use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, Accounts, ProfileUpdate};
-use auth_core::time::UnixTime;
+use auth_core::ports::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
+use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use crate::connection::{AnyConnection, on_either};
+use crate::codes::{end_codes, use_code_in_time};
+use crate::connection::{AnyConnection, Undo, on_either};
 use crate::error::JobError;
+use crate::locked::lock_account;
+use crate::outbox::put;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
 use crate::schema::{credentials, users};
-use crate::sessions::end_all;
+use crate::sessions::{end_all, keep};
 use crate::store::DieselStore;
 use crate::types::DbTime;
 
@@ -36,6 +39,7 @@ impl Accounts for DieselStore {
                     let user = User::from(row);
                     let hash = CredentialsRow::new(user.id, &hash, new.date_joined);
                     diesel::insert_into(credentials::table).values(hash).execute(connection)?;
+                    put(connection, Some(user.id), &new.mails)?;
                     Ok(user)
                 })
             })
@@ -89,20 +93,40 @@ impl Accounts for DieselStore {
         .await
     }
 
+    async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        let email = email.canonical().to_owned();
+        self.read(move |connection| {
+            let row = users::table.filter(users::email_canonical.eq(&email)).select(UserRow::as_select());
+            Ok(row.first(connection).optional()?.map(UserRow::into))
+        })
+        .await
+    }
+
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
         let change = change.clone();
         let wanted = Wanted { own: Some(id), username: change.username.clone(), email: change.email.clone() };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
-                if change.is_empty() {
+                if change.is_empty() && change.mails.is_empty() {
                     return Ok(user_by_number(connection, id)?);
                 }
-                let row: Option<UserRow> = diesel::update(users::table.find(id.get()))
-                    .set(ProfileChangeRow::from(&change))
-                    .returning(UserRow::columns())
-                    .get_result(connection)
-                    .optional()?;
-                Ok(row.map(Into::into))
+                connection.transaction(|connection| {
+                    let Some(account) = lock_account(connection, id)? else { return Ok(None) };
+                    let email = change.email.as_ref().map(Email::canonical);
+                    let moves = email.is_some_and(|email| email != account.email_canonical);
+                    let unproven = moves.then(|| users::email_verified_at.eq(None::<DbTime>));
+                    // The lock once more: there may be nothing to set.
+                    let lock = users::token_epoch.eq(users::token_epoch);
+                    let row: UserRow = diesel::update(users::table.find(id.get()))
+                        .set((lock, ProfileChangeRow::from(&change), unproven))
+                        .returning(UserRow::columns())
+                        .get_result(connection)?;
+                    if moves {
+                        end_codes(connection, id, None)?;
+                    }
+                    put(connection, Some(id), &change.mails)?;
+                    Ok(Some(row.into()))
+                })
             })
         });
         Ok(match outcome.await? {
@@ -122,29 +146,42 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn set_password(&self, id: UserId, hash: &PasswordHash, now: UnixTime) -> Result<bool, StoreError> {
-        let hash = hash.expose().to_owned();
+    async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
+        let new = new.clone();
         self.write(move |connection| {
-            connection.transaction(|connection| {
-                if end_all(connection, id, None, RevokeReason::PasswordChanged, now)?.is_none() {
-                    return Ok(false);
+            connection.transaction_if(|connection| {
+                let Some(account) = lock_account(connection, new.user)? else { return Ok(PasswordUpdate::Gone) };
+                let overtaken = PasswordUpdate::Overtaken;
+                Undo::unless(replace_hash(connection, &new, now)?, overtaken)?;
+                if let Some(code) = new.code {
+                    Undo::unless(use_code_in_time(connection, code, new.user, now)?, overtaken)?;
                 }
-                let row = CredentialsRow::new(id, &hash, now);
-                on_either!(connection, connection => {
-                    diesel::insert_into(credentials::table)
-                        .values(row)
-                        .on_conflict(credentials::user_id)
-                        .do_update()
-                        .set((
-                            credentials::password_hash.eq(excluded(credentials::password_hash)),
-                            credentials::updated_at.eq(excluded(credentials::updated_at)),
-                        ))
-                        .execute(connection)?
-                });
-                Ok(true)
+                if let Some(kept) = new.keep {
+                    Undo::unless(keep(connection, new.user, kept)?, overtaken)?;
+                }
+                let kept = new.keep.map(|kept| kept.id);
+                end_all(connection, &account, kept, RevokeReason::PasswordChanged, now)?;
+                end_codes(connection, new.user, Some(now))?;
+                if new.proves.as_ref().is_some_and(|email| email.canonical() == account.email_canonical) {
+                    let proven = users::email_verified_at.eq(DbTime::from(now));
+                    diesel::update(users::table.find(account.id)).set(proven).execute(connection)?;
+                }
+                put(connection, Some(new.user), &new.mails)?;
+                Ok(PasswordUpdate::Done)
             })
         })
         .await
+    }
+
+    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+        let proven = proven.clone();
+        let wanted = Wanted { own: Some(proven.user), username: None, email: Some(proven.email.clone()) };
+        let outcome = self.write(move |connection| {
+            wanted.unless_taken(connection, |connection| {
+                connection.transaction(|connection| confirm(connection, &proven, now))
+            })
+        });
+        Ok(outcome.await?.unwrap_or(EmailUpdate::Taken))
     }
 
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
@@ -198,6 +235,46 @@ impl Accounts for DieselStore {
 fn user_by_number(connection: &mut AnyConnection, id: UserId) -> QueryResult<Option<User>> {
     let row: Option<UserRow> = users::table.find(id.get()).select(UserRow::as_select()).first(connection).optional()?;
     Ok(row.map(Into::into))
+}
+
+/// Stores a hash, if it is the one that is to be replaced that stands there; `false` otherwise.
+fn replace_hash(connection: &mut AnyConnection, new: &NewPassword, now: UnixTime) -> QueryResult<bool> {
+    let row = CredentialsRow::new(new.user, new.hash.expose(), now);
+    if let Some(old) = &new.in_place_of {
+        let still_old = credentials::table.find(row.user_id).filter(credentials::password_hash.eq(old.expose()));
+        return Ok(diesel::update(still_old).set(row).execute(connection)? == 1);
+    }
+    on_either!(connection, connection => {
+        diesel::insert_into(credentials::table)
+            .values(row)
+            .on_conflict(credentials::user_id)
+            .do_update()
+            .set((
+                credentials::password_hash.eq(excluded(credentials::password_hash)),
+                credentials::updated_at.eq(excluded(credentials::updated_at)),
+            ))
+            .execute(connection)?
+    });
+    Ok(true)
+}
+
+fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
+    let ProvenEmail { user, code, email, is_change, mails } = proven;
+    let Some(account) = lock_account(connection, *user)? else { return Ok(EmailUpdate::Overtaken) };
+    let is_due = *is_change || account.email_canonical == email.canonical();
+    if !is_due || !use_code_in_time(connection, *code, *user, now.unix())? {
+        return Ok(EmailUpdate::Overtaken);
+    }
+    let change = is_change.then(|| (users::email.eq(email.as_str()), users::email_canonical.eq(email.canonical())));
+    let row: UserRow = diesel::update(users::table.find(account.id))
+        .set((users::email_verified_at.eq(DbTime::from(now)), change))
+        .returning(UserRow::columns())
+        .get_result(connection)?;
+    if *is_change {
+        end_codes(connection, *user, Some(now.unix()))?;
+    }
+    put(connection, Some(*user), mails)?;
+    Ok(EmailUpdate::Done(row.into()))
 }
 
 /// Whether no text in any row can be this one. PostgreSQL would not even let us ask.

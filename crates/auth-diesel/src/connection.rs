@@ -2,6 +2,7 @@
 #![allow(missing_docs, reason = "what diesel derives has no documentation")]
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::result::Error;
 use diesel::{MultiConnection, PgConnection, QueryResult, SqliteConnection};
 
 use crate::error::JobError;
@@ -40,20 +41,57 @@ impl AnyConnection {
     /// lock is true as long as the lock is held. SQLite takes its one write lock at the beginning: taken at the first
     /// write, after a read, it would fail where somebody else has written since.
     pub fn transaction<T>(&mut self, statements: impl FnOnce(&mut Self) -> QueryResult<T>) -> Result<T, JobError> {
+        self.commit_if_ok(statements)?.map_err(JobError::of_nothing_stored)
+    }
+
+    /// The same for statements that count only under conditions which some of them check: what was done before a
+    /// condition turns out not to hold is undone, and the answer is the one that was given for that.
+    pub(crate) fn transaction_if<T>(
+        &mut self,
+        statements: impl FnOnce(&mut Self) -> Result<T, Undo<T>>,
+    ) -> Result<T, JobError> {
+        match self.commit_if_ok(statements)? {
+            Ok(answer) | Err(Undo::Answer(answer)) => Ok(answer),
+            Err(Undo::Failed(error)) => Err(JobError::of_nothing_stored(error)),
+        }
+    }
+
+    fn commit_if_ok<T, E>(
+        &mut self,
+        statements: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Result<T, E>, JobError> {
         let begun = match self {
             Self::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection),
             Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE"),
         };
         begun.map_err(JobError::of_nothing_stored)?;
-        match statements(self) {
-            Ok(value) => {
-                <Self as TransactionManager<Self>>::commit_transaction(self).map(|()| value).map_err(Into::into)
-            }
-            Err(error) => {
-                // If this fails as well, the connection is broken and known to be.
-                let _ = <Self as TransactionManager<Self>>::rollback_transaction(self);
-                Err(JobError::of_nothing_stored(error))
-            }
+        let outcome = statements(self);
+        match &outcome {
+            Ok(_) => <Self as TransactionManager<Self>>::commit_transaction(self)?,
+            // If this fails as well, the connection is broken and known to be.
+            Err(_) => drop(<Self as TransactionManager<Self>>::rollback_transaction(self)),
         }
+        Ok(outcome)
+    }
+}
+
+/// Why the statements of a transaction do not count.
+pub(crate) enum Undo<T> {
+    /// A condition does not hold. Nothing has failed: this is the answer.
+    Answer(T),
+    /// A statement failed.
+    Failed(Error),
+}
+
+impl<T> Undo<T> {
+    /// Goes on if a condition holds.
+    pub(crate) fn unless(holds: bool, answer: T) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self::Answer(answer)) }
+    }
+}
+
+impl<T> From<Error> for Undo<T> {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
     }
 }

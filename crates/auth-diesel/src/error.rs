@@ -48,6 +48,11 @@ pub(crate) fn out_of_range(error: std::num::TryFromIntError) -> Error {
     Error::SerializationError(error.into())
 }
 
+/// What stands in a column was not written by this release.
+pub(crate) fn unreadable(what: &str) -> Error {
+    Error::DeserializationError(format!("{what} that is not known here").into())
+}
+
 /// Why a job could not do what it should: what diesel said, as [`DieselStore::read`](crate::DieselStore::read) and
 /// [`write`](crate::DieselStore::write) take it. What it means, and whether the job is worth another try, is theirs to
 /// decide.

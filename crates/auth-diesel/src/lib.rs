@@ -15,15 +15,20 @@
 //! blocking jobs, never more of them at once than there are connections.
 
 mod accounts;
+mod attempts;
 mod blacklist;
+mod codes;
 mod connection;
 mod error;
 mod feed;
+mod locked;
 mod migrate;
+mod outbox;
 mod pool;
 mod prune;
 mod rows;
 mod schema;
+mod second_factors;
 mod sessions;
 mod store;
 mod types;

@@ -75,6 +75,7 @@ pub(crate) struct NewUserRow {
     is_staff: bool,
     is_superuser: bool,
     date_joined: DbTime,
+    email_verified_at: Option<DbTime>,
     token_epoch: DbTime,
 }
 
@@ -91,6 +92,7 @@ impl From<&NewUser> for NewUserRow {
             is_staff: new.is_staff,
             is_superuser: new.is_superuser,
             date_joined: new.date_joined.into(),
+            email_verified_at: new.email_verified_at.map(Into::into),
             token_epoch: UnixTime::default().into(),
         }
     }

@@ -68,6 +68,78 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use crate::types::{Id, Moment};
+
+    one_time_codes (id) {
+        id -> Id,
+        user_id -> BigInt,
+        purpose -> Text,
+        mac -> Nullable<Binary>,
+        payload -> Nullable<Binary>,
+        attempts -> Integer,
+        created_at -> Moment,
+        expires_at -> Moment,
+        consumed_at -> Nullable<Moment>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Nullable, Text};
+    use crate::types::Moment;
+
+    second_factors (user_id, method) {
+        user_id -> BigInt,
+        method -> Text,
+        secret -> Nullable<Binary>,
+        last_step -> Nullable<BigInt>,
+        since -> Moment,
+    }
+}
+
+diesel::table! {
+    recovery_codes (user_id, mac) {
+        user_id -> BigInt,
+        mac -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{Integer, Text};
+    use crate::types::Moment;
+
+    login_attempts (bucket) {
+        bucket -> Text,
+        count -> Integer,
+        since -> Moment,
+        last_at -> Moment,
+        expires_at -> Moment,
+        prune_at -> Moment,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use crate::types::{Id, Moment};
+
+    outbox (seq) {
+        seq -> BigInt,
+        id -> Id,
+        user_id -> Nullable<BigInt>,
+        kind -> Text,
+        recipient -> Text,
+        content -> Binary,
+        queued_at -> Moment,
+        attempts -> Integer,
+        next_attempt_at -> Nullable<Moment>,
+        claimed_until -> Nullable<Moment>,
+        failed_at -> Nullable<Moment>,
+        last_error -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(credentials -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(users, credentials, sessions);
+diesel::allow_tables_to_appear_in_same_query!(second_factors, recovery_codes);

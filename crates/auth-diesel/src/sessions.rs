@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
-use auth_core::ports::{Adoption, Sessions, Swap};
+use auth_core::mail::NewMail;
+use auth_core::ports::{Adoption, KeptSession, Sessions, Swap};
 use auth_core::revocation::next_epoch;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
@@ -12,6 +13,8 @@ use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, on_either};
 use crate::error::out_of_range;
+use crate::locked::{LockedAccount, lock_account};
+use crate::outbox::put;
 use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
 use crate::schema::{blacklist, sessions, users};
@@ -95,9 +98,8 @@ impl Sessions for DieselStore {
         self.write(move |connection| {
             // The row is the lock: rotations and revocations of one session queue on it.
             let from = i32::try_from(from.get()).map_err(out_of_range)?;
-            let still_live = sessions::generation.eq(from).and(sessions::revoked_at.is_null());
             let next = NextGenerationRow::try_from(next).map_err(out_of_range)?;
-            let moved = diesel::update(sessions::table.find(DbId::from(id)).filter(still_live))
+            let moved = diesel::update(sessions::table.find(DbId::from(id)).filter(live_at(from)))
                 .set(next)
                 .execute(connection)?;
             Ok(if moved == 1 { Swap::Done } else { Swap::LostRace })
@@ -106,10 +108,24 @@ impl Sessions for DieselStore {
     }
 
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+        self.write(move |connection| Ok(end(connection, id, reason, now)?)).await
+    }
+
+    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+        let mails = mails.to_vec();
         self.write(move |connection| {
-            let not_ended = sessions::table.find(DbId::from(id)).filter(sessions::revoked_at.is_null());
-            let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
-            Ok(diesel::update(not_ended).set(end).execute(connection)? == 1)
+            connection.transaction(|connection| {
+                let session = sessions::table.find(DbId::from(id));
+                let owner = session.select(sessions::user_id).first(connection).optional()?.map(UserId::new);
+                let Some(owner) = owner else { return Ok(false) };
+                // Its account first, as for all that needs both: no session goes to another one.
+                lock_account(connection, owner)?;
+                let is_ended = end(connection, id, RevokeReason::Reuse, now)?;
+                if is_ended {
+                    put(connection, Some(owner), &mails)?;
+                }
+                Ok(is_ended)
+            })
         })
         .await
     }
@@ -122,7 +138,10 @@ impl Sessions for DieselStore {
         now: UnixTime,
     ) -> Result<usize, StoreError> {
         self.write(move |connection| {
-            connection.transaction(|connection| Ok(end_all(connection, user, keep, reason, now)?.unwrap_or(0)))
+            connection.transaction(|connection| match lock_account(connection, user)? {
+                Some(account) => end_all(connection, &account, keep, reason, now),
+                None => Ok(0),
+            })
         })
         .await
     }
@@ -139,33 +158,44 @@ impl Sessions for DieselStore {
     }
 }
 
-/// Ends every session of an account but one, and moves its epoch; answers how many sessions it ended, or `None` if
-/// there is no such account. To be called in a transaction: the first statement locks the account, so that a login or
-/// an adoption is either seen by the second one, or sees the new epoch.
+/// Ends a session; `false` if it had ended before, or there is none.
+fn end(connection: &mut AnyConnection, id: SessionId, reason: RevokeReason, now: UnixTime) -> QueryResult<bool> {
+    let not_ended = sessions::table.find(DbId::from(id)).filter(sessions::revoked_at.is_null());
+    let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
+    Ok(diesel::update(not_ended).set(end).execute(connection)? == 1)
+}
+
+/// Ends every session of a locked account but one, and moves its epoch; answers how many sessions it ended. A login or
+/// an adoption comes before the lock, and is seen here, or after it, and sees the new epoch.
 pub(crate) fn end_all(
     connection: &mut AnyConnection,
-    user: UserId,
+    account: &LockedAccount,
     keep: Option<SessionId>,
     reason: RevokeReason,
     now: UnixTime,
-) -> QueryResult<Option<usize>> {
-    let account = users::table.find(user.get());
-    if diesel::update(account).set(users::token_epoch.eq(users::token_epoch)).execute(connection)? == 0 {
-        return Ok(None);
+) -> QueryResult<usize> {
+    let epoch = DbTime::from(next_epoch(account.token_epoch.into(), now));
+    diesel::update(users::table.find(account.id)).set(users::token_epoch.eq(epoch)).execute(connection)?;
+    let live = sessions::table.filter(sessions::user_id.eq(account.id)).filter(sessions::revoked_at.is_null());
+    let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
+    match keep.map(DbId::from) {
+        Some(keep) => diesel::update(live.filter(sessions::id.ne(keep))).set(end).execute(connection),
+        None => diesel::update(live).set(end).execute(connection),
     }
-    let epoch: DbTime = account.select(users::token_epoch).first(connection)?;
-    let epoch = DbTime::from(next_epoch(epoch.into(), now));
-    diesel::update(account).set(users::token_epoch.eq(epoch)).execute(connection)?;
-    let now = DbTime::from(now);
-    let live = sessions::user_id.eq(user.get()).and(sessions::revoked_at.is_null());
-    let end = (sessions::revoked_at.eq(now), sessions::revoke_reason.eq(reason.name()));
-    let ended = match keep.map(DbId::from) {
-        Some(keep) => {
-            diesel::update(sessions::table.filter(live).filter(sessions::id.ne(keep))).set(end).execute(connection)?
-        }
-        None => diesel::update(sessions::table.filter(live)).set(end).execute(connection)?,
-    };
-    Ok(Some(ended))
+}
+
+/// Moves a session of an account on, if it is live and at this generation; `false` otherwise.
+pub(crate) fn keep(connection: &mut AnyConnection, user: UserId, kept: KeptSession) -> QueryResult<bool> {
+    let from = i32::try_from(kept.from.get()).map_err(out_of_range)?;
+    let next = NextGenerationRow::try_from(kept.next).map_err(out_of_range)?;
+    let own = sessions::table.find(DbId::from(kept.id)).filter(sessions::user_id.eq(user.get()));
+    Ok(diesel::update(own.filter(live_at(from))).set(next).execute(connection)? == 1)
+}
+
+/// Whether a session has not ended, and this is its live generation.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn live_at(generation: i32) -> _ {
+    sessions::generation.eq(generation).and(sessions::revoked_at.is_null())
 }
 
 /// The sessions that may have expired, those that may have been so for longest first; and when they do now.

@@ -37,7 +37,7 @@ impl Default for PoolSettings {
     }
 }
 
-/// Accounts, sessions and blacklist in PostgreSQL or SQLite. Clones share their connections.
+/// All ports of a storage in PostgreSQL or SQLite. Clones share their connections.
 #[derive(Clone)]
 pub struct DieselStore(Arc<Shared>);
 

@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use auth_core::code::CodeId;
+use auth_core::mail::MailId;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::SessionId;
 use diesel::backend::Backend;
@@ -32,17 +34,25 @@ pub struct Moment;
 #[diesel(sql_type = Id)]
 pub(crate) struct DbId([u8; 16]);
 
-impl From<SessionId> for DbId {
-    fn from(id: SessionId) -> Self {
-        Self(id.bytes())
-    }
+macro_rules! ids {
+    ($($id:ty),*) => {
+        $(
+            impl From<$id> for DbId {
+                fn from(id: $id) -> Self {
+                    Self(id.bytes())
+                }
+            }
+
+            impl From<DbId> for $id {
+                fn from(id: DbId) -> Self {
+                    Self::from_bytes(id.0)
+                }
+            }
+        )*
+    };
 }
 
-impl From<DbId> for SessionId {
-    fn from(id: DbId) -> Self {
-        Self::from_bytes(id.0)
-    }
-}
+ids!(SessionId, CodeId, MailId);
 
 /// A moment on its way to or from a column: microseconds since 1970-01-01T00:00:00Z.
 #[derive(AsExpression, Clone, Copy, Debug, FromSqlRow, PartialEq, Eq, PartialOrd, Ord)]

@@ -11,7 +11,17 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::on;
 
-const ALL: [&str; 5] = ["0001_accounts", "0002_sessions", "0003_blacklist", "0004_groups", "0005_changes"];
+const ALL: [&str; 9] = [
+    "0001_accounts",
+    "0002_sessions",
+    "0003_blacklist",
+    "0004_groups",
+    "0005_changes",
+    "0006_one_time_codes",
+    "0007_second_factors",
+    "0008_login_attempts",
+    "0009_outbox",
+];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let mut trials = vec![

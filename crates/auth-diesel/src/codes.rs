@@ -1,0 +1,225 @@
+//! One-time codes.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::UserId;
+use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_core::mail::{MailId, NewMail};
+use auth_core::ports::Codes;
+use auth_core::second_factor::Proof;
+use auth_core::secret::Mac;
+use auth_core::time::UnixTime;
+use diesel::prelude::*;
+use diesel::result::Error;
+
+use crate::connection::{AnyConnection, MultiBackend, Undo};
+use crate::error::{out_of_range, unreadable};
+use crate::locked::lock_account;
+use crate::outbox::{put, take_request};
+use crate::prune::{Batch, in_batches};
+use crate::schema::one_time_codes;
+use crate::second_factors::use_up;
+use crate::store::DieselStore;
+use crate::types::{DbId, DbTime};
+
+#[async_trait]
+impl Codes for DieselStore {
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError> {
+        let (code, mails) = (code.clone(), mails.to_vec());
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                if lock_account(connection, code.user_id)?.is_none() {
+                    return Ok(false);
+                }
+                if let Some(request) = answers
+                    && !take_request(connection, request)?
+                {
+                    return Ok(false);
+                }
+                if code.purpose.ends_older() {
+                    let same = one_time_codes::purpose.eq(code.purpose.name());
+                    let older = not_ended(code.user_id).filter(same);
+                    let end = one_time_codes::consumed_at.eq(DbTime::from(code.created_at));
+                    diesel::update(older).set(end).execute(connection)?;
+                }
+                let row = CodeRow::try_from(&code)?;
+                diesel::insert_into(one_time_codes::table).values(row).execute(connection)?;
+                put(connection, Some(code.user_id), &mails)?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError> {
+        self.read(move |connection| {
+            let code = one_time_codes::table.find(DbId::from(id)).filter(is_known());
+            let row: Option<CodeRow> = code.select(CodeRow::as_select()).first(connection).optional()?;
+            Ok(row.map(OneTimeCode::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError> {
+        self.write(move |connection| {
+            let most = i32::try_from(OneTimeCode::MAX_ATTEMPTS).map_err(out_of_range)?;
+            let open = one_time_codes::table
+                .find(DbId::from(id))
+                .filter(is_known())
+                .filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()))
+                .filter(one_time_codes::attempts.lt(most));
+            let row: Option<CodeRow> = diesel::update(open)
+                .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1))
+                .returning(<CodeRow as Selectable<MultiBackend>>::construct_selection())
+                .get_result(connection)
+                .optional()?;
+            Ok(row.map(OneTimeCode::try_from).transpose()?)
+        })
+        .await
+    }
+
+    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+        let mails = mails.to_vec();
+        self.write(move |connection| {
+            connection.transaction_if(|connection| {
+                let code = one_time_codes::table.find(DbId::from(id));
+                let owner = code.select(one_time_codes::user_id).first(connection).optional()?.map(UserId::new);
+                let Some(owner) = owner else { return Ok(false) };
+                // Its account first, as for all that needs both: no code goes to another one.
+                lock_account(connection, owner)?;
+                Undo::unless(use_code(connection, id, owner, now)?, false)?;
+                Undo::unless(use_up(connection, owner, proof)?, false)?;
+                put(connection, Some(owner), &mails)?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let now = DbTime::from(now);
+        in_batches(limit, |batch| {
+            self.write(move |connection| {
+                let others = diesel::alias!(one_time_codes as expired);
+                let expired = others
+                    .filter(others.field(one_time_codes::expires_at).lt(now))
+                    .order(others.field(one_time_codes::expires_at))
+                    .limit(batch.into())
+                    .select(others.field(one_time_codes::id));
+                let expired = one_time_codes::table.filter(one_time_codes::id.eq_any(expired));
+                let forgotten = diesel::delete(expired).execute(connection)?;
+                Ok(Batch { forgotten, more: forgotten > 0 })
+            })
+        })
+        .await
+    }
+}
+
+/// Uses a code of an account, whatever its attempts and its time; `false` if it was used or ended before.
+pub(crate) fn use_code(connection: &mut AnyConnection, id: CodeId, user: UserId, now: UnixTime) -> QueryResult<bool> {
+    let code = not_ended(user).filter(one_time_codes::id.eq(DbId::from(id)));
+    Ok(diesel::update(code).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)? == 1)
+}
+
+/// The same, only in its time.
+pub(crate) fn use_code_in_time(
+    connection: &mut AnyConnection,
+    id: CodeId,
+    user: UserId,
+    now: UnixTime,
+) -> QueryResult<bool> {
+    let code = not_ended(user).filter(one_time_codes::id.eq(DbId::from(id)));
+    let code = code.filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()));
+    Ok(diesel::update(code).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)? == 1)
+}
+
+/// Ends every code of an account; where no moment is known, as of when each was made.
+pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserId, now: Option<UnixTime>) -> QueryResult<usize> {
+    let codes = diesel::update(not_ended(user));
+    match now.map(DbTime::from) {
+        Some(now) => codes.set(one_time_codes::consumed_at.eq(now)).execute(connection),
+        None => codes.set(one_time_codes::consumed_at.eq(one_time_codes::created_at.nullable())).execute(connection),
+    }
+}
+
+/// The codes of an account that were neither used nor ended.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn not_ended(user: UserId) -> _ {
+    let user: i64 = user.get();
+    one_time_codes::table.filter(one_time_codes::user_id.eq(user)).filter(one_time_codes::consumed_at.is_null())
+}
+
+/// What [`OneTimeCode::is_open`] says, but for the attempts.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn in_time(now: DbTime, latest_start: DbTime) -> _ {
+    let is_begun = one_time_codes::created_at.le(latest_start);
+    one_time_codes::consumed_at.is_null().and(one_time_codes::expires_at.gt(now)).and(is_begun)
+}
+
+/// Whether this release knows what a code is good for. One of a later release is none of its business.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn is_known() -> _ {
+    let names: Vec<&'static str> = known_purposes();
+    one_time_codes::purpose.eq_any(names)
+}
+
+fn known_purposes() -> Vec<&'static str> {
+    CodePurpose::ALL.iter().map(|purpose| purpose.name()).collect()
+}
+
+/// A one-time code.
+#[derive(Insertable, Queryable, Selectable)]
+#[diesel(table_name = one_time_codes)]
+#[diesel(treat_none_as_default_value = false)]
+struct CodeRow {
+    id: DbId,
+    user_id: i64,
+    purpose: String,
+    mac: Option<Vec<u8>>,
+    payload: Option<Vec<u8>>,
+    attempts: i32,
+    created_at: DbTime,
+    expires_at: DbTime,
+    consumed_at: Option<DbTime>,
+}
+
+impl TryFrom<&OneTimeCode> for CodeRow {
+    type Error = Error;
+
+    fn try_from(code: &OneTimeCode) -> QueryResult<Self> {
+        Ok(Self {
+            id: code.id.into(),
+            user_id: code.user_id.get(),
+            purpose: code.purpose.name().to_owned(),
+            mac: code.mac.map(|mac| mac.bytes().to_vec()),
+            payload: code.payload.clone(),
+            attempts: code.attempts.try_into().map_err(out_of_range)?,
+            created_at: code.created_at.into(),
+            expires_at: code.expires_at.into(),
+            consumed_at: code.consumed_at.map(Into::into),
+        })
+    }
+}
+
+impl TryFrom<CodeRow> for OneTimeCode {
+    type Error = Error;
+
+    fn try_from(row: CodeRow) -> QueryResult<Self> {
+        Ok(Self {
+            id: row.id.into(),
+            user_id: UserId::new(row.user_id),
+            purpose: CodePurpose::from_name(&row.purpose).ok_or_else(|| unreadable("a purpose"))?,
+            mac: row.mac.map(|bytes| read_mac(&bytes)).transpose()?,
+            payload: row.payload,
+            attempts: row.attempts.try_into().map_err(out_of_range)?,
+            created_at: row.created_at.into(),
+            expires_at: row.expires_at.into(),
+            consumed_at: row.consumed_at.map(Into::into),
+        })
+    }
+}
+
+/// A keyed hash as it is stored.
+pub(crate) fn read_mac(bytes: &[u8]) -> QueryResult<Mac> {
+    bytes.try_into().map(Mac::from_bytes).map_err(|_| unreadable("a keyed hash"))
+}

@@ -1,0 +1,30 @@
+//! The row of an account as a lock: whatever takes more than one statement locks it first, so that calls for one account
+//! queue there, on both databases, and none holds what another one waits for.
+
+use auth_core::account::UserId;
+use diesel::prelude::*;
+
+use crate::connection::{AnyConnection, MultiBackend};
+use crate::schema::users;
+use crate::types::DbTime;
+
+/// What is true of an account until the end of the transaction that locked it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(crate) struct LockedAccount {
+    pub(crate) id: i64,
+    pub(crate) email_canonical: String,
+    pub(crate) email_verified_at: Option<DbTime>,
+    pub(crate) token_epoch: DbTime,
+}
+
+/// Locks an account until the end of the transaction; `None` if there is no such account.
+///
+/// It is written as it is: the one way to lock a row that both databases know, and no change that anybody is told of.
+pub(crate) fn lock_account(connection: &mut AnyConnection, user: UserId) -> QueryResult<Option<LockedAccount>> {
+    diesel::update(users::table.find(user.get()))
+        .set(users::token_epoch.eq(users::token_epoch))
+        .returning(<LockedAccount as Selectable<MultiBackend>>::construct_selection())
+        .get_result(connection)
+        .optional()
+}

@@ -1,0 +1,286 @@
+//! Mails, from the moment that caused them until they are sent.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::UserId;
+use auth_core::mail::{ClaimedMail, MailId, MailKind, MailRequest, NewMail, OutboxEntry, Queued, RetryPolicy};
+use auth_core::ports::{Outbox, OutboxPage, Retry};
+use auth_core::secret::Sealed;
+use auth_core::time::{Seconds, UnixTime};
+use diesel::prelude::*;
+use diesel::sql_types::Nullable;
+
+use crate::connection::{AnyConnection, MultiBackend};
+use crate::error::{out_of_range, unreadable};
+use crate::prune::{Batch, in_batches};
+use crate::schema::outbox;
+use crate::store::DieselStore;
+use crate::types::{DbId, DbTime, Moment};
+
+diesel::define_sql_function! {
+    fn coalesce(moment: Nullable<Moment>, otherwise: Moment) -> Moment;
+}
+
+#[async_trait]
+impl Outbox for DieselStore {
+    async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError> {
+        let mail = mail.clone();
+        self.write(move |connection| Ok(put(connection, None, std::slice::from_ref(&mail))?)).await
+    }
+
+    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                let Some(seq) = due_for_longest(connection, now, until)? else { return Ok(None) };
+                let claim = (outbox::attempts.eq(outbox::attempts + 1), outbox::claimed_until.eq(DbTime::from(until)));
+                let row: ClaimedRow = diesel::update(outbox::table.find(seq))
+                    .set(claim)
+                    .returning(<ClaimedRow as Selectable<MultiBackend>>::construct_selection())
+                    .get_result(connection)?;
+                row.try_into().map(Some)
+            })
+        })
+        .await
+    }
+
+    async fn delivered(&self, claimed: MailId, attempt: u32) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            let attempt = attempt.try_into().map_err(out_of_range)?;
+            Ok(diesel::delete(last_claim(claimed.into(), attempt)).execute(connection)? == 1)
+        })
+        .await
+    }
+
+    async fn postpone(
+        &self,
+        claimed: MailId,
+        attempt: u32,
+        next_attempt_at: UnixTime,
+        error: &str,
+    ) -> Result<bool, StoreError> {
+        let error = storable(error);
+        self.write(move |connection| {
+            let attempt = attempt.try_into().map_err(out_of_range)?;
+            let outcome = (
+                outbox::claimed_until.eq(None::<DbTime>),
+                outbox::next_attempt_at.eq(DbTime::from(next_attempt_at)),
+                outbox::last_error.eq(&error),
+            );
+            Ok(diesel::update(last_claim(claimed.into(), attempt)).set(outcome).execute(connection)? == 1)
+        })
+        .await
+    }
+
+    async fn give_up(&self, claimed: MailId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
+        let error = storable(error);
+        self.write(move |connection| {
+            let attempt = attempt.try_into().map_err(out_of_range)?;
+            let outcome = (
+                outbox::claimed_until.eq(None::<DbTime>),
+                outbox::next_attempt_at.eq(None::<DbTime>),
+                outbox::failed_at.eq(DbTime::from(now)),
+                outbox::last_error.eq(&error),
+            );
+            Ok(diesel::update(last_claim(claimed.into(), attempt)).set(outcome).execute(connection)? == 1)
+        })
+        .await
+    }
+
+    async fn list_outbox(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, StoreError> {
+        self.read(move |connection| {
+            let mut entries = outbox::table.filter(outbox::kind.eq_any(known_kinds())).into_boxed();
+            if page.only_failed {
+                entries = entries.filter(outbox::failed_at.is_not_null());
+            }
+            if let Some(after) = page.after.map(DbId::from) {
+                // After an entry that is gone comes nothing: better than everything once more.
+                let others = diesel::alias!(outbox as before);
+                let last = others.filter(others.field(outbox::id).eq(after)).select(others.field(outbox::seq));
+                entries = entries.filter(outbox::seq.nullable().gt(last.single_value()));
+            }
+            let entries = entries.order(outbox::seq).limit(page.limit.into()).select(EntryRow::as_select());
+            let rows: Vec<EntryRow> = entries.load(connection)?;
+            Ok(rows.into_iter().map(OutboxEntry::try_from).collect::<QueryResult<_>>()?)
+        })
+        .await
+    }
+
+    async fn retry(&self, which: Retry) -> Result<usize, StoreError> {
+        self.write(move |connection| {
+            let again = (
+                outbox::attempts.eq(0),
+                outbox::next_attempt_at.eq(None::<DbTime>),
+                outbox::failed_at.eq(None::<DbTime>),
+            );
+            // What somebody has taken out neither waits nor was given up.
+            let returned = outbox::table.filter(outbox::claimed_until.is_null());
+            Ok(match which {
+                Retry::AllFailed => {
+                    diesel::update(returned.filter(outbox::failed_at.is_not_null())).set(again).execute(connection)?
+                }
+                Retry::One(id) => {
+                    diesel::update(returned.filter(outbox::id.eq(DbId::from(id)))).set(again).execute(connection)?
+                }
+            })
+        })
+        .await
+    }
+
+    async fn prune_outbox(&self, failed_before: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let failed_before = DbTime::from(failed_before);
+        in_batches(limit, |batch| {
+            self.write(move |connection| {
+                let others = diesel::alias!(outbox as failed);
+                let failed = others
+                    .filter(others.field(outbox::failed_at).lt(failed_before))
+                    .order(others.field(outbox::failed_at))
+                    .limit(batch.into())
+                    .select(others.field(outbox::seq));
+                let failed = outbox::table.filter(outbox::seq.eq_any(failed));
+                let forgotten = diesel::delete(failed.filter(outbox::failed_at.is_not_null())).execute(connection)?;
+                Ok(Batch { forgotten, more: forgotten > 0 })
+            })
+        })
+        .await
+    }
+}
+
+/// Puts mails in, with whatever else the transaction does; they go with the account.
+pub(crate) fn put(connection: &mut AnyConnection, owner: Option<UserId>, mails: &[NewMail]) -> QueryResult<()> {
+    for mail in mails {
+        let row = NewMailRow {
+            id: mail.id.into(),
+            user_id: owner.map(UserId::get),
+            kind: mail.queued.name(),
+            recipient: storable(&mail.to),
+            content: mail.content.bytes(),
+            queued_at: mail.queued_at.into(),
+        };
+        diesel::insert_into(outbox::table).values(row).execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Takes out a request for good, since it was answered; `false` if it is not there any more.
+pub(crate) fn take_request(connection: &mut AnyConnection, id: MailId) -> QueryResult<bool> {
+    let names: Vec<_> = MailRequest::ALL.iter().map(|request| request.name()).collect();
+    let request = outbox::table.filter(outbox::id.eq(DbId::from(id))).filter(outbox::kind.eq_any(names));
+    Ok(diesel::delete(request).execute(connection)? == 1)
+}
+
+/// The mail that is due for longest, locked: no two calls find the same one, and none waits for another. One of a kind
+/// that only a later release knows is left to it.
+fn due_for_longest(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> QueryResult<Option<i64>> {
+    // Nothing is kept, or has to wait, until a moment as late as these: the clock was moved back. The clocks of others
+    // may be ahead, so that what they keep seems to be kept for longer than it is; for twice as long it never is.
+    let kept_for = now.distance(until).get().saturating_mul(2);
+    let (never_kept, never_next) = (now.plus(Seconds::new(kept_for)), now.plus(RetryPolicy::MAX_WAIT));
+    let (now, never_kept, never_next) = (DbTime::from(now), DbTime::from(never_kept), DbTime::from(never_next));
+    let is_free = outbox::claimed_until.is_null();
+    let is_free = is_free.or(outbox::claimed_until.le(now)).or(outbox::claimed_until.gt(never_kept));
+    let is_time = outbox::next_attempt_at.is_null();
+    let is_time = is_time.or(outbox::next_attempt_at.le(now)).or(outbox::next_attempt_at.gt(never_next));
+    let due = outbox::table
+        .filter(outbox::failed_at.is_null())
+        .filter(is_free)
+        .filter(is_time)
+        .filter(outbox::kind.eq_any(known_kinds()))
+        .order((coalesce(outbox::next_attempt_at, outbox::queued_at), outbox::seq))
+        .limit(1)
+        .select(outbox::seq);
+    match connection {
+        AnyConnection::Postgres(connection) => due.for_update().skip_locked().get_result(connection).optional(),
+        AnyConnection::Sqlite(connection) => due.get_result(connection).optional(),
+    }
+}
+
+/// A mail, as long as this claim of it is the last one and its outcome was not reported.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn last_claim(id: DbId, attempt: i32) -> _ {
+    let mail = outbox::table.filter(outbox::id.eq(id));
+    mail.filter(outbox::attempts.eq(attempt)).filter(outbox::claimed_until.is_not_null())
+}
+
+fn known_kinds() -> Vec<&'static str> {
+    let mails = MailKind::ALL.iter().map(|kind| kind.name());
+    mails.chain(MailRequest::ALL.iter().map(|request| request.name())).collect()
+}
+
+fn read_kind(name: &str) -> QueryResult<Queued> {
+    Queued::from_name(name).ok_or_else(|| unreadable("a kind of mail"))
+}
+
+/// A text without the one character that PostgreSQL cannot store.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
+/// Something to be put in.
+#[derive(Insertable)]
+#[diesel(table_name = outbox)]
+struct NewMailRow<'a> {
+    id: DbId,
+    user_id: Option<i64>,
+    kind: &'static str,
+    recipient: String,
+    content: &'a [u8],
+    queued_at: DbTime,
+}
+
+/// Something that was taken out.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outbox)]
+struct ClaimedRow {
+    id: DbId,
+    kind: String,
+    recipient: String,
+    content: Vec<u8>,
+    queued_at: DbTime,
+    attempts: i32,
+}
+
+impl TryFrom<ClaimedRow> for ClaimedMail {
+    type Error = diesel::result::Error;
+
+    fn try_from(row: ClaimedRow) -> QueryResult<Self> {
+        let mail = NewMail {
+            id: row.id.into(),
+            queued: read_kind(&row.kind)?,
+            to: row.recipient,
+            content: Sealed::new(row.content),
+            queued_at: row.queued_at.into(),
+        };
+        Ok(Self { mail, attempt: row.attempts.try_into().map_err(out_of_range)? })
+    }
+}
+
+/// Something that is in, without what it says.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = outbox)]
+struct EntryRow {
+    id: DbId,
+    kind: String,
+    recipient: String,
+    queued_at: DbTime,
+    attempts: i32,
+    next_attempt_at: Option<DbTime>,
+    failed_at: Option<DbTime>,
+    last_error: Option<String>,
+}
+
+impl TryFrom<EntryRow> for OutboxEntry {
+    type Error = diesel::result::Error;
+
+    fn try_from(row: EntryRow) -> QueryResult<Self> {
+        Ok(Self {
+            id: row.id.into(),
+            queued: read_kind(&row.kind)?,
+            to: row.recipient,
+            queued_at: row.queued_at.into(),
+            attempts: row.attempts.try_into().map_err(out_of_range)?,
+            next_attempt_at: row.next_attempt_at.map(Into::into),
+            failed_at: row.failed_at.map(Into::into),
+            last_error: row.last_error,
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! Second factors and recovery codes.
+
+use async_trait::async_trait;
+use auth_core::StoreError;
+use auth_core::account::UserId;
+use auth_core::code::CodeId;
+use auth_core::mail::NewMail;
+use auth_core::ports::SecondFactors;
+use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_core::secret::{Mac, Sealed};
+use auth_core::time::{Timestamp, UnixTime};
+use diesel::dsl::exists;
+use diesel::prelude::*;
+
+use crate::codes::{read_mac, use_code};
+use crate::connection::{AnyConnection, on_either};
+use crate::error::{out_of_range, unreadable};
+use crate::locked::lock_account;
+use crate::outbox::put;
+use crate::schema::{recovery_codes, second_factors, users};
+use crate::store::DieselStore;
+use crate::types::DbTime;
+
+#[async_trait]
+impl SecondFactors for DieselStore {
+    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError> {
+        self.read(move |connection| {
+            // One statement, so that both are read at one moment. There are no recovery codes without a factor.
+            let own = recovery_codes::user_id.eq(second_factors::user_id);
+            let rows: Vec<(FactorRow, Option<Vec<u8>>)> = second_factors::table
+                .left_join(recovery_codes::table.on(own))
+                .filter(second_factors::user_id.eq(user.get()))
+                .select((FactorRow::as_select(), recovery_codes::mac.nullable()))
+                .load(connection)?;
+            Ok(factors(rows)?)
+        })
+        .await
+    }
+
+    async fn add_factor(
+        &self,
+        user: UserId,
+        factor: &NewFactor,
+        enrolment: CodeId,
+        recovery_codes: &[Mac],
+        mails: &[NewMail],
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        let (factor, codes, mails) = (factor.clone(), recovery_codes.to_vec(), mails.to_vec());
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                let Some(account) = lock_account(connection, user)? else { return Ok(None) };
+                if !use_code(connection, enrolment, user, now.unix())? {
+                    return Ok(None);
+                }
+                let method = factor.method();
+                diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
+                let row = FactorRow::new(user, &factor, now.unix())?;
+                diesel::insert_into(second_factors::table).values(row).execute(connection)?;
+                if method == Method::Email && account.email_verified_at.is_none() {
+                    let proven = users::email_verified_at.eq(DbTime::from(now));
+                    diesel::update(users::table.find(user.get())).set(proven).execute(connection)?;
+                }
+                let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()));
+                let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
+                if !has_some {
+                    add_recovery_codes(connection, user, &codes)?;
+                }
+                put(connection, Some(user), &mails)?;
+                Ok(Some(!has_some))
+            })
+        })
+        .await
+    }
+
+    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
+        let (methods, mails) = (methods.to_vec(), mails.to_vec());
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                lock_account(connection, user)?;
+                let names = methods.iter().map(|method| method.name());
+                let off = second_factors::table
+                    .filter(second_factors::user_id.eq(user.get()))
+                    .filter(second_factors::method.eq_any(names.collect::<Vec<_>>()));
+                let mut removed = diesel::delete(off).execute(connection)?;
+                if methods.contains(&Method::RecoveryCode) || !has_factor(connection, user)? {
+                    removed += remove_recovery_codes(connection, user)?;
+                }
+                if removed > 0 {
+                    put(connection, Some(user), &mails)?;
+                }
+                Ok(removed > 0)
+            })
+        })
+        .await
+    }
+
+    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
+        let (codes, mails) = (codes.to_vec(), mails.to_vec());
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                lock_account(connection, user)?;
+                if !has_factor(connection, user)? {
+                    return Ok(false);
+                }
+                remove_recovery_codes(connection, user)?;
+                add_recovery_codes(connection, user, &codes)?;
+                put(connection, Some(user), &mails)?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+}
+
+/// Uses up what proved a code; `false` if it is not there, or was used before.
+pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof) -> QueryResult<bool> {
+    let used = match proof {
+        Proof::Email => 1, // The digits were those of the code itself.
+        Proof::Totp(step) => {
+            let step = i64::try_from(step).map_err(out_of_range)?;
+            let is_new = second_factors::last_step.is_null().or(second_factors::last_step.lt(step));
+            let totp = second_factors::table.find((user.get(), Method::Totp.name()));
+            diesel::update(totp.filter(is_new)).set(second_factors::last_step.eq(step)).execute(connection)?
+        }
+        Proof::RecoveryCode(mac) => {
+            diesel::delete(recovery_codes::table.find((user.get(), mac.bytes().as_slice()))).execute(connection)?
+        }
+    };
+    Ok(used == 1)
+}
+
+fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
+    let some = second_factors::table.filter(second_factors::user_id.eq(user.get()));
+    diesel::select(exists(some)).get_result(connection)
+}
+
+fn add_recovery_codes(connection: &mut AnyConnection, user: UserId, codes: &[Mac]) -> QueryResult<usize> {
+    let row = |mac: &Mac| (recovery_codes::user_id.eq(user.get()), recovery_codes::mac.eq(mac.bytes().to_vec()));
+    let rows: Vec<_> = codes.iter().map(row).collect();
+    on_either!(connection, connection => diesel::insert_into(recovery_codes::table).values(rows).execute(connection))
+}
+
+fn remove_recovery_codes(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
+    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()))).execute(connection)
+}
+
+/// A second factor.
+#[derive(Insertable, Queryable, Selectable)]
+#[diesel(table_name = second_factors)]
+#[diesel(treat_none_as_default_value = false)]
+struct FactorRow {
+    user_id: i64,
+    method: String,
+    secret: Option<Vec<u8>>,
+    last_step: Option<i64>,
+    since: DbTime,
+}
+
+impl FactorRow {
+    fn new(user: UserId, factor: &NewFactor, since: UnixTime) -> QueryResult<Self> {
+        let (secret, last_step) = match factor {
+            NewFactor::Email => (None, None),
+            NewFactor::Totp { secret, step } => {
+                (Some(secret.bytes().to_vec()), Some(i64::try_from(*step).map_err(out_of_range)?))
+            }
+        };
+        let method = factor.method().name().to_owned();
+        Ok(Self { user_id: user.get(), method, secret, last_step, since: since.into() })
+    }
+
+    fn into_totp(self) -> QueryResult<TotpFactor> {
+        Ok(TotpFactor {
+            secret: Sealed::new(self.secret.ok_or_else(|| unreadable("an authenticator"))?),
+            last_step: self.last_step.map(u64::try_from).transpose().map_err(out_of_range)?,
+            since: self.since.into(),
+        })
+    }
+}
+
+/// What the rows of an account mean: each factor with each recovery code.
+///
+/// A method that only a later release knows is passed over where there is another one. Where there is none, the account
+/// must not be taken for one without a second factor: that would open it to whoever knows the password.
+fn factors(rows: Vec<(FactorRow, Option<Vec<u8>>)>) -> QueryResult<Factors> {
+    let mut factors = Factors::default();
+    let (is_empty, mut codes) = (rows.is_empty(), Vec::new());
+    for (row, code) in rows {
+        codes.extend(code);
+        match Method::from_name(&row.method) {
+            Some(Method::Email) => factors.email_since = Some(row.since.into()),
+            Some(Method::Totp) => factors.totp = Some(row.into_totp()?),
+            _ => {}
+        }
+    }
+    if !is_empty && !factors.is_on() {
+        return Err(unreadable("a second factor"));
+    }
+    codes.sort();
+    codes.dedup();
+    factors.recovery_codes = codes.iter().map(|bytes| read_mac(bytes)).collect::<QueryResult<_>>()?;
+    Ok(factors)
+}
