@@ -74,6 +74,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "auth-mail",
+        &["auth-core", "async-trait", "idna", "jiff", "lettre", "mail-builder", "minijinja", "tokio", "tracing"],
+    ),
+    (
         "auth-server",
         &[
             "auth-core",
@@ -133,7 +137,7 @@ fn every_crate_uses_only_what_it_may() {
 #[test]
 fn adapters_never_name_each_other() {
     let found = dependencies();
-    for adapter in ["auth-crypto", "auth-diesel", "auth-http", "auth-conformance"] {
+    for adapter in ["auth-crypto", "auth-diesel", "auth-http", "auth-mail", "auth-conformance"] {
         let ours: Vec<_> = found[adapter].iter().filter(|name| name.starts_with("auth-")).collect();
         assert_eq!(ours, ["auth-core"], "{adapter}");
     }

@@ -1,0 +1,53 @@
+//! What arrives: messages on disk, and conversations with mail servers on this machine.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod folder;
+mod messages;
+mod server;
+mod smtp;
+mod templates;
+mod tls;
+
+use auth_core::mail::{Fact, Mail, MailContent, MailId, MailKind};
+use auth_core::time::UnixTime;
+use auth_mail::{Composer, Links, TemplateOptions, Templates};
+
+const TOKEN: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+fn links() -> Links {
+    Links::new("https://app.example", "/reset?token={token}", "/verify?token={token}").unwrap()
+}
+
+fn options() -> TemplateOptions {
+    TemplateOptions { service_name: "Example".to_owned(), language: "en".to_owned(), folder: None, links: links() }
+}
+
+fn composer() -> Composer {
+    Composer::new("Example <no-reply@mail.example>", Templates::new(options()).unwrap()).unwrap()
+}
+
+/// A mail of this kind, with the facts that it has in the service.
+fn mail(kind: MailKind) -> Mail {
+    let content = MailContent::default()
+        .with(Fact::Username, "ann")
+        .with(Fact::FirstName, "Ann")
+        .with(Fact::Address, "192.0.2.7")
+        .with(Fact::UserAgent, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0");
+    let content = match kind {
+        MailKind::PasswordReset | MailKind::EmailVerification | MailKind::EmailChange => {
+            content.with(Fact::Token, TOKEN).with(Fact::Minutes, "30")
+        }
+        MailKind::EmailChangeRequested | MailKind::EmailChanged => content.with(Fact::NewEmail, "n***@new.example"),
+        MailKind::SecondFactorCode => content.with(Fact::Code, "123456").with(Fact::Minutes, "10"),
+        MailKind::SecondFactorAdded | MailKind::SecondFactorRemoved => content.with(Fact::Method, "totp"),
+        MailKind::RecoveryCodeUsed => content.with(Fact::Left, "7"),
+        _ => content,
+    };
+    mail_with(kind, content)
+}
+
+fn mail_with(kind: MailKind, content: MailContent) -> Mail {
+    let caused_at = UnixTime::from_seconds(1_795_567_679);
+    Mail { id: MailId::from_bytes([7; 16]), kind, to: "ann@home.example".to_owned(), content, caused_at }
+}

@@ -1,0 +1,237 @@
+//! What a message looks like, whatever its facts are.
+
+use auth_core::mail::{Fact, Mail, MailContent, MailKind};
+use auth_core::ports::Mailer;
+use auth_mail::{Composer, FolderMailer, Setting, Templates};
+use tempfile::TempDir;
+
+use crate::{TOKEN, composer, mail, mail_with, options};
+
+const HEADERS: [&str; 9] = [
+    "From",
+    "To",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+    "MIME-Version",
+    "Content-Type",
+];
+
+/// A message, taken apart.
+struct Message {
+    headers: Vec<(String, String)>,
+    text: String,
+    html: String,
+}
+
+/// A folder of mails, and what writes into it.
+struct Inbox {
+    folder: TempDir,
+    mailer: FolderMailer,
+}
+
+impl Inbox {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mailer = FolderMailer::new(composer(), folder.path()).unwrap();
+        Self { folder, mailer }
+    }
+
+    async fn receive(&self, mail: &Mail) -> Message {
+        self.mailer.send(mail).await.unwrap();
+        let name = format!("{}-{}-{}.eml", mail.caused_at.seconds(), mail.kind.name(), mail.id);
+        let message = std::fs::read_to_string(self.folder.path().join(name)).unwrap();
+        assert_eq!(message.matches('\n').count(), message.matches("\r\n").count(), "a bare line feed");
+        assert_eq!(message.matches('\r').count(), message.matches("\r\n").count(), "a bare carriage return");
+        Message::parse(&message)
+    }
+}
+
+impl Message {
+    fn parse(message: &str) -> Self {
+        let (head, body) = message.split_once("\r\n\r\n").unwrap();
+        let unfolded = head.replace("\r\n ", " ").replace("\r\n\t", " ");
+        let headers = unfolded.split("\r\n").map(|line| line.split_once(": ").unwrap());
+        let headers: Vec<_> = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let boundary = unfolded.split_once("boundary=\"").unwrap().1.split('"').next().unwrap();
+        let parts: Vec<_> = body.split(&format!("--{boundary}")).map(|part| part.trim_start_matches("\r\n")).collect();
+        let [_, text, html, "--\r\n"] = parts[..] else { panic!("{} parts: {message}", parts.len()) };
+        let body = |part: &str, kind: &str| {
+            let (head, body) = part.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains(&format!("Content-Type: {kind}; charset=\"utf-8\"")), "{head}");
+            assert!(head.contains("Content-Transfer-Encoding: 7bit"), "{head}");
+            body.replace("\r\n", "\n")
+        };
+        Self { headers, text: body(text, "text/plain"), html: body(html, "text/html") }
+    }
+
+    fn header(&self, name: &str) -> &str {
+        &self.headers.iter().find(|(known, _)| known == name).unwrap().1
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.headers.iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+#[tokio::test]
+async fn headers_say_where_from_where_to_and_that_nobody_wrote_it() {
+    let inbox = Inbox::new();
+    let message = inbox.receive(&mail(MailKind::PasswordReset)).await;
+    assert_eq!(message.names(), HEADERS);
+    assert_eq!(message.header("From"), "\"Example\" <no-reply@mail.example>");
+    assert_eq!(message.header("To"), "<ann@home.example>");
+    assert_eq!(message.header("Subject"), "Set a new password for Example");
+    assert_eq!(message.header("Message-ID"), format!("<{}@mail.example>", "07".repeat(16)));
+    assert_eq!(message.header("Auto-Submitted"), "auto-generated");
+    assert_eq!(message.header("X-Auto-Response-Suppress"), "All");
+    assert!(message.header("Date").ends_with("+0000"), "{}", message.header("Date"));
+    assert!(message.header("Content-Type").starts_with("multipart/alternative; "));
+}
+
+#[tokio::test]
+async fn each_mail_says_what_it_is_sent_for() {
+    let inbox = Inbox::new();
+    for (kind, said) in [
+        (MailKind::PasswordReset, "It works once, and for 30 minutes."),
+        (MailKind::EmailVerification, "Open this link to show that it is yours"),
+        (MailKind::EmailChange, "is to become the one of an account"),
+        (MailKind::EmailChangeRequested, "n***@new.example"),
+        (MailKind::EmailChanged, "n***@new.example"),
+        (MailKind::SecondFactorCode, "Never tell it to anybody"),
+        (MailKind::PasswordChanged, "was changed"),
+        (MailKind::SecondFactorAdded, "an authenticator app"),
+        (MailKind::SecondFactorRemoved, "an authenticator app"),
+        (MailKind::RecoveryCodesReplaced, "new recovery codes"),
+        (MailKind::RecoveryCodeUsed, "There are 7 left."),
+        (MailKind::SessionReused, "change your password"),
+    ] {
+        let Message { text, html, .. } = &inbox.receive(&mail(kind)).await;
+        for part in [text, html] {
+            let flat = part.replace("&#x2f;", "/").split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(flat.contains(said), "{kind:?}: {flat}");
+            assert!(flat.contains("Hello Ann,"), "{kind:?}: {flat}");
+            assert!(flat.contains("2026-11-25 00:47 UTC"), "{kind:?}: {flat}");
+            assert!(flat.contains("192.0.2.7") && flat.contains("Firefox/128.0"), "{kind:?}: {flat}");
+        }
+        assert!(text.lines().all(|line| line.len() <= 200), "{text}");
+        assert!(!text.contains("\n\n\n") && !text.contains("{{") && !text.contains("{%"), "{text}");
+        assert!(!html.contains("<img") && !html.contains("<script") && !html.contains("<link"), "{html}");
+    }
+}
+
+#[tokio::test]
+async fn the_link_stands_on_a_line_of_its_own() {
+    let inbox = Inbox::new();
+    for (kind, page) in
+        [(MailKind::PasswordReset, "reset"), (MailKind::EmailVerification, "verify"), (MailKind::EmailChange, "verify")]
+    {
+        let Message { text, html, headers } = inbox.receive(&mail(kind)).await;
+        let link = format!("https://app.example/{page}?token={TOKEN}");
+        assert!(text.lines().any(|line| line == link), "{text}");
+        assert!(html.replace("&#x2f;", "/").contains(&format!("<a href=\"{link}\"")), "{html}");
+        assert!(!format!("{headers:?}").contains(TOKEN));
+    }
+}
+
+#[tokio::test]
+async fn a_code_is_in_the_body_and_not_in_the_subject() {
+    let inbox = Inbox::new();
+    let Message { text, html, headers } = inbox.receive(&mail(MailKind::SecondFactorCode)).await;
+    assert!(text.lines().any(|line| line.trim() == "123456"), "{text}");
+    assert!(html.contains(">123456<"), "{html}");
+    assert!(!format!("{headers:?}").contains("123456"));
+}
+
+#[tokio::test]
+async fn whatever_somebody_typed_does_no_harm() {
+    let inbox = Inbox::new();
+    let long = "x".repeat(100_000);
+    for typed in [
+        "Ann\r\nBcc: eve@evil.example",
+        "Ann\nSubject: other",
+        "Ann\r\n\r\n<b>body</b>",
+        "<script>alert(1)</script>",
+        "\"><a href='https://evil.example'>",
+        "{{ token }}{% include 'layout.txt' %}{{ 7 * 7 }}",
+        "Win at https://evil.example now",
+        "--\r\n.\r\nQUIT\r\n",
+        "=?utf-8?q?=0D=0ABcc:_eve=40evil.example?=",
+        long.as_str(),
+        "",
+    ] {
+        for kind in MailKind::ALL {
+            let content = Fact::ALL.iter().fold(MailContent::default(), |all, fact| all.with(*fact, typed));
+            // The only fact that nobody types: it is as long as it is.
+            let content = content.with(Fact::Token, typed.chars().take(100).collect::<String>());
+            let message = inbox.receive(&mail_with(*kind, content)).await;
+            assert_eq!(message.names(), HEADERS, "{kind:?} {typed:?}");
+            assert!(message.header("Subject").contains("Example"), "{kind:?}");
+            for line in ["Bcc:", "Subject:", "QUIT"] {
+                assert!(!message.text.lines().any(|found| found.starts_with(line)), "{kind:?}: {}", message.text);
+            }
+            let html = message.html.to_lowercase().replace("&#x2f;", "/");
+            assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
+            let mut anchors = html.split("<a ").skip(1);
+            assert!(anchors.all(|anchor| anchor.starts_with("href=\"https://app.example/")), "{html}");
+            let all = message.text + &message.html;
+            assert!(!all.contains("49") || !typed.contains("7 * 7"), "{all}");
+            assert!(all.len() < 10_000, "{kind:?}: {} bytes", all.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_or_a_program_brings_no_link_of_its_own() {
+    let inbox = Inbox::new();
+    let content = MailContent::default()
+        .with(Fact::FirstName, "You won: https://evil.example/x www.evil evil.example")
+        .with(Fact::UserAgent, "Mozilla/5.0 (+https://evil.example)");
+    let Message { text, html, .. } = inbox.receive(&mail_with(MailKind::PasswordChanged, content)).await;
+    assert!(
+        text.contains("Hello You won: [...] [...] [...],") && text.contains("Program: Mozilla/5.0 [...]"),
+        "{text}"
+    );
+    assert!(!text.contains("evil") && !html.contains("evil"), "{html}");
+}
+
+#[tokio::test]
+async fn letters_of_every_script_arrive() {
+    let home = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.service_name = "Bücher & Co".to_owned();
+    let composer = Composer::new("Bücher & Co <no-reply@bücher.example>", Templates::new(options).unwrap()).unwrap();
+    let mail = mail_with(MailKind::PasswordChanged, MailContent::default().with(Fact::FirstName, "Ångström 王"));
+    FolderMailer::new(composer, home.path()).unwrap().send(&mail).await.unwrap();
+    let entry = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap();
+    let message = std::fs::read(entry.path()).unwrap();
+    assert!(message.is_ascii());
+    let message = String::from_utf8(message).unwrap();
+    assert!(message.contains("<no-reply@xn--bcher-kva.example>"), "{message}");
+    assert!(message.contains("=?utf-8?"), "{message}");
+    assert!(message.contains("=C3=85ngstr=C3=B6m"), "{message}");
+}
+
+#[test]
+fn who_mails_come_from_is_checked() {
+    let templates = || Templates::new(options()).unwrap();
+    for from in ["a@mail.example", "Example <a@mail.example>", "\"Example, Inc.\" <a@mail.example>", "<a@mail.example>"]
+    {
+        assert!(Composer::new(from, templates()).is_ok(), "{from}");
+    }
+    for from in [
+        "",
+        "Example",
+        "a@",
+        "@mail.example",
+        "a@mail.example, b@mail.example",
+        "Example <a@mail.example",
+        "Ex\r\nBcc: b@x <a@mail.example>",
+        "a b@mail.example",
+        "ä@mail.example",
+    ] {
+        assert_eq!(Composer::new(from, templates()).unwrap_err().setting, Setting::From, "{from:?}");
+    }
+}

@@ -1,0 +1,201 @@
+//! Conversations in the open, with a server on this machine.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use auth_core::mail::{MailContent, MailKind};
+use auth_core::ports::{MailError, Mailer};
+use auth_mail::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
+
+use crate::server::{Heard, Reply, Script, start};
+use crate::{TOKEN, composer, mail};
+
+fn script(command: &'static str, reply: Reply) -> Script {
+    Script { replies: HashMap::from([(command, reply)]), ..Script::default() }
+}
+
+async fn send(script: Script, change: impl FnOnce(&mut SmtpOptions)) -> (Result<(), MailError>, Heard) {
+    let (address, heard) = start(script).await;
+    let mut options = SmtpOptions::new(address.ip().to_string(), SmtpTls::None);
+    options.port = Some(address.port());
+    options.helo_name = Some("auth.example".to_owned());
+    change(&mut options);
+    let mailer = SmtpMailer::new(composer(), options).unwrap();
+    (mailer.send(&mail(MailKind::PasswordReset)).await, heard)
+}
+
+#[tokio::test]
+async fn a_mail_is_handed_over() {
+    let (outcome, heard) = send(Script::default(), |_| ()).await;
+    assert_eq!(outcome, Ok(()));
+    let lines = heard.lines();
+    let commands = ["EHLO auth.example", "MAIL FROM:<no-reply@mail.example>", "RCPT TO:<ann@home.example>", "DATA"];
+    assert_eq!(lines[..4], commands);
+    assert!(lines.contains(&"To: <ann@home.example>".to_owned()), "{lines:#?}");
+    assert!(lines.contains(&format!("https://app.example/reset?token={TOKEN}")), "{lines:#?}");
+    assert_eq!(lines.last().unwrap(), "QUIT");
+}
+
+#[tokio::test]
+async fn one_mailer_sends_many_mails() {
+    let (address, heard) = start(Script::default()).await;
+    let mut options = SmtpOptions::new("localhost", SmtpTls::None);
+    options.port = Some(address.port());
+    let mailer = SmtpMailer::new(composer(), options).unwrap();
+    for kind in MailKind::ALL {
+        assert_eq!(mailer.send(&mail(*kind)).await, Ok(()));
+    }
+    assert_eq!(heard.lines().iter().filter(|line| *line == "QUIT").count(), MailKind::ALL.len());
+}
+
+#[tokio::test]
+async fn a_login_comes_before_the_mail() {
+    let login = |options: &mut SmtpOptions| options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
+    let (outcome, heard) = send(Script::default(), login).await;
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(heard.lines()[1], "AUTH PLAIN AG1haWxlcgBzZWNyZXQ=");
+}
+
+/// Which answers end a mail, and which ones let it wait.
+#[tokio::test]
+async fn a_mail_is_given_up_only_for_what_it_is() {
+    let login = |options: &mut SmtpOptions| options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
+    for (command, reply, is_permanent) in [
+        ("CONNECT", "554 no service here", false),
+        ("CONNECT", "421 busy", false),
+        ("CONNECT", "this is no mail server", false),
+        ("EHLO", "550 go away", false),
+        ("EHLO", "250 mail.test", false),
+        ("AUTH", "535 5.7.8 wrong password", false),
+        ("AUTH", "454 4.7.0 later", false),
+        ("MAIL", "550 5.7.1 not your address", false),
+        ("MAIL", "530 5.7.0 log in first", false),
+        ("MAIL", "451 later", false),
+        ("RCPT", "550 5.1.1 no such user", true),
+        ("RCPT", "553 no such name", true),
+        ("RCPT", "530 5.7.0 log in first", false),
+        ("RCPT", "534 5.7.9 too weak", false),
+        ("RCPT", "535 5.7.8 wrong password", false),
+        ("RCPT", "538 5.7.11 encrypt first", false),
+        ("RCPT", "450 4.2.0 greylisted", false),
+        ("RCPT", "452 4.2.2 mailbox full", false),
+        ("DATA", "554 no valid recipients", true),
+        ("DATA", "451 later", false),
+        (".", "554 5.7.1 looks like spam", true),
+        (".", "552 too big", true),
+        (".", "451 4.3.0 disk full", false),
+    ] {
+        let (outcome, _) = send(script(command, Reply::Say(reply)), login).await;
+        match outcome.unwrap_err() {
+            MailError::Permanent(why) => assert!(is_permanent, "{command} {reply}: {why}"),
+            MailError::Temporary(why) => assert!(!is_permanent, "{command} {reply}: {why}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_lets_the_mail_wait() {
+    for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
+        let (outcome, _) = send(script(command, Reply::Close), |_| ()).await;
+        assert!(matches!(outcome, Err(MailError::Temporary(_))), "{command}: {outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_server_lets_the_mail_wait() {
+    for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
+        let (outcome, _) =
+            send(script(command, Reply::Silence), |options| options.timeout = Duration::from_millis(300)).await;
+        let Err(MailError::Temporary(why)) = outcome else { panic!("{command}: {outcome:?}") };
+        assert!(why.ends_with("no answer within 300ms"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn what_comes_after_the_mail_was_taken_does_not_matter() {
+    for reply in [Reply::Close, Reply::Say("500 what?"), Reply::Silence] {
+        let (outcome, _) = send(script("QUIT", reply), |_| ()).await;
+        assert_eq!(outcome, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_lets_the_mail_wait() {
+    let (address, _) = start(Script::default()).await;
+    let mut options = SmtpOptions::new("127.0.0.2", SmtpTls::None);
+    options.port = Some(address.port());
+    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(MailKind::PasswordReset)).await;
+    let Err(MailError::Temporary(why)) = outcome else { panic!("{outcome:?}") };
+    assert!(why.starts_with(&format!("127.0.0.2 port {}: connection: ", address.port())), "{why}");
+}
+
+#[tokio::test]
+async fn explanations_are_one_short_line_that_says_nothing_of_the_mail() {
+    let long = "550-5.1.1 first\u{1b}[31m line\r\n550 5.1.1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+                xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+                xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+                xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+    let quoting = "554 5.7.1 blocked: https://app.example/reset?token=00112233445566778899aabbccddeeff";
+    for (command, reply, part) in [
+        ("RCPT", long, "recipient: 550 5.1.1 first [31m line xxx"),
+        ("RCPT", "550 5.1.1 no such user", "recipient: 550 5.1.1 no such user"),
+        (".", quoting, "content: 554 5.7.1"),
+        (".", "554 blocked", "content: 554"),
+    ] {
+        let (outcome, _) = send(script(command, Reply::Say(reply)), |_| ()).await;
+        let why = outcome.unwrap_err().to_string();
+        assert!(why.contains(part), "{why}");
+        assert!(why.chars().count() <= 300 && !why.contains(char::is_control), "{why}");
+        assert!(!why.contains("token=") && !why.contains("blocked"), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn letters_beyond_ascii_need_a_server_that_takes_them() {
+    let utf8 = "250-mail.test\r\n250-8BITMIME\r\n250 SMTPUTF8";
+    for (to, ehlo, is_taken, rcpt) in [
+        ("ann@b\u{fc}cher.example", "250 mail.test", true, "RCPT TO:<ann@xn--bcher-kva.example>"),
+        ("\u{e4}nn@home.example", utf8, true, "RCPT TO:<\u{e4}nn@home.example>"),
+        ("\u{e4}nn@home.example", "250 mail.test", false, "RCPT"),
+    ] {
+        let (address, heard) = start(script("EHLO", Reply::Say(ehlo))).await;
+        let mut options = SmtpOptions::new("127.0.0.1", SmtpTls::None);
+        options.port = Some(address.port());
+        let mut mail = mail(MailKind::PasswordChanged);
+        to.clone_into(&mut mail.to);
+        let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail).await;
+        assert_eq!(outcome.is_ok(), is_taken, "{to}: {outcome:?}");
+        assert_eq!(heard.has(rcpt), is_taken, "{to}");
+        assert!(is_taken || matches!(outcome, Err(MailError::Permanent(_))), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_address_becomes_a_second_command_or_recipient() {
+    for to in [
+        "",
+        "ann",
+        "@home.example",
+        "ann@",
+        "ann@home.example\r\nRCPT TO:<eve@evil.example>",
+        "ann@home.example,eve@evil.example",
+        "ann@home.example eve@evil.example",
+        "<ann@home.example>",
+        "\"ann> <eve\"@home.example",
+        "ann@home.example>",
+        "a\nb@home.example",
+        "Ann <ann@home.example>",
+        "ann@home.example\0",
+    ] {
+        let (address, heard) = start(Script::default()).await;
+        let mut options = SmtpOptions::new("127.0.0.1", SmtpTls::None);
+        options.port = Some(address.port());
+        let mut mail = mail(MailKind::PasswordChanged);
+        to.clone_into(&mut mail.to);
+        mail.content = MailContent::default();
+        let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail).await;
+        assert!(matches!(outcome, Err(MailError::Permanent(_))), "{to:?}: {outcome:?}");
+        assert!(!outcome.unwrap_err().to_string().contains(char::is_control));
+        assert_eq!(heard.lines(), [""; 0], "{to:?}");
+    }
+}

@@ -1,0 +1,130 @@
+//! Templates of an operator's own.
+
+use std::path::Path;
+
+use auth_core::mail::MailKind;
+use auth_core::ports::Mailer;
+use auth_mail::{Composer, FolderMailer, Setting, SetupError, Templates};
+use tempfile::TempDir;
+
+use crate::{mail, options};
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let file = folder.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+    folder
+}
+
+fn read(folder: &Path, language: &str) -> Result<Templates, SetupError> {
+    let mut options = options();
+    options.folder = Some(folder.to_owned());
+    language.clone_into(&mut options.language);
+    Templates::new(options)
+}
+
+async fn sent(templates: Templates, kind: MailKind) -> String {
+    let home = tempfile::tempdir().unwrap();
+    let composer = Composer::new("no-reply@mail.example", templates).unwrap();
+    FolderMailer::new(composer, home.path()).unwrap().send(&mail(kind)).await.unwrap();
+    let entry = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap();
+    std::fs::read_to_string(entry.path()).unwrap()
+}
+
+#[test]
+fn what_is_shipped_is_whole() {
+    Templates::new(options()).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_takes_the_place_of_one_template() {
+    let own = folder(&[("en/password_changed.subject.txt", "Your key\n has\n changed, {{ username }}\n")]);
+    let message = sent(read(own.path(), "en").unwrap(), MailKind::PasswordChanged).await;
+    assert!(message.contains("Subject: Your key has changed, ann\r\n"), "{message}");
+    assert!(message.contains("Hello Ann,"), "{message}");
+    let message = sent(read(own.path(), "en").unwrap(), MailKind::PasswordReset).await;
+    assert!(message.contains("Subject: Set a new password for Example\r\n"), "{message}");
+}
+
+#[tokio::test]
+async fn another_language_falls_back_to_english() {
+    let own = folder(&[
+        ("de/layout.txt", "Hallo {{ first_name }},\n{% block message %}{% endblock %}\n"),
+        ("de/password_changed.txt", "{% extends \"layout.txt\" %}{% block message %}Neues Passwort.{% endblock %}"),
+    ]);
+    let message = sent(read(own.path(), "de").unwrap(), MailKind::PasswordChanged).await;
+    assert!(message.contains("Hallo Ann,\r\nNeues Passwort."), "{message}");
+    let message = sent(read(own.path(), "de").unwrap(), MailKind::SessionReused).await;
+    assert!(message.contains("Hallo Ann,\r\n\r\nA login") && message.contains("Log in\r\nagain"), "{message}");
+}
+
+#[tokio::test]
+async fn html_is_escaped_and_text_is_not() {
+    let own = folder(&[
+        ("en/password_changed.html", "<p>{{ service_name }}</p>"),
+        ("en/password_changed.txt", "{{ service_name }}"),
+    ]);
+    let mut options = options();
+    (options.service_name, options.folder) = ("A & B".to_owned(), Some(own.path().to_owned()));
+    let message = sent(Templates::new(options).unwrap(), MailKind::PasswordChanged).await;
+    assert!(message.contains("<p>A &amp; B</p>") && message.contains("\r\nA & B\r\n"), "{message}");
+}
+
+#[test]
+fn a_broken_template_stops_the_start_by_its_name() {
+    for (name, text, part) in [
+        ("password_reset.txt", "{{ lnk }}", "there is no variable lnk"),
+        (
+            "password_reset.html",
+            "{{ link }}{% if not left %}{{ misspelt }}{% endif %}",
+            "there is no variable misspelt",
+        ),
+        ("password_reset.txt", "line one\n{{ link ", "line 2: syntax error"),
+        ("password_reset.txt", "{% extends \"absent.txt\" %}", "does not exist"),
+        ("password_reset.txt", "{{ link }}{% include \"../../etc/passwd\" %}", "non-existing"),
+        ("password_reset.txt", "{{ link|nosuchfilter }}", "nosuchfilter"),
+        ("password_reset.txt", "Hello", "the link is missing"),
+        ("password_reset.html", "Hello", "the link is missing"),
+        ("second_factor_code.txt", "Hello", "the code is missing"),
+        ("second_factor_code.subject.txt", "{{ code }}", "a subject must not show"),
+        ("password_reset.subject.txt", "{{ link }}", "a subject must not show"),
+        ("password_reset.subject.txt", " \n", "the subject is empty"),
+        ("layout.txt", "{{ nothing }}", "undefined value"),
+    ] {
+        let own = folder(&[(&format!("en/{name}"), text)]);
+        let error = read(own.path(), "en").unwrap_err();
+        assert_eq!(error.setting, Setting::Templates, "{name}: {error}");
+        let file = own.path().join("en").join(name);
+        assert!(error.why.starts_with(&file.display().to_string()), "{name} {text:?}: {error}");
+        assert!(error.why.contains(part) && !error.why.contains('\n'), "{name} {text:?}: {error}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_stops_the_start() {
+    let own = folder(&[("en/password_reset.txt/x", "")]);
+    let error = read(own.path(), "en").unwrap_err();
+    assert!(error.why.contains("password_reset.txt"), "{error}");
+}
+
+#[test]
+fn languages_and_folders_must_be_there() {
+    let own = folder(&[("pt-BR/layout.txt", "{% block message %}{% endblock %}")]);
+    assert!(read(own.path(), "pt-BR").is_ok());
+    for language in ["", "..", "../en", "de", "en_US", "en/", "e n"] {
+        assert_eq!(read(own.path(), language).unwrap_err().setting, Setting::Language, "{language:?}");
+    }
+    assert_eq!(read(&own.path().join("absent"), "en").unwrap_err().setting, Setting::Templates);
+}
+
+#[test]
+fn the_name_of_the_service_is_one_short_line() {
+    for name in ["", "two\nlines", " padded", "Example\r\nBcc: x@y.example", &"x".repeat(61)] {
+        let mut options = options();
+        name.clone_into(&mut options.service_name);
+        assert_eq!(Templates::new(options).unwrap_err().setting, Setting::ServiceName, "{name:?}");
+    }
+}

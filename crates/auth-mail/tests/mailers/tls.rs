@@ -1,0 +1,130 @@
+//! Conversations over TLS, with certificates made for the test.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use auth_core::mail::MailKind;
+use auth_core::ports::{MailError, Mailer};
+use auth_mail::{Setting, SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tempfile::TempDir;
+use tokio_rustls::TlsAcceptor;
+
+use crate::server::{Heard, Reply, Script, start};
+use crate::{composer, mail};
+
+/// An authority, in a folder with its certificate.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    folder: TempDir,
+}
+
+impl Authority {
+    fn new(name: &str) -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), issuer.pem()).unwrap();
+        Self { issuer, folder }
+    }
+
+    /// A server's side of TLS, with a certificate for this name.
+    fn acceptor(&self, name: &str) -> TlsAcceptor {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key);
+        TlsAcceptor::from(Arc::new(config.unwrap()))
+    }
+}
+
+async fn send(tls: SmtpTls, script: Script, trusted: &Authority) -> (Result<(), MailError>, Heard) {
+    let (address, heard) = start(Script { is_implicit: tls == SmtpTls::Implicit, ..script }).await;
+    let mut options = SmtpOptions::new("localhost", tls);
+    options.port = Some(address.port());
+    options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
+    options.ca_file = Some(trusted.folder.path().join("ca.pem"));
+    let mailer = SmtpMailer::new(composer(), options).unwrap();
+    (mailer.send(&mail(MailKind::PasswordReset)).await, heard)
+}
+
+const BOTH: [SmtpTls; 2] = [SmtpTls::Implicit, SmtpTls::StartTls];
+
+#[tokio::test]
+async fn mail_goes_over_tls() {
+    let authority = Authority::new("ours");
+    for tls in BOTH {
+        let script = Script { tls: Some(authority.acceptor("localhost")), ..Script::default() };
+        let (outcome, heard) = send(tls, script, &authority).await;
+        assert_eq!(outcome, Ok(()), "{tls:?}");
+        let lines = heard.lines();
+        let secure = lines.iter().position(|line| line == "[TLS]").unwrap();
+        let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
+        assert!(secure < place("AUTH") && secure < place("MAIL"), "{lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_show_who_it_is_gets_nothing() {
+    let (authority, other) = (Authority::new("ours"), Authority::new("another"));
+    for tls in BOTH {
+        for (acceptor, why) in
+            [(other.acceptor("localhost"), "UnknownIssuer"), (authority.acceptor("mail.example"), "not valid for name")]
+        {
+            let script = Script { tls: Some(acceptor), ..Script::default() };
+            let (outcome, heard) = send(tls, script, &authority).await;
+            let Err(MailError::Temporary(text)) = outcome else { panic!("{tls:?}: {outcome:?}") };
+            assert!(text.contains(why), "{tls:?}: {text}");
+            assert!(!heard.has("AUTH") && !heard.has("MAIL"), "{:#?}", heard.lines());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_without_starttls_gets_neither_password_nor_mail() {
+    let authority = Authority::new("ours");
+    for (command, reply) in [
+        ("EHLO", "250-mail.test\r\n250 AUTH PLAIN LOGIN"),
+        ("STARTTLS", "454 TLS not available"),
+        ("STARTTLS", "502 what?"),
+    ] {
+        let script = Script { replies: HashMap::from([(command, Reply::Say(reply))]), ..Script::default() };
+        let (outcome, heard) = send(SmtpTls::StartTls, script, &authority).await;
+        assert!(matches!(outcome, Err(MailError::Temporary(_))), "{reply}: {outcome:?}");
+        assert!(!heard.has("AUTH") && !heard.has("MAIL"), "{:#?}", heard.lines());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_gets_nothing() {
+    let authority = Authority::new("ours");
+    let (address, heard) = start(Script::default()).await;
+    let mut options = SmtpOptions::new("localhost", SmtpTls::Implicit);
+    options.port = Some(address.port());
+    options.ca_file = Some(authority.folder.path().join("ca.pem"));
+    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(MailKind::PasswordReset)).await;
+    assert!(matches!(outcome, Err(MailError::Temporary(_))), "{outcome:?}");
+    assert!(!heard.has("MAIL"));
+}
+
+#[test]
+fn a_file_without_certificates_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty.pem"), "").unwrap();
+    std::fs::write(folder.path().join("broken.pem"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
+        .unwrap();
+    for name in ["absent.pem", "empty.pem", "broken.pem"] {
+        let mut options = SmtpOptions::new("mail.example", SmtpTls::Implicit);
+        options.ca_file = Some(folder.path().join(name));
+        let error = SmtpMailer::new(composer(), options).unwrap_err();
+        assert_eq!(error.setting, Setting::SmtpCaFile);
+        assert!(error.why.contains(name), "{error}");
+    }
+}
