@@ -97,6 +97,7 @@ macro_rules! __storage_cases {
                 the_last_generation_is_reached
                 a_rotation_asks_neither_the_time_nor_the_account
                 a_session_is_revoked_once_and_the_first_reason_stays
+                a_reused_session_ends_once_and_its_mails_go_with_it
                 the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts
                 a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing
                 the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none
@@ -122,6 +123,91 @@ macro_rules! __storage_cases {
                 only_tokens_that_expired_before_are_pruned
                 at_most_so_many_tokens_are_pruned
             }
+            codes {
+                an_issued_code_is_found_with_every_field
+                a_code_for_nobody_is_not_issued
+                a_newer_code_ends_older_ones_of_its_purpose_and_account
+                a_code_takes_the_request_that_it_answers_out
+                a_code_that_answers_no_request_is_not_issued
+                a_code_is_tried_so_often_and_no_more
+                a_code_is_tried_in_its_time_only
+                a_used_or_ended_code_is_not_tried
+                only_codes_that_expired_before_are_pruned
+                at_most_so_many_codes_are_pruned
+            }
+            redeeming {
+                a_code_is_redeemed_once
+                a_code_is_redeemed_whatever_its_attempts_and_its_time
+                an_ended_code_is_not_redeemed
+                a_time_step_proves_once_and_none_before_it_any_more
+                an_authenticator_that_is_not_on_proves_nothing
+                a_recovery_code_proves_once
+            }
+            passwords {
+                a_password_takes_the_place_of_the_one_that_was_compared
+                a_code_sets_a_password_if_it_can_be_used
+                a_code_that_was_tried_too_often_sets_a_password_all_the_same
+                a_password_keeps_a_live_session_of_its_account_or_is_not_set
+                the_session_to_keep_goes_on_and_all_others_end
+                another_password_ends_the_open_codes_of_every_purpose
+                a_password_proves_the_address_that_the_account_still_has
+                every_condition_of_a_password_must_hold
+            }
+            emails {
+                an_account_is_found_by_its_address_whatever_the_letter_case
+                another_address_is_not_proven_and_ends_the_open_codes
+                a_profile_change_that_moves_no_mailbox_ends_no_code
+                the_mails_of_an_account_go_out_if_it_is_made_or_changed
+                a_code_proves_the_address_of_its_account
+                a_code_changes_the_address_of_its_account
+                a_taken_address_is_not_confirmed
+                an_address_that_the_account_has_no_more_is_not_confirmed
+                a_code_confirms_an_address_if_it_can_be_used
+            }
+            second_factors {
+                an_account_has_no_second_factor_at_first
+                an_added_factor_is_found_with_every_field
+                a_factor_takes_the_place_of_one_of_its_method
+                a_factor_is_added_by_an_unused_code_of_its_account_only
+                a_factor_by_mail_proves_the_address
+                a_factor_is_removed_and_the_last_one_takes_the_recovery_codes
+                what_is_not_on_is_not_removed
+                recovery_codes_are_replaced_where_a_factor_is_on
+                a_deleted_account_leaves_no_code_and_no_factor
+            }
+            attempts {
+                so_many_attempts_are_let_in_while_a_window_is_open
+                attempts_in_a_row_wait_longer_and_longer
+                what_is_let_in_is_what_the_limit_decides
+                several_buckets_count_an_attempt_all_or_none
+                the_longest_wait_is_answered
+                an_attempt_is_taken_back
+                the_only_attempt_that_is_taken_back_was_never_counted
+                a_count_is_taken_back_whole
+                buckets_are_told_apart_exactly
+                only_counts_that_expired_before_are_pruned
+                at_most_so_many_counts_are_pruned
+            }
+            outbox {
+                a_mail_is_taken_out_with_every_field
+                mails_are_taken_out_in_the_order_in_which_they_were_put_in
+                the_mail_that_is_due_for_longest_comes_first
+                a_mail_that_was_taken_out_is_kept_from_others_until_its_moment
+                only_the_last_claim_reports_an_outcome
+                a_postponed_mail_is_due_at_its_moment
+                a_mail_that_was_given_up_stays_and_is_not_taken_out
+                the_outbox_is_listed_page_by_page
+                the_mails_of_a_deleted_account_go_with_it
+            }
+            mail_retries {
+                all_mails_that_were_given_up_are_tried_again
+                one_mail_is_tried_again
+                a_clock_that_was_moved_back_holds_no_mail
+                a_clock_that_was_moved_back_frees_what_was_taken_out
+                a_mail_of_a_clock_that_is_ahead_is_due
+                only_mails_that_were_given_up_before_are_pruned
+                at_most_so_many_mails_are_pruned
+            }
             session_races {
                 one_of_many_rotations_wins
                 a_rotation_never_revives_a_revoked_session
@@ -146,6 +232,38 @@ macro_rules! __storage_cases {
                 a_dropped_password_change_happens_whole_or_not_at_all
                 one_of_many_refusals_of_a_token_is_the_first
                 a_storm_of_calls_for_one_account_ends_without_an_error
+            }
+            code_races {
+                no_more_tries_are_answered_than_a_code_has
+                one_of_many_redemptions_of_a_code_wins
+                a_recovery_code_or_time_step_proves_one_of_many_codes
+                one_of_many_codes_that_end_each_other_is_left
+                one_of_many_codes_answers_a_request
+                no_code_outlives_its_account
+                a_code_is_used_for_one_of_many_things
+                recovery_codes_are_taken_from_one_of_many_enrolments
+                no_recovery_code_outlives_the_last_factor
+            }
+            password_races {
+                one_of_many_passwords_in_place_of_the_same_one_is_set
+                one_of_many_passwords_by_the_same_code_is_set
+                a_session_is_kept_by_a_password_or_rotated_by_another
+                no_login_escapes_a_password_that_keeps_a_session
+                one_of_many_accounts_gets_the_address_that_all_confirm
+                one_of_many_confirmations_by_a_code_is_done
+                an_address_is_given_in_one_of_many_ways
+            }
+            attempt_races {
+                exactly_the_limit_is_let_in_of_many
+                two_buckets_are_counted_in_whatever_order
+                what_one_bucket_refuses_is_counted_in_no_other
+                attempts_are_taken_back_while_others_are_counted
+            }
+            outbox_races {
+                each_mail_is_taken_out_by_one_of_many
+                one_of_many_outcomes_of_a_claim_counts
+                a_mail_is_done_with_or_taken_over
+                a_storm_of_calls_for_mails_ends_without_an_error
             }
         }
     };
@@ -190,7 +308,9 @@ macro_rules! __feed_cases {
                 the_end_of_a_session_is_reported_once
                 the_end_of_all_sessions_is_reported_with_its_account
                 a_password_change_is_reported_with_its_sessions
+                a_password_that_keeps_a_session_is_reported_without_it
                 each_change_of_an_account_is_reported
+                a_proof_of_an_address_is_reported
                 a_deletion_is_reported
                 what_changes_nothing_is_not_reported
                 logins_and_rotations_are_not_reported

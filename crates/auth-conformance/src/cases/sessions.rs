@@ -7,8 +7,8 @@ use auth_core::ports::{Store, Swap};
 use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 
-use super::setting::{password_set, session_now, started, stored, user_now};
-use crate::{at, session_id, session_of, successor_of};
+use super::setting::{password_set, queued, session_now, started, stored, user_now};
+use crate::{at, new_mail, session_id, session_of, successor_of};
 
 const GENERATION: fn(u32) -> Generation = Generation::new;
 
@@ -108,6 +108,22 @@ pub(crate) async fn a_session_is_revoked_once_and_the_first_reason_stays(store: 
     }
     assert_eq!(session_now(&*store, other.id).await, other);
     assert_eq!(user_now(&*store, user.id).await, user, "the end of one session is not the end of all logins");
+}
+
+pub(crate) async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await;
+    let (session, other) = (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await);
+    assert!(store.end_reused(session.id, &[new_mail(1), new_mail(2)], at(5)).await.unwrap());
+    assert!(!store.end_reused(session.id, &[new_mail(3)], at(6)).await.unwrap());
+    assert!(!store.end_reused(session_id(3), &[new_mail(4)], at(6)).await.unwrap());
+    assert!(!store.revoke(session.id, RevokeReason::Logout, at(6)).await.unwrap());
+    assert!(store.revoke(other.id, RevokeReason::Logout, at(6)).await.unwrap());
+    assert!(!store.end_reused(other.id, &[new_mail(5)], at(7)).await.unwrap());
+    let expected = Session { revoked_at: Some(at(5)), revoke_reason: Some(RevokeReason::Reuse), ..session };
+    assert_eq!(session_now(&*store, expected.id).await, expected);
+    assert_eq!(session_now(&*store, other.id).await.revoke_reason, Some(RevokeReason::Logout));
+    assert_eq!(queued(&*store).await, [1, 2]);
+    assert_eq!(user_now(&*store, user.id).await, user);
 }
 
 pub(crate) async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(store: Arc<impl Store>) {

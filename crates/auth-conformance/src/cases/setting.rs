@@ -1,12 +1,16 @@
 //! What the cases begin with, and how they look at what came of it.
 
 use auth_core::account::{LoginName, NewUser, User, UserId};
+use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_core::mail::OutboxEntry;
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, NewPassword, PasswordUpdate, Store};
+use auth_core::ports::{AccountPage, NewPassword, OutboxPage, PasswordUpdate, Store};
+use auth_core::second_factor::NewFactor;
+use auth_core::secret::{Mac, Sealed};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, Session, SessionId, TokenId};
 
-use crate::{at, hash_of, new_user, session_id, session_of};
+use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user, session_id, session_of};
 
 /// A new account of this name, whose password is its name.
 pub(super) async fn stored(store: &impl Store, name: &str) -> User {
@@ -49,6 +53,43 @@ pub(super) async fn session_now(store: &impl Store, id: SessionId) -> Session {
 pub(super) async fn hash_now(store: &impl Store, user: &User) -> PasswordHash {
     let name = LoginName::Username(user.username.clone());
     store.find_for_login(&name).await.unwrap().expect("the account is there").1
+}
+
+/// A new code of an account, made at [`at`]`(0)`.
+pub(super) async fn issued(store: &impl Store, user: UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
+    let code = code_of(user, code_id(number), purpose, at(0));
+    assert!(store.issue(&code, &[], None).await.unwrap(), "there is such an account");
+    code
+}
+
+/// A code as it is now.
+pub(super) async fn code_now(store: &impl Store, id: CodeId) -> OneTimeCode {
+    store.find_code(id).await.unwrap().expect("the code is there")
+}
+
+/// Switches a factor on, with these recovery codes.
+pub(super) async fn enrolled(store: &impl Store, user: UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
+    let is_by_mail = u64::from(*factor == NewFactor::Email);
+    let enrolment = CodeId::draw(&SeededRandomness::new(2 * user.get().unsigned_abs() + is_by_mail));
+    assert!(store.issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &[], None).await.unwrap());
+    let answer = store.add_factor(user, factor, enrolment, recovery_codes, &[], at(0).into()).await.unwrap();
+    assert!(answer.is_some(), "the code is unused");
+}
+
+/// An authenticator whose code of this time step is used up.
+pub(super) fn totp(step: u64) -> NewFactor {
+    NewFactor::Totp { secret: Sealed::new(vec![0xFF, 0, b'T']), step }
+}
+
+/// The outbox, as an operator sees it.
+pub(super) async fn outbox(store: &impl Store) -> Vec<OutboxEntry> {
+    store.list_outbox(OutboxPage { only_failed: false, after: None, limit: u32::MAX }).await.unwrap()
+}
+
+/// The numbers of what is in the outbox, as [`mail_id`](crate::mail_id) has them.
+pub(super) async fn queued(store: &impl Store) -> Vec<u64> {
+    let number = |entry: OutboxEntry| (0..1_000).find(|number| mail_id(*number) == entry.id).expect("a number");
+    outbox(store).await.into_iter().map(number).collect()
 }
 
 /// Who may log in by this username.

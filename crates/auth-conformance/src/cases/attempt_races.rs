@@ -1,0 +1,89 @@
+//! Attempts: no more are let in than the limit, however many come at one moment.
+
+use std::sync::Arc;
+
+use auth_core::ports::Store;
+use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
+use auth_core::time::Seconds;
+
+use super::rivals::{Gate, ROUNDS, answers, count};
+use crate::at;
+
+fn most(most: u32, name: String) -> Attempt {
+    Attempt { bucket: Bucket::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
+}
+
+/// Makes these attempts at one moment; answers how many are let in.
+async fn admitted(store: &Arc<impl Store + 'static>, round: u64, rivals: Vec<Vec<Attempt>>) -> usize {
+    let gate = Gate::of(rivals.len(), round, store);
+    let rivals = rivals
+        .into_iter()
+        .map(|attempts| gate.send(move |store| async move { store.admit(&attempts, at(0)).await.unwrap() }));
+    count(&answers(rivals.collect()).await, |admission| *admission == Admission::Admitted)
+}
+
+/// The first ones of a bucket, which is not there yet, and later ones, which find it there.
+pub(crate) async fn exactly_the_limit_is_let_in_of_many(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        for rivals in [3, 8] {
+            let attempts = vec![vec![most(5, format!("bucket {round}"))]; rivals];
+            assert_eq!(admitted(&store, round, attempts).await, if rivals == 3 { 3 } else { 2 });
+        }
+        let row = Limit::Growing {
+            free: 4,
+            first_wait: Seconds::new(1),
+            longest_wait: Seconds::new(8),
+            forget: Seconds::new(100),
+        };
+        let attempts = vec![vec![Attempt { bucket: Bucket::new(format!("row {round}")), limit: row }]; 8];
+        assert_eq!(admitted(&store, round, attempts).await, 4);
+    }
+}
+
+/// Whoever locks one after the other in the order of the call waits for ever, or fails.
+pub(crate) async fn two_buckets_are_counted_in_whatever_order(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let (one, two) = (most(5, format!("one {round}")), most(5, format!("two {round}")));
+        let orders = [vec![one.clone(), two.clone()], vec![two, one]];
+        let attempts = orders.into_iter().cycle().take(8).collect();
+        assert_eq!(admitted(&store, round, attempts).await, 5);
+    }
+}
+
+pub(crate) async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let (narrow, wide) = (most(3, format!("narrow {round}")), most(10, format!("wide {round}")));
+        let attempts = vec![vec![narrow, wide.clone()]; 8];
+        assert_eq!(admitted(&store, round, attempts).await, 3);
+        assert_eq!(admitted(&store, round, vec![vec![wide]; 9]).await, 7);
+    }
+}
+
+pub(crate) async fn attempts_are_taken_back_while_others_are_counted(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let attempt = most(100, format!("bucket {round}"));
+        let other = most(100, format!("another {round}"));
+        let both = [(attempt.bucket.clone(), Forgiveness::One), (other.bucket.clone(), Forgiveness::One)];
+        let gate = Gate::of(6, round, &store);
+        let calls = (0..6).map(|rival| {
+            let (mut attempts, mut taken_back) = ([attempt.clone(), other.clone()], both.clone());
+            if rival % 2 == 0 {
+                attempts.reverse();
+                taken_back.reverse();
+            }
+            gate.send(move |store| async move {
+                assert_eq!(store.admit(&attempts, at(0)).await.unwrap(), Admission::Admitted);
+                if rival < 4 {
+                    store.forgive(&taken_back).await.unwrap();
+                }
+                store.prune_attempts(at(0), 10).await.unwrap();
+            })
+        });
+        answers(calls.collect()).await;
+        // Two of six were left.
+        let left = vec![vec![most(100, format!("bucket {round}"))]; 4];
+        assert_eq!(admitted(&store, round, left).await, 4);
+        let last = Attempt { limit: Limit::Window { most: 6, window: Seconds::new(60) }, ..attempt };
+        assert_ne!(store.admit(&[last], at(0)).await.unwrap(), Admission::Admitted);
+    }
+}

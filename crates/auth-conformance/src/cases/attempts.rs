@@ -1,0 +1,215 @@
+//! Attempts: counted, refused, forgiven, forgotten.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use auth_core::ports::{Randomness, Store};
+use auth_core::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness, Limit};
+use auth_core::time::{Seconds, UnixTime};
+
+use crate::{SeededRandomness, at};
+
+const HOUR: Limit = Limit::Window { most: 2, window: Seconds::new(3_600) };
+const MINUTE: Limit = Limit::Window { most: 3, window: Seconds::new(60) };
+const GROWING: Limit =
+    Limit::Growing { free: 2, first_wait: Seconds::new(1), longest_wait: Seconds::new(4), forget: Seconds::new(100) };
+
+fn bucket(name: &str) -> Bucket {
+    Bucket::new(name)
+}
+
+fn of(name: &str, limit: Limit) -> Attempt {
+    Attempt { bucket: bucket(name), limit }
+}
+
+async fn admitted(store: &impl Store, attempts: &[Attempt], seconds: i64) -> Admission {
+    store.admit(attempts, at(seconds)).await.unwrap()
+}
+
+/// How many more attempts are let in at this moment.
+async fn left(store: &impl Store, name: &str, limit: Limit, seconds: i64) -> usize {
+    for number in 0..100 {
+        if admitted(store, &[of(name, limit)], seconds).await != Admission::Admitted {
+            return number;
+        }
+    }
+    panic!("there is no limit");
+}
+
+const fn refused(seconds: u64) -> Admission {
+    Admission::Refused(Seconds::new(seconds))
+}
+
+pub(crate) async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<impl Store>) {
+    for (seconds, expected) in [
+        (0, Admission::Admitted),
+        (20, Admission::Admitted),
+        (59, Admission::Admitted),
+        (59, refused(1)),
+        (59, refused(1)),
+        (60, Admission::Admitted),
+        (119, Admission::Admitted),
+        (119, Admission::Admitted),
+        (119, refused(1)),
+        (120, Admission::Admitted),
+    ] {
+        assert_eq!(admitted(&*store, &[of("a", MINUTE)], seconds).await, expected, "{seconds}");
+    }
+    assert_eq!(admitted(&*store, &[], 120).await, Admission::Admitted);
+}
+
+pub(crate) async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<impl Store>) {
+    for (seconds, expected) in [
+        (0, Admission::Admitted),
+        (0, Admission::Admitted),
+        (0, refused(1)),
+        (1, Admission::Admitted),
+        (1, refused(2)),
+        (2, refused(1)),
+        (3, Admission::Admitted),
+        (3, refused(4)),
+        (7, Admission::Admitted),
+        (7, refused(4)),
+        (106, Admission::Admitted),
+        (106, refused(4)),
+        (206, Admission::Admitted),
+        (206, Admission::Admitted),
+        (206, refused(1)),
+    ] {
+        assert_eq!(admitted(&*store, &[of("a", GROWING)], seconds).await, expected, "{seconds}");
+    }
+}
+
+/// Whatever happened before, and also after the clock was moved back.
+pub(crate) async fn what_is_let_in_is_what_the_limit_decides(store: Arc<impl Store>) {
+    let chance = SeededRandomness::new(1);
+    let mut counters: HashMap<&str, Option<Counter>> = HashMap::new();
+    let mut now = 0;
+    for _ in 0..300 {
+        let mut bytes = [0; 3];
+        chance.fill(&mut bytes);
+        now += i64::from(bytes[0] % 16) * [1, 1, 1, 8, -3][usize::from(bytes[1]) % 5];
+        let (name, limit) = [("hour", HOUR), ("minute", MINUTE), ("row", GROWING)][usize::from(bytes[2]) % 3];
+        let counter = counters.entry(name).or_default();
+        if bytes[2] > 220 {
+            let how = if bytes[2] > 240 { Forgiveness::All } else { Forgiveness::One };
+            store.forgive(&[(bucket(name), how)]).await.unwrap();
+            let one_less = |counter: Counter| Counter { count: counter.count - 1, ..counter };
+            *counter = counter.filter(|_| how == Forgiveness::One).map(one_less).filter(|counter| counter.count > 0);
+            continue;
+        }
+        let expected = match limit.count(*counter, at(now)) {
+            Ok(counted) => {
+                *counter = Some(counted);
+                Admission::Admitted
+            }
+            Err(wait) => Admission::Refused(wait),
+        };
+        assert_eq!(admitted(&*store, &[of(name, limit)], now).await, expected, "{name} at {now}");
+    }
+}
+
+pub(crate) async fn several_buckets_count_an_attempt_all_or_none(store: Arc<impl Store>) {
+    let all = [of("a", MINUTE), of("b", HOUR), of("c", GROWING)];
+    assert_eq!(admitted(&*store, &all, 0).await, Admission::Admitted);
+    assert_eq!(admitted(&*store, &all[1..2], 0).await, Admission::Admitted);
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+        let attempts = order.map(|place| all[place].clone());
+        assert_eq!(admitted(&*store, &attempts, 1).await, refused(3_599), "{order:?}");
+    }
+    assert_eq!(left(&*store, "a", MINUTE, 1).await, 2, "nothing was counted where there was room");
+    assert_eq!(left(&*store, "c", GROWING, 1).await, 1);
+}
+
+pub(crate) async fn the_longest_wait_is_answered(store: Arc<impl Store>) {
+    left(&*store, "minute", MINUTE, 0).await;
+    left(&*store, "hour", HOUR, 0).await;
+    left(&*store, "row", GROWING, 0).await;
+    let (minute, hour, row) = (of("minute", MINUTE), of("hour", HOUR), of("row", GROWING));
+    for (attempts, expected) in [
+        (vec![minute.clone(), row.clone()], 60),
+        (vec![row.clone(), of("free", HOUR), minute.clone()], 60),
+        (vec![minute.clone(), hour.clone(), row.clone()], 3_600),
+        (vec![hour, minute, row.clone()], 3_600),
+        (vec![of("free", HOUR), row], 1),
+    ] {
+        assert_eq!(admitted(&*store, &attempts, 0).await, refused(expected), "{attempts:?}");
+    }
+    assert_eq!(left(&*store, "free", HOUR, 0).await, 2);
+}
+
+pub(crate) async fn an_attempt_is_taken_back(store: Arc<impl Store>) {
+    let one = |name| (bucket(name), Forgiveness::One);
+    for name in ["a", "b"] {
+        assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
+    }
+    store.forgive(&[one("a"), one("never counted")]).await.unwrap();
+    assert_eq!(left(&*store, "a", MINUTE, 10).await, 1);
+    assert_eq!(left(&*store, "b", MINUTE, 10).await, 0);
+    assert_eq!(left(&*store, "a", MINUTE, 59).await, 0, "the window began with the first one");
+    assert_eq!(left(&*store, "never counted", MINUTE, 0).await, 3);
+    // None in a row is no row: it does not wait, and is as long as any.
+    assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
+    store.forgive(&[one("row"), one("row")]).await.unwrap();
+    assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
+}
+
+/// The next one begins a window of its own.
+pub(crate) async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<impl Store>) {
+    assert_eq!(admitted(&*store, &[of("a", MINUTE)], 0).await, Admission::Admitted);
+    for _ in 0..2 {
+        store.forgive(&[(bucket("a"), Forgiveness::One)]).await.unwrap();
+    }
+    assert_eq!(left(&*store, "a", MINUTE, 50).await, 3);
+    assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50));
+}
+
+pub(crate) async fn a_count_is_taken_back_whole(store: Arc<impl Store>) {
+    for name in ["a", "b", "c"] {
+        assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
+    }
+    let buckets = [(bucket("a"), Forgiveness::All), (bucket("b"), Forgiveness::One), (bucket("x"), Forgiveness::All)];
+    store.forgive(&buckets).await.unwrap();
+    store.forgive(&[]).await.unwrap();
+    assert_eq!(left(&*store, "a", MINUTE, 50).await, 3);
+    assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50), "and began anew");
+    assert_eq!(left(&*store, "b", MINUTE, 50).await, 1);
+    assert_eq!(left(&*store, "c", MINUTE, 50).await, 0);
+}
+
+pub(crate) async fn buckets_are_told_apart_exactly(store: Arc<impl Store>) {
+    let (long, longer) = ("x".repeat(Bucket::MAX_LEN - 1), "x".repeat(Bucket::MAX_LEN));
+    let names = ["a", "A", "a ", " a", "aa", "a%", "_", "%", "'a'", "\\", "a:1", "a:10", &long, &longer];
+    for name in names {
+        assert_eq!(left(&*store, name, HOUR, 0).await, 2, "{name:?}");
+    }
+    store.forgive(&[(bucket("a"), Forgiveness::All)]).await.unwrap();
+    for name in names {
+        assert_eq!(left(&*store, name, HOUR, 0).await, if name == "a" { 2 } else { 0 }, "{name:?}");
+    }
+}
+
+pub(crate) async fn only_counts_that_expired_before_are_pruned(store: Arc<impl Store>) {
+    for (name, limit, seconds) in
+        [("old", MINUTE, 39), ("now", MINUTE, 40), ("row", GROWING, 0), ("old row", GROWING, -1), ("hour", HOUR, 0)]
+    {
+        assert_ne!(left(&*store, name, limit, seconds).await, 0);
+    }
+    // What was tried again later expires later, in a row; a window does not.
+    assert_eq!(admitted(&*store, &[of("old row", GROWING)], 0).await, Admission::Admitted);
+    assert_eq!(store.prune_attempts(at(100), 10).await.unwrap(), 1);
+    assert_eq!(store.prune_attempts(at(100), 10).await.unwrap(), 0);
+    assert_eq!(left(&*store, "hour", HOUR, 100).await, 0);
+    assert_eq!(store.prune_attempts(at(101), 10).await.unwrap(), 3);
+    assert_eq!(left(&*store, "old", MINUTE, 41).await, 3, "what was forgotten was never counted");
+    assert_eq!(store.prune_attempts(UnixTime::MAX, 10).await.unwrap(), 2);
+}
+
+pub(crate) async fn at_most_so_many_counts_are_pruned(store: Arc<impl Store>) {
+    for number in 0..7 {
+        assert_eq!(admitted(&*store, &[of(&number.to_string(), HOUR)], 0).await, Admission::Admitted);
+    }
+    for (limit, expected) in [(0, 0), (3, 3), (3, 3), (u32::MAX, 1), (3, 0)] {
+        assert_eq!(store.prune_attempts(at(10_000_000), limit).await.unwrap(), expected);
+    }
+}

@@ -1,0 +1,191 @@
+//! One-time codes and second factors: what must be true when calls come at one moment.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use auth_core::code::{CodePurpose, OneTimeCode};
+use auth_core::ports::{NewPassword, PasswordUpdate, Store};
+use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
+
+use super::rivals::{Gate, ROUNDS, answers, count};
+use super::setting::{code_now, enrolled, issued, queued, stored, totp};
+use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
+
+pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let code = issued(&*store, user, round, CodePurpose::Login).await.id;
+        let gate = Gate::of(8, round, &store);
+        let tries = (0..8).map(|_| gate.send(move |store| async move { store.try_code(code, at(1)).await.unwrap() }));
+        let answered: Vec<_> = answers(tries.collect()).await.into_iter().flatten().collect();
+        assert_eq!(answered.len(), OneTimeCode::MAX_ATTEMPTS as usize);
+        let counts: BTreeSet<_> = answered.iter().map(|code| code.attempts).collect();
+        assert!(counts.into_iter().eq(1..=OneTimeCode::MAX_ATTEMPTS), "each of them is another one");
+        assert_eq!(code_now(&*store, code).await.attempts, OneTimeCode::MAX_ATTEMPTS);
+    }
+}
+
+pub(crate) async fn one_of_many_redemptions_of_a_code_wins(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let code = issued(&*store, user, round, CodePurpose::Login).await.id;
+        let gate = Gate::of(6, round, &store);
+        let rivals = (0..6).map(|rival| {
+            let mail = [new_mail(6 * round + rival)];
+            gate.send(move |store| async move { store.redeem(code, Proof::Email, &mail, at(1)).await.unwrap() })
+        });
+        let rivals = answers(rivals.collect()).await;
+        assert_eq!(count(&rivals, |won| *won), 1);
+        let winner = (0..).zip(&rivals).find(|(_, won)| **won).map(|(rival, _)| 6 * round + rival).unwrap();
+        assert_eq!(queued(&*store).await.last(), Some(&winner));
+    }
+    assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
+}
+
+/// Sends each of these codes with the same proof through a gate: one is redeemed, the others are as they were.
+async fn assert_proves_once(store: &Arc<impl Store + 'static>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
+    let gate = Gate::of(codes.len(), round, store);
+    let rivals = codes.iter().map(|code| code.id);
+    let rivals =
+        rivals.map(|id| gate.send(move |store| async move { store.redeem(id, proof, &[], at(1)).await.unwrap() }));
+    let rivals = answers(rivals.collect()).await;
+    assert_eq!(count(&rivals, |won| *won), 1, "{proof:?}");
+    for (code, won) in codes.into_iter().zip(rivals) {
+        assert_eq!(code_now(&**store, code.id).await.consumed_at.is_some(), won);
+    }
+}
+
+pub(crate) async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
+    enrolled(&*store, user, &totp(100), &recovery_codes).await;
+    for round in 0..ROUNDS {
+        for (half, proof) in [(0, Proof::RecoveryCode(mac(round as u8))), (1, Proof::Totp(101 + round))] {
+            let mut codes = Vec::new();
+            for number in 0..5 {
+                codes.push(issued(&*store, user, 10 * round + 5 * half + number, CodePurpose::Login).await);
+            }
+            assert_proves_once(&store, round, codes, proof).await;
+        }
+    }
+    assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, []);
+}
+
+pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await.id;
+        let gate = Gate::of(6, round, &store);
+        let rivals = (0..6).map(|rival| {
+            let code = code_of(user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
+            gate.send(move |store| async move { store.issue(&code, &[], None).await.unwrap() })
+        });
+        assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 6);
+        let mut left = 0;
+        for rival in 0..6 {
+            left += usize::from(code_now(&*store, code_id(6 * round + rival)).await.consumed_at.is_none());
+        }
+        assert_eq!(left, 1);
+    }
+}
+
+pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        store.enqueue(&new_request(0)).await.unwrap();
+        let gate = Gate::of(4, round, &store);
+        let rivals = (0..4).map(|rival| {
+            let (code, mail) = (code_id(4 * round + rival), [new_mail(1 + 4 * round + rival)]);
+            let code = code_of(user, code, CodePurpose::PasswordReset, at(0));
+            gate.send(move |store| async move { store.issue(&code, &mail, Some(mail_id(0))).await.unwrap() })
+        });
+        let rivals = answers(rivals.collect()).await;
+        assert_eq!(count(&rivals, |issued| *issued), 1);
+        for (rival, issued) in (0..4).zip(rivals) {
+            assert_eq!(store.find_code(code_id(4 * round + rival)).await.unwrap().is_some(), issued);
+        }
+    }
+    assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
+}
+
+pub(crate) async fn no_code_outlives_its_account(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await.id;
+        let gate = Gate::of(4, round, &store);
+        let issues = (0..3).map(|number| {
+            let code = code_of(user, code_id(3 * round + number), CodePurpose::Login, at(0));
+            let mail = [new_mail(3 * round + number)];
+            gate.send(move |store| async move { store.issue(&code, &mail, None).await.unwrap() })
+        });
+        let issues = issues.collect();
+        let deletion = gate.send(move |store| async move { store.delete(user).await.unwrap() });
+        answers(issues).await;
+        assert!(deletion.await.unwrap());
+        for number in 0..3 {
+            assert_eq!(store.find_code(code_id(3 * round + number)).await.unwrap(), None);
+        }
+        assert!(queued(&*store).await.is_empty());
+    }
+}
+
+/// Whatever a code is used for, it is used for one thing.
+pub(crate) async fn a_code_is_used_for_one_of_many_things(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await.id;
+        let code = issued(&*store, user, round, CodePurpose::Login).await.id;
+        let gate = Gate::of(4, round, &store);
+        let new = NewPassword { code: Some(code), ..NewPassword::new(user, hash_of("new")) };
+        let uses = vec![
+            gate.send(async move |s| s.redeem(code, Proof::Email, &[], at(1)).await.unwrap()),
+            gate.send(async move |s| s.set_password(&new, at(1)).await.unwrap() == PasswordUpdate::Done),
+            gate.send(async move |s| {
+                s.add_factor(user, &NewFactor::Email, code, &[], &[], at(1).into()).await.unwrap().is_some()
+            }),
+            gate.send(async move |s| {
+                s.add_factor(user, &totp(1), code, &[], &[], at(1).into()).await.unwrap().is_some()
+            }),
+        ];
+        assert_eq!(count(&answers(uses).await, |used| *used), 1);
+    }
+}
+
+pub(crate) async fn recovery_codes_are_taken_from_one_of_many_enrolments(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await.id;
+        let mut codes = Vec::new();
+        for number in 0..4 {
+            codes.push(issued(&*store, user, 4 * round + number, CodePurpose::Login).await.id);
+        }
+        let gate = Gate::of(4, round, &store);
+        let enrolments = (0..).zip(codes).map(|(number, code)| {
+            let factor = if number % 2 == 0 { NewFactor::Email } else { totp(1) };
+            gate.send(async move |s| {
+                s.add_factor(user, &factor, code, &[mac(number)], &[], at(1).into()).await.unwrap()
+            })
+        });
+        let enrolments = answers(enrolments.collect()).await;
+        assert_eq!(count(&enrolments, |taken| *taken == Some(true)), 1);
+        assert_eq!(count(&enrolments, |taken| *taken == Some(false)), 3);
+        let winner = enrolments.iter().position(|taken| *taken == Some(true)).unwrap();
+        assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, [mac(winner as u8)]);
+    }
+}
+
+/// Each of them may have seen the other's factor: one of them removes the last one.
+pub(crate) async fn no_recovery_code_outlives_the_last_factor(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        for (number, factor) in [(0, NewFactor::Email), (1, totp(1))] {
+            let code = issued(&*store, user, 2 * round + number, CodePurpose::Login).await.id;
+            let codes = [mac(1), mac(2)];
+            assert!(store.add_factor(user, &factor, code, &codes, &[], at(1).into()).await.unwrap().is_some());
+        }
+        let gate = Gate::of(3, round, &store);
+        let removals = [Method::Email, Method::Totp]
+            .map(|method| gate.send(async move |s| s.remove_factors(user, &[method], &[]).await.unwrap()));
+        let replacement =
+            gate.send(async move |s| s.replace_recovery_codes(user, &[mac(3), mac(4)], &[]).await.unwrap());
+        assert_eq!(count(&answers(removals.into()).await, |removed| *removed), 2);
+        replacement.await.unwrap();
+        assert_eq!(store.factors_of(user).await.unwrap(), Factors::default());
+    }
+}

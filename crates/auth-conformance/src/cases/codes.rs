@@ -1,0 +1,186 @@
+//! One-time codes: issued, found, tried, pruned.
+
+use std::sync::Arc;
+
+use auth_core::account::UserId;
+use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_core::ports::Store;
+use auth_core::second_factor::Proof;
+use auth_core::time::{Seconds, UnixTime};
+
+use super::scene::exhaust;
+use super::setting::{code_now, issued, queued, stored};
+use crate::{at, code_id, code_of, mac, new_mail, new_request};
+
+pub(crate) async fn an_issued_code_is_found_with_every_field(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let every_byte: Vec<u8> = (0..=255).cycle().take(1_024).collect();
+    let address = b"Alice@Example.com".to_vec();
+    for (number, purpose) in (0..).zip(CodePurpose::ALL) {
+        let code = code_of(user, code_id(number), *purpose, at(1));
+        for code in [
+            OneTimeCode { mac: Some(mac(0xFF)), payload: Some(every_byte.clone()), ..code.clone() },
+            OneTimeCode { id: CodeId::from_bytes([number as u8; 16]), payload: Some(address.clone()), ..code.clone() },
+            OneTimeCode { id: code_id(100 + number), mac: Some(mac(0)), ..code.clone() },
+            OneTimeCode { id: code_id(200 + number), payload: Some(Vec::new()), expires_at: UnixTime::MAX, ..code },
+        ] {
+            assert!(store.issue(&code, &[], None).await.unwrap());
+            assert_eq!(store.find_code(code.id).await.unwrap(), Some(code));
+        }
+    }
+    assert_eq!(store.find_code(code_id(999)).await.unwrap(), None);
+}
+
+pub(crate) async fn a_code_for_nobody_is_not_issued(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    assert!(store.delete(user).await.unwrap());
+    store.enqueue(&new_request(1)).await.unwrap();
+    for nobody in [user, UserId::new(i64::MAX)] {
+        let code = code_of(nobody, code_id(1), CodePurpose::PasswordReset, at(0));
+        for answers in [None, Some(new_request(1).id)] {
+            assert!(!store.issue(&code, &[new_mail(2)], answers).await.unwrap());
+        }
+        assert_eq!(store.find_code(code.id).await.unwrap(), None);
+    }
+    assert_eq!(queued(&*store).await, [1]);
+}
+
+pub(crate) async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<impl Store>) {
+    let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
+    for (place, purpose) in (0_u64..).zip(CodePurpose::ALL) {
+        let numbered = |number| 10 * place + number;
+        let other_purpose = CodePurpose::ALL[(place as usize + 1) % CodePurpose::ALL.len()];
+        let used = issued(&*store, alice, numbered(1), *purpose).await;
+        assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
+        let older = issued(&*store, alice, numbered(2), *purpose).await;
+        let others = [
+            issued(&*store, alice, numbered(3), other_purpose).await,
+            issued(&*store, bob, numbered(4), *purpose).await,
+        ];
+
+        let newer = code_of(alice, code_id(numbered(5)), *purpose, at(9));
+        assert!(store.issue(&newer, &[], None).await.unwrap());
+
+        let ended_at = purpose.ends_older().then_some(at(9));
+        assert_eq!(code_now(&*store, older.id).await, OneTimeCode { consumed_at: ended_at, ..older });
+        assert_eq!(code_now(&*store, used.id).await.consumed_at, Some(at(1)), "{purpose:?}");
+        for untouched in others.into_iter().chain([newer]) {
+            assert_eq!(code_now(&*store, untouched.id).await, untouched, "{purpose:?}");
+        }
+        // So that the next purpose finds none of its own.
+        assert!(store.redeem(code_id(numbered(3)), Proof::Email, &[], at(9)).await.unwrap());
+    }
+}
+
+pub(crate) async fn a_code_takes_the_request_that_it_answers_out(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    for number in [1, 2, 3] {
+        store.enqueue(&new_request(number)).await.unwrap();
+    }
+    assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
+    for (number, left) in [(2, vec![1, 3, 12]), (1, vec![3, 12, 11])] {
+        let code = code_of(user, code_id(number), CodePurpose::PasswordReset, at(0));
+        assert!(store.issue(&code, &[new_mail(10 + number)], Some(new_request(number).id)).await.unwrap());
+        assert_eq!(queued(&*store).await, left);
+    }
+    assert!(!store.delivered(new_request(1).id, 1).await.unwrap(), "it is out already");
+}
+
+pub(crate) async fn a_code_that_answers_no_request_is_not_issued(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    store.enqueue(&new_request(1)).await.unwrap();
+    let first = code_of(user, code_id(1), CodePurpose::PasswordReset, at(0));
+    assert!(store.issue(&first, &[], Some(new_request(1).id)).await.unwrap());
+    for gone in [new_request(1).id, new_request(2).id] {
+        let second = code_of(user, code_id(2), CodePurpose::PasswordReset, at(1));
+        assert!(!store.issue(&second, &[new_mail(3)], Some(gone)).await.unwrap());
+        assert_eq!(store.find_code(second.id).await.unwrap(), None);
+        assert_eq!(code_now(&*store, first.id).await, first, "and the one before it did not end");
+        assert!(queued(&*store).await.is_empty());
+    }
+}
+
+pub(crate) async fn a_code_is_tried_so_often_and_no_more(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let (code, other) =
+        (issued(&*store, user, 1, CodePurpose::Login).await, issued(&*store, user, 2, CodePurpose::Login).await);
+    for attempts in 1..=OneTimeCode::MAX_ATTEMPTS {
+        let counted = OneTimeCode { attempts, ..code.clone() };
+        assert_eq!(store.try_code(code.id, at(1)).await.unwrap(), Some(counted.clone()));
+        assert_eq!(code_now(&*store, code.id).await, counted);
+    }
+    for _ in 0..3 {
+        assert_eq!(store.try_code(code.id, at(1)).await.unwrap(), None);
+    }
+    assert_eq!(code_now(&*store, code.id).await.attempts, OneTimeCode::MAX_ATTEMPTS);
+    assert_eq!(code_now(&*store, other.id).await, other);
+}
+
+pub(crate) async fn a_code_is_tried_in_its_time_only(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let made_at = at(1_000);
+    let code = code_of(user, code_id(1), CodePurpose::Login, made_at);
+    assert!(store.issue(&code, &[], None).await.unwrap());
+    let (skew, second) = (OneTimeCode::MAX_SKEW, Seconds::new(1));
+    let mut attempts = 0;
+    for (now, is_open) in [
+        (code.expires_at, false),
+        (UnixTime::MAX, false),
+        (code.expires_at.minus(second), true),
+        (made_at.minus(skew), true),
+        (made_at.minus(skew).minus(second), false),
+        (at(-1_000_000), false),
+        (made_at, true),
+    ] {
+        attempts += u32::from(is_open);
+        assert_eq!(store.try_code(code.id, now).await.unwrap().is_some(), is_open, "{now:?}");
+        assert_eq!(code_now(&*store, code.id).await, OneTimeCode { attempts, ..code.clone() }, "{now:?}");
+    }
+}
+
+pub(crate) async fn a_used_or_ended_code_is_not_tried(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let used = issued(&*store, user, 1, CodePurpose::Login).await;
+    assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
+    let ended = issued(&*store, user, 2, CodePurpose::TotpEnrolment).await;
+    issued(&*store, user, 3, CodePurpose::TotpEnrolment).await;
+    for id in [used.id, ended.id, code_id(4)] {
+        assert_eq!(store.try_code(id, at(2)).await.unwrap(), None);
+    }
+    for id in [used.id, ended.id] {
+        assert_eq!(code_now(&*store, id).await.attempts, 0);
+    }
+}
+
+pub(crate) async fn only_codes_that_expired_before_are_pruned(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
+        let code =
+            OneTimeCode { expires_at: at(expires_at), ..code_of(user, code_id(number), CodePurpose::Login, at(0)) };
+        assert!(store.issue(&code, &[], None).await.unwrap());
+    }
+    // Used, ended or tried too often is not expired.
+    assert!(store.redeem(code_id(4), Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(code_id(5), Proof::Email, &[], at(1)).await.unwrap());
+    exhaust(&*store, code_id(6), at(1)).await;
+    assert_eq!(store.prune_codes(at(100), 10).await.unwrap(), 2);
+    for (number, is_left) in [(1, true), (2, false), (3, true), (4, false), (5, true), (6, true)] {
+        assert_eq!(store.find_code(code_id(number)).await.unwrap().is_some(), is_left, "code {number}");
+    }
+    assert_eq!(store.prune_codes(at(100), 10).await.unwrap(), 0);
+}
+
+pub(crate) async fn at_most_so_many_codes_are_pruned(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    for number in 0..7 {
+        issued(&*store, user, number, CodePurpose::Login).await;
+    }
+    for (limit, expected, left) in [(0, 0, 7), (3, 3, 4), (3, 3, 1), (u32::MAX, 1, 0), (3, 0, 0)] {
+        assert_eq!(store.prune_codes(at(10_000_000), limit).await.unwrap(), expected);
+        let mut found = 0;
+        for number in 0..7 {
+            found += usize::from(store.find_code(code_id(number)).await.unwrap().is_some());
+        }
+        assert_eq!(found, left);
+    }
+}

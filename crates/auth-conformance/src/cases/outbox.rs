@@ -1,0 +1,231 @@
+//! Mails: put in, taken out, listed, tried again, forgotten.
+
+use std::sync::Arc;
+
+use auth_core::account::{NewUser, ProfileChange};
+use auth_core::code::CodePurpose;
+use auth_core::mail::{ClaimedMail, MailKind, MailRequest, NewMail, OutboxEntry, Queued};
+use auth_core::ports::{NewPassword, Outbox, OutboxPage, PasswordUpdate, ProvenEmail, Store};
+use auth_core::second_factor::{Method, NewFactor, Proof};
+use auth_core::secret::Sealed;
+use auth_core::time::UnixTime;
+
+use super::scene::Scene;
+use super::setting::{created, outbox, queued, stored};
+use crate::{at, code_id, code_of, email, hash_of, mail_id, new_mail, new_request, new_user};
+
+/// What is taken out at this moment, for a minute: the number of the mail and of the attempt.
+pub(super) async fn claimed(store: &impl Outbox, seconds: i64) -> Option<(u64, u32)> {
+    let ClaimedMail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
+    let number = (0..1_000).find(|number| mail_id(*number) == mail.id).expect("a number");
+    Some((number, attempt))
+}
+
+/// Puts mails in, in this order.
+pub(super) async fn enqueued(store: &impl Outbox, numbers: impl IntoIterator<Item = u64>) {
+    for number in numbers {
+        store.enqueue(&new_mail(number)).await.unwrap();
+    }
+}
+
+fn waiting(mail: &NewMail) -> OutboxEntry {
+    OutboxEntry {
+        id: mail.id,
+        queued: mail.queued,
+        to: mail.to.clone(),
+        queued_at: mail.queued_at,
+        attempts: 0,
+        next_attempt_at: None,
+        failed_at: None,
+        last_error: None,
+    }
+}
+
+pub(crate) async fn a_mail_is_taken_out_with_every_field(store: Arc<impl Store>) {
+    let kinds = MailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
+    let requests = MailRequest::ALL.iter().map(|request| Queued::Request(*request));
+    let longest = format!("{}@example.com", "\u{E9}'\"%\\".repeat(48));
+    let every_byte: Vec<u8> = (0..=255).cycle().take(4_096).collect();
+    let contents = [every_byte, Vec::new(), b"\0".to_vec()].into_iter().cycle();
+    let addresses = ["Alice@Example.com", "", &longest].into_iter().cycle();
+    let moments = [at(-100), UnixTime::MAX, UnixTime::from_seconds(0), at(7)].into_iter().cycle();
+    for ((number, queued), (content, (to, queued_at))) in
+        (0..).zip(kinds.chain(requests)).zip(contents.zip(addresses.zip(moments)))
+    {
+        let mail = NewMail { queued, to: to.to_owned(), content: Sealed::new(content), queued_at, ..new_mail(number) };
+        store.enqueue(&mail).await.unwrap();
+        assert_eq!(outbox(&*store).await, [waiting(&mail)]);
+        let claimed = store.claim(at(0), at(60)).await.unwrap();
+        assert_eq!(claimed, Some(ClaimedMail { mail: mail.clone(), attempt: 1 }));
+        assert!(store.delivered(mail.id, 1).await.unwrap());
+        assert_eq!(outbox(&*store).await, []);
+    }
+    assert_eq!(claimed(&*store, 0).await, None);
+}
+
+pub(crate) async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<impl Store>) {
+    let user = NewUser { mails: vec![new_mail(7), new_mail(2), new_mail(9)], ..new_user("alice") };
+    enqueued(&*store, [5, 3, 8]).await;
+    created(&*store, &user).await;
+    enqueued(&*store, [1, 6]).await;
+    assert_eq!(queued(&*store).await, [5, 3, 8, 7, 2, 9, 1, 6]);
+    for expected in [5, 3, 8, 7, 2, 9, 1, 6] {
+        assert_eq!(claimed(&*store, 0).await, Some((expected, 1)));
+    }
+    assert_eq!(claimed(&*store, 0).await, None);
+}
+
+pub(crate) async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<impl Store>) {
+    enqueued(&*store, [1, 2, 3]).await;
+    for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
+        assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
+        assert!(store.postpone(mail_id(number), 1, at(next_attempt_at), "busy").await.unwrap());
+    }
+    store.enqueue(&NewMail { queued_at: at(20), ..new_mail(4) }).await.unwrap();
+    store.enqueue(&NewMail { queued_at: at(40), ..new_mail(5) }).await.unwrap();
+    for expected in [(2, 2), (4, 1), (3, 2), (5, 1), (1, 2)] {
+        assert_eq!(claimed(&*store, 100).await, Some(expected));
+    }
+}
+
+pub(crate) async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<impl Store>) {
+    enqueued(&*store, [1, 2]).await;
+    assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
+    assert_eq!(claimed(&*store, 30).await, Some((2, 1)));
+    for seconds in [30, 59] {
+        assert_eq!(claimed(&*store, seconds).await, None, "{seconds}");
+    }
+    assert_eq!(claimed(&*store, 60).await, Some((1, 2)));
+    assert_eq!(claimed(&*store, 89).await, None);
+    assert_eq!(claimed(&*store, 90).await, Some((2, 2)));
+    assert_eq!(outbox(&*store).await.iter().map(|entry| entry.attempts).collect::<Vec<_>>(), [2, 2]);
+}
+
+pub(crate) async fn only_the_last_claim_reports_an_outcome(store: Arc<impl Store>) {
+    enqueued(&*store, [1, 2]).await;
+    for seconds in [0, 60] {
+        assert_eq!(claimed(&*store, seconds).await.map(|(number, _)| number), Some(1));
+        assert_eq!(claimed(&*store, seconds).await.map(|(number, _)| number), Some(2));
+    }
+    let before = outbox(&*store).await;
+    for (number, attempt) in [(1, 1), (1, 0), (1, 3), (9, 2)] {
+        assert!(!store.delivered(mail_id(number), attempt).await.unwrap());
+        assert!(!store.postpone(mail_id(number), attempt, at(60), "busy").await.unwrap());
+        assert!(!store.give_up(mail_id(number), attempt, at(60), "unknown").await.unwrap());
+        assert_eq!(outbox(&*store).await, before);
+        assert_eq!(claimed(&*store, 61).await, None);
+    }
+    // It is the last one as long as there is no other, however late.
+    assert!(store.delivered(mail_id(1), 2).await.unwrap());
+    assert!(!store.delivered(mail_id(1), 2).await.unwrap());
+    assert!(store.give_up(mail_id(2), 2, at(100_000), "unknown").await.unwrap());
+    assert_eq!(queued(&*store).await, [2]);
+}
+
+pub(crate) async fn a_postponed_mail_is_due_at_its_moment(store: Arc<impl Store>) {
+    enqueued(&*store, [1]).await;
+    let mut now = 0;
+    for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"away\" (%s)"), (3, 105, "")] {
+        assert_eq!(claimed(&*store, now).await, Some((1, attempt)));
+        assert!(store.postpone(mail_id(1), attempt, at(next_attempt_at), error).await.unwrap());
+        let expected = OutboxEntry {
+            attempts: attempt,
+            next_attempt_at: Some(at(next_attempt_at)),
+            last_error: Some(error.to_owned()),
+            ..waiting(&new_mail(1))
+        };
+        assert_eq!(outbox(&*store).await, [expected]);
+        assert_eq!(claimed(&*store, next_attempt_at - 1).await, None);
+        now = next_attempt_at;
+    }
+}
+
+pub(crate) async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<impl Store>) {
+    for (number, mail) in [(1, new_mail(1)), (2, new_request(2))] {
+        store.enqueue(&mail).await.unwrap();
+        assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
+        assert!(store.postpone(mail_id(number), 1, at(10), "busy").await.unwrap());
+        assert_eq!(claimed(&*store, 10).await, Some((number, 2)));
+        assert!(store.give_up(mail_id(number), 2, at(20), "unknown").await.unwrap());
+    }
+    let expected = [new_mail(1), new_request(2)].map(|mail| OutboxEntry {
+        attempts: 2,
+        failed_at: Some(at(20)),
+        last_error: Some("unknown".to_owned()),
+        ..waiting(&mail)
+    });
+    assert_eq!(outbox(&*store).await, expected);
+    for seconds in [20, 1_000_000, -1_000_000] {
+        assert_eq!(claimed(&*store, seconds).await, None, "{seconds}");
+    }
+}
+
+pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<impl Store>) {
+    enqueued(&*store, [4, 1, 5, 2, 3]).await;
+    for number in [4, 1, 5] {
+        assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
+    }
+    for number in [5, 4] {
+        assert!(store.give_up(mail_id(number), 1, at(1), "unknown").await.unwrap());
+    }
+    for (only_failed, after, limit, expected) in [
+        (false, None, 10, vec![4, 1, 5, 2, 3]),
+        (false, None, 2, vec![4, 1]),
+        (false, Some(1), 2, vec![5, 2]),
+        (false, Some(2), 2, vec![3]),
+        (false, Some(3), 2, vec![]),
+        (false, None, 0, vec![]),
+        (true, None, 10, vec![4, 5]),
+        (true, None, 1, vec![4]),
+        (true, Some(4), 1, vec![5]),
+        (true, Some(1), 1, vec![5]),
+        (true, Some(5), 1, vec![]),
+    ] {
+        let page = OutboxPage { only_failed, after: after.map(mail_id), limit };
+        let listed = store.list_outbox(page).await.unwrap();
+        let expected: Vec<_> = expected.into_iter().map(mail_id).collect();
+        assert_eq!(listed.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), expected, "{page:?}");
+    }
+}
+
+/// Whatever a method of another port put in belongs to its account; what was put in alone belongs to nobody.
+pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<impl Store>) {
+    let mails = |number| vec![new_mail(number)];
+    let scene = Scene::of(&*store, "alice").await;
+    let (id, code) = (scene.id, |purpose| scene.code(purpose));
+    let other = created(&*store, &NewUser { mails: mails(1), ..new_user("other") }).await.id;
+    let change = ProfileChange { mails: mails(2), ..ProfileChange::default() };
+    store.update_profile(id, &change).await.unwrap();
+    let verification = code(CodePurpose::EmailVerification);
+    let proven = |mails| ProvenEmail {
+        user: id,
+        code: verification,
+        email: email("alice@example.com"),
+        is_change: false,
+        mails,
+    };
+    store.confirm_email(&proven(mails(3)), at(1).into()).await.unwrap();
+    assert!(store.redeem(code(CodePurpose::Login), Proof::Email, &mails(4), at(1)).await.unwrap());
+    let enrolment = code(CodePurpose::EmailEnrolment);
+    store.add_factor(id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
+    assert!(store.replace_recovery_codes(id, &[], &mails(6)).await.unwrap());
+    assert!(store.remove_factors(id, &[Method::Email], &mails(7)).await.unwrap());
+    assert!(store.end_reused(scene.sessions[0], &mails(8), at(1)).await.unwrap());
+    let new = NewPassword { mails: mails(9), ..NewPassword::new(id, hash_of("new")) };
+    assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
+    let challenge = code_of(id, code_id(1), CodePurpose::Login, at(1));
+    assert!(store.issue(&challenge, &mails(10), None).await.unwrap());
+    enqueued(&*store, [11]).await;
+    assert_eq!(queued(&*store).await, (1..12).collect::<Vec<_>>());
+    assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
+    assert_eq!(claimed(&*store, 0).await, Some((2, 1)));
+
+    assert!(store.delete(id).await.unwrap());
+
+    assert_eq!(queued(&*store).await, [1, 11]);
+    assert!(!store.delivered(mail_id(2), 1).await.unwrap());
+    assert!(store.delete(other).await.unwrap());
+    assert_eq!(queued(&*store).await, [11]);
+    stored(&*store, "alice").await;
+    assert_eq!(claimed(&*store, 0).await, Some((11, 1)));
+}

@@ -1,0 +1,92 @@
+//! Mails: each is one process's at a time, however many take them out.
+
+use std::sync::Arc;
+
+use auth_core::ports::{Outbox, Retry, Store};
+
+use super::outbox::{claimed, enqueued};
+use super::rivals::{Gate, ROUNDS, answers, count};
+use super::setting::queued;
+use crate::{at, mail_id, new_mail};
+
+/// Takes mails out until there are no more.
+async fn all_claimed(store: Arc<impl Outbox>) -> Vec<(u64, u32)> {
+    let mut mails = Vec::new();
+    while let Some(mail) = claimed(&*store, 0).await {
+        mails.push(mail);
+    }
+    mails
+}
+
+pub(crate) async fn each_mail_is_taken_out_by_one_of_many(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        enqueued(&*store, 8 * round..8 * (round + 1)).await;
+        let gate = Gate::of(4, round, &store);
+        let workers = (0..4).map(|_| gate.send(all_claimed)).collect();
+        let mut mails = answers(workers).await.concat();
+        mails.sort_unstable();
+        assert!(mails.iter().copied().eq((8 * round..8 * (round + 1)).map(|number| (number, 1))), "{mails:?}");
+    }
+    assert_eq!(queued(&*store).await.len() as u64, 8 * ROUNDS);
+}
+
+pub(crate) async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        enqueued(&*store, [round]).await;
+        assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
+        let gate = Gate::of(6, round, &store);
+        let rivals = (0..6).map(|_| gate.send(async move |s| s.delivered(mail_id(round), 1).await.unwrap())).collect();
+        assert_eq!(count(&answers(rivals).await, |delivered| *delivered), 1);
+        assert!(queued(&*store).await.is_empty());
+    }
+}
+
+/// Whoever was too slow and whoever takes over: one of them has the mail.
+pub(crate) async fn a_mail_is_done_with_or_taken_over(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        enqueued(&*store, [round]).await;
+        assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
+        let gate = Gate::of(2, round, &store);
+        let outcome = gate.send(async move |s| s.delivered(mail_id(round), 1).await.unwrap());
+        let successor = gate.send(async move |s| claimed(&*s, 60).await);
+        match (outcome.await.unwrap(), successor.await.unwrap()) {
+            (true, None) => {}
+            (false, Some(claimed)) => {
+                assert_eq!(claimed, (round, 2));
+                assert!(store.delivered(mail_id(round), 2).await.unwrap());
+            }
+            both => panic!("{both:?}"),
+        }
+        assert!(queued(&*store).await.is_empty());
+    }
+}
+
+/// Calls that lock the same mails in different orders.
+pub(crate) async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        enqueued(&*store, 4 * round..4 * round + 3).await;
+        let gate = Gate::of(8, round, &store);
+        let claim_and = |outcome: u64| {
+            gate.send(async move |s| {
+                let Some((number, attempt)) = claimed(&*s, 0).await else { return };
+                let id = mail_id(number);
+                match outcome {
+                    0 => s.delivered(id, attempt).await.map(drop).unwrap(),
+                    1 => s.postpone(id, attempt, at(0), "busy").await.map(drop).unwrap(),
+                    _ => s.give_up(id, attempt, at(0), "unknown").await.map(drop).unwrap(),
+                }
+            })
+        };
+        let calls = vec![
+            claim_and(0),
+            claim_and(1),
+            claim_and(2),
+            claim_and(2),
+            gate.send(async move |s| s.retry(Retry::AllFailed).await.map(drop).unwrap()),
+            gate.send(async move |s| s.retry(Retry::One(mail_id(4 * round))).await.map(drop).unwrap()),
+            gate.send(async move |s| s.prune_outbox(at(1), 2).await.map(drop).unwrap()),
+            gate.send(async move |s| s.enqueue(&new_mail(4 * round + 3)).await.unwrap()),
+        ];
+        answers(calls).await;
+    }
+}

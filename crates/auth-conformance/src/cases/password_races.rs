@@ -1,0 +1,167 @@
+//! Passwords and addresses: what must be true when calls come at one moment.
+
+use std::sync::Arc;
+
+use auth_core::account::{NewUser, ProfileChange};
+use auth_core::code::CodePurpose;
+use auth_core::ports::{
+    EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store, Swap,
+};
+use auth_core::token::{Generation, RevokeReason};
+
+use super::rivals::{Gate, ROUNDS, answers, count};
+use super::setting::{by_email, code_now, everybody, hash_now, issued, queued, session_now, started, stored, user_now};
+use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of, successor_of};
+
+/// Sets a password of each rival's own at one moment: one of them is stored, with its mail.
+async fn assert_one_is_set(store: &Arc<impl Store + 'static>, round: u64, condition: &NewPassword) {
+    const RIVALS: u64 = 6;
+    let user = user_now(&**store, condition.user).await;
+    let gate = Gate::of(RIVALS as usize, round, store);
+    let rivals = (0..RIVALS).map(|rival| {
+        let (hash, mails) = (hash_of(&format!("rival {rival}")), vec![new_mail(RIVALS * round + rival)]);
+        let new = NewPassword { hash, mails, ..condition.clone() };
+        gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() })
+    });
+    let rivals = answers(rivals.collect()).await;
+    assert_eq!(count(&rivals, |update| *update == PasswordUpdate::Overtaken), rivals.len() - 1);
+    let winner = (0..).zip(&rivals).find(|(_, update)| **update == PasswordUpdate::Done).unwrap().0;
+    assert_eq!(hash_now(&**store, &user).await, hash_of(&format!("rival {winner}")));
+    assert_eq!(queued(&**store).await.last(), Some(&(RIVALS * round + winner)));
+    assert_eq!(queued(&**store).await.len() as u64, round + 1);
+}
+
+pub(crate) async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<impl Store + 'static>) {
+    for round in 0..ROUNDS {
+        let name = format!("user{round}");
+        let user = stored(&*store, &name).await.id;
+        let condition = NewPassword { in_place_of: Some(hash_of(&name)), ..NewPassword::new(user, hash_of("x")) };
+        assert_one_is_set(&store, round, &condition).await;
+    }
+}
+
+pub(crate) async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let code = issued(&*store, user, round, CodePurpose::PasswordReset).await.id;
+        let condition = NewPassword { code: Some(code), ..NewPassword::new(user, hash_of("x")) };
+        assert_one_is_set(&store, round, &condition).await;
+    }
+}
+
+/// Whoever rotates the session to keep first has it; the other one is told.
+pub(crate) async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let session = started(&*store, user, round).await;
+        let gate = Gate::of(3, round, &store);
+        let (id, rotated, kept) = (session.id, successor_of(&session, at(1)), successor_of(&session, at(2)));
+        let keep = KeptSession { id, from: Generation::FIRST, next: kept };
+        let new = NewPassword { keep: Some(keep), ..NewPassword::new(user, hash_of("new")) };
+        let update = gate.send(move |store| async move { store.set_password(&new, at(9)).await.unwrap() });
+        let rotation =
+            gate.send(move |store| async move { store.advance(id, Generation::FIRST, rotated).await.unwrap() });
+        let end = gate.send(move |store| async move { store.revoke(id, RevokeReason::Logout, at(5)).await.unwrap() });
+        let (update, rotation) = (update.await.unwrap(), rotation.await.unwrap());
+        assert!(end.await.unwrap(), "a session that is kept can end");
+        let now = session_now(&*store, id).await;
+        match (update, rotation) {
+            (PasswordUpdate::Done, Swap::LostRace) => assert_eq!(now.current(), kept),
+            (PasswordUpdate::Overtaken, Swap::Done) => assert_eq!(now.current(), rotated),
+            (PasswordUpdate::Overtaken, Swap::LostRace) => assert_eq!(now.generation, Generation::FIRST),
+            both => panic!("{both:?}"),
+        }
+    }
+}
+
+pub(crate) async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<impl Store + 'static>) {
+    let id = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let kept = started(&*store, id, 5 * round).await;
+        let user = user_now(&*store, id).await;
+        let gate = Gate::of(5, round, &store);
+        let logins: Vec<_> = (1..5).map(|n| session_of(id, session_id(5 * round + n), at(0))).collect();
+        let starts = logins.iter().cloned().map(|session| {
+            let user = user.clone();
+            gate.send(move |store| async move { store.start(&session, &user, None).await.unwrap() })
+        });
+        let starts = starts.collect();
+        let keep = KeptSession { id: kept.id, from: kept.generation, next: successor_of(&kept, at(1)) };
+        let new = NewPassword { keep: Some(keep), ..NewPassword::new(id, hash_of("new")) };
+        let update = gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() });
+        assert_eq!(update.await.unwrap(), PasswordUpdate::Done);
+        for (session, started) in logins.iter().zip(answers(starts).await) {
+            let found = store.find_session(session.id).await.unwrap();
+            assert_eq!(found.is_some(), started);
+            assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a login escaped");
+        }
+        assert_eq!(session_now(&*store, kept.id).await.revoked_at, None);
+    }
+}
+
+pub(crate) async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<impl Store + 'static>) {
+    let mut ids = Vec::new();
+    for name in ["amy", "bob", "cid", "dan"] {
+        ids.push(stored(&*store, name).await.id);
+    }
+    for round in 0..ROUNDS {
+        let mut proofs = Vec::new();
+        for (user, spelling) in ids.iter().copied().zip(["New", "new", "NEW", "nEW"]) {
+            let number = 10 * round + user.get().unsigned_abs();
+            let code = issued(&*store, user, number, CodePurpose::EmailChange).await.id;
+            let email = email(&format!("{spelling}{round}@example.com"));
+            proofs.push(ProvenEmail { user, code, email, is_change: true, mails: Vec::new() });
+        }
+        let gate = Gate::of(proofs.len(), round, &store);
+        let rivals = proofs.iter().cloned().map(|proof| {
+            gate.send(move |store| async move { store.confirm_email(&proof, at(1).into()).await.unwrap() })
+        });
+        let rivals = answers(rivals.collect()).await;
+        assert_eq!(count(&rivals, |update| *update == EmailUpdate::Taken), rivals.len() - 1);
+        for (proof, update) in proofs.into_iter().zip(rivals) {
+            let is_used = code_now(&*store, proof.code).await.consumed_at.is_some();
+            assert_eq!(is_used, matches!(update, EmailUpdate::Done(_)));
+            assert_eq!(by_email(&*store, proof.email.as_str()).await.is_some(), is_used);
+        }
+    }
+}
+
+pub(crate) async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<impl Store + 'static>) {
+    let user = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let code = issued(&*store, user, round, CodePurpose::EmailChange).await.id;
+        let gate = Gate::of(5, round, &store);
+        let rivals = (0..5).map(|rival| {
+            let (email, mails) = (email(&format!("{rival}.{round}@example.com")), vec![new_mail(5 * round + rival)]);
+            let proof = ProvenEmail { user, code, email, is_change: true, mails };
+            gate.send(move |store| async move { store.confirm_email(&proof, at(1).into()).await.unwrap() })
+        });
+        let rivals = answers(rivals.collect()).await;
+        assert_eq!(count(&rivals, |update| *update == EmailUpdate::Overtaken), rivals.len() - 1);
+        let done = rivals.into_iter().find(|update| *update != EmailUpdate::Overtaken);
+        assert_eq!(done, Some(EmailUpdate::Done(user_now(&*store, user).await)));
+        assert_eq!(queued(&*store).await.len() as u64, round + 1);
+    }
+}
+
+/// However it is asked for.
+pub(crate) async fn an_address_is_given_in_one_of_many_ways(store: Arc<impl Store + 'static>) {
+    let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);
+    for round in 0..ROUNDS {
+        let address = email(&format!("new{round}@example.com"));
+        let code = issued(&*store, amy, round, CodePurpose::EmailChange).await.id;
+        let proof = ProvenEmail { user: amy, code, email: address.clone(), is_change: true, mails: Vec::new() };
+        let change = ProfileChange { email: Some(address.clone()), ..ProfileChange::default() };
+        let new = NewUser { email: address.clone(), ..new_user(&format!("user{round}")) };
+        let gate = Gate::of(3, round, &store);
+        let ways = vec![
+            gate.send(async move |s| {
+                matches!(s.confirm_email(&proof, at(1).into()).await.unwrap(), EmailUpdate::Done(_))
+            }),
+            gate.send(async move |s| matches!(s.update_profile(bob, &change).await.unwrap(), ProfileUpdate::Done(_))),
+            gate.send(async move |s| s.create(&new, &hash_of("x")).await.unwrap().is_ok()),
+        ];
+        assert_eq!(count(&answers(ways).await, |given| *given), 1);
+        assert_eq!(count(&everybody(&*store).await, |user| user.email == address.as_str()), 1);
+    }
+}

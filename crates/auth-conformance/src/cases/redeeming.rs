@@ -1,0 +1,118 @@
+//! One-time codes: used, with what proved them.
+
+use std::sync::Arc;
+
+use auth_core::account::UserId;
+use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_core::ports::Store;
+use auth_core::second_factor::{NewFactor, Proof};
+use auth_core::time::Seconds;
+
+use super::scene::exhaust;
+use super::setting::{code_now, enrolled, issued, queued, stored, totp};
+use crate::{at, code_id, mac, new_mail};
+
+async fn last_step(store: &impl Store, user: UserId) -> Option<u64> {
+    store.factors_of(user).await.unwrap().totp.and_then(|totp| totp.last_step)
+}
+
+/// Proves nothing: neither the code nor a factor is used, and no mail goes out.
+async fn assert_refused(store: &impl Store, user: UserId, code: CodeId, proof: Proof) {
+    let (before, factors, mails) =
+        (code_now(store, code).await, store.factors_of(user).await.unwrap(), queued(store).await);
+    assert!(!store.redeem(code, proof, &[new_mail(99)], at(9)).await.unwrap(), "{proof:?}");
+    assert_eq!(code_now(store, code).await, before, "{proof:?}");
+    assert_eq!(store.factors_of(user).await.unwrap(), factors, "{proof:?}");
+    assert_eq!(queued(store).await, mails, "{proof:?}");
+}
+
+pub(crate) async fn a_code_is_redeemed_once(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let (code, other) =
+        (issued(&*store, user, 1, CodePurpose::Login).await, issued(&*store, user, 2, CodePurpose::Login).await);
+    assert!(store.redeem(code.id, Proof::Email, &[new_mail(1), new_mail(2)], at(5)).await.unwrap());
+    assert_refused(&*store, user, code.id, Proof::Email).await;
+    assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(5)), ..code });
+    assert_eq!(code_now(&*store, other.id).await, other);
+    assert_eq!(queued(&*store).await, [1, 2]);
+    assert!(!store.redeem(code_id(3), Proof::Email, &[new_mail(3)], at(5)).await.unwrap(), "there is no such code");
+    assert_eq!(queued(&*store).await, [1, 2]);
+}
+
+/// Both were decided when it was tried, and the last try may have been the right one.
+pub(crate) async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let code = issued(&*store, user, 1, CodePurpose::Login).await;
+    exhaust(&*store, code.id, at(1)).await;
+    let late = code.expires_at.plus(Seconds::new(1));
+    assert!(store.redeem(code.id, Proof::Email, &[], late).await.unwrap());
+    let expected = OneTimeCode { attempts: OneTimeCode::MAX_ATTEMPTS, consumed_at: Some(late), ..code };
+    assert_eq!(code_now(&*store, expected.id).await, expected);
+}
+
+pub(crate) async fn an_ended_code_is_not_redeemed(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let ended = issued(&*store, user, 1, CodePurpose::EmailEnrolment).await;
+    issued(&*store, user, 2, CodePurpose::EmailEnrolment).await;
+    assert_refused(&*store, user, ended.id, Proof::Email).await;
+}
+
+pub(crate) async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let other = stored(&*store, "other").await.id;
+    enrolled(&*store, user, &totp(100), &[]).await;
+    enrolled(&*store, other, &totp(100), &[]).await;
+    // More than 32 bits: every step of a time far away.
+    let late = 8_446_743_359;
+    for (number, step, is_new) in [
+        (1, 100, false),
+        (2, 99, false),
+        (3, 0, false),
+        (4, 101, true),
+        (5, 101, false),
+        (6, 100, false),
+        (7, 105, true),
+        (8, 104, false),
+        (9, late, true),
+    ] {
+        let code = issued(&*store, user, number, CodePurpose::Login).await.id;
+        if is_new {
+            assert!(store.redeem(code, Proof::Totp(step), &[], at(1)).await.unwrap(), "{step}");
+            assert_eq!(last_step(&*store, user).await, Some(step));
+            assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(1)));
+        } else {
+            assert_refused(&*store, user, code, Proof::Totp(step)).await;
+        }
+    }
+    assert_eq!(last_step(&*store, other).await, Some(100));
+}
+
+pub(crate) async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let other = stored(&*store, "other").await.id;
+    enrolled(&*store, other, &totp(1), &[]).await;
+    let code = issued(&*store, user, 1, CodePurpose::Login).await.id;
+    assert_refused(&*store, user, code, Proof::Totp(2)).await;
+    enrolled(&*store, user, &NewFactor::Email, &[]).await;
+    assert_refused(&*store, user, code, Proof::Totp(2)).await;
+    assert_eq!(last_step(&*store, other).await, Some(1));
+    assert!(store.redeem(code, Proof::Email, &[], at(1)).await.unwrap());
+}
+
+pub(crate) async fn a_recovery_code_proves_once(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let other = stored(&*store, "other").await.id;
+    enrolled(&*store, user, &totp(1), &[mac(1), mac(2), mac(3)]).await;
+    enrolled(&*store, other, &totp(1), &[mac(2), mac(4)]).await;
+    let first = issued(&*store, user, 1, CodePurpose::Login).await.id;
+    let second = issued(&*store, user, 2, CodePurpose::Login).await.id;
+    assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &[new_mail(1)], at(1)).await.unwrap());
+    assert_refused(&*store, user, second, Proof::RecoveryCode(mac(2))).await;
+    assert_refused(&*store, user, second, Proof::RecoveryCode(mac(4))).await;
+    // A code that was used before costs no recovery code.
+    assert_refused(&*store, user, first, Proof::RecoveryCode(mac(1))).await;
+    assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &[], at(1)).await.unwrap());
+    assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, [mac(1)]);
+    assert_eq!(store.factors_of(other).await.unwrap().recovery_codes.len(), 2);
+    assert_eq!(queued(&*store).await, [1]);
+}

@@ -1,0 +1,210 @@
+//! Second factors: switched on and off, and the recovery codes that stand beside them.
+
+use std::sync::Arc;
+
+use auth_core::account::{User, UserId};
+use auth_core::code::{CodeId, CodePurpose};
+use auth_core::ports::Store;
+use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_core::secret::{Mac, Sealed};
+use auth_core::time::Timestamp;
+
+use super::scene::{Scene, exhaust};
+use super::setting::{code_now, enrolled, issued, queued, stored, totp, user_now};
+use crate::{at, code_id, mac, new_mail};
+
+const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
+
+/// The factors of an account; the recovery codes in an order of their own.
+async fn factors_now(store: &impl Store, user: UserId) -> Factors {
+    let mut factors = store.factors_of(user).await.unwrap();
+    factors.recovery_codes.sort_unstable();
+    factors
+}
+
+/// A factor by this code, with a mail of this number.
+async fn added(
+    store: &impl Store,
+    user: UserId,
+    factor: &NewFactor,
+    code: CodeId,
+    codes: &[Mac],
+    mail: u64,
+) -> Option<bool> {
+    store.add_factor(user, factor, code, codes, &[new_mail(mail)], NOW).await.unwrap()
+}
+
+pub(crate) async fn an_account_has_no_second_factor_at_first(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    for id in [user, UserId::new(i64::MAX)] {
+        assert_eq!(store.factors_of(id).await.unwrap(), Factors::default());
+    }
+}
+
+pub(crate) async fn an_added_factor_is_found_with_every_field(store: Arc<impl Store>) {
+    let scene = Scene::of(&*store, "alice").await;
+    let spared = Scene::of(&*store, "other").await;
+    let before = scene.standing().await;
+    let every_byte: Vec<u8> = (0..=255).collect();
+    // A step of more than 32 bits.
+    let factor = NewFactor::Totp { secret: Sealed::new(every_byte), step: 8_446_743_359 };
+    let NewFactor::Totp { secret, step } = factor.clone() else { panic!("it is one") };
+    let code = scene.code(CodePurpose::TotpEnrolment);
+    assert_eq!(added(&*store, scene.id, &factor, code, &[mac(1), mac(2)], 1).await, Some(true));
+    let totp = Some(TotpFactor { secret, last_step: Some(step), since: NOW.unix() });
+    let mut expected = Factors { email_since: None, totp, recovery_codes: vec![mac(1), mac(2)] };
+    assert_eq!(factors_now(&*store, scene.id).await, expected);
+    let after = scene.standing().await;
+    assert_eq!((&after.user, &after.sessions, &after.hash), (&before.user, &before.sessions, &before.hash));
+    assert_eq!(code_now(&*store, code).await.consumed_at, Some(NOW.unix()));
+    assert_eq!(after.open().len(), CodePurpose::ALL.len() - 1, "other codes are still good");
+
+    let code = scene.code(CodePurpose::EmailEnrolment);
+    assert_eq!(added(&*store, scene.id, &NewFactor::Email, code, &[mac(3)], 2).await, Some(false));
+    expected.email_since = Some(NOW.unix());
+    assert_eq!(factors_now(&*store, scene.id).await, expected);
+    assert_eq!(queued(&*store).await, [1, 2]);
+    assert_eq!(spared.standing().await.factors, Factors::default());
+    assert_eq!(spared.standing().await.open(), CodePurpose::ALL);
+}
+
+pub(crate) async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    enrolled(&*store, user, &totp(500), &[mac(1)]).await;
+    enrolled(&*store, user, &NewFactor::Email, &[]).await;
+    let secret = Sealed::new(b"another".to_vec());
+    let factor = NewFactor::Totp { secret: secret.clone(), step: 400 };
+    let code = issued(&*store, user, 1, CodePurpose::TotpEnrolment).await.id;
+    assert_eq!(added(&*store, user, &factor, code, &[mac(2)], 1).await, Some(false));
+    let code = issued(&*store, user, 2, CodePurpose::EmailEnrolment).await.id;
+    assert_eq!(added(&*store, user, &NewFactor::Email, code, &[], 2).await, Some(false));
+    let totp = Some(TotpFactor { secret, last_step: Some(400), since: NOW.unix() });
+    let expected = Factors { email_since: Some(NOW.unix()), totp, recovery_codes: vec![mac(1)] };
+    assert_eq!(factors_now(&*store, user).await, expected);
+}
+
+pub(crate) async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<impl Store>) {
+    let scene = Scene::of(&*store, "alice").await;
+    let other = stored(&*store, "other").await.id;
+    let used = scene.code(CodePurpose::TotpEnrolment);
+    assert!(store.redeem(used, Proof::Email, &[], at(1)).await.unwrap());
+    let foreign = issued(&*store, other, 1, CodePurpose::TotpEnrolment).await.id;
+    let ended = scene.code(CodePurpose::EmailEnrolment);
+    let newer = issued(&*store, scene.id, 2, CodePurpose::EmailEnrolment).await.id;
+    let before = scene.standing().await;
+    for (user, code) in [
+        (scene.id, used),
+        (scene.id, foreign),
+        (scene.id, ended),
+        (scene.id, code_id(3)),
+        (UserId::new(i64::MAX), newer),
+    ] {
+        for factor in [NewFactor::Email, totp(1)] {
+            assert_eq!(added(&*store, user, &factor, code, &[mac(1)], 1).await, None);
+            assert_eq!(scene.standing().await, before);
+        }
+    }
+    assert_eq!(code_now(&*store, foreign).await.consumed_at, None);
+    assert_eq!(store.factors_of(other).await.unwrap(), Factors::default());
+    // It was tried before, and the last try may have been the right one.
+    exhaust(&*store, newer, at(1)).await;
+    assert!(added(&*store, scene.id, &NewFactor::Email, newer, &[], 1).await.is_some());
+    assert_eq!(added(&*store, scene.id, &totp(1), newer, &[], 2).await, None, "it was used");
+    assert_eq!(queued(&*store).await, [1]);
+}
+
+pub(crate) async fn a_factor_by_mail_proves_the_address(store: Arc<impl Store>) {
+    let alice = stored(&*store, "alice").await;
+    enrolled(&*store, alice.id, &totp(1), &[]).await;
+    assert_eq!(user_now(&*store, alice.id).await, alice, "an authenticator proves no address");
+    let code = issued(&*store, alice.id, 1, CodePurpose::EmailEnrolment).await.id;
+    assert!(added(&*store, alice.id, &NewFactor::Email, code, &[], 1).await.is_some());
+    let proven = User { email_verified_at: Some(NOW), ..alice };
+    assert_eq!(user_now(&*store, proven.id).await, proven);
+    let code = issued(&*store, proven.id, 2, CodePurpose::EmailEnrolment).await.id;
+    let later = at(1_000).into();
+    assert!(store.add_factor(proven.id, &NewFactor::Email, code, &[], &[], later).await.unwrap().is_some());
+    assert_eq!(user_now(&*store, proven.id).await, proven, "it was proven before");
+}
+
+pub(crate) async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Arc<impl Store>) {
+    let other = stored(&*store, "other").await.id;
+    enrolled(&*store, other, &totp(1), &[mac(1), mac(2)]).await;
+    enrolled(&*store, other, &NewFactor::Email, &[]).await;
+    let spared = factors_now(&*store, other).await;
+    for (number, methods, is_email_left, is_totp_left, codes_left) in [
+        (1, &[Method::Email][..], false, true, 2),
+        (2, &[Method::Totp], true, false, 2),
+        (3, &[Method::RecoveryCode], true, true, 0),
+        (4, &[Method::Email, Method::Totp], false, false, 0),
+        (5, &[Method::Totp, Method::RecoveryCode], true, false, 0),
+    ] {
+        let user = stored(&*store, &format!("user{number}")).await.id;
+        enrolled(&*store, user, &totp(1), &[mac(1), mac(2)]).await;
+        enrolled(&*store, user, &NewFactor::Email, &[]).await;
+        assert!(store.remove_factors(user, methods, &[new_mail(number)]).await.unwrap(), "{methods:?}");
+        let left = factors_now(&*store, user).await;
+        let found = (left.has(Method::Email), left.has(Method::Totp), left.recovery_codes.len());
+        assert_eq!(found, (is_email_left, is_totp_left, codes_left), "{methods:?}");
+    }
+    assert_eq!(queued(&*store).await, [1, 2, 3, 4, 5]);
+    assert_eq!(factors_now(&*store, other).await, spared);
+    for method in [Method::Totp, Method::Email] {
+        assert!(store.remove_factors(other, &[method], &[]).await.unwrap());
+    }
+    assert_eq!(factors_now(&*store, other).await, Factors::default(), "one after the other");
+}
+
+pub(crate) async fn what_is_not_on_is_not_removed(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let every = [Method::Email, Method::Totp, Method::RecoveryCode];
+    for nobody in [user, UserId::new(i64::MAX)] {
+        assert!(!store.remove_factors(nobody, &every, &[new_mail(1)]).await.unwrap());
+    }
+    enrolled(&*store, user, &totp(1), &[]).await;
+    let before = factors_now(&*store, user).await;
+    for methods in [&[Method::Email][..], &[Method::RecoveryCode], &[Method::Email, Method::RecoveryCode], &[]] {
+        assert!(!store.remove_factors(user, methods, &[new_mail(1)]).await.unwrap(), "{methods:?}");
+        assert_eq!(factors_now(&*store, user).await, before, "{methods:?}");
+    }
+    assert!(queued(&*store).await.is_empty());
+    assert!(store.remove_factors(user, &every, &[]).await.unwrap(), "one of them was on");
+    assert_eq!(factors_now(&*store, user).await, Factors::default());
+}
+
+pub(crate) async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<impl Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let other = stored(&*store, "other").await.id;
+    enrolled(&*store, other, &NewFactor::Email, &[mac(1), mac(2)]).await;
+    for nobody in [user, UserId::new(i64::MAX)] {
+        assert!(!store.replace_recovery_codes(nobody, &[mac(1)], &[new_mail(1)]).await.unwrap());
+        assert_eq!(store.factors_of(nobody).await.unwrap(), Factors::default());
+    }
+    enrolled(&*store, user, &NewFactor::Email, &[mac(1), mac(2), mac(3)]).await;
+    for codes in [vec![mac(2), mac(4)], (0..Factors::RECOVERY_CODES as u8).map(mac).collect(), vec![mac(9)]] {
+        assert!(store.replace_recovery_codes(user, &codes, &[]).await.unwrap());
+        assert_eq!(factors_now(&*store, user).await.recovery_codes, codes);
+    }
+    assert!(store.replace_recovery_codes(user, &[mac(9)], &[new_mail(2)]).await.unwrap());
+    assert_eq!(queued(&*store).await, [2]);
+    assert_eq!(factors_now(&*store, other).await.recovery_codes, [mac(1), mac(2)]);
+}
+
+pub(crate) async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<impl Store>) {
+    let scene = Scene::of(&*store, "alice").await;
+    let spared = Scene::of(&*store, "other").await;
+    for id in [scene.id, spared.id] {
+        enrolled(&*store, id, &totp(1), &[mac(1)]).await;
+        enrolled(&*store, id, &NewFactor::Email, &[]).await;
+    }
+    let others = spared.standing().await;
+    assert!(store.delete(scene.id).await.unwrap());
+    assert_eq!(store.factors_of(scene.id).await.unwrap(), Factors::default());
+    for purpose in CodePurpose::ALL {
+        let id = scene.code(*purpose);
+        assert_eq!(store.find_code(id).await.unwrap(), None);
+        assert_eq!(store.try_code(id, at(1)).await.unwrap(), None);
+        assert!(!store.redeem(id, Proof::RecoveryCode(mac(1)), &[], at(1)).await.unwrap());
+    }
+    assert_eq!(spared.standing().await, others);
+}
