@@ -188,8 +188,8 @@ impl ChangeFeed for Silent {
 async fn remember(world: &mut World, policy: TokenPolicy) {
     let views = Arc::new(GuardViews::new(ViewPolicy::default()));
     let ports = Ports { views: Some(views.clone()), ..world.tokens.ports().clone() };
-    world.tokens = TokenService::new(ports.clone(), policy);
-    world.administration = AdministrationService::new(ports);
+    world.administration = AdministrationService::new(ports.clone(), policy.accounts.clone());
+    world.tokens = TokenService::new(ports, policy);
     let (clock, followed) = (world.clock.clone(), views.clone());
     tokio::spawn(async move { follow(&followed, &mut Silent, clock.as_ref(), |_| ()).await });
     while views.staleness().is_some() {

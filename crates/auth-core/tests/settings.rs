@@ -8,7 +8,7 @@ use auth_core::AuthError;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{Action, Refreshed, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{ClaimNames, ClaimRules, SubjectField, TokenFault, TokenKind};
+use auth_core::token::{ClaimNames, ClaimRules, ClientInfo, SubjectField, TokenFault, TokenKind};
 use world::*;
 
 fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
@@ -117,9 +117,9 @@ async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_na
         ProfileChange { username: Some(Username::parse(name, rules).unwrap()), ..ProfileChange::default() }
     };
     let alice = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
-    world.accounts.update_profile(alice, &rename("anne")).await.unwrap();
+    world.accounts.update_profile(alice, rename("anne"), None, &ClientInfo::default()).await.unwrap();
     let bob = auth_core::service::Caller { user: bob, session: None };
-    world.accounts.update_profile(bob, &rename("alice")).await.unwrap();
+    world.accounts.update_profile(bob, rename("alice"), None, &ClientInfo::default()).await.unwrap();
     assert_eq!(fault(world.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::BadClaim));
     assert_eq!(fault(world.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::BadClaim));
 }

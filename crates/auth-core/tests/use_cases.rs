@@ -8,9 +8,10 @@ use auth_core::AuthError;
 use auth_core::account::{AccountFault, Taken};
 use auth_core::event::EventKind;
 use auth_core::password::PasswordHash;
-use auth_core::ports::{Accounts, Sessions};
+use auth_core::ports::{Accounts, NewPassword, PasswordUpdate, Sessions};
 use auth_core::rotation::{OnRetry, RotationPolicy};
 use auth_core::service::{Action, LogoutRequest, TokenPair, TokenPolicy};
+use auth_core::time::UnixTime;
 use auth_core::token::{RevokeReason, SessionId, TokenFault};
 use serde_json::json;
 use world::*;
@@ -40,6 +41,7 @@ async fn a_login_says_what_the_contract_promises() {
         assert_eq!(claims["user_id"], user.id.get().to_string());
         assert_eq!(claims["email"], "alice@example.com");
         assert_eq!(claims["role"], "user");
+        assert_eq!(claims["amr"], json!(["pwd"]));
         assert_eq!(claims["sid"], refresh["jti"]);
     }
     assert_eq!(refresh["gen"], 0);
@@ -72,7 +74,8 @@ async fn an_outdated_hash_is_replaced_at_login() {
     let world = world(policy());
     let user = world.register("alice").await.unwrap();
     let old = PasswordHash::new(format!("old${PASSWORD}"));
-    assert!(world.store.set_password(user.id, &old, auth_core::time::UnixTime::from_seconds(1)).await.unwrap());
+    let set = world.store.set_password(&NewPassword::new(user.id, old), UnixTime::from_seconds(1)).await.unwrap();
+    assert_eq!(set, PasswordUpdate::Done);
     world.hasher.set_outdated("old$");
     world.login("alice").await;
     let name = auth_core::account::LoginName::Username("alice".into());

@@ -57,9 +57,9 @@ fn viewed(policy: TokenPolicy, views: ViewPolicy) -> Viewed {
     let mut world = world(policy.clone());
     let views = Arc::new(GuardViews::new(views));
     let ports = auth_core::service::Ports { views: Some(views.clone()), ..world.tokens.ports().clone() };
-    world.tokens = TokenService::new(ports.clone(), policy);
-    world.accounts = AccountService::new(ports.clone());
-    world.administration = AdministrationService::new(ports);
+    world.accounts = AccountService::new(ports.clone(), policy.accounts.clone());
+    world.administration = AdministrationService::new(ports.clone(), policy.accounts.clone());
+    world.tokens = TokenService::new(ports, policy);
     let (feed, said) = unbounded_channel();
     let failures = Arc::new(AtomicUsize::new(0));
     let follower = tokio::spawn({

@@ -5,18 +5,18 @@
 //! use auth_conformance::{email, memory_ports, username};
 //! use auth_core::account::{LoginName, PersonName};
 //! use auth_core::password::{PasswordPolicy, RawPassword};
-//! use auth_core::service::{AccountService, LogoutRequest, NewAccount, TokenPolicy, TokenService};
+//! use auth_core::service::{AccountPolicy, AccountService, LogoutRequest, NewAccount, TokenPolicy, TokenService};
 //! use auth_core::token::{ClientInfo, RawToken};
 //!
 //! let ports = memory_ports(); // In a service: a database, keys, Argon2, the machine's clock.
-//! let accounts = AccountService::new(ports.clone());
+//! let accounts = AccountService::new(ports.clone(), AccountPolicy::default());
 //! let tokens = TokenService::new(ports, TokenPolicy::default());
 //!
 //! let typed = || RawPassword::new("Correct-horse-42");
 //! let password = PasswordPolicy::default().check(typed(), &[]).expect("a good password");
 //! let (first_name, last_name) = (PersonName::default(), PersonName::default());
 //! let alice = NewAccount { username: username("alice"), email: email("alice@example.com"), first_name, last_name, password };
-//! accounts.register(alice).await?;
+//! accounts.register(alice, &ClientInfo::default()).await?;
 //!
 //! let name = LoginName::Username("alice".to_owned());
 //! let pair = tokens.login(&name, &typed(), ClientInfo::default()).await?;

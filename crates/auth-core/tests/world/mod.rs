@@ -1,22 +1,33 @@
 //! A whole service in memory, with a clock that stands still: what the tests of the use-cases run on.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of this module")]
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+#![allow(dead_code, unreachable_pub, unused_imports, reason = "each test file uses its part of this module")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its stage has failed")]
+
+mod accounts;
+mod store;
+mod vault;
 
 use std::sync::Arc;
 
-use auth_conformance::{FixedClock, MemoryStore, PlainHasher, PlainSigner, RecordedEvents, SeededRandomness};
+use auth_conformance::{
+    FixedClock, MemoryStore, PlainHasher, PlainSigner, RecordedEvents, RecordedMailer, SeededRandomness,
+};
 use auth_core::AuthError;
 use auth_core::account::{Email, LoginName, PersonName, User, Username, UsernameRules};
 use auth_core::event::EventKind;
+use auth_core::mail::RetryPolicy;
 use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Clock, TokenSigner};
 use auth_core::rotation::RotationPolicy;
 use auth_core::service::{
-    AccountService, Action, AdministrationService, NewAccount, Outcome, Ports, Refreshed, SignedToken, SlidingPolicy,
-    TokenPair, TokenPolicy, TokenService,
+    AccountService, Action, AdministrationService, NewAccount, OutboxService, Outcome, Ports, Refreshed,
+    SecondFactorService, SignedToken, SlidingPolicy, TokenPair, TokenPolicy, TokenService,
 };
 use auth_core::time::Seconds;
 use auth_core::token::{ClientInfo, Payload, ProfileClaim, RawToken};
+
+pub use accounts::*;
+pub use store::EventfulStore;
+pub use vault::CountingVault;
 
 pub const PASSWORD: &str = "Correct-horse-42";
 pub const ACCESS_TTL: u64 = 60;
@@ -28,9 +39,15 @@ pub struct World {
     pub tokens: TokenService,
     pub accounts: AccountService,
     pub administration: AdministrationService,
+    pub factors: SecondFactorService,
+    pub outbox: OutboxService,
     pub store: Arc<MemoryStore>,
+    /// The same store, as the services see it.
+    pub eventful: Arc<EventfulStore>,
     pub clock: Arc<FixedClock>,
     pub hasher: Arc<PlainHasher>,
+    pub vault: Arc<CountingVault>,
+    pub mailer: Arc<RecordedMailer>,
     pub events: Arc<RecordedEvents>,
     pub signer: PlainSigner,
 }
@@ -64,25 +81,34 @@ pub fn simplejwt_policy() -> TokenPolicy {
 pub fn world(policy: TokenPolicy) -> World {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(FixedClock::default()));
     let (hasher, events) = (Arc::new(PlainHasher::default()), Arc::new(RecordedEvents::default()));
+    let (vault, mailer) = (Arc::new(CountingVault::default()), Arc::new(RecordedMailer::default()));
+    let eventful = Arc::new(EventfulStore::new(store.clone()));
     let signer = PlainSigner::default();
     let ports = Ports {
-        store: store.clone(),
+        store: eventful.clone(),
         signer: Arc::new(signer.clone()),
         hasher: hasher.clone(),
         clock: clock.clone(),
         randomness: Arc::new(SeededRandomness::default()),
+        vault: vault.clone(),
         events: events.clone(),
         views: None,
     };
+    let accounts = policy.accounts.clone();
     let tokens = TokenService::new(ports.clone(), policy);
     let tokens = tokens.enriched_by(Arc::new(ProfileClaim::Email)).enriched_by(Arc::new(ProfileClaim::Role));
     World {
         tokens,
-        accounts: AccountService::new(ports.clone()),
-        administration: AdministrationService::new(ports),
+        accounts: AccountService::new(ports.clone(), accounts.clone()),
+        administration: AdministrationService::new(ports.clone(), accounts.clone()),
+        factors: SecondFactorService::new(ports.clone(), accounts.clone()),
+        outbox: OutboxService::new(ports, accounts, mailer.clone(), RetryPolicy::default()),
         store,
+        eventful,
         clock,
         hasher,
+        vault,
+        mailer,
         events,
         signer,
     }
@@ -91,15 +117,14 @@ pub fn world(policy: TokenPolicy) -> World {
 impl World {
     pub async fn register(&self, name: &str) -> Result<User, AuthError> {
         let rules = UsernameRules { plain_alphabet: true, ignore_case: true };
-        self.accounts
-            .register(NewAccount {
-                username: Username::parse(name, rules).unwrap(),
-                email: Email::parse(&format!("{name}@example.com")).unwrap(),
-                first_name: PersonName::parse("Al").unwrap(),
-                last_name: PersonName::default(),
-                password: PasswordPolicy::default().check(RawPassword::new(PASSWORD), &[]).unwrap(),
-            })
-            .await
+        let account = NewAccount {
+            username: Username::parse(name, rules).unwrap(),
+            email: Email::parse(&format!("{name}@example.com")).unwrap(),
+            first_name: PersonName::parse("Al").unwrap(),
+            last_name: PersonName::default(),
+            password: PasswordPolicy::default().check(RawPassword::new(PASSWORD), &[]).unwrap(),
+        };
+        self.accounts.register(account, &ClientInfo::default()).await
     }
 
     pub async fn try_login(&self, name: &str, password: &str) -> Result<TokenPair, AuthError> {
