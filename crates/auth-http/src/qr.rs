@@ -44,3 +44,44 @@ fn png_of(code: &QrCode) -> Option<Vec<u8>> {
     encoder.write_header().ok()?.write_image_data(&pixels).ok()?;
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "otpauth://totp/A%26B:alice?secret=MZXW6YTBOI&issuer=A%26B&algorithm=SHA1&digits=6&period=30";
+
+    /// What another program reads from it.
+    fn read(side: usize, shade: impl FnMut(usize, usize) -> u8) -> String {
+        let mut image = rqrr::PreparedImage::prepare_from_greyscale(side, side, shade);
+        let grids = image.detect_grids();
+        assert_eq!(grids.len(), 1);
+        grids[0].decode().unwrap().1
+    }
+
+    #[test]
+    fn the_png_is_read_by_another_program() {
+        let url = Qr::of(TEXT).unwrap().png;
+        let bytes = BASE64_STANDARD.decode(url.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let side = reader.next_frame(&mut pixels).unwrap().width as usize;
+        assert_eq!(read(side, |x, y| pixels[y * side + x]), TEXT);
+    }
+
+    #[test]
+    fn the_svg_has_the_same_modules() {
+        let svg = Qr::of(TEXT).unwrap().svg;
+        let code = QrCode::new(TEXT).unwrap();
+        let dark = code.to_colors().iter().filter(|color| **color == Color::Dark).count();
+        // One move of the pen for each run of dark modules in a row, or for each module.
+        let moves = svg.matches('M').count();
+        assert!(svg.starts_with("<?xml") && (1..=dark).contains(&moves), "{moves} of {dark}: {svg}");
+        assert!(!svg.contains("otpauth"), "nothing but the picture");
+    }
+
+    #[test]
+    fn what_is_too_long_has_none() {
+        assert!(Qr::of(&"x".repeat(5_000)).is_none());
+    }
+}

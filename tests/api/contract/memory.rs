@@ -11,7 +11,7 @@ use auth_conformance::memory_ports;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::permission::Rule;
-use auth_core::service::{AccountService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
+use auth_core::service::{AccountPolicy, AccountService, SecondFactorService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
 use auth_core::time::Seconds;
 use auth_core::token::ProfileClaim;
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
@@ -121,7 +121,8 @@ fn app(ports: Ports) -> App {
     let tokens = TokenService::new(ports.clone(), policy);
     App {
         tokens: tokens.enriched_by(Arc::new(ProfileClaim::Email)).enriched_by(Arc::new(ProfileClaim::Role)),
-        accounts: AccountService::new(ports),
+        accounts: AccountService::new(ports.clone(), AccountPolicy::default()),
+        second_factors: SecondFactorService::new(ports, AccountPolicy::default()),
         passwords: PasswordPolicy::default(),
         usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
         jwks: json!({"keys": []}),

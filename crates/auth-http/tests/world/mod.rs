@@ -19,7 +19,10 @@ use auth_core::account::{GroupName, LoginName, User, UsernameRules};
 use auth_core::event::EventKind;
 use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Accounts, ClaimsEnricher};
-use auth_core::service::{AccountService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
+use auth_core::service::{
+    AccountPolicy, AccountService, Action, AdministrationService, Outcome, Ports, SecondFactorService, TokenPolicy,
+    TokenService,
+};
 use auth_core::time::Seconds;
 use auth_core::token::{ClientInfo, Payload, RawToken};
 use auth_core::view::{GuardViews, ViewPolicy, WhenStale};
@@ -89,7 +92,8 @@ impl World {
     > {
         let app = App {
             tokens: self.tokens(),
-            accounts: AccountService::new(self.ports.clone()),
+            accounts: AccountService::new(self.ports.clone(), AccountPolicy::default()),
+            second_factors: SecondFactorService::new(self.ports.clone(), AccountPolicy::default()),
             passwords: PasswordPolicy::default(),
             usernames: UsernameRules { plain_alphabet: true, ignore_case: true },
             jwks: json!({"keys": []}),
@@ -138,7 +142,7 @@ impl World {
     /// As a command does, which is another process: nothing here hears of it.
     pub async fn act(&self, name: &str, action: Action) {
         let ports = Ports { views: None, ..self.ports.clone() };
-        assert_eq!(AdministrationService::new(ports).act(name, &action).await.unwrap(), Outcome::Done);
+        assert_eq!(AdministrationService::new(ports, AccountPolicy::default()).act(name, &action).await.unwrap(), Outcome::Done);
     }
 
     /// The parts of rules that refused, and whom, since the last time.
