@@ -59,18 +59,19 @@ async fn ten_thousand_rotations_add_no_row(database: Arc<Database>) {
     assert_eq!(store.find_session(now.id).await.unwrap().unwrap().session.generation.get(), ROTATIONS);
     if let Database::Postgres(_) = &*database {
         drop(store); // A server process reports its counts at its end.
-        let heap_only = until_counted(&database, i64::from(ROTATIONS)).await;
+        let heap_only = until_counted(&database, "sessions", i64::from(ROTATIONS)).await;
         // Not all: while a backend of another test starts, the page of the session cannot be tidied up.
         assert!(heap_only >= 9_500, "{heap_only} of {ROTATIONS} updates were heap-only");
     }
 }
 
-/// How many of so many updates of the sessions touched no index, by the server's own count.
-async fn until_counted(database: &Database, updates: i64) -> i64 {
-    let question = "SELECT n_tup_upd || ' ' || n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'sessions'";
+/// How many of so many updates of a table touched no index, by the server's own count.
+pub(crate) async fn until_counted(database: &Database, table: &str, updates: i64) -> i64 {
+    let question =
+        format!("SELECT n_tup_upd || ' ' || n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = '{table}'");
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        let counts = database.query(question).remove(0);
+        let counts = database.query(&question).remove(0);
         let (all, heap_only) = counts.split_once(' ').unwrap();
         if all.parse() == Ok(updates) {
             return heap_only.parse().unwrap();

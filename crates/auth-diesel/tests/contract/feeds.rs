@@ -7,9 +7,17 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth_conformance::{FeedStage, at, feed_cases, hash_of, new_user, session_id, session_of, successor_of};
-use auth_core::account::{User, UserId};
-use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions, Swap};
+use auth_conformance::{
+    FeedStage, at, code_id, code_of, email, feed_cases, hash_of, new_mail, new_user, session_id, session_of,
+    successor_of,
+};
+use auth_core::account::{ProfileChange, User, UserId};
+use auth_core::code::CodePurpose;
+use auth_core::ports::{
+    Accounts, Change, ChangeFeed, Codes, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProvenEmail,
+    SecondFactors, Sessions, Swap,
+};
+use auth_core::second_factor::{Method, Proof};
 use auth_core::token::{RevokeReason, Session, SessionId};
 use auth_diesel::{DieselFeed, DieselStore, PoolSettings};
 use diesel::connection::SimpleConnection;
@@ -33,6 +41,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     trials.extend([
         on(kind, "what_a_person_changes_is_reported", what_a_person_changes_is_reported),
         on(kind, "a_change_in_any_column_is_reported", a_change_in_any_column_is_reported),
+        on(kind, "what_takes_an_account_as_a_lock_is_no_change", what_takes_an_account_as_a_lock_is_no_change),
         on(kind, "nothing_is_reported_before_its_commit", nothing_is_reported_before_its_commit),
         on(kind, "a_feed_follows_fifty_writers", a_feed_follows_fifty_writers),
         on(kind, "a_feed_of_tables_that_are_not_there_fails", a_feed_of_tables_that_are_not_there_fails),
@@ -180,6 +189,35 @@ async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
         }
         assert_eq!(feed.next().await.unwrap(), expected, "{name}");
     }
+}
+
+async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
+    let (store, user, session, mut feed) = stage(&database).await;
+    let code = |number, purpose| code_of(user.id, code_id(number), purpose, at(0));
+    let (login, verification) = (code(1, CodePurpose::Login), code(2, CodePurpose::EmailVerification));
+    for code in [&login, &verification] {
+        assert!(store.issue(code, &[], None).await.unwrap());
+    }
+    assert!(store.redeem(login.id, Proof::Email, &[], at(1)).await.unwrap());
+    store.update_profile(user.id, &ProfileChange { mails: vec![new_mail(9)], ..Default::default() }).await.unwrap();
+    assert!(!store.remove_factors(user.id, &[Method::Email], &[]).await.unwrap());
+    assert_eq!(feed.next().await.unwrap(), []);
+    // The address is another matter.
+    let proven = ProvenEmail {
+        user: user.id,
+        code: verification.id,
+        email: email(&user.email),
+        is_change: false,
+        mails: Vec::new(),
+    };
+    assert!(matches!(store.confirm_email(&proven, at(2).into()).await.unwrap(), EmailUpdate::Done(_)));
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
+    // A session that goes on is not reported as one that has ended.
+    let next = successor_of(&session, at(3));
+    let keep = Some(KeptSession { id: session.id, from: session.generation, next });
+    let new = NewPassword { keep, ..NewPassword::new(user.id, hash_of("new")) };
+    assert_eq!(store.set_password(&new, at(3)).await.unwrap(), PasswordUpdate::Done);
+    assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
 async fn nothing_is_reported_before_its_commit(database: Arc<Database>) {

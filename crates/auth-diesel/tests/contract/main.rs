@@ -5,8 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
 mod behaviour;
+mod contention;
 mod database;
 mod feeds;
+mod later;
 mod outages;
 mod schema;
 mod speed;
@@ -32,7 +34,9 @@ fn main() {
             })
         }));
         trials.extend(behaviour::trials(kind));
+        trials.extend(contention::trials(kind));
         trials.extend(feeds::trials(kind));
+        trials.extend(later::trials(kind));
         trials.extend(schema::trials(kind));
         trials.extend(tables::trials(kind));
         trials.extend(speed::trials(kind));

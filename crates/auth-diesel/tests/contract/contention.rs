@@ -1,0 +1,149 @@
+//! Many calls at once that need the same rows.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth_conformance::{at, code_id, code_of, hash_of, new_mail, person_name, session_id, session_of};
+use auth_core::account::{ProfileChange, User};
+use auth_core::code::CodePurpose;
+use auth_core::ports::{Accounts, Attempts, Codes, NewPassword, Outbox, SecondFactors, Sessions};
+use auth_core::second_factor::{Method, NewFactor, Proof};
+use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
+use auth_core::time::Seconds;
+use auth_core::token::{RevokeReason, SessionId};
+use auth_diesel::{DieselStore, PoolSettings};
+use libtest_mimic::Trial;
+use tokio::task::JoinSet;
+
+use crate::database::{Database, Kind, user_and_session};
+use crate::on;
+
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
+    vec![
+        on(kind, "calls_for_one_account_do_not_wait_in_a_circle", calls_for_one_account_do_not_wait_in_a_circle),
+        on(kind, "calls_for_the_same_buckets_do_not_wait_in_a_circle", calls_for_the_same_buckets),
+        on(kind, "a_thousand_attempts_touch_no_index", a_thousand_attempts_touch_no_index),
+    ]
+}
+
+/// Whatever the order of the rows that they need: a deadlock would be tried again, but only after a second.
+async fn calls_for_one_account_do_not_wait_in_a_circle(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    for round in 0..15 {
+        let (user, session) = in_round(&store, round).await;
+        let mut calls = JoinSet::new();
+        for place in 0..12 {
+            let (store, user) = (store.clone(), user.clone());
+            calls.spawn(async move { call(&store, &user, session, round, place).await });
+        }
+        calls.join_all().await;
+        assert!(store.delete(user.id).await.unwrap());
+    }
+    assert_no_deadlocks(store, &database).await;
+}
+
+/// An account with a session, codes and a second factor.
+async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
+    let (user, session) = user_and_session(store).await;
+    for (place, purpose) in [CodePurpose::EmailEnrolment, CodePurpose::Login, CodePurpose::PasswordReset]
+        .into_iter()
+        .chain([CodePurpose::Login])
+        .enumerate()
+    {
+        let id = code_id(10 * round + place as u64);
+        assert!(store.issue(&code_of(user.id, id, purpose, at(0)), &[], None).await.unwrap());
+    }
+    (user, session.id)
+}
+
+async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, place: u64) {
+    let (id, mails) = (user.id, [new_mail(100 * round + place)]);
+    let code = |place| code_id(10 * round + place);
+    match place {
+        0 => drop(store.add_factor(id, &NewFactor::Email, code(0), &[], &mails, at(1).into()).await.unwrap()),
+        1 => drop(store.redeem(code(1), Proof::Email, &mails, at(1)).await.unwrap()),
+        2 => {
+            let new = NewPassword { code: Some(code(2)), ..NewPassword::new(id, hash_of("new")) };
+            store.set_password(&NewPassword { mails: mails.into(), ..new }, at(1)).await.unwrap();
+        }
+        3 => drop(store.try_code(code(3), at(1)).await.unwrap()),
+        4 => drop(store.end_reused(session, &mails, at(1)).await.unwrap()),
+        5 => drop(store.revoke_all(id, None, RevokeReason::LogoutAll, at(1)).await.unwrap()),
+        6 => drop(store.remove_factors(id, &[Method::Email], &mails).await.unwrap()),
+        7 => {
+            let first_name = Some(person_name("Alice"));
+            let change = ProfileChange { first_name, mails: mails.into(), ..ProfileChange::default() };
+            store.update_profile(id, &change).await.unwrap();
+        }
+        8 => {
+            let reset = code_of(id, code(8), CodePurpose::PasswordReset, at(1));
+            store.issue(&reset, &mails, None).await.unwrap();
+        }
+        9 => {
+            let another = session_of(id, session_id(1_000 + round), at(1));
+            store.start(&another, user, Some(at(1).into())).await.unwrap();
+        }
+        10 => {
+            while let Some(claimed) = store.claim(at(1), at(60)).await.unwrap() {
+                store.delivered(claimed.mail.id, claimed.attempt).await.unwrap();
+            }
+        }
+        _ => drop(store.set_staff(id, true).await.unwrap()),
+    }
+}
+
+const GENEROUS: Limit = Limit::Window { most: u32::MAX, window: Seconds::new(1_000) };
+
+async fn calls_for_the_same_buckets(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    let buckets = ["a", "b", "c"].map(Bucket::new);
+    let mut calls = JoinSet::new();
+    for number in 0..60 {
+        let (store, mut buckets) = (store.clone(), buckets.to_vec());
+        buckets.rotate_left(number % 3);
+        calls.spawn(async move {
+            let attempts: Vec<_> =
+                buckets.iter().map(|bucket| Attempt { bucket: bucket.clone(), limit: GENEROUS }).collect();
+            assert_eq!(store.admit(&attempts, at(0)).await.unwrap(), Admission::Admitted);
+            let all: Vec<_> = buckets.into_iter().map(|bucket| (bucket, Forgiveness::One)).collect();
+            store.forgive(&all[..number % 4]).await.unwrap();
+        });
+    }
+    calls.join_all().await;
+    assert_no_deadlocks(store, &database).await;
+}
+
+/// In PostgreSQL, by the server's own count.
+async fn assert_no_deadlocks(store: DieselStore, database: &Database) {
+    drop(store); // A server process reports its counts at its end.
+    let Database::Postgres(_) = database else { return };
+    let others = "SELECT count(*) FROM pg_stat_activity
+                  WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while database.query(others) != ["0"] {
+        assert!(Instant::now() < deadline, "the connections are never closed");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(database.query(deadlocks), ["0"]);
+}
+
+/// Whoever guesses passwords makes many attempts: they change one row, in its place.
+async fn a_thousand_attempts_touch_no_index(database: Arc<Database>) {
+    const ATTEMPTS: usize = 1_000;
+    let store = database.migrated(PoolSettings::default()).await;
+    let attempt = Attempt { bucket: Bucket::new("a"), limit: GENEROUS };
+    for number in 0..ATTEMPTS {
+        assert_eq!(
+            store.admit(std::slice::from_ref(&attempt), at(number as i64 / 2)).await.unwrap(),
+            Admission::Admitted
+        );
+    }
+    assert_eq!(database.count_rows()["login_attempts"], 1);
+    if let Database::Postgres(_) = &*database {
+        drop(store);
+        let updates = 2 * ATTEMPTS as i64 - 1; // One to lock and one to count, but for the first row.
+        let heap_only = crate::behaviour::until_counted(&database, "login_attempts", updates).await;
+        assert!(heap_only >= updates * 9 / 10, "{heap_only} of {updates} updates were heap-only");
+    }
+}

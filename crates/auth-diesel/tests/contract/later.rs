@@ -1,0 +1,75 @@
+//! Rows that a later release has written, whose names this one does not know: during an update both run.
+
+use std::sync::Arc;
+
+use auth_conformance::{at, code_id, code_of, mail_id, new_mail};
+use auth_core::StoreError;
+use auth_core::account::User;
+use auth_core::code::CodePurpose;
+use auth_core::ports::{Codes, Outbox, OutboxPage, Retry, SecondFactors};
+use auth_core::second_factor::NewFactor;
+use auth_diesel::{DieselStore, PoolSettings};
+use libtest_mimic::Trial;
+
+use crate::database::{Database, Kind, user_and_session};
+use crate::on;
+
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
+    vec![
+        on(kind, "mails_of_a_later_release_are_left_to_it", mails_of_a_later_release_are_left_to_it),
+        on(kind, "codes_of_a_later_release_are_left_to_it", codes_of_a_later_release_are_left_to_it),
+        on(kind, "a_second_factor_of_a_later_release_is_not_none", a_second_factor_of_a_later_release_is_not_none),
+    ]
+}
+
+async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    for number in [1, 2, 3] {
+        store.enqueue(&new_mail(number)).await.unwrap();
+    }
+    database.query("UPDATE outbox SET kind = 'invoice' WHERE seq <> 2");
+    let claimed = store.claim(at(0), at(60)).await.unwrap().unwrap();
+    assert_eq!((claimed.mail.id, claimed.attempt), (mail_id(2), 1));
+    assert_eq!(store.claim(at(0), at(60)).await.unwrap(), None);
+    // A page is full of what can be shown.
+    let page = OutboxPage { only_failed: false, after: None, limit: 1 };
+    let listed = store.list_outbox(page).await.unwrap();
+    assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [mail_id(2)]);
+    assert_eq!(store.list_outbox(OutboxPage { after: Some(mail_id(2)), ..page }).await.unwrap(), []);
+    assert_eq!(store.list_outbox(OutboxPage { after: Some(mail_id(1)), ..page }).await.unwrap(), listed);
+    assert_eq!(store.retry(Retry::AllFailed).await.unwrap(), 0);
+    let untouched = "SELECT CAST(count(*) AS text) AS value FROM outbox
+                     WHERE kind = 'invoice' AND attempts = 0 AND claimed_until IS NULL";
+    assert_eq!(database.query(untouched), ["2"]);
+}
+
+async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    let (user, _) = user_and_session(&store).await;
+    let code = code_of(user.id, code_id(1), CodePurpose::Login, at(0));
+    assert!(store.issue(&code, &[], None).await.unwrap());
+    database.query("UPDATE one_time_codes SET purpose = 'passkey_enrolment'");
+    assert_eq!(store.find_code(code.id).await.unwrap(), None);
+    assert_eq!(store.try_code(code.id, at(1)).await.unwrap(), None);
+    assert_eq!(database.query("SELECT CAST(attempts AS text) AS value FROM one_time_codes"), ["0"]);
+}
+
+async fn a_second_factor_of_a_later_release_is_not_none(database: Arc<Database>) {
+    let store = database.migrated(PoolSettings::default()).await;
+    let (user, _) = user_and_session(&store).await;
+    by_mail(&store, &user, 1).await;
+    database.query("UPDATE second_factors SET method = 'passkey'");
+    let answer = store.factors_of(user.id).await;
+    assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}");
+    // One that is known is asked for, and the other passed over.
+    by_mail(&store, &user, 2).await;
+    let factors = store.factors_of(user.id).await.unwrap();
+    assert!(factors.email_since.is_some() && factors.totp.is_none(), "{factors:?}");
+}
+
+async fn by_mail(store: &DieselStore, user: &User, number: u64) {
+    let enrolment = code_of(user.id, code_id(number), CodePurpose::EmailEnrolment, at(0));
+    assert!(store.issue(&enrolment, &[], None).await.unwrap());
+    let added = store.add_factor(user.id, &NewFactor::Email, enrolment.id, &[], &[], at(1).into()).await.unwrap();
+    assert_eq!(added, Some(true));
+}
