@@ -1,5 +1,7 @@
 //! From a mail to a message (RFC 5322).
 
+use std::time::SystemTime;
+
 use auth_core::mail::Mail;
 use auth_core::ports::MailError;
 use auth_core::time::UnixTime;
@@ -73,6 +75,12 @@ impl Composer {
         let bytes = message.write_to_vec().map_err(|error| MailError::Temporary(error.to_string()))?;
         Ok(Letter { from: self.from.clone(), to, bytes })
     }
+}
+
+/// The moment of sending.
+pub(crate) fn now() -> UnixTime {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixTime::from_seconds(i64::try_from(since.as_secs()).unwrap_or_default())
 }
 
 /// A text as a part of a message. What is ASCII stays as it is, so that a link can be copied out of a file.

@@ -9,9 +9,8 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use auth_core::mail::Mail;
 use auth_core::ports::{MailError, Mailer};
-use auth_core::time::UnixTime;
 
-use crate::composer::{Composer, Letter};
+use crate::composer::{Composer, Letter, now};
 use crate::error::{Setting, SetupError};
 
 /// How long one file may take: a disk behind a network may be away.
@@ -55,12 +54,6 @@ impl Mailer for FolderMailer {
             Err(_) => Err(MailError::Temporary(format!("{}: not written in time", self.folder.display()))),
         }
     }
-}
-
-/// The moment of sending.
-pub(crate) fn now() -> UnixTime {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    UnixTime::from_seconds(i64::try_from(since.as_secs()).unwrap_or_default())
 }
 
 /// Whole or not at all: a draft is written beside it and takes its name when it is safe on disk.

@@ -1,7 +1,7 @@
 //! What a failed conversation means for the mail.
 
 use std::error::Error as _;
-use std::fmt;
+use std::{fmt, io};
 
 use auth_core::ports::MailError;
 use lettre::transport::smtp::Error;
@@ -45,6 +45,11 @@ pub(super) fn failure(server: &str, stage: Stage, error: &Error) -> MailError {
         && error.is_permanent()
         && !matches!(code, Some(530 | 534 | 535 | 538));
     if is_about_the_mail { MailError::Permanent(why) } else { MailError::Temporary(why) }
+}
+
+/// There is no connection.
+pub(super) fn unreachable(server: &str, error: &io::Error) -> MailError {
+    MailError::Temporary(one_line(&format!("{server}: {}: {error}", Stage::Connection), MAX_WHY))
 }
 
 fn reason(stage: Stage, code: Option<u16>, error: &Error) -> String {

@@ -1,5 +1,6 @@
 //! Mail over SMTP (RFC 5321).
 
+mod careful;
 mod failure;
 mod options;
 
@@ -16,11 +17,11 @@ use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::time::timeout;
 
-use self::failure::{Stage, failure};
+use self::careful::CarefulStream;
+use self::failure::{Stage, failure, unreachable};
 use self::options::QUIT_TIME;
-use crate::composer::{Composer, Letter};
+use crate::composer::{Composer, Letter, now};
 use crate::error::{Setting, SetupError};
-use crate::folder::now;
 
 pub use options::{SmtpOptions, SmtpPassword, SmtpTls};
 
@@ -68,19 +69,21 @@ impl SmtpMailer {
     /// Connects, and gets as far as one may speak of a mail.
     async fn connect(&self) -> Result<AsyncSmtpConnection, MailError> {
         let failed = |stage| move |error: Error| failure(&self.server(), stage, &error);
-        let wrapper = match &self.protection {
-            Protection::Implicit(parameters) => Some(parameters.clone()),
-            Protection::Upgrade(_) | Protection::None => None,
-        };
         // A name may have several addresses: one that does not answer leaves time for the next.
-        let patience = Some(self.timeout / 3);
-        let server = (self.host.as_str(), self.port);
-        let connected = AsyncSmtpConnection::connect_tokio1(server, patience, &self.hello_name, wrapper, None).await;
+        let patience = self.timeout / 3;
+        let (server, name) = ((self.host.as_str(), self.port), &self.hello_name);
+        let connected = match &self.protection {
+            Protection::Implicit(parameters) => {
+                AsyncSmtpConnection::connect_tokio1(server, Some(patience), name, Some(parameters.clone()), None).await
+            }
+            Protection::None => AsyncSmtpConnection::connect_tokio1(server, Some(patience), name, None, None).await,
+            Protection::Upgrade(parameters) => {
+                let stream = CarefulStream::connect(&self.host, self.port, patience).await;
+                let stream = stream.map_err(|error| unreachable(&self.server(), &error))?;
+                upgraded(stream, name, parameters).await
+            }
+        };
         let mut connection = connected.map_err(failed(Stage::Connection))?;
-        if let Protection::Upgrade(parameters) = &self.protection {
-            let upgraded = connection.starttls(parameters.clone(), &self.hello_name).await;
-            upgraded.map_err(failed(Stage::Connection))?;
-        }
         if let Some(credentials) = &self.credentials {
             let logged_in = connection.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await;
             logged_in.map_err(failed(Stage::Login))?;
@@ -140,6 +143,17 @@ impl fmt::Debug for SmtpMailer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SmtpMailer").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
     }
+}
+
+/// Greets in the open, and again through TLS; the server must offer it.
+async fn upgraded(
+    stream: CarefulStream,
+    name: &ClientId,
+    parameters: &TlsParameters,
+) -> Result<AsyncSmtpConnection, Error> {
+    let mut connection = AsyncSmtpConnection::connect_with_transport(Box::new(stream), name).await?;
+    connection.starttls(parameters.clone(), name).await?;
+    Ok(connection)
 }
 
 fn client_id(name: &str) -> ClientId {

@@ -102,6 +102,21 @@ async fn a_server_without_starttls_gets_neither_password_nor_mail() {
     }
 }
 
+/// RFC 3207 §4.2: somebody on the way may write in the open, but not into what comes through TLS.
+#[tokio::test]
+async fn nothing_said_before_tls_is_heard_after_it() {
+    let authority = Authority::new("ours");
+    let forged = "220 go ahead\r\n250-forged\r\n250 AUTH PLAIN\r\n235 forged\r\n250 forged\r\n250 forged\r\n354 forged\r\n250 forged";
+    let script = Script {
+        tls: Some(authority.acceptor("localhost")),
+        replies: HashMap::from([("STARTTLS", Reply::Say(forged))]),
+        ..Script::default()
+    };
+    let (outcome, heard) = send(SmtpTls::StartTls, script, &authority).await;
+    assert!(matches!(outcome, Err(MailError::Temporary(_))), "{outcome:?}");
+    assert!(!heard.has("[TLS]") && !heard.has("MAIL"), "{:#?}", heard.lines());
+}
+
 #[tokio::test]
 async fn a_server_that_speaks_no_tls_gets_nothing() {
     let authority = Authority::new("ours");
