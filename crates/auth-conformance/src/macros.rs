@@ -202,6 +202,7 @@ macro_rules! __storage_cases {
             mail_retries {
                 all_mails_that_were_given_up_are_tried_again
                 one_mail_is_tried_again
+                a_mail_that_somebody_has_taken_out_is_left_to_them
                 a_clock_that_was_moved_back_holds_no_mail
                 a_clock_that_was_moved_back_frees_what_was_taken_out
                 a_mail_of_a_clock_that_is_ahead_is_due

@@ -47,6 +47,8 @@ macro_rules! found_out {
     };
 }
 
+mod found_out;
+
 // State that the write should have checked.
 found_out! {
     a_rotation_of_any_generation: RotatesAnyGeneration
@@ -124,7 +126,7 @@ found_out! {
         fails [a_session_and_its_user_are_read_at_one_moment]
         passes [a_session_is_found_with_its_user_as_it_is_now]
     a_store_that_fails_when_busy: FailsWhenBusy
-        fails [a_storm_of_calls_for_one_account_ends_without_an_error]
+        fails [a_storm_of_calls_for_one_account_ends_without_an_error, two_buckets_are_counted_in_whatever_order]
         passes [an_account_is_deactivated_and_activated_and_nothing_else_changes]
 }
 
@@ -205,10 +207,13 @@ found_out! {
         fails [a_token_is_refused_from_the_first_time_on, one_of_many_refusals_of_a_token_is_the_first]
         passes [tokens_are_told_apart_exactly]
     a_pruning_a_second_too_early: PrunesTooEarly
-        fails [only_sessions_whose_last_token_expired_before_are_pruned, only_tokens_that_expired_before_are_pruned]
+        fails [only_sessions_whose_last_token_expired_before_are_pruned, only_tokens_that_expired_before_are_pruned,
+            only_codes_that_expired_before_are_pruned, only_counts_that_expired_before_are_pruned,
+            only_mails_that_were_given_up_before_are_pruned]
         passes [at_most_so_many_sessions_are_pruned, at_most_so_many_tokens_are_pruned]
     a_pruning_without_limit: PrunesWithoutLimit
-        fails [at_most_so_many_sessions_are_pruned, at_most_so_many_tokens_are_pruned]
+        fails [at_most_so_many_sessions_are_pruned, at_most_so_many_tokens_are_pruned, at_most_so_many_codes_are_pruned,
+            at_most_so_many_counts_are_pruned, at_most_so_many_mails_are_pruned]
         passes [only_sessions_whose_last_token_expired_before_are_pruned, only_tokens_that_expired_before_are_pruned]
 }
 

@@ -52,6 +52,16 @@ pub(crate) async fn one_mail_is_tried_again(store: Arc<impl Store>) {
     assert_eq!(entry(&*store, 1).await.failed_at, Some(at(10)));
 }
 
+pub(crate) async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<impl Store>) {
+    enqueued(&*store, [1]).await;
+    assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
+    for which in [Retry::One(mail_id(1)), Retry::AllFailed] {
+        assert_eq!(store.retry(which).await.unwrap(), 0, "{which:?}");
+    }
+    assert_eq!(claimed(&*store, 59).await, None);
+    assert!(store.delivered(mail_id(1), 1).await.unwrap());
+}
+
 /// A moment that lies further ahead than any can was written before the clock went back: nobody waits for it.
 pub(crate) async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<impl Store>) {
     let (longest, second) = (RetryPolicy::MAX_WAIT, Seconds::new(1));

@@ -24,6 +24,13 @@ impl CodeList {
         self.0.iter_mut().find(|code| code.id == id)
     }
 
+    pub(super) fn put(&mut self, code: OneTimeCode) {
+        match self.get_mut(code.id) {
+            Some(before) => *before = code,
+            None => self.0.push(code),
+        }
+    }
+
     pub(super) fn to_vec(&self) -> Vec<OneTimeCode> {
         self.0.clone()
     }
@@ -93,7 +100,7 @@ impl Codes for MemoryStore {
             let is_older = |other: &OneTimeCode| (other.user_id, other.purpose) == (code.user_id, code.purpose);
             state.codes.end(Some(code.created_at), is_older);
         }
-        state.codes.0.push(code.clone());
+        state.codes.put(code.clone());
         if let Some(request) = answers {
             state.outbox.remove(request);
         }

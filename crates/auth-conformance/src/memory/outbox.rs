@@ -151,7 +151,8 @@ impl Outbox for MemoryStore {
     async fn retry(&self, which: Retry) -> Result<usize, StoreError> {
         let is_meant = |entry: &&mut Entry| match which {
             Retry::AllFailed => entry.failed_at.is_some(),
-            Retry::One(id) => entry.mail.id == id,
+            // What somebody has taken out neither waits nor was given up.
+            Retry::One(id) => entry.mail.id == id && entry.kept_until.is_none(),
         };
         let mut state = self.state();
         let again = state.outbox.0.iter_mut().filter(is_meant);

@@ -7,11 +7,9 @@ use auth_conformance::{email, person_name, username};
 use auth_core::StoreError;
 use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
-use auth_core::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Sessions,
-};
+use auth_core::ports::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
 use auth_core::time::{Timestamp, UnixTime};
-use auth_core::token::{RevokeReason, Subject, SubjectField};
+use auth_core::token::{Subject, SubjectField};
 
 use super::{Broken, Defect, meanwhile};
 
@@ -20,7 +18,7 @@ impl Broken {
         self.inner.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap()
     }
 
-    async fn hash(&self, id: UserId) -> Option<PasswordHash> {
+    pub(super) async fn hash(&self, id: UserId) -> Option<PasswordHash> {
         let name = LoginName::Username(self.user(id).await?.username);
         self.inner.find_for_login(&name).await.unwrap().map(|(_, hash)| hash)
     }
@@ -173,6 +171,7 @@ impl Accounts for Broken {
                 self.inner.update_profile(id, &names).await?;
                 self.inner.update_profile(id, change).await
             }
+            (_, Some(user)) => self.move_mailbox_somehow(user, change).await,
             _ => self.inner.update_profile(id, change).await,
         }
     }
@@ -191,35 +190,16 @@ impl Accounts for Broken {
     }
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        self.inner.find_by_email(email).await
+        let found = self.inner.find_by_email(email).await?;
+        Ok(found.filter(|user| user.email == email.as_str() || !self.has(Defect::FindsAddressesExactly)))
     }
 
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
-        let (id, hash) = (new.user, &new.hash);
-        let Some(old) = self.hash(id).await else { return Ok(PasswordUpdate::Gone) };
-        match self.defect {
-            Defect::ForgetsGroupsWithThePassword => {
-                self.inner.set_groups(id, &BTreeSet::new()).await?;
-                self.inner.set_password(new, now).await
-            }
-            Defect::KeepsSessionsWithANewPassword => {
-                let user = self.user(id).await.unwrap();
-                self.inner.put_user(User { token_epoch: now, ..user });
-                self.inner.upgrade_hash(id, &old, hash).await?;
-                Ok(PasswordUpdate::Done)
-            }
-            Defect::SetsPasswordsInTwoSteps => {
-                self.inner.upgrade_hash(id, &old, hash).await?;
-                meanwhile().await;
-                self.inner.revoke_all(id, None, RevokeReason::PasswordChanged, now).await?;
-                Ok(PasswordUpdate::Done)
-            }
-            _ => self.inner.set_password(new, now).await,
-        }
+        self.set_password_somehow(new, now).await
     }
 
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
-        self.inner.confirm_email(proven, now).await
+        self.confirm_email_somehow(proven, now).await
     }
 
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
@@ -257,7 +237,15 @@ impl Accounts for Broken {
             return Ok(false);
         }
         let orphans = self.sessions(Some(id)).await;
+        let (codes, mails) = (self.codes(id), self.inner.mails());
         let is_deleted = self.inner.delete(id).await?;
+        if self.has(Defect::LeavesCodesOfTheDeleted) {
+            self.put_codes(codes);
+        }
+        if self.has(Defect::LeavesMailsOfTheDeleted) {
+            let left = self.inner.mails();
+            self.send(&mails.into_iter().filter(|mail| !left.contains(mail)).collect::<Vec<_>>()).await;
+        }
         if self.has(Defect::DeletesWithoutCascade) {
             orphans.into_iter().for_each(|session| self.inner.put_session(session));
         }

@@ -7,6 +7,7 @@
 mod accounts;
 mod attempts;
 mod codes;
+mod credentials;
 mod outbox;
 mod second_factors;
 mod sessions;
@@ -19,32 +20,55 @@ use async_trait::async_trait;
 use auth_conformance::MemoryStore;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
-use auth_core::ports::{Accounts, Blacklist, Sessions};
+use auth_core::code::{CodeId, OneTimeCode};
+use auth_core::mail::{MailId, NewMail};
+use auth_core::ports::{Accounts, Blacklist, Outbox, Sessions};
+use auth_core::throttle::{Bucket, Counter};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId, SessionOfUser, Subject, TokenId};
 
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Defect {
+    AcceptsAnyOutcome,
+    AddsFactorsByAnyCode,
+    AddsFactorsWithoutUsingTheCode,
+    AdmitsInTwoSteps,
     AdoptsForNobody,
     AdoptsInTwoSteps,
     AdoptsOnlyForTheActive,
     AdoptsTheBlacklisted,
     AdoptsTokensOlderThanTheEpoch,
+    AnswersForFactorsThatAreOff,
     AnswersForNobody,
     AnswersForNobodysGroups,
+    AnswersTheFirstWait,
     BlacklistFoldsCase,
     BlacklistsAgainAndAgain,
+    BucketsFoldCase,
+    ChecksPasswordsInTwoSteps,
+    ClaimsInTwoSteps,
+    ClaimsWithoutHiding,
+    ConfirmsFormerAddresses,
+    ConfirmsWithSpentCodes,
     CountsChangedRows,
     CountsInTwoSteps,
+    CountsTheRefused,
     CreatesInTwoSteps,
+    CutsContents,
     CutsMicroseconds,
     CutsUserAgents,
     DeletesWithoutCascade,
+    DeliversWithoutForgetting,
     DemotesToSuperuser,
+    EmptyPayloadsAreNone,
     EndsAllButTheEpoch,
     EndsAllWithoutException,
+    EndsChallengesToo,
+    EndsCodesOfEveryPurpose,
+    EndsNoOlderCodes,
     FailsWhenBusy,
+    FindsAddressesExactly,
     FindsKeysByNumber,
     FindsOldNames,
     FindsStaleSessions,
@@ -53,37 +77,77 @@ pub(crate) enum Defect {
     ForgetsGroupsInSessions,
     ForgetsGroupsOnRename,
     ForgetsGroupsWithThePassword,
+    ForgetsProofsOnRespelling,
+    ForgetsTheMailsOfCodes,
+    ForgivesEverything,
+    ForgivesNothing,
+    IgnoresTheCode,
+    IgnoresTheOldPassword,
+    IgnoresTheSessionToKeep,
+    IgnoresTheTimeStep,
+    IssuesForNobody,
+    IssuesWithoutRequest,
+    KeepsCodesAfterAChange,
+    KeepsCodesOfOldAddresses,
+    KeepsCodesWithANewPassword,
     KeepsOldGroups,
+    KeepsProofsOfOldAddresses,
     KeepsSessionsWithANewPassword,
+    KeepsTheOldGeneration,
+    KeepsUsedRecoveryCodes,
+    LeavesCodesOfTheDeleted,
+    LeavesEmptyCounts,
+    LeavesMailsOfTheDeleted,
+    LeavesRecoveryCodes,
     ListsByName,
+    ListsTheOutboxBackwards,
     LoginFoldsCase,
     LoginHidesTheInactive,
     LosesRevocations,
     NamesAreNotUnique,
     NotesNoLogin,
+    ProvesAnyAddress,
+    ProvesNoAddress,
     PrunesInTwoSteps,
     PrunesTooEarly,
     PrunesWithoutLimit,
+    RedeemsInTwoSteps,
+    RedeemsOnlyTheOpen,
+    RedeemsTwice,
+    RedeemsWithoutAuthenticator,
     RefusesOddLoginNames,
     RefusesOddSubjects,
     RefusesOwnNames,
+    RemovesEveryFactor,
+    RemovesInTwoSteps,
     RenamesInTwoSteps,
     ReplacesAdoptedSessions,
+    ReplacesRecoveryCodes,
+    ReplacesWithoutFactor,
+    RetriesEverything,
     RevokesAgain,
     RotatesAnyGeneration,
     RotatesInTwoSteps,
     RotatesOnlyTheUnexpired,
     RotatesTheRevoked,
+    SendsMailsOfRefusals,
+    SendsMailsOfReuseTwice,
     SetsPasswordsInTwoSteps,
+    SpendsCodesOfTakenAddresses,
     StartsAtAnyEpoch,
     StartsForTheInactive,
     StartsInTwoSteps,
     SubjectFoldsCase,
     SubjectHidesTheInactive,
     TakenNamesStopHalfWay,
+    TakesMailsFromSlowClocks,
+    TriesInTwoSteps,
+    TriesTheExpired,
+    TriesWithoutCounting,
     TrustsTheCallersCopy,
     UpgradesAnyHash,
     UpgradesInTwoSteps,
+    WaitsForLostMoments,
     WritesWholeProfiles,
 }
 
@@ -97,13 +161,18 @@ pub(crate) struct Broken {
     found: Mutex<HashMap<SessionId, SessionOfUser>>,
     /// Every account, by each name that it was ever found by.
     names: Mutex<HashMap<Subject, UserId>>,
+    /// What was counted, where the reference does not count.
+    counts: Mutex<HashMap<Bucket, Counter>>,
+    /// Until when mails are kept.
+    kept: Mutex<HashMap<MailId, UnixTime>>,
     is_busy: AtomicBool,
 }
 
 impl Broken {
     pub(crate) fn new(defect: Defect) -> Self {
         let (seen, found, names) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { inner: MemoryStore::default(), defect, seen, found, names, is_busy: AtomicBool::new(false) }
+        let (inner, counts, kept) = (MemoryStore::default(), Mutex::default(), Mutex::default());
+        Self { inner, defect, seen, found, names, counts, kept, is_busy: AtomicBool::new(false) }
     }
 
     fn has(&self, defect: Defect) -> bool {
@@ -124,6 +193,31 @@ impl Broken {
 
     async fn session(&self, id: SessionId) -> Option<Session> {
         self.inner.find_session(id).await.unwrap().map(|found| found.session)
+    }
+
+    /// The codes of an account.
+    fn codes(&self, of: UserId) -> Vec<OneTimeCode> {
+        self.inner.codes().into_iter().filter(|code| code.user_id == of).collect()
+    }
+
+    fn code(&self, id: CodeId) -> Option<OneTimeCode> {
+        self.inner.codes().into_iter().find(|code| code.id == id)
+    }
+
+    fn put_codes(&self, codes: impl IntoIterator<Item = OneTimeCode>) {
+        codes.into_iter().for_each(|code| self.inner.put_code(code));
+    }
+
+    /// Makes a code that was used or ended good again.
+    fn revive(&self, id: CodeId) {
+        self.put_codes(self.code(id).map(|code| OneTimeCode { consumed_at: None, ..code }));
+    }
+
+    /// Puts mails into the outbox, beside whatever else is done.
+    async fn send(&self, mails: &[NewMail]) {
+        for mail in mails {
+            self.inner.enqueue(mail).await.unwrap();
+        }
     }
 
     /// The sessions of everybody, or of one account.

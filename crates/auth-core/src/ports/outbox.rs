@@ -22,7 +22,7 @@ pub struct OutboxPage {
 pub enum Retry {
     /// All that were given up.
     AllFailed,
-    /// This one, given up or waiting.
+    /// This one, given up or waiting; not while somebody has taken it out.
     One(MailId),
 }
 
