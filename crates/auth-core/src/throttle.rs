@@ -154,14 +154,17 @@ pub struct ThrottlePolicy {
     pub requests_per_email: Limit,
     /// Requests for a mail from one client address.
     pub requests_per_address: Limit,
-    /// Mails with a link or code to one account (SEC-117).
-    pub mails: Limit,
+    /// Mails with a link to one account, which anybody can ask for (SEC-117).
+    pub links: Limit,
+    /// Mails with a code to one account, which only those can ask for who know its password. Apart from the links, so that no
+    /// stranger can use it up.
+    pub codes: Limit,
 }
 
 impl Default for ThrottlePolicy {
     /// Ten wrong passwords in a row, then waits from one second to half an hour: at most 67 on the first day, and 48 on each
     /// that follows. Twenty wrong second factors a day. 300 failures and 60 requests an hour from one client address.
-    /// Twenty requests an hour that name one address, of which five are answered with a mail.
+    /// Twenty requests an hour that name one address, of which five are answered with a mail. Twenty codes by mail an hour.
     fn default() -> Self {
         let hour = Seconds::new(60 * 60);
         let day = Seconds::new(24 * 60 * 60);
@@ -176,7 +179,8 @@ impl Default for ThrottlePolicy {
             failures_per_address: Limit::Window { most: 300, window: hour },
             requests_per_email: Limit::Window { most: 20, window: hour },
             requests_per_address: Limit::Window { most: 60, window: hour },
-            mails: Limit::Window { most: 5, window: hour },
+            links: Limit::Window { most: 5, window: hour },
+            codes: Limit::Window { most: 20, window: hour },
         }
     }
 }

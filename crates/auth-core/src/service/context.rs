@@ -93,11 +93,25 @@ impl<'a> Context<'a> {
         self.admit(&attempts).await
     }
 
-    /// Counts a mail with a link or a code to an account.
-    pub(super) async fn admit_mail(&self, user: &User) -> Result<(), AuthError> {
-        let Some(policy) = self.policy.throttle else { return Ok(()) };
-        let bucket = self.bucket("mail", &user.id.get().to_string());
-        self.admit(&[Attempt { bucket, limit: policy.mails }]).await
+    /// Counts a mail with a link to an account, asked for by anybody.
+    pub(super) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
+        self.admit_mail("link", user, |policy| policy.links).await
+    }
+
+    /// Counts a mail to somebody who knows the password of an account.
+    pub(super) async fn admit_code(&self, user: &User) -> Result<(), AuthError> {
+        self.admit_mail("code", user, |policy| policy.codes).await
+    }
+
+    async fn admit_mail(
+        &self,
+        scope: &str,
+        user: &User,
+        limit: impl FnOnce(&ThrottlePolicy) -> Limit,
+    ) -> Result<(), AuthError> {
+        let Some(policy) = &self.policy.throttle else { return Ok(()) };
+        let bucket = self.bucket(scope, &user.id.get().to_string());
+        self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
 
     /// Whoever reset the password has not to wait for the next guess.

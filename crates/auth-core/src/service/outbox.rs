@@ -149,7 +149,7 @@ impl OutboxService {
         };
         // The address of the account, never the one that was typed (SEC-113).
         let Ok(to) = Email::parse(&user.email) else { return Ok(()) };
-        context.admit_mail(user).await?;
+        context.admit_link(user).await?;
         let asked =
             self.ports.vault.open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
         let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();

@@ -5,9 +5,10 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
 use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
 use crate::ports::{KeptSession, NewPassword, PasswordUpdate};
+use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
 use crate::service::{Caller, TokenPair, TokenService};
-use crate::token::{ClientInfo, SessionOfUser, TokenFault};
+use crate::token::{ClientInfo, Generation, Session, SessionId, SessionOfUser, TokenFault};
 
 /// What somebody asks for who wants another password.
 #[derive(Clone, Debug)]
@@ -25,8 +26,9 @@ impl TokenService {
     const MAX_CHANGES: usize = 8;
 
     /// Changes the password of the caller. Every other session of theirs ends, and every open link and challenge; their own
-    /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). `None` if the
-    /// caller's token belongs to no session: then all of them end.
+    /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). Where a spent token
+    /// may still be exchanged ([`OnRetry::Replay`], [`OnRefresh::KeepAndRotate`]), the pair is that of another session in its
+    /// place. `None` if the caller's token belongs to no session: then all of them end.
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`] if the old one is wrong; guesses count as at a login.
@@ -41,12 +43,13 @@ impl TokenService {
         let old = context.own_password(&caller.user, &change.old, &change.client).await?;
         let hash = self.ports.hasher.hash(&Context::checked(&caller.user, change.new, rules)?).await?;
         for _ in 0..Self::MAX_CHANGES {
-            let (keep, pair) = match self.own_live_session(caller).await? {
-                Some(found) => {
-                    let (kept, pair) = self.rotated(&found).await?;
+            let own = self.own_live_session(caller).await?;
+            let (keep, pair) = match &own {
+                Some(found) if self.spends_for_good() => {
+                    let (kept, pair) = self.rotated(found).await?;
                     (Some(kept), Some(pair))
                 }
-                None => (None, None),
+                _ => (None, None),
             };
             let content = context.content(&caller.user, &change.client);
             let mails = context.mail(MailKind::PasswordChanged, &caller.user.email, &content)?;
@@ -60,7 +63,11 @@ impl TokenService {
                 PasswordUpdate::Done => {
                     self.ports.note_changed(caller.user.id);
                     self.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, caller.user.id));
-                    return Ok(pair);
+                    return Ok(match own {
+                        // The password is set in any case: at worst they log in once more.
+                        Some(found) if pair.is_none() => self.begun_anew(found).await.ok().flatten(),
+                        _ => pair,
+                    });
                 }
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
                 PasswordUpdate::Overtaken => self.expect_still(caller, &old).await?,
@@ -76,6 +83,32 @@ impl TokenService {
             Some(found) if found.session.revoked_at.is_none() && found.user.id == caller.user.id => Ok(Some(found)),
             _ => Err(TokenFault::Revoked.into()),
         }
+    }
+
+    /// Whether a spent refresh token opens nothing. Where it still may, a session that went on would let in whoever holds
+    /// an older token of it: it has to end, and another one begins in its place.
+    fn spends_for_good(&self) -> bool {
+        let RotationPolicy { on_retry, on_refresh, .. } = self.policy.rotation;
+        on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate
+    }
+
+    /// A session in the place of one that ended with the password, for as long as that one would have lived. `None` if
+    /// something ended all logins once more.
+    async fn begun_anew(&self, ended: SessionOfUser) -> Result<Option<TokenPair>, AuthError> {
+        let now = self.ports.clock.now();
+        // As it is now: the new password moved its epoch.
+        let Some(user) = self.ports.store.find_user(ended.user.id).await? else { return Ok(None) };
+        let session = Session {
+            id: SessionId::draw(self.ports.randomness.as_ref()),
+            generation: Generation::FIRST,
+            rotated_at: now,
+            last_used_at: now,
+            expires_at: ended.session.cap(now.plus(self.policy.rotation.refresh_ttl)),
+            ..ended.session
+        };
+        let custom = self.custom_claims(&user, self.no_claims()).await?;
+        let pair = self.sign_pair(&user, &session, session.current(), &custom)?;
+        Ok(self.ports.store.start(&session, &user, None).await?.then_some(pair))
     }
 
     async fn rotated(&self, found: &SessionOfUser) -> Result<(KeptSession, TokenPair), AuthError> {

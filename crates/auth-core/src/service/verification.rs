@@ -58,7 +58,7 @@ impl AccountService {
         if other.is_some_and(|other| other.id != user.id) {
             return Err(AccountFault::Taken(Taken::Email).into());
         }
-        context.admit_mail(user).await?;
+        context.admit_code(user).await?;
         let content = context.content(user, client);
         let told = content.clone().with(Fact::NewEmail, shortened(email));
         let (code, mut mails) = context.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;

@@ -41,7 +41,7 @@ impl Context<'_> {
     ) -> Result<SecondFactorChallenge, AuthError> {
         let mut code = self.new_code(user, purpose);
         let mails = if methods.contains(&Method::Email) {
-            self.admit_mail(user).await?;
+            self.admit_code(user).await?;
             self.mailed_digits(&mut code, user, client)?
         } else {
             Vec::new()

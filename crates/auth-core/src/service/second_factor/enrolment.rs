@@ -100,7 +100,7 @@ impl SecondFactorService {
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
             }
             Method::Email | Method::RecoveryCode => {
-                context.admit_mail(user).await?;
+                context.admit_code(user).await?;
                 code.payload = Some(user.email.as_bytes().to_vec());
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
