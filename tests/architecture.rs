@@ -84,6 +84,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "auth-crypto",
             "auth-diesel",
             "auth-http",
+            "auth-mail",
             "actix-web",
             "anyhow",
             "async-trait",

@@ -44,7 +44,10 @@ pub enum Command {
     /// Look after accounts
     #[command(subcommand)]
     Users(Users),
-    /// Forget sessions and blacklist entries that have expired
+    /// Look after mails that wait, and those that were given up
+    #[command(subcommand)]
+    Outbox(Outbox),
+    /// Forget sessions, blacklist entries, codes and counts of attempts that have expired
     FlushExpiredTokens,
     /// Look after the keys that the service made
     #[command(subcommand)]
@@ -111,6 +114,8 @@ pub enum Users {
     Delete(Account),
     /// Set the password of an account, and end all its sessions
     SetPassword(SetPassword),
+    /// Switch all second factors of an account off, for somebody who has lost theirs
+    RemoveSecondFactors(Account),
 }
 
 /// The account that a command is about.
@@ -137,6 +142,30 @@ pub struct SetPassword {
     /// Read the password from standard input instead of asking for it
     #[arg(long)]
     pub password_stdin: bool,
+}
+
+/// `outbox …`.
+#[derive(Debug, Subcommand)]
+pub enum Outbox {
+    /// List what waits and what was given up, oldest first; never what a mail says
+    List {
+        /// Only mails that were given up
+        #[arg(long)]
+        failed: bool,
+    },
+    /// Make mails due at once, with their attempts counted anew
+    Retry(OutboxRetry),
+}
+
+/// `outbox retry`.
+#[derive(Args, Debug)]
+pub struct OutboxRetry {
+    /// Ids of mails, as `outbox list` shows them
+    #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
+    pub ids: Vec<String>,
+    /// All mails that were given up
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// `keys …`.

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
-use auth_core::ports::{ClaimsEnricher, Recognised, SignError, TokenSigner, VerifyError};
-use auth_core::service::{AccountService, AdministrationService, Ports, TokenService};
+use auth_core::ports::{ClaimsEnricher, Mailer, Recognised, SignError, TokenSigner, VerifyError};
+use auth_core::service::{
+    AccountPolicy, AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenService,
+};
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
@@ -20,6 +22,7 @@ use crate::config::Checked;
 use crate::events::LoggedEvents;
 use crate::jwks::with_remote_keys;
 use crate::keys;
+use crate::vault::vault;
 
 /// Every adapter, put together.
 pub struct Composition {
@@ -29,6 +32,8 @@ pub struct Composition {
     pub store: Arc<DieselStore>,
     /// The public keys.
     pub jwks: serde_json::Value,
+    /// The rules for accounts.
+    accounts: AccountPolicy,
 }
 
 impl Composition {
@@ -61,6 +66,8 @@ impl Composition {
         signer: Arc<dyn TokenSigner>,
         jwks: serde_json::Value,
     ) -> Result<Self> {
+        ensure!(checked.transport.is_some(), "mail.transport: is not set; set smtp, folder or none");
+        let vault = Arc::new(vault(checked)?);
         let store = Arc::new(open_migrated(checked, application).await?);
         let ports = Ports {
             store: store.clone(),
@@ -68,10 +75,11 @@ impl Composition {
             hasher: Arc::new(hasher(checked)?),
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
+            vault,
             events: Arc::new(LoggedEvents),
             views: Some(Arc::new(GuardViews::new(checked.views))),
         };
-        Ok(Self { ports, store, jwks })
+        Ok(Self { ports, store, jwks, accounts: checked.accounts.clone() })
     }
 
     /// What the HTTP handlers need.
@@ -80,7 +88,8 @@ impl Composition {
         let tokens = TokenService::new(self.ports.clone(), checked.tokens.clone());
         App {
             tokens: built_in.chain(application.enrichers(&self.store)).fold(tokens, TokenService::enriched_by),
-            accounts: AccountService::new(self.ports.clone()),
+            accounts: AccountService::new(self.ports.clone(), self.accounts.clone()),
+            second_factors: SecondFactorService::new(self.ports.clone(), self.accounts.clone()),
             passwords: checked.passwords.clone(),
             usernames: checked.usernames,
             jwks: self.jwks.clone(),
@@ -92,7 +101,13 @@ impl Composition {
 
     /// What the commands for administrators need.
     pub fn administration(&self) -> AdministrationService {
-        AdministrationService::new(self.ports.clone())
+        AdministrationService::new(self.ports.clone(), self.accounts.clone())
+    }
+
+    /// What sends mails, and what the commands for the outbox need.
+    pub(crate) fn outbox(&self, checked: &Checked, mailer: Arc<dyn Mailer>) -> OutboxService {
+        let retry = checked.settings.mail.retry_policy();
+        OutboxService::new(self.ports.clone(), self.accounts.clone(), mailer, retry)
     }
 }
 

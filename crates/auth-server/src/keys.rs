@@ -1,7 +1,8 @@
 //! Keys: those that are configured, and those that the service makes and keeps in files.
 //!
 //! Made keys are files in the folder `keys` of the data folder, readable by their owner only. Their names begin with
-//! the time they were made; the newest one signs, all of them verify.
+//! the time they were made; the newest one signs, all of them verify. Beside them lies the [secret of the
+//! installation](crate::vault), with an ending of its own: it is no key of theirs.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -78,20 +79,29 @@ impl KeyFolder {
             Some(symmetric) if symmetric.is_symmetric() => (generate_secret()?, SECRET),
             Some(other) => bail!("tokens.signing_key_file: needed for {other}; the service makes no such keys itself"),
         };
+        self.keep(&format!("{name}.{ending}"), &text)
+    }
+
+    /// Keeps a text in a new file, readable by its owner only. A file of that name that is there stays as it is.
+    pub(crate) fn keep(&self, file_name: &str, text: &str) -> Result<()> {
         let cannot = || format!("{}: a key cannot be written there", self.path.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).with_context(cannot)?;
-        let path = self.path.join(name).with_extension(ending);
-        let draft = self.path.join(format!("{name}.{}.draft", random_suffix()));
+        let draft = self.path.join(format!("{file_name}.{}.draft", random_suffix()));
         let mut file: File =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
         // A link, unlike a renaming, does not replace a file that is there.
-        let linked = fs::hard_link(&draft, &path);
+        let linked = fs::hard_link(&draft, self.file(file_name));
         fs::remove_file(&draft).with_context(cannot)?;
         match linked {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error).with_context(cannot),
             _ => Ok(()),
         }
+    }
+
+    /// The path of a file in the folder.
+    pub(crate) fn file(&self, file_name: &str) -> PathBuf {
+        self.path.join(file_name)
     }
 
     /// Takes a key out of use. The signing key stays until there is a newer one.

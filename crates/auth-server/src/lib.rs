@@ -1,5 +1,6 @@
 //! The binary's parts: command line, configuration, wiring, start and stop. No rules: those are in `auth-core`.
 
+mod address;
 pub mod application;
 pub mod cli;
 mod commands;
@@ -9,7 +10,10 @@ mod events;
 mod jwks;
 mod keys;
 mod logging;
+mod mail;
+mod outbox;
 mod serve;
+mod vault;
 
 pub use application::{Application, ServiceAlone};
 pub use commands::run;

@@ -16,9 +16,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::application::Application;
 use crate::compose::{Composition, database_url, routes};
-use crate::config::Checked;
+use crate::config::{Checked, Transport};
+use crate::mail::{folder, mailer};
+use crate::outbox::{Stopper, Workers};
 
-/// Serves requests until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
+/// Serves requests and sends mails until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
 pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) -> Result<()> {
     // First of all: from here on, a signal is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -40,13 +42,19 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     .disable_signals()
     .bind(checked.bind)
     .with_context(|| format!("server.bind: {} cannot be listened on", checked.bind))?;
-    let addresses = http.addrs();
+    let address = http.addrs().first().copied().unwrap_or(checked.bind);
+    let mailing = match mailer(checked, address)? {
+        Some(mailer) => Workers::start(&composition.outbox(checked, mailer), checked.settings.mail.workers),
+        None => Workers::default(),
+    };
     let running = http.run();
-    let stopping = tokio::spawn(stop_on_signal(signals, running.handle()));
+    let stopping = tokio::spawn(stop_on_signal(signals, running.handle(), mailing.stopper()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
     let following = tokio::spawn(follow_changes(composition.ports.clone(), composition.store.changes()));
-    announce(checked, &addresses)?;
+    warn_of(checked);
+    announce(checked, address)?;
     running.await.context("server")?;
+    mailing.finish(Duration::from_secs(server.shutdown_timeout_seconds)).await;
     stopping.abort();
     pruning.abort();
     following.abort();
@@ -54,12 +62,13 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     Ok(())
 }
 
-async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server: ServerHandle) {
+async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server: ServerHandle, mailing: Stopper) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: no new requests; those in flight finish");
+    tracing::info!("stopping: no new requests and mails; those in flight finish");
+    mailing.stop();
     server.stop(true).await;
 }
 
@@ -74,7 +83,7 @@ async fn prune_regularly(ports: auth_core::service::Ports, checked: Checked) {
     loop {
         interval.tick().await;
         match prune(ports.store.as_ref(), ports.clock.as_ref(), maintenance.prune_batch).await {
-            Ok(pruned) => tracing::debug!(pruned.sessions, pruned.blacklisted, "forgot expired rows"),
+            Ok(pruned) => tracing::debug!(?pruned, "forgot expired rows"),
             Err(error) => tracing::warn!(error = %error, "expired rows could not be forgotten"),
         }
     }
@@ -90,20 +99,39 @@ async fn follow_changes(ports: auth_core::service::Ports, mut feed: impl ChangeF
     follow(views, &mut feed, ports.clock.as_ref(), report).await;
 }
 
+/// Says what is allowed, and seldom meant.
+fn warn_of(checked: &Checked) {
+    match checked.transport {
+        Some(Transport::Folder) if checked.profile == "production" => {
+            tracing::warn!("mail.transport: is \"folder\"; mails are written into files and reach nobody");
+        }
+        Some(Transport::None) => {
+            tracing::warn!("mail.transport: is \"none\"; nobody can reset a forgotten password");
+        }
+        _ => {}
+    }
+    if checked.accounts.throttle.is_none() {
+        tracing::warn!("throttle.enabled: is false; passwords and codes can be guessed without end");
+    }
+}
+
 /// Says where the server is to be found: to a person with lines to try, to a machine with a record.
-fn announce(checked: &Checked, addresses: &[SocketAddr]) -> Result<()> {
-    let address = addresses.first().copied().unwrap_or(checked.bind);
+fn announce(checked: &Checked, address: SocketAddr) -> Result<()> {
     let database = database_url(checked)?;
     tracing::info!(%address, %database, "listening");
     if checked.settings.log.format != "text" {
         return Ok(());
     }
+    let mails = match checked.transport {
+        Some(Transport::Folder) => format!("\nMails in      {}", folder(checked).display()),
+        _ => String::new(),
+    };
     // Nobody there to read it is no reason not to serve.
     let _ = writeln!(
         std::io::stdout(),
         r#"
 Listening on  http://{address}
-Data in       {database}
+Data in       {database}{mails}
 
 Try it:
 

@@ -30,6 +30,9 @@ pub(super) async fn run(checked: &Checked, command: Users, application: &dyn App
             (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups and no others")
         }
         Users::Delete(account) => (account.username, Action::Delete, "is deleted"),
+        Users::RemoveSecondFactors(account) => {
+            (account.username, Action::RemoveSecondFactors, "has no second factors any more")
+        }
     };
     act(&service, &username, &action, done).await
 }
@@ -42,6 +45,7 @@ fn groups(names: &[String]) -> Result<BTreeSet<GroupName>> {
 async fn act(service: &AdministrationService, username: &str, action: &Action, done: &str) -> Result<()> {
     match service.act(username, action).await? {
         Outcome::Done => println!("{username} {done}"),
+        Outcome::NothingToDo => println!("{username} has no second factors; nothing changed"),
         Outcome::NoSuchAccount => bail!("there is no account named {username:?}"),
     }
     Ok(())

@@ -1,10 +1,10 @@
 //! `healthcheck`.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 
+use crate::address::reachable;
 use crate::config::Checked;
 
 /// How long a server may take to say that it is ready.
@@ -16,14 +16,4 @@ pub(super) fn run(checked: &Checked) -> Result<()> {
     agent.get(&url).call().map_err(|error| anyhow!("{url}: {error}"))?;
     println!("ready");
     Ok(())
-}
-
-/// Where a server that listens on every address can be reached from this machine.
-fn reachable(bind: SocketAddr) -> SocketAddr {
-    let ip = match bind.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, bind.port())
 }

@@ -1,7 +1,7 @@
 //! `migrate` and `flush-expired-tokens`.
 
 use anyhow::Result;
-use auth_core::service::prune;
+use auth_core::service::{Pruned, prune};
 use auth_crypto::SystemClock;
 
 use crate::application::Application;
@@ -21,6 +21,8 @@ pub(super) async fn migrate(checked: &Checked, application: &dyn Application) ->
 pub(super) async fn flush(checked: &Checked) -> Result<()> {
     let store = open(checked).await?;
     let pruned = prune(&store, &SystemClock, checked.settings.maintenance.prune_batch).await?;
-    println!("forgot {} sessions and {} blacklist entries", pruned.sessions, pruned.blacklisted);
+    let Pruned { sessions, blacklisted, codes, attempts, mails } = pruned;
+    print!("forgot {sessions} sessions and {blacklisted} blacklist entries; ");
+    println!("{codes} codes, {attempts} counts of attempts, {mails} mails that were given up");
     Ok(())
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod healthcheck;
 mod keys;
 mod maintenance;
+mod outbox;
 mod routes;
 mod simplejwt;
 mod superuser;
@@ -62,6 +63,7 @@ async fn execute(cli: Cli, application: Arc<dyn Application>) -> Result<()> {
 async fn with_database(checked: &Checked, command: Command, application: Arc<dyn Application>) -> Result<()> {
     match command {
         Command::Migrate => maintenance::migrate(checked, application.as_ref()).await,
+        Command::Outbox(command) => outbox::run(checked, command, application.as_ref()).await,
         Command::FlushExpiredTokens => maintenance::flush(checked).await,
         Command::CreateSuperuser(options) => superuser::create(checked, options, application.as_ref()).await,
         Command::MakeSuperuser(options) => superuser::make(checked, options, application.as_ref()).await,

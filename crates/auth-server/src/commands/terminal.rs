@@ -30,3 +30,15 @@ pub(super) fn password(from_stdin: bool) -> Result<RawPassword> {
     ensure!(password == rpassword::prompt_password("Password (again): ")?, "the two passwords are not the same");
     Ok(RawPassword::new(password))
 }
+
+/// A text that may come from a stranger, as it may be printed: on one line, without what a terminal obeys or nobody sees.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|c| if is_obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Control characters, ends of lines and paragraphs, and marks that turn the direction of writing or take no room.
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+        || matches!(c, '\u{E0000}'..='\u{E007F}')
+}

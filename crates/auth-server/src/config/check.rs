@@ -8,15 +8,17 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
-use auth_core::service::{SlidingPolicy, TokenPolicy};
+use auth_core::service::{AccountPolicy, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, SubjectField, TokenKind};
 use auth_core::view::{ViewPolicy, WhenStale};
 use auth_crypto::Algorithm;
-use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate};
+use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
 
 use crate::jwks;
 
+use super::accounts::check_mails;
+use super::mail::Transport;
 use super::{Http, Secret, Settings, Tokens};
 
 /// Settings that passed the checks, with their meaning.
@@ -24,12 +26,18 @@ use super::{Http, Secret, Settings, Tokens};
 pub struct Checked {
     /// The settings.
     pub settings: Settings,
+    /// The profile that they began with.
+    pub profile: String,
     /// What to listen on.
     pub bind: SocketAddr,
     /// The algorithm of the signing key; `None`: as the key wants it.
     pub algorithm: Option<Algorithm>,
     /// The rules for tokens.
     pub tokens: TokenPolicy,
+    /// The rules for accounts: the same ones that are part of those for tokens.
+    pub accounts: AccountPolicy,
+    /// How mails travel; `None`: nobody has said so, and nothing starts that could cause one.
+    pub transport: Option<Transport>,
     /// Claims that are taken from the account.
     pub claims: Vec<ProfileClaim>,
     /// What guarded routes remember.
@@ -46,46 +54,47 @@ pub struct Checked {
 
 impl Checked {
     /// Checks the settings. The error is one line that names the key and what mends it.
-    pub(super) fn new(mut settings: Settings) -> Result<Self> {
-        settings.database.url = secret_or_file(&settings.database.url, "database.url", &settings.database.url_file)?;
-        let tokens = &settings.tokens;
-        let key = secret_or_file(&tokens.signing_key, "tokens.signing_key", &tokens.signing_key_file)?;
-        settings.tokens.signing_key = key;
+    pub(super) fn new(mut settings: Settings, profile: &str) -> Result<Self> {
+        read_secrets(&mut settings)?;
         check_numbers(&settings)?;
         ensure!(
             settings.tokens.jwks_url.is_empty() || jwks::is_safe(&settings.tokens.jwks_url),
             "tokens.jwks_url: has to be a URL without a password that begins with https:// (or http:// on this machine)"
         );
-        ensure!(
-            !settings.throttle.enabled,
-            "throttle.enabled: limits of attempts are not part of this version; set it to false"
-        );
         ensure!(["text", "json"].contains(&settings.log.format.as_str()), "log.format: has to be \"text\" or \"json\"");
+        let bind = bind(&settings.server.bind)?;
+        let transport = settings.mail.check(bind)?;
+        let accounts = account_policy(&settings, bind, transport)?;
         Ok(Self {
-            bind: bind(&settings.server.bind)?,
+            bind,
+            profile: profile.to_owned(),
             algorithm: algorithm(&settings.tokens.algorithm)?,
-            tokens: token_policy(&settings.tokens)?,
+            tokens: token_policy(&settings.tokens, accounts.clone())?,
+            accounts,
+            transport,
             claims: claims(&settings.tokens)?,
             views: view_policy(&settings)?,
-            anonymous_rate: anonymous_rate(&settings.throttle.anonymous)?,
+            anonymous_rate: settings.throttle.anonymous_rate()?,
             passwords: PasswordPolicy {
                 min_chars: settings.passwords.min_chars,
                 service_name: settings.passwords.service_name.clone(),
             },
-            usernames: UsernameRules {
-                plain_alphabet: settings.accounts.plain_usernames,
-                ignore_case: settings.accounts.ignore_username_case,
-            },
-            http: HttpSettings {
-                body_limit: settings.http.body_limit_bytes,
-                body_timeout_seconds: settings.http.body_timeout_seconds,
-                reasons: settings.http.error_reasons,
-                trim_passwords: settings.passwords.trim,
-                credentials: credentials(&settings.http)?,
-            },
+            usernames: settings.accounts.usernames(),
+            http: http_settings(&settings)?,
             settings,
         })
     }
+}
+
+/// Puts what stands in files in the place of what is not given.
+fn read_secrets(settings: &mut Settings) -> Result<()> {
+    let (database, secrets, tokens, mail) =
+        (&mut settings.database, &mut settings.secrets, &mut settings.tokens, &mut settings.mail);
+    database.url = secret_or_file(&database.url, "database.url", &database.url_file)?;
+    secrets.key = secret_or_file(&secrets.key, "secrets.key", &secrets.key_file)?;
+    tokens.signing_key = secret_or_file(&tokens.signing_key, "tokens.signing_key", &tokens.signing_key_file)?;
+    mail.smtp_password = secret_or_file(&mail.smtp_password, "mail.smtp_password", &mail.smtp_password_file)?;
+    Ok(())
 }
 
 /// A secret that is given in a variable or in a file, not in both.
@@ -104,7 +113,7 @@ fn check_numbers(settings: &Settings) -> Result<()> {
     let (tokens, passwords, database) = (&settings.tokens, &settings.passwords, &settings.database);
     let century = 100 * 365 * 24 * 60 * 60;
     let a_day = 24 * 60 * 60;
-    for (key, value, least, most) in [
+    ensure_in_range(&[
         ("tokens.access_ttl_seconds", tokens.access_ttl_seconds, 1, century),
         ("tokens.refresh_ttl_seconds", tokens.refresh_ttl_seconds, 1, century),
         ("tokens.sliding_ttl_seconds", tokens.sliding_ttl_seconds, 1, century),
@@ -133,7 +142,12 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("server.workers", settings.server.workers as u64, 0, 1_024),
         ("maintenance.prune_interval_seconds", settings.maintenance.prune_interval_seconds, 0, a_day),
         ("maintenance.prune_batch", settings.maintenance.prune_batch.into(), 1, 100_000),
-    ] {
+    ])
+}
+
+/// Refuses a number that is not from the least to the most. Each row: its key, the number, the least, the most.
+pub(super) fn ensure_in_range(numbers: &[(&str, u64, u64, u64)]) -> Result<()> {
+    for (key, value, least, most) in numbers {
         ensure!((least..=most).contains(&value), "{key}: is {value}; has to be from {least} to {most}");
     }
     Ok(())
@@ -142,6 +156,18 @@ fn check_numbers(settings: &Settings) -> Result<()> {
 fn bind(text: &str) -> Result<SocketAddr> {
     let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     resolved.ok_or_else(|| anyhow!("server.bind: {text:?} is no address; write HOST:PORT, such as 127.0.0.1:8000"))
+}
+
+fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Transport>) -> Result<AccountPolicy> {
+    let policy = AccountPolicy {
+        sends_mail: matches!(transport, Some(Transport::Folder | Transport::Smtp(_))),
+        email_verification: settings.accounts.email_verification()?,
+        second_factor: settings.second_factor.required_for()?,
+        throttle: settings.throttle.policy()?,
+        service_name: settings.mail.service_name(bind),
+    };
+    check_mails(&policy, transport)?;
+    Ok(policy)
 }
 
 fn algorithm(name: &str) -> Result<Option<Algorithm>> {
@@ -163,7 +189,7 @@ fn on_refresh(tokens: &Tokens) -> OnRefresh {
     }
 }
 
-fn token_policy(tokens: &Tokens) -> Result<TokenPolicy> {
+fn token_policy(tokens: &Tokens, accounts: AccountPolicy) -> Result<TokenPolicy> {
     let on_retry = match tokens.on_retry.as_str() {
         "refuse" => OnRetry::Refuse,
         "replay" => OnRetry::Replay,
@@ -192,6 +218,7 @@ fn token_policy(tokens: &Tokens) -> Result<TokenPolicy> {
             ttl: Seconds::new(tokens.sliding_ttl_seconds),
             refresh_ttl: Seconds::new(tokens.sliding_refresh_ttl_seconds),
         },
+        accounts,
     })
 }
 
@@ -251,6 +278,20 @@ fn profile_claim(name: &str) -> Result<ProfileClaim> {
     })
 }
 
+fn http_settings(settings: &Settings) -> Result<HttpSettings> {
+    let proxies = TrustedProxies::parse(&settings.server.trusted_proxies);
+    Ok(HttpSettings {
+        body_limit: settings.http.body_limit_bytes,
+        body_timeout_seconds: settings.http.body_timeout_seconds,
+        reasons: settings.http.error_reasons,
+        trim_passwords: settings.passwords.trim,
+        credentials: credentials(&settings.http)?,
+        trusted_proxies: proxies.map_err(|text| {
+            anyhow!("server.trusted_proxies: {text:?} is no address or network; write such as 10.0.0.0/8 or ::1")
+        })?,
+    })
+}
+
 fn credentials(http: &Http) -> Result<CredentialHeader> {
     CredentialHeader::new(&http.auth_header_name, http.auth_header_types.iter().cloned()).map_err(|error| match error {
         CredentialHeaderError::BadName => anyhow!("http.auth_header_name: {:?} is {error}", http.auth_header_name),
@@ -270,12 +311,4 @@ fn view_policy(settings: &Settings) -> Result<ViewPolicy> {
             other => bail!("guards.when_stale: is {other:?}; has to be \"read\" or \"refuse\""),
         },
     })
-}
-
-fn anonymous_rate(text: &str) -> Result<Option<Rate>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let rate = Rate::parse(text);
-    Ok(Some(rate.ok_or_else(|| anyhow!("throttle.anonymous: {text:?} is no rate; write one such as \"100/hour\""))?))
 }

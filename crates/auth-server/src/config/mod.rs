@@ -1,8 +1,11 @@
 //! Configuration: defaults, profile, file, environment and command line, in this order; then the checks.
 
+mod accounts;
 mod check;
+mod mail;
 mod settings;
 pub mod simplejwt;
+mod throttle;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +13,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use config::{Config, ConfigError, Environment, File, FileFormat};
 
 pub use check::Checked;
+pub use mail::Transport;
+pub(crate) use mail::named;
 pub use settings::*;
 
 /// The profiles, by name.
@@ -36,7 +41,7 @@ pub struct Sources {
 /// Reads and checks the configuration. The error is one line that names the key and what mends it.
 pub fn load(sources: &Sources) -> Result<Checked> {
     let settings = read(sources)?;
-    Checked::new(settings)
+    Checked::new(settings, &sources.profile)
 }
 
 fn read(sources: &Sources) -> Result<Settings> {
@@ -174,7 +179,10 @@ mod tests {
             ("AUTH__TOKENS__ON_RETRY", "maybe", "tokens.on_retry"),
             ("AUTH__TOKENS__CLAIMS", "email,shoe_size", "tokens.claims"),
             ("AUTH__TOKENS__ALGORITHM", "HS1", "tokens.algorithm"),
-            ("AUTH__THROTTLE__ENABLED", "true", "throttle.enabled"),
+            ("AUTH__THROTTLE__ENABLED", "perhaps", "throttle.enabled"),
+            ("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "0", "throttle.password_free_attempts"),
+            ("AUTH__THROTTLE__PASSWORD_LONGEST_WAIT_SECONDS", "0", "throttle.password_longest_wait_seconds"),
+            ("AUTH__THROTTLE__MAILS_PER_ACCOUNT_PER_HOUR", "0", "throttle.mails_per_account_per_hour"),
             ("AUTH__LOG__FORMAT", "xml", "log.format"),
             ("AUTH__SERVER__BIND", "nowhere", "server.bind"),
             ("AUTH__DATABASE__POOL_SIZE", "0", "database.pool_size"),
@@ -187,6 +195,23 @@ mod tests {
             ("AUTH__GUARDS__WHEN_STALE", "shrug", "guards.when_stale"),
             ("AUTH__GUARDS__MEMORY_CAPACITY", "0", "guards.memory_capacity"),
             ("AUTH__THROTTLE__ANONYMOUS", "often", "throttle.anonymous"),
+            ("AUTH__SERVER__TRUSTED_PROXIES", "10.0.0.0/8, proxy.example", "server.trusted_proxies: \"proxy.example\""),
+            ("AUTH__SECRETS__KEY_FILE", "/nowhere/key", "secrets.key_file"),
+            ("AUTH__MAIL__TRANSPORT", "pigeon", "mail.transport"),
+            ("AUTH__MAIL__TRANSPORT", "smtp", "mail.smtp_host"),
+            ("AUTH__MAIL__TRANSPORT", "none", "accounts.email_verification"),
+            ("AUTH__MAIL__BASE_URL", "app.example", "mail.base_url"),
+            ("AUTH__MAIL__PASSWORD_RESET_PATH", "/reset/", "mail.password_reset_path"),
+            ("AUTH__MAIL__EMAIL_VERIFICATION_PATH", "{token}", "mail.email_verification_path"),
+            ("AUTH__MAIL__SERVICE_NAME", "two\nlines", "mail.service_name"),
+            ("AUTH__MAIL__SMTP_PORT", "65536", "mail.smtp_port"),
+            ("AUTH__MAIL__SMTP_TLS", "always", "mail.smtp_tls"),
+            ("AUTH__MAIL__SMTP_PASSWORD_FILE", "/nowhere/password", "mail.smtp_password_file"),
+            ("AUTH__MAIL__SMTP_TIMEOUT_SECONDS", "101", "mail.smtp_timeout_seconds"),
+            ("AUTH__MAIL__MAX_ATTEMPTS", "0", "mail.max_attempts"),
+            ("AUTH__MAIL__WORKERS", "33", "mail.workers"),
+            ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "maybe", "accounts.email_verification"),
+            ("AUTH__SECOND_FACTOR__REQUIRED_FOR", "some", "second_factor.required_for"),
             ("AUTH__TOKENS", "a-secret-in-the-wrong-place", "tokens"),
         ] {
             let error = load_with("development", &[(name, value)]).err().map(|error| format!("{error:#}"));
@@ -209,7 +234,12 @@ mod tests {
     #[test]
     fn secrets_are_shown_to_nobody() {
         let secret = "0123456789-0123456789-0123456789";
-        let environment = [("AUTH__TOKENS__SIGNING_KEY", secret), ("DATABASE_URL", "postgres://u:pw12345@h/d")];
+        let environment = [
+            ("AUTH__TOKENS__SIGNING_KEY", secret),
+            ("AUTH__SECRETS__KEY", secret),
+            ("AUTH__MAIL__SMTP_PASSWORD", "pw12345"),
+            ("DATABASE_URL", "postgres://u:pw12345@h/d"),
+        ];
         let settings = load_with("simplejwt", &environment).unwrap().settings;
         let shown = format!("{settings:?} {}", toml::to_string(&settings).unwrap());
         assert!(!shown.contains(secret) && !shown.contains("pw12345"), "{shown}");

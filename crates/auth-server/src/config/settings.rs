@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use super::mail::Mail;
+pub use super::throttle::Throttle;
+
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Settings {
@@ -15,12 +18,18 @@ pub struct Settings {
     pub guards: Guards,
     /// The storage.
     pub database: Database,
+    /// The secret of the installation.
+    pub secrets: Secrets,
     /// Tokens and keys.
     pub tokens: Tokens,
     /// Passwords and their hashing.
     pub passwords: Passwords,
-    /// Names of accounts.
+    /// How mails travel.
+    pub mail: Mail,
+    /// Names and addresses of accounts.
     pub accounts: Accounts,
+    /// Second factors.
+    pub second_factor: SecondFactor,
     /// Limits of attempts.
     pub throttle: Throttle,
     /// Forgetting what has expired.
@@ -47,6 +56,9 @@ pub struct Server {
     pub shutdown_timeout_seconds: u64,
     /// For the head of a request.
     pub header_timeout_seconds: u64,
+    /// Who may say who the client is.
+    #[serde(deserialize_with = "list")]
+    pub trusted_proxies: Vec<String>,
 }
 
 /// Section `http`.
@@ -95,6 +107,20 @@ pub struct Database {
     pub acquire_timeout_milliseconds: u64,
     /// For one statement.
     pub statement_timeout_milliseconds: u64,
+}
+
+/// Section `secrets`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Secrets {
+    /// The secret of the installation.
+    pub key: Secret,
+    /// File that holds it.
+    pub key_file: String,
+    /// Files with former ones.
+    #[serde(deserialize_with = "list")]
+    pub former_key_files: Vec<String>,
+    /// Make one where none is configured.
+    pub generate_key: bool,
 }
 
 /// Section `tokens`.
@@ -195,19 +221,19 @@ pub struct Passwords {
 /// Section `accounts`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Accounts {
+    /// `off`, `optional` or `required`.
+    pub email_verification: String,
     /// Letters, digits and `@ . + - _` only.
     pub plain_usernames: bool,
     /// Letter case makes no other name.
     pub ignore_username_case: bool,
 }
 
-/// Section `throttle`.
+/// Section `second_factor`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub struct Throttle {
-    /// Not there yet.
-    pub enabled: bool,
-    /// Requests of an address without credentials, as `3/min`; empty: any number.
-    pub anonymous: String,
+pub struct SecondFactor {
+    /// `nobody`, `staff` or `all`.
+    pub required_for: String,
 }
 
 /// Section `maintenance`.

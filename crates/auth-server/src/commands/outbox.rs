@@ -1,0 +1,119 @@
+//! `outbox …`.
+
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use auth_core::mail::{MailId, OutboxEntry};
+use auth_core::ports::{OutboxPage, Retry};
+use auth_core::service::OutboxService;
+use auth_core::time::UnixTime;
+use auth_mail::NoMailer;
+
+use super::terminal::printable;
+use crate::application::Application;
+use crate::cli::{Outbox, OutboxRetry};
+use crate::compose::Composition;
+use crate::config::Checked;
+
+/// Entries that one read brings.
+const PAGE: u32 = 500;
+
+pub(super) async fn run(checked: &Checked, command: Outbox, application: &dyn Application) -> Result<()> {
+    let composition = Composition::without_keys(checked, application).await?;
+    // Sending is the servers' business.
+    let outbox = composition.outbox(checked, Arc::new(NoMailer));
+    match command {
+        Outbox::List { failed } => list(&outbox, failed).await,
+        Outbox::Retry(OutboxRetry { all: true, .. }) => {
+            println!("due again: {}", outbox.retry(Retry::AllFailed).await?);
+            Ok(())
+        }
+        Outbox::Retry(OutboxRetry { ids, .. }) => retry(&outbox, &ids).await,
+    }
+}
+
+async fn list(outbox: &OutboxService, only_failed: bool) -> Result<()> {
+    println!("{}", row(["id", "kind", "to", "queued", "attempts", "state", "last error"]));
+    let mut after = None;
+    loop {
+        let entries = outbox.list(OutboxPage { only_failed, after, limit: PAGE }).await?;
+        for entry in &entries {
+            println!("{}", shown(entry));
+        }
+        match entries.last() {
+            Some(last) => after = Some(last.id),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn shown(entry: &OutboxEntry) -> String {
+    let state = match (entry.failed_at, entry.next_attempt_at) {
+        (Some(failed_at), _) => format!("failed {}", moment(failed_at)),
+        (None, Some(next_attempt_at)) => format!("due {}", moment(next_attempt_at)),
+        (None, None) => "due at once".to_owned(),
+    };
+    row([
+        &entry.id.to_string(),
+        entry.queued.name(),
+        // Both may be what a stranger has typed.
+        &printable(&entry.to),
+        &moment(entry.queued_at),
+        &entry.attempts.to_string(),
+        &state,
+        &printable(entry.last_error.as_deref().unwrap_or_default()),
+    ])
+}
+
+fn row([id, kind, to, queued, attempts, state, error]: [&str; 7]) -> String {
+    let line = format!("{id:<32}  {kind:<28}  {to:<30}  {queued:<20}  {attempts:>8}  {state:<27}  {error}");
+    line.trim_end().to_owned()
+}
+
+/// A moment as RFC 3339 writes it, in UTC.
+fn moment(time: UnixTime) -> String {
+    jiff::Timestamp::from_second(time.seconds()).map_or_else(|_| time.seconds().to_string(), |time| time.to_string())
+}
+
+async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
+    let (mut due, mut missing) = (0, Vec::new());
+    for id in ids {
+        let found = match MailId::parse(id) {
+            Some(id) => outbox.retry(Retry::One(id)).await?,
+            None => 0,
+        };
+        match found {
+            0 => missing.push(format!("{id:?}")),
+            found => due += found,
+        }
+    }
+    if !missing.is_empty() {
+        bail!("there is no mail {} in the outbox; due again: {due}", missing.join(", "));
+    }
+    println!("due again: {due}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::mail::{MailKind, Queued};
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_one_line_whatever_stands_in_it() {
+        let entry = OutboxEntry {
+            id: MailId::from_bytes([7; 16]),
+            queued: Queued::Mail(MailKind::PasswordReset),
+            to: "a\u{1b}[2J\r\nb\u{202e}@example.com".to_owned(),
+            queued_at: UnixTime::from_seconds(0),
+            attempts: 3,
+            next_attempt_at: None,
+            failed_at: Some(UnixTime::from_seconds(60)),
+            last_error: Some("550 no\u{9b}such\tuser\u{2028}".to_owned()),
+        };
+        let line = shown(&entry);
+        assert!(!line.chars().any(|c| c.is_control() || ['\u{202e}', '\u{2028}'].contains(&c)), "{line:?}");
+        assert!(line.contains("failed 1970-01-01T00:01:00Z") && line.contains("password_reset "), "{line}");
+    }
+}

@@ -1,0 +1,269 @@
+//! Section `mail`: how mails travel, and where the links in them lead.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, anyhow, bail, ensure};
+use auth_core::mail::RetryPolicy;
+use auth_core::time::Seconds;
+use auth_mail::{Links, Setting, SetupError, SmtpTls};
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use super::check::ensure_in_range;
+use crate::address::reachable;
+
+/// The domain of the address that mails come from where nobody has set one: no mail server would believe it.
+const NO_DOMAIN: &str = "@localhost.localdomain";
+
+/// Longest name of the service, in characters.
+const MAX_SERVICE_NAME: usize = 60;
+
+/// Section `mail`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Mail {
+    /// `folder`, `smtp` or `none`; empty: not decided yet.
+    pub transport: String,
+    /// Folder for the files; empty: one in the data folder.
+    pub folder: String,
+    /// Who mails come from.
+    pub from: String,
+    /// Where links begin; empty: at the address of this server.
+    pub base_url: String,
+    /// The page for a new password.
+    pub password_reset_path: String,
+    /// The page that proves an address.
+    pub email_verification_path: String,
+    /// Name of the service; empty: the host of the base URL.
+    pub service_name: String,
+    /// Language of the mails.
+    pub language: String,
+    /// Folder of templates; empty: none.
+    pub templates_dir: String,
+    /// The mail server.
+    pub smtp_host: String,
+    /// Its port; 0: the usual one.
+    pub smtp_port: u16,
+    /// `starttls`, `implicit` or `none`.
+    pub smtp_tls: String,
+    /// Name to log in with; empty: no login.
+    pub smtp_username: String,
+    /// Password to log in with.
+    pub smtp_password: Secret,
+    /// File that holds it.
+    pub smtp_password_file: String,
+    /// Certificates that are trusted as well; empty: none.
+    pub smtp_ca_file: String,
+    /// What this machine calls itself; empty: its host name.
+    pub smtp_helo_name: String,
+    /// For one mail.
+    pub smtp_timeout_seconds: u64,
+    /// How often a mail is tried.
+    pub max_attempts: u32,
+    /// When it is tried again first.
+    pub first_retry_seconds: u64,
+    /// How many are sent at once.
+    pub workers: usize,
+}
+
+/// How mails travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Into files.
+    Folder,
+    /// To a mail server, with this protection.
+    Smtp(SmtpTls),
+    /// Not at all.
+    None,
+}
+
+impl Mail {
+    /// Checks the section, as far as no file has to be read for it. `None`: nobody has said how mails travel.
+    pub(super) fn check(&self, bind: SocketAddr) -> Result<Option<Transport>> {
+        ensure_in_range(&[
+            ("mail.max_attempts", self.max_attempts.into(), 1, 1_000),
+            ("mail.first_retry_seconds", self.first_retry_seconds, 1, 3_600),
+            ("mail.smtp_timeout_seconds", self.smtp_timeout_seconds, 1, 100),
+            ("mail.workers", self.workers as u64, 1, 32),
+        ])?;
+        let tls = self.smtp_tls()?;
+        let transport = match self.transport.as_str() {
+            "" => None,
+            "folder" => Some(Transport::Folder),
+            "smtp" => Some(Transport::Smtp(tls)),
+            "none" => Some(Transport::None),
+            other => bail!("mail.transport: is {other:?}; has to be \"smtp\", \"folder\" or \"none\""),
+        };
+        if let Some(Transport::Smtp(_)) = transport {
+            self.check_smtp()?;
+        }
+        self.links(bind)?;
+        let name = self.service_name(bind);
+        ensure!(
+            (1..=MAX_SERVICE_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control),
+            "mail.service_name: is {name:?}; set a name of 1 to {MAX_SERVICE_NAME} characters on one line"
+        );
+        Ok(transport)
+    }
+
+    /// What may be left out only where no mail server is told.
+    fn check_smtp(&self) -> Result<()> {
+        ensure!(!self.smtp_host.is_empty(), "mail.smtp_host: is not set; set the name of the mail server");
+        ensure!(
+            !self.base_url.is_empty(),
+            "mail.base_url: is not set; set where the pages are that links lead to, such as https://app.example.com"
+        );
+        ensure!(
+            !self.from.trim_end_matches('>').ends_with(NO_DOMAIN),
+            "mail.from: is not set; set who mails come from, such as Example <no-reply@example.com>"
+        );
+        Ok(())
+    }
+
+    fn smtp_tls(&self) -> Result<SmtpTls> {
+        Ok(match self.smtp_tls.as_str() {
+            "starttls" => SmtpTls::StartTls,
+            "implicit" => SmtpTls::Implicit,
+            "none" => SmtpTls::None,
+            other => bail!("mail.smtp_tls: is {other:?}; has to be \"starttls\", \"implicit\" or \"none\""),
+        })
+    }
+
+    /// Where links lead, from a server that listens there.
+    pub(crate) fn links(&self, address: SocketAddr) -> Result<Links> {
+        let base_url = match self.base_url.as_str() {
+            // Port 0 becomes another one at the start.
+            "" if address.port() == 0 => format!("http://{}", host(address)),
+            "" => format!("http://{}", reachable(address)),
+            configured => configured.to_owned(),
+        };
+        Links::new(&base_url, &self.password_reset_path, &self.email_verification_path).map_err(named)
+    }
+
+    /// What the service is called.
+    pub(crate) fn service_name(&self, address: SocketAddr) -> String {
+        match (self.service_name.as_str(), self.base_url.split_once("://")) {
+            ("", None) => host(address),
+            ("", Some((_, rest))) => {
+                let authority = rest.split('/').next().unwrap_or_default();
+                let end = authority.rfind(':').filter(|_| !authority.ends_with(']'));
+                authority[..end.unwrap_or(authority.len())].to_owned()
+            }
+            (configured, _) => configured.to_owned(),
+        }
+    }
+
+    /// When a mail that could not be sent is tried again.
+    pub(crate) const fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy { max_attempts: self.max_attempts, first_wait: Seconds::new(self.first_retry_seconds) }
+    }
+}
+
+/// The host of a server that listens there, as it stands in a URL.
+fn host(address: SocketAddr) -> String {
+    match reachable(address) {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    }
+}
+
+/// What is wrong with a setting, by the name of its key.
+pub(crate) fn named(error: SetupError) -> anyhow::Error {
+    let key = match error.setting {
+        Setting::BaseUrl => "mail.base_url",
+        Setting::PasswordResetPath => "mail.password_reset_path",
+        Setting::EmailVerificationPath => "mail.email_verification_path",
+        Setting::From => "mail.from",
+        Setting::ServiceName => "mail.service_name",
+        Setting::Language => "mail.language",
+        Setting::Templates => "mail.templates_dir",
+        Setting::Folder => "mail.folder",
+        Setting::SmtpHost => "mail.smtp_host",
+        Setting::SmtpTls => "mail.smtp_tls",
+        Setting::SmtpLogin => "mail.smtp_username",
+        Setting::SmtpHeloName => "mail.smtp_helo_name",
+        Setting::SmtpTimeout => "mail.smtp_timeout_seconds",
+        Setting::SmtpCaFile => "mail.smtp_ca_file",
+        _ => "mail",
+    };
+    anyhow!("{key}: {}", error.why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Checked, Sources, load};
+
+    fn load_with(environment: &[(&str, &str)]) -> Result<Checked> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let environment = environment.iter().map(owned).collect();
+        load(&Sources { profile: "development".to_owned(), environment, ..Sources::default() })
+    }
+
+    #[test]
+    fn retries_are_by_default_those_of_the_rules() {
+        assert_eq!(load_with(&[]).unwrap().settings.mail.retry_policy(), RetryPolicy::default());
+    }
+
+    #[test]
+    fn a_service_without_a_name_is_called_by_its_host() {
+        for (name, base_url, bind, expected) in [
+            ("", "", "127.0.0.1:8000", "127.0.0.1"),
+            ("", "", "0.0.0.0:0", "127.0.0.1"),
+            ("", "", "[::]:8000", "[::1]"),
+            ("", "https://app.example", "127.0.0.1:8000", "app.example"),
+            ("", "https://app.example:8443/auth/", "127.0.0.1:8000", "app.example"),
+            ("", "http://[::1]/", "127.0.0.1:8000", "[::1]"),
+            ("Example", "https://app.example", "127.0.0.1:8000", "Example"),
+        ] {
+            let environment =
+                [("AUTH__MAIL__SERVICE_NAME", name), ("AUTH__MAIL__BASE_URL", base_url), ("AUTH__SERVER__BIND", bind)];
+            assert_eq!(load_with(&environment).unwrap().accounts.service_name, expected, "{name:?} {base_url} {bind}");
+        }
+    }
+
+    #[test]
+    fn links_lead_to_this_server_unless_told_otherwise() {
+        let links = |base_url: &str| {
+            let paths = ["/password-reset/confirm/?token={token}", "/email/verify/?token={token}"];
+            Links::new(base_url, paths[0], paths[1]).unwrap()
+        };
+        let settings = load_with(&[]).unwrap().settings;
+        let address = "0.0.0.0:1234".parse().unwrap();
+        assert_eq!(settings.mail.links(address).unwrap(), links("http://127.0.0.1:1234"));
+        let settings = load_with(&[("AUTH__MAIL__BASE_URL", "https://app.example/")]).unwrap().settings;
+        assert_eq!(settings.mail.links(address).unwrap(), links("https://app.example"));
+    }
+
+    #[test]
+    fn a_mail_server_needs_what_nobody_can_guess() {
+        let mut environment = vec![("AUTH__MAIL__TRANSPORT", "smtp")];
+        for (key, name, value) in [
+            ("mail.smtp_host", "AUTH__MAIL__SMTP_HOST", "mail.example"),
+            ("mail.base_url", "AUTH__MAIL__BASE_URL", "https://app.example"),
+            ("mail.from", "AUTH__MAIL__FROM", "Example <no-reply@app.example>"),
+        ] {
+            let error = load_with(&environment).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{key}: is not set; ")), "{error}");
+            environment.push((name, value));
+        }
+        let checked = load_with(&environment).unwrap();
+        assert_eq!(checked.transport, Some(Transport::Smtp(SmtpTls::StartTls)));
+        assert!(checked.accounts.sends_mail);
+    }
+
+    #[test]
+    fn without_mails_nothing_is_asked_that_needs_them() {
+        let off = ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off");
+        let none = ("AUTH__MAIL__TRANSPORT", "none");
+        assert!(!load_with(&[none, off]).unwrap().accounts.sends_mail);
+        for (name, value) in [
+            ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "required"),
+            ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "optional"),
+            ("AUTH__SECOND_FACTOR__REQUIRED_FOR", "staff"),
+            ("AUTH__SECOND_FACTOR__REQUIRED_FOR", "all"),
+        ] {
+            let error = load_with(&[none, off, (name, value)]).unwrap_err().to_string();
+            assert!(error.contains("mail.transport is \"none\"") && !error.contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Section `throttle`: limits of attempts.
+
+use anyhow::{Result, anyhow};
+use auth_core::throttle::{Limit, ThrottlePolicy};
+use auth_core::time::Seconds;
+use auth_http::Rate;
+use serde::{Deserialize, Serialize};
+
+use super::check::ensure_in_range;
+
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+/// Section `throttle`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Throttle {
+    /// All limits but that of `anonymous`.
+    pub enabled: bool,
+    /// Wrong passwords in a row without a wait.
+    pub password_free_attempts: u32,
+    /// The first wait.
+    pub password_first_wait_seconds: u64,
+    /// The longest wait.
+    pub password_longest_wait_seconds: u64,
+    /// Wrong codes of an account.
+    pub second_factor_per_day: u32,
+    /// Wrong passwords and codes from a client address.
+    pub failures_per_address_per_hour: u32,
+    /// Requests for a mail that name an address.
+    pub mail_requests_per_email_per_hour: u32,
+    /// Requests for a mail from a client address.
+    pub mail_requests_per_address_per_hour: u32,
+    /// Mails with a link to an account.
+    pub mails_per_account_per_hour: u32,
+    /// Mails with a code to an account.
+    pub code_mails_per_account_per_hour: u32,
+    /// Requests of an address without credentials, as `3/min`; empty: any number.
+    pub anonymous: String,
+}
+
+impl Throttle {
+    /// The limits of attempts; `None`: any number.
+    pub(super) fn policy(&self) -> Result<Option<ThrottlePolicy>> {
+        let many = 1_000_000;
+        let (first_wait, longest_wait) = (self.password_first_wait_seconds, self.password_longest_wait_seconds);
+        ensure_in_range(&[
+            ("throttle.password_free_attempts", self.password_free_attempts.into(), 1, many),
+            ("throttle.password_first_wait_seconds", first_wait, 1, HOUR),
+            ("throttle.password_longest_wait_seconds", longest_wait, first_wait, DAY),
+            ("throttle.second_factor_per_day", self.second_factor_per_day.into(), 1, many),
+            ("throttle.failures_per_address_per_hour", self.failures_per_address_per_hour.into(), 1, many),
+            ("throttle.mail_requests_per_email_per_hour", self.mail_requests_per_email_per_hour.into(), 1, many),
+            ("throttle.mail_requests_per_address_per_hour", self.mail_requests_per_address_per_hour.into(), 1, many),
+            ("throttle.mails_per_account_per_hour", self.mails_per_account_per_hour.into(), 1, many),
+            ("throttle.code_mails_per_account_per_hour", self.code_mails_per_account_per_hour.into(), 1, many),
+        ])?;
+        let in_an_hour = |most| Limit::Window { most, window: Seconds::new(HOUR) };
+        Ok(self.enabled.then_some(ThrottlePolicy {
+            password: Limit::Growing {
+                free: self.password_free_attempts,
+                first_wait: Seconds::new(first_wait),
+                longest_wait: Seconds::new(longest_wait),
+                forget: Seconds::new(DAY),
+            },
+            second_factor: Limit::Window { most: self.second_factor_per_day, window: Seconds::new(DAY) },
+            failures_per_address: in_an_hour(self.failures_per_address_per_hour),
+            requests_per_email: in_an_hour(self.mail_requests_per_email_per_hour),
+            requests_per_address: in_an_hour(self.mail_requests_per_address_per_hour),
+            links: in_an_hour(self.mails_per_account_per_hour),
+            codes: in_an_hour(self.code_mails_per_account_per_hour),
+        }))
+    }
+
+    /// How many requests somebody without credentials may make; `None`: any number.
+    pub(super) fn anonymous_rate(&self) -> Result<Option<Rate>> {
+        let text = self.anonymous.as_str();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let unreadable = || anyhow!("throttle.anonymous: {text:?} is no rate; write one such as \"100/hour\"");
+        Rate::parse(text).map(Some).ok_or_else(unreadable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::throttle::ThrottlePolicy;
+
+    use crate::config::{Sources, load};
+
+    #[test]
+    fn the_defaults_are_those_of_the_rules() {
+        let development = || Sources { profile: "development".to_owned(), ..Sources::default() };
+        let policy = load(&development()).unwrap().accounts.throttle;
+        assert_eq!(policy, Some(ThrottlePolicy::default()));
+        let environment = vec![("AUTH__THROTTLE__ENABLED".to_owned(), "false".to_owned())];
+        assert_eq!(load(&Sources { environment, ..development() }).unwrap().accounts.throttle, None);
+    }
+}
