@@ -309,9 +309,7 @@ macro_rules! __feed_cases {
                 the_end_of_a_session_is_reported_once
                 the_end_of_all_sessions_is_reported_with_its_account
                 a_password_change_is_reported_with_its_sessions
-                a_password_that_keeps_a_session_is_reported_without_it
                 each_change_of_an_account_is_reported
-                a_proof_of_an_address_is_reported
                 a_deletion_is_reported
                 what_changes_nothing_is_not_reported
                 logins_and_rotations_are_not_reported
@@ -322,6 +320,10 @@ macro_rules! __feed_cases {
                 what_many_do_at_once_is_reported
                 what_happens_while_nobody_asks_is_reported
             }
+            feeds_of_proofs {
+                a_proof_of_an_address_is_reported
+                a_password_that_keeps_a_session_is_reported_without_it
+            }
         }
     };
 }
@@ -330,11 +332,11 @@ macro_rules! __feed_cases {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __of_each_case {
-    (feed_table; $file:ident { $($case:ident)* }) => {
-        ::std::vec![$($crate::FeedCase {
+    (feed_table; $($file:ident { $($case:ident)* })*) => {
+        ::std::vec![$($($crate::FeedCase {
             name: ::std::stringify!($case),
             run: |stage| ::std::boxed::Box::pin($crate::cases::$file::$case(stage)),
-        }),*]
+        }),*),*]
     };
     (table; $($file:ident { $($case:ident)* })*) => {
         ::std::vec![$($($crate::Case {

@@ -13,6 +13,7 @@ mod code_races;
 mod codes;
 mod emails;
 mod feeds;
+mod feeds_of_proofs;
 mod following;
 mod groups;
 mod mail_retries;

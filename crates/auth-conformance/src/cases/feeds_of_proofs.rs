@@ -1,0 +1,51 @@
+//! Feeds: what they report of addresses that were proven, and of sessions that a new password keeps.
+
+use auth_core::code::CodePurpose;
+use auth_core::ports::{EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProvenEmail, Store};
+use auth_core::second_factor::{NewFactor, Proof};
+
+use super::feeds::{all, changed, ended};
+use super::following::FeedStage;
+use super::setting::{started, stored};
+use crate::{at, code_id, code_of, email, hash_of, successor_of};
+
+/// What guarded routes remember of an account says whether its address was proven.
+pub(crate) async fn a_proof_of_an_address_is_reported(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
+    for id in codes {
+        assert!(store.issue(&code_of(user.id, id, CodePurpose::Login, at(0)), &[], None).await.unwrap());
+    }
+    assert!(store.try_code(codes[0], at(1)).await.unwrap().is_some());
+    assert!(store.redeem(codes[0], Proof::Email, &[], at(1)).await.unwrap());
+    assert_eq!(followers.reports(&*store).await, [], "a code is nobody else's business");
+    let (user_id, code, mails) = (user.id, codes[1], Vec::new());
+    let proof = ProvenEmail { user: user_id, code, email: email("alice@example.com"), is_change: false, mails };
+    assert!(matches!(store.confirm_email(&proof, at(1).into()).await.unwrap(), EmailUpdate::Done(_)));
+    assert_eq!(followers.reports(&*store).await, [changed(&user)]);
+    assert_eq!(store.confirm_email(&proof, at(2).into()).await.unwrap(), EmailUpdate::Overtaken);
+    assert_eq!(followers.reports(&*store).await, []);
+    let proof = ProvenEmail { code: codes[2], email: email("new@example.com"), is_change: true, ..proof };
+    assert!(matches!(store.confirm_email(&proof, at(3).into()).await.unwrap(), EmailUpdate::Done(_)));
+    assert_eq!(followers.reports(&*store).await, [changed(&user)]);
+    let other = stored(&*store, "other").await;
+    assert!(store.issue(&code_of(other.id, code_id(9), CodePurpose::Login, at(0)), &[], None).await.unwrap());
+    let now = at(4).into();
+    assert!(store.add_factor(other.id, &NewFactor::Email, code_id(9), &[], &[], now).await.unwrap().is_some());
+    assert_eq!(followers.reports(&*store).await, [changed(&other)]);
+}
+
+pub(crate) async fn a_password_that_keeps_a_session_is_reported_without_it(stage: FeedStage<impl Store>) {
+    let (store, _, mut followers) = stage.begin().await;
+    let user = stored(&*store, "alice").await;
+    let kept = started(&*store, user.id, 1).await;
+    started(&*store, user.id, 2).await;
+    let keep = KeptSession { id: kept.id, from: kept.generation, next: successor_of(&kept, at(1)) };
+    let new = NewPassword { keep: Some(keep), ..NewPassword::new(user.id, hash_of("new")) };
+    assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
+    assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
+    assert_eq!(store.set_password(&new, at(2)).await.unwrap(), PasswordUpdate::Overtaken);
+    assert!(store.end_reused(kept.id, &[], at(3)).await.unwrap());
+    assert_eq!(followers.reports(&*store).await, [ended(1)]);
+}
