@@ -10,7 +10,7 @@ use crate::variant::Variant;
 /// How far a token's time of issue may be from now, in seconds: a busy machine takes its time.
 const PATIENCE: i64 = 60;
 /// The claims that a token does not take over from the one before.
-const OWN: [&str; 7] = ["exp", "iat", "refresh_exp", "email", "role", "sid", "gen"];
+const OWN: [&str; 8] = ["exp", "iat", "refresh_exp", "email", "role", "sid", "gen", "amr"];
 /// For how long a sliding token can be refreshed, in seconds.
 const SLIDING_PERIOD: i64 = 24 * 60 * 60;
 
@@ -41,6 +41,9 @@ pub(crate) fn check(
     }
     let sid = claims.remove("sid");
     ensure(sid.as_ref().is_none_or(Value::is_string), || format!("sid is {sid:?}"))?;
+    // Of a session that began here it is known how: with the password.
+    let amr = claims.remove("amr");
+    ensure(amr.as_ref().is_none_or(|amr| *amr == json!(["pwd"])), || format!("amr is {amr:?}"))?;
     let generation = claims.remove("gen");
     let may_have_generation = kind == Kind::Refresh && generation.as_ref().is_some_and(Value::is_u64);
     ensure(generation.is_none() || may_have_generation, || format!("gen is {generation:?} in {kind:?}"))?;
@@ -126,7 +129,7 @@ pub(crate) fn compare(token: &str, recorded: &Value, variant: &Variant) -> Resul
     let mut expected = whole.as_object().cloned().unwrap_or_default();
     let mut actual = claims.clone();
     if expected.contains_key("exp") {
-        actual.retain(|name, _| name != "sid" && name != "gen");
+        actual.retain(|name, _| !["sid", "gen", "amr"].contains(&name.as_str()));
     } else {
         actual.retain(|name, _| expected.contains_key(name));
     }

@@ -24,8 +24,8 @@ const EVERYWHERE: [[&str; 4]; 4] = [
     [
         "every token",
         "the claims of SimpleJWT",
-        "`sid` too, in refresh tokens `gen`, and `kid` in the header",
-        "12a: the session that it belongs to and its place there; the key that signed it",
+        "`sid` and `amr` too, in refresh tokens `gen`, and `kid` in the header",
+        "12a: the session that it belongs to, how that began, and its place there; the key that signed it",
     ],
     [
         "every answer",

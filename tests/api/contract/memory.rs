@@ -11,7 +11,10 @@ use auth_conformance::memory_ports;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::permission::Rule;
-use auth_core::service::{AccountPolicy, AccountService, SecondFactorService, Action, AdministrationService, Outcome, Ports, TokenPolicy, TokenService};
+use auth_core::service::{
+    AccountPolicy, AccountService, Action, AdministrationService, Outcome, Ports, SecondFactorService, TokenPolicy,
+    TokenService,
+};
 use auth_core::time::Seconds;
 use auth_core::token::ProfileClaim;
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
@@ -34,7 +37,7 @@ impl InProcess {
     /// Starts it on a free port.
     pub(crate) fn start() -> Self {
         let ports = ports();
-        let administration = AdministrationService::new(ports.clone());
+        let administration = AdministrationService::new(ports.clone(), AccountPolicy::default());
         let app = web::Data::new(app(ports));
         let (report, reported) = mpsc::channel();
         let thread = thread::spawn(move || {
