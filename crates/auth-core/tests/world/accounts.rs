@@ -1,5 +1,6 @@
 //! What the tests of passwords, addresses and second factors share.
 
+use auth_conformance::PlainVault;
 use auth_core::AuthError;
 use auth_core::account::{Email, LoginName};
 use auth_core::code::{CodePurpose, OneTimeCode};
@@ -137,7 +138,9 @@ impl World {
     /// What an authenticator shows so many steps from now.
     pub fn code_of(&self, secret: &TotpSecret, steps: i64) -> String {
         let step = self.now().div_euclid(TOTP_STEP) + steps;
-        format!("{:06}", self.vault.hotp(secret.expose(), step.try_into().unwrap()) % 1_000_000)
+        // Past the vault that counts.
+        let number = PlainVault::default().hotp(secret.expose(), step.try_into().unwrap());
+        format!("{:06}", number % 1_000_000)
     }
 
     /// Goes on to the next time step of authenticators.

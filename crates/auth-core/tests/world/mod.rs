@@ -22,7 +22,7 @@ use auth_core::service::{
     AccountService, Action, AdministrationService, NewAccount, OutboxService, Outcome, Ports, Refreshed,
     SecondFactorService, SignedToken, SlidingPolicy, TokenPair, TokenPolicy, TokenService,
 };
-use auth_core::time::Seconds;
+use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{ClientInfo, Payload, ProfileClaim, RawToken};
 
 pub use accounts::*;
@@ -160,6 +160,10 @@ impl World {
 
     pub fn now(&self) -> i64 {
         self.clock.now().seconds()
+    }
+
+    pub fn clock_now(&self) -> UnixTime {
+        self.clock.now()
     }
 
     /// The claims of a token, whatever they say.

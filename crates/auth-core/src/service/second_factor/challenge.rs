@@ -31,21 +31,27 @@ impl Context<'_> {
         Ok(factors.methods(self.policy.second_factor.includes(user)))
     }
 
-    /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited.
+    /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
+    /// that the authenticator is asked for alone, where there is one.
     pub(in crate::service) async fn challenge(
         &self,
         user: &User,
-        methods: Vec<Method>,
+        mut methods: Vec<Method>,
         purpose: CodePurpose,
         client: &ClientInfo,
     ) -> Result<SecondFactorChallenge, AuthError> {
         let mut code = self.new_code(user, purpose);
-        let mails = if methods.contains(&Method::Email) {
-            self.admit_code(user).await?;
-            self.mailed_digits(&mut code, user, client)?
-        } else {
-            Vec::new()
-        };
+        let mut mails = Vec::new();
+        if methods.contains(&Method::Email) {
+            match self.admit_code(user).await {
+                Ok(()) => mails = self.mailed_digits(&mut code, user, client)?,
+                // There is an authenticator as well: too many mails keep nobody out.
+                Err(AuthError::Throttled { .. }) if methods.contains(&Method::Totp) => {
+                    methods.retain(|method| *method != Method::Email);
+                }
+                Err(error) => return Err(error),
+            }
+        }
         if !self.ports.store.issue(&code, &mails, None).await? {
             return Err(AuthError::UserNotFound);
         }
