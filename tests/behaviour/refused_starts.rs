@@ -17,7 +17,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_bad_secret,
         a_file_that_cannot_be_read,
         a_database_that_cannot_be_reached,
-        a_production_server_without_a_key_or_a_database,
+        a_production_server_without_what_is_not_made_up,
+        mails_that_cannot_be_sent,
         pending_migrations_until_they_are_applied,
         a_port_in_use,
         wrong_usage,
@@ -64,7 +65,8 @@ async fn an_unknown_key(database: Database) {
 
 async fn a_bad_value(database: Database) {
     for (variable, value, names) in [
-        ("AUTH__THROTTLE__ENABLED", "true", ["throttle.enabled", "false"]),
+        ("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "0", ["throttle.password_free_attempts", "1"]),
+        ("AUTH__SERVER__TRUSTED_PROXIES", "proxy.example", ["server.trusted_proxies", "10.0.0.0/8"]),
         ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "soon", ["tokens.access_ttl_seconds", "integer"]),
         ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "0", ["tokens.access_ttl_seconds", "1"]),
         ("AUTH__TOKENS__ON_RETRY", "perhaps", ["tokens.on_retry", "replay"]),
@@ -95,11 +97,14 @@ async fn a_bad_secret(database: Database) {
         let options = options.env("AUTH__TOKENS__SIGNING_KEY", secret);
         let line = assert_refused(&serve(&options), &["tokens.signing_key", says]);
         assert!(!line.contains(secret), "{line}");
+        let line =
+            assert_refused(&serve(&database.server("development").env("AUTH__SECRETS__KEY", secret)), &["secrets.key"]);
+        assert!(!line.contains(secret), "{line}");
     }
 }
 
 async fn a_file_that_cannot_be_read(database: Database) {
-    let options = database.server("development").without("AUTH__TOKENS__SIGNING_KEY");
+    let options = database.server("development").without("AUTH__TOKENS__SIGNING_KEY").without("AUTH__SECRETS__KEY");
     let folder = TempDir::new().expect("a temporary folder");
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "\n").expect("a file");
@@ -107,6 +112,8 @@ async fn a_file_that_cannot_be_read(database: Database) {
         for (variable, key) in [
             ("AUTH__TOKENS__SIGNING_KEY_FILE", "tokens.signing_key_file"),
             ("AUTH__TOKENS__VERIFYING_KEY_FILES", "tokens.verifying_key_files"),
+            ("AUTH__SECRETS__KEY_FILE", "secrets.key_file"),
+            ("AUTH__MAIL__SMTP_PASSWORD_FILE", "mail.smtp_password_file"),
         ] {
             assert_refused(&serve(&options.clone().env(variable, path)), &[key, path]);
         }
@@ -127,12 +134,38 @@ async fn a_database_that_cannot_be_reached(database: Database) {
     assert!(!line.contains("its-password"), "{line}");
 }
 
-async fn a_production_server_without_a_key_or_a_database(database: Database) {
+async fn a_production_server_without_what_is_not_made_up(database: Database) {
     let folder = TempDir::new().expect("a temporary folder");
     let options = shared(&database, database.server("production"), &folder);
-    let without_key = options.clone().without("AUTH__TOKENS__SIGNING_KEY");
-    assert_refused(&serve(&without_key), &["tokens.signing_key", "AUTH__TOKENS__SIGNING_KEY_FILE"]);
-    assert_refused(&serve(&options.without("DATABASE_URL")), &["database.url"]);
+    for (variable, names) in [
+        ("AUTH__TOKENS__SIGNING_KEY", ["tokens.signing_key", "AUTH__TOKENS__SIGNING_KEY_FILE"]),
+        ("AUTH__SECRETS__KEY", ["secrets.key", "AUTH__SECRETS__KEY_FILE"]),
+        ("AUTH__MAIL__TRANSPORT", ["mail.transport: is not set", "smtp, folder or none"]),
+        ("DATABASE_URL", ["database.url", "DATABASE_URL"]),
+    ] {
+        assert_refused(&serve(&options.clone().without(variable)), &names);
+    }
+}
+
+async fn mails_that_cannot_be_sent(database: Database) {
+    let options = database.server("development");
+    let smtp = options.clone().env("AUTH__MAIL__TRANSPORT", "smtp").env("AUTH__MAIL__SMTP_HOST", "mail.example");
+    let smtp = smtp.env("AUTH__MAIL__BASE_URL", "https://app.example").env("AUTH__MAIL__FROM", "no-reply@app.example");
+    for (options, variable, value, key) in [
+        (&smtp, "AUTH__MAIL__SMTP_HOST", "", "mail.smtp_host"),
+        (&smtp, "AUTH__MAIL__BASE_URL", "", "mail.base_url"),
+        (&smtp, "AUTH__MAIL__FROM", "auth-server <no-reply@localhost.localdomain>", "mail.from"),
+        (&smtp, "AUTH__MAIL__SMTP_TLS", "none", "mail.smtp_tls"),
+        (&smtp, "AUTH__MAIL__SMTP_PASSWORD", "a-password-of-nobody", "mail.smtp_username"),
+        (&smtp, "AUTH__MAIL__SMTP_CA_FILE", "/nowhere/ca.pem", "mail.smtp_ca_file"),
+        (&options, "AUTH__MAIL__TEMPLATES_DIR", "/nowhere/templates", "mail.templates_dir"),
+        (&options, "AUTH__MAIL__LANGUAGE", "tlh", "mail.language"),
+        (&options, "AUTH__MAIL__FOLDER", "/dev/null/mail", "mail.folder"),
+        (&options, "AUTH__MAIL__TRANSPORT", "none", "accounts.email_verification"),
+    ] {
+        let line = assert_refused(&serve(&options.clone().env(variable, value)), &[key]);
+        assert!(!line.contains("a-password-of-nobody"), "{line}");
+    }
 }
 
 async fn pending_migrations_until_they_are_applied(database: Database) {

@@ -3,6 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
+use crate::database::sql;
 use crate::desk::{Desk, Said, affordable, cases, claims};
 use crate::support::{Answer, Database, PASSWORD, Pair};
 
@@ -14,7 +15,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_deleted_account_is_gone,
             a_promotion_shows_at_the_next_refresh,
             groups_and_names_are_in_the_tokens_where_they_are_asked_for,
-            a_new_password_ends_every_login;
+            a_new_password_ends_every_login,
+            lost_second_factors_are_removed;
         once:
             commands_about_nobody_fail_and_change_nothing,
             a_weak_password_is_not_set,
@@ -23,7 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const ACTIONS: [&str; 5] = ["activate", "deactivate", "promote", "demote", "delete"];
+const ACTIONS: [&str; 6] = ["activate", "deactivate", "promote", "demote", "delete", "remove-second-factors"];
 
 /// The line of an account in `users list`: number, active, admin, name, address.
 fn listed(desk: &Desk, username: &str) -> Option<Vec<String>> {
@@ -149,6 +151,27 @@ async fn a_new_password_ends_every_login(database: Database) {
     let pair = Pair::of(&desk.log_in("alice", NEW).await);
     assert_eq!(desk.api.refresh(&pair.refresh).await.status, 200);
     assert_eq!(desk.api.refresh(&other.refresh).await.status, 200);
+}
+
+async fn lost_second_factors_are_removed(database: Database) {
+    let desk = Desk::new(database, "development");
+    desk.api.newcomer("alice").await;
+    let remove = || desk.run(&["users", "remove-second-factors", "alice"]);
+    assert_eq!(remove().done(), "alice has no second factors; nothing changed\n");
+    let now = match desk.database {
+        Database::Sqlite => "0",
+        Database::Postgres(_) => "now()",
+    };
+    let switched_on =
+        format!("INSERT INTO second_factors (user_id, method, since) SELECT id, 'email', {now} FROM users");
+    sql(&desk, &switched_on);
+    let answer = desk.log_in("alice", PASSWORD).await;
+    assert!(answer.json()["access"].is_null(), "{}", answer.text);
+    let said = remove();
+    assert_eq!(said.done(), "alice has no second factors any more\n");
+    assert!(said.errors.contains(r#""event":"second_factor_removed""#), "{said}");
+    desk.api.login("alice").await;
+    assert_eq!(remove().done(), "alice has no second factors; nothing changed\n");
 }
 
 async fn commands_about_nobody_fail_and_change_nothing() {

@@ -1,6 +1,6 @@
 //! `check-config` and `openapi`.
 
-use auth_tests::server::{SIGNING_KEY, ServerOptions};
+use auth_tests::server::{SIGNING_KEY, ServerOptions, VAULT_KEY};
 use libtest_mimic::Trial;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -66,13 +66,18 @@ async fn the_last_source_of_a_value_wins() {
 }
 
 async fn every_profile_is_shown_with_its_own_values() {
-    for (profile, body_limit, generate_key, trim) in [
-        ("development", "65536", "true", "false"),
-        ("production", "65536", "false", "false"),
-        ("simplejwt", "2621440", "true", "true"),
+    for (profile, body_limit, generate_key, trim, transport, verification) in [
+        ("development", "65536", "true", "false", "folder", "optional"),
+        ("production", "65536", "false", "false", "", "optional"),
+        ("simplejwt", "2621440", "true", "true", "folder", "off"),
     ] {
-        let said = run(&ServerOptions::new(profile, None), &["check-config"]);
+        let said = run(&ServerOptions::new(profile, None).without("AUTH__MAIL__TRANSPORT"), &["check-config"]);
         let shown = said.done();
+        assert_eq!(value(shown, "secrets", "generate_key"), generate_key, "{profile}");
+        assert_eq!(value(shown, "mail", "transport"), format!("{transport:?}"), "{profile}");
+        assert_eq!(value(shown, "accounts", "email_verification"), format!("{verification:?}"), "{profile}");
+        assert_eq!(value(shown, "throttle", "enabled"), "true", "{profile}");
+        assert_eq!(value(shown, "second_factor", "required_for"), "\"nobody\"", "{profile}");
         assert_eq!(value(shown, "http", "body_limit_bytes"), body_limit, "{profile}");
         assert_eq!(value(shown, "tokens", "generate_key"), generate_key, "{profile}");
         assert_eq!(value(shown, "passwords", "trim"), trim, "{profile}");
@@ -88,17 +93,23 @@ async fn secrets_are_masked() {
     const IN_FILE: &str = "another-signing-key-0123456789-abcdefghij";
     std::fs::write(&key, format!("{IN_FILE}\n")).unwrap();
     std::fs::write(&url, "postgres://auth:pw-in-the-file@127.0.0.1/auth\n").unwrap();
-    let given = ServerOptions::new("development", Some("postgres://auth:pw-in-the-url@127.0.0.1/auth"));
+    let given = ServerOptions::new("development", Some("postgres://auth:pw-in-the-url@127.0.0.1/auth"))
+        .env("AUTH__MAIL__SMTP_PASSWORD", "pw-of-the-mailer");
     let in_files = ServerOptions::new("development", None)
         .without("AUTH__TOKENS__SIGNING_KEY")
+        .without("AUTH__SECRETS__KEY")
+        .env("AUTH__SECRETS__KEY_FILE", key.to_str().unwrap())
+        .env("AUTH__MAIL__SMTP_PASSWORD_FILE", key.to_str().unwrap())
         .env("AUTH__TOKENS__SIGNING_KEY_FILE", key.to_str().unwrap())
         .env("AUTH__DATABASE__URL_FILE", url.to_str().unwrap());
     for options in [given, in_files] {
         let said = run(&options, &["check-config"]);
         let shown = said.done();
         assert_eq!(value(shown, "tokens", "signing_key"), "\"********\"");
+        assert_eq!(value(shown, "secrets", "key"), "\"********\"");
+        assert_eq!(value(shown, "mail", "smtp_password"), "\"********\"");
         assert_eq!(value(shown, "database", "url"), "\"********\"");
-        for secret in [SIGNING_KEY, IN_FILE, "pw-in-the-url", "pw-in-the-file"] {
+        for secret in [SIGNING_KEY, VAULT_KEY, IN_FILE, "pw-in-the-url", "pw-in-the-file", "pw-of-the-mailer"] {
             assert!(!shown.contains(secret) && !said.errors.contains(secret), "{secret}: {said}");
         }
     }
@@ -114,7 +125,10 @@ async fn what_is_wrong_is_one_line_that_names_the_key() {
         ("AUTH__TOKENS__ACCESS_TTL_SECONDS", "0", "tokens.access_ttl_seconds"),
         ("AUTH__TOKENS__ON_RETRY", "maybe", "tokens.on_retry"),
         ("AUTH__TOKENS__CLAIMS", "email,shoe_size", "tokens.claims"),
-        ("AUTH__THROTTLE__ENABLED", "true", "throttle.enabled"),
+        ("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", "0", "throttle.second_factor_per_day"),
+        ("AUTH__MAIL__TRANSPORT", "pigeon", "mail.transport"),
+        ("AUTH__MAIL__TRANSPORT", "none", "accounts.email_verification"),
+        ("AUTH__SECRETS__KEY_FILE", "/nowhere/key", "secrets.key"),
         ("AUTH__SERVER__BIND", "nowhere", "server.bind"),
         ("AUTH__HTTP__BODY_LIMIT_BYTES", "-1", "body_limit_bytes"),
         ("AUTH__TOKENS__SIGNING_KEY_FILE", "/nowhere/key", "tokens.signing_key"),
@@ -143,7 +157,7 @@ async fn checking_touches_nothing() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let options = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY");
-    let options = options.env("AUTH__DATA__DIR", data.to_str().unwrap());
+    let options = options.without("AUTH__SECRETS__KEY").env("AUTH__DATA__DIR", data.to_str().unwrap());
     for args in [["check-config"], ["openapi"]] {
         run(&options, &args).done();
         assert!(!data.exists(), "{args:?}");

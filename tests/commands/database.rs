@@ -42,7 +42,7 @@ async fn migrating_twice_changes_nothing_the_second_time(database: Database) {
 }
 
 /// Runs SQL past the program.
-fn sql(desk: &Desk, statement: &str) {
+pub(crate) fn sql(desk: &Desk, statement: &str) {
     match &desk.database {
         Database::Postgres(database) => drop(database.psql(statement)),
         Database::Sqlite => {
@@ -59,7 +59,9 @@ async fn what_expired_long_ago_is_forgotten_and_nothing_else(database: Database)
     let options = affordable(database.server("simplejwt")).env("AUTH__MAINTENANCE__PRUNE_INTERVAL_SECONDS", "0");
     let desk = Desk::with(database, options.env("AUTH__MAINTENANCE__PRUNE_BATCH", "2"));
     let flushed = || desk.run(&["flush-expired-tokens"]).done().to_owned();
-    assert_eq!(flushed(), "forgot 0 sessions and 0 blacklist entries\n");
+    const NOTHING: &str = "forgot 0 sessions and 0 blacklist entries; 0 codes, 0 counts of attempts, \
+                           0 mails that were given up\n";
+    assert_eq!(flushed(), NOTHING);
 
     // Five logins and three blacklisted tokens of nobody's, all of them still good.
     let first = desk.api.newcomer("alice").await;
@@ -73,7 +75,7 @@ async fn what_expired_long_ago_is_forgotten_and_nothing_else(database: Database)
         let answer = desk.api.post("/api/token/blacklist/", None, json!({"refresh": gone.refresh})).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
-    assert_eq!(flushed(), "forgot 0 sessions and 0 blacklist entries\n");
+    assert_eq!(flushed(), NOTHING);
 
     // Two days ago is long enough; an hour ago is not: clocks jump.
     let (lifetime, hour) = (7 * 24 * 60 * 60, 60 * 60);
@@ -86,8 +88,8 @@ async fn what_expired_long_ago_is_forgotten_and_nothing_else(database: Database)
     let (expiry, pruning) =
         (earlier(&desk, "expires_at", lifetime + hour), earlier(&desk, "prune_at", lifetime + hour));
     sql(&desk, &format!("UPDATE sessions SET {expiry}, {pruning} WHERE user_id = {bob}"));
-    assert_eq!(flushed(), "forgot 5 sessions and 3 blacklist entries\n");
-    assert_eq!(flushed(), "forgot 0 sessions and 0 blacklist entries\n");
+    assert_eq!(flushed(), NOTHING.replacen("0 sessions and 0", "5 sessions and 3", 1));
+    assert_eq!(flushed(), NOTHING);
 
     assert_eq!(desk.api.me(&kept.access).await.status, 200);
     let kept = Pair::of(&desk.api.refresh(&kept.refresh).await);

@@ -16,7 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_key_in_use_is_not_retired,
             keys_can_be_made_before_the_first_start,
             keys_of_a_shared_secret_algorithm_are_made_too,
-            a_configured_key_is_not_the_services_to_change
+            a_configured_key_is_not_the_services_to_change,
+            the_secret_of_the_installation_is_no_signing_key
     ]
 }
 
@@ -173,4 +174,23 @@ async fn a_configured_key_is_not_the_services_to_change() {
         assert!(desk.run(args).failed().contains("tokens.signing_key"));
     }
     assert!(!desk.server.dir().join("auth-data/keys").exists());
+}
+
+async fn the_secret_of_the_installation_is_no_signing_key() {
+    for profile in ["development", "simplejwt"] {
+        let options = affordable(Database::Sqlite.server(profile)).without("AUTH__TOKENS__SIGNING_KEY");
+        let mut desk = Desk::with(Database::Sqlite, options.without("AUTH__SECRETS__KEY"));
+        let file = desk.server.dir().join("auth-data/keys/accounts.vault");
+        let secret = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        desk.run(&["keys", "generate"]).done();
+        assert_eq!(list(&desk).len(), 2);
+        for name in ["accounts", "accounts.vault"] {
+            assert!(desk.run(&["keys", "retire", name]).failed().contains(&format!("{name:?}")));
+        }
+        // Neither commands nor further starts make another one.
+        desk.run(&["users", "list"]).done();
+        desk.restart();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), secret, "{profile}");
+    }
 }

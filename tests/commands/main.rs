@@ -11,6 +11,7 @@ mod database;
 mod desk;
 mod health;
 mod keys;
+mod outbox;
 mod simplejwt;
 mod superusers;
 mod usage;
@@ -26,6 +27,7 @@ fn main() {
         database::trials(),
         health::trials(),
         keys::trials(),
+        outbox::trials(),
         simplejwt::trials(),
         superusers::trials(),
         usage::trials(),

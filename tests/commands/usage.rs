@@ -17,12 +17,13 @@ pub(crate) fn trials() -> Vec<Trial> {
     ]
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "serve",
     "migrate",
     "create-superuser",
     "make-superuser",
     "users",
+    "outbox",
     "flush-expired-tokens",
     "keys",
     "check-config",
@@ -30,8 +31,18 @@ const COMMANDS: [&str; 11] = [
     "openapi",
     "healthcheck",
 ];
-const OF_USERS: [&str; 8] =
-    ["list", "activate", "deactivate", "promote", "demote", "set-groups", "delete", "set-password"];
+const OF_USERS: [&str; 9] = [
+    "list",
+    "activate",
+    "deactivate",
+    "promote",
+    "demote",
+    "set-groups",
+    "delete",
+    "set-password",
+    "remove-second-factors",
+];
+const OF_OUTBOX: [&str; 2] = ["list", "retry"];
 const OF_KEYS: [&str; 3] = ["generate", "list", "retire"];
 
 fn run(args: &[&str]) -> Said {
@@ -55,6 +66,7 @@ async fn the_help_names_every_command() {
         }
     }
     assert_eq!(listed(run(&["users", "--help"]).done()), OF_USERS);
+    assert_eq!(listed(run(&["outbox", "--help"]).done()), OF_OUTBOX);
     assert_eq!(listed(run(&["keys", "--help"]).done()), OF_KEYS);
 }
 
@@ -63,6 +75,7 @@ async fn every_command_has_a_help() {
         |group: &'static str, names: &[&'static str]| names.iter().map(|name| vec![group, *name]).collect::<Vec<_>>();
     let mut commands: Vec<_> = COMMANDS.iter().map(|name| vec![*name]).collect();
     commands.extend(of("users", &OF_USERS));
+    commands.extend(of("outbox", &OF_OUTBOX));
     commands.extend(of("keys", &OF_KEYS));
     for command in commands {
         let args = [command.as_slice(), &["--help"]].concat();
@@ -99,6 +112,11 @@ async fn what_is_not_understood_is_exit_code_2() {
         &["users", "list", "alice"],
         &["users", "delete", "--all"],
         &["users", "set-password"],
+        &["users", "remove-second-factors"],
+        &["outbox"],
+        &["outbox", "list", "all"],
+        &["outbox", "retry"],
+        &["outbox", "retry", "--all", "0123456789abcdef0123456789abcdef"],
         &["keys"],
         &["keys", "fly"],
         &["keys", "retire"],

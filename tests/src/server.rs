@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -16,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The secret that every test server signs with, unless told otherwise.
 pub const SIGNING_KEY: &str = "a-signing-key-for-tests-0123456789-abcdefghij";
 
+/// The secret of the installation of every test server, unless told otherwise.
+pub const VAULT_KEY: &str = "a-vault-key-for-tests-0123456789-abcdefghijkl";
+
 /// How to start a server: its profile, and its environment. Nothing of the caller's `AUTH__*` gets in.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
@@ -25,10 +29,12 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// A server of a profile on the database with this URL; `None`: SQLite in the server's own folder.
+    /// A server of a profile on the database with this URL; `None`: SQLite in the server's own folder. Its mails are files
+    /// in its own folder, whatever the profile says of them.
     pub fn new(profile: &str, database_url: Option<&str>) -> Self {
         let options = Self { profile: profile.to_owned(), environment: Vec::new(), bind: "127.0.0.1:0".to_owned() };
         let options = options.env("AUTH__TOKENS__SIGNING_KEY", SIGNING_KEY).env("AUTH__LOG__FORMAT", "json");
+        let options = options.env("AUTH__SECRETS__KEY", VAULT_KEY).env("AUTH__MAIL__TRANSPORT", "folder");
         match database_url {
             Some(url) => options.env("DATABASE_URL", url),
             None => options,
@@ -74,11 +80,15 @@ impl ServerOptions {
         let mut command = self.command(binary, &dir);
         let mut child =
             command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
+        // Both are read meanwhile: a pipe that is full would keep it from its end.
+        let stdout = read_meanwhile(child.stdout.take().expect("a pipe"));
+        let stderr = read_meanwhile(child.stderr.take().expect("a pipe"));
         let ended = ends_in_time(&mut child);
         let _ = child.kill();
-        let output = child.wait_with_output().expect("an output");
-        assert!(ended.is_some(), "{args:?} does not end: {}", String::from_utf8_lossy(&output.stderr));
-        output
+        let status = child.wait().expect("a child to wait for");
+        let (stdout, stderr) = (stdout.join().expect("an output"), stderr.join().expect("an output"));
+        assert!(ended.is_some(), "{args:?} does not end: {}", String::from_utf8_lossy(&stderr));
+        Output { status, stdout, stderr }
     }
 }
 
@@ -178,6 +188,15 @@ impl Server {
         self.options.bind = self.running.address.to_string();
         self.running = Running::start(&self.binary, &self.options, &self.dir);
     }
+}
+
+/// Reads to the end, in a thread of its own.
+fn read_meanwhile(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    })
 }
 
 /// Waits for the end of a process; `None` if it takes too long.
