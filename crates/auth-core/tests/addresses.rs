@@ -390,6 +390,24 @@ mod change_with_proof {
     }
 
     #[tokio::test]
+    async fn is_not_asked_for_if_the_rest_of_the_change_is_refused() {
+        let world = world(verifying(EmailVerification::Optional));
+        let user = world.register("alice").await.unwrap();
+        world.register("bob").await.unwrap();
+        world.deliver_all().await;
+        let change = ProfileChange {
+            username: Some(auth_conformance::username("bob")),
+            email: Some(email("new@example.com")),
+            ..ProfileChange::default()
+        };
+        let (caller, password) = (Caller { user, session: None }, raw(PASSWORD));
+        let refused = world.accounts.update_profile(caller, change, Some(&password), &client()).await;
+        assert!(matches!(refused, Err(AuthError::Account(AccountFault::Taken(Taken::Username)))), "{refused:?}");
+        assert_eq!(world.waiting(), []);
+        assert_eq!(world.codes_for(auth_core::code::CodePurpose::EmailChange), []);
+    }
+
+    #[tokio::test]
     async fn does_other_changes_at_once() {
         let world = world(verifying(EmailVerification::Optional));
         let user = world.register("alice").await.unwrap();

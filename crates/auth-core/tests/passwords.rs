@@ -14,7 +14,7 @@ use auth_core::ports::{Accounts, NewPassword, Sessions};
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use auth_core::service::{Action, Caller, EmailVerification, LogoutRequest, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::{RevokeReason, TokenFault};
+use auth_core::token::{RawToken, RevokeReason, TokenFault, TokenKind};
 use world::*;
 
 const MINUTE: u64 = 60;
@@ -139,6 +139,37 @@ mod change {
     }
 
     #[tokio::test]
+    async fn shuts_out_whoever_has_a_copy_of_a_sliding_token() {
+        let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
+        let world = world(TokenPolicy { accepted_kinds, ..mailing() });
+        world.register("alice").await.unwrap();
+        let sliding = world.try_login_sliding("alice").await.unwrap();
+        let sliding = RawToken::parse(sliding.expose()).unwrap();
+        let caller = world.tokens.authenticate(&sliding).await.unwrap();
+        let pair = world.change_password(&caller, PASSWORD, NEW_PASSWORD).await.unwrap().unwrap();
+        assert_eq!(fault(world.tokens.refresh_sliding(&sliding).await), Some(TokenFault::Revoked));
+        assert!(matches!(world.tokens.authenticate(&sliding).await, Err(AuthError::PasswordChanged)));
+        assert!(world.tokens.authenticate(&access_of(&pair)).await.is_ok());
+        assert!(world.refresh(&pair).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn in_another_session_lasts_no_longer_than_the_one_before() {
+        let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
+        let world = world(TokenPolicy { rotation, ..mailing() });
+        world.register("alice").await.unwrap();
+        let own = world.login("alice").await;
+        let end = world.now() + SESSION_MAX_TTL as i64;
+        world.advance(REFRESH_TTL - 1);
+        let own = world.refresh(&own).await.unwrap();
+        let caller = world.caller(&own).await;
+        let pair = world.change_password(&caller, PASSWORD, NEW_PASSWORD).await.unwrap().unwrap();
+        assert_eq!(world.claims(&refresh_of(&pair))["exp"], end);
+        assert_eq!(world.claims(&refresh_of(&pair))["amr"], serde_json::json!(["pwd"]));
+        assert_ne!(world.caller(&pair).await.session, caller.session);
+    }
+
+    #[tokio::test]
     async fn ends_all_sessions_where_the_caller_has_none() {
         let world = world(mailing());
         let user = world.register("alice").await.unwrap();
@@ -206,6 +237,20 @@ mod change {
         let live = world.store.sessions().into_iter().filter(|session| session.revoked_at.is_none()).count();
         assert_eq!(live, 0, "the reset ended all of them");
         assert!(world.store.find_user(user.id).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn of_a_caller_without_a_session_loses_against_a_reset_too() {
+        let world = world(mailing());
+        let user = world.register("alice").await.unwrap();
+        let link = world.reset_link("alice").await;
+        let (accounts, rules) = (world.accounts.clone(), auth_core::password::PasswordPolicy::default());
+        world.eventful.before("set_password", async move {
+            accounts.confirm_reset(&link, raw("Rescued-horse-44"), &rules, &client()).await.unwrap();
+        });
+        let refused = world.change_password(&Caller { user, session: None }, PASSWORD, NEW_PASSWORD).await;
+        assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
+        assert!(world.has_password("alice", "Rescued-horse-44").await);
     }
 
     /// The session is that of the caller, but somebody with its refresh token is faster.
@@ -411,6 +456,8 @@ mod reset {
             world.register("alice").await.unwrap();
             let link = world.reset_link("alice").await;
             world.advance(seconds);
+            // Of a link that is over nothing else is said, either.
+            assert_eq!(is_bad_link(&world.reset(&link, "short").await), !is_good, "{seconds}");
             assert_eq!(world.reset(&link, NEW_PASSWORD).await.is_ok(), is_good, "{seconds}");
         }
     }

@@ -5,12 +5,12 @@
 mod world;
 
 use auth_core::AuthError;
-use auth_core::account::User;
-use auth_core::code::OneTimeCode;
+use auth_core::account::{User, UserId};
+use auth_core::code::{DigitCode, OneTimeCode};
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind};
 use auth_core::ports::{NewPassword, PasswordUpdate, SecondFactors};
-use auth_core::second_factor::{Factors, Method, RequiredFor};
+use auth_core::second_factor::{Factors, Method, RecoveryCode, RequiredFor, TotpSecret};
 use auth_core::secret::MacPurpose;
 use auth_core::service::{
     Action, ConfirmedFactor, Enrolment, Issued, Outcome, SecondFactorChallenge, Shown, TokenPair, TokenPolicy,
@@ -873,6 +873,20 @@ async fn recovery_codes_are_no_second_factor_by_themselves() {
     let user = world.register("alice").await.unwrap();
     let refused = world.factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
     assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{refused:?}");
+}
+
+/// Somebody who can write to the storage moves a hash to where it opens something.
+#[test]
+fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
+    let vault = auth_conformance::PlainVault::default();
+    let (one, two) = (auth_conformance::code_id(1), auth_conformance::code_id(2));
+    let digits = DigitCode::parse("123456").unwrap();
+    assert_ne!(digits.mac(one, &vault), digits.mac(two, &vault));
+    let (alice, mallory) = (UserId::new(1), UserId::new(2));
+    let recovery = RecoveryCode::parse("01ab-cdef-ghjk-mnpq").unwrap();
+    assert!(recovery.matches(alice, &recovery.mac(alice, &vault), &vault));
+    assert!(!recovery.matches(alice, &recovery.mac(mallory, &vault), &vault));
+    assert_ne!(TotpSecret::context(alice), TotpSecret::context(mallory));
 }
 
 #[tokio::test]

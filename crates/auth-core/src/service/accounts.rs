@@ -108,12 +108,16 @@ impl AccountService {
         if let Some(email) = &pending_email {
             let password = password.ok_or(AuthError::WrongPassword)?;
             self.context().own_password(&caller.user, password, client).await?;
-            self.propose_email(&caller.user, email, client).await?;
+            self.admit_email(&caller.user, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
             let content = self.context().content(&caller.user, client).with(Fact::NewEmail, shortened(email));
             change.mails = self.context().mail(MailKind::EmailChanged, &caller.user.email, &content)?;
         }
         let user = if change.is_empty() { caller.user } else { self.apply(&caller.user, &change).await? };
+        // Last: a change that is refused sends no link.
+        if let Some(email) = &pending_email {
+            self.propose_email(&user, email, client).await?;
+        }
         Ok(ProfileUpdated { user, pending_email })
     }
 

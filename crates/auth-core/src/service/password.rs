@@ -8,7 +8,7 @@ use crate::ports::{KeptSession, NewPassword, PasswordUpdate};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
 use crate::service::{Caller, TokenPair, TokenService};
-use crate::token::{ClientInfo, Generation, Session, SessionId, SessionOfUser, TokenFault};
+use crate::token::{ClientInfo, Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
 
 /// What somebody asks for who wants another password.
 #[derive(Clone, Debug)]
@@ -26,9 +26,9 @@ impl TokenService {
     const MAX_CHANGES: usize = 8;
 
     /// Changes the password of the caller. Every other session of theirs ends, and every open link and challenge; their own
-    /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). Where a spent token
-    /// may still be exchanged ([`OnRetry::Replay`], [`OnRefresh::KeepAndRotate`]), the pair is that of another session in its
-    /// place. `None` if the caller's token belongs to no session: then all of them end.
+    /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). Where an older
+    /// token may still be exchanged ([`OnRetry::Replay`], [`OnRefresh::KeepAndRotate`], [`TokenKind::Sliding`]), the pair is
+    /// that of another session in its place. `None` if the caller's token belongs to no session: then all of them end.
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`] if the old one is wrong; guesses count as at a login.
@@ -85,11 +85,13 @@ impl TokenService {
         }
     }
 
-    /// Whether a spent refresh token opens nothing. Where it still may, a session that went on would let in whoever holds
-    /// an older token of it: it has to end, and another one begins in its place.
+    /// Whether another generation shuts out whoever holds an older token of a session. It does not where a spent refresh
+    /// token may still be exchanged, nor a sliding token, which has no generation: there the session has to end, and another
+    /// one begins in its place.
     fn spends_for_good(&self) -> bool {
         let RotationPolicy { on_retry, on_refresh, .. } = self.policy.rotation;
-        on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate
+        let may_be_sliding = self.policy.accepted_kinds.contains(&TokenKind::Sliding);
+        on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate && !may_be_sliding
     }
 
     /// A session in the place of one that ended with the password, for as long as that one would have lived. `None` if

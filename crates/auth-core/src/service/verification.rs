@@ -51,14 +51,18 @@ impl AccountService {
         }
     }
 
-    /// Asks for a proof of a new address at the address itself, and tells the old one.
-    pub(super) async fn propose_email(&self, user: &User, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
-        let context = self.context();
+    /// Whether a proof of a new address may be asked for.
+    pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AuthError> {
         let other = self.ports.store.find_by_email(email).await?;
         if other.is_some_and(|other| other.id != user.id) {
             return Err(AccountFault::Taken(Taken::Email).into());
         }
-        context.admit_code(user).await?;
+        self.context().admit_code(user).await
+    }
+
+    /// Asks for a proof of a new address at the address itself, and tells the old one.
+    pub(super) async fn propose_email(&self, user: &User, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+        let context = self.context();
         let content = context.content(user, client);
         let told = content.clone().with(Fact::NewEmail, shortened(email));
         let (code, mut mails) = context.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
