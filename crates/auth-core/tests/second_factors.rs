@@ -604,6 +604,47 @@ mod guesses {
     }
 
     #[tokio::test]
+    async fn over_many_challenges_at_once_are_no_more_than_twenty() {
+        let world = world(mailing());
+        world.register("alice").await.unwrap();
+        let (secret, _) = world.enrol_totp("alice").await;
+        let mut challenges = Vec::new();
+        for _ in 0..40 {
+            challenges.push(world.asked("alice").await);
+        }
+        let (before, wrong) = (compared(&world), world.code_of(&secret, 10));
+        world.eventful.yield_at_each_call();
+        let mut attempts = tokio::task::JoinSet::new();
+        for number in 0..400 {
+            let (tokens, wrong) = (world.tokens.clone(), wrong.clone());
+            let (challenge, client) = (challenges[number % 40].clone(), from(&format!("198.51.100.{}", number % 200)));
+            attempts.spawn(async move { tokens.answer_challenge(challenge.challenge.expose(), &wrong, client).await });
+        }
+        let outcomes = attempts.join_all().await;
+        assert_eq!(outcomes.iter().filter(|outcome| is_wrong(outcome)).count(), 20);
+        assert_eq!(outcomes.iter().filter(|outcome| is_throttled(outcome)).count(), 380);
+        assert_eq!(compared(&world) - before, 20);
+    }
+
+    #[tokio::test]
+    async fn count_for_the_address_they_come_from() {
+        let world = world(mailing());
+        world.register("alice").await.unwrap();
+        let (secret, _) = world.enrol_totp("alice").await;
+        for number in 0..299 {
+            let guess = world.try_login_from(&named(&format!("user{number}")), "Wrong-horse-42", "203.0.113.1").await;
+            assert!(matches!(guess, Err(AuthError::BadCredentials)), "{number}: {guess:?}");
+        }
+        let challenge = world.asked("alice").await;
+        let guess = async |code: String, address| {
+            world.tokens.answer_challenge(challenge.challenge.expose(), &code, from(address)).await
+        };
+        assert!(is_wrong(&guess(world.code_of(&secret, 10), "203.0.113.1").await));
+        assert!(is_throttled(&guess(world.code_of(&secret, 1), "203.0.113.1").await));
+        assert!(guess(world.code_of(&secret, 1), "203.0.113.2").await.is_ok());
+    }
+
+    #[tokio::test]
     async fn at_a_first_code_count_as_well() {
         let world = world(mailing());
         let user = world.register("alice").await.unwrap();
