@@ -6,15 +6,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod guessing;
+mod limits;
 mod postbox;
 mod reset;
+mod second_factors;
 mod stage;
 
 use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let topics = [reset::trials];
+    let topics = [guessing::trials, limits::trials, reset::trials, second_factors::trials];
     let trials = topics.into_iter().flat_map(|trials| trials()).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }

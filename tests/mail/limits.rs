@@ -1,0 +1,464 @@
+//! Limits of attempts: whom they stop, whom they leave alone, and that they tell nothing.
+
+use std::collections::BTreeSet;
+
+use auth_tests::server::ServerOptions;
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::postbox::Postbox;
+use crate::second_factors::people::{Person, assert_field, assert_refused, at_once, other_than};
+use crate::stage::{NEW_PASSWORD, Stage, assert_throttled, cases, eventually, options, shared};
+use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    cases!(on_both:
+        after_ten_wrong_passwords_every_guess_gets_one_answer,
+        a_right_password_begins_the_count_anew,
+        a_wait_ends_by_itself,
+        other_spellings_give_no_new_counter,
+        a_restart_forgets_no_count,
+        two_replicas_count_together,
+        of_fifty_guesses_at_once_ten_are_looked_at,
+        whoever_is_guessed_at_goes_on_and_gets_in_by_a_reset,
+        a_password_is_guessed_nowhere_else_either,
+        many_accounts_are_guessed_at_from_one_address,
+        nobody_but_a_proxy_says_who_the_client_is,
+        a_proxy_says_who_the_client_is,
+        requests_for_mails_are_counted_by_the_address_that_was_typed,
+        requests_for_mails_are_counted_by_client,
+        without_limits_nobody_waits,
+    )
+}
+
+const HOUR: u64 = 60 * 60;
+const WRONG: &str = "wrong-Password-1";
+/// An address that somebody forwards for, one that nobody guesses from, and one that somebody claims to have.
+const CLIENT: &str = "198.51.100.7";
+const NEIGHBOUR: &str = "198.51.100.8";
+const CLAIMED: &str = "203.0.113.9";
+
+/// Waits that no test is slow enough to see the end of.
+fn long_waits(options: ServerOptions) -> ServerOptions {
+    options.env("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800")
+}
+
+fn behind_proxy(options: ServerOptions) -> ServerOptions {
+    options.env("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1")
+}
+
+/// So many wrong passwords, each of them looked at.
+async fn guess(stage: &Stage, name: &str, count: usize) {
+    for _ in 0..count {
+        assert_unknown(&stage.try_login(name, WRONG).await);
+    }
+}
+
+#[track_caller]
+fn assert_unknown(answer: &Answer) {
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    assert_eq!(answer.json(), json!({"detail": "No active account found with the given credentials"}));
+}
+
+/// What can be seen of a refusal, but for how long is left to wait: the body and the names of the headers.
+#[track_caller]
+fn seen(answer: &Answer) -> (String, BTreeSet<String>) {
+    let seconds = assert_throttled(answer).to_string();
+    let names = answer.headers.keys().map(|name| name.to_string()).collect();
+    (answer.text.replace(&seconds, "…"), names)
+}
+
+/// `POST` as from a client behind a proxy, by what stands in `X-Forwarded-For`.
+async fn post_for(stage: &Stage, forwarded: &str, path: &str, body: Value) -> Answer {
+    let request = stage.api.client.post(format!("{}{path}", stage.api.url)).header("X-Forwarded-For", forwarded);
+    Answer::of(request.json(&body).send().await.expect("an answer")).await
+}
+
+async fn login_for(stage: &Stage, forwarded: &str, name: &str, password: &str) -> Answer {
+    post_for(stage, forwarded, "/api/token/", json!({"username": name, "password": password})).await
+}
+
+async fn after_ten_wrong_passwords_every_guess_gets_one_answer(database: Database) {
+    let stage = Stage::with(database, long_waits);
+    for name in ["alice", "bob"] {
+        stage.api.register(name).await;
+    }
+    stage.server.users("deactivate", "bob");
+    // Whoever is known, locked out, or nobody.
+    for name in ["alice", "bob", "nobody"] {
+        guess(&stage, name, 10).await;
+    }
+    let first = stage.try_login("alice", WRONG).await;
+    assert!((1..=1800).contains(&assert_throttled(&first)), "{first:?}");
+    assert!(!first.headers.contains_key("www-authenticate"), "{first:?}");
+    for (name, password) in [
+        ("alice", PASSWORD),
+        ("alice", WRONG),
+        ("bob", PASSWORD),
+        ("bob", WRONG),
+        ("nobody", PASSWORD),
+        ("nobody", WRONG),
+    ] {
+        assert_eq!(seen(&stage.try_login(name, password).await), seen(&first), "{name} {password}");
+    }
+    // What is refused is not counted: it makes no wait longer.
+    let next = assert_throttled(&stage.try_login("alice", PASSWORD).await);
+    assert!(next <= assert_throttled(&first), "{next}");
+    // Others do not wait.
+    stage.api.newcomer("carol").await;
+}
+
+async fn a_right_password_begins_the_count_anew(database: Database) {
+    let stage = Stage::with(database, long_waits);
+    stage.api.register("alice").await;
+    for _ in 0..3 {
+        guess(&stage, "alice", 9).await;
+        stage.api.login("alice").await;
+    }
+    guess(&stage, "alice", 10).await;
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+}
+
+async fn a_wait_ends_by_itself(database: Database) {
+    let stage = Stage::with(database, |options| {
+        let options = options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "1");
+        options.env("AUTH__THROTTLE__PASSWORD_LONGEST_WAIT_SECONDS", "1")
+    });
+    stage.api.register("alice").await;
+    guess(&stage, "alice", 1).await;
+    eventually("the wait ends", async || match stage.try_login("alice", PASSWORD).await {
+        answer if answer.status == 429 => {
+            assert_eq!(assert_throttled(&answer), 1);
+            false
+        }
+        answer => {
+            Pair::of(&answer);
+            true
+        }
+    })
+    .await;
+}
+
+async fn other_spellings_give_no_new_counter(database: Database) {
+    let stage = Stage::with(database, long_waits);
+    let spellings = |name: &str| {
+        let wide: String = name.bytes().map(|byte| char::from_u32(0xfee0 + u32::from(byte)).unwrap()).collect();
+        let names = [name.to_owned(), name.to_uppercase(), format!("  {name}\t"), wide, format!("{name}\u{200b}")];
+        let address = format!("{name}@example.com");
+        let addresses = [address.clone(), address.to_uppercase(), format!(" {address} ")];
+        let names = names.map(|name| ("username", name)).into_iter();
+        names.chain(addresses.map(|address| ("email", address))).collect::<Vec<_>>()
+    };
+    let login = async |(field, name): &(&str, String), password: &str| {
+        stage.post("/api/token/", json!({*field: name, "password": password})).await
+    };
+    stage.api.register("alice").await;
+    stage.api.register("bob").await;
+    let spellings_of_alice = spellings("alice");
+    for spelling in spellings_of_alice.iter().cycle().take(10) {
+        assert_unknown(&login(spelling, WRONG).await);
+    }
+    for spelling in &spellings_of_alice {
+        for password in [WRONG, PASSWORD] {
+            let answer = login(spelling, password).await;
+            assert_eq!(answer.status, 429, "{spelling:?}: {}", answer.text);
+        }
+    }
+    // Nobody's name and address are counted apart: that they are nobody's, nobody is told.
+    let spellings_of_nobody = spellings("nobody");
+    let (names, addresses) = spellings_of_nobody.split_at(5);
+    for spellings in [names, addresses] {
+        for spelling in spellings.iter().cycle().take(10) {
+            assert_unknown(&login(spelling, WRONG).await);
+        }
+        for spelling in spellings {
+            let answer = login(spelling, WRONG).await;
+            assert_eq!(answer.status, 429, "{spelling:?}: {}", answer.text);
+        }
+    }
+    stage.api.login("bob").await;
+}
+
+async fn a_restart_forgets_no_count(database: Database) {
+    let mut stage = Stage::with(database, long_waits);
+    stage.api.register("alice").await;
+    guess(&stage, "alice", 7).await;
+    stage.server.restart();
+    stage.api = Api::new(&stage.server.url());
+    guess(&stage, "alice", 3).await;
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+    stage.server.restart();
+    stage.api = Api::new(&stage.server.url());
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+}
+
+async fn two_replicas_count_together(database: Database) {
+    let (folder, postbox) = (TempDir::new().unwrap(), Postbox::open());
+    let options = shared(&database, long_waits(options(&database, &postbox)), &folder);
+    let replica = options.clone().start(BINARY);
+    let stage = Stage::at(database, postbox, |_| options);
+    let other = Api::new(&replica.url());
+    let login_there = async |password: &str| {
+        other.post("/api/token/", None, json!({"username": "alice", "password": password})).await
+    };
+    stage.api.register("alice").await;
+    for _ in 0..5 {
+        guess(&stage, "alice", 1).await;
+        assert_unknown(&login_there(WRONG).await);
+    }
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+    assert_throttled(&login_there(PASSWORD).await);
+}
+
+async fn of_fifty_guesses_at_once_ten_are_looked_at(database: Database) {
+    let stage = Stage::with(database, |options| {
+        long_waits(options).env("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "60000")
+    });
+    stage.api.register("alice").await;
+    for name in ["alice", "nobody"] {
+        let calls = (0..50).map(|number| {
+            let (api, body) = (stage.api.clone(), json!({"username": name, "password": format!("{WRONG}{number}")}));
+            async move { api.post("/api/token/", None, body).await }
+        });
+        let answers = at_once(calls).await;
+        let (throttled, others): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 429);
+        throttled.iter().for_each(|answer| assert!(assert_throttled(answer) > 0));
+        others.iter().for_each(|answer| assert_unknown(answer));
+        assert_eq!((others.len(), throttled.len()), (10, 40), "{name}");
+    }
+}
+
+async fn whoever_is_guessed_at_goes_on_and_gets_in_by_a_reset(database: Database) {
+    let stage = Stage::with(database, long_waits);
+    let pair = stage.api.newcomer("alice").await;
+    guess(&stage, "alice", 10).await;
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+    let pair = Pair::of(&stage.api.refresh(&pair.refresh).await);
+    assert_eq!(stage.api.me(&pair.access).await.status, 200);
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+
+    assert_eq!(stage.forget("alice@example.com").await.status, 202);
+    let letter = stage.postbox.with_subject("alice@example.com", "Set a new password").await;
+    let confirmed = stage.confirm_reset(letter.token(), NEW_PASSWORD).await;
+    assert_eq!(confirmed.status, 200, "{}", confirmed.text);
+    Pair::of(&stage.try_login("alice", NEW_PASSWORD).await);
+    guess(&stage, "alice", 10).await;
+    assert_throttled(&stage.try_login("alice", NEW_PASSWORD).await);
+}
+
+async fn a_password_is_guessed_nowhere_else_either(database: Database) {
+    let stage =
+        Stage::with(database, |options| long_waits(options).env("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "optional"));
+    let alice = Person::registered(&stage, "alice").await;
+    let change = async |password: &str| {
+        let body = json!({"old_password": password, "new_password": NEW_PASSWORD});
+        stage.api.post("/api/users/me/password/", Some(&alice.pair.access), body).await
+    };
+    let move_to = async |password: &str| {
+        let request =
+            stage.api.client.patch(format!("{}/api/users/me/", stage.api.url)).bearer_auth(&alice.pair.access);
+        let request = request.json(&json!({"email": "other@example.com", "password": password}));
+        Answer::of(request.send().await.unwrap()).await
+    };
+    let enrol = async |password: &str| alice.post("", json!({"method": "totp", "password": password})).await;
+    guess(&stage, "alice", 1).await;
+    for _ in 0..3 {
+        assert_field(&change(WRONG).await, "old_password", "Wrong password.");
+        assert_field(&move_to(WRONG).await, "password", "Wrong password.");
+        assert_field(&enrol(WRONG).await, "password", "Wrong password.");
+    }
+    for password in [PASSWORD, WRONG] {
+        assert_throttled(&change(password).await);
+        assert_throttled(&move_to(password).await);
+        assert_throttled(&enrol(password).await);
+        assert_throttled(&stage.try_login("alice", password).await);
+    }
+    assert_eq!(stage.api.me(&alice.pair.access).await.status, 200);
+}
+
+async fn many_accounts_are_guessed_at_from_one_address(database: Database) {
+    let stage = Stage::with(database, |options| options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "15"));
+    let alice = Person::registered(&stage, "alice").await;
+    let bob = stage.api.newcomer("bob").await;
+    alice.enrol_by_mail().await;
+    // Right ones do not count.
+    for _ in 0..3 {
+        stage.api.login("bob").await;
+    }
+    for number in 0..12 {
+        guess(&stage, &format!("nobody{number}"), 1).await;
+    }
+    let (challenge, code) = alice.asked_by_mail(&["email", "recovery_code"]).await;
+    for _ in 0..3 {
+        assert_refused(&stage.answer(&challenge, &other_than(&code)).await, "code_not_valid");
+    }
+    let known = stage.try_login("bob", PASSWORD).await;
+    assert!((1..=HOUR).contains(&assert_throttled(&known)), "{known:?}");
+    for (name, password) in [("bob", WRONG), ("nobody", WRONG), ("nobody0", PASSWORD)] {
+        assert_eq!(seen(&stage.try_login(name, password).await), seen(&known), "{name}");
+    }
+    assert_eq!(seen(&stage.answer(&challenge, &code).await), seen(&known));
+    // Whoever is in stays in.
+    assert_eq!(stage.api.me(&bob.access).await.status, 200);
+    Pair::of(&stage.api.refresh(&bob.refresh).await);
+}
+
+async fn nobody_but_a_proxy_says_who_the_client_is(database: Database) {
+    let stage = Stage::with(database, |options| {
+        let options = options.env("AUTH__SERVER__TRUSTED_PROXIES", "192.0.2.1, 10.0.0.0/8");
+        options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "3")
+    });
+    stage.api.register("alice").await;
+    for number in 0..3 {
+        let claimed = format!("198.51.100.{number}");
+        assert_unknown(&login_for(&stage, &claimed, &format!("nobody{number}"), WRONG).await);
+    }
+    for claimed in ["198.51.100.9", "127.0.0.1", "10.0.0.1", "192.0.2.1", "::1", "", "unknown"] {
+        let answer = login_for(&stage, claimed, "alice", PASSWORD).await;
+        assert_throttled(&answer);
+        assert_eq!(logged_address(&stage, &answer).await, "127.0.0.1", "{claimed}");
+    }
+    assert_throttled(&stage.try_login("alice", PASSWORD).await);
+}
+
+async fn a_proxy_says_who_the_client_is(database: Database) {
+    let stage = Stage::with(database, |options| {
+        behind_proxy(options).env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "3")
+    });
+    stage.api.register("alice").await;
+    // What a client puts before the last hop changes nothing.
+    for (number, forwarded) in
+        [CLIENT.to_owned(), format!("{CLAIMED}, {CLIENT}"), format!("::1,{CLIENT}")].iter().enumerate()
+    {
+        assert_unknown(&login_for(&stage, forwarded, &format!("nobody{number}"), WRONG).await);
+    }
+    let forms = [
+        CLIENT.to_owned(),
+        format!("{CLIENT}:4711"),
+        format!("{CLAIMED}, {CLIENT}"),
+        format!("{CLAIMED}, {CLIENT}, 127.0.0.1"),
+        format!("unknown, {CLIENT}"),
+        format!("::ffff:{CLIENT}"),
+    ];
+    for forwarded in &forms {
+        let answer = login_for(&stage, forwarded, "alice", PASSWORD).await;
+        assert_throttled(&answer);
+        assert_eq!(logged_address(&stage, &answer).await, CLIENT, "{forwarded}");
+    }
+    // Nobody else waits, whoever they claim to be.
+    for (forwarded, client) in
+        [(NEIGHBOUR, NEIGHBOUR), (&format!("{CLIENT}, {NEIGHBOUR}"), NEIGHBOUR), (CLAIMED, CLAIMED)]
+    {
+        let answer = login_for(&stage, forwarded, "alice", PASSWORD).await;
+        Pair::of(&answer);
+        assert_eq!(logged_address(&stage, &answer).await, client, "{forwarded}");
+    }
+    stage.api.login("alice").await;
+
+    // Of IPv6 a subnet counts as one client.
+    for host in 1..=3 {
+        assert_unknown(&login_for(&stage, &format!("2001:db8::{host}"), &format!("nobody{host}"), WRONG).await);
+    }
+    assert_throttled(&login_for(&stage, "2001:db8::ffff:0:0:4", "alice", PASSWORD).await);
+    Pair::of(&login_for(&stage, "2001:db8:0:1::1", "alice", PASSWORD).await);
+}
+
+/// What the log says of the client of a request.
+async fn logged_address(stage: &Stage, answer: &Answer) -> String {
+    let id = answer.headers["x-request-id"].to_str().expect("a request id").to_owned();
+    let address = || {
+        let log = stage.server.log();
+        let records = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let mut spans =
+            records.filter(|record| record["fields"]["message"] == "answered").map(|record| record["span"].clone());
+        let span = spans.find(|span| span["request_id"] == id.as_str())?;
+        Some(span["address"].as_str().expect("an address").to_owned())
+    };
+    eventually("a record in the log", async || address().is_some()).await;
+    address().expect("it is there")
+}
+
+async fn requests_for_mails_are_counted_by_the_address_that_was_typed(database: Database) {
+    let stage = Stage::with(database, |options| {
+        behind_proxy(options).env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", "3")
+    });
+    for name in ["alice", "bob"] {
+        stage.api.register(name).await;
+    }
+    stage.server.users("deactivate", "bob");
+    for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
+        let mut answers = Vec::new();
+        for name in ["alice", "bob", "nobody"] {
+            let address = format!("{name}@example.com");
+            for spelling in [&address, &address.to_uppercase(), &format!(" {address} ")] {
+                assert_eq!(stage.post(path, json!({"email": spelling})).await.status, 202, "{path} {spelling}");
+            }
+            // From wherever: it is the address that is counted.
+            let answer = post_for(&stage, CLIENT, path, json!({"email": address.to_uppercase()})).await;
+            assert!((1..=HOUR).contains(&assert_throttled(&answer)), "{answer:?}");
+            answers.push(seen(&answer));
+        }
+        assert_eq!((&answers[0], &answers[0]), (&answers[1], &answers[2]), "{path}");
+        assert_eq!(stage.post(path, json!({"email": "other@example.com"})).await.status, 202, "{path}");
+    }
+}
+
+async fn requests_for_mails_are_counted_by_client(database: Database) {
+    let stage = Stage::with(database, |options| {
+        behind_proxy(options).env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "4")
+    });
+    stage.api.register("alice").await;
+    let (reset, resend) = ("/api/password-reset/", "/api/email/verify/resend/");
+    for (number, path) in [reset, resend, reset, resend].into_iter().enumerate() {
+        let body = json!({"email": format!("nobody{number}@example.com")});
+        let answer = post_for(&stage, &format!("203.0.113.{number}, {CLIENT}"), path, body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+    }
+    let first = post_for(&stage, CLIENT, reset, json!({"email": "alice@example.com"})).await;
+    assert!((1..=HOUR).contains(&assert_throttled(&first)), "{first:?}");
+    for path in [reset, resend] {
+        for email in ["alice@example.com", "nobody0@example.com", "nobody9@example.com"] {
+            assert_eq!(seen(&post_for(&stage, CLIENT, path, json!({"email": email})).await), seen(&first), "{email}");
+        }
+    }
+    // What was refused is not sent; what somebody else asks for is.
+    let answer = post_for(&stage, NEIGHBOUR, reset, json!({"email": "alice@example.com"})).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    stage.postbox.with_subject("alice@example.com", "Set a new password").await;
+    Pair::of(&login_for(&stage, CLIENT, "alice", PASSWORD).await);
+}
+
+async fn without_limits_nobody_waits(database: Database) {
+    let stage = Stage::with(database, |options| {
+        let options = options.env("AUTH__THROTTLE__ENABLED", "false");
+        let options = options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "1");
+        let options = options.env("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800");
+        let options = options.env("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", "1");
+        let options = options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "1");
+        let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", "1");
+        let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "1");
+        let options = options.env("AUTH__THROTTLE__MAILS_PER_ACCOUNT_PER_HOUR", "1");
+        options.env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1")
+    });
+    let alice = Person::registered(&stage, "alice").await;
+    guess(&stage, "alice", 15).await;
+    stage.api.login("alice").await;
+    for _ in 0..3 {
+        assert_eq!(stage.forget(&alice.email).await.status, 202);
+    }
+    let letters = || stage.postbox.letters_to(&alice.email).into_iter();
+    eventually("three links", async || letters().filter(|one| one.subject.contains("Set a new")).count() == 3).await;
+
+    alice.enrol_by_mail().await;
+    for _ in 0..3 {
+        let (challenge, code) = alice.asked_by_mail(&["email", "recovery_code"]).await;
+        // A challenge takes five all the same.
+        for _ in 0..5 {
+            assert_refused(&stage.answer(&challenge, &other_than(&code)).await, "code_not_valid");
+        }
+        assert_refused(&stage.answer(&challenge, &code).await, "challenge_not_valid");
+    }
+    let (challenge, code) = alice.asked_by_mail(&["email", "recovery_code"]).await;
+    alice.logs_in_with(&challenge, &code).await;
+}
