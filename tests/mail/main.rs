@@ -6,8 +6,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod addresses;
 mod guessing;
 mod limits;
+mod passwords;
 mod postbox;
 mod reset;
 mod second_factors;
@@ -17,7 +19,8 @@ use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let topics = [guessing::trials, limits::trials, reset::trials, second_factors::trials];
+    let topics =
+        [addresses::trials, guessing::trials, limits::trials, passwords::trials, reset::trials, second_factors::trials];
     let trials = topics.into_iter().flat_map(|trials| trials()).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
