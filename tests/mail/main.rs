@@ -7,8 +7,11 @@
 mod support;
 
 mod addresses;
+mod delivery;
 mod guessing;
+mod hostile;
 mod limits;
+mod notices;
 mod passwords;
 mod postbox;
 mod reset;
@@ -19,8 +22,17 @@ use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let topics =
-        [addresses::trials, guessing::trials, limits::trials, passwords::trials, reset::trials, second_factors::trials];
+    let topics = [
+        addresses::trials,
+        delivery::trials,
+        guessing::trials,
+        hostile::trials,
+        limits::trials,
+        notices::trials,
+        passwords::trials,
+        reset::trials,
+        second_factors::trials,
+    ];
     let trials = topics.into_iter().flat_map(|trials| trials()).collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
