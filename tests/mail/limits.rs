@@ -28,6 +28,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_proxy_says_who_the_client_is,
         requests_for_mails_are_counted_by_the_address_that_was_typed,
         requests_for_mails_are_counted_by_client,
+        codes_by_mail_are_counted_apart_from_links,
         without_limits_nobody_waits,
     )
 }
@@ -427,6 +428,47 @@ async fn requests_for_mails_are_counted_by_client(database: Database) {
     assert_eq!(answer.status, 202, "{}", answer.text);
     stage.postbox.with_subject("alice@example.com", "Set a new password").await;
     Pair::of(&login_for(&stage, CLIENT, "alice", PASSWORD).await);
+}
+
+async fn codes_by_mail_are_counted_apart_from_links(database: Database) {
+    let stage = Stage::with(database, |options| {
+        let options = options.env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "3");
+        options.env("AUTH__THROTTLE__MAILS_PER_ACCOUNT_PER_HOUR", "1")
+    });
+    let (alice, bob) = (Person::registered(&stage, "alice").await, Person::registered(&stage, "bob").await);
+    // Strangers use up the links, and not the codes that the owner needs.
+    let link = "Set a new password";
+    for _ in 0..3 {
+        assert_eq!(stage.forget(&alice.email).await.status, 202);
+    }
+    stage.postbox.with_subject(&alice.email, link).await;
+    alice.enrol_by_mail().await;
+    for _ in 0..2 {
+        let (challenge, code) = alice.asked_by_mail(&["email", "recovery_code"]).await;
+        alice.logs_in_with(&challenge, &code).await;
+    }
+    let wait = assert_throttled(&alice.try_login().await);
+    assert!((1..=HOUR).contains(&wait), "{wait}");
+    assert_throttled(&alice.post("challenge/", json!({})).await);
+    assert_unknown(&stage.try_login("alice", WRONG).await);
+    let letters = stage.postbox.letters_to(&alice.email);
+    assert_eq!(letters.iter().filter(|letter| letter.subject.contains(link)).count(), 1);
+
+    // Whoever has an authenticator as well is asked for that alone.
+    let (authenticator, recovery_codes) = bob.enrol_authenticator().await;
+    let mut proven = json!({"method": "email", "password": PASSWORD});
+    proven["challenge"] = bob.challenge().await.into();
+    proven["code"] = recovery_codes[0].as_str().into();
+    let begun = bob.post("", proven).await;
+    assert_eq!(begun.status, 201, "{}", begun.text);
+    let body = json!({"challenge": begun.field("challenge"), "code": bob.code_after(0).await});
+    assert_eq!(bob.post("confirm/", body).await.status, 200);
+    for _ in 0..2 {
+        bob.asked_by_mail(&["totp", "email", "recovery_code"]).await;
+    }
+    let challenge = bob.asked(&["totp", "recovery_code"]).await;
+    bob.logs_in_with(&challenge, &authenticator.code(0)).await;
+    assert_eq!(bob.codes().len(), 3);
 }
 
 async fn without_limits_nobody_waits(database: Database) {
