@@ -167,6 +167,7 @@ macro_rules! __storage_cases {
             second_factors {
                 an_account_has_no_second_factor_at_first
                 an_added_factor_is_found_with_every_field
+                challenges_and_enrolments_end_when_a_factor_is_added_or_removed
                 a_factor_takes_the_place_of_one_of_its_method
                 a_factor_is_added_by_an_unused_code_of_its_account_only
                 a_factor_by_mail_proves_the_address
@@ -242,7 +243,7 @@ macro_rules! __storage_cases {
                 one_of_many_codes_answers_a_request
                 no_code_outlives_its_account
                 a_code_is_used_for_one_of_many_things
-                recovery_codes_are_taken_from_one_of_many_enrolments
+                one_of_many_enrolments_at_once_is_confirmed
                 no_recovery_code_outlives_the_last_factor
             }
             password_races {

@@ -63,6 +63,11 @@ names! {
 }
 
 impl CodePurpose {
+    /// Those of challenges and enrolments. They end when a second factor is switched on or off: they were made when another
+    /// one was asked for.
+    pub const OF_SECOND_FACTORS: [Self; 5] =
+        [Self::Login, Self::SlidingLogin, Self::Confirmation, Self::EmailEnrolment, Self::TotpEnrolment];
+
     /// Whether a new one ends those before it (SEC-116). Challenges stand side by side: somebody who knows the password
     /// must not be able to end those of its owner.
     pub const fn ends_older(self) -> bool {

@@ -61,6 +61,8 @@ pub enum AuthError {
     MethodUnavailable,
     /// The token of a link that is not ours, not for this, or was used, or whose time is over.
     BadLink,
+    /// What was asked for takes the password, and none was given.
+    PasswordMissing,
     /// Somebody who is logged in did not know their password.
     WrongPassword,
     /// The password was changed after the session of the access token began.
@@ -97,6 +99,7 @@ impl fmt::Display for AuthError {
             Self::NoSecondFactor => f.write_str("there is no such second factor"),
             Self::MethodUnavailable => f.write_str("the second factor cannot be switched on"),
             Self::BadLink => f.write_str("the token of the link is not valid"),
+            Self::PasswordMissing => f.write_str("the password is missing"),
             Self::WrongPassword => f.write_str("the password is wrong"),
             Self::PasswordChanged => f.write_str("the password was changed"),
             Self::Store(_) => f.write_str("storage failed"),

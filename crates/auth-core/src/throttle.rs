@@ -62,8 +62,12 @@ pub struct Counter {
 }
 
 impl Limit {
-    /// Counts an attempt, or says how long it has to wait. No wait is longer than this limit has any, also if the clock was
-    /// moved back.
+    /// How far the clocks of two processes may differ.
+    pub const MAX_SKEW: Seconds = Seconds::new(60);
+
+    /// Counts an attempt, or says how long it has to wait. If the clock was moved back since, by more than
+    /// [`MAX_SKEW`](Self::MAX_SKEW), the attempt is let in, and what was counted before counts from now on: nobody waits for
+    /// the clock to catch up, and nobody is forgiven.
     ///
     /// ```
     /// use auth_core::throttle::Limit;
@@ -78,6 +82,10 @@ impl Limit {
     pub fn count(&self, counter: Option<Counter>, now: UnixTime) -> Result<Counter, Seconds> {
         let first = Counter { count: 1, since: now, last_at: now };
         let Some(counter) = counter.filter(|counter| self.is_remembered(counter, now)) else { return Ok(first) };
+        if counter.last_at > now.plus(Self::MAX_SKEW) {
+            let most = if let Self::Window { most, .. } = *self { most } else { u32::MAX };
+            return Ok(Counter { count: counter.count.saturating_add(1).min(most), since: now, last_at: now });
+        }
         let (from, wait) = match *self {
             Self::Window { most, window } if counter.count >= most => (counter.since, window),
             Self::Window { .. } => (counter.since, Seconds::default()),
@@ -216,9 +224,12 @@ mod tests {
             (Some(counter(1, 1_000, 1_000)), 1_059, Ok(counter(2, 1_000, 1_059))),
             (Some(counter(2, 1_000, 1_030)), 1_059, Err(1)),
             (Some(counter(2, 1_000, 1_030)), 1_060, Ok(counter(1, 1_060, 1_060))),
-            // The clock went back: no wait is longer than the window, and what was counted still counts.
-            (Some(counter(2, 9_000, 9_000)), 1_000, Err(60)),
+            // The clock went back: what was counted counts from now on.
+            (Some(counter(2, 9_000, 9_000)), 1_000, Ok(counter(2, 1_000, 1_000))),
+            (Some(counter(2, 1_000, 1_000)), 1_001, Err(59)),
             (Some(counter(1, 9_000, 9_000)), 1_000, Ok(counter(2, 1_000, 1_000))),
+            // Another process is a little ahead.
+            (Some(counter(2, 1_000, 1_050)), 1_000, Err(60)),
         ] {
             assert_eq!(limit.count(before, at(now)).map_err(Seconds::get), expected, "{before:?} at {now}");
         }
@@ -263,7 +274,8 @@ mod tests {
         let tired = Counter { count: 40, since: at(0), last_at: at(100_000) };
         assert_eq!(limit.count(Some(tired), at(100_001)), Err(Seconds::new(1_799)));
         assert_eq!(limit.count(Some(tired), at(100_000 + 86_400)).unwrap().count, 1);
-        // Moved back, the clock makes no wait longer than the cap.
-        assert_eq!(limit.count(Some(tired), at(5)), Err(Seconds::new(1_800)));
+        // After the clock went back, the next wait begins anew.
+        let moved = limit.count(Some(tired), at(5)).unwrap();
+        assert_eq!((moved.count, limit.count(Some(moved), at(6))), (41, Err(Seconds::new(1_799))));
     }
 }

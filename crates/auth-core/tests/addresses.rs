@@ -30,7 +30,7 @@ fn is_taken<T>(outcome: &Result<T, AuthError>) -> bool {
 async fn change(world: &World, name: &str, to: &str, password: Option<&str>) -> Result<ProfileUpdated, AuthError> {
     let caller = Caller { user: world.stored(name).await, session: None };
     let change = ProfileChange { email: Some(email(to)), ..ProfileChange::default() };
-    world.accounts.update_profile(caller, change, password.map(raw).as_ref(), &client()).await
+    world.accounts.update_profile(caller, change, password.map(shown).as_ref(), &client()).await
 }
 
 mod proof {
@@ -250,7 +250,9 @@ mod change_with_proof {
         let world = world(verifying(EmailVerification::Optional));
         world.register("alice").await.unwrap();
         world.deliver_all().await;
-        for password in [None, Some("Wrong-horse-42"), Some("")] {
+        let refused = change(&world, "alice", "new@example.com", None).await;
+        assert!(matches!(refused, Err(AuthError::PasswordMissing)), "{refused:?}");
+        for password in [Some("Wrong-horse-42"), Some("")] {
             let refused = change(&world, "alice", "new@example.com", password).await;
             assert!(matches!(refused, Err(AuthError::WrongPassword)), "{password:?}: {refused:?}");
         }
@@ -400,7 +402,7 @@ mod change_with_proof {
             email: Some(email("new@example.com")),
             ..ProfileChange::default()
         };
-        let (caller, password) = (Caller { user, session: None }, raw(PASSWORD));
+        let (caller, password) = (Caller { user, session: None }, shown(PASSWORD));
         let refused = world.accounts.update_profile(caller, change, Some(&password), &client()).await;
         assert!(matches!(refused, Err(AuthError::Account(AccountFault::Taken(Taken::Username)))), "{refused:?}");
         assert_eq!(world.waiting(), []);
@@ -417,7 +419,7 @@ mod change_with_proof {
             ..ProfileChange::default()
         };
         let caller = Caller { user, session: None };
-        let password = raw(PASSWORD);
+        let password = shown(PASSWORD);
         let updated = world.accounts.update_profile(caller, change, Some(&password), &client()).await.unwrap();
         assert_eq!((updated.user.first_name.as_str(), updated.user.email.as_str()), ("Alicia", "alice@example.com"));
     }

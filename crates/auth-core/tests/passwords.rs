@@ -543,7 +543,7 @@ mod reset {
         let link = world.reset_link("alice").await;
         let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
         let caller = Caller { user, session: None };
-        world.accounts.update_profile(caller, change, Some(&raw(PASSWORD)), &client()).await.unwrap();
+        world.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
         let proof = token_of(&world.deliver_all().await, MailKind::EmailChange);
         world.accounts.verify_email(&proof, &client()).await.unwrap();
         assert!(is_bad_link(&world.reset(&link, NEW_PASSWORD).await));
@@ -613,7 +613,7 @@ mod reset {
         let verification = token_of(&world.deliver_all().await, MailKind::EmailVerification);
         let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
         let caller = Caller { user, session: None };
-        world.accounts.update_profile(caller, change, Some(&raw(PASSWORD)), &client()).await.unwrap();
+        world.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
         let address = token_of(&world.deliver_all().await, MailKind::EmailChange);
         let reset = world.reset_link("alice").await;
         for token in [&verification, &address] {

@@ -153,6 +153,19 @@ mod enrolment {
         assert_eq!(methods, [Method::Totp, Method::Email, Method::RecoveryCode]);
     }
 
+    /// What was begun with the password alone is not to be finished so, once a factor is on.
+    #[tokio::test]
+    async fn that_was_begun_before_another_factor_was_on_is_over() {
+        let world = world(mailing());
+        let user = world.register("alice").await.unwrap();
+        let begun = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
+        let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
+        world.enrol_email("alice").await;
+        let code = world.code_of(&secret, 0);
+        assert!(is_invalid(&world.factors.confirm(&user, challenge.expose(), &code, &client()).await));
+        assert_eq!(world.store.factors_of(user.id).await.unwrap().totp, None);
+    }
+
     #[tokio::test]
     async fn of_another_user_is_refused() {
         let world = world(mailing());
@@ -800,10 +813,14 @@ mod challenges {
 
     #[tokio::test]
     async fn are_for_those_who_have_a_second_factor() {
-        let world = world(with_accounts(|accounts| accounts.second_factor = RequiredFor::All));
-        let user = world.register("alice").await.unwrap();
-        let refused = world.factors.challenge(&user, &client()).await;
-        assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{refused:?}");
+        for (required, expected) in [(RequiredFor::Nobody, None), (RequiredFor::All, Some(vec![Method::Email]))] {
+            let world = world(with_accounts(|accounts| accounts.second_factor = required));
+            let user = world.register("alice").await.unwrap();
+            match world.factors.challenge(&user, &client()).await {
+                Err(AuthError::NoSecondFactor) => assert_eq!(expected, None),
+                asked => assert_eq!(asked.ok().map(|challenge| challenge.methods), expected),
+            }
+        }
     }
 }
 
@@ -859,7 +876,7 @@ mod removal {
         let shown = shown_with(&challenge, &world.code_of(&secret, 0));
         world.factors.remove(&user, Method::Totp, shown).await.unwrap();
         world.next_step();
-        assert!(is_wrong(&answer(&world, &open, &world.code_of(&secret, 0)).await));
+        assert!(is_invalid(&answer(&world, &open, &world.code_of(&secret, 0)).await));
     }
 
     #[tokio::test]
@@ -872,7 +889,7 @@ mod removal {
         world.act("alice", Action::RemoveSecondFactors).await;
         let again = world.administration.act("alice", &Action::RemoveSecondFactors).await.unwrap();
         assert_eq!(again, Outcome::NothingToDo);
-        assert!(is_wrong(&answer(&world, &open, &codes[0].expose()).await), "old recovery codes open nothing");
+        assert!(is_invalid(&answer(&world, &open, &codes[0].expose()).await), "old recovery codes open nothing");
         assert!(world.try_login("alice", PASSWORD).await.is_ok());
         let sent: Vec<_> = world.deliver_all().await.iter().map(|mail| mail.kind).collect();
         assert_eq!(sent, [MailKind::SecondFactorRemoved], "told once");
@@ -881,8 +898,15 @@ mod removal {
     #[tokio::test]
     async fn where_it_is_required_leaves_codes_by_mail() {
         let world = world(with_accounts(|accounts| accounts.second_factor = RequiredFor::All));
-        world.register("alice").await.unwrap();
-        world.enrol_totp("alice").await;
+        let user = world.register("alice").await.unwrap();
+        // What a login takes, switching one on takes too.
+        let missing = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
+        assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
+        let challenge = confirmation(&world, &user).await;
+        let shown = shown_with(&challenge, &world.mailed_code());
+        let begun = world.factors.enrol(&user, Method::Totp, shown).await.unwrap();
+        let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
+        world.factors.confirm(&user, challenge.expose(), &world.code_of(&secret, 0), &client()).await.unwrap();
         assert_eq!(world.asked("alice").await.methods, [Method::Totp, Method::RecoveryCode], "mail does not stand in");
         world.act("alice", Action::RemoveSecondFactors).await;
         assert_eq!(world.asked("alice").await.methods, [Method::Email]);
@@ -943,4 +967,53 @@ async fn nothing_that_is_stored_shows_a_secret() {
     world.asked("alice").await;
     let stored = format!("{:?}", world.store.codes());
     assert!(stored.contains("Mac(***)") || stored.contains("mac: None"), "{stored}");
+}
+
+/// SEC-134: codes by mail follow the address, so that moves only for whoever could log in.
+mod another_address {
+    use auth_core::account::ProfileChange;
+    use auth_core::second_factor::RequiredFor;
+    use auth_core::service::{AccountPolicy, Caller, EmailVerification, Shown};
+
+    use super::*;
+
+    async fn moved(world: &World, shown: Option<&Shown>) -> Result<String, AuthError> {
+        let caller = Caller { user: world.stored("alice").await, session: None };
+        let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+        world.accounts.update_profile(caller, change, shown, &client()).await.map(|updated| updated.user.email)
+    }
+
+    fn policies() -> [TokenPolicy; 3] {
+        let with = |email_verification, second_factor| {
+            let accounts = AccountPolicy { email_verification, second_factor, ..mailing().accounts };
+            TokenPolicy { accounts, ..mailing() }
+        };
+        [
+            with(EmailVerification::Off, RequiredFor::Nobody),
+            with(EmailVerification::Optional, RequiredFor::Nobody),
+            with(EmailVerification::Off, RequiredFor::All),
+        ]
+    }
+
+    #[tokio::test]
+    async fn takes_password_and_code_where_a_login_does() {
+        for policy in policies() {
+            let is_required = policy.accounts.second_factor == RequiredFor::All;
+            let is_proven = policy.accounts.email_verification != EmailVerification::Off;
+            let world = world(policy);
+            let user = world.register("alice").await.unwrap();
+            if !is_required {
+                world.enrol_email("alice").await;
+            }
+            assert!(matches!(moved(&world, None).await, Err(AuthError::PasswordMissing)));
+            let refused = moved(&world, Some(&shown(PASSWORD))).await;
+            assert!(matches!(refused, Err(AuthError::ChallengeMissing)), "{refused:?}");
+            let challenge = confirmation(&world, &user).await;
+            let code = world.mailed_code();
+            assert!(is_wrong(&moved(&world, Some(&shown_with(&challenge, &other_than(&code)))).await));
+            assert_eq!(world.stored("alice").await.email, "alice@example.com");
+            let email = moved(&world, Some(&shown_with(&challenge, &code))).await.unwrap();
+            assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
+        }
+    }
 }

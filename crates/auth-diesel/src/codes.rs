@@ -135,11 +135,20 @@ pub(crate) fn use_code_in_time(
 
 /// Ends every code of an account; where no moment is known, as of when each was made.
 pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserId, now: Option<UnixTime>) -> QueryResult<usize> {
+    // Those for purposes of a later release among them.
     let codes = diesel::update(not_ended(user));
     match now.map(DbTime::from) {
         Some(now) => codes.set(one_time_codes::consumed_at.eq(now)).execute(connection),
         None => codes.set(one_time_codes::consumed_at.eq(one_time_codes::created_at.nullable())).execute(connection),
     }
+}
+
+/// Ends the challenges and enrolments of an account, as of when each was made.
+pub(crate) fn end_challenges(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
+    let names = CodePurpose::OF_SECOND_FACTORS.map(CodePurpose::name);
+    let challenges = not_ended(user).filter(one_time_codes::purpose.eq_any(names));
+    let end = one_time_codes::consumed_at.eq(one_time_codes::created_at.nullable());
+    diesel::update(challenges).set(end).execute(connection)
 }
 
 /// The codes of an account that were neither used nor ended.

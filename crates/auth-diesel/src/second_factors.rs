@@ -12,7 +12,7 @@ use auth_core::time::{Timestamp, UnixTime};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use crate::codes::{read_mac, use_code};
+use crate::codes::{end_challenges, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
 use crate::locked::lock_account;
@@ -53,6 +53,7 @@ impl SecondFactors for DieselStore {
                 if !use_code(connection, enrolment, user, now.unix())? {
                     return Ok(None);
                 }
+                end_challenges(connection, user)?;
                 let method = factor.method();
                 diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
                 let row = FactorRow::new(user, &factor, now.unix())?;
@@ -87,6 +88,7 @@ impl SecondFactors for DieselStore {
                     removed += remove_recovery_codes(connection, user)?;
                 }
                 if removed > 0 {
+                    end_challenges(connection, user)?;
                     put(connection, Some(user), &mails)?;
                 }
                 Ok(removed > 0)

@@ -222,6 +222,7 @@ impl ApiError {
     pub(crate) fn at_account_path(error: AuthError, names: FieldNames, app: &App) -> Self {
         let of = |field, message: &str| Self::fields(FieldErrors::of(field, message));
         match error {
+            AuthError::PasswordMissing => of(names.password, "This field is required."),
             AuthError::WrongPassword => of(names.password, "Wrong password."),
             AuthError::Account(AccountFault::WeakPassword(flaws)) => {
                 let mut errors = FieldErrors::default();

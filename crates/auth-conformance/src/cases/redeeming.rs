@@ -94,6 +94,7 @@ pub(crate) async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<im
     let code = issued(&*store, user, 1, CodePurpose::Login).await.id;
     assert_refused(&*store, user, code, Proof::Totp(2)).await;
     enrolled(&*store, user, &NewFactor::Email, &[]).await;
+    let code = issued(&*store, user, 2, CodePurpose::Login).await.id;
     assert_refused(&*store, user, code, Proof::Totp(2)).await;
     assert_eq!(last_step(&*store, other).await, Some(1));
     assert!(store.redeem(code, Proof::Email, &[], at(1)).await.unwrap());

@@ -41,6 +41,27 @@ pub(crate) async fn an_account_has_no_second_factor_at_first(store: Arc<impl Sto
     }
 }
 
+pub(crate) async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: Arc<impl Store>) {
+    let is_link = |purpose: &CodePurpose| !CodePurpose::OF_SECOND_FACTORS.contains(purpose);
+    let links: Vec<_> = CodePurpose::ALL.iter().copied().filter(is_link).collect();
+    let (adding, removing) = (Scene::of(&*store, "adding").await, Scene::of(&*store, "removing").await);
+    let spared = Scene::of(&*store, "spared").await;
+    let code = adding.code(CodePurpose::EmailEnrolment);
+    assert_eq!(added(&*store, adding.id, &NewFactor::Email, code, &[], 1).await, Some(true));
+    assert_eq!(adding.standing().await.open(), links);
+
+    // Made past the rules: what is open now was not ended when the factor was added.
+    let code = removing.code(CodePurpose::TotpEnrolment);
+    assert_eq!(added(&*store, removing.id, &totp(5), code, &[], 2).await, Some(true));
+    let later = issued(&*store, removing.id, 91, CodePurpose::Confirmation).await.id;
+    assert!(!store.remove_factors(removing.id, &[Method::Email], &[]).await.unwrap());
+    assert_eq!(code_now(&*store, later).await.consumed_at, None, "nothing was removed");
+    assert!(store.remove_factors(removing.id, &[Method::Totp], &[]).await.unwrap());
+    assert!(code_now(&*store, later).await.consumed_at.is_some());
+    assert_eq!(removing.standing().await.open(), links);
+    assert_eq!(spared.standing().await.open(), CodePurpose::ALL);
+}
+
 pub(crate) async fn an_added_factor_is_found_with_every_field(store: Arc<impl Store>) {
     let scene = Scene::of(&*store, "alice").await;
     let spared = Scene::of(&*store, "other").await;
@@ -57,9 +78,9 @@ pub(crate) async fn an_added_factor_is_found_with_every_field(store: Arc<impl St
     let after = scene.standing().await;
     assert_eq!((&after.user, &after.sessions, &after.hash), (&before.user, &before.sessions, &before.hash));
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(NOW.unix()));
-    assert_eq!(after.open().len(), CodePurpose::ALL.len() - 1, "other codes are still good");
+    assert!(after.open().contains(&CodePurpose::PasswordReset), "links are still good");
 
-    let code = scene.code(CodePurpose::EmailEnrolment);
+    let code = issued(&*store, scene.id, 90, CodePurpose::EmailEnrolment).await.id;
     assert_eq!(added(&*store, scene.id, &NewFactor::Email, code, &[mac(3)], 2).await, Some(false));
     expected.email_since = Some(NOW.unix());
     assert_eq!(factors_now(&*store, scene.id).await, expected);

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::UserId;
-use auth_core::code::{CodeId, OneTimeCode};
+use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::mail::{MailId, NewMail};
 use auth_core::ports::Codes;
 use auth_core::second_factor::{Factors, Proof};
@@ -59,6 +59,11 @@ impl CodeList {
     /// Ends every code of an account; where no moment is known, as of when it was made.
     pub(super) fn end_all_of(&mut self, user: UserId, now: Option<UnixTime>) {
         self.end(now, |code| code.user_id == user);
+    }
+
+    /// Ends the challenges and enrolments of an account, as of when each was made.
+    pub(super) fn end_challenges_of(&mut self, user: UserId) {
+        self.end(None, |code| code.user_id == user && CodePurpose::OF_SECOND_FACTORS.contains(&code.purpose));
     }
 
     /// Those that cannot be used any more end too, which makes no difference.

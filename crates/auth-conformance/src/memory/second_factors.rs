@@ -66,6 +66,7 @@ impl SecondFactors for MemoryStore {
             }
         });
         state.codes.consume(enrolment, now.unix());
+        state.codes.end_challenges_of(user);
         state.outbox.put(Some(user), mails);
         Ok(Some(are_taken))
     }
@@ -77,6 +78,7 @@ impl SecondFactors for MemoryStore {
             return Ok(false);
         }
         methods.iter().for_each(|method| switch_off(&mut account.factors, *method));
+        state.codes.end_challenges_of(user);
         state.outbox.put(Some(user), mails);
         Ok(true)
     }

@@ -17,7 +17,8 @@ pub trait SecondFactors: Send + Sync {
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
     /// Switches a factor on, in place of one of the same method; uses the code of its enrolment; adds recovery codes if
-    /// there are none; puts the mails into the outbox. One by mail also proves the address of the account
+    /// there are none; puts the mails into the outbox. Every other open challenge and enrolment of the account
+    /// ([`OF_SECOND_FACTORS`](crate::code::CodePurpose::OF_SECOND_FACTORS)) ends. One by mail also proves the address of the account
     /// (`email_verified_at`), if it was not proven before.
     ///
     /// `None`, and nothing done, if the code was used or ended before, or is not the account's; neither its attempts nor its
@@ -34,7 +35,7 @@ pub trait SecondFactors: Send + Sync {
     ) -> Result<Option<bool>, StoreError>;
 
     /// Switches these methods off, and puts the mails into the outbox. With the last of them the recovery codes go as
-    /// well; [`Method::RecoveryCode`] stands for those alone. `false`, and nothing done, if none of them was on.
+    /// well; [`Method::RecoveryCode`] stands for those alone. Every open challenge and enrolment of the account ends. `false`, and nothing done, if none of them was on.
     async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError>;
 
     /// Replaces all recovery codes, and puts the mails into the outbox. `false`, and nothing done, if the account has no

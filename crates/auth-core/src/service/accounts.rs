@@ -4,11 +4,11 @@ use crate::account::{AccountFault, Email, NewUser, PersonName, ProfileChange, Us
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, MailRequest};
-use crate::password::{CheckedPassword, RawPassword};
+use crate::password::CheckedPassword;
 use crate::ports::ProfileUpdate;
 use crate::service::context::Context;
 use crate::service::verification::shortened;
-use crate::service::{AccountPolicy, Caller, EmailVerification, Ports};
+use crate::service::{AccountPolicy, Caller, EmailVerification, Ports, Shown};
 use crate::token::ClientInfo;
 
 /// What somebody registers with. Each part is checked already; its type is the proof.
@@ -90,24 +90,26 @@ impl AccountService {
         self.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
     }
 
-    /// Changes what is given of the caller's profile. Where addresses are proven, another one takes the password, and effect
-    /// when it is proven (SEC-043); else at once, and the old one is told.
+    /// Changes what is given of the caller's profile. Another address takes all that a login would (SEC-043, SEC-134), unless
+    /// addresses are not proven and no second factor is asked of the account; it takes effect when it is proven, or else at
+    /// once, and the old one is told.
     ///
     /// # Errors
-    /// [`AccountFault::Taken`] if a name or address is another's. [`AuthError::WrongPassword`] if the password is missing
-    /// or wrong where it is needed.
+    /// [`AccountFault::Taken`] if a name or address is another's. Where proof is needed: [`AuthError::PasswordMissing`], and
+    /// all that [`enrol`](crate::service::SecondFactorService::enrol) answers.
     pub async fn update_profile(
         &self,
         caller: Caller,
         mut change: ProfileChange,
-        password: Option<&RawPassword>,
+        shown: Option<&Shown>,
         client: &ClientInfo,
     ) -> Result<ProfileUpdated, AuthError> {
-        let (is_new, wants_proof) = (self.changes_address(&caller.user, &change), self.takes_proof());
-        let pending_email = if is_new && wants_proof { change.email.take() } else { None };
+        let is_new = changes_address(&caller.user, &change);
+        if is_new && (self.takes_proof() || !self.context().methods_of(&caller.user).await?.is_empty()) {
+            self.context().authorize(&caller.user, shown.ok_or(AuthError::PasswordMissing)?).await?;
+        }
+        let pending_email = if is_new && self.takes_proof() { change.email.take() } else { None };
         if let Some(email) = &pending_email {
-            let password = password.ok_or(AuthError::WrongPassword)?;
-            self.context().own_password(&caller.user, password, client).await?;
             self.admit_email(&caller.user, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
             let content = self.context().content(&caller.user, client).with(Fact::NewEmail, shortened(email));
@@ -121,14 +123,9 @@ impl AccountService {
         Ok(ProfileUpdated { user, pending_email })
     }
 
-    /// Whether another address takes the password, and effect only when it is proven.
-    pub fn takes_proof(&self) -> bool {
+    /// Whether another address takes effect only when it is proven.
+    fn takes_proof(&self) -> bool {
         self.policy.email_verification != EmailVerification::Off
-    }
-
-    /// Whether a change is to another address. Letter case makes no other one.
-    pub fn changes_address(&self, user: &User, change: &ProfileChange) -> bool {
-        change.email.as_ref().is_some_and(|email| !email.canonical().eq_ignore_ascii_case(&user.email))
     }
 
     async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AuthError> {
@@ -142,4 +139,9 @@ impl AccountService {
             ProfileUpdate::Gone => Err(AuthError::UserNotFound),
         }
     }
+}
+
+/// Whether a change is to another address. Letter case makes no other one.
+fn changes_address(user: &User, change: &ProfileChange) -> bool {
+    change.email.as_ref().is_some_and(|email| !email.canonical().eq_ignore_ascii_case(&user.email))
 }

@@ -30,6 +30,12 @@ pub(super) struct Guess<'a> {
 }
 
 impl Guess<'_> {
+    /// Both of them, as one.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.buckets.extend(other.buckets);
+        self
+    }
+
     /// It was right, or nobody looked at it: it does not count.
     pub(super) async fn forgive(self) -> Result<(), AuthError> {
         if self.buckets.is_empty() {
@@ -47,11 +53,40 @@ impl Guess<'_> {
 
 /// Limits of attempts.
 impl<'a> Context<'a> {
-    /// Counts a guess at the password of whoever is called so.
-    pub(super) async fn guess_password(&self, name: &str, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
-        let counted =
-            self.policy.throttle.map(|policy| (self.password_bucket(name), policy.password, Forgiveness::All));
-        self.guess(counted, client).await
+    /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
+    /// so, whether or not there is such an account (SEC-121).
+    pub(super) async fn guess_at_name(&self, name: &LoginName, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+        let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
+        self.guess(self.policy.throttle.map(typed), client).await
+    }
+
+    /// Counts the same guess for the account, by whichever of its names it was meant. `None` if it is refused: the account
+    /// had too many under another name, and who knows one of them is not to learn of the other. Where there is no account,
+    /// the work is the same.
+    pub(super) async fn guess_at_account(
+        &self,
+        user: Option<&User>,
+        name: &LoginName,
+    ) -> Result<Option<Guess<'a>>, AuthError> {
+        let counted = self.policy.throttle.map(|policy| {
+            let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
+            (bucket, policy.password, Forgiveness::All)
+        });
+        match self.guess(counted, &ClientInfo::default()).await {
+            Ok(guess) => Ok(Some(guess)),
+            Err(AuthError::Throttled { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Counts a guess at the password of somebody who is logged in.
+    async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+        let name = LoginName::Username(user.username.clone());
+        let by_name = self.guess_at_name(&name, client).await?;
+        match self.guess_at_account(Some(user), &name).await? {
+            Some(by_account) => Ok(by_name.and(by_account)),
+            None => Err(AuthError::WrongPassword),
+        }
     }
 
     /// Counts a guess at a second factor of an account.
@@ -114,12 +149,15 @@ impl<'a> Context<'a> {
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
 
-    /// Whoever reset the password has not to wait for the next guess.
+    /// Whoever reset the password has not to wait for the next guess, whatever they call themselves.
     pub(super) async fn forgive_passwords(&self, user: &User) -> Result<(), AuthError> {
         if self.policy.throttle.is_none() {
             return Ok(());
         }
-        Ok(self.ports.store.forgive(&[(self.password_bucket(&user.username), Forgiveness::All)]).await?)
+        let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];
+        let typed = names.iter().map(|name| self.name_bucket(name));
+        let buckets: Vec<_> = typed.chain([self.password_bucket(user)]).map(|one| (one, Forgiveness::All)).collect();
+        Ok(self.ports.store.forgive(&buckets).await?)
     }
 
     async fn admit(&self, attempts: &[Attempt]) -> Result<(), AuthError> {
@@ -135,9 +173,13 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// One for all spellings of a name, whether or not somebody is called so (SEC-123).
-    fn password_bucket(&self, name: &str) -> Bucket {
-        self.bucket("password", &Username::folded(name))
+    fn password_bucket(&self, user: &User) -> Bucket {
+        self.bucket("password", &user.id.get().to_string())
+    }
+
+    /// One for all spellings of a name (SEC-123).
+    fn name_bucket(&self, name: &LoginName) -> Bucket {
+        self.bucket("name", &typed(name))
     }
 
     fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<Bucket> {
@@ -149,21 +191,6 @@ impl<'a> Context<'a> {
         let mac = self.ports.vault.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
         let hash: String = mac.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
         Bucket::new(format!("{scope} {hash}"))
-    }
-
-    /// By what name the guesses at a password are counted: that of the account, also when its address was typed. The work
-    /// is the same whether or not there is an account.
-    pub(super) async fn counted_name(&self, name: &LoginName) -> Result<String, AuthError> {
-        match name {
-            LoginName::Username(text) => Ok(text.clone()),
-            LoginName::Email(text) => match Email::parse(text) {
-                Ok(email) => {
-                    let user = self.ports.store.find_by_email(&email).await?;
-                    Ok(user.map_or_else(|| email.canonical().to_owned(), |user| user.username))
-                }
-                Err(_) => Ok(text.clone()),
-            },
-        }
     }
 }
 
@@ -260,7 +287,7 @@ impl Context<'_> {
         if password.is_too_long() {
             return Err(AuthError::WrongPassword);
         }
-        let guess = self.guess_password(&user.username, client).await?;
+        let guess = self.guess_at_own(user, client).await?;
         let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
         let found = found.filter(|(found, _)| found.id == user.id).map(|(_, hash)| hash);
         match self.ports.hasher.verify(password, found.as_ref()).await {
@@ -294,5 +321,12 @@ impl Context<'_> {
             (Attribute::Email, user.email.as_str()),
         ];
         rules.check(password, &attributes).map_err(|flaws| AccountFault::WeakPassword(flaws).into())
+    }
+}
+
+/// One form of whatever was typed as a name.
+fn typed(name: &LoginName) -> String {
+    match name {
+        LoginName::Username(text) | LoginName::Email(text) => Username::folded(text),
     }
 }

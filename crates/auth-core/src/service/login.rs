@@ -14,7 +14,7 @@ use crate::token::{ClientInfo, Generation, Session, SessionId};
 
 impl TokenService {
     /// How often a login is tried again when something ended all logins of the account while it was under way.
-    const MAX_STARTS: usize = 3;
+    pub(super) const MAX_STARTS: usize = 3;
 
     /// Begins a session for whoever knows the password of an active account.
     ///
@@ -30,8 +30,14 @@ impl TokenService {
         password: &RawPassword,
         client: ClientInfo,
     ) -> Result<TokenPair, AuthError> {
-        let pair = async |user: &User, client| self.first_pair(user, client, amr::PASSWORD).await;
-        self.login_with(name, password, client, CodePurpose::Login, pair).await
+        for _ in 0..Self::MAX_STARTS {
+            let user = self.proven(name, password, CodePurpose::Login, &client).await?;
+            let (session, pair) = self.first_pair(&user, client.clone(), amr::PASSWORD).await?;
+            if self.start_session(&user, &session).await? {
+                return Ok(pair);
+            }
+        }
+        Err(Self::login_overtaken())
     }
 
     /// Completes a login with a second factor: what the login would have answered without it.
@@ -63,25 +69,21 @@ impl TokenService {
         Ok((session, pair))
     }
 
-    /// A login that answers what `issue` makes of the user, together with the session to be stored. Where more than the
-    /// password is asked for, it is refused with the challenge.
-    pub(super) async fn login_with<T>(
+    pub(super) fn login_overtaken() -> AuthError {
+        StoreError::unavailable("the account keeps changing during its login").into()
+    }
+
+    /// Whoever showed all that a login takes. Where more than the password is asked for, it is refused with the challenge.
+    pub(super) async fn proven(
         &self,
         name: &LoginName,
         password: &RawPassword,
-        client: ClientInfo,
         purpose: CodePurpose,
-        issue: impl AsyncFn(&User, ClientInfo) -> Result<(Session, T), AuthError>,
-    ) -> Result<T, AuthError> {
-        for _ in 0..Self::MAX_STARTS {
-            let user = self.authenticate_password(name, password, &client).await?;
-            self.ask_for_more(&user, purpose, &client).await?;
-            let (session, issued) = issue(&user, client.clone()).await?;
-            if self.start_session(&user, &session).await? {
-                return Ok(issued);
-            }
-        }
-        Err(StoreError::unavailable("the account keeps changing during its login").into())
+        client: &ClientInfo,
+    ) -> Result<User, AuthError> {
+        let user = self.authenticate_password(name, password, client).await?;
+        self.ask_for_more(&user, purpose, client).await?;
+        Ok(user)
     }
 
     /// What is needed beside the right password.
@@ -112,18 +114,23 @@ impl TokenService {
             return self.refuse_login(None);
         }
         let context = self.context();
-        let guess = context.guess_password(&context.counted_name(name).await?, client).await?;
+        let by_name = context.guess_at_name(name, client).await?;
         let found = self.ports.store.find_for_login(name).await?;
+        let Some(by_account) = context.guess_at_account(found.as_ref().map(|(user, _)| user), name).await? else {
+            // As if the password were wrong, and after as long.
+            self.ports.hasher.verify(password, None).await?;
+            return self.refuse_login(found.map(|(user, _)| user));
+        };
         let verdict = match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
             Ok(verdict) => verdict,
             Err(error) => {
-                guess.take_back().await?;
+                by_name.and(by_account).take_back().await?;
                 return Err(error.into());
             }
         };
         match found {
             Some((user, hash)) if user.is_active && verdict != Verdict::Wrong => {
-                guess.forgive().await?;
+                by_name.and(by_account).forgive().await?;
                 if verdict == Verdict::RightButOutdated {
                     self.upgrade_hash(&user, password, &hash).await?;
                 }
@@ -175,7 +182,7 @@ impl TokenService {
     }
 
     /// `false` if something ended all logins of the account since `user` was read.
-    async fn start_session(&self, user: &User, session: &Session) -> Result<bool, AuthError> {
+    pub(super) async fn start_session(&self, user: &User, session: &Session) -> Result<bool, AuthError> {
         let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
         let is_started = self.ports.store.start(session, user, last_login).await?;
         if is_started {

@@ -7,7 +7,7 @@ use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
 use crate::ports::{KeptSession, NewPassword, PasswordUpdate};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
-use crate::service::{Caller, TokenPair, TokenService};
+use crate::service::{Caller, Issued, TokenPair, TokenService};
 use crate::token::{ClientInfo, Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
 
 /// What somebody asks for who wants another password.
@@ -28,7 +28,8 @@ impl TokenService {
     /// Changes the password of the caller. Every other session of theirs ends, and every open link and challenge; their own
     /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). Where an older
     /// token may still be exchanged ([`OnRetry::Replay`], [`OnRefresh::KeepAndRotate`], [`TokenKind::Sliding`]), the pair is
-    /// that of another session in its place. `None` if the caller's token belongs to no session: then all of them end.
+    /// that of another session in its place; where sliding tokens alone are accepted, it is one of those. `None` if the
+    /// caller's token belongs to no session: then all of them end.
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`] if the old one is wrong; guesses count as at a login.
@@ -38,7 +39,7 @@ impl TokenService {
         caller: &Caller,
         change: PasswordChange,
         rules: &PasswordPolicy,
-    ) -> Result<Option<TokenPair>, AuthError> {
+    ) -> Result<Option<Issued>, AuthError> {
         let context = self.context();
         let old = context.own_password(&caller.user, &change.old, &change.client).await?;
         let hash = self.ports.hasher.hash(&Context::checked(&caller.user, change.new, rules)?).await?;
@@ -66,7 +67,7 @@ impl TokenService {
                     return Ok(match own {
                         // The password is set in any case: at worst they log in once more.
                         Some(found) if pair.is_none() => self.begun_anew(found).await.ok().flatten(),
-                        _ => pair,
+                        _ => pair.map(Issued::Pair),
                     });
                 }
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
@@ -96,10 +97,14 @@ impl TokenService {
 
     /// A session in the place of one that ended with the password, for as long as that one would have lived. `None` if
     /// something ended all logins once more.
-    async fn begun_anew(&self, ended: SessionOfUser) -> Result<Option<TokenPair>, AuthError> {
+    async fn begun_anew(&self, ended: SessionOfUser) -> Result<Option<Issued>, AuthError> {
         let now = self.ports.clock.now();
         // As it is now: the new password moved its epoch.
         let Some(user) = self.ports.store.find_user(ended.user.id).await? else { return Ok(None) };
+        if !self.policy.accepted_kinds.contains(&TokenKind::Access) {
+            let (session, token) = self.first_sliding(&user, ended.session.client, &ended.session.amr).await?;
+            return Ok(self.ports.store.start(&session, &user, None).await?.then_some(Issued::Sliding(token)));
+        }
         let session = Session {
             id: SessionId::draw(self.ports.randomness.as_ref()),
             generation: Generation::FIRST,
@@ -110,7 +115,7 @@ impl TokenService {
         };
         let custom = self.custom_claims(&user, self.no_claims()).await?;
         let pair = self.sign_pair(&user, &session, session.current(), &custom)?;
-        Ok(self.ports.store.start(&session, &user, None).await?.then_some(pair))
+        Ok(self.ports.store.start(&session, &user, None).await?.then_some(Issued::Pair(pair)))
     }
 
     async fn rotated(&self, found: &SessionOfUser) -> Result<(KeptSession, TokenPair), AuthError> {

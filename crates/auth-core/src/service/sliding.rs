@@ -21,8 +21,14 @@ impl TokenService {
         client: ClientInfo,
     ) -> Result<SignedToken, AuthError> {
         self.check_sliding()?;
-        let issue = async |user: &User, client| self.first_sliding(user, client, amr::PASSWORD).await;
-        self.login_with(name, password, client, CodePurpose::SlidingLogin, issue).await
+        for _ in 0..Self::MAX_STARTS {
+            let user = self.proven(name, password, CodePurpose::SlidingLogin, &client).await?;
+            let (session, token) = self.first_sliding(&user, client.clone(), amr::PASSWORD).await?;
+            if self.start_session(&user, &session).await? {
+                return Ok(token);
+            }
+        }
+        Err(Self::login_overtaken())
     }
 
     /// A session that is to be stored, and its sliding token.

@@ -9,7 +9,8 @@ use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Accounts, Vault};
 use auth_core::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret};
 use auth_core::service::{
-    AccountPolicy, Caller, Delivery, Enrolment, PasswordChange, SecondFactorChallenge, Shown, TokenPair, TokenPolicy,
+    AccountPolicy, Caller, Delivery, Enrolment, Issued, PasswordChange, SecondFactorChallenge, Shown, TokenPair,
+    TokenPolicy,
 };
 use auth_core::token::ClientInfo;
 
@@ -86,7 +87,11 @@ impl World {
 
     pub async fn change_password(&self, caller: &Caller, old: &str, new: &str) -> Result<Option<TokenPair>, AuthError> {
         let change = PasswordChange { old: raw(old), new: raw(new), client: client() };
-        self.tokens.change_password(caller, change, &PasswordPolicy::default()).await
+        let issued = self.tokens.change_password(caller, change, &PasswordPolicy::default()).await?;
+        Ok(issued.map(|issued| match issued {
+            Issued::Pair(pair) => pair,
+            Issued::Sliding(_) => panic!("a sliding token"),
+        }))
     }
 
     /// Sends and looks into all that is due. Gives the mails that were sent.

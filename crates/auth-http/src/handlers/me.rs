@@ -2,22 +2,22 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::account::{Email, PersonName, ProfileChange, User, Username};
-use auth_core::password::RawPassword;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::register::{json_id, parse};
+use super::second_factors::shown_if_any;
 use crate::app::App;
-use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, add_violations};
 use crate::client::client;
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, FieldNames};
 use crate::guard::CurrentUser;
 use crate::moment::rfc_3339;
 
-const ORDER: [&str; 5] = ["username", "email", "first_name", "last_name", "password"];
+const ORDER: [&str; 4] = ["username", "email", "first_name", "last_name"];
 
 /// The caller's account.
 #[derive(Serialize, ToSchema)]
@@ -62,7 +62,22 @@ impl From<User> for MeBody {
     }
 }
 
-/// Changes to the caller's account. Other fields are ignored.
+/// Changes to the caller's account, and the proof that another address takes. Other fields are ignored.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read in two parts")]
+pub(crate) struct ProfileChangeBody {
+    #[serde(flatten)]
+    profile: ProfileBody,
+    /// The password, for another address.
+    #[schema(format = Password)]
+    password: Option<String>,
+    /// A challenge, for another address where a login takes a second factor.
+    challenge: Option<String>,
+    /// And the code that answers it.
+    code: Option<String>,
+}
+
+/// Changes to the caller's account.
 #[derive(Validate, ToSchema)]
 pub(crate) struct ProfileBody {
     /// The name to log in with.
@@ -77,9 +92,6 @@ pub(crate) struct ProfileBody {
     /// Last name; may be empty.
     #[validate(length(max = 150))]
     last_name: Option<String>,
-    /// The password, for another address where addresses are proven.
-    #[schema(format = Password)]
-    password: Option<String>,
 }
 
 /// Shows the caller's account.
@@ -97,8 +109,8 @@ pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<Htt
 /// Changes the caller's account; name and address have to be given.
 #[utoipa::path(put, path = "/api/users/me/", tag = "accounts", operation_id = "me_replace", security(("bearer" = [])),
     request_body(content(
-        (ProfileBody = "application/json"), (ProfileBody = "application/x-www-form-urlencoded"),
-        (ProfileBody = "multipart/form-data"))),
+        (ProfileChangeBody = "application/json"), (ProfileChangeBody = "application/x-www-form-urlencoded"),
+        (ProfileChangeBody = "multipart/form-data"))),
     responses(
         (status = 200, description = "The account as it is now.", body = MeBody),
         (status = 400, description = "A field is missing, malformed or taken.",
@@ -117,8 +129,8 @@ pub(crate) async fn replace(
 /// Changes what is given of the caller's account.
 #[utoipa::path(patch, path = "/api/users/me/", tag = "accounts", operation_id = "me_change", security(("bearer" = [])),
     request_body(content(
-        (ProfileBody = "application/json"), (ProfileBody = "application/x-www-form-urlencoded"),
-        (ProfileBody = "multipart/form-data"))),
+        (ProfileChangeBody = "application/json"), (ProfileChangeBody = "application/x-www-form-urlencoded"),
+        (ProfileChangeBody = "multipart/form-data"))),
     responses(
         (status = 200, description = "The account as it is now.", body = MeBody),
         (status = 400, description = "A field is malformed or taken.",
@@ -148,12 +160,11 @@ async fn update(
     fields: &Fields,
     completeness: Completeness,
 ) -> Result<HttpResponse, ApiError> {
-    let (change, password) = profile_change(&app, caller.user(), fields, completeness).map_err(ApiError::fields)?;
+    let change = profile_change(&app, caller.user(), fields, completeness).map_err(ApiError::fields)?;
     let (accounts, client) = (app.accounts.clone(), client(request));
+    let shown = shown_if_any(&app, fields, client.clone());
     let updated =
-        to_its_end(
-            async move { accounts.update_profile(caller.into_caller(), change, password.as_ref(), &client).await },
-        );
+        to_its_end(async move { accounts.update_profile(caller.into_caller(), change, shown.as_ref(), &client).await });
     let updated = updated.await?.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
     let pending_email = updated.pending_email.map(|email| email.as_str().to_owned());
     Ok(HttpResponse::Ok().json(MeBody { pending_email, ..MeBody::from(updated.user) }))
@@ -164,22 +175,19 @@ fn profile_change(
     user: &User,
     fields: &Fields,
     completeness: Completeness,
-) -> Result<(ProfileChange, Option<RawPassword>), FieldErrors> {
+) -> Result<ProfileChange, FieldErrors> {
     let mut reader = FieldReader::new(fields);
     let mut read_key = |name| match completeness {
         Completeness::Whole => reader.required(name, TEXT),
         Completeness::Partial => reader.optional(name, TEXT),
     };
     let (username, email) = (read_key("username"), read_key("email"));
-    let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
     let body = ProfileBody {
         // An account keeps the name it has, also one that could not be chosen today.
         username: username.filter(|name| *name != user.username),
         email: email.filter(|email| *email != user.email),
         first_name: reader.optional("first_name", BLANKABLE),
         last_name: reader.optional("last_name", BLANKABLE),
-        // Elsewhere it is no field: whatever else is in the body is ignored.
-        password: if app.accounts.takes_proof() { reader.optional("password", secret) } else { None },
     };
     let mut errors = reader.into_errors();
     add_violations(&mut errors, &body);
@@ -192,10 +200,6 @@ fn profile_change(
         last_name: parse(&mut errors, "last_name", &body.last_name, PersonName::parse),
         mails: Vec::new(),
     };
-    let takes_password = app.accounts.takes_proof() && app.accounts.changes_address(user, &change);
-    if takes_password && body.password.is_none() && !errors.contains("password") {
-        errors.add("password", vec!["This field is required.".to_owned()]);
-    }
     errors.sort_by(&ORDER);
-    if errors.is_empty() { Ok((change, body.password.map(RawPassword::new))) } else { Err(errors) }
+    if errors.is_empty() { Ok(change) } else { Err(errors) }
 }

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::account::Email;
 use auth_core::password::RawPassword;
-use auth_core::service::PasswordChange;
+use auth_core::service::{Issued, PasswordChange};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -42,6 +42,9 @@ pub(crate) struct PasswordChangedBody {
     /// The next access token; absent with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<String>,
+    /// The next sliding token, where those alone are accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 /// Changes the caller's password. Their other sessions end; this one goes on with new tokens.
@@ -73,9 +76,13 @@ pub(crate) async fn change(
     let service = app.clone();
     let changed =
         to_its_end(async move { service.tokens.change_password(caller.caller(), change, &service.passwords).await });
-    let pair = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
-    let (refresh, access) = pair.map(|pair| (pair.refresh.into_exposed(), pair.access.into_exposed())).unzip();
-    Ok(HttpResponse::Ok().json(PasswordChangedBody { detail: "Password changed.", refresh, access }))
+    let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    let (refresh, access, token) = match issued {
+        Some(Issued::Pair(pair)) => (Some(pair.refresh.into_exposed()), Some(pair.access.into_exposed()), None),
+        Some(Issued::Sliding(token)) => (None, None, Some(token.into_exposed())),
+        None => (None, None, None),
+    };
+    Ok(HttpResponse::Ok().json(PasswordChangedBody { detail: "Password changed.", refresh, access, token }))
 }
 
 /// Whose password is to be reset.

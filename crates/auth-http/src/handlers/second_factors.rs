@@ -308,6 +308,11 @@ fn factor_change(app: &App, fields: &Fields, client: ClientInfo) -> Result<(Meth
     }
 }
 
+/// The same where it may be needed: what is no text is as good as absent.
+pub(super) fn shown_if_any(app: &App, fields: &Fields, client: ClientInfo) -> Option<Shown> {
+    shown(app, &mut FieldReader::new(fields), client)
+}
+
 /// Password, challenge and code; `None` if something is wrong with them.
 fn shown(app: &App, reader: &mut FieldReader<'_>, client: ClientInfo) -> Option<Shown> {
     let password = reader.required("password", TextRules { trim: app.settings.trim_passwords, ..TEXT });

@@ -142,7 +142,10 @@ impl World {
     /// As a command does, which is another process: nothing here hears of it.
     pub async fn act(&self, name: &str, action: Action) {
         let ports = Ports { views: None, ..self.ports.clone() };
-        assert_eq!(AdministrationService::new(ports, AccountPolicy::default()).act(name, &action).await.unwrap(), Outcome::Done);
+        assert_eq!(
+            AdministrationService::new(ports, AccountPolicy::default()).act(name, &action).await.unwrap(),
+            Outcome::Done
+        );
     }
 
     /// The parts of rules that refused, and whom, since the last time.

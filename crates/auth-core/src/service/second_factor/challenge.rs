@@ -5,6 +5,7 @@ use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, NewMail};
+use crate::password::RawPassword;
 use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
 use crate::service::context::Context;
 use crate::token::ClientInfo;
@@ -16,6 +17,17 @@ pub struct SecondFactorChallenge {
     pub challenge: ChallengeToken,
     /// What may answer it.
     pub methods: Vec<Method>,
+}
+
+/// How somebody shows that it is them.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Their password.
+    pub password: RawPassword,
+    /// A challenge and the code that answers it; needed where a login takes a second factor.
+    pub answer: Option<(String, String)>,
+    /// Who asks.
+    pub client: ClientInfo,
 }
 
 /// A challenge that was answered.
@@ -113,6 +125,16 @@ impl Context<'_> {
         }
         guess.forgive().await?;
         Ok(Proven { user, purpose: code.purpose })
+    }
+
+    /// Whether somebody who is logged in is who they say: by all that a login would ask of them (SEC-134).
+    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<(), AuthError> {
+        self.own_password(user, &shown.password, &shown.client).await?;
+        if self.methods_of(user).await?.is_empty() {
+            return Ok(());
+        }
+        let (challenge, code) = shown.answer.as_ref().ok_or(AuthError::ChallengeMissing)?;
+        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
     }
 
     /// The code of a challenge and its account, before anything is counted.

@@ -5,11 +5,9 @@ use crate::code::{ChallengeToken, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind};
-use crate::password::RawPassword;
 use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
 use crate::secret::{Mac, Sealed};
-use crate::service::second_factor::challenge::Expected;
-use crate::service::second_factor::{SecondFactorChallenge, SecondFactorService};
+use crate::service::second_factor::{SecondFactorChallenge, SecondFactorService, Shown};
 use crate::token::ClientInfo;
 
 /// The second factors of an account, as its owner sees them.
@@ -19,17 +17,6 @@ pub struct FactorStatus {
     pub factors: Factors,
     /// Whether a login has to show one in any case.
     pub is_required: bool,
-}
-
-/// How somebody shows that it is them.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    /// Their password.
-    pub password: RawPassword,
-    /// A challenge and the code that answers it; needed where a second factor is on.
-    pub answer: Option<(String, String)>,
-    /// Who asks.
-    pub client: ClientInfo,
 }
 
 /// A second factor that waits for its first code.
@@ -67,9 +54,9 @@ impl SecondFactorService {
     /// Asks somebody who is logged in for their second factor, for what takes one.
     ///
     /// # Errors
-    /// [`AuthError::NoSecondFactor`] if none is on; [`AuthError::Throttled`] after too many mails.
+    /// [`AuthError::NoSecondFactor`] if none is asked of them; [`AuthError::Throttled`] after too many mails.
     pub async fn challenge(&self, user: &User, client: &ClientInfo) -> Result<SecondFactorChallenge, AuthError> {
-        let methods = self.ports.store.factors_of(user.id).await?.methods(false);
+        let methods = self.context().methods_of(user).await?;
         if methods.is_empty() {
             return Err(AuthError::NoSecondFactor);
         }
@@ -87,7 +74,7 @@ impl SecondFactorService {
             Method::Totp => CodePurpose::TotpEnrolment,
             Method::Email | Method::RecoveryCode => return Err(AuthError::MethodUnavailable),
         };
-        self.authorize(user, &shown).await?;
+        self.context().authorize(user, &shown).await?;
         let context = self.context();
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
@@ -184,7 +171,7 @@ impl SecondFactorService {
         if method == Method::RecoveryCode || !factors.has(method) {
             return Err(AuthError::NoSecondFactor);
         }
-        self.authorize(user, &shown).await?;
+        self.context().authorize(user, &shown).await?;
         let content = self.context().content(user, &shown.client).with(Fact::Method, method.name());
         let mails = self.context().mail(MailKind::SecondFactorRemoved, &user.email, &content)?;
         if !self.ports.store.remove_factors(user.id, &[method], &mails).await? {
@@ -202,7 +189,7 @@ impl SecondFactorService {
         if !self.ports.store.factors_of(user.id).await?.is_on() {
             return Err(AuthError::NoSecondFactor);
         }
-        self.authorize(user, &shown).await?;
+        self.context().authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(user);
         let content = self.context().content(user, &shown.client);
         let mails = self.context().mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
@@ -211,17 +198,6 @@ impl SecondFactorService {
         }
         self.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, user.id));
         Ok(codes)
-    }
-
-    /// The password, and a second factor if one is on.
-    async fn authorize(&self, user: &User, shown: &Shown) -> Result<(), AuthError> {
-        let context = self.context();
-        context.own_password(user, &shown.password, &shown.client).await?;
-        if !self.ports.store.factors_of(user.id).await?.is_on() {
-            return Ok(());
-        }
-        let (challenge, code) = shown.answer.as_ref().ok_or(AuthError::ChallengeMissing)?;
-        context.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
     }
 
     fn new_recovery_codes(&self, user: &User) -> (Vec<RecoveryCode>, Vec<Mac>) {

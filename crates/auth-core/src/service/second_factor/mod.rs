@@ -3,9 +3,9 @@
 mod challenge;
 mod enrolment;
 
-pub use challenge::SecondFactorChallenge;
 pub(super) use challenge::{Expected, Proven};
-pub use enrolment::{ConfirmedFactor, Enrolment, FactorStatus, Shown};
+pub use challenge::{SecondFactorChallenge, Shown};
+pub use enrolment::{ConfirmedFactor, Enrolment, FactorStatus};
 
 use crate::service::context::Context;
 use crate::service::{AccountPolicy, Ports};
