@@ -14,7 +14,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::block_in_place;
 
-use crate::stage::{at_once, cases, eventually, options, query, shared};
+use crate::stage::{at_once, cases, eventually, options, patient, query, shared};
 use crate::support::{Api, BINARY, Database, PASSWORD};
 use forgery::{nothing_sent_forges_a_line_for_people, nothing_sent_forges_a_record_for_machines};
 use tour::Tour;
@@ -121,7 +121,7 @@ async fn security_events_say_the_same_at_every_level(database: Database) {
 
 async fn what_was_done_for_clients_that_hung_up_is_recorded(database: Database) {
     let folder = TempDir::new().expect("a temporary folder");
-    let server = shared(&database, options(&database, "development"), &folder).start(BINARY);
+    let server = shared(&database, patient(options(&database, "development")), &folder).start(BINARY);
     let api = Api::new(&server.url());
     assert_eq!(api.register("hasty").await.status, 201);
     let body = json!({"username": "hasty", "password": PASSWORD}).to_string();

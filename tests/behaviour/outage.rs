@@ -14,7 +14,7 @@ use tokio::task::{JoinSet, block_in_place};
 
 use crate::ledger::{Client, Ledger};
 use crate::lock::Lock;
-use crate::stage::{assert_out_of_use, assert_unavailable, at_once, cases, eventually, options, shared};
+use crate::stage::{assert_out_of_use, assert_unavailable, at_once, cases, eventually, options, patient, shared};
 use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -296,7 +296,7 @@ async fn a_crowd_at_one_connection_is_served_or_told_to_come_back(database: Data
 
 async fn a_crowd_that_logs_in_is_served_or_told_to_come_back(database: Database) {
     // Passwords cost what they do in earnest; one is compared, one waits, and that is all.
-    let options = database.server("development").env("AUTH__PASSWORDS__HASH_THREADS", "1");
+    let options = patient(database.server("development")).env("AUTH__PASSWORDS__HASH_THREADS", "1");
     let server = options.env("AUTH__PASSWORDS__HASH_QUEUE", "1").start(BINARY);
     let api = Api::new(&server.url());
     let pair = api.newcomer("visitor").await;

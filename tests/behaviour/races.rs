@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 
-use crate::stage::{assert_out_of_use, at_once, cases, claims, connect, eventually, options, shared, signed};
+use crate::stage::{assert_out_of_use, at_once, cases, claims, connect, eventually, options, patient, shared, signed};
 use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
 
 /// How many do the same at once.
@@ -63,7 +63,7 @@ fn in_letter_case(text: &str, pattern: usize) -> String {
 
 /// Registers all of them at once: one gets the account, and can log in; the others are told, and cannot.
 async fn one_account_of(database: &Database, people: impl Iterator<Item = (String, String)>, refusal: Value) {
-    let server = options(database, "development").start(BINARY);
+    let server = patient(options(database, "development")).start(BINARY);
     let api = Api::new(&server.url());
     connect(&api, CROWD).await;
     let people: Vec<_> = people.collect();

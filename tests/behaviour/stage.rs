@@ -70,6 +70,11 @@ pub(crate) fn options(database: &Database, profile: &str) -> ServerOptions {
     options.env("AUTH__PASSWORDS__ARGON2_MEMORY_KIB", "8").env("AUTH__PASSWORDS__ARGON2_ITERATIONS", "1")
 }
 
+/// Options under which any number of people may have the wrong password for one account, or try it at once.
+pub(crate) fn patient(options: ServerOptions) -> ServerOptions {
+    options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "1000")
+}
+
 /// Options with which any number of servers share one database: on SQLite, a file in `folder`.
 pub(crate) fn shared(database: &Database, options: ServerOptions, folder: &TempDir) -> ServerOptions {
     match database {

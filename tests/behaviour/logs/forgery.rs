@@ -73,6 +73,18 @@ async fn in_bodies(api: &Api, bearer: &str, text: &str) {
     api.post("/api/token/refresh/", None, json!({"refresh": format!("a.{text}.c")})).await;
     api.post("/api/token/verify/", None, json!({"token": text})).await;
     api.post("/api/logout/", Some(bearer), json!({"refresh": text, text: text})).await;
+    api.post("/api/token/second-factor/", None, json!({"challenge": text, "code": text})).await;
+    for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
+        api.post(path, None, json!({"email": format!("{text}@example.com")})).await;
+    }
+    api.post("/api/password-reset/confirm/", None, json!({"token": text, "new_password": text})).await;
+    api.post("/api/email/verify/", None, json!({"token": text})).await;
+    let own = json!({
+        "old_password": text, "new_password": text, "method": text, "password": text, "challenge": text, "code": text,
+    });
+    for path in ["password/", "second-factors/", "second-factors/confirm/", "second-factors/recovery-codes/"] {
+        api.post(&format!("/api/users/me/{path}"), Some(bearer), own.clone()).await;
+    }
 }
 
 /// Raw: a client library would not send these. Whatever the answer is.

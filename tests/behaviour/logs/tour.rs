@@ -1,15 +1,19 @@
 //! One walk past everything that can be done, with everything noted that must be logged, and that must not.
 
+mod accounts;
+
 use std::process::Output;
 
 use auth_core::token::{Generation, SessionId, TokenId};
-use auth_tests::server::{SIGNING_KEY, Server};
+use auth_tests::server::{SIGNING_KEY, Server, VAULT_KEY};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::task::block_in_place;
+
+use accounts::ReadMails;
 
 use super::secrets::Secrets;
 use crate::stage::{claims, options, query, shared, signed};
@@ -49,6 +53,7 @@ pub(super) struct Tour {
     pub(super) commands: Vec<Command>,
     pub(super) log: String,
     pub(super) printed: String,
+    read_mails: ReadMails,
     api: Api,
     server: Server,
 }
@@ -59,6 +64,8 @@ impl Tour {
         let folder = TempDir::new().expect("a temporary folder");
         let options = shared(database, options(database, profile), &folder);
         let options = options.env("AUTH__LOG__LEVEL", "trace").env("AUTH__DATABASE__AUTO_MIGRATE", "true");
+        // In every profile, so that everything can happen.
+        let options = options.env("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "optional");
         let options = match database {
             Database::Sqlite => options,
             Database::Postgres(database) => options.env("DATABASE_URL", &with_password(database.url())),
@@ -70,12 +77,14 @@ impl Tour {
             commands: Vec::new(),
             log: String::new(),
             printed: String::new(),
+            read_mails: ReadMails::new(),
             api: Api::new(&server.url()),
             server,
         };
         tour.secrets.add("the key", SIGNING_KEY);
+        tour.secrets.add("the secret of the installation", VAULT_KEY);
         tour.secrets.add("the password of the database", DATABASE_PASSWORD);
-        for password in [PASSWORD, WRONG, NEW, ADMIN, UNEQUAL] {
+        for password in [PASSWORD, WRONG, NEW, ADMIN, UNEQUAL, accounts::RESET] {
             tour.secrets.add("a password", password);
         }
         let (alice, bob) = tour.registrations().await;
@@ -86,8 +95,10 @@ impl Tour {
         if profile == "simplejwt" {
             tour.adoption(bob).await;
         }
+        tour.account().await;
         tour.administration(alice, bob).await;
         tour.note_hashes(database, &folder);
+        tour.note_mails();
         tour.server.terminate();
         block_in_place(|| tour.server.wait());
         (tour.log, tour.printed) = (tour.server.log(), tour.server.printed());
