@@ -91,14 +91,18 @@ impl Postbox {
 
     /// One that listens.
     pub(crate) fn open() -> Self {
-        let postbox = Self::closed();
-        postbox.listen();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let postbox = Self { shared: Arc::default(), address: listener.local_addr().expect("an address") };
+        postbox.serve(listener);
         postbox
     }
 
     /// Listens from now on, until the end of the process.
     pub(crate) fn listen(&self) {
-        let listener = TcpListener::bind(self.address).expect("the port is still free");
+        self.serve(TcpListener::bind(self.address).expect("the port is still free"));
+    }
+
+    fn serve(&self, listener: TcpListener) {
         let shared = self.shared.clone();
         std::thread::spawn(move || {
             let clerk = Clerk { shared, to: Vec::new(), raw: Vec::new() };

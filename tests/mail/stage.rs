@@ -136,8 +136,22 @@ impl Stage {
 
     /// Switches codes by mail on for somebody who is logged in; their recovery codes. Takes two mails of theirs.
     pub(crate) async fn enrol_by_mail(&self, pair: &Pair, email: &str) -> Vec<String> {
+        self.enrol_by_mail_with(pair, email, None).await
+    }
+
+    /// The same with a challenge and the code that answers it.
+    pub(crate) async fn enrol_by_mail_with(
+        &self,
+        pair: &Pair,
+        email: &str,
+        answer: Option<(&str, &str)>,
+    ) -> Vec<String> {
         let before = self.postbox.letters_to(email).len();
-        let body = json!({"method": "email", "password": PASSWORD});
+        let mut body = json!({"method": "email", "password": PASSWORD});
+        if let Some((challenge, code)) = answer {
+            body["challenge"] = challenge.into();
+            body["code"] = code.into();
+        }
         let begun = self.api.post("/api/users/me/second-factors/", Some(&pair.access), body).await;
         assert_eq!(begun.status, 201, "{}", begun.text);
         let code = self.postbox.nth(email, before + 1).await;

@@ -102,12 +102,24 @@ impl<'a> Person<'a> {
 
     /// Switches codes by mail on; the recovery codes.
     pub(crate) async fn enrol_by_mail(&self) -> Vec<String> {
+        if self.status().await["required"] == true {
+            let (challenge, code) = self.challenge_by_mail().await;
+            let answer = Some((challenge.as_str(), code.as_str()));
+            return self.stage.enrol_by_mail_with(&self.pair, &self.email, answer).await;
+        }
         self.stage.enrol_by_mail(&self.pair, &self.email).await
     }
 
     /// Switches an authenticator on, with the code of the step before this one; the recovery codes.
     pub(crate) async fn enrol_authenticator(&self) -> (Authenticator, Vec<String>) {
-        let begun = self.post("", json!({"method": "totp", "password": PASSWORD})).await;
+        let mut body = json!({"method": "totp", "password": PASSWORD});
+        if self.status().await["required"] == true {
+            // What a login takes, this takes too.
+            let (challenge, code) = self.challenge_by_mail().await;
+            body["challenge"] = challenge.into();
+            body["code"] = code.into();
+        }
+        let begun = self.post("", body).await;
         assert_eq!(begun.status, 201, "{}", begun.text);
         let authenticator = Authenticator::scan(&begun.field("otpauth_uri"));
         let confirm = async || {
