@@ -15,12 +15,14 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
             every_kind_of_answer_has_the_security_headers,
             an_answer_to_head_has_no_body,
             whoever_cannot_log_in_is_answered_alike,
+            whoever_asks_for_a_mail_is_answered_alike,
             what_was_sent_is_not_said_again,
             answers_hold_no_secrets,
             json_is_indented_on_request_and_refused_to_nobody_else;
         stages.development =>
             every_kind_of_answer_has_the_security_headers,
             whoever_cannot_log_in_is_answered_alike,
+            whoever_asks_for_a_mail_is_answered_alike,
             what_was_sent_is_not_said_again,
             answers_hold_no_secrets,
     ]
@@ -45,15 +47,25 @@ async fn every_kind_of_answer_has_the_security_headers(stage: &Stage) {
         (200, request(Method::GET, "/api/schema/")),
         (200, request(Method::POST, "/api/logout/").bearer_auth(&access).json(&json!({"others": true}))),
         (201, request(Method::POST, "/api/register/").json(&account)),
+        (
+            201,
+            request(Method::POST, "/api/users/me/second-factors/")
+                .bearer_auth(&access)
+                .json(&json!({"method": "totp", "password": PASSWORD})),
+        ),
+        (202, request(Method::POST, "/api/password-reset/").json(&json!({"email": "nobody@example.com"}))),
+        (202, request(Method::POST, "/api/email/verify/resend/").json(&json!({"email": "nobody@example.com"}))),
         (308, request(Method::GET, "/api/users/me")),
         (400, request(Method::POST, "/api/token/").json(&json!({}))),
         (400, request(Method::POST, "/api/register/").json(&json!({"username": "x"}))),
         (400, request(Method::POST, "/api/logout/").bearer_auth(&access).json(&json!({}))),
         (400, request(Method::POST, "/api/token/").header("content-type", "application/json").body("{")),
+        (400, request(Method::POST, "/api/email/verify/").json(&json!({"token": "x"}))),
         (401, request(Method::GET, "/api/users/me/")),
         (401, request(Method::GET, "/api/users/me/").bearer_auth("a.b.c")),
         (401, request(Method::POST, "/api/token/").json(&json!({"username": name, "password": "x"}))),
         (401, request(Method::POST, "/api/token/refresh/").json(&json!({"refresh": "a.b.c"}))),
+        (401, request(Method::POST, "/api/token/second-factor/").json(&json!({"challenge": "x", "code": "x"}))),
         (404, request(Method::GET, "/nowhere")),
         (405, request(Method::DELETE, "/api/token/")),
         (405, request(Method::POST, "/healthz")),
@@ -106,11 +118,7 @@ async fn whoever_cannot_log_in_is_answered_alike(stage: &Stage) {
     let seen = async |body: serde_json::Value| {
         let answer = stage.post("/api/token/", None, body).await;
         assert_status(&answer, 401);
-        let different = ["date", "x-request-id"];
-        let headers = answer.headers.iter().filter(|(name, _)| !different.contains(&name.as_str()));
-        let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
-        headers.sort_unstable();
-        (answer.text, headers)
+        all_but_its_name(answer)
     };
     let wrong = seen(json!({"username": known, "password": "Wrong-pass-42"})).await;
     for body in [
@@ -126,11 +134,43 @@ async fn whoever_cannot_log_in_is_answered_alike(stage: &Stage) {
     }
 }
 
+/// What two answers have in common that are alike: all but when they came and what they are called.
+fn all_but_its_name(answer: Answer) -> (String, Vec<String>) {
+    let different = ["date", "x-request-id"];
+    let headers = answer.headers.iter().filter(|(name, _)| !different.contains(&name.as_str()));
+    let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
+    headers.sort_unstable();
+    (answer.text, headers)
+}
+
+async fn whoever_asks_for_a_mail_is_answered_alike(stage: &Stage) {
+    let (known, inactive, unknown) = (fresh("answer"), fresh("answer"), fresh("answer"));
+    for name in [&known, &inactive] {
+        assert_status(&stage.register(name).await, 201);
+    }
+    stage.server().users("deactivate", &inactive);
+    for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
+        let seen = async |email: String| {
+            let answer = stage.post(path, None, json!({"email": email})).await;
+            assert_status(&answer, 202);
+            all_but_its_name(answer)
+        };
+        let nobody = seen(format!("{unknown}@example.com")).await;
+        for name in [&known, &inactive, &known.to_uppercase()] {
+            // Also the sixth time, when no more is sent.
+            for _ in 0..6 {
+                assert_eq!(seen(format!("{name}@example.com")).await, nobody, "{path} {name}");
+            }
+        }
+    }
+}
+
 async fn what_was_sent_is_not_said_again(stage: &Stage) {
     const WORD: &str = "zyxwvutsrq";
     let access = stage.newcomer(&fresh("answer")).await.access;
     let token = format!("{WORD}.{WORD}.{WORD}");
     let long = format!("{WORD}{}", "x".repeat(300));
+    let bearer = Some(access.as_str());
     let mut findings = Findings::default();
     for (path, bearer, body, status) in [
         ("/api/token/", None, json!({"username": WORD, "password": WORD}), 401),
@@ -140,9 +180,22 @@ async fn what_was_sent_is_not_said_again(stage: &Stage) {
         ("/api/token/refresh/", None, json!({"refresh": token}), 401),
         ("/api/token/verify/", None, json!({"token": token}), 401),
         ("/api/token/blacklist/", None, json!({"refresh": token}), 401),
-        ("/api/logout/", Some(access.as_str()), json!({"refresh": token}), 400),
+        ("/api/logout/", bearer, json!({"refresh": token}), 400),
         ("/api/logout/", Some(&token), json!({}), 401),
         ("/api/register/", None, json!({"username": long, "email": long, "first_name": long, "password": WORD}), 400),
+        ("/api/token/second-factor/", None, json!({"challenge": WORD, "code": WORD}), 401),
+        ("/api/password-reset/", None, json!({"email": WORD}), 400),
+        ("/api/password-reset/", None, json!({"email": format!("{WORD}@example.com")}), 202),
+        ("/api/password-reset/confirm/", None, json!({"token": WORD, "new_password": WORD}), 400),
+        ("/api/email/verify/", None, json!({"token": WORD}), 400),
+        ("/api/email/verify/resend/", None, json!({"email": WORD}), 400),
+        ("/api/email/verify/resend/", None, json!({"email": format!("{WORD}@example.com")}), 202),
+        ("/api/users/me/password/", bearer, json!({"old_password": WORD, "new_password": WORD}), 400),
+        ("/api/users/me/password/", bearer, json!({"old_password": PASSWORD, "new_password": &WORD[..7]}), 400),
+        ("/api/users/me/second-factors/", bearer, json!({"method": "totp", "password": WORD}), 400),
+        ("/api/users/me/second-factors/confirm/", bearer, json!({"challenge": WORD, "code": WORD}), 400),
+        ("/api/users/me/second-factors/remove/", bearer, json!({"method": "totp", "password": WORD}), 400),
+        ("/api/users/me/second-factors/recovery-codes/", bearer, json!({"password": WORD, "code": [WORD]}), 400),
         (WORD_PATH, None, json!({}), 404),
     ] {
         let answer = stage.post(path, bearer, body.clone()).await;
@@ -178,7 +231,20 @@ async fn answers_hold_no_secrets(stage: &Stage) {
     let login = stage.post("/api/token/", None, json!({"username": name, "password": password})).await;
     let pair = Pair::of(&login);
     let me = stage.me(&pair.access).await;
-    for answer in [&registered, &again, &refused, &login, &me] {
+    let mut own = Vec::new();
+    for (path, body, status) in [
+        ("second-factors/", json!({"method": "totp", "password": wrong}), 400),
+        ("second-factors/", json!({"method": "totp", "password": password}), 201),
+        ("second-factors/remove/", json!({"method": "totp", "password": password}), 400),
+        ("second-factors/recovery-codes/", json!({"password": password}), 400),
+        ("password/", json!({"old_password": wrong, "new_password": password}), 400),
+        ("password/", json!({"old_password": password, "new_password": wrong}), 200),
+    ] {
+        let answer = stage.post(&format!("/api/users/me/{path}"), Some(&pair.access), body).await;
+        findings.check(path, &answer, &[status]);
+        own.push(answer);
+    }
+    for answer in [&registered, &again, &refused, &login, &me].into_iter().chain(&own) {
         for secret in [password.as_str(), &wrong, "$argon2", "password_hash"] {
             findings.note(!answer.text.contains(secret), || format!("{secret} is in {}", answer.text));
         }

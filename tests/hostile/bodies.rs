@@ -21,7 +21,8 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
             an_unfinished_body_keeps_no_refused_connection_open,
             nothing_in_a_refused_body_is_a_request,
             a_client_that_sends_all_of_a_long_body_is_told,
-            an_overlong_body_does_not_hide_that_credentials_are_missing;
+            an_overlong_body_does_not_hide_that_credentials_are_missing,
+            where_no_body_is_read_none_does_harm;
         stages.simplejwt =>
             a_body_of_exactly_the_limit_is_read,
             a_body_announced_over_the_limit_is_refused_before_it_is_sent,
@@ -52,7 +53,7 @@ async fn a_body_of_exactly_the_limit_is_read(stage: &Stage) {
 
 async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(stage: &Stage) {
     let access = stage.newcomer(&fresh("body")).await.access;
-    let mut open = JoinSet::new();
+    let (mut open, mut rows) = (JoinSet::new(), HashMap::new());
     for (method, path, guarded) in &ROUTES {
         for length in [limit(stage) as u64 + 1, 20_000_000, u64::from(u32::MAX) + 1, u64::MAX] {
             let bearer = if *guarded { format!("Authorization: Bearer {access}\r\n") } else { String::new() };
@@ -62,15 +63,20 @@ async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(stage: &St
                  Content-Length: {length}\r\n\r\n"
             ))
             .await;
-            open.spawn(async move { (format!("{method} {path}, {length} bytes"), wire.answers_to_end().await) });
+            rows.insert(open.spawn(wire.answers_to_end()).id(), format!("{method} {path}, {length} bytes"));
         }
     }
     let mut findings = Findings::default();
-    for (row, answers) in open.join_all().await {
-        // What would follow on the connection is no request, so nothing may follow.
-        match answers.as_slice() {
-            [answer] => findings.check(&row, answer, &[413]),
-            other => findings.note(false, || format!("{row}: {} answers", other.len())),
+    while let Some(ended) = open.join_next_with_id().await {
+        let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let row = &rows[&id];
+        match ended {
+            // What would follow on the connection is no request, so nothing may follow.
+            Ok((_, answers)) => match answers.as_slice() {
+                [answer] => findings.check(row, answer, &[413]),
+                other => findings.note(false, || format!("{row}: {} answers", other.len())),
+            },
+            Err(error) => findings.note(false, || format!("{row}: {error:?}")),
         }
     }
     findings.close();
@@ -171,8 +177,48 @@ async fn a_client_that_sends_all_of_a_long_body_is_told(stage: &Stage) {
 }
 
 async fn an_overlong_body_does_not_hide_that_credentials_are_missing(stage: &Stage) {
-    let request = "POST /api/logout/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n";
-    assert_status(&exchange(stage.server().address(), request).await.expect("an answer"), 401);
+    let mut findings = Findings::default();
+    for (method, path, _) in ROUTES.iter().filter(|(_, _, guarded)| *guarded) {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n");
+        let answer = exchange(stage.server().address(), request).await.expect("an answer");
+        findings.check(format!("{method} {path}"), &answer, &[401]);
+    }
+    findings.close();
+}
+
+/// A challenge takes no body: what is sent all the same is nobody's request, and keeps nobody waiting.
+async fn where_no_body_is_read_none_does_harm(stage: &Stage) {
+    const PATH: &str = "/api/users/me/second-factors/challenge/";
+    let access = stage.newcomer(&fresh("body")).await.access;
+    let plain = stage.post(PATH, Some(&access), json!({})).await;
+    assert_status(&plain, 400);
+    let mut findings = Findings::default();
+    for (what, content_type, body) in [
+        ("no JSON", "application/json", b"{".to_vec()),
+        ("deep JSON", "application/json", b"[".repeat(50_000)),
+        ("no text", "application/json", b"\xFF\xFE\0".to_vec()),
+        ("another type", "text/plain", b"x".to_vec()),
+        ("garbage called multipart", "multipart/form-data; boundary=B", b"garbage".to_vec()),
+    ] {
+        let request = stage.client.post(format!("{}{PATH}", stage.url)).header("content-type", content_type);
+        let answer = Answer::of(request.bearer_auth(&access).body(body).send().await.unwrap()).await;
+        findings.check(what, &answer, &[400]);
+        findings.note(answer.text == plain.text, || format!("{what}: {}", answer.text));
+    }
+    let head = |length: u64| {
+        format!(
+            "POST {PATH} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {access}\r\nContent-Length: {length}\r\n\r\n"
+        )
+    };
+    let hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for length in [2 * hidden.len() as u64, 20_000_000, u64::MAX] {
+        let mut wire = Wire::open(stage.server().address()).await;
+        wire.send(head(length) + hidden).await;
+        let answers = wire.answers_to_end().await;
+        let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+        findings.note(matches!(statuses.as_slice(), [400 | 413]), || format!("{length} bytes: {statuses:?}"));
+    }
+    findings.close();
 }
 
 /// Sends a body with a type to the login.

@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::forge::{Claims, now, some_jti};
-use crate::judge::{Findings, assert_status};
+use crate::judge::{Findings, assert_answer, assert_status};
 use crate::stage::{Stage, Stages, cases, fresh};
 use crate::support::{Answer, PASSWORD};
 
@@ -15,11 +15,15 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
             a_refresh_token_is_no_credential,
             an_access_token_is_not_exchanged_and_ends_nothing,
             tokens_of_other_kinds_open_nothing,
+            no_token_is_a_link_or_a_challenge,
+            a_challenge_is_good_for_nothing_else,
             any_good_token_verifies;
         stages.development =>
             a_refresh_token_is_no_credential,
             an_access_token_is_not_exchanged_and_ends_nothing,
             tokens_of_other_kinds_open_nothing,
+            no_token_is_a_link_or_a_challenge,
+            a_challenge_is_good_for_nothing_else,
             any_good_token_verifies,
     ]
 }
@@ -39,6 +43,25 @@ async fn as_credentials(stage: &Stage, token: &str) -> Vec<(String, Answer)> {
         (Method::POST, "/api/logout/", Some(json!({"all": true}))),
         (Method::POST, "/api/logout/", Some(json!({"refresh": token}))),
         (Method::POST, "/api/register/", Some(account)),
+        (
+            Method::POST,
+            "/api/users/me/password/",
+            Some(json!({"old_password": PASSWORD, "new_password": "Battery-staple-43"})),
+        ),
+        (Method::GET, "/api/users/me/second-factors/", None),
+        (Method::POST, "/api/users/me/second-factors/", Some(json!({"method": "totp", "password": PASSWORD}))),
+        (Method::POST, "/api/users/me/second-factors/confirm/", Some(json!({"challenge": "a.b.c", "code": "123456"}))),
+        (Method::POST, "/api/users/me/second-factors/challenge/", Some(json!({}))),
+        (
+            Method::POST,
+            "/api/users/me/second-factors/remove/",
+            Some(json!({"method": "totp", "password": PASSWORD, "challenge": "a.b.c", "code": "123456"})),
+        ),
+        (
+            Method::POST,
+            "/api/users/me/second-factors/recovery-codes/",
+            Some(json!({"password": PASSWORD, "challenge": "a.b.c", "code": "123456"})),
+        ),
     ] {
         let request = stage.client.request(method.clone(), format!("{}{path}", stage.url)).bearer_auth(token);
         let request = match &body {
@@ -118,6 +141,91 @@ async fn tokens_of_other_kinds_open_nothing(stage: &Stage) {
     }
     findings.check("the session afterwards", &stage.refresh(&pair.refresh).await, &[200]);
     findings.close();
+}
+
+/// Shows a text as the token of a link, and as a challenge, wherever there is a place for one, with all else right.
+async fn as_link_and_challenge(stage: &Stage, access: &str, text: &str) -> Vec<(String, Answer, u16, Value)> {
+    let bad_link = json!({"token": ["Token is invalid or expired."]});
+    let bad_login = json!({"detail": "Challenge is invalid or expired.", "code": "challenge_not_valid"});
+    let bad_challenge = json!({"challenge": ["Challenge is invalid or expired."]});
+    let answer = json!({"challenge": text, "code": "123456"});
+    let mut answers = Vec::new();
+    for (path, bearer, body, status, expected) in [
+        ("/api/email/verify/", None, json!({"token": text}), 400, &bad_link),
+        (
+            "/api/password-reset/confirm/",
+            None,
+            json!({"token": text, "new_password": "Battery-staple-43"}),
+            400,
+            &bad_link,
+        ),
+        ("/api/token/second-factor/", None, answer.clone(), 401, &bad_login),
+        ("/api/users/me/second-factors/confirm/", Some(access), answer, 400, &bad_challenge),
+    ] {
+        answers.push((path.to_owned(), stage.post(path, bearer, body).await, status, expected.clone()));
+    }
+    answers
+}
+
+async fn no_token_is_a_link_or_a_challenge(stage: &Stage) {
+    let name = fresh("kind");
+    let pair = stage.newcomer(&name).await;
+    let own = Claims::of(&pair.access);
+    let of_kind = |kind: &str| own.with("token_type", format!("\"{kind}\"")).token();
+    let mut texts: Vec<_> =
+        ["password_reset", "email_verification", "email_change", "login", "challenge"].map(of_kind).into();
+    texts.extend([pair.access.clone(), pair.refresh.clone(), some_jti(), "0".repeat(96), "f".repeat(96)]);
+    // As long as one of ours, and no hex digits; or not as long.
+    texts.extend(["g".repeat(96), "\u{E9}".repeat(48), "0".repeat(95), "0".repeat(97), "0".repeat(9_600)]);
+    let mut findings = Findings::default();
+    for text in texts {
+        for (path, answer, status, expected) in as_link_and_challenge(stage, &pair.access, &text).await {
+            findings.check(format!("{text:.60} at {path}"), &answer, &[status]);
+            findings.note(answer.json() == expected, || format!("{text:.60} at {path}: {}", answer.text));
+        }
+    }
+    findings.check("the session afterwards", &stage.refresh(&pair.refresh).await, &[200]);
+    findings.close();
+    stage.login(&name).await;
+}
+
+async fn a_challenge_is_good_for_nothing_else(stage: &Stage) {
+    let name = fresh("kind");
+    let pair = stage.newcomer(&name).await;
+    let other = stage.newcomer(&fresh("kind")).await;
+    let body = json!({"method": "totp", "password": PASSWORD});
+    let begun = stage.post("/api/users/me/second-factors/", Some(&pair.access), body).await;
+    assert_status(&begun, 201);
+    let challenge = begun.field("challenge");
+    let mut findings = Findings::default();
+    for (what, answer) in as_credentials(stage, &challenge).await {
+        findings.check(&what, &answer, &[401]);
+    }
+    for (path, field) in [("refresh", "refresh"), ("verify", "token"), ("blacklist", "refresh")] {
+        let answer = stage.post(&format!("/api/token/{path}/"), None, json!({field: challenge})).await;
+        findings.check(path, &answer, &[401]);
+    }
+    findings.check("logout", &stage.logout(&pair.access, json!({"refresh": challenge})).await, &[400]);
+    // The challenge of an enrolment completes no login, proves no address, and is not another's.
+    for (path, answer, status, expected) in as_link_and_challenge(stage, &other.access, &challenge).await {
+        findings.check(&path, &answer, &[status]);
+        findings.note(answer.json() == expected, || format!("{path}: {}", answer.text));
+    }
+    // Another spelling of it is none.
+    for text in
+        [challenge.to_uppercase(), format!("{challenge}0"), challenge.replace(&challenge[..32], &"0".repeat(32))]
+    {
+        for (path, answer, status, expected) in as_link_and_challenge(stage, &pair.access, &text).await {
+            findings.check(format!("{text:.40} at {path}"), &answer, &[status]);
+            findings.note(answer.json() == expected, || format!("{text:.40} at {path}: {}", answer.text));
+        }
+    }
+    findings.close();
+    // Nothing of that has used it up: it takes the right code, and so says that this one is wrong.
+    let answer = json!({"challenge": challenge, "code": "no code"});
+    let answer = stage.post("/api/users/me/second-factors/confirm/", Some(&pair.access), answer).await;
+    assert_answer(&answer, 400, &json!({"code": ["Invalid code."]}));
+    stage.login(&name).await;
 }
 
 async fn any_good_token_verifies(stage: &Stage) {

@@ -5,18 +5,20 @@ use serde_json::{Value, json};
 
 use crate::judge::{Findings, assert_status};
 use crate::stage::{Stage, Stages, alone, cases, fresh, own_server};
-use crate::support::{Answer, Api};
+use crate::support::{Answer, Api, PASSWORD};
 
 pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
     let mut trials = cases![
         stages.simplejwt =>
             a_weak_password_is_refused_with_the_reason,
+            nobody_changes_to_a_weak_password_or_without_the_old_one,
             passwords_that_differ_are_not_the_same,
             strong_passwords_of_any_kind_open_their_account_alone,
             an_overlong_password_is_refused,
             blanks_at_the_edges_are_cut_off;
         stages.development =>
             a_weak_password_is_refused_with_the_reason,
+            nobody_changes_to_a_weak_password_or_without_the_old_one,
             strong_passwords_of_any_kind_open_their_account_alone,
             an_overlong_password_is_refused,
             blanks_at_the_edges_count,
@@ -89,6 +91,51 @@ async fn a_weak_password_is_refused_with_the_reason(stage: &Stage) {
     findings.note(answer.json() == expected, || answer.text.clone());
     // It was never taken, so it is free.
     findings.check("a good one", &register(stage, &person, "Correct-horse-42", "Correct-horse-42").await, &[201]);
+    findings.close();
+}
+
+async fn nobody_changes_to_a_weak_password_or_without_the_old_one(stage: &Stage) {
+    const PATH: &str = "/api/users/me/password/";
+    let (name, victim) = (fresh("gwendolyn"), fresh("victim"));
+    let (pair, theirs) = (stage.newcomer(&name).await, stage.newcomer(&victim).await);
+    let before = stage.me(&pair.access).await.text;
+    let mut findings = Findings::default();
+    for (password, message) in [
+        ("xK9#q", "This password is too short. It must contain at least 8 characters."),
+        ("password123", "This password is too common."),
+        ("8273645190", "This password is entirely numeric."),
+        (name.as_str(), "The password is too similar to the username."),
+    ] {
+        let body = json!({"old_password": PASSWORD, "new_password": password});
+        let answer = stage.post(PATH, Some(&pair.access), body).await;
+        findings.check(password, &answer, &[400]);
+        let messages = answer.json()["new_password"].as_array().cloned().unwrap_or_default();
+        findings.note(messages.contains(&message.into()), || format!("{password}: {}", answer.text));
+    }
+    // The right one is that of the caller, whoever else is named.
+    for old in ["", "correct-horse-42", "Battery-staple-43", "' OR '1'='1", "*", "$argon2id$v=19$m=8,t=1,p=1$"] {
+        let body = json!({
+            "old_password": old, "new_password": "Battery-staple-43", "username": victim, "user_id": 1, "force": true,
+            "password": PASSWORD, "is_superuser": true,
+        });
+        let answer = stage.post(PATH, Some(&pair.access), body).await;
+        findings.check(format!("{old:?}"), &answer, &[400]);
+        let is_named = answer.json().as_object().is_some_and(|body| body.keys().eq(["old_password"]));
+        findings.note(is_named, || format!("{old:?}: {}", answer.text));
+    }
+    let body = json!({"old_password": PASSWORD, "new_password": "Battery-staple-43"});
+    findings.check("nobody", &stage.post(PATH, None, body.clone()).await, &[401]);
+    findings.check("before", &stage.post("/api/token/refresh/", None, json!({"refresh": pair.refresh})).await, &[200]);
+    let after = stage.me(&pair.access).await.text;
+    findings.note(before == after, || format!("the account was {before} and is {after}"));
+
+    let mut named = body;
+    (named["username"], named["user_id"]) = (victim.as_str().into(), 1.into());
+    findings.check("the right one", &stage.post(PATH, Some(&pair.access), named).await, &[200]);
+    findings.check("with the new one", &log_in(stage, &name, "Battery-staple-43").await, &[200]);
+    findings.check("with the old one", &log_in(stage, &name, PASSWORD).await, &[401]);
+    findings.check("the other account", &log_in(stage, &victim, PASSWORD).await, &[200]);
+    findings.check("the other session", &stage.me(&theirs.access).await, &[200]);
     findings.close();
 }
 

@@ -14,17 +14,25 @@ pub(crate) fn trials(stages: &Stages) -> Vec<Trial> {
             naughty_usernames_log_in_and_come_back,
             naughty_first_names_come_back,
             naughty_addresses_are_none,
-            naughty_passwords_log_in;
+            naughty_passwords_log_in,
+            naughty_passwords_replace_each_other,
+            naughty_texts_are_no_links_and_no_challenges,
+            naughty_texts_are_no_codes_and_no_methods;
         stages.development =>
             naughty_usernames_log_in_and_come_back,
             naughty_first_names_come_back,
             naughty_addresses_are_none,
-            naughty_passwords_log_in;
+            naughty_passwords_log_in,
+            naughty_passwords_replace_each_other,
+            naughty_texts_are_no_links_and_no_challenges,
+            naughty_texts_are_no_codes_and_no_methods;
         stages.simplejwt_postgres =>
             naughty_usernames_log_in_and_come_back,
             naughty_first_names_come_back,
             naughty_addresses_are_none,
-            naughty_passwords_log_in;
+            naughty_passwords_log_in,
+            naughty_texts_are_no_links_and_no_challenges,
+            naughty_texts_are_no_codes_and_no_methods;
         stages.development_postgres =>
             naughty_usernames_log_in_and_come_back,
             naughty_first_names_come_back,
@@ -113,6 +121,10 @@ async fn naughty_addresses_are_none(stage: &Stage) {
     for text in strings() {
         let (_, answer) = register(stage, &mut findings, "email", &text).await;
         findings.note(answer.status == 400, || format!("{text:?} is an address: {}", answer.text));
+        for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
+            let answer = stage.post(path, None, json!({"email": text})).await;
+            only_this_is_wrong(&mut findings, &format!("{text:?} at {path}"), &answer, "email");
+        }
     }
     findings.close();
 }
@@ -131,5 +143,90 @@ async fn naughty_passwords_log_in(stage: &Stage) {
         }
     }
     findings.note(accepted >= 350, || format!("only {accepted} were accepted"));
+    findings.close();
+}
+
+/// It is refused, for this field.
+fn only_this_is_wrong(findings: &mut Findings, what: &str, answer: &Answer, field: &str) {
+    findings.check(what, answer, &[400]);
+    let is_named = answer.json().as_object().is_some_and(|body| body.keys().eq([field]));
+    findings.note(is_named, || format!("{what}: {}", answer.text));
+}
+
+/// One account, whose password becomes each of them in turn.
+async fn naughty_passwords_replace_each_other(stage: &Stage) {
+    const PATH: &str = "/api/users/me/password/";
+    let name = fresh("naughty");
+    let mut pair = stage.newcomer(&name).await;
+    let mut current = PASSWORD.to_owned();
+    let (mut findings, mut accepted) = (Findings::default(), 0);
+    for text in strings() {
+        let change = |old: &str, new: &str| json!({"old_password": old, "new_password": new});
+        let wrong = stage.post(PATH, Some(&pair.access), change(&format!("{text}x"), "Battery-staple-43")).await;
+        only_this_is_wrong(&mut findings, &format!("{text:?}x"), &wrong, "old_password");
+        let changed = stage.post(PATH, Some(&pair.access), change(&current, &text)).await;
+        findings.check(format!("{text:?}"), &changed, &[200, 400]);
+        let is_told = text.len() >= 8 && changed.text.contains(&text);
+        findings.note(!is_told, || format!("{text:?} is told: {}", changed.text));
+        if changed.status == 200 {
+            accepted += 1;
+            (pair, current) = (Pair::of(&changed), text);
+        } else {
+            only_this_is_wrong(&mut findings, &format!("{text:?}"), &changed, "new_password");
+            // It cost nothing, and the password that was right begins the count of wrong ones anew.
+            let login = log_in(stage, &name, &current).await;
+            findings.check(format!("{current:?} at login"), &login, &[200]);
+        }
+    }
+    findings.note(accepted >= 350, || format!("only {accepted} were accepted"));
+    findings.check("the last one at login", &log_in(stage, &name, &current).await, &[200]);
+    findings.close();
+}
+
+async fn naughty_texts_are_no_links_and_no_challenges(stage: &Stage) {
+    let access = stage.newcomer(&fresh("naughty")).await.access;
+    let mut findings = Findings::default();
+    for text in strings() {
+        for (path, body) in [
+            ("/api/email/verify/", json!({"token": text})),
+            ("/api/password-reset/confirm/", json!({"token": text, "new_password": PASSWORD})),
+        ] {
+            let answer = stage.post(path, None, body).await;
+            only_this_is_wrong(&mut findings, &format!("{text:?} at {path}"), &answer, "token");
+        }
+        let body = json!({"challenge": text, "code": "123456"});
+        let path = "/api/users/me/second-factors/confirm/";
+        let answer = stage.post(path, Some(&access), body.clone()).await;
+        only_this_is_wrong(&mut findings, &format!("{text:?} at {path}"), &answer, "challenge");
+        let answer = stage.post("/api/token/second-factor/", None, body).await;
+        findings.check(format!("{text:?} as the challenge of a login"), &answer, &[400, 401]);
+    }
+    findings.close();
+}
+
+async fn naughty_texts_are_no_codes_and_no_methods(stage: &Stage) {
+    const PATH: &str = "/api/users/me/second-factors/";
+    let mut findings = Findings::default();
+    // A challenge takes five codes, and an account twenty of them in a day.
+    for texts in strings().chunks(20) {
+        let access = stage.newcomer(&fresh("naughty")).await.access;
+        for texts in texts.chunks(5) {
+            let body = json!({"method": "totp", "password": PASSWORD});
+            let begun = stage.post(PATH, Some(&access), body).await;
+            findings.check("an enrolment", &begun, &[201]);
+            for text in texts {
+                let body = json!({"challenge": begun.json()["challenge"], "code": text});
+                let answer = stage.post(&format!("{PATH}confirm/"), Some(&access), body).await;
+                only_this_is_wrong(&mut findings, &format!("{text:?} as a code"), &answer, "code");
+            }
+        }
+        for text in texts {
+            for path in ["", "remove/"] {
+                let body = json!({"method": text, "password": PASSWORD});
+                let answer = stage.post(&format!("{PATH}{path}"), Some(&access), body).await;
+                only_this_is_wrong(&mut findings, &format!("{text:?} as a method at {path:?}"), &answer, "method");
+            }
+        }
+    }
     findings.close();
 }
