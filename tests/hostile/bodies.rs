@@ -8,7 +8,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::json::ROUTES;
 use crate::judge::{Findings, assert_answer, assert_status};
-use crate::stage::{Stage, Stages, cases, fresh};
+use crate::stage::{Stage, Stages, cases, fresh, own_server};
 use crate::support::{Answer, PASSWORD};
 use crate::wire::{Wire, exchange};
 
@@ -52,12 +52,16 @@ async fn a_body_of_exactly_the_limit_is_read(stage: &Stage) {
 }
 
 async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(stage: &Stage) {
-    let access = stage.newcomer(&fresh("body")).await.access;
+    // Not the server that is shared. actix-http (3.20) reckons when a refused connection ends from a clock that it reads
+    // twice a second, and does not notice a moment that has passed already: while somebody else's long body keeps the worker
+    // busy for a second, which takes a debug build, such a connection is answered, and never closed.
+    let (server, api) = own_server(stage.profile, &[]);
+    let access = api.newcomer(&fresh("body")).await.access;
     let (mut open, mut rows) = (JoinSet::new(), HashMap::new());
     for (method, path, guarded) in &ROUTES {
         for length in [limit(stage) as u64 + 1, 20_000_000, u64::from(u32::MAX) + 1, u64::MAX] {
             let bearer = if *guarded { format!("Authorization: Bearer {access}\r\n") } else { String::new() };
-            let mut wire = Wire::open(stage.server().address()).await;
+            let mut wire = Wire::open(server.address()).await;
             wire.send(format!(
                 "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{bearer}Content-Type: application/json\r\n\
                  Content-Length: {length}\r\n\r\n"

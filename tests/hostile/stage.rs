@@ -41,7 +41,7 @@ impl Stages {
 /// A server that cases share. Gives its client when dereferenced.
 pub(crate) struct Stage {
     name: &'static str,
-    profile: &'static str,
+    pub(crate) profile: &'static str,
     on_postgres: bool,
     live: OnceLock<Live>,
 }
