@@ -126,6 +126,7 @@ macro_rules! __storage_cases {
             codes {
                 an_issued_code_is_found_with_every_field
                 a_code_for_nobody_is_not_issued
+                a_code_is_issued_for_an_account_as_it_was_read
                 a_newer_code_ends_older_ones_of_its_purpose_and_account
                 a_code_takes_the_request_that_it_answers_out
                 a_code_that_answers_no_request_is_not_issued

@@ -158,6 +158,8 @@ pub mod amr {
     pub const PASSWORD: &str = "pwd";
     /// The password and a one-time code: mailed, of an authenticator, or written down.
     pub const PASSWORD_AND_CODE: &str = "pwd otp mfa";
+    /// More than one factor, whichever.
+    pub const MULTIPLE: &str = "mfa";
 }
 
 #[cfg(test)]

@@ -435,3 +435,20 @@ async fn a_link_whose_time_ran_out_meanwhile_is_refused() {
     world.eventful.before("find_user", async move { clock.advance(Seconds::new(1)) });
     assert!(is_bad_link(&world.accounts.verify_email(&token, &client()).await));
 }
+
+/// Whoever was shut out between the check of their token and the change gets no link to an address of theirs.
+#[tokio::test]
+async fn no_link_is_sent_for_who_was_shut_out_meanwhile() {
+    let world = world(verifying(EmailVerification::Optional));
+    world.register("alice").await.unwrap();
+    world.deliver_all().await;
+    let caller = world.caller(&world.login("alice").await).await;
+    let link = world.reset_link("alice").await;
+    // Wrong by now, and right for the account as the caller's token found it.
+    world.reset(&link, PASSWORD).await.unwrap();
+    world.deliver_all().await;
+    let change = ProfileChange { email: Some(email("thief@example.com")), ..ProfileChange::default() };
+    let refused = world.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await;
+    assert!(matches!(refused, Err(AuthError::Store(_))), "{refused:?}");
+    assert_eq!(world.waiting(), []);
+}

@@ -487,10 +487,16 @@ mod login {
         for _ in 0..19 {
             world.asked("alice").await;
         }
-        let refused = world.try_login("alice", PASSWORD).await;
-        assert!(is_throttled(&refused), "{refused:?}");
+        let sent = world.waiting().len();
+        assert_eq!(world.asked("alice").await.methods, [Method::RecoveryCode], "there is another way in");
+        assert_eq!(world.waiting().len(), sent);
+        // What somebody asks for who is logged in is counted apart.
+        assert_eq!(
+            confirmation(&world, &world.stored("alice").await).await.methods,
+            [Method::Email, Method::RecoveryCode]
+        );
         world.advance(60 * 60);
-        world.asked("alice").await;
+        assert_eq!(world.asked("alice").await.methods, [Method::Email, Method::RecoveryCode]);
     }
 }
 
@@ -1015,5 +1021,46 @@ mod another_address {
             let email = moved(&world, Some(&shown_with(&challenge, &code))).await.unwrap();
             assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
         }
+    }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let secret = TotpSecret::from_bytes(b"12345678901234567890".to_vec());
+    let uri = secret.expose_uri("auth", "alice");
+    let challenge =
+        auth_core::code::ChallengeToken::of(auth_conformance::code_id(1), &auth_conformance::PlainVault::default());
+    let enrolment = Enrolment::Totp { challenge, secret: secret.clone(), uri };
+    let shown = Shown { answer: Some(("a-challenge".to_owned(), "123456".to_owned())), ..shown(PASSWORD) };
+    let text = format!("{enrolment:?} {shown:?}");
+    for hidden in [&*secret.expose_base32(), "otpauth", "123456", "a-challenge", PASSWORD] {
+        assert!(!text.contains(hidden), "{text}");
+    }
+}
+
+/// SEC-134: where a second factor is required, a session that began without one is not carried on.
+#[tokio::test]
+async fn a_session_without_a_required_factor_is_not_refreshed() {
+    let world = world(with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff));
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    let pair = world.refresh(&pair).await.unwrap();
+    // Made an administrator past the use-case, as with SQL.
+    let user = world.stored("alice").await;
+    assert!(auth_core::ports::Accounts::set_staff(world.store.as_ref(), user.id, true).await.unwrap());
+    assert!(world.refresh(&pair).await.is_err());
+    let challenge = world.asked("alice").await;
+    let pair = answer(&world, &challenge, &world.mailed_code()).await.unwrap();
+    assert!(world.refresh(&pair).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_becomes_an_administrator_logs_in_once_more_where_those_have_to_show_a_factor() {
+    for (required, lives) in [(RequiredFor::Nobody, true), (RequiredFor::Staff, false)] {
+        let world = world(with_accounts(|accounts| accounts.second_factor = required));
+        world.register("alice").await.unwrap();
+        let pair = world.login("alice").await;
+        world.act("alice", Action::Promote).await;
+        assert_eq!(world.tokens.authenticate(&access_of(&pair)).await.is_ok(), lives);
     }
 }

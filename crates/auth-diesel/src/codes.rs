@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::UserId;
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::mail::{MailId, NewMail};
-use auth_core::ports::Codes;
+use auth_core::mail::NewMail;
+use auth_core::ports::{Codes, IssueIf};
 use auth_core::second_factor::Proof;
 use auth_core::secret::Mac;
 use auth_core::time::UnixTime;
@@ -18,20 +18,23 @@ use crate::locked::lock_account;
 use crate::outbox::{put, take_request};
 use crate::prune::{Batch, in_batches};
 use crate::schema::one_time_codes;
-use crate::second_factors::use_up;
+use crate::second_factors::{has_factor, use_up};
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime};
 
 #[async_trait]
 impl Codes for DieselStore {
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError> {
-        let (code, mails) = (code.clone(), mails.to_vec());
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
+        let (code, mails, only) = (code.clone(), mails.to_vec(), only.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                if lock_account(connection, code.user_id)?.is_none() {
+                let Some(account) = lock_account(connection, code.user_id)? else { return Ok(false) };
+                if let Some(owner) = &only.owner
+                    && !(account.is_still(owner) && !(owner.has_no_factor && has_factor(connection, code.user_id)?))
+                {
                     return Ok(false);
                 }
-                if let Some(request) = answers
+                if let Some(request) = only.answers
                     && !take_request(connection, request)?
                 {
                     return Ok(false);

@@ -2,6 +2,8 @@
 //! queue there, on both databases, and none holds what another one waits for.
 
 use auth_core::account::UserId;
+use auth_core::ports::OwnerAsRead;
+use auth_core::time::UnixTime;
 use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, MultiBackend};
@@ -13,9 +15,18 @@ use crate::types::DbTime;
 #[diesel(table_name = users)]
 pub(crate) struct LockedAccount {
     pub(crate) id: i64,
+    pub(crate) email: String,
     pub(crate) email_canonical: String,
+    pub(crate) is_active: bool,
     pub(crate) email_verified_at: Option<DbTime>,
     pub(crate) token_epoch: DbTime,
+}
+
+impl LockedAccount {
+    /// Whether it is as somebody read it.
+    pub(crate) fn is_still(&self, owner: &OwnerAsRead) -> bool {
+        self.is_active && self.email == owner.email && UnixTime::from(self.token_epoch) == owner.token_epoch
+    }
 }
 
 /// Locks an account until the end of the transaction; `None` if there is no such account.

@@ -132,7 +132,7 @@ pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof)
     Ok(used == 1)
 }
 
-fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
+pub(crate) fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
     let some = second_factors::table.filter(second_factors::user_id.eq(user.get()));
     diesel::select(exists(some)).get_result(connection)
 }

@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection, also behind proxies.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use actix_web::{HttpRequest, web};
@@ -8,6 +9,9 @@ use auth_core::token::ClientInfo;
 use ipnet::IpNet;
 
 use crate::app::App;
+
+/// Whether somebody was told of a proxy that is not configured, behind which all clients would count as one.
+static IS_WARNED: AtomicBool = AtomicBool::new(false);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -43,6 +47,10 @@ impl TrustedProxies {
     fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
+            if headers.contains_key(FORWARDED_FOR) && !IS_WARNED.swap(true, Ordering::Relaxed) {
+                // Once: anybody can send the header.
+                tracing::warn!(%peer, "X-Forwarded-For from an address that is no trusted proxy is not believed");
+            }
             return peer;
         }
         let values: Vec<_> = headers.get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default()).collect();

@@ -36,10 +36,10 @@ async fn where_staff_has_to_whoever_is_promoted_is_asked_at_the_next_login(datab
     let stage = Stage::with(database, |options| options.env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "staff"));
     let (alice, bob) = (Person::registered(&stage, "alice").await, Person::registered(&stage, "bob").await);
     stage.server.users("promote", "alice");
+    // The session that was open began with the password alone: it is over.
+    assert_eq!(stage.api.refresh(&alice.pair.refresh).await.status, 401);
+    stage.api.me_becomes(&alice.pair.access, 401).await;
     let (challenge, code) = alice.asked_by_mail(&["email"]).await;
-    // The session that was open goes on, and says how it began.
-    let refreshed = Pair::of(&stage.api.refresh(&alice.pair.refresh).await);
-    assert_eq!(amr(&refreshed.access), ["pwd"]);
     let pair = alice.logs_in_with(&challenge, &code).await;
     assert_eq!(amr(&pair.access), ["pwd", "otp", "mfa"]);
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auth_core::code::{CodePurpose, OneTimeCode};
-use auth_core::ports::{NewPassword, PasswordUpdate, Store};
+use auth_core::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
 
 use super::rivals::{Gate, ROUNDS, answers, count};
@@ -77,7 +77,7 @@ pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<imp
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
             let code = code_of(user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
-            gate.send(move |store| async move { store.issue(&code, &[], None).await.unwrap() })
+            gate.send(move |store| async move { store.issue(&code, &[], &IssueIf::default()).await.unwrap() })
         });
         assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 6);
         let mut left = 0;
@@ -96,7 +96,9 @@ pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<impl Store + 
         let rivals = (0..4).map(|rival| {
             let (code, mail) = (code_id(4 * round + rival), [new_mail(1 + 4 * round + rival)]);
             let code = code_of(user, code, CodePurpose::PasswordReset, at(0));
-            gate.send(move |store| async move { store.issue(&code, &mail, Some(mail_id(0))).await.unwrap() })
+            gate.send(move |store| async move {
+                store.issue(&code, &mail, &IssueIf { answers: Some(mail_id(0)), owner: None }).await.unwrap()
+            })
         });
         let rivals = answers(rivals.collect()).await;
         assert_eq!(count(&rivals, |issued| *issued), 1);
@@ -114,7 +116,7 @@ pub(crate) async fn no_code_outlives_its_account(store: Arc<impl Store + 'static
         let issues = (0..3).map(|number| {
             let code = code_of(user, code_id(3 * round + number), CodePurpose::Login, at(0));
             let mail = [new_mail(3 * round + number)];
-            gate.send(move |store| async move { store.issue(&code, &mail, None).await.unwrap() })
+            gate.send(move |store| async move { store.issue(&code, &mail, &IssueIf::default()).await.unwrap() })
         });
         let issues = issues.collect();
         let deletion = gate.send(move |store| async move { store.delete(user).await.unwrap() });

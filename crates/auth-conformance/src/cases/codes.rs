@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use auth_core::account::UserId;
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::ports::Store;
-use auth_core::second_factor::Proof;
+use auth_core::ports::{IssueIf, OwnerAsRead, Store};
+use auth_core::second_factor::{NewFactor, Proof};
 use auth_core::time::{Seconds, UnixTime};
+use auth_core::token::RevokeReason;
 
 use super::scene::exhaust;
-use super::setting::{code_now, issued, queued, stored};
+use super::setting::{code_now, enrolled, issued, queued, stored};
 use crate::{at, code_id, code_of, mac, new_mail, new_request};
 
 pub(crate) async fn an_issued_code_is_found_with_every_field(store: Arc<impl Store>) {
@@ -24,11 +25,42 @@ pub(crate) async fn an_issued_code_is_found_with_every_field(store: Arc<impl Sto
             OneTimeCode { id: code_id(100 + number), mac: Some(mac(0)), ..code.clone() },
             OneTimeCode { id: code_id(200 + number), payload: Some(Vec::new()), expires_at: UnixTime::MAX, ..code },
         ] {
-            assert!(store.issue(&code, &[], None).await.unwrap());
+            assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
             assert_eq!(store.find_code(code.id).await.unwrap(), Some(code));
         }
     }
     assert_eq!(store.find_code(code_id(999)).await.unwrap(), None);
+}
+
+pub(crate) async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<impl Store>) {
+    let read = stored(&*store, "alice").await;
+    let code = |number| code_of(read.id, code_id(number), CodePurpose::Login, at(0));
+    let only = |change: fn(&mut OwnerAsRead)| {
+        let mut only = IssueIf::still(&read);
+        change(only.owner.as_mut().unwrap());
+        only
+    };
+    assert!(store.issue(&code(1), &[], &only(|_| ())).await.unwrap());
+    assert!(store.issue(&code(2), &[], &only(|owner| owner.has_no_factor = true)).await.unwrap());
+    for other in [
+        only(|owner| owner.email = "other@example.com".to_owned()),
+        only(|owner| owner.email = owner.email.to_uppercase()),
+        only(|owner| owner.token_epoch = at(1)),
+    ] {
+        assert!(!store.issue(&code(3), &[new_mail(1)], &other).await.unwrap(), "{other:?}");
+    }
+    enrolled(&*store, read.id, &NewFactor::Email, &[]).await;
+    assert!(store.issue(&code(4), &[], &only(|_| ())).await.unwrap(), "where one is on, and none was asked for");
+    assert!(!store.issue(&code(5), &[new_mail(1)], &only(|owner| owner.has_no_factor = true)).await.unwrap());
+    assert!(store.set_active(read.id, false).await.unwrap());
+    assert!(!store.issue(&code(6), &[new_mail(1)], &only(|_| ())).await.unwrap());
+    assert!(store.set_active(read.id, true).await.unwrap());
+    store.revoke_all(read.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap();
+    assert!(!store.issue(&code(7), &[new_mail(1)], &only(|_| ())).await.unwrap(), "all logins were ended since");
+    for number in [3, 5, 6, 7] {
+        assert_eq!(store.find_code(code_id(number)).await.unwrap(), None);
+    }
+    assert_eq!(queued(&*store).await, [] as [u64; 0]);
 }
 
 pub(crate) async fn a_code_for_nobody_is_not_issued(store: Arc<impl Store>) {
@@ -38,7 +70,7 @@ pub(crate) async fn a_code_for_nobody_is_not_issued(store: Arc<impl Store>) {
     for nobody in [user, UserId::new(i64::MAX)] {
         let code = code_of(nobody, code_id(1), CodePurpose::PasswordReset, at(0));
         for answers in [None, Some(new_request(1).id)] {
-            assert!(!store.issue(&code, &[new_mail(2)], answers).await.unwrap());
+            assert!(!store.issue(&code, &[new_mail(2)], &IssueIf { answers, owner: None }).await.unwrap());
         }
         assert_eq!(store.find_code(code.id).await.unwrap(), None);
     }
@@ -59,7 +91,7 @@ pub(crate) async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(stor
         ];
 
         let newer = code_of(alice, code_id(numbered(5)), *purpose, at(9));
-        assert!(store.issue(&newer, &[], None).await.unwrap());
+        assert!(store.issue(&newer, &[], &IssueIf::default()).await.unwrap());
 
         let ended_at = purpose.ends_older().then_some(at(9));
         assert_eq!(code_now(&*store, older.id).await, OneTimeCode { consumed_at: ended_at, ..older });
@@ -80,7 +112,12 @@ pub(crate) async fn a_code_takes_the_request_that_it_answers_out(store: Arc<impl
     assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
     for (number, left) in [(2, vec![1, 3, 12]), (1, vec![3, 12, 11])] {
         let code = code_of(user, code_id(number), CodePurpose::PasswordReset, at(0));
-        assert!(store.issue(&code, &[new_mail(10 + number)], Some(new_request(number).id)).await.unwrap());
+        assert!(
+            store
+                .issue(&code, &[new_mail(10 + number)], &IssueIf { answers: Some(new_request(number).id), owner: None })
+                .await
+                .unwrap()
+        );
         assert_eq!(queued(&*store).await, left);
     }
     assert!(!store.delivered(new_request(1).id, 1).await.unwrap(), "it is out already");
@@ -90,10 +127,10 @@ pub(crate) async fn a_code_that_answers_no_request_is_not_issued(store: Arc<impl
     let user = stored(&*store, "alice").await.id;
     store.enqueue(&new_request(1)).await.unwrap();
     let first = code_of(user, code_id(1), CodePurpose::PasswordReset, at(0));
-    assert!(store.issue(&first, &[], Some(new_request(1).id)).await.unwrap());
+    assert!(store.issue(&first, &[], &IssueIf { answers: Some(new_request(1).id), owner: None }).await.unwrap());
     for gone in [new_request(1).id, new_request(2).id] {
         let second = code_of(user, code_id(2), CodePurpose::PasswordReset, at(1));
-        assert!(!store.issue(&second, &[new_mail(3)], Some(gone)).await.unwrap());
+        assert!(!store.issue(&second, &[new_mail(3)], &IssueIf { answers: Some(gone), owner: None }).await.unwrap());
         assert_eq!(store.find_code(second.id).await.unwrap(), None);
         assert_eq!(code_now(&*store, first.id).await, first, "and the one before it did not end");
         assert!(queued(&*store).await.is_empty());
@@ -120,7 +157,7 @@ pub(crate) async fn a_code_is_tried_in_its_time_only(store: Arc<impl Store>) {
     let user = stored(&*store, "alice").await.id;
     let made_at = at(1_000);
     let code = code_of(user, code_id(1), CodePurpose::Login, made_at);
-    assert!(store.issue(&code, &[], None).await.unwrap());
+    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     let (skew, second) = (OneTimeCode::MAX_SKEW, Seconds::new(1));
     let mut attempts = 0;
     for (now, is_open) in [
@@ -157,7 +194,7 @@ pub(crate) async fn only_codes_that_expired_before_are_pruned(store: Arc<impl St
     for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
         let code =
             OneTimeCode { expires_at: at(expires_at), ..code_of(user, code_id(number), CodePurpose::Login, at(0)) };
-        assert!(store.issue(&code, &[], None).await.unwrap());
+        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     }
     // Used, ended or tried too often is not expired.
     assert!(store.redeem(code_id(4), Proof::Email, &[], at(1)).await.unwrap());

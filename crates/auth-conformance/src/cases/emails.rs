@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::account::{NewUser, ProfileChange, Taken, User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_core::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_core::time::Timestamp;
 
 use super::scene::{Scene, exhaust, unusable_codes, usable_codes};
@@ -187,7 +187,7 @@ pub(crate) async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<impl
     for (address, code) in
         ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(scene.id, NOW.unix()))
     {
-        assert!(store.issue(&code, &[], None).await.unwrap());
+        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         exhaust(&*store, code.id, NOW.unix()).await;
         let proof = ProvenEmail { mails: Vec::new(), ..proven(scene.id, code.id, address, true) };
         assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");

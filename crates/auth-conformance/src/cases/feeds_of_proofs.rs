@@ -1,7 +1,7 @@
 //! Feeds: what they report of addresses that were proven, and of sessions that a new password keeps.
 
 use auth_core::code::CodePurpose;
-use auth_core::ports::{EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProvenEmail, Store};
+use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail, Store};
 use auth_core::second_factor::{NewFactor, Proof};
 
 use super::feeds::{all, changed, ended};
@@ -15,7 +15,7 @@ pub(crate) async fn a_proof_of_an_address_is_reported(stage: FeedStage<impl Stor
     let user = stored(&*store, "alice").await;
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
     for id in codes {
-        assert!(store.issue(&code_of(user.id, id, CodePurpose::Login, at(0)), &[], None).await.unwrap());
+        assert!(store.issue(&code_of(user.id, id, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap());
     }
     assert!(store.try_code(codes[0], at(1)).await.unwrap().is_some());
     assert!(store.redeem(codes[0], Proof::Email, &[], at(1)).await.unwrap());
@@ -30,7 +30,9 @@ pub(crate) async fn a_proof_of_an_address_is_reported(stage: FeedStage<impl Stor
     assert!(matches!(store.confirm_email(&proof, at(3).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     let other = stored(&*store, "other").await;
-    assert!(store.issue(&code_of(other.id, code_id(9), CodePurpose::Login, at(0)), &[], None).await.unwrap());
+    assert!(
+        store.issue(&code_of(other.id, code_id(9), CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap()
+    );
     let now = at(4).into();
     assert!(store.add_factor(other.id, &NewFactor::Email, code_id(9), &[], &[], now).await.unwrap().is_some());
     assert_eq!(followers.reports(&*store).await, [changed(&other)]);

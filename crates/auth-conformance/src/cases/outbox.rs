@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::account::{NewUser, ProfileChange};
 use auth_core::code::CodePurpose;
 use auth_core::mail::{ClaimedMail, MailKind, MailRequest, NewMail, OutboxEntry, Queued};
-use auth_core::ports::{NewPassword, Outbox, OutboxPage, PasswordUpdate, ProvenEmail, Store};
+use auth_core::ports::{IssueIf, NewPassword, Outbox, OutboxPage, PasswordUpdate, ProvenEmail, Store};
 use auth_core::second_factor::{Method, NewFactor, Proof};
 use auth_core::secret::Sealed;
 use auth_core::time::UnixTime;
@@ -214,7 +214,7 @@ pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<impl St
     let new = NewPassword { mails: mails(9), ..NewPassword::new(id, hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     let challenge = code_of(id, code_id(1), CodePurpose::Login, at(1));
-    assert!(store.issue(&challenge, &mails(10), None).await.unwrap());
+    assert!(store.issue(&challenge, &mails(10), &IssueIf::default()).await.unwrap());
     enqueued(&*store, [11]).await;
     assert_eq!(queued(&*store).await, (1..12).collect::<Vec<_>>());
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::account::{User, UserId};
 use auth_core::code::{CodePurpose, OneTimeCode};
-use auth_core::ports::{KeptSession, NewPassword, PasswordUpdate, Store, Swap};
+use auth_core::ports::{IssueIf, KeptSession, NewPassword, PasswordUpdate, Store, Swap};
 use auth_core::second_factor::Proof;
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
@@ -52,7 +52,7 @@ pub(crate) async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<impl Sto
         assert_overtaken(&*store, &scene, &by(code), fault).await;
     }
     for code in usable_codes(scene.id, at(60)) {
-        assert!(store.issue(&code, &[], None).await.unwrap());
+        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         assert_eq!(store.set_password(&by(code.id), at(60)).await.unwrap(), PasswordUpdate::Done, "{code:?}");
         assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(60)), ..code.clone() });
         assert_overtaken(&*store, &scene, &by(code.id), "used by a password").await;

@@ -4,7 +4,7 @@ use auth_core::account::{User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::mail::OutboxEntry;
 use auth_core::password::PasswordHash;
-use auth_core::ports::Store;
+use auth_core::ports::{IssueIf, Store};
 use auth_core::second_factor::{Factors, Proof};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId};
@@ -97,7 +97,7 @@ pub(super) async fn unusable_codes(
         ("another's", OneTimeCode { user_id: other, ..code(4) }),
     ];
     for (_, code) in &codes {
-        assert!(store.issue(code, &[], None).await.unwrap());
+        assert!(store.issue(code, &[], &IssueIf::default()).await.unwrap());
     }
     assert!(store.redeem(code_id(1), Proof::Email, &[], at(0)).await.unwrap());
     let mut codes: Vec<_> = codes.into_iter().map(|(fault, code)| (fault, code.id)).collect();

@@ -4,7 +4,7 @@ use auth_core::account::{LoginName, NewUser, User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::mail::OutboxEntry;
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, NewPassword, OutboxPage, PasswordUpdate, Store};
+use auth_core::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
 use auth_core::second_factor::NewFactor;
 use auth_core::secret::{Mac, Sealed};
 use auth_core::time::UnixTime;
@@ -58,7 +58,7 @@ pub(super) async fn hash_now(store: &impl Store, user: &User) -> PasswordHash {
 /// A new code of an account, made at [`at`]`(0)`.
 pub(super) async fn issued(store: &impl Store, user: UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
     let code = code_of(user, code_id(number), purpose, at(0));
-    assert!(store.issue(&code, &[], None).await.unwrap(), "there is such an account");
+    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "there is such an account");
     code
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn code_now(store: &impl Store, id: CodeId) -> OneTimeCode {
 pub(super) async fn enrolled(store: &impl Store, user: UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
     let is_by_mail = u64::from(*factor == NewFactor::Email);
     let enrolment = CodeId::draw(&SeededRandomness::new(2 * user.get().unsigned_abs() + is_by_mail));
-    assert!(store.issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &[], None).await.unwrap());
+    assert!(store.issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap());
     let answer = store.add_factor(user, factor, enrolment, recovery_codes, &[], at(0).into()).await.unwrap();
     assert!(answer.is_some(), "the code is unused");
 }

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::UserId;
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::mail::{MailId, NewMail};
-use auth_core::ports::Codes;
+use auth_core::mail::NewMail;
+use auth_core::ports::{Codes, IssueIf, OwnerAsRead};
 use auth_core::second_factor::{Factors, Proof};
 use auth_core::time::UnixTime;
 
-use super::{MemoryStore, all_but};
+use super::{Account, MemoryStore, all_but};
 
 /// One-time codes, in the order in which they were issued.
 #[derive(Debug, Default)]
@@ -74,6 +74,14 @@ impl CodeList {
     }
 }
 
+/// Whether an account is as somebody read it.
+fn is_still(account: &Account, owner: &OwnerAsRead) -> bool {
+    let Account { user, factors, .. } = account;
+    user.is_active
+        && (&user.email, user.token_epoch) == (&owner.email, owner.token_epoch)
+        && !(owner.has_no_factor && factors.is_on())
+}
+
 /// Uses up what proved a code; `false` if it is not there, or was used before.
 fn use_up(factors: &mut Factors, proof: Proof) -> bool {
     match proof {
@@ -92,10 +100,11 @@ fn use_up(factors: &mut Factors, proof: Proof) -> bool {
 
 #[async_trait]
 impl Codes for MemoryStore {
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError> {
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let is_asked = answers.is_none_or(|request| state.outbox.has_request(request));
-        if state.user(code.user_id).is_none() || !is_asked {
+        let is_asked = only.answers.is_none_or(|request| state.outbox.has_request(request));
+        let is_as_read = |account: &Account| only.owner.as_ref().is_none_or(|owner| is_still(account, owner));
+        if !is_asked || !state.accounts.get(&code.user_id).is_some_and(is_as_read) {
             return Ok(false);
         }
         if state.codes.get(code.id).is_some() {
@@ -106,7 +115,7 @@ impl Codes for MemoryStore {
             state.codes.end(Some(code.created_at), is_older);
         }
         state.codes.put(code.clone());
-        if let Some(request) = answers {
+        if let Some(request) = only.answers {
             state.outbox.remove(request);
         }
         state.outbox.put(Some(code.user_id), mails);

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::code::{CodeId, OneTimeCode};
-use auth_core::mail::{MailId, NewMail};
-use auth_core::ports::{Codes, SecondFactors};
+use auth_core::mail::NewMail;
+use auth_core::ports::{Codes, IssueIf, SecondFactors};
 use auth_core::second_factor::{Factors, Proof, TotpFactor};
 use auth_core::time::UnixTime;
 
@@ -12,7 +12,7 @@ use super::{Broken, Defect, meanwhile};
 
 #[async_trait]
 impl Codes for Broken {
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError> {
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
         let before = self.codes(code.user_id);
         match self.defect {
             Defect::IssuesForNobody if self.user(code.user_id).await.is_none() => {
@@ -20,16 +20,19 @@ impl Codes for Broken {
                 Ok(true)
             }
             Defect::IssuesWithoutRequest => {
-                let is_issued = self.inner.issue(code, mails, answers).await?;
-                Ok(is_issued || self.inner.issue(code, mails, None).await?)
+                let is_issued = self.inner.issue(code, mails, only).await?;
+                Ok(is_issued || self.inner.issue(code, mails, &IssueIf { answers: None, ..only.clone() }).await?)
             }
-            Defect::ForgetsTheMailsOfCodes => self.inner.issue(code, &[], answers).await,
+            Defect::IssuesForWhoeverItIsNow => {
+                self.inner.issue(code, mails, &IssueIf { owner: None, ..only.clone() }).await
+            }
+            Defect::ForgetsTheMailsOfCodes => self.inner.issue(code, &[], only).await,
             Defect::EmptyPayloadsAreNone => {
                 let payload = code.payload.clone().filter(|payload| !payload.is_empty());
-                self.inner.issue(&OneTimeCode { payload, ..code.clone() }, mails, answers).await
+                self.inner.issue(&OneTimeCode { payload, ..code.clone() }, mails, only).await
             }
             Defect::EndsNoOlderCodes => {
-                let is_issued = self.inner.issue(code, mails, answers).await?;
+                let is_issued = self.inner.issue(code, mails, only).await?;
                 self.put_codes(before);
                 Ok(is_issued)
             }
@@ -40,9 +43,9 @@ impl Codes for Broken {
                     ended
                         .map(|other| OneTimeCode { consumed_at: other.consumed_at.or(Some(code.created_at)), ..other }),
                 );
-                self.inner.issue(code, mails, answers).await
+                self.inner.issue(code, mails, only).await
             }
-            _ => self.inner.issue(code, mails, answers).await,
+            _ => self.inner.issue(code, mails, only).await,
         }
     }
 

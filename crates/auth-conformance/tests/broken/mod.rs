@@ -87,6 +87,7 @@ pub(crate) enum Defect {
     IgnoresTheTimeStep,
     IssuesForNobody,
     IssuesWithoutRequest,
+    IssuesForWhoeverItIsNow,
     KeepsCodesAfterAChange,
     KeepsCodesOfOldAddresses,
     KeepsCodesWithANewPassword,

@@ -27,6 +27,9 @@ found_out! {
     codes_that_answer_nothing: IssuesWithoutRequest
         fails [a_code_that_answers_no_request_is_not_issued, one_of_many_codes_answers_a_request]
         passes [a_code_takes_the_request_that_it_answers_out]
+    codes_for_whoever_it_is_now: IssuesForWhoeverItIsNow
+        fails [a_code_is_issued_for_an_account_as_it_was_read]
+        passes [a_code_for_nobody_is_not_issued]
     codes_whose_mails_get_lost: ForgetsTheMailsOfCodes
         fails [a_code_takes_the_request_that_it_answers_out, the_mails_of_a_deleted_account_go_with_it]
         passes [an_issued_code_is_found_with_every_field]

@@ -2,11 +2,41 @@
 
 use async_trait::async_trait;
 
+use crate::account::User;
 use crate::code::{CodeId, OneTimeCode};
 use crate::error::StoreError;
 use crate::mail::{MailId, NewMail};
 use crate::second_factor::Proof;
 use crate::time::UnixTime;
+
+/// What has to be so at the moment in which a code is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IssueIf {
+    /// This request is in the outbox; it is taken out of it.
+    pub answers: Option<MailId>,
+    /// The account is as it was when it was decided that it gets a code.
+    pub owner: Option<OwnerAsRead>,
+}
+
+impl IssueIf {
+    /// For an account as it was read. What was proven before the password was changed, or before the address was, is worth
+    /// nothing afterwards.
+    pub fn still(user: &User) -> Self {
+        let (email, token_epoch) = (user.email.clone(), user.token_epoch);
+        Self { answers: None, owner: Some(OwnerAsRead { email, token_epoch, has_no_factor: false }) }
+    }
+}
+
+/// An account as it was read: it has to be active still, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerAsRead {
+    /// Its address.
+    pub email: String,
+    /// Its epoch, which whatever ends all its logins moves.
+    pub token_epoch: UnixTime,
+    /// Whether it must have no second factor: none was shown.
+    pub has_no_factor: bool,
+}
 
 /// One-time codes at rest: of links, challenges and enrolments.
 ///
@@ -14,12 +44,11 @@ use crate::time::UnixTime;
 #[async_trait]
 pub trait Codes: Send + Sync {
     /// Stores a code and puts its mails into the outbox. Ends every open code of the same account and purpose first, if
-    /// the purpose [says so](crate::code::CodePurpose::ends_older). With `answers`, the request of that name is taken out
-    /// of the outbox with it.
+    /// the purpose [says so](crate::code::CodePurpose::ends_older).
     ///
-    /// `false`, and nothing done, if there is no such account, or no such request any more. What it ends, it ends as of the
-    /// moment at which the new one was made.
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> Result<bool, StoreError>;
+    /// `false`, and nothing done, if there is no such account, or what [has to be so](IssueIf) is not. What it ends, it ends
+    /// as of the moment at which the new one was made.
+    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError>;
 
     /// The code, in whatever state.
     async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError>;

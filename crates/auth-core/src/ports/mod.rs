@@ -30,7 +30,7 @@ pub use blacklist::Blacklist;
 pub use changes::{Change, ChangeFeed};
 pub use claims::{ClaimsEnricher, EnrichError};
 pub use clock::Clock;
-pub use codes::Codes;
+pub use codes::{Codes, IssueIf, OwnerAsRead};
 pub use events::SecurityEvents;
 pub use hasher::{HashError, PasswordHasher, Verdict};
 pub use mailer::{MAX_SEND_TIME, MailError, Mailer};

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use crate::account::{AccountFault, GroupName, LoginName, NewUser, User};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::{MailKind, NewMail};
+use crate::mail::{Fact, MailKind, NewMail};
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, NewPassword, PasswordUpdate};
-use crate::second_factor::Method;
+use crate::second_factor::{Method, RequiredFor};
 use crate::service::context::Context;
 use crate::service::{AccountPolicy, Ports};
-use crate::token::ClientInfo;
+use crate::token::{ClientInfo, RevokeReason};
 
 /// What to do to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +89,12 @@ impl AdministrationService {
 
     /// What the owner of an account is told of a change that they did not make.
     fn notice(&self, kind: MailKind, user: &User) -> Result<Vec<NewMail>, AuthError> {
-        let context = Context { ports: &self.ports, policy: &self.policy };
+        let context = self.context();
         context.mail(kind, &user.email, &context.content(user, &ClientInfo::default()))
+    }
+
+    const fn context(&self) -> Context<'_> {
+        Context { ports: &self.ports, policy: &self.policy }
     }
 
     /// Does something to the account with exactly this username.
@@ -100,7 +104,7 @@ impl AdministrationService {
         let done = match action {
             Action::Activate => store.set_active(user.id, true).await?,
             Action::Deactivate => store.set_active(user.id, false).await?,
-            Action::Promote => store.set_staff(user.id, true).await?,
+            Action::Promote => self.promote(&user).await?,
             Action::Demote => store.set_staff(user.id, false).await?,
             Action::SetGroups(groups) => store.set_groups(user.id, groups).await?,
             Action::Delete => store.delete(user.id).await?,
@@ -108,15 +112,14 @@ impl AdministrationService {
                 let hash = self.ports.hasher.hash(password).await?;
                 let mails = self.notice(MailKind::PasswordChanged, &user)?;
                 let new = NewPassword { mails, ..NewPassword::new(user.id, hash) };
-                store.set_password(&new, self.ports.clock.now()).await? == PasswordUpdate::Done
+                let is_done = store.set_password(&new, self.ports.clock.now()).await? == PasswordUpdate::Done;
+                self.context().forgive_passwords(&user).await?;
+                is_done
             }
-            Action::RemoveSecondFactors => {
-                let mails = self.notice(MailKind::SecondFactorRemoved, &user)?;
-                if !store.remove_factors(user.id, &[Method::Email, Method::Totp], &mails).await? {
-                    return Ok(Outcome::NothingToDo);
-                }
-                true
-            }
+            Action::RemoveSecondFactors => match self.remove_second_factors(&user).await? {
+                true => true,
+                false => return Ok(Outcome::NothingToDo),
+            },
         };
         if !done {
             return Ok(Outcome::NoSuchAccount); // Deleted since it was read.
@@ -124,6 +127,28 @@ impl AdministrationService {
         self.ports.note_changed(user.id);
         self.ports.record(SecurityEvent::of_user(action.event(), user.id));
         Ok(Outcome::Done)
+    }
+
+    /// Where administrators have to show a second factor, one who has not shown it is to log in once more: the sessions end
+    /// before the rights come.
+    async fn promote(&self, user: &User) -> Result<bool, AuthError> {
+        if self.policy.second_factor == RequiredFor::Staff && !user.is_staff {
+            let now = self.ports.clock.now();
+            self.ports.store.revoke_all(user.id, None, RevokeReason::Administrator, now).await?;
+        }
+        Ok(self.ports.store.set_staff(user.id, true).await?)
+    }
+
+    /// `false` if none was on. Its owner is told of each.
+    async fn remove_second_factors(&self, user: &User) -> Result<bool, AuthError> {
+        let factors = self.ports.store.factors_of(user.id).await?;
+        let methods = [Method::Email, Method::Totp];
+        let mut mails = Vec::new();
+        for method in methods.into_iter().filter(|method| factors.has(*method)) {
+            let content = self.context().content(user, &ClientInfo::default()).with(Fact::Method, method.name());
+            mails.extend(self.context().mail(MailKind::SecondFactorRemoved, &user.email, &content)?);
+        }
+        Ok(self.ports.store.remove_factors(user.id, &methods, &mails).await?)
     }
 
     /// The account with exactly this username.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::account::AccountFault;
 use crate::account::{Email, LoginName, User, Username};
 use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
-use crate::error::AuthError;
+use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
 use crate::password::{Attribute, CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
@@ -83,9 +83,13 @@ impl<'a> Context<'a> {
     async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
         let name = LoginName::Username(user.username.clone());
         let by_name = self.guess_at_name(&name, client).await?;
-        match self.guess_at_account(Some(user), &name).await? {
-            Some(by_account) => Ok(by_name.and(by_account)),
-            None => Err(AuthError::WrongPassword),
+        let own = |policy: ThrottlePolicy| (self.password_bucket(user), policy.password, Forgiveness::All);
+        match self.guess(self.policy.throttle.map(own), &ClientInfo::default()).await {
+            Ok(by_account) => Ok(by_name.and(by_account)),
+            Err(error) => {
+                by_name.take_back().await?;
+                Err(error)
+            }
         }
     }
 
@@ -133,9 +137,11 @@ impl<'a> Context<'a> {
         self.admit_mail("link", user, |policy| policy.links).await
     }
 
-    /// Counts a mail to somebody who knows the password of an account.
-    pub(super) async fn admit_code(&self, user: &User) -> Result<(), AuthError> {
-        self.admit_mail("code", user, |policy| policy.codes).await
+    /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
+    /// token is not to use up what the owner needs to log in.
+    pub(super) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
+        let scope = if purpose == CodePurpose::Confirmation { "confirmation code" } else { "code" };
+        self.admit_mail(scope, user, |policy| policy.codes).await
     }
 
     async fn admit_mail(
@@ -276,6 +282,11 @@ impl Context<'_> {
 
 /// Passwords.
 impl Context<'_> {
+    /// The account was changed by somebody else while something was decided about it.
+    pub(super) fn overtaken() -> AuthError {
+        StoreError::unavailable("the account has changed meanwhile").into()
+    }
+
     /// Whether somebody who is logged in knows the password too. Guesses count as at a login (SEC-110). Gives the hash that
     /// it was compared with.
     pub(super) async fn own_password(
@@ -324,9 +335,8 @@ impl Context<'_> {
     }
 }
 
-/// One form of whatever was typed as a name.
+/// One form of whatever was typed as a name: of its beginning, if it is longer than any name or address can be.
 fn typed(name: &LoginName) -> String {
-    match name {
-        LoginName::Username(text) | LoginName::Email(text) => Username::folded(text),
-    }
+    let (LoginName::Username(text) | LoginName::Email(text)) = name;
+    Username::folded(&text.chars().take(2 * Email::MAX_CHARS).collect::<String>())
 }

@@ -117,7 +117,8 @@ impl TokenService {
         let by_name = context.guess_at_name(name, client).await?;
         let found = self.ports.store.find_for_login(name).await?;
         let Some(by_account) = context.guess_at_account(found.as_ref().map(|(user, _)| user), name).await? else {
-            // As if the password were wrong, and after as long.
+            // As if there were no such account, by the same work.
+            let _ = context.guess_at_account(None, name).await?;
             self.ports.hasher.verify(password, None).await?;
             return self.refuse_login(found.map(|(user, _)| user));
         };

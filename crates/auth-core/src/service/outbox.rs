@@ -7,7 +7,7 @@ use crate::bounded::within;
 use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::mail::{ClaimedMail, Mail, MailContent, MailId, MailKind, MailRequest, OutboxEntry, Queued, RetryPolicy};
-use crate::ports::{MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
+use crate::ports::{IssueIf, MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
 use crate::service::context::Context;
 use crate::service::{AccountPolicy, EmailVerification, Ports};
 use crate::time::Seconds;
@@ -41,6 +41,9 @@ impl OutboxService {
     /// For how long a mail is kept from others: as long as it may take, and as much again for clocks that differ.
     const LEASE: Seconds = Seconds::new(2 * MAX_SEND_TIME.as_secs());
 
+    /// How often it is tried to note that a mail was sent. A storage takes its time before it fails.
+    const NOTES: usize = 5;
+
     /// A service that sends with this mailer.
     pub const fn new(ports: Ports, policy: AccountPolicy, mailer: Arc<dyn Mailer>, retry: RetryPolicy) -> Self {
         Self { ports, policy, mailer, retry }
@@ -55,6 +58,10 @@ impl OutboxService {
         let Some(claimed) = self.ports.store.claim(now, now.plus(Self::LEASE)).await? else {
             return Ok(Delivery::Idle);
         };
+        if claimed.attempt > self.retry.max_attempts {
+            // Whoever took it before has died each time.
+            return self.report(&claimed, Err(MailError::Permanent("it was tried too often".to_owned()))).await;
+        }
         match claimed.mail.queued {
             Queued::Request(request) => {
                 self.look_into(&claimed, request).await?;
@@ -97,7 +104,7 @@ impl OutboxService {
         let (id, attempt) = (claimed.mail.id, claimed.attempt);
         let (why, wait) = match outcome {
             Ok(()) => {
-                store.delivered(id, attempt).await?;
+                self.note_delivered(id, attempt).await?;
                 return Ok(Delivery::Done(id));
             }
             Err(MailError::Temporary(why)) => (why, self.retry.wait_after(attempt)),
@@ -113,6 +120,16 @@ impl OutboxService {
                 Ok(Delivery::GivenUp(id, why))
             }
         }
+    }
+
+    /// Notes that a mail was sent: more than once, if the storage is busy, for else it is sent again.
+    async fn note_delivered(&self, id: MailId, attempt: u32) -> Result<(), AuthError> {
+        for _ in 1..Self::NOTES {
+            if self.ports.store.delivered(id, attempt).await.is_ok() {
+                return Ok(());
+            }
+        }
+        self.ports.store.delivered(id, attempt).await.map(drop).map_err(Into::into)
     }
 
     /// Finds out whether there is an account that a request is about; if so, puts a mail in the place of the request.
@@ -148,7 +165,10 @@ impl OutboxService {
             MailRequest::EmailVerification => (CodePurpose::EmailVerification, MailKind::EmailVerification),
         };
         // The address of the account, never the one that was typed (SEC-113).
-        let Ok(to) = Email::parse(&user.email) else { return Ok(()) };
+        // One that was written past the rules gets no mail, and its request ends as those of nobody do.
+        let Ok(to) = Email::parse(&user.email) else {
+            return self.ports.store.delivered(claimed.mail.id, claimed.attempt).await.map(drop).map_err(Into::into);
+        };
         context.admit_link(user).await?;
         let asked =
             self.ports.vault.open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
@@ -156,7 +176,8 @@ impl OutboxService {
         let content = context.about(user, asked);
         let (code, mails) = context.link(user, purpose, kind, &to, content)?;
         // `false`: somebody else has looked into it, or the account is gone.
-        self.ports.store.issue(&code, &mails, Some(claimed.mail.id)).await?;
+        let only = IssueIf { answers: Some(claimed.mail.id), ..IssueIf::still(user) };
+        self.ports.store.issue(&code, &mails, &only).await?;
         Ok(())
     }
 }

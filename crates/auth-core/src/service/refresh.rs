@@ -6,9 +6,10 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
 use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
+use crate::second_factor::amr;
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind};
+use crate::token::{ClientInfo, CustomClaims, RawToken, SessionOfUser, TokenClaims, TokenFault, TokenKind};
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens
@@ -66,10 +67,19 @@ impl TokenService {
     ) -> Result<CustomClaims, AuthError> {
         let user = &member.found.user;
         self.check_active(user)?;
+        self.check_factor(&member.found)?;
         match made {
             Some((as_it_was, made)) if as_it_was == *user => Ok(made),
             _ => self.custom_claims(user, self.inherited(claims)).await,
         }
+    }
+
+    /// Where a second factor is required, a session that began without one is not carried on: whoever became an
+    /// administrator since, or logged in before it was required, logs in once more (SEC-134).
+    pub(super) fn check_factor(&self, found: &SessionOfUser) -> Result<(), AuthError> {
+        let is_shown = found.session.amr.split(' ').any(|method| method == amr::MULTIPLE);
+        let is_required = self.policy.accounts.second_factor.includes(&found.user);
+        if is_required && !is_shown { Err(TokenFault::Revoked.into()) } else { Ok(()) }
     }
 
     /// The user is asked at each refresh (SEC-028): nothing is issued to an inactive account.
@@ -87,7 +97,8 @@ impl TokenService {
     async fn end_reused(&self, member: &Member) -> Result<Refreshed, AuthError> {
         let now = self.ports.clock.now();
         let user = &member.found.user;
-        let content = self.context().content(user, &member.found.session.client);
+        // Who showed it is not known; whose session it was, its owner knows.
+        let content = self.context().content(user, &ClientInfo::default());
         let mails = self.context().mail(MailKind::SessionReused, &user.email, &content)?;
         // One event and one mail for each session, also when two replays come at once.
         if self.ports.store.end_reused(member.found.session.id, &mails, now).await? {

@@ -51,7 +51,9 @@ impl AccountService {
             PasswordUpdate::Done => {
                 self.ports.note_changed(user.id);
                 self.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, user.id));
-                context.forgive_passwords(&user).await
+                // The password is set in any case: at worst they wait a while.
+                let _ = context.forgive_passwords(&user).await;
+                Ok(())
             }
             PasswordUpdate::Overtaken | PasswordUpdate::Gone => Err(AuthError::BadLink),
         }

@@ -5,8 +5,9 @@ use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, MailRequest};
-use crate::ports::{EmailUpdate, ProvenEmail};
+use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
 use crate::service::AccountService;
+use crate::service::context::Context;
 use crate::token::ClientInfo;
 
 impl AccountService {
@@ -53,11 +54,13 @@ impl AccountService {
 
     /// Whether a proof of a new address may be asked for.
     pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AuthError> {
+        // Counted first: who only wants to know which addresses are taken is counted too.
+        self.context().admit_code(user, CodePurpose::EmailChange).await?;
         let other = self.ports.store.find_by_email(email).await?;
         if other.is_some_and(|other| other.id != user.id) {
             return Err(AccountFault::Taken(Taken::Email).into());
         }
-        self.context().admit_code(user).await
+        Ok(())
     }
 
     /// Asks for a proof of a new address at the address itself, and tells the old one.
@@ -67,8 +70,8 @@ impl AccountService {
         let told = content.clone().with(Fact::NewEmail, shortened(email));
         let (code, mut mails) = context.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
         mails.extend(context.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
-        if !self.ports.store.issue(&code, &mails, None).await? {
-            return Err(AuthError::UserNotFound);
+        if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+            return Err(Context::overtaken());
         }
         self.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, user.id));
         Ok(())

@@ -13,6 +13,7 @@ use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Ta
 use auth_core::code::{CodeId, OneTimeCode};
 use auth_core::mail::{ClaimedMail, MailId, NewMail, OutboxEntry};
 use auth_core::password::PasswordHash;
+use auth_core::ports::IssueIf;
 use auth_core::ports::*;
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
 use auth_core::secret::Mac;
@@ -122,7 +123,7 @@ delegate! { Blacklist:
 }
 
 delegate! { Codes:
-    fn issue(code: &OneTimeCode, mails: &[NewMail], answers: Option<MailId>) -> bool;
+    fn issue(code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> bool;
     fn find_code(id: CodeId) -> Option<OneTimeCode>;
     fn try_code(id: CodeId, now: UnixTime) -> Option<OneTimeCode>;
     fn redeem(id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> bool;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use auth_conformance::{at, code_id, code_of, hash_of, new_mail, person_name, session_id, session_of};
 use auth_core::account::{ProfileChange, User};
 use auth_core::code::CodePurpose;
-use auth_core::ports::{Accounts, Attempts, Codes, NewPassword, Outbox, SecondFactors, Sessions};
+use auth_core::ports::{Accounts, Attempts, Codes, IssueIf, NewPassword, Outbox, SecondFactors, Sessions};
 use auth_core::second_factor::{Method, NewFactor, Proof};
 use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
 use auth_core::time::Seconds;
@@ -51,7 +51,7 @@ async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
         .enumerate()
     {
         let id = code_id(10 * round + place as u64);
-        assert!(store.issue(&code_of(user.id, id, purpose, at(0)), &[], None).await.unwrap());
+        assert!(store.issue(&code_of(user.id, id, purpose, at(0)), &[], &IssueIf::default()).await.unwrap());
     }
     (user, session.id)
 }
@@ -77,7 +77,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
         }
         8 => {
             let reset = code_of(id, code(8), CodePurpose::PasswordReset, at(1));
-            store.issue(&reset, &mails, None).await.unwrap();
+            store.issue(&reset, &mails, &IssueIf::default()).await.unwrap();
         }
         9 => {
             let another = session_of(id, session_id(1_000 + round), at(1));

@@ -14,7 +14,7 @@ use auth_conformance::{
 use auth_core::account::{ProfileChange, User, UserId};
 use auth_core::code::CodePurpose;
 use auth_core::ports::{
-    Accounts, Change, ChangeFeed, Codes, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProvenEmail,
+    Accounts, Change, ChangeFeed, Codes, EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail,
     SecondFactors, Sessions, Swap,
 };
 use auth_core::second_factor::{Method, Proof};
@@ -196,7 +196,7 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
     let code = |number, purpose| code_of(user.id, code_id(number), purpose, at(0));
     let (login, verification) = (code(1, CodePurpose::Login), code(2, CodePurpose::EmailVerification));
     for code in [&login, &verification] {
-        assert!(store.issue(code, &[], None).await.unwrap());
+        assert!(store.issue(code, &[], &IssueIf::default()).await.unwrap());
     }
     assert!(store.redeem(login.id, Proof::Email, &[], at(1)).await.unwrap());
     store.update_profile(user.id, &ProfileChange { mails: vec![new_mail(9)], ..Default::default() }).await.unwrap();

@@ -299,8 +299,8 @@ fn factor_change(app: &App, fields: &Fields, client: ClientInfo) -> Result<(Meth
     let shown = shown(app, &mut reader, client);
     let mut errors = reader.into_errors();
     let known = method.as_deref().and_then(Method::from_name).filter(|method| *method != Method::RecoveryCode);
-    if let (Some(method), None) = (&method, known) {
-        errors.add("method", vec![format!("\"{method}\" is not a valid choice.")]);
+    if method.is_some() && known.is_none() {
+        errors.add("method", vec!["Not a valid choice.".to_owned()]);
     }
     match (known, shown) {
         (Some(method), Some(shown)) if errors.is_empty() => Ok((method, shown)),

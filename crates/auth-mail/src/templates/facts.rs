@@ -31,6 +31,8 @@ fn cleaned(fact: Fact, value: &str) -> String {
     let is_number = || value.len() < 10 && value.bytes().all(|byte| byte.is_ascii_digit());
     match fact {
         Fact::FirstName | Fact::UserAgent => without_links(&line),
+        // A plain name may have dots in it, and is no link for that.
+        Fact::Username if line.contains(['/', ':']) => without_links(&line),
         Fact::Minutes | Fact::Left if !is_number() => String::new(),
         _ => line,
     }

@@ -1,11 +1,14 @@
 //! Challenges: a question that only a second factor answers.
 
+use std::fmt;
+
 use crate::account::User;
 use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, NewMail};
 use crate::password::RawPassword;
+use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
 use crate::service::context::Context;
 use crate::token::ClientInfo;
@@ -19,8 +22,8 @@ pub struct SecondFactorChallenge {
     pub methods: Vec<Method>,
 }
 
-/// How somebody shows that it is them.
-#[derive(Clone, Debug)]
+/// How somebody shows that it is them. A `Debug` that shows no secret.
+#[derive(Clone)]
 pub struct Shown {
     /// Their password.
     pub password: RawPassword,
@@ -28,6 +31,12 @@ pub struct Shown {
     pub answer: Option<(String, String)>,
     /// Who asks.
     pub client: ClientInfo,
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").field("is_answered", &self.answer.is_some()).field("client", &self.client).finish()
+    }
 }
 
 /// A challenge that was answered.
@@ -44,7 +53,7 @@ impl Context<'_> {
     }
 
     /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
-    /// that the authenticator is asked for alone, where there is one.
+    /// that the other methods are asked for alone, where there are any.
     pub(in crate::service) async fn challenge(
         &self,
         user: &User,
@@ -55,17 +64,17 @@ impl Context<'_> {
         let mut code = self.new_code(user, purpose);
         let mut mails = Vec::new();
         if methods.contains(&Method::Email) {
-            match self.admit_code(user).await {
+            match self.admit_code(user, purpose).await {
                 Ok(()) => mails = self.mailed_digits(&mut code, user, client)?,
-                // There is an authenticator as well: too many mails keep nobody out.
-                Err(AuthError::Throttled { .. }) if methods.contains(&Method::Totp) => {
+                // There is another way as well: too many mails keep nobody out.
+                Err(AuthError::Throttled { .. }) if methods.len() > 1 => {
                     methods.retain(|method| *method != Method::Email);
                 }
                 Err(error) => return Err(error),
             }
         }
-        if !self.ports.store.issue(&code, &mails, None).await? {
-            return Err(AuthError::UserNotFound);
+        if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+            return Err(Self::overtaken());
         }
         Ok(SecondFactorChallenge { challenge: self.challenge_of(code.id), methods })
     }
@@ -127,14 +136,15 @@ impl Context<'_> {
         Ok(Proven { user, purpose: code.purpose })
     }
 
-    /// Whether somebody who is logged in is who they say: by all that a login would ask of them (SEC-134).
-    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<(), AuthError> {
+    /// Whether somebody who is logged in is who they say: by all that a login would ask of them (SEC-134). Answers whether a
+    /// second factor was among it.
+    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<bool, AuthError> {
         self.own_password(user, &shown.password, &shown.client).await?;
         if self.methods_of(user).await?.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         let (challenge, code) = shown.answer.as_ref().ok_or(AuthError::ChallengeMissing)?;
-        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
+        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(|_| true)
     }
 
     /// The code of a challenge and its account, before anything is counted.
@@ -167,7 +177,7 @@ impl Context<'_> {
             return Ok(Some(Proof::Email));
         }
         let Some(totp) = &factors.totp else { return Ok(None) };
-        let secret = vault.open(&TotpSecret::context(user.id), &totp.secret).map_err(AuthError::Crypto)?;
+        let secret = vault.open(&TotpSecret::context(user.id), &totp.secret).map_err(AuthError::Unavailable)?;
         let secret = TotpSecret::from_bytes(secret);
         Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), vault).map(Proof::Totp))
     }

@@ -1,12 +1,16 @@
 //! Switching second factors on and off. Each takes the password; where one is on, a code of it too (SEC-134).
 
+use std::fmt;
+
 use crate::account::User;
 use crate::code::{ChallengeToken, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind};
+use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
 use crate::secret::{Mac, Sealed};
+use crate::service::context::Context;
 use crate::service::second_factor::{SecondFactorChallenge, SecondFactorService, Shown};
 use crate::token::ClientInfo;
 
@@ -19,8 +23,8 @@ pub struct FactorStatus {
     pub is_required: bool,
 }
 
-/// A second factor that waits for its first code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A second factor that waits for its first code. A `Debug` that shows no secret.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Enrolment {
     /// A code went to the address of the account.
     Email(ChallengeToken),
@@ -33,6 +37,15 @@ pub enum Enrolment {
         /// The same for a QR code (`otpauth://`). Secret.
         uri: String,
     },
+}
+
+impl fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Email(_) => "Email(***)",
+            Self::Totp { .. } => "Totp(***)",
+        })
+    }
 }
 
 /// A second factor that was switched on.
@@ -74,7 +87,9 @@ impl SecondFactorService {
             Method::Totp => CodePurpose::TotpEnrolment,
             Method::Email | Method::RecoveryCode => return Err(AuthError::MethodUnavailable),
         };
-        self.context().authorize(user, &shown).await?;
+        let mut only = IssueIf::still(user);
+        let is_shown = self.context().authorize(user, &shown).await?;
+        only.owner.iter_mut().for_each(|owner| owner.has_no_factor = !is_shown);
         let context = self.context();
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
@@ -87,13 +102,13 @@ impl SecondFactorService {
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
             }
             Method::Email | Method::RecoveryCode => {
-                context.admit_code(user).await?;
+                context.admit_code(user, purpose).await?;
                 code.payload = Some(user.email.as_bytes().to_vec());
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
         };
-        if !self.ports.store.issue(&code, &mails, None).await? {
-            return Err(AuthError::UserNotFound);
+        if !self.ports.store.issue(&code, &mails, &only).await? {
+            return Err(Context::overtaken());
         }
         Ok(enrolment)
     }
