@@ -100,7 +100,7 @@ async fn a_name_with_a_line_break_that_is_in_is_one_line_of_text(database: Datab
     // What would be a link is left out of a name.
     let greeting = line.replace("eve@example.com", "[...]");
     assert!(letter.text.contains(&format!("Hello {greeting},")), "{}", letter.text);
-    assert!(letter.text.contains(&format!("Account: al{line}")), "{}", letter.text);
+    assert!(letter.text.contains(&format!("Account: al{greeting}")), "{}", letter.text);
     assert!(!letter.html.contains("<b>") && letter.html.contains("&lt;b&gt;You won&lt;"), "{}", letter.html);
     assert!(!letter.subject.contains("Won"), "{}", letter.subject);
     assert_eq!(stage.confirm_reset(letter.token(), NEW_PASSWORD).await.status, 200);

@@ -35,14 +35,6 @@ where
     vec![on_sqlite, on_postgres]
 }
 
-/// A case that the database makes no difference to.
-pub(crate) fn once<F: Future<Output = ()> + 'static>(name: &str, case: fn() -> F) -> Vec<Trial> {
-    vec![Trial::test(name, move || {
-        run(case());
-        Ok(())
-    })]
-}
-
 fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     runtime.expect("a runtime").block_on(case);
