@@ -1,0 +1,163 @@
+//! Second factors: how one is switched on and off, what a login asks for, and what answers it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its stage has failed")]
+
+#[path = "../world/mod.rs"]
+mod world;
+
+mod another_address;
+mod challenges;
+mod enrolment;
+mod guesses;
+mod login;
+mod removal;
+
+use auth_core::AuthError;
+use auth_core::account::{User, UserId};
+use auth_core::code::{DigitCode, OneTimeCode};
+use auth_core::event::EventKind;
+use auth_core::mail::{Fact, MailKind};
+use auth_core::ports::{NewPassword, PasswordUpdate, SecondFactors};
+use auth_core::second_factor::{Factors, Method, RecoveryCode, RequiredFor, TotpSecret};
+use auth_core::secret::MacPurpose;
+use auth_core::service::{
+    Action, ConfirmedFactor, Enrolment, Issued, Outcome, SecondFactorChallenge, Shown, TokenPair, TokenPolicy,
+    TokenService,
+};
+use auth_core::token::{RawToken, TokenKind};
+use serde_json::json;
+use world::*;
+
+const DAY: u64 = 24 * 60 * 60;
+
+async fn answer(world: &World, challenge: &SecondFactorChallenge, code: &str) -> Result<TokenPair, AuthError> {
+    match world.tokens.answer_challenge(challenge.challenge.expose(), code, client()).await? {
+        Issued::Pair(pair) => Ok(pair),
+        Issued::Sliding(_) => panic!("a sliding token for a login that was to answer a pair"),
+    }
+}
+
+fn is_wrong<T>(outcome: &Result<T, AuthError>) -> bool {
+    matches!(outcome, Err(AuthError::WrongCode))
+}
+
+fn is_invalid<T>(outcome: &Result<T, AuthError>) -> bool {
+    matches!(outcome, Err(AuthError::ChallengeInvalid))
+}
+
+fn is_throttled<T>(outcome: &Result<T, AuthError>) -> bool {
+    matches!(outcome, Err(AuthError::Throttled { .. }))
+}
+
+/// A challenge to confirm something, of somebody who is logged in.
+async fn confirmation(world: &World, user: &User) -> SecondFactorChallenge {
+    world.factors.challenge(user, &client()).await.unwrap()
+}
+
+fn enrolment_challenge(enrolment: &Enrolment) -> &str {
+    match enrolment {
+        Enrolment::Email(challenge) | Enrolment::Totp { challenge, .. } => challenge.expose(),
+    }
+}
+
+/// How many guesses were compared with anything.
+fn compared(world: &World) -> usize {
+    world.vault.comparisons(MacPurpose::Code) + world.vault.numbers() / 3
+}
+
+#[tokio::test]
+async fn new_recovery_codes_end_the_old_ones() {
+    let world = world(mailing());
+    let user = world.register("alice").await.unwrap();
+    let (secret, old) = world.enrol_totp("alice").await;
+    world.next_step();
+    let missing = world.factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
+    assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
+    let challenge = confirmation(&world, &user).await;
+    let shown = shown_with(&challenge, &world.code_of(&secret, 0));
+    let new = world.factors.replace_recovery_codes(&user, shown).await.unwrap();
+    assert_eq!(new.len(), Factors::RECOVERY_CODES);
+    let challenge = world.asked("alice").await;
+    assert!(is_wrong(&answer(&world, &challenge, &old[0].expose()).await));
+    assert!(answer(&world, &challenge, &new[0].expose()).await.is_ok());
+    let told = world.deliver_all().await;
+    assert!(told.iter().any(|mail| mail.kind == MailKind::RecoveryCodesReplaced));
+}
+
+#[tokio::test]
+async fn recovery_codes_are_no_second_factor_by_themselves() {
+    let world = world(mailing());
+    let user = world.register("alice").await.unwrap();
+    let refused = world.factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
+    assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{refused:?}");
+}
+
+/// Somebody who can write to the storage moves a hash to where it opens something.
+#[test]
+fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
+    let vault = auth_conformance::PlainVault::default();
+    let (one, two) = (auth_conformance::code_id(1), auth_conformance::code_id(2));
+    let digits = DigitCode::parse("123456").unwrap();
+    assert_ne!(digits.mac(one, &vault), digits.mac(two, &vault));
+    let (alice, mallory) = (UserId::new(1), UserId::new(2));
+    let recovery = RecoveryCode::parse("01ab-cdef-ghjk-mnpq").unwrap();
+    assert!(recovery.matches(alice, &recovery.mac(alice, &vault), &vault));
+    assert!(!recovery.matches(alice, &recovery.mac(mallory, &vault), &vault));
+    assert_ne!(TotpSecret::context(alice), TotpSecret::context(mallory));
+}
+
+#[tokio::test]
+async fn nothing_that_is_stored_shows_a_secret() {
+    let world = world(mailing());
+    let user = world.register("alice").await.unwrap();
+    let (secret, recovery) = world.enrol_totp("alice").await;
+    let factors = world.store.factors_of(user.id).await.unwrap();
+    assert!(!format!("{factors:?}").contains(&secret.expose_base32()));
+    for code in &recovery {
+        assert!(!format!("{factors:?} {code:?}").contains(&code.expose()));
+    }
+    world.asked("alice").await;
+    let stored = format!("{:?}", world.store.codes());
+    assert!(stored.contains("Mac(***)") || stored.contains("mac: None"), "{stored}");
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let secret = TotpSecret::from_bytes(b"12345678901234567890".to_vec());
+    let uri = secret.expose_uri("auth", "alice");
+    let challenge =
+        auth_core::code::ChallengeToken::of(auth_conformance::code_id(1), &auth_conformance::PlainVault::default());
+    let enrolment = Enrolment::Totp { challenge, secret: secret.clone(), uri };
+    let shown = Shown { answer: Some(("a-challenge".to_owned(), "123456".to_owned())), ..shown(PASSWORD) };
+    let text = format!("{enrolment:?} {shown:?}");
+    for hidden in [&*secret.expose_base32(), "otpauth", "123456", "a-challenge", PASSWORD] {
+        assert!(!text.contains(hidden), "{text}");
+    }
+}
+
+/// SEC-134: where a second factor is required, a session that began without one is not carried on.
+#[tokio::test]
+async fn a_session_without_a_required_factor_is_not_refreshed() {
+    let world = world(with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff));
+    world.register("alice").await.unwrap();
+    let pair = world.login("alice").await;
+    let pair = world.refresh(&pair).await.unwrap();
+    // Made an administrator past the use-case, as with SQL.
+    let user = world.stored("alice").await;
+    assert!(auth_core::ports::Accounts::set_staff(world.store.as_ref(), user.id, true).await.unwrap());
+    assert!(world.refresh(&pair).await.is_err());
+    let challenge = world.asked("alice").await;
+    let pair = answer(&world, &challenge, &world.mailed_code()).await.unwrap();
+    assert!(world.refresh(&pair).await.is_ok());
+}
+
+#[tokio::test]
+async fn whoever_becomes_an_administrator_logs_in_once_more_where_those_have_to_show_a_factor() {
+    for (required, lives) in [(RequiredFor::Nobody, true), (RequiredFor::Staff, false)] {
+        let world = world(with_accounts(|accounts| accounts.second_factor = required));
+        world.register("alice").await.unwrap();
+        let pair = world.login("alice").await;
+        world.act("alice", Action::Promote).await;
+        assert_eq!(world.tokens.authenticate(&access_of(&pair)).await.is_ok(), lives);
+    }
+}
