@@ -84,7 +84,7 @@ fn main() -> ExitCode {
     let client = Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().expect("a client");
     register(&client, &server);
     println!("{samples} requests of each kind, in random order; medians in microseconds\n");
-    println!("{:<18}{:>10}{:>10}{:>8}{:>9}{:>12}{:>10}", "", "known", "unknown", "ratio", "p", "noise: ratio", "p");
+    println!("{:<18}{:>10}{:>10}{:>8}{:>9}{:>14}{:>10}", "", "known", "unknown", "ratio", "p", "noise: ratio", "p");
     let verdicts: Vec<_> = QUESTIONS.iter().map(|question| judge(&client, &server, question, samples)).collect();
     if verdicts.iter().all(|is_good| *is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -93,7 +93,7 @@ fn main() -> ExitCode {
 fn start(samples: usize) -> Server {
     let many = (GROUPS.len() * QUESTIONS.len() * samples * 2).to_string();
     let per_name = (4 * samples / ACCOUNTS + 10).to_string();
-    let options = ServerOptions::new("development", None).env("AUTH__LOG__LEVEL", "error");
+    let options = ServerOptions::new("development", None).env("AUTH__LOG__LEVEL", "error,auth_server=info");
     let options = options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", &many);
     let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", &many);
     let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", &per_name);
@@ -134,7 +134,7 @@ fn judge(client: &Client, server: &Server, question: &Question, samples: usize) 
     let (difference, noise) = ((ratio - 1.0).abs(), (noise_ratio - 1.0).abs().max(0.005));
     let is_good = (0.9..=1.1).contains(&ratio) && (chance >= UNLIKELY || difference <= 3.0 * noise);
     println!(
-        "{:<18}{:>10.0}{:>10.0}{:>8.3}{:>9.4}{:>12.3}{:>10.4}  {}",
+        "{:<18}{:>10.0}{:>10.0}{:>8.3}{:>9.4}{:>14.3}{:>10.4}  {}",
         question.title,
         median(known),
         median(unknown),
