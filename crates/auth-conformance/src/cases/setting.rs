@@ -86,7 +86,7 @@ pub(super) async fn outbox(store: &impl Store) -> Vec<OutboxEntry> {
     store.list_outbox(OutboxPage { only_failed: false, after: None, limit: u32::MAX }).await.unwrap()
 }
 
-/// The numbers of what is in the outbox, as [`mail_id`](crate::mail_id) has them.
+/// The numbers of what is in the outbox, as [`mail_id`] has them.
 pub(super) async fn queued(store: &impl Store) -> Vec<u64> {
     let number = |entry: OutboxEntry| (0..1_000).find(|number| mail_id(*number) == entry.id).expect("a number");
     outbox(store).await.into_iter().map(number).collect()
