@@ -6,7 +6,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::postbox::Postbox;
-use crate::second_factors::people::{Person, answers_at_once, assert_field, assert_refused, at_once, other_than};
+use crate::reset::at_once;
+use crate::second_factors::people::{Person, answers_at_once, assert_field, assert_refused, other_than};
 use crate::stage::{Stage, assert_throttled, cases, options, shared};
 use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
 

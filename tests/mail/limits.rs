@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::postbox::Postbox;
-use crate::second_factors::people::{Person, assert_field, assert_refused, at_once, other_than};
+use crate::reset::at_once;
+use crate::second_factors::people::{Person, assert_field, assert_refused, other_than};
 use crate::stage::{NEW_PASSWORD, Stage, assert_throttled, cases, challenge_of, eventually, options, shared, texts};
 use crate::support::{Answer, Api, BINARY, Database, PASSWORD, Pair};
 

@@ -11,6 +11,7 @@ use crate::secret::Mac;
 use crate::time::{Seconds, UnixTime};
 use crate::token::random_uuid;
 
+pub(crate) use text::to_hex;
 pub use text::{ChallengeToken, DigitCode, LinkToken};
 
 /// The name of a one-time code: a random UUID (version 4). Not secret.

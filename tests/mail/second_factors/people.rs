@@ -1,16 +1,14 @@
 //! Somebody with an account, a mailbox and, if they like, an authenticator; and what a topic needs to watch them.
 
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
 use totp_rs::Totp;
 
 use crate::postbox::Letter;
+use crate::reset::at_once;
 use crate::stage::{Stage, challenge_of, eventually, texts};
 use crate::support::{Answer, Database, PASSWORD, Pair};
 
@@ -202,26 +200,6 @@ pub(crate) fn forget_last_steps(stage: &Stage) {
             assert!(file.execute(sql, []).expect("an update") > 0);
         }
     }
-}
-
-/// Runs all of them, started at one moment; the results in the order of the calls.
-pub(crate) async fn at_once<F>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    let calls: Vec<_> = calls.into_iter().collect();
-    let start = Arc::new(Barrier::new(calls.len()));
-    let mut running = JoinSet::new();
-    for (place, call) in calls.into_iter().enumerate() {
-        let start = start.clone();
-        running.spawn(async move {
-            start.wait().await;
-            (place, call.await)
-        });
-    }
-    let mut results = running.join_all().await;
-    results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Answers to challenges of logins, at one moment.

@@ -150,7 +150,8 @@ impl fmt::Debug for DigitCode {
     }
 }
 
-fn to_hex(bytes: &[u8]) -> String {
+/// Lower-case digits, two for each byte.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::account::AccountFault;
 use crate::account::{Email, LoginName, User, Username};
-use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
+use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode, to_hex};
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
@@ -195,8 +195,7 @@ impl<'a> Context<'a> {
 
     fn bucket(&self, scope: &str, whom: &str) -> Bucket {
         let mac = self.ports.vault.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
-        let hash: String = mac.bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-        Bucket::new(format!("{scope} {hash}"))
+        Bucket::new(format!("{scope} {}", to_hex(mac.bytes())))
     }
 }
 
