@@ -37,5 +37,6 @@ migrate *args:
 
 # Writes the golden files anew, and the table of differences in docs/compatibility.md, for review.
 golden:
-    UPDATE_GOLDEN=1 cargo test -p auth-tests --test golden
-    UPDATE_GOLDEN=1 cargo test -p auth-tests --test contract -- --exact tables
+    UPDATE_GOLDEN=1 cargo test -p auth-tests --test repository
+    UPDATE_GOLDEN=1 cargo test -p auth-tests --test wire -- --exact contract::tables
+    UPDATE_GOLDEN=1 cargo test -p auth-tests --test wire -- the_table_of_routes_is_the_golden_one

@@ -7,7 +7,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use auth_tests::server::{Server, ServerOptions};
+use auth_tests::{ServerOptions, TestServer};
 use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
@@ -90,17 +90,18 @@ fn main() -> ExitCode {
 }
 
 /// A server with all limits on, wide enough for the measurement.
-fn start(samples: usize) -> Server {
+fn start(samples: usize) -> TestServer {
     let many = (GROUPS.len() * QUESTIONS.len() * samples * 2).to_string();
     let per_name = (4 * samples / ACCOUNTS + 10).to_string();
-    let options = ServerOptions::new("development", None).env("AUTH__LOG__LEVEL", "error,auth_server=info");
+    let options =
+        ServerOptions::new("development", None).with_real_hashing().env("AUTH__LOG__LEVEL", "error,auth_server=info");
     let options = options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", &many);
     let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", &many);
     let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", &per_name);
     options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", &per_name).start(BINARY)
 }
 
-fn register(client: &Client, server: &Server) {
+fn register(client: &Client, server: &TestServer) {
     for group in [Group::Known, Group::AlsoKnown] {
         for number in 0..ACCOUNTS {
             let name = group.name(number);
@@ -113,7 +114,7 @@ fn register(client: &Client, server: &Server) {
 }
 
 /// Asks, compares and prints; whether the times tell nothing.
-fn judge(client: &Client, server: &Server, question: &Question, samples: usize) -> bool {
+fn judge(client: &Client, server: &TestServer, question: &Question, samples: usize) -> bool {
     let mut times: [Vec<f64>; 3] = Default::default();
     let mut order: Vec<_> = (0..samples * GROUPS.len()).collect();
     shuffle(&mut order);

@@ -13,8 +13,8 @@ mod cluster;
 mod programs;
 
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 use std::{env, process};
 
@@ -72,12 +72,37 @@ fn unable(reason: String, is_ci: bool) -> Result<Completion, Failed> {
 
 /// Makes an empty database on the server of this test process, which is started at the first call.
 pub fn fresh_database() -> TestDatabase {
+    TestDatabase::create(server(), "")
+}
+
+/// Makes a copy of a database that `prepare`, which gets a URL, has prepared: creating and filling tables takes much longer
+/// than copying them. There is one such template in a process, so that `prepare` is called once, and must always be the
+/// same. It must leave no connection open. [`drop_template`] ends it.
+pub fn copied_database(prepare: impl FnOnce(&str)) -> TestDatabase {
+    let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
+    let template = template.get_or_insert_with(|| {
+        let template = fresh_database();
+        prepare(template.url());
+        template
+    });
+    TestDatabase::create(server(), &format!("TEMPLATE {}", template.name))
+}
+
+/// Drops the template of [`copied_database`], at the end of a process: on a server of the process's own it would be gone
+/// anyway, on a given one it would stay.
+pub fn drop_template() {
+    drop(TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
+static TEMPLATE: Mutex<Option<TestDatabase>> = Mutex::new(None);
+
+/// The server of this test process, started at the first call.
+fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    let server = SERVER.get_or_init(|| match given_url() {
+    SERVER.get_or_init(|| match given_url() {
         Some(url) => Server::Given(url),
         None => Server::Own(Cluster::start()),
-    });
-    TestDatabase::on(server.url())
+    })
 }
 
 fn given_url() -> Option<String> {
@@ -99,7 +124,7 @@ impl Server {
     }
 }
 
-/// An empty database of its own. It is dropped with this value, whoever is still connected.
+/// A database of its own. It is dropped with this value, whatever is still connected to it.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
@@ -108,13 +133,15 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    fn on(maintenance_url: String) -> Self {
+    /// `options` are those of `CREATE DATABASE`.
+    fn create(server: &Server, options: &str) -> Self {
+        let maintenance_url = server.url();
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis());
         let name = format!("auth_test_{now}_{}_{count}", process::id());
         let url = with_database(&maintenance_url, &name);
-        must(psql(&maintenance_url, &format!("CREATE DATABASE {name}")));
+        must(psql(&maintenance_url, &format!("CREATE DATABASE {name} {options}")));
         Self { name, url, maintenance_url }
     }
 

@@ -1,0 +1,220 @@
+//! JSON that no client of good will sends (SEC-070, SEC-072).
+
+use auth_http::routes::standard;
+use auth_tests::answers::{Findings, assert_status};
+use auth_tests::{Answer, PASSWORD, cases};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use libtest_mimic::Trial;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::shared_servers::{Service, SharedServers};
+use crate::bad_input::shared_servers::fresh;
+
+pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
+    cases![
+        servers.simplejwt =>
+            every_body_of_the_test_suite_is_read_or_refused,
+            documents_nested_a_hundred_thousand_deep_are_refused,
+            documents_that_are_not_utf_8_are_refused,
+            two_documents_are_not_one,
+            every_route_is_on_the_list,
+            twenty_thousand_keys_are_only_keys,
+            of_a_key_that_comes_twice_the_last_one_counts;
+        servers.development =>
+            every_body_of_the_test_suite_is_read_or_refused,
+            documents_that_are_not_utf_8_are_refused,
+    ]
+}
+
+/// Every route that reads JSON; `true`: with the credentials of an account.
+pub(crate) const ROUTES: [(Method, &str, bool); 18] = [
+    (Method::POST, "/api/register/", false),
+    (Method::POST, "/api/token/", false),
+    (Method::POST, "/api/token/second-factor/", false),
+    (Method::POST, "/api/token/refresh/", false),
+    (Method::POST, "/api/token/verify/", false),
+    (Method::POST, "/api/token/blacklist/", false),
+    (Method::POST, "/api/logout/", true),
+    (Method::PUT, "/api/users/me/", true),
+    (Method::PATCH, "/api/users/me/", true),
+    (Method::POST, "/api/users/me/password/", true),
+    (Method::POST, "/api/password-reset/", false),
+    (Method::POST, "/api/password-reset/confirm/", false),
+    (Method::POST, "/api/email/verify/", false),
+    (Method::POST, "/api/email/verify/resend/", false),
+    (Method::POST, "/api/users/me/second-factors/", true),
+    (Method::POST, "/api/users/me/second-factors/confirm/", true),
+    (Method::POST, "/api/users/me/second-factors/remove/", true),
+    (Method::POST, "/api/users/me/second-factors/recovery-codes/", true),
+];
+
+/// Sends a body of JSON, or what claims to be some.
+pub(crate) async fn send(
+    service: &Service,
+    method: &Method,
+    path: &str,
+    bearer: Option<&str>,
+    body: Vec<u8>,
+) -> Answer {
+    let request = service.http.request(method.clone(), format!("{}{path}", service.url)).body(body);
+    let request = request.header("content-type", "application/json");
+    let request = match bearer {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    Answer::of(request.send().await.expect("an answer")).await
+}
+
+/// A route that is new has to come on the list, or on this one of those that read no body.
+async fn every_route_is_on_the_list(_: &Service) {
+    let without = ["/api/users/me/second-factors/challenge/"];
+    for endpoint in standard() {
+        let (path, allow) = (endpoint.path(), endpoint.allow());
+        for method in allow.split(", ").filter(|method| ["POST", "PUT", "PATCH"].contains(method)) {
+            let is_listed = ROUTES.iter().any(|(listed, at, _)| listed.as_str() == method && *at == path);
+            assert_ne!(is_listed, without.contains(&path), "{method} {path}");
+        }
+    }
+}
+
+/// Sends bodies to every route that reads JSON; each has to be answered 400, and parse errors are called that.
+async fn refused_everywhere(service: &Service, bodies: &[(&str, Vec<u8>)], is_malformed: bool) {
+    let access = service.newcomer(&fresh("json")).await.access;
+    let mut findings = Findings::default();
+    for (what, body) in bodies {
+        for (method, path, guarded) in &ROUTES {
+            let answer = send(service, method, path, guarded.then_some(&access), body.clone()).await;
+            findings.check(format!("{what} at {method} {path}"), &answer, &[400]);
+            let is_parse_error = answer.text.starts_with(r#"{"detail":"JSON parse error - "#);
+            findings.note(is_parse_error == is_malformed, || format!("{what} at {method} {path}: {}", answer.text));
+        }
+    }
+    findings.check("afterwards", &service.me(&access).await, &[200]);
+    findings.close();
+}
+
+async fn every_body_of_the_test_suite_is_read_or_refused(service: &Service) {
+    let mut findings = Findings::default();
+    for line in include_str!("../../data/vectors/json/json_test_suite.jsonl").lines() {
+        let vector: Value = serde_json::from_str(line).unwrap();
+        let (name, expect) = (vector["name"].as_str().unwrap(), vector["expect"].as_str().unwrap());
+        let body = STANDARD.decode(vector["b64"].as_str().unwrap()).unwrap();
+        let is_empty = body.is_empty();
+        let answer = send(service, &Method::POST, "/api/token/", None, body).await;
+        findings.check(name, &answer, if expect == "reject" { &[400] } else { &[400, 401] });
+        let is_parse_error = answer.text.starts_with(r#"{"detail":"JSON parse error - "#);
+        match expect {
+            // No body at all is an empty object.
+            "reject" if !is_empty => findings.note(is_parse_error, || format!("{name} is read: {}", answer.text)),
+            "accept" => findings.note(!is_parse_error, || format!("{name} is not read: {}", answer.text)),
+            _ => {}
+        }
+    }
+    findings.close();
+}
+
+async fn documents_nested_a_hundred_thousand_deep_are_refused(service: &Service) {
+    const DEPTH: usize = 100_000;
+    let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(DEPTH), close.repeat(DEPTH)).into_bytes();
+    let in_fields = |value: &str| {
+        let names = [
+            "username",
+            "email",
+            "first_name",
+            "last_name",
+            "password",
+            "refresh",
+            "token",
+            "old_password",
+            "new_password",
+            "challenge",
+            "code",
+            "method",
+        ];
+        let fields: Vec<_> = names.iter().map(|name| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}", fields.join(",")).into_bytes()
+    };
+    let lists = String::from_utf8(nested("[", "]")).unwrap();
+    refused_everywhere(service, &[("lists", nested("[", "]")), ("lists in every field", in_fields(&lists))], false)
+        .await;
+    let unclosed = [
+        ("lists without an end", "[".repeat(DEPTH).into_bytes()),
+        ("objects without an end", "{\"a\":".repeat(DEPTH).into_bytes()),
+        ("lists of objects without an end", "[{\"a\":".repeat(DEPTH / 2).into_bytes()),
+        ("a list with too many ends", format!("{lists}]").into_bytes()),
+    ];
+    refused_everywhere(service, &unclosed, true).await;
+
+    // Where unknown fields are ignored, a deep one is too; or it is refused.
+    let access = service.newcomer(&fresh("json")).await.access;
+    let mut findings = Findings::default();
+    for (what, open, close) in [("lists", "[", "]"), ("objects", "{\"a\":", "}")] {
+        let unknown = [b"{\"unknown\":".to_vec(), nested(open, close), b"}".to_vec()].concat();
+        let answer = send(service, &Method::PATCH, "/api/users/me/", Some(&access), unknown).await;
+        findings.check(format!("{what} in an unknown field"), &answer, &[200, 400]);
+    }
+    findings.close();
+}
+
+async fn documents_that_are_not_utf_8_are_refused(service: &Service) {
+    let text = r#"{"username":"alice","password":"x","refresh":"x","token":"x"}"#;
+    let utf_16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
+    let bodies = [
+        ("UTF-8 with a byte order mark", [b"\xEF\xBB\xBF", text.as_bytes()].concat()),
+        ("UTF-16, little end first", utf_16(u16::to_le_bytes)),
+        ("UTF-16, big end first", utf_16(u16::to_be_bytes)),
+        ("UTF-16 with a byte order mark", [vec![0xFF, 0xFE], utf_16(u16::to_le_bytes)].concat()),
+        ("UTF-32", text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect()),
+        ("Latin-1", b"{\"username\":\"andr\xE9\"}".to_vec()),
+        ("an overlong NUL", b"{\"username\":\"a\xC0\x80\"}".to_vec()),
+        ("half a surrogate pair in UTF-8", b"{\"username\":\"\xED\xA0\x80\"}".to_vec()),
+        ("a bad key", b"{\"us\xFFername\":\"alice\"}".to_vec()),
+        ("zeros", vec![0; 64]),
+    ];
+    refused_everywhere(service, &bodies, true).await;
+}
+
+async fn two_documents_are_not_one(service: &Service) {
+    let first = json!({"username": "alice", "password": PASSWORD}).to_string();
+    let two = |between: &str| format!("{first}{between}{first}").into_bytes();
+    let bodies =
+        [("side by side", two("")), ("after a blank", two(" ")), ("in lines", two("\n")), ("in a row", two(","))];
+    refused_everywhere(service, &bodies, true).await;
+}
+
+async fn twenty_thousand_keys_are_only_keys(service: &Service) {
+    let name = fresh("json");
+    let access = service.newcomer(&name).await.access;
+    let keys: Vec<_> = (0..20_000).map(|n| format!("\"key{n}\":{n}")).collect();
+    let wide = format!("{{{}}}", keys.join(","));
+    let mut findings = Findings::default();
+    for (method, path, guarded) in &ROUTES {
+        let answer = send(service, method, path, guarded.then_some(&access), wide.clone().into_bytes()).await;
+        // Nothing of it is a field of the profile, which then stays as it is.
+        let expected = if *method == Method::PATCH { 200 } else { 400 };
+        findings.check(format!("{method} {path}"), &answer, &[expected]);
+    }
+    findings.close();
+    let login = format!(r#"{{{},"username":"{name}","password":"{PASSWORD}"}}"#, keys.join(","));
+    assert_status(&send(service, &Method::POST, "/api/token/", None, login.into_bytes()).await, 200);
+}
+
+async fn of_a_key_that_comes_twice_the_last_one_counts(service: &Service) {
+    let name = fresh("json");
+    service.newcomer(&name).await;
+    let mut findings = Findings::default();
+    for (body, status) in [
+        (format!(r#"{{"username":"nobody","username":"{name}","password":"{PASSWORD}"}}"#), 200),
+        (format!(r#"{{"username":["x"],"username":"{name}","password":"x","password":"{PASSWORD}"}}"#), 200),
+        (format!(r#"{{"username":"{name}","username":"nobody","password":"{PASSWORD}"}}"#), 401),
+        (format!(r#"{{"username":"{name}","password":"{PASSWORD}","password":"x"}}"#), 401),
+        (format!(r#"{{"username":"{name}","password":"{PASSWORD}","\u0070assword":"x"}}"#), 401),
+        (format!(r#"{{"username":"{name}","password":"{PASSWORD}","password":null}}"#), 400),
+    ] {
+        let answer = send(service, &Method::POST, "/api/token/", None, body.clone().into_bytes()).await;
+        findings.check(body, &answer, &[status]);
+    }
+    findings.close();
+}

@@ -1,0 +1,125 @@
+//! Tokens that the tests write themselves, with the key of the service.
+
+use std::time::UNIX_EPOCH;
+
+use auth_tests::server::SIGNING_KEY;
+use serde_json::{Map, Value, json};
+
+use crate::contract::keys::{encode, hs256};
+use crate::contract::users::Account;
+use crate::contract::variant::Variant;
+
+/// How long a forged token lives, in seconds.
+pub(crate) const LIFETIME: i64 = 600;
+/// 10**30, which no JSON number of this program can hold: written in at the end.
+pub(crate) const HUGE: &str = "1000000000000000000000000000000";
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Access,
+    Refresh,
+    /// Both.
+    Sliding,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 3] = [Self::Access, Self::Refresh, Self::Sliding];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Refresh => "refresh",
+            Self::Sliding => "sliding",
+        }
+    }
+
+    /// What a body calls a token of this kind.
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Access | Self::Refresh => self.name(),
+            Self::Sliding => "token",
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn now() -> i64 {
+    UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs() as i64)
+}
+
+/// A token to be signed.
+#[derive(Clone)]
+pub(crate) struct Draft {
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+}
+
+impl Draft {
+    /// A token as SimpleJWT would have written it for this account, signed with the secret.
+    pub(crate) fn new(kind: Kind, account: &Account, variant: &Variant) -> Self {
+        let claims = [("exp", json!(now() + LIFETIME)), ("iat", json!(now()))];
+        let mut claims = Map::from_iter(claims.map(|(name, value)| (name.to_owned(), value)));
+        let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+        claim(variant.kind_claim, kind.name().into());
+        claim(variant.id_claim, token_id().into());
+        claim(variant.user_claim, (variant.user_of)(account).into());
+        if variant.tells_profile {
+            claim("email", account.email.clone().into());
+            claim("role", "user".into());
+        }
+        if kind == Kind::Sliding {
+            claim("refresh_exp", (now() + LIFETIME).into());
+        }
+        for (name, value) in variant.claims {
+            claim(name, (*value).into());
+        }
+        Self { header: Map::new(), claims }.header("alg", "HS256").header("typ", "JWT")
+    }
+
+    pub(crate) fn with(mut self, claim: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(claim.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn without(mut self, claim: &str) -> Self {
+        self.claims.remove(claim);
+        self
+    }
+
+    pub(crate) fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
+        self.header.remove(name);
+        self
+    }
+
+    pub(crate) fn user_as_number(self) -> Self {
+        let number: i64 = self.claims["user_id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        self.with("user_id", number)
+    }
+
+    /// Header and payload, without a signature.
+    pub(crate) fn message(&self) -> String {
+        self.message_with(&json!(self.claims).to_string().replace(&json!(HUGE).to_string(), HUGE))
+    }
+
+    pub(crate) fn message_with(&self, payload: &str) -> String {
+        format!("{}.{}", encode(json!(self.header).to_string()), encode(payload))
+    }
+
+    pub(crate) fn sign(self) -> String {
+        hs256(self.message(), SIGNING_KEY)
+    }
+}
+
+/// 32 hex digits, as of a UUID of version 4; another one each time.
+fn token_id() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let micros = UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_micros() as u64) & 0xFFFF_FFFF_FFFF;
+    format!("{micros:012x}4{:03x}8{:015x}", std::process::id() % 4096, COUNT.fetch_add(1, Ordering::Relaxed))
+}

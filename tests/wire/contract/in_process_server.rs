@@ -1,0 +1,150 @@
+//! The same routes in this process, on the storage that forgets: the rules and the wire without a database.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use actix_web::dev::ServerHandle;
+use actix_web::{HttpResponse, HttpServer, rt, web};
+use async_trait::async_trait;
+use auth_conformance::memory_ports;
+use auth_core::account::UsernameRules;
+use auth_core::password::PasswordPolicy;
+use auth_core::permission::Rule;
+use auth_core::service::{
+    AccountPolicy, AccountService, Action, AdministrationService, Outcome, Ports, SecondFactorService, TokenPolicy,
+    TokenService,
+};
+use auth_core::time::Seconds;
+use auth_core::token::ProfileClaim;
+use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
+use auth_http::routes::{Endpoint, Routes, standard};
+use auth_http::{App, CurrentUser, HttpSettings, Readiness};
+use auth_tests::server::SIGNING_KEY;
+use serde_json::json;
+
+use crate::contract::target::Target;
+
+/// A server on a thread of this process.
+pub(crate) struct InProcess {
+    address: SocketAddr,
+    handle: ServerHandle,
+    administration: AdministrationService,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl InProcess {
+    /// Starts it on a free port.
+    pub(crate) fn start() -> Self {
+        let ports = ports();
+        let administration = AdministrationService::new(ports.clone(), AccountPolicy::default());
+        let app = web::Data::new(app(ports));
+        let (report, reported) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            rt::System::new().block_on(async move {
+                let own = [
+                    Endpoint::new("/api/protected/").named("Protected", "").get(protected),
+                    Endpoint::new("/api/posts/").named("Post List", "").rule(Rule::AllowAny).get(no_posts),
+                ];
+                let routes = Routes::new(standard().into_iter().chain(own)).aliases(true).build().expect("routes");
+                let server = HttpServer::new(move || auth_http::application(&routes, &app));
+                let server = server.workers(2).disable_signals().bind(("127.0.0.1", 0)).expect("a free port");
+                let address = server.addrs()[0];
+                let running = server.run();
+                report.send((address, running.handle())).expect("somebody waits for the address");
+                running.await.expect("the server runs");
+            });
+        });
+        let (address, handle) = reported.recv().expect("the server starts");
+        Self { address, handle, administration, thread: Some(thread) }
+    }
+}
+
+async fn protected(user: CurrentUser) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"message": format!("Hello, {}!", user.username())}))
+}
+
+/// The path is there for rows about its methods; posts are kept in a database only.
+async fn no_posts() -> HttpResponse {
+    HttpResponse::Ok().json(json!([]))
+}
+
+impl Drop for InProcess {
+    fn drop(&mut self) {
+        block_on(self.handle.stop(false));
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Target for InProcess {
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn users(&self, action: &str, name: &str) -> Result<(), String> {
+        let action = match action {
+            "deactivate" => Action::Deactivate,
+            "delete" => Action::Delete,
+            other => return Err(format!("users {other}: unknown here")),
+        };
+        match block_on(self.administration.act(name, &action)) {
+            Ok(Outcome::Done) => Ok(()),
+            other => Err(format!("users {action:?} {name}: {other:?}")),
+        }
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(future)
+}
+
+fn ports() -> Ports {
+    let key = SigningKey::from_secret(Algorithm::Hs256, SIGNING_KEY).expect("a key of 32 bytes or more");
+    Ports {
+        signer: Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key")),
+        clock: Arc::new(SystemClock),
+        randomness: Arc::new(SystemRandomness),
+        ..memory_ports()
+    }
+}
+
+/// As `config/simplejwt.toml` over `config/default.toml` has it.
+fn app(ports: Ports) -> App {
+    let policy = TokenPolicy {
+        access_ttl: Seconds::new(1_800),
+        session_max_ttl: None,
+        keep_custom_claims: true,
+        adopt_foreign_tokens: true,
+        check_session_on_access: false,
+        ..TokenPolicy::default()
+    };
+    let tokens = TokenService::new(ports.clone(), policy);
+    App {
+        tokens: tokens.enriched_by(Arc::new(ProfileClaim::Email)).enriched_by(Arc::new(ProfileClaim::Role)),
+        accounts: AccountService::new(ports.clone(), AccountPolicy::default()),
+        second_factors: SecondFactorService::new(ports, AccountPolicy::default()),
+        passwords: PasswordPolicy::default(),
+        usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
+        jwks: json!({"keys": []}),
+        readiness: Box::new(AlwaysReady),
+        throttle: None,
+        settings: HttpSettings {
+            body_limit: 2_621_440,
+            reasons: false,
+            trim_passwords: true,
+            ..HttpSettings::default()
+        },
+    }
+}
+
+struct AlwaysReady;
+
+#[async_trait]
+impl Readiness for AlwaysReady {
+    async fn is_ready(&self) -> bool {
+        true
+    }
+}

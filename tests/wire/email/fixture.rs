@@ -1,0 +1,275 @@
+//! A server that sends its emails to a [`MockSmtp`], and a client of it.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use auth_tests::cases::Shared;
+use auth_tests::database::DatabaseKind;
+use auth_tests::{
+    Answer, Database, MockSmtp, PASSWORD, ReceivedEmail, ServerOptions, TestClient, TestServer, TokenPair,
+};
+use libtest_mimic::Trial;
+use serde_json::{Value, json};
+
+use crate::SERVER;
+
+/// Another password that passes the policy.
+pub(crate) const NEW_PASSWORD: &str = "Battery-staple-43";
+
+/// Options of a server that sends its emails to `smtp`, one after the other: what is enqueued later is sent later.
+/// Email addresses need no
+/// verification, a login delay and the replay window last longer than any case, and a client says its own client IP.
+pub(crate) fn options(database: &Database, smtp: &MockSmtp) -> ServerOptions {
+    database.server("development").emailing_to(smtp).envs(&[
+        ("AUTH__MAIL__WORKERS", "1"),
+        ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off"),
+        ("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800"),
+        ("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"),
+        ("AUTH__TOKENS__RETRY_WINDOW_SECONDS", "3600"),
+    ])
+}
+
+/// The servers that cases share, with users, email addresses and client IPs of their own.
+pub(crate) struct SharedServers {
+    /// Email addresses need no verification.
+    pub(crate) off: SharedServer,
+    /// Email addresses can be verified.
+    pub(crate) optional: SharedServer,
+    /// As `optional`, on PostgreSQL.
+    pub(crate) optional_postgres: SharedServer,
+    /// Email addresses must be verified before the first login.
+    pub(crate) required: SharedServer,
+    /// As `off`, on PostgreSQL.
+    pub(crate) off_postgres: SharedServer,
+}
+
+impl SharedServers {
+    pub(crate) fn new() -> Self {
+        Self {
+            off: SharedServer::new(DatabaseKind::Sqlite, "off"),
+            off_postgres: SharedServer::new(DatabaseKind::Postgres, "off"),
+            optional: SharedServer::new(DatabaseKind::Sqlite, "optional"),
+            optional_postgres: SharedServer::new(DatabaseKind::Postgres, "optional"),
+            required: SharedServer::new(DatabaseKind::Sqlite, "required"),
+        }
+    }
+}
+
+/// Options with another mode of email verification.
+pub(crate) fn verification(options: ServerOptions, mode: &str) -> ServerOptions {
+    options.env("AUTH__ACCOUNTS__EMAIL_VERIFICATION", mode)
+}
+
+/// A server that cases share.
+pub(crate) struct SharedServer(Arc<Shared<Arc<EmailServer>>>);
+
+impl SharedServer {
+    fn new(kind: DatabaseKind, mode: &'static str) -> Self {
+        let start =
+            move |database| EmailServer::start(database, MockSmtp::open(), |options| verification(options, mode));
+        Self(Shared::new(kind.name(), kind, start))
+    }
+
+    /// The trial.
+    pub(crate) fn trials(&self, name: String, case: impl AsyncFn(Fixture) + Send + 'static) -> Vec<Trial> {
+        self.0.trials(name, async move |server: &Arc<EmailServer>| case(Fixture::shared(server.clone())).await)
+    }
+}
+
+/// A server, and the SMTP server that its emails arrive at.
+pub(crate) struct EmailServer {
+    pub(crate) server: TestServer,
+    pub(crate) smtp: MockSmtp,
+    pub(crate) database: Database,
+}
+
+impl EmailServer {
+    fn start(database: Database, smtp: MockSmtp, change: impl FnOnce(ServerOptions) -> ServerOptions) -> Arc<Self> {
+        let server = change(options(&database, &smtp)).start(SERVER);
+        Arc::new(Self { server, smtp, database })
+    }
+}
+
+/// What one case works with. Dereferences to its server.
+pub(crate) struct Fixture {
+    /// Has this client IP.
+    pub(crate) client: TestClient,
+    /// A client IP that no other case has.
+    pub(crate) client_ip: String,
+    server: Arc<EmailServer>,
+    suffix: String,
+}
+
+impl Deref for Fixture {
+    type Target = EmailServer;
+
+    fn deref(&self) -> &EmailServer {
+        &self.server
+    }
+}
+
+impl Fixture {
+    /// On a server of its own.
+    pub(crate) fn of(database: Database) -> Self {
+        Self::with(database, |options| options)
+    }
+
+    /// On a server of its own, with other options.
+    pub(crate) fn with(database: Database, change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
+        Self::at(database, MockSmtp::open(), change)
+    }
+
+    /// On a server of its own, which sends to this SMTP server.
+    pub(crate) fn at(database: Database, smtp: MockSmtp, change: impl FnOnce(ServerOptions) -> ServerOptions) -> Self {
+        Self::on(EmailServer::start(database, smtp, change), String::new())
+    }
+
+    /// On a server that other cases use too.
+    fn shared(server: Arc<EmailServer>) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let suffix = format!(".c{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        Self::on(server, suffix)
+    }
+
+    fn on(server: Arc<EmailServer>, suffix: String) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let [.., high, low] = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let client_ip = format!("10.1.{high}.{low}");
+        let client = TestClient::forwarded_for(&server.server.url(), &client_ip);
+        Self { client, client_ip, server, suffix }
+    }
+
+    /// A username or an email address that no other case on this server has: `alice.c7` for `alice`,
+    /// `alice.c7@example.com` for `alice@example.com`; on a server of the case's own, the name itself. The methods below
+    /// that take either one do this to it.
+    pub(crate) fn own(&self, name: &str) -> String {
+        let (stem, domain) = name.split_at(name.find('@').unwrap_or(name.len()));
+        format!("{stem}{}{domain}", self.suffix)
+    }
+
+    /// Registers an account, `NAME@example.com`.
+    pub(crate) async fn register(&self, name: &str) -> Answer {
+        self.client.register(&self.own(name)).await
+    }
+
+    pub(crate) async fn login(&self, name: &str) -> TokenPair {
+        self.client.login(&self.own(name)).await
+    }
+
+    /// Registers and logs in.
+    pub(crate) async fn newcomer(&self, name: &str) -> TokenPair {
+        self.client.newcomer(&self.own(name)).await
+    }
+
+    pub(crate) async fn try_login(&self, name: &str, password: &str) -> Answer {
+        self.client.try_login(&self.own(name), password).await
+    }
+
+    /// A query for the IDs of the users of this case.
+    pub(crate) fn own_user_ids(&self) -> String {
+        format!("SELECT id FROM users WHERE username LIKE '%{}'", self.suffix)
+    }
+
+    /// `users ACTION NAME`.
+    pub(crate) fn users(&self, action: &str, name: &str) {
+        self.server.server.users(action, &self.own(name));
+    }
+
+    /// All emails so far to [addresses of this case](Self::own); their recipients are as the case names them.
+    pub(crate) fn received(&self) -> Vec<ReceivedEmail> {
+        let suffix = format!("{}@", self.suffix);
+        let received = self.smtp.received().into_iter();
+        received
+            .filter(|email| email.to.iter().any(|to| to.contains(&suffix)))
+            .map(|email| self.as_named(email))
+            .collect()
+    }
+
+    /// With the recipients as the case names them.
+    fn as_named(&self, email: ReceivedEmail) -> ReceivedEmail {
+        let suffix = format!("{}@", self.suffix);
+        ReceivedEmail { to: email.to.iter().map(|to| to.replace(&suffix, "@")).collect(), ..email }
+    }
+
+    /// All emails so far to an address of this case.
+    pub(crate) fn received_to(&self, address: &str) -> Vec<ReceivedEmail> {
+        self.received().into_iter().filter(|email| email.to == [address]).collect()
+    }
+
+    /// Waits until `count` emails to an address of this case have arrived, and gives the last of them.
+    pub(crate) async fn nth(&self, address: &str, count: usize) -> ReceivedEmail {
+        self.as_named(self.smtp.nth(&self.own(address), count).await)
+    }
+
+    /// Waits for an email to an address of this case whose subject contains `text`.
+    pub(crate) async fn with_subject(&self, address: &str, text: &str) -> ReceivedEmail {
+        self.as_named(self.smtp.with_subject(&self.own(address), text).await)
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.client.post(path, None, body).await
+    }
+
+    /// Asks to reset the password of the account with this email address.
+    pub(crate) async fn forget(&self, email: &str) -> Answer {
+        self.post("/api/password-reset/", json!({"email": self.own(email)})).await
+    }
+
+    pub(crate) async fn confirm_reset(&self, token: &str, password: &str) -> Answer {
+        self.post("/api/password-reset/confirm/", json!({"token": token, "new_password": password})).await
+    }
+
+    pub(crate) async fn verify(&self, token: &str) -> Answer {
+        self.post("/api/email/verify/", json!({"token": token})).await
+    }
+
+    /// Answers the challenge of a login.
+    pub(crate) async fn answer(&self, challenge: &str, code: &str) -> Answer {
+        self.post("/api/token/second-factor/", json!({"challenge": challenge, "code": code})).await
+    }
+
+    /// Switches codes by mail on for somebody who is logged in; their recovery codes. Takes two mails of theirs.
+    pub(crate) async fn enrol_by_mail(&self, pair: &TokenPair, email: &str) -> Vec<String> {
+        self.enrol_by_mail_with(pair, email, None).await
+    }
+
+    /// The same with a challenge and the code that answers it.
+    pub(crate) async fn enrol_by_mail_with(
+        &self,
+        pair: &TokenPair,
+        email: &str,
+        answer: Option<(&str, &str)>,
+    ) -> Vec<String> {
+        let before = self.received_to(email).len();
+        let mut body = json!({"method": "email", "password": PASSWORD});
+        if let Some((challenge, code)) = answer {
+            body["challenge"] = challenge.into();
+            body["code"] = code.into();
+        }
+        let begun = self.client.post("/api/users/me/second-factors/", Some(&pair.access), body).await;
+        assert_eq!(begun.status, 201, "{}", begun.text);
+        let code = self.nth(email, before + 1).await;
+        let body = json!({"challenge": begun.field("challenge"), "code": code.code()});
+        let confirmed = self.client.post("/api/users/me/second-factors/confirm/", Some(&pair.access), body).await;
+        assert_eq!(confirmed.status, 200, "{}", confirmed.text);
+        self.nth(email, before + 2).await;
+        texts(&confirmed.json()["recovery_codes"])
+    }
+}
+
+/// A list of texts.
+pub(crate) fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().unwrap_or_else(|| panic!("{list} is no list"));
+    list.iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+}
+
+/// Panics unless a login asks for a second factor by these methods; the challenge.
+#[track_caller]
+pub(crate) fn challenge_of(answer: &Answer, methods: &[&str]) -> String {
+    assert_eq!(answer.status, 401, "{}", answer.text);
+    assert_eq!(answer.field("code"), "second_factor_required");
+    assert_eq!(texts(&answer.json()["methods"]), methods);
+    assert_eq!(answer.json().get("access"), None);
+    answer.field("challenge")
+}

@@ -1,0 +1,27 @@
+//! What a running server does under races, crashes, outages and stop signals, and what it logs.
+//!
+//! Each case has server processes of its own: requests start together, kills come after a count of requests.
+
+mod database_outage;
+mod fixture;
+mod kill_under_load;
+mod logs;
+mod races;
+mod refresh_ledger;
+mod refused_starts;
+mod start_and_stop;
+mod table_lock;
+
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let topics = [
+        kill_under_load::trials,
+        start_and_stop::trials,
+        logs::trials,
+        database_outage::trials,
+        races::trials,
+        refused_starts::trials,
+    ];
+    topics.into_iter().flat_map(|trials| trials()).collect()
+}

@@ -1,0 +1,67 @@
+//! A blog that has just been started, and its operator.
+
+use auth_tests::{Answer, Database, TestClient, TestServer, TokenPair};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::BLOG;
+
+pub(crate) struct Blog {
+    server: TestServer,
+    client: TestClient,
+}
+
+impl Blog {
+    /// `blog --profile simplejwt serve`.
+    pub(crate) fn start(database: &Database) -> Self {
+        let server = database.server("simplejwt").start(BLOG);
+        Self { client: server.client(), server }
+    }
+
+    pub(crate) async fn get(&self, path: &str, bearer: Option<&str>) -> Answer {
+        self.client.send(Method::GET, path, bearer, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
+        self.client.post(path, bearer, body).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
+        self.client.send(Method::PUT, path, bearer, Some(body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
+        self.client.send(Method::PATCH, path, bearer, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str, bearer: Option<&str>) -> Answer {
+        self.client.send(Method::DELETE, path, bearer, None).await
+    }
+
+    pub(crate) async fn register(&self, name: &str) -> Answer {
+        self.client.register(name).await
+    }
+
+    pub(crate) async fn login(&self, name: &str) -> TokenPair {
+        self.client.login(name).await
+    }
+
+    /// Registers and logs in.
+    pub(crate) async fn newcomer(&self, name: &str) -> TokenPair {
+        self.client.newcomer(name).await
+    }
+
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
+        self.client.refresh(token).await
+    }
+
+    /// `GET` until the answer has this status: a command is another process, and what it changes is obeyed within a second.
+    pub(crate) async fn becomes(&self, bearer: &str, path: &str, status: u16) -> Answer {
+        self.client.becomes(bearer, path, status).await
+    }
+
+    /// `blog --profile simplejwt users ACTION NAME`, at the machine where the blog runs.
+    pub(crate) fn users(&self, action: &str, name: &str) {
+        self.server.users(action, name);
+    }
+}
