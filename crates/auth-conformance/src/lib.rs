@@ -18,12 +18,14 @@
 //! as an account with a key from elsewhere. All its moments lie in 2001, so that a storage that asks a clock of its
 //! own finds everything expired.
 //!
-//! [`MemoryStore`] is the smallest thing that passes, and with the doubles it is all that a test of the services needs.
+//! [`MemoryStore`] is the smallest thing that passes. A [`TestService`] is all services of `auth-core` over it and the
+//! doubles: what a test of the services, or of an application with `auth-core` in it, starts from.
 
 mod cases;
 mod doubles;
 mod macros;
 mod memory;
+mod service;
 
 pub use cases::{Case, CaseRun, FeedCase, FeedStage, feed_case, feed_cases, storage_case, storage_cases};
 pub use doubles::{
@@ -32,3 +34,4 @@ pub use doubles::{
     session_id, session_of, successor_of, username,
 };
 pub use memory::{MemoryFeed, MemoryStore};
+pub use service::{TestService, TestServiceBuilder, access_of, refresh_of};

@@ -1,0 +1,99 @@
+//! A [`TestService`] with parts of the caller's own.
+
+use std::sync::Arc;
+
+use auth_core::mail::RetryPolicy;
+use auth_core::ports::ClaimsEnricher;
+use auth_core::service::{
+    AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy, TokenService,
+};
+
+use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer, TestService, memory_ports};
+
+/// Builds a [`TestService`]; made by [`TestService::builder`].
+#[must_use]
+pub struct TestServiceBuilder {
+    policy: TokenPolicy,
+    ports: Ports,
+    claims_providers: Vec<Arc<dyn ClaimsEnricher>>,
+    store: Arc<MemoryStore>,
+    clock: Arc<FixedClock>,
+    hasher: Arc<PlainHasher>,
+    events: Arc<RecordedEvents>,
+}
+
+impl TestServiceBuilder {
+    /// Sets the policy of all services. [`TokenPolicy::default`] if it is never called.
+    pub fn policy(mut self, policy: TokenPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Keeps everything in this memory, which may be that of another service, as after a restart.
+    ///
+    /// Sets the storage port too: call it before [`ports`](Self::ports).
+    pub fn memory(mut self, store: Arc<MemoryStore>) -> Self {
+        self.ports.store = store.clone();
+        self.store = store;
+        self
+    }
+
+    /// Replaces ports: `change` gets all of them as they are, and returns them as they are to be.
+    ///
+    /// A store over the same memory, which tests can still look into:
+    ///
+    /// ```
+    /// use auth_conformance::{MemoryStore, TestService};
+    /// use auth_core::{ports::Store, service::Ports};
+    /// use std::sync::Arc;
+    /// # fn observed(inner: Arc<dyn Store>) -> Arc<dyn Store> { inner }
+    /// let service = TestService::builder().ports(|ports| Ports { store: observed(ports.store), ..ports }).build();
+    /// assert_eq!(service.store.sessions(), []);
+    /// ```
+    ///
+    /// The doubles in the fields of the [`TestService`] stay, but services no longer use those that were replaced.
+    pub fn ports(mut self, change: impl FnOnce(Ports) -> Ports) -> Self {
+        self.ports = change(self.ports);
+        self
+    }
+
+    /// Adds a source of claims. Of two that write the same claim, the one added later wins.
+    pub fn claims_provider(mut self, provider: Arc<dyn ClaimsEnricher>) -> Self {
+        self.claims_providers.push(provider);
+        self
+    }
+
+    /// Builds the services.
+    pub fn build(self) -> TestService {
+        let (ports, accounts) = (self.ports, self.policy.accounts.clone());
+        let mailer = Arc::new(RecordedMailer::default());
+        let tokens = TokenService::new(ports.clone(), self.policy);
+        TestService {
+            tokens: self.claims_providers.into_iter().fold(tokens, TokenService::enriched_by),
+            accounts: AccountService::new(ports.clone(), accounts.clone()),
+            administration: AdministrationService::new(ports.clone(), accounts.clone()),
+            second_factors: SecondFactorService::new(ports.clone(), accounts.clone()),
+            outbox: OutboxService::new(ports, accounts, mailer.clone(), RetryPolicy::default()),
+            store: self.store,
+            clock: self.clock,
+            hasher: self.hasher,
+            events: self.events,
+            mailer,
+        }
+    }
+}
+
+impl Default for TestServiceBuilder {
+    fn default() -> Self {
+        let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(FixedClock::default()));
+        let (hasher, events) = (Arc::new(PlainHasher::default()), Arc::new(RecordedEvents::default()));
+        let ports = Ports {
+            store: store.clone(),
+            clock: clock.clone(),
+            hasher: hasher.clone(),
+            events: events.clone(),
+            ..memory_ports()
+        };
+        Self { policy: TokenPolicy::default(), ports, claims_providers: Vec::new(), store, clock, hasher, events }
+    }
+}

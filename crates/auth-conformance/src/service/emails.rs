@@ -1,0 +1,51 @@
+//! The outbox: what waits in it, and its delivery.
+
+use auth_core::mail::{Fact, Mail, MailContent, MailKind, Queued};
+use auth_core::service::Delivery;
+
+use crate::TestService;
+
+impl TestService {
+    /// Delivers everything that is due in the outbox. Returns the emails that were sent since the last call, in order.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+    /// use auth_conformance::{TestService, email};
+    /// use auth_core::mail::{Fact, MailKind};
+    /// use auth_core::token::ClientInfo;
+    ///
+    /// let service = TestService::new();
+    /// service.register("alice").await;
+    /// service.accounts.request_reset(&email("alice@example.com"), &ClientInfo::default()).await?;
+    /// let sent = service.deliver_emails().await;
+    /// assert_eq!(sent[0].kind, MailKind::PasswordReset);
+    /// assert!(sent[0].content.get(Fact::Token).is_some());
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Panics
+    /// If the store fails.
+    pub async fn deliver_emails(&self) -> Vec<Mail> {
+        while self.outbox.deliver_next().await.expect("the store answers") != Delivery::Idle {}
+        self.mailer.taken()
+    }
+
+    /// What waits in the outbox, and for which email address, in order.
+    pub fn enqueued(&self) -> Vec<(Queued, String)> {
+        self.store.mails().into_iter().map(|mail| (mail.queued, mail.to)).collect()
+    }
+
+    /// A value in the newest email of this kind that waits in the outbox.
+    ///
+    /// # Panics
+    /// If no such email waits, or it does not contain the value.
+    pub fn enqueued_fact(&self, kind: MailKind, fact: Fact) -> String {
+        let mails = self.store.mails();
+        let newest = mails.iter().rev().find(|mail| mail.queued == Queued::Mail(kind));
+        let mail = newest.unwrap_or_else(|| panic!("no email of kind {kind:?} in the outbox"));
+        let context = MailContent::context(mail.id, mail.queued);
+        let content = self.ports().vault.open(&context, &mail.content).expect("an email that was sealed here");
+        let content = MailContent::from_bytes(&content).expect("the content of an email");
+        content.get(fact).unwrap_or_else(|| panic!("no {fact:?} in an email of kind {kind:?}")).to_owned()
+    }
+}

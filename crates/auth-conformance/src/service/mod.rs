@@ -1,0 +1,141 @@
+//! Every service of `auth-core` over the doubles of this crate: a whole deployment in memory.
+#![allow(clippy::expect_used, clippy::panic, reason = "a fixture that cannot be arranged fails its test")]
+
+mod builder;
+mod emails;
+mod second_factors;
+mod tokens;
+mod users;
+
+use std::sync::Arc;
+
+use auth_core::event::EventKind;
+use auth_core::service::{
+    AccountPolicy, AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy,
+    TokenService,
+};
+use auth_core::time::{Seconds, UnixTime};
+
+use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer};
+
+pub use builder::TestServiceBuilder;
+pub use tokens::{access_of, refresh_of};
+
+/// A whole service in memory, for tests: the services of `auth-core`, the doubles that they run on, and shorthands for
+/// what most tests do. **Protects nothing.**
+///
+/// The clock stands still until [`advance`](Self::advance) moves it, random bytes follow from a seed, and nothing is
+/// shared between two services: tests can run in parallel.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+/// use auth_conformance::{TestService, access_of};
+/// use auth_core::event::EventKind;
+/// use auth_core::service::Action;
+///
+/// let service = TestService::new();
+/// let pair = service.login("alice").await;
+/// let caller = service.tokens.authenticate(&access_of(&pair)).await?;
+/// assert_eq!(caller.user.username, "alice");
+///
+/// // Access tokens expire.
+/// service.advance(15 * 60);
+/// assert!(service.tokens.authenticate(&access_of(&pair)).await.is_err());
+/// let pair = service.refresh(&pair).await;
+///
+/// // A deactivated user gets no new tokens.
+/// service.act("alice", Action::Deactivate).await;
+/// assert!(service.try_refresh(&pair).await.is_err());
+/// assert!(service.take_event_kinds().contains(&EventKind::AccountDeactivated));
+/// # Ok(()) }
+/// ```
+///
+/// Every part can be replaced, as [`builder`](Self::builder) shows.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct TestService {
+    /// Issues, refreshes, verifies and revokes tokens.
+    pub tokens: TokenService,
+    /// Registration, profiles, passwords and email verification.
+    pub accounts: AccountService,
+    /// What an administrator does to users.
+    pub administration: AdministrationService,
+    /// Enrols, removes and asks for second factors.
+    pub second_factors: SecondFactorService,
+    /// Delivers the emails in the outbox to [`mailer`](Self::mailer).
+    pub outbox: OutboxService,
+    /// The memory behind the storage port.
+    pub store: Arc<MemoryStore>,
+    /// The clock of all services, unless the builder was given another one.
+    pub clock: Arc<FixedClock>,
+    /// Hashes and compares passwords, unless the builder was given another one.
+    pub hasher: Arc<PlainHasher>,
+    /// The audit log, unless the builder was given another one.
+    pub events: Arc<RecordedEvents>,
+    /// Keeps the delivered emails.
+    pub mailer: Arc<RecordedMailer>,
+}
+
+impl TestService {
+    /// The password of every user that [`register`](Self::register) creates.
+    pub const PASSWORD: &'static str = "Correct-horse-42";
+
+    /// A service with the default policy, which sends emails.
+    pub fn new() -> Self {
+        let accounts = AccountPolicy { sends_mail: true, ..AccountPolicy::default() };
+        Self::with_policy(TokenPolicy { accounts, ..TokenPolicy::default() })
+    }
+
+    /// A service with this policy.
+    pub fn with_policy(policy: TokenPolicy) -> Self {
+        Self::builder().policy(policy).build()
+    }
+
+    /// Builds a service of which some parts are not the default ones.
+    ///
+    /// ```
+    /// use auth_conformance::{PlainSigner, TestService};
+    /// use auth_core::service::{Ports, TokenPolicy};
+    /// use auth_core::time::Seconds;
+    /// use auth_core::token::ProfileClaim;
+    /// use std::sync::Arc;
+    ///
+    /// let service = TestService::builder()
+    ///     .policy(TokenPolicy { access_ttl: Seconds::new(60), ..TokenPolicy::default() })
+    ///     .ports(|ports| Ports { signer: Arc::new(PlainSigner::new(7)), ..ports })
+    ///     .claims_provider(Arc::new(ProfileClaim::Email))
+    ///     .build();
+    /// assert_eq!(service.tokens.policy().access_ttl, Seconds::new(60));
+    /// ```
+    pub fn builder() -> TestServiceBuilder {
+        TestServiceBuilder::default()
+    }
+
+    /// The ports that the services use.
+    pub const fn ports(&self) -> &Ports {
+        self.tokens.ports()
+    }
+
+    /// The current time of the services.
+    pub fn now(&self) -> UnixTime {
+        self.ports().clock.now()
+    }
+
+    /// Moves [`clock`](Self::clock) forward. No effect on a clock that the builder was given.
+    pub fn advance(&self, seconds: u64) {
+        self.clock.advance(Seconds::new(seconds));
+    }
+
+    /// The kinds of the events that were recorded since the last call, in order.
+    ///
+    /// [`RecordedEvents::taken`] gives the events themselves.
+    pub fn take_event_kinds(&self) -> Vec<EventKind> {
+        self.events.taken().iter().map(|event| event.kind).collect()
+    }
+}
+
+impl Default for TestService {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,61 @@
+//! Users: created, looked up and changed.
+
+use auth_core::AuthError;
+use auth_core::account::{LoginName, NewUser, User};
+use auth_core::password::{CheckedPassword, PasswordPolicy, RawPassword};
+use auth_core::service::{Action, NewAccount, Outcome};
+use auth_core::token::ClientInfo;
+
+use crate::{TestService, new_user};
+
+impl TestService {
+    /// Registers a user with [`PASSWORD`](Self::PASSWORD) and the email address `name@example.com`.
+    ///
+    /// # Panics
+    /// If the registration is refused: for instance, if the name is taken.
+    pub async fn register(&self, name: &str) -> User {
+        self.try_register(name).await.unwrap_or_else(|error| panic!("cannot register {name:?}: {error:?}"))
+    }
+
+    /// Like [`register`](Self::register), for a registration that may be refused.
+    ///
+    /// # Errors
+    /// The refusal.
+    ///
+    /// # Panics
+    /// If `name` is not a valid username, or `name@example.com` is not a valid email address.
+    pub async fn try_register(&self, name: &str) -> Result<User, AuthError> {
+        let NewUser { username, email, first_name, last_name, .. } = new_user(name);
+        let account = NewAccount { username, email, first_name, last_name, password: checked(Self::PASSWORD) };
+        self.accounts.register(account, &ClientInfo::default()).await
+    }
+
+    /// The user with this username, as stored.
+    ///
+    /// # Panics
+    /// If there is no such user.
+    pub async fn user(&self, name: &str) -> User {
+        let found = self.administration.find(name).await.expect("the store answers");
+        found.unwrap_or_else(|| panic!("there is no user {name:?}"))
+    }
+
+    /// Does this to the user, as an administrator.
+    ///
+    /// # Panics
+    /// Unless it changes something: if there is no such user, or the change is a no-op.
+    pub async fn act(&self, name: &str, action: Action) {
+        let outcome = self.administration.act(name, &action).await;
+        assert!(matches!(outcome, Ok(Outcome::Done)), "{action:?} of {name:?}: {outcome:?}");
+    }
+
+    pub(super) async fn is_registered(&self, name: &str) -> bool {
+        let name = LoginName::Username(name.to_owned());
+        self.ports().store.find_for_login(&name).await.expect("the store answers").is_some()
+    }
+}
+
+fn checked(password: &str) -> CheckedPassword {
+    PasswordPolicy::default()
+        .check(RawPassword::new(password), &[])
+        .expect("a password that the default policy accepts")
+}
