@@ -1,17 +1,10 @@
 //! Claims of an application's own: when they are made, and what becomes of those that cannot be.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot set its stage has failed; some panic on purpose"
-)]
-
-mod world;
-
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::AuthError;
 use auth_core::account::{GroupName, User};
@@ -20,7 +13,6 @@ use auth_core::service::{Action, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{CustomClaims, ProfileClaim, SessionId, TokenKind};
 use serde_json::json;
-use world::*;
 
 /// Does one thing after it has been right for a while.
 struct Scripted {

@@ -1,13 +1,10 @@
 //! Random interleavings of everything that can happen to the sessions of an account, checked for what must always
 //! hold.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::password::{PasswordPolicy, RawPassword};
@@ -19,7 +16,6 @@ use auth_core::token::{RawToken, Session, SessionId};
 use auth_core::view::{GuardViews, ViewPolicy, follow};
 use proptest::prelude::*;
 use tokio::task::yield_now;
-use world::*;
 
 /// One thing that happens. Numbers choose among the tokens issued so far.
 #[derive(Clone, Debug)]

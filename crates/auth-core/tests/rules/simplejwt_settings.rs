@@ -1,15 +1,11 @@
 //! SimpleJWT's settings, as the rules obey them.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
+use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{Action, Refreshed, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, ClientInfo, SubjectField, TokenFault, TokenKind};
-use world::*;
 
 fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
     TokenPolicy { rotation: RotationPolicy { on_refresh, ..policy().rotation }, ..policy() }

@@ -1,13 +1,10 @@
 //! Guarded routes ask the storage for nobody whom they know, and obey every change all the same.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::account::GroupName;
 use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
@@ -20,7 +17,6 @@ use auth_core::view::{GuardViews, ViewPolicy, WhenStale, follow};
 use auth_core::{AuthError, StoreError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, yield_now};
-use world::*;
 
 const ACCOUNT_TTL: u64 = 30;
 

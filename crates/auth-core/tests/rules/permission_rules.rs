@@ -1,7 +1,5 @@
 //! Laws of the permission rules, for rules of any shape and everything that can be attempted.
 
-#![allow(clippy::panic, reason = "a test that cannot read its own text has failed")]
-
 use auth_core::permission::Rule::{self, *};
 use auth_core::permission::{Attempt, Decision, Ownership, Requester};
 use proptest::prelude::*;

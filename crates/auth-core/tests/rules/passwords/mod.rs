@@ -1,14 +1,10 @@
 //! Other passwords: by those who know theirs, and by those who forgot it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its stage has failed")]
-
-#[path = "../world/mod.rs"]
-mod world;
-
 mod change;
 mod reset;
 mod reset_request;
 
+use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::account::{AccountFault, ProfileChange};
 use auth_core::code::CodePurpose;
@@ -20,7 +16,6 @@ use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use auth_core::service::{Action, Caller, EmailVerification, LogoutRequest, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, RevokeReason, TokenFault, TokenKind};
-use world::*;
 
 const MINUTE: u64 = 60;
 

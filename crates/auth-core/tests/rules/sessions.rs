@@ -1,9 +1,6 @@
 //! The use-cases, on a whole service in memory.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
+use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::account::{AccountFault, Taken};
 use auth_core::event::EventKind;
@@ -14,7 +11,6 @@ use auth_core::service::{Action, LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::UnixTime;
 use auth_core::token::{RevokeReason, SessionId, TokenFault};
 use serde_json::json;
-use world::*;
 
 fn fault<T>(result: Result<T, AuthError>) -> Option<TokenFault> {
     match result {

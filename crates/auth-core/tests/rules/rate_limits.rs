@@ -1,12 +1,9 @@
 //! Limits of attempts at passwords: how many are let in, and who is counted as one.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::AuthError;
 use auth_core::account::LoginName;
@@ -17,7 +14,6 @@ use auth_core::service::{Action, PasswordChange, Ports, TokenService};
 use auth_core::throttle::{Counter, Limit, ThrottlePolicy};
 use auth_core::time::{Seconds, UnixTime};
 use proptest::prelude::*;
-use world::*;
 
 const WRONG: &str = "Wrong-horse-42";
 const HOUR: u64 = 60 * 60;

@@ -1,11 +1,8 @@
 //! Tokens of another issuer, whose keys are trusted: they open guarded routes, and nothing more.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
 use std::sync::Arc;
 
+use crate::fixture::*;
 use async_trait::async_trait;
 use auth_conformance::PlainSigner;
 use auth_core::AuthError;
@@ -13,7 +10,6 @@ use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::service::{Ports, TokenPolicy, TokenService};
 use auth_core::token::{Payload, RawToken, TokenFault};
 use serde_json::{Value, json};
-use world::*;
 
 /// Signs as one, and knows the other one.
 struct TwoIssuers {

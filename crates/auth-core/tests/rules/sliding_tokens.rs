@@ -1,15 +1,11 @@
 //! Sliding tokens: one token for guarded routes and for its own renewal.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
+use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::service::{Action, LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, RawToken, TokenFault, TokenKind};
 use serde_json::json;
-use world::*;
 
 fn policy_with_sliding() -> TokenPolicy {
     TokenPolicy { accepted_kinds: vec![TokenKind::Access, TokenKind::Sliding], ..policy() }

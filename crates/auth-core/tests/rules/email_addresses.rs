@@ -1,16 +1,12 @@
 //! Addresses: whether one has to be proven, how that is done, and how one is changed.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its stage has failed")]
-
-mod world;
-
+use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::account::{AccountFault, ProfileChange, Taken};
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind, MailRequest, Queued};
 use auth_core::service::{Action, Caller, EmailVerification, ProfileUpdated, TokenPolicy};
 use auth_core::time::Seconds;
-use world::*;
 
 const HOUR: u64 = 60 * 60;
 

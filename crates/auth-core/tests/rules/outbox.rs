@@ -1,18 +1,11 @@
 //! The outbox: what is in it is sent once, or tried again, or given up.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot set its stage has failed; some panic on purpose"
-)]
-
-mod world;
-
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::code::ChallengeToken;
 use auth_core::event::EventKind;
@@ -21,7 +14,6 @@ use auth_core::ports::{MAX_SEND_TIME, MailError, Mailer, Outbox, OutboxPage, Ret
 use auth_core::second_factor::{RequiredFor, TotpSecret};
 use auth_core::service::{Action, Delivery, OutboxService, Ports, SecondFactorChallenge};
 use auth_core::time::Seconds;
-use world::*;
 
 const ALL: OutboxPage = OutboxPage { only_failed: false, after: None, limit: 100 };
 const FAILED: OutboxPage = OutboxPage { only_failed: true, ..ALL };
