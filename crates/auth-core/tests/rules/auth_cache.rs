@@ -8,9 +8,7 @@ use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::account::GroupName;
 use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
-use auth_core::service::{
-    AccountService, Action, AdministrationService, LogoutRequest, TokenPair, TokenPolicy, TokenService,
-};
+use auth_core::service::{Action, LogoutRequest, Ports, TokenPair, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, RevokeReason, SessionId};
 use auth_core::view::{GuardViews, ViewPolicy, WhenStale, follow};
@@ -40,9 +38,9 @@ impl ChangeFeed for Scripted {
     }
 }
 
-/// A world with views, and whoever keeps them up to date.
+/// A service with views, and whoever keeps them up to date.
 struct Viewed {
-    world: World,
+    service: TestService,
     views: Arc<GuardViews>,
     feed: UnboundedSender<Result<Vec<Change>, StoreError>>,
     follower: JoinHandle<()>,
@@ -50,16 +48,12 @@ struct Viewed {
 }
 
 fn viewed(policy: TokenPolicy, views: ViewPolicy) -> Viewed {
-    let mut world = world(policy.clone());
     let views = Arc::new(GuardViews::new(views));
-    let ports = auth_core::service::Ports { views: Some(views.clone()), ..world.tokens.ports().clone() };
-    world.accounts = AccountService::new(ports.clone(), policy.accounts.clone());
-    world.administration = AdministrationService::new(ports.clone(), policy.accounts.clone());
-    world.tokens = TokenService::new(ports, policy);
+    let service = builder(policy).ports(|ports| Ports { views: Some(views.clone()), ..ports }).build();
     let (feed, said) = unbounded_channel();
     let failures = Arc::new(AtomicUsize::new(0));
     let follower = tokio::spawn({
-        let (views, clock, failures) = (views.clone(), world.clock.clone(), failures.clone());
+        let (views, clock, failures) = (views.clone(), service.clock.clone(), failures.clone());
         async move {
             let report = |_: &StoreError| {
                 failures.fetch_add(1, Ordering::SeqCst);
@@ -67,7 +61,7 @@ fn viewed(policy: TokenPolicy, views: ViewPolicy) -> Viewed {
             follow(&views, &mut Scripted(said), clock.as_ref(), report).await;
         }
     });
-    Viewed { world, views, feed, follower, failures }
+    Viewed { service, views, feed, follower, failures }
 }
 
 impl Viewed {
@@ -86,18 +80,18 @@ impl Viewed {
 
     /// How often the storage is asked to authenticate a token, and whether it is accepted.
     async fn cost(&self, token: &RawToken) -> (u64, bool) {
-        let before = self.world.store.calls();
-        let accepted = self.world.tokens.authenticate(token).await.is_ok();
-        (self.world.store.calls() - before, accepted)
+        let before = self.service.store.calls();
+        let accepted = self.service.tokens.authenticate(token).await.is_ok();
+        (self.service.store.calls() - before, accepted)
     }
 
     async fn newcomer(&self, name: &str) -> TokenPair {
-        self.world.register(name).await.unwrap();
-        self.world.login(name).await
+        self.service.register(name).await;
+        self.service.login(name).await
     }
 
     fn session(&self, pair: &TokenPair) -> SessionId {
-        SessionId::parse(self.world.claims(&access_of(pair))["sid"].as_str().unwrap()).unwrap()
+        SessionId::parse(self.service.claims(&access_of(pair))["sid"].as_str().unwrap()).unwrap()
     }
 }
 
@@ -106,7 +100,7 @@ async fn a_thousand_requests_cost_one_read() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
     let pair = viewed.newcomer("alice").await;
-    let other = viewed.world.login("alice").await;
+    let other = viewed.service.login("alice").await;
     assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
     for _ in 0..1_000 {
         assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true));
@@ -115,7 +109,7 @@ async fn a_thousand_requests_cost_one_read() {
     assert_eq!(viewed.cost(&access_of(&other)).await, (1, true));
     assert_eq!(viewed.cost(&access_of(&other)).await, (0, true));
     // The next token of the session costs nothing.
-    let next = viewed.world.refresh(&pair).await.unwrap();
+    let next = viewed.service.refresh(&pair).await;
     assert_eq!(viewed.cost(&access_of(&next)).await, (0, true));
 }
 
@@ -132,28 +126,28 @@ async fn without_a_feed_every_request_is_a_read() {
 async fn what_this_process_ends_is_over_before_it_is_answered() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let world = &viewed.world;
+    let service = &viewed.service;
     for (number, ending) in ["one", "all", "others", "blacklist", "reuse", "password"].into_iter().enumerate() {
         let name = format!("user{number}");
         let pair = viewed.newcomer(&name).await;
-        let victim = world.login(&name).await;
-        let caller = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
+        let victim = service.login(&name).await;
+        let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
         assert_eq!(viewed.cost(&access_of(&victim)).await, (1, true), "{ending}");
         assert_eq!(viewed.cost(&access_of(&victim)).await, (0, true), "{ending}");
         match ending {
-            "one" => world.tokens.logout(&caller, LogoutRequest::One(refresh_of(&victim))).await.unwrap(),
-            "all" => world.tokens.logout(&caller, LogoutRequest::All).await.unwrap(),
-            "others" => world.tokens.logout(&caller, LogoutRequest::Others).await.unwrap(),
-            "blacklist" => world.tokens.blacklist(&refresh_of(&victim)).await.unwrap(),
+            "one" => service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&victim))).await.unwrap(),
+            "all" => service.tokens.logout(&caller, LogoutRequest::All).await.unwrap(),
+            "others" => service.tokens.logout(&caller, LogoutRequest::Others).await.unwrap(),
+            "blacklist" => service.tokens.blacklist(&refresh_of(&victim)).await.unwrap(),
             "reuse" => {
-                world.refresh(&victim).await.unwrap();
-                world.advance(RETRY_WINDOW);
-                assert!(world.refresh(&victim).await.is_err());
+                service.refresh(&victim).await;
+                service.advance(RETRY_WINDOW);
+                assert!(service.try_refresh(&victim).await.is_err());
             }
             _ => {
                 let new = auth_core::password::RawPassword::new("Another-horse-43");
                 let new = auth_core::password::PasswordPolicy::default().check(new, &[]).unwrap();
-                world.act(&name, Action::SetPassword(new)).await;
+                service.act(&name, Action::SetPassword(new)).await;
             }
         }
         assert!(!viewed.cost(&access_of(&victim)).await.1, "{ending}");
@@ -166,21 +160,21 @@ async fn what_this_process_ends_is_over_before_it_is_answered() {
 async fn what_this_process_does_to_an_account_is_obeyed_before_it_is_answered() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let world = &viewed.world;
+    let service = &viewed.service;
     let pair = viewed.newcomer("alice").await;
-    let now = async || world.tokens.authenticate(&access_of(&pair)).await.map(|caller| caller.user);
+    let now = async || service.tokens.authenticate(&access_of(&pair)).await.map(|caller| caller.user);
     assert!(!now().await.unwrap().is_staff);
-    world.act("alice", Action::Promote).await;
+    service.act("alice", Action::Promote).await;
     assert!(now().await.unwrap().is_staff);
-    world.act("alice", Action::Demote).await;
+    service.act("alice", Action::Demote).await;
     assert!(!now().await.unwrap().is_staff);
-    world.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await;
+    service.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await;
     assert_eq!(now().await.unwrap().groups.len(), 1);
-    world.act("alice", Action::Deactivate).await;
+    service.act("alice", Action::Deactivate).await;
     assert!(matches!(now().await, Err(AuthError::UserInactive)));
-    world.act("alice", Action::Activate).await;
+    service.act("alice", Action::Activate).await;
     assert!(now().await.is_ok());
-    world.act("alice", Action::Delete).await;
+    service.act("alice", Action::Delete).await;
     assert!(matches!(now().await, Err(AuthError::UserNotFound | AuthError::Token(_))));
 }
 
@@ -188,19 +182,19 @@ async fn what_this_process_does_to_an_account_is_obeyed_before_it_is_answered() 
 async fn what_others_do_is_obeyed_when_the_feed_says_so() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
-    let id = world.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
+    let (service, pair) = (&viewed.service, viewed.newcomer("alice").await);
+    let id = service.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
     // Past the services, as another process does it.
-    world.store.set_active(id, false).await.unwrap();
+    service.store.set_active(id, false).await.unwrap();
     assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
     viewed.say(Ok(vec![Change::AccountChanged(id)])).await;
     assert!(!viewed.cost(&access_of(&pair)).await.1);
     // Who is not let in is not remembered so.
-    world.store.set_active(id, true).await.unwrap();
+    service.store.set_active(id, true).await.unwrap();
     assert!(viewed.cost(&access_of(&pair)).await.1);
 
     let session = viewed.session(&pair);
-    world.store.revoke(session, RevokeReason::Logout, auth_core::ports::Clock::now(&*world.clock)).await.unwrap();
+    service.store.revoke(session, RevokeReason::Logout, auth_core::ports::Clock::now(&*service.clock)).await.unwrap();
     viewed.say(Ok(vec![Change::SessionEnded(session)])).await;
     assert!(!viewed.cost(&access_of(&pair)).await.1);
 }
@@ -209,17 +203,17 @@ async fn what_others_do_is_obeyed_when_the_feed_says_so() {
 async fn while_the_feed_fails_the_storage_is_asked_and_afterwards_nothing_was_missed() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
-    let gone = world.login("alice").await;
+    let (service, pair) = (&viewed.service, viewed.newcomer("alice").await);
+    let gone = service.login("alice").await;
     assert!(viewed.cost(&access_of(&gone)).await.1);
     viewed.say(Err(StoreError::unavailable("away"))).await;
     assert_eq!((viewed.views.staleness(), viewed.failures.load(Ordering::SeqCst)), (Some(WhenStale::Read), 1));
     assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
     // Ended by another process while nobody listened.
-    let now = auth_core::ports::Clock::now(&*world.clock);
-    world.store.revoke(viewed.session(&gone), RevokeReason::Logout, now).await.unwrap();
-    world.advance(1);
+    let now = auth_core::ports::Clock::now(&*service.clock);
+    service.store.revoke(viewed.session(&gone), RevokeReason::Logout, now).await.unwrap();
+    service.advance(1);
     viewed.say(Ok(vec![Change::Missed])).await;
     assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true));
@@ -234,7 +228,7 @@ async fn a_feed_that_hangs_is_not_waited_for() {
     assert!(viewed.cost(&access_of(&pair)).await.1);
     assert_eq!(viewed.views.staleness(), None);
     for _ in 0..3 {
-        viewed.world.advance(1);
+        viewed.service.advance(1);
         yield_now().await;
     }
     assert_eq!(viewed.views.staleness(), Some(WhenStale::Read));
@@ -245,7 +239,7 @@ async fn a_feed_that_hangs_is_not_waited_for() {
 async fn nobody_is_let_in_while_the_feed_fails_where_that_is_wanted() {
     let viewed = viewed(policy(), ViewPolicy { when_stale: WhenStale::Refuse, ..for_many(VIEWS) });
     let pair = viewed.newcomer("alice").await;
-    let refused = async || viewed.world.tokens.authenticate(&access_of(&pair)).await;
+    let refused = async || viewed.service.tokens.authenticate(&access_of(&pair)).await;
     assert!(matches!(refused().await, Err(AuthError::Store(StoreError::Unavailable(_)))));
     viewed.start().await;
     assert!(refused().await.is_ok());
@@ -276,9 +270,9 @@ async fn accounts_are_remembered_for_a_while_and_the_least_seen_is_forgotten_fir
         assert_eq!(viewed.cost(&tokens[0]).await, (0, true), "alice is seen all the time");
     }
     assert_eq!(viewed.cost(&tokens[1]).await, (1, true), "bob was forgotten");
-    viewed.world.advance(ACCOUNT_TTL - 1);
+    viewed.service.advance(ACCOUNT_TTL - 1);
     assert_eq!(viewed.cost(&tokens[0]).await, (0, true));
-    viewed.world.advance(1);
+    viewed.service.advance(1);
     assert_eq!(viewed.cost(&tokens[0]).await, (1, true));
     assert_eq!(viewed.cost(&tokens[0]).await, (0, true));
 }
@@ -287,12 +281,12 @@ async fn accounts_are_remembered_for_a_while_and_the_least_seen_is_forgotten_fir
 async fn a_clock_that_is_set_back_revives_nothing() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
-    let caller = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
-    let now = auth_core::ports::Clock::now(&*world.clock);
-    world.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await.unwrap();
-    world.advance(3_600);
-    world.clock.set(now);
+    let (service, pair) = (&viewed.service, viewed.newcomer("alice").await);
+    let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
+    let now = auth_core::ports::Clock::now(&*service.clock);
+    service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await.unwrap();
+    service.advance(3_600);
+    service.clock.set(now);
     assert!(!viewed.cost(&access_of(&pair)).await.1);
 }
 
@@ -300,36 +294,38 @@ async fn a_clock_that_is_set_back_revives_nothing() {
 async fn a_session_lets_in_nobody_but_its_user() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
+    let (service, pair) = (&viewed.service, viewed.newcomer("alice").await);
     let other = viewed.newcomer("bob").await;
     for token in [access_of(&pair), access_of(&other)] {
         assert!(viewed.cost(&token).await.1);
     }
-    let mut forged = world.claims(&access_of(&pair));
-    forged["user_id"] = world.claims(&access_of(&other))["user_id"].clone();
-    let forged = world.forge(forged.into());
+    let mut forged = service.claims(&access_of(&pair));
+    forged["user_id"] = service.claims(&access_of(&other))["user_id"].clone();
+    let forged = service.forge(forged.into());
     for _ in 0..2 {
         assert!(!viewed.cost(&forged).await.1);
     }
-    let mut unknown = world.claims(&access_of(&pair));
+    let mut unknown = service.claims(&access_of(&pair));
     unknown["sid"] = "00000000000040008000000000000001".into();
-    assert!(!viewed.cost(&world.forge(unknown.into())).await.1);
+    assert!(!viewed.cost(&service.forge(unknown.into())).await.1);
 }
 
 #[tokio::test]
 async fn tokens_of_no_session_are_remembered_by_whom_they_name() {
     let viewed = viewed(simplejwt_policy(), for_many(VIEWS));
     viewed.start().await;
-    let world = &viewed.world;
-    let user = world.register("alice").await.unwrap();
+    let service = &viewed.service;
+    let user = service.register("alice").await;
     let foreign = |iat: i64| {
-        world.forge(serde_json::json!({"token_type": "access", "exp": world.now() + 600, "iat": iat, "jti": "a",
-            "user_id": user.id.get()}))
+        service.forge(
+            serde_json::json!({"token_type": "access", "exp": service.now().seconds() + 600, "iat": iat, "jti": "a",
+            "user_id": user.id.get()}),
+        )
     };
-    assert_eq!(viewed.cost(&foreign(world.now())).await, (1, true));
-    assert_eq!(viewed.cost(&foreign(world.now())).await, (0, true));
-    world.act("alice", Action::Deactivate).await;
-    assert!(!viewed.cost(&foreign(world.now())).await.1);
+    assert_eq!(viewed.cost(&foreign(service.now().seconds())).await, (1, true));
+    assert_eq!(viewed.cost(&foreign(service.now().seconds())).await, (0, true));
+    service.act("alice", Action::Deactivate).await;
+    assert!(!viewed.cost(&foreign(service.now().seconds())).await.1);
 }
 
 #[tokio::test]
@@ -338,11 +334,11 @@ async fn a_new_name_ends_the_tokens_that_name_the_old_one() {
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
     let viewed = viewed(TokenPolicy { claim_rules, ..policy() }, for_many(VIEWS));
     viewed.start().await;
-    let (world, pair) = (&viewed.world, viewed.newcomer("alice").await);
+    let (service, pair) = (&viewed.service, viewed.newcomer("alice").await);
     assert_eq!(viewed.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(viewed.cost(&access_of(&pair)).await, (0, true));
-    let user = world.stored("alice").await;
-    world.store.put_user(auth_core::account::User { username: "anne".to_owned(), ..user.clone() });
+    let user = service.user("alice").await;
+    service.store.put_user(auth_core::account::User { username: "anne".to_owned(), ..user.clone() });
     viewed.say(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!viewed.cost(&access_of(&pair)).await.1);
 }
@@ -351,13 +347,13 @@ async fn a_new_name_ends_the_tokens_that_name_the_old_one() {
 async fn imported_accounts_are_remembered_and_forgotten_by_their_number() {
     let viewed = viewed(policy(), for_many(VIEWS));
     viewed.start().await;
-    let world = &viewed.world;
-    let user = world.register("alice").await.unwrap();
-    world.store.put_user(auth_core::account::User { external_id: Some("key-7".to_owned()), ..user.clone() });
-    let token = access_of(&world.login("alice").await);
+    let service = &viewed.service;
+    let user = service.register("alice").await;
+    service.store.put_user(auth_core::account::User { external_id: Some("key-7".to_owned()), ..user.clone() });
+    let token = access_of(&service.login("alice").await);
     assert_eq!(viewed.cost(&token).await, (1, true));
     assert_eq!(viewed.cost(&token).await, (0, true));
-    world.store.set_active(user.id, false).await.unwrap();
+    service.store.set_active(user.id, false).await.unwrap();
     viewed.say(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!viewed.cost(&token).await.1);
 }

@@ -45,21 +45,20 @@ impl ClaimsEnricher for Scripted {
     }
 }
 
-fn world_with(good: usize, then: Trouble) -> World {
+fn service_with(good: usize, then: Trouble) -> TestService {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
-    let mut world = world(TokenPolicy { accepted_kinds, ..policy() });
-    world.tokens = world.tokens.enriched_by(Arc::new(Scripted { calls: AtomicUsize::new(0), good, then }));
-    world
+    let builder = builder(TokenPolicy { accepted_kinds, ..policy() });
+    builder.claims_provider(Arc::new(Scripted { calls: AtomicUsize::new(0), good, then })).build()
 }
 
 const ALL: [Trouble; 4] = [Trouble::Fails, Trouble::Panics, Trouble::Hangs, Trouble::WritesAReservedClaim];
 
 /// Does something, while the clock goes on.
-async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> T {
+async fn in_time<T>(service: &TestService, work: impl Future<Output = T>) -> T {
     let ticking = async {
         loop {
             tokio::task::yield_now().await;
-            world.clock.advance(Seconds::new(1));
+            service.clock.advance(Seconds::new(1));
         }
     };
     tokio::select! {
@@ -71,74 +70,72 @@ async fn in_time<T>(world: &World, work: impl Future<Output = T>) -> T {
 
 #[tokio::test]
 async fn are_made_anew_at_each_refresh() {
-    let world = world_with(usize::MAX, Trouble::Fails);
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
-    let next = world.refresh(&pair).await.unwrap();
+    let service = service_with(usize::MAX, Trouble::Fails);
+    service.register("alice").await;
+    let pair = service.login("alice").await;
+    let next = service.refresh(&pair).await;
     for (pair, call) in [(&pair, 0), (&next, 1)] {
         for token in [access_of(pair), refresh_of(pair)] {
-            let claims = world.claims(&token);
+            let claims = service.claims(&token);
             assert_eq!((&claims["call"], &claims["tenant"]), (&json!(call), &json!("alice")));
             // Those of the enrichers before are still there.
             assert_eq!(claims["role"], "user");
         }
     }
-    world.act("alice", Action::Promote).await;
-    let promoted = world.refresh(&next).await.unwrap();
-    assert_eq!(world.claims(&access_of(&promoted))["role"], "admin");
+    service.act("alice", Action::Promote).await;
+    let promoted = service.refresh(&next).await;
+    assert_eq!(service.claims(&access_of(&promoted))["role"], "admin");
 }
 
 #[tokio::test]
 async fn of_the_account_are_those_that_it_has_now() {
-    let mut world = world(policy());
-    for claim in [ProfileClaim::Username, ProfileClaim::Groups] {
-        world.tokens = world.tokens.enriched_by(Arc::new(claim));
-    }
+    let builder = builder(policy()).claims_provider(Arc::new(ProfileClaim::Username));
+    let service = builder.claims_provider(Arc::new(ProfileClaim::Groups)).build();
     let set_groups =
         |names: &[&str]| Action::SetGroups(names.iter().map(|name| GroupName::parse(name).unwrap()).collect());
-    world.register("alice").await.unwrap();
-    world.act("alice", set_groups(&["writers", "editors"])).await;
-    let mut pair = world.login("alice").await;
+    service.register("alice").await;
+    service.act("alice", set_groups(&["writers", "editors"])).await;
+    let mut pair = service.login("alice").await;
     let (before, after) = (json!(["editors", "writers"]), json!(["owners"]));
     for (groups, then) in [(before, &["owners"][..]), (after, &[]), (json!([]), &[])] {
         for token in [access_of(&pair), refresh_of(&pair)] {
-            let claims = world.claims(&token);
+            let claims = service.claims(&token);
             assert_eq!((&claims["username"], &claims["groups"]), (&json!("alice"), &groups));
         }
-        world.act("alice", set_groups(then)).await;
-        pair = world.refresh(&pair).await.unwrap();
+        service.act("alice", set_groups(then)).await;
+        pair = service.refresh(&pair).await;
     }
 }
 
 #[tokio::test]
 async fn that_cannot_be_made_fail_the_login_and_nothing_is_stored() {
     for trouble in ALL {
-        let world = world_with(0, trouble);
-        let user = world.register("alice").await.unwrap();
-        world.event_kinds();
-        let login = in_time(&world, world.try_login("alice", PASSWORD)).await;
+        let service = service_with(0, trouble);
+        let user = service.register("alice").await;
+        service.take_event_kinds();
+        let login = in_time(&service, service.try_login("alice", PASSWORD)).await;
         assert!(matches!(login, Err(AuthError::Unavailable(_))), "{trouble:?}: {login:?}");
-        assert_eq!(world.store.sessions(), [], "{trouble:?}");
-        assert_eq!(world.stored("alice").await.last_login, user.last_login, "{trouble:?}");
-        assert_eq!(world.event_kinds(), [], "{trouble:?}: no login is recorded");
-        let sliding = in_time(&world, world.try_login_sliding("alice")).await;
+        assert_eq!(service.store.sessions(), [], "{trouble:?}");
+        assert_eq!(service.user("alice").await.last_login, user.last_login, "{trouble:?}");
+        assert_eq!(service.take_event_kinds(), [], "{trouble:?}: no login is recorded");
+        let sliding = in_time(&service, service.try_login_sliding("alice")).await;
         assert!(matches!(sliding, Err(AuthError::Unavailable(_))), "{trouble:?}: {sliding:?}");
-        assert_eq!(world.store.sessions(), [], "{trouble:?}");
+        assert_eq!(service.store.sessions(), [], "{trouble:?}");
     }
 }
 
 #[tokio::test]
 async fn that_cannot_be_made_fail_the_refresh_and_the_old_token_stays_live() {
     for trouble in ALL {
-        let world = world_with(1, trouble);
-        world.register("alice").await.unwrap();
-        let pair = world.login("alice").await;
-        let id = SessionId::parse(world.claims(&refresh_of(&pair))["sid"].as_str().unwrap()).unwrap();
-        let before = world.store.find_session(id).await.unwrap();
-        let refreshed = in_time(&world, world.refresh(&pair)).await;
+        let service = service_with(1, trouble);
+        service.register("alice").await;
+        let pair = service.login("alice").await;
+        let id = SessionId::parse(service.claims(&refresh_of(&pair))["sid"].as_str().unwrap()).unwrap();
+        let before = service.store.find_session(id).await.unwrap();
+        let refreshed = in_time(&service, service.try_refresh(&pair)).await;
         assert!(matches!(refreshed, Err(AuthError::Unavailable(_))), "{trouble:?}: {refreshed:?}");
-        assert_eq!(world.store.find_session(id).await.unwrap(), before, "{trouble:?}");
-        assert!(world.tokens.verify(&refresh_of(&pair)).await.is_ok(), "{trouble:?}");
+        assert_eq!(service.store.find_session(id).await.unwrap(), before, "{trouble:?}");
+        assert!(service.tokens.verify(&refresh_of(&pair)).await.is_ok(), "{trouble:?}");
     }
 }
 
@@ -150,9 +147,9 @@ async fn say_why_they_could_not_be_made() {
         (Trouble::Hangs, "it took too long"),
         (Trouble::WritesAReservedClaim, "the claim \"exp\" is written by the service itself"),
     ] {
-        let world = world_with(0, trouble);
-        world.register("alice").await.unwrap();
-        let Err(error) = in_time(&world, world.try_login("alice", PASSWORD)).await else { panic!("{trouble:?}") };
+        let service = service_with(0, trouble);
+        service.register("alice").await;
+        let Err(error) = in_time(&service, service.try_login("alice", PASSWORD)).await else { panic!("{trouble:?}") };
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), expected);
     }
 }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use auth_core::code::ChallengeToken;
 use auth_core::event::EventKind;
 use auth_core::mail::{ClaimedMail, Fact, Mail, MailContent, MailId, MailKind, NewMail, Queued, RetryPolicy};
-use auth_core::ports::{MAX_SEND_TIME, MailError, Mailer, Outbox, OutboxPage, Retry, Vault};
+use auth_core::ports::{MAX_SEND_TIME, MailError, Mailer, Outbox, OutboxPage, Retry};
 use auth_core::second_factor::{RequiredFor, TotpSecret};
 use auth_core::service::{Action, Delivery, OutboxService, Ports, SecondFactorChallenge};
 use auth_core::time::Seconds;
@@ -29,79 +29,79 @@ fn refused() -> MailError {
 }
 
 /// A mail that is always worth sending, in the outbox.
-async fn put(world: &World, name: u64) -> MailId {
-    put_kind(world, name, MailKind::PasswordChanged).await
+async fn put(service: &TestService, name: u64) -> MailId {
+    put_kind(service, name, MailKind::PasswordChanged).await
 }
 
-async fn put_kind(world: &World, name: u64, kind: MailKind) -> MailId {
+async fn put_kind(service: &TestService, name: u64, kind: MailKind) -> MailId {
     let (id, queued) = (auth_conformance::mail_id(name), Queued::Mail(kind));
     let content = MailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
-    let content = world.vault.seal(&MailContent::context(id, queued), &content.to_bytes()).unwrap();
-    let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: world.clock_now() };
-    world.store.enqueue(&mail).await.unwrap();
+    let content = service.ports().vault.seal(&MailContent::context(id, queued), &content.to_bytes()).unwrap();
+    let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
+    service.store.enqueue(&mail).await.unwrap();
     id
 }
 
 /// The same outbox with another mailer.
-fn with_mailer(world: &World, mailer: Arc<dyn Mailer>) -> OutboxService {
-    OutboxService::new(world.tokens.ports().clone(), mailing().accounts, mailer, RetryPolicy::default())
+fn with_mailer(service: &TestService, mailer: Arc<dyn Mailer>) -> OutboxService {
+    OutboxService::new(service.ports().clone(), mailing().accounts, mailer, RetryPolicy::default())
 }
 
 #[tokio::test]
 async fn a_mail_is_sent_once_and_forgotten() {
-    let world = world(mailing());
-    let id = put(&world, 1).await;
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle);
-    let mails = world.mailer.taken();
+    let service = service(mailing());
+    let id = put(&service, 1).await;
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
+    let mails = service.mailer.taken();
     assert_eq!(mails.len(), 1);
     assert_eq!(
         (mails[0].id, mails[0].kind, mails[0].to.as_str()),
         (id, MailKind::PasswordChanged, "alice@example.com")
     );
-    assert_eq!((mails[0].content.get(Fact::Code), mails[0].caused_at), (Some("123456"), world.clock_now()));
-    assert_eq!(world.outbox.list(ALL).await.unwrap(), []);
+    assert_eq!((mails[0].content.get(Fact::Code), mails[0].caused_at), (Some("123456"), service.now()));
+    assert_eq!(service.outbox.list(ALL).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn mails_leave_in_the_order_in_which_they_came() {
-    let world = world(mailing());
+    let service = service(mailing());
     for number in [3, 1, 2] {
-        put(&world, number).await;
-        world.advance(1);
+        put(&service, number).await;
+        service.advance(1);
     }
-    let sent: Vec<_> = world.deliver_all().await.into_iter().map(|mail| mail.id).collect();
+    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.id).collect();
     assert_eq!(sent, [3, 1, 2].map(auth_conformance::mail_id));
 }
 
 #[tokio::test]
 async fn a_failure_that_may_pass_is_tried_again_later_and_later() {
-    let world = world(mailing());
-    let id = put(&world, 1).await;
-    world.mailer.fail(9, &busy());
+    let service = service(mailing());
+    let id = put(&service, 1).await;
+    service.mailer.fail(9, &busy());
     for wait in [15, 30, 60, 120, 240, 480, 960, 1_920, 3_600] {
-        assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Postponed(id, "451 try again".to_owned()));
-        let entry = world.outbox.list(ALL).await.unwrap().remove(0);
-        assert_eq!(entry.next_attempt_at, Some(world.clock_now().plus(Seconds::new(wait))));
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(id, "451 try again".to_owned()));
+        let entry = service.outbox.list(ALL).await.unwrap().remove(0);
+        assert_eq!(entry.next_attempt_at, Some(service.now().plus(Seconds::new(wait))));
         assert_eq!((entry.last_error.as_deref(), entry.failed_at), (Some("451 try again"), None));
-        world.advance(wait - 1);
-        assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle, "not before {wait}");
-        world.advance(1);
+        service.advance(wait - 1);
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "not before {wait}");
+        service.advance(1);
     }
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
-    assert_eq!(world.mailer.taken().len(), 1);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    assert_eq!(service.mailer.taken().len(), 1);
 }
 
 #[tokio::test]
 async fn a_mail_is_given_up_after_ten_attempts() {
-    let world = world(mailing());
-    let id = put(&world, 1).await;
-    world.mailer.fail(100, &busy());
+    let service = service(mailing());
+    let id = put(&service, 1).await;
+    service.mailer.fail(100, &busy());
     let mut attempts = 0;
     loop {
-        match world.outbox.deliver_next().await.unwrap() {
+        match service.outbox.deliver_next().await.unwrap() {
             Delivery::Postponed(..) => attempts += 1,
-            Delivery::Idle => world.advance(1_800),
+            Delivery::Idle => service.advance(1_800),
             Delivery::GivenUp(given_up, _) => {
                 assert_eq!(given_up, id);
                 break;
@@ -110,41 +110,41 @@ async fn a_mail_is_given_up_after_ten_attempts() {
         }
     }
     assert_eq!(attempts + 1, 10);
-    world.advance(1_000_000);
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle);
-    let failed = world.outbox.list(FAILED).await.unwrap();
+    service.advance(1_000_000);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
+    let failed = service.outbox.list(FAILED).await.unwrap();
     assert_eq!((failed[0].id, failed[0].attempts, failed.len()), (id, 10, 1));
 }
 
 #[tokio::test]
 async fn a_failure_that_will_not_pass_is_given_up_at_once() {
-    let world = world(mailing());
-    let (bad, good) = (put(&world, 1).await, put(&world, 2).await);
-    world.mailer.fail(1, &refused());
+    let service = service(mailing());
+    let (bad, good) = (put(&service, 1).await, put(&service, 2).await);
+    service.mailer.fail(1, &refused());
     let given_up = Delivery::GivenUp(bad, "550 no such mailbox".to_owned());
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), given_up);
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(good), "which holds nobody up");
-    let failed = world.outbox.list(FAILED).await.unwrap();
-    assert_eq!((failed.len(), failed[0].failed_at), (1, Some(world.clock_now())));
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), given_up);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(good), "which holds nobody up");
+    let failed = service.outbox.list(FAILED).await.unwrap();
+    assert_eq!((failed.len(), failed[0].failed_at), (1, Some(service.now())));
 }
 
 #[tokio::test]
 async fn what_was_given_up_is_tried_again_when_somebody_asks() {
-    let world = world(mailing());
-    let (one, two) = (put(&world, 1).await, put(&world, 2).await);
-    world.mailer.fail(2, &refused());
-    assert_eq!(world.deliver_all().await, []);
-    assert_eq!(world.outbox.retry(Retry::One(two)).await.unwrap(), 1);
-    assert_eq!(world.deliver_all().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [two]);
-    assert_eq!(world.outbox.retry(Retry::AllFailed).await.unwrap(), 1);
+    let service = service(mailing());
+    let (one, two) = (put(&service, 1).await, put(&service, 2).await);
+    service.mailer.fail(2, &refused());
+    assert_eq!(service.deliver_emails().await, []);
+    assert_eq!(service.outbox.retry(Retry::One(two)).await.unwrap(), 1);
+    assert_eq!(service.deliver_emails().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [two]);
+    assert_eq!(service.outbox.retry(Retry::AllFailed).await.unwrap(), 1);
     // It is counted anew.
-    world.mailer.fail(9, &busy());
+    service.mailer.fail(9, &busy());
     for _ in 0..9 {
-        assert!(matches!(world.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)));
-        world.advance(3_600);
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)));
+        service.advance(3_600);
     }
-    assert_eq!(world.deliver_all().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [one]);
-    assert_eq!(world.outbox.retry(Retry::AllFailed).await.unwrap(), 0);
+    assert_eq!(service.deliver_emails().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [one]);
+    assert_eq!(service.outbox.retry(Retry::AllFailed).await.unwrap(), 0);
 }
 
 /// A mailer with a fault.
@@ -164,47 +164,47 @@ impl Mailer for Faulty {
 #[tokio::test]
 async fn a_mailer_that_panics_or_hangs_may_do_better_the_next_time() {
     for hangs in [false, true] {
-        let world = world(mailing());
-        let id = put(&world, 1).await;
+        let service = service(mailing());
+        let id = put(&service, 1).await;
         let mailer = Arc::new(Faulty { hangs, calls: AtomicUsize::new(0) });
-        let outbox = with_mailer(&world, mailer.clone());
+        let outbox = with_mailer(&service, mailer.clone());
         let delivery = tokio::spawn(async move { outbox.deliver_next().await.unwrap() });
         while mailer.calls.load(Ordering::SeqCst) == 0 {
             tokio::task::yield_now().await;
         }
         if hangs {
-            world.advance(MAX_SEND_TIME.as_secs() - 1);
+            service.advance(MAX_SEND_TIME.as_secs() - 1);
             tokio::task::yield_now().await;
             assert!(!delivery.is_finished(), "it has its time");
-            world.advance(1);
+            service.advance(1);
         }
         let Delivery::Postponed(postponed, why) = delivery.await.unwrap() else { panic!("it was not postponed") };
         assert_eq!((postponed, why.contains("it took too long")), (id, hangs), "{why}");
-        world.advance(15);
-        assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+        service.advance(15);
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
     }
 }
 
 #[tokio::test]
 async fn any_number_of_services_send_each_mail_once() {
-    let world = world(mailing());
+    let Fixture { service, eventful, .. } = fixture(mailing());
     for number in 0..200 {
-        put(&world, number).await;
+        put(&service, number).await;
     }
-    world.mailer.fail(50, &busy());
-    world.eventful.yield_at_each_call();
-    let mailer = Arc::new(Slow { inner: world.mailer.clone() });
-    while !world.store.mails().is_empty() {
+    service.mailer.fail(50, &busy());
+    eventful.yield_at_each_call();
+    let mailer = Arc::new(Slow { inner: service.mailer.clone() });
+    while !service.store.mails().is_empty() {
         let mut services = tokio::task::JoinSet::new();
         for _ in 0..40 {
-            let outbox = with_mailer(&world, mailer.clone());
+            let outbox = with_mailer(&service, mailer.clone());
             services.spawn(async move { while outbox.deliver_next().await.unwrap() != Delivery::Idle {} });
         }
         services.join_all().await;
-        world.advance(15);
+        service.advance(15);
     }
     let mut sent = BTreeMap::<MailId, usize>::new();
-    world.mailer.taken().into_iter().for_each(|mail| *sent.entry(mail.id).or_default() += 1);
+    service.mailer.taken().into_iter().for_each(|mail| *sent.entry(mail.id).or_default() += 1);
     assert_eq!(sent.len(), 200);
     assert!(sent.values().all(|times| *times == 1), "{sent:?}");
 }
@@ -224,65 +224,65 @@ impl Mailer for Slow {
 
 #[tokio::test]
 async fn a_mail_whose_sender_died_is_sent_again_under_its_name() {
-    let world = world(mailing());
-    let id = put(&world, 1).await;
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    let id = put(&service, 1).await;
     // It is tried more than once to note it, so that it is not sent again for a moment's weakness.
-    (0..5).for_each(|_| world.eventful.fail("delivered"));
-    assert!(world.outbox.deliver_next().await.is_err(), "sent, and not noted");
-    world.advance(LEASE - 1);
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle, "it is kept from others");
-    world.advance(1);
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
-    let sent: Vec<_> = world.mailer.taken().into_iter().map(|mail| mail.id).collect();
+    (0..5).for_each(|_| eventful.fail("delivered"));
+    assert!(service.outbox.deliver_next().await.is_err(), "sent, and not noted");
+    service.advance(LEASE - 1);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "it is kept from others");
+    service.advance(1);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    let sent: Vec<_> = service.mailer.taken().into_iter().map(|mail| mail.id).collect();
     assert_eq!(sent, [id, id], "whoever gets both can tell that they are one");
-    world.advance(LEASE);
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle);
+    service.advance(LEASE);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
 
-    let id = put(&world, 2).await;
-    (0..4).for_each(|_| world.eventful.fail("delivered"));
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    let id = put(&service, 2).await;
+    (0..4).for_each(|_| eventful.fail("delivered"));
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
 }
 
 #[tokio::test]
 async fn a_mail_whose_senders_die_each_time_is_given_up() {
-    let world = world(mailing());
-    let id = put(&world, 1).await;
+    let service = service(mailing());
+    let id = put(&service, 1).await;
     for _ in 0..10 {
         // Taken out by somebody who dies at once.
-        let now = auth_core::ports::Clock::now(world.clock.as_ref());
+        let now = auth_core::ports::Clock::now(service.clock.as_ref());
         let until = now.plus(auth_core::time::Seconds::new(LEASE));
-        assert!(auth_core::ports::Outbox::claim(world.store.as_ref(), now, until).await.unwrap().is_some());
-        world.advance(LEASE);
+        assert!(auth_core::ports::Outbox::claim(service.store.as_ref(), now, until).await.unwrap().is_some());
+        service.advance(LEASE);
     }
-    assert!(matches!(world.outbox.deliver_next().await.unwrap(), Delivery::GivenUp(given_up, _) if given_up == id));
-    assert_eq!(world.mailer.taken(), []);
+    assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::GivenUp(given_up, _) if given_up == id));
+    assert_eq!(service.mailer.taken(), []);
 }
 
 /// Somebody took so long that another one has the mail by now: their report concerns a claim that is over.
 #[tokio::test]
 async fn a_late_report_changes_nothing() {
     for error in [None, Some(busy()), Some(refused())] {
-        let world = world(mailing());
-        let id = put(&world, 1).await;
+        let Fixture { service, eventful, .. } = fixture(mailing());
+        let id = put(&service, 1).await;
         let method = match &error {
             None => "delivered",
             Some(MailError::Temporary(_)) => "postpone",
             Some(MailError::Permanent(_)) => "give_up",
         };
-        error.iter().for_each(|error| world.mailer.fail(1, error));
-        let (store, clock) = (world.store.clone(), world.clock.clone());
-        world.eventful.before(method, async move {
+        error.iter().for_each(|error| service.mailer.fail(1, error));
+        let (store, clock) = (service.store.clone(), service.clock.clone());
+        eventful.before(method, async move {
             use auth_core::ports::Clock;
             clock.advance(Seconds::new(LEASE));
             let now = clock.now();
             assert_eq!(store.claim(now, now.plus(Seconds::new(LEASE))).await.unwrap().unwrap().attempt, 2);
         });
-        world.outbox.deliver_next().await.unwrap();
-        let entry = world.outbox.list(ALL).await.unwrap().remove(0);
+        service.outbox.deliver_next().await.unwrap();
+        let entry = service.outbox.list(ALL).await.unwrap().remove(0);
         assert_eq!((entry.id, entry.attempts, entry.failed_at), (id, 2, None), "{method}");
-        assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle, "{method}: it is the other one's");
-        world.advance(LEASE);
-        assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id), "{method}");
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "{method}: it is the other one's");
+        service.advance(LEASE);
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id), "{method}");
     }
 }
 
@@ -296,33 +296,33 @@ async fn what_is_no_longer_good_is_not_sent() {
         (MailKind::PasswordChanged, None),
         (MailKind::SessionReused, None),
     ] {
-        let world = world(mailing());
-        let id = put_kind(&world, 1, kind).await;
-        world.advance(seconds.unwrap_or(1_000_000) - 1);
-        world.mailer.fail(1, &busy());
-        assert!(matches!(world.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)), "{kind:?}: in time");
-        world.advance(15);
-        let late = world.outbox.deliver_next().await.unwrap();
+        let service = service(mailing());
+        let id = put_kind(&service, 1, kind).await;
+        service.advance(seconds.unwrap_or(1_000_000) - 1);
+        service.mailer.fail(1, &busy());
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)), "{kind:?}: in time");
+        service.advance(15);
+        let late = service.outbox.deliver_next().await.unwrap();
         match seconds {
             Some(_) => assert!(matches!(late, Delivery::GivenUp(given_up, _) if given_up == id), "{kind:?}: {late:?}"),
             None => assert_eq!(late, Delivery::Done(id), "{kind:?}"),
         }
-        assert_eq!(world.mailer.taken().len(), usize::from(seconds.is_none()), "{kind:?}");
+        assert_eq!(service.mailer.taken().len(), usize::from(seconds.is_none()), "{kind:?}");
     }
 }
 
 #[tokio::test]
 async fn the_content_of_another_row_does_not_open() {
-    let world = world(mailing());
-    let (one, queued) = (put_kind(&world, 1, MailKind::PasswordReset).await, Queued::Mail(MailKind::PasswordReset));
-    let content = world.store.mails().remove(0).content;
+    let service = service(mailing());
+    let (one, queued) = (put_kind(&service, 1, MailKind::PasswordReset).await, Queued::Mail(MailKind::PasswordReset));
+    let content = service.store.mails().remove(0).content;
     // Somebody who can write to the storage sends alice's link to himself.
     let moved = NewMail {
         id: auth_conformance::mail_id(2),
         queued,
         to: "mallory@example.com".to_owned(),
         content: content.clone(),
-        queued_at: world.clock_now(),
+        queued_at: service.now(),
     };
     // Or has a template show the secret that is not made for it.
     let other_kind = NewMail {
@@ -332,101 +332,101 @@ async fn the_content_of_another_row_does_not_open() {
         ..moved.clone()
     };
     for mail in [&moved, &other_kind] {
-        world.store.enqueue(mail).await.unwrap();
+        service.store.enqueue(mail).await.unwrap();
     }
-    let sent: Vec<_> = world.deliver_all().await.into_iter().map(|mail| mail.id).collect();
+    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.id).collect();
     assert_eq!(sent, [one]);
-    for entry in world.outbox.list(ALL).await.unwrap() {
+    for entry in service.outbox.list(ALL).await.unwrap() {
         assert!(entry.last_error.as_deref().is_some_and(|error| error.starts_with("it cannot be opened")), "{entry:?}");
     }
     // As another kind under its own name, too.
-    let id = put_kind(&world, 4, MailKind::PasswordReset).await;
-    let mail = world.store.mails().into_iter().find(|mail| mail.id == id).unwrap();
+    let id = put_kind(&service, 4, MailKind::PasswordReset).await;
+    let mail = service.store.mails().into_iter().find(|mail| mail.id == id).unwrap();
     let context = MailContent::context(id, Queued::Mail(MailKind::PasswordChanged));
-    assert!(world.vault.open(&context, &mail.content).is_err());
+    assert!(service.ports().vault.open(&context, &mail.content).is_err());
 }
 
 #[tokio::test]
 async fn nothing_shows_a_secret_by_its_debug() {
-    let world = world(with_accounts(|accounts| accounts.second_factor = RequiredFor::All));
-    world.register("alice").await.unwrap();
-    let challenge: SecondFactorChallenge = world.asked("alice").await;
-    let code = world.mailed_code();
-    world.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
-    let mails = world.deliver_all().await;
+    let service = service(with_accounts(|accounts| accounts.second_factor = RequiredFor::All));
+    service.register("alice").await;
+    let challenge: SecondFactorChallenge = service.second_factor_challenge("alice").await;
+    let code = service.emailed_code();
+    service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
+    let mails = service.deliver_emails().await;
     let link = token_of(&mails, MailKind::PasswordReset);
     let secrets = [code.clone(), link.clone(), link[32..].to_owned(), challenge.challenge.expose()[32..].to_owned()];
-    put(&world, 9).await;
-    let new: NewMail = world.store.mails().remove(0);
+    put(&service, 9).await;
+    let new: NewMail = service.store.mails().remove(0);
     let claimed: ClaimedMail =
-        world.store.claim(world.clock_now(), world.clock_now().plus(Seconds::new(1))).await.unwrap().unwrap();
-    let entries = world.outbox.list(ALL).await.unwrap();
-    let shown = format!("{mails:?} {:?} {challenge:?} {new:?} {claimed:?} {entries:?}", world.store.codes());
+        service.store.claim(service.now(), service.now().plus(Seconds::new(1))).await.unwrap().unwrap();
+    let entries = service.outbox.list(ALL).await.unwrap();
+    let shown = format!("{mails:?} {:?} {challenge:?} {new:?} {claimed:?} {entries:?}", service.store.codes());
     for secret in secrets {
         assert!(!shown.contains(&secret), "{secret} in {shown}");
     }
     assert!(!format!("{new:?}{claimed:?}").contains("123456"));
     let secret = TotpSecret::from_bytes(b"12345678901234567890".to_vec());
     assert_eq!(format!("{secret:?}"), "TotpSecret(***)");
-    let token = ChallengeToken::of(auth_conformance::code_id(1), world.vault.as_ref());
+    let token = ChallengeToken::of(auth_conformance::code_id(1), service.ports().vault.as_ref());
     assert_eq!(format!("{token:?}"), "ChallengeToken(***)");
 }
 
 #[tokio::test]
 async fn a_token_that_comes_back_is_told_once_for_each_session() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    service.register("alice").await;
     for _ in 0..2 {
-        let first = world.login("alice").await;
-        world.refresh(&first).await.unwrap();
-        world.advance(RETRY_WINDOW);
-        world.events.taken();
-        world.eventful.yield_at_each_call();
+        let first = service.login("alice").await;
+        service.refresh(&first).await;
+        service.advance(RETRY_WINDOW);
+        service.events.taken();
+        eventful.yield_at_each_call();
         let mut replays = tokio::task::JoinSet::new();
         for _ in 0..50 {
-            let (tokens, refresh) = (world.tokens.clone(), refresh_of(&first));
+            let (tokens, refresh) = (service.tokens.clone(), refresh_of(&first));
             replays.spawn(async move { tokens.refresh(&refresh).await.is_err() });
         }
         assert!(replays.join_all().await.into_iter().all(|is_refused| is_refused));
-        assert_eq!(world.event_kinds(), [EventKind::RefreshReused]);
-        let told: Vec<_> = world.deliver_all().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
+        assert_eq!(service.take_event_kinds(), [EventKind::RefreshReused]);
+        let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
         assert_eq!(told, [(MailKind::SessionReused, "alice@example.com".to_owned())]);
     }
 }
 
 #[tokio::test]
 async fn the_mails_of_a_deleted_account_go_with_it() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let caller = world.caller(&world.login("alice").await).await;
-    world.change_password(&caller, PASSWORD, NEW_PASSWORD).await.unwrap();
-    assert_eq!(world.waiting().len(), 1);
-    world.act("alice", Action::Delete).await;
-    assert_eq!(world.deliver_all().await, []);
+    let service = service(mailing());
+    service.register("alice").await;
+    let caller = service.caller(&service.login("alice").await).await;
+    change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
+    assert_eq!(service.enqueued().len(), 1);
+    service.act("alice", Action::Delete).await;
+    assert_eq!(service.deliver_emails().await, []);
 }
 
 #[tokio::test]
 async fn a_request_whose_look_failed_is_looked_into_again() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    service.register("alice").await;
     for method in ["find_by_email", "issue"] {
-        world.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
-        world.eventful.fail(method);
-        assert!(world.outbox.deliver_next().await.is_err(), "{method}");
-        assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Idle, "{method}");
-        world.advance(LEASE);
-        assert_eq!(world.deliver_all().await.len(), 1, "{method}");
+        service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
+        eventful.fail(method);
+        assert!(service.outbox.deliver_next().await.is_err(), "{method}");
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "{method}");
+        service.advance(LEASE);
+        assert_eq!(service.deliver_emails().await.len(), 1, "{method}");
     }
 }
 
 #[tokio::test]
 async fn a_mail_under_a_key_that_is_lost_waits_for_it() {
-    let world = world(mailing());
-    let id = put(&world, 1).await;
-    let ports = Ports { vault: Arc::new(auth_conformance::PlainVault::new(7)), ..world.tokens.ports().clone() };
-    let other = OutboxService::new(ports, mailing().accounts, world.mailer.clone(), RetryPolicy::default());
+    let service = service(mailing());
+    let id = put(&service, 1).await;
+    let ports = Ports { vault: Arc::new(auth_conformance::PlainVault::new(7)), ..service.ports().clone() };
+    let other = OutboxService::new(ports, mailing().accounts, service.mailer.clone(), RetryPolicy::default());
     assert!(matches!(other.deliver_next().await.unwrap(), Delivery::Postponed(postponed, _) if postponed == id));
-    assert_eq!(world.mailer.taken(), []);
-    world.advance(15);
-    assert_eq!(world.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    assert_eq!(service.mailer.taken(), []);
+    service.advance(15);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
 }

@@ -30,9 +30,9 @@ fn is_wrong<T>(outcome: &Result<T, AuthError>) -> bool {
     matches!(outcome, Err(AuthError::BadCredentials))
 }
 
-async fn guess_wrong(world: &World, name: &str, times: usize) {
+async fn guess_wrong(service: &TestService, name: &str, times: usize) {
     for guess in 0..times {
-        let outcome = world.try_login(name, WRONG).await;
+        let outcome = service.try_login(name, WRONG).await;
         assert!(is_wrong(&outcome), "{name}, guess {guess}: {outcome:?}");
     }
 }
@@ -42,41 +42,41 @@ mod wrong_passwords {
 
     #[tokio::test]
     async fn are_ten_and_then_wait_for_longer_and_longer() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        guess_wrong(&world, "alice", 10).await;
+        let service = service(policy());
+        service.register("alice").await;
+        guess_wrong(&service, "alice", 10).await;
         let mut waits = Vec::new();
         for _ in 0..14 {
-            let refused = world.try_login("alice", WRONG).await;
+            let refused = service.try_login("alice", WRONG).await;
             let seconds = wait(&refused).unwrap_or_else(|| panic!("not throttled: {refused:?}"));
             waits.push(seconds);
-            world.advance(seconds - 1);
-            assert_eq!(wait(&world.try_login("alice", WRONG).await), Some(1), "not a second earlier");
-            world.advance(1);
-            guess_wrong(&world, "alice", 1).await;
+            service.advance(seconds - 1);
+            assert_eq!(wait(&service.try_login("alice", WRONG).await), Some(1), "not a second earlier");
+            service.advance(1);
+            guess_wrong(&service, "alice", 1).await;
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 1_800, 1_800, 1_800]);
-        world.advance(1_800);
-        assert!(world.try_login("alice", PASSWORD).await.is_ok(), "the account was never locked");
+        service.advance(1_800);
+        assert!(service.try_login("alice", PASSWORD).await.is_ok(), "the account was never locked");
     }
 
     #[tokio::test]
     async fn and_right_ones_get_the_same_answer_while_they_wait_and_nothing_is_hashed() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        world.register("inactive").await.unwrap();
-        world.act("inactive", Action::Deactivate).await;
+        let service = service(policy());
+        service.register("alice").await;
+        service.register("inactive").await;
+        service.act("inactive", Action::Deactivate).await;
         let mut answers = Vec::new();
         for (name, right) in [("alice", PASSWORD), ("inactive", PASSWORD), ("nobody", "Any-horse-42")] {
-            guess_wrong(&world, name, 10).await;
-            world.events.taken();
-            let (compared, calls) = (world.hasher.verifications(), world.store.calls());
+            guess_wrong(&service, name, 10).await;
+            service.events.taken();
+            let (compared, calls) = (service.hasher.verifications(), service.store.calls());
             for password in [right, WRONG, ""] {
-                let refused = world.try_login(name, password).await;
-                answers.push((wait(&refused), world.event_kinds(), format!("{refused:?}")));
+                let refused = service.try_login(name, password).await;
+                answers.push((wait(&refused), service.take_event_kinds(), format!("{refused:?}")));
             }
-            assert_eq!(world.hasher.verifications(), compared, "{name}");
-            assert_eq!(world.store.calls() - calls, 3, "{name}: the count is asked, the account is not");
+            assert_eq!(service.hasher.verifications(), compared, "{name}");
+            assert_eq!(service.store.calls() - calls, 3, "{name}: the count is asked, the account is not");
         }
         assert_eq!(answers[0].0, Some(1));
         assert_eq!(answers[0].1, [EventKind::AttemptThrottled]);
@@ -85,9 +85,9 @@ mod wrong_passwords {
 
     #[tokio::test]
     async fn of_all_spellings_of_a_name_are_counted_together() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        let guess = async |name: LoginName| world.try_login_from(&name, WRONG, "192.0.2.7").await;
+        let service = service(policy());
+        service.register("alice").await;
+        let guess = async |name: LoginName| try_login_from(&service, &name, WRONG, "192.0.2.7").await;
         let email = |text: &str| LoginName::Email(text.to_owned());
         let spellings = [named("alice"), named("ALICE"), named(" alice "), named("ａｌｉｃｅ"), named("al\u{200B}ice")];
         for name in spellings.iter().cycle().take(10) {
@@ -109,34 +109,34 @@ mod wrong_passwords {
             (named("alice"), LoginName::Email("alice@example.com".to_owned()), "stranger@example.com"),
             (LoginName::Email("alice@example.com".to_owned()), named("alice"), "stranger"),
         ] {
-            let world = world(policy());
-            world.register("alice").await.unwrap();
+            let service = service(policy());
+            service.register("alice").await;
             for _ in 0..10 {
-                assert!(is_wrong(&world.try_login_from(&one, WRONG, "192.0.2.7").await));
+                assert!(is_wrong(&try_login_from(&service, &one, WRONG, "192.0.2.7").await));
             }
             let stranger = match &other {
                 LoginName::Email(_) => LoginName::Email(strangers.to_owned()),
                 LoginName::Username(_) => named(strangers),
             };
-            world.event_kinds();
+            service.take_event_kinds();
             for password in [PASSWORD, WRONG] {
-                let hashed = world.hasher.verifications();
-                assert!(is_wrong(&world.try_login_from(&other, password, "192.0.2.7").await), "{other:?}");
-                let of_account = world.hasher.verifications() - hashed;
-                assert!(is_wrong(&world.try_login_from(&stranger, password, "192.0.2.7").await));
-                assert_eq!(world.hasher.verifications() - hashed - of_account, of_account, "the same work");
+                let hashed = service.hasher.verifications();
+                assert!(is_wrong(&try_login_from(&service, &other, password, "192.0.2.7").await), "{other:?}");
+                let of_account = service.hasher.verifications() - hashed;
+                assert!(is_wrong(&try_login_from(&service, &stranger, password, "192.0.2.7").await));
+                assert_eq!(service.hasher.verifications() - hashed - of_account, of_account, "the same work");
             }
             // Once the wait is over, the right one counts under any name, and for all of them.
-            world.advance(DAY);
-            assert!(world.try_login_from(&other, PASSWORD, "192.0.2.7").await.is_ok());
+            service.advance(DAY);
+            assert!(try_login_from(&service, &other, PASSWORD, "192.0.2.7").await.is_ok());
         }
     }
 
     #[tokio::test]
     async fn of_an_unknown_address_are_counted_by_the_address() {
-        let world = world(policy());
+        let service = service(policy());
         let guess =
-            async |text: &str| world.try_login_from(&LoginName::Email(text.to_owned()), WRONG, "192.0.2.7").await;
+            async |text: &str| try_login_from(&service, &LoginName::Email(text.to_owned()), WRONG, "192.0.2.7").await;
         for text in ["Nobody@example.com", "nobody@EXAMPLE.com"].into_iter().cycle().take(10) {
             assert!(is_wrong(&guess(text).await), "{text}");
         }
@@ -150,128 +150,128 @@ mod wrong_passwords {
 
     #[tokio::test]
     async fn are_forgotten_with_a_right_one_or_after_a_day() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
+        let service = service(policy());
+        service.register("alice").await;
         for _ in 0..3 {
-            guess_wrong(&world, "alice", 9).await;
-            world.login("alice").await;
+            guess_wrong(&service, "alice", 9).await;
+            service.login("alice").await;
         }
-        guess_wrong(&world, "alice", 10).await;
-        world.advance(DAY - 1);
-        guess_wrong(&world, "alice", 1).await;
-        assert_eq!(wait(&world.try_login("alice", PASSWORD).await), Some(2));
-        world.advance(DAY);
-        guess_wrong(&world, "alice", 10).await;
-        assert_eq!(wait(&world.try_login("alice", PASSWORD).await), Some(1));
+        guess_wrong(&service, "alice", 10).await;
+        service.advance(DAY - 1);
+        guess_wrong(&service, "alice", 1).await;
+        assert_eq!(wait(&service.try_login("alice", PASSWORD).await), Some(2));
+        service.advance(DAY);
+        guess_wrong(&service, "alice", 10).await;
+        assert_eq!(wait(&service.try_login("alice", PASSWORD).await), Some(1));
     }
 
     #[tokio::test]
     async fn of_one_account_are_not_those_of_another() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        world.register("bob").await.unwrap();
-        guess_wrong(&world, "alice", 10).await;
-        assert!(world.try_login("bob", PASSWORD).await.is_ok());
-        assert!(wait(&world.try_login("alice", PASSWORD).await).is_some(), "which forgives nothing of alice's");
+        let service = service(policy());
+        service.register("alice").await;
+        service.register("bob").await;
+        guess_wrong(&service, "alice", 10).await;
+        assert!(service.try_login("bob", PASSWORD).await.is_ok());
+        assert!(wait(&service.try_login("alice", PASSWORD).await).is_some(), "which forgives nothing of alice's");
     }
 
     #[tokio::test]
     async fn at_once_are_no_more_than_ten() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        world.eventful.yield_at_each_call();
+        let Fixture { service, eventful, .. } = fixture(policy());
+        service.register("alice").await;
+        eventful.yield_at_each_call();
         let (threads, mut guesses) = (tokio::task::LocalSet::new(), tokio::task::JoinSet::new());
         for _ in 0..50 {
-            let tokens = world.tokens.clone();
+            let tokens = service.tokens.clone();
             let guess = async move { tokens.login(&named("alice"), &raw(WRONG), client()).await };
             guesses.spawn_local_on(guess, &threads);
         }
         let outcomes = threads.run_until(guesses.join_all()).await;
         assert_eq!(outcomes.iter().filter(|outcome| is_wrong(outcome)).count(), 10);
         assert_eq!(outcomes.iter().filter(|outcome| wait(outcome).is_some()).count(), 40);
-        assert_eq!(world.hasher.verifications(), 10, "exactly ten were compared");
+        assert_eq!(service.hasher.verifications(), 10, "exactly ten were compared");
     }
 
     #[tokio::test]
     async fn shown_by_somebody_who_is_logged_in_count_as_those_at_a_login() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        let caller = world.caller(&world.login("alice").await).await;
-        guess_wrong(&world, "alice", 5).await;
+        let service = service(policy());
+        service.register("alice").await;
+        let caller = service.caller(&service.login("alice").await).await;
+        guess_wrong(&service, "alice", 5).await;
         for _ in 0..5 {
-            let refused = world.change_password(&caller, WRONG, NEW_PASSWORD).await;
+            let refused = change_password(&service, &caller, WRONG, NEW_PASSWORD).await;
             assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
         }
-        let compared = world.hasher.verifications();
-        assert_eq!(wait(&world.try_login("alice", PASSWORD).await), Some(1));
-        assert_eq!(wait(&world.change_password(&caller, PASSWORD, NEW_PASSWORD).await), Some(1));
+        let compared = service.hasher.verifications();
+        assert_eq!(wait(&service.try_login("alice", PASSWORD).await), Some(1));
+        assert_eq!(wait(&change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await), Some(1));
         let enrolment =
-            world.factors.enrol(&caller.user, auth_core::second_factor::Method::Totp, shown(PASSWORD)).await;
+            service.second_factors.enrol(&caller.user, auth_core::second_factor::Method::Totp, shown(PASSWORD)).await;
         assert_eq!(wait(&enrolment), Some(1));
-        assert_eq!(world.hasher.verifications(), compared);
+        assert_eq!(service.hasher.verifications(), compared);
     }
 
     #[tokio::test]
     async fn at_changes_at_once_are_no_more_than_ten() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        let caller = world.caller(&world.login("alice").await).await;
-        let compared = world.hasher.verifications();
-        world.eventful.yield_at_each_call();
+        let Fixture { service, eventful, .. } = fixture(policy());
+        service.register("alice").await;
+        let caller = service.caller(&service.login("alice").await).await;
+        let compared = service.hasher.verifications();
+        eventful.yield_at_each_call();
         let mut guesses = tokio::task::JoinSet::new();
         for _ in 0..50 {
-            let (tokens, caller) = (world.tokens.clone(), caller.clone());
+            let (tokens, caller) = (service.tokens.clone(), caller.clone());
             let change = PasswordChange { old: raw(WRONG), new: raw(NEW_PASSWORD), client: client() };
             guesses.spawn(async move { tokens.change_password(&caller, change, &PasswordPolicy::default()).await });
         }
         guesses.join_all().await;
-        assert_eq!(world.hasher.verifications() - compared, 10);
+        assert_eq!(service.hasher.verifications() - compared, 10);
     }
 
     #[tokio::test]
     async fn touch_no_session_that_is_open() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        let pair = world.login("alice").await;
-        guess_wrong(&world, "alice", 10).await;
-        assert!(wait(&world.try_login("alice", WRONG).await).is_some());
-        assert!(world.tokens.authenticate(&access_of(&pair)).await.is_ok());
-        assert!(world.refresh(&pair).await.is_ok());
+        let service = service(policy());
+        service.register("alice").await;
+        let pair = service.login("alice").await;
+        guess_wrong(&service, "alice", 10).await;
+        assert!(wait(&service.try_login("alice", WRONG).await).is_some());
+        assert!(service.tokens.authenticate(&access_of(&pair)).await.is_ok());
+        assert!(service.try_refresh(&pair).await.is_ok());
     }
 
     #[tokio::test]
     async fn are_known_to_a_new_process() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        guess_wrong(&world, "alice", 10).await;
-        let restarted = TokenService::new(world.tokens.ports().clone(), policy());
+        let service = service(policy());
+        service.register("alice").await;
+        guess_wrong(&service, "alice", 10).await;
+        let restarted = TokenService::new(service.ports().clone(), policy());
         assert!(wait(&restarted.login(&named("alice"), &raw(PASSWORD), client()).await).is_some());
     }
 
     #[tokio::test]
     async fn are_not_counted_where_nobody_wants_it() {
-        let world = world(with_accounts(|accounts| accounts.throttle = None));
-        world.register("alice").await.unwrap();
-        guess_wrong(&world, "alice", 100).await;
+        let service = service(with_accounts(|accounts| accounts.throttle = None));
+        service.register("alice").await;
+        guess_wrong(&service, "alice", 100).await;
         for number in 0..100 {
-            world
+            service
                 .accounts
                 .request_reset(&email("alice@example.com"), &from(&format!("192.0.2.{number}")))
                 .await
                 .unwrap();
         }
-        assert_eq!(world.deliver_all().await.len(), 100);
-        assert!(world.try_login("alice", PASSWORD).await.is_ok());
-        assert_eq!(world.store.prune_attempts(UnixTime::MAX, u32::MAX).await.unwrap(), 0, "nothing is stored");
+        assert_eq!(service.deliver_emails().await.len(), 100);
+        assert!(service.try_login("alice", PASSWORD).await.is_ok());
+        assert_eq!(service.store.prune_attempts(UnixTime::MAX, u32::MAX).await.unwrap(), 0, "nothing is stored");
     }
 
     #[tokio::test]
     async fn leave_no_name_in_the_storage() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        guess_wrong(&world, "alice", 1).await;
-        assert!(!format!("{:?}", world.store).contains("password alice"));
-        assert!(format!("{:?}", world.store).contains("Bucket(\"password "), "which is where it would stand");
+        let service = service(policy());
+        service.register("alice").await;
+        guess_wrong(&service, "alice", 1).await;
+        assert!(!format!("{:?}", service.store).contains("password alice"));
+        assert!(format!("{:?}", service.store).contains("Bucket(\"password "), "which is where it would stand");
     }
 }
 
@@ -280,37 +280,37 @@ mod addresses {
 
     #[tokio::test]
     async fn may_guess_at_many_accounts_but_not_without_end() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
+        let service = service(policy());
+        service.register("alice").await;
         for number in 0..300 {
-            let outcome = world.try_login_from(&named(&format!("user{number}")), WRONG, "203.0.113.1").await;
+            let outcome = try_login_from(&service, &named(&format!("user{number}")), WRONG, "203.0.113.1").await;
             assert!(is_wrong(&outcome), "{number}: {outcome:?}");
         }
-        let compared = world.hasher.verifications();
-        let refused = world.try_login_from(&named("alice"), PASSWORD, "203.0.113.1").await;
+        let compared = service.hasher.verifications();
+        let refused = try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await;
         assert_eq!(wait(&refused), Some(HOUR));
-        assert_eq!(world.hasher.verifications(), compared);
-        assert!(world.try_login_from(&named("alice"), PASSWORD, "203.0.113.2").await.is_ok(), "others are let in");
-        world.advance(HOUR);
-        assert!(world.try_login_from(&named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
+        assert_eq!(service.hasher.verifications(), compared);
+        assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.2").await.is_ok(), "others are let in");
+        service.advance(HOUR);
+        assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
     }
 
     #[tokio::test]
     async fn are_not_used_up_by_right_passwords_nor_given_back_by_them() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
+        let service = service(policy());
+        service.register("alice").await;
         for number in 0..299 {
-            let outcome = world.try_login_from(&named(&format!("user{number}")), WRONG, "203.0.113.1").await;
+            let outcome = try_login_from(&service, &named(&format!("user{number}")), WRONG, "203.0.113.1").await;
             assert!(is_wrong(&outcome), "{number}: {outcome:?}");
             if number % 10 == 0 {
-                assert!(world.try_login_from(&named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
+                assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
             }
         }
         for _ in 0..20 {
-            assert!(world.try_login_from(&named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
+            assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
         }
-        assert!(is_wrong(&world.try_login_from(&named("bob"), WRONG, "203.0.113.1").await));
-        assert!(wait(&world.try_login_from(&named("bob"), WRONG, "203.0.113.1").await).is_some());
+        assert!(is_wrong(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await));
+        assert!(wait(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await).is_some());
     }
 
     #[tokio::test]
@@ -321,12 +321,12 @@ mod addresses {
             ("::ffff:203.0.113.1", "203.0.113.1", true),
             ("203.0.113.1", "203.0.113.2", false),
         ] {
-            let world = world(policy());
+            let service = service(policy());
             for number in 0..300 {
-                let outcome = world.try_login_from(&named(&format!("user{number}")), WRONG, one).await;
+                let outcome = try_login_from(&service, &named(&format!("user{number}")), WRONG, one).await;
                 assert!(is_wrong(&outcome), "{number}: {outcome:?}");
             }
-            let outcome = world.try_login_from(&named("another"), WRONG, other).await;
+            let outcome = try_login_from(&service, &named("another"), WRONG, other).await;
             assert_eq!(wait(&outcome).is_some(), are_one, "{one} {other}: {outcome:?}");
         }
     }
@@ -334,13 +334,13 @@ mod addresses {
     /// What a refused bucket says must not count in another one: a throttled account costs its callers nothing.
     #[tokio::test]
     async fn are_not_charged_for_what_was_not_looked_at() {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        guess_wrong(&world, "alice", 10).await;
+        let service = service(policy());
+        service.register("alice").await;
+        guess_wrong(&service, "alice", 10).await;
         for _ in 0..500 {
-            assert!(wait(&world.try_login_from(&named("alice"), WRONG, "203.0.113.1").await).is_some());
+            assert!(wait(&try_login_from(&service, &named("alice"), WRONG, "203.0.113.1").await).is_some());
         }
-        assert!(is_wrong(&world.try_login_from(&named("bob"), WRONG, "203.0.113.1").await));
+        assert!(is_wrong(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await));
     }
 }
 
@@ -374,12 +374,12 @@ impl Troubled {
 #[tokio::test]
 async fn what_nobody_compared_does_not_count_nor_forgive() {
     for is_broken in [false, true] {
-        let world = world(policy());
-        world.register("alice").await.unwrap();
-        let caller = world.caller(&world.login("alice").await).await;
-        guess_wrong(&world, "alice", 9).await;
+        let service = service(policy());
+        service.register("alice").await;
+        let caller = service.caller(&service.login("alice").await).await;
+        guess_wrong(&service, "alice", 9).await;
         let hasher = Arc::new(Troubled { calls: AtomicUsize::new(0), is_broken });
-        let busy = TokenService::new(Ports { hasher: hasher.clone(), ..world.tokens.ports().clone() }, policy());
+        let busy = TokenService::new(Ports { hasher: hasher.clone(), ..service.ports().clone() }, policy());
         for _ in 0..20 {
             let outcome = busy.login(&named("alice"), &raw(PASSWORD), client()).await;
             match outcome {
@@ -392,8 +392,8 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
             assert!(matches!(outcome, Err(AuthError::Overloaded { .. } | AuthError::Crypto(_))), "{outcome:?}");
         }
         assert_eq!(hasher.calls.load(Ordering::SeqCst), 40);
-        guess_wrong(&world, "alice", 1).await;
-        assert!(wait(&world.try_login("alice", WRONG).await).is_some(), "the nine before still count");
+        guess_wrong(&service, "alice", 1).await;
+        assert!(wait(&service.try_login("alice", WRONG).await).is_some(), "the nine before still count");
     }
 }
 

@@ -10,7 +10,7 @@ use auth_core::StoreError;
 use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Change, ChangeFeed, Clock, Sessions};
 use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::{Action, AdministrationService, LogoutRequest, Ports, TokenPair, TokenPolicy, TokenService};
+use auth_core::service::{Action, LogoutRequest, Ports, TokenPair, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, Session, SessionId};
 use auth_core::view::{GuardViews, ViewPolicy, follow};
@@ -64,12 +64,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, world: &World, pair: TokenPair) {
-        let claims = world.claims(&refresh_of(&pair));
+    fn add(&mut self, service: &TestService, pair: TokenPair) {
+        let claims = service.claims(&refresh_of(&pair));
         let id = SessionId::parse(claims["sid"].as_str().unwrap()).unwrap();
-        self.ends.entry(id).or_insert(world.now() + SESSION_MAX_TTL as i64);
+        self.ends.entry(id).or_insert(service.now().seconds() + SESSION_MAX_TTL as i64);
         for token in [refresh_of(&pair), access_of(&pair)] {
-            let end = world.claims(&token)["exp"].as_i64().unwrap();
+            let end = service.claims(&token)["exp"].as_i64().unwrap();
             assert!(end <= self.ends[&id], "a token of {id} ends at {end}, its session at {}", self.ends[&id]);
         }
         self.pairs.push((id, pair));
@@ -80,87 +80,87 @@ impl Seen {
     }
 }
 
-async fn stored(world: &World, seen: &Seen) -> BTreeMap<SessionId, Session> {
+async fn stored(service: &TestService, seen: &Seen) -> BTreeMap<SessionId, Session> {
     let mut sessions = BTreeMap::new();
     for id in seen.ends.keys() {
-        sessions.insert(*id, world.store.find_session(*id).await.unwrap().unwrap().session);
+        sessions.insert(*id, service.store.find_session(*id).await.unwrap().unwrap().session);
     }
     sessions
 }
 
 /// Does one thing. Gives the session it is about, or `None` if it may concern all.
-async fn take(world: &World, seen: &mut Seen, step: &Step) -> Option<SessionId> {
+async fn take(service: &TestService, seen: &mut Seen, step: &Step) -> Option<SessionId> {
     let chosen = match step {
         Step::Refresh(number) | Step::Logout(number) | Step::Blacklist(number) => Some(seen.pick(*number)?.clone()),
         _ => None,
     };
     match (step, chosen) {
         (Step::Login, _) => {
-            if let Ok(pair) = world.try_login("alice", PASSWORD).await {
-                seen.add(world, pair);
+            if let Ok(pair) = service.try_login("alice", PASSWORD).await {
+                seen.add(service, pair);
             }
         }
         (Step::Refresh(_), Some((id, pair))) => {
-            if let Ok(next) = world.refresh(&pair).await {
+            if let Ok(next) = service.try_refresh(&pair).await {
                 assert!(!seen.ended.contains(&id), "{id} has ended, and was refreshed");
-                seen.add(world, next);
+                seen.add(service, next);
             }
             return Some(id);
         }
         (Step::Logout(_), Some((id, pair))) => {
-            if let Some(caller) = caller(world, seen).await {
-                let _ = world.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await;
+            if let Some(caller) = caller(service, seen).await {
+                let _ = service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await;
             }
             return Some(id);
         }
         (Step::Blacklist(_), Some((id, pair))) => {
-            let _ = world.tokens.blacklist(&refresh_of(&pair)).await;
+            let _ = service.tokens.blacklist(&refresh_of(&pair)).await;
             return Some(id);
         }
         (Step::LogoutOthers, _) => {
-            if let Some(caller) = caller(world, seen).await {
-                world.tokens.logout(&caller, LogoutRequest::Others).await.unwrap();
+            if let Some(caller) = caller(service, seen).await {
+                service.tokens.logout(&caller, LogoutRequest::Others).await.unwrap();
             }
         }
         (Step::LogoutAll, _) => {
-            if let Some(caller) = caller(world, seen).await {
-                world.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
+            if let Some(caller) = caller(service, seen).await {
+                service.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
             }
         }
-        (Step::Deactivate, _) => world.act("alice", Action::Deactivate).await,
-        (Step::Activate, _) => world.act("alice", Action::Activate).await,
+        (Step::Deactivate, _) => service.act("alice", Action::Deactivate).await,
+        (Step::Activate, _) => service.act("alice", Action::Activate).await,
         (Step::SetPassword, _) => {
             let password = PasswordPolicy::default().check(RawPassword::new(PASSWORD), &[]).unwrap();
-            world.act("alice", Action::SetPassword(password)).await;
+            service.act("alice", Action::SetPassword(password)).await;
         }
-        (Step::Wait(seconds), _) => world.advance(*seconds),
-        (Step::GoBack(seconds), _) => world.clock.set(world.clock.now().minus(Seconds::new(*seconds))),
+        (Step::Wait(seconds), _) => service.advance(*seconds),
+        (Step::GoBack(seconds), _) => service.clock.set(service.clock.now().minus(Seconds::new(*seconds))),
         _ => {}
     }
     None
 }
 
 /// Whoever still has a good access token.
-async fn caller(world: &World, seen: &Seen) -> Option<auth_core::service::Caller> {
+async fn caller(service: &TestService, seen: &Seen) -> Option<auth_core::service::Caller> {
     for (_, pair) in seen.pairs.iter().rev() {
-        if let Ok(caller) = world.tokens.authenticate(&access_of(pair)).await {
+        if let Ok(caller) = service.tokens.authenticate(&access_of(pair)).await {
             return Some(caller);
         }
     }
     None
 }
 
-async fn check_invariants(world: &World, seen: &Seen) {
+async fn check_invariants(service: &TestService, seen: &Seen) {
     let mut live: BTreeMap<SessionId, BTreeSet<String>> = BTreeMap::new();
     for (id, pair) in &seen.pairs {
         let tokens: [RawToken; 2] = [refresh_of(pair), access_of(pair)];
         for token in &tokens {
             if seen.ended.contains(id) {
-                assert!(world.tokens.verify(token).await.is_err(), "{id} has ended, and a token of it is good");
-                assert!(world.tokens.authenticate(token).await.is_err(), "{id} has ended, and opens a route");
+                assert!(service.tokens.verify(token).await.is_err(), "{id} has ended, and a token of it is good");
+                assert!(service.tokens.authenticate(token).await.is_err(), "{id} has ended, and opens a route");
             }
         }
-        if world.tokens.verify(&tokens[0]).await.is_ok() {
+        if service.tokens.verify(&tokens[0]).await.is_ok() {
             live.entry(*id).or_default().insert(tokens[0].expose().to_owned());
         }
     }
@@ -180,38 +180,34 @@ impl ChangeFeed for Silent {
     }
 }
 
-/// Lets the guarded routes of a world remember whom they let in.
-async fn remember(world: &mut World, policy: TokenPolicy) {
+/// A service with an auth cache, which already follows its feed.
+async fn cached(policy: TokenPolicy) -> TestService {
     let views = Arc::new(GuardViews::new(ViewPolicy::default()));
-    let ports = Ports { views: Some(views.clone()), ..world.tokens.ports().clone() };
-    world.administration = AdministrationService::new(ports.clone(), policy.accounts.clone());
-    world.tokens = TokenService::new(ports, policy);
-    let (clock, followed) = (world.clock.clone(), views.clone());
+    let service = builder(policy).ports(|ports| Ports { views: Some(views.clone()), ..ports }).build();
+    let (clock, followed) = (service.clock.clone(), views.clone());
     tokio::spawn(async move { follow(&followed, &mut Silent, clock.as_ref(), |_| ()).await });
     while views.staleness().is_some() {
         yield_now().await;
     }
+    service
 }
 
-async fn run(steps: Vec<Step>, policy: TokenPolicy, remembers: bool) {
-    let mut world = world(policy.clone());
-    if remembers {
-        remember(&mut world, policy).await;
-    }
-    world.register("alice").await.unwrap();
+async fn run(steps: Vec<Step>, policy: TokenPolicy, is_cached: bool) {
+    let service = if is_cached { cached(policy).await } else { service(policy) };
+    service.register("alice").await;
     let mut seen = Seen::default();
-    seen.add(&world, world.login("alice").await);
+    seen.add(&service, service.login("alice").await);
     for step in &steps {
-        let before = stored(&world, &seen).await;
-        let touched = take(&world, &mut seen, step).await;
-        let after = stored(&world, &seen).await;
+        let before = stored(&service, &seen).await;
+        let touched = take(&service, &mut seen, step).await;
+        let after = stored(&service, &seen).await;
         if let Some(touched) = touched {
             for (id, session) in before.iter().filter(|(id, _)| **id != touched) {
                 assert_eq!(after[id], *session, "{step:?} of {touched} touched {id}");
             }
         }
         seen.ended.extend(after.iter().filter(|(_, session)| session.revoked_at.is_some()).map(|(id, _)| *id));
-        check_invariants(&world, &seen).await;
+        check_invariants(&service, &seen).await;
         yield_now().await;
     }
 }
@@ -228,8 +224,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(steps in steps(), policy in any_policy(), remembers in any::<bool>()) {
+    fn whatever_happens_the_invariants_hold(steps in steps(), policy in any_policy(), is_cached in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(run(steps, policy, remembers));
+        runtime.block_on(run(steps, policy, is_cached));
     }
 }

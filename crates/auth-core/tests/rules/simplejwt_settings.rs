@@ -11,45 +11,38 @@ fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
     TokenPolicy { rotation: RotationPolicy { on_refresh, ..policy().rotation }, ..policy() }
 }
 
-fn fault<T>(outcome: Result<T, AuthError>) -> Option<TokenFault> {
-    match outcome {
-        Err(AuthError::Token(fault)) => Some(fault),
-        _ => None,
-    }
-}
-
 #[tokio::test]
 async fn without_rotation_a_refresh_answers_an_access_token_and_changes_nothing() {
-    let world = world(refreshing(OnRefresh::Keep));
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
+    let service = service(refreshing(OnRefresh::Keep));
+    service.register("alice").await;
+    let pair = service.login("alice").await;
     for _ in 0..3 {
-        let Refreshed { access, refresh } = world.tokens.refresh(&refresh_of(&pair)).await.unwrap();
+        let Refreshed { access, refresh } = service.tokens.refresh(&refresh_of(&pair)).await.unwrap();
         assert_eq!(refresh, None);
         let access = auth_core::token::RawToken::parse(access.expose()).unwrap();
-        assert!(world.tokens.authenticate(&access).await.is_ok());
-        world.advance(1);
+        assert!(service.tokens.authenticate(&access).await.is_ok());
+        service.advance(1);
     }
-    world.tokens.blacklist(&refresh_of(&pair)).await.unwrap();
-    assert_eq!(fault(world.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::Revoked));
+    service.tokens.blacklist(&refresh_of(&pair)).await.unwrap();
+    assert_eq!(fault(service.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::Revoked));
 }
 
 #[tokio::test]
 async fn rotation_without_blacklist_keeps_every_token_good() {
-    let world = world(refreshing(OnRefresh::KeepAndRotate));
-    world.register("alice").await.unwrap();
-    let first = world.login("alice").await;
-    let second = world.refresh(&first).await.unwrap();
-    let third = world.refresh(&first).await.unwrap();
-    world.advance(RETRY_WINDOW * 2);
-    let fourth = world.refresh(&second).await.unwrap();
+    let service = service(refreshing(OnRefresh::KeepAndRotate));
+    service.register("alice").await;
+    let first = service.login("alice").await;
+    let second = service.refresh(&first).await;
+    let third = service.refresh(&first).await;
+    service.advance(RETRY_WINDOW * 2);
+    let fourth = service.refresh(&second).await;
     for pair in [&first, &second, &third, &fourth] {
-        assert!(world.tokens.verify(&refresh_of(pair)).await.is_ok());
+        assert!(service.tokens.verify(&refresh_of(pair)).await.is_ok());
     }
     // One logout ends them all.
-    world.tokens.blacklist(&refresh_of(&first)).await.unwrap();
+    service.tokens.blacklist(&refresh_of(&first)).await.unwrap();
     for pair in [&first, &second, &third, &fourth] {
-        assert_eq!(fault(world.tokens.refresh(&refresh_of(pair)).await), Some(TokenFault::Revoked));
+        assert_eq!(fault(service.tokens.refresh(&refresh_of(pair)).await), Some(TokenFault::Revoked));
     }
 }
 
@@ -62,23 +55,23 @@ async fn claims_have_the_names_that_are_wanted() {
     ] {
         let names = ClaimNames::new("typ_", "id_", "sub", "refresh_exp").unwrap();
         let claim_rules = ClaimRules { names, subject_field, ..ClaimRules::default() };
-        let world = world(TokenPolicy { claim_rules, ..policy() });
-        world.register("bob").await.unwrap();
-        let id = world.register("alice").await.unwrap().id.get().to_string();
+        let service = service(TokenPolicy { claim_rules, ..policy() });
+        service.register("bob").await;
+        let id = service.register("alice").await.id.get().to_string();
         let subject = subject.unwrap_or(&id);
-        let pair = world.login("alice").await;
-        let next = world.refresh(&pair).await.unwrap();
+        let pair = service.login("alice").await;
+        let next = service.refresh(&pair).await;
         for pair in [&pair, &next] {
             for (token, kind) in [(access_of(pair), "access"), (refresh_of(pair), "refresh")] {
-                let claims = world.claims(&token);
+                let claims = service.claims(&token);
                 assert_eq!((&claims["typ_"], &claims["sub"]), (&kind.into(), &subject.into()));
                 assert!(claims.contains_key("id_") && !claims.contains_key("jti"));
                 assert!(!claims.contains_key("token_type") && !claims.contains_key("user_id"));
             }
-            let caller = world.tokens.authenticate(&access_of(pair)).await.unwrap();
+            let caller = service.tokens.authenticate(&access_of(pair)).await.unwrap();
             assert_eq!(caller.user.username, "alice", "{subject_field:?}");
         }
-        assert_ne!(world.claims(&refresh_of(&next))["id_"], world.claims(&refresh_of(&pair))["id_"]);
+        assert_ne!(service.claims(&refresh_of(&next))["id_"], service.claims(&refresh_of(&pair))["id_"]);
     }
 }
 
@@ -86,16 +79,16 @@ async fn claims_have_the_names_that_are_wanted() {
 async fn a_login_is_noted_with_the_account_only_where_that_is_wanted() {
     for update_last_login in [true, false] {
         let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
-        let world = world(TokenPolicy { update_last_login, accepted_kinds, ..policy() });
+        let service = service(TokenPolicy { update_last_login, accepted_kinds, ..policy() });
         for name in ["alice", "bob"] {
-            world.register(name).await.unwrap();
-            assert_eq!(world.stored(name).await.last_login, None);
+            service.register(name).await;
+            assert_eq!(service.user(name).await.last_login, None);
         }
-        world.login("alice").await;
-        world.try_login_sliding("bob").await.unwrap();
-        let expected = update_last_login.then(|| world.now());
+        service.login("alice").await;
+        service.try_login_sliding("bob").await.unwrap();
+        let expected = update_last_login.then(|| service.now().seconds());
         for name in ["alice", "bob"] {
-            let noted = world.stored(name).await.last_login.map(|at| at.unix().seconds());
+            let noted = service.user(name).await.last_login.map(|at| at.unix().seconds());
             assert_eq!(noted, expected, "{name}");
         }
     }
@@ -105,60 +98,62 @@ async fn a_login_is_noted_with_the_account_only_where_that_is_wanted() {
 async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_name() {
     use auth_core::account::{ProfileChange, Username, UsernameRules};
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
-    let world = world(TokenPolicy { claim_rules, ..policy() });
-    world.register("alice").await.unwrap();
-    let (pair, bob) = (world.login("alice").await, world.register("bob").await.unwrap());
+    let service = service(TokenPolicy { claim_rules, ..policy() });
+    service.register("alice").await;
+    let (pair, bob) = (service.login("alice").await, service.register("bob").await);
     let rename = |name: &str| {
         let rules = UsernameRules { plain_alphabet: true, ignore_case: true };
         ProfileChange { username: Some(Username::parse(name, rules).unwrap()), ..ProfileChange::default() }
     };
-    let alice = world.tokens.authenticate(&access_of(&pair)).await.unwrap();
-    world.accounts.update_profile(alice, rename("anne"), None, &ClientInfo::default()).await.unwrap();
+    let alice = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
+    service.accounts.update_profile(alice, rename("anne"), None, &ClientInfo::default()).await.unwrap();
     let bob = auth_core::service::Caller { user: bob, session: None };
-    world.accounts.update_profile(bob, rename("alice"), None, &ClientInfo::default()).await.unwrap();
-    assert_eq!(fault(world.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::BadClaim));
-    assert_eq!(fault(world.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::BadClaim));
+    service.accounts.update_profile(bob, rename("alice"), None, &ClientInfo::default()).await.unwrap();
+    assert_eq!(fault(service.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::BadClaim));
+    assert_eq!(fault(service.tokens.refresh(&refresh_of(&pair)).await), Some(TokenFault::BadClaim));
 }
 
 #[tokio::test]
 async fn a_name_that_is_given_again_comes_without_the_tokens_of_the_one_before() {
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
-    let world = world(TokenPolicy { claim_rules, ..simplejwt_policy() });
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
+    let service = service(TokenPolicy { claim_rules, ..simplejwt_policy() });
+    service.register("alice").await;
+    let pair = service.login("alice").await;
     let foreign = |kind: &str| {
-        world.forge(serde_json::json!({"token_type": kind, "exp": world.now() + 60, "iat": world.now(), "jti": kind,
+        service.forge(serde_json::json!({"token_type": kind, "exp": service.now().seconds() + 60, "iat": service.now().seconds(), "jti": kind,
             "user_id": "alice"}))
     };
     let (access, refresh) = (foreign("access"), foreign("refresh"));
-    assert!(world.tokens.authenticate(&access).await.is_ok());
-    world.act("alice", Action::Delete).await;
-    world.advance(1);
-    world.register("alice").await.unwrap();
-    assert!(world.tokens.authenticate(&access_of(&pair)).await.is_err());
-    assert!(world.refresh(&pair).await.is_err());
-    assert_eq!(fault(world.tokens.authenticate(&access).await), Some(TokenFault::Revoked));
-    assert_eq!(fault(world.tokens.refresh(&refresh).await), Some(TokenFault::Revoked));
+    assert!(service.tokens.authenticate(&access).await.is_ok());
+    service.act("alice", Action::Delete).await;
+    service.advance(1);
+    service.register("alice").await;
+    assert!(service.tokens.authenticate(&access_of(&pair)).await.is_err());
+    assert!(service.try_refresh(&pair).await.is_err());
+    assert_eq!(fault(service.tokens.authenticate(&access).await), Some(TokenFault::Revoked));
+    assert_eq!(fault(service.tokens.refresh(&refresh).await), Some(TokenFault::Revoked));
     // Those that were issued for the new one are good.
-    let newer = world.forge(serde_json::json!({"token_type": "access", "exp": world.now() + 60, "iat": world.now(),
-        "jti": "newer", "user_id": "alice"}));
-    assert!(world.tokens.authenticate(&newer).await.is_ok());
+    let newer = service.forge(
+        serde_json::json!({"token_type": "access", "exp": service.now().seconds() + 60, "iat": service.now().seconds(),
+        "jti": "newer", "user_id": "alice"}),
+    );
+    assert!(service.tokens.authenticate(&newer).await.is_ok());
 }
 
 #[tokio::test]
 async fn inactive_users_pass_where_nobody_asks() {
-    let world = world(TokenPolicy { check_user_is_active: false, ..policy() });
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
-    world.act("alice", Action::Deactivate).await;
-    assert!(world.tokens.authenticate(&access_of(&pair)).await.is_ok());
-    let next = world.refresh(&pair).await.unwrap();
-    assert!(matches!(world.try_login("alice", PASSWORD).await, Err(AuthError::BadCredentials)));
+    let service = service(TokenPolicy { check_user_is_active: false, ..policy() });
+    service.register("alice").await;
+    let pair = service.login("alice").await;
+    service.act("alice", Action::Deactivate).await;
+    assert!(service.tokens.authenticate(&access_of(&pair)).await.is_ok());
+    let next = service.refresh(&pair).await;
+    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AuthError::BadCredentials)));
     // A session that has ended is over all the same.
-    world.tokens.blacklist(&refresh_of(&next)).await.unwrap();
-    assert_eq!(fault(world.tokens.authenticate(&access_of(&next)).await), Some(TokenFault::Revoked));
-    world.act("alice", Action::Delete).await;
-    assert!(matches!(world.tokens.authenticate(&access_of(&next)).await, Err(AuthError::UserNotFound)));
+    service.tokens.blacklist(&refresh_of(&next)).await.unwrap();
+    assert_eq!(fault(service.tokens.authenticate(&access_of(&next)).await), Some(TokenFault::Revoked));
+    service.act("alice", Action::Delete).await;
+    assert!(matches!(service.tokens.authenticate(&access_of(&next)).await, Err(AuthError::UserNotFound)));
 }
 
 #[tokio::test]
@@ -166,28 +161,28 @@ async fn leeway_holds_for_every_token() {
     let leeway = Seconds::new(10);
     let claim_rules = ClaimRules { leeway, ..ClaimRules::default() };
     let rotation = RotationPolicy { leeway, ..policy().rotation };
-    let world = world(TokenPolicy { claim_rules, rotation, session_max_ttl: None, ..policy() });
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
-    world.advance(ACCESS_TTL + 9);
-    assert!(world.tokens.authenticate(&access_of(&pair)).await.is_ok());
-    world.advance(1);
-    assert_eq!(fault(world.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::Expired));
-    world.advance(REFRESH_TTL - ACCESS_TTL - 1);
-    assert!(world.refresh(&pair).await.is_ok());
-    let pair = world.login("alice").await;
-    world.advance(REFRESH_TTL + 10);
-    assert_eq!(fault(world.refresh(&pair).await), Some(TokenFault::Expired));
+    let service = service(TokenPolicy { claim_rules, rotation, session_max_ttl: None, ..policy() });
+    service.register("alice").await;
+    let pair = service.login("alice").await;
+    service.advance(ACCESS_TTL + 9);
+    assert!(service.tokens.authenticate(&access_of(&pair)).await.is_ok());
+    service.advance(1);
+    assert_eq!(fault(service.tokens.authenticate(&access_of(&pair)).await), Some(TokenFault::Expired));
+    service.advance(REFRESH_TTL - ACCESS_TTL - 1);
+    assert!(service.try_refresh(&pair).await.is_ok());
+    let pair = service.login("alice").await;
+    service.advance(REFRESH_TTL + 10);
+    assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Expired));
 }
 
 #[tokio::test]
 async fn a_changed_password_is_told() {
-    let world = world(policy());
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
+    let service = service(policy());
+    service.register("alice").await;
+    let pair = service.login("alice").await;
     let new = auth_core::password::PasswordPolicy::default();
     let new = new.check(auth_core::password::RawPassword::new("Another-horse-43"), &[]).unwrap();
-    world.act("alice", Action::SetPassword(new)).await;
-    assert!(matches!(world.tokens.authenticate(&access_of(&pair)).await, Err(AuthError::PasswordChanged)));
-    assert_eq!(fault(world.refresh(&pair).await), Some(TokenFault::Revoked));
+    service.act("alice", Action::SetPassword(new)).await;
+    assert!(matches!(service.tokens.authenticate(&access_of(&pair)).await, Err(AuthError::PasswordChanged)));
+    assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));
 }

@@ -15,22 +15,15 @@ fn raw(token: &SignedToken) -> RawToken {
     RawToken::parse(token.expose()).unwrap()
 }
 
-fn fault<T>(outcome: Result<T, AuthError>) -> Option<TokenFault> {
-    match outcome {
-        Err(AuthError::Token(fault)) => Some(fault),
-        _ => None,
-    }
-}
-
 #[tokio::test]
 async fn open_guarded_routes_where_they_are_accepted() {
     for (policy, accepted) in [(policy(), false), (policy_with_sliding(), true)] {
-        let world = world(policy);
-        world.register("alice").await.unwrap();
-        match world.try_login_sliding("alice").await {
+        let service = service(policy);
+        service.register("alice").await;
+        match service.try_login_sliding("alice").await {
             Ok(token) if accepted => {
-                assert!(world.tokens.authenticate(&raw(&token)).await.is_ok());
-                assert!(world.tokens.verify(&raw(&token)).await.is_ok());
+                assert!(service.tokens.authenticate(&raw(&token)).await.is_ok());
+                assert!(service.tokens.verify(&raw(&token)).await.is_ok());
             }
             // Where they open nothing there are none.
             refused => assert_eq!((accepted, fault(refused)), (false, Some(TokenFault::WrongKind))),
@@ -40,43 +33,43 @@ async fn open_guarded_routes_where_they_are_accepted() {
 
 #[tokio::test]
 async fn keep_their_name_and_refresh_period_and_renew_their_end() {
-    let world = world(policy_with_sliding());
-    world.register("alice").await.unwrap();
-    let first = raw(&world.try_login_sliding("alice").await.unwrap());
-    world.advance(ACCESS_TTL - 1);
-    let second = raw(&world.tokens.refresh_sliding(&first).await.unwrap());
-    let (old, new) = (world.claims(&first), world.claims(&second));
+    let service = service(policy_with_sliding());
+    service.register("alice").await;
+    let first = raw(&service.try_login_sliding("alice").await.unwrap());
+    service.advance(ACCESS_TTL - 1);
+    let second = raw(&service.tokens.refresh_sliding(&first).await.unwrap());
+    let (old, new) = (service.claims(&first), service.claims(&second));
     for name in ["jti", "refresh_exp", "sid", "user_id", "token_type"] {
         assert_eq!(old[name], new[name], "{name}");
     }
     assert_eq!(new["exp"].as_i64().unwrap() - new["iat"].as_i64().unwrap(), ACCESS_TTL as i64);
-    assert_eq!(new["iat"], world.now());
+    assert_eq!(new["iat"], service.now().seconds());
     // The old one is good until its own end: there is one token, in two copies.
-    assert!(world.tokens.authenticate(&first).await.is_ok());
-    world.advance(1);
-    assert_eq!(fault(world.tokens.refresh_sliding(&first).await), Some(TokenFault::Expired));
-    assert!(world.tokens.authenticate(&second).await.is_ok());
+    assert!(service.tokens.authenticate(&first).await.is_ok());
+    service.advance(1);
+    assert_eq!(fault(service.tokens.refresh_sliding(&first).await), Some(TokenFault::Expired));
+    assert!(service.tokens.authenticate(&second).await.is_ok());
 }
 
 #[tokio::test]
 async fn live_as_long_as_their_own_policy_says() {
     for (ttl, refresh_ttl) in [(45, 500), (90, 700)] {
         let sliding = SlidingPolicy { ttl: Seconds::new(ttl), refresh_ttl: Seconds::new(refresh_ttl) };
-        let world = world(TokenPolicy { sliding, ..policy_with_sliding() });
-        world.register("alice").await.unwrap();
-        let first = raw(&world.try_login_sliding("alice").await.unwrap());
-        let login = world.now();
-        world.advance(ttl - 1);
-        assert!(world.tokens.authenticate(&first).await.is_ok());
-        let second = raw(&world.tokens.refresh_sliding(&first).await.unwrap());
-        for (token, issued) in [(&first, login), (&second, world.now())] {
-            let claims = world.claims(token);
+        let service = service(TokenPolicy { sliding, ..policy_with_sliding() });
+        service.register("alice").await;
+        let first = raw(&service.try_login_sliding("alice").await.unwrap());
+        let login = service.now().seconds();
+        service.advance(ttl - 1);
+        assert!(service.tokens.authenticate(&first).await.is_ok());
+        let second = raw(&service.tokens.refresh_sliding(&first).await.unwrap());
+        for (token, issued) in [(&first, login), (&second, service.now().seconds())] {
+            let claims = service.claims(token);
             assert_eq!(claims["iat"], issued);
             assert_eq!(claims["exp"], issued + ttl as i64);
             assert_eq!(claims["refresh_exp"], login + refresh_ttl as i64);
         }
-        world.advance(1);
-        assert_eq!(fault(world.tokens.authenticate(&first).await), Some(TokenFault::Expired));
+        service.advance(1);
+        assert_eq!(fault(service.tokens.authenticate(&first).await), Some(TokenFault::Expired));
     }
 }
 
@@ -84,17 +77,17 @@ async fn live_as_long_as_their_own_policy_says() {
 async fn call_the_end_of_their_refresh_period_as_is_wanted() {
     let names = ClaimNames::new("token_type", "jti", "user_id", "until").unwrap();
     let claim_rules = ClaimRules { names, ..ClaimRules::default() };
-    let world = world(TokenPolicy { claim_rules, adopt_foreign_tokens: true, ..policy_with_sliding() });
-    let user = world.register("alice").await.unwrap();
-    let mut token = raw(&world.try_login_sliding("alice").await.unwrap());
-    let end = world.now() + REFRESH_TTL as i64;
+    let service = service(TokenPolicy { claim_rules, adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let user = service.register("alice").await;
+    let mut token = raw(&service.try_login_sliding("alice").await.unwrap());
+    let end = service.now().seconds() + REFRESH_TTL as i64;
     for _ in 0..3 {
-        let claims = world.claims(&token);
+        let claims = service.claims(&token);
         assert_eq!(claims["until"], end);
         assert!(!claims.contains_key("refresh_exp"));
-        assert!(world.tokens.authenticate(&token).await.is_ok());
-        world.advance(1);
-        token = raw(&world.tokens.refresh_sliding(&token).await.unwrap());
+        assert!(service.tokens.authenticate(&token).await.is_ok());
+        service.advance(1);
+        token = raw(&service.tokens.refresh_sliding(&token).await.unwrap());
     }
     // The name that is not in use says nothing.
     for (name, expires_in, expected) in [
@@ -102,103 +95,103 @@ async fn call_the_end_of_their_refresh_period_as_is_wanted() {
         ("until", 0, Some(TokenFault::RefreshExpired)),
         ("refresh_exp", 600, Some(TokenFault::NoRefreshExpiry)),
     ] {
-        let foreign = world.forge(json!({"token_type": "sliding", "exp": world.now() + 60, "jti": "a-name",
-            "iat": world.now(), "user_id": user.id.get().to_string(), name: world.now() + expires_in}));
-        assert_eq!(fault(world.tokens.refresh_sliding(&foreign).await), expected, "{name} {expires_in}");
+        let foreign = service.forge(json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name",
+            "iat": service.now().seconds(), "user_id": user.id.get().to_string(), name: service.now().seconds() + expires_in}));
+        assert_eq!(fault(service.tokens.refresh_sliding(&foreign).await), expected, "{name} {expires_in}");
     }
 }
 
 #[tokio::test]
 async fn end_with_their_refresh_period() {
-    let world = world(policy_with_sliding());
-    world.register("alice").await.unwrap();
-    let mut token = raw(&world.try_login_sliding("alice").await.unwrap());
-    let end = world.claims(&token)["refresh_exp"].as_i64().unwrap();
-    while world.now() < end - 1 {
-        world.advance(((end - 1 - world.now()) as u64).min(ACCESS_TTL - 1));
-        token = raw(&world.tokens.refresh_sliding(&token).await.unwrap());
+    let service = service(policy_with_sliding());
+    service.register("alice").await;
+    let mut token = raw(&service.try_login_sliding("alice").await.unwrap());
+    let end = service.claims(&token)["refresh_exp"].as_i64().unwrap();
+    while service.now().seconds() < end - 1 {
+        service.advance(((end - 1 - service.now().seconds()) as u64).min(ACCESS_TTL - 1));
+        token = raw(&service.tokens.refresh_sliding(&token).await.unwrap());
     }
-    world.advance(1);
-    assert_eq!(fault(world.tokens.refresh_sliding(&token).await), Some(TokenFault::RefreshExpired));
+    service.advance(1);
+    assert_eq!(fault(service.tokens.refresh_sliding(&token).await), Some(TokenFault::RefreshExpired));
     // It still opens routes, to its own end.
-    assert!(world.tokens.authenticate(&token).await.is_ok());
+    assert!(service.tokens.authenticate(&token).await.is_ok());
 }
 
 #[tokio::test]
 async fn say_until_when_they_can_be_refreshed() {
-    let world = world(TokenPolicy { adopt_foreign_tokens: true, ..policy_with_sliding() });
-    let user = world.register("alice").await.unwrap();
+    let service = service(TokenPolicy { adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let user = service.register("alice").await;
     for (changes, expected) in [
         (json!({}), None),
         (json!({"refresh_exp": null}), Some(TokenFault::BadClaim)),
         (json!({"refresh_exp": "soon"}), Some(TokenFault::BadClaim)),
-        (json!({"refresh_exp": world.now()}), Some(TokenFault::RefreshExpired)),
+        (json!({"refresh_exp": service.now().seconds()}), Some(TokenFault::RefreshExpired)),
         (json!({"refresh_exp": "absent"}), Some(TokenFault::NoRefreshExpiry)),
         (json!({"token_type": "access"}), Some(TokenFault::WrongKind)),
         (json!({"token_type": "refresh"}), Some(TokenFault::WrongKind)),
         (json!({"sid": "e430b0ef5c2a40d3a7c2fa027bd9afc1"}), Some(TokenFault::BadClaim)),
     ] {
-        let mut claims = json!({"token_type": "sliding", "exp": world.now() + 60, "jti": "a-name", "iat": world.now(),
-            "user_id": user.id.get().to_string(), "refresh_exp": world.now() + 600});
+        let mut claims = json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name", "iat": service.now().seconds(),
+            "user_id": user.id.get().to_string(), "refresh_exp": service.now().seconds() + 600});
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
         if changes["refresh_exp"] == "absent" {
             claims.as_object_mut().unwrap().remove("refresh_exp");
         }
-        let outcome = world.tokens.refresh_sliding(&world.forge(claims)).await;
+        let outcome = service.tokens.refresh_sliding(&service.forge(claims)).await;
         assert_eq!(fault(outcome), expected, "{changes}");
     }
 }
 
 #[tokio::test]
 async fn of_elsewhere_become_sessions_and_can_be_ended() {
-    let world =
-        world(TokenPolicy { check_session_on_access: false, adopt_foreign_tokens: true, ..policy_with_sliding() });
-    let user = world.register("alice").await.unwrap();
-    let claims = json!({"token_type": "sliding", "exp": world.now() + 60, "jti": "a-name", "iat": world.now(),
-        "user_id": user.id.get().to_string(), "refresh_exp": world.now() + 600});
-    let foreign = world.forge(claims);
-    assert!(world.tokens.authenticate(&foreign).await.is_ok());
-    let ours = raw(&world.tokens.refresh_sliding(&foreign).await.unwrap());
-    assert_eq!(world.claims(&ours)["jti"], "a-name");
-    world.tokens.blacklist(&ours).await.unwrap();
+    let service =
+        service(TokenPolicy { check_session_on_access: false, adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let user = service.register("alice").await;
+    let claims = json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name", "iat": service.now().seconds(),
+        "user_id": user.id.get().to_string(), "refresh_exp": service.now().seconds() + 600});
+    let foreign = service.forge(claims);
+    assert!(service.tokens.authenticate(&foreign).await.is_ok());
+    let ours = raw(&service.tokens.refresh_sliding(&foreign).await.unwrap());
+    assert_eq!(service.claims(&ours)["jti"], "a-name");
+    service.tokens.blacklist(&ours).await.unwrap();
     for token in [&foreign, &ours] {
-        assert_eq!(fault(world.tokens.authenticate(token).await), Some(TokenFault::Revoked));
-        assert_eq!(fault(world.tokens.refresh_sliding(token).await), Some(TokenFault::Revoked));
-        assert_eq!(fault(world.tokens.verify(token).await), Some(TokenFault::Revoked));
+        assert_eq!(fault(service.tokens.authenticate(token).await), Some(TokenFault::Revoked));
+        assert_eq!(fault(service.tokens.refresh_sliding(token).await), Some(TokenFault::Revoked));
+        assert_eq!(fault(service.tokens.verify(token).await), Some(TokenFault::Revoked));
     }
 }
 
 #[tokio::test]
 async fn die_with_every_logout_and_with_their_user() {
     for check_session_on_access in [true, false] {
-        let world = world(TokenPolicy { check_session_on_access, ..policy_with_sliding() });
-        world.register("alice").await.unwrap();
-        let [one, two, three] = [(); 3].map(|()| world.try_login_sliding("alice"));
+        let service = service(TokenPolicy { check_session_on_access, ..policy_with_sliding() });
+        service.register("alice").await;
+        let [one, two, three] = [(); 3].map(|()| service.try_login_sliding("alice"));
         let (one, two, three) = (raw(&one.await.unwrap()), raw(&two.await.unwrap()), raw(&three.await.unwrap()));
-        let caller = world.tokens.authenticate(&one).await.unwrap();
-        world.tokens.logout(&caller, LogoutRequest::One(two.clone())).await.unwrap();
-        assert_eq!(fault(world.tokens.authenticate(&two).await), Some(TokenFault::Revoked));
-        assert!(world.tokens.authenticate(&three).await.is_ok());
-        world.tokens.logout(&caller, LogoutRequest::Others).await.unwrap();
-        assert_eq!(fault(world.tokens.refresh_sliding(&three).await), Some(TokenFault::Revoked));
-        world.act("alice", Action::Deactivate).await;
-        assert!(matches!(world.tokens.refresh_sliding(&one).await, Err(AuthError::NoActiveAccount)));
-        assert!(matches!(world.tokens.authenticate(&one).await, Err(AuthError::UserInactive)));
-        world.act("alice", Action::Delete).await;
-        assert!(world.tokens.authenticate(&one).await.is_err());
-        assert!(matches!(world.tokens.refresh_sliding(&one).await, Err(AuthError::NoActiveAccount)));
+        let caller = service.tokens.authenticate(&one).await.unwrap();
+        service.tokens.logout(&caller, LogoutRequest::One(two.clone())).await.unwrap();
+        assert_eq!(fault(service.tokens.authenticate(&two).await), Some(TokenFault::Revoked));
+        assert!(service.tokens.authenticate(&three).await.is_ok());
+        service.tokens.logout(&caller, LogoutRequest::Others).await.unwrap();
+        assert_eq!(fault(service.tokens.refresh_sliding(&three).await), Some(TokenFault::Revoked));
+        service.act("alice", Action::Deactivate).await;
+        assert!(matches!(service.tokens.refresh_sliding(&one).await, Err(AuthError::NoActiveAccount)));
+        assert!(matches!(service.tokens.authenticate(&one).await, Err(AuthError::UserInactive)));
+        service.act("alice", Action::Delete).await;
+        assert!(service.tokens.authenticate(&one).await.is_err());
+        assert!(matches!(service.tokens.refresh_sliding(&one).await, Err(AuthError::NoActiveAccount)));
     }
 }
 
 #[tokio::test]
 async fn are_no_refresh_tokens_and_refresh_tokens_are_not_sliding() {
-    let world = world(policy_with_sliding());
-    world.register("alice").await.unwrap();
-    let token = raw(&world.try_login_sliding("alice").await.unwrap());
-    let pair = world.login("alice").await;
-    assert_eq!(fault(world.tokens.refresh(&token).await), Some(TokenFault::WrongKind));
-    assert_eq!(fault(world.tokens.refresh_sliding(&refresh_of(&pair)).await), Some(TokenFault::WrongKind));
-    assert_eq!(fault(world.tokens.authenticate(&refresh_of(&pair)).await), Some(TokenFault::WrongKind));
+    let service = service(policy_with_sliding());
+    service.register("alice").await;
+    let token = raw(&service.try_login_sliding("alice").await.unwrap());
+    let pair = service.login("alice").await;
+    assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::WrongKind));
+    assert_eq!(fault(service.tokens.refresh_sliding(&refresh_of(&pair)).await), Some(TokenFault::WrongKind));
+    assert_eq!(fault(service.tokens.authenticate(&refresh_of(&pair)).await), Some(TokenFault::WrongKind));
 }

@@ -19,26 +19,15 @@ use auth_core::token::{RawToken, RevokeReason, TokenFault, TokenKind};
 
 const MINUTE: u64 = 60;
 
-fn fault<T>(result: Result<T, AuthError>) -> Option<TokenFault> {
-    match result {
-        Err(AuthError::Token(fault)) => Some(fault),
-        _ => None,
-    }
-}
-
-fn is_bad_link<T>(outcome: &Result<T, AuthError>) -> bool {
-    matches!(outcome, Err(AuthError::BadLink))
-}
-
 #[tokio::test]
 async fn an_administrators_password_ends_all_and_is_told() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let (pair, link) = (world.login("alice").await, world.reset_link("alice").await);
+    let service = service(mailing());
+    service.register("alice").await;
+    let (pair, link) = (service.login("alice").await, reset_link(&service, "alice").await);
     let new = auth_core::password::PasswordPolicy::default().check(raw(NEW_PASSWORD), &[]).unwrap();
-    world.act("alice", Action::SetPassword(new)).await;
-    assert_eq!(fault(world.refresh(&pair).await), Some(TokenFault::Revoked));
-    assert!(is_bad_link(&world.reset(&link, "Third-horse-45").await));
-    let sent: Vec<_> = world.deliver_all().await.iter().map(|mail| mail.kind).collect();
+    service.act("alice", Action::SetPassword(new)).await;
+    assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));
+    assert!(is_bad_link(&reset_password(&service, &link, "Third-horse-45").await));
+    let sent: Vec<_> = service.deliver_emails().await.iter().map(|mail| mail.kind).collect();
     assert_eq!(sent, [MailKind::PasswordChanged]);
 }

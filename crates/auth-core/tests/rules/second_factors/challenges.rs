@@ -4,105 +4,105 @@ use super::*;
 
 #[tokio::test]
 async fn take_their_own_codes_only() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    world.enrol_email("alice").await;
-    let first = world.asked("alice").await;
-    let first_code = world.mailed_code();
-    let second = world.asked("alice").await;
-    let second_code = world.mailed_code();
+    let service = service(mailing());
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let first = service.second_factor_challenge("alice").await;
+    let first_code = service.emailed_code();
+    let second = service.second_factor_challenge("alice").await;
+    let second_code = service.emailed_code();
     assert_ne!(first_code, second_code);
-    assert!(is_wrong(&answer(&world, &first, &second_code).await));
-    assert!(is_wrong(&answer(&world, &second, &first_code).await));
+    assert!(is_wrong(&answer(&service, &first, &second_code).await));
+    assert!(is_wrong(&answer(&service, &second, &first_code).await));
     // Side by side: somebody who asks for one does not end the other.
-    assert!(answer(&world, &first, &first_code).await.is_ok());
-    assert!(answer(&world, &second, &second_code).await.is_ok());
+    assert!(answer(&service, &first, &first_code).await.is_ok());
+    assert!(answer(&service, &second, &second_code).await.is_ok());
 }
 
 #[tokio::test]
 async fn are_good_for_what_they_were_made_for() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
-    world.next_step();
-    let (login, confirmation) = (world.asked("alice").await, confirmation(&world, &user).await);
-    let code = world.code_of(&secret, 0);
-    let removal = world.factors.remove(&user, Method::Totp, shown_with(&login, &code)).await;
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
+    service.next_totp_step();
+    let (login, confirmation) = (service.second_factor_challenge("alice").await, confirmation(&service, &user).await);
+    let code = service.totp_code(&secret, 0);
+    let removal = service.second_factors.remove(&user, Method::Totp, shown_with(&login, &code)).await;
     assert!(is_invalid(&removal), "{removal:?}");
-    let logged_in = answer(&world, &confirmation, &code).await;
+    let logged_in = answer(&service, &confirmation, &code).await;
     assert!(is_invalid(&logged_in), "{logged_in:?}");
-    let enrolled = world.factors.confirm(&user, login.challenge.expose(), &code, &client()).await;
+    let enrolled = service.second_factors.confirm(&user, login.challenge.expose(), &code, &client()).await;
     assert!(is_invalid(&enrolled), "{enrolled:?}");
-    assert!(world.store.factors_of(user.id).await.unwrap().is_on());
-    assert!(answer(&world, &login, &code).await.is_ok(), "what was refused so used nothing up");
+    assert!(service.store.factors_of(user.id).await.unwrap().is_on());
+    assert!(answer(&service, &login, &code).await.is_ok(), "what was refused so used nothing up");
 }
 
 #[tokio::test]
 async fn of_an_enrolment_do_not_log_in() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let enrolment = world.factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
-    let code = world.mailed_code();
-    let outcome = world.tokens.answer_challenge(enrolment_challenge(&enrolment), &code, client()).await;
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
+    let code = service.emailed_code();
+    let outcome = service.tokens.answer_challenge(enrolment_challenge(&enrolment), &code, client()).await;
     assert!(is_invalid(&outcome), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn of_another_user_confirm_nothing() {
-    let world = world(mailing());
-    let (alice, mallory) = (world.register("alice").await.unwrap(), world.register("mallory").await.unwrap());
-    let (alices, _) = world.enrol_totp("alice").await;
-    let (mallorys, _) = world.enrol_totp("mallory").await;
-    world.next_step();
-    let own = confirmation(&world, &mallory).await;
-    for code in [world.code_of(&mallorys, 0), world.code_of(&alices, 0)] {
-        let outcome = world.factors.remove(&alice, Method::Totp, shown_with(&own, &code)).await;
+    let service = service(mailing());
+    let (alice, mallory) = (service.register("alice").await, service.register("mallory").await);
+    let (alices, _) = service.enrol_totp("alice").await;
+    let (mallorys, _) = service.enrol_totp("mallory").await;
+    service.next_totp_step();
+    let own = confirmation(&service, &mallory).await;
+    for code in [service.totp_code(&mallorys, 0), service.totp_code(&alices, 0)] {
+        let outcome = service.second_factors.remove(&alice, Method::Totp, shown_with(&own, &code)).await;
         assert!(is_invalid(&outcome), "{outcome:?}");
     }
     // Nor does one's own code answer what another was asked.
-    let asked = world.asked("alice").await;
-    assert!(is_wrong(&answer(&world, &asked, &world.code_of(&mallorys, 0)).await));
+    let asked = service.second_factor_challenge("alice").await;
+    assert!(is_wrong(&answer(&service, &asked, &service.totp_code(&mallorys, 0)).await));
 }
 
 #[tokio::test]
 async fn last_ten_minutes() {
     for (seconds, is_good) in [(599, true), (600, false)] {
-        let world = world(mailing());
-        world.register("alice").await.unwrap();
-        world.enrol_email("alice").await;
-        let challenge = world.asked("alice").await;
-        let code = world.mailed_code();
-        world.advance(seconds);
-        assert_eq!(answer(&world, &challenge, &code).await.is_ok(), is_good, "{seconds}");
+        let service = service(mailing());
+        service.register("alice").await;
+        service.enrol_email("alice").await;
+        let challenge = service.second_factor_challenge("alice").await;
+        let code = service.emailed_code();
+        service.advance(seconds);
+        assert_eq!(answer(&service, &challenge, &code).await.is_ok(), is_good, "{seconds}");
     }
 }
 
 #[tokio::test]
 async fn that_are_not_ours_are_refused_and_cost_nothing() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    world.enrol_email("alice").await;
-    let challenge = world.asked("alice").await;
-    let (code, text) = (world.mailed_code(), challenge.challenge.expose().to_owned());
-    let calls = world.store.calls();
+    let service = service(mailing());
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let challenge = service.second_factor_challenge("alice").await;
+    let (code, text) = (service.emailed_code(), challenge.challenge.expose().to_owned());
+    let calls = service.store.calls();
     for place in 0..text.len() {
         let digit = if &text[place..=place] == "0" { "1" } else { "0" };
         let altered = format!("{}{digit}{}", &text[..place], &text[place + 1..]);
-        assert!(is_invalid(&world.tokens.answer_challenge(&altered, &code, client()).await), "at {place}");
+        assert!(is_invalid(&service.tokens.answer_challenge(&altered, &code, client()).await), "at {place}");
     }
     for other in ["", "0", &text[..95], &text.to_uppercase()] {
-        assert!(is_invalid(&world.tokens.answer_challenge(other, &code, client()).await), "{other}");
+        assert!(is_invalid(&service.tokens.answer_challenge(other, &code, client()).await), "{other}");
     }
-    assert_eq!(world.store.calls(), calls, "nobody asks the storage for what we did not write");
-    assert!(answer(&world, &challenge, &code).await.is_ok());
+    assert_eq!(service.store.calls(), calls, "nobody asks the storage for what we did not write");
+    assert!(answer(&service, &challenge, &code).await.is_ok());
 }
 
 #[tokio::test]
 async fn are_for_those_who_have_a_second_factor() {
     for (required, expected) in [(RequiredFor::Nobody, None), (RequiredFor::All, Some(vec![Method::Email]))] {
-        let world = world(with_accounts(|accounts| accounts.second_factor = required));
-        let user = world.register("alice").await.unwrap();
-        match world.factors.challenge(&user, &client()).await {
+        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        let user = service.register("alice").await;
+        match service.second_factors.challenge(&user, &client()).await {
             Err(AuthError::NoSecondFactor) => assert_eq!(expected, None),
             asked => assert_eq!(asked.ok().map(|challenge| challenge.methods), expected),
         }

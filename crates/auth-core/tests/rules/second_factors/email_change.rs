@@ -6,10 +6,10 @@ use auth_core::service::{AccountPolicy, Caller, EmailVerification, Shown};
 
 use super::*;
 
-async fn moved(world: &World, shown: Option<&Shown>) -> Result<String, AuthError> {
-    let caller = Caller { user: world.stored("alice").await, session: None };
+async fn moved(service: &TestService, shown: Option<&Shown>) -> Result<String, AuthError> {
+    let caller = Caller { user: service.user("alice").await, session: None };
     let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
-    world.accounts.update_profile(caller, change, shown, &client()).await.map(|updated| updated.user.email)
+    service.accounts.update_profile(caller, change, shown, &client()).await.map(|updated| updated.user.email)
 }
 
 fn policies() -> [TokenPolicy; 3] {
@@ -29,19 +29,19 @@ async fn takes_password_and_code_where_a_login_does() {
     for policy in policies() {
         let is_required = policy.accounts.second_factor == RequiredFor::All;
         let is_proven = policy.accounts.email_verification != EmailVerification::Off;
-        let world = world(policy);
-        let user = world.register("alice").await.unwrap();
+        let service = service(policy);
+        let user = service.register("alice").await;
         if !is_required {
-            world.enrol_email("alice").await;
+            service.enrol_email("alice").await;
         }
-        assert!(matches!(moved(&world, None).await, Err(AuthError::PasswordMissing)));
-        let refused = moved(&world, Some(&shown(PASSWORD))).await;
+        assert!(matches!(moved(&service, None).await, Err(AuthError::PasswordMissing)));
+        let refused = moved(&service, Some(&shown(PASSWORD))).await;
         assert!(matches!(refused, Err(AuthError::ChallengeMissing)), "{refused:?}");
-        let challenge = confirmation(&world, &user).await;
-        let code = world.mailed_code();
-        assert!(is_wrong(&moved(&world, Some(&shown_with(&challenge, &other_than(&code)))).await));
-        assert_eq!(world.stored("alice").await.email, "alice@example.com");
-        let email = moved(&world, Some(&shown_with(&challenge, &code))).await.unwrap();
+        let challenge = confirmation(&service, &user).await;
+        let code = service.emailed_code();
+        assert!(is_wrong(&moved(&service, Some(&shown_with(&challenge, &other_than(&code)))).await));
+        assert_eq!(service.user("alice").await.email, "alice@example.com");
+        let email = moved(&service, Some(&shown_with(&challenge, &code))).await.unwrap();
         assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
     }
 }

@@ -4,25 +4,25 @@ use super::*;
 
 #[tokio::test]
 async fn by_mail_is_on_with_the_code_that_was_mailed() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    world.events.taken();
-    let enrolment = world.factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
-    let code = world.mailed_code();
-    assert!(world.login("alice").await.access.expose().len() > 1, "it is not on yet");
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    service.events.taken();
+    let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
+    let code = service.emailed_code();
+    assert!(service.login("alice").await.access.expose().len() > 1, "it is not on yet");
     let challenge = enrolment_challenge(&enrolment);
-    let wrong = world.factors.confirm(&user, challenge, &other_than(&code), &client()).await;
+    let wrong = service.second_factors.confirm(&user, challenge, &other_than(&code), &client()).await;
     assert!(is_wrong(&wrong), "{wrong:?}");
-    let confirmed = world.factors.confirm(&user, challenge, &code, &client()).await.unwrap();
+    let confirmed = service.second_factors.confirm(&user, challenge, &code, &client()).await.unwrap();
     assert_eq!(confirmed.method, Method::Email);
     assert_eq!(confirmed.recovery_codes.map(|codes| codes.len()), Some(10));
-    let status = world.factors.status(&user).await.unwrap();
+    let status = service.second_factors.status(&user).await.unwrap();
     assert!(status.factors.has(Method::Email) && status.factors.has(Method::RecoveryCode) && !status.is_required);
-    assert!(world.stored("alice").await.email_verified_at.is_some(), "whoever read the mail has the address");
-    assert_eq!(world.asked("alice").await.methods, [Method::Email, Method::RecoveryCode]);
-    let again = world.factors.confirm(&user, challenge, &code, &client()).await;
+    assert!(service.user("alice").await.email_verified_at.is_some(), "whoever read the mail has the address");
+    assert_eq!(service.second_factor_challenge("alice").await.methods, [Method::Email, Method::RecoveryCode]);
+    let again = service.second_factors.confirm(&user, challenge, &code, &client()).await;
     assert!(is_invalid(&again), "once: {again:?}");
-    let mails = world.deliver_all().await;
+    let mails = service.deliver_emails().await;
     let told: Vec<_> = mails.iter().filter(|mail| mail.kind == MailKind::SecondFactorAdded).collect();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].content.get(Fact::Method), Some("email"));
@@ -30,133 +30,134 @@ async fn by_mail_is_on_with_the_code_that_was_mailed() {
 
 #[tokio::test]
 async fn of_an_authenticator_is_on_with_its_first_code() {
-    let world = world(policy());
-    let user = world.register("alice").await.unwrap();
-    let enrolment = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
+    let service = service(policy());
+    let user = service.register("alice").await;
+    let enrolment = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
     let Enrolment::Totp { challenge, secret, uri } = &enrolment else { panic!("an authenticator") };
     assert_eq!(secret.expose().len(), 20, "160 bits");
     assert!(uri.starts_with("otpauth://totp/auth:alice?secret="), "{uri}");
     assert!(!format!("{secret:?} {challenge:?}").contains(&secret.expose_base32()));
-    for text in [&*world.code_of(secret, 2), &*world.code_of(secret, -2), "", "abc", "1234567"] {
-        let wrong = world.factors.confirm(&user, challenge.expose(), text, &client()).await;
+    for text in [&*service.totp_code(secret, 2), &*service.totp_code(secret, -2), "", "abc", "1234567"] {
+        let wrong = service.second_factors.confirm(&user, challenge.expose(), text, &client()).await;
         assert!(is_wrong(&wrong), "{text}: {wrong:?}");
     }
-    let late = world.factors.confirm(&user, challenge.expose(), &world.code_of(secret, 0), &client()).await;
+    let late =
+        service.second_factors.confirm(&user, challenge.expose(), &service.totp_code(secret, 0), &client()).await;
     assert!(is_invalid(&late), "five attempts: {late:?}");
 
-    let (secret, codes) = world.enrol_totp("alice").await;
+    let (secret, codes) = service.enrol_totp("alice").await;
     assert_eq!(codes.len(), Factors::RECOVERY_CODES);
-    let challenge = world.asked("alice").await;
+    let challenge = service.second_factor_challenge("alice").await;
     assert_eq!(challenge.methods, [Method::Totp, Method::RecoveryCode]);
-    let again = answer(&world, &challenge, &world.code_of(&secret, 0)).await;
+    let again = answer(&service, &challenge, &service.totp_code(&secret, 0)).await;
     assert!(is_wrong(&again), "the code that switched it on is used up: {again:?}");
 }
 
 #[tokio::test]
 async fn takes_the_password() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
+    let service = service(mailing());
+    let user = service.register("alice").await;
     for method in [Method::Email, Method::Totp] {
-        let refused = world.factors.enrol(&user, method, shown("Wrong-horse-42")).await;
+        let refused = service.second_factors.enrol(&user, method, shown("Wrong-horse-42")).await;
         assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
     }
-    assert_eq!((world.store.codes(), world.waiting()), (vec![], vec![]));
+    assert_eq!((service.store.codes(), service.enqueued()), (vec![], vec![]));
 }
 
 #[tokio::test]
 async fn is_for_methods_that_there_are() {
-    let world = world(policy()); // Nobody sends mails.
-    let user = world.register("alice").await.unwrap();
+    let service = service(policy()); // Nobody sends mails.
+    let user = service.register("alice").await;
     for method in [Method::Email, Method::RecoveryCode] {
-        let refused = world.factors.enrol(&user, method, shown(PASSWORD)).await;
+        let refused = service.second_factors.enrol(&user, method, shown(PASSWORD)).await;
         assert!(matches!(refused, Err(AuthError::MethodUnavailable)), "{method:?}: {refused:?}");
     }
 }
 
 #[tokio::test]
 async fn of_a_second_one_takes_a_code_of_the_first_and_shows_no_new_recovery_codes() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
-    world.next_step();
-    let missing = world.factors.enrol(&user, Method::Email, shown(PASSWORD)).await;
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
+    service.next_totp_step();
+    let missing = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await;
     assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
-    let challenge = confirmation(&world, &user).await;
-    let code = world.code_of(&secret, 0);
-    let wrong = world.factors.enrol(&user, Method::Email, shown_with(&challenge, &other_than(&code))).await;
+    let challenge = confirmation(&service, &user).await;
+    let code = service.totp_code(&secret, 0);
+    let wrong = service.second_factors.enrol(&user, Method::Email, shown_with(&challenge, &other_than(&code))).await;
     assert!(is_wrong(&wrong), "{wrong:?}");
-    let enrolment = world.factors.enrol(&user, Method::Email, shown_with(&challenge, &code)).await.unwrap();
-    let again = world.factors.enrol(&user, Method::Email, shown_with(&challenge, &code)).await;
+    let enrolment = service.second_factors.enrol(&user, Method::Email, shown_with(&challenge, &code)).await.unwrap();
+    let again = service.second_factors.enrol(&user, Method::Email, shown_with(&challenge, &code)).await;
     assert!(is_invalid(&again), "a challenge confirms once: {again:?}");
-    let (challenge, code) = (enrolment_challenge(&enrolment), world.mailed_code());
-    let confirmed = world.factors.confirm(&user, challenge, &code, &client()).await.unwrap();
+    let (challenge, code) = (enrolment_challenge(&enrolment), service.emailed_code());
+    let confirmed = service.second_factors.confirm(&user, challenge, &code, &client()).await.unwrap();
     assert_eq!(confirmed, ConfirmedFactor { method: Method::Email, recovery_codes: None });
-    let methods = world.asked("alice").await.methods;
+    let methods = service.second_factor_challenge("alice").await.methods;
     assert_eq!(methods, [Method::Totp, Method::Email, Method::RecoveryCode]);
 }
 
 /// What was begun with the password alone is not to be finished so, once a factor is on.
 #[tokio::test]
 async fn that_was_begun_before_another_factor_was_on_is_over() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let begun = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
     let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
-    world.enrol_email("alice").await;
-    let code = world.code_of(&secret, 0);
-    assert!(is_invalid(&world.factors.confirm(&user, challenge.expose(), &code, &client()).await));
-    assert_eq!(world.store.factors_of(user.id).await.unwrap().totp, None);
+    service.enrol_email("alice").await;
+    let code = service.totp_code(&secret, 0);
+    assert!(is_invalid(&service.second_factors.confirm(&user, challenge.expose(), &code, &client()).await));
+    assert_eq!(service.store.factors_of(user.id).await.unwrap().totp, None);
 }
 
 #[tokio::test]
 async fn of_another_user_is_refused() {
-    let world = world(mailing());
-    let alice = world.register("alice").await.unwrap();
-    let mallory = world.register("mallory").await.unwrap();
-    let enrolment = world.factors.enrol(&alice, Method::Email, shown(PASSWORD)).await.unwrap();
-    let code = world.mailed_code();
-    let refused = world.factors.confirm(&mallory, enrolment_challenge(&enrolment), &code, &client()).await;
+    let service = service(mailing());
+    let alice = service.register("alice").await;
+    let mallory = service.register("mallory").await;
+    let enrolment = service.second_factors.enrol(&alice, Method::Email, shown(PASSWORD)).await.unwrap();
+    let code = service.emailed_code();
+    let refused = service.second_factors.confirm(&mallory, enrolment_challenge(&enrolment), &code, &client()).await;
     assert!(is_invalid(&refused), "{refused:?}");
-    assert!(!world.store.factors_of(alice.id).await.unwrap().is_on());
-    assert!(!world.store.factors_of(mallory.id).await.unwrap().is_on());
-    assert!(world.factors.confirm(&alice, enrolment_challenge(&enrolment), &code, &client()).await.is_ok());
+    assert!(!service.store.factors_of(alice.id).await.unwrap().is_on());
+    assert!(!service.store.factors_of(mallory.id).await.unwrap().is_on());
+    assert!(service.second_factors.confirm(&alice, enrolment_challenge(&enrolment), &code, &client()).await.is_ok());
 }
 
 #[tokio::test]
 async fn by_mail_ends_with_the_address_that_the_code_went_to() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let enrolment = world.factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
-    let code = world.mailed_code();
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
+    let code = service.emailed_code();
     let stale = User { email: "other@example.com".to_owned(), ..user };
-    let refused = world.factors.confirm(&stale, enrolment_challenge(&enrolment), &code, &client()).await;
+    let refused = service.second_factors.confirm(&stale, enrolment_challenge(&enrolment), &code, &client()).await;
     assert!(is_wrong(&refused), "{refused:?}");
 }
 
 #[tokio::test]
 async fn waits_ten_minutes_for_its_code() {
     for (seconds, is_good) in [(599, true), (600, false)] {
-        let world = world(mailing());
-        let user = world.register("alice").await.unwrap();
-        let enrolment = world.factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
-        let code = world.mailed_code();
-        world.advance(seconds);
-        let confirmed = world.factors.confirm(&user, enrolment_challenge(&enrolment), &code, &client()).await;
+        let service = service(mailing());
+        let user = service.register("alice").await;
+        let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
+        let code = service.emailed_code();
+        service.advance(seconds);
+        let confirmed = service.second_factors.confirm(&user, enrolment_challenge(&enrolment), &code, &client()).await;
         assert_eq!(confirmed.is_ok(), is_good, "{seconds}");
     }
 }
 
 #[tokio::test]
 async fn confirmed_by_many_at_once_shows_recovery_codes_once() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let enrolment = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    let user = service.register("alice").await;
+    let enrolment = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
     let Enrolment::Totp { challenge, secret, .. } = &enrolment else { panic!("an authenticator") };
-    let code = world.code_of(secret, 0);
-    world.eventful.yield_at_each_call();
+    let code = service.totp_code(secret, 0);
+    eventful.yield_at_each_call();
     let mut attempts = tokio::task::JoinSet::new();
     for _ in 0..5 {
-        let (factors, user, code) = (world.factors.clone(), user.clone(), code.clone());
+        let (factors, user, code) = (service.second_factors.clone(), user.clone(), code.clone());
         let challenge = challenge.expose().to_owned();
         attempts.spawn(async move { factors.confirm(&user, &challenge, &code, &client()).await });
     }

@@ -4,21 +4,21 @@ use super::*;
 
 #[tokio::test]
 async fn are_five_for_a_challenge() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    world.enrol_email("alice").await;
-    let challenge = world.asked("alice").await;
-    let code = world.mailed_code();
-    let before = compared(&world);
+    let Fixture { service, vault, .. } = fixture(mailing());
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let challenge = service.second_factor_challenge("alice").await;
+    let code = service.emailed_code();
+    let before = compared(&vault);
     for _ in 0..OneTimeCode::MAX_ATTEMPTS {
-        assert!(is_wrong(&answer(&world, &challenge, &other_than(&code)).await));
+        assert!(is_wrong(&answer(&service, &challenge, &other_than(&code)).await));
     }
-    assert_eq!(compared(&world) - before, 5);
-    let sixth = answer(&world, &challenge, &code).await;
+    assert_eq!(compared(&vault) - before, 5);
+    let sixth = answer(&service, &challenge, &code).await;
     assert!(is_invalid(&sixth), "though it is right: {sixth:?}");
-    assert_eq!(compared(&world) - before, 5, "it is not even compared");
-    let challenge = world.asked("alice").await;
-    assert!(answer(&world, &challenge, &world.mailed_code()).await.is_ok(), "another one begins anew");
+    assert_eq!(compared(&vault) - before, 5, "it is not even compared");
+    let challenge = service.second_factor_challenge("alice").await;
+    assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok(), "another one begins anew");
 }
 
 /// Throttles nothing else, to see the challenge alone.
@@ -26,11 +26,10 @@ fn unthrottled() -> TokenPolicy {
     with_accounts(|accounts| accounts.throttle = None)
 }
 
-async fn at_once(world: &World, challenge: &SecondFactorChallenge, guesses: Vec<String>) -> Vec<bool> {
-    world.eventful.yield_at_each_call();
+async fn at_once(service: &TestService, challenge: &SecondFactorChallenge, guesses: Vec<String>) -> Vec<bool> {
     let mut attempts = tokio::task::JoinSet::new();
     for guess in guesses {
-        let (tokens, challenge) = (world.tokens.clone(), challenge.clone());
+        let (tokens, challenge) = (service.tokens.clone(), challenge.clone());
         attempts.spawn(
             async move { tokens.answer_challenge(challenge.challenge.expose(), &guess, client()).await.is_ok() },
         );
@@ -41,178 +40,184 @@ async fn at_once(world: &World, challenge: &SecondFactorChallenge, guesses: Vec<
 #[tokio::test]
 async fn at_once_are_no_more_than_five() {
     for policy in [unthrottled(), mailing()] {
-        let world = world(policy);
-        world.register("alice").await.unwrap();
-        let (secret, _) = world.enrol_totp("alice").await;
-        let challenge = world.asked("alice").await;
-        let right: Vec<_> = (-1..=1).map(|steps| world.code_of(&secret, steps)).collect();
+        let Fixture { service, eventful, vault } = fixture(policy);
+        service.register("alice").await;
+        let (secret, _) = service.enrol_totp("alice").await;
+        let challenge = service.second_factor_challenge("alice").await;
+        let right: Vec<_> = (-1..=1).map(|steps| service.totp_code(&secret, steps)).collect();
         let guesses = (0..1_000_000).map(|number| format!("{number:06}")).filter(|code| !right.contains(code));
-        let before = compared(&world);
-        let outcomes = at_once(&world, &challenge, guesses.take(1_000).collect()).await;
+        let before = compared(&vault);
+        eventful.yield_at_each_call();
+        let outcomes = at_once(&service, &challenge, guesses.take(1_000).collect()).await;
         assert!(outcomes.iter().all(|is_right| !is_right));
         // Each is compared with no mailed code, for there is none, and with the authenticator.
-        assert_eq!(compared(&world) - before, 5);
+        assert_eq!(compared(&vault) - before, 5);
     }
 }
 
 #[tokio::test]
 async fn end_with_the_right_one() {
-    let world = world(unthrottled());
-    world.register("alice").await.unwrap();
-    world.enrol_email("alice").await;
-    let challenge = world.asked("alice").await;
-    let code = world.mailed_code();
-    assert!(answer(&world, &challenge, &code).await.is_ok());
-    let before = compared(&world);
-    let outcomes = at_once(&world, &challenge, vec![code; 1_000]).await;
+    let Fixture { service, eventful, vault } = fixture(unthrottled());
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let challenge = service.second_factor_challenge("alice").await;
+    let code = service.emailed_code();
+    assert!(answer(&service, &challenge, &code).await.is_ok());
+    let before = compared(&vault);
+    eventful.yield_at_each_call();
+    let outcomes = at_once(&service, &challenge, vec![code; 1_000]).await;
     assert!(outcomes.iter().all(|is_right| !is_right));
-    assert_eq!(compared(&world), before);
+    assert_eq!(compared(&vault), before);
 }
 
 #[tokio::test]
 async fn of_the_right_code_at_once_succeed_once() {
-    let world = world(unthrottled());
-    world.register("alice").await.unwrap();
-    world.enrol_email("alice").await;
-    let challenge = world.asked("alice").await;
-    let code = world.mailed_code();
-    let before = compared(&world);
-    let outcomes = at_once(&world, &challenge, vec![code; 1_000]).await;
+    let Fixture { service, eventful, vault } = fixture(unthrottled());
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let challenge = service.second_factor_challenge("alice").await;
+    let code = service.emailed_code();
+    let before = compared(&vault);
+    eventful.yield_at_each_call();
+    let outcomes = at_once(&service, &challenge, vec![code; 1_000]).await;
     assert_eq!(outcomes.iter().filter(|is_right| **is_right).count(), 1);
-    assert!(compared(&world) - before <= 5);
-    assert_eq!(world.store.sessions().len(), 1);
+    assert!(compared(&vault) - before <= 5);
+    assert_eq!(service.store.sessions().len(), 1);
 }
 
 #[tokio::test]
 async fn are_twenty_a_day_over_all_challenges_and_addresses() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
+    let Fixture { service, vault, .. } = fixture(mailing());
+    service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
     let mut wrong = 0;
     for number in 0..4 {
-        world.next_step();
-        let challenge = world.asked("alice").await;
+        service.next_totp_step();
+        let challenge = service.second_factor_challenge("alice").await;
         for attempt in 0..5 {
-            let code = world.code_of(&secret, 10);
+            let code = service.totp_code(&secret, 10);
             let ip = from(&format!("198.51.100.{}", number * 5 + attempt));
-            let outcome = world.tokens.answer_challenge(challenge.challenge.expose(), &code, ip).await;
+            let outcome = service.tokens.answer_challenge(challenge.challenge.expose(), &code, ip).await;
             assert!(is_wrong(&outcome), "{outcome:?}");
             wrong += 1;
         }
     }
     assert_eq!(wrong, 20);
-    let challenge = world.asked("alice").await;
-    let before = compared(&world);
+    let challenge = service.second_factor_challenge("alice").await;
+    let before = compared(&vault);
     // A new process knows of them as well.
-    let restarted = TokenService::new(world.tokens.ports().clone(), mailing());
-    for tokens in [&world.tokens, &restarted] {
-        let code = world.code_of(&secret, 0);
+    let restarted = TokenService::new(service.ports().clone(), mailing());
+    for tokens in [&service.tokens, &restarted] {
+        let code = service.totp_code(&secret, 0);
         let outcome = tokens.answer_challenge(challenge.challenge.expose(), &code, from("203.0.113.9")).await;
         assert!(is_throttled(&outcome), "{outcome:?}");
     }
-    let user = world.stored("alice").await;
-    let confirmation = confirmation(&world, &user).await;
-    let removal =
-        world.factors.remove(&user, Method::Totp, shown_with(&confirmation, &world.code_of(&secret, 0))).await;
+    let user = service.user("alice").await;
+    let confirmation = confirmation(&service, &user).await;
+    let removal = service
+        .second_factors
+        .remove(&user, Method::Totp, shown_with(&confirmation, &service.totp_code(&secret, 0)))
+        .await;
     assert!(is_throttled(&removal), "what it is shown for makes no difference: {removal:?}");
-    assert_eq!(compared(&world), before);
-    world.advance(DAY);
-    let challenge = world.asked("alice").await;
-    assert!(answer(&world, &challenge, &world.code_of(&secret, 0)).await.is_ok());
+    assert_eq!(compared(&vault), before);
+    service.advance(DAY);
+    let challenge = service.second_factor_challenge("alice").await;
+    assert!(answer(&service, &challenge, &service.totp_code(&secret, 0)).await.is_ok());
 }
 
 #[tokio::test]
 async fn over_many_challenges_at_once_are_no_more_than_twenty() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
+    let Fixture { service, eventful, vault } = fixture(mailing());
+    service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
     let mut challenges = Vec::new();
     for _ in 0..40 {
-        challenges.push(world.asked("alice").await);
+        challenges.push(service.second_factor_challenge("alice").await);
     }
-    let (before, wrong) = (compared(&world), world.code_of(&secret, 10));
-    world.eventful.yield_at_each_call();
+    let (before, wrong) = (compared(&vault), service.totp_code(&secret, 10));
+    eventful.yield_at_each_call();
     let mut attempts = tokio::task::JoinSet::new();
     for number in 0..400 {
-        let (tokens, wrong) = (world.tokens.clone(), wrong.clone());
+        let (tokens, wrong) = (service.tokens.clone(), wrong.clone());
         let (challenge, client) = (challenges[number % 40].clone(), from(&format!("198.51.100.{}", number % 200)));
         attempts.spawn(async move { tokens.answer_challenge(challenge.challenge.expose(), &wrong, client).await });
     }
     let outcomes = attempts.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| is_wrong(outcome)).count(), 20);
     assert_eq!(outcomes.iter().filter(|outcome| is_throttled(outcome)).count(), 380);
-    assert_eq!(compared(&world) - before, 20);
+    assert_eq!(compared(&vault) - before, 20);
 }
 
 #[tokio::test]
 async fn count_for_the_address_they_come_from() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
+    let service = service(mailing());
+    service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
     for number in 0..299 {
-        let guess = world.try_login_from(&named(&format!("user{number}")), "Wrong-horse-42", "203.0.113.1").await;
+        let guess = try_login_from(&service, &named(&format!("user{number}")), "Wrong-horse-42", "203.0.113.1").await;
         assert!(matches!(guess, Err(AuthError::BadCredentials)), "{number}: {guess:?}");
     }
-    let challenge = world.asked("alice").await;
+    let challenge = service.second_factor_challenge("alice").await;
     let guess = async |code: String, address| {
-        world.tokens.answer_challenge(challenge.challenge.expose(), &code, from(address)).await
+        service.tokens.answer_challenge(challenge.challenge.expose(), &code, from(address)).await
     };
-    assert!(is_wrong(&guess(world.code_of(&secret, 10), "203.0.113.1").await));
-    assert!(is_throttled(&guess(world.code_of(&secret, 1), "203.0.113.1").await));
-    assert!(guess(world.code_of(&secret, 1), "203.0.113.2").await.is_ok());
+    assert!(is_wrong(&guess(service.totp_code(&secret, 10), "203.0.113.1").await));
+    assert!(is_throttled(&guess(service.totp_code(&secret, 1), "203.0.113.1").await));
+    assert!(guess(service.totp_code(&secret, 1), "203.0.113.2").await.is_ok());
 }
 
 #[tokio::test]
 async fn at_a_first_code_count_as_well() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
+    let service = service(mailing());
+    let user = service.register("alice").await;
     for _ in 0..4 {
-        let enrolment = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
+        let enrolment = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
         for _ in 0..5 {
-            let outcome = world.factors.confirm(&user, enrolment_challenge(&enrolment), "000000", &client()).await;
+            let outcome =
+                service.second_factors.confirm(&user, enrolment_challenge(&enrolment), "000000", &client()).await;
             assert!(is_wrong(&outcome), "{outcome:?}");
         }
     }
-    let enrolment = world.factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
-    let outcome = world.factors.confirm(&user, enrolment_challenge(&enrolment), "000000", &client()).await;
+    let enrolment = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
+    let outcome = service.second_factors.confirm(&user, enrolment_challenge(&enrolment), "000000", &client()).await;
     assert!(is_throttled(&outcome), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn that_are_right_do_not_count_nor_those_at_what_is_over() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
+    let service = service(mailing());
+    service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
     let mut last = None;
     for _ in 0..30 {
-        world.next_step();
-        let challenge = world.asked("alice").await;
-        assert!(answer(&world, &challenge, &world.code_of(&secret, 0)).await.is_ok());
+        service.next_totp_step();
+        let challenge = service.second_factor_challenge("alice").await;
+        assert!(answer(&service, &challenge, &service.totp_code(&secret, 0)).await.is_ok());
         last = Some(challenge);
     }
     for _ in 0..30 {
-        assert!(is_invalid(&answer(&world, last.as_ref().unwrap(), "000000").await));
+        assert!(is_invalid(&answer(&service, last.as_ref().unwrap(), "000000").await));
     }
-    world.next_step();
-    let challenge = world.asked("alice").await;
-    assert!(answer(&world, &challenge, &world.code_of(&secret, 0)).await.is_ok());
+    service.next_totp_step();
+    let challenge = service.second_factor_challenge("alice").await;
+    assert!(answer(&service, &challenge, &service.totp_code(&secret, 0)).await.is_ok());
 }
 
 #[tokio::test]
 async fn do_not_end_by_a_right_one_in_between() {
-    let world = world(mailing());
-    world.register("alice").await.unwrap();
-    let (secret, _) = world.enrol_totp("alice").await;
+    let service = service(mailing());
+    service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
     // Twenty wrong ones, with a right one after each four: it forgives itself only.
     for _ in 0..5 {
-        world.next_step();
-        let challenge = world.asked("alice").await;
+        service.next_totp_step();
+        let challenge = service.second_factor_challenge("alice").await;
         for _ in 0..4 {
-            assert!(is_wrong(&answer(&world, &challenge, &world.code_of(&secret, 10)).await));
+            assert!(is_wrong(&answer(&service, &challenge, &service.totp_code(&secret, 10)).await));
         }
-        let right = answer(&world, &challenge, &world.code_of(&secret, 0)).await;
+        let right = answer(&service, &challenge, &service.totp_code(&secret, 0)).await;
         assert!(right.is_ok() || is_throttled(&right), "{right:?}");
     }
-    let challenge = world.asked("alice").await;
-    assert!(is_throttled(&answer(&world, &challenge, &world.code_of(&secret, 10)).await));
+    let challenge = service.second_factor_challenge("alice").await;
+    assert!(is_throttled(&answer(&service, &challenge, &service.totp_code(&secret, 10)).await));
 }

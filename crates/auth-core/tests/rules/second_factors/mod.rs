@@ -25,8 +25,8 @@ use serde_json::json;
 
 const DAY: u64 = 24 * 60 * 60;
 
-async fn answer(world: &World, challenge: &SecondFactorChallenge, code: &str) -> Result<TokenPair, AuthError> {
-    match world.tokens.answer_challenge(challenge.challenge.expose(), code, client()).await? {
+async fn answer(service: &TestService, challenge: &SecondFactorChallenge, code: &str) -> Result<TokenPair, AuthError> {
+    match service.tokens.answer_challenge(challenge.challenge.expose(), code, client()).await? {
         Issued::Pair(pair) => Ok(pair),
         Issued::Sliding(_) => panic!("a sliding token for a login that was to answer a pair"),
     }
@@ -45,8 +45,8 @@ fn is_throttled<T>(outcome: &Result<T, AuthError>) -> bool {
 }
 
 /// A challenge to confirm something, of somebody who is logged in.
-async fn confirmation(world: &World, user: &User) -> SecondFactorChallenge {
-    world.factors.challenge(user, &client()).await.unwrap()
+async fn confirmation(service: &TestService, user: &User) -> SecondFactorChallenge {
+    service.second_factors.challenge(user, &client()).await.unwrap()
 }
 
 fn enrolment_challenge(enrolment: &Enrolment) -> &str {
@@ -56,34 +56,34 @@ fn enrolment_challenge(enrolment: &Enrolment) -> &str {
 }
 
 /// How many guesses were compared with anything.
-fn compared(world: &World) -> usize {
-    world.vault.comparisons(MacPurpose::Code) + world.vault.numbers() / 3
+fn compared(vault: &CountingVault) -> usize {
+    vault.comparisons(MacPurpose::Code) + vault.numbers() / 3
 }
 
 #[tokio::test]
 async fn new_recovery_codes_end_the_old_ones() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let (secret, old) = world.enrol_totp("alice").await;
-    world.next_step();
-    let missing = world.factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let (secret, old) = service.enrol_totp("alice").await;
+    service.next_totp_step();
+    let missing = service.second_factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
     assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
-    let challenge = confirmation(&world, &user).await;
-    let shown = shown_with(&challenge, &world.code_of(&secret, 0));
-    let new = world.factors.replace_recovery_codes(&user, shown).await.unwrap();
+    let challenge = confirmation(&service, &user).await;
+    let shown = shown_with(&challenge, &service.totp_code(&secret, 0));
+    let new = service.second_factors.replace_recovery_codes(&user, shown).await.unwrap();
     assert_eq!(new.len(), Factors::RECOVERY_CODES);
-    let challenge = world.asked("alice").await;
-    assert!(is_wrong(&answer(&world, &challenge, &old[0].expose()).await));
-    assert!(answer(&world, &challenge, &new[0].expose()).await.is_ok());
-    let told = world.deliver_all().await;
+    let challenge = service.second_factor_challenge("alice").await;
+    assert!(is_wrong(&answer(&service, &challenge, &old[0].expose()).await));
+    assert!(answer(&service, &challenge, &new[0].expose()).await.is_ok());
+    let told = service.deliver_emails().await;
     assert!(told.iter().any(|mail| mail.kind == MailKind::RecoveryCodesReplaced));
 }
 
 #[tokio::test]
 async fn recovery_codes_are_no_second_factor_by_themselves() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let refused = world.factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let refused = service.second_factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
     assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{refused:?}");
 }
 
@@ -103,16 +103,16 @@ fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
 
 #[tokio::test]
 async fn nothing_that_is_stored_shows_a_secret() {
-    let world = world(mailing());
-    let user = world.register("alice").await.unwrap();
-    let (secret, recovery) = world.enrol_totp("alice").await;
-    let factors = world.store.factors_of(user.id).await.unwrap();
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let (secret, recovery) = service.enrol_totp("alice").await;
+    let factors = service.store.factors_of(user.id).await.unwrap();
     assert!(!format!("{factors:?}").contains(&secret.expose_base32()));
     for code in &recovery {
         assert!(!format!("{factors:?} {code:?}").contains(&code.expose()));
     }
-    world.asked("alice").await;
-    let stored = format!("{:?}", world.store.codes());
+    service.second_factor_challenge("alice").await;
+    let stored = format!("{:?}", service.store.codes());
     assert!(stored.contains("Mac(***)") || stored.contains("mac: None"), "{stored}");
 }
 
@@ -133,26 +133,26 @@ fn debug_shows_no_secret() {
 /// SEC-134: where a second factor is required, a session that began without one is not carried on.
 #[tokio::test]
 async fn a_session_without_a_required_factor_is_not_refreshed() {
-    let world = world(with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff));
-    world.register("alice").await.unwrap();
-    let pair = world.login("alice").await;
-    let pair = world.refresh(&pair).await.unwrap();
+    let service = service(with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff));
+    service.register("alice").await;
+    let pair = service.login("alice").await;
+    let pair = service.refresh(&pair).await;
     // Made an administrator past the use-case, as with SQL.
-    let user = world.stored("alice").await;
-    assert!(auth_core::ports::Accounts::set_staff(world.store.as_ref(), user.id, true).await.unwrap());
-    assert!(world.refresh(&pair).await.is_err());
-    let challenge = world.asked("alice").await;
-    let pair = answer(&world, &challenge, &world.mailed_code()).await.unwrap();
-    assert!(world.refresh(&pair).await.is_ok());
+    let user = service.user("alice").await;
+    assert!(auth_core::ports::Accounts::set_staff(service.store.as_ref(), user.id, true).await.unwrap());
+    assert!(service.try_refresh(&pair).await.is_err());
+    let challenge = service.second_factor_challenge("alice").await;
+    let pair = answer(&service, &challenge, &service.emailed_code()).await.unwrap();
+    assert!(service.try_refresh(&pair).await.is_ok());
 }
 
 #[tokio::test]
 async fn whoever_becomes_an_administrator_logs_in_once_more_where_those_have_to_show_a_factor() {
     for (required, lives) in [(RequiredFor::Nobody, true), (RequiredFor::Staff, false)] {
-        let world = world(with_accounts(|accounts| accounts.second_factor = required));
-        world.register("alice").await.unwrap();
-        let pair = world.login("alice").await;
-        world.act("alice", Action::Promote).await;
-        assert_eq!(world.tokens.authenticate(&access_of(&pair)).await.is_ok(), lives);
+        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        service.register("alice").await;
+        let pair = service.login("alice").await;
+        service.act("alice", Action::Promote).await;
+        assert_eq!(service.tokens.authenticate(&access_of(&pair)).await.is_ok(), lives);
     }
 }
