@@ -1,10 +1,9 @@
-//! Claims of an application's own: when they are made, and what becomes of those that cannot be.
+//! Claims providers: when they are called, and what happens if one fails.
 
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::AuthError;
 use auth_core::account::{GroupName, User};
@@ -13,6 +12,8 @@ use auth_core::service::{Action, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{CustomClaims, ProfileClaim, SessionId, TokenKind};
 use serde_json::json;
+
+use crate::fixture::*;
 
 /// Does one thing after it has been right for a while.
 struct Scripted {

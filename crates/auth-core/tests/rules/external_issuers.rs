@@ -1,14 +1,15 @@
-//! Tokens of another issuer, whose keys are trusted: they open guarded routes, and nothing more.
+//! Tokens of another issuer whose keys are trusted: accepted on guarded routes, and nowhere else.
 
 use std::sync::Arc;
 
-use crate::fixture::*;
 use async_trait::async_trait;
 use auth_conformance::PlainSigner;
 use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::service::{Ports, TokenPolicy};
 use auth_core::token::{Payload, RawToken, TokenFault};
 use serde_json::{Value, json};
+
+use crate::fixture::*;
 
 /// Signs as one, and knows the other one.
 struct TwoIssuers {

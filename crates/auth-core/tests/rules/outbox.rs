@@ -1,11 +1,10 @@
-//! The outbox: what is in it is sent once, or tried again, or given up.
+//! The outbox: an email is delivered once, rescheduled, or given up.
 
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::code::ChallengeToken;
 use auth_core::event::EventKind;
@@ -15,9 +14,11 @@ use auth_core::second_factor::{RequiredFor, TotpSecret};
 use auth_core::service::{Action, Delivery, OutboxService, Ports, SecondFactorChallenge};
 use auth_core::time::Seconds;
 
+use crate::fixture::*;
+
 const ALL: OutboxPage = OutboxPage { only_failed: false, after: None, limit: 100 };
 const FAILED: OutboxPage = OutboxPage { only_failed: true, ..ALL };
-/// For how long a mail that was taken out is kept from others.
+/// How long a claimed email is kept from other processes.
 const LEASE: u64 = 240;
 
 fn busy() -> MailError {
@@ -28,7 +29,7 @@ fn refused() -> MailError {
     MailError::Permanent("550 no such mailbox".to_owned())
 }
 
-/// A mail that is always worth sending, in the outbox.
+/// Enqueues an email that never expires.
 async fn put(service: &TestService, name: u64) -> MailId {
     put_kind(service, name, MailKind::PasswordChanged).await
 }
@@ -137,7 +138,7 @@ async fn what_was_given_up_is_tried_again_when_somebody_asks() {
     assert_eq!(service.outbox.retry(Retry::One(two)).await.unwrap(), 1);
     assert_eq!(service.deliver_emails().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [two]);
     assert_eq!(service.outbox.retry(Retry::AllFailed).await.unwrap(), 1);
-    // It is counted anew.
+    // Attempts are counted from zero again.
     service.mailer.fail(9, &busy());
     for _ in 0..9 {
         assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)));
@@ -234,7 +235,7 @@ async fn a_mail_whose_sender_died_is_sent_again_under_its_name() {
     service.advance(1);
     assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
     let sent: Vec<_> = service.mailer.taken().into_iter().map(|mail| mail.id).collect();
-    assert_eq!(sent, [id, id], "whoever gets both can tell that they are one");
+    assert_eq!(sent, [id, id], "both have the same message ID");
     service.advance(LEASE);
     assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
 
@@ -248,7 +249,7 @@ async fn a_mail_whose_senders_die_each_time_is_given_up() {
     let service = service(mailing());
     let id = put(&service, 1).await;
     for _ in 0..10 {
-        // Taken out by somebody who dies at once.
+        // Claimed by a process that dies at once.
         let now = auth_core::ports::Clock::now(service.clock.as_ref());
         let until = now.plus(auth_core::time::Seconds::new(LEASE));
         assert!(auth_core::ports::Outbox::claim(service.store.as_ref(), now, until).await.unwrap().is_some());

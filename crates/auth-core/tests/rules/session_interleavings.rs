@@ -1,10 +1,8 @@
-//! Random interleavings of everything that can happen to the sessions of an account, checked for what must always
-//! hold.
+//! Random interleavings of everything that can happen to the sessions of a user, checked against the invariants.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::fixture::*;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::password::{PasswordPolicy, RawPassword};
@@ -16,6 +14,8 @@ use auth_core::token::{RawToken, Session, SessionId};
 use auth_core::view::{GuardViews, ViewPolicy, follow};
 use proptest::prelude::*;
 use tokio::task::yield_now;
+
+use crate::fixture::*;
 
 /// One thing that happens. Numbers choose among the tokens issued so far.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ enum Step {
     /// By an administrator, to the same one.
     SetPassword,
     Wait(u64),
-    /// Somebody sets the clock.
+    /// The clock is set back.
     GoBack(u64),
 }
 
@@ -140,7 +140,7 @@ async fn take(service: &TestService, seen: &mut Seen, step: &Step) -> Option<Ses
     None
 }
 
-/// Whoever still has a good access token.
+/// The caller with the first access token that is still accepted.
 async fn caller(service: &TestService, seen: &Seen) -> Option<auth_core::service::Caller> {
     for (_, pair) in seen.pairs.iter().rev() {
         if let Ok(caller) = service.tokens.authenticate(&access_of(pair)).await {

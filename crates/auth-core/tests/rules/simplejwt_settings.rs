@@ -1,11 +1,12 @@
-//! SimpleJWT's settings, as the rules obey them.
+//! SimpleJWT's settings, and how the services follow them.
 
-use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{Action, Refreshed, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, ClientInfo, SubjectField, TokenFault, TokenKind};
+
+use crate::fixture::*;
 
 fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
     TokenPolicy { rotation: RotationPolicy { on_refresh, ..policy().rotation }, ..policy() }

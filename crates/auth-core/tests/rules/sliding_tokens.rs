@@ -1,11 +1,12 @@
 //! Sliding tokens: one token for guarded routes and for its own renewal.
 
-use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::service::{Action, LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, RawToken, TokenFault, TokenKind};
 use serde_json::json;
+
+use crate::fixture::*;
 
 fn policy_with_sliding() -> TokenPolicy {
     TokenPolicy { accepted_kinds: vec![TokenKind::Access, TokenKind::Sliding], ..policy() }

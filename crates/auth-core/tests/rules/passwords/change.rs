@@ -1,4 +1,4 @@
-//! Change by somebody who is logged in.
+//! Change by a user who is logged in.
 
 use super::*;
 
@@ -80,7 +80,7 @@ async fn spends_the_refresh_token_before_it() {
     let pair = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap().unwrap();
     assert_eq!(fault(service.try_refresh(&own).await), Some(TokenFault::Spent));
     service.advance(RETRY_WINDOW);
-    // Whoever still has it is somebody else: the session falls.
+    // Only an attacker can still present it: the session is revoked.
     assert_eq!(fault(service.try_refresh(&own).await), Some(TokenFault::Reused));
     assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));
 }
@@ -222,7 +222,7 @@ async fn of_a_caller_without_a_session_loses_against_a_reset_too() {
     assert!(has_password(&service, "alice", "Rescued-horse-44").await);
 }
 
-/// The session is that of the caller, but somebody with its refresh token is faster.
+/// An attacker with the refresh token of the caller's session refreshes it first.
 #[tokio::test]
 async fn comes_to_an_end_though_the_session_is_refreshed_meanwhile() {
     let Fixture { service, eventful, .. } = fixture(mailing());

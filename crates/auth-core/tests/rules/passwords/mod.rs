@@ -1,10 +1,9 @@
-//! Other passwords: by those who know theirs, and by those who forgot it.
+//! Passwords: changed by users who know theirs, reset by users who do not.
 
 mod change;
 mod reset;
 mod reset_request;
 
-use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::account::{AccountFault, ProfileChange};
 use auth_core::code::CodePurpose;
@@ -16,6 +15,8 @@ use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use auth_core::service::{Action, Caller, EmailVerification, LogoutRequest, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, RevokeReason, TokenFault, TokenKind};
+
+use crate::fixture::*;
 
 const MINUTE: u64 = 60;
 

@@ -1,4 +1,4 @@
-//! A reset with the link of a mail.
+//! Password resets with the link from an email.
 
 use super::*;
 

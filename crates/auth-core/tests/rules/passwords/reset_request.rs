@@ -1,4 +1,4 @@
-//! A reset that somebody asks for.
+//! Requests for a password reset.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What a challenge is good for, and for how long.
+//! Challenges: what they confirm, and for how long.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn take_their_own_codes_only() {
     assert_ne!(first_code, second_code);
     assert!(is_wrong(&answer(&service, &first, &second_code).await));
     assert!(is_wrong(&answer(&service, &second, &first_code).await));
-    // Side by side: somebody who asks for one does not end the other.
+    // Two challenges at once: a second one does not end the first.
     assert!(answer(&service, &first, &first_code).await.is_ok());
     assert!(answer(&service, &second, &second_code).await.is_ok());
 }

@@ -1,4 +1,4 @@
-//! Codes by mail follow the address, so that moves only for whoever could log in (SEC-134).
+//! Codes by email go to the current email address, so a change of it needs what a login needs (SEC-134).
 
 use auth_core::account::ProfileChange;
 use auth_core::second_factor::RequiredFor;

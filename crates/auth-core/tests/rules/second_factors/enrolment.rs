@@ -1,4 +1,4 @@
-//! Switching one on.
+//! Enrolment of a second factor.
 
 use super::*;
 
@@ -18,7 +18,10 @@ async fn by_mail_is_on_with_the_code_that_was_mailed() {
     assert_eq!(confirmed.recovery_codes.map(|codes| codes.len()), Some(10));
     let status = service.second_factors.status(&user).await.unwrap();
     assert!(status.factors.has(Method::Email) && status.factors.has(Method::RecoveryCode) && !status.is_required);
-    assert!(service.user("alice").await.email_verified_at.is_some(), "whoever read the mail has the address");
+    assert!(
+        service.user("alice").await.email_verified_at.is_some(),
+        "the code in the email verifies the email address"
+    );
     assert_eq!(service.second_factor_challenge("alice").await.methods, [Method::Email, Method::RecoveryCode]);
     let again = service.second_factors.confirm(&user, challenge, &code, &client()).await;
     assert!(is_invalid(&again), "once: {again:?}");

@@ -1,4 +1,4 @@
-//! Guesses at codes, and how many are compared.
+//! Wrong codes, and how many are compared.
 
 use super::*;
 
@@ -18,7 +18,7 @@ async fn are_five_for_a_challenge() {
     assert!(is_invalid(&sixth), "though it is right: {sixth:?}");
     assert_eq!(compared(&vault) - before, 5, "it is not even compared");
     let challenge = service.second_factor_challenge("alice").await;
-    assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok(), "another one begins anew");
+    assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok(), "another challenge counts from zero");
 }
 
 /// Throttles nothing else, to see the challenge alone.

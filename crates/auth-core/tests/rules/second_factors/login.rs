@@ -1,4 +1,4 @@
-//! What a login asks for, and what answers it.
+//! Logins with a second factor: what is asked for, and which answers are accepted.
 
 use super::*;
 
@@ -272,7 +272,7 @@ async fn sends_twenty_codes_an_hour() {
         "there is another way in"
     );
     assert_eq!(service.enqueued().len(), sent);
-    // What somebody asks for who is logged in is counted apart.
+    // Codes that a user who is logged in asks for count separately.
     assert_eq!(
         confirmation(&service, &service.user("alice").await).await.methods,
         [Method::Email, Method::RecoveryCode]

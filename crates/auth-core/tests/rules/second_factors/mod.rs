@@ -1,4 +1,4 @@
-//! Second factors: how one is switched on and off, what a login asks for, and what answers it.
+//! Second factors: enrolled, removed, and asked for at a login.
 
 mod challenges;
 mod email_change;
@@ -7,7 +7,6 @@ mod guesses;
 mod login;
 mod removal;
 
-use crate::fixture::*;
 use auth_core::AuthError;
 use auth_core::account::{User, UserId};
 use auth_core::code::{DigitCode, OneTimeCode};
@@ -22,6 +21,8 @@ use auth_core::service::{
 };
 use auth_core::token::{RawToken, TokenKind};
 use serde_json::json;
+
+use crate::fixture::*;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -44,7 +45,7 @@ fn is_throttled<T>(outcome: &Result<T, AuthError>) -> bool {
     matches!(outcome, Err(AuthError::Throttled { .. }))
 }
 
-/// A challenge to confirm something, of somebody who is logged in.
+/// A challenge for a user who is logged in, for reauthentication.
 async fn confirmation(service: &TestService, user: &User) -> SecondFactorChallenge {
     service.second_factors.challenge(user, &client()).await.unwrap()
 }
@@ -55,7 +56,7 @@ fn enrolment_challenge(enrolment: &Enrolment) -> &str {
     }
 }
 
-/// How many guesses were compared with anything.
+/// How many codes were compared with anything.
 fn compared(vault: &CountingVault) -> usize {
     vault.comparisons(MacPurpose::Code) + vault.numbers() / 3
 }
@@ -87,7 +88,7 @@ async fn recovery_codes_are_no_second_factor_by_themselves() {
     assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{refused:?}");
 }
 
-/// Somebody who can write to the storage moves a hash to where it opens something.
+/// An attacker who can write to the storage copies a hash to another row.
 #[test]
 fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
     let vault = auth_conformance::PlainVault::default();

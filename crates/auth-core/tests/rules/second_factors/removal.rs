@@ -1,4 +1,4 @@
-//! Switching one off.
+//! Removal of a second factor.
 
 use super::*;
 

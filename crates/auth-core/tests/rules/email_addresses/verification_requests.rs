@@ -1,0 +1,59 @@
+//! Requests for another verification link.
+
+use super::*;
+
+#[tokio::test]
+async fn goes_to_those_who_have_something_to_prove() {
+    let service = service(verifying(EmailVerification::Optional));
+    for name in ["alice", "proven", "inactive"] {
+        service.register(name).await;
+    }
+    service.act("inactive", Action::Deactivate).await;
+    let first = service.deliver_emails().await;
+    assert_eq!(first.len(), 2, "to the active ones");
+    let token = first.iter().find(|mail| mail.to.starts_with("proven")).unwrap().content.get(Fact::Token).unwrap();
+    service.accounts.verify_email(token, &client()).await.unwrap();
+    let mut calls = Vec::new();
+    for name in ["alice", "proven", "inactive", "nobody"] {
+        let before = service.store.calls();
+        service.accounts.request_verification(&email(&format!("{name}@example.com")), &client()).await.unwrap();
+        calls.push(service.store.calls() - before);
+    }
+    assert!(calls.iter().all(|count| *count == calls[0]), "{calls:?}");
+    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.to).collect();
+    assert_eq!(sent, ["alice@example.com"]);
+    assert_eq!(service.enqueued(), []);
+}
+
+#[tokio::test]
+async fn ends_the_link_before_it() {
+    let service = service(verifying(EmailVerification::Optional));
+    service.register("alice").await;
+    let older = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
+    let newer = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    assert!(is_bad_link(&service.accounts.verify_email(&older, &client()).await));
+    assert!(service.accounts.verify_email(&newer, &client()).await.is_ok());
+}
+
+#[tokio::test]
+async fn is_not_sent_where_nobody_wants_a_proof() {
+    let service = service(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
+    assert_eq!(service.deliver_emails().await, []);
+}
+
+#[tokio::test]
+async fn comes_five_times_an_hour_together_with_other_links_that_anybody_can_ask_for() {
+    let service = service(verifying(EmailVerification::Optional));
+    service.register("alice").await;
+    for _ in 0..3 {
+        service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
+        service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
+    }
+    assert_eq!(service.deliver_emails().await.len(), 5, "of the seven that were asked for");
+    service.advance(HOUR);
+    service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
+    assert_eq!(service.deliver_emails().await.len(), 1);
+}

@@ -1,0 +1,96 @@
+//! Rate limits for passwords: how many attempts are allowed, and which attempts count together.
+
+mod client_ips;
+mod limit;
+mod wrong_passwords;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use auth_core::AuthError;
+use auth_core::account::LoginName;
+use auth_core::event::EventKind;
+use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
+use auth_core::ports::{Attempts, HashError, PasswordHasher, Verdict};
+use auth_core::service::{Action, PasswordChange, Ports, TokenService};
+use auth_core::throttle::{Counter, Limit, ThrottlePolicy};
+use auth_core::time::{Seconds, UnixTime};
+use proptest::prelude::*;
+
+use crate::fixture::*;
+
+const WRONG: &str = "Wrong-horse-42";
+const HOUR: u64 = 60 * 60;
+const DAY: u64 = 24 * HOUR;
+
+fn wait<T>(outcome: &Result<T, AuthError>) -> Option<u64> {
+    match outcome {
+        Err(AuthError::Throttled { retry_after }) => Some(retry_after.get()),
+        _ => None,
+    }
+}
+
+fn is_wrong<T>(outcome: &Result<T, AuthError>) -> bool {
+    matches!(outcome, Err(AuthError::BadCredentials))
+}
+
+async fn guess_wrong(service: &TestService, name: &str, times: usize) {
+    for guess in 0..times {
+        let outcome = service.try_login(name, WRONG).await;
+        assert!(is_wrong(&outcome), "{name}, guess {guess}: {outcome:?}");
+    }
+}
+
+/// A hasher that is overloaded, or fails.
+struct Troubled {
+    calls: AtomicUsize,
+    is_broken: bool,
+}
+
+#[async_trait]
+impl PasswordHasher for Troubled {
+    async fn hash(&self, _: &CheckedPassword) -> Result<PasswordHash, HashError> {
+        Err(self.trouble())
+    }
+
+    async fn verify(&self, _: &RawPassword, _: Option<&PasswordHash>) -> Result<Verdict, HashError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        Err(self.trouble())
+    }
+}
+
+impl Troubled {
+    fn trouble(&self) -> HashError {
+        match self.is_broken {
+            true => HashError::Failed("out of memory".into()),
+            false => HashError::Overloaded { retry_after: Seconds::new(1) },
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_compared_does_not_count_nor_forgive() {
+    for is_broken in [false, true] {
+        let service = service(policy());
+        service.register("alice").await;
+        let caller = service.caller(&service.login("alice").await).await;
+        guess_wrong(&service, "alice", 9).await;
+        let hasher = Arc::new(Troubled { calls: AtomicUsize::new(0), is_broken });
+        let busy = TokenService::new(Ports { hasher: hasher.clone(), ..service.ports().clone() }, policy());
+        for _ in 0..20 {
+            let outcome = busy.login(&named("alice"), &raw(PASSWORD), client()).await;
+            match outcome {
+                Err(AuthError::Overloaded { .. }) => assert!(!is_broken),
+                Err(AuthError::Crypto(_)) => assert!(is_broken),
+                other => panic!("{other:?}"),
+            }
+            let change = PasswordChange { old: raw(PASSWORD), new: raw(NEW_PASSWORD), client: client() };
+            let outcome = busy.change_password(&caller, change, &PasswordPolicy::default()).await;
+            assert!(matches!(outcome, Err(AuthError::Overloaded { .. } | AuthError::Crypto(_))), "{outcome:?}");
+        }
+        assert_eq!(hasher.calls.load(Ordering::SeqCst), 40);
+        guess_wrong(&service, "alice", 1).await;
+        assert!(wait(&service.try_login("alice", WRONG).await).is_some(), "the nine before still count");
+    }
+}
