@@ -4,7 +4,7 @@ use actix_web::http::Method;
 use auth_core::permission::Rule::{self, AllowAny, IsAdmin, IsAuthenticated, IsAuthenticatedOrReadOnly, IsOwner};
 
 use super::{SECRET, at, routes};
-use crate::world::*;
+use crate::fixture::*;
 
 #[actix_web::test]
 async fn a_route_without_a_rule_is_closed() {

@@ -8,9 +8,9 @@ use auth_http::routes::Endpoint;
 use auth_http::{CredentialHeader, CurrentUser, ObjectPermission, Rate};
 use serde_json::json;
 
-use super::objects::posts;
+use super::object_permissions::posts;
 use super::{SECRET, at, inside, routes};
-use crate::world::*;
+use crate::fixture::*;
 
 async fn panics() -> HttpResponse {
     panic!("{SECRET}")

@@ -1,7 +1,4 @@
 //! Claims of an application's own, over HTTP: what works is in both tokens, and what does not harms one request.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test has no better answer")]
-
-mod world;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,7 +12,8 @@ use auth_core::token::CustomClaims;
 use auth_http::routes::{Routes, standard};
 use serde_json::json;
 use tokio::sync::Notify;
-use world::*;
+
+use crate::fixture::*;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,4 @@
 //! A service in memory, with a clock that stands still, and requests that need no socket.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part of this module")]
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -31,23 +30,23 @@ use auth_http::{AnonymousThrottle, App, CredentialHeader, HttpSettings, Rate, Re
 use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 
-pub const PASSWORD: &str = "Correct-horse-42";
+pub(crate) const PASSWORD: &str = "Correct-horse-42";
 /// How long an enricher may take.
-pub const ENRICH_SECONDS: u64 = 2;
+pub(crate) const ENRICH_SECONDS: u64 = 2;
 
 /// Everything but the routes.
-pub struct World {
-    pub store: Arc<MemoryStore>,
-    pub clock: Arc<FixedClock>,
-    pub events: Arc<RecordedEvents>,
-    pub ports: Ports,
-    pub credentials: CredentialHeader,
-    pub enrichers: Vec<Arc<dyn ClaimsEnricher>>,
-    pub rate: Option<Rate>,
+pub(crate) struct World {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) clock: Arc<FixedClock>,
+    pub(crate) events: Arc<RecordedEvents>,
+    pub(crate) ports: Ports,
+    pub(crate) credentials: CredentialHeader,
+    pub(crate) enrichers: Vec<Arc<dyn ClaimsEnricher>>,
+    pub(crate) rate: Option<Rate>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(FixedClock::default()));
         let events = Arc::new(RecordedEvents::default());
         let ports = Ports { store: store.clone(), clock: clock.clone(), events: events.clone(), ..memory_ports() };
@@ -63,7 +62,7 @@ impl World {
     }
 
     /// One whose guarded routes remember, as soon as somebody keeps that up to date.
-    pub fn viewed(when_stale: WhenStale) -> (Self, Arc<GuardViews>) {
+    pub(crate) fn viewed(when_stale: WhenStale) -> (Self, Arc<GuardViews>) {
         let policy = ViewPolicy { ttl: Seconds::new(30), capacity: NonZeroUsize::new(100).unwrap(), when_stale };
         let views = Arc::new(GuardViews::new(policy));
         let mut world = Self::new();
@@ -71,7 +70,7 @@ impl World {
         (world, views)
     }
 
-    pub fn tokens(&self) -> TokenService {
+    pub(crate) fn tokens(&self) -> TokenService {
         let policy = TokenPolicy {
             access_ttl: Seconds::new(60),
             session_max_ttl: None,
@@ -83,7 +82,7 @@ impl World {
     }
 
     /// The application with these routes.
-    pub fn application(
+    pub(crate) fn application(
         &self,
         routes: Routes,
     ) -> Application<
@@ -110,7 +109,7 @@ impl World {
     }
 
     /// Makes an account in these groups.
-    pub async fn register(&self, name: &str, groups: &[&str]) -> User {
+    pub(crate) async fn register(&self, name: &str, groups: &[&str]) -> User {
         let user = self.store.create(&new_user(name), &hash_of(PASSWORD)).await.unwrap().unwrap();
         if !groups.is_empty() {
             let groups: BTreeSet<_> = groups.iter().map(|group| GroupName::parse(group).unwrap()).collect();
@@ -120,27 +119,27 @@ impl World {
     }
 
     /// An access token.
-    pub async fn login(&self, name: &str) -> String {
+    pub(crate) async fn login(&self, name: &str) -> String {
         let name = LoginName::Username(name.to_owned());
         let pair = self.tokens().login(&name, &RawPassword::new(PASSWORD), ClientInfo::default()).await.unwrap();
         pair.access.into_exposed()
     }
 
     /// The access token of a new account.
-    pub async fn newcomer(&self, name: &str) -> String {
+    pub(crate) async fn newcomer(&self, name: &str) -> String {
         self.register(name, &[]).await;
         self.login(name).await
     }
 
     /// The access token of a new administrator.
-    pub async fn admin(&self, name: &str) -> String {
+    pub(crate) async fn admin(&self, name: &str) -> String {
         self.register(name, &[]).await;
         self.act(name, Action::Promote).await;
         self.login(name).await
     }
 
     /// As a command does, which is another process: nothing here hears of it.
-    pub async fn act(&self, name: &str, action: Action) {
+    pub(crate) async fn act(&self, name: &str, action: Action) {
         let ports = Ports { views: None, ..self.ports.clone() };
         assert_eq!(
             AdministrationService::new(ports, AccountPolicy::default()).act(name, &action).await.unwrap(),
@@ -149,7 +148,7 @@ impl World {
     }
 
     /// The parts of rules that refused, and whom, since the last time.
-    pub fn denials(&self) -> Vec<(i64, String)> {
+    pub(crate) fn denials(&self) -> Vec<(i64, String)> {
         let denied = self.events.taken().into_iter().filter(|event| event.kind == EventKind::PermissionDenied);
         denied.map(|event| (event.user.unwrap().get(), event.refused_by.unwrap())).collect()
     }
@@ -165,45 +164,45 @@ impl Readiness for AlwaysReady {
 }
 
 /// The claims of a token.
-pub fn claims(token: &str) -> Payload {
+pub(crate) fn claims(token: &str) -> Payload {
     PlainSigner::default().open(&RawToken::parse(token).unwrap()).unwrap()
 }
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
     /// The body, which has to be JSON and to say so.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:?}");
         serde_json::from_str(&self.text).unwrap()
     }
 
     /// Panics unless it is this refusal, in JSON.
     #[track_caller]
-    pub fn assert_refused(&self, status: u16, detail: &str) {
+    pub(crate) fn assert_refused(&self, status: u16, detail: &str) {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.json()["detail"], detail, "{self:?}");
     }
 }
 
-pub const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
-pub const FORBIDDEN: &str = "You do not have permission to perform this action.";
-pub const BAD_TOKEN: &str = "Given token not valid for any token type";
-pub const FAULT: &str = "A server error occurred.";
+pub(crate) const NO_CREDENTIALS: &str = "Authentication credentials were not provided.";
+pub(crate) const FORBIDDEN: &str = "You do not have permission to perform this action.";
+pub(crate) const BAD_TOKEN: &str = "Given token not valid for any token type";
+pub(crate) const FAULT: &str = "A server error occurred.";
 
 /// A request with a bearer's token, if there is one.
-pub fn request(method: Method, path: &str, bearer: Option<&str>) -> TestRequest {
+pub(crate) fn request(method: Method, path: &str, bearer: Option<&str>) -> TestRequest {
     let request = TestRequest::with_uri(path).method(method);
     match bearer {
         Some(token) => request.insert_header((header::AUTHORIZATION, format!("Bearer {token}"))),
@@ -212,10 +211,10 @@ pub fn request(method: Method, path: &str, bearer: Option<&str>) -> TestRequest 
 }
 
 /// A running application.
-pub struct Site(Box<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>);
+pub(crate) struct Site(Box<dyn Fn(TestRequest) -> LocalBoxFuture<'static, Answer>>);
 
 impl Site {
-    pub async fn of<T, B>(application: Application<T>) -> Self
+    pub(crate) async fn of<T, B>(application: Application<T>) -> Self
     where
         T: ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<B>, Error = Error, InitError = ()>
             + 'static,
@@ -233,24 +232,24 @@ impl Site {
         }))
     }
 
-    pub fn send(&self, request: TestRequest) -> LocalBoxFuture<'static, Answer> {
+    pub(crate) fn send(&self, request: TestRequest) -> LocalBoxFuture<'static, Answer> {
         (self.0)(request)
     }
 
-    pub async fn ask(&self, method: Method, path: &str, bearer: Option<&str>) -> Answer {
+    pub(crate) async fn ask(&self, method: Method, path: &str, bearer: Option<&str>) -> Answer {
         self.send(request(method, path, bearer)).await
     }
 
-    pub async fn get(&self, path: &str, bearer: Option<&str>) -> Answer {
+    pub(crate) async fn get(&self, path: &str, bearer: Option<&str>) -> Answer {
         self.ask(Method::GET, path, bearer).await
     }
 
     /// Sends JSON.
-    pub async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
         self.send(request(Method::POST, path, bearer).set_json(body)).await
     }
 
-    pub async fn login(&self, name: &str) -> Answer {
+    pub(crate) async fn login(&self, name: &str) -> Answer {
         self.post("/api/token/", None, json!({"username": name, "password": PASSWORD})).await
     }
 }

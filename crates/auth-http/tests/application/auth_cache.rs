@@ -1,7 +1,4 @@
 //! What guarded routes remember, over HTTP: they ask the storage once, and obey at once.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
-
-mod world;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +14,8 @@ use auth_http::{CurrentUser, rfc_3339};
 use serde_json::json;
 use tokio::task::yield_now;
 use tokio::time::timeout;
-use world::*;
+
+use crate::fixture::*;
 
 /// How long to wait for what has to come.
 const PATIENCE: Duration = Duration::from_secs(30);

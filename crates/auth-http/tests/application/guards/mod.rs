@@ -1,12 +1,9 @@
 //! Who gets in where: rules, guards and what they leave to handlers, asked over HTTP of an application in memory.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test has no better answer")]
 
-mod answers;
-mod foreign;
-mod objects;
+mod object_permissions;
+mod refusals;
 mod rules;
-#[path = "../world/mod.rs"]
-mod world;
+mod undeclared_routes;
 
 use actix_web::{HttpResponse, Responder};
 use auth_http::routes::{Endpoint, Routes, standard};

@@ -9,7 +9,7 @@ use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
 use auth_http::require;
 
 use super::{SECRET, inside, routes};
-use crate::world::*;
+use crate::fixture::*;
 
 /// How often a handler that only actix-web knows was reached.
 static REACHED: AtomicUsize = AtomicUsize::new(0);

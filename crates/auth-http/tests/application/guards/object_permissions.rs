@@ -10,7 +10,7 @@ use auth_http::{ApiError, ObjectPermission};
 use serde_json::json;
 
 use super::{SECRET, inside, routes};
-use crate::world::*;
+use crate::fixture::*;
 
 /// Posts 1 and 2 are those of the first two accounts.
 fn post_of(id: i64) -> Result<UserId, ApiError> {
