@@ -1,4 +1,4 @@
-//! What guarded routes remember, over HTTP: they ask the storage once, and obey at once.
+//! The auth cache, over HTTP: one read of the storage, and every change takes effect with the next request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tokio::time::timeout;
 
 use crate::fixture::*;
 
-/// How long to wait for what has to come.
+/// How long to wait for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Says that nothing is known yet, and then no more.
+/// A feed that reports a gap, and then nothing.
 struct Silent(bool);
 
 #[async_trait]
@@ -33,16 +33,16 @@ impl ChangeFeed for Silent {
     }
 }
 
-/// Keeps views up to date until the handle is aborted; they are when this returns.
-async fn followed(world: &World, views: &Arc<GuardViews>, mut feed: impl ChangeFeed + 'static) -> JoinHandle<()> {
-    let (clock, kept) = (world.clock.clone(), views.clone());
+/// Keeps the auth cache up to date until the handle is aborted. It is up to date when this returns.
+async fn followed(fixture: &Fixture, views: &Arc<GuardViews>, mut feed: impl ChangeFeed + 'static) -> JoinHandle<()> {
+    let (clock, kept) = (fixture.service.clock.clone(), views.clone());
     let follower = rt::spawn(async move { follow(&kept, &mut feed, clock.as_ref(), |_| {}).await });
     let is_heard = async {
         while views.staleness().is_some() {
             yield_now().await;
         }
     };
-    assert!(timeout(PATIENCE, is_heard).await.is_ok(), "nobody follows");
+    assert!(timeout(PATIENCE, is_heard).await.is_ok(), "the cache does not follow the feed");
     follower
 }
 
@@ -51,59 +51,59 @@ async fn whoami(user: CurrentUser) -> String {
     format!("{} since {since}, {}", user.username(), if user.is_staff() { "staff" } else { "nobody" })
 }
 
-async fn site(world: &World) -> Site {
-    Site::of(world.application(Routes::new(standard()).with(Endpoint::new("/whoami/").get(whoami)))).await
+async fn client(fixture: &Fixture) -> TestClient {
+    TestClient::of(fixture.application(Routes::new(standard()).with(Endpoint::new("/whoami/").get(whoami)))).await
 }
 
 #[actix_web::test]
 async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
-    let (world, views) = World::viewed(WhenStale::Read);
-    let site = site(&world).await;
-    followed(&world, &views, Silent(false)).await;
+    let (fixture, views) = Fixture::cached(WhenStale::Read);
+    let client = client(&fixture).await;
+    followed(&fixture, &views, Silent(false)).await;
     for all in [false, true] {
         let name = if all { "alice" } else { "bob" };
-        world.register(name, &[]).await;
-        let pair = site.login(name).await.json();
+        fixture.service.register(name).await;
+        let pair = client.login(name).await.json();
         let token = pair["access"].as_str().unwrap().to_owned();
-        let before = world.store.calls();
-        assert_eq!(site.get("/whoami/", Some(&token)).await.status, 200);
-        assert_eq!(world.store.calls(), before + 1, "the first request is the one that reads");
+        let before = fixture.service.store.calls();
+        assert_eq!(client.get("/whoami/", Some(&token)).await.status, 200);
+        assert_eq!(fixture.service.store.calls(), before + 1, "the first request is the one that reads");
         for _ in 0..1_000 {
-            assert_eq!(site.get("/whoami/", Some(&token)).await.status, 200);
+            assert_eq!(client.get("/whoami/", Some(&token)).await.status, 200);
         }
-        assert_eq!(world.store.calls(), before + 1);
+        assert_eq!(fixture.service.store.calls(), before + 1);
         let answer = match all {
-            true => site.post("/api/logout/", Some(&token), json!({"all": true})).await,
-            false => site.post("/api/token/blacklist/", None, json!({"refresh": pair["refresh"]})).await,
+            true => client.post("/api/logout/", Some(&token), json!({"all": true})).await,
+            false => client.post("/api/token/blacklist/", None, json!({"refresh": pair["refresh"]})).await,
         };
         assert_eq!(answer.status, 200, "{answer:?}");
-        site.get("/whoami/", Some(&token)).await.assert_refused(401, BAD_TOKEN);
+        client.get("/whoami/", Some(&token)).await.assert_refused(401, BAD_TOKEN);
     }
 }
 
 #[actix_web::test]
 async fn a_change_of_the_profile_is_seen_by_the_next_request() {
-    let (world, views) = World::viewed(WhenStale::Read);
-    let site = site(&world).await;
-    followed(&world, &views, Silent(false)).await;
-    let token = world.newcomer("alice").await;
-    let who = async || site.get("/whoami/", Some(&token)).await.text;
+    let (fixture, views) = Fixture::cached(WhenStale::Read);
+    let client = client(&fixture).await;
+    followed(&fixture, &views, Silent(false)).await;
+    let token = fixture.access_token("alice").await;
+    let who = async || client.get("/whoami/", Some(&token)).await.text;
     assert_eq!(who().await, "alice since 2001-09-09T01:46:40.000000Z, nobody");
     let patch = request(actix_web::http::Method::PATCH, "/api/users/me/", Some(&token));
-    assert_eq!(site.send(patch.set_json(json!({"username": "alicia"}))).await.status, 200);
+    assert_eq!(client.send(patch.set_json(json!({"username": "alicia"}))).await.status, 200);
     assert_eq!(who().await, "alicia since 2001-09-09T01:46:40.000000Z, nobody");
 }
 
 #[actix_web::test]
 async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
-    let (world, views) = World::viewed(WhenStale::Read);
-    let site = site(&world).await;
-    followed(&world, &views, world.store.changes()).await;
-    let token = world.newcomer("alice").await;
+    let (fixture, views) = Fixture::cached(WhenStale::Read);
+    let client = client(&fixture).await;
+    followed(&fixture, &views, fixture.service.store.changes()).await;
+    let token = fixture.access_token("alice").await;
     let becomes = async |status: u16, part: &str| {
         let heard = async {
             loop {
-                let answer = site.get("/whoami/", Some(&token)).await;
+                let answer = client.get("/whoami/", Some(&token)).await;
                 if answer.status == status && answer.text.contains(part) {
                     return;
                 }
@@ -113,30 +113,30 @@ async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
         assert!(timeout(PATIENCE, heard).await.is_ok(), "it does not become {status} {part}");
     };
     becomes(200, "nobody").await;
-    world.act("alice", Action::Promote).await;
+    fixture.act("alice", Action::Promote).await;
     becomes(200, "staff").await;
-    world.act("alice", Action::Demote).await;
+    fixture.act("alice", Action::Demote).await;
     becomes(200, "nobody").await;
-    world.act("alice", Action::Deactivate).await;
+    fixture.act("alice", Action::Deactivate).await;
     becomes(401, "User is inactive").await;
-    world.act("alice", Action::Activate).await;
+    fixture.act("alice", Action::Activate).await;
     becomes(200, "nobody").await;
-    world.act("alice", Action::Delete).await;
+    fixture.act("alice", Action::Delete).await;
     becomes(401, "").await;
 }
 
 #[actix_web::test]
 async fn who_does_not_hear_reads_each_time_or_refuses() {
     for (when_stale, status, reads) in [(WhenStale::Read, 200, 1), (WhenStale::Refuse, 503, 0)] {
-        let (world, views) = World::viewed(when_stale);
-        let site = site(&world).await;
-        let token = world.newcomer("alice").await;
+        let (fixture, views) = Fixture::cached(when_stale);
+        let client = client(&fixture).await;
+        let token = fixture.access_token("alice").await;
         let cost = async || {
-            let before = world.store.calls();
-            let answer = site.get("/whoami/", Some(&token)).await;
-            (answer, world.store.calls() - before)
+            let before = fixture.service.store.calls();
+            let answer = client.get("/whoami/", Some(&token)).await;
+            (answer, fixture.service.store.calls() - before)
         };
-        let follower = followed(&world, &views, Silent(false)).await;
+        let follower = followed(&fixture, &views, Silent(false)).await;
         assert_eq!((cost().await.0.status, cost().await.1), (200, 0));
         follower.abort();
         assert!(follower.await.unwrap_err().is_cancelled());
@@ -148,7 +148,7 @@ async fn who_does_not_hear_reads_each_time_or_refuses() {
                 assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
             }
         }
-        followed(&world, &views, Silent(false)).await;
+        followed(&fixture, &views, Silent(false)).await;
         assert_eq!((cost().await.0.status, cost().await.1), (200, 0));
     }
 }

@@ -1,4 +1,4 @@
-//! Claims of an application's own, over HTTP: what works is in both tokens, and what does not harms one request.
+//! Claims providers, over HTTP: their claims are in both tokens, and a failure affects one request only.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ enum Fault {
     Fails,
     Hangs,
     Panics,
-    /// Writes a claim that is the service's own.
+    /// Writes a claim that belongs to the service.
     Oversteps,
 }
 
 const FAULTS: [Fault; 4] = [Fault::Fails, Fault::Hangs, Fault::Panics, Fault::Oversteps];
 const INSIDE: &str = "the tenant database is on fire";
 
-/// Counts how often it is asked, in the claim `visit`.
+/// Counts its calls in the claim `visit`.
 struct Tenant {
     asked: AtomicU64,
     fault: AtomicU8,
@@ -58,23 +58,22 @@ impl ClaimsEnricher for Tenant {
     }
 }
 
-async fn stage() -> (World, Arc<Tenant>, Site) {
+async fn fixture() -> (Fixture, Arc<Tenant>, TestClient) {
     let tenant =
         Arc::new(Tenant { asked: AtomicU64::new(0), fault: AtomicU8::new(Fault::None as u8), hangs: Notify::new() });
-    let mut world = World::new();
-    world.enrichers.push(tenant.clone());
-    world.register("alice", &[]).await;
-    let site = Site::of(world.application(Routes::new(standard()))).await;
-    (world, tenant, site)
+    let fixture = Fixture::over(builder().claims_provider(tenant.clone()).build());
+    fixture.service.register("alice").await;
+    let client = TestClient::of(fixture.application(Routes::new(standard()))).await;
+    (fixture, tenant, client)
 }
 
-/// Sends a request while the enricher has this fault. Who hangs is waited for as long as the policy says, by its clock.
-async fn asked(world: &World, tenant: &Tenant, fault: Fault, request: impl Future<Output = Answer>) -> Answer {
+/// Sends a request while the provider has this fault. The clock moves past the timeout of a provider that hangs.
+async fn asked(fixture: &Fixture, tenant: &Tenant, fault: Fault, request: impl Future<Output = Answer>) -> Answer {
     tenant.fault.store(fault as u8, Ordering::SeqCst);
     let time_passes = async {
         if fault == Fault::Hangs {
             tenant.hangs.notified().await;
-            world.clock.advance(Seconds::new(ENRICH_SECONDS));
+            fixture.service.clock.advance(Seconds::new(ENRICH_SECONDS));
         }
     };
     let (answer, ()) = tokio::join!(request, time_passes);
@@ -92,48 +91,48 @@ fn assert_unavailable(fault: Fault, answer: &Answer) {
 
 #[actix_web::test]
 async fn claims_that_work_are_in_both_tokens_and_are_made_anew_at_a_refresh() {
-    let (_, _, site) = stage().await;
-    let mut answer = site.login("alice").await.json();
+    let (_, _, client) = fixture().await;
+    let mut answer = client.login("alice").await.json();
     for visit in 1..=3 {
         for kind in ["access", "refresh"] {
             let claims = claims(answer[kind].as_str().unwrap());
             assert_eq!((&claims["visit"], &claims["tenant"]), (&json!(visit), &json!("example.com")), "{kind}");
             assert_eq!(claims["token_type"], kind);
         }
-        answer = site.post("/api/token/refresh/", None, json!({"refresh": answer["refresh"]})).await.json();
+        answer = client.post("/api/token/refresh/", None, json!({"refresh": answer["refresh"]})).await.json();
     }
 }
 
 #[actix_web::test]
 async fn a_login_whose_claims_are_not_to_be_had_is_503_and_leaves_nothing() {
-    let (world, tenant, site) = stage().await;
+    let (fixture, tenant, client) = fixture().await;
     for fault in FAULTS {
-        let before = world.store.find_user(UserId::new(1)).await.unwrap();
-        let answer = asked(&world, &tenant, fault, site.login("alice")).await;
+        let before = fixture.service.store.find_user(UserId::new(1)).await.unwrap();
+        let answer = asked(&fixture, &tenant, fault, client.login("alice")).await;
         assert_unavailable(fault, &answer);
-        assert_eq!(world.store.sessions(), [], "{fault:?}");
-        assert_eq!(world.store.find_user(UserId::new(1)).await.unwrap(), before, "{fault:?}");
+        assert_eq!(fixture.service.store.sessions(), [], "{fault:?}");
+        assert_eq!(fixture.service.store.find_user(UserId::new(1)).await.unwrap(), before, "{fault:?}");
     }
-    assert_eq!(site.login("alice").await.status, 200);
-    assert_eq!(world.store.sessions().len(), 1);
+    assert_eq!(client.login("alice").await.status, 200);
+    assert_eq!(fixture.service.store.sessions().len(), 1);
 }
 
 #[actix_web::test]
 async fn a_refresh_whose_claims_are_not_to_be_had_is_503_and_can_be_tried_again() {
-    let (world, tenant, site) = stage().await;
-    let pair = site.login("alice").await.json();
+    let (fixture, tenant, client) = fixture().await;
+    let pair = client.login("alice").await.json();
     let body = json!({"refresh": pair["refresh"]});
     for fault in FAULTS {
-        let before = world.store.sessions();
-        let refresh = site.post("/api/token/refresh/", None, body.clone());
-        assert_unavailable(fault, &asked(&world, &tenant, fault, refresh).await);
-        assert_eq!(world.store.sessions(), before, "{fault:?}");
+        let before = fixture.service.store.sessions();
+        let refresh = client.post("/api/token/refresh/", None, body.clone());
+        assert_unavailable(fault, &asked(&fixture, &tenant, fault, refresh).await);
+        assert_eq!(fixture.service.store.sessions(), before, "{fault:?}");
     }
-    assert_eq!(site.post("/api/token/refresh/", None, body).await.status, 200);
+    assert_eq!(client.post("/api/token/refresh/", None, body).await.status, 200);
     // Wrong passwords do not get so far.
     let asked_before = tenant.asked.load(Ordering::SeqCst);
     tenant.fault.store(Fault::Fails as u8, Ordering::SeqCst);
     let wrong = json!({"username": "alice", "password": "Wrong-horse-42"});
-    assert_eq!(site.post("/api/token/", None, wrong).await.status, 401);
+    assert_eq!(client.post("/api/token/", None, wrong).await.status, 401);
     assert_eq!(tenant.asked.load(Ordering::SeqCst), asked_before);
 }

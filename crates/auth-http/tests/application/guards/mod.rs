@@ -1,4 +1,4 @@
-//! Who gets in where: rules, guards and what they leave to handlers, asked over HTTP of an application in memory.
+//! Rules and guards over HTTP: which callers are allowed where, and what is left to handlers.
 
 mod object_permissions;
 mod refusals;
@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, Responder};
 use auth_http::routes::{Endpoint, Routes, standard};
 use serde_json::json;
 
-/// What no refusal may contain.
+/// What no refused caller may read.
 const SECRET: &str = "what is inside";
 
 async fn inside() -> impl Responder {

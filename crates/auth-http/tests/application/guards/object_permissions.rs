@@ -1,4 +1,4 @@
-//! Rules about owners, and what is answered where nobody asked whose the object is.
+//! Rules about owners, and what is answered if the handler never says whose the object is.
 
 use actix_web::http::Method;
 use actix_web::{HttpResponse, Responder, ResponseError, web};
@@ -38,9 +38,9 @@ pub(super) fn posts(rule: Rule) -> Routes {
 
 #[actix_web::test]
 async fn an_object_is_for_its_owner_and_administrators() {
-    let world = World::new();
-    let (owner, stranger) = (world.newcomer("alice").await, world.newcomer("bob").await);
-    let admin = world.admin("dora").await;
+    let fixture = Fixture::new();
+    let (owner, stranger) = (fixture.access_token("alice").await, fixture.access_token("bob").await);
+    let admin = fixture.staff("dora").await;
     let bearers = [None, Some(&*owner), Some(&*stranger), Some(&*admin), Some("a.b.c")];
     for (rule, path, expected) in [
         (IsOwner | IsAdmin, "/posts/1/", [401, 200, 403, 200, 401]),
@@ -51,9 +51,9 @@ async fn an_object_is_for_its_owner_and_administrators() {
         (IsAuthenticated & IsOwner, "/posts/3/", [401, 404, 404, 404, 401]),
         (!IsOwner, "/posts/1/", [200, 403, 200, 200, 401]),
     ] {
-        let site = Site::of(world.application(posts(rule.clone()))).await;
+        let client = TestClient::of(fixture.application(posts(rule.clone()))).await;
         for (bearer, expected) in bearers.iter().zip(expected) {
-            let answer = site.get(path, *bearer).await;
+            let answer = client.get(path, *bearer).await;
             assert_eq!(answer.status, expected, "{rule} {path} {bearer:?}: {answer:?}");
             assert_eq!(answer.text.contains(SECRET), expected == 200, "{rule} {path}: {answer:?}");
         }
@@ -62,12 +62,12 @@ async fn an_object_is_for_its_owner_and_administrators() {
 
 #[actix_web::test]
 async fn who_may_not_is_told_so_before_the_body_is_looked_at() {
-    let world = World::new();
-    let (owner, stranger) = (world.newcomer("alice").await, world.newcomer("bob").await);
-    let site = Site::of(world.application(posts(IsOwner | IsAdmin))).await;
+    let fixture = Fixture::new();
+    let (owner, stranger) = (fixture.access_token("alice").await, fixture.access_token("bob").await);
+    let client = TestClient::of(fixture.application(posts(IsOwner | IsAdmin))).await;
     let put = async |path: &str, bearer: Option<&str>, media: &str, body: &str| {
         let request = request(Method::PUT, path, bearer).insert_header(("Content-Type", media.to_owned()));
-        site.send(request.set_payload(body.to_owned())).await
+        client.send(request.set_payload(body.to_owned())).await
     };
     let too_long = "x".repeat(20_000);
     for (media, body, status) in [
@@ -99,15 +99,15 @@ async fn nothing() -> impl Responder {
 
 #[actix_web::test]
 async fn what_a_forgetful_handler_answers_is_withheld() {
-    let world = World::new();
-    let (token, admin) = (world.newcomer("alice").await, world.admin("dora").await);
+    let fixture = Fixture::new();
+    let (token, admin) = (fixture.access_token("alice").await, fixture.staff("dora").await);
     let owned = |path: &str| Endpoint::new(path).rule(IsOwner | IsAdmin);
     let routes = routes()
         .with(owned("/forgetful/").get(inside).delete(nothing).named("Forgetful", "It forgets."))
         .with(owned("/elsewhere/").get(elsewhere))
         .with(owned("/gone/").get(gone))
         .with(owned("/options/").method(Method::OPTIONS, inside));
-    let site = Site::of(world.application(routes)).await;
+    let client = TestClient::of(fixture.application(routes)).await;
     for bearer in [None, Some(&*token)] {
         for (method, path) in [
             (Method::GET, "/forgetful/"),
@@ -116,17 +116,17 @@ async fn what_a_forgetful_handler_answers_is_withheld() {
             (Method::GET, "/elsewhere/"),
             (Method::OPTIONS, "/options/"),
         ] {
-            let answer = site.ask(method.clone(), path, bearer).await;
+            let answer = client.ask(method.clone(), path, bearer).await;
             assert_eq!(answer.status, 500, "{method} {path}: {answer:?}");
             assert!(!format!("{answer:?}").contains(SECRET), "{method} {path}: {answer:?}");
             assert_eq!(answer.json()["detail"], FAULT);
         }
         // What refuses lets nothing out.
-        site.get("/gone/", bearer).await.assert_refused(404, "No Post matches the given query.");
-        let answer = site.ask(Method::OPTIONS, "/forgetful/", bearer).await;
+        client.get("/gone/", bearer).await.assert_refused(404, "No Post matches the given query.");
+        let answer = client.ask(Method::OPTIONS, "/forgetful/", bearer).await;
         assert_eq!((answer.status, &answer.json()["name"]), (200, &json!("Forgetful")), "{answer:?}");
     }
     // Nothing was left to the handler.
-    assert_eq!(site.get("/forgetful/", Some(&admin)).await.json()["secret"], SECRET);
-    assert_eq!(site.get("/elsewhere/", Some(&admin)).await.status, 302);
+    assert_eq!(client.get("/forgetful/", Some(&admin)).await.json()["secret"], SECRET);
+    assert_eq!(client.get("/elsewhere/", Some(&admin)).await.status, 302);
 }

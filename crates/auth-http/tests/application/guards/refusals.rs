@@ -1,4 +1,4 @@
-//! What clients, handlers and the audit log are told.
+//! What clients, handlers and the audit log learn of a refusal.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, Responder, web};
@@ -18,67 +18,67 @@ async fn panics() -> HttpResponse {
 
 #[actix_web::test]
 async fn a_handler_that_panics_is_a_fault_and_no_more() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
+    let fixture = Fixture::new();
+    let token = fixture.access_token("alice").await;
     let routes = routes().with(Endpoint::new("/panics/").get(panics)).with(at("/inside/"));
-    let site = Site::of(world.application(routes)).await;
+    let client = TestClient::of(fixture.application(routes)).await;
     for _ in 0..3 {
-        let answer = site.get("/panics/", Some(&token)).await;
+        let answer = client.get("/panics/", Some(&token)).await;
         answer.assert_refused(500, FAULT);
         assert!(!format!("{answer:?}").contains(SECRET), "{answer:?}");
         assert_eq!(answer.header("x-frame-options"), Some("DENY"));
-        site.get("/panics/", None).await.assert_refused(401, NO_CREDENTIALS);
-        assert_eq!(site.get("/inside/", Some(&token)).await.status, 200);
+        client.get("/panics/", None).await.assert_refused(401, NO_CREDENTIALS);
+        assert_eq!(client.get("/inside/", Some(&token)).await.status, 200);
     }
 }
 
 #[actix_web::test]
 async fn a_denial_is_recorded_with_what_refused_and_the_answer_does_not_say() {
-    let world = World::new();
-    let (alice, bob) = (world.newcomer("alice").await, world.newcomer("bob").await);
+    let fixture = Fixture::new();
+    let (alice, bob) = (fixture.access_token("alice").await, fixture.access_token("bob").await);
     let declared = posts(IsOwner).declare("/plain", Rule::role("librarian"));
-    let application = world.application(declared.with(at("/staff/").rule(IsAuthenticated & Rule::role("librarian"))));
-    let site = Site::of(application.service(web::resource("/plain").to(inside))).await;
-    world.events.taken();
+    let application = fixture.application(declared.with(at("/staff/").rule(IsAuthenticated & Rule::role("librarian"))));
+    let client = TestClient::of(application.service(web::resource("/plain").to(inside))).await;
+    fixture.service.events.taken();
     for (path, bearer, user, leaf) in [
         ("/staff/", &alice, 1, r#"role("librarian")"#),
         ("/staff/", &bob, 2, r#"role("librarian")"#),
         ("/plain", &bob, 2, r#"role("librarian")"#),
         ("/posts/1/", &bob, 2, "IsOwner"),
     ] {
-        let answer = site.get(path, Some(bearer)).await;
+        let answer = client.get(path, Some(bearer)).await;
         answer.assert_refused(403, FORBIDDEN);
-        assert_eq!(world.denials(), [(user, leaf.to_owned())], "{path}");
+        assert_eq!(fixture.denials(), [(user, leaf.to_owned())], "{path}");
         let told = format!("{answer:?}").to_lowercase();
         assert!(!told.contains("librarian") && !told.contains("owner"), "{answer:?}");
     }
-    // Who is nobody is no news; nor is who was let in.
+    // Neither anonymous requests nor allowed ones are recorded.
     for path in ["/staff/", "/plain", "/posts/1/"] {
-        site.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
+        client.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
     }
-    assert_eq!(site.get("/posts/1/", Some(&alice)).await.status, 200);
-    assert_eq!(world.events.taken(), []);
+    assert_eq!(client.get("/posts/1/", Some(&alice)).await.status, 200);
+    assert_eq!(fixture.service.events.taken(), []);
 }
 
 #[actix_web::test]
 async fn who_is_nobody_is_challenged_and_who_may_not_is_not() {
-    let mut world = World::new();
+    let mut fixture = Fixture::new();
     let other = CredentialHeader::new("X-Access-Token", ["JWT", "Bearer"]).unwrap();
     for (credentials, header, challenge) in [
         (CredentialHeader::default(), "Authorization", r#"Bearer realm="api""#),
         (other, "X-Access-Token", r#"JWT realm="api""#),
     ] {
-        world.credentials = credentials;
-        let token = world.newcomer(&format!("of-{header}")).await;
+        fixture.credentials = credentials;
+        let token = fixture.access_token(&format!("of-{header}")).await;
         let scheme = challenge.split(' ').next().unwrap();
-        let application = world.application(routes().with(at("/staff/").rule(IsAdmin)).declare("/plain", IsAdmin));
-        let site = Site::of(application.service(web::resource("/plain").to(inside))).await;
+        let application = fixture.application(routes().with(at("/staff/").rule(IsAdmin)).declare("/plain", IsAdmin));
+        let client = TestClient::of(application.service(web::resource("/plain").to(inside))).await;
         for path in ["/staff/", "/plain"] {
             let ask = async |values: &[&str]| {
                 let with = |request: actix_web::test::TestRequest, value: &&str| {
                     request.append_header((header, (*value).to_owned()))
                 };
-                site.send(values.iter().fold(request(Method::GET, path, None), with)).await
+                client.send(values.iter().fold(request(Method::GET, path, None), with)).await
             };
             let good = format!("{scheme} {token}");
             for (values, status) in [
@@ -114,42 +114,42 @@ async fn lost(_: ObjectPermission) -> impl Responder {
 
 #[actix_web::test]
 async fn handlers_are_told_who_asks() {
-    let world = World::new();
-    let (alice, dora) = (world.newcomer("alice").await, world.admin("dora").await);
+    let fixture = Fixture::new();
+    let (alice, dora) = (fixture.access_token("alice").await, fixture.staff("dora").await);
     let routes = routes()
         .with(Endpoint::new("/whoami/").rule(AllowAny).get(whoami))
         .with(Endpoint::new("/perhaps/").rule(AllowAny).get(perhaps))
         .with(Endpoint::new("/unread/").without_credentials().get(perhaps))
         .declare("/foreign", AllowAny);
-    let application = world.application(routes);
-    let site = Site::of(application.service(web::resource("/foreign").to(whoami))).await;
+    let application = fixture.application(routes);
+    let client = TestClient::of(application.service(web::resource("/foreign").to(whoami))).await;
     for path in ["/whoami/", "/foreign"] {
         let expected = json!({"id": 1, "name": "alice", "staff": false});
-        assert_eq!(site.get(path, Some(&alice)).await.json(), expected);
-        assert_eq!(site.get(path, Some(&dora)).await.json(), json!({"id": 2, "name": "dora", "staff": true}));
-        // The rule lets them in, and the handler wants to know.
-        site.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
+        assert_eq!(client.get(path, Some(&alice)).await.json(), expected);
+        assert_eq!(client.get(path, Some(&dora)).await.json(), json!({"id": 2, "name": "dora", "staff": true}));
+        // The rule allows them, but the handler needs a user.
+        client.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
     }
-    assert_eq!(site.get("/perhaps/", Some(&alice)).await.json(), json!({"name": "alice"}));
-    assert_eq!(site.get("/perhaps/", None).await.json(), json!({"name": null}));
-    site.get("/perhaps/", Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
+    assert_eq!(client.get("/perhaps/", Some(&alice)).await.json(), json!({"name": "alice"}));
+    assert_eq!(client.get("/perhaps/", None).await.json(), json!({"name": null}));
+    client.get("/perhaps/", Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
     for bearer in [None, Some(&*alice), Some("a.b.c")] {
-        assert_eq!(site.get("/unread/", bearer).await.json(), json!({"name": null}));
+        assert_eq!(client.get("/unread/", bearer).await.json(), json!({"name": null}));
     }
-    // A handler that asks where there is nothing to ask for is a fault, not an open door.
+    // A handler outside the guarded application is a fault, not an open door.
     let alone = actix_web::App::new().service(web::resource("/lost").to(lost));
-    Site::of(alone).await.get("/lost", None).await.assert_refused(500, FAULT);
+    TestClient::of(alone).await.get("/lost", None).await.assert_refused(500, FAULT);
 }
 
 #[actix_web::test]
 async fn those_without_credentials_are_throttled_and_the_others_are_not() {
-    let mut world = World::new();
-    world.rate = Rate::parse("2/min");
-    let token = world.newcomer("alice").await;
-    let site = Site::of(world.application(routes())).await;
-    world.events.taken();
+    let mut fixture = Fixture::new();
+    fixture.rate = Rate::parse("2/min");
+    let token = fixture.access_token("alice").await;
+    let client = TestClient::of(fixture.application(routes())).await;
+    fixture.service.events.taken();
     let ask = |path: &str, bearer: Option<&str>, address: &str| {
-        site.send(request(Method::GET, path, bearer).peer_addr(format!("{address}:1").parse().unwrap()))
+        client.send(request(Method::GET, path, bearer).peer_addr(format!("{address}:1").parse().unwrap()))
     };
     for expected in [405, 405, 429, 429] {
         let answer = ask("/api/register/", None, "192.0.2.1").await;
@@ -159,9 +159,9 @@ async fn those_without_credentials_are_throttled_and_the_others_are_not() {
             answer.assert_refused(429, "Request was throttled. Expected available in 60 seconds.");
         }
     }
-    let kinds: Vec<_> = world.events.taken().iter().map(|event| event.kind).collect();
+    let kinds: Vec<_> = fixture.service.events.taken().iter().map(|event| event.kind).collect();
     assert_eq!(kinds, [EventKind::RequestThrottled; 2]);
-    // Neither another address, nor whoever is logged in, nor what machines ask.
+    // Not throttled: another client IP, requests with credentials, health checks.
     assert_eq!(ask("/api/register/", None, "192.0.2.2").await.status, 405);
     for _ in 0..5 {
         assert_eq!(ask("/api/users/me/", Some(&token), "192.0.2.1").await.status, 200);

@@ -1,4 +1,4 @@
-//! The rules of the service's own table, over HTTP.
+//! Rules of the route table, over HTTP.
 
 use actix_web::http::Method;
 use auth_core::permission::Rule::{self, AllowAny, IsAdmin, IsAuthenticated, IsAuthenticatedOrReadOnly, IsOwner};
@@ -8,16 +8,16 @@ use crate::fixture::*;
 
 #[actix_web::test]
 async fn a_route_without_a_rule_is_closed() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    let site = Site::of(world.application(routes().with(at("/inside/")))).await;
-    site.get("/inside/", None).await.assert_refused(401, NO_CREDENTIALS);
-    site.get("/inside/", Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
-    assert_eq!(site.get("/inside/", Some(&token)).await.status, 200);
+    let fixture = Fixture::new();
+    let token = fixture.access_token("alice").await;
+    let client = TestClient::of(fixture.application(routes().with(at("/inside/")))).await;
+    client.get("/inside/", None).await.assert_refused(401, NO_CREDENTIALS);
+    client.get("/inside/", Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
+    assert_eq!(client.get("/inside/", Some(&token)).await.status, 200);
 }
 
-/// Each kind of rule, and what it answers to `GET` and to `POST` of: nobody, somebody, an editor, somebody banned, an
-/// administrator. `+` is 200, `1` is 401, `3` is 403.
+/// Each kind of rule, and what `GET` and `POST` answer to: an anonymous request, a user, an editor, a banned user, a
+/// member of the staff. `+` is 200, `1` is 401, `3` is 403.
 #[actix_web::test]
 async fn every_rule_says_the_same_over_http() {
     let role = |name: &'static str| Rule::role(name);
@@ -33,28 +33,27 @@ async fn every_rule_says_the_same_over_http() {
         (IsAuthenticated & !role("banned"), ["11", "++", "++", "33", "++"]),
         (IsAdmin | role("editor"), ["11", "33", "++", "33", "++"]),
         (IsAuthenticatedOrReadOnly & !role("banned"), ["+1", "++", "++", "33", "++"]),
-        // Of a list a handler is asked for nobody's object: it never says so, and what it answers is withheld.
+        // The handler never says whose object it is, so its answer is withheld.
         (IsAdmin & IsOwner, ["11", "33", "33", "33", "55"]),
     ];
-    let world = World::new();
-    let mut bearers = vec![None, Some(world.newcomer("carol").await)];
+    let fixture = Fixture::new();
+    let mut bearers = vec![None, Some(fixture.access_token("carol").await)];
     for (name, group) in [("edith", "editor"), ("bob", "banned")] {
-        world.register(name, &[group]).await;
-        bearers.push(Some(world.login(name).await));
+        bearers.push(Some(fixture.member(name, group).await));
     }
-    bearers.push(Some(world.admin("dora").await));
+    bearers.push(Some(fixture.staff("dora").await));
     let path = |number: usize| format!("/rule/{number}/");
     let with_all = table
         .iter()
         .enumerate()
         .fold(routes(), |routes, (number, (rule, _))| routes.with(at(&path(number)).rule(rule.clone())));
-    let site = Site::of(world.application(with_all)).await;
+    let client = TestClient::of(fixture.application(with_all)).await;
     for (number, (rule, expected)) in table.iter().enumerate() {
         let mut found = Vec::new();
         for bearer in &bearers {
             let mut letters = String::new();
             for method in [Method::GET, Method::POST] {
-                let answer = site.ask(method, &path(number), bearer.as_deref()).await;
+                let answer = client.ask(method, &path(number), bearer.as_deref()).await;
                 assert_eq!(answer.text.contains(SECRET), answer.status == 200, "{rule}: {answer:?}");
                 letters.push(match answer.status {
                     200 => '+',
@@ -67,9 +66,9 @@ async fn every_rule_says_the_same_over_http() {
             found.push(letters);
         }
         assert_eq!(found, expected, "{rule}");
-        // Bad credentials open nothing, not even what needs none.
+        // Invalid credentials are refused even where none are needed.
         for method in [Method::GET, Method::POST] {
-            site.ask(method, &path(number), Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
+            client.ask(method, &path(number), Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
         }
     }
 }

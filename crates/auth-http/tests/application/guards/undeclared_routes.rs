@@ -1,4 +1,4 @@
-//! Routes that only actix-web knows: closed, unless a rule is declared for them.
+//! Routes that only actix-web knows: they need an access token, unless a rule is declared for them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,7 +11,7 @@ use auth_http::require;
 use super::{SECRET, inside, routes};
 use crate::fixture::*;
 
-/// How often a handler that only actix-web knows was reached.
+/// How often the handler was reached.
 static REACHED: AtomicUsize = AtomicUsize::new(0);
 
 async fn reached() -> impl Responder {
@@ -21,10 +21,10 @@ async fn reached() -> impl Responder {
 
 #[actix_web::test]
 async fn what_only_actix_web_knows_is_closed_however_it_is_spelt() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    let application = world.application(routes());
-    let site = Site::of(
+    let fixture = Fixture::new();
+    let token = fixture.access_token("alice").await;
+    let application = fixture.application(routes());
+    let client = TestClient::of(
         application
             .service(web::resource("/plain").to(reached))
             .service(web::resource(["/either", "/or"]).to(reached))
@@ -57,36 +57,36 @@ async fn what_only_actix_web_knows_is_closed_however_it_is_spelt() {
         "/route",
         "/rout%65",
     ] {
-        site.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
-        site.get(path, Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
+        client.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
+        client.get(path, Some("a.b.c")).await.assert_refused(401, BAD_TOKEN);
         let before = REACHED.load(Ordering::SeqCst);
-        assert_eq!(site.get(path, Some(&token)).await.text, SECRET, "{path}");
+        assert_eq!(client.get(path, Some(&token)).await.text, SECRET, "{path}");
         assert_eq!(REACHED.load(Ordering::SeqCst), before + 1, "{path}");
     }
-    assert_eq!(REACHED.load(Ordering::SeqCst), 18, "somebody else got there too");
+    assert_eq!(REACHED.load(Ordering::SeqCst), 18, "no other request reached the handler");
     for path in ["/Plain", "/plain/", "/of/", "/scope", "/scope/", "/scope/nothing", "/of/alice/x"] {
-        site.get(path, None).await.assert_refused(404, "Not found.");
+        client.get(path, None).await.assert_refused(404, "Not found.");
     }
 }
 
 #[actix_web::test]
 async fn what_a_scope_does_with_the_rest_is_closed_too() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    let application = world.application(routes());
+    let fixture = Fixture::new();
+    let token = fixture.access_token("alice").await;
+    let application = fixture.application(routes());
     let rest = web::scope("/scope").service(web::resource("/plain").to(inside)).default_service(web::to(inside));
-    let site = Site::of(application.service(rest)).await;
+    let client = TestClient::of(application.service(rest)).await;
     for path in ["/scope/nothing", "/scope/", "/scope", "/sc%6Fpe/nothing"] {
-        let answer = site.get(path, None).await;
+        let answer = client.get(path, None).await;
         assert!([401, 404].contains(&answer.status) && !answer.text.contains(SECRET), "{path}: {answer:?}");
     }
-    assert_eq!(site.get("/scope/plain", Some(&token)).await.status, 200);
+    assert_eq!(client.get("/scope/plain", Some(&token)).await.status, 200);
 }
 
 #[actix_web::test]
 async fn declared_rules_hold_for_what_only_actix_web_knows() {
-    let world = World::new();
-    let (token, admin) = (world.newcomer("alice").await, world.admin("dora").await);
+    let fixture = Fixture::new();
+    let (token, admin) = (fixture.access_token("alice").await, fixture.staff("dora").await);
     let declared = routes()
         .declare("/open", AllowAny)
         .declare("/scope/open/{id}", AllowAny)
@@ -97,8 +97,8 @@ async fn declared_rules_hold_for_what_only_actix_web_knows() {
         .service(web::resource("/open/{id}").to(inside))
         .service(web::resource("/admin").to(inside))
         .service(web::resource("/forgotten").to(inside));
-    let application = world.application(declared);
-    let site = Site::of(
+    let application = fixture.application(declared);
+    let client = TestClient::of(
         application
             .service(web::resource("/open").to(inside))
             .service(web::resource("/admin").to(inside))
@@ -120,7 +120,7 @@ async fn declared_rules_hold_for_what_only_actix_web_knows() {
         ("/another", [401, 403, 200, 401]),
     ] {
         for (bearer, expected) in bearers.iter().zip(expected) {
-            let answer = site.get(path, *bearer).await;
+            let answer = client.get(path, *bearer).await;
             assert_eq!(answer.status, expected, "{path}: {answer:?}");
             assert_eq!(answer.text.contains(SECRET), expected == 200, "{path}: {answer:?}");
         }
@@ -129,15 +129,15 @@ async fn declared_rules_hold_for_what_only_actix_web_knows() {
 
 #[actix_web::test]
 async fn a_rule_for_a_route_that_is_not_there_closes_everything() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    let site = Site::of(
-        world.application(routes().declare("/metircs", IsAdmin)).service(web::resource("/metrics").to(inside)),
+    let fixture = Fixture::new();
+    let token = fixture.access_token("alice").await;
+    let client = TestClient::of(
+        fixture.application(routes().declare("/metircs", IsAdmin)).service(web::resource("/metrics").to(inside)),
     )
     .await;
     for path in ["/metrics", "/api/users/me/"] {
         for bearer in [None, Some(&*token)] {
-            let answer = site.get(path, bearer).await;
+            let answer = client.get(path, bearer).await;
             assert_eq!((answer.status, answer.text.contains(SECRET)), (500, false), "{path}");
         }
     }
@@ -145,26 +145,26 @@ async fn a_rule_for_a_route_that_is_not_there_closes_everything() {
 
 #[actix_web::test]
 async fn an_answer_of_another_service_than_the_one_that_was_asked_for_is_withheld() {
-    let world = World::new();
-    let token = world.newcomer("alice").await;
-    // The first has a rule for whatever it is, and answers GET only.
+    let fixture = Fixture::new();
+    let token = fixture.access_token("alice").await;
+    // The first has a rule for every path, and answers GET only.
     let catch_all = web::resource("/{name}").guard(guard::Get()).to(inside);
-    let application = world.application(routes().declare("/{name}", AllowAny));
-    let site = Site::of(application.service(catch_all).service(web::resource("/internal").to(inside))).await;
-    assert_eq!(site.get("/public", None).await.status, 200);
+    let application = fixture.application(routes().declare("/{name}", AllowAny));
+    let client = TestClient::of(application.service(catch_all).service(web::resource("/internal").to(inside))).await;
+    assert_eq!(client.get("/public", None).await.status, 200);
     for bearer in [None, Some(&*token)] {
-        let answer = site.ask(Method::POST, "/internal", bearer).await;
+        let answer = client.ask(Method::POST, "/internal", bearer).await;
         assert_eq!((answer.status, answer.text.contains(SECRET)), (500, false), "{answer:?}");
     }
 }
 
 #[actix_web::test]
 async fn a_middleware_of_a_scope_lets_in_whom_its_rule_lets_in() {
-    let world = World::new();
-    let (token, admin) = (world.newcomer("alice").await, world.admin("dora").await);
-    world.events.taken();
-    let application = world.application(routes().declare("/reports/public", AllowAny));
-    let site = Site::of(
+    let fixture = Fixture::new();
+    let (token, admin) = (fixture.access_token("alice").await, fixture.staff("dora").await);
+    fixture.service.events.taken();
+    let application = fixture.application(routes().declare("/reports/public", AllowAny));
+    let client = TestClient::of(
         application
             .service(
                 web::scope("/reports")
@@ -180,12 +180,12 @@ async fn a_middleware_of_a_scope_lets_in_whom_its_rule_lets_in() {
     )
     .await;
     for path in ["/reports/7", "/reports/public"] {
-        site.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
-        site.get(path, Some(&token)).await.assert_refused(403, FORBIDDEN);
-        assert_eq!(world.denials(), [(1, "IsAdmin".to_owned())]);
-        assert_eq!(site.get(path, Some(&admin)).await.status, 200);
+        client.get(path, None).await.assert_refused(401, NO_CREDENTIALS);
+        client.get(path, Some(&token)).await.assert_refused(403, FORBIDDEN);
+        assert_eq!(fixture.denials(), [(1, "IsAdmin".to_owned())]);
+        assert_eq!(client.get(path, Some(&admin)).await.status, 200);
     }
-    // Nobody there says whose it is.
-    site.get("/mine", Some(&token)).await.assert_refused(403, FORBIDDEN);
-    assert_eq!(site.get("/mine", Some(&admin)).await.status, 200);
+    // No handler says whose object it is.
+    client.get("/mine", Some(&token)).await.assert_refused(403, FORBIDDEN);
+    assert_eq!(client.get("/mine", Some(&admin)).await.status, 200);
 }
