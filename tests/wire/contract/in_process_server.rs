@@ -7,14 +7,11 @@ use std::thread;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpResponse, HttpServer, rt, web};
 use async_trait::async_trait;
-use auth_conformance::memory_ports;
+use auth_conformance::TestService;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::permission::Rule;
-use auth_core::service::{
-    AccountPolicy, AccountService, Action, AdministrationService, Outcome, Ports, SecondFactorService, TokenPolicy,
-    TokenService,
-};
+use auth_core::service::{Action, AdministrationService, Outcome, Ports, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::ProfileClaim;
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
@@ -36,9 +33,9 @@ pub(crate) struct InProcess {
 impl InProcess {
     /// Starts it on a free port.
     pub(crate) fn start() -> Self {
-        let ports = ports();
-        let administration = AdministrationService::new(ports.clone(), AccountPolicy::default());
-        let app = web::Data::new(app(ports));
+        let service = service();
+        let administration = service.administration.clone();
+        let app = web::Data::new(app(service));
         let (report, reported) = mpsc::channel();
         let thread = thread::spawn(move || {
             rt::System::new().block_on(async move {
@@ -101,31 +98,32 @@ fn block_on<F: Future>(future: F) -> F::Output {
     runtime.block_on(future)
 }
 
-fn ports() -> Ports {
+/// With real signatures and the current time. The policy is that of `config/simplejwt.toml` over `config/default.toml`.
+fn service() -> TestService {
     let key = SigningKey::from_secret(Algorithm::Hs256, SIGNING_KEY).expect("a key of 32 bytes or more");
-    Ports {
-        signer: Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key")),
-        clock: Arc::new(SystemClock),
-        randomness: Arc::new(SystemRandomness),
-        ..memory_ports()
-    }
+    let signer = Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key"));
+    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
+    TestService::builder()
+        .policy(TokenPolicy {
+            access_ttl: Seconds::new(1_800),
+            session_max_ttl: None,
+            keep_custom_claims: true,
+            adopt_foreign_tokens: true,
+            check_session_on_access: false,
+            ..TokenPolicy::default()
+        })
+        .ports(|ports| Ports { signer, clock, randomness, ..ports })
+        .claims_provider(Arc::new(ProfileClaim::Email))
+        .claims_provider(Arc::new(ProfileClaim::Role))
+        .build()
 }
 
-/// As `config/simplejwt.toml` over `config/default.toml` has it.
-fn app(ports: Ports) -> App {
-    let policy = TokenPolicy {
-        access_ttl: Seconds::new(1_800),
-        session_max_ttl: None,
-        keep_custom_claims: true,
-        adopt_foreign_tokens: true,
-        check_session_on_access: false,
-        ..TokenPolicy::default()
-    };
-    let tokens = TokenService::new(ports.clone(), policy);
+/// As the same configuration has it.
+fn app(service: TestService) -> App {
     App {
-        tokens: tokens.enriched_by(Arc::new(ProfileClaim::Email)).enriched_by(Arc::new(ProfileClaim::Role)),
-        accounts: AccountService::new(ports.clone(), AccountPolicy::default()),
-        second_factors: SecondFactorService::new(ports, AccountPolicy::default()),
+        tokens: service.tokens,
+        accounts: service.accounts,
+        second_factors: service.second_factors,
         passwords: PasswordPolicy::default(),
         usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
         jwks: json!({"keys": []}),
