@@ -7,20 +7,20 @@ use aws_lc_rs::hmac::HMAC_SHA256;
 use serde_json::json;
 use tokio::time::advance;
 
+use super::source::*;
 use super::{SECOND, settle};
-use crate::source::*;
-use crate::support::{self, ED25519, P256, base64url, hmac_token, part, payload, ring, signing_key};
+use crate::fixture::{self, ED25519, P256, base64url, hmac_token, part, payload, ring, signing_key};
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_signature_of_a_known_key_causes_no_fetch() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());
     advance(60 * SECOND).await;
     let key = SigningKey::from_pem(None, P256).unwrap().with_kid("a").unwrap();
     // Forged, of another key with the same name, and of another algorithm besides.
-    for token in [forged(&other), token(&issuer("a")), token(&support::ring(key))] {
+    for token in [forged(&other), token(&issuer("a")), token(&fixture::ring(key))] {
         assert_eq!(verify(&ring, &token).await, Seen::NotOurs);
     }
     assert_eq!(source.asked(), 1);
@@ -28,9 +28,9 @@ async fn a_wrong_signature_of_a_known_key_causes_no_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn a_known_name_leaves_that_key_only() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let pem = generate();
-    let named = |kid: &str| support::ring(SigningKey::from_pem(None, &pem).unwrap().with_kid(kid).unwrap());
+    let named = |kid: &str| fixture::ring(SigningKey::from_pem(None, &pem).unwrap().with_kid(kid).unwrap());
     source.publish(&[&issuer("a"), &named("b")]);
     assert_eq!(verify(&ring, &token(&named("b"))).await, good());
     assert_eq!(verify(&ring, &token(&named("a"))).await, Seen::NotOurs, "made by b, names a");
@@ -54,12 +54,12 @@ fn unnamed(key: &SigningKey, pem: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_without_kid_is_tried_with_all_keys_and_fetches_by_age_only() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let pem = generate();
     let key = SigningKey::from_pem(None, &pem).unwrap();
     let (mine, nobodys) = (unnamed(&key, &pem), unnamed(&SigningKey::from_pem(None, ED25519).unwrap(), ED25519));
-    let es256 = support::ring(SigningKey::from_pem(None, P256).unwrap());
-    source.publish(&[&issuer("a"), &es256, &support::ring(key)]);
+    let es256 = fixture::ring(SigningKey::from_pem(None, P256).unwrap());
+    source.publish(&[&issuer("a"), &es256, &fixture::ring(key)]);
     assert_eq!((verify(&ring, &mine).await, source.asked()), (good(), 1));
     advance(299 * SECOND).await;
     assert_eq!((verify(&ring, &nobodys).await, source.asked()), (Seen::NotOurs, 1));
@@ -75,14 +75,14 @@ async fn a_token_without_kid_is_tried_with_all_keys_and_fetches_by_age_only() {
 /// CVE-2015-9235 and its kind: the public key as a shared secret.
 #[tokio::test(start_paused = true)]
 async fn a_symmetric_algorithm_is_never_verified_with_remote_keys() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     let jwk = other.jwks()["keys"][0].clone();
-    let secret = json!({"kty": "oct", "k": base64url(support::OTHER_SECRET), "alg": "HS256", "kid": "s"});
+    let secret = json!({"kty": "oct", "k": base64url(fixture::OTHER_SECRET), "alg": "HS256", "kid": "s"});
     source.set(Answer::Text(json!({"keys": [secret, jwk]}).to_string().into_bytes()));
     assert_eq!(verify(&ring, &token(&other)).await, good());
     let x = part(&format!("{}.", base64url(jwk.to_string())), 0)["x"].clone();
-    for (secret, kid) in [(support::OTHER_SECRET, "s"), (x.as_str().unwrap(), "a")] {
+    for (secret, kid) in [(fixture::OTHER_SECRET, "s"), (x.as_str().unwrap(), "a")] {
         let header = json!({"alg": "HS256", "kid": kid}).to_string();
         let token = hmac_token(HMAC_SHA256, secret.as_bytes(), header.as_bytes(), b"{}");
         advance(30 * SECOND).await;
@@ -94,7 +94,7 @@ async fn a_symmetric_algorithm_is_never_verified_with_remote_keys() {
 #[tokio::test(start_paused = true)]
 async fn both_issuers_may_have_a_key_of_the_same_name() {
     let own = || SigningKey::from_pem(None, ED25519).unwrap().with_kid("1").unwrap();
-    let (ring, source) = world_of(ring(own()), options());
+    let (ring, source) = remote_ring_of(ring(own()), options());
     let other = issuer("1");
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());
@@ -112,7 +112,7 @@ async fn both_issuers_may_have_a_key_of_the_same_name() {
 #[tokio::test(start_paused = true)]
 async fn every_asymmetric_algorithm_is_verified_for_a_service_that_has_no_key() {
     for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_symmetric()) {
-        let (reader, source) = world_of(KeyRing::verifying(Vec::new()).unwrap(), options());
+        let (reader, source) = remote_ring_of(KeyRing::verifying(Vec::new()).unwrap(), options());
         let other = ring(signing_key(algorithm));
         source.publish(&[&other]);
         assert_eq!(verify(&reader, &token(&other)).await, good(), "{algorithm}");

@@ -10,13 +10,13 @@ use aws_lc_rs::hmac::HMAC_SHA256;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance};
 
+use super::source::*;
 use super::{SECOND, settle};
-use crate::source::*;
-use crate::support::{self, P256, base64url, hmac_token, payload, signing_key};
+use crate::fixture::{self, P256, base64url, hmac_token, payload, signing_key};
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_fetched_before_a_token_asks_for_it() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     settle().await;
     assert_eq!(source.asked(), 0);
     let other = issuer("a");
@@ -28,7 +28,7 @@ async fn nothing_is_fetched_before_a_token_asks_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_told_whose_key_it_was() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.publish(&[&other]);
     for (token, is_own) in [(ring.sign(&payload()).unwrap(), true), (token(&other), false)] {
@@ -46,10 +46,10 @@ async fn own_tokens_never_wait_for_a_fetch() {
         (named("own"), named("own")),
         (named("own"), named("unknown")),
     ] {
-        let (ring, source) = world_of(support::ring(own), options());
+        let (ring, source) = remote_ring_of(fixture::ring(own), options());
         source.set(Answer::Never);
         let start = Instant::now();
-        assert_eq!(verify(&ring, &token(&support::ring(signer))).await, good());
+        assert_eq!(verify(&ring, &token(&fixture::ring(signer))).await, good());
         assert_eq!(verify(&ring, &ring.sign(&payload()).unwrap()).await, good());
         assert_eq!((source.asked(), start.elapsed()), (0, Duration::ZERO));
     }
@@ -57,7 +57,7 @@ async fn own_tokens_never_wait_for_a_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_can_have_signed_never_causes_a_fetch() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     source.set(Answer::Never);
     let other = token(&issuer("a"));
     let [_, payload, signature] = other.split('.').collect::<Vec<_>>().try_into().unwrap();
@@ -103,7 +103,7 @@ async fn what_nobody_can_have_signed_never_causes_a_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_kid_causes_one_fetch_in_an_interval() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let (old, new) = (issuer("old"), issuer("new"));
     source.publish(&[&old]);
     assert_eq!(verify(&ring, &token(&old)).await, good());
@@ -128,7 +128,7 @@ async fn an_unknown_kid_causes_one_fetch_in_an_interval() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_fetch_for_an_unknown_kid_is_no_outage_while_there_are_keys() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());
@@ -142,7 +142,7 @@ async fn a_failed_fetch_for_an_unknown_kid_is_no_outage_while_there_are_keys() {
 #[tokio::test(start_paused = true)]
 async fn concurrent_verifications_wait_for_one_fetch() {
     for min_interval in [30 * SECOND, Duration::ZERO] {
-        let (ring, source) = world_with(RemoteOptions { min_interval, ..options() });
+        let (ring, source) = remote_ring_with(RemoteOptions { min_interval, ..options() });
         let ring = Arc::new(ring);
         let others: Vec<_> = (0..40).map(|i| issuer(&i.to_string())).collect();
         // Half of them are not in the set.
@@ -162,7 +162,7 @@ async fn concurrent_verifications_wait_for_one_fetch() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn threads_wait_for_one_fetch() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let (ring, other) = (Arc::new(ring), issuer("a"));
     source.publish(&[&other]);
     let mut tasks = JoinSet::new();
@@ -176,7 +176,7 @@ async fn threads_wait_for_one_fetch() {
 
 #[tokio::test(start_paused = true)]
 async fn tokens_with_known_keys_do_not_wait_while_another_does() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let (ring, other) = (Arc::new(ring), issuer("a"));
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());
@@ -197,7 +197,7 @@ async fn tokens_with_known_keys_do_not_wait_while_another_does() {
 
 #[tokio::test(start_paused = true)]
 async fn without_keys_the_answer_is_an_outage_and_fetches_keep_their_distance() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     for _ in 0..3 {
         assert_eq!(verify(&ring, &token(&other)).await, unavailable("Fetch"));
@@ -218,7 +218,7 @@ async fn without_keys_the_answer_is_an_outage_and_fetches_keep_their_distance() 
 
 #[tokio::test(start_paused = true)]
 async fn a_fetch_takes_no_longer_than_it_may() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.set(Answer::Never);
     let start = Instant::now();

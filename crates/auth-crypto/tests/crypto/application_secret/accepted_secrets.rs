@@ -2,7 +2,7 @@
 
 use auth_crypto::{KeyError, SecretVault, VaultError, VaultSecret, generate_secret};
 
-use crate::support::*;
+use crate::fixture::*;
 
 #[test]
 fn a_weak_or_known_secret_is_refused_wherever_it_stands() {

@@ -1,8 +1,5 @@
 //! Keys for tests, and tokens as a forger would write them.
 
-// Each test program is a crate of its own and uses a part of this.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
-
 use auth_core::token::{Payload, RawToken, TokenFault};
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, VerifyingKey};
 use aws_lc_rs::hmac;
@@ -11,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 /// Long enough for every algorithm of the HMAC family.
-pub const SECRET: &str = "an operator made this up, and nobody else knows it: 2026-10-01-7";
-pub const OTHER_SECRET: &str = "another operator made this up, and keeps it well: 2026-10-01-777";
+pub(crate) const SECRET: &str = "an operator made this up, and nobody else knows it: 2026-10-01-7";
+pub(crate) const OTHER_SECRET: &str = "another operator made this up, and keeps it well: 2026-10-01-777";
 
 macro_rules! fixtures {
     ($($name:ident = $file:literal),* $(,)?) => {
-        $(pub const $name: &str = include_str!(concat!("../vectors/keys/", $file));)*
+        $(pub(crate) const $name: &str = include_str!(concat!("../vectors/keys/", $file));)*
     };
 }
 
@@ -48,7 +45,7 @@ fixtures! {
 }
 
 /// The private and the public text of a key for an asymmetric algorithm.
-pub fn pair(algorithm: Algorithm) -> (&'static str, &'static str) {
+pub(crate) fn pair(algorithm: Algorithm) -> (&'static str, &'static str) {
     match algorithm.name() {
         "ES256" => (P256, P256_PUBLIC),
         "ES384" => (P384, P384_PUBLIC),
@@ -57,7 +54,7 @@ pub fn pair(algorithm: Algorithm) -> (&'static str, &'static str) {
     }
 }
 
-pub fn signing_key(algorithm: Algorithm) -> SigningKey {
+pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
     if algorithm.is_symmetric() {
         SigningKey::from_secret(algorithm, SECRET).unwrap()
     } else {
@@ -65,35 +62,35 @@ pub fn signing_key(algorithm: Algorithm) -> SigningKey {
     }
 }
 
-pub fn ring(signing: SigningKey) -> KeyRing {
+pub(crate) fn ring(signing: SigningKey) -> KeyRing {
     ring_with(signing, Vec::new())
 }
 
-pub fn ring_with(signing: SigningKey, verifying: Vec<VerifyingKey>) -> KeyRing {
+pub(crate) fn ring_with(signing: SigningKey, verifying: Vec<VerifyingKey>) -> KeyRing {
     KeyRing::new(signing, verifying, RingOptions::default()).unwrap()
 }
 
-pub fn payload() -> Payload {
+pub(crate) fn payload() -> Payload {
     json!({"user_id": "7", "exp": 1_300_819_380}).as_object().unwrap().clone()
 }
 
-pub fn base64url(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// A part of a token, read.
-pub fn part(token: &str, index: usize) -> Value {
+pub(crate) fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
 }
 
 /// A token with this header and payload, rightly signed by HMAC.
-pub fn hmac_token(algorithm: hmac::Algorithm, secret: &[u8], header: &[u8], payload: &[u8]) -> String {
+pub(crate) fn hmac_token(algorithm: hmac::Algorithm, secret: &[u8], header: &[u8], payload: &[u8]) -> String {
     let message = format!("{}.{}", base64url(header), base64url(payload));
     let signature = hmac::sign(&hmac::Key::new(algorithm, secret), message.as_bytes());
     format!("{message}.{}", base64url(signature))
 }
 
 /// What the service says to a presented text.
-pub fn verify(ring: &KeyRing, token: &str) -> Result<Payload, TokenFault> {
+pub(crate) fn verify(ring: &KeyRing, token: &str) -> Result<Payload, TokenFault> {
     RawToken::parse(token).and_then(|token| ring.recognise(&token))
 }

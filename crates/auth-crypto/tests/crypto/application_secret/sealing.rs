@@ -5,7 +5,7 @@ use auth_core::secret::Sealed;
 use auth_crypto::{SealFault, SecretVault};
 use proptest::prelude::*;
 
-use crate::{from_hex, stranger, successor, vault};
+use super::{from_hex, stranger, successor, vault};
 
 /// What stands around the text: form, id of the secret, nonce and tag.
 const OVERHEAD: usize = 1 + 8 + 12 + 16;

@@ -1,8 +1,5 @@
 //! The password hasher through its port: the samples of the wire contract, and what is near them.
 
-// Clippy knows test functions only, not what they share.
-#![allow(clippy::unwrap_used)]
-
 use std::sync::Arc;
 use std::time::Duration;
 

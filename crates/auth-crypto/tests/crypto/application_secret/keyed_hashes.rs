@@ -4,8 +4,8 @@ use auth_core::ports::Vault as _;
 use auth_core::secret::{Mac, MacPurpose};
 use auth_crypto::SecretVault;
 
-use crate::support::*;
-use crate::{from_hex, stranger, successor, vault};
+use super::{from_hex, stranger, successor, vault};
+use crate::fixture::*;
 
 const PURPOSES: [MacPurpose; 5] =
     [MacPurpose::Link, MacPurpose::Challenge, MacPurpose::Code, MacPurpose::RecoveryCode, MacPurpose::Bucket];

@@ -1,18 +1,13 @@
 //! The secret of the installation: which texts are good for it, and what it makes of others.
 
-// Clippy knows test functions only, not what they share.
-#![allow(clippy::unwrap_used)]
-
-mod hashes;
+mod accepted_secrets;
+mod keyed_hashes;
 mod one_time_passwords;
 mod sealing;
-mod secrets;
-#[path = "../support/mod.rs"]
-mod support;
 
 use auth_crypto::SecretVault;
 
-use support::{OTHER_SECRET, SECRET};
+use crate::fixture::{OTHER_SECRET, SECRET};
 
 fn vault() -> SecretVault {
     SecretVault::new(SECRET, &[]).unwrap()

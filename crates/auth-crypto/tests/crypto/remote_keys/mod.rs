@@ -1,16 +1,11 @@
 //! Own keys and those of another issuer: what causes a fetch, and what is answered meanwhile. Time stands still except
 //! where a test moves it, or everybody waits.
 
-// Clippy knows test functions only, not what they share.
-#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
-
-mod ages;
-mod choice;
-mod faults;
+mod expiry;
+mod failures;
 mod fetches;
+mod key_selection;
 mod source;
-#[path = "../support/mod.rs"]
-mod support;
 
 use std::time::Duration;
 

@@ -1,10 +1,5 @@
 //! The key ring through its port: what it signs, and what it lets in.
 
-// Clippy knows test functions only, not what they share.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use auth_core::ports::TokenSigner as _;
 use auth_core::token::TokenFault;
 use auth_crypto::{Algorithm, KeyError, KeyRing, RingOptions, SigningKey, VerifyingKey};
@@ -13,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use support::*;
+use crate::fixture::*;
 
 const HEADER: &[u8] = br#"{"alg":"HS256","typ":"JWT"}"#;
 

@@ -6,10 +6,10 @@ use auth_core::second_factor::{TotpSecret, matching_step, step_of};
 use auth_core::time::UnixTime;
 use serde_json::Value;
 
-use crate::vault;
+use super::vault;
 
 fn vectors() -> Value {
-    serde_json::from_str(include_str!("../vectors/rfc/otp_4226_6238.json")).unwrap()
+    serde_json::from_str(include_str!("../../vectors/rfc/otp_4226_6238.json")).unwrap()
 }
 
 fn secret() -> TotpSecret {

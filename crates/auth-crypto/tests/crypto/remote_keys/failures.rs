@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use auth_crypto::{KeySetError, RemoteOptions};
 use tokio::time::{Instant, advance, timeout};
 
+use super::source::*;
 use super::{SECOND, settle};
-use crate::source::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_verification_that_is_given_up_leaves_its_fetch_to_the_others() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.set(Answer::After(3 * SECOND, set_of(&[&other])));
     let text = token(&other);
@@ -25,7 +25,7 @@ async fn a_verification_that_is_given_up_leaves_its_fetch_to_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn a_source_that_panics_is_a_failure_and_nobody_is_stuck() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.set(Answer::Panic);
     for _ in 0..2 {
@@ -41,7 +41,7 @@ async fn a_source_that_panics_is_a_failure_and_nobody_is_stuck() {
 #[test]
 fn a_runtime_that_ends_leaves_no_fetch_under_way() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.set(Answer::Never);
     let first = runtime();
@@ -65,7 +65,7 @@ fn count(error: &KeySetError) {
 
 #[tokio::test(start_paused = true)]
 async fn failures_are_reported_also_where_old_keys_hide_them() {
-    let (ring, source) = world_with(RemoteOptions { on_failure: Some(count), ..options() });
+    let (ring, source) = remote_ring_with(RemoteOptions { on_failure: Some(count), ..options() });
     let other = issuer("a");
     assert_eq!(verify(&ring, &token(&other)).await, unavailable("Fetch"));
     assert_eq!(FAILURES.load(Ordering::SeqCst), 1);

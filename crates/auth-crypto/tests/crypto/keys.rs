@@ -1,14 +1,9 @@
 //! Which keys are accepted, and what is said about the others.
 
-// Clippy knows test functions only, not what they share.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use auth_core::ports::TokenSigner as _;
 use auth_crypto::{Algorithm, KeyError, SigningKey, VerifyingKey, generate_ed25519_pem, generate_secret};
 
-use support::*;
+use crate::fixture::*;
 
 #[test]
 fn private_keys_are_read_in_the_forms_of_openssl_and_say_their_algorithm() {

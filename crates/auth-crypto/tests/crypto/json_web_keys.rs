@@ -1,17 +1,12 @@
 //! Public keys as JSON Web Keys: which ones are accepted, and what is said about the others.
 
-// Clippy knows test functions only, not what they share.
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use auth_core::ports::TokenSigner as _;
 use auth_crypto::{Algorithm, KeyError, KeyRing, VerifyingKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use support::*;
+use crate::fixture::*;
 
 /// As the other issuer publishes it.
 fn published(algorithm: Algorithm) -> Value {

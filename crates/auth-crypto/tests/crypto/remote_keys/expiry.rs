@@ -6,9 +6,9 @@ use auth_core::ports::TokenSigner as _;
 use auth_crypto::RemoteOptions;
 use tokio::time::{Instant, advance};
 
+use super::source::*;
 use super::{SECOND, settle};
-use crate::source::*;
-use crate::support::payload;
+use crate::fixture::payload;
 
 #[tokio::test(start_paused = true)]
 async fn garbage_is_a_failure_and_keeps_the_old_keys() {
@@ -24,7 +24,7 @@ async fn garbage_is_a_failure_and_keeps_the_old_keys() {
         (&many, "TooManyKeys"),
         (&long, "TooLong"),
     ] {
-        let (ring, source) = world();
+        let (ring, source) = remote_ring();
         source.set(Answer::Text(answer.to_vec()));
         assert_eq!(verify(&ring, &token(&others[0])).await, unavailable(name));
         source.publish(&[&others[0]]);
@@ -40,7 +40,7 @@ async fn garbage_is_a_failure_and_keeps_the_old_keys() {
 
 #[tokio::test(start_paused = true)]
 async fn old_keys_are_used_while_new_ones_are_fetched() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let (old, new) = (issuer("old"), issuer("new"));
     source.publish(&[&old]);
     assert_eq!(verify(&ring, &token(&old)).await, good());
@@ -64,7 +64,7 @@ async fn old_keys_are_used_while_new_ones_are_fetched() {
 
 #[tokio::test(start_paused = true)]
 async fn old_keys_are_used_until_their_time_is_up_if_no_new_ones_come() {
-    let (ring, source) = world();
+    let (ring, source) = remote_ring();
     let other = issuer("a");
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());
@@ -89,7 +89,7 @@ async fn old_keys_are_used_until_their_time_is_up_if_no_new_ones_come() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_are_too_old_too_soon_say_so() {
-    let (ring, source) = world_with(RemoteOptions { max_age: 10 * SECOND, ..options() });
+    let (ring, source) = remote_ring_with(RemoteOptions { max_age: 10 * SECOND, ..options() });
     let other = issuer("a");
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());

@@ -15,11 +15,11 @@ use auth_crypto::{
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::support::{payload, ring, signing_key};
+use crate::fixture::{payload, ring, signing_key};
 
 /// What the source does next, and from then on.
 #[derive(Clone)]
-pub enum Answer {
+pub(crate) enum Answer {
     Text(Vec<u8>),
     After(Duration, Vec<u8>),
     Failure,
@@ -28,22 +28,22 @@ pub enum Answer {
 }
 
 #[derive(Clone)]
-pub struct Source {
+pub(crate) struct Source {
     answer: Arc<Mutex<Answer>>,
     asked: Arc<AtomicUsize>,
 }
 
 impl Source {
-    pub fn set(&self, answer: Answer) {
+    pub(crate) fn set(&self, answer: Answer) {
         *self.answer.lock().unwrap() = answer;
     }
 
-    pub fn publish(&self, issuers: &[&KeyRing]) {
+    pub(crate) fn publish(&self, issuers: &[&KeyRing]) {
         self.set(Answer::Text(set_of(issuers)));
     }
 
     /// How many fetches have begun.
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
@@ -66,7 +66,7 @@ impl KeySource for Source {
     }
 }
 
-pub fn options() -> RemoteOptions {
+pub(crate) fn options() -> RemoteOptions {
     RemoteOptions {
         refresh_after: Duration::from_secs(300),
         max_age: Duration::from_secs(3600),
@@ -77,35 +77,35 @@ pub fn options() -> RemoteOptions {
 }
 
 /// A ring that signs with HS256, and its source, which has nothing yet.
-pub fn world_with(options: RemoteOptions) -> (RemoteKeyRing, Source) {
-    world_of(ring(signing_key(Algorithm::Hs256)), options)
+pub(crate) fn remote_ring_with(options: RemoteOptions) -> (RemoteKeyRing, Source) {
+    remote_ring_of(ring(signing_key(Algorithm::Hs256)), options)
 }
 
-pub fn world_of(own: KeyRing, options: RemoteOptions) -> (RemoteKeyRing, Source) {
+pub(crate) fn remote_ring_of(own: KeyRing, options: RemoteOptions) -> (RemoteKeyRing, Source) {
     let source = Source { answer: Arc::new(Mutex::new(Answer::Failure)), asked: Arc::default() };
     (RemoteKeyRing::new(own, Box::new(source.clone()), options), source)
 }
 
-pub fn world() -> (RemoteKeyRing, Source) {
-    world_with(options())
+pub(crate) fn remote_ring() -> (RemoteKeyRing, Source) {
+    remote_ring_with(options())
 }
 
 /// An issuer with a new key of this id.
-pub fn issuer(kid: &str) -> KeyRing {
+pub(crate) fn issuer(kid: &str) -> KeyRing {
     ring(SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap().with_kid(kid).unwrap())
 }
 
-pub fn set_of(issuers: &[&KeyRing]) -> Vec<u8> {
+pub(crate) fn set_of(issuers: &[&KeyRing]) -> Vec<u8> {
     let keys: Vec<Value> = issuers.iter().map(|issuer| issuer.jwks()["keys"][0].clone()).collect();
     json!({ "keys": keys }).to_string().into_bytes()
 }
 
-pub fn token(issuer: &KeyRing) -> String {
+pub(crate) fn token(issuer: &KeyRing) -> String {
     issuer.sign(&payload()).unwrap()
 }
 
 /// The same with another signature.
-pub fn forged(issuer: &KeyRing) -> String {
+pub(crate) fn forged(issuer: &KeyRing) -> String {
     let token = token(issuer);
     let (message, signature) = token.rsplit_once('.').unwrap();
     let other = if signature.starts_with('A') { 'B' } else { 'A' };
@@ -114,22 +114,22 @@ pub fn forged(issuer: &KeyRing) -> String {
 
 /// What came of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
+pub(crate) enum Seen {
     Ok(Payload),
     NotOurs,
     /// For this variant of [`KeySetError`].
     Unavailable(String),
 }
 
-pub fn good() -> Seen {
+pub(crate) fn good() -> Seen {
     Seen::Ok(payload())
 }
 
-pub fn unavailable(name: &str) -> Seen {
+pub(crate) fn unavailable(name: &str) -> Seen {
     Seen::Unavailable(name.to_owned())
 }
 
-pub async fn verify(ring: &RemoteKeyRing, token: &str) -> Seen {
+pub(crate) async fn verify(ring: &RemoteKeyRing, token: &str) -> Seen {
     match ring.verify(&RawToken::parse(token).unwrap()).await {
         Ok(recognised) => Seen::Ok(recognised.payload),
         Err(VerifyError::NotOurs) => Seen::NotOurs,
