@@ -1,4 +1,4 @@
-//! Keys for tests, and tokens as a forger would write them.
+//! Keys for tests, and tokens as an attacker would forge them.
 
 use auth_core::token::{Payload, RawToken, TokenFault};
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, VerifyingKey};
@@ -78,19 +78,19 @@ pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A part of a token, read.
+/// A part of a token, decoded.
 pub(crate) fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
 }
 
-/// A token with this header and payload, rightly signed by HMAC.
+/// A token with this header and payload, and a valid HMAC.
 pub(crate) fn hmac_token(algorithm: hmac::Algorithm, secret: &[u8], header: &[u8], payload: &[u8]) -> String {
     let message = format!("{}.{}", base64url(header), base64url(payload));
     let signature = hmac::sign(&hmac::Key::new(algorithm, secret), message.as_bytes());
     format!("{message}.{}", base64url(signature))
 }
 
-/// What the service says to a presented text.
+/// Verifies a token string, as the service does.
 pub(crate) fn verify(ring: &KeyRing, token: &str) -> Result<Payload, TokenFault> {
     RawToken::parse(token).and_then(|token| ring.recognise(&token))
 }

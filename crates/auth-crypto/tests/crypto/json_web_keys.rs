@@ -1,4 +1,4 @@
-//! Public keys as JSON Web Keys: which ones are accepted, and what is said about the others.
+//! Public keys as JSON Web Keys: which ones are accepted, and why the others are refused.
 
 use auth_core::ports::TokenSigner as _;
 use auth_crypto::{Algorithm, KeyError, KeyRing, VerifyingKey};

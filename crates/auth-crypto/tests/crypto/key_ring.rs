@@ -1,4 +1,4 @@
-//! The key ring through its port: what it signs, and what it lets in.
+//! The key ring through its port: what it signs, and which tokens it accepts.
 
 use auth_core::ports::TokenSigner as _;
 use auth_core::token::TokenFault;

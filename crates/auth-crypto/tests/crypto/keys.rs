@@ -1,4 +1,4 @@
-//! Which keys are accepted, and what is said about the others.
+//! Keys as PEM or secrets: which ones are accepted, and why the others are refused.
 
 use auth_core::ports::TokenSigner as _;
 use auth_crypto::{Algorithm, KeyError, SigningKey, VerifyingKey, generate_ed25519_pem, generate_secret};

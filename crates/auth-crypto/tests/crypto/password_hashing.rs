@@ -1,4 +1,4 @@
-//! The password hasher through its port: the samples of the wire contract, and what is near them.
+//! The password hasher through its port: the samples of the wire contract, and hashes that differ from them slightly.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which secrets a vault is built from.
+//! Which secrets are accepted.
 
 use auth_crypto::{KeyError, SecretVault, VaultError, VaultSecret, generate_secret};
 

@@ -1,4 +1,4 @@
-//! The secret of the installation: which texts are good for it, and what it makes of others.
+//! The application secret: which secrets are accepted, and what is sealed and hashed with them.
 
 mod accepted_secrets;
 mod keyed_hashes;
@@ -13,12 +13,12 @@ fn vault() -> SecretVault {
     SecretVault::new(SECRET, &[]).unwrap()
 }
 
-/// A vault of the same installation, after its secret was changed.
+/// A vault of the same deployment, after its secret was replaced.
 fn successor() -> SecretVault {
     SecretVault::new(OTHER_SECRET, &["in use until last year, by some of us", SECRET]).unwrap()
 }
 
-/// A vault of another installation.
+/// A vault of another deployment.
 fn stranger() -> SecretVault {
     SecretVault::new(OTHER_SECRET, &[]).unwrap()
 }

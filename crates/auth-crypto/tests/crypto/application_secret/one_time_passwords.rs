@@ -1,4 +1,4 @@
-//! The numbers of authenticators, as the RFCs list them, and the rule for them.
+//! Codes of authenticator apps: the tables of the RFCs, and the accepted time steps.
 
 use auth_core::code::DigitCode;
 use auth_core::ports::Vault as _;

@@ -1,4 +1,4 @@
-//! Encryption of what is stored.
+//! Encryption of stored secrets.
 
 use auth_core::ports::Vault as _;
 use auth_core::secret::Sealed;

@@ -1,4 +1,4 @@
-//! How long keys are used, and what is answered when no new ones come.
+//! How long fetched keys are used, and what happens when they cannot be refreshed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Sources, callers and runtimes that give up.
+//! Key sources that fail, callers that are cancelled, and runtimes that end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,4 +1,4 @@
-//! What causes a fetch, and who waits for it.
+//! What causes a fetch, and which verifications wait for it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,7 +138,7 @@ async fn a_failed_fetch_for_an_unknown_kid_is_no_outage_while_there_are_keys() {
     assert_eq!((source.asked(), verify(&ring, &token(&other)).await), (2, good()));
 }
 
-/// Also without any interval between fetches: whoever came while one was under way is served by that.
+/// Even without an interval between fetches: a verification that starts during a fetch uses its result.
 #[tokio::test(start_paused = true)]
 async fn concurrent_verifications_wait_for_one_fetch() {
     for min_interval in [30 * SECOND, Duration::ZERO] {
@@ -208,7 +208,7 @@ async fn without_keys_the_answer_is_an_outage_and_fetches_keep_their_distance() 
     assert_eq!(error.source().unwrap().to_string(), "connection refused");
     advance(30 * SECOND - Duration::from_millis(1)).await;
     assert_eq!((verify(&ring, &token(&other)).await, source.asked()), (unavailable("Fetch"), 1));
-    // What is nobody's is nobody's.
+    // A token of neither issuer is refused.
     let secret = hmac_token(HMAC_SHA256, b"x", br#"{"alg":"HS256","kid":"a"}"#, b"{}");
     assert_eq!(verify(&ring, &secret).await, Seen::NotOurs);
     source.publish(&[&other]);

@@ -1,4 +1,4 @@
-//! Which key a token is checked with.
+//! Which key a token is verified with.
 
 use auth_core::ports::TokenSigner as _;
 use auth_core::token::Payload;
@@ -99,7 +99,7 @@ async fn both_issuers_may_have_a_key_of_the_same_name() {
     source.publish(&[&other]);
     assert_eq!(verify(&ring, &token(&other)).await, good());
     assert_eq!(verify(&ring, &ring.sign(&payload()).unwrap()).await, good());
-    // It is a known name, whoever has it.
+    // The key ID is known, whichever issuer uses it.
     source.publish(&[&issuer("2")]);
     advance(301 * SECOND).await;
     assert_eq!(verify(&ring, &token(&other)).await, good());

@@ -1,5 +1,5 @@
-//! Own keys and those of another issuer: what causes a fetch, and what is answered meanwhile. Time stands still except
-//! where a test moves it, or everybody waits.
+//! The service's own keys and those of another issuer, which are fetched. Time is paused: it moves when a test advances
+//! it, or when every task waits.
 
 mod expiry;
 mod failures;
@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Lets the tasks that nobody waits for come to their end.
+/// Lets background tasks finish.
 async fn settle() {
     for _ in 0..100 {
         yield_now().await;

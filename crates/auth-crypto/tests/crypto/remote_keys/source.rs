@@ -1,4 +1,4 @@
-//! Another issuer, and a source of its keys that does what a test wants.
+//! Another issuer, and a source of its keys that a test controls.
 
 use std::error::Error;
 use std::future::pending;
@@ -17,7 +17,7 @@ use tokio::time::sleep;
 
 use crate::fixture::{payload, ring, signing_key};
 
-/// What the source does next, and from then on.
+/// What the source does from now on.
 #[derive(Clone)]
 pub(crate) enum Answer {
     Text(Vec<u8>),
@@ -42,7 +42,7 @@ impl Source {
         self.set(Answer::Text(set_of(issuers)));
     }
 
-    /// How many fetches have begun.
+    /// How many fetches have started.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
@@ -76,7 +76,7 @@ pub(crate) fn options() -> RemoteOptions {
     }
 }
 
-/// A ring that signs with HS256, and its source, which has nothing yet.
+/// A ring that signs with HS256, and its source, which fails until a test changes it.
 pub(crate) fn remote_ring_with(options: RemoteOptions) -> (RemoteKeyRing, Source) {
     remote_ring_of(ring(signing_key(Algorithm::Hs256)), options)
 }
@@ -104,7 +104,7 @@ pub(crate) fn token(issuer: &KeyRing) -> String {
     issuer.sign(&payload()).unwrap()
 }
 
-/// The same with another signature.
+/// The same token with another signature.
 pub(crate) fn forged(issuer: &KeyRing) -> String {
     let token = token(issuer);
     let (message, signature) = token.rsplit_once('.').unwrap();
@@ -112,7 +112,7 @@ pub(crate) fn forged(issuer: &KeyRing) -> String {
     format!("{message}.{other}{}", &signature[1..])
 }
 
-/// What came of a verification.
+/// The outcome of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Ok(Payload),
