@@ -4,7 +4,7 @@
 
 mod folder;
 mod messages;
-mod server;
+mod mock_smtp;
 mod smtp;
 mod templates;
 mod tls;

@@ -7,7 +7,7 @@ use auth_core::mail::{MailContent, MailKind};
 use auth_core::ports::{MailError, Mailer};
 use auth_mail::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 
-use crate::server::{Heard, Reply, Script, start};
+use crate::mock_smtp::{Heard, Reply, Script, start};
 use crate::{TOKEN, composer, mail};
 
 fn script(command: &'static str, reply: Reply) -> Script {

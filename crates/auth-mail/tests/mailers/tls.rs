@@ -12,7 +12,7 @@ use rustls::pki_types::PrivateKeyDer;
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::{Heard, Reply, Script, start};
+use crate::mock_smtp::{Heard, Reply, Script, start};
 use crate::{composer, mail};
 
 /// An authority, in a folder with its certificate.

@@ -1,4 +1,4 @@
-//! A mail server that says what a test wants it to say.
+//! A mock SMTP server whose replies a test chooses.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
