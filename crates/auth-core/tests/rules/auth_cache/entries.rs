@@ -1,0 +1,86 @@
+//! Cache entries: which reads they save, which tokens they serve, and when they expire.
+
+use super::*;
+
+#[tokio::test]
+async fn a_thousand_requests_cost_one_read() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let pair = fixture.newcomer("alice").await;
+    let other = fixture.service.login("alice").await;
+    assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
+    for _ in 0..1_000 {
+        assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true));
+    }
+    // Another session is another one.
+    assert_eq!(fixture.cost(&access_of(&other)).await, (1, true));
+    assert_eq!(fixture.cost(&access_of(&other)).await, (0, true));
+    // The next token of the session costs nothing.
+    let next = fixture.service.refresh(&pair).await;
+    assert_eq!(fixture.cost(&access_of(&next)).await, (0, true));
+}
+
+#[tokio::test]
+async fn without_a_feed_every_request_is_a_read() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    let pair = fixture.newcomer("alice").await;
+    for _ in 0..3 {
+        assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_remembered_for_a_while_and_the_least_seen_is_forgotten_first() {
+    let fixture = cached_service(policy(), ViewPolicy { capacity: NonZeroUsize::new(2).unwrap(), ..VIEWS });
+    fixture.start().await;
+    let mut tokens = Vec::new();
+    for name in ["alice", "bob", "carol"] {
+        tokens.push(access_of(&fixture.newcomer(name).await));
+        assert_eq!(fixture.cost(tokens.last().unwrap()).await, (1, true));
+        assert_eq!(fixture.cost(&tokens[0]).await, (0, true), "alice is seen all the time");
+    }
+    assert_eq!(fixture.cost(&tokens[1]).await, (1, true), "bob was forgotten");
+    fixture.service.advance(ACCOUNT_TTL - 1);
+    assert_eq!(fixture.cost(&tokens[0]).await, (0, true));
+    fixture.service.advance(1);
+    assert_eq!(fixture.cost(&tokens[0]).await, (1, true));
+    assert_eq!(fixture.cost(&tokens[0]).await, (0, true));
+}
+
+#[tokio::test]
+async fn a_session_lets_in_nobody_but_its_user() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let other = fixture.newcomer("bob").await;
+    for token in [access_of(&pair), access_of(&other)] {
+        assert!(fixture.cost(&token).await.1);
+    }
+    let mut forged = service.claims(&access_of(&pair));
+    forged["user_id"] = service.claims(&access_of(&other))["user_id"].clone();
+    let forged = service.forge(forged.into());
+    for _ in 0..2 {
+        assert!(!fixture.cost(&forged).await.1);
+    }
+    let mut unknown = service.claims(&access_of(&pair));
+    unknown["sid"] = "00000000000040008000000000000001".into();
+    assert!(!fixture.cost(&service.forge(unknown.into())).await.1);
+}
+
+#[tokio::test]
+async fn tokens_of_no_session_are_remembered_by_whom_they_name() {
+    let fixture = cached_service(simplejwt_policy(), for_many(VIEWS));
+    fixture.start().await;
+    let service = &fixture.service;
+    let user = service.register("alice").await;
+    let foreign = |iat: i64| {
+        service.forge(
+            serde_json::json!({"token_type": "access", "exp": service.now().seconds() + 600, "iat": iat, "jti": "a",
+            "user_id": user.id.get()}),
+        )
+    };
+    assert_eq!(fixture.cost(&foreign(service.now().seconds())).await, (1, true));
+    assert_eq!(fixture.cost(&foreign(service.now().seconds())).await, (0, true));
+    service.act("alice", Action::Deactivate).await;
+    assert!(!fixture.cost(&foreign(service.now().seconds())).await.1);
+}

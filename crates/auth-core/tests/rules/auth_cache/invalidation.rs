@@ -1,0 +1,123 @@
+//! Invalidation: by changes of this process, and by those that the feed reports.
+
+use super::*;
+
+#[tokio::test]
+async fn what_this_process_ends_is_over_before_it_is_answered() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let service = &fixture.service;
+    for (number, ending) in ["one", "all", "others", "blacklist", "reuse", "password"].into_iter().enumerate() {
+        let name = format!("user{number}");
+        let pair = fixture.newcomer(&name).await;
+        let victim = service.login(&name).await;
+        let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
+        assert_eq!(fixture.cost(&access_of(&victim)).await, (1, true), "{ending}");
+        assert_eq!(fixture.cost(&access_of(&victim)).await, (0, true), "{ending}");
+        match ending {
+            "one" => service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&victim))).await.unwrap(),
+            "all" => service.tokens.logout(&caller, LogoutRequest::All).await.unwrap(),
+            "others" => service.tokens.logout(&caller, LogoutRequest::Others).await.unwrap(),
+            "blacklist" => service.tokens.blacklist(&refresh_of(&victim)).await.unwrap(),
+            "reuse" => {
+                service.refresh(&victim).await;
+                service.advance(RETRY_WINDOW);
+                assert!(service.try_refresh(&victim).await.is_err());
+            }
+            _ => {
+                let new = auth_core::password::RawPassword::new("Another-horse-43");
+                let new = auth_core::password::PasswordPolicy::default().check(new, &[]).unwrap();
+                service.act(&name, Action::SetPassword(new)).await;
+            }
+        }
+        assert!(!fixture.cost(&access_of(&victim)).await.1, "{ending}");
+        let own_lives = ["one", "others", "blacklist", "reuse"].contains(&ending);
+        assert_eq!(fixture.cost(&access_of(&pair)).await.1, own_lives, "{ending}");
+    }
+}
+
+#[tokio::test]
+async fn what_this_process_does_to_an_account_is_obeyed_before_it_is_answered() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let service = &fixture.service;
+    let pair = fixture.newcomer("alice").await;
+    let now = async || service.tokens.authenticate(&access_of(&pair)).await.map(|caller| caller.user);
+    assert!(!now().await.unwrap().is_staff);
+    service.act("alice", Action::Promote).await;
+    assert!(now().await.unwrap().is_staff);
+    service.act("alice", Action::Demote).await;
+    assert!(!now().await.unwrap().is_staff);
+    service.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await;
+    assert_eq!(now().await.unwrap().groups.len(), 1);
+    service.act("alice", Action::Deactivate).await;
+    assert!(matches!(now().await, Err(AuthError::UserInactive)));
+    service.act("alice", Action::Activate).await;
+    assert!(now().await.is_ok());
+    service.act("alice", Action::Delete).await;
+    assert!(matches!(now().await, Err(AuthError::UserNotFound | AuthError::Token(_))));
+}
+
+#[tokio::test]
+async fn what_others_do_is_obeyed_when_the_feed_says_so() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let id = service.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
+    // Past the services, as another process does it.
+    service.store.set_active(id, false).await.unwrap();
+    assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
+    fixture.say(Ok(vec![Change::AccountChanged(id)])).await;
+    assert!(!fixture.cost(&access_of(&pair)).await.1);
+    // Who is not let in is not remembered so.
+    service.store.set_active(id, true).await.unwrap();
+    assert!(fixture.cost(&access_of(&pair)).await.1);
+
+    let session = fixture.session(&pair);
+    service.store.revoke(session, RevokeReason::Logout, auth_core::ports::Clock::now(&*service.clock)).await.unwrap();
+    fixture.say(Ok(vec![Change::SessionEnded(session)])).await;
+    assert!(!fixture.cost(&access_of(&pair)).await.1);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_revives_nothing() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
+    let now = auth_core::ports::Clock::now(&*service.clock);
+    service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await.unwrap();
+    service.advance(3_600);
+    service.clock.set(now);
+    assert!(!fixture.cost(&access_of(&pair)).await.1);
+}
+
+#[tokio::test]
+async fn a_new_name_ends_the_tokens_that_name_the_old_one() {
+    use auth_core::token::{ClaimRules, SubjectField};
+    let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
+    let fixture = cached_service(TokenPolicy { claim_rules, ..policy() }, for_many(VIEWS));
+    fixture.start().await;
+    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
+    assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true));
+    let user = service.user("alice").await;
+    service.store.put_user(auth_core::account::User { username: "anne".to_owned(), ..user.clone() });
+    fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
+    assert!(!fixture.cost(&access_of(&pair)).await.1);
+}
+
+#[tokio::test]
+async fn imported_accounts_are_remembered_and_forgotten_by_their_number() {
+    let fixture = cached_service(policy(), for_many(VIEWS));
+    fixture.start().await;
+    let service = &fixture.service;
+    let user = service.register("alice").await;
+    service.store.put_user(auth_core::account::User { external_id: Some("key-7".to_owned()), ..user.clone() });
+    let token = access_of(&service.login("alice").await);
+    assert_eq!(fixture.cost(&token).await, (1, true));
+    assert_eq!(fixture.cost(&token).await, (0, true));
+    service.store.set_active(user.id, false).await.unwrap();
+    fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
+    assert!(!fixture.cost(&token).await.1);
+}

@@ -1,0 +1,101 @@
+//! The auth cache: which reads it saves, and that every change invalidates what it holds.
+
+mod entries;
+mod feed_outages;
+mod invalidation;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use auth_core::account::GroupName;
+use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::service::{Action, LogoutRequest, Ports, TokenPair, TokenPolicy};
+use auth_core::time::Seconds;
+use auth_core::token::{RawToken, RevokeReason, SessionId};
+use auth_core::view::{GuardViews, ViewPolicy, WhenStale, follow};
+use auth_core::{AuthError, StoreError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::{JoinHandle, yield_now};
+
+use crate::fixture::*;
+
+const ACCOUNT_TTL: u64 = 30;
+
+const VIEWS: ViewPolicy =
+    ViewPolicy { ttl: Seconds::new(ACCOUNT_TTL), capacity: NonZeroUsize::MIN, when_stale: WhenStale::Read };
+
+fn for_many(policy: ViewPolicy) -> ViewPolicy {
+    ViewPolicy { capacity: NonZeroUsize::new(100).unwrap(), ..policy }
+}
+
+/// A feed that returns what a test sends.
+struct Scripted(UnboundedReceiver<Result<Vec<Change>, StoreError>>);
+
+#[async_trait]
+impl ChangeFeed for Scripted {
+    async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
+        match self.0.recv().await {
+            Some(said) => said,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// A service with an auth cache, and the task that follows the feed for it.
+struct CachedService {
+    service: TestService,
+    views: Arc<GuardViews>,
+    feed: UnboundedSender<Result<Vec<Change>, StoreError>>,
+    follower: JoinHandle<()>,
+    failures: Arc<AtomicUsize>,
+}
+
+fn cached_service(policy: TokenPolicy, views: ViewPolicy) -> CachedService {
+    let views = Arc::new(GuardViews::new(views));
+    let service = builder(policy).ports(|ports| Ports { views: Some(views.clone()), ..ports }).build();
+    let (feed, said) = unbounded_channel();
+    let failures = Arc::new(AtomicUsize::new(0));
+    let follower = tokio::spawn({
+        let (views, clock, failures) = (views.clone(), service.clock.clone(), failures.clone());
+        async move {
+            let report = |_: &StoreError| {
+                failures.fetch_add(1, Ordering::SeqCst);
+            };
+            follow(&views, &mut Scripted(said), clock.as_ref(), report).await;
+        }
+    });
+    CachedService { service, views, feed, follower, failures }
+}
+
+impl CachedService {
+    /// Makes the feed return this, and waits until the cache has applied it.
+    async fn say(&self, said: Result<Vec<Change>, StoreError>) {
+        self.feed.send(said).unwrap();
+        for _ in 0..20 {
+            yield_now().await;
+        }
+    }
+
+    async fn start(&self) {
+        self.say(Ok(vec![Change::Missed])).await;
+        assert_eq!(self.views.staleness(), None);
+    }
+
+    /// How many reads of the storage the authentication of a token costs, and whether it is accepted.
+    async fn cost(&self, token: &RawToken) -> (u64, bool) {
+        let before = self.service.store.calls();
+        let accepted = self.service.tokens.authenticate(token).await.is_ok();
+        (self.service.store.calls() - before, accepted)
+    }
+
+    async fn newcomer(&self, name: &str) -> TokenPair {
+        self.service.register(name).await;
+        self.service.login(name).await
+    }
+
+    fn session(&self, pair: &TokenPair) -> SessionId {
+        SessionId::parse(self.service.claims(&access_of(pair))["sid"].as_str().unwrap()).unwrap()
+    }
+}

@@ -1,0 +1,88 @@
+//! Delivery: in order, once, and only while an email is of use.
+
+use super::*;
+
+#[tokio::test]
+async fn a_mail_is_sent_once_and_forgotten() {
+    let service = service(mailing());
+    let id = put(&service, 1).await;
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
+    let mails = service.mailer.taken();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(
+        (mails[0].id, mails[0].kind, mails[0].to.as_str()),
+        (id, MailKind::PasswordChanged, "alice@example.com")
+    );
+    assert_eq!((mails[0].content.get(Fact::Code), mails[0].caused_at), (Some("123456"), service.now()));
+    assert_eq!(service.outbox.list(ALL).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn mails_leave_in_the_order_in_which_they_came() {
+    let service = service(mailing());
+    for number in [3, 1, 2] {
+        put(&service, number).await;
+        service.advance(1);
+    }
+    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.id).collect();
+    assert_eq!(sent, [3, 1, 2].map(auth_conformance::mail_id));
+}
+
+#[tokio::test]
+async fn what_is_no_longer_good_is_not_sent() {
+    for (kind, seconds) in [
+        (MailKind::PasswordReset, Some(30 * 60)),
+        (MailKind::EmailVerification, Some(24 * 60 * 60)),
+        (MailKind::EmailChange, Some(24 * 60 * 60)),
+        (MailKind::SecondFactorCode, Some(10 * 60)),
+        (MailKind::PasswordChanged, None),
+        (MailKind::SessionReused, None),
+    ] {
+        let service = service(mailing());
+        let id = put_kind(&service, 1, kind).await;
+        service.advance(seconds.unwrap_or(1_000_000) - 1);
+        service.mailer.fail(1, &busy());
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)), "{kind:?}: in time");
+        service.advance(15);
+        let late = service.outbox.deliver_next().await.unwrap();
+        match seconds {
+            Some(_) => assert!(matches!(late, Delivery::GivenUp(given_up, _) if given_up == id), "{kind:?}: {late:?}"),
+            None => assert_eq!(late, Delivery::Done(id), "{kind:?}"),
+        }
+        assert_eq!(service.mailer.taken().len(), usize::from(seconds.is_none()), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_comes_back_is_told_once_for_each_session() {
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    service.register("alice").await;
+    for _ in 0..2 {
+        let first = service.login("alice").await;
+        service.refresh(&first).await;
+        service.advance(RETRY_WINDOW);
+        service.events.taken();
+        eventful.yield_at_each_call();
+        let mut replays = tokio::task::JoinSet::new();
+        for _ in 0..50 {
+            let (tokens, refresh) = (service.tokens.clone(), refresh_of(&first));
+            replays.spawn(async move { tokens.refresh(&refresh).await.is_err() });
+        }
+        assert!(replays.join_all().await.into_iter().all(|is_refused| is_refused));
+        assert_eq!(service.take_event_kinds(), [EventKind::RefreshReused]);
+        let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
+        assert_eq!(told, [(MailKind::SessionReused, "alice@example.com".to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn the_mails_of_a_deleted_account_go_with_it() {
+    let service = service(mailing());
+    service.register("alice").await;
+    let caller = service.caller(&service.login("alice").await).await;
+    change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
+    assert_eq!(service.enqueued().len(), 1);
+    service.act("alice", Action::Delete).await;
+    assert_eq!(service.deliver_emails().await, []);
+}
