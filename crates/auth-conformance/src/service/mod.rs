@@ -139,3 +139,44 @@ impl Default for TestService {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use auth_core::AuthError;
+    use auth_core::service::Action;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_login_registers_a_user_who_does_not_exist() {
+        let service = TestService::new();
+        let (first, second) = (service.login("alice").await, service.login("alice").await);
+        assert_eq!(service.caller(&first).await.user.id, service.caller(&second).await.user.id);
+        let nobody = service.try_login("bob", TestService::PASSWORD).await;
+        assert!(matches!(nobody, Err(AuthError::BadCredentials)));
+    }
+
+    #[tokio::test]
+    async fn a_service_over_the_memory_of_another_knows_its_users_and_tokens() {
+        let service = TestService::new();
+        let pair = service.login("alice").await;
+        let restarted = TestService::builder().memory(service.store.clone()).build();
+        assert_eq!(restarted.caller(&pair).await.user, service.user("alice").await);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = r#"Promote of "alice": Ok(NoSuchAccount)"#)]
+    async fn an_action_on_a_user_who_does_not_exist_panics() {
+        TestService::new().act("alice", Action::Promote).await;
+    }
+
+    #[tokio::test]
+    async fn a_second_factor_by_email_is_asked_for_at_the_next_login() {
+        let service = TestService::new();
+        service.register("alice").await;
+        assert_eq!(service.enrol_email("alice").await.len(), auth_core::second_factor::Factors::RECOVERY_CODES);
+        service.second_factor_challenge("alice").await;
+        assert_eq!(service.enqueued().last().map(|(_, to)| to.as_str()), Some("alice@example.com"));
+        assert_eq!(service.emailed_code().len(), 6);
+    }
+}

@@ -42,7 +42,7 @@ impl TestService {
     /// Does this to the user, as an administrator.
     ///
     /// # Panics
-    /// Unless it changes something: if there is no such user, or the change is a no-op.
+    /// Unless the outcome is [`Outcome::Done`]: if there is no such user, for instance.
     pub async fn act(&self, name: &str, action: Action) {
         let outcome = self.administration.act(name, &action).await;
         assert!(matches!(outcome, Ok(Outcome::Done)), "{action:?} of {name:?}: {outcome:?}");
