@@ -27,7 +27,7 @@ mod macros;
 mod memory;
 mod service;
 
-pub use cases::{Case, CaseRun, FeedCase, FeedStage, feed_case, feed_cases, storage_case, storage_cases};
+pub use cases::{Case, CaseRun, FeedCase, FeedFixture, feed_case, feed_cases, storage_case, storage_cases};
 pub use doubles::{
     BEGINNING, FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, RecordedMailer, SeededRandomness, at,
     code_id, code_of, email, hash_of, mac, mail_id, memory_ports, new_mail, new_request, new_user, person_name,

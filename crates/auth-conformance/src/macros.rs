@@ -273,18 +273,18 @@ macro_rules! __storage_cases {
 }
 
 /// Makes one named test for each case of the contract of feeds, in a module of this name, for the
-/// [`FeedStage`](crate::FeedStage)s that an expression makes: a fresh, empty store each time. It may await.
+/// [`FeedFixture`](crate::FeedFixture)s that an expression makes: a fresh, empty store each time. It may await.
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use auth_conformance::{FeedStage, MemoryStore, feed_contract};
-/// fn stage() -> FeedStage<MemoryStore> {
+/// # use auth_conformance::{FeedFixture, MemoryStore, feed_contract};
+/// fn fixture() -> FeedFixture<MemoryStore> {
 ///     let store = Arc::new(MemoryStore::default());
 ///     let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
-///     FeedStage { other: Arc::clone(&store), store, feeds }
+///     FeedFixture { other: Arc::clone(&store), store, feeds }
 /// }
 ///
-/// feed_contract!(memory_feeds, stage());
+/// feed_contract!(memory_feeds, fixture());
 /// # fn main() {}
 /// ```
 #[macro_export]
@@ -337,7 +337,7 @@ macro_rules! __of_each_case {
     (feed_table; $($file:ident { $($case:ident)* })*) => {
         ::std::vec![$($($crate::FeedCase {
             name: ::std::stringify!($case),
-            run: |stage| ::std::boxed::Box::pin($crate::cases::$file::$case(stage)),
+            run: |fixture| ::std::boxed::Box::pin($crate::cases::$file::$case(fixture)),
         }),*),*]
     };
     (table; $($file:ident { $($case:ident)* })*) => {

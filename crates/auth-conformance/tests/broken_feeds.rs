@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_conformance::{FeedStage, MemoryFeed, MemoryStore, feed_case, session_id};
+use auth_conformance::{FeedFixture, MemoryFeed, MemoryStore, feed_case, session_id};
 use auth_core::StoreError;
 use auth_core::account::UserId;
 use auth_core::ports::{Change, ChangeFeed};
@@ -81,8 +81,8 @@ impl ChangeFeed for Broken {
 async fn passes(defect: Defect, case: &str) -> bool {
     let store = Arc::new(MemoryStore::default());
     let broken = || Box::new(Broken { inner: store.changes(), defect, answers: 0, late: Vec::new() }) as _;
-    let stage = FeedStage { feeds: [broken(), broken()], other: Arc::clone(&store), store: Arc::clone(&store) };
-    let run = (feed_case(case).run)(stage);
+    let fixture = FeedFixture { feeds: [broken(), broken()], other: Arc::clone(&store), store: Arc::clone(&store) };
+    let run = (feed_case(case).run)(fixture);
     // On this thread, so that what its panic prints is shown only if the test fails. Who waits for ever fails as well.
     let local = LocalSet::new();
     let outcome = local.run_until(async { timeout(Duration::from_secs(3), spawn_local(run)).await });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_conformance::{
-    FeedStage, MemoryStore, at, feed_contract, hash_of, new_user, session_id, session_of, storage_contract,
+    FeedFixture, MemoryStore, at, feed_contract, hash_of, new_user, session_id, session_of, storage_contract,
 };
 use auth_core::account::User;
 use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
@@ -35,13 +35,13 @@ async fn a_session_is_put_past_all_rules() {
     }
 }
 
-fn stage() -> FeedStage<MemoryStore> {
+fn fixture() -> FeedFixture<MemoryStore> {
     let store = Arc::new(MemoryStore::default());
     let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
-    FeedStage { other: Arc::clone(&store), store, feeds }
+    FeedFixture { other: Arc::clone(&store), store, feeds }
 }
 
-feed_contract!(memory_feeds, stage());
+feed_contract!(memory_feeds, fixture());
 
 #[tokio::test]
 async fn what_is_put_past_all_rules_is_reported() {

@@ -7,8 +7,8 @@ use auth_core::account::{LoginName, NewUser, ProfileChange, Taken, User};
 use auth_core::ports::{NewPassword, ProfileUpdate, Store};
 use auth_core::token::{RevokeReason, TokenId};
 
-use super::rivals::{Gate, ROUNDS, answers, count, moments};
-use super::setting::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
+use super::concurrency::{Gate, ROUNDS, answers, count, moments};
+use super::fixture::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
 
 /// Makes these accounts at one moment: one of them, and no other.

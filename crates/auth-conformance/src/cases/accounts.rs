@@ -9,7 +9,7 @@ use auth_core::ports::{AccountPage, Store};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::Subject;
 
-use super::setting::{by_email, by_username, created, everybody, stored};
+use super::fixture::{by_email, by_username, created, everybody, stored};
 use crate::{BEGINNING, email, hash_of, new_user, person_name, username};
 
 /// Four bytes in UTF-8, two units in UTF-16, one character.

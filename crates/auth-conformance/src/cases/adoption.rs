@@ -7,7 +7,7 @@ use auth_core::ports::{Adoption, Store, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
 
-use super::setting::{jti_of, password_set, session_now, started, stored, user_now};
+use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, session_id, session_of, successor_of};
 
 async fn adopted(store: &impl Store, session: &Session, issued_at: Option<UnixTime>) -> Adoption {

@@ -6,7 +6,7 @@ use auth_core::ports::Store;
 use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
 use auth_core::time::Seconds;
 
-use super::rivals::{Gate, ROUNDS, answers, count};
+use super::concurrency::{Gate, ROUNDS, answers, count};
 use crate::at;
 
 fn most(most: u32, name: String) -> Attempt {

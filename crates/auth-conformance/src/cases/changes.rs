@@ -7,7 +7,7 @@ use auth_core::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Session};
 
-use super::setting::{
+use super::fixture::{
     by_email, by_username, created, everybody, hash_now, password_set, session_now, started, stored, user_now,
 };
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, username};

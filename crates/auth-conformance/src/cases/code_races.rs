@@ -7,8 +7,8 @@ use auth_core::code::{CodePurpose, OneTimeCode};
 use auth_core::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
 
-use super::rivals::{Gate, ROUNDS, answers, count};
-use super::setting::{code_now, enrolled, issued, queued, stored, totp};
+use super::concurrency::{Gate, ROUNDS, answers, count};
+use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
 
 pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<impl Store + 'static>) {

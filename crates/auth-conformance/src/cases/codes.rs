@@ -9,8 +9,8 @@ use auth_core::second_factor::{NewFactor, Proof};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::RevokeReason;
 
-use super::scene::exhaust;
-use super::setting::{code_now, enrolled, issued, queued, stored};
+use super::account_fixture::exhaust;
+use super::fixture::{code_now, enrolled, issued, queued, stored};
 use crate::{at, code_id, code_of, mac, new_mail, new_request};
 
 pub(crate) async fn an_issued_code_is_found_with_every_field(store: Arc<impl Store>) {

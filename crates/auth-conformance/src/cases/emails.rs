@@ -7,8 +7,8 @@ use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_core::time::Timestamp;
 
-use super::scene::{Scene, exhaust, unusable_codes, usable_codes};
-use super::setting::{by_email, code_now, created, issued, queued, stored, user_now};
+use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};
+use super::fixture::{by_email, code_now, created, issued, queued, stored, user_now};
 use crate::{at, code_id, email, hash_of, new_mail, new_user, person_name, username};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
@@ -24,15 +24,15 @@ fn moved(address: &str) -> ProfileChange {
 
 async fn assert_nothing_done(
     store: &impl Store,
-    scene: &Scene<'_, impl Store>,
+    fixture: &AccountFixture<'_, impl Store>,
     proven: &ProvenEmail,
     expected: &EmailUpdate,
     why: &str,
 ) {
     let proven = ProvenEmail { mails: vec![new_mail(99)], ..proven.clone() };
-    let before = scene.standing().await;
+    let before = fixture.state().await;
     assert_eq!(store.confirm_email(&proven, NOW).await.unwrap(), *expected, "{why}");
-    assert_eq!(scene.standing().await, before, "{why}");
+    assert_eq!(fixture.state().await, before, "{why}");
 }
 
 pub(crate) async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<impl Store>) {
@@ -56,33 +56,34 @@ pub(crate) async fn an_account_is_found_by_its_address_whatever_the_letter_case(
 }
 
 pub(crate) async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let spared = Scene::of(&*store, "other").await;
-    let others = spared.standing().await;
-    let proves = NewPassword { proves: Some(email("alice@example.com")), ..NewPassword::new(scene.id, hash_of("new")) };
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    let others = spared.state().await;
+    let proves =
+        NewPassword { proves: Some(email("alice@example.com")), ..NewPassword::new(fixture.id, hash_of("new")) };
     assert_eq!(store.set_password(&proves, at(1)).await.unwrap(), PasswordUpdate::Done);
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
-        let code = issued(&*store, scene.id, number, *purpose).await;
+        let code = issued(&*store, fixture.id, number, *purpose).await;
         assert_eq!(store.try_code(code.id, at(2)).await.unwrap().map(|code| code.attempts), Some(1));
     }
-    let answer = store.update_profile(scene.id, &moved("new@example.com")).await.unwrap();
+    let answer = store.update_profile(fixture.id, &moved("new@example.com")).await.unwrap();
     let ProfileUpdate::Done(user) = answer else { panic!("{answer:?}") };
     assert_eq!((user.email.as_str(), user.email_verified_at), ("new@example.com", None));
-    assert_eq!(user_now(&*store, scene.id).await, user);
+    assert_eq!(user_now(&*store, fixture.id).await, user);
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
         let id = code_id(number);
         assert!(code_now(&*store, id).await.consumed_at.is_some(), "{purpose:?}");
         assert_eq!(store.try_code(id, at(2)).await.unwrap(), None, "{purpose:?}");
     }
-    assert_eq!(spared.standing().await, others);
+    assert_eq!(spared.state().await, others);
 }
 
 pub(crate) async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let code = scene.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { mails: Vec::new(), ..proven(scene.id, code, "alice@example.com", false) };
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let code = fixture.code(CodePurpose::EmailVerification);
+    let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code, "alice@example.com", false) };
     assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)));
-    let before = scene.standing().await;
+    let before = fixture.state().await;
     let taken = stored(&*store, "other").await;
     for change in [
         ProfileChange::default(),
@@ -94,8 +95,8 @@ pub(crate) async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: A
         },
         ProfileChange { email: Some(email(&taken.email)), ..ProfileChange::default() },
     ] {
-        store.update_profile(scene.id, &change).await.unwrap();
-        let after = scene.standing().await;
+        store.update_profile(fixture.id, &change).await.unwrap();
+        let after = fixture.state().await;
         assert_eq!(after.codes, before.codes, "{change:?}");
         assert_eq!(after.user.email_verified_at, Some(NOW), "{change:?}");
     }
@@ -118,11 +119,11 @@ pub(crate) async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(stor
 }
 
 pub(crate) async fn a_code_proves_the_address_of_its_account(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let spared = Scene::of(&*store, "other").await;
-    let (mut expected, others) = (scene.standing().await, spared.standing().await);
-    let code = scene.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { mails: Vec::new(), ..proven(scene.id, code, "ALICE@example.com", false) };
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    let (mut expected, others) = (fixture.state().await, spared.state().await);
+    let code = fixture.code(CodePurpose::EmailVerification);
+    let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code, "ALICE@example.com", false) };
 
     let answer = store.confirm_email(&proof, NOW).await.unwrap();
 
@@ -130,19 +131,19 @@ pub(crate) async fn a_code_proves_the_address_of_its_account(store: Arc<impl Sto
     assert_eq!(answer, EmailUpdate::Done(expected.user.clone()));
     let used = expected.codes.iter_mut().find(|other| other.id == code).unwrap();
     used.consumed_at = Some(NOW.unix());
-    assert_eq!(scene.standing().await, expected, "and every other code is as it was");
-    assert_eq!(spared.standing().await, others);
-    assert_nothing_done(&*store, &scene, &proof, &EmailUpdate::Overtaken, "once more").await;
+    assert_eq!(fixture.state().await, expected, "and every other code is as it was");
+    assert_eq!(spared.state().await, others);
+    assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, "once more").await;
 }
 
 pub(crate) async fn a_code_changes_the_address_of_its_account(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let before = scene.standing().await;
-    let code = scene.code(CodePurpose::EmailChange);
-    let answer = store.confirm_email(&proven(scene.id, code, "New@Example.com", true), NOW).await.unwrap();
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let before = fixture.state().await;
+    let code = fixture.code(CodePurpose::EmailChange);
+    let answer = store.confirm_email(&proven(fixture.id, code, "New@Example.com", true), NOW).await.unwrap();
     let expected = User { email: "New@Example.com".to_owned(), email_verified_at: Some(NOW), ..before.user };
     assert_eq!(answer, EmailUpdate::Done(expected.clone()));
-    let after = scene.standing().await;
+    let after = fixture.state().await;
     assert_eq!((&after.user, &after.sessions, &after.hash), (&expected, &before.sessions, &before.hash));
     assert!(after.codes.iter().all(|code| code.consumed_at == Some(NOW.unix())), "{:?}", after.open());
     assert_eq!(queued(&*store).await, [1]);
@@ -154,42 +155,42 @@ pub(crate) async fn a_code_changes_the_address_of_its_account(store: Arc<impl St
 }
 
 pub(crate) async fn a_taken_address_is_not_confirmed(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let code = scene.code(CodePurpose::EmailChange);
-    let change = proven(scene.id, code, "Other@example.com", true);
-    assert_nothing_done(&*store, &scene, &change, &EmailUpdate::Taken, "taken").await;
+    let code = fixture.code(CodePurpose::EmailChange);
+    let change = proven(fixture.id, code, "Other@example.com", true);
+    assert_nothing_done(&*store, &fixture, &change, &EmailUpdate::Taken, "taken").await;
     assert!(store.delete(other).await.unwrap());
     assert!(matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)), "the code is still good");
 }
 
 pub(crate) async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
-    let code = scene.code(CodePurpose::EmailVerification);
+    let code = fixture.code(CodePurpose::EmailVerification);
     for former in ["former@example.com", "other@example.com"] {
-        let proof = proven(scene.id, code, former, false);
-        assert_nothing_done(&*store, &scene, &proof, &EmailUpdate::Overtaken, former).await;
+        let proof = proven(fixture.id, code, former, false);
+        assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, former).await;
     }
 }
 
 pub(crate) async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    for (fault, code) in unusable_codes(&*store, scene.id, other, NOW.unix()).await {
+    for (fault, code) in unusable_codes(&*store, fixture.id, other, NOW.unix()).await {
         for (address, is_change) in [("alice@example.com", false), ("new@example.com", true)] {
-            let proof = proven(scene.id, code, address, is_change);
-            assert_nothing_done(&*store, &scene, &proof, &EmailUpdate::Overtaken, fault).await;
+            let proof = proven(fixture.id, code, address, is_change);
+            assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, fault).await;
         }
     }
-    let nobody = proven(UserId::new(i64::MAX), scene.code(CodePurpose::EmailChange), "new@example.com", true);
-    assert_nothing_done(&*store, &scene, &nobody, &EmailUpdate::Overtaken, "nobody").await;
+    let nobody = proven(UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
+    assert_nothing_done(&*store, &fixture, &nobody, &EmailUpdate::Overtaken, "nobody").await;
     for (address, code) in
-        ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(scene.id, NOW.unix()))
+        ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(fixture.id, NOW.unix()))
     {
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         exhaust(&*store, code.id, NOW.unix()).await;
-        let proof = ProvenEmail { mails: Vec::new(), ..proven(scene.id, code.id, address, true) };
+        let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code.id, address, true) };
         assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");
         let used = OneTimeCode { attempts: 0, ..code_now(&*store, code.id).await };
         assert_eq!(used, OneTimeCode { consumed_at: Some(NOW.unix()), ..code });

@@ -9,9 +9,9 @@ use auth_core::ports::{AccountPage, Adoption, Change, NewPassword, PasswordUpdat
 use auth_core::time::{Seconds, Timestamp};
 use auth_core::token::{RevokeReason, Session, SessionId};
 
-use super::following::{FeedStage, answer, up_to};
-use super::rivals::answers;
-use super::setting::{jti_of, password_set, session_now, started, stored, user_now};
+use super::concurrency::answers;
+use super::feed_fixture::{FeedFixture, answer, up_to};
+use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
 
 pub(super) fn ended(number: u64) -> Change {
@@ -34,15 +34,15 @@ fn renamed(name: &str) -> ProfileChange {
     ProfileChange { username: Some(username(name)), ..ProfileChange::default() }
 }
 
-pub(crate) async fn a_feed_begins_with_missed_and_says_it_once(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     for _ in 0..3 {
         assert_eq!(followers.reports(&*store).await, []);
     }
 }
 
-pub(crate) async fn silence_is_answered_within_a_second(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn silence_is_answered_within_a_second(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     followers.reports(&*store).await; // So that nothing is outstanding.
     for feed in &mut followers.feeds {
         for _ in 0..3 {
@@ -53,8 +53,8 @@ pub(crate) async fn silence_is_answered_within_a_second(stage: FeedStage<impl St
     }
 }
 
-pub(crate) async fn the_end_of_a_session_is_reported_once(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(user.id, session_id(0), at(0)) };
     assert!(store.start(&widest, &user, None).await.unwrap());
@@ -70,8 +70,8 @@ pub(crate) async fn the_end_of_a_session_is_reported_once(stage: FeedStage<impl 
     assert_eq!(followers.reports(&*store).await, [Change::SessionEnded(widest.id)]);
 }
 
-pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
         started(&*store, user.id, number).await;
@@ -87,8 +87,8 @@ pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(stage: 
     assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
 }
 
-pub(crate) async fn a_password_change_is_reported_with_its_sessions(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     started(&*store, user.id, 1).await;
     started(&*store, user.id, 2).await;
@@ -96,8 +96,8 @@ pub(crate) async fn a_password_change_is_reported_with_its_sessions(stage: FeedS
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(2), changed(&user)]));
 }
 
-pub(crate) async fn each_change_of_an_account_is_reported(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn each_change_of_an_account_is_reported(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
     assert_eq!(followers.reports(&*store).await, []);
@@ -125,8 +125,8 @@ pub(crate) async fn each_change_of_an_account_is_reported(stage: FeedStage<impl 
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-pub(crate) async fn a_deletion_is_reported(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn a_deletion_is_reported(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     started(&*store, user.id, 1).await;
     assert!(store.delete(user.id).await.unwrap());
@@ -138,8 +138,8 @@ pub(crate) async fn a_deletion_is_reported(stage: FeedStage<impl Store>) {
     assert_eq!(reported, [changed(&user), changed(&other)]);
 }
 
-pub(crate) async fn what_changes_nothing_is_not_reported(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn what_changes_nothing_is_not_reported(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     stored(&*store, "bob").await;
     assert!(store.set_groups(user.id, &editors()).await.unwrap());
@@ -165,8 +165,8 @@ pub(crate) async fn what_changes_nothing_is_not_reported(stage: FeedStage<impl S
 }
 
 /// They happen all the time, and change nothing that anybody remembers.
-pub(crate) async fn logins_and_rotations_are_not_reported(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn logins_and_rotations_are_not_reported(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     assert!(store.start(&session, &user, Some(Timestamp::from(at(1)))).await.unwrap());
@@ -185,8 +185,8 @@ pub(crate) async fn logins_and_rotations_are_not_reported(stage: FeedStage<impl 
     assert_eq!(followers.reports(&*store).await, []);
 }
 
-pub(crate) async fn what_another_process_does_is_reported(stage: FeedStage<impl Store>) {
-    let (store, other, mut followers) = stage.begin().await;
+pub(crate) async fn what_another_process_does_is_reported(fixture: FeedFixture<impl Store>) {
+    let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
         started(&**by, user.id, number).await;
@@ -201,8 +201,8 @@ pub(crate) async fn what_another_process_does_is_reported(stage: FeedStage<impl 
     assert!(followers.reports(&*store).await.contains(&changed(&user)));
 }
 
-pub(crate) async fn changes_are_reported_in_their_order(stage: FeedStage<impl Store>) {
-    let (store, other, mut followers) = stage.begin().await;
+pub(crate) async fn changes_are_reported_in_their_order(fixture: FeedFixture<impl Store>) {
+    let (store, other, mut followers) = fixture.begin().await;
     let (alice, bob) = (stored(&*store, "alice").await, stored(&*store, "bob").await);
     let mut expected = Vec::new();
     for number in 0..20 {
@@ -216,8 +216,8 @@ pub(crate) async fn changes_are_reported_in_their_order(stage: FeedStage<impl St
 }
 
 /// Whoever asks after a change has it in the answer: else it would not be known how current anything is.
-pub(crate) async fn an_answer_leaves_no_older_change_out(stage: FeedStage<impl Store>) {
-    let (store, other, mut followers) = stage.begin().await;
+pub(crate) async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture<impl Store>) {
+    let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..10 {
         let by = if number % 2 == 0 { &store } else { &other };
@@ -230,9 +230,9 @@ pub(crate) async fn an_answer_leaves_no_older_change_out(stage: FeedStage<impl S
 }
 
 /// No report comes before its commit.
-pub(crate) async fn what_is_reported_can_be_read<S: Store + 'static>(stage: FeedStage<S>) {
+pub(crate) async fn what_is_reported_can_be_read<S: Store + 'static>(fixture: FeedFixture<S>) {
     const SESSIONS: u64 = 100;
-    let (store, other, mut followers) = stage.begin().await;
+    let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..SESSIONS {
         started(&*store, user.id, number).await;
@@ -254,9 +254,9 @@ pub(crate) async fn what_is_reported_can_be_read<S: Store + 'static>(stage: Feed
     writer.await.unwrap();
 }
 
-pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(stage: FeedStage<S>) {
+pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(fixture: FeedFixture<S>) {
     const WRITERS: u64 = 50;
-    let (store, other, mut followers) = stage.begin().await;
+    let (store, other, mut followers) = fixture.begin().await;
     let mut expected = HashSet::new();
     let mut writers = Vec::new();
     for number in 0..WRITERS {
@@ -285,9 +285,9 @@ pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(stage: 
 }
 
 /// It is, or that it was missed.
-pub(crate) async fn what_happens_while_nobody_asks_is_reported(stage: FeedStage<impl Store>) {
+pub(crate) async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture<impl Store>) {
     const SESSIONS: u64 = 300;
-    let (store, _, mut followers) = stage.begin().await;
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..SESSIONS {
         started(&*store, user.id, number).await;

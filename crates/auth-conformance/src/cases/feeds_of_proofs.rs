@@ -4,14 +4,14 @@ use auth_core::code::CodePurpose;
 use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail, Store};
 use auth_core::second_factor::{NewFactor, Proof};
 
+use super::feed_fixture::FeedFixture;
 use super::feeds::{all, changed, ended};
-use super::following::FeedStage;
-use super::setting::{started, stored};
+use super::fixture::{started, stored};
 use crate::{at, code_id, code_of, email, hash_of, successor_of};
 
 /// What guarded routes remember of an account says whether its address was proven.
-pub(crate) async fn a_proof_of_an_address_is_reported(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn a_proof_of_an_address_is_reported(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
     for id in codes {
@@ -38,8 +38,8 @@ pub(crate) async fn a_proof_of_an_address_is_reported(stage: FeedStage<impl Stor
     assert_eq!(followers.reports(&*store).await, [changed(&other)]);
 }
 
-pub(crate) async fn a_password_that_keeps_a_session_is_reported_without_it(stage: FeedStage<impl Store>) {
-    let (store, _, mut followers) = stage.begin().await;
+pub(crate) async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture<impl Store>) {
+    let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let kept = started(&*store, user.id, 1).await;
     started(&*store, user.id, 2).await;

@@ -8,7 +8,7 @@ use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Subject};
 
-use super::setting::{everybody, password_set, session_now, started, stored, user_now};
+use super::fixture::{everybody, password_set, session_now, started, stored, user_now};
 use crate::{at, hash_of, new_user, session_id, session_of, username};
 
 fn groups(names: &[&str]) -> BTreeSet<GroupName> {

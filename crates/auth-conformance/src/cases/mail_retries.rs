@@ -6,8 +6,8 @@ use auth_core::mail::{OutboxEntry, RetryPolicy};
 use auth_core::ports::{Retry, Store};
 use auth_core::time::Seconds;
 
+use super::fixture::{outbox, queued};
 use super::outbox::{claimed, enqueued};
-use super::setting::{outbox, queued};
 use crate::{at, mail_id};
 
 /// Puts these mails in and gives them up, one after the other.

@@ -2,6 +2,7 @@
 //! where the store does not keep its word.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a case that fails is to panic")]
 
+mod account_fixture;
 mod account_races;
 mod accounts;
 mod adoption;
@@ -11,10 +12,12 @@ mod blacklist;
 mod changes;
 mod code_races;
 mod codes;
+mod concurrency;
 mod emails;
+mod feed_fixture;
 mod feeds;
 mod feeds_of_proofs;
-mod following;
+mod fixture;
 mod groups;
 mod mail_retries;
 mod outbox;
@@ -22,12 +25,9 @@ mod outbox_races;
 mod password_races;
 mod passwords;
 mod redeeming;
-mod rivals;
-mod scene;
 mod second_factors;
 mod session_races;
 mod sessions;
-mod setting;
 mod starting;
 mod subjects;
 
@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use auth_core::ports::Store;
 
-pub use following::FeedStage;
+pub use feed_fixture::FeedFixture;
 
 /// A case under way. It panics if the store breaks the contract.
 pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -80,13 +80,13 @@ pub struct FeedCase<S> {
     /// The sentence, in snake_case. It never changes its meaning, so that an adapter can name exceptions.
     pub name: &'static str,
     /// Tries it on a fresh, empty store. To be run on a Tokio runtime with more than one thread.
-    pub run: fn(FeedStage<S>) -> CaseRun,
+    pub run: fn(FeedFixture<S>) -> CaseRun,
 }
 
 /// Every case for feeds there is.
 ///
 /// ```
-/// use auth_conformance::{FeedStage, MemoryStore, feed_cases};
+/// use auth_conformance::{FeedFixture, MemoryStore, feed_cases};
 /// use std::sync::Arc;
 ///
 /// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
@@ -94,7 +94,7 @@ pub struct FeedCase<S> {
 ///     for case in feed_cases::<MemoryStore>() {
 ///         let store = Arc::new(MemoryStore::default());
 ///         let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
-///         (case.run)(FeedStage { other: Arc::clone(&store), store, feeds }).await;
+///         (case.run)(FeedFixture { other: Arc::clone(&store), store, feeds }).await;
 ///     }
 /// }
 /// ```

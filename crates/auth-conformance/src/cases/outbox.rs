@@ -10,8 +10,8 @@ use auth_core::second_factor::{Method, NewFactor, Proof};
 use auth_core::secret::Sealed;
 use auth_core::time::UnixTime;
 
-use super::scene::Scene;
-use super::setting::{created, outbox, queued, stored};
+use super::account_fixture::AccountFixture;
+use super::fixture::{created, outbox, queued, stored};
 use crate::{at, code_id, code_of, email, hash_of, mail_id, new_mail, new_request, new_user};
 
 /// What is taken out at this moment, for a minute: the number of the mail and of the attempt.
@@ -191,8 +191,8 @@ pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<impl Store>) {
 /// Whatever a method of another port put in belongs to its account; what was put in alone belongs to nobody.
 pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<impl Store>) {
     let mails = |number| vec![new_mail(number)];
-    let scene = Scene::of(&*store, "alice").await;
-    let (id, code) = (scene.id, |purpose| scene.code(purpose));
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let (id, code) = (fixture.id, |purpose| fixture.code(purpose));
     let other = created(&*store, &NewUser { mails: mails(1), ..new_user("other") }).await.id;
     let change = ProfileChange { mails: mails(2), ..ProfileChange::default() };
     store.update_profile(id, &change).await.unwrap();
@@ -210,7 +210,7 @@ pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<impl St
     store.add_factor(id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
     assert!(store.replace_recovery_codes(id, &[], &mails(6)).await.unwrap());
     assert!(store.remove_factors(id, &[Method::Email], &mails(7)).await.unwrap());
-    assert!(store.end_reused(scene.sessions[0], &mails(8), at(1)).await.unwrap());
+    assert!(store.end_reused(fixture.sessions[0], &mails(8), at(1)).await.unwrap());
     let new = NewPassword { mails: mails(9), ..NewPassword::new(id, hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     let challenge = code_of(id, code_id(1), CodePurpose::Login, at(1));

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use auth_core::ports::{Outbox, Retry, Store};
 
+use super::concurrency::{Gate, ROUNDS, answers, count};
+use super::fixture::queued;
 use super::outbox::{claimed, enqueued};
-use super::rivals::{Gate, ROUNDS, answers, count};
-use super::setting::queued;
 use crate::{at, mail_id, new_mail};
 
 /// Takes mails out until there are no more.

@@ -9,8 +9,8 @@ use auth_core::ports::{
 };
 use auth_core::token::{Generation, RevokeReason};
 
-use super::rivals::{Gate, ROUNDS, answers, count};
-use super::setting::{by_email, code_now, everybody, hash_now, issued, queued, session_now, started, stored, user_now};
+use super::concurrency::{Gate, ROUNDS, answers, count};
+use super::fixture::{by_email, code_now, everybody, hash_now, issued, queued, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of, successor_of};
 
 /// Sets a password of each rival's own at one moment: one of them is stored, with its mail.

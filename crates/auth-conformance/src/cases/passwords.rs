@@ -9,8 +9,8 @@ use auth_core::second_factor::Proof;
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
 
-use super::scene::{Scene, exhaust, unusable_codes, usable_codes};
-use super::setting::{code_now, queued, session_now, started, stored, user_now};
+use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};
+use super::fixture::{code_now, queued, session_now, started, stored, user_now};
 use crate::{at, code_id, email, hash_of, new_mail, session_id, session_of, successor_of};
 
 /// The password "new", with a mail.
@@ -24,57 +24,57 @@ async fn kept(store: &impl Store, id: SessionId) -> KeptSession {
     KeptSession { id, from: session.generation, next: successor_of(&session, at(60)) }
 }
 
-async fn assert_overtaken(store: &impl Store, scene: &Scene<'_, impl Store>, new: &NewPassword, why: &str) {
+async fn assert_overtaken(store: &impl Store, fixture: &AccountFixture<'_, impl Store>, new: &NewPassword, why: &str) {
     let new = NewPassword { mails: vec![new_mail(99)], ..new.clone() };
-    let before = scene.standing().await;
+    let before = fixture.state().await;
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Overtaken, "{why}");
-    assert_eq!(scene.standing().await, before, "{why}");
+    assert_eq!(fixture.state().await, before, "{why}");
 }
 
 pub(crate) async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
-    let in_place_of = |old: &str| NewPassword { in_place_of: Some(hash_of(old)), ..new_password(scene.id) };
+    let in_place_of = |old: &str| NewPassword { in_place_of: Some(hash_of(old)), ..new_password(fixture.id) };
     for other in ["new", "Alice", "alice ", "other"] {
-        assert_overtaken(&*store, &scene, &in_place_of(other), other).await;
+        assert_overtaken(&*store, &fixture, &in_place_of(other), other).await;
     }
     assert_eq!(store.set_password(&in_place_of("alice"), at(60)).await.unwrap(), PasswordUpdate::Done);
-    assert_eq!(scene.standing().await.hash, hash_of("new"));
-    assert_overtaken(&*store, &scene, &in_place_of("alice"), "the same once more").await;
+    assert_eq!(fixture.state().await.hash, hash_of("new"));
+    assert_overtaken(&*store, &fixture, &in_place_of("alice"), "the same once more").await;
     assert_eq!(queued(&*store).await, [1]);
 }
 
 pub(crate) async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let by = |code| NewPassword { code: Some(code), mails: Vec::new(), ..new_password(scene.id) };
-    for (fault, code) in unusable_codes(&*store, scene.id, other, at(60)).await {
-        assert_overtaken(&*store, &scene, &by(code), fault).await;
+    let by = |code| NewPassword { code: Some(code), mails: Vec::new(), ..new_password(fixture.id) };
+    for (fault, code) in unusable_codes(&*store, fixture.id, other, at(60)).await {
+        assert_overtaken(&*store, &fixture, &by(code), fault).await;
     }
-    for code in usable_codes(scene.id, at(60)) {
+    for code in usable_codes(fixture.id, at(60)) {
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         assert_eq!(store.set_password(&by(code.id), at(60)).await.unwrap(), PasswordUpdate::Done, "{code:?}");
         assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(60)), ..code.clone() });
-        assert_overtaken(&*store, &scene, &by(code.id), "used by a password").await;
+        assert_overtaken(&*store, &fixture, &by(code.id), "used by a password").await;
     }
 }
 
 pub(crate) async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let code = scene.code(CodePurpose::PasswordReset);
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let code = fixture.code(CodePurpose::PasswordReset);
     exhaust(&*store, code, at(1)).await;
-    let new = NewPassword { code: Some(code), ..new_password(scene.id) };
+    let new = NewPassword { code: Some(code), ..new_password(fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(60)));
 }
 
 pub(crate) async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let foreign = started(&*store, other, 1).await.id;
-    let [id, ended] = scene.sessions;
+    let [id, ended] = fixture.sessions;
     let good = kept(&*store, id).await;
-    let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(scene.id) };
+    let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(fixture.id) };
     assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
     for (fault, keep) in [
         ("ended", kept(&*store, ended).await),
@@ -82,24 +82,24 @@ pub(crate) async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set
         ("unknown", KeptSession { id: session_id(2), ..good }),
         ("of a generation to come", KeptSession { from: Generation::new(1), ..good }),
     ] {
-        assert_overtaken(&*store, &scene, &keeping(keep), fault).await;
+        assert_overtaken(&*store, &fixture, &keeping(keep), fault).await;
     }
     assert_eq!(store.advance(id, good.from, good.next).await.unwrap(), Swap::Done);
-    assert_overtaken(&*store, &scene, &keeping(good), "rotated since").await;
+    assert_overtaken(&*store, &fixture, &keeping(good), "rotated since").await;
     assert!(session_now(&*store, foreign).await.revoked_at.is_none());
 }
 
 pub(crate) async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let spared = Scene::of(&*store, "other").await;
-    let (before, others) = (scene.standing().await, spared.standing().await);
-    let [id, _] = scene.sessions;
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    let (before, others) = (fixture.state().await, spared.state().await);
+    let [id, _] = fixture.sessions;
     let keep = kept(&*store, id).await;
 
-    let new = NewPassword { keep: Some(keep), mails: Vec::new(), ..new_password(scene.id) };
+    let new = NewPassword { keep: Some(keep), mails: Vec::new(), ..new_password(fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
 
-    let after = scene.standing().await;
+    let after = fixture.state().await;
     let [goes_on, ends] = before.sessions;
     let goes_on = Session {
         generation: keep.next.generation,
@@ -112,10 +112,10 @@ pub(crate) async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<im
     let ends = Session { revoked_at: Some(at(60)), revoke_reason: reason, ..ends };
     assert_eq!(after.sessions, [goes_on.clone(), ends]);
     assert_eq!(after.user, User { token_epoch: at(60), ..before.user.clone() });
-    assert_eq!(spared.standing().await, others);
+    assert_eq!(spared.state().await, others);
     // Whoever has a token of the generation before is shut out; a login that was under way is too.
     assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
-    let login = session_of(scene.id, session_id(1), at(60));
+    let login = session_of(fixture.id, session_id(1), at(60));
     assert!(!store.start(&login, &before.user, None).await.unwrap());
     let next = successor_of(&goes_on, at(61));
     assert_eq!(store.advance(id, goes_on.generation, next).await.unwrap(), Swap::Done);
@@ -123,18 +123,18 @@ pub(crate) async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<im
 }
 
 pub(crate) async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let spared = Scene::of(&*store, "other").await;
-    let others = spared.standing().await;
-    let used = scene.code(CodePurpose::Login);
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    let others = spared.state().await;
+    let used = fixture.code(CodePurpose::Login);
     assert!(store.redeem(used, Proof::Email, &[], at(1)).await.unwrap());
-    let new = NewPassword { mails: Vec::new(), ..new_password(scene.id) };
+    let new = NewPassword { mails: Vec::new(), ..new_password(fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
-    for code in scene.standing().await.codes {
+    for code in fixture.state().await.codes {
         assert_eq!(code.consumed_at, Some(if code.id == used { at(1) } else { at(60) }), "{code:?}");
         assert_eq!(store.try_code(code.id, at(60)).await.unwrap(), None);
     }
-    assert_eq!(spared.standing().await, others);
+    assert_eq!(spared.state().await, others);
 }
 
 pub(crate) async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<impl Store>) {
@@ -156,28 +156,28 @@ pub(crate) async fn a_password_proves_the_address_that_the_account_still_has(sto
 }
 
 pub(crate) async fn every_condition_of_a_password_must_hold(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let code = scene.code(CodePurpose::PasswordReset);
-    let keep = kept(&*store, scene.sessions[0]).await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let code = fixture.code(CodePurpose::PasswordReset);
+    let keep = kept(&*store, fixture.sessions[0]).await;
     let good = NewPassword {
         in_place_of: Some(hash_of("alice")),
         code: Some(code),
         proves: Some(email("alice@example.com")),
         keep: Some(keep),
         mails: vec![new_mail(1), new_mail(2)],
-        ..new_password(scene.id)
+        ..new_password(fixture.id)
     };
     for (fault, bad) in [
         ("another password", NewPassword { in_place_of: Some(hash_of("bob")), ..good.clone() }),
         ("another code", NewPassword { code: Some(code_id(5)), ..good.clone() }),
         ("another session", NewPassword { keep: Some(KeptSession { id: session_id(1), ..keep }), ..good.clone() }),
     ] {
-        assert_overtaken(&*store, &scene, &bad, fault).await;
+        assert_overtaken(&*store, &fixture, &bad, fault).await;
     }
     let nobody = NewPassword { user: UserId::new(i64::MAX), ..good.clone() };
     assert_ne!(store.set_password(&nobody, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert!(queued(&*store).await.is_empty());
     assert_eq!(store.set_password(&good, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert_eq!(user_now(&*store, scene.id).await.email_verified_at, Some(at(60).into()));
+    assert_eq!(user_now(&*store, fixture.id).await.email_verified_at, Some(at(60).into()));
 }

@@ -8,8 +8,8 @@ use auth_core::ports::Store;
 use auth_core::second_factor::{NewFactor, Proof};
 use auth_core::time::Seconds;
 
-use super::scene::exhaust;
-use super::setting::{code_now, enrolled, issued, queued, stored, totp};
+use super::account_fixture::exhaust;
+use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, mac, new_mail};
 
 async fn last_step(store: &impl Store, user: UserId) -> Option<u64> {

@@ -9,8 +9,8 @@ use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_core::secret::{Mac, Sealed};
 use auth_core::time::Timestamp;
 
-use super::scene::{Scene, exhaust};
-use super::setting::{code_now, enrolled, issued, queued, stored, totp, user_now};
+use super::account_fixture::{AccountFixture, exhaust};
+use super::fixture::{code_now, enrolled, issued, queued, stored, totp, user_now};
 use crate::{at, code_id, mac, new_mail};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
@@ -44,11 +44,12 @@ pub(crate) async fn an_account_has_no_second_factor_at_first(store: Arc<impl Sto
 pub(crate) async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: Arc<impl Store>) {
     let is_link = |purpose: &CodePurpose| !CodePurpose::OF_SECOND_FACTORS.contains(purpose);
     let links: Vec<_> = CodePurpose::ALL.iter().copied().filter(is_link).collect();
-    let (adding, removing) = (Scene::of(&*store, "adding").await, Scene::of(&*store, "removing").await);
-    let spared = Scene::of(&*store, "spared").await;
+    let (adding, removing) =
+        (AccountFixture::of(&*store, "adding").await, AccountFixture::of(&*store, "removing").await);
+    let spared = AccountFixture::of(&*store, "spared").await;
     let code = adding.code(CodePurpose::EmailEnrolment);
     assert_eq!(added(&*store, adding.id, &NewFactor::Email, code, &[], 1).await, Some(true));
-    assert_eq!(adding.standing().await.open(), links);
+    assert_eq!(adding.state().await.open(), links);
 
     // Made past the rules: what is open now was not ended when the factor was added.
     let code = removing.code(CodePurpose::TotpEnrolment);
@@ -58,35 +59,35 @@ pub(crate) async fn challenges_and_enrolments_end_when_a_factor_is_added_or_remo
     assert_eq!(code_now(&*store, later).await.consumed_at, None, "nothing was removed");
     assert!(store.remove_factors(removing.id, &[Method::Totp], &[]).await.unwrap());
     assert!(code_now(&*store, later).await.consumed_at.is_some());
-    assert_eq!(removing.standing().await.open(), links);
-    assert_eq!(spared.standing().await.open(), CodePurpose::ALL);
+    assert_eq!(removing.state().await.open(), links);
+    assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }
 
 pub(crate) async fn an_added_factor_is_found_with_every_field(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let spared = Scene::of(&*store, "other").await;
-    let before = scene.standing().await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    let before = fixture.state().await;
     let every_byte: Vec<u8> = (0..=255).collect();
     // A step of more than 32 bits.
     let factor = NewFactor::Totp { secret: Sealed::new(every_byte), step: 8_446_743_359 };
     let NewFactor::Totp { secret, step } = factor.clone() else { panic!("it is one") };
-    let code = scene.code(CodePurpose::TotpEnrolment);
-    assert_eq!(added(&*store, scene.id, &factor, code, &[mac(1), mac(2)], 1).await, Some(true));
+    let code = fixture.code(CodePurpose::TotpEnrolment);
+    assert_eq!(added(&*store, fixture.id, &factor, code, &[mac(1), mac(2)], 1).await, Some(true));
     let totp = Some(TotpFactor { secret, last_step: Some(step), since: NOW.unix() });
     let mut expected = Factors { email_since: None, totp, recovery_codes: vec![mac(1), mac(2)] };
-    assert_eq!(factors_now(&*store, scene.id).await, expected);
-    let after = scene.standing().await;
+    assert_eq!(factors_now(&*store, fixture.id).await, expected);
+    let after = fixture.state().await;
     assert_eq!((&after.user, &after.sessions, &after.hash), (&before.user, &before.sessions, &before.hash));
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(NOW.unix()));
     assert!(after.open().contains(&CodePurpose::PasswordReset), "links are still good");
 
-    let code = issued(&*store, scene.id, 90, CodePurpose::EmailEnrolment).await.id;
-    assert_eq!(added(&*store, scene.id, &NewFactor::Email, code, &[mac(3)], 2).await, Some(false));
+    let code = issued(&*store, fixture.id, 90, CodePurpose::EmailEnrolment).await.id;
+    assert_eq!(added(&*store, fixture.id, &NewFactor::Email, code, &[mac(3)], 2).await, Some(false));
     expected.email_since = Some(NOW.unix());
-    assert_eq!(factors_now(&*store, scene.id).await, expected);
+    assert_eq!(factors_now(&*store, fixture.id).await, expected);
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert_eq!(spared.standing().await.factors, Factors::default());
-    assert_eq!(spared.standing().await.open(), CodePurpose::ALL);
+    assert_eq!(spared.state().await.factors, Factors::default());
+    assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }
 
 pub(crate) async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<impl Store>) {
@@ -105,32 +106,32 @@ pub(crate) async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<imp
 }
 
 pub(crate) async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
+    let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let used = scene.code(CodePurpose::TotpEnrolment);
+    let used = fixture.code(CodePurpose::TotpEnrolment);
     assert!(store.redeem(used, Proof::Email, &[], at(1)).await.unwrap());
     let foreign = issued(&*store, other, 1, CodePurpose::TotpEnrolment).await.id;
-    let ended = scene.code(CodePurpose::EmailEnrolment);
-    let newer = issued(&*store, scene.id, 2, CodePurpose::EmailEnrolment).await.id;
-    let before = scene.standing().await;
+    let ended = fixture.code(CodePurpose::EmailEnrolment);
+    let newer = issued(&*store, fixture.id, 2, CodePurpose::EmailEnrolment).await.id;
+    let before = fixture.state().await;
     for (user, code) in [
-        (scene.id, used),
-        (scene.id, foreign),
-        (scene.id, ended),
-        (scene.id, code_id(3)),
+        (fixture.id, used),
+        (fixture.id, foreign),
+        (fixture.id, ended),
+        (fixture.id, code_id(3)),
         (UserId::new(i64::MAX), newer),
     ] {
         for factor in [NewFactor::Email, totp(1)] {
             assert_eq!(added(&*store, user, &factor, code, &[mac(1)], 1).await, None);
-            assert_eq!(scene.standing().await, before);
+            assert_eq!(fixture.state().await, before);
         }
     }
     assert_eq!(code_now(&*store, foreign).await.consumed_at, None);
     assert_eq!(store.factors_of(other).await.unwrap(), Factors::default());
     // It was tried before, and the last try may have been the right one.
     exhaust(&*store, newer, at(1)).await;
-    assert!(added(&*store, scene.id, &NewFactor::Email, newer, &[], 1).await.is_some());
-    assert_eq!(added(&*store, scene.id, &totp(1), newer, &[], 2).await, None, "it was used");
+    assert!(added(&*store, fixture.id, &NewFactor::Email, newer, &[], 1).await.is_some());
+    assert_eq!(added(&*store, fixture.id, &totp(1), newer, &[], 2).await, None, "it was used");
     assert_eq!(queued(&*store).await, [1]);
 }
 
@@ -212,20 +213,20 @@ pub(crate) async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<
 }
 
 pub(crate) async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<impl Store>) {
-    let scene = Scene::of(&*store, "alice").await;
-    let spared = Scene::of(&*store, "other").await;
-    for id in [scene.id, spared.id] {
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    for id in [fixture.id, spared.id] {
         enrolled(&*store, id, &totp(1), &[mac(1)]).await;
         enrolled(&*store, id, &NewFactor::Email, &[]).await;
     }
-    let others = spared.standing().await;
-    assert!(store.delete(scene.id).await.unwrap());
-    assert_eq!(store.factors_of(scene.id).await.unwrap(), Factors::default());
+    let others = spared.state().await;
+    assert!(store.delete(fixture.id).await.unwrap());
+    assert_eq!(store.factors_of(fixture.id).await.unwrap(), Factors::default());
     for purpose in CodePurpose::ALL {
-        let id = scene.code(*purpose);
+        let id = fixture.code(*purpose);
         assert_eq!(store.find_code(id).await.unwrap(), None);
         assert_eq!(store.try_code(id, at(1)).await.unwrap(), None);
         assert!(!store.redeem(id, Proof::RecoveryCode(mac(1)), &[], at(1)).await.unwrap());
     }
-    assert_eq!(spared.standing().await, others);
+    assert_eq!(spared.state().await, others);
 }

@@ -7,8 +7,8 @@ use auth_core::ports::{Adoption, Store, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 
-use super::rivals::{Gate, ROUNDS, answers, count};
-use super::setting::{jti_of, password_set, session_now, started, stored, user_now};
+use super::concurrency::{Gate, ROUNDS, answers, count};
+use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, session_id, session_of, successor_of};
 
 /// Rotates a session until that is refused; answers how often it was not.

@@ -7,7 +7,7 @@ use auth_core::ports::{Store, Swap};
 use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 
-use super::setting::{password_set, queued, session_now, started, stored, user_now};
+use super::fixture::{password_set, queued, session_now, started, stored, user_now};
 use crate::{at, new_mail, session_id, session_of, successor_of};
 
 const GENERATION: fn(u32) -> Generation = Generation::new;

@@ -7,7 +7,7 @@ use auth_core::ports::Store;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
 
-use super::setting::{password_set, session_now, started, stored, user_now};
+use super::fixture::{password_set, session_now, started, stored, user_now};
 use crate::{at, session_id, session_of, username};
 
 const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);

@@ -6,7 +6,7 @@ use auth_core::account::{NewUser, ProfileChange, User, UserId};
 use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::token::Subject;
 
-use super::setting::{created, stored};
+use super::fixture::{created, stored};
 use crate::{email, new_user, username};
 
 async fn named(store: &impl Store, name: &str) -> Option<User> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth_conformance::{
-    FeedStage, at, code_id, code_of, email, feed_cases, hash_of, new_mail, new_user, session_id, session_of,
+    FeedFixture, at, code_id, code_of, email, feed_cases, hash_of, new_mail, new_user, session_id, session_of,
     successor_of,
 };
 use auth_core::account::{ProfileChange, User, UserId};
@@ -34,7 +34,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
             on(kind, case.name, async move |database| {
                 let (store, other) = two_processes(&database).await;
                 let feeds = [Box::new(store.changes()) as _, Box::new(other.changes()) as _];
-                (case.run)(FeedStage { store: Arc::new(store), other: Arc::new(other), feeds }).await;
+                (case.run)(FeedFixture { store: Arc::new(store), other: Arc::new(other), feeds }).await;
             })
         })
         .collect();

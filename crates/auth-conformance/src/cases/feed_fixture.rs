@@ -1,4 +1,4 @@
-//! Feeds that are followed, and what they have said.
+//! A store and two feeds of it, and what the feeds report.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -9,32 +9,32 @@ use auth_core::ports::{Change, ChangeFeed, Store};
 use auth_core::token::{RevokeReason, SessionId};
 use tokio::time::timeout;
 
-use super::setting::{started, stored};
+use super::fixture::{started, stored};
 use crate::at;
 
-/// How long to wait for a report that should come within a second, on a machine that is busy with other things.
+/// How long to wait for a report that is due within a second, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What a case for feeds is tried on: a fresh, empty store, seen as by two processes.
-pub struct FeedStage<S> {
+/// What a feed case runs on: a fresh, empty store, as two processes see it.
+pub struct FeedFixture<S> {
     /// The store.
     pub store: Arc<S>,
-    /// The same data with connections of its own, as in another process. The same store again, where there can be no
-    /// other.
+    /// The same data through connections of its own, as in another process. For a store that only one process can
+    /// use, the same store again.
     pub other: Arc<S>,
-    /// A feed of each of them.
+    /// A feed of each.
     pub feeds: [Box<dyn ChangeFeed>; 2],
 }
 
-/// Both feeds, begun, and the account whose sessions end to mark a moment.
+/// Both feeds, past their first answer, and the user whose sessions are ended to mark a moment.
 pub(super) struct Followers {
     pub(super) feeds: [Box<dyn ChangeFeed>; 2],
     marker: User,
     marks: u64,
 }
 
-impl<S: Store> FeedStage<S> {
-    /// Takes the first answer of both feeds.
+impl<S: Store> FeedFixture<S> {
+    /// Reads the first answer of both feeds.
     pub(super) async fn begin(self) -> (Arc<S>, Arc<S>, Followers) {
         let Self { store, other, mut feeds } = self;
         for feed in &mut feeds {
@@ -46,7 +46,7 @@ impl<S: Store> FeedStage<S> {
 }
 
 impl Followers {
-    /// What both report of what was done before, as they report it. What they say comes in the same order.
+    /// What the feeds report of the calls so far. Both must report the same, in the same order.
     pub(super) async fn reports(&mut self, store: &impl Store) -> Vec<Change> {
         let last = Change::SessionEnded(self.mark(store).await);
         let [one, two] = &mut self.feeds;
@@ -56,12 +56,12 @@ impl Followers {
         one
     }
 
-    /// What both report, in whatever order: changes that are made together have none.
+    /// What the feeds report, as a set: changes made by one call have no order.
     pub(super) async fn reported(&mut self, store: &impl Store) -> HashSet<Change> {
         self.reports(store).await.into_iter().collect()
     }
 
-    /// Ends a session of nobody else.
+    /// Ends a session of the marker user.
     async fn mark(&mut self, store: &impl Store) -> SessionId {
         self.marks += 1;
         let session = started(store, self.marker.id, 1_000_000 + self.marks).await;
@@ -70,12 +70,12 @@ impl Followers {
     }
 }
 
-/// One answer.
+/// The next answer.
 pub(super) async fn answer(feed: &mut Box<dyn ChangeFeed>) -> Vec<Change> {
     timeout(PATIENCE, feed.next()).await.expect("a feed answers within a second").unwrap()
 }
 
-/// What is reported before this change, which is to come.
+/// What is reported before this change.
 pub(super) async fn up_to(feed: &mut Box<dyn ChangeFeed>, last: Change) -> Vec<Change> {
     let mut reported = Vec::new();
     let all = async {

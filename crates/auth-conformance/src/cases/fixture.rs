@@ -1,4 +1,4 @@
-//! What the cases begin with, and how they look at what came of it.
+//! What the cases store first, and how they read it back.
 
 use auth_core::account::{LoginName, NewUser, User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
@@ -12,17 +12,17 @@ use auth_core::token::{Generation, Session, SessionId, TokenId};
 
 use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user, session_id, session_of};
 
-/// A new account of this name, whose password is its name.
+/// A new user with this username, which is also the password.
 pub(super) async fn stored(store: &impl Store, name: &str) -> User {
     created(store, &new_user(name)).await
 }
 
-/// A new account, whose password is its username.
+/// A new user, whose password is the username.
 pub(super) async fn created(store: &impl Store, new: &NewUser) -> User {
     store.create(new, &hash_of(new.username.as_str())).await.unwrap().expect("name and address are free")
 }
 
-/// A new session of an account as it is now, with this number, begun at [`at`]`(0)`.
+/// A new session of a user, started at [`at`]`(0)`; its ID is [`session_id`]`(number)`.
 pub(super) async fn started(store: &impl Store, user: UserId, number: u64) -> Session {
     let session = session_of(user, session_id(number), at(0));
     let user = user_now(store, user).await;
@@ -33,41 +33,41 @@ pub(super) async fn started(store: &impl Store, user: UserId, number: u64) -> Se
     session
 }
 
-/// Sets another password, without conditions.
+/// Sets a password unconditionally.
 pub(super) async fn password_set(store: &impl Store, user: UserId, password: &str, now: UnixTime) {
     let new = NewPassword::new(user, hash_of(password));
     assert_eq!(store.set_password(&new, now).await.unwrap(), PasswordUpdate::Done);
 }
 
-/// An account as it is now.
+/// The user as stored now.
 pub(super) async fn user_now(store: &impl Store, id: UserId) -> User {
     store.find_user(id).await.unwrap().expect("the account is there")
 }
 
-/// A session as it is now.
+/// The session as stored now.
 pub(super) async fn session_now(store: &impl Store, id: SessionId) -> Session {
     store.find_session(id).await.unwrap().expect("the session is there").session
 }
 
-/// The password hash of an account as it is now.
+/// The password hash of a user as stored now.
 pub(super) async fn hash_now(store: &impl Store, user: &User) -> PasswordHash {
     let name = LoginName::Username(user.username.clone());
     store.find_for_login(&name).await.unwrap().expect("the account is there").1
 }
 
-/// A new code of an account, made at [`at`]`(0)`.
+/// A new code of a user, issued at [`at`]`(0)`.
 pub(super) async fn issued(store: &impl Store, user: UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
     let code = code_of(user, code_id(number), purpose, at(0));
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "there is such an account");
     code
 }
 
-/// A code as it is now.
+/// The code as stored now.
 pub(super) async fn code_now(store: &impl Store, id: CodeId) -> OneTimeCode {
     store.find_code(id).await.unwrap().expect("the code is there")
 }
 
-/// Switches a factor on, with these recovery codes.
+/// Adds a second factor, with these recovery codes.
 pub(super) async fn enrolled(store: &impl Store, user: UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
     let is_by_mail = u64::from(*factor == NewFactor::Email);
     let enrolment = CodeId::draw(&SeededRandomness::new(2 * user.get().unsigned_abs() + is_by_mail));
@@ -76,38 +76,38 @@ pub(super) async fn enrolled(store: &impl Store, user: UserId, factor: &NewFacto
     assert!(answer.is_some(), "the code is unused");
 }
 
-/// An authenticator whose code of this time step is used up.
+/// An authenticator whose code of this time step has been used.
 pub(super) fn totp(step: u64) -> NewFactor {
     NewFactor::Totp { secret: Sealed::new(vec![0xFF, 0, b'T']), step }
 }
 
-/// The outbox, as an operator sees it.
+/// Every entry of the outbox.
 pub(super) async fn outbox(store: &impl Store) -> Vec<OutboxEntry> {
     store.list_outbox(OutboxPage { only_failed: false, after: None, limit: u32::MAX }).await.unwrap()
 }
 
-/// The numbers of what is in the outbox, as [`mail_id`] has them.
+/// The message IDs in the outbox, as the arguments of [`mail_id`].
 pub(super) async fn queued(store: &impl Store) -> Vec<u64> {
     let number = |entry: OutboxEntry| (0..1_000).find(|number| mail_id(*number) == entry.id).expect("a number");
     outbox(store).await.into_iter().map(number).collect()
 }
 
-/// Who may log in by this username.
+/// The user who logs in with this username.
 pub(super) async fn by_username(store: &impl Store, text: &str) -> Option<User> {
     store.find_for_login(&LoginName::Username(text.to_owned())).await.unwrap().map(|(user, _)| user)
 }
 
-/// Who may log in by this address.
+/// The user who logs in with this email address.
 pub(super) async fn by_email(store: &impl Store, text: &str) -> Option<User> {
     store.find_for_login(&LoginName::Email(text.to_owned())).await.unwrap().map(|(user, _)| user)
 }
 
-/// Every account there is.
+/// Every user.
 pub(super) async fn everybody(store: &impl Store) -> Vec<User> {
     store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap()
 }
 
-/// The `jti` of the token from elsewhere that becomes this session.
+/// The `jti` of the externally issued token that becomes this session.
 pub(super) fn jti_of(session: &Session) -> TokenId {
     TokenId::of_generation(session.id, Generation::FIRST)
 }

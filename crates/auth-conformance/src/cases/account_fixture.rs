@@ -1,4 +1,4 @@
-//! An account with all that may belong to it, and how all of it is now: to see that nothing was done.
+//! A user with everything that can belong to one, and its state: to compare before and after a call.
 
 use auth_core::account::{User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
@@ -9,30 +9,30 @@ use auth_core::second_factor::{Factors, Proof};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId};
 
-use super::setting::{code_now, hash_now, issued, outbox, session_now, started, stored, user_now};
+use super::fixture::{code_now, hash_now, issued, outbox, session_now, started, stored, user_now};
 use crate::{at, code_id, code_of};
 
-/// An account with two sessions, and an open code of every purpose.
-pub(super) struct Scene<'a, S> {
+/// A user with two sessions and an open code of every purpose.
+pub(super) struct AccountFixture<'a, S> {
     store: &'a S,
     pub(super) id: UserId,
     pub(super) sessions: [SessionId; 2],
 }
 
-/// An account and what belongs to it, at one moment.
+/// A user and what belongs to the user, at one moment.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct AccountState {
     pub(super) user: User,
     pub(super) hash: PasswordHash,
     pub(super) sessions: [Session; 2],
     pub(super) codes: Vec<OneTimeCode>,
     pub(super) factors: Factors,
-    /// That of everybody.
+    /// The whole outbox, of all users.
     pub(super) outbox: Vec<OutboxEntry>,
 }
 
-impl<'a, S: Store> Scene<'a, S> {
-    /// The account of this name, which is its password too.
+impl<'a, S: Store> AccountFixture<'a, S> {
+    /// Stores the user with this username, which is also the password.
     pub(super) async fn of(store: &'a S, name: &str) -> Self {
         let id = stored(store, name).await.id;
         let sessions = [started(store, id, numbered(id, 0)).await.id, started(store, id, numbered(id, 1)).await.id];
@@ -42,21 +42,21 @@ impl<'a, S: Store> Scene<'a, S> {
         Self { store, id, sessions }
     }
 
-    /// Its code of this purpose.
+    /// The ID of the user's code of this purpose.
     pub(super) fn code(&self, purpose: CodePurpose) -> CodeId {
         let place = CodePurpose::ALL.iter().position(|other| *other == purpose).unwrap();
         code_id(numbered(self.id, place as u64))
     }
 
-    /// How all of it is now.
-    pub(super) async fn standing(&self) -> Standing {
+    /// The state as stored now.
+    pub(super) async fn state(&self) -> AccountState {
         let user = user_now(self.store, self.id).await;
         let mut codes = Vec::new();
         for purpose in CodePurpose::ALL {
             codes.push(code_now(self.store, self.code(*purpose)).await);
         }
         let [one, two] = self.sessions;
-        Standing {
+        AccountState {
             hash: hash_now(self.store, &user).await,
             user,
             sessions: [session_now(self.store, one).await, session_now(self.store, two).await],
@@ -67,20 +67,20 @@ impl<'a, S: Store> Scene<'a, S> {
     }
 }
 
-impl Standing {
-    /// Which of the codes can still be used.
+impl AccountState {
+    /// The purposes of the codes that have not been used or ended.
     pub(super) fn open(&self) -> Vec<CodePurpose> {
         self.codes.iter().filter(|code| code.consumed_at.is_none()).map(|code| code.purpose).collect()
     }
 }
 
-/// Names of sessions and codes that no two accounts share.
+/// Numbers of session and code IDs that no two users share.
 fn numbered(user: UserId, place: u64) -> u64 {
     1_000 * user.get().unsigned_abs() + place
 }
 
-/// Stores codes of an account that cannot be used at this moment, and one of another account; says what is wrong with
-/// each of them. The last one was never stored.
+/// Stores codes of a user that cannot be used at `now`, and one of another user. Returns each with the reason why it
+/// cannot be used. The last one is never stored.
 pub(super) async fn unusable_codes(
     store: &impl Store,
     user: UserId,
@@ -105,7 +105,7 @@ pub(super) async fn unusable_codes(
     codes
 }
 
-/// Codes of an account, not stored yet, that can just be used at this moment.
+/// Codes of a user, not stored yet, that can only just be used at `now`.
 pub(super) fn usable_codes(user: UserId, now: UnixTime) -> [OneTimeCode; 3] {
     let code = |number| code_of(user, code_id(number), CodePurpose::Login, now);
     [
@@ -115,7 +115,7 @@ pub(super) fn usable_codes(user: UserId, now: UnixTime) -> [OneTimeCode; 3] {
     ]
 }
 
-/// Tries a code as often as it can be.
+/// Uses up the attempts of a code.
 pub(super) async fn exhaust(store: &impl Store, code: CodeId, now: UnixTime) {
     for _ in 0..OneTimeCode::MAX_ATTEMPTS {
         assert!(store.try_code(code, now).await.unwrap().is_some());

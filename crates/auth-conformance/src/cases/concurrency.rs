@@ -1,4 +1,5 @@
-//! Calls that are made at one moment, or nearly: whoever is a little late finds the other in the middle of its work.
+//! Concurrent calls: they start at the same moment, or nearly, so that a late one finds another in the middle of its
+//! work.
 
 use std::sync::Arc;
 
@@ -9,10 +10,10 @@ use tokio::task::{JoinHandle, yield_now};
 
 use crate::SeededRandomness;
 
-/// How often each race is run. Most wrong stores lose in the first rounds.
+/// How many times each race is run. Most wrong stores fail in the first rounds.
 pub(super) const ROUNDS: u64 = 25;
 
-/// A store and a gate before it, which opens when so many calls wait there.
+/// A store behind a gate, which opens once the expected number of calls wait at it.
 pub(super) struct Gate<S> {
     store: Arc<S>,
     barrier: Arc<Barrier>,
@@ -20,13 +21,14 @@ pub(super) struct Gate<S> {
 }
 
 impl<S: Store + 'static> Gate<S> {
-    /// A gate for so many calls. With fewer it never opens. Behind it, in two rounds of three, some calls are late.
+    /// A gate for this number of calls; with fewer it never opens. In two rounds of three, some calls are delayed
+    /// behind it.
     pub(super) fn of(calls: usize, round: u64, store: &Arc<S>) -> Self {
         let pauses = (!round.is_multiple_of(3)).then(|| SeededRandomness::new(round));
         Self { store: Arc::clone(store), barrier: Arc::new(Barrier::new(calls)), pauses }
     }
 
-    /// Sends a call through the gate, in a task of its own.
+    /// Spawns a call that waits at the gate.
     pub(super) fn send<T, F>(&self, call: impl FnOnce(Arc<S>) -> F + Send + 'static) -> JoinHandle<T>
     where
         T: Send + 'static,
@@ -50,7 +52,7 @@ impl<S: Store + 'static> Gate<S> {
     }
 }
 
-/// Lets some time pass without a sleep: a read takes about as long as a step of another call, on whatever store.
+/// Lets some time pass without a sleep: on any store, a read takes about as long as a step of another call.
 pub(super) async fn moments(store: &impl Store, number: u64) {
     for _ in 0..number {
         assert_eq!(store.find_user(UserId::new(0)).await.unwrap(), None);
@@ -58,7 +60,7 @@ pub(super) async fn moments(store: &impl Store, number: u64) {
     }
 }
 
-/// The answers of calls, in the order in which they were sent.
+/// The results of calls, in the order in which they were sent.
 pub(super) async fn answers<T>(calls: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut answers = Vec::with_capacity(calls.len());
     for call in calls {
@@ -67,7 +69,7 @@ pub(super) async fn answers<T>(calls: Vec<JoinHandle<T>>) -> Vec<T> {
     answers
 }
 
-/// How many of the answers are so.
+/// How many of the results match.
 pub(super) fn count<T>(answers: &[T], is: impl Fn(&T) -> bool) -> usize {
     answers.iter().filter(|answer| is(answer)).count()
 }
