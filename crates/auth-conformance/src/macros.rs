@@ -278,10 +278,10 @@ macro_rules! __storage_cases {
 /// ```
 /// # use std::sync::Arc;
 /// # use auth_conformance::{FeedFixture, MemoryStore, feed_contract};
-/// fn fixture() -> FeedFixture<MemoryStore> {
+/// fn fixture() -> FeedFixture {
 ///     let store = Arc::new(MemoryStore::default());
 ///     let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
-///     FeedFixture { other: Arc::clone(&store), store, feeds }
+///     FeedFixture { other: store.clone(), store, feeds }
 /// }
 ///
 /// feed_contract!(memory_feeds, fixture());

@@ -81,7 +81,7 @@ impl ChangeFeed for Broken {
 async fn passes(defect: Defect, case: &str) -> bool {
     let store = Arc::new(MemoryStore::default());
     let broken = || Box::new(Broken { inner: store.changes(), defect, answers: 0, late: Vec::new() }) as _;
-    let fixture = FeedFixture { feeds: [broken(), broken()], other: Arc::clone(&store), store: Arc::clone(&store) };
+    let fixture = FeedFixture { feeds: [broken(), broken()], other: store.clone(), store: store.clone() };
     let run = (feed_case(case).run)(fixture);
     // On this thread, so that what its panic prints is shown only if the test fails. Who waits for ever fails as well.
     let local = LocalSet::new();

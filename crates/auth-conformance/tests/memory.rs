@@ -35,10 +35,10 @@ async fn a_session_is_put_past_all_rules() {
     }
 }
 
-fn fixture() -> FeedFixture<MemoryStore> {
+fn fixture() -> FeedFixture {
     let store = Arc::new(MemoryStore::default());
     let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
-    FeedFixture { other: Arc::clone(&store), store, feeds }
+    FeedFixture { other: store.clone(), store, feeds }
 }
 
 feed_contract!(memory_feeds, fixture());

@@ -13,8 +13,8 @@ use super::fixture::{code_now, hash_now, issued, outbox, session_now, started, s
 use crate::{at, code_id, code_of};
 
 /// A user with two sessions and an open code of every purpose.
-pub(super) struct AccountFixture<'a, S> {
-    store: &'a S,
+pub(super) struct AccountFixture<'a> {
+    store: &'a dyn Store,
     pub(super) id: UserId,
     pub(super) sessions: [SessionId; 2],
 }
@@ -31,9 +31,9 @@ pub(super) struct AccountState {
     pub(super) outbox: Vec<OutboxEntry>,
 }
 
-impl<'a, S: Store> AccountFixture<'a, S> {
+impl<'a> AccountFixture<'a> {
     /// Stores the user with this username, which is also the password.
-    pub(super) async fn of(store: &'a S, name: &str) -> Self {
+    pub(super) async fn of(store: &'a dyn Store, name: &str) -> Self {
         let id = stored(store, name).await.id;
         let sessions = [started(store, id, numbered(id, 0)).await.id, started(store, id, numbered(id, 1)).await.id];
         for (place, purpose) in (0..).zip(CodePurpose::ALL) {
@@ -82,7 +82,7 @@ fn numbered(user: UserId, place: u64) -> u64 {
 /// Stores codes of a user that cannot be used at `now`, and one of another user. Returns each with the reason why it
 /// cannot be used. The last one is never stored.
 pub(super) async fn unusable_codes(
-    store: &impl Store,
+    store: &dyn Store,
     user: UserId,
     other: UserId,
     now: UnixTime,
@@ -116,7 +116,7 @@ pub(super) fn usable_codes(user: UserId, now: UnixTime) -> [OneTimeCode; 3] {
 }
 
 /// Uses up the attempts of a code.
-pub(super) async fn exhaust(store: &impl Store, code: CodeId, now: UnixTime) {
+pub(super) async fn exhaust(store: &dyn Store, code: CodeId, now: UnixTime) {
     for _ in 0..OneTimeCode::MAX_ATTEMPTS {
         assert!(store.try_code(code, now).await.unwrap().is_some());
     }

@@ -11,7 +11,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
 
-pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::Login).await.id;
@@ -25,7 +25,7 @@ pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<impl S
     }
 }
 
-pub(crate) async fn one_of_many_redemptions_of_a_code_wins(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::Login).await.id;
@@ -43,7 +43,7 @@ pub(crate) async fn one_of_many_redemptions_of_a_code_wins(store: Arc<impl Store
 }
 
 /// Sends each of these codes with the same proof through a gate: one is redeemed, the others are as they were.
-async fn assert_proves_once(store: &Arc<impl Store + 'static>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
+async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
     let gate = Gate::of(codes.len(), round, store);
     let rivals = codes.iter().map(|code| code.id);
     let rivals =
@@ -55,7 +55,7 @@ async fn assert_proves_once(store: &Arc<impl Store + 'static>, round: u64, codes
     }
 }
 
-pub(crate) async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
     enrolled(&*store, user, &totp(100), &recovery_codes).await;
@@ -71,7 +71,7 @@ pub(crate) async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store:
     assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, []);
 }
 
-pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
@@ -88,7 +88,7 @@ pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<imp
     }
 }
 
-pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         store.enqueue(&new_request(0)).await.unwrap();
@@ -109,7 +109,7 @@ pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<impl Store + 
     assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
 }
 
-pub(crate) async fn no_code_outlives_its_account(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(4, round, &store);
@@ -130,7 +130,7 @@ pub(crate) async fn no_code_outlives_its_account(store: Arc<impl Store + 'static
 }
 
 /// Whatever a code is used for, it is used for one thing.
-pub(crate) async fn a_code_is_used_for_one_of_many_things(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let code = issued(&*store, user, round, CodePurpose::Login).await.id;
@@ -151,7 +151,7 @@ pub(crate) async fn a_code_is_used_for_one_of_many_things(store: Arc<impl Store 
 }
 
 /// The first one ends the others.
-pub(crate) async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let mut codes = Vec::new();
@@ -174,7 +174,7 @@ pub(crate) async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<impl 
 }
 
 /// Each of them may have seen the other's factor: one of them removes the last one.
-pub(crate) async fn no_recovery_code_outlives_the_last_factor(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         for (number, factor) in [(0, NewFactor::Email), (1, totp(1))] {

@@ -14,22 +14,22 @@ use crate::SeededRandomness;
 pub(super) const ROUNDS: u64 = 25;
 
 /// A store behind a gate, which opens once the expected number of calls wait at it.
-pub(super) struct Gate<S> {
-    store: Arc<S>,
+pub(super) struct Gate {
+    store: Arc<dyn Store>,
     barrier: Arc<Barrier>,
     pauses: Option<SeededRandomness>,
 }
 
-impl<S: Store + 'static> Gate<S> {
+impl Gate {
     /// A gate for this number of calls; with fewer it never opens. In two rounds of three, some calls are delayed
     /// behind it.
-    pub(super) fn of(calls: usize, round: u64, store: &Arc<S>) -> Self {
+    pub(super) fn of(calls: usize, round: u64, store: &Arc<dyn Store>) -> Self {
         let pauses = (!round.is_multiple_of(3)).then(|| SeededRandomness::new(round));
         Self { store: Arc::clone(store), barrier: Arc::new(Barrier::new(calls)), pauses }
     }
 
     /// Spawns a call that waits at the gate.
-    pub(super) fn send<T, F>(&self, call: impl FnOnce(Arc<S>) -> F + Send + 'static) -> JoinHandle<T>
+    pub(super) fn send<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F + Send + 'static) -> JoinHandle<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
@@ -53,7 +53,7 @@ impl<S: Store + 'static> Gate<S> {
 }
 
 /// Lets some time pass without a sleep: on any store, a read takes about as long as a step of another call.
-pub(super) async fn moments(store: &impl Store, number: u64) {
+pub(super) async fn moments(store: &dyn Store, number: u64) {
     for _ in 0..number {
         assert_eq!(store.find_user(UserId::new(0)).await.unwrap(), None);
         yield_now().await;

@@ -16,12 +16,12 @@ use crate::at;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a feed case runs on: a fresh, empty store, as two processes see it.
-pub struct FeedFixture<S> {
+pub struct FeedFixture {
     /// The store.
-    pub store: Arc<S>,
+    pub store: Arc<dyn Store>,
     /// The same data through connections of its own, as in another process. For a store that only one process can
     /// use, the same store again.
-    pub other: Arc<S>,
+    pub other: Arc<dyn Store>,
     /// A feed of each.
     pub feeds: [Box<dyn ChangeFeed>; 2],
 }
@@ -33,9 +33,9 @@ pub(super) struct Followers {
     marks: u64,
 }
 
-impl<S: Store> FeedFixture<S> {
+impl FeedFixture {
     /// Reads the first answer of both feeds.
-    pub(super) async fn begin(self) -> (Arc<S>, Arc<S>, Followers) {
+    pub(super) async fn begin(self) -> (Arc<dyn Store>, Arc<dyn Store>, Followers) {
         let Self { store, other, mut feeds } = self;
         for feed in &mut feeds {
             assert_eq!(answer(feed).await.first(), Some(&Change::Missed), "a feed begins with Missed");
@@ -47,7 +47,7 @@ impl<S: Store> FeedFixture<S> {
 
 impl Followers {
     /// What the feeds report of the calls so far. Both must report the same, in the same order.
-    pub(super) async fn reports(&mut self, store: &impl Store) -> Vec<Change> {
+    pub(super) async fn reports(&mut self, store: &dyn Store) -> Vec<Change> {
         let last = Change::SessionEnded(self.mark(store).await);
         let [one, two] = &mut self.feeds;
         let (one, two) = tokio::join!(up_to(one, last), up_to(two, last));
@@ -57,12 +57,12 @@ impl Followers {
     }
 
     /// What the feeds report, as a set: changes made by one call have no order.
-    pub(super) async fn reported(&mut self, store: &impl Store) -> HashSet<Change> {
+    pub(super) async fn reported(&mut self, store: &dyn Store) -> HashSet<Change> {
         self.reports(store).await.into_iter().collect()
     }
 
     /// Ends a session of the marker user.
-    async fn mark(&mut self, store: &impl Store) -> SessionId {
+    async fn mark(&mut self, store: &dyn Store) -> SessionId {
         self.marks += 1;
         let session = started(store, self.marker.id, 1_000_000 + self.marks).await;
         assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth_core::account::{GroupName, ProfileChange, User};
-use auth_core::ports::{AccountPage, Adoption, Change, NewPassword, PasswordUpdate, ProfileUpdate, Store, Swap};
+use auth_core::ports::{AccountPage, Adoption, Change, NewPassword, PasswordUpdate, ProfileUpdate, Swap};
 use auth_core::time::{Seconds, Timestamp};
 use auth_core::token::{RevokeReason, Session, SessionId};
 
@@ -34,14 +34,14 @@ fn renamed(name: &str) -> ProfileChange {
     ProfileChange { username: Some(username(name)), ..ProfileChange::default() }
 }
 
-pub(crate) async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     for _ in 0..3 {
         assert_eq!(followers.reports(&*store).await, []);
     }
 }
 
-pub(crate) async fn silence_is_answered_within_a_second(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     followers.reports(&*store).await; // So that nothing is outstanding.
     for feed in &mut followers.feeds {
@@ -53,7 +53,7 @@ pub(crate) async fn silence_is_answered_within_a_second(fixture: FeedFixture<imp
     }
 }
 
-pub(crate) async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(user.id, session_id(0), at(0)) };
@@ -70,7 +70,7 @@ pub(crate) async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture<i
     assert_eq!(followers.reports(&*store).await, [Change::SessionEnded(widest.id)]);
 }
 
-pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
@@ -87,7 +87,7 @@ pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(fixture
     assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
 }
 
-pub(crate) async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     started(&*store, user.id, 1).await;
@@ -96,7 +96,7 @@ pub(crate) async fn a_password_change_is_reported_with_its_sessions(fixture: Fee
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(2), changed(&user)]));
 }
 
-pub(crate) async fn each_change_of_an_account_is_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
@@ -125,7 +125,7 @@ pub(crate) async fn each_change_of_an_account_is_reported(fixture: FeedFixture<i
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-pub(crate) async fn a_deletion_is_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn a_deletion_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     started(&*store, user.id, 1).await;
@@ -138,7 +138,7 @@ pub(crate) async fn a_deletion_is_reported(fixture: FeedFixture<impl Store>) {
     assert_eq!(reported, [changed(&user), changed(&other)]);
 }
 
-pub(crate) async fn what_changes_nothing_is_not_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     stored(&*store, "bob").await;
@@ -165,7 +165,7 @@ pub(crate) async fn what_changes_nothing_is_not_reported(fixture: FeedFixture<im
 }
 
 /// They happen all the time, and change nothing that anybody remembers.
-pub(crate) async fn logins_and_rotations_are_not_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
@@ -185,7 +185,7 @@ pub(crate) async fn logins_and_rotations_are_not_reported(fixture: FeedFixture<i
     assert_eq!(followers.reports(&*store).await, []);
 }
 
-pub(crate) async fn what_another_process_does_is_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn what_another_process_does_is_reported(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
@@ -201,7 +201,7 @@ pub(crate) async fn what_another_process_does_is_reported(fixture: FeedFixture<i
     assert!(followers.reports(&*store).await.contains(&changed(&user)));
 }
 
-pub(crate) async fn changes_are_reported_in_their_order(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let (alice, bob) = (stored(&*store, "alice").await, stored(&*store, "bob").await);
     let mut expected = Vec::new();
@@ -216,7 +216,7 @@ pub(crate) async fn changes_are_reported_in_their_order(fixture: FeedFixture<imp
 }
 
 /// Whoever asks after a change has it in the answer: else it would not be known how current anything is.
-pub(crate) async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..10 {
@@ -230,7 +230,7 @@ pub(crate) async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture<im
 }
 
 /// No report comes before its commit.
-pub(crate) async fn what_is_reported_can_be_read<S: Store + 'static>(fixture: FeedFixture<S>) {
+pub(crate) async fn what_is_reported_can_be_read(fixture: FeedFixture) {
     const SESSIONS: u64 = 100;
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
@@ -254,7 +254,7 @@ pub(crate) async fn what_is_reported_can_be_read<S: Store + 'static>(fixture: Fe
     writer.await.unwrap();
 }
 
-pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(fixture: FeedFixture<S>) {
+pub(crate) async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
     const WRITERS: u64 = 50;
     let (store, other, mut followers) = fixture.begin().await;
     let mut expected = HashSet::new();
@@ -285,7 +285,7 @@ pub(crate) async fn what_many_do_at_once_is_reported<S: Store + 'static>(fixture
 }
 
 /// It is, or that it was missed.
-pub(crate) async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
     const SESSIONS: u64 = 300;
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;

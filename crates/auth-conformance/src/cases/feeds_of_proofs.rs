@@ -1,7 +1,7 @@
 //! Feeds: what they report of addresses that were proven, and of sessions that a new password keeps.
 
 use auth_core::code::CodePurpose;
-use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail, Store};
+use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail};
 use auth_core::second_factor::{NewFactor, Proof};
 
 use super::feed_fixture::FeedFixture;
@@ -10,7 +10,7 @@ use super::fixture::{started, stored};
 use crate::{at, code_id, code_of, email, hash_of, successor_of};
 
 /// What guarded routes remember of an account says whether its address was proven.
-pub(crate) async fn a_proof_of_an_address_is_reported(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
@@ -38,7 +38,7 @@ pub(crate) async fn a_proof_of_an_address_is_reported(fixture: FeedFixture<impl 
     assert_eq!(followers.reports(&*store).await, [changed(&other)]);
 }
 
-pub(crate) async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture<impl Store>) {
+pub(crate) async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let kept = started(&*store, user.id, 1).await;

@@ -13,17 +13,17 @@ use auth_core::token::{Generation, Session, SessionId, TokenId};
 use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user, session_id, session_of};
 
 /// A new user with this username, which is also the password.
-pub(super) async fn stored(store: &impl Store, name: &str) -> User {
+pub(super) async fn stored(store: &dyn Store, name: &str) -> User {
     created(store, &new_user(name)).await
 }
 
 /// A new user, whose password is the username.
-pub(super) async fn created(store: &impl Store, new: &NewUser) -> User {
+pub(super) async fn created(store: &dyn Store, new: &NewUser) -> User {
     store.create(new, &hash_of(new.username.as_str())).await.unwrap().expect("name and address are free")
 }
 
 /// A new session of a user, started at [`at`]`(0)`; its ID is [`session_id`]`(number)`.
-pub(super) async fn started(store: &impl Store, user: UserId, number: u64) -> Session {
+pub(super) async fn started(store: &dyn Store, user: UserId, number: u64) -> Session {
     let session = session_of(user, session_id(number), at(0));
     let user = user_now(store, user).await;
     assert!(
@@ -34,41 +34,41 @@ pub(super) async fn started(store: &impl Store, user: UserId, number: u64) -> Se
 }
 
 /// Sets a password unconditionally.
-pub(super) async fn password_set(store: &impl Store, user: UserId, password: &str, now: UnixTime) {
+pub(super) async fn password_set(store: &dyn Store, user: UserId, password: &str, now: UnixTime) {
     let new = NewPassword::new(user, hash_of(password));
     assert_eq!(store.set_password(&new, now).await.unwrap(), PasswordUpdate::Done);
 }
 
 /// The user as stored now.
-pub(super) async fn user_now(store: &impl Store, id: UserId) -> User {
+pub(super) async fn user_now(store: &dyn Store, id: UserId) -> User {
     store.find_user(id).await.unwrap().expect("the account is there")
 }
 
 /// The session as stored now.
-pub(super) async fn session_now(store: &impl Store, id: SessionId) -> Session {
+pub(super) async fn session_now(store: &dyn Store, id: SessionId) -> Session {
     store.find_session(id).await.unwrap().expect("the session is there").session
 }
 
 /// The password hash of a user as stored now.
-pub(super) async fn hash_now(store: &impl Store, user: &User) -> PasswordHash {
+pub(super) async fn hash_now(store: &dyn Store, user: &User) -> PasswordHash {
     let name = LoginName::Username(user.username.clone());
     store.find_for_login(&name).await.unwrap().expect("the account is there").1
 }
 
 /// A new code of a user, issued at [`at`]`(0)`.
-pub(super) async fn issued(store: &impl Store, user: UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
+pub(super) async fn issued(store: &dyn Store, user: UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
     let code = code_of(user, code_id(number), purpose, at(0));
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "there is such an account");
     code
 }
 
 /// The code as stored now.
-pub(super) async fn code_now(store: &impl Store, id: CodeId) -> OneTimeCode {
+pub(super) async fn code_now(store: &dyn Store, id: CodeId) -> OneTimeCode {
     store.find_code(id).await.unwrap().expect("the code is there")
 }
 
 /// Adds a second factor, with these recovery codes.
-pub(super) async fn enrolled(store: &impl Store, user: UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
+pub(super) async fn enrolled(store: &dyn Store, user: UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
     let is_by_mail = u64::from(*factor == NewFactor::Email);
     let enrolment = CodeId::draw(&SeededRandomness::new(2 * user.get().unsigned_abs() + is_by_mail));
     assert!(store.issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap());
@@ -82,28 +82,28 @@ pub(super) fn totp(step: u64) -> NewFactor {
 }
 
 /// Every entry of the outbox.
-pub(super) async fn outbox(store: &impl Store) -> Vec<OutboxEntry> {
+pub(super) async fn outbox(store: &dyn Store) -> Vec<OutboxEntry> {
     store.list_outbox(OutboxPage { only_failed: false, after: None, limit: u32::MAX }).await.unwrap()
 }
 
 /// The message IDs in the outbox, as the arguments of [`mail_id`].
-pub(super) async fn queued(store: &impl Store) -> Vec<u64> {
+pub(super) async fn queued(store: &dyn Store) -> Vec<u64> {
     let number = |entry: OutboxEntry| (0..1_000).find(|number| mail_id(*number) == entry.id).expect("a number");
     outbox(store).await.into_iter().map(number).collect()
 }
 
 /// The user who logs in with this username.
-pub(super) async fn by_username(store: &impl Store, text: &str) -> Option<User> {
+pub(super) async fn by_username(store: &dyn Store, text: &str) -> Option<User> {
     store.find_for_login(&LoginName::Username(text.to_owned())).await.unwrap().map(|(user, _)| user)
 }
 
 /// The user who logs in with this email address.
-pub(super) async fn by_email(store: &impl Store, text: &str) -> Option<User> {
+pub(super) async fn by_email(store: &dyn Store, text: &str) -> Option<User> {
     store.find_for_login(&LoginName::Email(text.to_owned())).await.unwrap().map(|(user, _)| user)
 }
 
 /// Every user.
-pub(super) async fn everybody(store: &impl Store) -> Vec<User> {
+pub(super) async fn everybody(store: &dyn Store) -> Vec<User> {
     store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap()
 }
 

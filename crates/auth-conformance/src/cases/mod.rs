@@ -42,12 +42,12 @@ pub use feed_fixture::FeedFixture;
 pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// One sentence of the contract.
-pub struct Case<S> {
+pub struct Case {
     /// The sentence, in snake_case. It never changes its meaning, so that an adapter can name exceptions.
     pub name: &'static str,
     /// Tries it on a fresh, empty store. To be run on a Tokio runtime; the races are races on more than one thread
     /// only.
-    pub run: fn(Arc<S>) -> CaseRun,
+    pub run: fn(Arc<dyn Store>) -> CaseRun,
 }
 
 /// Every case there is.
@@ -58,12 +58,12 @@ pub struct Case<S> {
 ///
 /// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 /// async fn main() {
-///     for case in storage_cases::<MemoryStore>() {
-///         (case.run)(Arc::default()).await;
+///     for case in storage_cases() {
+///         (case.run)(Arc::new(MemoryStore::default())).await;
 ///     }
 /// }
 /// ```
-pub fn storage_cases<S: Store + 'static>() -> Vec<Case<S>> {
+pub fn storage_cases() -> Vec<Case> {
     crate::__storage_cases!(table)
 }
 
@@ -71,34 +71,34 @@ pub fn storage_cases<S: Store + 'static>() -> Vec<Case<S>> {
 ///
 /// # Panics
 /// If there is none: an exception made for a case that does not exist is a mistake.
-pub fn storage_case<S: Store + 'static>(name: &str) -> Case<S> {
+pub fn storage_case(name: &str) -> Case {
     storage_cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("there is no case {name}"))
 }
 
 /// One sentence of the contract of feeds.
-pub struct FeedCase<S> {
+pub struct FeedCase {
     /// The sentence, in snake_case. It never changes its meaning, so that an adapter can name exceptions.
     pub name: &'static str,
     /// Tries it on a fresh, empty store. To be run on a Tokio runtime with more than one thread.
-    pub run: fn(FeedFixture<S>) -> CaseRun,
+    pub run: fn(FeedFixture) -> CaseRun,
 }
 
 /// Every case for feeds there is.
 ///
 /// ```
-/// use auth_conformance::{FeedFixture, MemoryStore, feed_cases};
 /// use std::sync::Arc;
+/// use auth_conformance::{FeedFixture, MemoryStore, feed_cases};
 ///
 /// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 /// async fn main() {
-///     for case in feed_cases::<MemoryStore>() {
+///     for case in feed_cases() {
 ///         let store = Arc::new(MemoryStore::default());
 ///         let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
-///         (case.run)(FeedFixture { other: Arc::clone(&store), store, feeds }).await;
+///         (case.run)(FeedFixture { other: store.clone(), store, feeds }).await;
 ///     }
 /// }
 /// ```
-pub fn feed_cases<S: Store + 'static>() -> Vec<FeedCase<S>> {
+pub fn feed_cases() -> Vec<FeedCase> {
     crate::__feed_cases!(feed_table)
 }
 
@@ -106,7 +106,7 @@ pub fn feed_cases<S: Store + 'static>() -> Vec<FeedCase<S>> {
 ///
 /// # Panics
 /// If there is none.
-pub fn feed_case<S: Store + 'static>(name: &str) -> FeedCase<S> {
+pub fn feed_case(name: &str) -> FeedCase {
     feed_cases().into_iter().find(|case| case.name == name).unwrap_or_else(|| panic!("there is no case {name}"))
 }
 
@@ -115,12 +115,11 @@ mod tests {
     use std::collections::HashSet;
 
     use super::{feed_cases, storage_cases};
-    use crate::MemoryStore;
 
     #[test]
     fn every_case_has_its_own_name() {
-        let names = storage_cases::<MemoryStore>().into_iter().map(|case| case.name);
-        let names: Vec<_> = names.chain(feed_cases::<MemoryStore>().into_iter().map(|case| case.name)).collect();
+        let names = storage_cases().into_iter().map(|case| case.name);
+        let names: Vec<_> = names.chain(feed_cases().into_iter().map(|case| case.name)).collect();
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len());
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::account::{NewUser, ProfileChange};
 use auth_core::code::CodePurpose;
 use auth_core::mail::{ClaimedMail, MailKind, MailRequest, NewMail, OutboxEntry, Queued};
-use auth_core::ports::{IssueIf, NewPassword, Outbox, OutboxPage, PasswordUpdate, ProvenEmail, Store};
+use auth_core::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, ProvenEmail, Store};
 use auth_core::second_factor::{Method, NewFactor, Proof};
 use auth_core::secret::Sealed;
 use auth_core::time::UnixTime;
@@ -15,14 +15,14 @@ use super::fixture::{created, outbox, queued, stored};
 use crate::{at, code_id, code_of, email, hash_of, mail_id, new_mail, new_request, new_user};
 
 /// What is taken out at this moment, for a minute: the number of the mail and of the attempt.
-pub(super) async fn claimed(store: &impl Outbox, seconds: i64) -> Option<(u64, u32)> {
+pub(super) async fn claimed(store: &dyn Store, seconds: i64) -> Option<(u64, u32)> {
     let ClaimedMail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
     let number = (0..1_000).find(|number| mail_id(*number) == mail.id).expect("a number");
     Some((number, attempt))
 }
 
 /// Puts mails in, in this order.
-pub(super) async fn enqueued(store: &impl Outbox, numbers: impl IntoIterator<Item = u64>) {
+pub(super) async fn enqueued(store: &dyn Store, numbers: impl IntoIterator<Item = u64>) {
     for number in numbers {
         store.enqueue(&new_mail(number)).await.unwrap();
     }
@@ -41,7 +41,7 @@ fn waiting(mail: &NewMail) -> OutboxEntry {
     }
 }
 
-pub(crate) async fn a_mail_is_taken_out_with_every_field(store: Arc<impl Store>) {
+pub(crate) async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
     let kinds = MailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
     let requests = MailRequest::ALL.iter().map(|request| Queued::Request(*request));
     let longest = format!("{}@example.com", "\u{E9}'\"%\\".repeat(48));
@@ -63,7 +63,7 @@ pub(crate) async fn a_mail_is_taken_out_with_every_field(store: Arc<impl Store>)
     assert_eq!(claimed(&*store, 0).await, None);
 }
 
-pub(crate) async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<impl Store>) {
+pub(crate) async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<dyn Store>) {
     let user = NewUser { mails: vec![new_mail(7), new_mail(2), new_mail(9)], ..new_user("alice") };
     enqueued(&*store, [5, 3, 8]).await;
     created(&*store, &user).await;
@@ -75,7 +75,7 @@ pub(crate) async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(s
     assert_eq!(claimed(&*store, 0).await, None);
 }
 
-pub(crate) async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<impl Store>) {
+pub(crate) async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2, 3]).await;
     for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -88,7 +88,7 @@ pub(crate) async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<impl
     }
 }
 
-pub(crate) async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<impl Store>) {
+pub(crate) async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     assert_eq!(claimed(&*store, 30).await, Some((2, 1)));
@@ -101,7 +101,7 @@ pub(crate) async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_mome
     assert_eq!(outbox(&*store).await.iter().map(|entry| entry.attempts).collect::<Vec<_>>(), [2, 2]);
 }
 
-pub(crate) async fn only_the_last_claim_reports_an_outcome(store: Arc<impl Store>) {
+pub(crate) async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     for seconds in [0, 60] {
         assert_eq!(claimed(&*store, seconds).await.map(|(number, _)| number), Some(1));
@@ -122,7 +122,7 @@ pub(crate) async fn only_the_last_claim_reports_an_outcome(store: Arc<impl Store
     assert_eq!(queued(&*store).await, [2]);
 }
 
-pub(crate) async fn a_postponed_mail_is_due_at_its_moment(store: Arc<impl Store>) {
+pub(crate) async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     let mut now = 0;
     for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"away\" (%s)"), (3, 105, "")] {
@@ -140,7 +140,7 @@ pub(crate) async fn a_postponed_mail_is_due_at_its_moment(store: Arc<impl Store>
     }
 }
 
-pub(crate) async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<impl Store>) {
+pub(crate) async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Store>) {
     for (number, mail) in [(1, new_mail(1)), (2, new_request(2))] {
         store.enqueue(&mail).await.unwrap();
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -160,7 +160,7 @@ pub(crate) async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: A
     }
 }
 
-pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<impl Store>) {
+pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
     enqueued(&*store, [4, 1, 5, 2, 3]).await;
     for number in [4, 1, 5] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -189,7 +189,7 @@ pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<impl Store>) {
 }
 
 /// Whatever a method of another port put in belongs to its account; what was put in alone belongs to nobody.
-pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<impl Store>) {
+pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     let mails = |number| vec![new_mail(number)];
     let fixture = AccountFixture::of(&*store, "alice").await;
     let (id, code) = (fixture.id, |purpose| fixture.code(purpose));

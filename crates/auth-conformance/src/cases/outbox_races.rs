@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::ports::{Outbox, Retry, Store};
+use auth_core::ports::{Retry, Store};
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::queued;
@@ -10,7 +10,7 @@ use super::outbox::{claimed, enqueued};
 use crate::{at, mail_id, new_mail};
 
 /// Takes mails out until there are no more.
-async fn all_claimed(store: Arc<impl Outbox>) -> Vec<(u64, u32)> {
+async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
     let mut mails = Vec::new();
     while let Some(mail) = claimed(&*store, 0).await {
         mails.push(mail);
@@ -18,7 +18,7 @@ async fn all_claimed(store: Arc<impl Outbox>) -> Vec<(u64, u32)> {
     mails
 }
 
-pub(crate) async fn each_mail_is_taken_out_by_one_of_many(store: Arc<impl Store + 'static>) {
+pub(crate) async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 8 * round..8 * (round + 1)).await;
         let gate = Gate::of(4, round, &store);
@@ -30,7 +30,7 @@ pub(crate) async fn each_mail_is_taken_out_by_one_of_many(store: Arc<impl Store 
     assert_eq!(queued(&*store).await.len() as u64, 8 * ROUNDS);
 }
 
-pub(crate) async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
@@ -42,7 +42,7 @@ pub(crate) async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<impl Store
 }
 
 /// Whoever was too slow and whoever takes over: one of them has the mail.
-pub(crate) async fn a_mail_is_done_with_or_taken_over(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
@@ -62,7 +62,7 @@ pub(crate) async fn a_mail_is_done_with_or_taken_over(store: Arc<impl Store + 's
 }
 
 /// Calls that lock the same mails in different orders.
-pub(crate) async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 4 * round..4 * round + 3).await;
         let gate = Gate::of(8, round, &store);

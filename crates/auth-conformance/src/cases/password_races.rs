@@ -14,7 +14,7 @@ use super::fixture::{by_email, code_now, everybody, hash_now, issued, queued, se
 use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of, successor_of};
 
 /// Sets a password of each rival's own at one moment: one of them is stored, with its mail.
-async fn assert_one_is_set(store: &Arc<impl Store + 'static>, round: u64, condition: &NewPassword) {
+async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPassword) {
     const RIVALS: u64 = 6;
     let user = user_now(&**store, condition.user).await;
     let gate = Gate::of(RIVALS as usize, round, store);
@@ -31,7 +31,7 @@ async fn assert_one_is_set(store: &Arc<impl Store + 'static>, round: u64, condit
     assert_eq!(queued(&**store).await.len() as u64, round + 1);
 }
 
-pub(crate) async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
         let user = stored(&*store, &name).await.id;
@@ -40,7 +40,7 @@ pub(crate) async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store:
     }
 }
 
-pub(crate) async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::PasswordReset).await.id;
@@ -50,7 +50,7 @@ pub(crate) async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<imp
 }
 
 /// Whoever rotates the session to keep first has it; the other one is told.
-pub(crate) async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let session = started(&*store, user, round).await;
@@ -74,7 +74,7 @@ pub(crate) async fn a_session_is_kept_by_a_password_or_rotated_by_another(store:
     }
 }
 
-pub(crate) async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let kept = started(&*store, id, 5 * round).await;
@@ -99,7 +99,7 @@ pub(crate) async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<
     }
 }
 
-pub(crate) async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
         ids.push(stored(&*store, name).await.id);
@@ -126,7 +126,7 @@ pub(crate) async fn one_of_many_accounts_gets_the_address_that_all_confirm(store
     }
 }
 
-pub(crate) async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::EmailChange).await.id;
@@ -145,7 +145,7 @@ pub(crate) async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<impl 
 }
 
 /// However it is asked for.
-pub(crate) async fn an_address_is_given_in_one_of_many_ways(store: Arc<impl Store + 'static>) {
+pub(crate) async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);
     for round in 0..ROUNDS {
         let address = email(&format!("new{round}@example.com"));

@@ -12,7 +12,7 @@ use super::fixture::{jti_of, password_set, session_now, started, stored, user_no
 use crate::{at, session_id, session_of, successor_of};
 
 /// Rotates a session until that is refused; answers how often it was not.
-async fn rotate_on(store: Arc<impl Store>, mut session: Session) -> u32 {
+async fn rotate_on(store: Arc<dyn Store>, mut session: Session) -> u32 {
     for rotations in 0..20 {
         let next = successor_of(&session, at(1));
         if store.advance(session.id, session.generation, next).await.unwrap() == Swap::LostRace {
@@ -23,7 +23,7 @@ async fn rotate_on(store: Arc<impl Store>, mut session: Session) -> u32 {
     20
 }
 
-async fn assert_dead(store: &impl Store, session: &Session, moment: UnixTime) {
+async fn assert_dead(store: &dyn Store, session: &Session, moment: UnixTime) {
     let left = session_now(store, session.id).await;
     assert_eq!(left.revoked_at, Some(moment));
     let next = successor_of(&left, at(1));
@@ -31,7 +31,7 @@ async fn assert_dead(store: &impl Store, session: &Session, moment: UnixTime) {
     assert_eq!(session_now(store, session.id).await, left);
 }
 
-pub(crate) async fn one_of_many_rotations_wins(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_rotations_wins(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
@@ -50,7 +50,7 @@ pub(crate) async fn one_of_many_rotations_wins(store: Arc<impl Store + 'static>)
     }
 }
 
-pub(crate) async fn a_rotation_never_revives_a_revoked_session(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_rotation_never_revives_a_revoked_session(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
@@ -66,7 +66,7 @@ pub(crate) async fn a_rotation_never_revives_a_revoked_session(store: Arc<impl S
     }
 }
 
-pub(crate) async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let now = at(round as i64 + 1);
@@ -85,7 +85,7 @@ pub(crate) async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc
 
 /// Ends all sessions of an account: by a logout from all in even rounds, by a new password in odd ones. Answers how
 /// many, where that is answered.
-async fn end_all(store: &impl Store, user: UserId, round: u64, now: UnixTime) -> Option<usize> {
+async fn end_all(store: &dyn Store, user: UserId, round: u64, now: UnixTime) -> Option<usize> {
     if round.is_multiple_of(2) {
         return Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap());
     }
@@ -93,7 +93,7 @@ async fn end_all(store: &impl Store, user: UserId, round: u64, now: UnixTime) ->
     None
 }
 
-pub(crate) async fn one_of_many_revocations_is_the_first(store: Arc<impl Store + 'static>) {
+pub(crate) async fn one_of_many_revocations_is_the_first(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
@@ -108,7 +108,7 @@ pub(crate) async fn one_of_many_revocations_is_the_first(store: Arc<impl Store +
     }
 }
 
-pub(crate) async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<impl Store + 'static>) {
+pub(crate) async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         for number in 0..3 {
@@ -126,7 +126,7 @@ pub(crate) async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<
 }
 
 /// Each rival adopts the same token and spends it: one session, so one of them has spent it.
-pub(crate) async fn many_adoptions_of_one_token_make_one_session(store: Arc<impl Store + 'static>) {
+pub(crate) async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = session_of(user.id, session_id(round), at(0));
@@ -147,7 +147,7 @@ pub(crate) async fn many_adoptions_of_one_token_make_one_session(store: Arc<impl
     assert_eq!(store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap() as u64, ROUNDS);
 }
 
-pub(crate) async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let now = at(10);
@@ -172,7 +172,7 @@ pub(crate) async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<impl 
     }
 }
 
-pub(crate) async fn no_login_escapes_the_end_of_all_sessions(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_login_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let now = at(round as i64 + 1);
@@ -198,7 +198,7 @@ pub(crate) async fn no_login_escapes_the_end_of_all_sessions(store: Arc<impl Sto
     }
 }
 
-pub(crate) async fn no_session_outlives_its_account(store: Arc<impl Store + 'static>) {
+pub(crate) async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let id = user.id;
@@ -220,7 +220,7 @@ pub(crate) async fn no_session_outlives_its_account(store: Arc<impl Store + 'sta
     assert_eq!(store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap(), 0);
 }
 
-pub(crate) async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let session = started(&*store, user, round).await.id;
@@ -246,7 +246,7 @@ pub(crate) async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<imp
 }
 
 /// Pruning looks at a session as it is when it is deleted, not as it was when it was chosen.
-pub(crate) async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<impl Store + 'static>) {
+pub(crate) async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (now, later) = (at(1_000_000), at(2_000_000));
     for round in 0..ROUNDS {

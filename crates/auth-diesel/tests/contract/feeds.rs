@@ -28,7 +28,7 @@ use crate::database::{Database, Kind, is_unavailable, user_and_session};
 use crate::on;
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
-    let mut trials: Vec<_> = feed_cases::<DieselStore>()
+    let mut trials: Vec<_> = feed_cases()
         .into_iter()
         .map(|case| {
             on(kind, case.name, async move |database| {

@@ -17,7 +17,7 @@ mod tables;
 use std::sync::Arc;
 
 use auth_conformance::storage_cases;
-use auth_diesel::{DieselStore, PoolSettings};
+use auth_diesel::PoolSettings;
 use auth_tests::postgres;
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -27,7 +27,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for kind in [Kind::Sqlite, Kind::Postgres] {
-        trials.extend(storage_cases::<DieselStore>().into_iter().map(|case| {
+        trials.extend(storage_cases().into_iter().map(|case| {
             on(kind, case.name, async move |database| {
                 let store = database.migrated(PoolSettings { size: 8, ..PoolSettings::default() }).await;
                 (case.run)(Arc::new(store)).await;
