@@ -1,52 +1,21 @@
-//! One-time codes with a defect.
+//! One-time codes and second factors with a defect.
 
 use async_trait::async_trait;
 use auth_core::StoreError;
+use auth_core::account::UserId;
 use auth_core::code::{CodeId, OneTimeCode};
 use auth_core::mail::NewMail;
 use auth_core::ports::{Codes, IssueIf, SecondFactors};
-use auth_core::second_factor::{Factors, Proof, TotpFactor};
-use auth_core::time::UnixTime;
+use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_core::secret::Mac;
+use auth_core::time::{Timestamp, UnixTime};
 
-use super::{Broken, Defect, meanwhile};
+use super::{Broken, Defect, other_calls};
 
 #[async_trait]
 impl Codes for Broken {
     async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
-        let before = self.codes(code.user_id);
-        match self.defect {
-            Defect::IssuesForNobody if self.user(code.user_id).await.is_none() => {
-                self.inner.put_code(code.clone());
-                Ok(true)
-            }
-            Defect::IssuesWithoutRequest => {
-                let is_issued = self.inner.issue(code, mails, only).await?;
-                Ok(is_issued || self.inner.issue(code, mails, &IssueIf { answers: None, ..only.clone() }).await?)
-            }
-            Defect::IssuesForWhoeverItIsNow => {
-                self.inner.issue(code, mails, &IssueIf { owner: None, ..only.clone() }).await
-            }
-            Defect::ForgetsTheMailsOfCodes => self.inner.issue(code, &[], only).await,
-            Defect::EmptyPayloadsAreNone => {
-                let payload = code.payload.clone().filter(|payload| !payload.is_empty());
-                self.inner.issue(&OneTimeCode { payload, ..code.clone() }, mails, only).await
-            }
-            Defect::EndsNoOlderCodes => {
-                let is_issued = self.inner.issue(code, mails, only).await?;
-                self.put_codes(before);
-                Ok(is_issued)
-            }
-            Defect::EndsChallengesToo | Defect::EndsCodesOfEveryPurpose => {
-                let every = self.has(Defect::EndsCodesOfEveryPurpose) && code.purpose.ends_older();
-                let ended = before.into_iter().filter(|other| every || other.purpose == code.purpose);
-                self.put_codes(
-                    ended
-                        .map(|other| OneTimeCode { consumed_at: other.consumed_at.or(Some(code.created_at)), ..other }),
-                );
-                self.inner.issue(code, mails, only).await
-            }
-            _ => self.inner.issue(code, mails, only).await,
-        }
+        self.inner.issue(code, mails, only).await
     }
 
     async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError> {
@@ -54,52 +23,73 @@ impl Codes for Broken {
     }
 
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError> {
-        let Some(code) = self.code(id) else { return Ok(None) };
-        match self.defect {
-            Defect::TriesWithoutCounting => Ok(Some(code).filter(|code| code.is_open(now))),
-            Defect::TriesInTwoSteps if code.is_open(now) => {
-                meanwhile().await;
+        match self.code(id) {
+            Some(code) if self.has(Defect::TriesInTwoSteps) && code.is_open(now) => {
+                other_calls().await;
                 self.inner.try_code(id, now).await?;
                 Ok(Some(OneTimeCode { attempts: code.attempts + 1, ..code }))
             }
-            Defect::TriesTheExpired => self.inner.try_code(id, code.created_at).await,
             _ => self.inner.try_code(id, now).await,
         }
     }
 
     async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
-        let Some(code) = self.code(id) else { return Ok(false) };
-        let factors = self.inner.factors_of(code.user_id).await?;
-        match (self.defect, proof) {
-            (Defect::RedeemsTwice, _) => {
+        let is_unused = self.code(id).is_some_and(|code| code.consumed_at.is_none());
+        match self.defect {
+            Defect::RedeemsTwice => self.revive(id),
+            Defect::RedeemsInTwoSteps if is_unused => {
+                other_calls().await;
                 self.revive(id);
-                self.inner.redeem(id, proof, mails, now).await
             }
-            (Defect::RedeemsInTwoSteps, _) if code.consumed_at.is_none() => {
-                meanwhile().await;
-                self.revive(id);
-                self.inner.redeem(id, proof, mails, now).await
-            }
-            (Defect::RedeemsOnlyTheOpen, _) if !code.is_open(now) => Ok(false),
-            (Defect::IgnoresTheTimeStep, Proof::Totp(_)) => {
-                let totp = factors.totp.map(|totp| TotpFactor { last_step: None, ..totp });
-                self.inner.put_factors(code.user_id, Factors { totp, ..factors });
-                self.inner.redeem(id, proof, mails, now).await
-            }
-            (Defect::RedeemsWithoutAuthenticator, Proof::Totp(_)) if factors.totp.is_none() => {
-                self.inner.redeem(id, Proof::Email, mails, now).await
-            }
-            (Defect::KeepsUsedRecoveryCodes, Proof::RecoveryCode(_)) => {
-                let is_used = self.inner.redeem(id, proof, mails, now).await?;
-                self.inner.put_factors(code.user_id, factors);
-                Ok(is_used)
-            }
-            _ => self.inner.redeem(id, proof, mails, now).await,
+            _ => {}
         }
+        self.inner.redeem(id, proof, mails, now).await
     }
 
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
-        let (now, limit) = self.pruning(now, limit);
-        self.inner.prune_codes(now, limit).await
+        self.inner.prune_codes(now, self.limit(limit)).await
+    }
+}
+
+#[async_trait]
+impl SecondFactors for Broken {
+    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError> {
+        self.inner.factors_of(user).await
+    }
+
+    async fn add_factor(
+        &self,
+        user: UserId,
+        factor: &NewFactor,
+        enrolment: CodeId,
+        recovery_codes: &[Mac],
+        mails: &[NewMail],
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError> {
+        if let (Defect::AddsFactorsByAnyCode, Some(code)) = (self.defect, self.code(enrolment)) {
+            self.inner.put_code(OneTimeCode { user_id: user, consumed_at: None, ..code });
+        }
+        self.inner.add_factor(user, factor, enrolment, recovery_codes, mails, now).await
+    }
+
+    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
+        if !self.has(Defect::RemovesInTwoSteps) || methods.contains(&Method::RecoveryCode) {
+            return self.inner.remove_factors(user, methods, mails).await;
+        }
+        let before = self.inner.factors_of(user).await?;
+        let is_left = |method: &Method| !methods.contains(method) && before.has(*method);
+        let is_last = ![Method::Email, Method::Totp].iter().any(is_left);
+        other_calls().await;
+        let recovery_codes = self.inner.factors_of(user).await?.recovery_codes;
+        let is_removed = self.inner.remove_factors(user, methods, mails).await?;
+        if is_removed && !is_last {
+            let left = self.inner.factors_of(user).await?;
+            self.inner.put_factors(user, Factors { recovery_codes, ..left });
+        }
+        Ok(is_removed)
+    }
+
+    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
+        self.inner.replace_recovery_codes(user, codes, mails).await
     }
 }

@@ -1,7 +1,5 @@
 //! Sessions with a defect.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
@@ -10,41 +8,14 @@ use auth_core::ports::{Adoption, Sessions, Swap};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 
-use super::{Broken, Defect, meanwhile};
-
-fn rotated(session: Session, next: NextGeneration) -> Session {
-    let NextGeneration { generation, rotated_at, expires_at } = next;
-    Session {
-        generation,
-        rotated_at,
-        last_used_at: rotated_at,
-        expires_at,
-        revoked_at: None,
-        revoke_reason: None,
-        ..session
-    }
-}
+use super::{Broken, Defect, other_calls};
 
 #[async_trait]
 impl Sessions for Broken {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
-        self.remember(session);
-        let Some(now) = self.user(user.id).await else { return Ok(false) };
-        match self.defect {
-            Defect::TrustsTheCallersCopy if !user.is_active => Ok(false),
-            Defect::NotesNoLogin => self.inner.start(session, user, None).await,
-            Defect::CutsUserAgents => {
-                let mut session = session.clone();
-                session.client.user_agent = session.client.user_agent.map(|text| text.chars().take(100).collect());
-                self.inner.start(&session, user, last_login).await
-            }
-            Defect::StartsAtAnyEpoch => self.inner.start(session, &now, last_login).await,
-            Defect::StartsForTheInactive if now.token_epoch == user.token_epoch => {
-                self.inner.put_session(session.clone());
-                Ok(self.inner.put_user(User { last_login: last_login.or(now.last_login), ..now }))
-            }
-            Defect::StartsInTwoSteps if now.is_active && now.token_epoch == user.token_epoch => {
-                meanwhile().await;
+        match (self.defect, self.user(user.id).await) {
+            (Defect::StartsInTwoSteps, Some(now)) if now.is_active && now.token_epoch == user.token_epoch => {
+                other_calls().await;
                 let Some(now) = self.user(user.id).await else { return Ok(false) };
                 self.inner.start(session, &now, last_login).await
             }
@@ -58,69 +29,37 @@ impl Sessions for Broken {
         jti: &TokenId,
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError> {
-        self.remember(session);
-        let user = self.user(session.user_id).await;
-        match self.defect {
-            Defect::AdoptsForNobody if user.is_none() => {
-                self.inner.put_session(session.clone());
-                Ok(Adoption::Present)
-            }
-            Defect::AdoptsOnlyForTheActive if user.as_ref().is_some_and(|user| !user.is_active) => {
-                Ok(Adoption::Refused)
-            }
-            Defect::AdoptsTheBlacklisted => {
-                self.inner.adopt(session, &TokenId::parse("another").unwrap(), issued_at).await
-            }
-            Defect::AdoptsTokensOlderThanTheEpoch => self.inner.adopt(session, jti, Some(UnixTime::MAX)).await,
-            Defect::AdoptsInTwoSteps => {
-                let epoch = user.map(|user| user.token_epoch);
-                if epoch.is_some_and(|epoch| epoch > UnixTime::default() && issued_at.is_none_or(|at| at <= epoch)) {
-                    return Ok(Adoption::Refused);
-                }
-                meanwhile().await;
-                self.inner.adopt(session, jti, Some(UnixTime::MAX)).await
-            }
-            Defect::ReplacesAdoptedSessions => {
-                let adoption = self.inner.adopt(session, jti, issued_at).await?;
-                if adoption == Adoption::Present {
-                    self.inner.put_session(session.clone());
-                }
-                Ok(adoption)
-            }
-            _ => self.inner.adopt(session, &self.spelt(jti), issued_at).await,
+        if !self.has(Defect::AdoptsInTwoSteps) {
+            return self.inner.adopt(session, jti, issued_at).await;
         }
+        let epoch = self.user(session.user_id).await.map(|user| user.token_epoch);
+        if epoch.is_some_and(|epoch| epoch > UnixTime::default() && issued_at.is_none_or(|at| at <= epoch)) {
+            return Ok(Adoption::Refused);
+        }
+        other_calls().await;
+        self.inner.adopt(session, jti, Some(UnixTime::MAX)).await
     }
 
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
-        let Some(found) = self.inner.find_session(id).await? else { return Ok(None) };
-        match self.defect {
-            Defect::ForgetsGroupsInSessions => {
-                let user = User { groups: BTreeSet::new(), ..found.user };
-                Ok(Some(SessionOfUser { user, ..found }))
-            }
-            Defect::FindsStaleSessions => Ok(Some(self.found.lock().unwrap().entry(id).or_insert(found).clone())),
-            Defect::FindsTornSessions => {
-                meanwhile().await;
+        match self.inner.find_session(id).await? {
+            Some(found) if self.has(Defect::FindsTornSessions) => {
+                other_calls().await;
                 let user = self.user(found.user.id).await;
                 Ok(user.map(|user| SessionOfUser { user, ..found }))
             }
-            _ => Ok(Some(found)),
+            found => Ok(found),
         }
     }
 
     async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
         let Some(session) = self.session(id).await else { return Ok(Swap::LostRace) };
-        let is_live = session.generation == from && session.revoked_at.is_none();
         match self.defect {
-            Defect::RotatesOnlyTheUnexpired if session.expires_at <= next.rotated_at => Ok(Swap::LostRace),
             Defect::RotatesAnyGeneration => self.inner.advance(id, session.generation, next).await,
-            Defect::RotatesTheRevoked if session.generation == from => {
-                self.inner.put_session(rotated(session, next));
-                Ok(Swap::Done)
-            }
-            Defect::RotatesInTwoSteps if is_live => {
-                meanwhile().await;
-                self.inner.put_session(rotated(session, next));
+            Defect::RotatesInTwoSteps if session.generation == from && session.revoked_at.is_none() => {
+                other_calls().await;
+                let NextGeneration { generation, rotated_at, expires_at } = next;
+                let last_used_at = rotated_at;
+                self.inner.put_session(Session { generation, rotated_at, last_used_at, expires_at, ..session });
                 Ok(Swap::Done)
             }
             _ => self.inner.advance(id, from, next).await,
@@ -128,23 +67,14 @@ impl Sessions for Broken {
     }
 
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
-        match (self.defect, self.session(id).await) {
-            (Defect::LosesRevocations, Some(session)) => Ok(session.revoked_at.is_none()),
-            (Defect::RevokesAgain, Some(session)) => {
-                let is_first = session.revoked_at.is_none();
-                self.inner.put_session(Session { revoked_at: Some(now), revoke_reason: Some(reason), ..session });
-                Ok(is_first)
-            }
+        match self.session(id).await {
+            Some(session) if self.has(Defect::LosesRevocations) => Ok(session.revoked_at.is_none()),
             _ => self.inner.revoke(id, reason, now).await,
         }
     }
 
     async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
-        let is_ended = self.inner.end_reused(id, mails, now).await?;
-        if self.has(Defect::SendsMailsOfReuseTwice) && !is_ended {
-            self.send(mails).await;
-        }
-        Ok(is_ended)
+        self.inner.end_reused(id, mails, now).await
     }
 
     async fn revoke_all(
@@ -155,33 +85,34 @@ impl Sessions for Broken {
         now: UnixTime,
     ) -> Result<usize, StoreError> {
         self.wait_or_fail().await?;
-        if self.has(Defect::CountsInTwoSteps) {
-            let sessions = self.sessions(Some(user)).await;
-            let live = sessions.iter().filter(|session| session.revoked_at.is_none() && Some(session.id) != keep);
-            meanwhile().await;
-            self.inner.revoke_all(user, keep, reason, now).await?;
-            return Ok(live.count());
+        let is_live = |s: &Session| s.user_id == user && s.revoked_at.is_none() && Some(s.id) != keep;
+        match (self.defect, self.user(user).await) {
+            (Defect::CountsInTwoSteps, _) => {
+                let live = self.inner.sessions().into_iter().filter(is_live).count();
+                other_calls().await;
+                self.inner.revoke_all(user, keep, reason, now).await?;
+                Ok(live)
+            }
+            (Defect::EndsAllButTheEpoch, Some(before)) => {
+                let ended = self.inner.revoke_all(user, keep, reason, now).await?;
+                self.inner.put_user(before);
+                Ok(ended)
+            }
+            _ => self.inner.revoke_all(user, keep, reason, now).await,
         }
-        let keep = keep.filter(|_| !self.has(Defect::EndsAllWithoutException));
-        let before = self.user(user).await;
-        let ended = self.inner.revoke_all(user, keep, reason, now).await?;
-        if let (Defect::EndsAllButTheEpoch, Some(before)) = (self.defect, before) {
-            self.inner.put_user(before);
-        }
-        Ok(ended)
     }
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
-        let (now, limit) = self.pruning(now, limit);
         if self.has(Defect::PrunesInTwoSteps) {
-            let expired: Vec<_> = self.sessions(None).await.into_iter().filter(|s| s.expires_at < now).collect();
-            meanwhile().await;
-            for session in expired.into_iter().take(limit as usize) {
+            let expired = self.inner.sessions().into_iter().filter(|session| session.expires_at < now);
+            let expired: Vec<_> = expired.take(limit as usize).collect();
+            other_calls().await;
+            for session in expired {
                 if let Some(session) = self.session(session.id).await {
                     self.inner.put_session(Session { expires_at: UnixTime::default(), ..session });
                 }
             }
         }
-        self.inner.prune_sessions(now, limit).await
+        self.inner.prune_sessions(now, self.limit(limit)).await
     }
 }
