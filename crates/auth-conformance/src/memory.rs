@@ -9,6 +9,8 @@ mod feed;
 mod outbox;
 mod second_factors;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
