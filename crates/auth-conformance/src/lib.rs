@@ -1,33 +1,44 @@
-//! The contract that every storage of `auth-core` must keep, as tests; and doubles for what is not under test.
+//! The contract that every storage of `auth-core` must keep, as tests; and test doubles for everything else.
 //!
-//! An adapter, also one written elsewhere, is right when a fresh, empty store of it passes every case of
-//! [`storage_cases`]. The short way is one named test for each case:
+//! A storage adapter is correct if a fresh, empty store of it passes every case of the contract. To test your own,
+//! declare a test target without the standard harness in `Cargo.toml`:
 //!
+//! ```toml
+//! [[test]]
+//! name = "contract"
+//! harness = false
 //! ```
-//! use auth_conformance::{MemoryStore, storage_contract};
 //!
-//! storage_contract!(memory, MemoryStore::default());
-//! # fn main() {}
+//! and let `tests/contract.rs` run one named test for each case. With the in-memory store in place of yours:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use auth_conformance::{MemoryStore, run_trials, storage_contract};
+//!
+//! fn main() -> ExitCode {
+//!     run_trials(storage_contract!(memory, MemoryStore::default()))
+//! }
 //! ```
 //!
-//! An adapter that has more than one database, or none on some machines, makes its tests from [`storage_cases`].
+//! `cargo test` then accepts the usual arguments, such as a part of a test name. An adapter that has a change feed adds
+//! the tests of [`feed_contract!`]. The tests are [`Trial`](libtest_mimic::Trial)s of [`libtest_mimic`]. An adapter that
+//! needs more than an expression for a fresh store, or tests of its own, uses [`storage_trials`] or makes its trials
+//! from [`storage_cases`].
 //!
-//! One that has a feed of changes as well passes [`feed_cases`], by [`feed_contract!`] or as above.
+//! The contract covers only the ports. It does not cover speed, durability after a crash, or anything that no port can
+//! create, such as an account with an externally assigned key. All its times lie in 2001, so that a storage that reads a
+//! clock of its own finds everything expired.
 //!
-//! The suite knows only the ports: it says nothing of speed, of surviving a crash, and of what no port can make, such
-//! as an account with a key from elsewhere. All its moments lie in 2001, so that a storage that asks a clock of its
-//! own finds everything expired.
-//!
-//! [`MemoryStore`] is the smallest thing that passes. A [`TestService`] is all services of `auth-core` over it and the
+//! [`MemoryStore`] is the smallest store that passes. A [`TestService`] is all services of `auth-core` over it and the
 //! doubles: what a test of the services, or of an application with `auth-core` in it, starts from.
 
 mod cases;
 mod doubles;
-mod macros;
 mod memory;
 mod service;
+mod trials;
 
-pub use cases::{Case, CaseRun, FeedCase, FeedFixture, feed_case, feed_cases, storage_case, storage_cases};
+pub use cases::{CaseRun, FeedCase, FeedFixture, StorageCase, feed_cases, storage_cases};
 pub use doubles::{
     BEGINNING, FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, RecordedMailer, SeededRandomness, at,
     code_id, code_of, email, hash_of, mac, mail_id, memory_ports, new_mail, new_request, new_user, person_name,
@@ -35,3 +46,6 @@ pub use doubles::{
 };
 pub use memory::{MemoryFeed, MemoryStore};
 pub use service::{TestService, TestServiceBuilder, access_of, refresh_of};
+pub use trials::{feed_trials, run_trials, storage_trials};
+
+pub use libtest_mimic;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use auth_core::account::{LoginName, NewUser, ProfileChange, Taken, User};
 use auth_core::ports::{NewPassword, ProfileUpdate, Store};
 use auth_core::token::{RevokeReason, TokenId};
+use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count, moments};
 use super::fixture::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
@@ -25,7 +26,8 @@ async fn assert_one_is_made(store: &Arc<dyn Store>, round: u64, rivals: Vec<NewU
     assert!(made.into_iter().flatten().eq(after.into_iter().skip(before)));
 }
 
-pub(crate) async fn one_of_many_new_accounts_gets_the_name(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_new_accounts_gets_the_name(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "\u{FF41}lice", "alice"].into_iter().zip(0..);
         let rivals = spellings.map(|(spelling, rival)| NewUser {
@@ -36,7 +38,8 @@ pub(crate) async fn one_of_many_new_accounts_gets_the_name(store: Arc<dyn Store>
     }
 }
 
-pub(crate) async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "alicE", "alice"].into_iter().zip(0..);
         let rivals = spellings.map(|(spelling, rival)| NewUser {
@@ -47,7 +50,8 @@ pub(crate) async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Sto
     }
 }
 
-pub(crate) async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
         ids.push(stored(&*store, name).await.id);
@@ -66,7 +70,8 @@ pub(crate) async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn St
 }
 
 /// Who changes one field leaves the others as they are at that moment, not as they were when somebody looked.
-pub(crate) async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let session = session_of(user.id, session_id(round), at(0));
@@ -104,7 +109,8 @@ pub(crate) async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Stor
     }
 }
 
-pub(crate) async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
         let user = stored(&*store, &name).await;
@@ -122,7 +128,8 @@ pub(crate) async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc
 }
 
 /// A login that took the old password for right must not find the epoch of the new one.
-pub(crate) async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let (now, password) = (at(round as i64 + 1), format!("password {round}"));
@@ -149,7 +156,8 @@ pub(crate) async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dy
     }
 }
 
-pub(crate) async fn no_session_starts_once_an_account_is_inactive(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_session_starts_once_an_account_is_inactive(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let gate = Gate::of(2, round, &store);
@@ -175,7 +183,8 @@ pub(crate) async fn no_session_starts_once_an_account_is_inactive(store: Arc<dyn
 }
 
 /// A client that goes away in the middle of a request leaves no half of a change behind.
-pub(crate) async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let session = started(&*store, user.id, round).await.id;
@@ -197,7 +206,8 @@ pub(crate) async fn a_dropped_password_change_happens_whole_or_not_at_all(store:
     }
 }
 
-pub(crate) async fn one_of_many_refusals_of_a_token_is_the_first(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_refusals_of_a_token_is_the_first(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let gate = Gate::of(6, round, &store);
         let jti = TokenId::parse(&format!("token {round}")).unwrap();
@@ -211,7 +221,8 @@ pub(crate) async fn one_of_many_refusals_of_a_token_is_the_first(store: Arc<dyn 
 }
 
 /// Calls that lock the same rows in different orders wait for each other for ever, or one of them fails.
-pub(crate) async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, 3 * round).await;

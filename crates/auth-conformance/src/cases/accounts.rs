@@ -8,6 +8,7 @@ use auth_core::password::PasswordHash;
 use auth_core::ports::{AccountPage, Store};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::Subject;
+use macro_rules_attribute::apply;
 
 use super::fixture::{by_email, by_username, created, everybody, stored};
 use crate::{BEGINNING, email, hash_of, new_user, person_name, username};
@@ -53,7 +54,8 @@ async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
     }
 }
 
-pub(crate) async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
     let new = NewUser {
         username: username("Zo\u{EB} O'Neil; \"%_\\\" <\u{674E}>"),
         email: email("Zoe.O'Neil+%_@Example.com"),
@@ -68,7 +70,8 @@ pub(crate) async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store
     assert_kept(&*store, &new, &PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/=")).await;
 }
 
-pub(crate) async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
     let domain = ["b".repeat(60), "c".repeat(60), "d".repeat(60), "example".to_owned()].join(".");
     let longest = NewUser {
         username: username(&WIDE.repeat(Username::MAX_CHARS)),
@@ -96,7 +99,8 @@ pub(crate) async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<d
     assert_kept(&*store, &shortest, &PasswordHash::new("!")).await;
 }
 
-pub(crate) async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store>) {
     // One character whose compatibility form (NFKC) has eighteen.
     let name = "\u{FDFA}".repeat(Username::MAX_CHARS);
     let long = NewUser { username: username(&name), ..new_user("long") };
@@ -105,7 +109,8 @@ pub(crate) async fn a_username_is_kept_however_long_its_canonical_form(store: Ar
     assert_eq!(store.create(&again, &hash_of("x")).await.unwrap(), Err(Taken::Username));
 }
 
-pub(crate) async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn Store>) {
     for (name, is_staff, is_superuser) in
         [("a", false, false), ("b", true, false), ("c", false, true), ("d", true, true)]
     {
@@ -114,7 +119,8 @@ pub(crate) async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn
     }
 }
 
-pub(crate) async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for look_alike in ["alice", "ALICE", "\u{FF41}\u{FF4C}\u{FF49}\u{FF43}\u{FF45}", "ali\u{200B}ce"] {
         let second = NewUser { username: username(look_alike), ..new_user("second") };
@@ -125,7 +131,8 @@ pub(crate) async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn 
     stored(&*store, "second").await;
 }
 
-pub(crate) async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for same in ["alice@example.com", "Alice@EXAMPLE.com"] {
         let second = NewUser { email: email(same), ..new_user("second") };
@@ -135,7 +142,8 @@ pub(crate) async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<
     stored(&*store, "second").await;
 }
 
-pub(crate) async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     stored(&*store, "bob").await;
     assert_eq!(store.create(&new_user("ALICE"), &hash_of("x")).await.unwrap(), Err(Taken::Username));
@@ -145,7 +153,8 @@ pub(crate) async fn the_name_is_reported_when_name_and_address_are_taken(store: 
     }
 }
 
-pub(crate) async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: Arc<dyn Store>) {
     let lower = created(&*store, &NewUser { username: cased("alice"), ..new_user("one") }).await;
     let upper = created(&*store, &NewUser { username: cased("Alice"), ..new_user("two") }).await;
     assert_eq!(by_username(&*store, "alice").await, Some(lower));
@@ -153,7 +162,8 @@ pub(crate) async fn letter_case_makes_two_names_where_their_canonical_forms_diff
 }
 
 /// The rules may change between two registrations. A name must open one account all the same.
-pub(crate) async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
     let kept = NewUser { username: cased("Alice"), ..new_user("one") };
     let user = created(&*store, &kept).await;
     let folded = NewUser { username: username("Alice"), ..new_user("two") };
@@ -162,7 +172,8 @@ pub(crate) async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn 
     assert_eq!(by_username(&*store, "Alice").await, Some(user));
 }
 
-pub(crate) async fn nobody_has_an_unknown_number(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn nobody_has_an_unknown_number(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for number in [0, -1, alice.id.get() + 1, i64::MAX, i64::MIN] {
         let id = UserId::new(number);
@@ -171,7 +182,8 @@ pub(crate) async fn nobody_has_an_unknown_number(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for key in [alice.id.get().to_string(), "alice".to_owned(), String::new(), "' OR 1=1 --".to_owned()] {
         assert_eq!(store.find_by_subject(&Subject::External(key.clone())).await.unwrap(), None, "{key:?}");
@@ -179,7 +191,8 @@ pub(crate) async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dy
 }
 
 /// Tokens name an account by its number: those of a deleted one must not open another.
-pub(crate) async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.delete(alice.id).await.unwrap());
     let bob = stored(&*store, "bob").await;
@@ -187,7 +200,8 @@ pub(crate) async fn the_number_of_a_deleted_account_is_not_given_again(store: Ar
     assert_eq!(store.find_user(alice.id).await.unwrap(), None);
 }
 
-pub(crate) async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
     let alice = stored(&*store, "Alice").await;
     stored(&*store, "bob").await;
     assert_eq!(by_username(&*store, "Alice").await.as_ref(), Some(&alice));
@@ -202,7 +216,8 @@ pub(crate) async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
 }
 
 /// Whatever somebody types into a form names nobody, and is never an error.
-pub(crate) async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let long = "x".repeat(100_000);
     for text in ["alice\0", "\0", "' OR ''='", "\\", "\u{FFFF}\u{10FFFF}", "\r\n\u{1b}", &long] {
@@ -211,7 +226,8 @@ pub(crate) async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.set_active(alice.id, false).await.unwrap());
     let inactive = User { is_active: false, ..alice };
@@ -219,7 +235,8 @@ pub(crate) async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>
     assert_eq!(by_email(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
 }
 
-pub(crate) async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: Arc<dyn Store>) {
     let page = async |after, limit| store.list(AccountPage { after, limit }).await.unwrap();
     assert_eq!(page(None, 10).await, []);
     let mut all = Vec::new();
@@ -239,7 +256,8 @@ pub(crate) async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbe
     assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
 }
 
-pub(crate) async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<dyn Store>) {
     let superuser = |name| NewUser { is_superuser: true, date_joined: BEGINNING.into(), ..new_user(name) };
     assert!(!store.has_superuser().await.unwrap());
     created(&*store, &NewUser { is_staff: true, ..new_user("staff") }).await;

@@ -6,6 +6,7 @@ use auth_core::account::UserId;
 use auth_core::ports::{Adoption, Store, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
+use macro_rules_attribute::apply;
 
 use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, session_id, session_of, successor_of};
@@ -14,7 +15,8 @@ async fn adopted(store: &dyn Store, session: &Session, issued_at: Option<UnixTim
     store.adopt(session, &jti_of(session), issued_at).await.unwrap()
 }
 
-pub(crate) async fn a_token_from_elsewhere_becomes_a_session_with_every_field(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_token_from_elsewhere_becomes_a_session_with_every_field(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = Session {
         rotated_at: at(1),
@@ -40,7 +42,8 @@ pub(crate) async fn a_token_from_elsewhere_becomes_a_session_with_every_field(st
 }
 
 /// A second adoption must not give a spent or revoked token a new life.
-pub(crate) async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     let again = Session { last_used_at: at(9), expires_at: at(1_000_000), ..session.clone() };
@@ -61,7 +64,8 @@ pub(crate) async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
 }
 
 /// Whether a token is answered `Present` or `Refused` when both are true is left to the store; what it keeps is not.
-pub(crate) async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
@@ -75,7 +79,8 @@ pub(crate) async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_i
     assert_eq!(session_now(&*store, session.id).await, revoked);
 }
 
-pub(crate) async fn a_blacklisted_token_is_not_adopted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_blacklisted_token_is_not_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     // The name of a session may be derived from that of its token, which is the one in the blacklist.
     let jti = TokenId::parse("my-token").unwrap();
@@ -87,7 +92,8 @@ pub(crate) async fn a_blacklisted_token_is_not_adopted(store: Arc<dyn Store>) {
     assert_eq!(store.adopt(&session, &other, Some(at(0))).await.unwrap(), Adoption::Present);
 }
 
-pub(crate) async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let keep = started(&*store, user.id, 100).await;
@@ -109,7 +115,8 @@ pub(crate) async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store:
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
 }
 
-pub(crate) async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     password_set(&*store, user.id, "new", at(10)).await;
     let session = session_of(user.id, session_id(1), at(0));
@@ -120,7 +127,8 @@ pub(crate) async fn no_token_from_before_a_password_change_is_adopted(store: Arc
     }
 }
 
-pub(crate) async fn while_the_epoch_was_never_moved_any_token_is_adopted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn while_the_epoch_was_never_moved_any_token_is_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for (number, issued_at) in [(1, None), (2, Some(UnixTime::from_seconds(0))), (3, Some(at(0)))] {
         let session = session_of(user.id, session_id(number), at(0));
@@ -130,7 +138,8 @@ pub(crate) async fn while_the_epoch_was_never_moved_any_token_is_adopted(store: 
     assert_eq!(user_now(&*store, user.id).await, user);
 }
 
-pub(crate) async fn a_token_of_nobody_is_not_adopted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_token_of_nobody_is_not_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert!(store.delete(user.id).await.unwrap());
     for id in [user.id, UserId::new(i64::MAX)] {
@@ -142,7 +151,8 @@ pub(crate) async fn a_token_of_nobody_is_not_adopted(store: Arc<dyn Store>) {
 }
 
 /// Forgotten before its first token has expired, it could be adopted anew, spent or revoked as it is.
-pub(crate) async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = Session { expires_at: at(1_000), ..session_of(user.id, session_id(1), at(0)) };
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
@@ -159,7 +169,8 @@ pub(crate) async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(s
 }
 
 /// The user is asked when the session is used.
-pub(crate) async fn adoption_does_not_ask_whether_the_account_is_active(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn adoption_does_not_ask_whether_the_account_is_active(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert!(store.set_active(user.id, false).await.unwrap());
     let session = session_of(user.id, session_id(1), at(0));

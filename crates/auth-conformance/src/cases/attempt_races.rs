@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_core::ports::Store;
 use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
 use auth_core::time::Seconds;
+use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use crate::at;
@@ -23,7 +24,8 @@ async fn admitted(store: &Arc<dyn Store>, round: u64, rivals: Vec<Vec<Attempt>>)
 }
 
 /// The first ones of a bucket, which is not there yet, and later ones, which find it there.
-pub(crate) async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         for rivals in [3, 8] {
             let attempts = vec![vec![most(5, format!("bucket {round}"))]; rivals];
@@ -41,7 +43,8 @@ pub(crate) async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
 }
 
 /// Whoever locks one after the other in the order of the call waits for ever, or fails.
-pub(crate) async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let (one, two) = (most(5, format!("one {round}")), most(5, format!("two {round}")));
         let orders = [vec![one.clone(), two.clone()], vec![two, one]];
@@ -50,7 +53,8 @@ pub(crate) async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Sto
     }
 }
 
-pub(crate) async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let (narrow, wide) = (most(3, format!("narrow {round}")), most(10, format!("wide {round}")));
         let attempts = vec![vec![narrow, wide.clone()]; 8];
@@ -59,7 +63,8 @@ pub(crate) async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dy
     }
 }
 
-pub(crate) async fn attempts_are_taken_back_while_others_are_counted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn attempts_are_taken_back_while_others_are_counted(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let attempt = most(100, format!("bucket {round}"));
         let other = most(100, format!("another {round}"));

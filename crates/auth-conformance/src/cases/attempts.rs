@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auth_core::ports::{Randomness, Store};
 use auth_core::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness, Limit};
 use auth_core::time::{Seconds, UnixTime};
+use macro_rules_attribute::apply;
 
 use crate::{SeededRandomness, at};
 
@@ -40,7 +41,8 @@ const fn refused(seconds: u64) -> Admission {
     Admission::Refused(Seconds::new(seconds))
 }
 
-pub(crate) async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<dyn Store>) {
     for (seconds, expected) in [
         (0, Admission::Admitted),
         (20, Admission::Admitted),
@@ -58,7 +60,8 @@ pub(crate) async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Ar
     assert_eq!(admitted(&*store, &[], 120).await, Admission::Admitted);
 }
 
-pub(crate) async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
     for (seconds, expected) in [
         (0, Admission::Admitted),
         (0, Admission::Admitted),
@@ -81,7 +84,8 @@ pub(crate) async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Stor
 }
 
 /// Whatever happened before, and also after the clock was moved back.
-pub(crate) async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
     let chance = SeededRandomness::new(1);
     let mut counters: HashMap<&str, Option<Counter>> = HashMap::new();
     let mut now = 0;
@@ -109,7 +113,8 @@ pub(crate) async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Stor
     }
 }
 
-pub(crate) async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn Store>) {
     let all = [of("a", MINUTE), of("b", HOUR), of("c", GROWING)];
     assert_eq!(admitted(&*store, &all, 0).await, Admission::Admitted);
     assert_eq!(admitted(&*store, &all[1..2], 0).await, Admission::Admitted);
@@ -121,7 +126,8 @@ pub(crate) async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn 
     assert_eq!(left(&*store, "c", GROWING, 1).await, 1);
 }
 
-pub(crate) async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
     left(&*store, "minute", MINUTE, 0).await;
     left(&*store, "hour", HOUR, 0).await;
     left(&*store, "row", GROWING, 0).await;
@@ -138,7 +144,8 @@ pub(crate) async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, "free", HOUR, 0).await, 2);
 }
 
-pub(crate) async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
     let one = |name| (bucket(name), Forgiveness::One);
     for name in ["a", "b"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
@@ -155,7 +162,8 @@ pub(crate) async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
 }
 
 /// The next one begins a window of its own.
-pub(crate) async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn Store>) {
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 0).await, Admission::Admitted);
     for _ in 0..2 {
         store.forgive(&[(bucket("a"), Forgiveness::One)]).await.unwrap();
@@ -164,7 +172,8 @@ pub(crate) async fn the_only_attempt_that_is_taken_back_was_never_counted(store:
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50));
 }
 
-pub(crate) async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
     for name in ["a", "b", "c"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
     }
@@ -177,7 +186,8 @@ pub(crate) async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, "c", MINUTE, 50).await, 0);
 }
 
-pub(crate) async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
     let (long, longer) = ("x".repeat(Bucket::MAX_LEN - 1), "x".repeat(Bucket::MAX_LEN));
     let names = ["a", "A", "a ", " a", "aa", "a%", "_", "%", "'a'", "\\", "a:1", "a:10", &long, &longer];
     for name in names {
@@ -189,7 +199,8 @@ pub(crate) async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     for (name, limit, seconds) in
         [("old", MINUTE, 39), ("now", MINUTE, 40), ("row", GROWING, 0), ("old row", GROWING, -1), ("hour", HOUR, 0)]
     {
@@ -205,7 +216,8 @@ pub(crate) async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn St
     assert_eq!(store.prune_attempts(UnixTime::MAX, 10).await.unwrap(), 2);
 }
 
-pub(crate) async fn at_most_so_many_counts_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn at_most_so_many_counts_are_pruned(store: Arc<dyn Store>) {
     for number in 0..7 {
         assert_eq!(admitted(&*store, &[of(&number.to_string(), HOUR)], 0).await, Admission::Admitted);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_core::ports::Store;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
+use macro_rules_attribute::apply;
 
 use crate::at;
 
@@ -12,7 +13,8 @@ fn jti(text: &str) -> TokenId {
     TokenId::parse(text).unwrap()
 }
 
-pub(crate) async fn a_token_is_refused_from_the_first_time_on(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_token_is_refused_from_the_first_time_on(store: Arc<dyn Store>) {
     let (token, other) = (jti("token"), jti("other"));
     assert!(!store.is_refused(&token).await.unwrap());
     assert!(store.refuse(&token, at(100), "test").await.unwrap());
@@ -24,7 +26,8 @@ pub(crate) async fn a_token_is_refused_from_the_first_time_on(store: Arc<dyn Sto
     assert!(store.refuse(&other, UnixTime::MAX, "").await.unwrap());
 }
 
-pub(crate) async fn tokens_are_told_apart_exactly(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn tokens_are_told_apart_exactly(store: Arc<dyn Store>) {
     let (long, longer) = ("\u{1F980}".repeat(254), "\u{1F980}".repeat(255));
     let names = ["a", "A", "a ", " a", "\u{FF41}", "caf\u{E9}", "cafe\u{301}", "'a'", "%", "_", "\\", &long, &longer];
     for name in names {
@@ -36,7 +39,8 @@ pub(crate) async fn tokens_are_told_apart_exactly(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn only_tokens_that_expired_before_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_tokens_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     for (name, expires_at) in [("later", at(101)), ("before", at(99)), ("now", at(100)), ("old", at(-5))] {
         assert!(store.refuse(&jti(name), expires_at, "test").await.unwrap());
     }
@@ -48,7 +52,8 @@ pub(crate) async fn only_tokens_that_expired_before_are_pruned(store: Arc<dyn St
     assert!(store.refuse(&jti("before"), at(99), "test").await.unwrap(), "what was forgotten is new");
 }
 
-pub(crate) async fn at_most_so_many_tokens_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn at_most_so_many_tokens_are_pruned(store: Arc<dyn Store>) {
     let names: Vec<_> = (0..7).map(|n| jti(&n.to_string())).collect();
     for name in &names {
         assert!(store.refuse(name, at(10), "test").await.unwrap());

@@ -6,6 +6,7 @@ use auth_core::account::{NewUser, ProfileChange, Taken, User, UserId};
 use auth_core::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Session};
+use macro_rules_attribute::apply;
 
 use super::fixture::{
     by_email, by_username, created, everybody, hash_now, password_set, session_now, started, stored, user_now,
@@ -22,7 +23,8 @@ fn moved(address: &str) -> ProfileChange {
     ProfileChange { email: Some(email(address)), ..ProfileChange::default() }
 }
 
-pub(crate) async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let mut user = created(&*store, &NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = session_of(user.id, session_id(1), at(0));
@@ -57,14 +59,16 @@ pub(crate) async fn a_profile_change_changes_what_is_given_and_nothing_else(stor
     assert_eq!(everybody(&*store).await, [bystander, user]);
 }
 
-pub(crate) async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let answer = store.update_profile(user.id, &ProfileChange::default()).await.unwrap();
     assert_eq!(answer, ProfileUpdate::Done(user.clone()));
     assert_eq!(user_now(&*store, user.id).await, user);
 }
 
-pub(crate) async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let bob = stored(&*store, "bob").await;
     let first_name = Some(person_name("Robert"));
@@ -86,7 +90,8 @@ pub(crate) async fn a_profile_change_to_what_another_has_changes_nothing(store: 
     stored(&*store, "free").await;
 }
 
-pub(crate) async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for (name, address) in [("alice", "alice@example.com"), ("ALICE", "Alice@EXAMPLE.com")] {
         let change = ProfileChange { username: Some(username(name)), ..moved(address) };
@@ -95,7 +100,8 @@ pub(crate) async fn an_account_may_keep_and_respell_its_own_name_and_address(sto
     }
 }
 
-pub(crate) async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let change = ProfileChange { username: Some(username("Alicia")), ..moved("Alicia@example.com") };
     assert!(matches!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
@@ -110,7 +116,8 @@ pub(crate) async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<d
     stored(&*store, "ALICE").await;
 }
 
-pub(crate) async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     for change in [ProfileChange::default(), renamed("x")] {
         assert_eq!(store.update_profile(NOBODY, &change).await.unwrap(), ProfileUpdate::Gone);
@@ -127,7 +134,8 @@ pub(crate) async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>
     assert_eq!(everybody(&*store).await, [bystander]);
 }
 
-pub(crate) async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let session = started(&*store, user.id, 1).await;
@@ -142,14 +150,16 @@ pub(crate) async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn
     assert_eq!(everybody(&*store).await, [user, other]);
 }
 
-pub(crate) async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     password_set(&*store, user.id, "new", at(1)).await;
     assert!(!store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("alice, upgraded")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
 }
 
-pub(crate) async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let (one, two, ended) =
@@ -173,7 +183,8 @@ pub(crate) async fn a_password_change_ends_every_session_of_the_account(store: A
     assert_eq!(everybody(&*store).await, [User { token_epoch: at(5), ..user }, other]);
 }
 
-pub(crate) async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store: Arc<dyn Store>) {
     let user = created(&*store, &NewUser { is_staff: true, is_superuser: true, ..new_user("alice") }).await;
     let other = stored(&*store, "other").await;
     let session = started(&*store, user.id, 1).await;
@@ -186,7 +197,8 @@ pub(crate) async fn an_account_is_deactivated_and_activated_and_nothing_else_cha
     assert_eq!(hash_now(&*store, &user).await, hash_of("alice"));
 }
 
-pub(crate) async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let owner = created(&*store, &NewUser { is_superuser: true, ..new_user("owner") }).await;
     let session = started(&*store, user.id, 1).await;
@@ -208,7 +220,8 @@ pub(crate) async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-pub(crate) async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let (one, two) = (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await);
@@ -229,7 +242,8 @@ pub(crate) async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store
     assert_eq!(store.prune_sessions(spared.expires_at.plus(auth_core::time::Seconds::new(1)), 10).await.unwrap(), 1);
 }
 
-pub(crate) async fn a_deleted_account_frees_its_name_and_address(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_deleted_account_frees_its_name_and_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert!(store.delete(user.id).await.unwrap());
     let again = store.create(&new_user("alice"), &hash_of("again")).await.unwrap().unwrap();

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use auth_core::code::{CodePurpose, OneTimeCode};
 use auth_core::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
+use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
 
-pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::Login).await.id;
@@ -25,7 +27,8 @@ pub(crate) async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn St
     }
 }
 
-pub(crate) async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::Login).await.id;
@@ -55,7 +58,8 @@ async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTi
     }
 }
 
-pub(crate) async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
     enrolled(&*store, user, &totp(100), &recovery_codes).await;
@@ -71,7 +75,8 @@ pub(crate) async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store:
     assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, []);
 }
 
-pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
@@ -88,7 +93,8 @@ pub(crate) async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn
     }
 }
 
-pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         store.enqueue(&new_request(0)).await.unwrap();
@@ -109,7 +115,8 @@ pub(crate) async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
 }
 
-pub(crate) async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(4, round, &store);
@@ -130,7 +137,8 @@ pub(crate) async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
 }
 
 /// Whatever a code is used for, it is used for one thing.
-pub(crate) async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let code = issued(&*store, user, round, CodePurpose::Login).await.id;
@@ -151,7 +159,8 @@ pub(crate) async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>)
 }
 
 /// The first one ends the others.
-pub(crate) async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let mut codes = Vec::new();
@@ -174,7 +183,8 @@ pub(crate) async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn S
 }
 
 /// Each of them may have seen the other's factor: one of them removes the last one.
-pub(crate) async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         for (number, factor) in [(0, NewFactor::Email), (1, totp(1))] {

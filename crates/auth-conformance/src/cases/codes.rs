@@ -8,12 +8,14 @@ use auth_core::ports::{IssueIf, OwnerAsRead, Store};
 use auth_core::second_factor::{NewFactor, Proof};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::RevokeReason;
+use macro_rules_attribute::apply;
 
 use super::account_fixture::exhaust;
 use super::fixture::{code_now, enrolled, issued, queued, stored};
 use crate::{at, code_id, code_of, mac, new_mail, new_request};
 
-pub(crate) async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every_byte: Vec<u8> = (0..=255).cycle().take(1_024).collect();
     let address = b"Alice@Example.com".to_vec();
@@ -32,7 +34,8 @@ pub(crate) async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Stor
     assert_eq!(store.find_code(code_id(999)).await.unwrap(), None);
 }
 
-pub(crate) async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
     let read = stored(&*store, "alice").await;
     let code = |number| code_of(read.id, code_id(number), CodePurpose::Login, at(0));
     let only = |change: fn(&mut OwnerAsRead)| {
@@ -63,7 +66,8 @@ pub(crate) async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dy
     assert_eq!(queued(&*store).await, [] as [u64; 0]);
 }
 
-pub(crate) async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     assert!(store.delete(user).await.unwrap());
     store.enqueue(&new_request(1)).await.unwrap();
@@ -77,7 +81,8 @@ pub(crate) async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await, [1]);
 }
 
-pub(crate) async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     for (place, purpose) in (0_u64..).zip(CodePurpose::ALL) {
         let numbered = |number| 10 * place + number;
@@ -104,7 +109,8 @@ pub(crate) async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(stor
     }
 }
 
-pub(crate) async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in [1, 2, 3] {
         store.enqueue(&new_request(number)).await.unwrap();
@@ -123,7 +129,8 @@ pub(crate) async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn 
     assert!(!store.delivered(new_request(1).id, 1).await.unwrap(), "it is out already");
 }
 
-pub(crate) async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     store.enqueue(&new_request(1)).await.unwrap();
     let first = code_of(user, code_id(1), CodePurpose::PasswordReset, at(0));
@@ -137,7 +144,8 @@ pub(crate) async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn 
     }
 }
 
-pub(crate) async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
         (issued(&*store, user, 1, CodePurpose::Login).await, issued(&*store, user, 2, CodePurpose::Login).await);
@@ -153,7 +161,8 @@ pub(crate) async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) 
     assert_eq!(code_now(&*store, other.id).await, other);
 }
 
-pub(crate) async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let made_at = at(1_000);
     let code = code_of(user, code_id(1), CodePurpose::Login, made_at);
@@ -175,7 +184,8 @@ pub(crate) async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let used = issued(&*store, user, 1, CodePurpose::Login).await;
     assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
@@ -189,7 +199,8 @@ pub(crate) async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
         let code =
@@ -207,7 +218,8 @@ pub(crate) async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Sto
     assert_eq!(store.prune_codes(at(100), 10).await.unwrap(), 0);
 }
 
-pub(crate) async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in 0..7 {
         issued(&*store, user, number, CodePurpose::Login).await;

@@ -6,6 +6,7 @@ use auth_core::account::{NewUser, ProfileChange, Taken, User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_core::time::Timestamp;
+use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};
 use super::fixture::{by_email, code_now, created, issued, queued, stored, user_now};
@@ -35,7 +36,8 @@ async fn assert_nothing_done(
     assert_eq!(fixture.state().await, before, "{why}");
 }
 
-pub(crate) async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<dyn Store>) {
     let alice = created(&*store, &NewUser { email: email("Alice@Example.com"), ..new_user("alice") }).await;
     stored(&*store, "bob").await;
     let found = async |address: &str| store.find_by_email(&email(address)).await.unwrap();
@@ -55,7 +57,8 @@ pub(crate) async fn an_account_is_found_by_its_address_whatever_the_letter_case(
     assert_eq!(found("new@example.com").await, None);
 }
 
-pub(crate) async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
@@ -78,7 +81,8 @@ pub(crate) async fn another_address_is_not_proven_and_ends_the_open_codes(store:
     assert_eq!(spared.state().await, others);
 }
 
-pub(crate) async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
     let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code, "alice@example.com", false) };
@@ -102,7 +106,8 @@ pub(crate) async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: A
     }
 }
 
-pub(crate) async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn Store>) {
     let mails = |numbers: &[u64]| numbers.iter().map(|number| new_mail(*number)).collect::<Vec<_>>();
     let alice = created(&*store, &NewUser { mails: mails(&[1, 2]), ..new_user("alice") }).await;
     assert_eq!(queued(&*store).await, [1, 2]);
@@ -118,7 +123,8 @@ pub(crate) async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(stor
     assert_eq!(queued(&*store).await, [1, 2, 5]);
 }
 
-pub(crate) async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (mut expected, others) = (fixture.state().await, spared.state().await);
@@ -136,7 +142,8 @@ pub(crate) async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Stor
     assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, "once more").await;
 }
 
-pub(crate) async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let before = fixture.state().await;
     let code = fixture.code(CodePurpose::EmailChange);
@@ -154,7 +161,8 @@ pub(crate) async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Sto
     assert_eq!(store.create(&same, &hash_of("x")).await.unwrap(), Err(Taken::Email));
 }
 
-pub(crate) async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let code = fixture.code(CodePurpose::EmailChange);
@@ -164,7 +172,8 @@ pub(crate) async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
     assert!(matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)), "the code is still good");
 }
 
-pub(crate) async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
     let code = fixture.code(CodePurpose::EmailVerification);
@@ -174,7 +183,8 @@ pub(crate) async fn an_address_that_the_account_has_no_more_is_not_confirmed(sto
     }
 }
 
-pub(crate) async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     for (fault, code) in unusable_codes(&*store, fixture.id, other, NOW.unix()).await {

@@ -8,6 +8,7 @@ use auth_core::account::{GroupName, ProfileChange, User};
 use auth_core::ports::{AccountPage, Adoption, Change, NewPassword, PasswordUpdate, ProfileUpdate, Swap};
 use auth_core::time::{Seconds, Timestamp};
 use auth_core::token::{RevokeReason, Session, SessionId};
+use macro_rules_attribute::apply;
 
 use super::concurrency::answers;
 use super::feed_fixture::{FeedFixture, answer, up_to};
@@ -34,14 +35,16 @@ fn renamed(name: &str) -> ProfileChange {
     ProfileChange { username: Some(username(name)), ..ProfileChange::default() }
 }
 
-pub(crate) async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     for _ in 0..3 {
         assert_eq!(followers.reports(&*store).await, []);
     }
 }
 
-pub(crate) async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     followers.reports(&*store).await; // So that nothing is outstanding.
     for feed in &mut followers.feeds {
@@ -53,7 +56,8 @@ pub(crate) async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
     }
 }
 
-pub(crate) async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(user.id, session_id(0), at(0)) };
@@ -70,7 +74,8 @@ pub(crate) async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) 
     assert_eq!(followers.reports(&*store).await, [Change::SessionEnded(widest.id)]);
 }
 
-pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
@@ -87,7 +92,8 @@ pub(crate) async fn the_end_of_all_sessions_is_reported_with_its_account(fixture
     assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
 }
 
-pub(crate) async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     started(&*store, user.id, 1).await;
@@ -96,7 +102,8 @@ pub(crate) async fn a_password_change_is_reported_with_its_sessions(fixture: Fee
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(2), changed(&user)]));
 }
 
-pub(crate) async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
@@ -125,7 +132,8 @@ pub(crate) async fn each_change_of_an_account_is_reported(fixture: FeedFixture) 
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-pub(crate) async fn a_deletion_is_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn a_deletion_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     started(&*store, user.id, 1).await;
@@ -138,7 +146,8 @@ pub(crate) async fn a_deletion_is_reported(fixture: FeedFixture) {
     assert_eq!(reported, [changed(&user), changed(&other)]);
 }
 
-pub(crate) async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     stored(&*store, "bob").await;
@@ -165,7 +174,8 @@ pub(crate) async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
 }
 
 /// They happen all the time, and change nothing that anybody remembers.
-pub(crate) async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
@@ -185,7 +195,8 @@ pub(crate) async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) 
     assert_eq!(followers.reports(&*store).await, []);
 }
 
-pub(crate) async fn what_another_process_does_is_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn what_another_process_does_is_reported(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
@@ -201,7 +212,8 @@ pub(crate) async fn what_another_process_does_is_reported(fixture: FeedFixture) 
     assert!(followers.reports(&*store).await.contains(&changed(&user)));
 }
 
-pub(crate) async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let (alice, bob) = (stored(&*store, "alice").await, stored(&*store, "bob").await);
     let mut expected = Vec::new();
@@ -216,7 +228,8 @@ pub(crate) async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
 }
 
 /// Whoever asks after a change has it in the answer: else it would not be known how current anything is.
-pub(crate) async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..10 {
@@ -230,7 +243,8 @@ pub(crate) async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
 }
 
 /// No report comes before its commit.
-pub(crate) async fn what_is_reported_can_be_read(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn what_is_reported_can_be_read(fixture: FeedFixture) {
     const SESSIONS: u64 = 100;
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
@@ -254,7 +268,8 @@ pub(crate) async fn what_is_reported_can_be_read(fixture: FeedFixture) {
     writer.await.unwrap();
 }
 
-pub(crate) async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
     const WRITERS: u64 = 50;
     let (store, other, mut followers) = fixture.begin().await;
     let mut expected = HashSet::new();
@@ -285,7 +300,8 @@ pub(crate) async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
 }
 
 /// It is, or that it was missed.
-pub(crate) async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
     const SESSIONS: u64 = 300;
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;

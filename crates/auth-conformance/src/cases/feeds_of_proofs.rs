@@ -3,6 +3,7 @@
 use auth_core::code::CodePurpose;
 use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail};
 use auth_core::second_factor::{NewFactor, Proof};
+use macro_rules_attribute::apply;
 
 use super::feed_fixture::FeedFixture;
 use super::feeds::{all, changed, ended};
@@ -10,7 +11,8 @@ use super::fixture::{started, stored};
 use crate::{at, code_id, code_of, email, hash_of, successor_of};
 
 /// What guarded routes remember of an account says whether its address was proven.
-pub(crate) async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
@@ -38,7 +40,8 @@ pub(crate) async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, [changed(&other)]);
 }
 
-pub(crate) async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture) {
+#[apply(feed_case!)]
+async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let kept = started(&*store, user.id, 1).await;

@@ -7,6 +7,7 @@ use auth_core::account::{GroupName, LoginName, ProfileChange, User, UserId};
 use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Subject};
+use macro_rules_attribute::apply;
 
 use super::fixture::{everybody, password_set, session_now, started, stored, user_now};
 use crate::{at, hash_of, new_user, session_id, session_of, username};
@@ -15,7 +16,8 @@ fn groups(names: &[&str]) -> BTreeSet<GroupName> {
     names.iter().map(|name| GroupName::parse(name).unwrap()).collect()
 }
 
-pub(crate) async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let bystander = stored(&*store, "bystander").await;
     let session = started(&*store, user.id, 1).await;
@@ -41,7 +43,8 @@ pub(crate) async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-pub(crate) async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert_eq!(user.groups, groups(&[]), "a new account is in none");
     let session = started(&*store, user.id, 1).await;
@@ -66,7 +69,8 @@ pub(crate) async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<
     assert_eq!(store.update_profile(expected.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
 }
 
-pub(crate) async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let expected = groups(&["editors", "writers"]);
     assert!(store.set_groups(user.id, &expected).await.unwrap());
@@ -84,7 +88,8 @@ pub(crate) async fn groups_survive_every_other_change_of_the_account(store: Arc<
     assert_eq!(now.groups, expected);
 }
 
-pub(crate) async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let gone = stored(&*store, "gone").await;
     assert!(store.delete(gone.id).await.unwrap());

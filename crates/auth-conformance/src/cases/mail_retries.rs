@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_core::mail::{OutboxEntry, RetryPolicy};
 use auth_core::ports::{Retry, Store};
 use auth_core::time::Seconds;
+use macro_rules_attribute::apply;
 
 use super::fixture::{outbox, queued};
 use super::outbox::{claimed, enqueued};
@@ -23,7 +24,8 @@ async fn entry(store: &dyn Store, number: u64) -> OutboxEntry {
     outbox(store).await.into_iter().find(|entry| entry.id == mail_id(number)).expect("it is in the outbox")
 }
 
-pub(crate) async fn all_mails_that_were_given_up_are_tried_again(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn all_mails_that_were_given_up_are_tried_again(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
     assert_eq!(claimed(&*store, 0).await, Some((3, 1)));
@@ -40,7 +42,8 @@ pub(crate) async fn all_mails_that_were_given_up_are_tried_again(store: Arc<dyn 
     assert_eq!(claimed(&*store, 5).await, None);
 }
 
-pub(crate) async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
     assert_eq!(claimed(&*store, 0).await, Some((3, 1)));
@@ -52,7 +55,8 @@ pub(crate) async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
     assert_eq!(entry(&*store, 1).await.failed_at, Some(at(10)));
 }
 
-pub(crate) async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     for which in [Retry::One(mail_id(1)), Retry::AllFailed] {
@@ -63,7 +67,8 @@ pub(crate) async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Ar
 }
 
 /// A moment that lies further ahead than any can was written before the clock went back: nobody waits for it.
-pub(crate) async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
     let (longest, second) = (RetryPolicy::MAX_WAIT, Seconds::new(1));
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
@@ -75,7 +80,8 @@ pub(crate) async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Sto
 }
 
 /// But clocks differ: a mail that is being sent by a machine whose clock is ahead is not taken from it.
-pub(crate) async fn a_clock_that_was_moved_back_frees_what_was_taken_out(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_clock_that_was_moved_back_frees_what_was_taken_out(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 1_000).await, Some((1, 1))); // Until 1060, as each of them for a minute.
     for seconds in [1_000, 999, 990, 940] {
@@ -86,7 +92,8 @@ pub(crate) async fn a_clock_that_was_moved_back_frees_what_was_taken_out(store: 
     assert_eq!(claimed(&*store, -1_000_000).await, Some((1, 3)));
 }
 
-pub(crate) async fn a_mail_of_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_mail_of_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     for seconds in [-1_000_000, -1] {
         let (number, attempt) = claimed(&*store, seconds).await.expect("it is due at once");
@@ -95,7 +102,8 @@ pub(crate) async fn a_mail_of_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>
     }
 }
 
-pub(crate) async fn only_mails_that_were_given_up_before_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_mails_that_were_given_up_before_are_pruned(store: Arc<dyn Store>) {
     failed(&*store, [(1, 99), (2, 100), (3, 98), (4, 101)]).await;
     enqueued(&*store, [5, 6]).await;
     assert_eq!(claimed(&*store, 0).await, Some((5, 1)));
@@ -106,7 +114,8 @@ pub(crate) async fn only_mails_that_were_given_up_before_are_pruned(store: Arc<d
     assert_eq!(queued(&*store).await, [5, 6], "what waits is kept, however long");
 }
 
-pub(crate) async fn at_most_so_many_mails_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn at_most_so_many_mails_are_pruned(store: Arc<dyn Store>) {
     failed(&*store, (0..7).map(|number| (number, 0))).await;
     for (limit, expected, left) in [(0, 0, 7), (3, 3, 4), (3, 3, 1), (u32::MAX, 1, 0), (3, 0, 0)] {
         assert_eq!(store.prune_outbox(at(1), limit).await.unwrap(), expected);

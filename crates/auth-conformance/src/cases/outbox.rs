@@ -9,6 +9,7 @@ use auth_core::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, ProvenE
 use auth_core::second_factor::{Method, NewFactor, Proof};
 use auth_core::secret::Sealed;
 use auth_core::time::UnixTime;
+use macro_rules_attribute::apply;
 
 use super::account_fixture::AccountFixture;
 use super::fixture::{created, outbox, queued, stored};
@@ -41,7 +42,8 @@ fn waiting(mail: &NewMail) -> OutboxEntry {
     }
 }
 
-pub(crate) async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
     let kinds = MailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
     let requests = MailRequest::ALL.iter().map(|request| Queued::Request(*request));
     let longest = format!("{}@example.com", "\u{E9}'\"%\\".repeat(48));
@@ -63,7 +65,8 @@ pub(crate) async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) 
     assert_eq!(claimed(&*store, 0).await, None);
 }
 
-pub(crate) async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<dyn Store>) {
     let user = NewUser { mails: vec![new_mail(7), new_mail(2), new_mail(9)], ..new_user("alice") };
     enqueued(&*store, [5, 3, 8]).await;
     created(&*store, &user).await;
@@ -75,7 +78,8 @@ pub(crate) async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(s
     assert_eq!(claimed(&*store, 0).await, None);
 }
 
-pub(crate) async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2, 3]).await;
     for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -88,7 +92,8 @@ pub(crate) async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn 
     }
 }
 
-pub(crate) async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     assert_eq!(claimed(&*store, 30).await, Some((2, 1)));
@@ -101,7 +106,8 @@ pub(crate) async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_mome
     assert_eq!(outbox(&*store).await.iter().map(|entry| entry.attempts).collect::<Vec<_>>(), [2, 2]);
 }
 
-pub(crate) async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     for seconds in [0, 60] {
         assert_eq!(claimed(&*store, seconds).await.map(|(number, _)| number), Some(1));
@@ -122,7 +128,8 @@ pub(crate) async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>
     assert_eq!(queued(&*store).await, [2]);
 }
 
-pub(crate) async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     let mut now = 0;
     for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"away\" (%s)"), (3, 105, "")] {
@@ -140,7 +147,8 @@ pub(crate) async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>)
     }
 }
 
-pub(crate) async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Store>) {
     for (number, mail) in [(1, new_mail(1)), (2, new_request(2))] {
         store.enqueue(&mail).await.unwrap();
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -160,7 +168,8 @@ pub(crate) async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: A
     }
 }
 
-pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
     enqueued(&*store, [4, 1, 5, 2, 3]).await;
     for number in [4, 1, 5] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -189,7 +198,8 @@ pub(crate) async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
 }
 
 /// Whatever a method of another port put in belongs to its account; what was put in alone belongs to nobody.
-pub(crate) async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     let mails = |number| vec![new_mail(number)];
     let fixture = AccountFixture::of(&*store, "alice").await;
     let (id, code) = (fixture.id, |purpose| fixture.code(purpose));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::ports::{Retry, Store};
+use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::queued;
@@ -18,7 +19,8 @@ async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
     mails
 }
 
-pub(crate) async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 8 * round..8 * (round + 1)).await;
         let gate = Gate::of(4, round, &store);
@@ -30,7 +32,8 @@ pub(crate) async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>)
     assert_eq!(queued(&*store).await.len() as u64, 8 * ROUNDS);
 }
 
-pub(crate) async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
@@ -42,7 +45,8 @@ pub(crate) async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>
 }
 
 /// Whoever was too slow and whoever takes over: one of them has the mail.
-pub(crate) async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
@@ -62,7 +66,8 @@ pub(crate) async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
 }
 
 /// Calls that lock the same mails in different orders.
-pub(crate) async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 4 * round..4 * round + 3).await;
         let gate = Gate::of(8, round, &store);

@@ -8,6 +8,7 @@ use auth_core::ports::{
     EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store, Swap,
 };
 use auth_core::token::{Generation, RevokeReason};
+use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{by_email, code_now, everybody, hash_now, issued, queued, session_now, started, stored, user_now};
@@ -31,7 +32,8 @@ async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPa
     assert_eq!(queued(&**store).await.len() as u64, round + 1);
 }
 
-pub(crate) async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
         let user = stored(&*store, &name).await.id;
@@ -40,7 +42,8 @@ pub(crate) async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store:
     }
 }
 
-pub(crate) async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::PasswordReset).await.id;
@@ -50,7 +53,8 @@ pub(crate) async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn
 }
 
 /// Whoever rotates the session to keep first has it; the other one is told.
-pub(crate) async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let session = started(&*store, user, round).await;
@@ -74,7 +78,8 @@ pub(crate) async fn a_session_is_kept_by_a_password_or_rotated_by_another(store:
     }
 }
 
-pub(crate) async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let kept = started(&*store, id, 5 * round).await;
@@ -99,7 +104,8 @@ pub(crate) async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<
     }
 }
 
-pub(crate) async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
         ids.push(stored(&*store, name).await.id);
@@ -126,7 +132,8 @@ pub(crate) async fn one_of_many_accounts_gets_the_address_that_all_confirm(store
     }
 }
 
-pub(crate) async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, user, round, CodePurpose::EmailChange).await.id;
@@ -145,7 +152,8 @@ pub(crate) async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn S
 }
 
 /// However it is asked for.
-pub(crate) async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);
     for round in 0..ROUNDS {
         let address = email(&format!("new{round}@example.com"));

@@ -8,6 +8,7 @@ use auth_core::ports::{IssueIf, KeptSession, NewPassword, PasswordUpdate, Store,
 use auth_core::second_factor::Proof;
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
+use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};
 use super::fixture::{code_now, queued, session_now, started, stored, user_now};
@@ -31,7 +32,8 @@ async fn assert_overtaken(store: &dyn Store, fixture: &AccountFixture<'_>, new: 
     assert_eq!(fixture.state().await, before, "{why}");
 }
 
-pub(crate) async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
     let in_place_of = |old: &str| NewPassword { in_place_of: Some(hash_of(old)), ..new_password(fixture.id) };
@@ -44,7 +46,8 @@ pub(crate) async fn a_password_takes_the_place_of_the_one_that_was_compared(stor
     assert_eq!(queued(&*store).await, [1]);
 }
 
-pub(crate) async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let by = |code| NewPassword { code: Some(code), mails: Vec::new(), ..new_password(fixture.id) };
@@ -59,7 +62,8 @@ pub(crate) async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Stor
     }
 }
 
-pub(crate) async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     exhaust(&*store, code, at(1)).await;
@@ -68,7 +72,8 @@ pub(crate) async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(60)));
 }
 
-pub(crate) async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let foreign = started(&*store, other, 1).await.id;
@@ -89,7 +94,8 @@ pub(crate) async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set
     assert!(session_now(&*store, foreign).await.revoked_at.is_none());
 }
 
-pub(crate) async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (before, others) = (fixture.state().await, spared.state().await);
@@ -122,7 +128,8 @@ pub(crate) async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dy
     assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the one that was kept lives longer");
 }
 
-pub(crate) async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
@@ -137,7 +144,8 @@ pub(crate) async fn another_password_ends_the_open_codes_of_every_purpose(store:
     assert_eq!(spared.state().await, others);
 }
 
-pub(crate) async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     stored(&*store, "other").await;
     for (now, address, expected) in [
@@ -155,7 +163,8 @@ pub(crate) async fn a_password_proves_the_address_that_the_account_still_has(sto
     }
 }
 
-pub(crate) async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     let keep = kept(&*store, fixture.sessions[0]).await;

@@ -7,6 +7,7 @@ use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::ports::Store;
 use auth_core::second_factor::{NewFactor, Proof};
 use auth_core::time::Seconds;
+use macro_rules_attribute::apply;
 
 use super::account_fixture::exhaust;
 use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
@@ -26,7 +27,8 @@ async fn assert_refused(store: &dyn Store, user: UserId, code: CodeId, proof: Pr
     assert_eq!(queued(store).await, mails, "{proof:?}");
 }
 
-pub(crate) async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
         (issued(&*store, user, 1, CodePurpose::Login).await, issued(&*store, user, 2, CodePurpose::Login).await);
@@ -40,7 +42,8 @@ pub(crate) async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
 }
 
 /// Both were decided when it was tried, and the last try may have been the right one.
-pub(crate) async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let code = issued(&*store, user, 1, CodePurpose::Login).await;
     exhaust(&*store, code.id, at(1)).await;
@@ -50,14 +53,16 @@ pub(crate) async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store:
     assert_eq!(code_now(&*store, expected.id).await, expected);
 }
 
-pub(crate) async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let ended = issued(&*store, user, 1, CodePurpose::EmailEnrolment).await;
     issued(&*store, user, 2, CodePurpose::EmailEnrolment).await;
     assert_refused(&*store, user, ended.id, Proof::Email).await;
 }
 
-pub(crate) async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, user, &totp(100), &[]).await;
@@ -87,7 +92,8 @@ pub(crate) async fn a_time_step_proves_once_and_none_before_it_any_more(store: A
     assert_eq!(last_step(&*store, other).await, Some(100));
 }
 
-pub(crate) async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, other, &totp(1), &[]).await;
@@ -100,7 +106,8 @@ pub(crate) async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dy
     assert!(store.redeem(code, Proof::Email, &[], at(1)).await.unwrap());
 }
 
-pub(crate) async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, user, &totp(1), &[mac(1), mac(2), mac(3)]).await;

@@ -8,6 +8,7 @@ use auth_core::ports::Store;
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_core::secret::{Mac, Sealed};
 use auth_core::time::Timestamp;
+use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust};
 use super::fixture::{code_now, enrolled, issued, queued, stored, totp, user_now};
@@ -34,14 +35,16 @@ async fn added(
     store.add_factor(user, factor, code, codes, &[new_mail(mail)], NOW).await.unwrap()
 }
 
-pub(crate) async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for id in [user, UserId::new(i64::MAX)] {
         assert_eq!(store.factors_of(id).await.unwrap(), Factors::default());
     }
 }
 
-pub(crate) async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: Arc<dyn Store>) {
     let is_link = |purpose: &CodePurpose| !CodePurpose::OF_SECOND_FACTORS.contains(purpose);
     let links: Vec<_> = CodePurpose::ALL.iter().copied().filter(is_link).collect();
     let (adding, removing) =
@@ -63,7 +66,8 @@ pub(crate) async fn challenges_and_enrolments_end_when_a_factor_is_added_or_remo
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }
 
-pub(crate) async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let before = fixture.state().await;
@@ -90,7 +94,8 @@ pub(crate) async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Sto
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }
 
-pub(crate) async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     enrolled(&*store, user, &totp(500), &[mac(1)]).await;
     enrolled(&*store, user, &NewFactor::Email, &[]).await;
@@ -105,7 +110,8 @@ pub(crate) async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn
     assert_eq!(factors_now(&*store, user).await, expected);
 }
 
-pub(crate) async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let used = fixture.code(CodePurpose::TotpEnrolment);
@@ -135,7 +141,8 @@ pub(crate) async fn a_factor_is_added_by_an_unused_code_of_its_account_only(stor
     assert_eq!(queued(&*store).await, [1]);
 }
 
-pub(crate) async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     enrolled(&*store, alice.id, &totp(1), &[]).await;
     assert_eq!(user_now(&*store, alice.id).await, alice, "an authenticator proves no address");
@@ -149,7 +156,8 @@ pub(crate) async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, proven.id).await, proven, "it was proven before");
 }
 
-pub(crate) async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, other, &totp(1), &[mac(1), mac(2)]).await;
     enrolled(&*store, other, &NewFactor::Email, &[]).await;
@@ -177,7 +185,8 @@ pub(crate) async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_code
     assert_eq!(factors_now(&*store, other).await, Factors::default(), "one after the other");
 }
 
-pub(crate) async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every = [Method::Email, Method::Totp, Method::RecoveryCode];
     for nobody in [user, UserId::new(i64::MAX)] {
@@ -194,7 +203,8 @@ pub(crate) async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
     assert_eq!(factors_now(&*store, user).await, Factors::default());
 }
 
-pub(crate) async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, other, &NewFactor::Email, &[mac(1), mac(2)]).await;
@@ -212,7 +222,8 @@ pub(crate) async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<
     assert_eq!(factors_now(&*store, other).await.recovery_codes, [mac(1), mac(2)]);
 }
 
-pub(crate) async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     for id in [fixture.id, spared.id] {

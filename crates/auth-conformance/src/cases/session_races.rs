@@ -6,6 +6,7 @@ use auth_core::account::UserId;
 use auth_core::ports::{Adoption, Store, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
+use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
@@ -31,7 +32,8 @@ async fn assert_dead(store: &dyn Store, session: &Session, moment: UnixTime) {
     assert_eq!(session_now(store, session.id).await, left);
 }
 
-pub(crate) async fn one_of_many_rotations_wins(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_rotations_wins(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
@@ -50,7 +52,8 @@ pub(crate) async fn one_of_many_rotations_wins(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn a_rotation_never_revives_a_revoked_session(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_rotation_never_revives_a_revoked_session(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
@@ -66,7 +69,8 @@ pub(crate) async fn a_rotation_never_revives_a_revoked_session(store: Arc<dyn St
     }
 }
 
-pub(crate) async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let now = at(round as i64 + 1);
@@ -93,7 +97,8 @@ async fn end_all(store: &dyn Store, user: UserId, round: u64, now: UnixTime) -> 
     None
 }
 
-pub(crate) async fn one_of_many_revocations_is_the_first(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn one_of_many_revocations_is_the_first(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
@@ -108,7 +113,8 @@ pub(crate) async fn one_of_many_revocations_is_the_first(store: Arc<dyn Store>) 
     }
 }
 
-pub(crate) async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         for number in 0..3 {
@@ -126,7 +132,8 @@ pub(crate) async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<
 }
 
 /// Each rival adopts the same token and spends it: one session, so one of them has spent it.
-pub(crate) async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = session_of(user.id, session_id(round), at(0));
@@ -147,7 +154,8 @@ pub(crate) async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn 
     assert_eq!(store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap() as u64, ROUNDS);
 }
 
-pub(crate) async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let now = at(10);
@@ -172,7 +180,8 @@ pub(crate) async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<dyn S
     }
 }
 
-pub(crate) async fn no_login_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_login_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let now = at(round as i64 + 1);
@@ -198,7 +207,8 @@ pub(crate) async fn no_login_escapes_the_end_of_all_sessions(store: Arc<dyn Stor
     }
 }
 
-pub(crate) async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let id = user.id;
@@ -220,7 +230,8 @@ pub(crate) async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
     assert_eq!(store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap(), 0);
 }
 
-pub(crate) async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let session = started(&*store, user, round).await.id;
@@ -246,7 +257,8 @@ pub(crate) async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<dyn
 }
 
 /// Pruning looks at a session as it is when it is deleted, not as it was when it was chosen.
-pub(crate) async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (now, later) = (at(1_000_000), at(2_000_000));
     for round in 0..ROUNDS {

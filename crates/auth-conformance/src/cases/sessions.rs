@@ -6,13 +6,15 @@ use auth_core::account::User;
 use auth_core::ports::{Store, Swap};
 use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
+use macro_rules_attribute::apply;
 
 use super::fixture::{password_set, queued, session_now, started, stored, user_now};
 use crate::{at, new_mail, session_id, session_of, successor_of};
 
 const GENERATION: fn(u32) -> Generation = Generation::new;
 
-pub(crate) async fn a_rotation_writes_the_next_generation_and_nothing_else(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_rotation_writes_the_next_generation_and_nothing_else(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
     let other = started(&*store, user.id, 2).await;
@@ -35,7 +37,8 @@ pub(crate) async fn a_rotation_writes_the_next_generation_and_nothing_else(store
     assert_eq!(session_now(&*store, expected.id).await.current(), next);
 }
 
-pub(crate) async fn only_the_live_generation_is_rotated(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_the_live_generation_is_rotated(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = Session { generation: GENERATION(5), ..session_of(user.id, session_id(1), at(0)) };
     assert!(store.start(&session, &user, None).await.unwrap());
@@ -49,7 +52,8 @@ pub(crate) async fn only_the_live_generation_is_rotated(store: Arc<dyn Store>) {
     assert_eq!(store.advance(session.id, GENERATION(5), successor_of(&session, at(1))).await.unwrap(), Swap::Done);
 }
 
-pub(crate) async fn a_revoked_session_is_not_rotated(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_revoked_session_is_not_rotated(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
     assert_eq!(store.advance(session.id, GENERATION(0), successor_of(&session, at(1))).await.unwrap(), Swap::Done);
@@ -62,7 +66,8 @@ pub(crate) async fn a_revoked_session_is_not_rotated(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn a_missing_session_is_neither_rotated_nor_revoked(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_missing_session_is_neither_rotated_nor_revoked(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
     let next = successor_of(&session, at(1));
@@ -72,7 +77,8 @@ pub(crate) async fn a_missing_session_is_neither_rotated_nor_revoked(store: Arc<
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-pub(crate) async fn the_last_generation_is_reached(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_last_generation_is_reached(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let before_last = GENERATION(Generation::LAST.get() - 1);
     let session = Session { generation: before_last, ..session_of(user.id, session_id(1), at(0)) };
@@ -83,7 +89,8 @@ pub(crate) async fn the_last_generation_is_reached(store: Arc<dyn Store>) {
 }
 
 /// Whether a token has expired, and whether its user may refresh, is the rules' to decide.
-pub(crate) async fn a_rotation_asks_neither_the_time_nor_the_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_rotation_asks_neither_the_time_nor_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = started(&*store, user.id, 1).await;
     assert!(store.set_active(user.id, false).await.unwrap());
@@ -93,7 +100,8 @@ pub(crate) async fn a_rotation_asks_neither_the_time_nor_the_account(store: Arc<
     assert_eq!(session_now(&*store, session.id).await.current(), next);
 }
 
-pub(crate) async fn a_session_is_revoked_once_and_the_first_reason_stays(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_is_revoked_once_and_the_first_reason_stays(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = started(&*store, user.id, 100).await;
     for (number, reason) in (1..).zip(RevokeReason::ALL) {
@@ -110,7 +118,8 @@ pub(crate) async fn a_session_is_revoked_once_and_the_first_reason_stays(store: 
     assert_eq!(user_now(&*store, user.id).await, user, "the end of one session is not the end of all logins");
 }
 
-pub(crate) async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let (session, other) = (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await);
     assert!(store.end_reused(session.id, &[new_mail(1), new_mail(2)], at(5)).await.unwrap());
@@ -126,7 +135,8 @@ pub(crate) async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: A
     assert_eq!(user_now(&*store, user.id).await, user);
 }
 
-pub(crate) async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let (keep, one, two, ended) = (
@@ -157,7 +167,8 @@ pub(crate) async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_acc
     assert_eq!(kept, by(RevokeReason::Administrator, at(6), keep));
 }
 
-pub(crate) async fn a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let foreign = started(&*store, other.id, 1).await;
@@ -172,7 +183,8 @@ pub(crate) async fn a_session_to_keep_that_is_no_live_one_of_the_account_keeps_n
     assert_eq!(session_now(&*store, ended.id).await.revoked_at, Some(at(1)));
 }
 
-pub(crate) async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     for (now, keep) in [(at(1), None), (at(2), Some(session_id(1)))] {
@@ -183,7 +195,8 @@ pub(crate) async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_non
 }
 
 /// A login that read one epoch must not start at the next one, and a clock that goes back lets nobody in.
-pub(crate) async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for (now, expected) in [(at(100), at(100)), (at(100), at(101)), (at(50), at(102)), (at(200), at(200))] {
         store.revoke_all(user.id, None, RevokeReason::LogoutAll, now).await.unwrap();
@@ -193,7 +206,8 @@ pub(crate) async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes
     assert_eq!(user_now(&*store, user.id).await.token_epoch, at(201));
 }
 
-pub(crate) async fn only_sessions_whose_last_token_expired_before_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn only_sessions_whose_last_token_expired_before_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for (number, expires_at) in [(1, at(101)), (2, at(99)), (3, at(100)), (4, at(98)), (5, at(98))] {
         let session = Session { expires_at, ..session_of(user.id, session_id(number), at(0)) };
@@ -214,7 +228,8 @@ pub(crate) async fn only_sessions_whose_last_token_expired_before_are_pruned(sto
     assert_eq!(user_now(&*store, user.id).await, user);
 }
 
-pub(crate) async fn at_most_so_many_sessions_are_pruned(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn at_most_so_many_sessions_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for number in 0..7 {
         started(&*store, user.id, number).await;

@@ -6,6 +6,7 @@ use auth_core::account::{ProfileChange, User};
 use auth_core::ports::Store;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
+use macro_rules_attribute::apply;
 
 use super::fixture::{password_set, session_now, started, stored, user_now};
 use crate::{at, session_id, session_of, username};
@@ -20,7 +21,8 @@ async fn assert_refused(store: &dyn Store, session: &Session, user: &User) {
     assert_eq!(store.find_user(user.id).await.unwrap(), before);
 }
 
-pub(crate) async fn a_started_session_is_found_with_every_field(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_started_session_is_found_with_every_field(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = Session {
         id: SessionId::from_bytes([0, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 254, 255]),
@@ -40,7 +42,8 @@ pub(crate) async fn a_started_session_is_found_with_every_field(store: Arc<dyn S
     assert_eq!(store.find_session(session.id).await.unwrap(), Some(SessionOfUser { session, user }));
 }
 
-pub(crate) async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let widest = "\u{1F980}".repeat(ClientInfo::MAX_USER_AGENT_CHARS);
     let longest = Session {
@@ -73,7 +76,8 @@ pub(crate) async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<dy
     }
 }
 
-pub(crate) async fn an_unknown_session_is_not_found(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_unknown_session_is_not_found(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     started(&*store, user.id, 1).await;
     for id in [session_id(2), SessionId::from_bytes([0; 16]), SessionId::from_bytes([0xFF; 16])] {
@@ -81,7 +85,8 @@ pub(crate) async fn an_unknown_session_is_not_found(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn a_login_is_noted_with_its_account_or_left(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_login_is_noted_with_its_account_or_left(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let later = Timestamp::from_micros(253_402_300_799_999_999);
@@ -95,7 +100,8 @@ pub(crate) async fn a_login_is_noted_with_its_account_or_left(store: Arc<dyn Sto
     assert_eq!(user_now(&*store, other.id).await, other);
 }
 
-pub(crate) async fn no_session_starts_for_an_inactive_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_session_starts_for_an_inactive_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     assert!(store.set_active(user.id, false).await.unwrap());
@@ -105,7 +111,8 @@ pub(crate) async fn no_session_starts_for_an_inactive_account(store: Arc<dyn Sto
     assert!(store.start(&session, &user, None).await.unwrap());
 }
 
-pub(crate) async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let kept = started(&*store, user.id, 1).await;
     let session = session_of(user.id, session_id(2), at(0));
@@ -118,7 +125,8 @@ pub(crate) async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<d
     assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
 }
 
-pub(crate) async fn no_session_starts_after_a_password_change(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_session_starts_after_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     password_set(&*store, user.id, "new", at(1)).await;
@@ -126,14 +134,16 @@ pub(crate) async fn no_session_starts_after_a_password_change(store: Arc<dyn Sto
     assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
 }
 
-pub(crate) async fn no_session_starts_for_a_deleted_account(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn no_session_starts_for_a_deleted_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert!(store.delete(user.id).await.unwrap());
     assert_refused(&*store, &session_of(user.id, session_id(1), at(0)), &user).await;
 }
 
 /// Only the epoch of what the caller read counts; whether the account is active is asked where it is kept.
-pub(crate) async fn the_account_at_rest_decides_whether_a_session_starts(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn the_account_at_rest_decides_whether_a_session_starts(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
     store.update_profile(user.id, &renamed).await.unwrap();
@@ -144,7 +154,8 @@ pub(crate) async fn the_account_at_rest_decides_whether_a_session_starts(store: 
     assert_eq!(user_now(&*store, expected.id).await, expected);
 }
 
-pub(crate) async fn a_session_is_found_with_its_user_as_it_is_now(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_session_is_found_with_its_user_as_it_is_now(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let id = started(&*store, user.id, 1).await.id;
     let found = async || store.find_session(id).await.unwrap().unwrap().user;

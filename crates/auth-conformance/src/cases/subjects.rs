@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_core::account::{NewUser, ProfileChange, User, UserId};
 use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::token::Subject;
+use macro_rules_attribute::apply;
 
 use super::fixture::{created, stored};
 use crate::{email, new_user, username};
@@ -17,7 +18,8 @@ async fn addressed(store: &dyn Store, address: &str) -> Option<User> {
     store.find_by_subject(&Subject::Email(address.to_owned())).await.unwrap()
 }
 
-pub(crate) async fn an_account_is_found_by_exactly_its_name_and_address(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_account_is_found_by_exactly_its_name_and_address(store: Arc<dyn Store>) {
     let alice = created(&*store, &NewUser { email: email("Alice@Example.com"), ..new_user("Alice") }).await;
     let bob = stored(&*store, "bob").await;
     assert_eq!(named(&*store, "Alice").await.as_ref(), Some(&alice));
@@ -35,7 +37,8 @@ pub(crate) async fn an_account_is_found_by_exactly_its_name_and_address(store: A
 }
 
 /// A token from elsewhere may name its user by anything. That names nobody, and is never an error.
-pub(crate) async fn a_subject_may_be_any_text(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_subject_may_be_any_text(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let long = "x".repeat(100_000);
     let far = format!("alice@{long}.com");
@@ -49,7 +52,8 @@ pub(crate) async fn a_subject_may_be_any_text(store: Arc<dyn Store>) {
     }
 }
 
-pub(crate) async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     let change = ProfileChange {
         username: Some(username("Alice")),
@@ -72,7 +76,8 @@ pub(crate) async fn a_name_that_was_given_up_names_nobody_until_another_takes_it
     assert_eq!(named(&*store, "Alice").await, Some(other));
 }
 
-pub(crate) async fn an_inactive_account_is_found_by_its_subject(store: Arc<dyn Store>) {
+#[apply(storage_case!)]
+async fn an_inactive_account_is_found_by_its_subject(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.set_active(alice.id, false).await.unwrap());
     let inactive = User { is_active: false, ..alice };

@@ -1,14 +1,16 @@
-//! The contract finds broken feeds: the feed of the in-memory store with one defect each.
+//! The cases find broken feeds: the feed of the in-memory store with one defect each.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_conformance::{FeedFixture, MemoryFeed, MemoryStore, feed_case, session_id};
 use auth_core::StoreError;
 use auth_core::ports::{Change, ChangeFeed};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
+
+use super::{FeedFixture, feeds};
+use crate::{MemoryFeed, MemoryStore, session_id};
 
 /// What is wrong with a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +58,14 @@ impl ChangeFeed for Broken {
     }
 }
 
-async fn passes(defect: Defect, case: &str) -> bool {
+async fn passes<F>(defect: Defect, case: impl Fn(FeedFixture) -> F) -> bool
+where
+    F: Future<Output = ()> + 'static,
+{
     let store = Arc::new(MemoryStore::default());
     let broken = || Box::new(Broken { inner: store.changes(), defect, is_new: true, late: Vec::new() }) as _;
     let fixture = FeedFixture { feeds: [broken(), broken()], other: store.clone(), store: store.clone() };
-    let run = (feed_case(case).run)(fixture);
+    let run = case(fixture);
     // On this thread, so that the output of its panic is captured. A case that waits for ever fails as well.
     let local = LocalSet::new();
     let outcome = local.run_until(async { timeout(Duration::from_secs(3), spawn_local(run)).await });
@@ -68,12 +73,12 @@ async fn passes(defect: Defect, case: &str) -> bool {
 }
 
 macro_rules! found_out {
-    ($($test:ident: $defect:ident fails [$($failed:ident),+] passes [$($passed:ident),*])*) => {
+    ($($test:ident: $defect:ident fails [$($failed:path),+] passes [$($passed:path),*])*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
             async fn $test() {
-                $(assert!(!passes(Defect::$defect, stringify!($failed)).await, stringify!($failed));)+
-                $(assert!(passes(Defect::$defect, stringify!($passed)).await, stringify!($passed));)*
+                $(assert!(!passes(Defect::$defect, $failed).await, stringify!($failed));)+
+                $(assert!(passes(Defect::$defect, $passed).await, stringify!($passed));)*
             }
         )*
     };
@@ -82,21 +87,21 @@ macro_rules! found_out {
 found_out! {
     // Every case reads the first answer, so none passes.
     a_beginning_without_missed: BeginsWithoutMissed
-        fails [a_feed_begins_with_missed_and_says_it_once]
+        fails [feeds::a_feed_begins_with_missed_and_says_it_once]
         passes []
     accounts_that_are_not_reported: ForgetsAccounts
-        fails [each_change_of_an_account_is_reported, a_deletion_is_reported,
-            the_end_of_all_sessions_is_reported_with_its_account, what_another_process_does_is_reported,
-            what_changes_nothing_is_not_reported]
-        passes [the_end_of_a_session_is_reported_once, what_is_reported_can_be_read]
+        fails [feeds::each_change_of_an_account_is_reported, feeds::a_deletion_is_reported,
+            feeds::the_end_of_all_sessions_is_reported_with_its_account, feeds::what_another_process_does_is_reported,
+            feeds::what_changes_nothing_is_not_reported]
+        passes [feeds::the_end_of_a_session_is_reported_once, feeds::what_is_reported_can_be_read]
     ends_that_hide_others: ForgetsAllButOneSession
-        fails [a_password_change_is_reported_with_its_sessions, the_end_of_all_sessions_is_reported_with_its_account,
-            the_end_of_a_session_is_reported_once]
-        passes [each_change_of_an_account_is_reported]
+        fails [feeds::a_password_change_is_reported_with_its_sessions,
+            feeds::the_end_of_all_sessions_is_reported_with_its_account, feeds::the_end_of_a_session_is_reported_once]
+        passes [feeds::each_change_of_an_account_is_reported]
     reports_before_the_commit: ReportsTooEarly
-        fails [what_is_reported_can_be_read]
-        passes [each_change_of_an_account_is_reported]
+        fails [feeds::what_is_reported_can_be_read]
+        passes [feeds::each_change_of_an_account_is_reported]
     late_reports: IsLate
-        fails [an_answer_leaves_no_older_change_out]
-        passes [changes_are_reported_in_their_order, the_end_of_a_session_is_reported_once]
+        fails [feeds::an_answer_leaves_no_older_change_out]
+        passes [feeds::changes_are_reported_in_their_order, feeds::the_end_of_a_session_is_reported_once]
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use auth_conformance::{email, person_name, username};
 use auth_core::StoreError;
 use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
 use auth_core::password::PasswordHash;
@@ -15,6 +14,7 @@ use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
 
 use super::{Broken, Defect, other_calls};
+use crate::{email, person_name, username};
 
 impl Broken {
     async fn hash(&self, id: UserId) -> Option<PasswordHash> {

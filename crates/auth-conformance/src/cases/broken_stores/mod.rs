@@ -2,19 +2,18 @@
 //!
 //! Most make several calls of the inner store where one was needed, as an adapter does that uses several statements
 //! instead of one transaction. Such a defect shows only when calls are concurrent.
-#![allow(clippy::unwrap_used, reason = "the inner store never fails, and a test may panic")]
 
 mod accounts;
 mod attempts;
 mod codes;
 mod outbox;
 mod sessions;
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use auth_conformance::MemoryStore;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
 use auth_core::code::{CodeId, OneTimeCode};
@@ -22,9 +21,11 @@ use auth_core::ports::{Accounts, Sessions};
 use auth_core::throttle::{Bucket, Counter};
 use auth_core::token::{Session, SessionId};
 
+use crate::MemoryStore;
+
 /// What is wrong with a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Defect {
+enum Defect {
     AcceptsAnyOutcome,
     AddsFactorsByAnyCode,
     AdmitsInTwoSteps,
@@ -59,7 +60,7 @@ pub(crate) enum Defect {
 }
 
 /// The in-memory store with a defect.
-pub(crate) struct Broken {
+struct Broken {
     inner: MemoryStore,
     defect: Defect,
     /// How many users were stored past the check that names are unique.
@@ -70,7 +71,7 @@ pub(crate) struct Broken {
 }
 
 impl Broken {
-    pub(crate) fn new(defect: Defect) -> Self {
+    fn new(defect: Defect) -> Self {
         Self {
             inner: MemoryStore::default(),
             defect,

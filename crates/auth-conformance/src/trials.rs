@@ -1,0 +1,124 @@
+//! Tests made of the cases, for a test target with `harness = false`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use auth_core::ports::Store;
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::Builder;
+
+use crate::{FeedFixture, feed_cases, storage_cases};
+
+/// One test for each case of the storage contract, named `prefix::case`. `fresh` returns a fresh, empty store and is
+/// called once for each test.
+///
+/// [`storage_contract!`](crate::storage_contract) is the short form. Each test runs on a Tokio runtime of its own with
+/// four worker threads.
+///
+/// ```
+/// use auth_conformance::{MemoryStore, storage_trials};
+///
+/// let trials = storage_trials("memory", async || MemoryStore::default());
+/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_rotations_wins"));
+/// ```
+pub fn storage_trials<S, F>(prefix: &str, fresh: F) -> Vec<Trial>
+where
+    S: Store + 'static,
+    F: AsyncFn() -> S + Send + Sync + 'static,
+{
+    let fresh = Arc::new(fresh);
+    let trials = storage_cases().into_iter().map(|case| {
+        let fresh = Arc::clone(&fresh);
+        trial(prefix, case.name, async move || (case.run)(Arc::new(fresh().await)).await)
+    });
+    trials.collect()
+}
+
+/// One test for each case of the contract of change feeds, named `prefix::case`. `fresh` returns a fresh, empty store
+/// with its feeds and is called once for each test.
+///
+/// [`feed_contract!`](crate::feed_contract) is the short form. Each test runs on a Tokio runtime of its own with four
+/// worker threads.
+pub fn feed_trials<F>(prefix: &str, fresh: F) -> Vec<Trial>
+where
+    F: AsyncFn() -> FeedFixture + Send + Sync + 'static,
+{
+    let fresh = Arc::new(fresh);
+    let trials = feed_cases().into_iter().map(|case| {
+        let fresh = Arc::clone(&fresh);
+        trial(prefix, case.name, async move || (case.run)(fresh().await).await)
+    });
+    trials.collect()
+}
+
+/// Runs tests as the test harness of Rust does: with its command line arguments and its output. The result is the exit
+/// code of the test program.
+pub fn run_trials(trials: Vec<Trial>) -> ExitCode {
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn trial(prefix: &str, name: &str, run: impl AsyncFnOnce() + Send + 'static) -> Trial {
+    Trial::test(format!("{prefix}::{name}"), move || {
+        let runtime = Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
+        runtime.block_on(run());
+        // Not a drop, which waits for blocking tasks: a feed may still be waiting for its database.
+        runtime.shutdown_background();
+        Ok(())
+    })
+}
+
+/// One test for each case of the storage contract, for the stores that an expression returns: a fresh, empty one each
+/// time. The expression may use `await`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use auth_conformance::{MemoryStore, run_trials, storage_contract};
+///
+/// fn main() -> ExitCode {
+///     run_trials(storage_contract!(memory, MemoryStore::default()))
+/// }
+/// ```
+///
+/// The value is a `Vec` of [`Trial`](libtest_mimic::Trial)s, named `memory::one_of_many_rotations_wins` and so on. A
+/// case that is added to the contract is a new test. Tests that cannot run everywhere are marked as ignored:
+///
+/// ```
+/// # use auth_conformance::{MemoryStore, storage_contract};
+/// let has_database = std::env::var_os("DATABASE_URL").is_some();
+/// let trials = storage_contract!(memory, MemoryStore::default());
+/// let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!has_database));
+/// # drop(trials);
+/// ```
+#[macro_export]
+macro_rules! storage_contract {
+    ($prefix:ident, $fresh:expr $(,)?) => {
+        $crate::storage_trials(::std::stringify!($prefix), async || $fresh)
+    };
+}
+
+/// One test for each case of the contract of change feeds, for the [`FeedFixture`]s that an expression returns: a
+/// fresh, empty store each time. The expression may use `await`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use std::sync::Arc;
+/// use auth_conformance::{FeedFixture, MemoryStore, feed_contract, run_trials, storage_contract};
+///
+/// fn fixture() -> FeedFixture {
+///     let store = Arc::new(MemoryStore::default());
+///     let feeds = [Box::new(store.changes()) as _, Box::new(store.changes()) as _];
+///     FeedFixture { other: store.clone(), store, feeds }
+/// }
+///
+/// fn main() -> ExitCode {
+///     let mut trials = storage_contract!(memory, MemoryStore::default());
+///     trials.extend(feed_contract!(memory_feed, fixture()));
+///     run_trials(trials)
+/// }
+/// ```
+#[macro_export]
+macro_rules! feed_contract {
+    ($prefix:ident, $fresh:expr $(,)?) => {
+        $crate::feed_trials(::std::stringify!($prefix), async || $fresh)
+    };
+}
