@@ -1,4 +1,4 @@
-//! Accounts, single tokens, and everything together: what must be true when calls come at one moment.
+//! Accounts, the blacklist, and calls of every kind together: what must hold when calls are concurrent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count, moments};
 use super::fixture::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
 
-/// Makes these accounts at one moment: one of them, and no other.
+/// Creates these accounts concurrently and asserts that exactly one of them is stored.
 async fn assert_one_is_made(store: &Arc<dyn Store>, round: u64, rivals: Vec<NewUser>, otherwise: Taken) {
     let before = everybody(&**store).await.len();
     let gate = Gate::of(rivals.len(), round, store);
@@ -69,7 +69,7 @@ async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
     }
 }
 
-/// Who changes one field leaves the others as they are at that moment, not as they were when somebody looked.
+/// A change of one field must not write the other fields back as they were read earlier.
 #[apply(storage_case!)]
 async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -127,7 +127,7 @@ async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>
     }
 }
 
-/// A login that took the old password for right must not find the epoch of the new one.
+/// A login that accepted the old password must not see the epoch of the new one.
 #[apply(storage_case!)]
 async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
@@ -182,7 +182,7 @@ async fn no_session_starts_once_an_account_is_inactive(store: Arc<dyn Store>) {
     }
 }
 
-/// A client that goes away in the middle of a request leaves no half of a change behind.
+/// A client that disconnects in the middle of a request must not leave half of a change behind.
 #[apply(storage_case!)]
 async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -194,14 +194,14 @@ async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn St
             () = password_set(&*store, user.id, "new", at(1)) => {}
             () = moments(&*store, round % 5) => {}
         }
-        // What was begun may still be under way: what is read later is as new as what was read before, or newer.
+        // The change may still be in progress, so a later read may see more of it than an earlier one, never less.
         let has_new_hash = hash_now(&*store, &user).await == new;
         let is_revoked = session_now(&*store, session).await.revoked_at.is_some();
         assert!(is_revoked || !has_new_hash);
         let is_moved = user_now(&*store, user.id).await.token_epoch == at(1);
         assert!(is_moved || !is_revoked);
         assert!(hash_now(&*store, &user).await == new || !is_moved);
-        // And the next call is served as if nothing had been.
+        // The next call must succeed.
         password_set(&*store, user.id, "newer", at(2)).await;
     }
 }
@@ -220,7 +220,7 @@ async fn one_of_many_refusals_of_a_token_is_the_first(store: Arc<dyn Store>) {
     assert_eq!(store.prune_blacklist(at(2), u32::MAX).await.unwrap() as u64, ROUNDS);
 }
 
-/// Calls that lock the same rows in different orders wait for each other for ever, or one of them fails.
+/// In a wrong store, calls that lock the same rows in different orders deadlock, or one of them fails.
 #[apply(storage_case!)]
 async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;

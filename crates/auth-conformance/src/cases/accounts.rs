@@ -1,4 +1,4 @@
-//! Accounts: made, found, listed.
+//! Accounts: how they are created, found and listed.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use macro_rules_attribute::apply;
 use super::fixture::{by_email, by_username, created, everybody, stored};
 use crate::{BEGINNING, email, hash_of, new_user, person_name, username};
 
-/// Four bytes in UTF-8, two units in UTF-16, one character.
+/// One character: four bytes in UTF-8, two code units in UTF-16.
 const WIDE: &str = "\u{1F980}";
 
-/// A username in which letter case makes a difference.
+/// A username whose canonical form keeps the letter case.
 fn cased(text: &str) -> Username {
     Username::parse(text, UsernameRules { plain_alphabet: false, ignore_case: false }).unwrap()
 }
@@ -40,7 +40,7 @@ fn as_stored(new: &NewUser, id: UserId) -> User {
     }
 }
 
-/// Stores the account, and finds it on every way with every field as it was given.
+/// Stores the account and asserts that every lookup returns it with every field as given.
 async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
     let user = store.create(new, hash).await.unwrap().unwrap();
     assert_eq!(user, as_stored(new, user.id));
@@ -101,7 +101,7 @@ async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) 
 
 #[apply(storage_case!)]
 async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store>) {
-    // One character whose compatibility form (NFKC) has eighteen.
+    // One character, whose compatibility form (NFKC) has eighteen.
     let name = "\u{FDFA}".repeat(Username::MAX_CHARS);
     let long = NewUser { username: username(&name), ..new_user("long") };
     assert_kept(&*store, &long, &hash_of("x")).await;
@@ -126,7 +126,7 @@ async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
         let second = NewUser { username: username(look_alike), ..new_user("second") };
         assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Username), "{look_alike:?}");
     }
-    // Nothing was stored: not the account, and nothing that holds its address.
+    // Nothing was stored: neither the account nor anything that reserves its email address.
     assert_eq!(everybody(&*store).await, [alice]);
     stored(&*store, "second").await;
 }
@@ -161,7 +161,7 @@ async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: A
     assert_eq!(by_username(&*store, "Alice").await, Some(upper));
 }
 
-/// The rules may change between two registrations. A name must open one account all the same.
+/// The rules for canonical forms may change between two registrations. A name must still belong to one account only.
 #[apply(storage_case!)]
 async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
     let kept = NewUser { username: cased("Alice"), ..new_user("one") };
@@ -190,7 +190,7 @@ async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
     }
 }
 
-/// Tokens name an account by its number: those of a deleted one must not open another.
+/// Tokens identify an account by its user ID. Those of a deleted account must not be valid for another.
 #[apply(storage_case!)]
 async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
@@ -215,7 +215,7 @@ async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
     }
 }
 
-/// Whatever somebody types into a form names nobody, and is never an error.
+/// Arbitrary text from a login form matches no account and is never an error.
 #[apply(storage_case!)]
 async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
@@ -251,7 +251,7 @@ async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: A
     assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
     assert_eq!(page(Some(all[3].id), 2).await, all[4..]);
     assert_eq!(page(Some(all[4].id), 2).await, []);
-    // The account that a page ended with may be gone when the next one is asked for.
+    // The last account of a page may have been deleted when the next page is read.
     assert!(store.delete(all[1].id).await.unwrap());
     assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
 }

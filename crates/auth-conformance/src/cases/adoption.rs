@@ -1,4 +1,4 @@
-//! Sessions: how a token from elsewhere becomes one, or does not.
+//! Sessions: when an externally issued token is adopted, and when it is not.
 
 use std::sync::Arc;
 
@@ -35,13 +35,13 @@ async fn a_token_from_elsewhere_becomes_a_session_with_every_field(store: Arc<dy
         Some(SessionOfUser { session: session.clone(), user }),
         "and it is no login: the account is as it was"
     );
-    // From here on it is a session like any other.
+    // From now on it is a session like any other.
     let next = successor_of(&session, at(3));
     assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
     assert!(store.revoke(session.id, RevokeReason::Logout, at(4)).await.unwrap());
 }
 
-/// A second adoption must not give a spent or revoked token a new life.
+/// A second adoption must not make a used or revoked token valid again.
 #[apply(storage_case!)]
 async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
@@ -63,7 +63,7 @@ async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
     assert_eq!(session_now(&*store, session.id).await, revoked);
 }
 
-/// Whether a token is answered `Present` or `Refused` when both are true is left to the store; what it keeps is not.
+/// The store may return `Present` or `Refused` when both are true. It must not change the session.
 #[apply(storage_case!)]
 async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
@@ -82,7 +82,7 @@ async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Ar
 #[apply(storage_case!)]
 async fn a_blacklisted_token_is_not_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    // The name of a session may be derived from that of its token, which is the one in the blacklist.
+    // The session ID may be derived from the token ID; the blacklist contains the token ID.
     let jti = TokenId::parse("my-token").unwrap();
     assert!(store.refuse(&jti, at(500), "test").await.unwrap());
     let session = session_of(user.id, session_id(1), at(0));
@@ -150,7 +150,7 @@ async fn a_token_of_nobody_is_not_adopted(store: Arc<dyn Store>) {
     assert_eq!(store.prune_sessions(UnixTime::MAX, 10).await.unwrap(), 0);
 }
 
-/// Forgotten before its first token has expired, it could be adopted anew, spent or revoked as it is.
+/// If the session were pruned before its first token expires, a used or revoked token could be adopted again.
 #[apply(storage_case!)]
 async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
@@ -168,7 +168,7 @@ async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<d
     assert_eq!(store.prune_sessions(at(1_001), 10).await.unwrap(), 1);
 }
 
-/// The user is asked when the session is used.
+/// That is checked when the session is used.
 #[apply(storage_case!)]
 async fn adoption_does_not_ask_whether_the_account_is_active(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;

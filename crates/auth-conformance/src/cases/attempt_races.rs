@@ -1,4 +1,4 @@
-//! Attempts: no more are let in than the limit, however many come at one moment.
+//! Attempts: the limit holds when attempts are concurrent.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn most(most: u32, name: String) -> Attempt {
     Attempt { bucket: Bucket::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
 }
 
-/// Makes these attempts at one moment; answers how many are let in.
+/// Makes these attempts concurrently. Returns how many are allowed.
 async fn admitted(store: &Arc<dyn Store>, round: u64, rivals: Vec<Vec<Attempt>>) -> usize {
     let gate = Gate::of(rivals.len(), round, store);
     let rivals = rivals
@@ -23,7 +23,7 @@ async fn admitted(store: &Arc<dyn Store>, round: u64, rivals: Vec<Vec<Attempt>>)
     count(&answers(rivals.collect()).await, |admission| *admission == Admission::Admitted)
 }
 
-/// The first ones of a bucket, which is not there yet, and later ones, which find it there.
+/// Both the first attempts, when the counter does not exist yet, and later ones, when it does.
 #[apply(storage_case!)]
 async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -42,7 +42,7 @@ async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
     }
 }
 
-/// Whoever locks one after the other in the order of the call waits for ever, or fails.
+/// A store that locks the counters in the order of the call would deadlock or fail.
 #[apply(storage_case!)]
 async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -85,7 +85,7 @@ async fn attempts_are_taken_back_while_others_are_counted(store: Arc<dyn Store>)
             })
         });
         answers(calls.collect()).await;
-        // Two of six were left.
+        // Two of six remain.
         for name in ["bucket", "another"] {
             let attempts = vec![vec![most(6, format!("{name} {round}"))]; 8];
             assert_eq!(admitted(&store, round, attempts).await, 4);

@@ -1,4 +1,4 @@
-//! Attempts: counted, refused, forgiven, forgotten.
+//! Attempts: how they are counted, refused, refunded and pruned.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn admitted(store: &dyn Store, attempts: &[Attempt], seconds: i64) -> Admi
     store.admit(attempts, at(seconds)).await.unwrap()
 }
 
-/// How many more attempts are let in at this moment.
+/// How many more attempts are allowed at this moment.
 async fn left(store: &dyn Store, name: &str, limit: Limit, seconds: i64) -> usize {
     for number in 0..100 {
         if admitted(store, &[of(name, limit)], seconds).await != Admission::Admitted {
@@ -83,7 +83,7 @@ async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
     }
 }
 
-/// Whatever happened before, and also after the clock was moved back.
+/// After any sequence of attempts, and also after the clock was set back.
 #[apply(storage_case!)]
 async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
     let chance = SeededRandomness::new(1);
@@ -155,13 +155,13 @@ async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, "b", MINUTE, 10).await, 0);
     assert_eq!(left(&*store, "a", MINUTE, 59).await, 0, "the window began with the first one");
     assert_eq!(left(&*store, "never counted", MINUTE, 0).await, 3);
-    // None in a row is no row: it does not wait, and is as long as any.
+    // With all attempts refunded, the delay starts again from the beginning.
     assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
     store.forgive(&[one("row"), one("row")]).await.unwrap();
     assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
 }
 
-/// The next one begins a window of its own.
+/// The next attempt starts a window of its own.
 #[apply(storage_case!)]
 async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn Store>) {
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 0).await, Admission::Admitted);
@@ -206,7 +206,7 @@ async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     {
         assert_ne!(left(&*store, name, limit, seconds).await, 0);
     }
-    // What was tried again later expires later, in a row; a window does not.
+    // A later attempt extends the lifetime of a growing delay, but not that of a window.
     assert_eq!(admitted(&*store, &[of("old row", GROWING)], 0).await, Admission::Admitted);
     assert_eq!(store.prune_attempts(at(100), 10).await.unwrap(), 1);
     assert_eq!(store.prune_attempts(at(100), 10).await.unwrap(), 0);

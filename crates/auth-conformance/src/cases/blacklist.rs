@@ -1,4 +1,4 @@
-//! Single tokens that are refused.
+//! The blacklist: single tokens that are refused.
 
 use std::sync::Arc;
 

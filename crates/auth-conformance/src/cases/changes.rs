@@ -1,4 +1,4 @@
-//! Accounts: changed and deleted.
+//! Accounts: how they are changed and deleted.
 
 use std::sync::Arc;
 
@@ -144,7 +144,7 @@ async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
     assert!(!store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("too late")).await.unwrap());
     assert!(!store.upgrade_hash(user.id, &hash_of("Upgraded"), &hash_of("too late")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("upgraded"));
-    // It ends nothing, and concerns nobody else.
+    // It ends no session and does not affect other accounts.
     assert_eq!(session_now(&*store, session.id).await, session);
     assert_eq!(hash_now(&*store, &other).await, hash_of("other"));
     assert_eq!(everybody(&*store).await, [user, other]);
@@ -188,7 +188,7 @@ async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store:
     let user = created(&*store, &NewUser { is_staff: true, is_superuser: true, ..new_user("alice") }).await;
     let other = stored(&*store, "other").await;
     let session = started(&*store, user.id, 1).await;
-    // The second time, there is nothing to change: the account is there all the same.
+    // The second call changes nothing, but the account exists, so it succeeds.
     for is_active in [false, false, true, true] {
         assert!(store.set_active(user.id, is_active).await.unwrap());
         assert_eq!(everybody(&*store).await, [User { is_active, ..user.clone() }, other.clone()]);
@@ -238,7 +238,7 @@ async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     assert!(!store.revoke(one.id, RevokeReason::Logout, at(2)).await.unwrap());
     assert_eq!(everybody(&*store).await, [other]);
     assert_eq!(session_now(&*store, spared.id).await, spared);
-    // A session without an account is found by no one, and would be counted here.
+    // A session without an account cannot be found, but it would be counted here.
     assert_eq!(store.prune_sessions(spared.expires_at.plus(auth_core::time::Seconds::new(1)), 10).await.unwrap(), 1);
 }
 

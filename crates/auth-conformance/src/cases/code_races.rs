@@ -1,4 +1,4 @@
-//! One-time codes and second factors: what must be true when calls come at one moment.
+//! One-time codes and second factors: what must hold when calls are concurrent.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
 }
 
-/// Sends each of these codes with the same proof through a gate: one is redeemed, the others are as they were.
+/// Redeems each of these codes concurrently with the same proof. One is redeemed, the others do not change.
 async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
     let gate = Gate::of(codes.len(), round, store);
     let rivals = codes.iter().map(|code| code.id);
@@ -136,7 +136,7 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
     }
 }
 
-/// Whatever a code is used for, it is used for one thing.
+/// A code is used for one thing only, whatever that is.
 #[apply(storage_case!)]
 async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -158,7 +158,7 @@ async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
     }
 }
 
-/// The first one ends the others.
+/// The first confirmation ends the other enrolments.
 #[apply(storage_case!)]
 async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -182,7 +182,7 @@ async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
     }
 }
 
-/// Each of them may have seen the other's factor: one of them removes the last one.
+/// Each call may have read the other's factor as present, but one of them removes the last factor.
 #[apply(storage_case!)]
 async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;

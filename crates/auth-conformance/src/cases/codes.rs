@@ -1,4 +1,4 @@
-//! One-time codes: issued, found, tried, pruned.
+//! One-time codes: how they are issued, found, tried and pruned.
 
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
         for untouched in others.into_iter().chain([newer]) {
             assert_eq!(code_now(&*store, untouched.id).await, untouched, "{purpose:?}");
         }
-        // So that the next purpose finds none of its own.
+        // So that no open code is left for the next purpose.
         assert!(store.redeem(code_id(numbered(3)), Proof::Email, &[], at(9)).await.unwrap());
     }
 }
@@ -207,7 +207,7 @@ async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
             OneTimeCode { expires_at: at(expires_at), ..code_of(user, code_id(number), CodePurpose::Login, at(0)) };
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     }
-    // Used, ended or tried too often is not expired.
+    // A code that was used, ended or tried too often has not expired.
     assert!(store.redeem(code_id(4), Proof::Email, &[], at(1)).await.unwrap());
     assert!(store.redeem(code_id(5), Proof::Email, &[], at(1)).await.unwrap());
     exhaust(&*store, code_id(6), at(1)).await;

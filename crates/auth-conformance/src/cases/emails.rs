@@ -1,4 +1,4 @@
-//! Accounts: their addresses, found, changed and proven.
+//! Accounts: how their email addresses are found, changed and verified.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::{at, code_id, email, hash_of, new_mail, new_user, person_name, userna
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
-/// An address that a code proved, with a mail.
+/// An email address verified by a code, with an email to enqueue.
 fn proven(user: UserId, code: CodeId, address: &str, is_change: bool) -> ProvenEmail {
     ProvenEmail { user, code, email: email(address), is_change, mails: vec![new_mail(1)] }
 }

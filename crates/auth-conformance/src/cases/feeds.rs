@@ -1,4 +1,4 @@
-//! Feeds: what they report and what they do not.
+//! Change feeds: what they report and what they do not.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture) {
 #[apply(feed_case!)]
 async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
-    followers.reports(&*store).await; // So that nothing is outstanding.
+    followers.reports(&*store).await; // So that no report is outstanding.
     for feed in &mut followers.feeds {
         for _ in 0..3 {
             let start = Instant::now();
@@ -83,7 +83,7 @@ async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixtu
     }
     assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
     assert_eq!(followers.reported(&*store).await, all([ended(4)]));
-    // The epoch of the account moves with it.
+    // The call also moves the epoch of the account.
     assert_eq!(store.revoke_all(user.id, Some(session_id(2)), RevokeReason::LogoutAll, at(2)).await.unwrap(), 2);
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(3), changed(&user)]));
     assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
@@ -141,7 +141,7 @@ async fn a_deletion_is_reported(fixture: FeedFixture) {
     assert!(store.delete(other.id).await.unwrap());
     assert!(!store.delete(user.id).await.unwrap());
     let mut reported = followers.reports(&*store).await;
-    // Its sessions are gone with the account; that they are named as well is no fault.
+    // The sessions are deleted with the account. A feed may report them as well.
     reported.retain(|change| *change != ended(1));
     assert_eq!(reported, [changed(&user), changed(&other)]);
 }
@@ -153,7 +153,7 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     stored(&*store, "bob").await;
     assert!(store.set_groups(user.id, &editors()).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
-    // As it is already.
+    // No-ops.
     assert!(store.set_active(user.id, true).await.unwrap());
     assert!(store.set_staff(user.id, false).await.unwrap());
     assert!(store.set_groups(user.id, &editors()).await.unwrap());
@@ -164,7 +164,7 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     let taken = ProfileChange { first_name: Some(person_name("Bob")), ..renamed("bob") };
     assert!(matches!(store.update_profile(user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
     assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
-    // Of nobody.
+    // Calls for a user that does not exist.
     let nobody = auth_core::account::UserId::new(i64::MAX);
     assert!(!store.set_active(nobody, false).await.unwrap());
     let new = NewPassword::new(nobody, hash_of("x"));
@@ -173,7 +173,7 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, []);
 }
 
-/// They happen all the time, and change nothing that anybody remembers.
+/// They are frequent, and change nothing that a cache holds.
 #[apply(feed_case!)]
 async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
@@ -227,7 +227,7 @@ async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, expected);
 }
 
-/// Whoever asks after a change has it in the answer: else it would not be known how current anything is.
+/// An answer to a call of `next` contains every change made before the call. A cache could not be current otherwise.
 #[apply(feed_case!)]
 async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
@@ -242,7 +242,7 @@ async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
     }
 }
 
-/// No report comes before its commit.
+/// A change must not be reported before it is committed.
 #[apply(feed_case!)]
 async fn what_is_reported_can_be_read(fixture: FeedFixture) {
     const SESSIONS: u64 = 100;
@@ -299,7 +299,7 @@ async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
     assert_eq!(following.await.unwrap().into_iter().collect::<HashSet<_>>(), expected);
 }
 
-/// It is, or that it was missed.
+/// A feed that cannot keep all changes reports a gap instead.
 #[apply(feed_case!)]
 async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
     const SESSIONS: u64 = 300;

@@ -1,4 +1,4 @@
-//! Feeds: what they report of addresses that were proven, and of sessions that a new password keeps.
+//! Change feeds: what they report of verified email addresses, and of sessions that a new password keeps.
 
 use auth_core::code::CodePurpose;
 use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail};
@@ -10,7 +10,7 @@ use super::feeds::{all, changed, ended};
 use super::fixture::{started, stored};
 use crate::{at, code_id, code_of, email, hash_of, successor_of};
 
-/// What guarded routes remember of an account says whether its address was proven.
+/// The auth cache contains whether the email address is verified.
 #[apply(feed_case!)]
 async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;

@@ -1,4 +1,4 @@
-//! Accounts: the groups they are in.
+//! Accounts: their groups.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -98,7 +98,7 @@ async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
         assert!(!store.set_groups(id, &groups(&[])).await.unwrap(), "{id:?}");
     }
     assert_eq!(everybody(&*store).await, [bystander]);
-    // And its name brings back nothing of it.
+    // A new account with the same name does not get the groups of the deleted one.
     let again = store.create(&new_user("gone"), &hash_of("x")).await.unwrap().unwrap();
     assert_eq!(again.groups, groups(&[]));
 }

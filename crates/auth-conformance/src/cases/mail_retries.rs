@@ -1,4 +1,4 @@
-//! Mails: tried again, after a failure or when the clock was moved back, and forgotten.
+//! The outbox: how emails are retried, after a failure or after the clock was set back, and pruned.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::fixture::{outbox, queued};
 use super::outbox::{claimed, enqueued};
 use crate::{at, mail_id};
 
-/// Puts these mails in and gives them up, one after the other.
+/// Enqueues these emails and gives them up, one after the other.
 async fn failed(store: &dyn Store, numbers: impl IntoIterator<Item = (u64, i64)>) {
     for (number, failed_at) in numbers {
         enqueued(store, [number]).await;
@@ -66,7 +66,7 @@ async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<dyn Store
     assert!(store.delivered(mail_id(1), 1).await.unwrap());
 }
 
-/// A moment that lies further ahead than any can was written before the clock went back: nobody waits for it.
+/// A time further in the future than any delay can reach was written before the clock was set back. It is ignored.
 #[apply(storage_case!)]
 async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
     let (longest, second) = (RetryPolicy::MAX_WAIT, Seconds::new(1));
@@ -79,11 +79,11 @@ async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
     assert_eq!(claimed(&*store, moved_back - second.get() as i64).await, Some((1, 2)));
 }
 
-/// But clocks differ: a mail that is being sent by a machine whose clock is ahead is not taken from it.
+/// But clocks differ: a machine whose clock is ahead keeps the email that it is sending.
 #[apply(storage_case!)]
 async fn a_clock_that_was_moved_back_frees_what_was_taken_out(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
-    assert_eq!(claimed(&*store, 1_000).await, Some((1, 1))); // Until 1060, as each of them for a minute.
+    assert_eq!(claimed(&*store, 1_000).await, Some((1, 1))); // Until 1060: each claim lasts a minute.
     for seconds in [1_000, 999, 990, 940] {
         assert_eq!(claimed(&*store, seconds).await, None, "{seconds}");
     }

@@ -1,4 +1,4 @@
-//! Mails: put in, taken out, listed, tried again, forgotten.
+//! The outbox: how emails are enqueued, claimed, listed and rescheduled.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use super::account_fixture::AccountFixture;
 use super::fixture::{created, outbox, queued, stored};
 use crate::{at, code_id, code_of, email, hash_of, mail_id, new_mail, new_request, new_user};
 
-/// What is taken out at this moment, for a minute: the number of the mail and of the attempt.
+/// Claims an email for a minute. Returns the number of its ID and the attempt.
 pub(super) async fn claimed(store: &dyn Store, seconds: i64) -> Option<(u64, u32)> {
     let ClaimedMail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
     let number = (0..1_000).find(|number| mail_id(*number) == mail.id).expect("a number");
     Some((number, attempt))
 }
 
-/// Puts mails in, in this order.
+/// Enqueues emails in this order.
 pub(super) async fn enqueued(store: &dyn Store, numbers: impl IntoIterator<Item = u64>) {
     for number in numbers {
         store.enqueue(&new_mail(number)).await.unwrap();
@@ -121,7 +121,7 @@ async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
         assert_eq!(outbox(&*store).await, before);
         assert_eq!(claimed(&*store, 61).await, None);
     }
-    // It is the last one as long as there is no other, however late.
+    // A claim is the last one until there is another, however late its outcome is reported.
     assert!(store.delivered(mail_id(1), 2).await.unwrap());
     assert!(!store.delivered(mail_id(1), 2).await.unwrap());
     assert!(store.give_up(mail_id(2), 2, at(100_000), "unknown").await.unwrap());
@@ -197,7 +197,7 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
     }
 }
 
-/// Whatever a method of another port put in belongs to its account; what was put in alone belongs to nobody.
+/// An email enqueued by a method of another port belongs to that account; one enqueued by itself belongs to none.
 #[apply(storage_case!)]
 async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     let mails = |number| vec![new_mail(number)];

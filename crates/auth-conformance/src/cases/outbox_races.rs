@@ -1,4 +1,4 @@
-//! Mails: each is one process's at a time, however many take them out.
+//! The outbox: each email is claimed by one process at a time.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::fixture::queued;
 use super::outbox::{claimed, enqueued};
 use crate::{at, mail_id, new_mail};
 
-/// Takes mails out until there are no more.
+/// Claims emails until none is left.
 async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
     let mut mails = Vec::new();
     while let Some(mail) = claimed(&*store, 0).await {
@@ -44,7 +44,7 @@ async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
     }
 }
 
-/// Whoever was too slow and whoever takes over: one of them has the mail.
+/// When a claim has run out, either its late outcome counts or a new claim does, but not both.
 #[apply(storage_case!)]
 async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
@@ -65,7 +65,7 @@ async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
     }
 }
 
-/// Calls that lock the same mails in different orders.
+/// Calls that lock the same emails in different orders.
 #[apply(storage_case!)]
 async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {

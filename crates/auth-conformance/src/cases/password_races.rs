@@ -1,4 +1,4 @@
-//! Passwords and addresses: what must be true when calls come at one moment.
+//! Passwords and email addresses: what must hold when calls are concurrent.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{by_email, code_now, everybody, hash_now, issued, queued, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of, successor_of};
 
-/// Sets a password of each rival's own at one moment: one of them is stored, with its mail.
+/// Sets a different password in each of several concurrent calls. One of them is stored, with its email.
 async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPassword) {
     const RIVALS: u64 = 6;
     let user = user_now(&**store, condition.user).await;
@@ -52,7 +52,7 @@ async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
     }
 }
 
-/// Whoever rotates the session to keep first has it; the other one is told.
+/// The first call to rotate the session to keep succeeds; the other one must return that it came too late.
 #[apply(storage_case!)]
 async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
@@ -151,7 +151,7 @@ async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
     }
 }
 
-/// However it is asked for.
+/// Whether by registration, by a profile change or by a confirmation.
 #[apply(storage_case!)]
 async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);

@@ -1,4 +1,4 @@
-//! Accounts: another password, if its conditions hold.
+//! Accounts: how a password is set, and the conditions for it.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_cod
 use super::fixture::{code_now, queued, session_now, started, stored, user_now};
 use crate::{at, code_id, email, hash_of, new_mail, session_id, session_of, successor_of};
 
-/// The password "new", with a mail.
+/// The password "new", with an email to enqueue.
 fn new_password(user: UserId) -> NewPassword {
     NewPassword { mails: vec![new_mail(1)], ..NewPassword::new(user, hash_of("new")) }
 }
 
-/// A session that goes on.
+/// The session as one that the new password keeps.
 async fn kept(store: &dyn Store, id: SessionId) -> KeptSession {
     let session = session_now(store, id).await;
     KeptSession { id, from: session.generation, next: successor_of(&session, at(60)) }
@@ -119,7 +119,7 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     assert_eq!(after.sessions, [goes_on.clone(), ends]);
     assert_eq!(after.user, User { token_epoch: at(60), ..before.user.clone() });
     assert_eq!(spared.state().await, others);
-    // Whoever has a token of the generation before is shut out; a login that was under way is too.
+    // A token of the previous generation is not valid any more, and a login in progress must not start a session.
     assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
     let login = session_of(fixture.id, session_id(1), at(60));
     assert!(!store.start(&login, &before.user, None).await.unwrap());

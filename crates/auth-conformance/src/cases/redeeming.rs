@@ -1,4 +1,4 @@
-//! One-time codes: used, with what proved them.
+//! One-time codes: how they are redeemed, together with the proof.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ async fn last_step(store: &dyn Store, user: UserId) -> Option<u64> {
     store.factors_of(user).await.unwrap().totp.and_then(|totp| totp.last_step)
 }
 
-/// Proves nothing: neither the code nor a factor is used, and no mail goes out.
+/// Asserts that the code is not redeemed: code, factors and outbox do not change.
 async fn assert_refused(store: &dyn Store, user: UserId, code: CodeId, proof: Proof) {
     let (before, factors, mails) =
         (code_now(store, code).await, store.factors_of(user).await.unwrap(), queued(store).await);
@@ -41,7 +41,7 @@ async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await, [1, 2]);
 }
 
-/// Both were decided when it was tried, and the last try may have been the right one.
+/// Both were checked by `try_code`, and the last attempt may have been the correct one.
 #[apply(storage_case!)]
 async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
@@ -67,7 +67,7 @@ async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Stor
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, user, &totp(100), &[]).await;
     enrolled(&*store, other, &totp(100), &[]).await;
-    // More than 32 bits: every step of a time far away.
+    // More than 32 bits, as in the far future.
     let late = 8_446_743_359;
     for (number, step, is_new) in [
         (1, 100, false),
@@ -117,7 +117,7 @@ async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
     assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &[new_mail(1)], at(1)).await.unwrap());
     assert_refused(&*store, user, second, Proof::RecoveryCode(mac(2))).await;
     assert_refused(&*store, user, second, Proof::RecoveryCode(mac(4))).await;
-    // A code that was used before costs no recovery code.
+    // A code that was used before does not use up a recovery code.
     assert_refused(&*store, user, first, Proof::RecoveryCode(mac(1))).await;
     assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &[], at(1)).await.unwrap());
     assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, [mac(1)]);

@@ -1,4 +1,4 @@
-//! Second factors: switched on and off, and the recovery codes that stand beside them.
+//! Second factors: how they are added and removed, and their recovery codes.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::{at, code_id, mac, new_mail};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
-/// The factors of an account; the recovery codes in an order of their own.
+/// The factors of an account, with the recovery codes sorted.
 async fn factors_now(store: &dyn Store, user: UserId) -> Factors {
     let mut factors = store.factors_of(user).await.unwrap();
     factors.recovery_codes.sort_unstable();
     factors
 }
 
-/// A factor by this code, with a mail of this number.
+/// Adds a factor by this code, and enqueues an email with this number.
 async fn added(
     store: &dyn Store,
     user: UserId,
@@ -54,9 +54,9 @@ async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: 
     assert_eq!(added(&*store, adding.id, &NewFactor::Email, code, &[], 1).await, Some(true));
     assert_eq!(adding.state().await.open(), links);
 
-    // Made past the rules: what is open now was not ended when the factor was added.
     let code = removing.code(CodePurpose::TotpEnrolment);
     assert_eq!(added(&*store, removing.id, &totp(5), code, &[], 2).await, Some(true));
+    // Issued after the factor was added, so that the addition has not ended it.
     let later = issued(&*store, removing.id, 91, CodePurpose::Confirmation).await.id;
     assert!(!store.remove_factors(removing.id, &[Method::Email], &[]).await.unwrap());
     assert_eq!(code_now(&*store, later).await.consumed_at, None, "nothing was removed");
@@ -72,7 +72,7 @@ async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
     let spared = AccountFixture::of(&*store, "other").await;
     let before = fixture.state().await;
     let every_byte: Vec<u8> = (0..=255).collect();
-    // A step of more than 32 bits.
+    // A time step of more than 32 bits.
     let factor = NewFactor::Totp { secret: Sealed::new(every_byte), step: 8_446_743_359 };
     let NewFactor::Totp { secret, step } = factor.clone() else { panic!("it is one") };
     let code = fixture.code(CodePurpose::TotpEnrolment);
@@ -134,7 +134,7 @@ async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn 
     }
     assert_eq!(code_now(&*store, foreign).await.consumed_at, None);
     assert_eq!(store.factors_of(other).await.unwrap(), Factors::default());
-    // It was tried before, and the last try may have been the right one.
+    // The code was tried before, and the last attempt may have been the correct one.
     exhaust(&*store, newer, at(1)).await;
     assert!(added(&*store, fixture.id, &NewFactor::Email, newer, &[], 1).await.is_some());
     assert_eq!(added(&*store, fixture.id, &totp(1), newer, &[], 2).await, None, "it was used");

@@ -1,4 +1,4 @@
-//! Sessions: who wins when calls come at one moment, and what must be true whoever does.
+//! Sessions: which calls succeed when calls are concurrent, and what must hold in any case.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, session_id, session_of, successor_of};
 
-/// Rotates a session until that is refused; answers how often it was not.
+/// Rotates a session until a rotation is refused. Returns the number of rotations.
 async fn rotate_on(store: Arc<dyn Store>, mut session: Session) -> u32 {
     for rotations in 0..20 {
         let next = successor_of(&session, at(1));
@@ -87,8 +87,8 @@ async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc<dyn Store>
     }
 }
 
-/// Ends all sessions of an account: by a logout from all in even rounds, by a new password in odd ones. Answers how
-/// many, where that is answered.
+/// Ends all sessions of an account: by a logout from all in even rounds, by a new password in odd ones. Returns how
+/// many ended, if the store reports it.
 async fn end_all(store: &dyn Store, user: UserId, round: u64, now: UnixTime) -> Option<usize> {
     if round.is_multiple_of(2) {
         return Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap());
@@ -131,7 +131,7 @@ async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<dyn Store>)
     }
 }
 
-/// Each rival adopts the same token and spends it: one session, so one of them has spent it.
+/// Each call adopts the same token and then rotates it: there is one session, so one rotation succeeds.
 #[apply(storage_case!)]
 async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
@@ -256,7 +256,7 @@ async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<dyn Store>) {
     }
 }
 
-/// Pruning looks at a session as it is when it is deleted, not as it was when it was chosen.
+/// Pruning must check a session as it is when it is deleted, not as it was when it was selected.
 #[apply(storage_case!)]
 async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;

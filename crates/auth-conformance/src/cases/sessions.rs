@@ -1,4 +1,4 @@
-//! Sessions: rotated, ended, forgotten.
+//! Sessions: how they are rotated, ended and pruned.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ async fn the_last_generation_is_reached(store: Arc<dyn Store>) {
     assert_eq!(session_now(&*store, session.id).await.generation, Generation::LAST);
 }
 
-/// Whether a token has expired, and whether its user may refresh, is the rules' to decide.
+/// The rules check whether a token has expired and whether the user is active; the store does not.
 #[apply(storage_case!)]
 async fn a_rotation_asks_neither_the_time_nor_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
@@ -161,7 +161,7 @@ async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(store
         assert_eq!(session_now(&*store, expected.id).await, expected);
     }
     assert_eq!(user_now(&*store, other.id).await, other);
-    // The one that was kept is not kept for ever.
+    // A session that was kept once can be ended later.
     assert_eq!(store.revoke_all(user.id, None, RevokeReason::Administrator, at(6)).await.unwrap(), 1);
     let kept = session_now(&*store, keep.id).await;
     assert_eq!(kept, by(RevokeReason::Administrator, at(6), keep));
@@ -194,7 +194,7 @@ async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none(store: Ar
     assert_eq!(user_now(&*store, other.id).await, other);
 }
 
-/// A login that read one epoch must not start at the next one, and a clock that goes back lets nobody in.
+/// A login that read one epoch must not start a session after the next one, even if the clock was set back.
 #[apply(storage_case!)]
 async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
@@ -213,7 +213,7 @@ async fn only_sessions_whose_last_token_expired_before_are_pruned(store: Arc<dyn
         let session = Session { expires_at, ..session_of(user.id, session_id(number), at(0)) };
         assert!(store.start(&session, &user, None).await.unwrap());
     }
-    // Ended is not expired: until then its tokens must be known for what they are. And a rotation moves the end.
+    // An ended session is kept until it expires, so that its tokens are recognised. A rotation moves the expiry.
     assert!(store.revoke(session_id(1), RevokeReason::Logout, at(1)).await.unwrap());
     assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
     let next = NextGeneration { generation: GENERATION(1), rotated_at: at(97), expires_at: at(110) };

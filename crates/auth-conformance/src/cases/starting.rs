@@ -1,4 +1,4 @@
-//! Sessions: how one begins with a login, and how it is found.
+//! Sessions: how a login starts one, and how it is found.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{at, session_id, session_of, username};
 
 const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
 
-/// Starts nothing, and changes nothing: neither the session nor the time of the last login is kept.
+/// Asserts that no session starts and that nothing is stored, including the time of the last login.
 async fn assert_refused(store: &dyn Store, session: &Session, user: &User) {
     let before = store.find_user(user.id).await.unwrap();
     assert!(!store.start(session, user, Some(LOGIN)).await.unwrap());
@@ -141,7 +141,7 @@ async fn no_session_starts_for_a_deleted_account(store: Arc<dyn Store>) {
     assert_refused(&*store, &session_of(user.id, session_id(1), at(0)), &user).await;
 }
 
-/// Only the epoch of what the caller read counts; whether the account is active is asked where it is kept.
+/// Of the user as the caller read it, only the epoch counts. Whether the user is active is read from the store.
 #[apply(storage_case!)]
 async fn the_account_at_rest_decides_whether_a_session_starts(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;

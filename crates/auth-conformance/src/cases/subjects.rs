@@ -1,4 +1,4 @@
-//! Accounts: found by the names that tokens have for them.
+//! Accounts: how they are found by the subject of a token.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ async fn an_account_is_found_by_exactly_its_name_and_address(store: Arc<dyn Stor
     }
 }
 
-/// A token from elsewhere may name its user by anything. That names nobody, and is never an error.
+/// An externally issued token may contain any text as its subject. It matches no account and is never an error.
 #[apply(storage_case!)]
 async fn a_subject_may_be_any_text(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
