@@ -55,6 +55,6 @@ fn main() -> ExitCode {
     let is_complete = contract.is_complete(&arguments);
     // The shared servers end here: a process that exits drops nothing.
     drop((contract, bad_input, email));
-    postgres::drop_template();
+    postgres::drop_kept_databases();
     if conclusion.has_failed() || !is_complete { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

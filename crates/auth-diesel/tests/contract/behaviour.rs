@@ -16,7 +16,7 @@ use libtest_mimic::Trial;
 use tokio::task::JoinSet;
 
 use crate::database::{Database, Kind, is_unavailable, user_and_session};
-use crate::on;
+use crate::{on, on_empty};
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     vec![
@@ -35,7 +35,7 @@ pub(crate) fn sqlite_trials() -> Vec<Trial> {
     vec![
         on(Kind::Sqlite, "fifty_writers_never_find_the_database_locked", fifty_writers),
         on(Kind::Sqlite, "a_new_file_may_be_opened_by_many_at_once", a_new_file_may_be_opened_by_many_at_once),
-        on(Kind::Sqlite, "its_files_are_for_their_owner_only", its_files_are_for_their_owner_only),
+        on_empty(Kind::Sqlite, "its_files_are_for_their_owner_only", its_files_are_for_their_owner_only),
         on(Kind::Sqlite, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line),
         on(Kind::Sqlite, "a_relative_path_is_never_an_option", a_relative_path_is_never_an_option),
     ]
@@ -45,7 +45,7 @@ pub(crate) fn sqlite_trials() -> Vec<Trial> {
 /// an index.
 async fn ten_thousand_rotations_add_no_row(database: Arc<Database>) {
     const ROTATIONS: u32 = 10_000;
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let (_, session) = user_and_session(&store).await;
     let before = database.count_rows();
     let mut now = session;
@@ -88,7 +88,7 @@ async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>)
         acquire_timeout: Duration::from_millis(300),
         statement_timeout: Duration::from_secs(60),
     };
-    let store = database.migrated(settings).await;
+    let store = database.store(settings).await;
     let (user, _) = user_and_session(&store).await;
     let release = hold_the_account(&database);
     let stuck = tokio::spawn({
@@ -129,7 +129,7 @@ fn hold_the_account(database: &Database) -> Box<dyn FnOnce() + Send> {
 
 /// SEC-065: the unique index decides.
 async fn fifty_registrations_of_one_name_make_one_account(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     for (round, expected) in [(0, Taken::Username), (1, Taken::Email)] {
         let mut calls = JoinSet::new();
         for caller in 0..50 {
@@ -148,7 +148,7 @@ async fn fifty_registrations_of_one_name_make_one_account(database: Arc<Database
 
 async fn pruning_works_through_more_than_a_batch(database: Arc<Database>) {
     const EACH: u64 = 1_100;
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let (user, kept) = user_and_session(&store).await;
     let (expired, later) = (at(100), at(1_000_000));
     for number in 0..2 * EACH {
@@ -171,7 +171,7 @@ async fn pruning_works_through_more_than_a_batch(database: Arc<Database>) {
 
 /// A client that hangs up must not use connections up.
 async fn a_dropped_call_gives_its_connection_back(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings { size: 2, ..PoolSettings::default() }).await;
+    let store = database.store(PoolSettings { size: 2, ..PoolSettings::default() }).await;
     let (user, _) = user_and_session(&store).await;
     for _ in 0..50 {
         tokio::select! {
@@ -185,7 +185,7 @@ async fn a_dropped_call_gives_its_connection_back(database: Arc<Database>) {
 
 /// REL-010; half of them in another pool, as in another process.
 async fn fifty_writers(database: Arc<Database>) {
-    let one = database.migrated(PoolSettings::default()).await;
+    let one = database.store(PoolSettings::default()).await;
     let other = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&one).await;
     let mut writers = JoinSet::new();
@@ -209,7 +209,7 @@ async fn fifty_writers(database: Arc<Database>) {
 /// The service, a command and a health check may all start on a new machine. SQLite lets only one set the journal mode.
 async fn a_new_file_may_be_opened_by_many_at_once(_: Arc<Database>) {
     for _ in 0..40 {
-        let database = Database::fresh(Kind::Sqlite);
+        let database = Database::empty(Kind::Sqlite);
         let mut starts = JoinSet::new();
         for _ in 0..6 {
             let url = database.url();
@@ -223,7 +223,8 @@ async fn a_new_file_may_be_opened_by_many_at_once(_: Arc<Database>) {
 }
 
 async fn its_files_are_for_their_owner_only(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
+    store.migrate().await.unwrap();
     user_and_session(&store).await;
     let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
     let mut names = Vec::new();

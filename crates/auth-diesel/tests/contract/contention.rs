@@ -28,7 +28,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
 
 /// Whatever the order of the rows that they need: a deadlock would be tried again, but only after a second.
 async fn calls_for_one_account_do_not_wait_in_a_circle(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     for round in 0..15 {
         let (user, session) = in_round(&store, round).await;
         let mut calls = JoinSet::new();
@@ -95,7 +95,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
 const GENEROUS: Limit = Limit::Window { most: u32::MAX, window: Seconds::new(1_000) };
 
 async fn calls_for_the_same_buckets(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let buckets = ["a", "b", "c"].map(Bucket::new);
     let mut calls = JoinSet::new();
     for number in 0..60 {
@@ -131,7 +131,7 @@ async fn assert_no_deadlocks(store: DieselStore, database: &Database) {
 /// Whoever guesses passwords makes many attempts: they change one row, in its place.
 async fn a_thousand_attempts_touch_no_index(database: Arc<Database>) {
     const ATTEMPTS: usize = 1_000;
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let attempt = Attempt { bucket: Bucket::new("a"), limit: GENEROUS };
     for number in 0..ATTEMPTS {
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use auth_conformance::{at, hash_of, new_user, session_id, session_of};
 use auth_core::StoreError;
@@ -37,7 +38,37 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    pub(crate) fn fresh(kind: Kind) -> Self {
+    /// With all tables, and nothing in them: a copy of a template.
+    pub(crate) fn migrated(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                static TEMPLATE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+                    let template = Database::empty(Kind::Sqlite);
+                    migrate(&template.url());
+                    std::fs::read(template.path()).unwrap()
+                });
+                let database = Self::empty(kind);
+                std::fs::write(database.path(), &*TEMPLATE).unwrap();
+                database
+            }
+            Kind::Postgres => {
+                Self::Postgres(postgres::copied_database(|url| migrate(&DatabaseUrl::parse(url).unwrap())))
+            }
+        }
+    }
+
+    /// As [`migrated`](Self::migrated), for what uses nothing but the ports.
+    pub(crate) fn reused(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => Self::migrated(kind),
+            Kind::Postgres => {
+                Self::Postgres(postgres::reused_database(|url| migrate(&DatabaseUrl::parse(url).unwrap())))
+            }
+        }
+    }
+
+    /// Without tables.
+    pub(crate) fn empty(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
             Kind::Postgres => Self::Postgres(postgres::fresh_database()),
@@ -80,12 +111,6 @@ impl Database {
         DieselStore::connect(&self.url(), settings).await.unwrap()
     }
 
-    pub(crate) async fn migrated(&self, settings: PoolSettings) -> DieselStore {
-        let store = self.store(settings).await;
-        store.migrate().await.unwrap();
-        store
-    }
-
     /// Runs SQL past the store; each row gives its first column.
     pub(crate) fn query(&self, sql: &str) -> Vec<String> {
         match self {
@@ -119,6 +144,17 @@ impl Database {
         };
         tables.into_iter().map(count).collect()
     }
+}
+
+/// Creates the tables, and leaves no connection open: on SQLite the file holds all of it then.
+fn migrate(url: &DatabaseUrl) {
+    let url = url.clone();
+    let migrate = async move {
+        let store = DieselStore::connect(&url, PoolSettings::default()).await.unwrap();
+        store.migrate().await.unwrap();
+    };
+    // Not on the runtime of the trial, which may be at work on this thread.
+    std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(migrate)).join().unwrap();
 }
 
 #[derive(QueryableByName)]

@@ -23,7 +23,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
 }
 
 async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     for number in [1, 2, 3] {
         store.enqueue(&new_mail(number)).await.unwrap();
     }
@@ -44,7 +44,7 @@ async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
 }
 
 async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&store).await;
     let code = code_of(user.id, code_id(1), CodePurpose::Login, at(0));
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
@@ -55,7 +55,7 @@ async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
 }
 
 async fn a_second_factor_of_a_later_release_is_not_none(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&store).await;
     by_mail(&store, &user, 1).await;
     database.query("UPDATE second_factors SET method = 'passkey'");

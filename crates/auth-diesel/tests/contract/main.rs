@@ -23,13 +23,17 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use database::{Database, Kind};
 
+/// How many trials run at the same time, unless the command line says otherwise: many of them wait for something.
+const TEST_THREADS: usize = 6;
+
 fn main() {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(TEST_THREADS);
     let mut trials = Vec::new();
     for kind in [Kind::Sqlite, Kind::Postgres] {
         trials.extend(storage_cases().into_iter().map(|case| {
-            on(kind, case.name, async move |database| {
-                let store = database.migrated(PoolSettings { size: 8, ..PoolSettings::default() }).await;
+            on_reused(kind, case.name, async move |database| {
+                let store = database.store(PoolSettings { size: 8, ..PoolSettings::default() }).await;
                 (case.run)(Arc::new(store)).await;
             })
         }));
@@ -43,17 +47,48 @@ fn main() {
     }
     trials.extend(behaviour::sqlite_trials());
     trials.extend(outages::trials());
-    libtest_mimic::run(&arguments, trials).exit();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    postgres::drop_kept_databases();
+    conclusion.exit();
 }
 
-/// A trial with a fresh, empty database of this kind.
+/// A trial with a database of this kind of its own, which has tables, and nothing in them.
 fn on<F>(kind: Kind, name: &str, run: impl FnOnce(Arc<Database>) -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = ()>,
+{
+    on_database(kind, Database::migrated, name, run)
+}
+
+/// A trial of the contract with a database of this kind, which has tables, and nothing in them. It uses nothing but the
+/// ports, so that another one can have the database after it.
+fn on_reused<F>(kind: Kind, name: &str, run: impl FnOnce(Arc<Database>) -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = ()>,
+{
+    on_database(kind, Database::reused, name, run)
+}
+
+/// A trial with a database of this kind of its own, without tables.
+fn on_empty<F>(kind: Kind, name: &str, run: impl FnOnce(Arc<Database>) -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = ()>,
+{
+    on_database(kind, Database::empty, name, run)
+}
+
+fn on_database<F>(
+    kind: Kind,
+    create: fn(Kind) -> Database,
+    name: &str,
+    run: impl FnOnce(Arc<Database>) -> F + Send + 'static,
+) -> Trial
 where
     F: Future<Output = ()>,
 {
     let name = format!("{kind}::{name}");
     let run = move || {
-        run_async(run(Arc::new(Database::fresh(kind))));
+        run_async(run(Arc::new(create(kind))));
         Ok(())
     };
     match kind {

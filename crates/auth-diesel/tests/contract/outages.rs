@@ -19,7 +19,7 @@ use libtest_mimic::Trial;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::database::{Database, Kind, Number, is_unavailable, user_and_session};
-use crate::{on, on_clusters};
+use crate::{on, on_clusters, on_empty};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let kind = Kind::Postgres;
@@ -42,7 +42,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         on(kind, "a_deadlock_is_tried_again", a_deadlock_is_tried_again),
         on(kind, "a_serialization_failure_is_tried_again", a_serialization_failure_is_tried_again),
         on(kind, "a_standby_is_unavailable_until_it_is_the_primary", a_standby_is_unavailable_until_it_is_the_primary),
-        on(kind, "a_missing_table_is_a_fault", a_missing_table_is_a_fault),
+        on_empty(kind, "a_missing_table_is_a_fault", a_missing_table_is_a_fault),
     ]
 }
 
@@ -126,7 +126,7 @@ async fn a_restart_while_nothing_happens_is_not_noticed() {
 
 /// The server closes connections one by one: an administrator, a proxy's idle timeout.
 async fn closed_connections_are_not_used_again(database: Arc<Database>) {
-    let store = database.migrated(QUICK).await;
+    let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     for _ in 0..10 {
         terminate_all(&database);
@@ -164,7 +164,7 @@ const PATIENT: PoolSettings =
     PoolSettings { size: 4, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::from_secs(30) };
 
 async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
-    let store = database.migrated(PATIENT).await;
+    let store = database.store(PATIENT).await;
     let (user, session) = user_and_session(&store).await;
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
@@ -180,7 +180,7 @@ async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
 }
 
 async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>) {
-    let store = database.migrated(PATIENT).await;
+    let store = database.store(PATIENT).await;
     let (_, session) = user_and_session(&store).await;
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
@@ -227,7 +227,7 @@ async fn a_server_that_is_silent_from_the_start_is_given_up(database: Arc<Databa
 }
 
 async fn a_slow_statement_is_cancelled(database: Arc<Database>) {
-    let store = database.migrated(QUICK).await;
+    let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     let mut holder = holder_of(&database, "users");
     let answer = in_time(store.set_staff(user.id, true)).await;
@@ -240,7 +240,7 @@ async fn a_slow_statement_is_cancelled(database: Arc<Database>) {
 
 /// REL-011. The other side is told to be more patient, so that ours is the one that loses.
 async fn a_deadlock_is_tried_again(database: Arc<Database>) {
-    let store = database.migrated(PATIENT).await;
+    let store = database.store(PATIENT).await;
     let (user, session) = user_and_session(&store).await;
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
@@ -275,7 +275,7 @@ async fn deadlocks(database: &Database) -> i64 {
 async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
     let name = database.name();
     database.query(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"));
-    let store = database.migrated(PATIENT).await;
+    let store = database.store(PATIENT).await;
     let (user, mut session) = user_and_session(&store).await;
     for _ in 0..20 {
         let next = successor_of(&session, at(1));
@@ -293,7 +293,7 @@ async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
 
 /// After a failover the pool may hold connections to what is now a standby.
 async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database>) {
-    let store = database.migrated(QUICK).await;
+    let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     let name = database.name();
     let set = |value| {

@@ -20,7 +20,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     vec![
         match kind {
             Kind::Sqlite => on(kind, name, async move |database: Arc<Database>| {
-                measure(kind, database.migrated(PoolSettings::default()).await).await;
+                measure(kind, database.store(PoolSettings::default()).await).await;
             }),
             Kind::Postgres => on_clusters(name, async move || {
                 let cluster = spawn_blocking(|| Cluster::start_with(Durability::Real)).await.unwrap();

@@ -47,7 +47,7 @@ const MIGRATIONS: AppMigrations = AppMigrations {
 const NAMES: [&str; 2] = ["notes-0001_notes", "notes-0002_likes"];
 
 async fn with_notes(database: &Database) -> (DieselStore, i64) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     assert_eq!(store.migrate_with(MIGRATIONS).await.unwrap(), NAMES);
     let author = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
     (store, author.id.get())
@@ -86,7 +86,7 @@ async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
 }
 
 async fn instances_migrate_the_application_once(database: Arc<Database>) {
-    drop(database.migrated(PoolSettings::default()).await);
+    drop(database.store(PoolSettings::default()).await);
     let start = || async {
         let store = database.store(PoolSettings { size: 1, ..PoolSettings::default() }).await;
         store.migrate_with(MIGRATIONS).await.unwrap().len()
@@ -98,7 +98,7 @@ async fn instances_migrate_the_application_once(database: Arc<Database>) {
 /// Ours would hide the first of these, and the third would hide the second.
 async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
     const OURS: EmbeddedMigrations = embed_migrations!("tests/contract/tables/like_ours");
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let before = database.count_rows();
     const TWINS: EmbeddedMigrations = embed_migrations!("tests/contract/tables/twins");
     let ours = AppMigrations { postgres: OURS, sqlite: OURS };
@@ -114,7 +114,7 @@ async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
 
 async fn a_failed_migration_leaves_nothing(database: Arc<Database>) {
     const BROKEN: EmbeddedMigrations = embed_migrations!("tests/contract/tables/broken");
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let before = database.count_rows();
     let error = store.migrate_with(AppMigrations { postgres: BROKEN, sqlite: BROKEN }).await.unwrap_err().to_string();
     assert!(error.contains("0002") && !error.contains('\n'), "{error}");
@@ -189,7 +189,7 @@ async fn what_a_job_may_not_do_is_a_fault(database: Arc<Database>) {
 }
 
 async fn a_job_that_panics_is_a_fault(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings { size: 1, ..PoolSettings::default() }).await;
+    let store = database.store(PoolSettings { size: 1, ..PoolSettings::default() }).await;
     let panics = store.write(|connection| -> Result<(), JobError> {
         connection.transaction(|_| -> QueryResult<()> { panic!("a fault of the application") })
     });
@@ -200,7 +200,7 @@ async fn a_job_that_panics_is_a_fault(database: Arc<Database>) {
 }
 
 async fn a_job_is_given_either_connection(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let is_postgres = store.read(|connection| Ok(matches!(connection, AnyConnection::Postgres(_)))).await.unwrap();
     assert_eq!(is_postgres, store.url().is_postgres());
 }

@@ -49,7 +49,7 @@ const LISTENERS: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_listening_channels%'";
 
 async fn a_dropped_feed_ends_its_connection(database: Arc<Database>) {
-    let store = database.migrated(PoolSettings::default()).await;
+    let store = database.store(PoolSettings::default()).await;
     let unused = store.changes();
     assert_eq!(database.query(LISTENERS), ["0"]);
     let (one, two) = (begun(&store).await, begun(&store).await);
