@@ -15,6 +15,11 @@ lint:
 test:
     cargo test --workspace
 
+# The tests for the inner loop: no server, no PostgreSQL, no network.
+test-quick:
+    cargo test --workspace --lib --test kit --test rules --test crypto --test application --test repository
+    cargo test --workspace --test contract -- sqlite::
+
 # The tests that need PostgreSQL, on a server of one's own: just test-pg postgres://user@host/postgres
 test-pg url:
     TEST_DATABASE_URL={{url}} cargo test --workspace postgres

@@ -48,6 +48,13 @@ pub fn migrate_with(program: &'static str) {
     MIGRATING_PROGRAM.get_or_init(|| program);
 }
 
+/// Creates the tables in the database with this URL. Panics unless [`migrate_with`] was called.
+pub fn migrate(url: &str) {
+    let program = MIGRATING_PROGRAM.get().expect("a program that migrates");
+    let output = ServerOptions::new("development", Some(url)).run_to_end(program, &["migrate"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// A database of its own, for as many servers as a case needs. It is removed with this value.
 #[derive(Debug)]
 pub enum Database {
@@ -66,11 +73,10 @@ impl Database {
     /// A new database. On PostgreSQL it has its tables already, once [`migrate_with`] was called: there it takes much
     /// longer to create tables than to copy them.
     pub fn new(kind: DatabaseKind) -> Self {
-        match (kind, MIGRATING_PROGRAM.get()) {
-            (DatabaseKind::Postgres, Some(program)) => Self::Postgres(postgres::copied_database(|url| {
-                let output = ServerOptions::new("development", Some(url)).run_to_end(program, &["migrate"]);
-                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            })),
+        match kind {
+            DatabaseKind::Postgres if MIGRATING_PROGRAM.get().is_some() => {
+                Self::Postgres(postgres::copied_database(migrate))
+            }
             _ => Self::empty(kind),
         }
     }

@@ -9,6 +9,8 @@
 //! | `bad_input` | what a hostile client sends |
 //! | `operation` | starts, stops, crashes, outages, races, logs |
 //! | `command_line` | each command of the program |
+//! | `other_jwt_libraries` | tokens of other libraries here, and ours there |
+//! | `harness` | the throw-away PostgreSQL itself |
 //!
 //! Nothing here pauses to let something happen: what lies outside a case is waited for, within bounds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
@@ -18,6 +20,7 @@ mod command_line;
 mod contract;
 mod email;
 mod guarded_routes;
+mod harness;
 mod operation;
 mod other_jwt_libraries;
 mod tutorials;
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         command_line::trials(),
         tutorials::trials(),
         other_jwt_libraries::trials(),
+        harness::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, topics.into_iter().flatten().collect());
     let is_complete = contract.is_complete(&arguments);

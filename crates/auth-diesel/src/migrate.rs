@@ -91,8 +91,8 @@ impl DieselStore {
 ///
 /// // Paths are seen from the Cargo.toml of the application.
 /// const MIGRATIONS: AppMigrations = AppMigrations {
-///     postgres: embed_migrations!("tests/contract/tables/postgres"),
-///     sqlite: embed_migrations!("tests/contract/tables/sqlite"),
+///     postgres: embed_migrations!("tests/contract/application_migrations/postgres"),
+///     sqlite: embed_migrations!("tests/contract/application_migrations/sqlite"),
 /// };
 ///
 /// async fn migrate(store: &DieselStore) -> Result<(), MigrateError> {

@@ -212,8 +212,8 @@ fn with_database(url: &str, name: &str) -> String {
     format!("{}/{name}{separator}{options}", &location[..path_from])
 }
 
-/// Runs SQL in a database. An error is what `psql` says.
-fn psql(url: &str, sql: &str) -> Result<String, String> {
+/// Runs SQL in the database with this URL. An error is what `psql` says.
+pub fn psql(url: &str, sql: &str) -> Result<String, String> {
     let output = Command::new(programs::psql()?)
         .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "-d", url, "-c", sql])
         .env("PGCONNECT_TIMEOUT", "10")

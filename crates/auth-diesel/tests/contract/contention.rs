@@ -143,7 +143,7 @@ async fn a_thousand_attempts_touch_no_index(database: Arc<Database>) {
     if let Database::Postgres(_) = &*database {
         drop(store);
         let updates = 2 * ATTEMPTS as i64 - 1; // One to lock and one to count, but for the first row.
-        let heap_only = crate::behaviour::until_counted(&database, "login_attempts", updates).await;
+        let heap_only = crate::beyond_the_contract::until_counted(&database, "login_attempts", updates).await;
         assert!(heap_only >= updates * 9 / 10, "{heap_only} of {updates} updates were heap-only");
     }
 }

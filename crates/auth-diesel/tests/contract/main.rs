@@ -4,15 +4,15 @@
 //! none (see `auth_tests::postgres`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
-mod behaviour;
+mod application_tables;
+mod beyond_the_contract;
 mod contention;
 mod database;
+mod database_outages;
 mod feeds;
-mod later;
-mod outages;
-mod schema;
-mod speed;
-mod tables;
+mod migrations;
+mod refresh_speed;
+mod rows_of_later_releases;
 
 use std::sync::Arc;
 
@@ -37,16 +37,16 @@ fn main() {
                 (case.run)(Arc::new(store)).await;
             })
         }));
-        trials.extend(behaviour::trials(kind));
+        trials.extend(beyond_the_contract::trials(kind));
         trials.extend(contention::trials(kind));
         trials.extend(feeds::trials(kind));
-        trials.extend(later::trials(kind));
-        trials.extend(schema::trials(kind));
-        trials.extend(tables::trials(kind));
-        trials.extend(speed::trials(kind));
+        trials.extend(rows_of_later_releases::trials(kind));
+        trials.extend(migrations::trials(kind));
+        trials.extend(application_tables::trials(kind));
+        trials.extend(refresh_speed::trials(kind));
     }
-    trials.extend(behaviour::sqlite_trials());
-    trials.extend(outages::trials());
+    trials.extend(beyond_the_contract::sqlite_trials());
+    trials.extend(database_outages::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     postgres::drop_kept_databases();
     conclusion.exit();

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 
 use super::{IN_TIME, begun, changed, fails, recovers, stage};
 use crate::database::{Database, Kind, user_and_session};
-use crate::outages::{QUICK, terminate_all, through};
+use crate::database_outages::{QUICK, terminate_all, through};
 use crate::{on, on_clusters};
 
 pub(super) fn trials() -> Vec<Trial> {

@@ -40,8 +40,8 @@ diesel::table! {
 }
 
 const MIGRATIONS: AppMigrations = AppMigrations {
-    postgres: embed_migrations!("tests/contract/tables/postgres"),
-    sqlite: embed_migrations!("tests/contract/tables/sqlite"),
+    postgres: embed_migrations!("tests/contract/application_migrations/postgres"),
+    sqlite: embed_migrations!("tests/contract/application_migrations/sqlite"),
 };
 
 const NAMES: [&str; 2] = ["notes-0001_notes", "notes-0002_likes"];
@@ -97,10 +97,10 @@ async fn instances_migrate_the_application_once(database: Arc<Database>) {
 
 /// Ours would hide the first of these, and the third would hide the second.
 async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
-    const OURS: EmbeddedMigrations = embed_migrations!("tests/contract/tables/like_ours");
+    const OURS: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/like_ours");
     let store = database.store(PoolSettings::default()).await;
     let before = database.count_rows();
-    const TWINS: EmbeddedMigrations = embed_migrations!("tests/contract/tables/twins");
+    const TWINS: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/twins");
     let ours = AppMigrations { postgres: OURS, sqlite: OURS };
     for (migrations, expected) in [
         (ours, "0001_posts has a number that is ours"),
@@ -113,7 +113,7 @@ async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
 }
 
 async fn a_failed_migration_leaves_nothing(database: Arc<Database>) {
-    const BROKEN: EmbeddedMigrations = embed_migrations!("tests/contract/tables/broken");
+    const BROKEN: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/broken");
     let store = database.store(PoolSettings::default()).await;
     let before = database.count_rows();
     let error = store.migrate_with(AppMigrations { postgres: BROKEN, sqlite: BROKEN }).await.unwrap_err().to_string();

@@ -1,0 +1,95 @@
+//! The harness itself: PostgreSQL servers and databases that are separate, and go away.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use auth_tests::PATIENCE;
+use auth_tests::cases::OnCluster;
+use auth_tests::concurrency::eventually;
+use auth_tests::database::migrate;
+use auth_tests::postgres::{Cluster, fresh_database, psql, reused_database};
+use libtest_mimic::Trial;
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let mut trials = auth_tests::cases![OnCluster =>
+        databases_are_separate_and_go_away,
+        a_reused_database_is_empty_and_its_connections_are_closed,
+        a_cluster_keeps_its_port_and_its_data_when_it_is_stopped_and_started,
+        a_killed_process_leaves_nothing_behind,
+    ];
+    let killed = OnCluster.trials(KILLED.to_owned(), async || is_killed());
+    trials.extend(killed.into_iter().map(|trial| trial.with_ignored_flag(true)));
+    trials
+}
+
+async fn databases_are_separate_and_go_away() {
+    let (one, other) = (fresh_database(), fresh_database());
+    one.psql("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)");
+    assert_eq!(one.psql("SELECT n, n + 1 FROM t ORDER BY n"), "1|2\n2|3");
+    assert_eq!(other.psql("SELECT count(*) FROM pg_tables WHERE tablename = 't'"), "0");
+    let name = one.name().to_owned();
+    drop(one);
+    assert_eq!(other.psql(&format!("SELECT count(*) FROM pg_database WHERE datname = '{name}'")), "0");
+}
+
+async fn a_reused_database_is_empty_and_its_connections_are_closed() {
+    let database = reused_database(migrate);
+    let (name, url) = (database.name().to_owned(), database.url().to_owned());
+    let insert = "INSERT INTO blacklist (jti, expires_at, reason) VALUES";
+    let holder = thread::spawn(move || psql(&url, &format!("BEGIN; {insert} ('a', now(), 'x'); SELECT pg_sleep(600)")));
+    eventually("a transaction is open", async || {
+        let locks = "SELECT count(*) FROM pg_locks WHERE relation = 'blacklist'::regclass AND pid <> pg_backend_pid()";
+        database.psql(locks) != "0"
+    })
+    .await;
+    database.psql(&format!("{insert} ('b', now(), 'x')"));
+    drop(database);
+    assert!(holder.join().unwrap().is_err(), "its connection is closed");
+    let again = reused_database(migrate);
+    assert_eq!((again.name(), again.psql("SELECT count(*) FROM blacklist").as_str()), (name.as_str(), "0"));
+}
+
+async fn a_cluster_keeps_its_port_and_its_data_when_it_is_stopped_and_started() {
+    let mut cluster = Cluster::start();
+    let (folder, url) = (cluster.folder().to_owned(), cluster.url());
+    psql(&url, "CREATE TABLE t (n int)").unwrap();
+    cluster.stop();
+    assert!(psql(&url, "SELECT 1").is_err());
+    cluster.restart();
+    assert_eq!(psql(&url, "SELECT count(*) FROM t").unwrap(), "0");
+    drop(cluster);
+    assert!(!folder.exists());
+}
+
+/// Not a case of its own: the process that the next one kills.
+const KILLED: &str = "harness::is_killed";
+
+fn is_killed() {
+    let cluster = Cluster::start();
+    println!("folder={}", cluster.folder().display());
+    println!("url={}", cluster.url());
+    thread::sleep(Duration::from_secs(600));
+}
+
+async fn a_killed_process_leaves_nothing_behind() {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", KILLED, "--ignored"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut value = |key: &str| lines.find_map(|line| line.split_once(key).map(|(_, value)| value.to_owned())).unwrap();
+    let (folder, url) = (value("folder="), value("url="));
+    assert!(Path::new(&folder).exists() && psql(&url, "SELECT 1").is_ok());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while Path::new(&folder).exists() {
+        assert!(Instant::now() < deadline, "{folder} is still there");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(psql(&url, "SELECT 1").is_err());
+}
