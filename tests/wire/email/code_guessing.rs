@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::SERVER;
 use crate::email::SharedServers;
 use crate::email::fixture::{Fixture, options};
-use crate::email::second_factors::users::{Person, answers_at_once, assert_field, assert_refused, other_than};
+use crate::email::second_factors::users::{Person, answers_at_once, assert_refused, other_than};
 
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![
@@ -67,18 +67,18 @@ async fn five_wrong_codes_use_a_challenge_up(database: Database) {
     // So does one of somebody who is logged in, and one of an enrolment.
     let (challenge, code) = alice.challenge_by_mail().await;
     for wrong in wrong_codes(&code, 5) {
-        assert_field(&alice.remove("email", &challenge, &wrong).await, "code", "Invalid code.");
+        alice.remove("email", &challenge, &wrong).await.refuses("code", "Invalid code.");
     }
-    assert_field(&alice.remove("email", &challenge, &code).await, "challenge", "Challenge is invalid or expired.");
+    alice.remove("email", &challenge, &code).await.refuses("challenge", "Challenge is invalid or expired.");
     let bob = Person::registered(&fixture, "bob").await;
     let begun = bob.post("", json!({"method": "email", "password": PASSWORD})).await;
     let (challenge, code) = (begun.field("challenge"), bob.code_after(0).await);
     for wrong in wrong_codes(&code, 5) {
         let refused = bob.post("confirm/", json!({"challenge": challenge, "code": wrong})).await;
-        assert_field(&refused, "code", "Invalid code.");
+        refused.refuses("code", "Invalid code.");
     }
     let refused = bob.post("confirm/", json!({"challenge": challenge, "code": code})).await;
-    assert_field(&refused, "challenge", "Challenge is invalid or expired.");
+    refused.refuses("challenge", "Challenge is invalid or expired.");
     assert_eq!(bob.has().await, (vec![], 0));
 }
 
@@ -195,7 +195,7 @@ async fn wrong_codes_count_wherever_they_are_shown(database: Database) {
     let begun = alice.post("", json!({"method": "email", "password": PASSWORD})).await;
     let (enrolment, code) = (begun.field("challenge"), alice.code_after(0).await);
     let wrong = json!({"challenge": enrolment, "code": other_than(&code)});
-    assert_field(&alice.post("confirm/", wrong).await, "code", "Invalid code.");
+    alice.post("confirm/", wrong).await.refuses("code", "Invalid code.");
     let right = alice.post("confirm/", json!({"challenge": enrolment, "code": code})).await;
     assert_eq!(right.status, 200, "{}", right.text);
 
@@ -205,7 +205,7 @@ async fn wrong_codes_count_wherever_they_are_shown(database: Database) {
     let mut bodies = [with(&other_than(&code)), with(&other_than(&code)), with(&other_than(&code))];
     bodies[0]["method"] = "email".into();
     for (path, body) in paths.into_iter().zip(bodies.clone()) {
-        assert_field(&alice.post(path, body).await, "code", "Invalid code.");
+        alice.post(path, body).await.refuses("code", "Invalid code.");
     }
     for (path, mut body) in paths.into_iter().zip(bodies) {
         body["code"] = code.as_str().into();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::email::SharedServers;
 use crate::email::fixture::{Fixture, NEW_PASSWORD};
-use crate::email::password_reset::{all_so_far, assert_no_good, assert_refused};
+use crate::email::password_reset::{all_so_far, assert_no_good};
 
 const OLD: &str = "alice@example.com";
 const NEW: &str = "brand.new@example.org";
@@ -172,17 +172,17 @@ async fn a_new_address_takes_the_password(fixture: Fixture) {
     let pair = fixture.newcomer("alice").await;
     fixture.register("bob").await;
     let missing = fixture.patch_me(&pair.access, json!({"email": fixture.own(NEW)})).await;
-    assert_refused(&missing, "password", "This field is required.");
+    missing.refuses("password", "This field is required.");
     let wrong = fixture.patch_me(&pair.access, json!({"email": fixture.own(NEW), "password": NEW_PASSWORD})).await;
-    assert_refused(&wrong, "password", "Wrong password.");
+    wrong.refuses("password", "Wrong password.");
     let list = fixture.patch_me(&pair.access, json!({"email": [fixture.own(NEW)], "password": PASSWORD})).await;
-    assert_refused(&list, "email", "Not a valid string.");
+    list.refuses("email", "Not a valid string.");
     let taken =
         fixture.patch_me(&pair.access, json!({"email": fixture.own("BOB@example.com"), "password": PASSWORD})).await;
     assert_eq!(taken.status, 400, "{}", taken.text);
     assert!(taken.json()["email"].is_array(), "{}", taken.text);
     let whole = json!({"username": fixture.own("alice"), "email": fixture.own(NEW)});
-    assert_refused(&fixture.send_me(Method::PUT, &pair.access, whole).await, "password", "This field is required.");
+    fixture.send_me(Method::PUT, &pair.access, whole).await.refuses("password", "This field is required.");
     // What does not change the address takes no password.
     let body = json!({"first_name": "Bo", "email": fixture.own(OLD)});
     assert_eq!(fixture.patch_me(&pair.access, body).await.field("first_name"), "Bo");

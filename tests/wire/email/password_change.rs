@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::email::SharedServers;
 use crate::email::fixture::{Fixture, NEW_PASSWORD, challenge_of};
-use crate::email::password_reset::{all_so_far, assert_no_good, assert_refused};
+use crate::email::password_reset::{all_so_far, assert_no_good};
 
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
@@ -75,7 +75,7 @@ async fn a_spent_token_opens_nothing_even_where_it_is_answered_again(database: D
 async fn what_is_refused_changes_nothing(fixture: Fixture) {
     let (pair, other) = (fixture.newcomer("alice.jones").await, fixture.login("alice.jones").await);
     let wrong = fixture.change_password(&pair.access, "Correct-horse-43", NEW_PASSWORD).await;
-    assert_refused(&wrong, "old_password", "Wrong password.");
+    wrong.refuses("old_password", "Wrong password.");
     for (password, message) in [
         ("password123", "This password is too common."),
         ("alice.jones1", "The password is too similar to the username."),
@@ -83,7 +83,7 @@ async fn what_is_refused_changes_nothing(fixture: Fixture) {
         ("", "This field may not be blank."),
     ] {
         let weak = fixture.change_password(&pair.access, PASSWORD, password).await;
-        assert_refused(&weak, "new_password", message);
+        weak.refuses("new_password", message);
     }
     let nothing = fixture.client.post("/api/users/me/password/", Some(&pair.access), json!({})).await;
     let required = ["This field is required."];
@@ -97,7 +97,7 @@ async fn what_is_refused_changes_nothing(fixture: Fixture) {
     }
     // Whoever guesses at the old one learns nothing of the rules for the new one.
     let both = fixture.change_password(&pair.access, "Correct-horse-43", "password123").await;
-    assert_refused(&both, "old_password", "Wrong password.");
+    both.refuses("old_password", "Wrong password.");
 
     for pair in [&pair, &other] {
         assert_eq!(fixture.client.me(&pair.access).await.status, 200);
@@ -167,7 +167,7 @@ async fn guesses_at_the_old_password_are_counted_as_at_a_login(database: Databas
     let fixture = Fixture::with(database, strict);
     let pair = fixture.newcomer("alice").await;
     let wrong = fixture.change_password(&pair.access, "Correct-horse-43", NEW_PASSWORD).await;
-    assert_refused(&wrong, "old_password", "Wrong password.");
+    wrong.refuses("old_password", "Wrong password.");
     assert_eq!(fixture.try_login("alice", "Correct-horse-44").await.status, 401);
     assert_throttled(&fixture.change_password(&pair.access, PASSWORD, NEW_PASSWORD).await);
     assert_ne!(fixture.try_login("alice", PASSWORD).await.status, 200);

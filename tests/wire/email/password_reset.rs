@@ -1,15 +1,11 @@
 //! A forgotten password: from the request to the login with the new one.
 
-use std::future::Future;
-use std::sync::Arc;
-
 use auth_tests::cases::OnSqlite;
+use auth_tests::concurrency::at_once;
 use auth_tests::server::BASE_URL;
 use auth_tests::{Answer, Database, PASSWORD, ReceivedEmail, ServerOptions, TokenPair, cases};
 use libtest_mimic::Trial;
 use serde_json::json;
-use tokio::sync::Barrier;
-use tokio::task::JoinSet;
 
 use crate::email::SharedServers;
 use crate::email::fixture::{Fixture, NEW_PASSWORD, challenge_of};
@@ -51,36 +47,9 @@ pub(crate) async fn all_so_far(fixture: &Fixture) -> Vec<ReceivedEmail> {
     received.filter(|message| !message.to.iter().any(|to| to.starts_with("latecomer"))).collect()
 }
 
-/// Runs all of them, started at one moment; the results in the order of the calls.
-pub(crate) async fn at_once<F>(calls: impl IntoIterator<Item = F>) -> Vec<F::Output>
-where
-    F: Future<Output: Send> + Send + 'static,
-{
-    let calls: Vec<_> = calls.into_iter().collect();
-    let start = Arc::new(Barrier::new(calls.len()));
-    let mut running = JoinSet::new();
-    for (place, call) in calls.into_iter().enumerate() {
-        let start = start.clone();
-        running.spawn(async move {
-            start.wait().await;
-            (place, call.await)
-        });
-    }
-    let mut results = running.join_all().await;
-    results.sort_by_key(|(place, _)| *place);
-    results.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Panics unless it is a 400 that says of this field what is wrong.
-#[track_caller]
-pub(crate) fn assert_refused(answer: &Answer, field: &str, message: &str) {
-    assert_eq!(answer.status, 400, "{}", answer.text);
-    assert_eq!(answer.json(), json!({field: [message]}));
-}
-
 #[track_caller]
 pub(crate) fn assert_no_good(answer: &Answer) {
-    assert_refused(answer, "token", "Token is invalid or expired.");
+    answer.refuses("token", "Token is invalid or expired.");
 }
 
 impl Fixture {
@@ -180,10 +149,10 @@ async fn a_refused_password_leaves_the_link_good(fixture: Fixture) {
         ("73519462085", "This password is entirely numeric."),
         ("", "This field may not be blank."),
     ] {
-        assert_refused(&fixture.confirm_reset(&token, password).await, "new_password", message);
+        fixture.confirm_reset(&token, password).await.refuses("new_password", message);
     }
     let missing = fixture.post("/api/password-reset/confirm/", json!({"token": token})).await;
-    assert_refused(&missing, "new_password", "This field is required.");
+    missing.refuses("new_password", "This field is required.");
     // Nothing has happened yet.
     assert_eq!(fixture.client.me(&pair.access).await.status, 200);
     fixture.login("alice.jones").await;
@@ -281,7 +250,7 @@ async fn only_one_address_is_taken(database: Database) {
             assert!(answer.json()["email"].is_array(), "{}", answer.text);
         }
     }
-    assert_refused(&fixture.post("/api/password-reset/", json!({})).await, "email", "This field is required.");
+    fixture.post("/api/password-reset/", json!({})).await.refuses("email", "This field is required.");
     // Of two, the last one counts, and it alone. A blank at the edge makes no second one.
     let request = fixture.client.http.post(format!("{}/api/password-reset/", fixture.client.url));
     let twice = [("email", "alice@example.com"), ("email", "eve@example.com")];

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::SERVER;
 use crate::email::SharedServers;
 use crate::email::fixture::{Fixture, NEW_PASSWORD, challenge_of, options, texts};
-use crate::email::second_factors::users::{Person, assert_field, assert_refused, other_than};
+use crate::email::second_factors::users::{Person, assert_refused, other_than};
 
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
@@ -262,9 +262,9 @@ async fn a_password_is_guessed_nowhere_else_either(fixture: Fixture) {
     let enrol = async |password: &str| alice.post("", json!({"method": "totp", "password": password})).await;
     guess(&fixture, "alice", 1).await;
     for _ in 0..3 {
-        assert_field(&change(WRONG).await, "old_password", "Wrong password.");
-        assert_field(&move_to(WRONG).await, "password", "Wrong password.");
-        assert_field(&enrol(WRONG).await, "password", "Wrong password.");
+        change(WRONG).await.refuses("old_password", "Wrong password.");
+        move_to(WRONG).await.refuses("password", "Wrong password.");
+        enrol(WRONG).await.refuses("password", "Wrong password.");
     }
     for password in [PASSWORD, WRONG] {
         assert_throttled(&change(password).await);

@@ -8,13 +8,12 @@ use auth_crypto::{Algorithm, generate_ed25519_pem};
 use auth_tests::answers::assert_unavailable;
 use auth_tests::cases::Once;
 use auth_tests::concurrency::eventually;
+use auth_tests::tokens::{claims_of, sign_hs256};
 use auth_tests::{Answer, TokenPair, cases};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use hmac::{Hmac, KeyInit, Mac};
 use libtest_mimic::Trial;
 use serde_json::{Map, Value, json};
-use sha2::Sha256;
 use tokio::task::JoinSet;
 
 use crate::guarded_routes::external_issuer::{IssuerKey, Manner, P256, Publisher, RSA, RSA_PUBLIC, jwks};
@@ -53,8 +52,7 @@ impl Fixture {
         let options = settings.iter().fold(options, |options, (name, value)| options.env(name, value));
         let blog = Blog::start(options);
         let own = blog.client.newcomer("alice").await;
-        let payload = BASE64_URL_SAFE_NO_PAD.decode(own.access.split('.').nth(1).unwrap()).unwrap();
-        let mut claims: Map<String, Value> = serde_json::from_slice(&payload).unwrap();
+        let mut claims = claims_of(&own.access).as_object().unwrap().clone();
         // The session is this service's own affair.
         assert!(claims.remove("sid").is_some(), "{claims:?}");
         let fixture = Self { blog, publisher, own, claims };
@@ -184,15 +182,11 @@ async fn a_flood_of_unknown_keys_causes_one_fetch_or_two() {
 
 /// A token of HMAC-SHA-256 under this secret.
 fn hs256(secret: &[u8], kid: Option<&str>, claims: &Map<String, Value>) -> String {
-    let mut head = json!({"alg": "HS256", "typ": "JWT"});
+    let mut header = json!({"alg": "HS256", "typ": "JWT"});
     if let Some(kid) = kid {
-        head["kid"] = json!(kid);
+        header["kid"] = json!(kid);
     }
-    let encode = |value: String| BASE64_URL_SAFE_NO_PAD.encode(value);
-    let message = format!("{}.{}", encode(head.to_string()), encode(json!(claims).to_string()));
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap();
-    mac.update(message.as_bytes());
-    format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
+    sign_hs256(&header, &json!(claims), secret)
 }
 
 async fn a_public_key_is_no_secret() {

@@ -6,7 +6,7 @@ use auth_tests::Database;
 use auth_tests::concurrency::eventually;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// Holds the tables of a database that [`shared`](crate::stage::shared) options name. On SQLite others can still read,
+/// Holds the tables of a database. On SQLite others can still read,
 /// on PostgreSQL they cannot.
 pub(crate) enum Lock {
     /// In this process, which is another one than the server's.

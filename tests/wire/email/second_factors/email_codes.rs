@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::users::{Person, amr, answers_at_once, assert_field, assert_refused, keys, other_than};
+use super::users::{Person, amr, answers_at_once, assert_refused, keys, other_than};
 use auth_tests::cases::OnSqlite;
 use auth_tests::{Answer, Database, PASSWORD, TokenPair, cases};
 
@@ -103,15 +103,15 @@ fn flat(body: &serde_json::Value) -> Vec<(String, String)> {
 async fn it_is_on_only_after_its_first_code(fixture: Fixture) {
     let alice = Person::registered(&fixture, "alice").await;
     let wrong = alice.post("", json!({"method": "email", "password": "wrong"})).await;
-    assert_field(&wrong, "password", "Wrong password.");
-    assert_field(&alice.post("", json!({"method": "email"})).await, "password", "This field is required.");
+    wrong.refuses("password", "Wrong password.");
+    alice.post("", json!({"method": "email"})).await.refuses("password", "This field is required.");
 
     let begun = alice.post("", json!({"method": "email", "password": PASSWORD})).await;
     assert_eq!((begun.status.as_u16(), keys(&begun.json())), (201, vec!["challenge", "method"]));
     let (challenge, code) = (begun.field("challenge"), alice.code_after(0).await);
     TokenPair::of(&alice.try_login().await);
     let wrong = alice.post("confirm/", json!({"challenge": challenge, "code": other_than(&code)})).await;
-    assert_field(&wrong, "code", "Invalid code.");
+    wrong.refuses("code", "Invalid code.");
     assert_eq!(alice.has().await, (vec![], 0));
     TokenPair::of(&alice.try_login().await);
 
@@ -120,7 +120,7 @@ async fn it_is_on_only_after_its_first_code(fixture: Fixture) {
     assert_eq!(keys(&confirmed.json()), ["method", "recovery_codes"]);
     assert_eq!(texts(&confirmed.json()["recovery_codes"]).len(), 10);
     let again = alice.post("confirm/", json!({"challenge": challenge, "code": code})).await;
-    assert_field(&again, "challenge", "Challenge is invalid or expired.");
+    again.refuses("challenge", "Challenge is invalid or expired.");
     alice.asked(&METHODS).await;
 }
 
@@ -153,7 +153,7 @@ async fn a_challenge_opens_what_it_was_made_for_only(fixture: Fixture) {
     assert_refused(&fixture.answer(&enrolment, &enrolment_code).await, "challenge_not_valid");
     // Nor does somebody else confirm it.
     let stolen = bob.post("confirm/", json!({"challenge": enrolment, "code": enrolment_code})).await;
-    assert_field(&stolen, "challenge", "Challenge is invalid or expired.");
+    stolen.refuses("challenge", "Challenge is invalid or expired.");
     assert_eq!(bob.has().await, (vec![], 0));
     let confirmed = alice.post("confirm/", json!({"challenge": enrolment, "code": enrolment_code})).await;
     assert_eq!(confirmed.status, 200, "{}", confirmed.text);
@@ -163,7 +163,7 @@ async fn a_challenge_opens_what_it_was_made_for_only(fixture: Fixture) {
     let (login, login_code) = alice.asked_by_mail(&METHODS).await;
     for challenge in [&login, &confirmation] {
         let body = json!({"challenge": challenge, "code": login_code});
-        assert_field(&alice.post("confirm/", body).await, "challenge", "Challenge is invalid or expired.");
+        alice.post("confirm/", body).await.refuses("challenge", "Challenge is invalid or expired.");
     }
     alice.logs_in_with(&login, &login_code).await;
     assert_eq!(alice.remove("email", &confirmation, &confirmation_code).await.status, 200, "it was not used up");

@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::users::{Person, amr, answers_at_once, assert_field, assert_refused};
+use super::users::{Person, amr, answers_at_once, assert_refused};
 use auth_tests::concurrency::eventually;
 use auth_tests::{PASSWORD, cases};
 
@@ -82,17 +82,17 @@ async fn new_ones_end_those_before(fixture: Fixture) {
     let alice = Person::registered(&fixture, "alice").await;
     let proof = |challenge: &str, code: &str| json!({"password": PASSWORD, "challenge": challenge, "code": code});
     let nothing_on = alice.post("recovery-codes/", proof("a", "b")).await;
-    assert_field(&nothing_on, "method", "This second factor is not on.");
+    nothing_on.refuses("method", "This second factor is not on.");
     let old = alice.enrol_by_mail().await;
 
     let (of_login, code_of_login) = alice.asked_by_mail(&["email", "recovery_code"]).await;
     let refused = alice.post("recovery-codes/", proof(&of_login, &code_of_login)).await;
-    assert_field(&refused, "challenge", "Challenge is invalid or expired.");
+    refused.refuses("challenge", "Challenge is invalid or expired.");
     let missing = alice.post("recovery-codes/", json!({"password": PASSWORD})).await;
-    assert_field(&missing, "challenge", "This field is required.");
+    missing.refuses("challenge", "This field is required.");
     let (challenge, code) = alice.challenge_by_mail().await;
     let wrong = alice.post("recovery-codes/", json!({"password": "wrong", "challenge": challenge, "code": code})).await;
-    assert_field(&wrong, "password", "Wrong password.");
+    wrong.refuses("password", "Wrong password.");
 
     let made = alice.post("recovery-codes/", proof(&challenge, &code)).await;
     assert_eq!(made.status, 200, "{}", made.text);

@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::users::{Authenticator, Person, assert_field, assert_refused, other_than};
+use super::users::{Authenticator, Person, assert_refused, other_than};
 use auth_tests::{PASSWORD, TokenPair, cases};
 
 use crate::email::SharedServers;
@@ -28,22 +28,22 @@ async fn it_takes_the_password_and_a_code_for_this_and_is_told_by_mail(fixture: 
     let over = "Challenge is invalid or expired.";
 
     let missing = alice.post("remove/", json!({"method": "email", "password": PASSWORD})).await;
-    assert_field(&missing, "challenge", "This field is required.");
+    missing.refuses("challenge", "This field is required.");
     let (of_login, code_of_login) = alice.asked_by_mail(&BY_MAIL).await;
-    assert_field(&alice.remove("email", &of_login, &code_of_login).await, "challenge", over);
+    alice.remove("email", &of_login, &code_of_login).await.refuses("challenge", over);
     let (of_bob, code_of_bob) = bob.challenge_by_mail().await;
-    assert_field(&alice.remove("email", &of_bob, &code_of_bob).await, "challenge", over);
+    alice.remove("email", &of_bob, &code_of_bob).await.refuses("challenge", over);
     let (challenge, code) = alice.challenge_by_mail().await;
-    assert_field(&alice.remove("email", &challenge, &other_than(&code)).await, "code", "Invalid code.");
-    assert_field(&alice.remove("email", &challenge, &code_of_bob).await, "code", "Invalid code.");
-    assert_field(&alice.remove("totp", &challenge, &code).await, "method", "This second factor is not on.");
+    alice.remove("email", &challenge, &other_than(&code)).await.refuses("code", "Invalid code.");
+    alice.remove("email", &challenge, &code_of_bob).await.refuses("code", "Invalid code.");
+    alice.remove("totp", &challenge, &code).await.refuses("method", "This second factor is not on.");
     let kept = alice.remove("recovery_code", &challenge, &code).await;
-    assert_field(&kept, "method", "Not a valid choice.");
+    kept.refuses("method", "Not a valid choice.");
     let body = json!({"method": "email", "password": "wrong", "challenge": challenge, "code": code});
-    assert_field(&alice.post("remove/", body.clone()).await, "password", "Wrong password.");
+    alice.post("remove/", body.clone()).await.refuses("password", "Wrong password.");
     assert_eq!(fixture.post("/api/users/me/second-factors/remove/", body).await.status, 401, "nobody is logged in");
     // Bob knows all but who he is.
-    assert_field(&bob.remove("email", &challenge, &code).await, "challenge", over);
+    bob.remove("email", &challenge, &code).await.refuses("challenge", over);
     alice.asked(&BY_MAIL).await;
 
     let removed = alice.remove("email", &challenge, &code).await;
@@ -52,7 +52,7 @@ async fn it_takes_the_password_and_a_code_for_this_and_is_told_by_mail(fixture: 
     fixture.with_subject(&alice.email, "second factor was removed").await;
     TokenPair::of(&alice.try_login().await);
     let again = alice.remove("email", &challenge, &code).await;
-    assert_field(&again, "method", "This second factor is not on.");
+    again.refuses("method", "This second factor is not on.");
     bob.asked(&BY_MAIL).await;
 }
 

@@ -5,9 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::users::{
-    Authenticator, Person, amr, answers_at_once, assert_field, assert_refused, forget_last_steps, in_one_step, keys,
-};
+use super::users::{Authenticator, Person, amr, answers_at_once, assert_refused, forget_last_steps, in_one_step, keys};
 use auth_tests::{PASSWORD, TokenPair, cases};
 
 use crate::email::SharedServers;
@@ -126,15 +124,15 @@ async fn it_stands_beside_codes_by_mail(fixture: Fixture) {
         body
     };
     // The password alone does not switch a second one on, nor does a code with a wrong password, nor a login's challenge.
-    assert_field(&alice.post("", begin.clone()).await, "challenge", "This field is required.");
+    alice.post("", begin.clone()).await.refuses("challenge", "This field is required.");
     let (challenge, code) = alice.challenge_by_mail().await;
     let (of_login, code_of_login) = alice.asked_by_mail(&["email", "recovery_code"]).await;
     let refused = alice.post("", with(&of_login, &code_of_login)).await;
-    assert_field(&refused, "challenge", "Challenge is invalid or expired.");
-    assert_field(&alice.post("", with(&challenge, &code_of_login)).await, "code", "Invalid code.");
+    refused.refuses("challenge", "Challenge is invalid or expired.");
+    alice.post("", with(&challenge, &code_of_login)).await.refuses("code", "Invalid code.");
     let mut wrong = with(&challenge, &code);
     wrong["password"] = "wrong".into();
-    assert_field(&alice.post("", wrong).await, "password", "Wrong password.");
+    alice.post("", wrong).await.refuses("password", "Wrong password.");
 
     let begun = alice.post("", with(&challenge, &code)).await;
     assert_eq!(begun.status, 201, "{}", begun.text);

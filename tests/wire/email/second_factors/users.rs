@@ -3,9 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use auth_tests::concurrency::{at_once, eventually};
+use auth_tests::tokens::claims_of;
 use auth_tests::{Answer, PASSWORD, ReceivedEmail, TokenPair};
-use base64::Engine;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use totp_rs::Totp;
 
@@ -216,9 +215,7 @@ pub(crate) fn keys(object: &Value) -> Vec<&str> {
 
 /// How the session of a token began, by its claims, unchecked.
 pub(crate) fn amr(token: &str) -> Vec<String> {
-    let payload = token.split('.').nth(1).expect("three parts");
-    let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).expect("base64url")).unwrap();
-    texts(&claims["amr"])
+    texts(&claims_of(token)["amr"])
 }
 
 /// Panics unless the answer to a login's challenge is a refusal with this code, without a token.
@@ -231,13 +228,6 @@ pub(crate) fn assert_refused(answer: &Answer, code: &str) {
     assert_eq!(answer.status, 401, "{}", answer.text);
     assert_eq!(answer.json(), json!({"detail": detail, "code": code}));
     assert!(answer.headers.contains_key("www-authenticate"), "{:?}", answer.headers);
-}
-
-/// Panics unless it is a 400 that says this of one field.
-#[track_caller]
-pub(crate) fn assert_field(answer: &Answer, field: &str, message: &str) {
-    assert_eq!(answer.status, 400, "{}", answer.text);
-    assert_eq!(answer.json(), json!({field: [message]}));
 }
 
 /// Another code of the same length.
