@@ -15,11 +15,11 @@ pub const SECURITY_HEADERS: [(&str, &str); 5] = [
     ("cache-control", "no-store"),
 ];
 
-/// Words of the inside: a refusal has none of them (SEC-202).
+/// Words that reveal internals: a refusal has none of them (SEC-202).
 const INSIDES: [&str; 8] = ["panick", "diesel", "sqlite", "postgres", "constraint", "src/", ".rs:", "argon2"];
 
-/// What is wrong with an answer, whatever was asked: a 5xx (SEC-200), a body that is no JSON (SEC-201), a refusal that
-/// shows the inside (SEC-202), a 401 without a challenge (SEC-001), a header that is missing (SEC-093, SEC-094).
+/// What is wrong with an answer, whatever was asked: a 5xx (SEC-200), a body that is not valid JSON (SEC-201), a refusal that
+/// reveals internals (SEC-202), a 401 without a challenge (SEC-001), a header that is missing (SEC-093, SEC-094).
 pub fn objection(answer: &Answer) -> Option<String> {
     let header = |name: &str| answer.headers.get(name).and_then(|value| value.to_str().ok());
     if answer.status.is_server_error() {
@@ -30,13 +30,13 @@ pub fn objection(answer: &Answer) -> Option<String> {
             return Some(format!("the type of the body is {:?}", header("content-type")));
         }
         if serde_json::from_str::<serde_json::Value>(&answer.text).is_err() {
-            return Some("the body is no JSON".to_owned());
+            return Some("the body is not valid JSON".to_owned());
         }
     }
     if answer.status.is_client_error() {
         let text = answer.text.to_lowercase();
         if let Some(word) = INSIDES.iter().find(|word| text.contains(*word)) {
-            return Some(format!("the body shows the inside: {word}"));
+            return Some(format!("the body reveals internals: {word}"));
         }
     }
     let challenge = header("www-authenticate");
@@ -50,7 +50,7 @@ pub fn objection(answer: &Answer) -> Option<String> {
     missing.map(|(name, _)| format!("{name} is {:?}", header(name)))
 }
 
-/// Panics unless the answer is a decent one with this status.
+/// Panics unless the answer passes [`objection`] and has this status.
 #[track_caller]
 pub fn assert_status(answer: &Answer, status: u16) {
     let mut findings = Findings::default();

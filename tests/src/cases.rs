@@ -13,6 +13,7 @@
 //! `email::password_reset::a_reset_ends_every_session`.
 #![expect(clippy::expect_used, reason = "tests cannot run without a runtime")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use libtest_mimic::Trial;
@@ -92,7 +93,7 @@ impl OnSqlite {
 impl OnPostgres {
     /// The trial.
     pub fn trials(self, name: String, case: impl AsyncFn(Database) + Send + 'static) -> Vec<Trial> {
-        vec![on(DatabaseKind::Postgres, Database::new, name, case)]
+        vec![on(DatabaseKind::Postgres, Database::new, format!("{name}::postgres"), case)]
     }
 }
 
@@ -133,7 +134,7 @@ pub struct Shared<T> {
     name: &'static str,
     kind: DatabaseKind,
     start: Box<dyn Fn(Database) -> T + Send + Sync>,
-    started: OnceLock<T>,
+    started: OnceLock<Option<T>>,
 }
 
 impl<T: Send + Sync + 'static> Shared<T> {
@@ -146,9 +147,10 @@ impl<T: Send + Sync + 'static> Shared<T> {
         Arc::new(Self { name, kind, start: Box::new(start), started: OnceLock::new() })
     }
 
-    /// Starts it if it is not started yet.
+    /// Starts it if it is not started yet. Panics if it does not start, and does not try again for the next case.
     pub fn get(&self) -> &T {
-        self.started.get_or_init(|| (self.start)(Database::new(self.kind)))
+        let start = || catch_unwind(AssertUnwindSafe(|| (self.start)(Database::new(self.kind)))).ok();
+        self.started.get_or_init(start).as_ref().expect("the shared server does not start; see the panic above")
     }
 
     /// The trial.

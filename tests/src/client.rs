@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that gets no answer has failed")]
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode};
@@ -112,8 +113,10 @@ impl TestClient {
     }
 
     fn with_headers(url: &str, headers: HeaderMap) -> Self {
-        // A request that hangs fails the test, and does not stop it.
+        // A request that hangs fails the test, and does not stop it. No connection is used that the server is about to
+        // close, since it has been idle.
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(PATIENCE);
+        let client = client.pool_idle_timeout(Duration::from_secs(2));
         Self { http: client.default_headers(headers).build().expect("a client"), url: url.into() }
     }
 
@@ -196,20 +199,16 @@ impl TestClient {
         self.get_as(bearer, "/api/users/me/").await
     }
 
-    /// `GET` of a path until the answer has this status: what another process changes is obeyed within a second.
+    /// `GET` of a path until the answer has this status: changes by another process take effect within a second.
     pub async fn becomes(&self, bearer: &str, path: &str, status: u16) -> Answer {
-        let deadline = std::time::Instant::now() + PATIENCE;
+        let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.get_as(bearer, path).await;
             if answer.status == status {
                 return answer;
             }
-            assert!(
-                std::time::Instant::now() < deadline,
-                "{path} stays {}, and does not become {status}",
-                answer.status
-            );
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            assert!(Instant::now() < deadline, "{path} stays {}, and does not become {status}", answer.status);
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

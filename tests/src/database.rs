@@ -70,14 +70,12 @@ impl Database {
         Self::Sqlite(TempDir::new().expect("a temporary folder"))
     }
 
-    /// A new database. On PostgreSQL it has its tables already, once [`migrate_with`] was called: there it takes much
-    /// longer to create tables than to copy them.
+    /// A new database. On PostgreSQL it has its tables already, since there it takes much longer to create tables than to
+    /// copy them; [`migrate_with`] says how they are created.
     pub fn new(kind: DatabaseKind) -> Self {
         match kind {
-            DatabaseKind::Postgres if MIGRATING_PROGRAM.get().is_some() => {
-                Self::Postgres(postgres::copied_database(migrate))
-            }
-            _ => Self::empty(kind),
+            DatabaseKind::Sqlite => Self::sqlite(),
+            DatabaseKind::Postgres => Self::Postgres(postgres::copied_database(migrate)),
         }
     }
 

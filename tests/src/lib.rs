@@ -1,5 +1,5 @@
-//! The harness of the tests over the wire: a PostgreSQL of one's own, server processes, a client, a mail server, and
-//! how a case becomes a trial. A dev-dependency only.
+//! The harness of the tests over the wire: a private PostgreSQL, server processes, an HTTP client, a mock SMTP
+//! server, and how a case becomes a trial. A dev-dependency only.
 //!
 //! | question | module |
 //! |---|---|

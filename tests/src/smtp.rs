@@ -2,11 +2,12 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test whose email does not arrive has failed")]
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use mail_parser::MessageParser;
 use mailin_embedded::{Handler, Response, Server, SslConfig, response};
+use tokio::net::TcpSocket;
 
 use crate::PATIENCE;
 
@@ -79,26 +80,34 @@ struct State {
 pub struct MockSmtp {
     shared: Arc<(Mutex<State>, Condvar)>,
     address: SocketAddr,
+    /// Keeps the port while nothing listens on it.
+    reserved: Arc<Mutex<Option<TcpSocket>>>,
 }
 
 impl MockSmtp {
-    /// A port of its own that nothing listens on yet.
+    /// A port of its own that nothing listens on yet: connections are refused.
     pub fn closed() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        Self { shared: Arc::default(), address: listener.local_addr().expect("an address") }
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        let address = socket.local_addr().expect("an address");
+        Self { shared: Arc::default(), address, reserved: Arc::new(Mutex::new(Some(socket))) }
     }
 
     /// A server that listens.
     pub fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let smtp = Self { shared: Arc::default(), address: listener.local_addr().expect("an address") };
+        let address = listener.local_addr().expect("an address");
+        let smtp = Self { shared: Arc::default(), address, reserved: Arc::default() };
         smtp.serve(listener);
         smtp
     }
 
-    /// Listens from now on, until the end of the process.
+    /// Listens from now on, until the end of the process. Panics if it listens already.
     pub fn listen(&self) {
-        self.serve(TcpListener::bind(self.address).expect("the port is still free"));
+        let socket = self.reserved.lock().expect("a lock").take().expect("a port that nothing listens on");
+        let listener = socket.listen(128).and_then(|listener| listener.into_std()).expect("a listener");
+        listener.set_nonblocking(false).expect("a setting");
+        self.serve(listener);
     }
 
     fn serve(&self, listener: TcpListener) {

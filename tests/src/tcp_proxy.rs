@@ -45,12 +45,12 @@ impl TcpProxy {
         let proxy = Self { shared: shared.clone() };
         std::thread::spawn(move || {
             for near in listener.incoming().map_while(Result::ok) {
-                let state = *shared.state.lock().expect("a lock");
                 let Ok(far) = TcpStream::connect(&place) else { continue };
-                if state == ProxyState::Broken {
+                let mut open = shared.open.lock().expect("a lock");
+                // Under the lock: what breaks all connections comes before this one, or finds it.
+                if *shared.state.lock().expect("a lock") == ProxyState::Broken {
                     continue;
                 }
-                let mut open = shared.open.lock().expect("a lock");
                 open.extend([&near, &far].into_iter().filter_map(|stream| stream.try_clone().ok()));
                 drop(open);
                 for (from, to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))] {

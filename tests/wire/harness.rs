@@ -66,8 +66,13 @@ async fn a_cluster_keeps_its_port_and_its_data_when_it_is_stopped_and_started() 
 
 /// Not a case of its own: the process that the next one kills.
 const KILLED: &str = "harness::is_killed";
+/// Says that this process is the one to be killed.
+const IS_CHILD: &str = "AUTH_TESTS_IS_KILLED";
 
 fn is_killed() {
+    if std::env::var_os(IS_CHILD).is_none() {
+        return;
+    }
     let cluster = Cluster::start();
     println!("folder={}", cluster.folder().display());
     println!("url={}", cluster.url());
@@ -77,6 +82,7 @@ fn is_killed() {
 async fn a_killed_process_leaves_nothing_behind() {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", KILLED, "--ignored"])
+        .env(IS_CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -12,7 +12,7 @@
 //! | `other_jwt_libraries` | tokens of other libraries here, and ours there |
 //! | `harness` | the throw-away PostgreSQL itself |
 //!
-//! Nothing here pauses to let something happen: what lies outside a case is waited for, within bounds.
+//! Cases do not sleep; they poll with a time limit. The exception is `contract`, which waits for the auth cache.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
 
 mod bad_input;

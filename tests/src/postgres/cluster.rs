@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::must;
 use super::programs::Programs;
+use crate::PATIENCE;
 
 /// Makes the cluster, then starts and stops its server as it is told on its standard input, and cleans up at the end of
 /// that: however the test process ends, the kernel closes the pipe. Runs in the cluster's folder. The arguments are
@@ -43,9 +44,6 @@ stop
 folder=$PWD
 cd / && rm -rf "$folder"
 "#;
-
-/// How long a server may take to start or stop on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a crash of the machine may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

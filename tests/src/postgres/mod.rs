@@ -7,7 +7,7 @@
 //! A test that finds no PostgreSQL is reported as ignored, with the reason; with `CI=true` it fails, so that nothing
 //! is skipped where it must not be. [`trial`] does this for a `libtest-mimic` harness.
 //!
-//! Functions here panic when the machine fails them: a test has no better answer.
+//! Functions here panic on failure.
 
 mod cluster;
 mod programs;
@@ -227,7 +227,7 @@ pub fn psql(url: &str, sql: &str) -> Result<String, String> {
     }
 }
 
-/// The value, or the end of the test.
+/// Unwraps, or panics with the message.
 #[expect(clippy::panic, reason = "a test that cannot have its database has failed")]
 fn must<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))

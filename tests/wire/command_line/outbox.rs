@@ -72,8 +72,8 @@ async fn what_was_sent_is_in_the_outbox_no_more(database: Database) {
     );
     until(|| listed(&fixture, &[]), Vec::is_empty).await;
     assert_eq!(fixture.run(&["outbox", "retry", "--all"]).done(), "due again: 0\n");
-    let log = fixture.server.log();
-    assert!(log.contains(written[0].file_name().unwrap().to_str().unwrap()), "{log}");
+    let name = written[0].file_name().unwrap().to_str().unwrap();
+    until(|| fixture.server.log(), |log| log.contains(name)).await;
 }
 
 async fn what_was_given_up_is_listed_until_it_is_tried_again(database: Database) {
@@ -86,8 +86,7 @@ async fn what_was_given_up_is_listed_until_it_is_tried_again(database: Database)
     assert!(queued.ends_with('Z') && failed_at >= queued, "{failed:?}");
     assert!(error.join(" ").contains("127.0.0.1"), "{failed:?}");
     assert_eq!(listed(&fixture, &[]), failed);
-    let log = fixture.server.log();
-    assert!(log.contains("a mail was given up") && log.contains(id), "{log}");
+    until(|| fixture.server.log(), |log| log.contains("a mail was given up") && log.contains(id)).await;
 
     // It fails again, as often as it is tried.
     let warnings = || fixture.server.log().matches("a mail was given up").count();

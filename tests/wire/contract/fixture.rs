@@ -1,4 +1,4 @@
-//! Where a chain of rows is played: a few people and their tokens, on a service.
+//! Replays a chain of rows with a few users and their tokens.
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
@@ -21,7 +21,7 @@ use crate::contract::users::{ALICE, Account, BOB, Tokens, Users};
 use crate::contract::variant::Variant;
 use crate::contract::{claims, rewrites, token_plan};
 
-/// How soon a service obeys what an administrator changes of somebody whom it has let in.
+/// How soon what an administrator changes takes effect for a user whom the service has let in.
 const OBEYED: Duration = Duration::from_millis(1_100);
 
 /// Everything in it is made when it is first needed.
@@ -33,7 +33,7 @@ pub(crate) struct Fixture<'a> {
     second_login: Option<Tokens>,
     refreshed: Option<Tokens>,
     posts: Posts,
-    /// Whether the service has seen one of its people on a guarded path.
+    /// Whether the service has let one of its users in on a guarded path.
     has_let_in: bool,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Fixture<'a> {
 
     fn expected(&self, row: &Row, request: &Request) -> Expected {
         let Some(own) = own_way(row) else { return Expected::recorded(row, request) };
-        // Where the peer crashed, it did not say which methods there are.
+        // Where the reference implementation crashed, it did not list the methods.
         let allow = if row.status == 500 { self.allowed.get(&row.path) } else { row.headers.get("allow") };
         Expected::own(own).allowing(allow.cloned())
     }

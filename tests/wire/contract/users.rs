@@ -1,4 +1,4 @@
-//! The people of a fixture, with their accounts and tokens. Each comes when first needed.
+//! The users of a fixture, with their accounts and tokens. Each is registered when it is first needed.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ impl Tokens {
     }
 }
 
-/// Everybody on a fixture.
+/// All users of a fixture.
 pub(crate) struct Users<'a> {
     target: &'a dyn Target,
     /// Makes the names unlike those of all other stages.

@@ -84,9 +84,7 @@ async fn five_wrong_codes_use_a_challenge_up(database: Database) {
 
 async fn of_a_thousand_guesses_at_once_five_are_compared(database: Database) {
     // However slow the machine is, each of them waits for a connection to the database until there is one.
-    let fixture = Fixture::with(database, |options| {
-        budget(options, 20).env("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "60000")
-    });
+    let fixture = Fixture::with(database, |options| budget(options, 20));
     let alice = Person::registered(&fixture, "alice").await;
     let recovery_codes = alice.enrol_by_mail().await;
     let (challenge, code) = alice.asked_by_mail(&METHODS).await;
@@ -114,8 +112,7 @@ async fn of_a_thousand_guesses_at_once_five_are_compared(database: Database) {
 }
 
 async fn the_budget_of_an_account_is_reset_by_nothing(database: Database) {
-    let mut fixture =
-        Fixture::with(database, |options| budget(options, 7).env("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"));
+    let mut fixture = Fixture::with(database, |options| budget(options, 7));
     let (alice, bob) = (Person::registered(&fixture, "alice").await, Person::registered(&fixture, "bob").await);
     let recovery_codes = alice.enrol_by_mail().await;
     bob.enrol_by_mail().await;

@@ -1,4 +1,4 @@
-//! Names and programs that want to be more than that.
+//! Header and HTML injection through names, email addresses and user agents.
 
 use auth_tests::cases::OnSqlite;
 use auth_tests::{Answer, Database, PASSWORD, ReceivedEmail, TokenPair, cases};
@@ -17,12 +17,12 @@ const INJECTION: &str = "Al\r\nBcc: eve@example.com\r\nSubject: Won\r\n\r\n<b>Yo
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.off =>
-            no_name_with_a_line_break_gets_in,
             what_a_program_calls_itself_is_text,
             names_of_any_letters_and_any_length_can_be_mailed_to;
         servers.optional =>
             no_link_of_a_strangers_gets_into_a_mail;
         OnSqlite =>
+            no_name_with_a_line_break_gets_in,
             a_name_with_a_line_break_that_is_in_is_one_line_of_text,
             an_address_that_is_two_gets_no_mail,
     ]
@@ -71,7 +71,8 @@ fn assert_sound(fixture: &Fixture, received: &ReceivedEmail) {
     assert!(!received.raw.replace("\r\n", "").contains(['\r', '\n', '\0']), "{:?}", received.raw);
 }
 
-async fn no_name_with_a_line_break_gets_in(fixture: Fixture) {
+async fn no_name_with_a_line_break_gets_in(database: Database) {
+    let fixture = Fixture::of(database);
     for name in [INJECTION, "Al\nBo", "Al\rBo", "Al\u{0}Bo", "Al\u{7f}Bo", "Al\u{85}Bo"] {
         let answer = fixture.register_as("alice", name).await;
         assert_eq!(answer.status, 400, "{name:?}: {}", answer.text);
@@ -188,7 +189,8 @@ async fn names_of_any_letters_and_any_length_can_be_mailed_to(fixture: Fixture) 
         assert!(message.html.contains(&format!("Hello {},", escaped.replace('\'', "&#x27;"))), "{}", message.html);
     }
     // A name that was longer before there was a limit.
-    fixture.database.execute(&format!("UPDATE users SET first_name = '{}'", "Lorem ipsum ".repeat(2_000)));
+    let (name, own) = ("Lorem ipsum ".repeat(2_000), fixture.own_user_ids());
+    fixture.database.execute(&format!("UPDATE users SET first_name = '{name}' WHERE id IN ({own})"));
     let message = fixture.reset_letter().await;
     assert_sound(&fixture, &message);
     assert!(message.raw.len() < 10_000, "{} bytes", message.raw.len());

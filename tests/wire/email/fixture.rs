@@ -17,9 +17,9 @@ use crate::SERVER;
 /// Another password that passes the policy.
 pub(crate) const NEW_PASSWORD: &str = "Battery-staple-43";
 
-/// Options of a server that sends its emails to `smtp`, one after the other: what is enqueued later is sent later.
-/// Email addresses need no
-/// verification, a login delay and the replay window last longer than any case, and a client says its own client IP.
+/// Options of a server that sends its emails to `smtp`, one after the other: what is enqueued later is sent later. Email
+/// addresses need no verification, the login delay and the replay window outlast any case, and `X-Forwarded-For` is
+/// trusted.
 pub(crate) fn options(database: &Database, smtp: &MockSmtp) -> ServerOptions {
     database.server("development").emailing_to(smtp).envs(&[
         ("AUTH__MAIL__WORKERS", "1"),
@@ -27,6 +27,8 @@ pub(crate) fn options(database: &Database, smtp: &MockSmtp) -> ServerOptions {
         ("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800"),
         ("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"),
         ("AUTH__TOKENS__RETRY_WINDOW_SECONDS", "3600"),
+        // However busy the machine is, a call waits for its connection.
+        ("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "60000"),
     ])
 }
 
@@ -176,7 +178,8 @@ impl Fixture {
         self.server.server.users(action, &self.own(name));
     }
 
-    /// All emails so far to [addresses of this case](Self::own); their recipients are as the case names them.
+    /// All emails so far to [addresses of this case](Self::own); their recipients are as the case names them. On a shared
+    /// server, emails to addresses that are not the case's own are not among them.
     pub(crate) fn received(&self) -> Vec<ReceivedEmail> {
         let suffix = format!("{}@", self.suffix);
         let received = self.smtp.received().into_iter();

@@ -1,4 +1,4 @@
-//! What people are told, and what nobody is.
+//! Notices by email: which changes cause one, and what they never contain.
 
 use std::time::UNIX_EPOCH;
 

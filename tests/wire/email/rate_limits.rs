@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use auth_tests::answers::assert_throttled;
 use auth_tests::cases::{OnBothDatabases, OnSqlite};
 use auth_tests::concurrency::{at_once, eventually};
-use auth_tests::{Answer, Database, MockSmtp, PASSWORD, ServerOptions, TestClient, TokenPair, cases};
+use auth_tests::{Answer, Database, MockSmtp, PASSWORD, TestClient, TokenPair, cases};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
@@ -45,15 +45,6 @@ const WRONG: &str = "wrong-Password-1";
 const CLIENT: &str = "198.51.100.7";
 const NEIGHBOUR: &str = "198.51.100.8";
 const CLAIMED: &str = "203.0.113.9";
-
-/// Waits that no test is slow enough to see the end of.
-fn long_waits(options: ServerOptions) -> ServerOptions {
-    options.env("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800")
-}
-
-fn behind_proxy(options: ServerOptions) -> ServerOptions {
-    options.env("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1")
-}
 
 /// So many wrong passwords, each of them looked at.
 async fn guess(fixture: &Fixture, name: &str, count: usize) {
@@ -196,7 +187,7 @@ async fn a_restart_forgets_no_count(database: Database) {
 
 async fn two_replicas_count_together(database: Database) {
     let smtp = MockSmtp::open();
-    let options = long_waits(options(&database, &smtp));
+    let options = options(&database, &smtp);
     let replica = options.clone().start(SERVER);
     let fixture = Fixture::at(database, smtp, |_| options);
     let other = TestClient::new(&replica.url());
@@ -213,8 +204,7 @@ async fn two_replicas_count_together(database: Database) {
 }
 
 async fn of_fifty_guesses_at_once_ten_are_looked_at(database: Database) {
-    let fixture =
-        Fixture::with(database, |options| options.env("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "60000"));
+    let fixture = Fixture::of(database);
     fixture.register("alice").await;
     for name in ["alice", "nobody"] {
         let calls = (0..50).map(|number| {
@@ -321,9 +311,7 @@ async fn nobody_but_a_proxy_says_who_the_client_is(database: Database) {
 }
 
 async fn a_proxy_says_who_the_client_is(database: Database) {
-    let fixture = Fixture::with(database, |options| {
-        behind_proxy(options).env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "3")
-    });
+    let fixture = Fixture::with(database, |options| options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "3"));
     fixture.register("alice").await;
     // What a client puts before the last hop changes nothing.
     for (number, forwarded) in
@@ -378,9 +366,8 @@ async fn logged_address(fixture: &Fixture, answer: &Answer) -> String {
 }
 
 async fn requests_for_mails_are_counted_by_the_address_that_was_typed(database: Database) {
-    let fixture = Fixture::with(database, |options| {
-        behind_proxy(options).env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", "3")
-    });
+    let fixture =
+        Fixture::with(database, |options| options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", "3"));
     for name in ["alice", "bob"] {
         fixture.register(name).await;
     }
@@ -403,9 +390,8 @@ async fn requests_for_mails_are_counted_by_the_address_that_was_typed(database: 
 }
 
 async fn requests_for_mails_are_counted_by_client(database: Database) {
-    let fixture = Fixture::with(database, |options| {
-        behind_proxy(options).env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "4")
-    });
+    let fixture =
+        Fixture::with(database, |options| options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "4"));
     fixture.register("alice").await;
     let (reset, resend) = ("/api/password-reset/", "/api/email/verify/resend/");
     for (number, path) in [reset, resend, reset, resend].into_iter().enumerate() {

@@ -1,5 +1,5 @@
-//! A database that is away, silent, or held by somebody else, or too much to do: 503 with `Retry-After` meanwhile, and
-//! afterwards all is as it was, without a restart (REL-004, REL-005, REL-016).
+//! The database is unreachable, silent, locked or overloaded: 503 with `Retry-After` meanwhile, and afterwards all is as it
+//! was, without a restart (REL-004, REL-005, REL-016).
 
 use std::sync::Arc;
 

@@ -2,9 +2,12 @@
 
 use auth_tests::{Answer, Database, ServerOptions};
 
-/// A server of a profile where a used token is a retry for an hour.
+/// A server of a profile where a used token is a retry for an hour, and where a call waits for its database connection.
 pub(crate) fn options(database: &Database, profile: &str) -> ServerOptions {
-    database.server(profile).env("AUTH__TOKENS__RETRY_WINDOW_SECONDS", "3600")
+    database.server(profile).envs(&[
+        ("AUTH__TOKENS__RETRY_WINDOW_SECONDS", "3600"),
+        ("AUTH__DATABASE__ACQUIRE_TIMEOUT_MILLISECONDS", "60000"),
+    ])
 }
 
 /// Options under which any number of clients may send a wrong password for one account, or try it at once.

@@ -1,4 +1,4 @@
-//! Somebody else who holds the tables of a database, so that no write gets through.
+//! Holds a lock on the tables of a database, so that writes block.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) enum Lock {
     Postgres(Arc<Database>, JoinHandle<()>),
 }
 
-/// Goes when it finds a row, and after a minute in any case.
+/// Releases the lock once `let_go` has a row, at the latest after a minute.
 const HOLD: &str = "
     LOCK TABLE users, sessions IN ACCESS EXCLUSIVE MODE;
     DO $$ BEGIN

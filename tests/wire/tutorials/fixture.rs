@@ -55,7 +55,8 @@ impl Blog {
         self.client.refresh(token).await
     }
 
-    /// `GET` until the answer has this status: a command is another process, and what it changes is obeyed within a second.
+    /// `GET` until the answer has this status: changes by a command, which is another process, take effect within
+    /// a second.
     pub(crate) async fn becomes(&self, bearer: &str, path: &str, status: u16) -> Answer {
         self.client.becomes(bearer, path, status).await
     }

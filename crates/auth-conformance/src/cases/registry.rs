@@ -103,15 +103,23 @@ macro_rules! feed_case {
 ///     }
 /// }
 /// ```
+///
+/// # Panics
+/// If there is none, since an adapter would pass a contract without cases.
 pub fn storage_cases() -> Vec<&'static StorageCase> {
     let mut cases: Vec<_> = inventory::iter::<StorageCase>.into_iter().collect();
+    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
     cases.sort_by_key(|case| (case.topic(), case.name));
     cases
 }
 
 /// Every case of the contract of change feeds, sorted by topic and name.
+///
+/// # Panics
+/// If there is none.
 pub fn feed_cases() -> Vec<&'static FeedCase> {
     let mut cases: Vec<_> = inventory::iter::<FeedCase>.into_iter().collect();
+    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
     cases.sort_by_key(|case| (case.topic(), case.name));
     cases
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use auth_core::mail::RetryPolicy;
 use auth_core::ports::ClaimsEnricher;
 use auth_core::service::{
-    AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy, TokenService,
+    AccountPolicy, AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy,
+    TokenService,
 };
 
 use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer, TestService, memory_ports};
@@ -15,6 +16,7 @@ use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer
 pub struct TestServiceBuilder {
     policy: TokenPolicy,
     ports: Ports,
+    has_own_ports: bool,
     claims_providers: Vec<Arc<dyn ClaimsEnricher>>,
     store: Arc<MemoryStore>,
     clock: Arc<FixedClock>,
@@ -23,7 +25,7 @@ pub struct TestServiceBuilder {
 }
 
 impl TestServiceBuilder {
-    /// Sets the policy of all services. [`TokenPolicy::default`] if it is never called.
+    /// Sets the policy of all services. The default is [`TokenPolicy::default`], but that emails are sent.
     pub fn policy(mut self, policy: TokenPolicy) -> Self {
         self.policy = policy;
         self
@@ -31,14 +33,18 @@ impl TestServiceBuilder {
 
     /// Keeps everything in this memory, which may be that of another service, as after a restart.
     ///
-    /// Sets the storage port too: call it before [`ports`](Self::ports).
+    /// Sets the storage port too.
+    ///
+    /// # Panics
+    /// After [`ports`](Self::ports), whose replacement of the store it would undo.
     pub fn memory(mut self, store: Arc<MemoryStore>) -> Self {
+        assert!(!self.has_own_ports, "`memory` must be called before `ports`");
         self.ports.store = store.clone();
         self.store = store;
         self
     }
 
-    /// Replaces ports: `change` gets all of them as they are, and returns them as they are to be.
+    /// Replaces ports: `change` gets all of them as they are, and returns the replacements.
     ///
     /// A store over the same memory, which tests can still look into:
     ///
@@ -54,6 +60,7 @@ impl TestServiceBuilder {
     /// The doubles in the fields of the [`TestService`] stay, but services no longer use those that were replaced.
     pub fn ports(mut self, change: impl FnOnce(Ports) -> Ports) -> Self {
         self.ports = change(self.ports);
+        self.has_own_ports = true;
         self
     }
 
@@ -94,6 +101,8 @@ impl Default for TestServiceBuilder {
             events: events.clone(),
             ..memory_ports()
         };
-        Self { policy: TokenPolicy::default(), ports, claims_providers: Vec::new(), store, clock, hasher, events }
+        let accounts = AccountPolicy { sends_mail: true, ..AccountPolicy::default() };
+        let policy = TokenPolicy { accounts, ..TokenPolicy::default() };
+        Self { policy, ports, has_own_ports: false, claims_providers: Vec::new(), store, clock, hasher, events }
     }
 }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use auth_core::event::EventKind;
 use auth_core::service::{
-    AccountPolicy, AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy,
-    TokenService,
+    AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy, TokenService,
 };
 use auth_core::time::{Seconds, UnixTime};
 
@@ -80,10 +79,9 @@ impl TestService {
     /// The password of every user that [`register`](Self::register) creates.
     pub const PASSWORD: &'static str = "Correct-horse-42";
 
-    /// A service with the default policy, which sends emails.
+    /// A service with the default policy, but that it sends emails, as [`builder`](Self::builder) does.
     pub fn new() -> Self {
-        let accounts = AccountPolicy { sends_mail: true, ..AccountPolicy::default() };
-        Self::with_policy(TokenPolicy { accounts, ..TokenPolicy::default() })
+        Self::builder().build()
     }
 
     /// A service with this policy.
@@ -91,7 +89,7 @@ impl TestService {
         Self::builder().policy(policy).build()
     }
 
-    /// Builds a service of which some parts are not the default ones.
+    /// Builds a service with parts replaced.
     ///
     /// ```
     /// use auth_conformance::{PlainSigner, TestService};

@@ -16,7 +16,8 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
             each_is_good_once_however_it_is_written,
             one_on_two_challenges_at_once_opens_one,
             another_ones_open_nothing,
-            new_ones_end_those_before,
+            new_ones_end_those_before;
+        servers.off_postgres => one_on_two_challenges_at_once_opens_one,
     ]
 }
 

@@ -158,7 +158,11 @@ impl Accounts for Broken {
 
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
         let sessions = self.inner.sessions().into_iter().filter(|session| session.user_id == id);
+        let codes = self.inner.codes().into_iter().filter(|code| code.user_id == id);
         let is_deleted = self.inner.delete(id).await?;
+        if self.has(Defect::LeavesCodesOfTheDeleted) {
+            codes.for_each(|code| self.inner.put_code(code));
+        }
         if self.has(Defect::DeletesWithoutCascade) {
             sessions.for_each(|session| self.inner.put_session(session));
         }

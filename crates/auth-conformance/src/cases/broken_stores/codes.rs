@@ -6,7 +6,7 @@ use auth_core::account::UserId;
 use auth_core::code::{CodeId, OneTimeCode};
 use auth_core::mail::NewMail;
 use auth_core::ports::{Codes, IssueIf, SecondFactors};
-use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_core::secret::Mac;
 use auth_core::time::{Timestamp, UnixTime};
 
@@ -15,7 +15,18 @@ use super::{Broken, Defect, other_calls};
 #[async_trait]
 impl Codes for Broken {
     async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
-        self.inner.issue(code, mails, only).await
+        let before = self.inner.codes();
+        let is_issued = self.inner.issue(code, mails, only).await?;
+        match self.defect {
+            Defect::IssuesWithoutRequest if !is_issued => {
+                self.inner.issue(code, mails, &IssueIf { answers: None, ..only.clone() }).await
+            }
+            Defect::EndsNoOlderCodes => {
+                before.into_iter().for_each(|code| self.inner.put_code(code));
+                Ok(is_issued)
+            }
+            _ => Ok(is_issued),
+        }
     }
 
     async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError> {
@@ -36,6 +47,7 @@ impl Codes for Broken {
     async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
         let is_unused = self.code(id).is_some_and(|code| code.consumed_at.is_none());
         match self.defect {
+            Defect::IgnoresTheTimeStep => self.forget_time_step(id).await?,
             Defect::RedeemsTwice => self.revive(id),
             Defect::RedeemsInTwoSteps if is_unused => {
                 other_calls().await;
@@ -48,6 +60,18 @@ impl Codes for Broken {
 
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         self.inner.prune_codes(now, self.limit(limit)).await
+    }
+}
+
+impl Broken {
+    /// Makes the time step that the owner of a code used last usable again.
+    async fn forget_time_step(&self, id: CodeId) -> Result<(), StoreError> {
+        if let Some(code) = self.code(id) {
+            let factors = self.inner.factors_of(code.user_id).await?;
+            let totp = factors.totp.map(|totp| TotpFactor { last_step: None, ..totp });
+            self.inner.put_factors(code.user_id, Factors { totp, ..factors });
+        }
+        Ok(())
     }
 }
 

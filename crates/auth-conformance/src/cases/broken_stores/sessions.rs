@@ -19,6 +19,10 @@ impl Sessions for Broken {
                 let Some(now) = self.user(user.id).await else { return Ok(false) };
                 self.inner.start(session, &now, last_login).await
             }
+            (Defect::StartsForTheInactive, Some(now)) if now.token_epoch == user.token_epoch => {
+                self.inner.put_session(session.clone());
+                Ok(true)
+            }
             _ => self.inner.start(session, user, last_login).await,
         }
     }
@@ -30,7 +34,11 @@ impl Sessions for Broken {
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError> {
         if !self.has(Defect::AdoptsInTwoSteps) {
-            return self.inner.adopt(session, jti, issued_at).await;
+            let adoption = self.inner.adopt(session, jti, issued_at).await?;
+            if self.has(Defect::ReplacesAdoptedSessions) && adoption == Adoption::Present {
+                self.inner.put_session(session.clone());
+            }
+            return Ok(adoption);
         }
         let epoch = self.user(session.user_id).await.map(|user| user.token_epoch);
         if epoch.is_some_and(|epoch| epoch > UnixTime::default() && issued_at.is_none_or(|at| at <= epoch)) {
@@ -69,6 +77,11 @@ impl Sessions for Broken {
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
         match self.session(id).await {
             Some(session) if self.has(Defect::LosesRevocations) => Ok(session.revoked_at.is_none()),
+            Some(session) if self.has(Defect::RevokesAgain) => {
+                let is_first = session.revoked_at.is_none();
+                self.inner.put_session(Session { revoked_at: Some(now), revoke_reason: Some(reason), ..session });
+                Ok(is_first)
+            }
             _ => self.inner.revoke(id, reason, now).await,
         }
     }

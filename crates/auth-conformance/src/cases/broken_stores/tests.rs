@@ -146,6 +146,35 @@ found_out! {
         fails [sessions::a_session_is_revoked_once_and_the_first_reason_stays,
             session_races::a_rotation_never_revives_a_revoked_session]
         passes [sessions::a_missing_session_is_neither_rotated_nor_revoked, session_races::one_of_many_rotations_wins]
+    a_login_of_an_inactive_user: StartsForTheInactive
+        fails [starting::no_session_starts_for_an_inactive_account,
+            account_races::no_session_starts_once_an_account_is_inactive]
+        passes [starting::no_session_starts_after_the_end_of_all_sessions]
+    an_adoption_that_replaces_the_session: ReplacesAdoptedSessions
+        fails [adoption::an_adopted_session_is_left_as_it_is,
+            session_races::many_adoptions_of_one_token_make_one_session]
+        passes [adoption::a_token_from_elsewhere_becomes_a_session_with_every_field]
+    revocations_that_overwrite_the_first: RevokesAgain
+        fails [sessions::a_session_is_revoked_once_and_the_first_reason_stays,
+            session_races::one_of_many_revocations_is_the_first]
+        passes [sessions::a_revoked_session_is_not_rotated]
+    older_codes_that_do_not_end: EndsNoOlderCodes
+        fails [codes::a_newer_code_ends_older_ones_of_its_purpose_and_account,
+            code_races::one_of_many_codes_that_end_each_other_is_left]
+        passes [codes::an_issued_code_is_found_with_every_field]
+    codes_that_answer_nothing: IssuesWithoutRequest
+        fails [codes::a_code_that_answers_no_request_is_not_issued, code_races::one_of_many_codes_answers_a_request]
+        passes [codes::a_code_takes_the_request_that_it_answers_out]
+    time_steps_that_are_good_twice: IgnoresTheTimeStep
+        fails [redeeming::a_time_step_proves_once_and_none_before_it_any_more,
+            code_races::a_recovery_code_or_time_step_proves_one_of_many_codes]
+        passes [redeeming::a_code_is_redeemed_once]
+    codes_of_deleted_accounts: LeavesCodesOfTheDeleted
+        fails [second_factors::a_deleted_account_leaves_no_code_and_no_factor, code_races::no_code_outlives_its_account]
+        passes [changes::a_deleted_account_frees_its_name_and_address]
+    attempts_that_are_not_taken_back: ForgivesNothing
+        fails [attempts::an_attempt_is_taken_back, attempt_races::attempts_are_taken_back_while_others_are_counted]
+        passes [attempts::several_buckets_count_an_attempt_all_or_none]
     an_end_of_all_that_forgets_the_epoch: EndsAllButTheEpoch
         fails [sessions::the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none,
             starting::no_session_starts_after_the_end_of_all_sessions,
