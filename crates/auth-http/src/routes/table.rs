@@ -7,12 +7,14 @@ use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::{ResourceDef, ResourceMap};
 use actix_web::middleware::from_fn;
-use actix_web::web;
+use actix_web::web::{self, Bytes};
 use auth_core::permission::Rule;
 
 use crate::app::App;
+use crate::credentials::CredentialHeader;
 use crate::gate::gate;
 use crate::handlers::unknown::unknown;
+use crate::openapi::document_of;
 use crate::routes::Endpoint;
 
 /// Routes as they are put together.
@@ -130,9 +132,14 @@ impl Routes {
         }
         let patterns = seen.iter().map(|path| ResourceDef::new(*path)).collect();
         let endpoints = self.endpoints.into_iter().map(Arc::new).collect();
-        let inner =
-            Table { endpoints, declared: self.declared, aliases: self.aliases, patterns, missing: OnceLock::new() };
-        Ok(RouteTable(Arc::new(inner)))
+        Ok(RouteTable(Arc::new(Table {
+            endpoints,
+            declared: self.declared,
+            aliases: self.aliases,
+            patterns,
+            missing: OnceLock::new(),
+            document: OnceLock::new(),
+        })))
     }
 }
 
@@ -165,6 +172,8 @@ struct Table {
     patterns: Vec<ResourceDef>,
     /// A declared pattern that actix-web does not have, once that was looked for.
     missing: OnceLock<Option<String>>,
+    /// The OpenAPI document as JSON, with the header that it names, once it was asked for.
+    document: OnceLock<(CredentialHeader, Bytes)>,
 }
 
 impl RouteTable {
@@ -190,6 +199,18 @@ impl RouteTable {
     /// Whether there is a route at exactly this path.
     pub(crate) fn has_route(&self, path: &str) -> bool {
         self.0.patterns.iter().any(|pattern| pattern.is_match(path))
+    }
+
+    /// The OpenAPI document of these routes as JSON. It is built once for all workers: building it takes milliseconds,
+    /// and anybody may ask for it. (Only an application that serves one table under two headers builds it again.)
+    pub(crate) fn document(&self, credentials: &CredentialHeader) -> Result<Bytes, serde_json::Error> {
+        if let Some((_, json)) = self.0.document.get().filter(|(header, _)| header == credentials) {
+            return Ok(json.clone());
+        }
+        let json = Bytes::from(serde_json::to_vec(&document_of(self, credentials))?);
+        // Of two that built it at the same time, the first one is kept.
+        let _ = self.0.document.set((credentials.clone(), json.clone()));
+        Ok(json)
     }
 
     /// A pattern that has a rule, and that actix-web does not have.
@@ -319,6 +340,18 @@ mod tests {
              /metrics             *                           IsAdmin\n"
         );
         assert!(table.has_route("/posts/12/") && !table.has_route("/posts/x/") && !table.has_route("/posts/12"));
+    }
+
+    #[test]
+    fn the_description_is_built_once() {
+        let table = Routes::new(crate::routes::standard()).with(at("/posts/").rule(AllowAny)).build().unwrap();
+        let bearer = CredentialHeader::default();
+        let first = table.document(&bearer).unwrap();
+        let again = table.clone().document(&bearer).unwrap();
+        assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes, not equal ones");
+        let other = CredentialHeader::new("X-Access-Token", ["Token".to_owned()]).unwrap();
+        assert!(String::from_utf8_lossy(&table.document(&other).unwrap()).contains("x-access-token"));
+        assert_eq!(first, table.document(&bearer).unwrap());
     }
 
     #[test]
