@@ -138,6 +138,7 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("http.body_limit_bytes", settings.http.body_limit_bytes as u64, 1_024, 64 << 20),
         ("http.body_timeout_seconds", settings.http.body_timeout_seconds, 1, 3_600),
         ("server.header_timeout_seconds", settings.server.header_timeout_seconds, 1, 3_600),
+        ("server.keep_alive_seconds", settings.server.keep_alive_seconds, 1, 3_600),
         ("server.shutdown_timeout_seconds", settings.server.shutdown_timeout_seconds, 0, 3_600),
         ("server.workers", settings.server.workers as u64, 0, 1_024),
         ("maintenance.prune_interval_seconds", settings.maintenance.prune_interval_seconds, 0, a_day),

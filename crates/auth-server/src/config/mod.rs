@@ -150,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn connections_outlive_the_idle_timeout_of_load_balancers() {
+        for (name, _) in PROFILES {
+            assert_eq!(load_with(name, &[]).unwrap().settings.server.keep_alive_seconds, 75, "{name}");
+        }
+    }
+
+    #[test]
     fn the_environment_wins_over_the_profile() {
         let checked = load_with(
             "simplejwt",
@@ -185,6 +192,8 @@ mod tests {
             ("AUTH__THROTTLE__MAILS_PER_ACCOUNT_PER_HOUR", "0", "throttle.mails_per_account_per_hour"),
             ("AUTH__LOG__FORMAT", "xml", "log.format"),
             ("AUTH__SERVER__BIND", "nowhere", "server.bind"),
+            ("AUTH__SERVER__KEEP_ALIVE_SECONDS", "0", "server.keep_alive_seconds"),
+            ("AUTH__SERVER__KEEP_ALIVE_SECONDS", "3601", "server.keep_alive_seconds"),
             ("AUTH__DATABASE__POOL_SIZE", "0", "database.pool_size"),
             ("AUTH__TOKENS__USER_ID_CLAIM", "exp", "user_id_claim"),
             ("AUTH__TOKENS__ACCEPTED_KINDS", "refresh", "tokens.accepted_kinds"),

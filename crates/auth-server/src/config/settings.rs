@@ -56,6 +56,8 @@ pub struct Server {
     pub shutdown_timeout_seconds: u64,
     /// For the head of a request.
     pub header_timeout_seconds: u64,
+    /// Between two requests on one connection.
+    pub keep_alive_seconds: u64,
     /// Who may say who the client is.
     #[serde(deserialize_with = "list")]
     pub trusted_proxies: Vec<String>,
