@@ -1,12 +1,12 @@
 //! A connection without an HTTP library in between, for requests that no library would send.
 #![expect(clippy::expect_used, reason = "a server that neither answers nor closes fails the test")]
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::{Answer, PATIENCE};
 
@@ -22,6 +22,27 @@ impl RawConnection {
     /// Connects.
     pub async fn open(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.expect("a connection"), rest: Vec::new() }
+    }
+
+    /// Connects from a client IP of this machine, such as 127.0.0.2.
+    pub async fn open_from(client_ip: IpAddr, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((client_ip, 0).into()).expect("a client IP of this machine");
+        Self { stream: socket.connect(address).await.expect("a connection"), rest: Vec::new() }
+    }
+
+    /// Sends bytes again and again, until the server has closed the connection or has taken `most` bytes. Gives how many it
+    /// has taken, as far as the operating system knows.
+    pub async fn send_until_closed(&mut self, bytes: &[u8], most: usize) -> usize {
+        let mut taken = 0;
+        while taken < most {
+            let written = tokio::time::timeout(PATIENCE, self.stream.write(bytes)).await;
+            match written.expect("the server neither reads nor closes") {
+                Ok(written) => taken += written,
+                Err(_) => break,
+            }
+        }
+        taken
     }
 
     /// Sends bytes. An error is ignored: the server may have closed the connection, and its answer says why.
@@ -40,6 +61,18 @@ impl RawConnection {
             } else if !self.read_more().await {
                 return None;
             }
+        }
+    }
+
+    /// Waits until the server asks for the body of a request that expects `100-continue`: it has begun with that request.
+    pub async fn wait_for_continue(&mut self) {
+        loop {
+            if let Some((answer, length)) = parse(&self.rest) {
+                assert!(answer.status == 100, "an answer before the body: {answer:?}");
+                self.rest.drain(..length);
+                return;
+            }
+            assert!(self.read_more().await, "the connection closes before the body");
         }
     }
 

@@ -12,12 +12,14 @@
 //! | how many requests may somebody unknown make | [`AnonymousThrottle`] |
 //! | which header brings a token | [`CredentialHeader`] |
 //! | who is at the other end, also behind proxies | [`TrustedProxies`] |
+//! | how many connections may there be, and when does each end | [`ConnectionLimits`], [`serve`](fn@serve) |
 //! | how is a body read | [`body`] |
 //! | how does a refusal look | [`error`] |
 
 pub mod app;
 pub mod body;
 mod client;
+mod connection;
 mod credentials;
 mod detached;
 pub mod error;
@@ -34,6 +36,7 @@ mod throttle;
 
 pub use app::{App, HttpSettings, Readiness};
 pub use client::TrustedProxies;
+pub use connection::{ConnectionLimits, ServeOptions, listen, serve};
 pub use credentials::{CredentialHeader, CredentialHeaderError};
 pub use detached::to_its_end;
 pub use error::ApiError;

@@ -15,6 +15,7 @@ use tracing::Instrument;
 
 use crate::app::App;
 use crate::client::client_address;
+use crate::connection::Exchange;
 use crate::error::{ApiError, OwnChallenge};
 use crate::gate::{Gated, lets_through};
 use crate::guard::authorize_without_object;
@@ -41,11 +42,14 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
 /// also where a scope has a default service.
 ///
 /// ```no_run
-/// # async fn serve(routes: auth_http::routes::RouteTable, app: actix_web::web::Data<auth_http::App>) -> std::io::Result<()> {
-/// let server = actix_web::HttpServer::new(move || auth_http::application(&routes, &app));
-/// server.bind("127.0.0.1:8000")?.run().await
+/// # async fn run(routes: auth_http::routes::RouteTable, app: actix_web::web::Data<auth_http::App>) -> std::io::Result<()> {
+/// let listener = auth_http::listen(([127, 0, 0, 1], 8000).into())?;
+/// let options = auth_http::ServeOptions::default();
+/// auth_http::serve(listener, &options, move || auth_http::application(&routes, &app))?.await
 /// # }
 /// ```
+///
+/// `actix_web::HttpServer` can serve it too, with fewer limits for connections: see [`serve`](fn@crate::serve).
 pub fn application(
     routes: &RouteTable,
     app: &web::Data<App>,
@@ -62,16 +66,18 @@ pub fn application(
 /// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
 /// log record of the request, and in its answer.
 pub async fn outer(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let exchange = Exchange::begin(&mut request);
     let id = request_id(request.headers());
     let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
     let address = client_address(request.peer_addr(), request.headers(), app);
     let address = address.map(|address| address.to_string()).unwrap_or_default();
     // Security events are logged at every level, and so is what surrounds them.
     let span = tracing::info_span!(target: "security", "request", request_id = id, address);
-    answer_and_log(id, request, next).instrument(span).await
+    let response = answer_and_log(id, request, next).instrument(span).await?;
+    Ok(exchange.finish(response).await)
 }
 
 async fn answer_and_log(

@@ -6,6 +6,7 @@ pub mod cli;
 mod commands;
 pub mod compose;
 pub mod config;
+mod descriptors;
 mod events;
 mod jwks;
 mod keys;

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{HttpServer, web};
+use actix_web::web;
 use anyhow::{Context, Result};
 use auth_core::StoreError;
 use auth_core::ports::ChangeFeed;
 use auth_core::service::prune;
 use auth_core::view::follow;
+use auth_http::{ConnectionLimits, ServeOptions, application as http_application, listen};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::application::Application;
 use crate::compose::{Composition, database_url, routes};
 use crate::config::{Checked, Transport};
+use crate::descriptors::max_connections;
 use crate::mail::{folder, mailer};
 use crate::outbox::{Stopper, Workers};
 
@@ -28,27 +30,19 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     let app = web::Data::new(composition.app(checked, application.as_ref()));
     let (routes, store) = (routes(checked, application.as_ref())?, composition.store.clone());
     let server = &checked.settings.server;
-    let workers = match server.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        configured => configured,
-    };
-    let http = HttpServer::new(move || {
-        let (application, store) = (application.clone(), store.clone());
-        auth_http::application(&routes, &app).configure(move |config| application.configure(config, &store))
-    })
-    .workers(workers)
-    .keep_alive(Duration::from_secs(server.keep_alive_seconds))
-    .client_request_timeout(Duration::from_secs(server.header_timeout_seconds))
-    .shutdown_timeout(server.shutdown_timeout_seconds)
-    .disable_signals()
-    .bind(checked.bind)
-    .with_context(|| format!("server.bind: {} cannot be listened on", checked.bind))?;
-    let address = http.addrs().first().copied().unwrap_or(checked.bind);
+    let options = serve_options(checked)?;
+    let listener = listen(checked.bind);
+    let listener = listener.with_context(|| format!("server.bind: {} cannot be listened on", checked.bind))?;
+    let address = listener.local_addr().context("server.bind")?;
     let mailing = match mailer(checked, address)? {
         Some(mailer) => Workers::start(&composition.outbox(checked, mailer), checked.settings.mail.workers),
         None => Workers::default(),
     };
-    let running = http.run();
+    let running = auth_http::serve(listener, &options, move || {
+        let (application, store) = (application.clone(), store.clone());
+        http_application(&routes, &app).configure(move |config| application.configure(config, &store))
+    });
+    let running = running.context("server")?;
     let stopping = tokio::spawn(stop_on_signal(signals, running.handle(), mailing.stopper()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
     let following = tokio::spawn(follow_changes(composition.ports.clone(), composition.store.changes()));
@@ -61,6 +55,25 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     following.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How the application is served: within the limits that are configured, or that the process has.
+fn serve_options(checked: &Checked) -> Result<ServeOptions> {
+    let server = &checked.settings.server;
+    let defaults = ServeOptions::default();
+    let workers = if server.workers == 0 { defaults.workers } else { server.workers };
+    Ok(ServeOptions {
+        workers,
+        shutdown_timeout_seconds: server.shutdown_timeout_seconds,
+        limits: ConnectionLimits {
+            max_connections: max_connections(checked)?,
+            max_unanswered_per_client_ip: server.max_unanswered_per_client_ip,
+            header_timeout: Duration::from_secs(server.header_timeout_seconds),
+            keep_alive: Duration::from_secs(server.keep_alive_seconds),
+            idle_timeout: Duration::from_secs(server.idle_timeout_seconds),
+        },
+        trusted_proxies: checked.http.trusted_proxies.clone(),
+    })
 }
 
 async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server: ServerHandle, mailing: Stopper) {

@@ -2,6 +2,7 @@
 //!
 //! Each case has server processes of its own: requests start together, kills come after a count of requests.
 
+mod connections;
 mod database_outage;
 mod fixture;
 mod kill_under_load;
@@ -16,6 +17,7 @@ use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let topics = [
+        connections::trials,
         kill_under_load::trials,
         start_and_stop::trials,
         logs::trials,

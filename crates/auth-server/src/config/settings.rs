@@ -58,6 +58,12 @@ pub struct Server {
     pub header_timeout_seconds: u64,
     /// Between two requests on one connection.
     pub keep_alive_seconds: u64,
+    /// In the middle of a body or an answer.
+    pub idle_timeout_seconds: u64,
+    /// Most connections; 0: as the process allows.
+    pub max_connections: usize,
+    /// Most connections of one client IP that wait for the rest of a request.
+    pub max_unanswered_per_client_ip: usize,
     /// Who may say who the client is.
     #[serde(deserialize_with = "list")]
     pub trusted_proxies: Vec<String>,

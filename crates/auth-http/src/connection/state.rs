@@ -1,0 +1,187 @@
+//! What one connection is waiting for, and since when.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use tokio::time::Instant;
+
+use super::{ConnectionLimits, GRACE, LINGER, LINGER_BYTES};
+
+/// What a connection is waiting for. Connections give way in this order, [`Handling`](Self::Handling) and
+/// [`Closing`](Self::Closing) never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// For the end of [`LINGER`]: the request is answered, and its body was not read to its end.
+    Lingering,
+    /// For the next request.
+    Idle,
+    /// For the rest of a head, or of the first one.
+    Head,
+    /// For the rest of a body.
+    Body,
+    /// For the client to take the rest of an answer.
+    Writing,
+    /// For a handler.
+    Handling,
+    /// For the dispatcher, which was told that the client sends nothing more.
+    Closing,
+}
+
+impl Phase {
+    /// Whether the client owes the rest of a request.
+    pub(super) const fn is_unanswered(self) -> bool {
+        matches!(self, Self::Head | Self::Body)
+    }
+
+    /// Whether the connection may be ended for another one.
+    pub(super) const fn gives_way(self) -> bool {
+        !matches!(self, Self::Handling | Self::Closing)
+    }
+}
+
+/// The state of a connection, shared by its stream, its requests and the registry.
+#[derive(Debug)]
+pub(crate) struct State {
+    progress: Mutex<Progress>,
+    /// How many connections are open and not closing.
+    open: Arc<AtomicUsize>,
+    /// On how many connections the same client owes the rest of a request.
+    unanswered: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    phase: Phase,
+    /// When this phase began, or, where the client keeps sending or reading, when it last did.
+    since: Instant,
+    discarded: usize,
+    waker: Option<Waker>,
+}
+
+impl State {
+    /// A connection that was just accepted.
+    pub(super) fn new(open: Arc<AtomicUsize>, unanswered: Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        unanswered.fetch_add(1, Ordering::Relaxed);
+        let progress = Progress { phase: Phase::Head, since: Instant::now(), discarded: 0, waker: None };
+        Self { progress: Mutex::new(progress), open, unanswered }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a phase, unless the connection is closing.
+    fn begin(&self, progress: &mut Progress, phase: Phase) {
+        if progress.phase == Phase::Closing {
+            return;
+        }
+        match (progress.phase.is_unanswered(), phase.is_unanswered()) {
+            (false, true) => drop(self.unanswered.fetch_add(1, Ordering::Relaxed)),
+            (true, false) => drop(self.unanswered.fetch_sub(1, Ordering::Relaxed)),
+            _ => {}
+        }
+        if phase == Phase::Closing {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+        }
+        (progress.phase, progress.since) = (phase, Instant::now());
+    }
+
+    /// The phase and when it began.
+    pub(super) fn phase(&self) -> (Phase, Instant) {
+        let progress = self.progress();
+        (progress.phase, progress.since)
+    }
+
+    /// A handler gets a request.
+    pub(super) fn request_began(&self, has_body: bool) {
+        self.begin(&mut self.progress(), if has_body { Phase::Body } else { Phase::Handling });
+    }
+
+    /// The body of a request was read to its end.
+    pub(super) fn body_ended(&self) {
+        let mut progress = self.progress();
+        if progress.phase == Phase::Body {
+            self.begin(&mut progress, Phase::Handling);
+        }
+    }
+
+    /// The last byte of an answer is ready to be sent.
+    pub(super) fn answer_ended(&self, body_was_read: bool) {
+        let mut progress = self.progress();
+        progress.discarded = 0;
+        self.begin(&mut progress, if body_was_read { Phase::Writing } else { Phase::Lingering });
+    }
+
+    /// Bytes came; `true` if they begin a request.
+    pub(super) fn received(&self, bytes: usize) -> bool {
+        let mut progress = self.progress();
+        match progress.phase {
+            Phase::Idle if bytes > 0 => self.begin(&mut progress, Phase::Head),
+            Phase::Body => progress.since = Instant::now(),
+            Phase::Lingering => progress.discarded += bytes,
+            _ => {}
+        }
+        progress.phase == Phase::Head && bytes > 0
+    }
+
+    /// The client took bytes.
+    pub(super) fn sent(&self) {
+        let mut progress = self.progress();
+        // A head has its time as a whole.
+        if progress.phase != Phase::Head {
+            progress.since = Instant::now();
+        }
+    }
+
+    /// The client took all there is. The connection closes if others need its place.
+    pub(super) fn flushed(&self, is_crowded: bool) {
+        let mut progress = self.progress();
+        if progress.phase == Phase::Writing {
+            self.begin(&mut progress, if is_crowded { Phase::Closing } else { Phase::Idle });
+        }
+    }
+
+    /// How much more may be read.
+    pub(super) fn may_read(&self) -> usize {
+        let progress = self.progress();
+        match progress.phase {
+            Phase::Lingering => LINGER_BYTES.saturating_sub(progress.discarded),
+            _ => usize::MAX,
+        }
+    }
+
+    /// On how many connections this client owes the rest of a request.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    /// When the connection has stood still for too long; `None` while it waits for a handler. The task with this waker is
+    /// woken if it is asked to close before.
+    pub(super) fn deadline(&self, limits: &ConnectionLimits, is_writing: bool, waker: &Waker) -> Option<Instant> {
+        let mut progress = self.progress();
+        if !progress.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            progress.waker = Some(waker.clone());
+        }
+        let limit = match progress.phase {
+            Phase::Lingering => LINGER,
+            Phase::Idle => limits.keep_alive + GRACE,
+            Phase::Head => limits.header_timeout + GRACE,
+            Phase::Body | Phase::Writing => limits.idle_timeout,
+            Phase::Handling if is_writing => limits.idle_timeout,
+            Phase::Handling => return None,
+            Phase::Closing => return Some(progress.since),
+        };
+        Some(progress.since + limit)
+    }
+
+    /// Asks the connection to close.
+    pub(super) fn close(&self) {
+        let mut progress = self.progress();
+        self.begin(&mut progress, Phase::Closing);
+        if let Some(waker) = progress.waker.take() {
+            waker.wake();
+        }
+    }
+}

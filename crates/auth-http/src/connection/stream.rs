@@ -1,0 +1,127 @@
+//! The stream of a connection: ends it when it has stood still for too long, or is asked to close.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::registry::Connections;
+use super::state::State;
+
+/// A connection as actix-http reads and writes it. It reads the end of the stream where the connection has to end, which
+/// actix-http answers by finishing what it is at and closing; where that waits for the client too, writing fails.
+pub(super) struct Stream {
+    io: TcpStream,
+    peer: IpAddr,
+    connections: Arc<Connections>,
+    state: Arc<State>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the end was read.
+    has_ended: bool,
+}
+
+impl Stream {
+    pub(super) fn new(io: TcpStream, peer: IpAddr, connections: Arc<Connections>) -> Self {
+        let state = connections.add(peer);
+        Self { io, peer, connections, state, timer: None, has_ended: false }
+    }
+
+    pub(super) const fn state(&self) -> &Arc<State> {
+        &self.state
+    }
+
+    /// Whether the connection has to end now. If not, the task is woken when it has to.
+    fn is_over(&mut self, cx: &mut Context<'_>, is_writing: bool) -> bool {
+        let limits = self.connections.limits();
+        let Some(deadline) = self.state.deadline(limits, is_writing, cx.waker()) else { return false };
+        if deadline <= Instant::now() {
+            self.state.close();
+            return true;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        // A timer that fires too early is set again then: most deadlines are put off by the next byte.
+        if timer.deadline() > deadline || timer.is_elapsed() {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if deadline <= Instant::now() {
+                self.state.close();
+                return true;
+            }
+            timer.as_mut().reset(deadline);
+        }
+        false
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connections.remove(self.peer, &self.state);
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.is_over(cx, false) {
+            this.has_ended = true;
+            return Poll::Ready(Ok(()));
+        }
+        let most = this.state.may_read();
+        if most == 0 {
+            return Poll::Pending;
+        }
+        let before = buf.filled().len();
+        if most < buf.remaining() {
+            let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+            ready!(Pin::new(&mut this.io).poll_read(cx, &mut part))?;
+            let read = part.filled().len();
+            buf.advance(read);
+        } else {
+            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        }
+        let read = buf.filled().len() - before;
+        this.has_ended |= read == 0;
+        let most_unanswered = this.connections.limits().max_unanswered_per_client_ip;
+        if this.state.received(read) && this.state.unanswered() > most_unanswered {
+            this.connections.waits_for_client(this.peer);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        match Pin::new(&mut this.io).poll_write(cx, bytes) {
+            Poll::Ready(Ok(written)) => {
+                this.state.sent();
+                Poll::Ready(Ok(written))
+            }
+            Poll::Pending if this.is_over(cx, true) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            other => other,
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.io).poll_flush(cx))?;
+        this.state.flushed(this.connections.is_crowded());
+        // A request may have been answered since the last read, which set another deadline. At its end, actix-http has to
+        // read the end of the stream.
+        if !this.has_ended && this.is_over(cx, false) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
