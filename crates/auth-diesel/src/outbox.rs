@@ -152,6 +152,7 @@ pub(crate) fn put(connection: &mut AnyConnection, owner: Option<UserId>, mails: 
             id: mail.id.into(),
             user_id: owner.map(UserId::get),
             kind: mail.queued.name(),
+            priority: mail.queued.priority().into(),
             recipient: storable(&mail.to),
             content: mail.content.bytes(),
             queued_at: mail.queued_at.into(),
@@ -168,7 +169,7 @@ pub(crate) fn take_request(connection: &mut AnyConnection, id: MailId) -> QueryR
     Ok(diesel::delete(request).execute(connection)? == 1)
 }
 
-/// The mail that is due for longest, locked: no two calls find the same one, and none waits for another. One of a kind
+/// The mail that is due for longest among the most urgent, locked: no two calls find the same one, and none waits for another. One of a kind
 /// that only a later release knows is left to it.
 fn due_for_longest(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> QueryResult<Option<i64>> {
     // Nothing is kept, or has to wait, until a moment as late as these: the clock was moved back. The clocks of others
@@ -185,7 +186,7 @@ fn due_for_longest(connection: &mut AnyConnection, now: UnixTime, until: UnixTim
         .filter(is_free)
         .filter(is_time)
         .filter(outbox::kind.eq_any(known_kinds()))
-        .order((coalesce(outbox::next_attempt_at, outbox::queued_at), outbox::seq))
+        .order((outbox::priority, coalesce(outbox::next_attempt_at, outbox::queued_at), outbox::seq))
         .limit(1)
         .select(outbox::seq);
     match connection {
@@ -222,6 +223,7 @@ struct NewMailRow<'a> {
     id: DbId,
     user_id: Option<i64>,
     kind: &'static str,
+    priority: i16,
     recipient: String,
     content: &'a [u8],
     queued_at: DbTime,

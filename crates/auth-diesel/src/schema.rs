@@ -120,7 +120,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, Text};
+    use diesel::sql_types::{BigInt, Binary, Integer, Nullable, SmallInt, Text};
     use crate::types::{Id, Moment};
 
     outbox (seq) {
@@ -136,6 +136,7 @@ diesel::table! {
         claimed_until -> Nullable<Moment>,
         failed_at -> Nullable<Moment>,
         last_error -> Nullable<Text>,
+        priority -> SmallInt,
     }
 }
 

@@ -11,13 +11,14 @@ use auth_tests::{
 };
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
 use crate::SERVER;
 
 /// Another password that passes the policy.
 pub(crate) const NEW_PASSWORD: &str = "Battery-staple-43";
 
-/// Options of a server that sends its emails to `smtp`, one after the other: what is enqueued later is sent later. Email
+/// Options of a server that sends its emails to `smtp`, one after the other: of one kind, what is enqueued later is sent later. Email
 /// addresses need no verification, the login delay and the replay window outlast any case, and `X-Forwarded-For` is
 /// trusted.
 pub(crate) fn options(database: &Database, smtp: &MockSmtp) -> ServerOptions {
@@ -187,6 +188,14 @@ impl Fixture {
             .filter(|email| email.to.iter().any(|to| to.contains(&suffix)))
             .map(|email| self.as_named(email))
             .collect()
+    }
+
+    /// How many emails and requests for emails to addresses of this case wait in the outbox; those that were given up do
+    /// not.
+    pub(crate) fn waiting(&self) -> usize {
+        let recipients = format!("lower(recipient) LIKE '%{}@%'", self.suffix);
+        let sql = format!("SELECT count(*) FROM outbox WHERE failed_at IS NULL AND {recipients}");
+        block_in_place(|| self.database.query(&sql)[0].parse().expect("a number"))
     }
 
     /// With the recipients as the case names them.

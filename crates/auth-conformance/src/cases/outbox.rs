@@ -92,6 +92,28 @@ async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
     }
 }
 
+/// However many wait: a flood of registrations must delay neither a code nor a reset.
+#[apply(storage_case!)]
+async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
+    let (others, resets, codes) = (
+        [Queued::Mail(MailKind::EmailVerification), Queued::Request(MailRequest::EmailVerification)],
+        [Queued::Request(MailRequest::PasswordReset), Queued::Mail(MailKind::PasswordReset)],
+        [Queued::Mail(MailKind::SecondFactorCode), Queued::Mail(MailKind::SecondFactorCode)],
+    );
+    for (number, queued) in (0..).zip(others.into_iter().chain(resets).chain(codes)) {
+        let queued_at = at(number - 100);
+        store.enqueue(&NewMail { queued, queued_at, ..new_mail(number.unsigned_abs()) }).await.unwrap();
+    }
+    // One that waits for its next attempt holds up nobody.
+    assert_eq!(claimed(&*store, 0).await, Some((4, 1)));
+    assert!(store.postpone(mail_id(4), 1, at(50), "busy").await.unwrap());
+    for expected in [5, 2, 3, 0] {
+        assert_eq!(claimed(&*store, 0).await, Some((expected, 1)));
+    }
+    assert_eq!(claimed(&*store, 50).await, Some((4, 2)));
+    assert_eq!(claimed(&*store, 50).await, Some((1, 1)));
+}
+
 #[apply(storage_case!)]
 async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;

@@ -100,7 +100,7 @@ impl Outbox for MemoryStore {
     async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
         let entries = &mut self.state().outbox.0;
         let due = entries.iter_mut().filter(|entry| entry.is_due(now, now.distance(until)));
-        Ok(due.min_by_key(|entry| entry.due_since()).map(|entry| {
+        Ok(due.min_by_key(|entry| (entry.mail.queued.priority(), entry.due_since())).map(|entry| {
             entry.attempts += 1;
             entry.kept_until = Some(until);
             ClaimedMail { mail: entry.mail.clone(), attempt: entry.attempts }

@@ -84,6 +84,26 @@ impl Queued {
         }
     }
 
+    /// How urgent it is: the outbox delivers the lowest number first. A code is waited for during a login and a link while
+    /// the password is forgotten; a flood of anything else must delay neither.
+    ///
+    /// ```
+    /// use auth_core::mail::{MailKind, MailRequest, Queued};
+    /// let order = [
+    ///     Queued::Mail(MailKind::SecondFactorCode),
+    ///     Queued::Request(MailRequest::PasswordReset),
+    ///     Queued::Mail(MailKind::EmailVerification),
+    /// ];
+    /// assert!(order.is_sorted_by_key(|queued| queued.priority()));
+    /// ```
+    pub const fn priority(self) -> u8 {
+        match self {
+            Self::Mail(MailKind::SecondFactorCode) => 0,
+            Self::Mail(MailKind::PasswordReset) | Self::Request(MailRequest::PasswordReset) => 1,
+            _ => 2,
+        }
+    }
+
     /// The one with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         MailKind::from_name(name).map(Self::Mail).or_else(|| MailRequest::from_name(name).map(Self::Request))

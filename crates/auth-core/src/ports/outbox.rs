@@ -34,7 +34,8 @@ pub trait Outbox: Send + Sync {
     /// Puts something in that nothing else is stored with.
     async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError>;
 
-    /// Takes out the mail that is due for longest, counts an attempt, and keeps it from everybody else until `until`, or
+    /// Takes out the mail that is due for longest among those of the lowest
+    /// [`priority`](crate::mail::Queued::priority), counts an attempt, and keeps it from everybody else until `until`, or
     /// until its outcome is reported. `None` if none is due.
     ///
     /// Due is what was not given up, is not kept from us, and need not wait: it was put in, or asked for again, or the

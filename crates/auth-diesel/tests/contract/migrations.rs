@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::{on, on_empty};
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "0001_accounts",
     "0002_sessions",
     "0003_blacklist",
@@ -21,6 +21,7 @@ const ALL: [&str; 9] = [
     "0007_second_factors",
     "0008_login_attempts",
     "0009_outbox",
+    "0010_outbox_priority",
 ];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
