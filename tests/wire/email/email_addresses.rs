@@ -82,7 +82,9 @@ async fn where_no_proof_is_asked_for_nobody_gets_a_link(fixture: Fixture) {
 }
 
 async fn where_no_proof_is_asked_for_a_change_takes_effect_at_once(fixture: Fixture) {
-    let pair = fixture.newcomer("alice").await;
+    fixture.register("alice").await;
+    fixture.mark_verified("alice");
+    let pair = fixture.login("alice").await;
     fixture.register("bob").await;
     let reset = fixture.reset_token(OLD).await;
     let taken = fixture.patch_me(&pair.access, json!({"email": fixture.own("BOB@example.com")})).await;

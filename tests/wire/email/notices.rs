@@ -130,7 +130,9 @@ async fn a_reused_token_is_told_once_however_often_it_comes(database: Database) 
 }
 
 async fn a_notice_says_who_and_when(fixture: Fixture) {
-    let pair = fixture.newcomer("alice").await;
+    fixture.register("alice").await;
+    fixture.mark_verified("alice");
+    let pair = fixture.login("alice").await;
     let before = today();
     let request = fixture.client.http.post(format!("{}/api/users/me/password/", fixture.client.url));
     let body = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});

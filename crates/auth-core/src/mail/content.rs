@@ -60,6 +60,18 @@ impl MailContent {
         }
     }
 
+    /// The same without what a stranger can write into it: for an email to an address that is not verified, which a
+    /// stranger may have given. The username stays if it can be neither a link nor a sentence: up to 20 ASCII letters and
+    /// digits, with at most one `-` or `_` among them.
+    pub fn without_free_text(mut self) -> Self {
+        self.0.retain(|fact, value| match fact {
+            Fact::FirstName | Fact::UserAgent | Fact::NewEmail => false,
+            Fact::Username => is_one_word(value),
+            _ => true,
+        });
+        self
+    }
+
     /// A fact.
     pub fn get(&self, fact: Fact) -> Option<&str> {
         self.0.get(&fact).map(String::as_str)
@@ -95,6 +107,12 @@ impl fmt::Debug for MailContent {
     }
 }
 
+fn is_one_word(text: &str) -> bool {
+    let joins = text.bytes().filter(|byte| b"-_".contains(byte)).count();
+    let others = text.bytes().filter(|byte| !b"-_".contains(byte));
+    text.len() <= 20 && joins <= 1 && others.into_iter().all(|byte| byte.is_ascii_alphanumeric())
+}
+
 /// A mail on its way to somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -108,4 +126,37 @@ pub struct Mail {
     pub content: MailContent,
     /// When it was caused.
     pub caused_at: UnixTime,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_writes_nothing_into_an_email_to_an_address_that_is_not_verified() {
+        let all = Fact::ALL.iter().fold(MailContent::default(), |all, fact| all.with(*fact, "text"));
+        let kept: Vec<_> = all.without_free_text().facts().map(|(fact, _)| fact.name()).collect();
+        assert_eq!(kept, ["username", "token", "code", "minutes", "method", "left", "address"]);
+    }
+
+    #[test]
+    fn a_username_that_can_be_a_link_or_a_sentence_is_left_out() {
+        for (username, is_kept) in [
+            ("alice", true),
+            ("Alice_1984", true),
+            ("alice-b", true),
+            ("evil.example", false),
+            ("alice@evil.example", false),
+            ("evil.example/x", false),
+            ("you-have-won", false),
+            ("You won", false),
+            ("you+won", false),
+            ("a23456789012345678901", false),
+            ("пароль", false),
+            ("evil。com", false),
+        ] {
+            let content = MailContent::default().with(Fact::Username, username).without_free_text();
+            assert_eq!(content.get(Fact::Username).is_some(), is_kept, "{username}");
+        }
+    }
 }

@@ -3,11 +3,10 @@
 use crate::account::{AccountFault, Email, NewUser, PersonName, ProfileChange, User, Username};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::{Fact, MailKind, MailRequest};
+use crate::mail::{MailKind, MailRequest};
 use crate::password::CheckedPassword;
 use crate::ports::ProfileUpdate;
 use crate::service::context::Context;
-use crate::service::verification::shortened;
 use crate::service::{AccountPolicy, Caller, EmailVerification, Ports, Shown};
 use crate::token::ClientInfo;
 
@@ -112,7 +111,7 @@ impl AccountService {
         if let Some(email) = &pending_email {
             self.admit_email(&caller.user, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
-            let content = self.context().content(&caller.user, client).with(Fact::NewEmail, shortened(email));
+            let content = self.context().content_of_change(&caller.user, email, client);
             change.mails = self.context().mail(MailKind::EmailChanged, &caller.user.email, &content)?;
         }
         let user = if change.is_empty() { caller.user } else { self.apply(&caller.user, &change).await? };

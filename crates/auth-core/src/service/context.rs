@@ -11,6 +11,7 @@ use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Que
 use crate::password::{Attribute, CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
 use crate::ports::Verdict;
 use crate::secret::MacPurpose;
+use crate::service::verification::shortened;
 use crate::service::{AccountPolicy, Ports};
 use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
 use crate::token::ClientInfo;
@@ -201,13 +202,22 @@ impl<'a> Context<'a> {
 
 /// Mails.
 impl Context<'_> {
-    /// What a mail says of the account it is about, and of whoever caused it.
+    /// What a mail to the address of an account says of the account, and of whoever caused it: nothing that they chose, if
+    /// the address is not verified. Anybody can register with a stranger's.
     pub(super) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
         self.about(user, Self::content_of_client(client))
     }
 
     pub(super) fn about(&self, user: &User, content: MailContent) -> MailContent {
-        content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name)
+        let content = content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name);
+        if user.email_verified_at.is_some() { content } else { content.without_free_text() }
+    }
+
+    /// The same with a new address, for a mail to the present one.
+    pub(super) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> MailContent {
+        let content = self.content(user, client);
+        // Its domain is chosen by whoever asks, and looks like a link.
+        if user.email_verified_at.is_some() { content.with(Fact::NewEmail, shortened(new)) } else { content }
     }
 
     pub(super) fn content_of_client(client: &ClientInfo) -> MailContent {

@@ -4,7 +4,7 @@ use crate::account::{AccountFault, Email, Taken, User};
 use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::{Fact, MailKind, MailRequest};
+use crate::mail::{MailKind, MailRequest};
 use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
 use crate::service::AccountService;
 use crate::service::context::Context;
@@ -34,7 +34,7 @@ impl AccountService {
         let is_change = code.purpose == CodePurpose::EmailChange;
         let mails = match is_change {
             true => {
-                let content = context.content(&user, client).with(Fact::NewEmail, shortened(&email));
+                let content = context.content_of_change(&user, &email, client);
                 context.mail(MailKind::EmailChanged, &user.email, &content)?
             }
             false => Vec::new(),
@@ -66,8 +66,9 @@ impl AccountService {
     /// Asks for a proof of a new address at the address itself, and tells the old one.
     pub(super) async fn propose_email(&self, user: &User, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
         let context = self.context();
-        let content = context.content(user, client);
-        let told = content.clone().with(Fact::NewEmail, shortened(email));
+        // The new address is not verified: its owner may have nothing to do with the account.
+        let content = context.content(user, client).without_free_text();
+        let told = context.content_of_change(user, email, client);
         let (code, mut mails) = context.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
         mails.extend(context.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
         if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
