@@ -45,6 +45,11 @@ pub enum AuthError {
         /// When to try again; at least one second.
         retry_after: Seconds,
     },
+    /// Too many registrations from one client IP: nothing of this one was stored or looked up.
+    TooManyRegistrations {
+        /// When to try again; at least one second.
+        retry_after: Seconds,
+    },
     /// Right credentials of an account whose address has to be proven first.
     EmailNotVerified,
     /// Right credentials of an account that has to show a second factor too.
@@ -91,6 +96,9 @@ impl fmt::Display for AuthError {
             Self::ForeignToken => f.write_str("the refresh token belongs to another user"),
             Self::Overloaded { retry_after } => write!(f, "password hashing is busy; retry in {} s", retry_after.get()),
             Self::Throttled { retry_after } => write!(f, "too many attempts; retry in {} s", retry_after.get()),
+            Self::TooManyRegistrations { retry_after } => {
+                write!(f, "too many registrations from one client IP; retry in {} s", retry_after.get())
+            }
             Self::EmailNotVerified => f.write_str("the address is not proven"),
             Self::SecondFactorRequired(_) => f.write_str("a second factor is required"),
             Self::ChallengeInvalid => f.write_str("the challenge is not valid"),

@@ -98,6 +98,36 @@ impl Limit {
         Ok(Counter { count: counter.count.saturating_add(1), since: counter.since.min(now), last_at: now })
     }
 
+    /// As strict as can be: only the first attempt, for as long as this limit remembers it. A counter of this limit can be
+    /// asked with it, and expires as before.
+    ///
+    /// ```
+    /// use auth_core::throttle::Limit;
+    /// use auth_core::time::{Seconds, UnixTime};
+    /// let limit = Limit::Window { most: 20, window: Seconds::new(60) };
+    /// let now = UnixTime::from_seconds(0);
+    /// let one = limit.count(None, now).unwrap();
+    /// assert!(limit.count(Some(one), now).is_ok());
+    /// assert!(limit.first_only().count(None, now).is_ok());
+    /// assert!(limit.first_only().count(Some(one), now).is_err());
+    /// ```
+    pub const fn first_only(self) -> Self {
+        match self {
+            Self::Window { window, .. } => Self::Window { most: 1, window },
+            Self::Growing { forget, .. } => Self::Growing { free: 1, first_wait: forget, longest_wait: forget, forget },
+        }
+    }
+
+    /// The same limit for `factor` times as many attempts.
+    pub const fn times(self, factor: u32) -> Self {
+        match self {
+            Self::Window { most, window } => Self::Window { most: most.saturating_mul(factor), window },
+            Self::Growing { free, first_wait, longest_wait, forget } => {
+                Self::Growing { free: free.saturating_mul(factor), first_wait, longest_wait, forget }
+            }
+        }
+    }
+
     /// When a counter can be forgotten.
     pub fn expires_at(&self, counter: &Counter) -> UnixTime {
         match *self {
@@ -156,8 +186,11 @@ pub struct ThrottlePolicy {
     pub password: Limit,
     /// Wrong second factors of one account, whatever they were shown for.
     pub second_factor: Limit,
-    /// Wrong passwords and second factors from one client address (SEC-125).
+    /// Wrong passwords and second factors from one client IP (SEC-125). Beyond it, the first guess at an account still
+    /// counts if it is right: see [`EXCEPTIONS`](Self::EXCEPTIONS).
     pub failures_per_address: Limit,
+    /// Registrations from one client IP whose fields are valid, whether or not the names are taken.
+    pub registrations_per_client_ip: Limit,
     /// Requests for a mail that name one address.
     pub requests_per_email: Limit,
     /// Requests for a mail from one client address.
@@ -169,10 +202,17 @@ pub struct ThrottlePolicy {
     pub codes: Limit,
 }
 
+impl ThrottlePolicy {
+    /// How many times [`failures_per_address`](Self::failures_per_address) are compared at most beyond that limit: guesses
+    /// at accounts that have no recent failure. Many people may share one client IP (carrier-grade NAT), and a stranger
+    /// among them must not be able to keep the others from logging in.
+    pub const EXCEPTIONS: u32 = 10;
+}
+
 impl Default for ThrottlePolicy {
     /// Ten wrong passwords in a row, then waits from one second to half an hour: at most 67 on the first day, and 48 on each
-    /// that follows. Twenty wrong second factors a day. 300 failures and 60 requests an hour from one client address.
-    /// Twenty requests an hour that name one address, of which five are answered with a mail. Twenty codes by mail an hour.
+    /// that follows. Twenty wrong second factors a day. 100 failures, 20 registrations and 60 requests an hour from one client
+    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail. Twenty codes by mail an hour.
     fn default() -> Self {
         let hour = Seconds::new(60 * 60);
         let day = Seconds::new(24 * 60 * 60);
@@ -184,7 +224,8 @@ impl Default for ThrottlePolicy {
                 forget: day,
             },
             second_factor: Limit::Window { most: 20, window: day },
-            failures_per_address: Limit::Window { most: 300, window: hour },
+            failures_per_address: Limit::Window { most: 100, window: hour },
+            registrations_per_client_ip: Limit::Window { most: 20, window: hour },
             requests_per_email: Limit::Window { most: 20, window: hour },
             requests_per_address: Limit::Window { most: 60, window: hour },
             links: Limit::Window { most: 5, window: hour },

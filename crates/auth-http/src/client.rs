@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use crate::app::App;
 
-/// Whether somebody was told of a proxy that is not configured, behind which all clients would count as one.
+/// Whether the warning about a proxy that is not configured was logged.
 static IS_WARNED: AtomicBool = AtomicBool::new(false);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -50,7 +50,11 @@ impl TrustedProxies {
         if !self.contains(peer) {
             if headers.contains_key(FORWARDED_FOR) && !IS_WARNED.swap(true, Ordering::Relaxed) {
                 // Once: anybody can send the header.
-                tracing::warn!(%peer, "X-Forwarded-For from an address that is no trusted proxy is not believed");
+                tracing::warn!(
+                    %peer,
+                    "X-Forwarded-For from a peer that is not a trusted proxy is ignored; if this is your proxy, add it to \
+                     server.trusted_proxies, otherwise all users behind it share one client IP and its limits"
+                );
             }
             return peer;
         }

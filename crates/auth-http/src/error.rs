@@ -201,6 +201,16 @@ impl ApiError {
         error
     }
 
+    /// Too many registrations: 429. Unlike other limits this one is named, since many users of one network share it.
+    fn too_many_registrations(retry_after: u64) -> Self {
+        let unit = if retry_after == 1 { "second" } else { "seconds" };
+        let detail =
+            format!("Too many registrations from this network address. Expected available in {retry_after} {unit}.");
+        let mut error = Self::coded(StatusCode::TOO_MANY_REQUESTS, &detail, "too_many_registrations");
+        error.retry_after = Some(retry_after);
+        error
+    }
+
     /// Why the bearer of an access token is refused on a guarded path.
     pub(crate) fn at_guarded_path(error: AuthError, app: &App) -> Self {
         let reasons = app.settings.reasons;
@@ -288,6 +298,7 @@ impl ApiError {
             }
             AuthError::WrongCode => refuse("Invalid code.", Some("code_not_valid"), None),
             AuthError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
+            AuthError::TooManyRegistrations { retry_after } => Self::too_many_registrations(retry_after.get()),
             AuthError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
             AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) => {
                 log_failure(&error);

@@ -39,11 +39,14 @@ pub struct ServerOptions {
 
 impl ServerOptions {
     /// A server of a profile on the database with this URL; `None`: SQLite in the server's own folder. It writes its
-    /// emails as files into its own folder, and passwords cost next to nothing to hash.
+    /// emails as files into its own folder, passwords cost next to nothing to hash, and one client IP may register as
+    /// many users as it likes.
     pub fn new(profile: &str, database_url: Option<&str>) -> Self {
         let options = Self { profile: profile.to_owned(), environment: Vec::new() };
         let options = options.env("AUTH__TOKENS__SIGNING_KEY", SIGNING_KEY).env("AUTH__LOG__FORMAT", "json");
         let options = options.env("AUTH__SECRETS__KEY", APPLICATION_SECRET).env("AUTH__MAIL__TRANSPORT", "folder");
+        // All users of a test come from one client IP.
+        let options = options.env("AUTH__THROTTLE__REGISTRATIONS_PER_CLIENT_IP_PER_HOUR", "1000000");
         let options = options.envs(&CHEAP_HASHING);
         match database_url {
             Some(url) => options.env("DATABASE_URL", url),

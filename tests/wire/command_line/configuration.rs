@@ -64,17 +64,25 @@ async fn the_last_source_of_a_value_wins() {
     ] {
         assert_eq!(value(shown, section, key), expected, "{section}.{key}, from the {source}: {shown}");
     }
-    assert_eq!(said.errors, "");
+    assert_eq!(said.errors.lines().count(), 1, "{}", said.errors);
+    assert!(said.errors.starts_with("warning: server.trusted_proxies: is empty"), "{}", said.errors);
+    for (name, value) in [("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"), ("AUTH__THROTTLE__ENABLED", "false")] {
+        assert_eq!(run(&options.clone().env(name, value), &["check-config"]).errors, "", "{name}");
+    }
 }
 
 async fn every_profile_is_shown_with_its_own_values() {
-    for (profile, body_limit, generate_key, trim, transport, verification) in [
-        ("development", "65536", "true", "false", "folder", "optional"),
-        ("production", "65536", "false", "false", "", "optional"),
-        ("simplejwt", "2621440", "true", "true", "folder", "off"),
+    for (profile, body_limit, generate_key, trim, transport, verification, registrations, failures) in [
+        ("development", "65536", "true", "false", "folder", "optional", "20", "100"),
+        ("production", "65536", "false", "false", "", "optional", "20", "100"),
+        ("simplejwt", "2621440", "true", "true", "folder", "off", "1000", "300"),
     ] {
-        let said = run(&ServerOptions::new(profile, None).without("AUTH__MAIL__TRANSPORT"), &["check-config"]);
+        let options = ServerOptions::new(profile, None).without("AUTH__MAIL__TRANSPORT");
+        let options = options.without("AUTH__THROTTLE__REGISTRATIONS_PER_CLIENT_IP_PER_HOUR");
+        let said = run(&options, &["check-config"]);
         let shown = said.done();
+        assert_eq!(value(shown, "throttle", "registrations_per_client_ip_per_hour"), registrations, "{profile}");
+        assert_eq!(value(shown, "throttle", "failures_per_address_per_hour"), failures, "{profile}");
         assert_eq!(value(shown, "secrets", "generate_key"), generate_key, "{profile}");
         assert_eq!(value(shown, "mail", "transport"), format!("{transport:?}"), "{profile}");
         assert_eq!(value(shown, "accounts", "email_verification"), format!("{verification:?}"), "{profile}");

@@ -9,6 +9,7 @@ mod outbox_delivery;
 mod password_change;
 mod password_reset;
 mod rate_limits;
+mod registrations;
 mod second_factors;
 
 use libtest_mimic::Trial;
@@ -25,6 +26,7 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
         password_change::trials,
         password_reset::trials,
         rate_limits::trials,
+        registrations::trials,
         second_factors::trials,
     ];
     topics.into_iter().flat_map(|trials| trials(servers)).collect()

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use auth_core::password::{CheckedPassword, PasswordHash, RawPassword};
-use auth_core::ports::{HashError, PasswordHasher, Verdict};
+use auth_core::ports::{HashError, PasswordHasher, QueueShare, Verdict};
 
 /// **Protects nothing**: its "hash" of a password is `plain$` and the password itself, so that tests need not wait.
 ///
@@ -33,7 +33,7 @@ impl PlainHasher {
 
 #[async_trait]
 impl PasswordHasher for PlainHasher {
-    async fn hash(&self, password: &CheckedPassword) -> Result<PasswordHash, HashError> {
+    async fn hash(&self, password: &CheckedPassword, _: QueueShare) -> Result<PasswordHash, HashError> {
         Ok(PasswordHash::new(format!("{}{}", Self::PREFIX, password.raw().expose())))
     }
 
@@ -78,6 +78,9 @@ mod tests {
     #[tokio::test]
     async fn its_own_hashes_are_those_of_the_builder() {
         let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).unwrap();
-        assert_eq!(PlainHasher::default().hash(&password).await.unwrap(), hash_of("Correct-horse-42"));
+        assert_eq!(
+            PlainHasher::default().hash(&password, QueueShare::Whole).await.unwrap(),
+            hash_of("Correct-horse-42")
+        );
     }
 }

@@ -40,11 +40,21 @@ impl From<HashError> for AuthError {
     }
 }
 
+/// How much of the queue for hashing may be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueShare {
+    /// All of it.
+    Whole,
+    /// Half of it: for work that any stranger can cause, so that logins always find room.
+    Half,
+}
+
 /// Hashes passwords, slowly on purpose, and never on a thread that serves requests.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// A hash of a new password, at today's cost.
-    async fn hash(&self, password: &CheckedPassword) -> Result<PasswordHash, HashError>;
+    /// A hash of a new password, at today's cost. Those for [`QueueShare::Half`] must never fill more than half of what
+    /// may wait: beyond that they are [`HashError::Overloaded`].
+    async fn hash(&self, password: &CheckedPassword, share: QueueShare) -> Result<PasswordHash, HashError>;
 
     /// Compares a password with a stored hash. With `None` (there is no such account) it does the work of one
     /// comparison at today's cost all the same, so that time tells nothing (SEC-081), and finds it wrong.

@@ -32,7 +32,7 @@ pub use claims::{ClaimsEnricher, EnrichError};
 pub use clock::Clock;
 pub use codes::{Codes, IssueIf, OwnerAsRead};
 pub use events::SecurityEvents;
-pub use hasher::{HashError, PasswordHasher, Verdict};
+pub use hasher::{HashError, PasswordHasher, QueueShare, Verdict};
 pub use mailer::{MAX_SEND_TIME, MailError, Mailer};
 pub use outbox::{Outbox, OutboxPage, Retry};
 pub use randomness::Randomness;

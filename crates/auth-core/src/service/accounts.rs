@@ -5,7 +5,7 @@ use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::password::CheckedPassword;
-use crate::ports::ProfileUpdate;
+use crate::ports::{ProfileUpdate, QueueShare};
 use crate::service::context::Context;
 use crate::service::{AccountPolicy, Caller, EmailVerification, Ports, Shown};
 use crate::token::ClientInfo;
@@ -61,8 +61,20 @@ impl AccountService {
     /// Makes an ordinary, active account, and asks for a proof of its address if that is wanted.
     /// [`AccountFault::Taken`] if its name or address is another's already: the storage decides, so that of any number of
     /// registrations at once one wins (SEC-065).
+    ///
+    /// # Errors
+    /// [`AuthError::TooManyRegistrations`] after too many from one client IP: counted before anything is hashed or looked
+    /// up, and whatever comes of it, so that nobody can find out cheaply which names and email addresses are taken.
+    /// [`AuthError::Overloaded`] if half of the queue for hashing is taken by registrations.
     pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AuthError> {
-        let hash = self.ports.hasher.hash(&account.password).await?;
+        let counted = self.context().admit_registration(client).await?;
+        let hash = match self.ports.hasher.hash(&account.password, QueueShare::Half).await {
+            Ok(hash) => hash,
+            Err(error) => {
+                counted.take_back().await?;
+                return Err(error.into());
+            }
+        };
         let wants_proof = self.policy.email_verification != EmailVerification::Off;
         let request = self.context().request(MailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {

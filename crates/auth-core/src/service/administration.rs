@@ -7,7 +7,7 @@ use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, NewMail};
 use crate::password::CheckedPassword;
-use crate::ports::{AccountPage, NewPassword, PasswordUpdate};
+use crate::ports::{AccountPage, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::{Method, RequiredFor};
 use crate::service::context::Context;
 use crate::service::{AccountPolicy, Ports};
@@ -109,7 +109,7 @@ impl AdministrationService {
             Action::SetGroups(groups) => store.set_groups(user.id, groups).await?,
             Action::Delete => store.delete(user.id).await?,
             Action::SetPassword(password) => {
-                let hash = self.ports.hasher.hash(password).await?;
+                let hash = self.ports.hasher.hash(password, QueueShare::Whole).await?;
                 let mails = self.notice(MailKind::PasswordChanged, &user)?;
                 let new = NewPassword { mails, ..NewPassword::new(user.id, hash) };
                 let is_done = store.set_password(&new, self.ports.clock.now()).await? == PasswordUpdate::Done;
@@ -159,7 +159,7 @@ impl AdministrationService {
 
     /// Makes an account with whatever rights. [`AccountFault::Taken`] if its name or address is another's already.
     pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AuthError> {
-        let hash = self.ports.hasher.hash(password).await?;
+        let hash = self.ports.hasher.hash(password, QueueShare::Whole).await?;
         let user = self.ports.store.create(new, &hash).await?.map_err(AccountFault::Taken)?;
         self.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, user.id));
         Ok(user)

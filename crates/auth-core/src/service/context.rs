@@ -14,6 +14,7 @@ use crate::secret::MacPurpose;
 use crate::service::verification::shortened;
 use crate::service::{AccountPolicy, Ports};
 use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
+use crate::time::Seconds;
 use crate::token::ClientInfo;
 
 /// The adapters and the policy of accounts, for one use-case.
@@ -28,6 +29,9 @@ pub(super) struct Context<'a> {
 pub(super) struct Guess<'a> {
     ports: &'a Ports,
     buckets: Vec<(Bucket, Forgiveness)>,
+    /// Set if the client IP had too many failures: the guess counts only if it is right, and nothing may tell that it was
+    /// compared. How long the client IP has to wait.
+    exception: Option<Seconds>,
 }
 
 impl Guess<'_> {
@@ -37,12 +41,25 @@ impl Guess<'_> {
         self
     }
 
+    /// What a wrong guess is answered: `error`, or the same as a guess that was refused.
+    pub(super) fn refused_as(&self, error: AuthError) -> AuthError {
+        self.exception.map_or(error, |retry_after| AuthError::Throttled { retry_after })
+    }
+
     /// It was right, or nobody looked at it: it does not count.
     pub(super) async fn forgive(self) -> Result<(), AuthError> {
         if self.buckets.is_empty() {
             return Ok(());
         }
         Ok(self.ports.store.forgive(&self.buckets).await?)
+    }
+
+    /// A limit for another counter of the same guess.
+    const fn strict(&self, limit: Limit) -> Limit {
+        match self.exception {
+            Some(_) => limit.first_only(),
+            None => limit,
+        }
     }
 
     /// Nobody looked at it: what was counted before still counts.
@@ -55,7 +72,8 @@ impl Guess<'_> {
 /// Limits of attempts.
 impl<'a> Context<'a> {
     /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
-    /// so, whether or not there is such an account (SEC-121).
+    /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
+    /// is compared: what [`Guess::refused_as`] says is to be answered if it is wrong.
     pub(super) async fn guess_at_name(&self, name: &LoginName, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
         let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
         self.guess(self.policy.throttle.map(typed), client).await
@@ -68,10 +86,11 @@ impl<'a> Context<'a> {
         &self,
         user: Option<&User>,
         name: &LoginName,
+        by_name: &Guess<'_>,
     ) -> Result<Option<Guess<'a>>, AuthError> {
         let counted = self.policy.throttle.map(|policy| {
             let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
-            (bucket, policy.password, Forgiveness::All)
+            (bucket, by_name.strict(policy.password), Forgiveness::All)
         });
         match self.guess(counted, &ClientInfo::default()).await {
             Ok(guess) => Ok(Some(guess)),
@@ -84,7 +103,8 @@ impl<'a> Context<'a> {
     async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
         let name = LoginName::Username(user.username.clone());
         let by_name = self.guess_at_name(&name, client).await?;
-        let own = |policy: ThrottlePolicy| (self.password_bucket(user), policy.password, Forgiveness::All);
+        let own =
+            |policy: ThrottlePolicy| (self.password_bucket(user), by_name.strict(policy.password), Forgiveness::All);
         match self.guess(self.policy.throttle.map(own), &ClientInfo::default()).await {
             Ok(by_account) => Ok(by_name.and(by_account)),
             Err(error) => {
@@ -102,20 +122,68 @@ impl<'a> Context<'a> {
         self.guess(self.policy.throttle.map(bucket), client).await
     }
 
+    /// Counts a guess for an account and for a client IP. If the client IP has had too many failures, and the account has
+    /// none, it is counted as an exception.
     async fn guess(
         &self,
         counted: Option<(Bucket, Limit, Forgiveness)>,
         client: &ClientInfo,
     ) -> Result<Guess<'a>, AuthError> {
-        let address = self.policy.throttle.map(|policy| policy.failures_per_address);
-        let address = address.and_then(|limit| Some((self.address_bucket("guess", client)?, limit, Forgiveness::One)));
-        let (mut attempts, mut buckets) = (Vec::new(), Vec::new());
-        for (bucket, limit, forgiveness) in counted.into_iter().chain(address) {
-            attempts.push(Attempt { bucket: bucket.clone(), limit });
-            buckets.push((bucket, forgiveness));
+        let Some((policy, counted)) = self.policy.throttle.zip(counted) else { return Ok(self.counted(Vec::new())) };
+        let per_client_ip =
+            |scope: &str, limit: Limit| Some((self.address_bucket(scope, client)?, limit, Forgiveness::One));
+        let limit = policy.failures_per_address;
+        let beyond = per_client_ip("exception", limit.times(ThrottlePolicy::EXCEPTIONS));
+        let Some((client_ip, beyond)) = per_client_ip("guess", limit).zip(beyond) else {
+            return self.try_guess(&[counted]).await?.map_err(|wait| self.refused(wait));
+        };
+        let wait = match self.try_guess(&[counted.clone(), client_ip]).await? {
+            Ok(guess) => return Ok(guess),
+            Err(wait) => wait,
+        };
+        let (bucket, of_account, forgiveness) = counted;
+        match self.try_guess(&[(bucket, of_account.first_only(), forgiveness), beyond]).await? {
+            Ok(guess) => Ok(Guess { exception: Some(wait), ..guess }),
+            Err(_) => Err(self.refused(wait)),
         }
-        self.admit(&attempts).await?;
-        Ok(Guess { ports: self.ports, buckets })
+    }
+
+    /// Counts a guess, or says how long it has to wait.
+    async fn try_guess(
+        &self,
+        counted: &[(Bucket, Limit, Forgiveness)],
+    ) -> Result<Result<Guess<'a>, Seconds>, StoreError> {
+        let attempt = |(bucket, limit, _): &(Bucket, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
+        let attempts: Vec<_> = counted.iter().map(attempt).collect();
+        Ok(match self.ports.store.admit(&attempts, self.ports.clock.now()).await? {
+            Admission::Admitted => {
+                Ok(self
+                    .counted(counted.iter().map(|(bucket, _, forgiveness)| (bucket.clone(), *forgiveness)).collect()))
+            }
+            Admission::Refused(wait) => Err(wait),
+        })
+    }
+
+    fn refused(&self, retry_after: Seconds) -> AuthError {
+        self.ports.record(SecurityEvent::of_nobody(EventKind::AttemptThrottled));
+        AuthError::Throttled { retry_after }
+    }
+
+    const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'a> {
+        Guess { ports: self.ports, buckets, exception: None }
+    }
+
+    /// Counts a registration from a client IP.
+    pub(super) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+        let limit = self.policy.throttle.map(|policy| policy.registrations_per_client_ip);
+        let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
+        let attempts: Vec<_> = attempt.into_iter().collect();
+        match self.admit(&attempts).await {
+            Err(AuthError::Throttled { retry_after }) => Err(AuthError::TooManyRegistrations { retry_after }),
+            outcome => outcome.map(|()| {
+                self.counted(attempts.into_iter().map(|attempt| (attempt.bucket, Forgiveness::One)).collect())
+            }),
+        }
     }
 
     /// Counts a request for a mail to an address as it was typed.
@@ -173,10 +241,7 @@ impl<'a> Context<'a> {
         }
         match self.ports.store.admit(attempts, self.ports.clock.now()).await? {
             Admission::Admitted => Ok(()),
-            Admission::Refused(retry_after) => {
-                self.ports.record(SecurityEvent::of_nobody(EventKind::AttemptThrottled));
-                Err(AuthError::Throttled { retry_after })
-            }
+            Admission::Refused(retry_after) => Err(self.refused(retry_after)),
         }
     }
 
@@ -322,7 +387,7 @@ impl Context<'_> {
                 }
                 None => {
                     self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
-                    Err(AuthError::WrongPassword)
+                    Err(guess.refused_as(AuthError::WrongPassword))
                 }
             },
         }

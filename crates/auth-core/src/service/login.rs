@@ -5,7 +5,7 @@ use crate::code::CodePurpose;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
-use crate::ports::Verdict;
+use crate::ports::{QueueShare, Verdict};
 use crate::second_factor::amr;
 use crate::service::second_factor::{Expected, Proven};
 use crate::service::{EmailVerification, Issued, TokenPair, TokenService};
@@ -116,22 +116,24 @@ impl TokenService {
         let context = self.context();
         let by_name = context.guess_at_name(name, client).await?;
         let found = self.ports.store.find_for_login(name).await?;
-        let Some(by_account) = context.guess_at_account(found.as_ref().map(|(user, _)| user), name).await? else {
+        let user = found.as_ref().map(|(user, _)| user);
+        let Some(by_account) = context.guess_at_account(user, name, &by_name).await? else {
             // As if there were no such account, by the same work.
-            let _ = context.guess_at_account(None, name).await?;
+            let _ = context.guess_at_account(None, name, &by_name).await?;
             self.ports.hasher.verify(password, None).await?;
-            return self.refuse_login(found.map(|(user, _)| user));
+            return self.refuse_login(found.map(|(user, _)| user)).map_err(|error| by_name.refused_as(error));
         };
+        let guess = by_name.and(by_account);
         let verdict = match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
             Ok(verdict) => verdict,
             Err(error) => {
-                by_name.and(by_account).take_back().await?;
+                guess.take_back().await?;
                 return Err(error.into());
             }
         };
         match found {
             Some((user, hash)) if user.is_active && verdict != Verdict::Wrong => {
-                by_name.and(by_account).forgive().await?;
+                guess.forgive().await?;
                 if verdict == Verdict::RightButOutdated {
                     self.upgrade_hash(&user, password, &hash).await?;
                 }
@@ -142,7 +144,7 @@ impl TokenService {
                     // An old hash was cheaper to compare, and its time would tell that the password was right.
                     self.ports.hasher.verify(password, None).await?;
                 }
-                self.refuse_login(found.map(|(user, _)| user))
+                self.refuse_login(found.map(|(user, _)| user)).map_err(|error| guess.refused_as(error))
             }
         }
     }
@@ -156,7 +158,7 @@ impl TokenService {
     /// Replaces an outdated hash. A login never fails because hashing is busy: the next one tries again.
     async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AuthError> {
         let password = CheckedPassword::in_use(password.clone());
-        if let Ok(new) = self.ports.hasher.hash(&password).await {
+        if let Ok(new) = self.ports.hasher.hash(&password, QueueShare::Whole).await {
             self.ports.store.upgrade_hash(user.id, old, &new).await?;
         }
         Ok(())

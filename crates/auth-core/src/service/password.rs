@@ -4,7 +4,7 @@ use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
 use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
-use crate::ports::{KeptSession, NewPassword, PasswordUpdate};
+use crate::ports::{KeptSession, NewPassword, PasswordUpdate, QueueShare};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
 use crate::service::{Caller, Issued, TokenPair, TokenService};
@@ -42,7 +42,8 @@ impl TokenService {
     ) -> Result<Option<Issued>, AuthError> {
         let context = self.context();
         let old = context.own_password(&caller.user, &change.old, &change.client).await?;
-        let hash = self.ports.hasher.hash(&Context::checked(&caller.user, change.new, rules)?).await?;
+        let hash =
+            self.ports.hasher.hash(&Context::checked(&caller.user, change.new, rules)?, QueueShare::Whole).await?;
         for _ in 0..Self::MAX_CHANGES {
             let own = self.own_live_session(caller).await?;
             let (keep, pair) = match &own {

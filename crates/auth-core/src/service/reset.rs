@@ -6,7 +6,7 @@ use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::password::{PasswordPolicy, RawPassword};
-use crate::ports::{NewPassword, PasswordUpdate};
+use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::service::AccountService;
 use crate::service::context::Context;
 use crate::token::ClientInfo;
@@ -40,7 +40,7 @@ impl AccountService {
         let (code, email) = context.followed(token, &[CodePurpose::PasswordReset]).await?;
         let user = self.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
-        let hash = self.ports.hasher.hash(&Context::checked(&user, password, rules)?).await?;
+        let hash = self.ports.hasher.hash(&Context::checked(&user, password, rules)?, QueueShare::Whole).await?;
         let new = NewPassword {
             code: Some(code.id),
             proves: Some(email),

@@ -13,7 +13,7 @@ use std::io;
 
 use async_trait::async_trait;
 use auth_core::password::{CheckedPassword, PasswordHash, RawPassword};
-use auth_core::ports::{HashError, PasswordHasher, Verdict};
+use auth_core::ports::{HashError, PasswordHasher, QueueShare, Verdict};
 use zeroize::Zeroizing;
 
 pub use cost::{Argon2Cost, CostOutOfBounds};
@@ -30,7 +30,8 @@ pub struct HasherOptions {
     /// How many passwords are hashed at the same time; `None`, and at most: as many as there are cores to use. Each
     /// keeps the memory of [`cost`](Self::cost).
     pub threads: Option<usize>,
-    /// How many passwords may wait besides; at least 1.
+    /// How many passwords may wait besides; at least 1. Half of them, but at least 1, may be for
+    /// [`QueueShare::Half`].
     pub queue: usize,
 }
 
@@ -52,14 +53,14 @@ impl Default for HasherOptions {
 ///
 /// ```
 /// use auth_core::password::{PasswordPolicy, RawPassword};
-/// use auth_core::ports::{PasswordHasher, Verdict};
+/// use auth_core::ports::{PasswordHasher, QueueShare, Verdict};
 /// use auth_crypto::{BoundedHasher, HasherOptions};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hasher = BoundedHasher::new(HasherOptions::default())?;
 /// let password = RawPassword::new("Correct-horse-42");
 /// let checked = PasswordPolicy::default().check(password.clone(), &[]).unwrap();
-/// let hash = hasher.hash(&checked).await.unwrap();
+/// let hash = hasher.hash(&checked, QueueShare::Whole).await.unwrap();
 /// assert_eq!(hasher.verify(&password, Some(&hash)).await.unwrap(), Verdict::Right);
 /// assert_eq!(hasher.verify(&password, None).await.unwrap(), Verdict::Wrong);
 /// # Ok(())
@@ -88,9 +89,10 @@ impl BoundedHasher {
     /// Runs the work on one of the threads.
     async fn run<T: Send + 'static>(
         &self,
+        share: QueueShare,
         work: impl FnOnce(&mut Scratch) -> Result<T, WorkError> + Send + 'static,
     ) -> Result<T, HashError> {
-        match self.pool.run(work).await {
+        match self.pool.run(share, work).await {
             Ok(done) => done.map_err(HashError::Failed),
             Err(PoolError::Full { retry_after }) => Err(HashError::Overloaded { retry_after }),
             Err(PoolError::Lost) => Err(HashError::Failed("the work on a password was lost".into())),
@@ -100,9 +102,9 @@ impl BoundedHasher {
 
 #[async_trait]
 impl PasswordHasher for BoundedHasher {
-    async fn hash(&self, password: &CheckedPassword) -> Result<PasswordHash, HashError> {
+    async fn hash(&self, password: &CheckedPassword, share: QueueShare) -> Result<PasswordHash, HashError> {
         let (cost, password) = (self.cost, copy(password.raw()));
-        self.run(move |scratch| hash(&password, cost, scratch)).await
+        self.run(share, move |scratch| hash(&password, cost, scratch)).await
     }
 
     /// A password that [is too long](RawPassword::is_too_long) is wrong, and none of it is hashed.
@@ -110,7 +112,7 @@ impl PasswordHasher for BoundedHasher {
         let cost = self.cost;
         let (password, hash) =
             if password.is_too_long() { (Zeroizing::default(), None) } else { (copy(password), hash.cloned()) };
-        self.run(move |scratch| verify(&password, hash.as_ref(), cost, scratch)).await
+        self.run(QueueShare::Whole, move |scratch| verify(&password, hash.as_ref(), cost, scratch)).await
     }
 }
 
@@ -222,7 +224,7 @@ mod tests {
         let poll = |future: Pin<&mut dyn Future<Output = Result<Verdict, HashError>>>| {
             future.poll(&mut Context::from_waker(Waker::noop()))
         };
-        let mut running = std::pin::pin!(hasher.run(move |_| {
+        let mut running = std::pin::pin!(hasher.run(QueueShare::Whole, move |_| {
             begun.send(()).unwrap();
             // Ends also when the test does.
             Ok(gate.recv().map_or(Verdict::Wrong, |()| Verdict::Right))
@@ -243,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_failure_and_the_next_password_is_served() {
         let hasher = one_thread();
-        let lost = hasher.run(|_| -> Result<(), WorkError> { panic!("part of the test") }).await;
+        let lost = hasher.run(QueueShare::Whole, |_| -> Result<(), WorkError> { panic!("part of the test") }).await;
         assert!(matches!(lost, Err(HashError::Failed(_))));
         assert_eq!(hasher.verify(&RawPassword::new("password"), None).await.unwrap(), Verdict::Wrong);
     }

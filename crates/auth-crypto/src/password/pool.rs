@@ -5,12 +5,13 @@
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use auth_core::ports::QueueShare;
 use auth_core::time::Seconds;
 use tokio::sync::oneshot;
 
@@ -33,6 +34,8 @@ pub(super) struct Pool<S> {
     queue: SyncSender<Job<S>>,
     workers: Vec<thread::JoinHandle<()>>,
     waiting: u64,
+    /// How many of those that wait came for [`QueueShare::Half`].
+    of_half: Arc<AtomicUsize>,
     /// Microseconds that a job takes, lately.
     pace: Arc<AtomicU64>,
 }
@@ -55,17 +58,25 @@ impl<S: 'static> Pool<S> {
             thread::Builder::new().name(format!("{name}-{number}")).spawn(move || work(&jobs, &state))
         };
         let workers = (0..threads).map(start).collect::<io::Result<_>>()?;
-        Ok(Self { queue, workers, waiting: waiting as u64, pace: Arc::default() })
+        Ok(Self { queue, workers, waiting: waiting as u64, of_half: Arc::default(), pace: Arc::default() })
     }
 
     /// Runs a job and waits for its result. A job once started runs to its end, also if nobody waits any more.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        share: QueueShare,
         job: impl FnOnce(&mut S) -> T + Send + 'static,
     ) -> Result<T, PoolError> {
+        let full = || PoolError::Full { retry_after: self.retry_after() };
+        let place = match share {
+            QueueShare::Whole => None,
+            QueueShare::Half => Some(Place::take(&self.of_half, self.half()).ok_or_else(full)?),
+        };
         let (reply, result) = oneshot::channel();
         let pace = Arc::clone(&self.pace);
         let job: Job<S> = Box::new(move |state| {
+            // It waits no longer.
+            drop(place);
             if reply.is_closed() {
                 return; // Whoever asked has gone before it began.
             }
@@ -77,7 +88,7 @@ impl<S: 'static> Pool<S> {
         });
         match self.queue.try_send(job) {
             Ok(()) => result.await.map_err(|_| PoolError::Lost),
-            Err(TrySendError::Full(_)) => Err(PoolError::Full { retry_after: self.retry_after() }),
+            Err(TrySendError::Full(_)) => Err(full()),
             Err(TrySendError::Disconnected(_)) => Err(PoolError::Lost),
         }
     }
@@ -88,11 +99,33 @@ impl<S: 'static> Pool<S> {
         self.workers.len()
     }
 
+    /// How many may wait that came for [`QueueShare::Half`].
+    fn half(&self) -> usize {
+        usize::try_from(self.waiting / 2).unwrap_or(usize::MAX).max(1)
+    }
+
     fn retry_after(&self) -> Seconds {
         let jobs_each = self.waiting.div_ceil(self.workers.len().max(1) as u64);
         let micros = self.pace.load(Ordering::Relaxed).saturating_mul(jobs_each);
         let (least, most) = (*Self::RETRY_AFTER_SECONDS.start(), *Self::RETRY_AFTER_SECONDS.end());
         Seconds::new(micros.div_ceil(1_000_000).clamp(least, most))
+    }
+}
+
+/// A place in the queue that counts towards a share of it, until it is dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    /// A place, if fewer than `most` are taken.
+    fn take(taken: &Arc<AtomicUsize>, most: usize) -> Option<Self> {
+        let more = |taken| (taken < most).then_some(taken + 1);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|_| Self(Arc::clone(taken)))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -147,7 +180,7 @@ mod tests {
 
     /// What another caller is told at once; `None` if it has to wait.
     fn refusal(pool: &Pool<u32>) -> Option<PoolError> {
-        match poll(std::pin::pin!(pool.run(|_| ()))) {
+        match poll(std::pin::pin!(pool.run(QueueShare::Whole, |_| ()))) {
             std::task::Poll::Ready(answer) => answer.err(),
             std::task::Poll::Pending => None,
         }
@@ -168,10 +201,10 @@ mod tests {
     async fn what_does_not_fit_into_the_queue_is_refused_at_once() {
         let pool = pool(1, 1);
         let (job, begun, open) = gated();
-        let mut running = std::pin::pin!(pool.run(job));
+        let mut running = std::pin::pin!(pool.run(QueueShare::Whole, job));
         assert!(poll(running.as_mut()).is_pending());
         begun.recv_timeout(PATIENCE).unwrap();
-        let mut waiting = std::pin::pin!(pool.run(|_| "waited"));
+        let mut waiting = std::pin::pin!(pool.run(QueueShare::Whole, |_| "waited"));
         assert!(poll(waiting.as_mut()).is_pending());
         for _ in 0..3 {
             assert_eq!(refusal(&pool), Some(PoolError::Full { retry_after: Seconds::new(1) }));
@@ -179,7 +212,31 @@ mod tests {
         open.send(()).unwrap();
         assert_eq!(running.await, Ok(()));
         assert_eq!(waiting.await, Ok("waited"));
-        assert_eq!(pool.run(|_| "room again").await, Ok("room again"));
+        assert_eq!(pool.run(QueueShare::Whole, |_| "room again").await, Ok("room again"));
+    }
+
+    #[tokio::test]
+    async fn half_of_the_queue_is_kept_for_those_who_may_take_all_of_it() {
+        let pool = pool(1, 4);
+        let (job, begun, open) = gated();
+        let mut running = std::pin::pin!(pool.run(QueueShare::Half, job));
+        assert!(poll(running.as_mut()).is_pending());
+        begun.recv_timeout(PATIENCE).unwrap();
+        // What is being worked on does not wait any more.
+        let mut halves: Vec<_> = (0..3).map(|_| Box::pin(pool.run(QueueShare::Half, |_| ()))).collect();
+        let polled: Vec<_> = halves.iter_mut().map(|half| poll(half.as_mut())).collect();
+        let full = Err(PoolError::Full { retry_after: Seconds::new(1) });
+        assert!(polled[0].is_pending() && polled[1].is_pending() && polled[2] == std::task::Poll::Ready(full));
+        let mut wholes: Vec<_> = (0..2).map(|_| Box::pin(pool.run(QueueShare::Whole, |_| ()))).collect();
+        assert!(wholes.iter_mut().all(|whole| poll(whole.as_mut()).is_pending()));
+        assert!(matches!(refusal(&pool), Some(PoolError::Full { .. })));
+        open.send(()).unwrap();
+        assert_eq!(running.await, Ok(()));
+        for waiting in halves.into_iter().take(2).chain(wholes) {
+            assert_eq!(waiting.await, Ok(()));
+        }
+        assert_eq!(pool.of_half.load(Ordering::Relaxed), 0);
+        assert_eq!(pool.run(QueueShare::Half, |_| "room again").await, Ok("room again"));
     }
 
     #[tokio::test]
@@ -187,11 +244,11 @@ mod tests {
         let pool = pool(1, 1);
         let (job, begun, open) = gated();
         {
-            let mut abandoned = std::pin::pin!(pool.run(job));
+            let mut abandoned = std::pin::pin!(pool.run(QueueShare::Whole, job));
             assert!(poll(abandoned.as_mut()).is_pending());
             begun.recv_timeout(PATIENCE).unwrap();
         }
-        let mut waiting = std::pin::pin!(pool.run(|_| "waited"));
+        let mut waiting = std::pin::pin!(pool.run(QueueShare::Whole, |_| "waited"));
         assert!(poll(waiting.as_mut()).is_pending());
         assert!(matches!(refusal(&pool), Some(PoolError::Full { .. })));
         open.send(()).unwrap();
@@ -202,16 +259,17 @@ mod tests {
     async fn a_job_whose_caller_left_before_it_began_is_not_done() {
         let pool = pool(1, 2);
         let (job, begun, open) = gated();
-        let mut running = std::pin::pin!(pool.run(job));
+        let mut running = std::pin::pin!(pool.run(QueueShare::Whole, job));
         assert!(poll(running.as_mut()).is_pending());
         begun.recv_timeout(PATIENCE).unwrap();
         let was_done = Arc::new(AtomicBool::new(false));
         {
             let was_done = Arc::clone(&was_done);
-            let mut abandoned = std::pin::pin!(pool.run(move |_| was_done.store(true, Ordering::SeqCst)));
+            let mut abandoned =
+                std::pin::pin!(pool.run(QueueShare::Whole, move |_| was_done.store(true, Ordering::SeqCst)));
             assert!(poll(abandoned.as_mut()).is_pending());
         }
-        let mut last = std::pin::pin!(pool.run(|_| ()));
+        let mut last = std::pin::pin!(pool.run(QueueShare::Whole, |_| ()));
         assert!(poll(last.as_mut()).is_pending());
         open.send(()).unwrap();
         assert_eq!(last.await, Ok(()));
@@ -221,21 +279,21 @@ mod tests {
     #[tokio::test]
     async fn a_panic_ends_neither_the_thread_nor_the_pool_and_its_state_is_thrown_away() {
         let pool = pool(1, 1);
-        let thread = pool.run(|_| thread::current().id()).await;
-        let broken = pool.run(|state| {
+        let thread = pool.run(QueueShare::Whole, |_| thread::current().id()).await;
+        let broken = pool.run(QueueShare::Whole, |state| {
             *state = 7;
             panic!("part of the test");
         });
         assert_eq!(broken.await, Err::<(), _>(PoolError::Lost));
-        assert_eq!(pool.run(|state| *state).await, Ok(0));
-        assert_eq!(pool.run(|_| thread::current().id()).await, thread);
+        assert_eq!(pool.run(QueueShare::Whole, |state| *state).await, Ok(0));
+        assert_eq!(pool.run(QueueShare::Whole, |_| thread::current().id()).await, thread);
     }
 
     #[tokio::test]
     async fn a_thread_keeps_its_state() {
         let pool = pool(1, 1);
-        pool.run(|state| *state = 7).await.unwrap();
-        assert_eq!(pool.run(|state| *state).await, Ok(7));
+        pool.run(QueueShare::Whole, |state| *state = 7).await.unwrap();
+        assert_eq!(pool.run(QueueShare::Whole, |state| *state).await, Ok(7));
     }
 
     #[tokio::test]
@@ -243,7 +301,8 @@ mod tests {
         let pool = pool(2, 1);
         let (one, one_begun, open_one) = gated();
         let (other, other_begun, open_other) = gated();
-        let (mut one, mut other) = (std::pin::pin!(pool.run(one)), std::pin::pin!(pool.run(other)));
+        let (mut one, mut other) =
+            (std::pin::pin!(pool.run(QueueShare::Whole, one)), std::pin::pin!(pool.run(QueueShare::Whole, other)));
         assert!(poll(one.as_mut()).is_pending());
         one_begun.recv_timeout(PATIENCE).unwrap();
         assert!(poll(other.as_mut()).is_pending());

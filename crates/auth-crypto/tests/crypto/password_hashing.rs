@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
-use auth_core::ports::{HashError, PasswordHasher as _, Verdict};
+use auth_core::ports::{HashError, PasswordHasher as _, QueueShare, Verdict};
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -90,7 +90,7 @@ fn hashes_of_a_long_password() -> Vec<String> {
 async fn only_bcrypt_stops_reading_after_72_bytes() {
     let hasher = cheap_hasher(cheap());
     let mut hashes = hashes_of_a_long_password();
-    hashes.push(hasher.hash(&checked(LONG)).await.unwrap().expose().to_owned());
+    hashes.push(hasher.hash(&checked(LONG), QueueShare::Whole).await.unwrap().expose().to_owned());
     for hash in &hashes {
         assert_ne!(verdict(&hasher, LONG, hash).await, Verdict::Wrong, "{hash}");
         assert_eq!(verdict(&hasher, &LONG[..72], hash).await, Verdict::Wrong, "{hash}");
@@ -124,13 +124,13 @@ async fn passwords_are_the_bytes_of_their_text_whatever_they_are() {
         assert_eq!(verdict(&hasher, password, hash).await, Verdict::RightButOutdated, "{password:?} {hash}");
     }
     for password in [awkward, "a\0a", "a\0", "\0"] {
-        let hash = hasher.hash(&checked(password)).await.unwrap();
+        let hash = hasher.hash(&checked(password), QueueShare::Whole).await.unwrap();
         assert_eq!(verdict(&hasher, password, hash.expose()).await, Verdict::Right, "{password:?}");
         let digested = format!("bcrypt_sha256${}", bcrypt::hash(sha256_hex(password), 4).unwrap());
         assert_eq!(verdict(&hasher, password, &digested).await, Verdict::RightButOutdated, "{password:?}");
     }
     // The composed and the decomposed letter are two passwords.
-    let hash = hasher.hash(&checked("p\u{e4}sswort")).await.unwrap();
+    let hash = hasher.hash(&checked("p\u{e4}sswort"), QueueShare::Whole).await.unwrap();
     assert_eq!(verdict(&hasher, "pa\u{308}sswort", hash.expose()).await, Verdict::Wrong);
     // bcrypt itself does not tell these two apart.
     let plain = format!("bcrypt${}", bcrypt::hash("a", 4).unwrap());
@@ -146,7 +146,10 @@ fn sha256_hex(text: &str) -> String {
 #[tokio::test]
 async fn a_new_hash_has_the_form_of_django_and_a_salt_of_its_own() {
     let hasher = hasher();
-    let (one, other) = (hasher.hash(&checked(PASSWORD)).await.unwrap(), hasher.hash(&checked(PASSWORD)).await.unwrap());
+    let (one, other) = (
+        hasher.hash(&checked(PASSWORD), QueueShare::Whole).await.unwrap(),
+        hasher.hash(&checked(PASSWORD), QueueShare::Whole).await.unwrap(),
+    );
     assert_ne!(one, other);
     let text = one.expose();
     let [prefix @ .., salt, tag] = &*text.split('$').collect::<Vec<_>>() else { panic!("{text}") };
@@ -161,7 +164,7 @@ async fn a_new_hash_has_the_form_of_django_and_a_salt_of_its_own() {
 
 #[tokio::test]
 async fn another_cost_than_todays_is_outdated_upwards_and_downwards() {
-    let stored = cheap_hasher(cheap()).hash(&checked(PASSWORD)).await.unwrap();
+    let stored = cheap_hasher(cheap()).hash(&checked(PASSWORD), QueueShare::Whole).await.unwrap();
     for (memory, passes, lanes, expected) in [
         (64, 2, 1, Verdict::Right),
         (65, 2, 1, Verdict::RightButOutdated),
@@ -230,7 +233,7 @@ async fn no_password_fits_what_is_no_hash() {
 async fn a_password_over_the_limit_is_wrong_even_where_it_would_fit() {
     let hasher = cheap_hasher(cheap());
     let (longest, too_long) = ("x".repeat(1_024), "x".repeat(1_025));
-    let hash = hasher.hash(&checked(&longest)).await.unwrap();
+    let hash = hasher.hash(&checked(&longest), QueueShare::Whole).await.unwrap();
     assert_eq!(verdict(&hasher, &longest, hash.expose()).await, Verdict::Right);
     let plain = format!("bcrypt${}", bcrypt::hash(&too_long, 4).unwrap());
     assert_eq!(verdict(&hasher, &longest, &plain).await, Verdict::RightButOutdated);

@@ -71,6 +71,8 @@ pub(super) fn json_id(user: &User) -> Value {
         (status = 400, description = "A field is missing, malformed, too weak or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "Credentials were shown, and they are bad.", body = DetailBody),
+        (status = 429, description = "Too many registrations from one client IP, code `too_many_registrations`; see \
+            Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn register(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {

@@ -92,5 +92,11 @@ fn load(options: &Options) -> Result<Checked> {
 
 fn print_config(checked: &Checked) -> Result<()> {
     print!("{}", toml::to_string(&checked.settings)?);
+    if checked.accounts.throttle.is_some() && checked.settings.server.trusted_proxies.is_empty() {
+        eprintln!(
+            "warning: server.trusted_proxies: is empty; behind a reverse proxy all users share one client IP, and with it \
+             the limits of [throttle] such as throttle.registrations_per_client_ip_per_hour"
+        );
+    }
     Ok(())
 }

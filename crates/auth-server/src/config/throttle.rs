@@ -26,6 +26,8 @@ pub struct Throttle {
     pub second_factor_per_day: u32,
     /// Wrong passwords and codes from a client address.
     pub failures_per_address_per_hour: u32,
+    /// Registrations from a client IP.
+    pub registrations_per_client_ip_per_hour: u32,
     /// Requests for a mail that name an address.
     pub mail_requests_per_email_per_hour: u32,
     /// Requests for a mail from a client address.
@@ -49,6 +51,12 @@ impl Throttle {
             ("throttle.password_longest_wait_seconds", longest_wait, first_wait, DAY),
             ("throttle.second_factor_per_day", self.second_factor_per_day.into(), 1, many),
             ("throttle.failures_per_address_per_hour", self.failures_per_address_per_hour.into(), 1, many),
+            (
+                "throttle.registrations_per_client_ip_per_hour",
+                self.registrations_per_client_ip_per_hour.into(),
+                1,
+                many,
+            ),
             ("throttle.mail_requests_per_email_per_hour", self.mail_requests_per_email_per_hour.into(), 1, many),
             ("throttle.mail_requests_per_address_per_hour", self.mail_requests_per_address_per_hour.into(), 1, many),
             ("throttle.mails_per_account_per_hour", self.mails_per_account_per_hour.into(), 1, many),
@@ -64,6 +72,7 @@ impl Throttle {
             },
             second_factor: Limit::Window { most: self.second_factor_per_day, window: Seconds::new(DAY) },
             failures_per_address: in_an_hour(self.failures_per_address_per_hour),
+            registrations_per_client_ip: in_an_hour(self.registrations_per_client_ip_per_hour),
             requests_per_email: in_an_hour(self.mail_requests_per_email_per_hour),
             requests_per_address: in_an_hour(self.mail_requests_per_address_per_hour),
             links: in_an_hour(self.mails_per_account_per_hour),

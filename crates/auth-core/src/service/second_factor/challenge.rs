@@ -130,7 +130,7 @@ impl Context<'_> {
         };
         if !proven {
             self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
-            return Err(AuthError::WrongCode);
+            return Err(guess.refused_as(AuthError::WrongCode));
         }
         guess.forgive().await?;
         Ok(Proven { user, purpose: code.purpose })

@@ -138,7 +138,7 @@ impl SecondFactorService {
         };
         let Some(factor) = self.enrolled(user, &code, text)? else {
             self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
-            return Err(AuthError::WrongCode);
+            return Err(guess.refused_as(AuthError::WrongCode));
         };
         guess.forgive().await?;
         self.switch_on(user, &factor, &code, client).await

@@ -2,6 +2,7 @@
 
 mod client_ips;
 mod limit;
+mod registrations;
 mod wrong_passwords;
 
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use auth_core::AuthError;
 use auth_core::account::LoginName;
 use auth_core::event::EventKind;
 use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
-use auth_core::ports::{Attempts, HashError, PasswordHasher, Verdict};
+use auth_core::ports::{Attempts, HashError, PasswordHasher, QueueShare, Verdict};
 use auth_core::service::{Action, PasswordChange, Ports, TokenService};
 use auth_core::throttle::{Counter, Limit, ThrottlePolicy};
 use auth_core::time::{Seconds, UnixTime};
@@ -50,7 +51,8 @@ struct Troubled {
 
 #[async_trait]
 impl PasswordHasher for Troubled {
-    async fn hash(&self, _: &CheckedPassword) -> Result<PasswordHash, HashError> {
+    async fn hash(&self, _: &CheckedPassword, _: QueueShare) -> Result<PasswordHash, HashError> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
         Err(self.trouble())
     }
 
