@@ -70,9 +70,10 @@ impl CodePurpose {
         [Self::Login, Self::SlidingLogin, Self::Confirmation, Self::EmailEnrolment, Self::TotpEnrolment];
 
     /// Whether a new one ends those before it (SEC-116). Challenges stand side by side: somebody who knows the password
-    /// must not be able to end those of its owner.
+    /// must not be able to end those of its owner. So do links to reset the password, which anybody can ask for: all of them
+    /// are good until one is used.
     pub const fn ends_older(self) -> bool {
-        !matches!(self, Self::Login | Self::SlidingLogin | Self::Confirmation)
+        !matches!(self, Self::PasswordReset | Self::Login | Self::SlidingLogin | Self::Confirmation)
     }
 
     /// How long one is good for.
@@ -170,6 +171,6 @@ mod tests {
         let minutes = |purpose: CodePurpose| purpose.ttl().get() / 60;
         assert_eq!(minutes(CodePurpose::PasswordReset), 30);
         assert_eq!(minutes(CodePurpose::Login), 10);
-        assert!(CodePurpose::PasswordReset.ends_older() && !CodePurpose::Login.ends_older());
+        assert!(CodePurpose::EmailVerification.ends_older() && !CodePurpose::PasswordReset.ends_older());
     }
 }

@@ -195,7 +195,8 @@ pub struct ThrottlePolicy {
     pub requests_per_email: Limit,
     /// Requests for a mail from one client address.
     pub requests_per_address: Limit,
-    /// Mails with a link to one account, which anybody can ask for (SEC-117).
+    /// Mails that ask one account to verify its address, which anybody can ask for (SEC-117). Those to reset its password
+    /// are limited by the links that are open: the last one must not keep the owner from getting another.
     pub links: Limit,
     /// Mails with a code to one account, which only those can ask for who know its password. Apart from the links, so that no
     /// stranger can use it up.
@@ -207,12 +208,17 @@ impl ThrottlePolicy {
     /// at accounts that have no recent failure. Many people may share one client IP (carrier-grade NAT), and a stranger
     /// among them must not be able to keep the others from logging in.
     pub const EXCEPTIONS: u32 = 10;
+
+    /// What is let in of requests that name one address beyond [`requests_per_email`](Self::requests_per_email): a
+    /// stranger who makes them must not keep the owner of the address from being answered.
+    pub const REQUESTS_BEYOND: Limit = Limit::Window { most: 1, window: Seconds::new(5 * 60) };
 }
 
 impl Default for ThrottlePolicy {
     /// Ten wrong passwords in a row, then waits from one second to half an hour: at most 67 on the first day, and 48 on each
     /// that follows. Twenty wrong second factors a day. 100 failures, 20 registrations and 60 requests an hour from one client
-    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail. Twenty codes by mail an hour.
+    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail to verify it. Twenty codes by
+    /// mail an hour.
     fn default() -> Self {
         let hour = Seconds::new(60 * 60);
         let day = Seconds::new(24 * 60 * 60);

@@ -9,6 +9,7 @@ use auth_core::ports::{Codes, IssueIf};
 use auth_core::second_factor::Proof;
 use auth_core::secret::Mac;
 use auth_core::time::UnixTime;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::result::Error;
 
@@ -31,6 +32,11 @@ impl Codes for DieselStore {
                 let Some(account) = lock_account(connection, code.user_id)? else { return Ok(false) };
                 if let Some(owner) = &only.owner
                     && !(account.is_still(owner) && !(owner.has_no_factor && has_factor(connection, code.user_id)?))
+                {
+                    return Ok(false);
+                }
+                if let Some(moment) = only.none_since
+                    && has_open_since(connection, &code, moment)?
                 {
                     return Ok(false);
                 }
@@ -116,6 +122,18 @@ impl Codes for DieselStore {
         })
         .await
     }
+}
+
+/// Whether another code of the same account and purpose is open, and was made after a moment.
+fn has_open_since(connection: &mut AnyConnection, code: &OneTimeCode, moment: UnixTime) -> QueryResult<bool> {
+    let now = code.created_at;
+    let most = i32::try_from(OneTimeCode::MAX_ATTEMPTS).map_err(out_of_range)?;
+    let newer = not_ended(code.user_id)
+        .filter(one_time_codes::purpose.eq(code.purpose.name()))
+        .filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()))
+        .filter(one_time_codes::attempts.lt(most))
+        .filter(one_time_codes::created_at.gt(DbTime::from(moment)));
+    diesel::select(exists(newer)).get_result(connection)
 }
 
 /// Uses a code of an account, whatever its attempts and its time; `false` if it was used or ended before.

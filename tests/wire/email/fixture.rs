@@ -229,6 +229,17 @@ impl Fixture {
         self.database.execute(&format!("UPDATE users SET email_verified_at = date_joined WHERE username = '{name}'"));
     }
 
+    /// Makes the one-time codes of an account older, as if time had passed.
+    pub(crate) fn age_codes(&self, name: &str, seconds: u32) {
+        let earlier = |moment: &str| match &self.database {
+            Database::Postgres(_) => format!("{moment} = {moment} - interval '{seconds} seconds'"),
+            Database::Sqlite(_) => format!("{moment} = {moment} - {seconds} * 1000000"),
+        };
+        let owner = format!("(SELECT id FROM users WHERE username = '{}')", self.own(name));
+        let moments = [earlier("created_at"), earlier("expires_at")].join(", ");
+        self.database.execute(&format!("UPDATE one_time_codes SET {moments} WHERE user_id = {owner}"));
+    }
+
     /// Asks to reset the password of the account with this email address.
     pub(crate) async fn forget(&self, email: &str) -> Answer {
         self.post("/api/password-reset/", json!({"email": self.own(email)})).await

@@ -81,7 +81,7 @@ async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
-            let code = code_of(user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
+            let code = code_of(user, code_id(6 * round + rival), CodePurpose::EmailVerification, at(0));
             gate.send(move |store| async move { store.issue(&code, &[], &IssueIf::default()).await.unwrap() })
         });
         assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 6);
@@ -90,6 +90,20 @@ async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
             left += usize::from(code_now(&*store, code_id(6 * round + rival)).await.consumed_at.is_none());
         }
         assert_eq!(left, 1);
+    }
+}
+
+#[apply(storage_case!)]
+async fn one_of_many_codes_that_keep_a_distance_is_issued(store: Arc<dyn Store>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await.id;
+        let gate = Gate::of(6, round, &store);
+        let rivals = (0..6).map(|rival| {
+            let code = code_of(user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
+            let only = IssueIf { none_since: Some(at(-300)), ..IssueIf::default() };
+            gate.send(move |store| async move { store.issue(&code, &[], &only).await.unwrap() })
+        });
+        assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 1);
     }
 }
 
@@ -103,7 +117,7 @@ async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
             let (code, mail) = (code_id(4 * round + rival), [new_mail(1 + 4 * round + rival)]);
             let code = code_of(user, code, CodePurpose::PasswordReset, at(0));
             gate.send(move |store| async move {
-                store.issue(&code, &mail, &IssueIf { answers: Some(mail_id(0)), owner: None }).await.unwrap()
+                store.issue(&code, &mail, &IssueIf { answers: Some(mail_id(0)), ..IssueIf::default() }).await.unwrap()
             })
         });
         let rivals = answers(rivals.collect()).await;

@@ -74,7 +74,7 @@ async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     for nobody in [user, UserId::new(i64::MAX)] {
         let code = code_of(nobody, code_id(1), CodePurpose::PasswordReset, at(0));
         for answers in [None, Some(new_request(1).id)] {
-            assert!(!store.issue(&code, &[new_mail(2)], &IssueIf { answers, owner: None }).await.unwrap());
+            assert!(!store.issue(&code, &[new_mail(2)], &IssueIf { answers, ..IssueIf::default() }).await.unwrap());
         }
         assert_eq!(store.find_code(code.id).await.unwrap(), None);
     }
@@ -120,7 +120,11 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
         let code = code_of(user, code_id(number), CodePurpose::PasswordReset, at(0));
         assert!(
             store
-                .issue(&code, &[new_mail(10 + number)], &IssueIf { answers: Some(new_request(number).id), owner: None })
+                .issue(
+                    &code,
+                    &[new_mail(10 + number)],
+                    &IssueIf { answers: Some(new_request(number).id), ..IssueIf::default() }
+                )
                 .await
                 .unwrap()
         );
@@ -133,15 +137,53 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
 async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     store.enqueue(&new_request(1)).await.unwrap();
-    let first = code_of(user, code_id(1), CodePurpose::PasswordReset, at(0));
-    assert!(store.issue(&first, &[], &IssueIf { answers: Some(new_request(1).id), owner: None }).await.unwrap());
+    let first = code_of(user, code_id(1), CodePurpose::EmailVerification, at(0));
+    assert!(
+        store.issue(&first, &[], &IssueIf { answers: Some(new_request(1).id), ..IssueIf::default() }).await.unwrap()
+    );
     for gone in [new_request(1).id, new_request(2).id] {
-        let second = code_of(user, code_id(2), CodePurpose::PasswordReset, at(1));
-        assert!(!store.issue(&second, &[new_mail(3)], &IssueIf { answers: Some(gone), owner: None }).await.unwrap());
+        let second = code_of(user, code_id(2), CodePurpose::EmailVerification, at(1));
+        assert!(
+            !store
+                .issue(&second, &[new_mail(3)], &IssueIf { answers: Some(gone), ..IssueIf::default() })
+                .await
+                .unwrap()
+        );
         assert_eq!(store.find_code(second.id).await.unwrap(), None);
         assert_eq!(code_now(&*store, first.id).await, first, "and the one before it did not end");
         assert!(queued(&*store).await.is_empty());
     }
+}
+
+#[apply(storage_case!)]
+async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
+    let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
+    let purpose = CodePurpose::PasswordReset;
+    let code = |user, number, seconds| code_of(user, code_id(number), purpose, at(seconds));
+    let none_since = |seconds| IssueIf { none_since: Some(at(seconds)), ..IssueIf::default() };
+    assert!(store.issue(&code(alice, 1, 0), &[], &none_since(-300)).await.unwrap());
+    for since in [-300, -1] {
+        store.enqueue(&new_request(9)).await.unwrap();
+        let only = IssueIf { answers: Some(new_request(9).id), ..none_since(since) };
+        assert!(!store.issue(&code(alice, 2, 10), &[new_mail(1)], &only).await.unwrap(), "{since}");
+        assert_eq!(queued(&*store).await, [9], "the request stays");
+        assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
+        assert!(store.delivered(new_request(9).id, 1).await.unwrap());
+    }
+    assert_eq!(store.find_code(code_id(2)).await.unwrap(), None);
+    // Of another account or purpose, or older than that.
+    assert!(store.issue(&code(bob, 3, 10), &[], &none_since(-300)).await.unwrap());
+    let other = code_of(alice, code_id(4), CodePurpose::EmailVerification, at(10));
+    assert!(store.issue(&other, &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(alice, 5, 300), &[], &none_since(0)).await.unwrap());
+    assert_eq!(code_now(&*store, code_id(1)).await.consumed_at, None, "both are good");
+    // One that is used or over is not open.
+    assert!(!store.issue(&code(bob, 6, 11), &[], &none_since(-300)).await.unwrap());
+    assert!(store.redeem(code_id(3), Proof::Email, &[], at(12)).await.unwrap());
+    assert!(store.issue(&code(bob, 7, 12), &[], &none_since(-300)).await.unwrap());
+    let end = 12 + i64::try_from(purpose.ttl().get()).unwrap();
+    assert!(!store.issue(&code(bob, 8, end - 1), &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(bob, 9, end), &[], &none_since(-300)).await.unwrap());
 }
 
 #[apply(storage_case!)]

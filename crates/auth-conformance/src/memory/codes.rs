@@ -104,6 +104,14 @@ impl Codes for MemoryStore {
         let mut state = self.state();
         let is_asked = only.answers.is_none_or(|request| state.outbox.has_request(request));
         let is_as_read = |account: &Account| only.owner.as_ref().is_none_or(|owner| is_still(account, owner));
+        let is_newer = |other: &OneTimeCode| {
+            (other.user_id, other.purpose) == (code.user_id, code.purpose)
+                && other.is_open(code.created_at)
+                && only.none_since.is_some_and(|moment| other.created_at > moment)
+        };
+        if state.codes.0.iter().any(is_newer) {
+            return Ok(false);
+        }
         if !is_asked || !state.accounts.get(&code.user_id).is_some_and(is_as_read) {
             return Ok(false);
         }

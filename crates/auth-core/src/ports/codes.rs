@@ -16,6 +16,8 @@ pub struct IssueIf {
     pub answers: Option<MailId>,
     /// The account is as it was when it was decided that it gets a code.
     pub owner: Option<OwnerAsRead>,
+    /// No [open](OneTimeCode::is_open) code of the same account and purpose was made after this moment.
+    pub none_since: Option<UnixTime>,
 }
 
 impl IssueIf {
@@ -23,7 +25,7 @@ impl IssueIf {
     /// nothing afterwards.
     pub fn still(user: &User) -> Self {
         let (email, token_epoch) = (user.email.clone(), user.token_epoch);
-        Self { answers: None, owner: Some(OwnerAsRead { email, token_epoch, has_no_factor: false }) }
+        Self { owner: Some(OwnerAsRead { email, token_epoch, has_no_factor: false }), ..Self::default() }
     }
 }
 

@@ -155,12 +155,9 @@ impl<'a> Context<'a> {
     ) -> Result<Result<Guess<'a>, Seconds>, StoreError> {
         let attempt = |(bucket, limit, _): &(Bucket, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
         let attempts: Vec<_> = counted.iter().map(attempt).collect();
-        Ok(match self.ports.store.admit(&attempts, self.ports.clock.now()).await? {
-            Admission::Admitted => {
-                Ok(self
-                    .counted(counted.iter().map(|(bucket, _, forgiveness)| (bucket.clone(), *forgiveness)).collect()))
-            }
-            Admission::Refused(wait) => Err(wait),
+        Ok(match self.count(&attempts).await? {
+            None => Ok(self.counted(counted.iter().map(|(bucket, _, how)| (bucket.clone(), *how)).collect())),
+            Some(wait) => Err(wait),
         })
     }
 
@@ -194,14 +191,20 @@ impl<'a> Context<'a> {
         client: &ClientInfo,
     ) -> Result<(), AuthError> {
         let Some(policy) = self.policy.throttle else { return Ok(()) };
-        let bucket = self.bucket(what.name(), email.canonical());
-        let mut attempts = vec![Attempt { bucket, limit: policy.requests_per_email }];
         let address = self.address_bucket("request", client);
-        attempts.extend(address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address }));
-        self.admit(&attempts).await
+        let address = address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address });
+        let attempts = |scope: &str, limit: Limit| {
+            let named = Attempt { bucket: self.bucket(scope, email.canonical()), limit };
+            [named].into_iter().chain(address.clone()).collect::<Vec<_>>()
+        };
+        if self.count(&attempts(what.name(), policy.requests_per_email)).await?.is_none() {
+            return Ok(());
+        }
+        // A stranger who names the address all the time must not keep its owner from being answered.
+        self.admit(&attempts(&format!("{} beyond", what.name()), ThrottlePolicy::REQUESTS_BEYOND)).await
     }
 
-    /// Counts a mail with a link to an account, asked for by anybody.
+    /// Counts a mail that asks an account to verify its address, asked for by anybody.
     pub(super) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
         self.admit_mail("link", user, |policy| policy.links).await
     }
@@ -236,13 +239,18 @@ impl<'a> Context<'a> {
     }
 
     async fn admit(&self, attempts: &[Attempt]) -> Result<(), AuthError> {
+        self.count(attempts).await?.map_or(Ok(()), |wait| Err(self.refused(wait)))
+    }
+
+    /// Counts attempts, or says how long they have to wait.
+    async fn count(&self, attempts: &[Attempt]) -> Result<Option<Seconds>, StoreError> {
         if attempts.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        match self.ports.store.admit(attempts, self.ports.clock.now()).await? {
-            Admission::Admitted => Ok(()),
-            Admission::Refused(retry_after) => Err(self.refused(retry_after)),
-        }
+        Ok(match self.ports.store.admit(attempts, self.ports.clock.now()).await? {
+            Admission::Admitted => None,
+            Admission::Refused(wait) => Some(wait),
+        })
     }
 
     fn password_bucket(&self, user: &User) -> Bucket {

@@ -41,6 +41,10 @@ impl OutboxService {
     /// For how long a mail is kept from others: as long as it may take, and as much again for clocks that differ.
     const LEASE: Seconds = Seconds::new(2 * MAX_SEND_TIME.as_secs());
 
+    /// While a link to reset a password is open, another one is sent after so long at the earliest. If none is open, one is
+    /// sent whatever was asked for before: no stranger can keep the owner from getting in.
+    const RESET_INTERVAL: Seconds = Seconds::new(5 * 60);
+
     /// How often it is tried to note that a mail was sent. A storage takes its time before it fails.
     const NOTES: usize = 5;
 
@@ -160,6 +164,7 @@ impl OutboxService {
 
     async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AuthError> {
         let context = Context { ports: &self.ports, policy: &self.policy };
+        let now = self.ports.clock.now();
         let (purpose, kind) = match request {
             MailRequest::PasswordReset => (CodePurpose::PasswordReset, MailKind::PasswordReset),
             MailRequest::EmailVerification => (CodePurpose::EmailVerification, MailKind::EmailVerification),
@@ -169,16 +174,32 @@ impl OutboxService {
         let Ok(to) = Email::parse(&user.email) else {
             return self.ports.store.delivered(claimed.mail.id, claimed.attempt).await.map(drop).map_err(Into::into);
         };
-        context.admit_link(user).await?;
+        let none_since = match request {
+            MailRequest::PasswordReset => self.policy.throttle.map(|_| now.minus(Self::RESET_INTERVAL)),
+            MailRequest::EmailVerification => {
+                context.admit_link(user).await?;
+                None
+            }
+        };
         let asked =
             self.ports.vault.open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
         let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
         let content = context.about(user, asked);
         let (code, mails) = context.link(user, purpose, kind, &to, content)?;
-        // `false`: somebody else has looked into it, or the account is gone.
-        let only = IssueIf { answers: Some(claimed.mail.id), ..IssueIf::still(user) };
-        self.ports.store.issue(&code, &mails, &only).await?;
+        let only = IssueIf { answers: Some(claimed.mail.id), none_since, ..IssueIf::still(user) };
+        if self.ports.store.issue(&code, &mails, &only).await? || !self.is_unchanged(user).await? {
+            // Done, or the account has changed since it was read: then it is looked into once more after the lease.
+            return Ok(());
+        }
+        // There is a link that is almost new, or another process has looked into it: nothing is sent.
+        self.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
         Ok(())
+    }
+
+    /// Whether an account is still as it was read, as far as [`IssueIf::still`] asks.
+    async fn is_unchanged(&self, user: &User) -> Result<bool, AuthError> {
+        let now = self.ports.store.find_user(user.id).await?;
+        Ok(now.is_some_and(|now| IssueIf::still(&now) == IssueIf::still(user) && now.is_active == user.is_active))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Change of an email address where none is verified.
 
+use auth_core::account::User;
+
 use super::*;
 
 #[tokio::test]
@@ -13,6 +15,12 @@ async fn takes_effect_at_once_and_is_told_to_the_old_address() {
     let mails = service.deliver_emails().await;
     assert_eq!(mails.len(), 1);
     assert_eq!((mails[0].kind, mails[0].to.as_str()), (MailKind::EmailChanged, "alice@example.com"));
+    assert_eq!(mails[0].content.get(Fact::NewEmail), None, "an unverified address may be a stranger's");
+
+    let verified = User { email_verified_at: Some(service.now().into()), ..service.user("alice").await };
+    assert!(service.store.put_user(verified));
+    change(&service, "alice", "newest@example.com", None).await.unwrap();
+    let mails = service.deliver_emails().await;
     assert_eq!(mails[0].content.get(Fact::NewEmail), Some("n…@example.com"), "shortened for a stranger");
 }
 

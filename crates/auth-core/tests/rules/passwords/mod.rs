@@ -9,7 +9,7 @@ use auth_core::account::{AccountFault, ProfileChange};
 use auth_core::code::CodePurpose;
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind, MailRequest, Queued};
-use auth_core::password::{Attribute, PasswordFlaw};
+use auth_core::password::{Attribute, PasswordFlaw, PasswordPolicy};
 use auth_core::ports::{Accounts, NewPassword, Sessions};
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use auth_core::service::{Action, Caller, EmailVerification, LogoutRequest, TokenPolicy};
