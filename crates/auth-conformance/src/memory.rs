@@ -167,6 +167,22 @@ impl State {
         true
     }
 
+    /// Changes what an account may do, or what its owner has to show for it: as [`change`](Self::change), and moves its stamp.
+    fn change_security(&mut self, id: UserId, change: impl FnOnce(&mut Account)) -> bool {
+        self.change(id, |account| {
+            change(account);
+            account.user.security_stamp = account.user.security_stamp.next();
+        })
+    }
+
+    /// Changes the rights of an account: the same, if they are others than before.
+    fn change_rights(&mut self, id: UserId, change: impl FnOnce(&mut User)) -> bool {
+        let Some(before) = self.user(id).cloned() else { return false };
+        let mut user = before.clone();
+        change(&mut user);
+        user == before || self.change_security(id, |account| account.user = user)
+    }
+
     /// What an account other than `own` has already. The same text counts as the same name under any rules: one that
     /// was kept when letter case still made a difference must not be given twice.
     fn taken(&self, own: Option<UserId>, username: Option<&Username>, email: Option<&Email>) -> Option<Taken> {

@@ -16,7 +16,7 @@ use diesel::upsert::excluded;
 use crate::codes::{end_codes, use_code_in_time};
 use crate::connection::{AnyConnection, Undo, on_either};
 use crate::error::JobError;
-use crate::locked::lock_account;
+use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
 use crate::schema::{credentials, users};
@@ -107,11 +107,15 @@ impl Accounts for DieselStore {
         let wanted = Wanted { own: Some(id), username: change.username.clone(), email: change.email.clone() };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
-                if change.is_empty() && change.mails.is_empty() {
-                    return Ok(user_by_number(connection, id)?);
+                if change == ProfileChange::default() {
+                    let user = user_by_number(connection, id)?;
+                    return Ok(user.map_or(ProfileUpdate::Gone, ProfileUpdate::Done));
                 }
                 connection.transaction(|connection| {
-                    let Some(account) = lock_account(connection, id)? else { return Ok(None) };
+                    let Some(account) = lock_account(connection, id)? else { return Ok(ProfileUpdate::Gone) };
+                    if change.only_at.is_some_and(|stamp| stamp != account.stamp()) {
+                        return Ok(ProfileUpdate::Overtaken);
+                    }
                     let email = change.email.as_ref().map(Email::canonical);
                     let moves = email.is_some_and(|email| email != account.email_canonical);
                     let unproven = moves.then(|| users::email_verified_at.eq(None::<DbTime>));
@@ -125,15 +129,11 @@ impl Accounts for DieselStore {
                         end_codes(connection, id, None)?;
                     }
                     put(connection, Some(id), &change.mails)?;
-                    Ok(Some(row.into()))
+                    Ok(ProfileUpdate::Done(row.into()))
                 })
             })
         });
-        Ok(match outcome.await? {
-            Ok(Some(user)) => ProfileUpdate::Done(user),
-            Ok(None) => ProfileUpdate::Gone,
-            Err(taken) => ProfileUpdate::Taken(taken),
-        })
+        Ok(outcome.await?.unwrap_or_else(ProfileUpdate::Taken))
     }
 
     async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
@@ -152,7 +152,8 @@ impl Accounts for DieselStore {
             connection.transaction_if(|connection| {
                 let Some(account) = lock_account(connection, new.user)? else { return Ok(PasswordUpdate::Gone) };
                 let overtaken = PasswordUpdate::Overtaken;
-                Undo::unless(replace_hash(connection, &new, now)?, overtaken)?;
+                Undo::unless(new.only_at.is_none_or(|stamp| stamp == account.stamp()), overtaken)?;
+                replace_hash(connection, &new, now)?;
                 if let Some(code) = new.code {
                     Undo::unless(use_code_in_time(connection, code, new.user, now)?, overtaken)?;
                 }
@@ -186,17 +187,36 @@ impl Accounts for DieselStore {
 
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
         self.write(move |connection| {
-            let user = users::table.find(id.get());
-            Ok(diesel::update(user).set(users::is_active.eq(active)).execute(connection)? == 1)
+            connection.transaction(|connection| {
+                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                let other = users::table.find(account.id).filter(users::is_active.ne(active));
+                diesel::update(other).set((users::is_active.eq(active), next_stamp())).execute(connection)?;
+                Ok(true)
+            })
         })
         .await
     }
 
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
         self.write(move |connection| {
-            let demotion = (!staff).then(|| users::is_superuser.eq(false));
-            let rights = (users::is_staff.eq(staff), demotion);
-            Ok(diesel::update(users::table.find(id.get())).set(rights).execute(connection)? == 1)
+            connection.transaction(|connection| {
+                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                make_staff(connection, &account, staff)?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError> {
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                if make_staff(connection, &account, true)? {
+                    end_all(connection, &account, None, RevokeReason::Administrator, now)?;
+                }
+                Ok(true)
+            })
         })
         .await
     }
@@ -204,8 +224,12 @@ impl Accounts for DieselStore {
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
         let names = groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
         self.write(move |connection| {
-            let user = users::table.find(id.get());
-            Ok(diesel::update(user).set(users::group_names.eq(&names)).execute(connection)? == 1)
+            connection.transaction(|connection| {
+                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                let other = users::table.find(account.id).filter(users::group_names.ne(&names));
+                diesel::update(other).set((users::group_names.eq(&names), next_stamp())).execute(connection)?;
+                Ok(true)
+            })
         })
         .await
     }
@@ -237,13 +261,9 @@ fn user_by_number(connection: &mut AnyConnection, id: UserId) -> QueryResult<Opt
     Ok(row.map(Into::into))
 }
 
-/// Stores a hash, if it is the one that is to be replaced that stands there; `false` otherwise.
-fn replace_hash(connection: &mut AnyConnection, new: &NewPassword, now: UnixTime) -> QueryResult<bool> {
+/// Stores a hash in place of the one that stands there, if there is one.
+fn replace_hash(connection: &mut AnyConnection, new: &NewPassword, now: UnixTime) -> QueryResult<usize> {
     let row = CredentialsRow::new(new.user, new.hash.expose(), now);
-    if let Some(old) = &new.in_place_of {
-        let still_old = credentials::table.find(row.user_id).filter(credentials::password_hash.eq(old.expose()));
-        return Ok(diesel::update(still_old).set(row).execute(connection)? == 1);
-    }
     on_either!(connection, connection => {
         diesel::insert_into(credentials::table)
             .values(row)
@@ -253,9 +273,22 @@ fn replace_hash(connection: &mut AnyConnection, new: &NewPassword, now: UnixTime
                 credentials::password_hash.eq(excluded(credentials::password_hash)),
                 credentials::updated_at.eq(excluded(credentials::updated_at)),
             ))
-            .execute(connection)?
-    });
-    Ok(true)
+            .execute(connection)
+    })
+}
+
+/// Makes a locked account an administrator's, or an ordinary one; `false` if it was so already.
+fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bool) -> QueryResult<bool> {
+    let user = users::table.find(account.id);
+    let changed = if staff {
+        let other = user.filter(users::is_staff.eq(false));
+        diesel::update(other).set((users::is_staff.eq(true), next_stamp())).execute(connection)?
+    } else {
+        let other = user.filter(users::is_staff.or(users::is_superuser));
+        let rights = (users::is_staff.eq(false), users::is_superuser.eq(false), next_stamp());
+        diesel::update(other).set(rights).execute(connection)?
+    };
+    Ok(changed == 1)
 }
 
 fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {

@@ -19,7 +19,7 @@ use crate::locked::lock_account;
 use crate::outbox::{put, take_request};
 use crate::prune::{Batch, in_batches};
 use crate::schema::one_time_codes;
-use crate::second_factors::{has_factor, use_up};
+use crate::second_factors::use_up;
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime};
 
@@ -30,9 +30,7 @@ impl Codes for DieselStore {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, code.user_id)? else { return Ok(false) };
-                if let Some(owner) = &only.owner
-                    && !(account.is_still(owner) && !(owner.has_no_factor && has_factor(connection, code.user_id)?))
-                {
+                if only.owner.as_ref().is_some_and(|owner| !account.is_still(owner)) {
                     return Ok(false);
                 }
                 if let Some(moment) = only.none_since

@@ -1,9 +1,8 @@
 //! The row of an account as a lock: whatever takes more than one statement locks it first, so that calls for one account
 //! queue there, on both databases, and none holds what another one waits for.
 
-use auth_core::account::UserId;
+use auth_core::account::{SecurityStamp, UserId};
 use auth_core::ports::OwnerAsRead;
-use auth_core::time::UnixTime;
 use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, MultiBackend};
@@ -20,12 +19,17 @@ pub(crate) struct LockedAccount {
     pub(crate) is_active: bool,
     pub(crate) email_verified_at: Option<DbTime>,
     pub(crate) token_epoch: DbTime,
+    security_stamp: i64,
 }
 
 impl LockedAccount {
+    pub(crate) const fn stamp(&self) -> SecurityStamp {
+        SecurityStamp::new(self.security_stamp)
+    }
+
     /// Whether it is as somebody read it.
     pub(crate) fn is_still(&self, owner: &OwnerAsRead) -> bool {
-        self.is_active && self.email == owner.email && UnixTime::from(self.token_epoch) == owner.token_epoch
+        self.is_active && self.email == owner.email && self.stamp() == owner.security_stamp
     }
 }
 
@@ -38,4 +42,15 @@ pub(crate) fn lock_account(connection: &mut AnyConnection, user: UserId) -> Quer
         .returning(<LockedAccount as Selectable<MultiBackend>>::construct_selection())
         .get_result(connection)
         .optional()
+}
+
+/// Moves the stamp of an account: for every write that changes its rights, its password or its second factors.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(crate) fn next_stamp() -> _ {
+    users::security_stamp.eq(users::security_stamp + 1_i64)
+}
+
+/// The same as a statement of its own, for an account that is locked.
+pub(crate) fn move_stamp(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
+    diesel::update(users::table.find(user.get())).set(next_stamp()).execute(connection)
 }

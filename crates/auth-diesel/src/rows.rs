@@ -2,7 +2,7 @@
 
 use std::num::TryFromIntError;
 
-use auth_core::account::{GroupName, NewUser, User, UserId};
+use auth_core::account::{GroupName, NewUser, SecurityStamp, User, UserId};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
@@ -30,6 +30,7 @@ pub(crate) struct UserRow {
     last_login: Option<DbTime>,
     email_verified_at: Option<DbTime>,
     token_epoch: DbTime,
+    security_stamp: i64,
 }
 
 impl UserRow {
@@ -57,11 +58,12 @@ impl From<UserRow> for User {
             last_login: row.last_login.map(Into::into),
             email_verified_at: row.email_verified_at.map(Into::into),
             token_epoch: row.token_epoch.into(),
+            security_stamp: SecurityStamp::new(row.security_stamp),
         }
     }
 }
 
-/// A new account: active, never logged in, its epoch never moved.
+/// A new account: active, never logged in, its epoch and its stamp never moved.
 #[derive(Insertable)]
 #[diesel(table_name = users)]
 pub(crate) struct NewUserRow {

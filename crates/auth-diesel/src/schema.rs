@@ -21,6 +21,7 @@ diesel::table! {
         last_login -> Nullable<Moment>,
         email_verified_at -> Nullable<Moment>,
         token_epoch -> Moment,
+        security_stamp -> BigInt,
     }
 }
 

@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use crate::codes::{end_challenges, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
-use crate::locked::lock_account;
+use crate::locked::{lock_account, move_stamp, next_stamp};
 use crate::outbox::put;
 use crate::schema::{recovery_codes, second_factors, users};
 use crate::store::DieselStore;
@@ -58,10 +58,9 @@ impl SecondFactors for DieselStore {
                 diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
                 let row = FactorRow::new(user, &factor, now.unix())?;
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
-                if method == Method::Email && account.email_verified_at.is_none() {
-                    let proven = users::email_verified_at.eq(DbTime::from(now));
-                    diesel::update(users::table.find(user.get())).set(proven).execute(connection)?;
-                }
+                let is_proven = method == Method::Email && account.email_verified_at.is_none();
+                let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
+                diesel::update(users::table.find(user.get())).set((next_stamp(), proven)).execute(connection)?;
                 let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()));
                 let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
                 if !has_some {
@@ -88,6 +87,7 @@ impl SecondFactors for DieselStore {
                     removed += remove_recovery_codes(connection, user)?;
                 }
                 if removed > 0 {
+                    move_stamp(connection, user)?;
                     end_challenges(connection, user)?;
                     put(connection, Some(user), &mails)?;
                 }
@@ -107,6 +107,7 @@ impl SecondFactors for DieselStore {
                 }
                 remove_recovery_codes(connection, user)?;
                 add_recovery_codes(connection, user, &codes)?;
+                move_stamp(connection, user)?;
                 put(connection, Some(user), &mails)?;
                 Ok(true)
             })
@@ -132,7 +133,7 @@ pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof)
     Ok(used == 1)
 }
 
-pub(crate) fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
+fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
     let some = second_factors::table.filter(second_factors::user_id.eq(user.get()));
     diesel::select(exists(some)).get_result(connection)
 }

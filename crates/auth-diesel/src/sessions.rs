@@ -13,7 +13,7 @@ use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, on_either};
 use crate::error::out_of_range;
-use crate::locked::{LockedAccount, lock_account};
+use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
@@ -24,11 +24,11 @@ use crate::types::{DbId, DbTime};
 #[async_trait]
 impl Sessions for DieselStore {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
-        let (session, user, epoch) = (session.clone(), user.id, DbTime::from(user.token_epoch));
+        let (session, user, stamp) = (session.clone(), user.id, user.security_stamp.get());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let as_it_was =
-                    users::table.find(user.get()).filter(users::is_active).filter(users::token_epoch.eq(epoch));
+                    users::table.find(user.get()).filter(users::is_active).filter(users::security_stamp.eq(stamp));
                 let login = last_login.map(|moment| users::last_login.eq(DbTime::from(moment)));
                 let locked = diesel::update(as_it_was)
                     .set((users::token_epoch.eq(users::token_epoch), login))
@@ -165,8 +165,8 @@ fn end(connection: &mut AnyConnection, id: SessionId, reason: RevokeReason, now:
     Ok(diesel::update(not_ended).set(end).execute(connection)? == 1)
 }
 
-/// Ends every session of a locked account but one, and moves its epoch; answers how many sessions it ended. A login or
-/// an adoption comes before the lock, and is seen here, or after it, and sees the new epoch.
+/// Ends every session of a locked account but one, and moves its epoch and its stamp; answers how many sessions it ended. A
+/// login or an adoption comes before the lock, and is seen here, or after it, and sees them moved.
 pub(crate) fn end_all(
     connection: &mut AnyConnection,
     account: &LockedAccount,
@@ -175,7 +175,8 @@ pub(crate) fn end_all(
     now: UnixTime,
 ) -> QueryResult<usize> {
     let epoch = DbTime::from(next_epoch(account.token_epoch.into(), now));
-    diesel::update(users::table.find(account.id)).set(users::token_epoch.eq(epoch)).execute(connection)?;
+    let moved = (users::token_epoch.eq(epoch), next_stamp());
+    diesel::update(users::table.find(account.id)).set(moved).execute(connection)?;
     let live = sessions::table.filter(sessions::user_id.eq(account.id)).filter(sessions::revoked_at.is_null());
     let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
     match keep.map(DbId::from) {

@@ -36,14 +36,9 @@ mod tests {
 
     #[test]
     fn connections_leave_room_for_what_the_process_needs() {
-        for (limit, needed, expected) in [
-            (1_024, 96, 928),
-            (400, 96, 304),
-            (192, 96, 96),
-            (100, 96, 50),
-            (1, 96, 1),
-            (u64::MAX, 96, u64::MAX - 96),
-        ] {
+        for (limit, needed, expected) in
+            [(1_024, 96, 928), (400, 96, 304), (192, 96, 96), (100, 96, 50), (1, 96, 1), (u64::MAX, 96, u64::MAX - 96)]
+        {
             assert_eq!(fitting(limit, needed), expected, "{limit}");
         }
     }

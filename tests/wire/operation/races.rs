@@ -34,6 +34,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         nothing_of_a_session_outlives_its_logout,
         nothing_of_a_session_outlives_a_logout_of_all,
         nothing_begun_with_an_old_password_outlives_it,
+        no_login_without_a_second_factor_becomes_an_administrators,
         fifty_uses_of_a_stolen_token_end_its_session_and_no_other,
     ]
 }
@@ -340,6 +341,55 @@ async fn nothing_begun_with_an_old_password_outlives_it(database: Database) {
         assert_dead(&api, &chain.tokens().await).await;
         assert_dead(&api, &intruders.join_all().await.concat()).await;
         set_password(&server, PASSWORD);
+    }
+}
+
+// New rights
+
+/// Where administrators have to show a second factor, a login that began before the promotion has either ended with it, or
+/// is asked for the factor.
+async fn no_login_without_a_second_factor_becomes_an_administrators(database: Database) {
+    let options = options(&database, "development").env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "staff");
+    let server = without_login_delay(options).start(SERVER);
+    let api = TestClient::new(&server.url());
+    for round in 0..4 * ROUNDS {
+        let name = format!("climber{round}");
+        assert_eq!(api.register(&name).await.status, 201);
+        let is_promoted = Arc::new(AtomicBool::new(false));
+        let count = watch::Sender::new(0);
+        let logins = (0..INTRUDERS)
+            .map(|_| log_in_until_asked(api.clone(), name.clone(), is_promoted.clone(), count.clone()))
+            .collect::<JoinSet<_>>();
+        count.subscribe().wait_for(|count| *count >= INTRUDERS).await.expect("logins");
+        block_in_place(|| server.users("promote", &name));
+        is_promoted.store(true, Ordering::SeqCst);
+        assert_dead(&api, &logins.join_all().await.concat()).await;
+    }
+}
+
+/// The pairs of the logins by the password alone.
+async fn log_in_until_asked(
+    api: TestClient,
+    name: String,
+    is_promoted: Arc<AtomicBool>,
+    count: watch::Sender<usize>,
+) -> Vec<TokenPair> {
+    let mut pairs = Vec::new();
+    loop {
+        let is_promoted = is_promoted.load(Ordering::SeqCst);
+        let answer = api.try_login(&name, PASSWORD).await;
+        count.send_modify(|count| *count += 1);
+        match answer.status.as_u16() {
+            200 => pairs.push(TokenPair::of(&answer)),
+            401 => {
+                assert_eq!(answer.json()["code"], "second_factor_required", "{}", answer.text);
+                return pairs;
+            }
+            // Asked for by email, of so many at once.
+            429 => return pairs,
+            status => panic!("{status}: {}", answer.text),
+        }
+        assert!(!is_promoted, "logged in without a second factor after the promotion");
     }
 }
 

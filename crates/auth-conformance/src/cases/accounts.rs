@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_core::account::{LoginName, NewUser, Taken, User, UserId, Username, UsernameRules};
+use auth_core::account::{LoginName, NewUser, SecurityStamp, Taken, User, UserId, Username, UsernameRules};
 use auth_core::password::PasswordHash;
 use auth_core::ports::{AccountPage, Store};
 use auth_core::time::{Timestamp, UnixTime};
@@ -37,6 +37,7 @@ fn as_stored(new: &NewUser, id: UserId) -> User {
         last_login: None,
         email_verified_at: new.email_verified_at,
         token_epoch: UnixTime::default(),
+        security_stamp: SecurityStamp::default(),
     }
 }
 
@@ -230,7 +231,7 @@ async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
 async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.set_active(alice.id, false).await.unwrap());
-    let inactive = User { is_active: false, ..alice };
+    let inactive = User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice };
     assert_eq!(by_username(&*store, "alice").await.as_ref(), Some(&inactive));
     assert_eq!(by_email(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
 }

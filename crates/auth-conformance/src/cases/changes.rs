@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange, Taken, User, UserId};
+use auth_core::account::{NewUser, ProfileChange, SecurityStamp, Taken, User, UserId};
 use auth_core::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Session};
@@ -51,7 +51,7 @@ async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn 
             email: Some(email(&user.email)),
             first_name: Some(person_name(&user.first_name)),
             last_name: Some(person_name(&user.last_name)),
-            mails: Vec::new(),
+            ..ProfileChange::default()
         };
         assert_eq!(store.update_profile(user.id, &back).await.unwrap(), ProfileUpdate::Done(user.clone()));
     }
@@ -180,7 +180,8 @@ async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Stor
         assert_eq!(session_now(&*store, expected.id).await, expected);
     }
     assert_eq!(hash_now(&*store, &other).await, hash_of("other"));
-    assert_eq!(everybody(&*store).await, [User { token_epoch: at(5), ..user }, other]);
+    let security_stamp = user.security_stamp.next();
+    assert_eq!(everybody(&*store).await, [User { token_epoch: at(5), security_stamp, ..user }, other]);
 }
 
 #[apply(storage_case!)]
@@ -189,9 +190,10 @@ async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store:
     let other = stored(&*store, "other").await;
     let session = started(&*store, user.id, 1).await;
     // The second call changes nothing, but the account exists, so it succeeds.
-    for is_active in [false, false, true, true] {
+    for (is_active, changes) in [(false, 1), (false, 1), (true, 2), (true, 2)] {
         assert!(store.set_active(user.id, is_active).await.unwrap());
-        assert_eq!(everybody(&*store).await, [User { is_active, ..user.clone() }, other.clone()]);
+        let security_stamp = SecurityStamp::new(changes);
+        assert_eq!(everybody(&*store).await, [User { is_active, security_stamp, ..user.clone() }, other.clone()]);
         assert_eq!(session_now(&*store, session.id).await, session);
     }
     assert_eq!(hash_now(&*store, &user).await, hash_of("alice"));
@@ -215,7 +217,8 @@ async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
         let now = user_now(&*store, id).await;
         assert_eq!((now.is_staff, now.is_superuser), expected, "{id:?} {staff}");
     }
-    let owner = User { is_staff: true, is_superuser: false, ..owner };
+    let user = User { security_stamp: SecurityStamp::new(2), ..user };
+    let owner = User { is_staff: true, is_superuser: false, security_stamp: SecurityStamp::new(3), ..owner };
     assert_eq!(everybody(&*store).await, [user, owner]);
     assert_eq!(session_now(&*store, session.id).await, session);
 }

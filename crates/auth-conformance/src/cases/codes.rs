@@ -5,13 +5,12 @@ use std::sync::Arc;
 use auth_core::account::UserId;
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_core::ports::{IssueIf, OwnerAsRead, Store};
-use auth_core::second_factor::{NewFactor, Proof};
+use auth_core::second_factor::Proof;
 use auth_core::time::{Seconds, UnixTime};
-use auth_core::token::RevokeReason;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::exhaust;
-use super::fixture::{code_now, enrolled, issued, queued, stored};
+use super::fixture::{code_now, issued, queued, stored, user_now};
 use crate::{at, code_id, code_of, mac, new_mail, new_request};
 
 #[apply(storage_case!)]
@@ -44,23 +43,17 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
         only
     };
     assert!(store.issue(&code(1), &[], &only(|_| ())).await.unwrap());
-    assert!(store.issue(&code(2), &[], &only(|owner| owner.has_no_factor = true)).await.unwrap());
     for other in [
         only(|owner| owner.email = "other@example.com".to_owned()),
         only(|owner| owner.email = owner.email.to_uppercase()),
-        only(|owner| owner.token_epoch = at(1)),
+        only(|owner| owner.security_stamp = owner.security_stamp.next()),
     ] {
         assert!(!store.issue(&code(3), &[new_mail(1)], &other).await.unwrap(), "{other:?}");
     }
-    enrolled(&*store, read.id, &NewFactor::Email, &[]).await;
-    assert!(store.issue(&code(4), &[], &only(|_| ())).await.unwrap(), "where one is on, and none was asked for");
-    assert!(!store.issue(&code(5), &[new_mail(1)], &only(|owner| owner.has_no_factor = true)).await.unwrap());
     assert!(store.set_active(read.id, false).await.unwrap());
-    assert!(!store.issue(&code(6), &[new_mail(1)], &only(|_| ())).await.unwrap());
-    assert!(store.set_active(read.id, true).await.unwrap());
-    store.revoke_all(read.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap();
-    assert!(!store.issue(&code(7), &[new_mail(1)], &only(|_| ())).await.unwrap(), "all logins were ended since");
-    for number in [3, 5, 6, 7] {
+    let inactive = user_now(&*store, read.id).await;
+    assert!(!store.issue(&code(6), &[new_mail(1)], &IssueIf::still(&inactive)).await.unwrap());
+    for number in [3, 6] {
         assert_eq!(store.find_code(code_id(number)).await.unwrap(), None);
     }
     assert_eq!(queued(&*store).await, [] as [u64; 0]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_core::account::{GroupName, LoginName, ProfileChange, User, UserId};
+use auth_core::account::{GroupName, LoginName, ProfileChange, SecurityStamp, User, UserId};
 use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Subject};
@@ -37,7 +37,8 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     ] {
         let groups = groups(names);
         assert!(store.set_groups(user.id, &groups).await.unwrap());
-        assert_eq!(user_now(&*store, user.id).await, User { groups, ..user.clone() });
+        let now = user_now(&*store, user.id).await;
+        assert_eq!(now, User { groups, security_stamp: now.security_stamp, ..user.clone() });
     }
     assert_eq!(user_now(&*store, bystander.id).await, bystander);
     assert_eq!(session_now(&*store, session.id).await, session);
@@ -48,7 +49,7 @@ async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>)
     let user = stored(&*store, "alice").await;
     assert_eq!(user.groups, groups(&[]), "a new account is in none");
     let session = started(&*store, user.id, 1).await;
-    let expected = User { groups: groups(&["editors", "writers"]), ..user };
+    let expected = User { groups: groups(&["editors", "writers"]), security_stamp: SecurityStamp::new(1), ..user };
     assert!(store.set_groups(expected.id, &expected.groups).await.unwrap());
     assert_eq!(store.find_user(expected.id).await.unwrap().as_ref(), Some(&expected));
     for subject in

@@ -29,6 +29,7 @@ mod password_races;
 mod passwords;
 mod redeeming;
 mod second_factors;
+mod security_stamps;
 mod session_races;
 mod sessions;
 mod starting;

@@ -36,8 +36,9 @@ async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPa
 async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
-        let user = stored(&*store, &name).await.id;
-        let condition = NewPassword { in_place_of: Some(hash_of(&name)), ..NewPassword::new(user, hash_of("x")) };
+        let user = stored(&*store, &name).await;
+        let only_at = Some(user.security_stamp);
+        let condition = NewPassword { only_at, ..NewPassword::new(user.id, hash_of("x")) };
         assert_one_is_set(&store, round, &condition).await;
     }
 }

@@ -36,13 +36,12 @@ async fn assert_overtaken(store: &dyn Store, fixture: &AccountFixture<'_>, new: 
 async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
-    let in_place_of = |old: &str| NewPassword { in_place_of: Some(hash_of(old)), ..new_password(fixture.id) };
-    for other in ["new", "Alice", "alice ", "other"] {
-        assert_overtaken(&*store, &fixture, &in_place_of(other), other).await;
-    }
-    assert_eq!(store.set_password(&in_place_of("alice"), at(60)).await.unwrap(), PasswordUpdate::Done);
+    let read = user_now(&*store, fixture.id).await.security_stamp;
+    let only_at = |stamp| NewPassword { only_at: Some(stamp), ..new_password(fixture.id) };
+    assert_overtaken(&*store, &fixture, &only_at(read.next()), "another stamp").await;
+    assert_eq!(store.set_password(&only_at(read), at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(fixture.state().await.hash, hash_of("new"));
-    assert_overtaken(&*store, &fixture, &in_place_of("alice"), "the same once more").await;
+    assert_overtaken(&*store, &fixture, &only_at(read), "the same once more").await;
     assert_eq!(queued(&*store).await, [1]);
 }
 
@@ -117,7 +116,8 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let reason = Some(RevokeReason::PasswordChanged);
     let ends = Session { revoked_at: Some(at(60)), revoke_reason: reason, ..ends };
     assert_eq!(after.sessions, [goes_on.clone(), ends]);
-    assert_eq!(after.user, User { token_epoch: at(60), ..before.user.clone() });
+    let security_stamp = before.user.security_stamp.next();
+    assert_eq!(after.user, User { token_epoch: at(60), security_stamp, ..before.user.clone() });
     assert_eq!(spared.state().await, others);
     // A token of the previous generation is not valid any more, and a login in progress must not start a session.
     assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
@@ -158,7 +158,8 @@ async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn
     ] {
         let new = NewPassword { proves: address.map(email), ..NewPassword::new(user.id, hash_of("new")) };
         assert_eq!(store.set_password(&new, at(now)).await.unwrap(), PasswordUpdate::Done, "{address:?}");
-        let expected = User { email_verified_at: expected, token_epoch: at(now), ..user.clone() };
+        let security_stamp = user_now(&*store, user.id).await.security_stamp;
+        let expected = User { email_verified_at: expected, token_epoch: at(now), security_stamp, ..user.clone() };
         assert_eq!(user_now(&*store, user.id).await, expected, "{address:?}");
     }
 }
@@ -168,8 +169,9 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     let keep = kept(&*store, fixture.sessions[0]).await;
+    let read = user_now(&*store, fixture.id).await.security_stamp;
     let good = NewPassword {
-        in_place_of: Some(hash_of("alice")),
+        only_at: Some(read),
         code: Some(code),
         proves: Some(email("alice@example.com")),
         keep: Some(keep),
@@ -177,7 +179,7 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
         ..new_password(fixture.id)
     };
     for (fault, bad) in [
-        ("another password", NewPassword { in_place_of: Some(hash_of("bob")), ..good.clone() }),
+        ("another password", NewPassword { only_at: Some(read.next()), ..good.clone() }),
         ("another code", NewPassword { code: Some(code_id(5)), ..good.clone() }),
         ("another session", NewPassword { keep: Some(KeptSession { id: session_id(1), ..keep }), ..good.clone() }),
     ] {

@@ -108,7 +108,7 @@ async fn no_session_starts_for_an_inactive_account(store: Arc<dyn Store>) {
     assert_refused(&*store, &session, &user).await;
     assert_refused(&*store, &session, &user_now(&*store, user.id).await).await;
     assert!(store.set_active(user.id, true).await.unwrap());
-    assert!(store.start(&session, &user, None).await.unwrap());
+    assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
 }
 
 #[apply(storage_case!)]
@@ -141,16 +141,15 @@ async fn no_session_starts_for_a_deleted_account(store: Arc<dyn Store>) {
     assert_refused(&*store, &session_of(user.id, session_id(1), at(0)), &user).await;
 }
 
-/// Of the user as the caller read it, only the epoch counts. Whether the user is active is read from the store.
+/// Of the user as the caller read it, only the stamp counts. Whether the user is active is read from the store.
 #[apply(storage_case!)]
 async fn the_account_at_rest_decides_whether_a_session_starts(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
     store.update_profile(user.id, &renamed).await.unwrap();
-    assert!(store.set_staff(user.id, true).await.unwrap());
     let session = session_of(user.id, session_id(1), at(0));
-    assert!(store.start(&session, &User { is_active: false, ..user.clone() }, None).await.unwrap());
-    let expected = User { username: "alicia".to_owned(), is_staff: true, ..user };
+    assert!(store.start(&session, &User { is_active: false, is_staff: true, ..user.clone() }, None).await.unwrap());
+    let expected = User { username: "alicia".to_owned(), ..user };
     assert_eq!(user_now(&*store, expected.id).await, expected);
 }
 

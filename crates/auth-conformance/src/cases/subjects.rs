@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange, User, UserId};
+use auth_core::account::{NewUser, ProfileChange, SecurityStamp, User, UserId};
 use auth_core::ports::{ProfileUpdate, Store};
 use auth_core::token::Subject;
 use macro_rules_attribute::apply;
@@ -80,7 +80,7 @@ async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(store: Arc
 async fn an_inactive_account_is_found_by_its_subject(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.set_active(alice.id, false).await.unwrap());
-    let inactive = User { is_active: false, ..alice };
+    let inactive = User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice };
     assert_eq!(named(&*store, "alice").await.as_ref(), Some(&inactive));
     assert_eq!(addressed(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
     let by_number = store.find_by_subject(&Subject::Id(UserId::new(inactive.id.get()))).await.unwrap();

@@ -5,7 +5,7 @@ use std::ops::Bound;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, SecurityStamp, Taken, User, UserId};
 use auth_core::password::PasswordHash;
 use auth_core::ports::{
     AccountPage, Accounts, Change, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
@@ -46,6 +46,7 @@ impl Accounts for MemoryStore {
             last_login: None,
             email_verified_at: new.email_verified_at,
             token_epoch: UnixTime::default(),
+            security_stamp: SecurityStamp::default(),
         };
         let (username, email, hash) = (new.username.clone(), new.email.clone(), hash.clone());
         let account = Account { user: user.clone(), username, email, hash, factors: Factors::default() };
@@ -87,10 +88,13 @@ impl Accounts for MemoryStore {
 
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
         let mut state = self.state();
-        if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
-            return Ok(if state.user(id).is_some() { ProfileUpdate::Taken(taken) } else { ProfileUpdate::Gone });
-        }
         let Some(before) = state.accounts.get(&id) else { return Ok(ProfileUpdate::Gone) };
+        if change.only_at.is_some_and(|stamp| stamp != before.user.security_stamp) {
+            return Ok(ProfileUpdate::Overtaken);
+        }
+        if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
+            return Ok(ProfileUpdate::Taken(taken));
+        }
         let is_other = change.email.as_ref().is_some_and(|email| email.canonical() != before.email.canonical());
         state.change(id, |account| account.apply(change));
         if is_other {
@@ -112,10 +116,10 @@ impl Accounts for MemoryStore {
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
         let mut state = self.state();
         let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
-        let has_other_hash = new.in_place_of.as_ref().is_some_and(|hash| account.hash != *hash);
+        let is_as_read = new.only_at.is_none_or(|stamp| account.user.security_stamp == stamp);
         let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, new.user, now));
         let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(new.user, &keep));
-        if has_other_hash || !is_code_good || !is_kept {
+        if !is_as_read || !is_code_good || !is_kept {
             return Ok(PasswordUpdate::Overtaken);
         }
         if let Some(keep) = new.keep {
@@ -160,18 +164,28 @@ impl Accounts for MemoryStore {
     }
 
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
-        Ok(self.state().change(id, |account| account.user.is_active = active))
+        Ok(self.state().change_rights(id, |user| user.is_active = active))
     }
 
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
-        Ok(self.state().change(id, |account| {
-            account.user.is_staff = staff;
-            account.user.is_superuser &= staff;
+        Ok(self.state().change_rights(id, |user| {
+            user.is_staff = staff;
+            user.is_superuser &= staff;
         }))
     }
 
+    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(was_staff) = state.user(id).map(|user| user.is_staff) else { return Ok(false) };
+        if !was_staff {
+            state.change_rights(id, |user| user.is_staff = true);
+            state.end_all(id, None, RevokeReason::Administrator, now);
+        }
+        Ok(true)
+    }
+
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
-        Ok(self.state().change(id, |account| account.user.groups = groups.clone()))
+        Ok(self.state().change_rights(id, |user| user.groups = groups.clone()))
     }
 
     async fn delete(&self, id: UserId) -> Result<bool, StoreError> {

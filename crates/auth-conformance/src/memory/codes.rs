@@ -76,10 +76,8 @@ impl CodeList {
 
 /// Whether an account is as somebody read it.
 fn is_still(account: &Account, owner: &OwnerAsRead) -> bool {
-    let Account { user, factors, .. } = account;
-    user.is_active
-        && (&user.email, user.token_epoch) == (&owner.email, owner.token_epoch)
-        && !(owner.has_no_factor && factors.is_on())
+    let user = &account.user;
+    user.is_active && (&user.email, user.security_stamp) == (&owner.email, owner.security_stamp)
 }
 
 /// Uses up what proved a code; `false` if it is not there, or was used before.

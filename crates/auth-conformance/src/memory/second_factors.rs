@@ -10,7 +10,7 @@ use auth_core::second_factor::{Factors, Method, NewFactor, TotpFactor};
 use auth_core::secret::Mac;
 use auth_core::time::{Timestamp, UnixTime};
 
-use super::MemoryStore;
+use super::{Account, MemoryStore};
 
 /// Switches a factor on, in place of one of the same method.
 fn switch_on(factors: &mut Factors, factor: &NewFactor, since: UnixTime) {
@@ -55,7 +55,7 @@ impl SecondFactors for MemoryStore {
             return Ok(None);
         }
         let mut are_taken = false;
-        state.change(user, |account| {
+        state.change_security(user, |account| {
             switch_on(&mut account.factors, factor, now.unix());
             if factor.method() == Method::Email {
                 account.user.email_verified_at.get_or_insert(now);
@@ -73,11 +73,12 @@ impl SecondFactors for MemoryStore {
 
     async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let Some(account) = state.accounts.get_mut(&user) else { return Ok(false) };
+        let Some(account) = state.accounts.get(&user) else { return Ok(false) };
         if !methods.iter().any(|method| account.factors.has(*method)) {
             return Ok(false);
         }
-        methods.iter().for_each(|method| switch_off(&mut account.factors, *method));
+        let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(&mut account.factors, *one));
+        state.change_security(user, switch_off);
         state.codes.end_challenges_of(user);
         state.outbox.put(Some(user), mails);
         Ok(true)
@@ -85,10 +86,10 @@ impl SecondFactors for MemoryStore {
 
     async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
         let mut state = self.state();
-        match state.accounts.get_mut(&user) {
-            Some(account) if account.factors.is_on() => account.factors.recovery_codes = codes.to_vec(),
-            _ => return Ok(false),
+        if !state.accounts.get(&user).is_some_and(|account| account.factors.is_on()) {
+            return Ok(false);
         }
+        state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());
         state.outbox.put(Some(user), mails);
         Ok(true)
     }

@@ -39,7 +39,7 @@ impl State {
         }
     }
 
-    /// Ends the sessions of an account that have not ended, but `keep`; moves its epoch.
+    /// Ends the sessions of an account that have not ended, but `keep`; moves its stamp and its epoch.
     pub(super) fn end_all(
         &mut self,
         user: UserId,
@@ -47,7 +47,9 @@ impl State {
         reason: RevokeReason,
         now: UnixTime,
     ) -> usize {
-        if !self.change(user, |account| account.user.token_epoch = next_epoch(account.user.token_epoch, now)) {
+        let is_moved =
+            self.change_security(user, |account| account.user.token_epoch = next_epoch(account.user.token_epoch, now));
+        if !is_moved {
             return 0;
         }
         let of_user = self.sessions.values_mut().filter(|s| s.user_id == user && Some(s.id) != keep);
@@ -74,7 +76,7 @@ impl Sessions for MemoryStore {
             return Err(StoreError::broken("two sessions with one name"));
         }
         match state.accounts.get_mut(&user.id) {
-            Some(Account { user: now, .. }) if now.is_active && now.token_epoch == user.token_epoch => {
+            Some(Account { user: now, .. }) if now.is_active && now.security_stamp == user.security_stamp => {
                 now.last_login = last_login.or(now.last_login);
             }
             _ => return Ok(false),

@@ -9,7 +9,7 @@ mod username;
 pub use email::Email;
 pub use group::GroupName;
 pub use profile::{PersonName, ProfileChange};
-pub use user::{LoginName, NewUser, User, UserId};
+pub use user::{LoginName, NewUser, SecurityStamp, User, UserId};
 pub use username::{Username, UsernameRules};
 
 use crate::password::PasswordFlaw;

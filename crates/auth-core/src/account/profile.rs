@@ -1,6 +1,6 @@
 //! What people may change of their own account.
 
-use crate::account::{AccountFault, Email, Username};
+use crate::account::{AccountFault, Email, SecurityStamp, Username};
 use crate::mail::NewMail;
 
 /// A first or last name: at most 150 characters, no control characters (line breaks least of all); may be empty.
@@ -39,6 +39,8 @@ pub struct ProfileChange {
     pub first_name: Option<PersonName>,
     /// A new last name.
     pub last_name: Option<PersonName>,
+    /// Only if this is the stamp of the account: what to ask for was decided on the account as it was read then.
+    pub only_at: Option<SecurityStamp>,
     /// What goes into the outbox with the change.
     pub mails: Vec<NewMail>,
 }
@@ -46,7 +48,7 @@ pub struct ProfileChange {
 impl ProfileChange {
     /// Whether nothing is to change.
     pub const fn is_empty(&self) -> bool {
-        let Self { username, email, first_name, last_name, mails: _ } = self;
+        let Self { username, email, first_name, last_name, only_at: _, mails: _ } = self;
         username.is_none() && email.is_none() && first_name.is_none() && last_name.is_none()
     }
 }

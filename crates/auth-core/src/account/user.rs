@@ -23,6 +23,32 @@ impl UserId {
     }
 }
 
+/// Counts the changes to what an account may do and to what its owner has to show for it: its rights (staff, superuser,
+/// active, groups), its password, its second factors, and the end of all its sessions.
+///
+/// Each such change moves it in its own transaction. Whoever decides on the account as it was read names the stamp that was
+/// read in the condition of the write, so that no decision outlives what it was based on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecurityStamp(i64);
+
+impl SecurityStamp {
+    /// The stamp after so many changes.
+    pub const fn new(changes: i64) -> Self {
+        Self(changes)
+    }
+
+    /// How many changes there were.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The stamp after one more change.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
 /// An account at rest, without its password hash: nothing here opens a login.
 ///
 /// ```
@@ -65,6 +91,8 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// Tokens of no session that were issued up to this moment are refused. Moved to "now" by whatever ends all logins.
     pub token_epoch: UnixTime,
+    /// Moved by every change to its rights, its password or its second factors.
+    pub security_stamp: SecurityStamp,
 }
 
 impl User {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
-use crate::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
+use crate::account::{Email, GroupName, LoginName, NewUser, ProfileChange, SecurityStamp, Taken, User, UserId};
 use crate::code::CodeId;
 use crate::error::StoreError;
 use crate::mail::NewMail;
@@ -20,6 +20,8 @@ pub enum ProfileUpdate {
     Done(User),
     /// Another account has the name or address; nothing changed.
     Taken(Taken),
+    /// The account no longer has the [stamp](ProfileChange::only_at) that it must have; nothing changed.
+    Overtaken,
     /// There is no such account.
     Gone,
 }
@@ -31,8 +33,9 @@ pub struct NewPassword {
     pub user: UserId,
     /// Its hash.
     pub hash: PasswordHash,
-    /// Only if this is the hash that is stored: the old password was compared with it.
-    pub in_place_of: Option<PasswordHash>,
+    /// Only if this is the stamp of the account: the old password was compared, and what to ask for beside it was decided,
+    /// on the account as it was read then.
+    pub only_at: Option<SecurityStamp>,
     /// Only if this code of the account can be used, whatever its attempts: it is neither used nor ended, and its time is
     /// now.
     pub code: Option<CodeId>,
@@ -47,7 +50,7 @@ pub struct NewPassword {
 impl NewPassword {
     /// A password without conditions: all sessions end, no mail is sent.
     pub const fn new(user: UserId, hash: PasswordHash) -> Self {
-        Self { user, hash, in_place_of: None, code: None, proves: None, keep: None, mails: Vec::new() }
+        Self { user, hash, only_at: None, code: None, proves: None, keep: None, mails: Vec::new() }
     }
 }
 
@@ -68,8 +71,8 @@ pub struct KeptSession {
 pub enum PasswordUpdate {
     /// It was set.
     Done,
-    /// A condition does not hold, and nothing was done: another password, a code that cannot be used, a session that went
-    /// on or ended.
+    /// A condition does not hold, and nothing was done: another stamp, a code that cannot be used, a session that went on or
+    /// ended.
     Overtaken,
     /// There is no such account.
     Gone,
@@ -136,7 +139,8 @@ pub trait Accounts: Send + Sync {
     /// The account whose address has the same canonical form.
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
 
-    /// Changes what is given and leaves the rest as it is at that moment; puts the mails into the outbox. An address with
+    /// Changes what is given, if the account has the stamp that it must have, and leaves the rest as it is at that moment; puts
+    /// the mails into the outbox. An address with
     /// another canonical form is not proven any more, and ends every open code of the account: they may have been mailed
     /// to the one before. As of which moment they ended makes no difference.
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
@@ -146,8 +150,8 @@ pub trait Accounts: Send + Sync {
     async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Sets another password, if its conditions hold: stores the hash; revokes every session of the account, but the one
-    /// to keep, with the reason [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged); moves its `token_epoch`
-    /// on, to [`next_epoch`](crate::revocation::next_epoch); ends every open code of the account (SEC-111); notes the
+    /// to keep, with the reason [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged); moves its `security_stamp`
+    /// and its `token_epoch` on, the latter to [`next_epoch`](crate::revocation::next_epoch); ends every open code of the account (SEC-111); notes the
     /// address as proven (`email_verified_at`); puts the mails into the outbox.
     ///
     /// Of several at once with the same condition, one is done.
@@ -157,14 +161,20 @@ pub trait Accounts: Send + Sync {
     /// puts the mails into the outbox. A change also ends every open code of the account.
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
-    /// Lets an account log in and refresh, or not. `false` if there is no such account.
+    /// Lets an account log in and refresh, or not; moves its `security_stamp`. `false` if there is no such account.
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;
 
-    /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`).
-    /// `false` if there is no such account.
+    /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`); moves
+    /// its `security_stamp`. `false` if there is no such account.
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError>;
 
-    /// Puts an account into these groups and no others. `false` if there is no such account.
+    /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was none before, every session of it
+    /// ends with the reason [`Administrator`](crate::token::RevokeReason::Administrator), and its `token_epoch` moves on, to
+    /// [`next_epoch`](crate::revocation::next_epoch): no session that began without the rights comes to have them. Otherwise
+    /// nothing changes. `false` if there is no such account.
+    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Puts an account into these groups and no others; moves its `security_stamp`. `false` if there is no such account.
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
 
     /// Deletes an account with its hash and all that belongs to it: sessions, codes, second factors, mails. `false` if there is no such account.

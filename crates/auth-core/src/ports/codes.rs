@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::account::User;
+use crate::account::{SecurityStamp, User};
 use crate::code::{CodeId, OneTimeCode};
 use crate::error::StoreError;
 use crate::mail::{MailId, NewMail};
@@ -21,11 +21,11 @@ pub struct IssueIf {
 }
 
 impl IssueIf {
-    /// For an account as it was read. What was proven before the password was changed, or before the address was, is worth
-    /// nothing afterwards.
+    /// For an account as it was read. What was decided before its password, its second factors, its rights or its email
+    /// address changed is worth nothing afterwards.
     pub fn still(user: &User) -> Self {
-        let (email, token_epoch) = (user.email.clone(), user.token_epoch);
-        Self { owner: Some(OwnerAsRead { email, token_epoch, has_no_factor: false }), ..Self::default() }
+        let (email, security_stamp) = (user.email.clone(), user.security_stamp);
+        Self { owner: Some(OwnerAsRead { email, security_stamp }), ..Self::default() }
     }
 }
 
@@ -34,10 +34,8 @@ impl IssueIf {
 pub struct OwnerAsRead {
     /// Its address.
     pub email: String,
-    /// Its epoch, which whatever ends all its logins moves.
-    pub token_epoch: UnixTime,
-    /// Whether it must have no second factor: none was shown.
-    pub has_no_factor: bool,
+    /// Its stamp, which every change to its password, its second factors and its rights moves.
+    pub security_stamp: SecurityStamp,
 }
 
 /// One-time codes at rest: of links, challenges and enrolments.

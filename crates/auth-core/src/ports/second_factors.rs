@@ -10,7 +10,7 @@ use crate::second_factor::{Factors, Method, NewFactor};
 use crate::secret::Mac;
 use crate::time::Timestamp;
 
-/// Second factors at rest.
+/// Second factors at rest. Every change to them moves the `security_stamp` of the account.
 #[async_trait]
 pub trait SecondFactors: Send + Sync {
     /// Those of an account; none if there is no such account.

@@ -32,8 +32,9 @@ pub enum Adoption {
 #[async_trait]
 pub trait Sessions: Send + Sync {
     /// Stores the session of a login and notes the time of the login with the account (`None`: leaves it), if and only
-    /// if the account is still there and active and its `token_epoch` is the one in `user`. Otherwise changes nothing
-    /// and answers `false`: something ended all logins while this one was under way.
+    /// if the account is still there and active and its `security_stamp` is the one in `user`. Otherwise changes nothing
+    /// and answers `false`: its rights, its password or its second factors changed, or all its sessions ended, while the
+    /// login was under way.
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError>;
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
@@ -63,7 +64,7 @@ pub trait Sessions: Send + Sync {
     /// [`RevokeReason::Reuse`]; if it had not ended before, the mails go into the outbox with it.
     async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError>;
 
-    /// Ends every session of an account but `keep`, and moves its `token_epoch` on, to
+    /// Ends every session of an account but `keep`, and moves its `security_stamp` and its `token_epoch` on, the latter to
     /// [`next_epoch`](crate::revocation::next_epoch), so that no token from
     /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended.
     async fn revoke_all(

@@ -116,22 +116,31 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<ProfileUpdated, AuthError> {
         let is_new = changes_address(&caller.user, &change);
-        if is_new && (self.takes_proof() || !self.context().methods_of(&caller.user).await?.is_empty()) {
-            self.context().authorize(&caller.user, shown.ok_or(AuthError::PasswordMissing)?).await?;
-        }
+        let caller = if is_new { self.admitted_to_change_email(&caller.user, shown).await? } else { caller.user };
+        // What was asked for, or was not, is what the account takes at the moment of the write.
+        change.only_at = is_new.then_some(caller.security_stamp);
         let pending_email = if is_new && self.takes_proof() { change.email.take() } else { None };
         if let Some(email) = &pending_email {
-            self.admit_email(&caller.user, email).await?;
+            self.admit_email(&caller, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
-            let content = self.context().content_of_change(&caller.user, email, client);
-            change.mails = self.context().mail(MailKind::EmailChanged, &caller.user.email, &content)?;
+            let content = self.context().content_of_change(&caller, email, client);
+            change.mails = self.context().mail(MailKind::EmailChanged, &caller.email, &content)?;
         }
-        let user = if change.is_empty() { caller.user } else { self.apply(&caller.user, &change).await? };
+        let user = if change.is_empty() { caller } else { self.apply(&caller, &change).await? };
         // Last: a change that is refused sends no link.
         if let Some(email) = &pending_email {
             self.propose_email(&user, email, client).await?;
         }
         Ok(ProfileUpdated { user, pending_email })
+    }
+
+    /// The account of somebody who may have another address: by all that a login would ask of them, where that is needed.
+    async fn admitted_to_change_email(&self, user: &User, shown: Option<&Shown>) -> Result<User, AuthError> {
+        let user = self.context().account_now(user).await?;
+        if !self.takes_proof() && self.context().methods_of(&user).await?.is_empty() {
+            return Ok(user);
+        }
+        self.context().authorize(&user, shown.ok_or(AuthError::PasswordMissing)?).await
     }
 
     /// Whether another address takes effect only when it is proven.
@@ -147,6 +156,7 @@ impl AccountService {
                 Ok(user)
             }
             ProfileUpdate::Taken(taken) => Err(AccountFault::Taken(taken).into()),
+            ProfileUpdate::Overtaken => Err(Context::overtaken()),
             ProfileUpdate::Gone => Err(AuthError::UserNotFound),
         }
     }

@@ -11,7 +11,7 @@ use crate::ports::{AccountPage, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::{Method, RequiredFor};
 use crate::service::context::Context;
 use crate::service::{AccountPolicy, Ports};
-use crate::token::{ClientInfo, RevokeReason};
+use crate::token::ClientInfo;
 
 /// What to do to an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,11 +130,10 @@ impl AdministrationService {
     }
 
     /// Where administrators have to show a second factor, one who has not shown it is to log in once more: the sessions end
-    /// before the rights come.
+    /// with the change that gives the rights.
     async fn promote(&self, user: &User) -> Result<bool, AuthError> {
-        if self.policy.second_factor == RequiredFor::Staff && !user.is_staff {
-            let now = self.ports.clock.now();
-            self.ports.store.revoke_all(user.id, None, RevokeReason::Administrator, now).await?;
+        if self.policy.second_factor == RequiredFor::Staff {
+            return Ok(self.ports.store.promote(user.id, self.ports.clock.now()).await?);
         }
         Ok(self.ports.store.set_staff(user.id, true).await?)
     }

@@ -8,7 +8,7 @@ use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode, to_hex};
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
-use crate::password::{Attribute, CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
+use crate::password::{Attribute, CheckedPassword, PasswordPolicy, RawPassword};
 use crate::ports::Verdict;
 use crate::secret::MacPurpose;
 use crate::service::verification::shortened;
@@ -369,29 +369,42 @@ impl Context<'_> {
         StoreError::unavailable("the account has changed meanwhile").into()
     }
 
-    /// Whether somebody who is logged in knows the password too. Guesses count as at a login (SEC-110). Gives the hash that
-    /// it was compared with.
+    /// The account of somebody who is logged in, as it is in the storage: what is asked of them depends on its rights, and the
+    /// caller may have been read a while ago.
+    pub(super) async fn account_now(&self, caller: &User) -> Result<User, AuthError> {
+        let now = self.ports.store.find_user(caller.id).await?.ok_or(AuthError::UserNotFound)?;
+        Self::still_logged_in(caller, now)
+    }
+
+    /// Not if all logins of the account have ended since the caller was authenticated.
+    fn still_logged_in(caller: &User, now: User) -> Result<User, AuthError> {
+        if now.token_epoch == caller.token_epoch { Ok(now) } else { Err(Self::overtaken()) }
+    }
+
+    /// Whether somebody who is logged in knows the password too. Guesses count as at a login (SEC-110). Gives the account as
+    /// it is in the storage, read with the hash that the password was compared with: what is asked for beside the password
+    /// is decided on that account, and what is written names its stamp.
     pub(super) async fn own_password(
         &self,
         user: &User,
         password: &RawPassword,
         client: &ClientInfo,
-    ) -> Result<PasswordHash, AuthError> {
+    ) -> Result<User, AuthError> {
         if password.is_too_long() {
             return Err(AuthError::WrongPassword);
         }
         let guess = self.guess_at_own(user, client).await?;
         let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
-        let found = found.filter(|(found, _)| found.id == user.id).map(|(_, hash)| hash);
-        match self.ports.hasher.verify(password, found.as_ref()).await {
+        let found = found.filter(|(found, _)| found.id == user.id);
+        match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
             Err(error) => {
                 guess.take_back().await?;
                 Err(error.into())
             }
             Ok(verdict) => match found.filter(|_| verdict != Verdict::Wrong) {
-                Some(hash) => {
+                Some((now, _)) => {
                     guess.forgive().await?;
-                    Ok(hash)
+                    Self::still_logged_in(user, now)
                 }
                 None => {
                     self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));

@@ -13,7 +13,8 @@ use crate::time::UnixTime;
 use crate::token::{ClientInfo, Generation, Session, SessionId};
 
 impl TokenService {
-    /// How often a login is tried again when something ended all logins of the account while it was under way.
+    /// How often a login is decided when the rights, the password or the second factors of the account change while it is
+    /// under way, or all its logins end.
     pub(super) const MAX_STARTS: usize = 3;
 
     /// Begins a session for whoever knows the password of an active account.
@@ -31,7 +32,7 @@ impl TokenService {
         client: ClientInfo,
     ) -> Result<TokenPair, AuthError> {
         for _ in 0..Self::MAX_STARTS {
-            let user = self.proven(name, password, CodePurpose::Login, &client).await?;
+            let Some(user) = self.proven(name, password, CodePurpose::Login, &client).await? else { continue };
             let (session, pair) = self.first_pair(&user, client.clone(), amr::PASSWORD).await?;
             if self.start_session(&user, &session).await? {
                 return Ok(pair);
@@ -57,7 +58,7 @@ impl TokenService {
                 (session, Issued::Pair(pair))
             }
         };
-        // Something ended all logins since the account was read: the password that was shown may not be the one any more.
+        // The account is another than it was when the code was compared, and the code is used up: they log in once more.
         if self.start_session(&user, &session).await? { Ok(issued) } else { Err(AuthError::ChallengeInvalid) }
     }
 
@@ -74,20 +75,20 @@ impl TokenService {
     }
 
     /// Whoever showed all that a login takes. Where more than the password is asked for, it is refused with the challenge.
+    /// `None` if the account is another by now than it was when that was decided.
     pub(super) async fn proven(
         &self,
         name: &LoginName,
         password: &RawPassword,
         purpose: CodePurpose,
         client: &ClientInfo,
-    ) -> Result<User, AuthError> {
+    ) -> Result<Option<User>, AuthError> {
         let user = self.authenticate_password(name, password, client).await?;
-        self.ask_for_more(&user, purpose, client).await?;
-        Ok(user)
+        Ok(self.takes_no_more(&user, purpose, client).await?.then_some(user))
     }
 
-    /// What is needed beside the right password.
-    async fn ask_for_more(&self, user: &User, purpose: CodePurpose, client: &ClientInfo) -> Result<(), AuthError> {
+    /// Asks for what is needed beside the right password; `true` if nothing is, `false` if the account is another by now.
+    async fn takes_no_more(&self, user: &User, purpose: CodePurpose, client: &ClientInfo) -> Result<bool, AuthError> {
         let context = self.context();
         let must_be_verified = self.policy.accounts.email_verification == EmailVerification::Required;
         if must_be_verified && user.email_verified_at.is_none() {
@@ -95,9 +96,9 @@ impl TokenService {
         }
         let methods = context.methods_of(user).await?;
         if methods.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        let challenge = context.challenge(user, methods, purpose, client).await?;
+        let Some(challenge) = context.challenge(user, methods, purpose, client).await? else { return Ok(false) };
         self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
         Err(AuthError::SecondFactorRequired(Box::new(challenge)))
     }
@@ -184,7 +185,8 @@ impl TokenService {
         }
     }
 
-    /// `false` if something ended all logins of the account since `user` was read.
+    /// `false` if the rights, the password or the second factors of the account changed, or all its logins ended, since `user`
+    /// was read.
     pub(super) async fn start_session(&self, user: &User, session: &Session) -> Result<bool, AuthError> {
         let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
         let is_started = self.ports.store.start(session, user, last_login).await?;

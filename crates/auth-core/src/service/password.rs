@@ -1,9 +1,10 @@
 //! Change of the password by somebody who is logged in.
 
+use crate::account::User;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
-use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
+use crate::password::{PasswordPolicy, RawPassword};
 use crate::ports::{KeptSession, NewPassword, PasswordUpdate, QueueShare};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
@@ -41,9 +42,10 @@ impl TokenService {
         rules: &PasswordPolicy,
     ) -> Result<Option<Issued>, AuthError> {
         let context = self.context();
-        let old = context.own_password(&caller.user, &change.old, &change.client).await?;
-        let hash =
-            self.ports.hasher.hash(&Context::checked(&caller.user, change.new, rules)?, QueueShare::Whole).await?;
+        // Before anything is compared or counted: a session that has ended changes nothing.
+        self.own_live_session(caller).await?;
+        let mut user = context.own_password(&caller.user, &change.old, &change.client).await?;
+        let hash = self.ports.hasher.hash(&Context::checked(&user, change.new, rules)?, QueueShare::Whole).await?;
         for _ in 0..Self::MAX_CHANGES {
             let own = self.own_live_session(caller).await?;
             let (keep, pair) = match &own {
@@ -53,18 +55,14 @@ impl TokenService {
                 }
                 _ => (None, None),
             };
-            let content = context.content(&caller.user, &change.client);
-            let mails = context.mail(MailKind::PasswordChanged, &caller.user.email, &content)?;
-            let new = NewPassword {
-                in_place_of: Some(old.clone()),
-                keep,
-                mails,
-                ..NewPassword::new(caller.user.id, hash.clone())
-            };
+            let mails =
+                context.mail(MailKind::PasswordChanged, &user.email, &context.content(&user, &change.client))?;
+            let only_at = Some(user.security_stamp);
+            let new = NewPassword { only_at, keep, mails, ..NewPassword::new(user.id, hash.clone()) };
             match self.ports.store.set_password(&new, self.ports.clock.now()).await? {
                 PasswordUpdate::Done => {
-                    self.ports.note_changed(caller.user.id);
-                    self.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, caller.user.id));
+                    self.ports.note_changed(user.id);
+                    self.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, user.id));
                     return Ok(match own {
                         // The password is set in any case: at worst they log in once more.
                         Some(found) if pair.is_none() => self.begun_anew(found).await.ok().flatten(),
@@ -72,7 +70,9 @@ impl TokenService {
                     });
                 }
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
-                PasswordUpdate::Overtaken => self.expect_still(caller, &old).await?,
+                // The session went on, or the account is another than it was: then all is decided once more.
+                PasswordUpdate::Overtaken if self.is_still(&user).await? => {}
+                PasswordUpdate::Overtaken => user = context.own_password(&user, &change.old, &change.client).await?,
             }
         }
         Err(StoreError::unavailable("the session keeps changing during the change of its password").into())
@@ -127,12 +127,9 @@ impl TokenService {
         Ok((KeptSession { id: session.id, from: session.generation, next }, pair))
     }
 
-    /// Whether the old password is still the one: somebody may have set another since it was compared.
-    async fn expect_still(&self, caller: &Caller, old: &PasswordHash) -> Result<(), AuthError> {
-        let name = crate::account::LoginName::Username(caller.user.username.clone());
-        match self.ports.store.find_for_login(&name).await? {
-            Some((user, hash)) if user.id == caller.user.id && hash == *old => Ok(()),
-            _ => Err(AuthError::WrongPassword),
-        }
+    /// Whether what was decided on this account still counts.
+    async fn is_still(&self, user: &User) -> Result<bool, AuthError> {
+        let now = self.ports.store.find_user(user.id).await?.ok_or(AuthError::UserNotFound)?;
+        Ok(now.security_stamp == user.security_stamp)
     }
 }

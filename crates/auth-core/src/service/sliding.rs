@@ -22,7 +22,7 @@ impl TokenService {
     ) -> Result<SignedToken, AuthError> {
         self.check_sliding()?;
         for _ in 0..Self::MAX_STARTS {
-            let user = self.proven(name, password, CodePurpose::SlidingLogin, &client).await?;
+            let Some(user) = self.proven(name, password, CodePurpose::SlidingLogin, &client).await? else { continue };
             let (session, token) = self.first_sliding(&user, client.clone(), amr::PASSWORD).await?;
             if self.start_session(&user, &session).await? {
                 return Ok(token);

@@ -174,7 +174,7 @@ async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
             (_, "boolean") => format!("NOT {name}"),
             (name, "INTEGER") if name.starts_with("is_") => format!("1 - {name}"),
             (_, "text" | "TEXT") => "'another'".to_owned(),
-            (_, "INTEGER") => "5".to_owned(),
+            (_, "INTEGER" | "bigint") => "5".to_owned(),
             (_, "timestamp with time zone") => "now()".to_owned(),
             _ => panic!("{column}"),
         };

@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::{on, on_empty};
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "0001_accounts",
     "0002_sessions",
     "0003_blacklist",
@@ -22,6 +22,7 @@ const ALL: [&str; 10] = [
     "0008_login_attempts",
     "0009_outbox",
     "0010_outbox_priority",
+    "0011_security_stamp",
 ];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {

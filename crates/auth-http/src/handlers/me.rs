@@ -198,7 +198,7 @@ fn profile_change(
         email: parse(&mut errors, "email", &body.email, Email::parse),
         first_name: parse(&mut errors, "first_name", &body.first_name, PersonName::parse),
         last_name: parse(&mut errors, "last_name", &body.last_name, PersonName::parse),
-        mails: Vec::new(),
+        ..ProfileChange::default()
     };
     errors.sort_by(&ORDER);
     if errors.is_empty() { Ok(change) } else { Err(errors) }

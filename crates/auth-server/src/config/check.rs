@@ -141,12 +141,7 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("server.keep_alive_seconds", settings.server.keep_alive_seconds, 1, 3_600),
         ("server.idle_timeout_seconds", settings.server.idle_timeout_seconds, 1, 3_600),
         ("server.max_connections", settings.server.max_connections as u64, 0, 1_000_000),
-        (
-            "server.max_unanswered_per_client_ip",
-            settings.server.max_unanswered_per_client_ip as u64,
-            1,
-            1_000_000,
-        ),
+        ("server.max_unanswered_per_client_ip", settings.server.max_unanswered_per_client_ip as u64, 1, 1_000_000),
         ("server.shutdown_timeout_seconds", settings.server.shutdown_timeout_seconds, 0, 3_600),
         ("server.workers", settings.server.workers as u64, 0, 1_024),
         ("maintenance.prune_interval_seconds", settings.maintenance.prune_interval_seconds, 0, a_day),

@@ -88,7 +88,7 @@ impl Accounts for Broken {
                     email: change.email.clone().or(Some(email(&user.email))),
                     first_name: change.first_name.clone().or(Some(person_name(&user.first_name))),
                     last_name: change.last_name.clone().or(Some(person_name(&user.last_name))),
-                    mails: change.mails.clone(),
+                    ..change.clone()
                 };
                 self.inner.update_profile(id, &change).await
             }
@@ -119,7 +119,8 @@ impl Accounts for Broken {
 
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
         let Some(old) = self.hash(new.user).await else { return Ok(PasswordUpdate::Gone) };
-        let is_as_expected = new.in_place_of.as_ref().is_none_or(|expected| *expected == old);
+        let stamp = self.user(new.user).await.map(|user| user.security_stamp);
+        let is_as_expected = new.only_at.is_none() || new.only_at == stamp;
         match self.defect {
             Defect::SetsPasswordsInTwoSteps => {
                 self.inner.upgrade_hash(new.user, &old, &new.hash).await?;
@@ -129,7 +130,7 @@ impl Accounts for Broken {
             }
             Defect::ChecksPasswordsInTwoSteps if is_as_expected => {
                 other_calls().await;
-                self.inner.set_password(&NewPassword { in_place_of: None, ..new.clone() }, now).await
+                self.inner.set_password(&NewPassword { only_at: None, ..new.clone() }, now).await
             }
             Defect::IgnoresTheCode => self.inner.set_password(&NewPassword { code: None, ..new.clone() }, now).await,
             _ => self.inner.set_password(new, now).await,
@@ -150,6 +151,17 @@ impl Accounts for Broken {
 
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
         self.inner.set_staff(id, staff).await
+    }
+
+    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError> {
+        match (self.defect, self.user(id).await) {
+            (Defect::PromotesInTwoSteps, Some(user)) if !user.is_staff => {
+                self.inner.revoke_all(id, None, RevokeReason::Administrator, now).await?;
+                other_calls().await;
+                self.inner.set_staff(id, true).await
+            }
+            _ => self.inner.promote(id, now).await,
+        }
     }
 
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {

@@ -49,6 +49,7 @@ enum Defect {
     LeavesCodesOfTheDeleted,
     LosesRevocations,
     NamesAreNotUnique,
+    PromotesInTwoSteps,
     PrunesInTwoSteps,
     PrunesWithoutLimit,
     RedeemsInTwoSteps,

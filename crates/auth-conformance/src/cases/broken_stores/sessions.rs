@@ -14,7 +14,7 @@ use super::{Broken, Defect, other_calls};
 impl Sessions for Broken {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
         match (self.defect, self.user(user.id).await) {
-            (Defect::StartsInTwoSteps, Some(now)) if now.is_active && now.token_epoch == user.token_epoch => {
+            (Defect::StartsInTwoSteps, Some(now)) if now.is_active && now.security_stamp == user.security_stamp => {
                 other_calls().await;
                 let Some(now) = self.user(user.id).await else { return Ok(false) };
                 self.inner.start(session, &now, last_login).await

@@ -9,8 +9,8 @@ use tokio::task::{LocalSet, spawn_local};
 use super::{Broken, Defect};
 use crate::cases::{
     account_races, accounts, adoption, attempt_races, attempts, blacklist, changes, code_races, codes, emails,
-    mail_retries, outbox, outbox_races, password_races, passwords, redeeming, second_factors, session_races, sessions,
-    starting,
+    mail_retries, outbox, outbox_races, password_races, passwords, redeeming, second_factors, security_stamps,
+    session_races, sessions, starting,
 };
 
 /// How many times a case may run until it fails. All but a few of the races fail at once.
@@ -68,6 +68,10 @@ found_out! {
     an_adoption_in_two_steps: AdoptsInTwoSteps
         fails [session_races::no_adoption_escapes_the_end_of_all_sessions]
         passes [adoption::a_token_not_issued_after_a_moved_epoch_is_not_adopted]
+    a_promotion_in_two_steps: PromotesInTwoSteps
+        fails [security_stamps::no_login_escapes_a_promotion]
+        passes [security_stamps::a_promotion_gives_the_rights_and_ends_every_session,
+            security_stamps::a_promotion_of_an_administrator_changes_nothing]
     a_pruning_in_two_steps: PrunesInTwoSteps
         fails [session_races::a_session_that_was_rotated_in_time_is_not_pruned]
         passes [sessions::only_sessions_whose_last_token_expired_before_are_pruned,

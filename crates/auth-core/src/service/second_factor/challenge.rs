@@ -53,14 +53,15 @@ impl Context<'_> {
     }
 
     /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
-    /// that the other methods are asked for alone, where there are any.
+    /// that the other methods are asked for alone, where there are any. `None` if the account is another by now than it was
+    /// when the methods were decided on.
     pub(in crate::service) async fn challenge(
         &self,
         user: &User,
         mut methods: Vec<Method>,
         purpose: CodePurpose,
         client: &ClientInfo,
-    ) -> Result<SecondFactorChallenge, AuthError> {
+    ) -> Result<Option<SecondFactorChallenge>, AuthError> {
         let mut code = self.new_code(user, purpose);
         let mut mails = Vec::new();
         if methods.contains(&Method::Email) {
@@ -73,10 +74,8 @@ impl Context<'_> {
                 Err(error) => return Err(error),
             }
         }
-        if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
-            return Err(Self::overtaken());
-        }
-        Ok(SecondFactorChallenge { challenge: self.challenge_of(code.id), methods })
+        let is_issued = self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await?;
+        Ok(is_issued.then(|| SecondFactorChallenge { challenge: self.challenge_of(code.id), methods }))
     }
 
     pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
@@ -136,15 +135,21 @@ impl Context<'_> {
         Ok(Proven { user, purpose: code.purpose })
     }
 
-    /// Whether somebody who is logged in is who they say: by all that a login would ask of them (SEC-134). Answers whether a
-    /// second factor was among it.
-    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<bool, AuthError> {
-        self.own_password(user, &shown.password, &shown.client).await?;
+    /// Whether somebody who is logged in is who they say: by all that a login would ask of them (SEC-134). Gives the account
+    /// on which that was decided.
+    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<User, AuthError> {
+        let user = self.own_password(user, &shown.password, &shown.client).await?;
+        self.confirm_factor(&user, shown).await?;
+        Ok(user)
+    }
+
+    /// The second factor, where a login would ask for one.
+    pub(in crate::service) async fn confirm_factor(&self, user: &User, shown: &Shown) -> Result<(), AuthError> {
         if self.methods_of(user).await?.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
         let (challenge, code) = shown.answer.as_ref().ok_or(AuthError::ChallengeMissing)?;
-        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(|_| true)
+        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
     }
 
     /// The code of a challenge and its account, before anything is counted.

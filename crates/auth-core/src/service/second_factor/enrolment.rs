@@ -69,11 +69,13 @@ impl SecondFactorService {
     /// # Errors
     /// [`AuthError::NoSecondFactor`] if none is asked of them; [`AuthError::Throttled`] after too many mails.
     pub async fn challenge(&self, user: &User, client: &ClientInfo) -> Result<SecondFactorChallenge, AuthError> {
+        let user = &self.context().account_now(user).await?;
         let methods = self.context().methods_of(user).await?;
         if methods.is_empty() {
             return Err(AuthError::NoSecondFactor);
         }
-        self.context().challenge(user, methods, CodePurpose::Confirmation, client).await
+        let challenge = self.context().challenge(user, methods, CodePurpose::Confirmation, client).await?;
+        challenge.ok_or_else(Context::overtaken)
     }
 
     /// Begins to switch a method on: it is on when its first code was [shown](Self::confirm).
@@ -87,10 +89,8 @@ impl SecondFactorService {
             Method::Totp => CodePurpose::TotpEnrolment,
             Method::Email | Method::RecoveryCode => return Err(AuthError::MethodUnavailable),
         };
-        let mut only = IssueIf::still(user);
-        let is_shown = self.context().authorize(user, &shown).await?;
-        only.owner.iter_mut().for_each(|owner| owner.has_no_factor = !is_shown);
         let context = self.context();
+        let user = &context.authorize(user, &shown).await?;
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
         let (mails, enrolment) = match method {
@@ -107,7 +107,7 @@ impl SecondFactorService {
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
         };
-        if !self.ports.store.issue(&code, &mails, &only).await? {
+        if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
             return Err(Context::overtaken());
         }
         Ok(enrolment)

@@ -125,7 +125,7 @@ async fn ends_with_another_password_address_or_state() {
 
     service.advance(5 * MINUTE);
     let link = reset_link(&service, "alice").await;
-    let caller = Caller { user, session: None };
+    let caller = Caller { user: service.user("alice").await, session: None };
     service.accounts.update_profile(caller, rename, None, &client()).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "after another address");
     assert!(has_password(&service, "alice", PASSWORD).await);
