@@ -20,7 +20,7 @@ use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
 use crate::schema::{credentials, users};
-use crate::sessions::{end_all, keep};
+use crate::sessions::{begin, end_all, end_own, keep};
 use crate::store::DieselStore;
 use crate::types::DbTime;
 
@@ -160,8 +160,15 @@ impl Accounts for DieselStore {
                 if let Some(kept) = new.keep {
                     Undo::unless(keep(connection, new.user, kept)?, overtaken)?;
                 }
+                if let Some(replaced) = &new.replace {
+                    let is_ended = end_own(connection, &account, replaced.ends, RevokeReason::PasswordChanged, now)?;
+                    Undo::unless(is_ended, overtaken)?;
+                }
                 let kept = new.keep.map(|kept| kept.id);
                 end_all(connection, &account, kept, RevokeReason::PasswordChanged, now)?;
+                if let Some(replaced) = &new.replace {
+                    begin(connection, &replaced.begins)?;
+                }
                 end_codes(connection, new.user, Some(now))?;
                 if new.proves.as_ref().is_some_and(|email| email.canonical() == account.email_canonical) {
                     let proven = users::email_verified_at.eq(DbTime::from(now));

@@ -36,8 +36,7 @@ impl Sessions for DieselStore {
                 if locked == 0 {
                     return Ok(false);
                 }
-                let row = NewSessionRow::try_from(&session).map_err(out_of_range)?;
-                diesel::insert_into(sessions::table).values(row).execute(connection)?;
+                begin(connection, &session)?;
                 Ok(true)
             })
         })
@@ -156,6 +155,25 @@ impl Sessions for DieselStore {
         })
         .await
     }
+}
+
+/// Stores a session of a locked account.
+pub(crate) fn begin(connection: &mut AnyConnection, session: &Session) -> QueryResult<usize> {
+    let row = NewSessionRow::try_from(session).map_err(out_of_range)?;
+    diesel::insert_into(sessions::table).values(row).execute(connection)
+}
+
+/// Ends a session of a locked account; `false` if it had ended before, or is not the account's.
+pub(crate) fn end_own(
+    connection: &mut AnyConnection,
+    account: &LockedAccount,
+    id: SessionId,
+    reason: RevokeReason,
+    now: UnixTime,
+) -> QueryResult<bool> {
+    let own = sessions::table.find(DbId::from(id)).filter(sessions::user_id.eq(account.id));
+    let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
+    Ok(diesel::update(own.filter(sessions::revoked_at.is_null())).set(end).execute(connection)? == 1)
 }
 
 /// Ends a session; `false` if it had ended before, or there is none.

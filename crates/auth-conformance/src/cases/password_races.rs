@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::account::{NewUser, ProfileChange};
 use auth_core::code::CodePurpose;
 use auth_core::ports::{
-    EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store, Swap,
+    EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, ReplacedSession, Store, Swap,
 };
 use auth_core::token::{Generation, RevokeReason};
 use macro_rules_attribute::apply;
@@ -102,6 +102,30 @@ async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>)
             assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a login escaped");
         }
         assert_eq!(session_now(&*store, kept.id).await.revoked_at, None);
+    }
+}
+
+/// Whatever ends all sessions comes before the password, which is not set then, or after it, and ends the session that began
+/// with it.
+#[apply(storage_case!)]
+async fn no_session_that_begins_with_a_password_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
+    let id = stored(&*store, "alice").await.id;
+    for round in 0..ROUNDS {
+        let ends = started(&*store, id, 2 * round).await.id;
+        let begins = session_of(id, session_id(2 * round + 1), at(0));
+        let replace = Some(ReplacedSession { ends, begins: begins.clone() });
+        let new = NewPassword { replace, ..NewPassword::new(id, hash_of("new")) };
+        let gate = Gate::of(2, round, &store);
+        let update = gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() });
+        let end =
+            gate.send(
+                move |store| async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(2)).await.unwrap() },
+            );
+        let (update, ended) = (update.await.unwrap(), end.await.unwrap());
+        assert_eq!(ended, 1, "the one before or the one after");
+        let found = store.find_session(begins.id).await.unwrap();
+        assert_eq!(found.is_some(), update == PasswordUpdate::Done);
+        assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a session escaped");
     }
 }
 

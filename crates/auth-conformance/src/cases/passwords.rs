@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_core::account::{User, UserId};
 use auth_core::code::{CodePurpose, OneTimeCode};
-use auth_core::ports::{IssueIf, KeptSession, NewPassword, PasswordUpdate, Store, Swap};
+use auth_core::ports::{IssueIf, KeptSession, NewPassword, PasswordUpdate, ReplacedSession, Store, Swap};
 use auth_core::second_factor::Proof;
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
@@ -126,6 +126,31 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let next = successor_of(&goes_on, at(61));
     assert_eq!(store.advance(id, goes_on.generation, next).await.unwrap(), Swap::Done);
     assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the one that was kept lives longer");
+}
+
+#[apply(storage_case!)]
+async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store: Arc<dyn Store>) {
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let other = stored(&*store, "other").await.id;
+    let foreign = started(&*store, other, 1).await.id;
+    let [id, ended] = fixture.sessions;
+    let begins = Session { amr: "pwd otp mfa".to_owned(), ..session_of(fixture.id, session_id(2), at(60)) };
+    let replacing = |ends| {
+        let replace = Some(ReplacedSession { ends, begins: begins.clone() });
+        NewPassword { replace, mails: Vec::new(), ..new_password(fixture.id) }
+    };
+    assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
+    for (fault, ends) in [("ended", ended), ("another's", foreign), ("unknown", session_id(3))] {
+        assert_overtaken(&*store, &fixture, &replacing(ends), fault).await;
+        assert_eq!(store.find_session(begins.id).await.unwrap(), None, "{fault}");
+    }
+    assert_eq!(store.set_password(&replacing(id), at(60)).await.unwrap(), PasswordUpdate::Done);
+    assert_eq!(session_now(&*store, begins.id).await, begins);
+    let replaced = session_now(&*store, id).await;
+    let end = (replaced.revoked_at, replaced.revoke_reason);
+    assert_eq!(end, (Some(at(60)), Some(RevokeReason::PasswordChanged)));
+    assert_eq!(session_now(&*store, ended).await.revoke_reason, Some(RevokeReason::Logout));
+    assert_eq!(session_now(&*store, foreign).await.revoked_at, None);
 }
 
 #[apply(storage_case!)]

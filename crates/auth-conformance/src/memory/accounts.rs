@@ -12,11 +12,15 @@ use auth_core::ports::{
 };
 use auth_core::second_factor::Factors;
 use auth_core::time::{Timestamp, UnixTime};
-use auth_core::token::{RevokeReason, Subject, SubjectField};
+use auth_core::token::{RevokeReason, SessionId, Subject, SubjectField};
 
 use super::{Account, MemoryStore, State};
 
 impl State {
+    fn has_live_session(&self, user: UserId, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.user_id == user && session.revoked_at.is_none())
+    }
+
     fn is_live_session_of(&self, user: UserId, keep: &KeptSession) -> bool {
         let is_own = self.sessions.get(&keep.id).is_some_and(|session| session.user_id == user);
         is_own && self.is_live(keep.id, keep.from)
@@ -119,13 +123,17 @@ impl Accounts for MemoryStore {
         let is_as_read = new.only_at.is_none_or(|stamp| account.user.security_stamp == stamp);
         let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, new.user, now));
         let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(new.user, &keep));
-        if !is_as_read || !is_code_good || !is_kept {
+        let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(new.user, replace.ends));
+        if !is_as_read || !is_code_good || !is_kept || !is_replaced {
             return Ok(PasswordUpdate::Overtaken);
         }
         if let Some(keep) = new.keep {
             state.advance(keep.id, keep.next);
         }
         state.end_all(new.user, new.keep.map(|keep| keep.id), RevokeReason::PasswordChanged, now);
+        if let Some(replace) = &new.replace {
+            state.insert(replace.begins.clone());
+        }
         state.change(new.user, |account| {
             account.hash = new.hash.clone();
             if new.proves.as_ref().is_some_and(|email| email.canonical() == account.email.canonical()) {

@@ -13,7 +13,7 @@ use super::feed::News;
 use super::{Account, MemoryStore, State, prune};
 
 impl State {
-    fn insert(&mut self, session: Session) {
+    pub(super) fn insert(&mut self, session: Session) {
         self.note_end(session.id, session.expires_at);
         self.sessions.insert(session.id, session);
     }

@@ -10,7 +10,7 @@ use crate::error::StoreError;
 use crate::mail::NewMail;
 use crate::password::PasswordHash;
 use crate::time::{Timestamp, UnixTime};
-use crate::token::{Generation, NextGeneration, SessionId, Subject};
+use crate::token::{Generation, NextGeneration, Session, SessionId, Subject};
 
 /// What became of a change to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct NewPassword {
     pub proves: Option<Email>,
     /// The session that goes on; without one, all of them end.
     pub keep: Option<KeptSession>,
+    /// The session that begins in the place of one that ends.
+    pub replace: Option<ReplacedSession>,
     /// What goes into the outbox with it.
     pub mails: Vec<NewMail>,
 }
@@ -50,7 +52,7 @@ pub struct NewPassword {
 impl NewPassword {
     /// A password without conditions: all sessions end, no mail is sent.
     pub const fn new(user: UserId, hash: PasswordHash) -> Self {
-        Self { user, hash, only_at: None, code: None, proves: None, keep: None, mails: Vec::new() }
+        Self { user, hash, only_at: None, code: None, proves: None, keep: None, replace: None, mails: Vec::new() }
     }
 }
 
@@ -64,6 +66,17 @@ pub struct KeptSession {
     pub from: Generation,
     /// What it goes on with.
     pub next: NextGeneration,
+}
+
+/// A session that goes on as another one, where a new generation does not shut out whoever else holds a token of it. It ends
+/// with all others of its account, and the other one begins in the same transaction, so that nothing that ends all sessions
+/// can come between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedSession {
+    /// The one that ends: if it has ended before, or is not the account's, nothing is done.
+    pub ends: SessionId,
+    /// The one that begins.
+    pub begins: Session,
 }
 
 /// What became of a new password.
@@ -151,7 +164,8 @@ pub trait Accounts: Send + Sync {
 
     /// Sets another password, if its conditions hold: stores the hash; revokes every session of the account, but the one
     /// to keep, with the reason [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged); moves its `security_stamp`
-    /// and its `token_epoch` on, the latter to [`next_epoch`](crate::revocation::next_epoch); ends every open code of the account (SEC-111); notes the
+    /// and its `token_epoch` on, the latter to [`next_epoch`](crate::revocation::next_epoch); begins the session that replaces
+    /// one of those; ends every open code of the account (SEC-111); notes the
     /// address as proven (`email_verified_at`); puts the mails into the outbox.
     ///
     /// Of several at once with the same condition, one is done.

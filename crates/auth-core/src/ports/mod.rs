@@ -24,6 +24,7 @@ mod vault;
 
 pub use accounts::{
     AccountPage, Accounts, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+    ReplacedSession,
 };
 pub use attempts::Attempts;
 pub use blacklist::Blacklist;

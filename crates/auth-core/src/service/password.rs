@@ -5,7 +5,7 @@ use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
 use crate::password::{PasswordPolicy, RawPassword};
-use crate::ports::{KeptSession, NewPassword, PasswordUpdate, QueueShare};
+use crate::ports::{KeptSession, NewPassword, PasswordUpdate, QueueShare, ReplacedSession};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
 use crate::service::{Caller, Issued, TokenPair, TokenService};
@@ -20,6 +20,14 @@ pub struct PasswordChange {
     pub new: RawPassword,
     /// Who asks.
     pub client: ClientInfo,
+}
+
+/// How the session of whoever changes the password goes on, and the tokens of it. Nothing goes on without a session.
+#[derive(Default)]
+struct GoingOn {
+    keep: Option<KeptSession>,
+    replace: Option<ReplacedSession>,
+    issued: Option<Issued>,
 }
 
 impl TokenService {
@@ -47,27 +55,20 @@ impl TokenService {
         let mut user = context.own_password(&caller.user, &change.old, &change.client).await?;
         let hash = self.ports.hasher.hash(&Context::checked(&user, change.new, rules)?, QueueShare::Whole).await?;
         for _ in 0..Self::MAX_CHANGES {
-            let own = self.own_live_session(caller).await?;
-            let (keep, pair) = match &own {
-                Some(found) if self.spends_for_good() => {
-                    let (kept, pair) = self.rotated(found).await?;
-                    (Some(kept), Some(pair))
-                }
-                _ => (None, None),
+            let goes_on = match self.own_live_session(caller).await? {
+                Some(found) => self.going_on(found).await?,
+                None => GoingOn::default(),
             };
             let mails =
                 context.mail(MailKind::PasswordChanged, &user.email, &context.content(&user, &change.client))?;
+            let GoingOn { keep, replace, issued } = goes_on;
             let only_at = Some(user.security_stamp);
-            let new = NewPassword { only_at, keep, mails, ..NewPassword::new(user.id, hash.clone()) };
+            let new = NewPassword { only_at, keep, replace, mails, ..NewPassword::new(user.id, hash.clone()) };
             match self.ports.store.set_password(&new, self.ports.clock.now()).await? {
                 PasswordUpdate::Done => {
                     self.ports.note_changed(user.id);
                     self.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, user.id));
-                    return Ok(match own {
-                        // The password is set in any case: at worst they log in once more.
-                        Some(found) if pair.is_none() => self.begun_anew(found).await.ok().flatten(),
-                        _ => pair.map(Issued::Pair),
-                    });
+                    return Ok(issued);
                 }
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
                 // The session went on, or the account is another than it was: then all is decided once more.
@@ -96,27 +97,36 @@ impl TokenService {
         on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate && !may_be_sliding
     }
 
-    /// A session in the place of one that ended with the password, for as long as that one would have lived. `None` if
-    /// something ended all logins once more.
-    async fn begun_anew(&self, ended: SessionOfUser) -> Result<Option<Issued>, AuthError> {
+    /// How the caller's session goes on: with another generation, or as another session.
+    async fn going_on(&self, found: SessionOfUser) -> Result<GoingOn, AuthError> {
+        if self.spends_for_good() {
+            let (kept, pair) = self.rotated(&found).await?;
+            return Ok(GoingOn { keep: Some(kept), replace: None, issued: Some(Issued::Pair(pair)) });
+        }
+        let ends = found.session.id;
+        let (begins, issued) = self.replaced(found).await?;
+        Ok(GoingOn { keep: None, replace: Some(ReplacedSession { ends, begins }), issued: Some(issued) })
+    }
+
+    /// A session in the place of one that ends with the password, for as long as that one would have lived.
+    async fn replaced(&self, found: SessionOfUser) -> Result<(Session, Issued), AuthError> {
+        let SessionOfUser { session: ends, user } = found;
         let now = self.ports.clock.now();
-        // As it is now: the new password moved its epoch.
-        let Some(user) = self.ports.store.find_user(ended.user.id).await? else { return Ok(None) };
         if !self.policy.accepted_kinds.contains(&TokenKind::Access) {
-            let (session, token) = self.first_sliding(&user, ended.session.client, &ended.session.amr).await?;
-            return Ok(self.ports.store.start(&session, &user, None).await?.then_some(Issued::Sliding(token)));
+            let (session, token) = self.first_sliding(&user, ends.client, &ends.amr).await?;
+            return Ok((session, Issued::Sliding(token)));
         }
         let session = Session {
             id: SessionId::draw(self.ports.randomness.as_ref()),
             generation: Generation::FIRST,
             rotated_at: now,
             last_used_at: now,
-            expires_at: ended.session.cap(now.plus(self.policy.rotation.refresh_ttl)),
-            ..ended.session
+            expires_at: ends.cap(now.plus(self.policy.rotation.refresh_ttl)),
+            ..ends
         };
         let custom = self.custom_claims(&user, self.no_claims()).await?;
         let pair = self.sign_pair(&user, &session, session.current(), &custom)?;
-        Ok(self.ports.store.start(&session, &user, None).await?.then_some(Issued::Pair(pair)))
+        Ok((session, Issued::Pair(pair)))
     }
 
     async fn rotated(&self, found: &SessionOfUser) -> Result<(KeptSession, TokenPair), AuthError> {

@@ -138,6 +138,22 @@ async fn in_another_session_lasts_no_longer_than_the_one_before() {
     assert_ne!(service.caller(&pair).await.session, caller.session);
 }
 
+/// Nothing is read or written between the password and the session: what ends all sessions cannot come between them.
+#[tokio::test]
+async fn in_another_session_is_one_write() {
+    let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
+    let Fixture { service, eventful, .. } = fixture(TokenPolicy { rotation, ..mailing() });
+    service.register("alice").await;
+    let caller = service.caller(&service.login("alice").await).await;
+    for call in ["start", "find_user"] {
+        eventful.fail(call);
+    }
+    let pair = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
+    let live = service.store.sessions().into_iter().filter(|session| session.revoked_at.is_none());
+    let pair = pair.expect("a session in the place of the one that ended");
+    assert_eq!(live.map(|session| session.id).collect::<Vec<_>>(), Vec::from_iter(service.caller(&pair).await.session));
+}
+
 #[tokio::test]
 async fn ends_all_sessions_where_the_caller_has_none() {
     let service = service(mailing());
