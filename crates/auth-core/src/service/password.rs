@@ -8,18 +8,16 @@ use crate::password::{PasswordPolicy, RawPassword};
 use crate::ports::{KeptSession, NewPassword, PasswordUpdate, QueueShare, ReplacedSession};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
-use crate::service::{Caller, Issued, TokenPair, TokenService};
-use crate::token::{ClientInfo, Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
+use crate::service::{Caller, Issued, Shown, TokenPair, TokenService};
+use crate::token::{Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
 
 /// What somebody asks for who wants another password.
 #[derive(Clone, Debug)]
 pub struct PasswordChange {
-    /// The one they have.
-    pub old: RawPassword,
-    /// The one they want.
+    /// The password that they have, and the second factor where a login takes one.
+    pub shown: Shown,
+    /// The password that they want.
     pub new: RawPassword,
-    /// Who asks.
-    pub client: ClientInfo,
 }
 
 /// How the session of whoever changes the password goes on, and the tokens of it. Nothing goes on without a session.
@@ -42,6 +40,9 @@ impl TokenService {
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`] if the old one is wrong; guesses count as at a login.
+    /// [`AuthError::ChallengeMissing`], [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`] where a login takes a second
+    /// factor (SEC-134). [`TokenFault::Revoked`] if the session has ended, or could not be
+    /// [refreshed](Self::refresh) for want of a second factor.
     /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the new one does not pass `rules`.
     pub async fn change_password(
         &self,
@@ -50,17 +51,19 @@ impl TokenService {
         rules: &PasswordPolicy,
     ) -> Result<Option<Issued>, AuthError> {
         let context = self.context();
-        // Before anything is compared or counted: a session that has ended changes nothing.
+        let PasswordChange { shown, new } = change;
+        // Before anything is compared or counted.
         self.own_live_session(caller).await?;
-        let mut user = context.own_password(&caller.user, &change.old, &change.client).await?;
-        let hash = self.ports.hasher.hash(&Context::checked(&user, change.new, rules)?, QueueShare::Whole).await?;
+        let mut user = context.own_password(&caller.user, &shown.password, &shown.client).await?;
+        let hash = self.ports.hasher.hash(&Context::checked(&user, new, rules)?, QueueShare::Whole).await?;
+        // Last: a code is used up when it is compared.
+        context.confirm_factor(&user, &shown).await?;
         for _ in 0..Self::MAX_CHANGES {
             let goes_on = match self.own_live_session(caller).await? {
                 Some(found) => self.going_on(found).await?,
                 None => GoingOn::default(),
             };
-            let mails =
-                context.mail(MailKind::PasswordChanged, &user.email, &context.content(&user, &change.client))?;
+            let mails = context.mail(MailKind::PasswordChanged, &user.email, &context.content(&user, &shown.client))?;
             let GoingOn { keep, replace, issued } = goes_on;
             let only_at = Some(user.security_stamp);
             let new = NewPassword { only_at, keep, replace, mails, ..NewPassword::new(user.id, hash.clone()) };
@@ -73,19 +76,25 @@ impl TokenService {
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
                 // The session went on, or the account is another than it was: then all is decided once more.
                 PasswordUpdate::Overtaken if self.is_still(&user).await? => {}
-                PasswordUpdate::Overtaken => user = context.own_password(&user, &change.old, &change.client).await?,
+                PasswordUpdate::Overtaken => user = context.authorize(&user, &shown).await?,
             }
         }
         Err(StoreError::unavailable("the session keeps changing during the change of its password").into())
     }
 
-    /// The caller's session, if their token belongs to one; it must not have ended.
+    /// The caller's session, if their token belongs to one. It must be one that a refresh would carry on: it has not ended, its
+    /// account is active, and it began with a second factor where one is required. A token of no session has shown none.
     async fn own_live_session(&self, caller: &Caller) -> Result<Option<SessionOfUser>, AuthError> {
-        let Some(id) = caller.session else { return Ok(None) };
-        match self.ports.store.find_session(id).await? {
-            Some(found) if found.session.revoked_at.is_none() && found.user.id == caller.user.id => Ok(Some(found)),
-            _ => Err(TokenFault::Revoked.into()),
-        }
+        let Some(id) = caller.session else {
+            self.check_factor(&caller.user, "")?;
+            return Ok(None);
+        };
+        let found = self.ports.store.find_session(id).await?;
+        let own = found.filter(|found| found.session.revoked_at.is_none() && found.user.id == caller.user.id);
+        let own = own.ok_or(TokenFault::Revoked)?;
+        self.check_active(&own.user)?;
+        self.check_factor(&own.user, &own.session.amr)?;
+        Ok(Some(own))
     }
 
     /// Whether another generation shuts out whoever holds an older token of a session. It does not where a spent refresh

@@ -9,7 +9,7 @@ use crate::rotation::{Rotation, decide_rotation};
 use crate::second_factor::amr;
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{ClientInfo, CustomClaims, RawToken, SessionOfUser, TokenClaims, TokenFault, TokenKind};
+use crate::token::{ClientInfo, CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind};
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens
@@ -67,7 +67,7 @@ impl TokenService {
     ) -> Result<CustomClaims, AuthError> {
         let user = &member.found.user;
         self.check_active(user)?;
-        self.check_factor(&member.found)?;
+        self.check_factor(user, &member.found.session.amr)?;
         match made {
             Some((as_it_was, made)) if as_it_was == *user => Ok(made),
             _ => self.custom_claims(user, self.inherited(claims)).await,
@@ -76,9 +76,9 @@ impl TokenService {
 
     /// Where a second factor is required, a session that began without one is not carried on: whoever became an
     /// administrator since, or logged in before it was required, logs in once more (SEC-134).
-    pub(super) fn check_factor(&self, found: &SessionOfUser) -> Result<(), AuthError> {
-        let is_shown = found.session.amr.split(' ').any(|method| method == amr::MULTIPLE);
-        let is_required = self.policy.accounts.second_factor.includes(&found.user);
+    pub(super) fn check_factor(&self, user: &User, shown: &str) -> Result<(), AuthError> {
+        let is_shown = shown.split(' ').any(|method| method == amr::MULTIPLE);
+        let is_required = self.policy.accounts.second_factor.includes(user);
         if is_required && !is_shown { Err(TokenFault::Revoked.into()) } else { Ok(()) }
     }
 

@@ -67,7 +67,7 @@ impl TokenService {
             return Err(TokenFault::Revoked.into());
         }
         self.check_active(&found.user)?;
-        self.check_factor(&found)?;
+        self.check_factor(&found.user, &found.session.amr)?;
         let custom = self.custom_claims(&found.user, self.inherited(&claims)).await?;
         self.sign_sliding(&found.user, &found.session, id.clone(), refresh_expires_at, &custom)
     }

@@ -3,12 +3,13 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::account::Email;
 use auth_core::password::RawPassword;
-use auth_core::service::{Issued, PasswordChange};
+use auth_core::service::{Issued, PasswordChange, Shown};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ToldBody;
 use super::register::parse;
+use super::second_factors::answer;
 use crate::app::App;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 use crate::client::client;
@@ -29,6 +30,10 @@ pub(crate) struct PasswordChangeBody {
     /// The one they want.
     #[schema(format = Password)]
     new_password: String,
+    /// A challenge, where a login takes a second factor.
+    challenge: Option<String>,
+    /// And the code that answers it.
+    code: Option<String>,
 }
 
 /// A changed password; the tokens with which the caller's session goes on.
@@ -55,10 +60,10 @@ pub(crate) struct PasswordChangedBody {
         (PasswordChangeBody = "multipart/form-data"))),
     responses(
         (status = 200, description = "It is changed.", body = PasswordChangedBody),
-        (status = 400, description = "The old password is wrong, or the new one is too weak.",
+        (status = 400, description = "The old password or the code is wrong, or the new password is too weak.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 429, description = "Too many wrong passwords; see Retry-After.", body = DetailBody),
+        (status = 429, description = "Too many wrong passwords or codes; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn change(
@@ -71,8 +76,10 @@ pub(crate) async fn change(
     let mut reader = FieldReader::new(&fields);
     let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
     let (old, new) = (reader.required("old_password", secret), reader.required("new_password", secret));
+    let answer = answer(&mut reader);
     let (Some(old), Some(new)) = (old, new) else { return Err(ApiError::fields(reader.into_errors())) };
-    let change = PasswordChange { old: RawPassword::new(old), new: RawPassword::new(new), client: client(&request) };
+    let shown = Shown { password: RawPassword::new(old), answer, client: client(&request) };
+    let change = PasswordChange { shown, new: RawPassword::new(new) };
     let service = app.clone();
     let changed =
         to_its_end(async move { service.tokens.change_password(caller.caller(), change, &service.passwords).await });

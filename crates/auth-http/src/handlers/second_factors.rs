@@ -316,10 +316,14 @@ pub(super) fn shown_if_any(app: &App, fields: &Fields, client: ClientInfo) -> Op
 /// Password, challenge and code; `None` if something is wrong with them.
 fn shown(app: &App, reader: &mut FieldReader<'_>, client: ClientInfo) -> Option<Shown> {
     let password = reader.required("password", TextRules { trim: app.settings.trim_passwords, ..TEXT });
-    let answer = (reader.optional("challenge", TEXT), reader.optional("code", TEXT));
-    let answer = match answer {
+    let answer = answer(reader);
+    Some(Shown { password: RawPassword::new(password?), answer, client })
+}
+
+/// A challenge and the code that answers it.
+pub(super) fn answer(reader: &mut FieldReader<'_>) -> Option<(String, String)> {
+    match (reader.optional("challenge", TEXT), reader.optional("code", TEXT)) {
         (Some(challenge), Some(code)) => Some((challenge, code)),
         _ => None,
-    };
-    Some(Shown { password: RawPassword::new(password?), answer, client })
+    }
 }

@@ -1,9 +1,9 @@
 //! No other way in goes round a second factor (SEC-134), and nothing of it is good for anything else.
 
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::users::{Person, amr, assert_refused, keys};
+use super::users::{Person, amr, assert_field, assert_refused, keys, other_than};
 use auth_tests::cases::OnSqlite;
 use auth_tests::{Answer, Database, PASSWORD, TokenPair, cases};
 
@@ -13,6 +13,7 @@ use crate::email::fixture::{Fixture, NEW_PASSWORD, challenge_of};
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.off =>
+            a_change_of_the_password_takes_a_code_too,
             a_new_password_does_not_switch_it_off,
             a_new_password_ends_open_challenges,
             whoever_is_deactivated_meanwhile_does_not_get_in,
@@ -25,9 +26,16 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
 
 const BY_MAIL: [&str; 2] = ["email", "recovery_code"];
 
-async fn change_password(fixture: &Fixture, pair: &TokenPair, old: &str, new: &str) -> Answer {
-    let body = json!({"old_password": old, "new_password": new});
-    fixture.client.post("/api/users/me/password/", Some(&pair.access), body).await
+const CHANGE_PASSWORD: &str = "/api/users/me/password/";
+
+/// Changes the password of somebody who gets codes by mail, with such a code.
+async fn change_password(person: &Person<'_>, fixture: &Fixture, pair: &TokenPair, old: &str, new: &str) -> Answer {
+    let before = person.codes().len();
+    let path = "/api/users/me/second-factors/challenge/";
+    let challenge = fixture.client.post(path, Some(&pair.access), json!({})).await.field("challenge");
+    let code = person.code_after(before).await;
+    let body = json!({"old_password": old, "new_password": new, "challenge": challenge, "code": code});
+    fixture.client.post(CHANGE_PASSWORD, Some(&pair.access), body).await
 }
 
 /// Sets a new password with the link of a mail.
@@ -38,6 +46,25 @@ async fn reset_password(fixture: &Fixture, email: &str, password: &str) {
     assert_eq!(confirmed.status, 200, "{}", confirmed.text);
 }
 
+async fn a_change_of_the_password_takes_a_code_too(fixture: Fixture) {
+    let alice = Person::registered(&fixture, "alice").await;
+    alice.enrol_by_mail().await;
+    let mut body = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});
+    let change =
+        async |body: &Value| fixture.client.post(CHANGE_PASSWORD, Some(&alice.pair.access), body.clone()).await;
+    assert_field(&change(&body).await, "challenge", "This field is required.");
+    let (challenge, code) = alice.challenge_by_mail().await;
+    body["challenge"] = challenge.into();
+    assert_field(&change(&body).await, "challenge", "This field is required.");
+    body["code"] = other_than(&code).into();
+    assert_field(&change(&body).await, "code", "Invalid code.");
+    challenge_of(&fixture.try_login("alice", PASSWORD).await, &BY_MAIL);
+    body["code"] = code.into();
+    let next = TokenPair::of(&change(&body).await);
+    assert_eq!(fixture.client.me(&next.access).await.status, 200);
+    challenge_of(&fixture.try_login("alice", NEW_PASSWORD).await, &BY_MAIL);
+}
+
 async fn a_new_password_does_not_switch_it_off(fixture: Fixture) {
     let (alice, bob) = (Person::registered(&fixture, "alice").await, Person::registered(&fixture, "bob").await);
     let carol = Person::registered(&fixture, "carol").await;
@@ -45,7 +72,7 @@ async fn a_new_password_does_not_switch_it_off(fixture: Fixture) {
         person.enrol_by_mail().await;
     }
     reset_password(&fixture, &alice.email, NEW_PASSWORD).await;
-    let changed = change_password(&fixture, &bob.pair, PASSWORD, NEW_PASSWORD).await;
+    let changed = change_password(&bob, &fixture, &bob.pair, PASSWORD, NEW_PASSWORD).await;
     assert_eq!(amr(&TokenPair::of(&changed).access), ["pwd"], "the session goes on as it began");
     let name = fixture.own("carol");
     let args = ["users", "set-password", "--password-stdin", &name];
@@ -65,7 +92,7 @@ async fn a_new_password_ends_open_challenges(fixture: Fixture) {
     let recovery_codes = alice.enrol_by_mail().await;
     let (challenge, code) = alice.asked_by_mail(&BY_MAIL).await;
     let (confirmation, confirmation_code) = alice.challenge_by_mail().await;
-    let mut pair = TokenPair::of(&change_password(&fixture, &alice.pair, PASSWORD, NEW_PASSWORD).await);
+    let mut pair = TokenPair::of(&change_password(&alice, &fixture, &alice.pair, PASSWORD, NEW_PASSWORD).await);
     for code in [&code, &recovery_codes[0]] {
         assert_refused(&fixture.answer(&challenge, code).await, "challenge_not_valid");
     }
@@ -74,7 +101,7 @@ async fn a_new_password_ends_open_challenges(fixture: Fixture) {
     let refused = fixture.client.post("/api/users/me/second-factors/remove/", Some(&pair.access), body).await;
     assert_eq!(refused.json(), json!({"challenge": ["Challenge is invalid or expired."]}));
 
-    pair = TokenPair::of(&change_password(&fixture, &pair, NEW_PASSWORD, PASSWORD).await);
+    pair = TokenPair::of(&change_password(&alice, &fixture, &pair, NEW_PASSWORD, PASSWORD).await);
     assert_eq!(fixture.client.me(&pair.access).await.status, 200);
     let (challenge, code) = alice.asked_by_mail(&BY_MAIL).await;
     reset_password(&fixture, &alice.email, NEW_PASSWORD).await;

@@ -4,18 +4,20 @@ use libtest_mimic::Trial;
 use serde_json::json;
 
 use super::users::{Person, amr, assert_refused};
-use auth_tests::cases::OnSqlite;
-use auth_tests::{Database, TokenPair, cases};
+use auth_tests::cases::{OnBothDatabases, OnSqlite};
+use auth_tests::{Database, PASSWORD, TokenPair, cases};
 
 use crate::email::SharedServers;
-use crate::email::fixture::{Fixture, challenge_of};
+use crate::email::fixture::{Fixture, NEW_PASSWORD, challenge_of};
 
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![
         OnSqlite =>
             where_all_have_to_whoever_has_none_is_asked_by_mail,
             where_staff_has_to_whoever_is_promoted_is_asked_at_the_next_login,
-            an_authenticator_is_not_replaced_by_mail,
+            an_authenticator_is_not_replaced_by_mail;
+        OnBothDatabases =>
+            a_session_that_a_refresh_refuses_changes_no_password,
     ]
 }
 
@@ -65,4 +67,24 @@ async fn an_authenticator_is_not_replaced_by_mail(database: Database) {
     }
     alice.logs_in_with(&challenge, &authenticator.code(0)).await;
     assert_eq!(alice.codes(), mailed, "no code went by mail");
+}
+
+async fn a_session_that_a_refresh_refuses_changes_no_password(database: Database) {
+    let fixture = Fixture::with(database, |options| options.env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "staff"));
+    let alice = Person::registered(&fixture, "alice").await;
+    // An administrator since, past the service: the session is open, and began with the password alone.
+    let username = fixture.own("alice");
+    fixture.database.execute(&format!("UPDATE users SET is_staff = TRUE WHERE username = '{username}'"));
+    let (challenge, code) = alice.challenge_by_mail().await;
+    for body in [
+        json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD}),
+        json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD, "challenge": challenge, "code": code}),
+    ] {
+        let refused = fixture.client.post("/api/users/me/password/", Some(&alice.pair.access), body).await;
+        assert_eq!(refused.status, 401, "{}", refused.text);
+        assert_eq!(refused.field("code"), "token_not_valid");
+    }
+    assert_eq!(fixture.client.refresh(&alice.pair.refresh).await.status, 401);
+    let (challenge, code) = alice.asked_by_mail(&["email"]).await;
+    alice.logs_in_with(&challenge, &code).await;
 }

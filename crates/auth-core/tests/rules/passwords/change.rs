@@ -184,7 +184,9 @@ async fn ends_open_links_and_challenges() {
     let link = reset_link(&service, "alice").await;
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
-    change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
+    let own = service.second_factors.challenge(&service.user("alice").await, &client()).await.unwrap();
+    let shown = shown_with(&own, &service.emailed_code());
+    change_password_with(&service, &caller, shown, NEW_PASSWORD).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, "Thieving-magpie-1").await));
     let answered = service.tokens.answer_challenge(challenge.challenge.expose(), &code, client()).await;
     assert!(matches!(answered, Err(AuthError::ChallengeInvalid)), "{answered:?}");
@@ -269,7 +271,7 @@ async fn of_several_at_once_one_wins() {
     let mut changes = tokio::task::JoinSet::new();
     for (number, caller) in callers.into_iter().enumerate() {
         let (tokens, new) = (service.tokens.clone(), format!("Another-horse-{number}"));
-        let change = auth_core::service::PasswordChange { old: raw(PASSWORD), new: raw(&new), client: client() };
+        let change = auth_core::service::PasswordChange { shown: shown(PASSWORD), new: raw(&new) };
         changes.spawn(async move {
             let rules = auth_core::password::PasswordPolicy::default();
             tokens.change_password(&caller, change, &rules).await.map(|_| new)

@@ -87,7 +87,7 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
                 Err(AuthError::Crypto(_)) => assert!(is_broken),
                 other => panic!("{other:?}"),
             }
-            let change = PasswordChange { old: raw(PASSWORD), new: raw(NEW_PASSWORD), client: client() };
+            let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
             let outcome = busy.change_password(&caller, change, &PasswordPolicy::default()).await;
             assert!(matches!(outcome, Err(AuthError::Overloaded { .. } | AuthError::Crypto(_))), "{outcome:?}");
         }

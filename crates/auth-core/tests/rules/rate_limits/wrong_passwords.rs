@@ -183,7 +183,7 @@ async fn at_changes_at_once_are_no_more_than_ten() {
     let mut guesses = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (tokens, caller) = (service.tokens.clone(), caller.clone());
-        let change = PasswordChange { old: raw(WRONG), new: raw(NEW_PASSWORD), client: client() };
+        let change = PasswordChange { shown: shown(WRONG), new: raw(NEW_PASSWORD) };
         guesses.spawn(async move { tokens.change_password(&caller, change, &PasswordPolicy::default()).await });
     }
     guesses.join_all().await;

@@ -47,7 +47,10 @@ async fn says_in_every_token_how_it_was_done() {
     let pair = answer(&service, &challenge, &service.totp_code(&secret, 0)).await.unwrap();
     let next = service.refresh(&pair).await;
     let caller = service.caller(&next).await;
-    let changed = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap().unwrap();
+    service.next_totp_step();
+    let own = confirmation(&service, &caller.user).await;
+    let shown = shown_with(&own, &service.totp_code(&secret, 0));
+    let changed = change_password_with(&service, &caller, shown, NEW_PASSWORD).await.unwrap().unwrap();
     for pair in [&pair, &next, &changed] {
         for token in [access_of(pair), refresh_of(pair)] {
             assert_eq!(service.claims(&token)["amr"], json!(["pwd", "otp", "mfa"]));

@@ -5,6 +5,7 @@ mod email_change;
 mod enrolment;
 mod guesses;
 mod login;
+mod password_change;
 mod removal;
 
 use auth_core::AuthError;
