@@ -76,6 +76,17 @@ impl CodePurpose {
         !matches!(self, Self::PasswordReset | Self::Login | Self::SlidingLogin | Self::Confirmation)
     }
 
+    /// Whether it is that of a challenge, of which at most [`MAX_OPEN`](OneTimeCode::MAX_OPEN) are open: with which other
+    /// purposes it is counted together. A stolen token must not be able to end the challenges of a login, so those of
+    /// [`Confirmation`](Self::Confirmation) are counted apart. Empty for all that are not challenges.
+    pub const fn bounded_with(self) -> &'static [Self] {
+        match self {
+            Self::Login | Self::SlidingLogin => &[Self::Login, Self::SlidingLogin],
+            Self::Confirmation => &[Self::Confirmation],
+            _ => &[],
+        }
+    }
+
     /// How long one is good for.
     pub const fn ttl(self) -> Seconds {
         match self {
@@ -114,6 +125,8 @@ pub struct OneTimeCode {
 impl OneTimeCode {
     /// How often a challenge may be tried.
     pub const MAX_ATTEMPTS: u32 = 5;
+    /// How many challenges of an account are open at most; the oldest ends.
+    pub const MAX_OPEN: usize = 20;
     /// How far the clock of the machine that made it may be ahead.
     pub const MAX_SKEW: Seconds = Seconds::new(60);
 

@@ -118,6 +118,8 @@ event_kinds! {
     RefreshNeverIssued = "refresh_token_never_issued",
     /// A refresh token from elsewhere, signed with the same key, became a session.
     TokenAdopted = "foreign_token_adopted",
+    /// An account had too many sessions: the least recently used one was ended.
+    SessionLimitReached = "session_limit_reached",
     /// A session was ended by its user.
     LoggedOut = "logged_out",
     /// All sessions of an account but one were ended by its user.

@@ -198,6 +198,9 @@ pub struct ThrottlePolicy {
     /// Mails that ask one account to verify its address, which anybody can ask for (SEC-117). Those to reset its password
     /// are limited by the links that are open: the last one must not keep the owner from getting another.
     pub links: Limit,
+    /// Challenges of a second factor for one account, which only those can ask for who know its password; and apart from
+    /// those, which only those can ask for who are logged in.
+    pub challenges: Limit,
     /// Mails with a code to one account, which only those can ask for who know its password. Apart from the links, so that no
     /// stranger can use it up.
     pub codes: Limit,
@@ -217,8 +220,8 @@ impl ThrottlePolicy {
 impl Default for ThrottlePolicy {
     /// Ten wrong passwords in a row, then waits from one second to half an hour: at most 67 on the first day, and 48 on each
     /// that follows. Twenty wrong second factors a day. 100 failures, 20 registrations and 60 requests an hour from one client
-    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail to verify it. Twenty codes by
-    /// mail an hour.
+    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail to verify it. Sixty
+    /// challenges and twenty codes by mail an hour.
     fn default() -> Self {
         let hour = Seconds::new(60 * 60);
         let day = Seconds::new(24 * 60 * 60);
@@ -235,6 +238,7 @@ impl Default for ThrottlePolicy {
             requests_per_email: Limit::Window { most: 20, window: hour },
             requests_per_address: Limit::Window { most: 60, window: hour },
             links: Limit::Window { most: 5, window: hour },
+            challenges: Limit::Window { most: 60, window: hour },
             codes: Limit::Window { most: 20, window: hour },
         }
     }

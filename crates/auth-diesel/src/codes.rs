@@ -49,6 +49,7 @@ impl Codes for DieselStore {
                     let end = one_time_codes::consumed_at.eq(DbTime::from(code.created_at));
                     diesel::update(older).set(end).execute(connection)?;
                 }
+                make_room_for(connection, &code)?;
                 let row = CodeRow::try_from(&code)?;
                 diesel::insert_into(one_time_codes::table).values(row).execute(connection)?;
                 put(connection, Some(code.user_id), &mails)?;
@@ -103,6 +104,28 @@ impl Codes for DieselStore {
         .await
     }
 
+    async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let now = DbTime::from(now);
+        in_batches(limit, |batch| {
+            self.write(move |connection| {
+                let expired = one_time_codes::table
+                    .filter(one_time_codes::expires_at.lt(now))
+                    .filter(one_time_codes::purpose.eq_any(CodePurpose::OF_SECOND_FACTORS.map(CodePurpose::name)))
+                    .order(one_time_codes::expires_at)
+                    .limit(batch.into())
+                    .select(one_time_codes::id);
+                let expired: Vec<DbId> = expired.load(connection)?;
+                if expired.is_empty() {
+                    return Ok(Batch { forgotten: 0, more: false });
+                }
+                let expired = one_time_codes::table.filter(one_time_codes::id.eq_any(expired));
+                let forgotten = diesel::delete(expired).execute(connection)?;
+                Ok(Batch { forgotten, more: forgotten > 0 })
+            })
+        })
+        .await
+    }
+
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         let now = DbTime::from(now);
         in_batches(limit, |batch| {
@@ -120,6 +143,29 @@ impl Codes for DieselStore {
         })
         .await
     }
+}
+
+/// Ends the oldest challenges of an account, so that with this one no more are open than may be.
+fn make_room_for(connection: &mut AnyConnection, code: &OneTimeCode) -> QueryResult<()> {
+    let names: Vec<_> = code.purpose.bounded_with().iter().map(|purpose| purpose.name()).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let now = code.created_at;
+    let most = i32::try_from(OneTimeCode::MAX_ATTEMPTS).map_err(out_of_range)?;
+    let open = not_ended(code.user_id)
+        .filter(one_time_codes::purpose.eq_any(names))
+        .filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()))
+        .filter(one_time_codes::attempts.lt(most))
+        .order((one_time_codes::created_at.desc(), one_time_codes::id.desc()))
+        .select(one_time_codes::id);
+    let open: Vec<DbId> = open.load(connection)?;
+    let surplus = open.get(OneTimeCode::MAX_OPEN - 1..).unwrap_or_default();
+    if !surplus.is_empty() {
+        let surplus = not_ended(code.user_id).filter(one_time_codes::id.eq_any(surplus));
+        diesel::update(surplus).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)?;
+    }
+    Ok(())
 }
 
 /// Whether another code of the same account and purpose is open, and was made after a moment.

@@ -1,5 +1,7 @@
 //! Sessions.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
@@ -145,6 +147,34 @@ impl Sessions for DieselStore {
         .await
     }
 
+    async fn end_surplus(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        most: NonZeroU32,
+        now: UnixTime,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.write(move |connection| {
+            connection.transaction(|connection| {
+                // Two logins at once: the second one waits here, and finds the session of the first.
+                if lock_account(connection, user)?.is_none() {
+                    return Ok(Vec::new());
+                }
+                let surplus = surplus_of(connection, user, keep, most, now)?;
+                if !surplus.is_empty() {
+                    let live =
+                        sessions::table.filter(sessions::id.eq_any(&surplus)).filter(sessions::revoked_at.is_null());
+                    let reason = sessions::revoke_reason.eq(RevokeReason::SessionLimit.name());
+                    diesel::update(live)
+                        .set((sessions::revoked_at.eq(DbTime::from(now)), reason))
+                        .execute(connection)?;
+                }
+                Ok(surplus.into_iter().map(SessionId::from).collect())
+            })
+        })
+        .await
+    }
+
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         in_batches(limit, |batch| {
             self.write(move |connection| {
@@ -174,6 +204,27 @@ pub(crate) fn end_own(
     let own = sessions::table.find(DbId::from(id)).filter(sessions::user_id.eq(account.id));
     let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
     Ok(diesel::update(own.filter(sessions::revoked_at.is_null())).set(end).execute(connection)? == 1)
+}
+
+/// The live sessions of an account beyond so many, in the order of their last use; `keep` comes first.
+fn surplus_of(
+    connection: &mut AnyConnection,
+    user: UserId,
+    keep: SessionId,
+    most: NonZeroU32,
+    now: UnixTime,
+) -> QueryResult<Vec<DbId>> {
+    let live = sessions::table
+        .filter(sessions::user_id.eq(user.get()))
+        .filter(sessions::revoked_at.is_null())
+        .filter(sessions::expires_at.gt(DbTime::from(now)))
+        .order((sessions::last_used_at.desc(), sessions::id.desc()))
+        .select(sessions::id);
+    let live: Vec<DbId> = live.load(connection)?;
+    let keep = DbId::from(keep);
+    let kept = usize::from(live.contains(&keep));
+    let others = live.into_iter().filter(|id| *id != keep);
+    Ok(others.skip((most.get() as usize).saturating_sub(kept)).collect())
 }
 
 /// Ends a session; `false` if it had ended before, or there is none.

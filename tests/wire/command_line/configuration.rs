@@ -82,6 +82,8 @@ async fn every_profile_is_shown_with_its_own_values() {
         let said = run(&options, &["check-config"]);
         let shown = said.done();
         assert_eq!(value(shown, "throttle", "registrations_per_client_ip_per_hour"), registrations, "{profile}");
+        let sessions = if profile == "simplejwt" { "0" } else { "100" };
+        assert_eq!(value(shown, "accounts", "max_sessions"), sessions, "{profile}");
         assert_eq!(value(shown, "throttle", "failures_per_address_per_hour"), failures, "{profile}");
         assert_eq!(value(shown, "secrets", "generate_key"), generate_key, "{profile}");
         assert_eq!(value(shown, "mail", "transport"), format!("{transport:?}"), "{profile}");

@@ -31,7 +31,9 @@ const HOUR: u64 = 60 * 60;
 /// So many wrong codes a day, and as many mails as it takes.
 fn budget(options: ServerOptions, codes: u32) -> ServerOptions {
     let options = options.env("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", &codes.to_string());
-    options.env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1000")
+    options
+        .env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1000")
+        .env("AUTH__THROTTLE__CHALLENGES_PER_ACCOUNT_PER_HOUR", "1000")
 }
 
 /// So many codes, all of them different and wrong.

@@ -155,6 +155,7 @@ async fn what_a_program_calls_itself_is_text(fixture: Fixture) {
     // Longer than a line of a mail, and nothing that could be written in one.
     let odd = [b"x".repeat(4_000), b"caf\xc3\xa9 \xff\xfe".to_vec()];
     for (n, agent) in odd.into_iter().enumerate() {
+        fixture.age_codes("alice", 300);
         let request =
             fixture.client.http.post(format!("{}/api/password-reset/", fixture.client.url)).header("User-Agent", agent);
         assert_eq!(request.json(&json!({"email": fixture.own(ALICE)})).send().await.unwrap().status(), 202);

@@ -229,12 +229,22 @@ impl Fixture {
         self.database.execute(&format!("UPDATE users SET email_verified_at = date_joined WHERE username = '{name}'"));
     }
 
-    /// Makes the one-time codes of an account older, as if time had passed.
-    pub(crate) fn age_codes(&self, name: &str, seconds: u32) {
-        let earlier = |moment: &str| match &self.database {
+    /// Sets a column with a moment back.
+    fn earlier(&self, moment: &str, seconds: u32) -> String {
+        match &self.database {
             Database::Postgres(_) => format!("{moment} = {moment} - interval '{seconds} seconds'"),
             Database::Sqlite(_) => format!("{moment} = {moment} - {seconds} * 1000000"),
-        };
+        }
+    }
+
+    /// Makes the last use of every session earlier.
+    pub(crate) fn age_sessions(&self, seconds: u32) {
+        self.database.execute(&format!("UPDATE sessions SET {}", self.earlier("last_used_at", seconds)));
+    }
+
+    /// Makes the one-time codes of an account older, as if time had passed.
+    pub(crate) fn age_codes(&self, name: &str, seconds: u32) {
+        let earlier = |moment: &str| self.earlier(moment, seconds);
         let owner = format!("(SELECT id FROM users WHERE username = '{}')", self.own(name));
         let moments = [earlier("created_at"), earlier("expires_at")].join(", ");
         self.database.execute(&format!("UPDATE one_time_codes SET {moments} WHERE user_id = {owner}"));

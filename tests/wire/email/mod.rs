@@ -11,6 +11,7 @@ mod password_reset;
 mod rate_limits;
 mod registrations;
 mod second_factors;
+mod session_limit;
 
 use libtest_mimic::Trial;
 
@@ -28,6 +29,7 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
         rate_limits::trials,
         registrations::trials,
         second_factors::trials,
+        session_limit::trials,
     ];
     topics.into_iter().flat_map(|trials| trials(servers)).collect()
 }

@@ -268,3 +268,48 @@ async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
         assert_eq!(found, left);
     }
 }
+
+#[apply(storage_case!)]
+async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<dyn Store>) {
+    let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
+    let others = [
+        issued(&*store, bob, 1_000, CodePurpose::Login).await,
+        issued(&*store, alice, 1_001, CodePurpose::PasswordReset).await,
+    ];
+    let confirmation = code_of(alice, code_id(1_002), CodePurpose::Confirmation, at(-5));
+    assert!(store.issue(&confirmation, &[], &IssueIf::default()).await.unwrap());
+    let most = OneTimeCode::MAX_OPEN as u64;
+    for number in 0..most + 5 {
+        let purpose = if number % 2 == 0 { CodePurpose::Login } else { CodePurpose::SlidingLogin };
+        let code = code_of(alice, code_id(number), purpose, at(number as i64));
+        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+        let mut open = Vec::new();
+        for number in 0..=number {
+            if code_now(&*store, code_id(number)).await.consumed_at.is_none() {
+                open.push(number);
+            }
+        }
+        assert!(open.into_iter().eq((number + 1).saturating_sub(most)..=number), "after {number}");
+    }
+    assert_eq!(code_now(&*store, code_id(0)).await.consumed_at, Some(at(most as i64)));
+    for untouched in others.into_iter().chain([confirmation]) {
+        assert_eq!(code_now(&*store, untouched.id).await, untouched);
+    }
+}
+
+#[apply(storage_case!)]
+async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
+    let user = stored(&*store, "alice").await.id;
+    for (number, purpose) in (0..).zip(CodePurpose::ALL) {
+        let code = OneTimeCode { expires_at: at(100), ..code_of(user, code_id(number), *purpose, at(0)) };
+        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+    }
+    assert!(store.redeem(code_id(3), Proof::Email, &[], at(1)).await.unwrap());
+    assert_eq!(store.prune_challenges(at(100), 10).await.unwrap(), 0);
+    assert_eq!(store.prune_challenges(at(101), 2).await.unwrap(), 2);
+    assert_eq!(store.prune_challenges(at(101), 10).await.unwrap(), CodePurpose::OF_SECOND_FACTORS.len() - 2);
+    for (number, purpose) in (0..).zip(CodePurpose::ALL) {
+        let is_left = store.find_code(code_id(number)).await.unwrap().is_some();
+        assert_eq!(is_left, !CodePurpose::OF_SECOND_FACTORS.contains(purpose), "{purpose:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Sessions: which calls succeed when calls are concurrent, and what must hold in any case.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use auth_core::account::UserId;
@@ -280,5 +281,26 @@ async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>)
         for (session, swap) in sessions.into_iter().zip(rotations) {
             assert_eq!(store.find_session(session).await.unwrap().is_some(), swap == Swap::Done);
         }
+    }
+}
+
+#[apply(storage_case!)]
+async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(store: Arc<dyn Store>) {
+    for round in 0..ROUNDS {
+        let user = stored(&*store, &format!("user{round}")).await;
+        let gate = Gate::of(6, round, &store);
+        let logins = (0..6).map(|login| {
+            let (id, user) = (session_id(6 * round + login), user.clone());
+            gate.send(move |store| async move {
+                assert!(store.start(&session_of(user.id, id, at(0)), &user, None).await.unwrap());
+                store.end_surplus(user.id, id, NonZeroU32::new(2).unwrap(), at(1)).await.unwrap()
+            })
+        });
+        let ended = answers(logins.collect()).await.into_iter().flatten().count();
+        let mut live = 0;
+        for login in 0..6 {
+            live += usize::from(session_now(&*store, session_id(6 * round + login)).await.revoked_at.is_none());
+        }
+        assert_eq!((live, ended), (2, 4), "each is ended once");
     }
 }

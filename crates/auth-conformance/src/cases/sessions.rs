@@ -1,5 +1,6 @@
 //! Sessions: how they are rotated, ended and pruned.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use auth_core::account::User;
@@ -243,5 +244,46 @@ async fn at_most_so_many_sessions_are_pruned(store: Arc<dyn Store>) {
             found += usize::from(store.find_session(session_id(number)).await.unwrap().is_some());
         }
         assert_eq!(found, left);
+    }
+}
+
+#[apply(storage_case!)]
+async fn the_least_recently_used_of_too_many_sessions_end(store: Arc<dyn Store>) {
+    let (alice, bob) = (stored(&*store, "alice").await, stored(&*store, "bob").await);
+    let most = |most| NonZeroU32::new(most).unwrap();
+    let start = async |number: u64, user: &User, last_used_at: i64| {
+        let session = session_of(user.id, session_id(number), at(0));
+        let session = Session { last_used_at: at(last_used_at), ..session };
+        assert!(store.start(&session, user, None).await.unwrap());
+    };
+    for (number, last_used_at) in [(1, 40), (2, 10), (3, 30), (4, 20), (5, 50), (6, 5)] {
+        start(number, &alice, last_used_at).await;
+    }
+    start(7, &bob, 1).await;
+    assert!(store.revoke(session_id(5), RevokeReason::Logout, at(60)).await.unwrap());
+    let expired = Session { expires_at: at(60), ..session_of(alice.id, session_id(8), at(0)) };
+    assert!(store.start(&expired, &alice, None).await.unwrap());
+    let end = async |keep, limit| {
+        let mut ended = store.end_surplus(alice.id, session_id(keep), most(limit), at(60)).await.unwrap();
+        ended.sort_unstable();
+        ended
+    };
+    // Five are live: 1, 3, 4, 2, 6 in the order of their last use.
+    assert_eq!(end(6, 5).await, []);
+    assert_eq!(end(6, 3).await, [2, 4].map(session_id), "the one that is kept is not ended, and counts");
+    assert_eq!(end(6, 3).await, []);
+    assert_eq!(end(5, 2).await, [session_id(6)], "one that has ended does not count");
+    assert_eq!(end(1, 1).await, [session_id(3)]);
+    for (number, reason) in [
+        (1, None),
+        (2, Some(RevokeReason::SessionLimit)),
+        (3, Some(RevokeReason::SessionLimit)),
+        (5, Some(RevokeReason::Logout)),
+        (7, None),
+        (8, None),
+    ] {
+        let session = session_now(&*store, session_id(number)).await;
+        assert_eq!(session.revoke_reason, reason, "{number}");
+        assert_eq!(session.revoked_at, reason.map(|_| at(60)), "{number}");
     }
 }

@@ -1,5 +1,7 @@
 //! One-time codes in memory.
 
+use std::cmp::Reverse;
+
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::UserId;
@@ -66,6 +68,17 @@ impl CodeList {
         self.end(None, |code| code.user_id == user && CodePurpose::OF_SECOND_FACTORS.contains(&code.purpose));
     }
 
+    /// Ends the oldest challenges, so that with this one no more are open than may be.
+    fn make_room_for(&mut self, code: &OneTimeCode) {
+        let is_bounded =
+            |other: &OneTimeCode| other.user_id == code.user_id && code.purpose.bounded_with().contains(&other.purpose);
+        let open = self.0.iter().filter(|other| is_bounded(other) && other.is_open(code.created_at));
+        let mut open: Vec<_> = open.map(|other| (other.created_at, other.id)).collect();
+        open.sort_unstable_by_key(|place| Reverse(*place));
+        let surplus: Vec<_> = open.into_iter().skip(OneTimeCode::MAX_OPEN - 1).map(|(_, id)| id).collect();
+        self.end(Some(code.created_at), |other| surplus.contains(&other.id));
+    }
+
     /// Those that cannot be used any more end too, which makes no difference.
     fn end(&mut self, now: Option<UnixTime>, is_meant: impl Fn(&OneTimeCode) -> bool) {
         for code in self.0.iter_mut().filter(|code| is_meant(code)) {
@@ -120,6 +133,7 @@ impl Codes for MemoryStore {
             let is_older = |other: &OneTimeCode| (other.user_id, other.purpose) == (code.user_id, code.purpose);
             state.codes.end(Some(code.created_at), is_older);
         }
+        state.codes.make_room_for(code);
         state.codes.put(code.clone());
         if let Some(request) = only.answers {
             state.outbox.remove(request);
@@ -150,6 +164,14 @@ impl Codes for MemoryStore {
         code.consumed_at = Some(now);
         state.outbox.put(Some(code.user_id), mails);
         Ok(true)
+    }
+
+    async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        let codes = &mut self.state().codes.0;
+        let before = codes.len();
+        let is_challenge = |code: &OneTimeCode| CodePurpose::OF_SECOND_FACTORS.contains(&code.purpose);
+        codes.retain(all_but(limit, |code: &OneTimeCode| is_challenge(code) && code.expires_at < now));
+        Ok(before - codes.len())
     }
 
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

@@ -1,5 +1,8 @@
 //! Sessions in memory.
 
+use std::cmp::Reverse;
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
@@ -143,6 +146,28 @@ impl Sessions for MemoryStore {
         now: UnixTime,
     ) -> Result<usize, StoreError> {
         Ok(self.state().end_all(user, keep, reason, now))
+    }
+
+    async fn end_surplus(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        most: NonZeroU32,
+        now: UnixTime,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let State { sessions, news, .. } = &mut *self.state();
+        let is_live = |session: &&mut Session| {
+            session.user_id == user && session.revoked_at.is_none() && now < session.expires_at
+        };
+        let mut live: Vec<_> = sessions.values_mut().filter(is_live).collect();
+        live.sort_by_key(|session| Reverse((session.id == keep, session.last_used_at, session.id)));
+        let surplus = live.into_iter().skip(most.get() as usize).filter(|session| session.id != keep);
+        Ok(surplus
+            .map(|session| {
+                end(session, RevokeReason::SessionLimit, now, news);
+                session.id
+            })
+            .collect())
     }
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

@@ -44,7 +44,9 @@ pub struct OwnerAsRead {
 #[async_trait]
 pub trait Codes: Send + Sync {
     /// Stores a code and puts its mails into the outbox. Ends every open code of the same account and purpose first, if
-    /// the purpose [says so](crate::code::CodePurpose::ends_older).
+    /// the purpose [says so](crate::code::CodePurpose::ends_older); of challenges, all but the newest that leave room for
+    /// this one among [`MAX_OPEN`](OneTimeCode::MAX_OPEN) open ones of the purposes that are
+    /// [counted together](crate::code::CodePurpose::bounded_with).
     ///
     /// `false`, and nothing done, if there is no such account, or what [has to be so](IssueIf) is not. What it ends, it ends
     /// as of the moment at which the new one was made.
@@ -64,6 +66,10 @@ pub trait Codes: Send + Sync {
     /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer
     /// there.
     async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError>;
+
+    /// Forgets at most `limit` [challenges and enrolments](crate::code::CodePurpose::OF_SECOND_FACTORS) that expired before
+    /// `now`. Answers how many.
+    async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 
     /// Forgets at most `limit` codes that expired before `now`. Answers how many.
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;

@@ -1,5 +1,7 @@
 //! Sessions at rest.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 
 use crate::account::{User, UserId};
@@ -74,6 +76,17 @@ pub trait Sessions: Send + Sync {
         reason: RevokeReason,
         now: UnixTime,
     ) -> Result<usize, StoreError>;
+
+    /// Ends the least recently used sessions of an account, with [`RevokeReason::SessionLimit`], so that at most `most` are
+    /// live: neither ended nor expired. `keep` is not ended, and counts only if it is live. Calls for one account are decided
+    /// one after the other. Answers which it ended.
+    async fn end_surplus(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        most: NonZeroU32,
+        now: UnixTime,
+    ) -> Result<Vec<SessionId>, StoreError>;
 
     /// Forgets at most `limit` sessions all of whose refresh tokens expired before `now`, the one that was adopted
     /// included, which may live longer than its successors: forgotten too early, it could be adopted again. It is

@@ -206,17 +206,24 @@ impl<'a> Context<'a> {
 
     /// Counts a mail that asks an account to verify its address, asked for by anybody.
     pub(super) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
-        self.admit_mail("link", user, |policy| policy.links).await
+        self.admit_for("link", user, |policy| policy.links).await
     }
 
     /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
     /// token is not to use up what the owner needs to log in.
     pub(super) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
         let scope = if purpose == CodePurpose::Confirmation { "confirmation code" } else { "code" };
-        self.admit_mail(scope, user, |policy| policy.codes).await
+        self.admit_for(scope, user, |policy| policy.codes).await
     }
 
-    async fn admit_mail(
+    /// Counts a challenge of a second factor; those of somebody who is logged in apart, as for
+    /// [`admit_code`](Self::admit_code).
+    pub(super) async fn admit_challenge(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
+        let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
+        self.admit_for(scope, user, |policy| policy.challenges).await
+    }
+
+    async fn admit_for(
         &self,
         scope: &str,
         user: &User,

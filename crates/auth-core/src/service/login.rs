@@ -1,6 +1,6 @@
 //! Login: credentials for a pair of tokens.
 
-use crate::account::{LoginName, User};
+use crate::account::{LoginName, User, UserId};
 use crate::code::CodePurpose;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
@@ -192,7 +192,19 @@ impl TokenService {
         let is_started = self.ports.store.start(session, user, last_login).await?;
         if is_started {
             self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, user.id, session.id));
+            self.end_surplus(user.id, session.id).await?;
         }
         Ok(is_started)
+    }
+
+    /// Ends the least recently used sessions of an account that has too many, but never `keep`. Each start of a session is
+    /// followed by it, so that of any number at once the last one finds all of them.
+    pub(super) async fn end_surplus(&self, user: UserId, keep: SessionId) -> Result<(), AuthError> {
+        let Some(most) = self.policy.max_sessions else { return Ok(()) };
+        for ended in self.ports.store.end_surplus(user, keep, most, self.ports.clock.now()).await? {
+            self.ports.note_ended(ended);
+            self.ports.record(SecurityEvent::of_session(EventKind::SessionLimitReached, user, ended));
+        }
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Forgetting what has expired.
 
+use crate::code::OneTimeCode;
 use crate::error::StoreError;
 use crate::ports::{Clock, Store};
 use crate::time::Seconds;
@@ -26,7 +27,8 @@ pub struct Pruned {
     pub mails: usize,
 }
 
-/// Forgets every session, blacklist entry, code and count that expired more than a day ago, and every mail that was given
+/// Forgets every session, blacklist entry, code and count that expired more than a day ago, every challenge that has
+/// expired, and every mail that was given
 /// up more than 30 days ago, at most `batch` rows in one transaction,
 /// so that nobody waits long for a lock. A token of a forgotten session is refused as before: it has expired.
 pub async fn prune(store: &dyn Store, clock: &dyn Clock, batch: u32) -> Result<Pruned, StoreError> {
@@ -35,7 +37,9 @@ pub async fn prune(store: &dyn Store, clock: &dyn Clock, batch: u32) -> Result<P
     loop {
         let sessions = store.prune_sessions(before, batch).await?;
         let blacklisted = store.prune_blacklist(before, batch).await?;
-        let codes = store.prune_codes(before, batch).await?;
+        // A challenge that is gone is answered as one that has expired. Another clock may be behind.
+        let challenges = store.prune_challenges(clock.now().minus(OneTimeCode::MAX_SKEW), batch).await?;
+        let codes = challenges + store.prune_codes(before, batch).await?;
         let attempts = store.prune_attempts(before, batch).await?;
         let mails = store.prune_outbox(clock.now().minus(FAILED_MAIL), batch).await?;
         pruned.sessions += sessions;

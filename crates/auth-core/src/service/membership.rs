@@ -73,6 +73,7 @@ impl TokenService {
             Adoption::Present => match self.ports.store.find_session(session.id).await? {
                 Some(found) if found.user.id != user.id => Err(TokenFault::BadClaim.into()),
                 Some(found) => {
+                    self.end_surplus(user.id, session.id).await?;
                     let generation = Generation::FIRST;
                     Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: true })))
                 }

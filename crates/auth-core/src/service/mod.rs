@@ -54,6 +54,7 @@ mod verification;
 mod verifier;
 mod verify;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -147,6 +148,8 @@ pub struct TokenPolicy {
     pub check_user_is_active: bool,
     /// Whether a login is noted with the account.
     pub update_last_login: bool,
+    /// How many live sessions an account has at most: one more ends the least recently used. `None`: any number.
+    pub max_sessions: Option<NonZeroU32>,
     /// The kinds of token that open guarded routes: access tokens, sliding ones, or both, in the order in which a
     /// refusal speaks of them.
     pub accepted_kinds: Vec<TokenKind>,
@@ -157,7 +160,7 @@ pub struct TokenPolicy {
 }
 
 impl Default for TokenPolicy {
-    /// The strict one: 15 minutes for access tokens, a session ends after 30 days, access tokens die with their
+    /// The strict one: 15 minutes for access tokens, a session ends after 30 days, an account has at most 100 of them, access tokens die with their
     /// session, nothing from elsewhere is adopted or kept.
     fn default() -> Self {
         Self {
@@ -171,6 +174,7 @@ impl Default for TokenPolicy {
             check_session_on_access: true,
             check_user_is_active: true,
             update_last_login: true,
+            max_sessions: NonZeroU32::new(100),
             accepted_kinds: vec![TokenKind::Access],
             sliding: SlidingPolicy::default(),
             accounts: AccountPolicy::default(),

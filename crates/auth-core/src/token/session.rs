@@ -150,12 +150,21 @@ pub enum RevokeReason {
     PasswordChanged,
     /// An administrator ended it.
     Administrator,
+    /// The account had too many.
+    SessionLimit,
 }
 
 impl RevokeReason {
     /// All reasons.
-    pub const ALL: [Self; 6] =
-        [Self::Logout, Self::LogoutAll, Self::Reuse, Self::Blacklisted, Self::PasswordChanged, Self::Administrator];
+    pub const ALL: [Self; 7] = [
+        Self::Logout,
+        Self::LogoutAll,
+        Self::Reuse,
+        Self::Blacklisted,
+        Self::PasswordChanged,
+        Self::Administrator,
+        Self::SessionLimit,
+    ];
 
     /// The stable name, as it is stored.
     pub const fn name(self) -> &'static str {
@@ -166,6 +175,7 @@ impl RevokeReason {
             Self::Blacklisted => "blacklisted",
             Self::PasswordChanged => "password_changed",
             Self::Administrator => "administrator",
+            Self::SessionLimit => "session_limit",
         }
     }
 

@@ -232,7 +232,10 @@ mod tests {
         assert!(matches!(refusal(&pool), Some(PoolError::Full { .. })));
         open.send(()).unwrap();
         assert_eq!(running.await, Ok(()));
-        for waiting in halves.into_iter().take(2).chain(wholes) {
+        for waiting in halves.into_iter().take(2) {
+            assert_eq!(waiting.await, Ok(()));
+        }
+        for waiting in wholes {
             assert_eq!(waiting.await, Ok(()));
         }
         assert_eq!(pool.of_half.load(Ordering::Relaxed), 0);

@@ -1,7 +1,7 @@
 //! The checks: what the settings mean to the rules, or which of them cannot be.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -69,7 +69,10 @@ impl Checked {
             bind,
             profile: profile.to_owned(),
             algorithm: algorithm(&settings.tokens.algorithm)?,
-            tokens: token_policy(&settings.tokens, accounts.clone())?,
+            tokens: TokenPolicy {
+                max_sessions: NonZeroU32::new(settings.accounts.max_sessions),
+                ..token_policy(&settings.tokens, accounts.clone())?
+            },
             accounts,
             transport,
             claims: claims(&settings.tokens)?,
@@ -126,6 +129,7 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("tokens.session_max_ttl_seconds", tokens.session_max_ttl_seconds, 0, century),
         ("tokens.leeway_seconds", tokens.leeway_seconds, 0, 3_600),
         ("tokens.retry_window_seconds", tokens.retry_window_seconds, 0, 3_600),
+        ("accounts.max_sessions", settings.accounts.max_sessions.into(), 0, 1_000_000),
         ("passwords.min_chars", passwords.min_chars as u64, 1, 128),
         ("passwords.argon2_memory_kib", passwords.argon2_memory_kib.into(), 8, 262_144),
         ("passwords.argon2_iterations", passwords.argon2_iterations.into(), 1, 16),
@@ -218,6 +222,7 @@ fn token_policy(tokens: &Tokens, accounts: AccountPolicy) -> Result<TokenPolicy>
         check_user_is_active: tokens.check_user_is_active,
         update_last_login: tokens.update_last_login,
         accepted_kinds: accepted_kinds(tokens)?,
+        max_sessions: None,
         sliding: SlidingPolicy {
             ttl: Seconds::new(tokens.sliding_ttl_seconds),
             refresh_ttl: Seconds::new(tokens.sliding_refresh_ttl_seconds),

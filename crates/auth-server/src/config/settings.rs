@@ -235,6 +235,8 @@ pub struct Accounts {
     pub plain_usernames: bool,
     /// Letter case makes no other name.
     pub ignore_username_case: bool,
+    /// Live sessions of an account; 0: any number.
+    pub max_sessions: u32,
 }
 
 /// Section `second_factor`.

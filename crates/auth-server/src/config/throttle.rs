@@ -34,6 +34,8 @@ pub struct Throttle {
     pub mail_requests_per_address_per_hour: u32,
     /// Mails with a link to an account.
     pub mails_per_account_per_hour: u32,
+    /// Challenges of a second factor for an account.
+    pub challenges_per_account_per_hour: u32,
     /// Mails with a code to an account.
     pub code_mails_per_account_per_hour: u32,
     /// Requests of an address without credentials, as `3/min`; empty: any number.
@@ -60,6 +62,7 @@ impl Throttle {
             ("throttle.mail_requests_per_email_per_hour", self.mail_requests_per_email_per_hour.into(), 1, many),
             ("throttle.mail_requests_per_address_per_hour", self.mail_requests_per_address_per_hour.into(), 1, many),
             ("throttle.mails_per_account_per_hour", self.mails_per_account_per_hour.into(), 1, many),
+            ("throttle.challenges_per_account_per_hour", self.challenges_per_account_per_hour.into(), 1, many),
             ("throttle.code_mails_per_account_per_hour", self.code_mails_per_account_per_hour.into(), 1, many),
         ])?;
         let in_an_hour = |most| Limit::Window { most, window: Seconds::new(HOUR) };
@@ -76,6 +79,7 @@ impl Throttle {
             requests_per_email: in_an_hour(self.mail_requests_per_email_per_hour),
             requests_per_address: in_an_hour(self.mail_requests_per_address_per_hour),
             links: in_an_hour(self.mails_per_account_per_hour),
+            challenges: in_an_hour(self.challenges_per_account_per_hour),
             codes: in_an_hour(self.code_mails_per_account_per_hour),
         }))
     }

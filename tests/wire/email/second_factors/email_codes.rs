@@ -66,8 +66,11 @@ async fn a_login_takes_the_code_of_the_mail(fixture: Fixture) {
 }
 
 async fn the_password_alone_gives_no_token_whatever_else_is_in_the_body(database: Database) {
-    let fixture =
-        Fixture::with(database, |options| options.env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1000"));
+    let fixture = Fixture::with(database, |options| {
+        options
+            .env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1000")
+            .env("AUTH__THROTTLE__CHALLENGES_PER_ACCOUNT_PER_HOUR", "1000")
+    });
     let alice = Person::registered(&fixture, "alice").await;
     let recovery_codes = alice.enrol_by_mail().await;
     let (challenge, code) = alice.asked_by_mail(&METHODS).await;

@@ -1,6 +1,7 @@
 //! Second factors, from the day they are enabled to the day they are lost.
 
 mod bypass_attempts;
+mod challenges;
 mod email_codes;
 mod malformed_codes;
 mod recovery_codes;
@@ -21,6 +22,7 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
         removal::trials,
         required_factors::trials,
         bypass_attempts::trials,
+        challenges::trials,
         malformed_codes::trials,
     ];
     topics.into_iter().flat_map(|trials| trials(servers)).collect()

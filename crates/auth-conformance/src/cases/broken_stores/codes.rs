@@ -58,6 +58,10 @@ impl Codes for Broken {
         self.inner.redeem(id, proof, mails, now).await
     }
 
+    async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        self.inner.prune_challenges(now, self.limit(limit)).await
+    }
+
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         self.inner.prune_codes(now, self.limit(limit)).await
     }

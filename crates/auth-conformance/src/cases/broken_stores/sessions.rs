@@ -1,5 +1,7 @@
 //! Sessions with a defect.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
@@ -113,6 +115,16 @@ impl Sessions for Broken {
             }
             _ => self.inner.revoke_all(user, keep, reason, now).await,
         }
+    }
+
+    async fn end_surplus(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        most: NonZeroU32,
+        now: UnixTime,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.inner.end_surplus(user, keep, most, now).await
     }
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

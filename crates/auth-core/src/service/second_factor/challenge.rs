@@ -53,8 +53,8 @@ impl Context<'_> {
     }
 
     /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
-    /// that the other methods are asked for alone, where there are any. `None` if the account is another by now than it was
-    /// when the methods were decided on.
+    /// that the other methods are asked for alone, where there are any. How many challenges there are is limited as well.
+    /// `None` if the account is another by now than it was when the methods were decided on.
     pub(in crate::service) async fn challenge(
         &self,
         user: &User,
@@ -62,6 +62,7 @@ impl Context<'_> {
         purpose: CodePurpose,
         client: &ClientInfo,
     ) -> Result<Option<SecondFactorChallenge>, AuthError> {
+        self.admit_challenge(user, purpose).await?;
         let mut code = self.new_code(user, purpose);
         let mut mails = Vec::new();
         if methods.contains(&Method::Email) {
