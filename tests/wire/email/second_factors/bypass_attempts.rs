@@ -3,7 +3,7 @@
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::users::{Person, amr, assert_field, assert_refused, keys, other_than};
+use super::users::{Person, amr, assert_refused, keys, other_than};
 use auth_tests::cases::OnSqlite;
 use auth_tests::{Answer, Database, PASSWORD, TokenPair, cases};
 
@@ -52,12 +52,12 @@ async fn a_change_of_the_password_takes_a_code_too(fixture: Fixture) {
     let mut body = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});
     let change =
         async |body: &Value| fixture.client.post(CHANGE_PASSWORD, Some(&alice.pair.access), body.clone()).await;
-    assert_field(&change(&body).await, "challenge", "This field is required.");
+    change(&body).await.refuses("challenge", "This field is required.");
     let (challenge, code) = alice.challenge_by_mail().await;
     body["challenge"] = challenge.into();
-    assert_field(&change(&body).await, "challenge", "This field is required.");
+    change(&body).await.refuses("challenge", "This field is required.");
     body["code"] = other_than(&code).into();
-    assert_field(&change(&body).await, "code", "Invalid code.");
+    change(&body).await.refuses("code", "Invalid code.");
     challenge_of(&fixture.try_login("alice", PASSWORD).await, &BY_MAIL);
     body["code"] = code.into();
     let next = TokenPair::of(&change(&body).await);
