@@ -6,10 +6,12 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use auth_tests::answers::Findings;
 use auth_tests::cases::Once;
-use auth_tests::concurrency::eventually;
+use auth_tests::concurrency::{at_once, eventually};
 use auth_tests::raw_connection::{RawConnection, exchange};
 use auth_tests::{ServerOptions, TestServer, cases};
 use libtest_mimic::Trial;
+use serde_json::json;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::SERVER;
@@ -25,6 +27,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         a_new_client_is_answered_while_thousands_of_requests_are_unfinished,
         one_client_has_a_limit_and_others_do_not_notice,
         idle_connections_give_way_before_unfinished_requests,
+        a_crowd_of_one_client_is_answered,
     ]
 }
 
@@ -214,20 +217,43 @@ async fn one_client_has_a_limit_and_others_do_not_notice() {
         wire.wait_for_continue().await;
         first.push(wire);
     }
-    // The rest is for the five that are left; those before are told that their body is not whole.
-    let last = first.split_off(5);
-    for wire in first {
-        let answers = wire.answers_to_end().await;
-        assert!(answers.iter().all(|answer| answer.status == 400), "{answers:?}");
+    // Five are told that their body is not whole. The others are read when it comes.
+    let (go_on, wait) = watch::channel(false);
+    let mut open = JoinSet::new();
+    for mut wire in first {
+        let mut wait = wait.clone();
+        open.spawn(async move {
+            tokio::select! {
+                answer = wire.answer() => answer.map(|answer| answer.text),
+                () = async { drop(wait.wait_for(|go_on| *go_on).await) } => {
+                    wire.send("2\r\n{}\r\n0\r\n\r\n").await;
+                    wire.answer().await.map(|answer| answer.text)
+                }
+            }
+        });
     }
-    for mut wire in last {
-        wire.send("2\r\n{}\r\n0\r\n\r\n").await;
-        assert_eq!(wire.answer().await.expect("an answer").status, 400);
-        assert_healthy(wire).await;
+    let mut texts = Vec::new();
+    for _ in 0..5 {
+        texts.push(open.join_next().await.expect("a connection").expect("an answer"));
     }
+    assert!(!texts.iter().flatten().any(|text| text.contains("is required")), "{texts:?}");
+    go_on.send_replace(true);
+    let texts = open.join_all().await;
+    assert!(texts.iter().flatten().filter(|text| text.contains("is required")).count() == 5, "{texts:?}");
     other.send(body).await;
     assert_eq!(other.answer().await.expect("an answer").status, 400);
     assert_healthy(other).await;
+}
+
+/// Only a client that is slow meets its limit, not one with many requests.
+async fn a_crowd_of_one_client_is_answered() {
+    let server = server(&[("AUTH__SERVER__MAX_UNANSWERED_PER_CLIENT_IP", "1"), ("AUTH__SERVER__WORKERS", "1")]);
+    let api = server.client();
+    let calls = (0..300).map(|_| {
+        let api = api.clone();
+        async move { api.post("/api/token/", None, json!({})).await.status.as_u16() }
+    });
+    assert_eq!(at_once(calls).await, vec![400; 300]);
 }
 
 async fn idle_connections_give_way_before_unfinished_requests() {

@@ -102,10 +102,11 @@ impl Stream for Incoming {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut *self.payload.borrow_mut()).poll_next(cx);
-        if matches!(polled, Poll::Ready(None | Some(Err(_)))) && !self.has_ended.replace(true) {
-            if let Some(state) = &self.state {
-                state.body_ended();
-            }
+        if matches!(polled, Poll::Ready(None | Some(Err(_))))
+            && !self.has_ended.replace(true)
+            && let Some(state) = &self.state
+        {
+            state.body_ended();
         }
         polled
     }

@@ -30,6 +30,12 @@ const LINGER_BYTES: usize = 256 * 1024;
 /// second.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// How long a connection may owe the rest of a request while its client has too many such connections: a crowd that comes at
+/// the same time from one address, such as that of an office, is served.
+const GRACE_OF_A_CROWD: Duration = Duration::from_secs(5);
+/// How often a connection that owes the rest of a request looks for that.
+const RECHECK: Duration = Duration::from_secs(1);
+
 /// How many connections there may be, and how long each may stand still.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
@@ -37,8 +43,8 @@ pub struct ConnectionLimits {
     /// operating system. When nearly as many are open, connections between two requests end; where that is not enough,
     /// those that have waited longest for their client.
     pub max_connections: usize,
-    /// On how many connections one client IP (of IPv6: one /64) may owe the rest of a request. One more ends the one that
-    /// has waited longest. Trusted proxies have no such limit.
+    /// On how many connections one client IP (of IPv6: one /64) may owe the rest of a request for more than five seconds.
+    /// Those beyond it end. Trusted proxies have no such limit.
     pub max_unanswered_per_client_ip: usize,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,

@@ -41,28 +41,14 @@ impl Connections {
     pub(super) fn add(&self, peer: IpAddr) -> Arc<State> {
         let mut clients = self.clients();
         if self.open.load(Ordering::Relaxed) >= self.comfortable() {
-            stalest(clients.values().flat_map(|client| &client.connections), Phase::gives_way);
+            stalest(clients.values().flat_map(|client| &client.connections));
         }
         let client = clients.entry(network(peer)).or_default();
-        let state = Arc::new(State::new(self.open.clone(), client.unanswered.clone()));
+        let is_proxy = self.trusted_proxies.contains(peer.to_canonical());
+        let most = if is_proxy { usize::MAX } else { self.limits.max_unanswered_per_client_ip };
+        let state = Arc::new(State::new(self.open.clone(), client.unanswered.clone(), most));
         client.connections.push(state.clone());
-        self.bound(peer, client);
         state
-    }
-
-    /// Notes that a connection began to wait for the rest of a request.
-    pub(super) fn waits_for_client(&self, peer: IpAddr) {
-        if let Some(client) = self.clients().get(&network(peer)) {
-            self.bound(peer, client);
-        }
-    }
-
-    /// Ends the connection that has waited longest for this client, if there are too many.
-    fn bound(&self, peer: IpAddr, client: &Client) {
-        let is_over = client.unanswered.load(Ordering::Relaxed) > self.limits.max_unanswered_per_client_ip;
-        if is_over && !self.trusted_proxies.contains(peer.to_canonical()) {
-            stalest(&client.connections, Phase::is_unanswered);
-        }
     }
 
     /// Forgets a connection that has ended.
@@ -94,12 +80,12 @@ impl Connections {
 }
 
 /// Asks the connection to close that has waited longest among those first in the order of [`Phase`].
-fn stalest<'a>(connections: impl IntoIterator<Item = &'a Arc<State>>, may_close: fn(Phase) -> bool) {
-    let candidates = connections.into_iter().map(|state| (state.phase(), state));
-    let candidates = candidates.filter(|((phase, _), _)| may_close(*phase));
+fn stalest<'a>(connections: impl Iterator<Item = &'a Arc<State>>) {
+    let candidates = connections.filter_map(|state| Some((state.phase()?, state)));
+    let candidates = candidates.filter(|((phase, _), _)| phase.gives_way());
     // To wait for the rest of a head and for that of a body is the same.
     let order = |(phase, since)| if phase == Phase::Body { (Phase::Head, since) } else { (phase, since) };
     if let Some((_, state)) = candidates.min_by_key(|(waits, _)| order(*waits)) {
-        state.close();
+        state.give_way();
     }
 }

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ConnectionLimits, GRACE, LINGER, LINGER_BYTES};
+use super::{ConnectionLimits, GRACE, GRACE_OF_A_CROWD, LINGER, LINGER_BYTES};
 
 /// What a connection is waiting for. Connections give way in this order, [`Handling`](Self::Handling) and
 /// [`Closing`](Self::Closing) never.
@@ -48,6 +49,8 @@ pub(crate) struct State {
     open: Arc<AtomicUsize>,
     /// On how many connections the same client owes the rest of a request.
     unanswered: Arc<AtomicUsize>,
+    /// On how many it may.
+    most_unanswered: usize,
 }
 
 #[derive(Debug)]
@@ -56,16 +59,27 @@ struct Progress {
     /// When this phase began, or, where the client keeps sending or reading, when it last did.
     since: Instant,
     discarded: usize,
+    /// Whether it closes as soon as there is nothing more to read from the client.
+    is_yielding: bool,
     waker: Option<Waker>,
+}
+
+impl Progress {
+    /// Whether it counts as open, and as one whose client owes the rest of a request.
+    const fn counts(&self) -> (bool, bool) {
+        let is_open = !self.is_yielding && !matches!(self.phase, Phase::Closing);
+        (is_open, is_open && self.phase.is_unanswered())
+    }
 }
 
 impl State {
     /// A connection that was just accepted.
-    pub(super) fn new(open: Arc<AtomicUsize>, unanswered: Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(open: Arc<AtomicUsize>, unanswered: Arc<AtomicUsize>, most_unanswered: usize) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
         unanswered.fetch_add(1, Ordering::Relaxed);
-        let progress = Progress { phase: Phase::Head, since: Instant::now(), discarded: 0, waker: None };
-        Self { progress: Mutex::new(progress), open, unanswered }
+        let (phase, since) = (Phase::Head, Instant::now());
+        let progress = Progress { phase, since, discarded: 0, is_yielding: false, waker: None };
+        Self { progress: Mutex::new(progress), open, unanswered, most_unanswered }
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -77,21 +91,32 @@ impl State {
         if progress.phase == Phase::Closing {
             return;
         }
-        match (progress.phase.is_unanswered(), phase.is_unanswered()) {
-            (false, true) => drop(self.unanswered.fetch_add(1, Ordering::Relaxed)),
-            (true, false) => drop(self.unanswered.fetch_sub(1, Ordering::Relaxed)),
-            _ => {}
-        }
-        if phase == Phase::Closing {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-        }
-        (progress.phase, progress.since) = (phase, Instant::now());
+        self.count_as(progress, |progress| {
+            (progress.phase, progress.since) = (phase, Instant::now());
+            // The client was as fast as it could.
+            progress.is_yielding &= phase.is_unanswered();
+        });
     }
 
-    /// The phase and when it began.
-    pub(super) fn phase(&self) -> (Phase, Instant) {
+    /// Changes a connection, and what it counts as.
+    fn count_as(&self, progress: &mut Progress, change: impl FnOnce(&mut Progress)) {
+        let (was_open, was_unanswered) = progress.counts();
+        change(progress);
+        let (is_open, is_unanswered) = progress.counts();
+        let counts = [(&self.open, was_open, is_open), (&self.unanswered, was_unanswered, is_unanswered)];
+        for (count, before, after) in counts {
+            match (before, after) {
+                (false, true) => drop(count.fetch_add(1, Ordering::Relaxed)),
+                (true, false) => drop(count.fetch_sub(1, Ordering::Relaxed)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The phase and when it began; `None` if the connection is closing, or will.
+    pub(super) fn phase(&self) -> Option<(Phase, Instant)> {
         let progress = self.progress();
-        (progress.phase, progress.since)
+        progress.counts().0.then_some((progress.phase, progress.since))
     }
 
     /// A handler gets a request.
@@ -114,8 +139,8 @@ impl State {
         self.begin(&mut progress, if body_was_read { Phase::Writing } else { Phase::Lingering });
     }
 
-    /// Bytes came; `true` if they begin a request.
-    pub(super) fn received(&self, bytes: usize) -> bool {
+    /// Bytes came.
+    pub(super) fn received(&self, bytes: usize) {
         let mut progress = self.progress();
         match progress.phase {
             Phase::Idle if bytes > 0 => self.begin(&mut progress, Phase::Head),
@@ -123,7 +148,6 @@ impl State {
             Phase::Lingering => progress.discarded += bytes,
             _ => {}
         }
-        progress.phase == Phase::Head && bytes > 0
     }
 
     /// The client took bytes.
@@ -152,14 +176,14 @@ impl State {
         }
     }
 
-    /// On how many connections this client owes the rest of a request.
-    pub(super) fn unanswered(&self) -> usize {
-        self.unanswered.load(Ordering::Relaxed)
-    }
-
     /// When the connection has stood still for too long; `None` while it waits for a handler. The task with this waker is
-    /// woken if it is asked to close before.
-    pub(super) fn deadline(&self, limits: &ConnectionLimits, is_writing: bool, waker: &Waker) -> Option<Instant> {
+    /// woken if it is asked to close before. `true` if that moment may come sooner: when the client has too many others.
+    pub(super) fn deadline(
+        &self,
+        limits: &ConnectionLimits,
+        is_writing: bool,
+        waker: &Waker,
+    ) -> Option<(Instant, bool)> {
         let mut progress = self.progress();
         if !progress.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             progress.waker = Some(waker.clone());
@@ -171,12 +195,34 @@ impl State {
             Phase::Body | Phase::Writing => limits.idle_timeout,
             Phase::Handling if is_writing => limits.idle_timeout,
             Phase::Handling => return None,
-            Phase::Closing => return Some(progress.since),
+            Phase::Closing => Duration::ZERO,
         };
-        Some(progress.since + limit)
+        let is_unanswered = progress.phase.is_unanswered();
+        let is_one_too_many = is_unanswered && self.unanswered.load(Ordering::Relaxed) > self.most_unanswered;
+        let limit = if is_one_too_many { limit.min(GRACE_OF_A_CROWD) } else { limit };
+        Some((progress.since + limit, is_unanswered))
     }
 
-    /// Asks the connection to close.
+    /// Asks the connection to close for another one. What the client has sent already is read first: of many clients that
+    /// connect at the same time, none has been read yet.
+    pub(super) fn give_way(&self) {
+        let mut progress = self.progress();
+        if !matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
+            drop(progress);
+            return self.close();
+        }
+        self.count_as(&mut progress, |progress| progress.is_yielding = true);
+        if let Some(waker) = progress.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether it closes as soon as there is nothing more to read from the client.
+    pub(super) fn is_yielding(&self) -> bool {
+        self.progress().is_yielding
+    }
+
+    /// Closes the connection.
     pub(super) fn close(&self) {
         let mut progress = self.progress();
         self.begin(&mut progress, Phase::Closing);

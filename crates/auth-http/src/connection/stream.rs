@@ -11,6 +11,7 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::RECHECK;
 use super::registry::Connections;
 use super::state::State;
 
@@ -22,6 +23,8 @@ pub(super) struct Stream {
     connections: Arc<Connections>,
     state: Arc<State>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whether bytes were read last.
+    has_read: bool,
     /// Whether the end was read.
     has_ended: bool,
 }
@@ -29,7 +32,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn new(io: TcpStream, peer: IpAddr, connections: Arc<Connections>) -> Self {
         let state = connections.add(peer);
-        Self { io, peer, connections, state, timer: None, has_ended: false }
+        Self { io, peer, connections, state, timer: None, has_read: false, has_ended: false }
     }
 
     pub(super) const fn state(&self) -> &Arc<State> {
@@ -39,11 +42,14 @@ impl Stream {
     /// Whether the connection has to end now. If not, the task is woken when it has to.
     fn is_over(&mut self, cx: &mut Context<'_>, is_writing: bool) -> bool {
         let limits = self.connections.limits();
-        let Some(deadline) = self.state.deadline(limits, is_writing, cx.waker()) else { return false };
+        let Some((deadline, is_checked_again)) = self.state.deadline(limits, is_writing, cx.waker()) else {
+            return false;
+        };
         if deadline <= Instant::now() {
             self.state.close();
             return true;
         }
+        let deadline = if is_checked_again { deadline.min(Instant::now() + RECHECK) } else { deadline };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         // A timer that fires too early is set again then: most deadlines are put off by the next byte.
         if timer.deadline() > deadline || timer.is_elapsed() {
@@ -51,12 +57,26 @@ impl Stream {
         }
         while timer.as_mut().poll(cx).is_ready() {
             if deadline <= Instant::now() {
-                self.state.close();
-                return true;
+                // Looks again: it may be the end, or only time to ask how many connections the client has.
+                return self.is_over(cx, is_writing);
             }
             timer.as_mut().reset(deadline);
         }
         false
+    }
+}
+
+impl Stream {
+    /// Reads some bytes, and not more than `most`.
+    fn poll_part(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, most: usize) -> Poll<io::Result<()>> {
+        if most >= buf.remaining() {
+            return Pin::new(&mut self.io).poll_read(cx, buf);
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut part))?;
+        let read = part.filled().len();
+        buf.advance(read);
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -78,20 +98,21 @@ impl AsyncRead for Stream {
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        if most < buf.remaining() {
-            let mut part = ReadBuf::new(buf.initialize_unfilled_to(most));
-            ready!(Pin::new(&mut this.io).poll_read(cx, &mut part))?;
-            let read = part.filled().len();
-            buf.advance(read);
-        } else {
-            ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        if this.poll_part(cx, buf, most)?.is_pending() {
+            if !this.state.is_yielding() {
+                return Poll::Pending;
+            }
+            if std::mem::take(&mut this.has_read) {
+                // actix-http looks at what it has read before it reads again.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            this.state.close();
         }
         let read = buf.filled().len() - before;
+        this.has_read = read > 0;
         this.has_ended |= read == 0;
-        let most_unanswered = this.connections.limits().max_unanswered_per_client_ip;
-        if this.state.received(read) && this.state.unanswered() > most_unanswered {
-            this.connections.waits_for_client(this.peer);
-        }
+        this.state.received(read);
         Poll::Ready(Ok(()))
     }
 }
