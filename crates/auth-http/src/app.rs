@@ -6,6 +6,7 @@ use auth_core::password::PasswordPolicy;
 use auth_core::service::{AccountService, SecondFactorService, TokenService};
 use serde_json::Value;
 
+use crate::body::{BodyBudget, OWN_BODY_LIMIT};
 use crate::client::TrustedProxies;
 use crate::credentials::CredentialHeader;
 use crate::throttle::AnonymousThrottle;
@@ -20,8 +21,11 @@ pub trait Readiness: Send + Sync {
 /// How the wire looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Longest body, in bytes; longer ones are answered 413 without reading them to their end.
+    /// Longest body of the endpoints that an application adds, in bytes; longer ones are answered 413 without reading
+    /// them to their end. Those of the service take [`OWN_BODY_LIMIT`](crate::body::OWN_BODY_LIMIT).
     pub body_limit: usize,
+    /// How many bytes of bodies may be in memory at once; beyond it, requests are answered 503.
+    pub body_budget: BodyBudget,
     /// How long a client may take to send a body, in seconds; slower ones are answered 408.
     pub body_timeout_seconds: u64,
     /// Whether a refusal to the bearer of a well-signed token also says the `reason`.
@@ -35,10 +39,11 @@ pub struct HttpSettings {
 }
 
 impl Default for HttpSettings {
-    /// 64 KiB in 30 seconds, with reasons, passwords as they are, `Authorization: Bearer`, no proxies.
+    /// 64 KiB in 30 seconds, 64 MiB in all requests together, with reasons, passwords as they are, `Authorization: Bearer`, no proxies.
     fn default() -> Self {
         Self {
-            body_limit: 65_536,
+            body_limit: OWN_BODY_LIMIT,
+            body_budget: BodyBudget::default(),
             body_timeout_seconds: 30,
             reasons: true,
             trim_passwords: false,

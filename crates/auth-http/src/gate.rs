@@ -8,9 +8,10 @@ use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{StatusCode, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
+use actix_web::{Error, HttpMessage, ResponseError};
 use futures_util::FutureExt;
 
+use crate::body::OwnRoute;
 use crate::error::ApiError;
 use crate::guard::{Standing, authorize, throttle};
 use crate::handlers::unknown::Description;
@@ -27,6 +28,9 @@ pub(crate) async fn gate(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let format = if endpoint.is_named() { negotiate(request.headers()) } else { Some(Format::Compact) };
+    if endpoint.is_own() {
+        request.extensions_mut().insert(OwnRoute);
+    }
     let kept = request.request().clone();
     let answer = AssertUnwindSafe(answer(&endpoint, format, request, next)).catch_unwind().await;
     let mut response = answer.unwrap_or_else(|_| {

@@ -16,11 +16,11 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
             every_body_of_the_test_suite_is_read_or_refused,
-            documents_nested_a_hundred_thousand_deep_are_refused,
+            documents_nested_ten_thousand_deep_are_refused,
             documents_that_are_not_utf_8_are_refused,
             two_documents_are_not_one,
             every_route_is_on_the_list,
-            twenty_thousand_keys_are_only_keys,
+            thousands_of_keys_are_only_keys,
             of_a_key_that_comes_twice_the_last_one_counts;
         servers.development =>
             every_body_of_the_test_suite_is_read_or_refused,
@@ -115,8 +115,8 @@ async fn every_body_of_the_test_suite_is_read_or_refused(service: &Service) {
     findings.close();
 }
 
-async fn documents_nested_a_hundred_thousand_deep_are_refused(service: &Service) {
-    const DEPTH: usize = 100_000;
+async fn documents_nested_ten_thousand_deep_are_refused(service: &Service) {
+    const DEPTH: usize = 10_000;
     let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(DEPTH), close.repeat(DEPTH)).into_bytes();
     let in_fields = |value: &str| {
         let names = [
@@ -137,7 +137,9 @@ async fn documents_nested_a_hundred_thousand_deep_are_refused(service: &Service)
         format!("{{{}}}", fields.join(",")).into_bytes()
     };
     let lists = String::from_utf8(nested("[", "]")).unwrap();
-    refused_everywhere(service, &[("lists", nested("[", "]")), ("lists in every field", in_fields(&lists))], false)
+    // A quarter as deep, so that all of them fit into one body.
+    let shallower = &lists[DEPTH * 3 / 4..lists.len() - DEPTH * 3 / 4];
+    refused_everywhere(service, &[("lists", nested("[", "]")), ("lists in every field", in_fields(shallower))], false)
         .await;
     let unclosed = [
         ("lists without an end", "[".repeat(DEPTH).into_bytes()),
@@ -184,10 +186,10 @@ async fn two_documents_are_not_one(service: &Service) {
     refused_everywhere(service, &bodies, true).await;
 }
 
-async fn twenty_thousand_keys_are_only_keys(service: &Service) {
+async fn thousands_of_keys_are_only_keys(service: &Service) {
     let name = fresh("json");
     let access = service.newcomer(&name).await.access;
-    let keys: Vec<_> = (0..20_000).map(|n| format!("\"key{n}\":{n}")).collect();
+    let keys: Vec<_> = (0..4_000).map(|n| format!("\"key{n}\":{n}")).collect();
     let wide = format!("{{{}}}", keys.join(","));
     let mut findings = Findings::default();
     for (method, path, guarded) in &ROUTES {

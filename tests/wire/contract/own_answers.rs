@@ -64,6 +64,11 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
         "12: SimpleJWT crashes for an exp that is a string of digits, or 10^18",
     ),
     (
+        "TOK-longpw",
+        Json(413, r#"{"detail":"Request body is too large."}"#),
+        "SEC-073: a login takes 64 KiB, so that slow bodies of strangers take little memory",
+    ),
+    (
         "REG-long-username",
         Json(400, r#"{"username":["Ensure this field has no more than 150 characters."]}"#),
         "12: SimpleJWT crashes for a username that is too long",

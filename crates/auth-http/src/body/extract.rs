@@ -7,12 +7,13 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header;
 use actix_web::web::{self, Bytes, BytesMut};
-use actix_web::{FromRequest, HttpRequest, rt};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, rt};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 
+use super::budget::Share;
 use super::json::Document;
-use super::{Fields, form, json};
+use super::{Fields, OWN_BODY_LIMIT, form, json};
 use crate::app::App;
 use crate::error::ApiError;
 
@@ -80,18 +81,34 @@ impl FromRequest for Body {
             let Some(app) = request.app_data::<web::Data<App>>() else {
                 return Err(ApiError::internal());
             };
-            let time = Duration::from_secs(app.settings.body_timeout_seconds);
-            let bytes = rt::time::timeout(time, read(&request, payload, app.settings.body_limit)).await;
-            let bytes =
-                bytes.map_err(|_| ApiError::detail(StatusCode::REQUEST_TIMEOUT, "Request body timed out."))??;
+            let settings = &app.settings;
+            let is_own = request.extensions().contains::<OwnRoute>();
+            let limit = if is_own { OWN_BODY_LIMIT } else { settings.body_limit };
+            let time = Duration::from_secs(settings.body_timeout_seconds);
+            let read = rt::time::timeout(time, read(&request, payload, limit, settings.body_budget.share())).await;
+            let (bytes, share) =
+                read.map_err(|_| ApiError::detail(StatusCode::REQUEST_TIMEOUT, "Request body timed out."))??;
+            // What was parsed of it lives as long as the request.
+            request.extensions_mut().insert(share);
             parse(&request, bytes).await.map(Self)
         })
     }
 }
 
+/// Marks a request for a route of the service itself.
+pub(crate) struct OwnRoute;
+
+/// How long a client waits that comes when there is no memory left for its body, in seconds.
+const RETRY_AFTER_SECONDS: u64 = 2;
+
 /// Takes the body off the connection; stops at the first byte over the limit, and before the first one if its length
-/// is announced.
-async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Result<Bytes, ApiError> {
+/// is announced. Only what has come counts for the budget: a length that is announced costs a client nothing.
+async fn read(
+    request: &HttpRequest,
+    mut payload: Payload,
+    limit: usize,
+    mut share: Share,
+) -> Result<(Bytes, Share), ApiError> {
     let too_large = || ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large.");
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
@@ -103,9 +120,13 @@ async fn read(request: &HttpRequest, mut payload: Payload, limit: usize) -> Resu
         if bytes.len() + chunk.len() > limit {
             return Err(too_large());
         }
+        if !share.grow(chunk.len()) {
+            tracing::warn!("http.body_budget_bytes: is used up; a request is answered 503");
+            return Err(ApiError::unavailable(RETRY_AFTER_SECONDS));
+        }
         bytes.extend_from_slice(&chunk);
     }
-    Ok(bytes.freeze())
+    Ok((bytes.freeze(), share))
 }
 
 async fn parse(request: &HttpRequest, bytes: Bytes) -> Result<Document, ApiError> {

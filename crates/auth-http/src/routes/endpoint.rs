@@ -20,6 +20,7 @@ pub struct Endpoint {
     routes: Vec<(Method, Arc<dyn Fn() -> Route + Send + Sync>)>,
     rule: Rule,
     reads_credentials: bool,
+    is_own: bool,
     about: Option<(String, String)>,
 }
 
@@ -32,6 +33,7 @@ impl Endpoint {
             routes: Vec::new(),
             rule: Rule::IsAuthenticated,
             reads_credentials: true,
+            is_own: false,
             about: None,
         }
     }
@@ -51,6 +53,12 @@ impl Endpoint {
     pub fn without_credentials(mut self) -> Self {
         self.rule = Rule::AllowAny;
         self.reads_credentials = false;
+        self
+    }
+
+    /// A route of the service itself: bodies are short, whatever an application allows for its own.
+    pub(crate) const fn own(mut self) -> Self {
+        self.is_own = true;
         self
     }
 
@@ -159,6 +167,11 @@ impl Endpoint {
     /// Whether credentials are looked at.
     pub const fn reads_credentials(&self) -> bool {
         self.reads_credentials
+    }
+
+    /// Whether it is a route of the service itself.
+    pub(crate) const fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// Whether it is a route of the wire contract; others are operational.

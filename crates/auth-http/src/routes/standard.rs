@@ -28,7 +28,7 @@ pub fn standard() -> Vec<Endpoint> {
         Endpoint::new("/readyz").without_credentials().get(health::ready),
         Endpoint::new("/api/schema/").without_credentials().get(schema::schema),
     ]);
-    endpoints
+    endpoints.into_iter().map(Endpoint::own).collect()
 }
 
 fn account_endpoints() -> Vec<Endpoint> {
@@ -112,7 +112,7 @@ fn token_endpoints() -> Vec<Endpoint> {
 
 /// The routes of sliding tokens: for where those open guarded routes.
 pub fn sliding() -> Vec<Endpoint> {
-    vec![
+    let endpoints = [
         Endpoint::new("/api/token/sliding/")
             .named(
                 "Token Obtain Sliding",
@@ -129,5 +129,6 @@ pub fn sliding() -> Vec<Endpoint> {
             )
             .without_credentials()
             .post(sliding_tokens::refresh),
-    ]
+    ];
+    endpoints.map(Endpoint::own).into()
 }

@@ -13,6 +13,7 @@ use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, SubjectField, TokenKind};
 use auth_core::view::{ViewPolicy, WhenStale};
 use auth_crypto::Algorithm;
+use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
 
 use crate::jwks;
@@ -140,6 +141,7 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("database.acquire_timeout_milliseconds", database.acquire_timeout_milliseconds, 10, 60_000),
         ("database.statement_timeout_milliseconds", database.statement_timeout_milliseconds, 10, 600_000),
         ("http.body_limit_bytes", settings.http.body_limit_bytes as u64, 1_024, 64 << 20),
+        ("http.body_budget_bytes", settings.http.body_budget_bytes as u64, least_budget(&settings.http), 1 << 40),
         ("http.body_timeout_seconds", settings.http.body_timeout_seconds, 1, 3_600),
         ("server.header_timeout_seconds", settings.server.header_timeout_seconds, 1, 3_600),
         ("server.keep_alive_seconds", settings.server.keep_alive_seconds, 1, 3_600),
@@ -151,6 +153,11 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("maintenance.prune_interval_seconds", settings.maintenance.prune_interval_seconds, 0, a_day),
         ("maintenance.prune_batch", settings.maintenance.prune_batch.into(), 1, 100_000),
     ])
+}
+
+/// Room for one long body, beside the quarter that is left to others.
+fn least_budget(http: &Http) -> u64 {
+    (http.body_limit_bytes.max(OWN_BODY_LIMIT) as u64).saturating_mul(2)
 }
 
 /// Refuses a number that is not from the least to the most. Each row: its key, the number, the least, the most.
@@ -291,6 +298,7 @@ fn http_settings(settings: &Settings) -> Result<HttpSettings> {
     let proxies = TrustedProxies::parse(&settings.server.trusted_proxies);
     Ok(HttpSettings {
         body_limit: settings.http.body_limit_bytes,
+        body_budget: BodyBudget::new(settings.http.body_budget_bytes),
         body_timeout_seconds: settings.http.body_timeout_seconds,
         reasons: settings.http.error_reasons,
         trim_passwords: settings.passwords.trim,

@@ -198,6 +198,7 @@ mod tests {
             ("AUTH__SERVER__MAX_CONNECTIONS", "1000001", "server.max_connections"),
             ("AUTH__SERVER__MAX_UNANSWERED_PER_CLIENT_IP", "0", "server.max_unanswered_per_client_ip"),
             ("AUTH__DATABASE__POOL_SIZE", "0", "database.pool_size"),
+            ("AUTH__HTTP__BODY_BUDGET_BYTES", "131071", "http.body_budget_bytes"),
             ("AUTH__TOKENS__USER_ID_CLAIM", "exp", "user_id_claim"),
             ("AUTH__TOKENS__ACCEPTED_KINDS", "refresh", "tokens.accepted_kinds"),
             ("AUTH__TOKENS__USER_ID_FIELD", "shoe_size", "tokens.user_id_field"),

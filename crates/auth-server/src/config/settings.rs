@@ -74,8 +74,10 @@ pub struct Server {
 pub struct Http {
     /// Other spellings of the paths.
     pub aliases: bool,
-    /// Longest body.
+    /// Longest body of an application's own routes.
     pub body_limit_bytes: usize,
+    /// Bytes of bodies in memory at once.
+    pub body_budget_bytes: usize,
     /// For a body.
     pub body_timeout_seconds: u64,
     /// The key `reason`.

@@ -4,8 +4,8 @@ use actix_web::http::Method;
 use actix_web::{HttpResponse, Responder, ResponseError, web};
 use auth_core::account::UserId;
 use auth_core::permission::Rule::{self, IsAdmin, IsAuthenticated, IsOwner};
-use auth_http::body::UnreadBody;
-use auth_http::routes::{Endpoint, Routes};
+use auth_http::body::{OWN_BODY_LIMIT, UnreadBody};
+use auth_http::routes::{Endpoint, Routes, standard};
 use auth_http::{ApiError, ObjectPermission};
 use serde_json::json;
 
@@ -82,6 +82,33 @@ async fn who_may_not_is_told_so_before_the_body_is_looked_at() {
         put("/posts/9/", Some(&owner), media, body).await.assert_refused(404, "No Post matches the given query.");
         put("/posts/9/", None, media, body).await.assert_refused(404, "No Post matches the given query.");
         assert_eq!(put("/posts/1/", Some(&owner), media, body).await.status, status, "{media} {body:.9}");
+    }
+}
+
+#[actix_web::test]
+async fn only_the_routes_of_an_application_take_long_bodies() {
+    let fixture = Fixture { body_limit: 200_000, ..Fixture::new() };
+    let owner = fixture.access_token("alice").await;
+    let client = TestClient::of(fixture.application(posts(IsOwner))).await;
+    let send = async |method: Method, path: &str, bearer: Option<&str>, length: usize| {
+        let body = format!("{{}}{}", " ".repeat(length - 2));
+        let request = request(method, path, bearer).insert_header(("Content-Type", "application/json"));
+        client.send(request.set_payload(body)).await.status
+    };
+    assert_eq!(send(Method::PUT, "/posts/1/", Some(&owner), 200_000).await, 200);
+    assert_eq!(send(Method::PUT, "/posts/1/", Some(&owner), 200_001).await, 413);
+    for endpoint in standard() {
+        let path = endpoint.path();
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            if endpoint.allow().contains(method.as_str()) {
+                let (short, long) = (
+                    send(method.clone(), path, Some(&owner), OWN_BODY_LIMIT).await,
+                    send(method.clone(), path, Some(&owner), OWN_BODY_LIMIT + 1).await,
+                );
+                let takes_no_body = path.ends_with("/challenge/");
+                assert!(short != 413 && (long == 413 || takes_no_body), "{method} {path}: {short}, {long}");
+            }
+        }
     }
 }
 

@@ -1,0 +1,97 @@
+//! How much memory the bodies of all requests together may take.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::OWN_BODY_LIMIT;
+
+/// How many bytes of request bodies may be in memory at once, in all requests together: a client can send a body slowly,
+/// and many clients can do so at the same time. Clones share what is left.
+///
+/// A body of more than [`OWN_BODY_LIMIT`] bytes may use three quarters only, so that the long bodies of an application
+/// leave room for logins.
+#[derive(Clone, Debug)]
+pub struct BodyBudget {
+    bytes: usize,
+    used: Arc<AtomicUsize>,
+}
+
+impl BodyBudget {
+    /// At most so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self { bytes, used: Arc::default() }
+    }
+
+    /// The share of one request, empty as yet.
+    pub(super) fn share(&self) -> Share {
+        Share { budget: self.clone(), bytes: 0 }
+    }
+}
+
+impl Default for BodyBudget {
+    /// 64 MiB.
+    fn default() -> Self {
+        Self::new(64 << 20)
+    }
+}
+
+/// Budgets are equal if they allow the same; how much is used is not compared.
+impl PartialEq for BodyBudget {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+
+impl Eq for BodyBudget {}
+
+/// What one request uses of the budget. Gives it back when dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: BodyBudget,
+    bytes: usize,
+}
+
+impl Share {
+    /// Takes more; `false`, and nothing is taken, if there is not enough left.
+    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+        let is_long = self.bytes + bytes > OWN_BODY_LIMIT;
+        let most = if is_long { self.budget.bytes / 4 * 3 } else { self.budget.bytes };
+        let more = |used: usize| used.checked_add(bytes).filter(|used| *used <= most);
+        let is_taken = self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        if is_taken {
+            self.bytes += bytes;
+        }
+        is_taken
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_comes_back() {
+        let budget = BodyBudget::new(100);
+        let (mut one, mut other) = (budget.share(), budget.clone().share());
+        assert!(one.grow(60) && other.grow(30) && one.grow(10));
+        assert!(!one.grow(1) && !other.grow(1));
+        drop(one);
+        assert!(other.grow(70) && !other.grow(1));
+        drop(other);
+        assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn long_bodies_leave_room_for_short_ones() {
+        let budget = BodyBudget::new(4 * OWN_BODY_LIMIT);
+        let (mut long, mut short) = (budget.share(), budget.share());
+        assert!(long.grow(3 * OWN_BODY_LIMIT) && !long.grow(1));
+        assert!(short.grow(OWN_BODY_LIMIT) && !short.grow(1));
+    }
+}
