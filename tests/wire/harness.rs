@@ -69,6 +69,7 @@ const KILLED: &str = "harness::is_killed";
 /// Says that this process is the one to be killed.
 const IS_CHILD: &str = "AUTH_TESTS_IS_KILLED";
 
+#[expect(clippy::print_stdout, reason = "the parent reads it")]
 fn is_killed() {
     if std::env::var_os(IS_CHILD).is_none() {
         return;
