@@ -65,7 +65,8 @@ async fn what_was_sent_is_in_the_outbox_no_more(database: Database) {
     let fixture = Fixture::new(database, "development");
     assert_eq!(listed(&fixture, &[]), Vec::<Vec<String>>::new());
     fixture.client.newcomer("alice").await;
-    let written = until(|| mails(&fixture), |mails| mails.iter().any(|path| path.extension().is_some())).await;
+    until(|| fixture.server.log(), |log| log.contains(".eml")).await;
+    let written = mails(&fixture);
     let text = std::fs::read_to_string(&written[0]).unwrap();
     assert!(
         text.contains("alice@example.com") && text.contains(&format!("{}/email/verify/?token=", fixture.client.url))

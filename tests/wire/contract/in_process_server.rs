@@ -11,7 +11,8 @@ use auth_conformance::TestService;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::permission::Rule;
-use auth_core::service::{Action, AdministrationService, Outcome, Ports, TokenPolicy};
+use auth_core::service::{AccountPolicy, Action, AdministrationService, Outcome, Ports, TokenPolicy};
+use auth_core::throttle::{Limit, ThrottlePolicy};
 use auth_core::time::Seconds;
 use auth_core::token::ProfileClaim;
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
@@ -103,6 +104,11 @@ fn service() -> TestService {
     let key = SigningKey::from_secret(Algorithm::Hs256, SIGNING_KEY).expect("a key of 32 bytes or more");
     let signer = Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key"));
     let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
+    // All rows come from one client IP.
+    let throttle = ThrottlePolicy {
+        registrations_per_client_ip: Limit::Window { most: 1_000_000, window: Seconds::new(3_600) },
+        ..ThrottlePolicy::default()
+    };
     TestService::builder()
         .policy(TokenPolicy {
             access_ttl: Seconds::new(1_800),
@@ -110,6 +116,7 @@ fn service() -> TestService {
             keep_custom_claims: true,
             adopt_foreign_tokens: true,
             check_session_on_access: false,
+            accounts: AccountPolicy { throttle: Some(throttle), ..AccountPolicy::default() },
             ..TokenPolicy::default()
         })
         .ports(|ports| Ports { signer, clock, randomness, ..ports })
