@@ -1,4 +1,4 @@
-//! How a function becomes a trial: [`cases!`](crate::cases) with what it runs on.
+//! How a function becomes a trial: [`cases!`](macro@crate::cases) with what it runs on.
 //!
 //! ```ignore
 //! cases![

@@ -6,7 +6,7 @@
 //! | which database a case runs on | [`database`], [`postgres`] |
 //! | how the program under test is started, stopped and killed | [`server`] |
 //! | what talks to it | [`client`], [`raw_connection`], [`smtp`], [`tcp_proxy`] |
-//! | how a function becomes one trial, or one for each database | [`cases`] |
+//! | how a function becomes one trial, or one for each database | [`mod@cases`] |
 //! | what every answer must be | [`answers`] |
 //! | tokens read and forged without the code under test | [`tokens`] |
 //! | calls at one moment, and waiting without a fixed pause | [`concurrency`] |

@@ -79,7 +79,7 @@ fn trial(prefix: &str, name: &str, run: impl AsyncFnOnce() + Send + 'static) -> 
 /// }
 /// ```
 ///
-/// The value is a `Vec` of [`Trial`](libtest_mimic::Trial)s, named `memory::one_of_many_rotations_wins` and so on. A
+/// The value is a `Vec` of [`Trial`]s, named `memory::one_of_many_rotations_wins` and so on. A
 /// case that is added to the contract is a new test. Tests that cannot run everywhere are marked as ignored:
 ///
 /// ```

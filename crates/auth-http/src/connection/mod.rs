@@ -2,7 +2,7 @@
 //!
 //! actix-http ends a connection by timers for the first head and between two requests, and by nothing else: it waits for
 //! the rest of a body that nobody reads, for the rest of a second head, and for a client that does not read its answer,
-//! however long that takes. Here each connection has a [`State`], which three parts share:
+//! however long that takes. Here each connection has a [`state::State`], which three parts share:
 //!
 //! | part | what it does |
 //! |---|---|
