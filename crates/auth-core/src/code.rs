@@ -64,10 +64,21 @@ names! {
 }
 
 impl CodePurpose {
-    /// Those of challenges and enrolments. They end when a second factor is switched on or off: they were made when another
-    /// one was asked for.
+    /// Those of challenges and enrolments.
     pub const OF_SECOND_FACTORS: [Self; 5] =
         [Self::Login, Self::SlidingLogin, Self::Confirmation, Self::EmailEnrolment, Self::TotpEnrolment];
+
+    /// Those that end when a second factor is added, replaced or removed, or its recovery codes are replaced: challenges
+    /// and enrolments, which were issued when another factor was asked for, and changes of the email address, which may
+    /// have been requested without any. Codes by email would follow the new address.
+    pub const ENDED_BY_FACTOR_CHANGES: [Self; 6] = [
+        Self::EmailChange,
+        Self::Login,
+        Self::SlidingLogin,
+        Self::Confirmation,
+        Self::EmailEnrolment,
+        Self::TotpEnrolment,
+    ];
 
     /// Whether a new one ends those before it (SEC-116). Challenges stand side by side: somebody who knows the password
     /// must not be able to end those of its owner. So do links to reset the password, which anybody can ask for: all of them

@@ -198,6 +198,9 @@ impl Accounts for DieselStore {
                 let Some(account) = lock_account(connection, id)? else { return Ok(false) };
                 let other = users::table.find(account.id).filter(users::is_active.ne(active));
                 diesel::update(other).set((users::is_active.eq(active), next_stamp())).execute(connection)?;
+                if !active {
+                    end_codes(connection, id, None)?;
+                }
                 Ok(true)
             })
         })

@@ -208,12 +208,12 @@ pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserId, now: Optio
     }
 }
 
-/// Ends the challenges and enrolments of an account, as of when each was made.
-pub(crate) fn end_challenges(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
-    let names = CodePurpose::OF_SECOND_FACTORS.map(CodePurpose::name);
-    let challenges = not_ended(user).filter(one_time_codes::purpose.eq_any(names));
+/// Ends the codes of an account that a change of its second factors ends, as of when each was issued.
+pub(crate) fn end_with_factors(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
+    let names = CodePurpose::ENDED_BY_FACTOR_CHANGES.map(CodePurpose::name);
+    let codes = not_ended(user).filter(one_time_codes::purpose.eq_any(names));
     let end = one_time_codes::consumed_at.eq(one_time_codes::created_at.nullable());
-    diesel::update(challenges).set(end).execute(connection)
+    diesel::update(codes).set(end).execute(connection)
 }
 
 /// The codes of an account that were neither used nor ended.

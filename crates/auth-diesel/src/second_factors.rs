@@ -12,7 +12,7 @@ use auth_core::time::{Timestamp, UnixTime};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
-use crate::codes::{end_challenges, read_mac, use_code};
+use crate::codes::{end_with_factors, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
 use crate::locked::{lock_account, move_stamp, next_stamp};
@@ -53,7 +53,7 @@ impl SecondFactors for DieselStore {
                 if !use_code(connection, enrolment, user, now.unix())? {
                     return Ok(None);
                 }
-                end_challenges(connection, user)?;
+                end_with_factors(connection, user)?;
                 let method = factor.method();
                 diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
                 let row = FactorRow::new(user, &factor, now.unix())?;
@@ -88,7 +88,7 @@ impl SecondFactors for DieselStore {
                 }
                 if removed > 0 {
                     move_stamp(connection, user)?;
-                    end_challenges(connection, user)?;
+                    end_with_factors(connection, user)?;
                     put(connection, Some(user), &mails)?;
                 }
                 Ok(removed > 0)
@@ -108,6 +108,7 @@ impl SecondFactors for DieselStore {
                 remove_recovery_codes(connection, user)?;
                 add_recovery_codes(connection, user, &codes)?;
                 move_stamp(connection, user)?;
+                end_with_factors(connection, user)?;
                 put(connection, Some(user), &mails)?;
                 Ok(true)
             })

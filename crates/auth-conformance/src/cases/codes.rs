@@ -9,7 +9,7 @@ use auth_core::second_factor::Proof;
 use auth_core::time::{Seconds, UnixTime};
 use macro_rules_attribute::apply;
 
-use super::account_fixture::exhaust;
+use super::account_fixture::{AccountFixture, exhaust};
 use super::fixture::{code_now, issued, queued, stored, user_now};
 use crate::{at, code_id, code_of, mac, new_mail, new_request};
 
@@ -312,4 +312,18 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
         let is_left = store.find_code(code_id(number)).await.unwrap().is_some();
         assert_eq!(is_left, !CodePurpose::OF_SECOND_FACTORS.contains(purpose), "{purpose:?}");
     }
+}
+
+/// None of them is good again when the account is activated later.
+#[apply(storage_case!)]
+async fn every_open_code_ends_when_the_account_is_deactivated(store: Arc<dyn Store>) {
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    assert!(store.set_active(fixture.id, true).await.unwrap());
+    assert_eq!(fixture.state().await.open(), CodePurpose::ALL);
+    for active in [false, true] {
+        assert!(store.set_active(fixture.id, active).await.unwrap());
+        assert_eq!(fixture.state().await.open(), []);
+    }
+    assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }

@@ -44,9 +44,8 @@ async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
 }
 
 #[apply(storage_case!)]
-async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: Arc<dyn Store>) {
-    let is_link = |purpose: &CodePurpose| !CodePurpose::OF_SECOND_FACTORS.contains(purpose);
-    let links: Vec<_> = CodePurpose::ALL.iter().copied().filter(is_link).collect();
+async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(store: Arc<dyn Store>) {
+    let links = [CodePurpose::PasswordReset, CodePurpose::EmailVerification];
     let (adding, removing) =
         (AccountFixture::of(&*store, "adding").await, AccountFixture::of(&*store, "removing").await);
     let spared = AccountFixture::of(&*store, "spared").await;
@@ -57,13 +56,40 @@ async fn challenges_and_enrolments_end_when_a_factor_is_added_or_removed(store: 
     let code = removing.code(CodePurpose::TotpEnrolment);
     assert_eq!(added(&*store, removing.id, &totp(5), code, &[], 2).await, Some(true));
     // Issued after the factor was added, so that the addition has not ended it.
-    let later = issued(&*store, removing.id, 91, CodePurpose::Confirmation).await.id;
+    let later = [(91, CodePurpose::Confirmation), (92, CodePurpose::EmailChange)];
+    for (number, purpose) in later {
+        issued(&*store, removing.id, number, purpose).await;
+    }
     assert!(!store.remove_factors(removing.id, &[Method::Email], &[]).await.unwrap());
-    assert_eq!(code_now(&*store, later).await.consumed_at, None, "nothing was removed");
+    for (number, _) in later {
+        assert_eq!(code_now(&*store, code_id(number)).await.consumed_at, None, "nothing was removed");
+    }
     assert!(store.remove_factors(removing.id, &[Method::Totp], &[]).await.unwrap());
-    assert!(code_now(&*store, later).await.consumed_at.is_some());
+    for (number, purpose) in later {
+        assert!(code_now(&*store, code_id(number)).await.consumed_at.is_some(), "{purpose:?}");
+    }
     assert_eq!(removing.state().await.open(), links);
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);
+}
+
+#[apply(storage_case!)]
+async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_replaced(store: Arc<dyn Store>) {
+    let user = stored(&*store, "alice").await.id;
+    let replaced = async |number: u64, is_on: bool| {
+        for (place, purpose) in (number..).zip(CodePurpose::ALL) {
+            issued(&*store, user, place, *purpose).await;
+        }
+        assert_eq!(store.replace_recovery_codes(user, &[mac(1)], &[]).await.unwrap(), is_on);
+        let mut open = Vec::new();
+        for (place, purpose) in (number..).zip(CodePurpose::ALL) {
+            let is_open = code_now(&*store, code_id(place)).await.consumed_at.is_none();
+            open.extend(is_open.then_some(*purpose));
+        }
+        open
+    };
+    assert_eq!(replaced(100, false).await, CodePurpose::ALL, "the account has no factor");
+    enrolled(&*store, user, &totp(1), &[mac(2)]).await;
+    assert_eq!(replaced(200, true).await, [CodePurpose::PasswordReset, CodePurpose::EmailVerification]);
 }
 
 #[apply(storage_case!)]

@@ -172,7 +172,11 @@ impl Accounts for MemoryStore {
     }
 
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
-        Ok(self.state().change_rights(id, |user| user.is_active = active))
+        let mut state = self.state();
+        if !active {
+            state.codes.end_all_of(id, None);
+        }
+        Ok(state.change_rights(id, |user| user.is_active = active))
     }
 
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {

@@ -63,9 +63,9 @@ impl CodeList {
         self.end(now, |code| code.user_id == user);
     }
 
-    /// Ends the challenges and enrolments of an account, as of when each was made.
-    pub(super) fn end_challenges_of(&mut self, user: UserId) {
-        self.end(None, |code| code.user_id == user && CodePurpose::OF_SECOND_FACTORS.contains(&code.purpose));
+    /// Ends the codes of an account that a change of its second factors ends, as of when each was issued.
+    pub(super) fn end_with_factors_of(&mut self, user: UserId) {
+        self.end(None, |code| code.user_id == user && CodePurpose::ENDED_BY_FACTOR_CHANGES.contains(&code.purpose));
     }
 
     /// Ends the oldest challenges, so that with this one no more are open than may be.

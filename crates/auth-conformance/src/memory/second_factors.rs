@@ -66,7 +66,7 @@ impl SecondFactors for MemoryStore {
             }
         });
         state.codes.consume(enrolment, now.unix());
-        state.codes.end_challenges_of(user);
+        state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), mails);
         Ok(Some(are_taken))
     }
@@ -79,7 +79,7 @@ impl SecondFactors for MemoryStore {
         }
         let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(&mut account.factors, *one));
         state.change_security(user, switch_off);
-        state.codes.end_challenges_of(user);
+        state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), mails);
         Ok(true)
     }
@@ -90,6 +90,7 @@ impl SecondFactors for MemoryStore {
             return Ok(false);
         }
         state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());
+        state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), mails);
         Ok(true)
     }

@@ -175,7 +175,8 @@ pub trait Accounts: Send + Sync {
     /// puts the mails into the outbox. A change also ends every open code of the account.
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
-    /// Lets an account log in and refresh, or not; moves its `security_stamp`. `false` if there is no such account.
+    /// Lets an account log in and refresh, or not; moves its `security_stamp`. One that may not has no open code any more:
+    /// none is good again when it is activated later. `false` if there is no such account.
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;
 
     /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`); moves

@@ -17,9 +17,9 @@ pub trait SecondFactors: Send + Sync {
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
     /// Switches a factor on, in place of one of the same method; uses the code of its enrolment; adds recovery codes if
-    /// there are none; puts the mails into the outbox. Every other open challenge and enrolment of the account
-    /// ([`OF_SECOND_FACTORS`](crate::code::CodePurpose::OF_SECOND_FACTORS)) ends. One by mail also proves the address of the account
-    /// (`email_verified_at`), if it was not proven before.
+    /// there are none; puts the mails into the outbox. Every other open code of the account that a change of its factors
+    /// ends ([`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES)) ends with the same
+    /// transaction. One by mail also proves the address of the account (`email_verified_at`), if it was not proven before.
     ///
     /// `None`, and nothing done, if the code was used or ended before, or is not the account's; neither its attempts nor its
     /// time is asked. Otherwise whether the recovery codes were taken:
@@ -35,10 +35,11 @@ pub trait SecondFactors: Send + Sync {
     ) -> Result<Option<bool>, StoreError>;
 
     /// Switches these methods off, and puts the mails into the outbox. With the last of them the recovery codes go as
-    /// well; [`Method::RecoveryCode`] stands for those alone. Every open challenge and enrolment of the account ends. `false`, and nothing done, if none of them was on.
+    /// well; [`Method::RecoveryCode`] stands for those alone. Ends the same codes as [`add_factor`](Self::add_factor). `false`, and nothing done, if
+    /// none of them was on.
     async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError>;
 
-    /// Replaces all recovery codes, and puts the mails into the outbox. `false`, and nothing done, if the account has no
-    /// second factor.
+    /// Replaces all recovery codes, and puts the mails into the outbox. Ends the same codes as
+    /// [`add_factor`](Self::add_factor). `false`, and nothing done, if the account has no second factor.
     async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError>;
 }

@@ -9,6 +9,7 @@ mod external_issuers;
 mod fixture;
 mod login;
 mod logout;
+mod one_time_codes;
 mod outbox;
 mod passwords;
 mod permission_rules;
