@@ -90,6 +90,11 @@ impl Factors {
         self.email_since.is_some() || self.totp.is_some()
     }
 
+    /// The factors that are on.
+    pub fn on(&self) -> Vec<Method> {
+        [Method::Email, Method::Totp].into_iter().filter(|method| self.has(*method)).collect()
+    }
+
     /// What a login asks for beside the password; empty: nothing. Where one is required and none is on, codes go by mail.
     ///
     /// ```

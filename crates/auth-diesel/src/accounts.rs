@@ -20,6 +20,7 @@ use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
 use crate::schema::{credentials, users};
+use crate::second_factors::remove_unverified;
 use crate::sessions::{begin, end_all, end_own, keep};
 use crate::store::DieselStore;
 use crate::types::DbTime;
@@ -164,13 +165,16 @@ impl Accounts for DieselStore {
                     let is_ended = end_own(connection, &account, replaced.ends, RevokeReason::PasswordChanged, now)?;
                     Undo::unless(is_ended, overtaken)?;
                 }
+                let proves = new.proves.as_ref().is_some_and(|email| email.canonical() == account.email_canonical);
+                let is_first_proof = proves && account.email_verified_at.is_none();
+                Undo::unless(remove_unverified(connection, new.user, &new.removes, is_first_proof)?, overtaken)?;
                 let kept = new.keep.map(|kept| kept.id);
                 end_all(connection, &account, kept, RevokeReason::PasswordChanged, now)?;
                 if let Some(replaced) = &new.replace {
                     begin(connection, &replaced.begins)?;
                 }
                 end_codes(connection, new.user, Some(now))?;
-                if new.proves.as_ref().is_some_and(|email| email.canonical() == account.email_canonical) {
+                if proves {
                     let proven = users::email_verified_at.eq(DbTime::from(now));
                     diesel::update(users::table.find(account.id)).set(proven).execute(connection)?;
                 }

@@ -1,5 +1,7 @@
 //! Second factors and recovery codes.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::UserId;
@@ -137,6 +139,29 @@ pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof)
 fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
     let some = second_factors::table.filter(second_factors::user_id.eq(user.get()));
     diesel::select(exists(some)).get_result(connection)
+}
+
+/// Removes the factors of a locked account that were added before its email address was verified, with their recovery
+/// codes; `false`, and nothing removed, if these are not exactly the ones to remove.
+pub(crate) fn remove_unverified(
+    connection: &mut AnyConnection,
+    user: UserId,
+    methods: &[Method],
+    is_first_proof: bool,
+) -> QueryResult<bool> {
+    let own = second_factors::table.filter(second_factors::user_id.eq(user.get()));
+    let on: BTreeSet<String> = match is_first_proof {
+        true => own.select(second_factors::method).load(connection)?.into_iter().collect(),
+        false => BTreeSet::new(),
+    };
+    if on != methods.iter().map(|method| method.name().to_owned()).collect() {
+        return Ok(false);
+    }
+    if !methods.is_empty() {
+        diesel::delete(own).execute(connection)?;
+        remove_recovery_codes(connection, user)?;
+    }
+    Ok(true)
 }
 
 fn add_recovery_codes(connection: &mut AnyConnection, user: UserId, codes: &[Mac]) -> QueryResult<usize> {

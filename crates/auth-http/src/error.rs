@@ -248,6 +248,7 @@ impl ApiError {
             AuthError::ChallengeInvalid => of("challenge", "Challenge is invalid or expired."),
             AuthError::ChallengeMissing => of("challenge", "This field is required."),
             AuthError::NoSecondFactor => of("method", "This second factor is not on."),
+            AuthError::EmailNotVerified => of("method", "Verify your email address first."),
             AuthError::MethodUnavailable => of("method", "This second factor is not available here."),
             other => Self::at_guarded_path(other, app),
         }

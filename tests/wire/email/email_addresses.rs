@@ -59,7 +59,7 @@ impl Fixture {
     }
 
     /// Asks for another address, and gives the token of the link that was sent there.
-    async fn ask_for(&self, bearer: &str, email: &str) -> String {
+    pub(crate) async fn ask_for(&self, bearer: &str, email: &str) -> String {
         let before = self.received_to(email).len();
         let asked = self.patch_me(bearer, json!({"email": self.own(email), "password": PASSWORD})).await;
         assert_eq!(asked.status, 200, "{}", asked.text);

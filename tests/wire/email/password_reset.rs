@@ -305,12 +305,17 @@ async fn open_all(fixture: &Fixture, name: &str) -> Open {
     let (email, other) = (format!("{name}@example.com"), format!("{name}.new@example.com"));
     let pair = fixture.newcomer(name).await;
     let proof = fixture.nth(&email, 1).await.token().to_owned();
-    let changed = fixture.patch_me(&pair.access, json!({"email": fixture.own(&other), "password": PASSWORD})).await;
+    fixture.enrol_by_mail(&pair, &email).await;
+    let before = fixture.received_to(&email).len();
+    let asked = fixture.client.post("/api/users/me/second-factors/challenge/", Some(&pair.access), json!({})).await;
+    let code = fixture.nth(&email, before + 1).await;
+    let body = json!({"email": fixture.own(&other), "password": PASSWORD,
+        "challenge": asked.field("challenge"), "code": code.code()});
+    let changed = fixture.patch_me(&pair.access, body).await;
     assert_eq!(changed.status, 200, "{}", changed.text);
     let change = fixture.nth(&other, 1).await.token().to_owned();
     // The notice of it.
-    fixture.nth(&email, 2).await;
-    fixture.enrol_by_mail(&pair, &email).await;
+    fixture.nth(&email, before + 2).await;
     let reset = fixture.reset_token(&email).await;
     let before = fixture.received_to(&email).len();
     let challenge = challenge_of(&fixture.try_login(name, PASSWORD).await, &["email", "recovery_code"]);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use auth_core::account::{User, UserId};
 use auth_core::code::{CodePurpose, OneTimeCode};
 use auth_core::ports::{IssueIf, KeptSession, NewPassword, PasswordUpdate, ReplacedSession, Store, Swap};
-use auth_core::second_factor::Proof;
+use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
 use macro_rules_attribute::apply;
 
-use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};
-use super::fixture::{code_now, queued, session_now, started, stored, user_now};
-use crate::{at, code_id, email, hash_of, new_mail, session_id, session_of, successor_of};
+use super::account_fixture::{AccountFixture, AccountState, exhaust, unusable_codes, usable_codes};
+use super::fixture::{code_now, enrolled, queued, session_now, started, stored, totp, user_now};
+use crate::{at, code_id, email, hash_of, mac, new_mail, session_id, session_of, successor_of};
 
 /// The password "new", with an email to enqueue.
 fn new_password(user: UserId) -> NewPassword {
@@ -216,4 +216,54 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     assert_eq!(store.set_password(&good, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(queued(&*store).await, [1, 2]);
     assert_eq!(user_now(&*store, fixture.id).await.email_verified_at, Some(at(60).into()));
+}
+
+/// Stores a new password that verifies the email address and removes these factors, and enqueues an email.
+async fn removed(store: &dyn Store, user: UserId, address: Option<&str>, removes: &[Method]) -> PasswordUpdate {
+    let new = NewPassword { proves: address.map(email), removes: removes.to_vec(), ..new_password(user) };
+    store.set_password(&new, at(60)).await.unwrap()
+}
+
+#[apply(storage_case!)]
+async fn a_password_that_verifies_the_address_removes_the_factors_added_before(store: Arc<dyn Store>) {
+    let fixture = AccountFixture::of(&*store, "alice").await;
+    let spared = AccountFixture::of(&*store, "other").await;
+    for id in [fixture.id, spared.id] {
+        enrolled(&*store, id, &totp(1), &[mac(1), mac(2)]).await;
+    }
+    let (before, others) = (fixture.state().await, spared.state().await);
+    let own = Some("Alice@example.com");
+    for (address, removes) in [
+        (own, &[][..]),
+        (own, &[Method::Email]),
+        (own, &[Method::Email, Method::Totp]),
+        (None, &[Method::Totp]),
+        (Some("former@example.com"), &[Method::Totp]),
+    ] {
+        let outcome = removed(&*store, fixture.id, address, removes).await;
+        assert_eq!(outcome, PasswordUpdate::Overtaken, "{address:?} {removes:?}");
+        assert_eq!(fixture.state().await, before, "{address:?} {removes:?}");
+    }
+    assert_eq!(removed(&*store, fixture.id, own, &[Method::Totp]).await, PasswordUpdate::Done);
+    let after = fixture.state().await;
+    assert_eq!((after.factors, after.user.email_verified_at), (Factors::default(), Some(at(60).into())));
+    assert_eq!(queued(&*store).await, [1]);
+    assert_eq!(AccountState { outbox: Vec::new(), ..spared.state().await }, others);
+    // The codes of the removed factor prove nothing with the next one.
+    enrolled(&*store, fixture.id, &NewFactor::Email, &[mac(3)]).await;
+    assert_eq!(store.factors_of(fixture.id).await.unwrap().recovery_codes, [mac(3)]);
+}
+
+#[apply(storage_case!)]
+async fn a_password_leaves_the_factors_of_a_verified_address(store: Arc<dyn Store>) {
+    let user = stored(&*store, "alice").await.id;
+    enrolled(&*store, user, &NewFactor::Email, &[mac(1)]).await;
+    enrolled(&*store, user, &totp(1), &[]).await;
+    let before = store.factors_of(user).await.unwrap();
+    let both = [Method::Totp, Method::Email];
+    for address in [Some("alice@example.com"), None] {
+        assert_eq!(removed(&*store, user, address, &both).await, PasswordUpdate::Overtaken, "{address:?}");
+    }
+    assert_eq!(removed(&*store, user, Some("alice@example.com"), &[]).await, PasswordUpdate::Done);
+    assert_eq!(store.factors_of(user).await.unwrap(), before);
 }

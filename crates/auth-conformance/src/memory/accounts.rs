@@ -10,7 +10,7 @@ use auth_core::password::PasswordHash;
 use auth_core::ports::{
     AccountPage, Accounts, Change, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
 };
-use auth_core::second_factor::Factors;
+use auth_core::second_factor::{Factors, Method};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, SessionId, Subject, SubjectField};
 
@@ -25,6 +25,15 @@ impl State {
         let is_own = self.sessions.get(&keep.id).is_some_and(|session| session.user_id == user);
         is_own && self.is_live(keep.id, keep.from)
     }
+}
+
+/// Whether a new password verifies the address that the account has.
+fn is_address_of(new: &NewPassword, account: &Account) -> bool {
+    new.proves.as_ref().is_some_and(|email| email.canonical() == account.email.canonical())
+}
+
+fn is_same_set(one: &[Method], other: &[Method]) -> bool {
+    one.iter().all(|method| other.contains(method)) && other.iter().all(|method| one.contains(method))
 }
 
 #[async_trait]
@@ -124,7 +133,10 @@ impl Accounts for MemoryStore {
         let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, new.user, now));
         let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(new.user, &keep));
         let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(new.user, replace.ends));
-        if !is_as_read || !is_code_good || !is_kept || !is_replaced {
+        let is_first_proof = account.user.email_verified_at.is_none() && is_address_of(new, account);
+        let removable = if is_first_proof { account.factors.on() } else { Vec::new() };
+        let is_as_expected = is_as_read && is_same_set(&new.removes, &removable);
+        if !is_as_expected || !is_code_good || !is_kept || !is_replaced {
             return Ok(PasswordUpdate::Overtaken);
         }
         if let Some(keep) = new.keep {
@@ -136,8 +148,11 @@ impl Accounts for MemoryStore {
         }
         state.change(new.user, |account| {
             account.hash = new.hash.clone();
-            if new.proves.as_ref().is_some_and(|email| email.canonical() == account.email.canonical()) {
+            if is_address_of(new, account) {
                 account.user.email_verified_at = Some(now.into());
+            }
+            if !new.removes.is_empty() {
+                account.factors = Factors::default();
             }
         });
         state.codes.end_all_of(new.user, Some(now));

@@ -9,6 +9,7 @@ use crate::code::CodeId;
 use crate::error::StoreError;
 use crate::mail::NewMail;
 use crate::password::PasswordHash;
+use crate::second_factor::Method;
 use crate::time::{Timestamp, UnixTime};
 use crate::token::{Generation, NextGeneration, Session, SessionId, Subject};
 
@@ -41,6 +42,10 @@ pub struct NewPassword {
     pub code: Option<CodeId>,
     /// The address that this proves, if it is that of the account.
     pub proves: Option<Email>,
+    /// The second factors that go with it. Only if it verifies the address for the first time ([`proves`](Self::proves) is
+    /// the address of the account, and that was not verified), and exactly these are on; otherwise none may be named, and
+    /// those that are on stay.
+    pub removes: Vec<Method>,
     /// The session that goes on; without one, all of them end.
     pub keep: Option<KeptSession>,
     /// The session that begins in the place of one that ends.
@@ -52,7 +57,17 @@ pub struct NewPassword {
 impl NewPassword {
     /// A password without conditions: all sessions end, no mail is sent.
     pub const fn new(user: UserId, hash: PasswordHash) -> Self {
-        Self { user, hash, only_at: None, code: None, proves: None, keep: None, replace: None, mails: Vec::new() }
+        Self {
+            user,
+            hash,
+            only_at: None,
+            code: None,
+            proves: None,
+            removes: Vec::new(),
+            keep: None,
+            replace: None,
+            mails: Vec::new(),
+        }
     }
 }
 
@@ -85,7 +100,7 @@ pub enum PasswordUpdate {
     /// It was set.
     Done,
     /// A condition does not hold, and nothing was done: another stamp, a code that cannot be used, a session that went on or
-    /// ended.
+    /// ended, other second factors than [those to remove](NewPassword::removes).
     Overtaken,
     /// There is no such account.
     Gone,
@@ -166,7 +181,8 @@ pub trait Accounts: Send + Sync {
     /// to keep, with the reason [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged); moves its `security_stamp`
     /// and its `token_epoch` on, the latter to [`next_epoch`](crate::revocation::next_epoch); begins the session that replaces
     /// one of those; ends every open code of the account (SEC-111); notes the
-    /// address as proven (`email_verified_at`); puts the mails into the outbox.
+    /// address as proven (`email_verified_at`), and removes the second factors that were added before it was, with their
+    /// recovery codes; puts the mails into the outbox.
     ///
     /// Of several at once with the same condition, one is done.
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError>;

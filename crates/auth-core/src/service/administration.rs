@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::account::{AccountFault, GroupName, LoginName, NewUser, User};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::{Fact, MailKind, NewMail};
+use crate::mail::{MailKind, NewMail};
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::{Method, RequiredFor};
@@ -141,13 +141,8 @@ impl AdministrationService {
     /// `false` if none was on. Its owner is told of each.
     async fn remove_second_factors(&self, user: &User) -> Result<bool, AuthError> {
         let factors = self.ports.store.factors_of(user.id).await?;
-        let methods = [Method::Email, Method::Totp];
-        let mut mails = Vec::new();
-        for method in methods.into_iter().filter(|method| factors.has(*method)) {
-            let content = self.context().content(user, &ClientInfo::default()).with(Fact::Method, method.name());
-            mails.extend(self.context().mail(MailKind::SecondFactorRemoved, &user.email, &content)?);
-        }
-        Ok(self.ports.store.remove_factors(user.id, &methods, &mails).await?)
+        let mails = self.context().removal_notices(user, &factors.on(), &ClientInfo::default())?;
+        Ok(self.ports.store.remove_factors(user.id, &[Method::Email, Method::Totp], &mails).await?)
     }
 
     /// The account with exactly this username.

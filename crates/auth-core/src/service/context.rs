@@ -10,6 +10,7 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
 use crate::password::{Attribute, CheckedPassword, PasswordPolicy, RawPassword};
 use crate::ports::Verdict;
+use crate::second_factor::Method;
 use crate::secret::MacPurpose;
 use crate::service::verification::shortened;
 use crate::service::{AccountPolicy, Ports};
@@ -311,6 +312,21 @@ impl Context<'_> {
             return Ok(Vec::new());
         }
         Ok(vec![self.queued(Queued::Mail(kind), to, content)?])
+    }
+
+    /// What the owner of an account is told of the second factors that are removed.
+    pub(super) fn removal_notices(
+        &self,
+        user: &User,
+        methods: &[Method],
+        client: &ClientInfo,
+    ) -> Result<Vec<NewMail>, AuthError> {
+        let mut notices = Vec::new();
+        for method in methods {
+            let content = self.content(user, client).with(Fact::Method, method.name());
+            notices.extend(self.mail(MailKind::SecondFactorRemoved, &user.email, &content)?);
+        }
+        Ok(notices)
     }
 
     /// A wish for the outbox, as a mail.

@@ -153,13 +153,19 @@ impl OutboxService {
     async fn meant(&self, address: &str, request: MailRequest) -> Result<Option<User>, AuthError> {
         let Ok(email) = Email::parse(address) else { return Ok(None) };
         let user = self.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
-        let is_wanted = |user: &User| match request {
+        let Some(user) = user else { return Ok(None) };
+        let is_wanted = match request {
             MailRequest::PasswordReset => true,
-            MailRequest::EmailVerification => {
-                user.email_verified_at.is_none() && self.policy.email_verification != EmailVerification::Off
-            }
+            MailRequest::EmailVerification => user.email_verified_at.is_none() && self.verifies(&user).await?,
         };
-        Ok(user.filter(is_wanted))
+        Ok(is_wanted.then_some(user))
+    }
+
+    /// Whether an account may verify its email address: where that is asked of no account, those with a second factor may,
+    /// since a reset of the password removes the factors of an unverified address.
+    async fn verifies(&self, user: &User) -> Result<bool, AuthError> {
+        let is_asked = self.policy.email_verification != EmailVerification::Off;
+        Ok(is_asked || self.ports.store.factors_of(user.id).await?.is_on())
     }
 
     async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AuthError> {

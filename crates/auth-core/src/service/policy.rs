@@ -1,5 +1,6 @@
 //! How accounts are looked after, beside their tokens.
 
+use crate::account::User;
 use crate::second_factor::RequiredFor;
 use crate::throttle::ThrottlePolicy;
 
@@ -28,6 +29,15 @@ pub struct AccountPolicy {
     pub throttle: Option<ThrottlePolicy>,
     /// What an authenticator calls the service.
     pub service_name: String,
+}
+
+impl AccountPolicy {
+    /// Whether an account may add an authenticator: only with a verified email address, where they are verified at all.
+    /// Without [`EmailVerification`], or without emails, no owner of an account could.
+    pub const fn lets_add_authenticator(&self, user: &User) -> bool {
+        let is_asked = self.sends_mail && !matches!(self.email_verification, EmailVerification::Off);
+        !is_asked || user.email_verified_at.is_some()
+    }
 }
 
 impl Default for AccountPolicy {

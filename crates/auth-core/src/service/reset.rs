@@ -1,15 +1,26 @@
 //! A new password for somebody who forgot theirs.
 
-use crate::account::Email;
-use crate::code::CodePurpose;
+use crate::account::{Email, User};
+use crate::code::{CodeId, CodePurpose};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
-use crate::password::{PasswordPolicy, RawPassword};
+use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
+use crate::second_factor::Method;
 use crate::service::AccountService;
 use crate::service::context::Context;
 use crate::token::ClientInfo;
+
+/// What a link to reset a password is good for.
+struct Reset {
+    code: CodeId,
+    /// Where the link was sent.
+    email: Email,
+    user: User,
+    /// The second factors that go with the old password.
+    removes: Vec<Method>,
+}
 
 impl AccountService {
     /// Writes down that somebody wants to reset the password of whoever has this address. Whether there is an account is
@@ -22,8 +33,13 @@ impl AccountService {
         self.ask(MailRequest::PasswordReset, email, client).await
     }
 
+    /// How often a reset is tried again when the second factors of the account change while it is under way.
+    const MAX_RESETS: usize = 3;
+
     /// Sets a new password with the token of a link. Ends every session of the account and every other open link and
-    /// challenge; proves the address that the link was sent to. Logs nobody in (SEC-115).
+    /// challenge; proves the address that the link was sent to. If it was not proven before, the second factors of the
+    /// account are removed with the same transaction: they may be those of a stranger who registered the address. Logs
+    /// nobody in (SEC-115).
     ///
     /// # Errors
     /// [`AuthError::BadLink`] for a token that was used or altered, or whose time is over.
@@ -36,27 +52,59 @@ impl AccountService {
         rules: &PasswordPolicy,
         client: &ClientInfo,
     ) -> Result<(), AuthError> {
-        let context = self.context();
-        let (code, email) = context.followed(token, &[CodePurpose::PasswordReset]).await?;
+        let mut reset = self.reset_of(token).await?;
+        let hash = self.ports.hasher.hash(&Context::checked(&reset.user, password, rules)?, QueueShare::Whole).await?;
+        for _ in 0..Self::MAX_RESETS {
+            match self.try_reset(&reset, &hash, client).await? {
+                PasswordUpdate::Done => return Ok(()),
+                PasswordUpdate::Gone => return Err(AuthError::BadLink),
+                PasswordUpdate::Overtaken => reset = self.reset_of(token).await?,
+            }
+        }
+        Err(Context::overtaken())
+    }
+
+    /// What the link with this token resets.
+    async fn reset_of(&self, token: &str) -> Result<Reset, AuthError> {
+        let (code, email) = self.context().followed(token, &[CodePurpose::PasswordReset]).await?;
         let user = self.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
-        let hash = self.ports.hasher.hash(&Context::checked(&user, password, rules)?, QueueShare::Whole).await?;
-        let new = NewPassword {
-            code: Some(code.id),
-            proves: Some(email),
-            mails: context.mail(MailKind::PasswordChanged, &user.email, &context.content(&user, client))?,
-            ..NewPassword::new(user.id, hash)
+        let is_first_proof = user.email_verified_at.is_none()
+            && Email::parse(&user.email).is_ok_and(|own| own.canonical() == email.canonical());
+        let removes = match is_first_proof {
+            true => self.ports.store.factors_of(user.id).await?.on(),
+            false => Vec::new(),
         };
-        match self.ports.store.set_password(&new, self.ports.clock.now()).await? {
-            PasswordUpdate::Done => {
-                self.ports.note_changed(user.id);
-                self.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, user.id));
-                // The password is set in any case: at worst they wait a while.
-                let _ = context.forgive_passwords(&user).await;
-                Ok(())
+        Ok(Reset { code: code.id, email, user, removes })
+    }
+
+    async fn try_reset(
+        &self,
+        reset: &Reset,
+        hash: &PasswordHash,
+        client: &ClientInfo,
+    ) -> Result<PasswordUpdate, AuthError> {
+        let (context, user) = (self.context(), &reset.user);
+        let mut mails = context.mail(MailKind::PasswordChanged, &user.email, &context.content(user, client))?;
+        mails.extend(context.removal_notices(user, &reset.removes, client)?);
+        let new = NewPassword {
+            code: Some(reset.code),
+            proves: Some(reset.email.clone()),
+            removes: reset.removes.clone(),
+            mails,
+            ..NewPassword::new(user.id, hash.clone())
+        };
+        let outcome = self.ports.store.set_password(&new, self.ports.clock.now()).await?;
+        if outcome == PasswordUpdate::Done {
+            self.ports.note_changed(user.id);
+            self.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, user.id));
+            for _ in &reset.removes {
+                self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
             }
-            PasswordUpdate::Overtaken | PasswordUpdate::Gone => Err(AuthError::BadLink),
+            // The password is set in any case: at worst they wait a while.
+            let _ = context.forgive_passwords(user).await;
         }
+        Ok(outcome)
     }
 
     pub(super) async fn ask(&self, what: MailRequest, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {

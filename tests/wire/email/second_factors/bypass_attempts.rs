@@ -17,7 +17,15 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
             a_new_password_does_not_switch_it_off,
             a_new_password_ends_open_challenges,
             whoever_is_deactivated_meanwhile_does_not_get_in,
-            a_session_that_is_open_goes_on;
+            a_session_that_is_open_goes_on,
+            a_reset_that_verifies_the_address_removes_a_strangers_authenticator;
+        servers.off_postgres =>
+            a_reset_that_verifies_the_address_removes_a_strangers_authenticator;
+        servers.optional =>
+            a_pending_change_of_the_email_address_ends_when_a_second_factor_is_added,
+            an_authenticator_takes_a_verified_email_address;
+        servers.optional_postgres =>
+            a_pending_change_of_the_email_address_ends_when_a_second_factor_is_added;
         OnSqlite =>
             a_sliding_login_is_asked_too,
             a_challenge_opens_nothing_by_itself,
@@ -180,4 +188,39 @@ async fn a_challenge_opens_nothing_by_itself(database: Database) {
     let forged = format!("{}{last}", &login[..95]);
     assert_refused(&fixture.answer(&forged, &code).await, "challenge_not_valid");
     alice.logs_in_with(&login, &code).await;
+}
+
+/// An attacker who has a token and the password requests a change of the email address before the owner adds a factor.
+async fn a_pending_change_of_the_email_address_ends_when_a_second_factor_is_added(fixture: Fixture) {
+    let alice = Person::registered(&fixture, "alice").await;
+    fixture.with_subject(&alice.email, "Confirm your address").await;
+    let token = fixture.ask_for(&alice.pair.access, "mallory@example.com").await;
+    fixture.with_subject(&alice.email, "new address was asked for").await;
+    alice.enrol_by_mail().await;
+    let followed = fixture.verify(&token).await;
+    followed.refuses("token", "Token is invalid or expired.");
+    assert_eq!(fixture.client.me(&alice.pair.access).await.field("email"), fixture.own(&alice.email));
+    let (challenge, code) = alice.asked_by_mail(&BY_MAIL).await;
+    alice.logs_in_with(&challenge, &code).await;
+}
+
+/// A stranger registers an email address and wants to lock its owner out.
+async fn an_authenticator_takes_a_verified_email_address(fixture: Fixture) {
+    let alice = Person::registered(&fixture, "alice").await;
+    let body = json!({"method": "totp", "password": PASSWORD});
+    alice.post("", body.clone()).await.refuses("method", "Verify your email address first.");
+    let link = fixture.with_subject(&alice.email, "Confirm your address").await;
+    assert_eq!(fixture.verify(link.token()).await.status, 200);
+    let begun = alice.post("", body).await;
+    assert_eq!(begun.status, 201, "{}", begun.text);
+}
+
+async fn a_reset_that_verifies_the_address_removes_a_strangers_authenticator(fixture: Fixture) {
+    let mut stranger = Person::registered(&fixture, "alice").await;
+    stranger.enrol_authenticator().await;
+    reset_password(&fixture, &stranger.email, NEW_PASSWORD).await;
+    fixture.with_subject(&stranger.email, "second factor was removed").await;
+    // The owner gets in with the password alone, and finds no factor.
+    stranger.pair = TokenPair::of(&fixture.try_login("alice", NEW_PASSWORD).await);
+    assert_eq!(stranger.has().await, (vec![], 0));
 }

@@ -102,6 +102,8 @@ async fn new_ones_end_those_before(fixture: Fixture) {
     assert_eq!(alice.has().await.1, 10);
     let told = fixture.with_subject(&alice.email, "New recovery codes").await;
     assert!(new.iter().all(|code| !told.raw.contains(code)), "{}", told.raw);
+    assert_refused(&fixture.answer(&of_login, &code_of_login).await, "challenge_not_valid");
+    let (of_login, _) = alice.asked_by_mail(&["email", "recovery_code"]).await;
     for code in [&old[0], &old[9]] {
         assert_refused(&fixture.answer(&of_login, code).await, "code_not_valid");
     }

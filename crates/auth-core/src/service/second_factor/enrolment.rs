@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use crate::account::User;
+use crate::account::{Email, User};
 use crate::code::{ChallengeToken, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::{Fact, MailKind};
+use crate::mail::{Fact, MailKind, MailRequest, NewMail};
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
 use crate::secret::{Mac, Sealed};
@@ -82,7 +82,9 @@ impl SecondFactorService {
     ///
     /// # Errors
     /// [`AuthError::WrongPassword`], [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`], [`AuthError::Throttled`];
-    /// [`AuthError::MethodUnavailable`] for recovery codes, which come by themselves, and for mail where none is sent.
+    /// [`AuthError::MethodUnavailable`] for recovery codes, which come by themselves, and for mail where none is sent;
+    /// [`AuthError::EmailNotVerified`] for an authenticator where email addresses are verified and this one is not:
+    /// otherwise it could be that of a stranger who registered the address. The code of an enrolment by mail verifies it.
     pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AuthError> {
         let purpose = match method {
             Method::Email if self.policy.sends_mail => CodePurpose::EmailEnrolment,
@@ -91,6 +93,9 @@ impl SecondFactorService {
         };
         let context = self.context();
         let user = &context.authorize(user, &shown).await?;
+        if method == Method::Totp && !self.policy.lets_add_authenticator(user) {
+            return Err(AuthError::EmailNotVerified);
+        }
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
         let (mails, enrolment) = match method {
@@ -168,13 +173,25 @@ impl SecondFactorService {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
         let content = self.context().content(user, client).with(Fact::Method, method.name());
-        let mails = self.context().mail(MailKind::SecondFactorAdded, &user.email, &content)?;
+        let mut mails = self.context().mail(MailKind::SecondFactorAdded, &user.email, &content)?;
+        if method == Method::Totp && user.email_verified_at.is_none() {
+            // Until it is verified, the factor does not outlast a reset of the password.
+            mails.extend(self.verification_request(user, client)?);
+        }
         let now = self.ports.clock.timestamp();
         let added = self.ports.store.add_factor(user.id, factor, code.id, &macs, &mails, now).await?;
         let takes_codes = added.ok_or(AuthError::ChallengeInvalid)?;
         self.ports.note_changed(user.id);
         self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, user.id));
         Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
+    }
+
+    /// A request to verify the email address of an account; none if it is none, as of an imported account.
+    fn verification_request(&self, user: &User, client: &ClientInfo) -> Result<Option<NewMail>, AuthError> {
+        match Email::parse(&user.email) {
+            Ok(email) => self.context().request(MailRequest::EmailVerification, &email, client),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Switches a method off, and tells so by mail.
@@ -187,8 +204,7 @@ impl SecondFactorService {
             return Err(AuthError::NoSecondFactor);
         }
         self.context().authorize(user, &shown).await?;
-        let content = self.context().content(user, &shown.client).with(Fact::Method, method.name());
-        let mails = self.context().mail(MailKind::SecondFactorRemoved, &user.email, &content)?;
+        let mails = self.context().removal_notices(user, &[method], &shown.client)?;
         if !self.ports.store.remove_factors(user.id, &[method], &mails).await? {
             return Err(AuthError::NoSecondFactor);
         }

@@ -10,9 +10,10 @@ use auth_core::code::CodePurpose;
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind, MailRequest, Queued};
 use auth_core::password::{Attribute, PasswordFlaw, PasswordPolicy};
-use auth_core::ports::{Accounts, NewPassword, Sessions};
+use auth_core::ports::{Accounts, NewPassword, SecondFactors, Sessions};
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
-use auth_core::service::{Action, Caller, EmailVerification, LogoutRequest, TokenPolicy};
+use auth_core::second_factor::{Factors, Method};
+use auth_core::service::{Action, Caller, EmailVerification, Enrolment, LogoutRequest, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, RevokeReason, TokenFault, TokenKind};
 

@@ -192,6 +192,9 @@ async fn does_not_go_round_the_second_factor() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
+    // The link that came with it: an authenticator does not verify the email address.
+    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    service.accounts.verify_email(&token, &client()).await.unwrap();
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     let Err(AuthError::SecondFactorRequired(challenge)) = service.try_login("alice", NEW_PASSWORD).await else {
@@ -251,4 +254,50 @@ async fn leaves_nothing_of_the_token_in_the_storage() {
     assert_ne!(hex, secret);
     assert_eq!(link.len(), 96, "the name of the code and 256 bits");
     assert!(!format!("{stored:?}").contains(secret));
+}
+
+/// A stranger registered the email address of somebody else and added an authenticator.
+#[tokio::test]
+async fn that_verifies_the_address_removes_the_factors_added_before() {
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let (_, recovery) = service.enrol_totp("alice").await;
+    let open = service.second_factor_challenge("alice").await;
+    let link = reset_link(&service, "alice").await;
+    service.events.taken();
+    reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
+    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
+    assert_eq!(service.take_event_kinds(), [EventKind::PasswordReset, EventKind::SecondFactorRemoved]);
+    let told = service.deliver_emails().await;
+    let kinds: Vec<_> = told.iter().map(|mail| mail.kind).collect();
+    assert_eq!(kinds, [MailKind::PasswordChanged, MailKind::SecondFactorRemoved]);
+    assert_eq!(told[1].content.get(Fact::Method), Some("totp"));
+    let code = recovery[0].expose();
+    let answer = service.tokens.answer_challenge(open.challenge.expose(), &code, client()).await;
+    assert!(matches!(answer, Err(AuthError::ChallengeInvalid)), "{answer:?}");
+    assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok(), "the password is enough");
+
+    // From now on the email address is verified: a reset removes no factor.
+    let caller = service.caller(&service.try_login("alice", NEW_PASSWORD).await.unwrap()).await;
+    service.advance(60 * 60);
+    let begun = service.second_factors.enrol(&caller.user, Method::Totp, shown(NEW_PASSWORD)).await.unwrap();
+    let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
+    let code = service.totp_code(&secret, 0);
+    service.second_factors.confirm(&caller.user, challenge.expose(), &code, &client()).await.unwrap();
+    let link = reset_link(&service, "alice").await;
+    reset_password(&service, &link, PASSWORD).await.unwrap();
+    service.second_factor_challenge("alice").await;
+}
+
+/// The stranger adds a factor while the owner resets the password.
+#[tokio::test]
+async fn that_verifies_the_address_removes_a_factor_added_meanwhile() {
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    let user = service.register("alice").await;
+    let link = reset_link(&service, "alice").await;
+    let other = TestService::builder().policy(mailing()).memory(service.store.clone()).build();
+    eventful.before("set_password", async move { drop(other.enrol_totp("alice").await) });
+    reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
+    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
+    assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }

@@ -2,7 +2,7 @@
 
 use auth_core::account::ProfileChange;
 use auth_core::second_factor::RequiredFor;
-use auth_core::service::{AccountPolicy, Caller, EmailVerification, Shown};
+use auth_core::service::{AccountPolicy, Caller, Shown};
 
 use super::*;
 

@@ -168,3 +168,41 @@ async fn confirmed_by_many_at_once_shows_recovery_codes_once() {
     assert_eq!(done.len(), 1);
     assert!(done[0].recovery_codes.is_some());
 }
+
+/// Otherwise a stranger who registers an email address could put a second factor between its owner and the account.
+#[tokio::test]
+async fn of_an_authenticator_takes_a_verified_email_address_where_they_are_verified() {
+    for (email_verification, is_asked) in
+        [(EmailVerification::Off, false), (EmailVerification::Optional, true), (EmailVerification::Required, true)]
+    {
+        let service = service(with_accounts(|accounts| accounts.email_verification = email_verification));
+        let user = service.register("alice").await;
+        let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
+        assert_eq!(matches!(begun, Err(AuthError::EmailNotVerified)), is_asked, "{email_verification:?}: {begun:?}");
+        if !is_asked {
+            continue;
+        }
+        assert_eq!(codes_for(&service, CodePurpose::TotpEnrolment), []);
+        // The code of an enrolment by email verifies the address.
+        assert!(service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.is_ok());
+        let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+        let user = service.accounts.verify_email(&token, &client()).await.unwrap();
+        let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
+        assert!(begun.is_ok(), "{email_verification:?}: {begun:?}");
+    }
+}
+
+/// Where email addresses need no verification, the owner of an authenticator can verify theirs all the same.
+#[tokio::test]
+async fn of_an_authenticator_sends_a_link_to_an_email_address_that_is_not_verified() {
+    let service = service(mailing());
+    service.register("alice").await;
+    service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
+    assert_eq!(service.deliver_emails().await, [], "no factor, no link");
+    service.enrol_totp("alice").await;
+    let first = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
+    let second = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    assert!(service.accounts.verify_email(&first, &client()).await.is_err(), "a newer one was sent");
+    assert!(service.accounts.verify_email(&second, &client()).await.unwrap().email_verified_at.is_some());
+}

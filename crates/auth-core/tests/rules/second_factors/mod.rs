@@ -10,15 +10,15 @@ mod removal;
 
 use auth_core::AuthError;
 use auth_core::account::{User, UserId};
-use auth_core::code::{DigitCode, OneTimeCode};
+use auth_core::code::{CodePurpose, DigitCode, OneTimeCode};
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind};
 use auth_core::ports::{NewPassword, PasswordUpdate, SecondFactors};
 use auth_core::second_factor::{Factors, Method, RecoveryCode, RequiredFor, TotpSecret};
 use auth_core::secret::MacPurpose;
 use auth_core::service::{
-    Action, ConfirmedFactor, Enrolment, Issued, Outcome, SecondFactorChallenge, Shown, TokenPair, TokenPolicy,
-    TokenService,
+    Action, ConfirmedFactor, EmailVerification, Enrolment, Issued, Outcome, SecondFactorChallenge, Shown, TokenPair,
+    TokenPolicy, TokenService,
 };
 use auth_core::token::{RawToken, TokenKind};
 use serde_json::json;
