@@ -75,6 +75,12 @@ pub fn predates_epoch(issued_at: Option<UnixTime>, epoch: UnixTime) -> bool {
     epoch > UnixTime::default() && issued_at.is_none_or(|issued_at| issued_at <= epoch)
 }
 
+/// Whether a token of no session may have been issued after the account got a second factor, which its issuer did not ask
+/// for. In the same second it may, and so may one that does not say when it was issued.
+pub fn follows_factor(issued_at: Option<UnixTime>, on_since: Option<UnixTime>) -> bool {
+    on_since.is_some_and(|since| issued_at.is_none_or(|issued_at| issued_at >= since))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +148,21 @@ mod tests {
         ] {
             let at = UnixTime::from_seconds;
             assert_eq!(predates_epoch(issued_at.map(at), at(epoch)), expected, "{issued_at:?} {epoch}");
+        }
+    }
+
+    #[test]
+    fn a_token_follows_a_factor_unless_it_is_older() {
+        for (issued_at, on_since, expected) in [
+            (Some(1_000), None, false),
+            (None, None, false),
+            (Some(999), Some(1_000), false),
+            (Some(1_000), Some(1_000), true),
+            (Some(1_001), Some(1_000), true),
+            (None, Some(1_000), true),
+        ] {
+            let at = |seconds: Option<i64>| seconds.map(UnixTime::from_seconds);
+            assert_eq!(follows_factor(at(issued_at), at(on_since)), expected, "{issued_at:?} {on_since:?}");
         }
     }
 

@@ -57,8 +57,10 @@ impl SecondFactors for DieselStore {
                 }
                 end_with_factors(connection, user)?;
                 let method = factor.method();
-                diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
-                let row = FactorRow::new(user, &factor, now.unix())?;
+                let same = second_factors::table.find((user.get(), method.name()));
+                let since: Option<DbTime> = same.select(second_factors::since).first(connection).optional()?;
+                diesel::delete(same).execute(connection)?;
+                let row = FactorRow::new(user, &factor, since.map_or(now.unix(), UnixTime::from))?;
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
                 let is_proven = method == Method::Email && account.email_verified_at.is_none();
                 let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
@@ -84,7 +86,13 @@ impl SecondFactors for DieselStore {
                 let off = second_factors::table
                     .filter(second_factors::user_id.eq(user.get()))
                     .filter(second_factors::method.eq_any(names.collect::<Vec<_>>()));
+                let own = second_factors::table.filter(second_factors::user_id.eq(user.get()));
+                let since: Option<DbTime> =
+                    own.select(second_factors::since).order(second_factors::since).first(connection).optional()?;
                 let mut removed = diesel::delete(off).execute(connection)?;
+                if let Some(since) = since.filter(|_| removed > 0) {
+                    diesel::update(own).set(second_factors::since.eq(since)).execute(connection)?;
+                }
                 if methods.contains(&Method::RecoveryCode) || !has_factor(connection, user)? {
                     removed += remove_recovery_codes(connection, user)?;
                 }
@@ -138,6 +146,19 @@ pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof)
 
 fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
     let some = second_factors::table.filter(second_factors::user_id.eq(user.get()));
+    diesel::select(exists(some)).get_result(connection)
+}
+
+/// Whether an account had a second factor at this moment, or has one, if the moment is not known
+/// ([`follows_factor`](auth_core::revocation::follows_factor)).
+pub(crate) fn has_factor_by(
+    connection: &mut AnyConnection,
+    user: UserId,
+    moment: Option<UnixTime>,
+) -> QueryResult<bool> {
+    let by = DbTime::from(moment.unwrap_or(UnixTime::MAX));
+    let some =
+        second_factors::table.filter(second_factors::user_id.eq(user.get())).filter(second_factors::since.le(by));
     diesel::select(exists(some)).get_result(connection)
 }
 

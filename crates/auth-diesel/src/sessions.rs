@@ -20,6 +20,7 @@ use crate::outbox::put;
 use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
 use crate::schema::{blacklist, sessions, users};
+use crate::second_factors::has_factor_by;
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime};
 
@@ -69,7 +70,10 @@ impl Sessions for DieselStore {
                 if diesel::select(exists(with_its_name)).get_result(connection)? {
                     return Ok(Adoption::Present);
                 }
-                if locked == 0 || diesel::select(exists(blacklist::table.find(&jti))).get_result(connection)? {
+                if locked == 0
+                    || diesel::select(exists(blacklist::table.find(&jti))).get_result(connection)?
+                    || has_factor_by(connection, session.user_id, issued_at)?
+                {
                     return Ok(Adoption::Refused);
                 }
                 let row = NewSessionRow::try_from(&session).map_err(out_of_range)?;

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use auth_core::token::{Generation, SessionId, TokenId};
 use auth_tests::answers::{Findings, assert_status};
-use auth_tests::{Answer, TokenPair, cases};
+use auth_tests::{Answer, PASSWORD, TokenPair, cases};
+use totp_rs::Totp;
 
 use super::shared_servers::{Service, SharedServers};
 use crate::bad_input::forged_tokens::{Claims, now, some_jti};
@@ -23,7 +24,9 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
             claims_that_mean_nothing_here_do_no_harm,
             of_a_claim_that_comes_twice_the_last_one_counts,
             sessions_that_are_not_the_subjects_are_refused,
-            generations_that_were_never_issued_are_refused;
+            generations_that_were_never_issued_are_refused,
+            tokens_from_elsewhere_that_are_older_than_the_account_are_refused,
+            tokens_from_elsewhere_go_round_no_second_factor;
         servers.development =>
             registered_claims_of_impossible_values_are_refused,
             a_token_of_no_kind_opens_nothing,
@@ -38,7 +41,9 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
             subjects_that_name_nobody_are_refused,
             subjects_of_tokens_from_elsewhere_that_name_nobody_are_refused,
             sessions_that_are_not_the_subjects_are_refused,
-            generations_that_were_never_issued_are_refused;
+            generations_that_were_never_issued_are_refused,
+            tokens_from_elsewhere_that_are_older_than_the_account_are_refused,
+            tokens_from_elsewhere_go_round_no_second_factor;
         servers.development_postgres =>
             sessions_that_are_not_the_subjects_are_refused,
             generations_that_were_never_issued_are_refused]
@@ -260,7 +265,7 @@ async fn subjects_of_tokens_from_elsewhere_that_name_nobody_are_refused(service:
     let id = model.access.get("user_id").trim_matches('"').to_owned();
     // What names no session is looked up by its subject alone.
     let foreign = |claims: &Claims| {
-        claims.without("sid").without("gen").with("jti", format!("\"{}\"", some_jti())).with("iat", now() - 30)
+        claims.without("sid").without("gen").with("jti", format!("\"{}\"", some_jti())).with("iat", now())
     };
     let (access, refresh) = (foreign(&model.access), foreign(&model.refresh));
     let mut findings = Findings::default();
@@ -420,4 +425,59 @@ async fn generations_that_were_never_issued_are_refused(service: &Service) {
     } else {
         model.close(service, findings).await;
     }
+}
+
+/// An access token and a refresh token as SimpleJWT issues them, with the key of the service.
+fn issued_elsewhere(model: &Model, iat: Option<i64>) -> (String, String) {
+    let foreign = |claims: &Claims| {
+        let claims = claims.without("sid").without("gen").without("iat").with("jti", format!("\"{}\"", some_jti()));
+        iat.map_or(claims.clone(), |iat| claims.with("iat", iat)).token()
+    };
+    (foreign(&model.access), foreign(&model.refresh))
+}
+
+/// They are those of an account with the same ID, which was deleted where they were issued.
+async fn tokens_from_elsewhere_that_are_older_than_the_account_are_refused(service: &Service) {
+    let model = Model::new(service).await;
+    let mut findings = Findings::default();
+    for (what, iat, status) in [("a day old", Some(now() - 86_400), 401), ("new", Some(now()), 200)] {
+        let (access, refresh) = issued_elsewhere(&model, iat);
+        findings.check(format!("{what}: bearer"), &service.me(&access).await, &[status]);
+        findings.check(format!("{what}: refresh"), &service.refresh(&refresh).await, &[status]);
+    }
+    // Without `iat`, its end says how old it is at most.
+    let (access, _) = issued_elsewhere(&model, None);
+    let access = Claims::of(&access).with("exp", now() + 30).token();
+    findings.check("no iat: bearer", &service.me(&access).await, &[401]);
+    let (_, refresh) = issued_elsewhere(&model, None);
+    let refresh = Claims::of(&refresh).with("exp", now() + 30).token();
+    findings.check("no iat: refresh", &service.refresh(&refresh).await, &[401]);
+    findings.close();
+}
+
+/// SimpleJWT asks for none.
+async fn tokens_from_elsewhere_go_round_no_second_factor(service: &Service) {
+    const PATH: &str = "/api/users/me/second-factors/";
+    let model = Model::new(service).await;
+    let mut findings = Findings::default();
+    let bearer = issued_elsewhere(&model, Some(now())).0;
+    for _ in 0..2 {
+        findings.check("without a factor: bearer", &service.me(&bearer).await, &[200]);
+    }
+    let body = json!({"method": "totp", "password": PASSWORD});
+    let begun = service.post(PATH, Some(&model.pair.access), body).await;
+    assert_status(&begun, 201);
+    let authenticator = Totp::from_url(begun.field("otpauth_uri")).expect("an otpauth URI");
+    let code = authenticator.generate(now().unsigned_abs()).to_string();
+    let body = json!({"challenge": begun.field("challenge"), "code": code});
+    let confirmed = service.post(&format!("{PATH}confirm/"), Some(&model.pair.access), body).await;
+    assert_status(&confirmed, 200);
+    for iat in [Some(now()), None] {
+        let (access, refresh) = issued_elsewhere(&model, iat);
+        findings.check(format!("{iat:?}: bearer"), &service.me(&access).await, &[401]);
+        findings.check(format!("{iat:?}: refresh"), &service.refresh(&refresh).await, &[401]);
+    }
+    // The session that the owner has goes on.
+    findings.check("the owner", &service.refresh(&model.pair.refresh).await, &[200]);
+    findings.close();
 }

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::contract::forge::{Draft, HUGE, LIFETIME, now};
 use crate::contract::keys::{RSA_PUBLIC, hs256, hs512};
 
+/// Longer than any token lives, in seconds.
+const MONTH: i64 = 30 * 86_400;
 const ANOTHER_KEY: &str = "another-key-for-tests-0123456789-abcdefghijkl";
 
 /// Makes a token from a good one.
@@ -23,7 +25,8 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("exp-word", |t| t.with("exp", "tomorrow").sign()),
     ("exp-float", |t| t.with("exp", now() as f64 + 600.5).sign()),
     ("exp-huge", |t| t.with("exp", 10_i64.pow(18)).sign()),
-    ("no-iat", |t| t.without("iat").sign()),
+    // Its end says that it is no older than the account, which the recording has had for longer.
+    ("no-iat", |t| t.without("iat").with("exp", now() + MONTH).sign()),
     ("iat-future", |t| t.with("iat", now() + 300).sign()),
     ("nbf-future", |t| t.with("nbf", now() + 300).sign()),
     // Its signature.
@@ -72,7 +75,8 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("wrongaud", |t| t.with("aud", "somebody").sign()),
     ("wrongiss", |t| t.with("iss", "somebody").sign()),
     ("audlist", |t| t.with("aud", json!(["somebody", "peer-aud"])).sign()),
-    ("in", |t| t.with("iat", now() - LIFETIME).with("exp", now() - 5).sign()),
+    // No older than the account, as above.
+    ("in", |t| t.with("iat", now()).with("exp", now() - 5).sign()),
     ("out", |t| t.with("iat", now() - LIFETIME).with("exp", now() - 15).sign()),
     // Of no session, and older than the change of the password before it.
     ("noclaim", |t| t.with("iat", now() - LIFETIME).sign()),

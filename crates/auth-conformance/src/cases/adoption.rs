@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use auth_core::account::UserId;
+use auth_core::code::CodePurpose;
 use auth_core::ports::{Adoption, Store, Swap};
+use auth_core::second_factor::Method;
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
 use macro_rules_attribute::apply;
 
-use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
+use super::fixture::{issued, jti_of, password_set, session_now, started, stored, totp, user_now};
 use crate::{at, session_id, session_of, successor_of};
 
 async fn adopted(store: &dyn Store, session: &Session, issued_at: Option<UnixTime>) -> Adoption {
@@ -176,4 +178,31 @@ async fn adoption_does_not_ask_whether_the_account_is_active(store: Arc<dyn Stor
     let session = session_of(user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     assert!(!store.find_session(session.id).await.unwrap().unwrap().user.is_active);
+}
+
+/// The issuer did not ask for it.
+#[apply(storage_case!)]
+async fn a_token_not_issued_before_a_second_factor_is_not_adopted(store: Arc<dyn Store>) {
+    let (user, other) = (stored(&*store, "alice").await.id, stored(&*store, "other").await.id);
+    let adopted_early = session_of(user, session_id(1), at(0));
+    assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
+    let code = issued(&*store, user, 1, CodePurpose::TotpEnrolment).await.id;
+    assert!(store.add_factor(user, &totp(1), code, &[], &[], at(10).into()).await.unwrap().is_some());
+    for (issued_at, expected) in [
+        (None, Adoption::Refused),
+        (Some(at(11)), Adoption::Refused),
+        (Some(at(10)), Adoption::Refused),
+        (Some(at(9)), Adoption::Present),
+    ] {
+        let session = session_of(user, session_id(2), at(0));
+        assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}");
+        assert_eq!(store.find_session(session.id).await.unwrap().is_some(), expected == Adoption::Present);
+    }
+    // What became a session before stays one.
+    assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
+    let session = session_of(other, session_id(3), at(0));
+    assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
+    assert!(store.remove_factors(user, &[Method::Totp], &[]).await.unwrap());
+    let session = session_of(user, session_id(4), at(0));
+    assert_eq!(adopted(&*store, &session, Some(at(11))).await, Adoption::Present, "the account has none any more");
 }

@@ -12,7 +12,7 @@ use macro_rules_attribute::apply;
 
 use super::concurrency::answers;
 use super::feed_fixture::{FeedFixture, answer, up_to};
-use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
+use super::fixture::{enrolled, jti_of, password_set, session_now, started, stored, totp, user_now};
 use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
 
 pub(super) fn ended(number: u64) -> Change {
@@ -130,6 +130,15 @@ async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{groups:?}");
     }
     assert_eq!(session_now(&*store, session.id).await, session);
+}
+
+/// An externally issued token that was let in before may be refused now.
+#[apply(feed_case!)]
+async fn a_second_factor_that_is_added_is_reported(fixture: FeedFixture) {
+    let (store, _, mut followers) = fixture.begin().await;
+    let user = stored(&*store, "alice").await;
+    enrolled(&*store, user.id, &totp(1), &[]).await;
+    assert_eq!(followers.reports(&*store).await, [changed(&user)]);
 }
 
 #[apply(feed_case!)]

@@ -132,9 +132,25 @@ async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
     assert_eq!(added(&*store, user, &factor, code, &[mac(2)], 1).await, Some(false));
     let code = issued(&*store, user, 2, CodePurpose::EmailEnrolment).await.id;
     assert_eq!(added(&*store, user, &NewFactor::Email, code, &[], 2).await, Some(false));
-    let totp = Some(TotpFactor { secret, last_step: Some(400), since: NOW.unix() });
-    let expected = Factors { email_since: Some(NOW.unix()), totp, recovery_codes: vec![mac(1)] };
+    // Each is on since the first of its method was.
+    let totp = Some(TotpFactor { secret, last_step: Some(400), since: at(0) });
+    let expected = Factors { email_since: Some(at(0)), totp, recovery_codes: vec![mac(1)] };
     assert_eq!(factors_now(&*store, user).await, expected);
+}
+
+/// Tokens that were issued elsewhere while the account had a factor are not adopted after a change of factors.
+#[apply(storage_case!)]
+async fn a_factor_that_is_left_is_on_since_the_removed_one_was(store: Arc<dyn Store>) {
+    for (name, first, second) in [("one", totp(1), NewFactor::Email), ("two", NewFactor::Email, totp(1))] {
+        let user = stored(&*store, name).await.id;
+        enrolled(&*store, user, &first, &[]).await;
+        let code = issued(&*store, user, user.get().unsigned_abs(), CodePurpose::TotpEnrolment).await.id;
+        assert_eq!(added(&*store, user, &second, code, &[], 10 + user.get().unsigned_abs()).await, Some(true));
+        assert!(store.factors_of(user).await.unwrap().on_since() == Some(at(0)));
+        assert!(store.remove_factors(user, &[first.method()], &[]).await.unwrap());
+        let left = store.factors_of(user).await.unwrap();
+        assert_eq!((left.on(), left.on_since()), (vec![second.method()], Some(at(0))));
+    }
 }
 
 #[apply(storage_case!)]

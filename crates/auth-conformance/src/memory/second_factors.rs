@@ -5,29 +5,35 @@ use auth_core::StoreError;
 use auth_core::account::UserId;
 use auth_core::code::CodeId;
 use auth_core::mail::NewMail;
-use auth_core::ports::SecondFactors;
+use auth_core::ports::{Change, SecondFactors};
 use auth_core::second_factor::{Factors, Method, NewFactor, TotpFactor};
 use auth_core::secret::Mac;
 use auth_core::time::{Timestamp, UnixTime};
 
 use super::{Account, MemoryStore};
 
-/// Switches a factor on, in place of one of the same method.
-fn switch_on(factors: &mut Factors, factor: &NewFactor, since: UnixTime) {
+/// Switches a factor on, in place of one of the same method, since when that was on.
+fn switch_on(factors: &mut Factors, factor: &NewFactor, now: UnixTime) {
     match factor {
-        NewFactor::Email => factors.email_since = Some(since),
+        NewFactor::Email => factors.email_since = factors.email_since.or(Some(now)),
         NewFactor::Totp { secret, step } => {
+            let since = factors.totp.as_ref().map_or(now, |totp| totp.since);
             factors.totp = Some(TotpFactor { secret: secret.clone(), last_step: Some(*step), since });
         }
     }
 }
 
-/// Switches a method off; with the last one the recovery codes go.
+/// Switches a method off; with the last one the recovery codes go. The other one is on since when the first of both was.
 fn switch_off(factors: &mut Factors, method: Method) {
+    let on_since = factors.on_since();
     match method {
         Method::Email => factors.email_since = None,
         Method::Totp => factors.totp = None,
         _ => factors.recovery_codes.clear(),
+    }
+    if let Some(since) = on_since {
+        factors.email_since = factors.email_since.map(|_| since);
+        factors.totp.iter_mut().for_each(|totp| totp.since = since);
     }
     if !factors.is_on() {
         factors.recovery_codes.clear();
@@ -65,6 +71,7 @@ impl SecondFactors for MemoryStore {
                 account.factors.recovery_codes = recovery_codes.to_vec();
             }
         });
+        state.news.report(Change::AccountChanged(user));
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), mails);

@@ -8,7 +8,7 @@ use auth_core::StoreError;
 use auth_core::account::{User, UserId};
 use auth_core::mail::NewMail;
 use auth_core::ports::{Adoption, Change, Sessions, Swap};
-use auth_core::revocation::{next_epoch, predates_epoch};
+use auth_core::revocation::{follows_factor, next_epoch, predates_epoch};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 
@@ -95,13 +95,13 @@ impl Sessions for MemoryStore {
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError> {
         let mut state = self.state();
-        let Some(user) = state.user(session.user_id) else { return Ok(Adoption::NoUser) };
-        let epoch = user.token_epoch;
-        let is_old = predates_epoch(issued_at, epoch);
+        let Some(account) = state.accounts.get(&session.user_id) else { return Ok(Adoption::NoUser) };
+        let is_old = predates_epoch(issued_at, account.user.token_epoch);
+        let is_without_factor = follows_factor(issued_at, account.factors.on_since());
         if state.sessions.contains_key(&session.id) {
             return Ok(Adoption::Present);
         }
-        if is_old || state.blacklist.contains_key(jti) {
+        if is_old || is_without_factor || state.blacklist.contains_key(jti) {
             return Ok(Adoption::Refused);
         }
         state.insert(session.clone());

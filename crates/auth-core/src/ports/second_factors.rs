@@ -16,7 +16,7 @@ pub trait SecondFactors: Send + Sync {
     /// Those of an account; none if there is no such account.
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
-    /// Switches a factor on, in place of one of the same method; uses the code of its enrolment; adds recovery codes if
+    /// Switches a factor on, in place of one of the same method, from which it takes the time since when it is on; uses the code of its enrolment; adds recovery codes if
     /// there are none; puts the mails into the outbox. Every other open code of the account that a change of its factors
     /// ends ([`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES)) ends with the same
     /// transaction. One by mail also proves the address of the account (`email_verified_at`), if it was not proven before.
@@ -34,7 +34,8 @@ pub trait SecondFactors: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError>;
 
-    /// Switches these methods off, and puts the mails into the outbox. With the last of them the recovery codes go as
+    /// Switches these methods off, and puts the mails into the outbox. What is left is on since when the longest one was, so
+    /// that [`on_since`](Factors::on_since) stays as it is. With the last of them the recovery codes go as
     /// well; [`Method::RecoveryCode`] stands for those alone. Ends the same codes as [`add_factor`](Self::add_factor). `false`, and nothing done, if
     /// none of them was on.
     async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError>;

@@ -24,7 +24,8 @@ pub enum Swap {
 pub enum Adoption {
     /// There is a session for it now, in whatever state: made by this call, or by an earlier one and left as it was.
     Present,
-    /// It is in the blacklist, or older than the account's `token_epoch`: no session was made.
+    /// It is in the blacklist, older than the account's `token_epoch`, or not older than its second factor: no session was
+    /// made.
     Refused,
     /// There is no such account.
     NoUser,
@@ -40,8 +41,9 @@ pub trait Sessions: Send + Sync {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError>;
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
-    /// Refused if `jti` is in the blacklist, or if it [predates](crate::revocation::predates_epoch) the account's
-    /// `token_epoch`. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same
+    /// Refused if `jti` is in the blacklist, if it [predates](crate::revocation::predates_epoch) the account's
+    /// `token_epoch`, or if it [follows](crate::revocation::follows_factor) a second factor of the account, as they are at
+    /// the write. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same
     /// account that answers before or after can leave the new session live.
     async fn adopt(
         &self,

@@ -2,8 +2,10 @@
 
 use crate::account::User;
 use crate::error::{AuthError, StoreError};
-use crate::revocation::predates_epoch;
+use crate::revocation::{follows_factor, predates_epoch};
+use crate::second_factor::Factors;
 use crate::service::TokenService;
+use crate::time::UnixTime;
 use crate::token::{
     RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
 };
@@ -64,7 +66,9 @@ impl TokenService {
         // Why another one is refused, the storage says.
         Ok(user.filter(|user| {
             let is_doubtful = claims.session.is_none()
-                && (predates_epoch(claims.issued_at, user.token_epoch) || self.may_be_of_another(claims, user));
+                && (predates_epoch(claims.issued_at, user.token_epoch)
+                    || self.policy.accounts.second_factor.includes(user)
+                    || self.may_be_of_another(claims, user));
             claims.subject == SubjectClaim::Named(self.subject_of(user)) && !is_doubtful
         }))
     }
@@ -72,16 +76,18 @@ impl TokenService {
     /// The user of a token as the storage has it, remembered for the next time if it is let in.
     async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
-        let user = match claims.session {
+        let (user, factors) = match claims.session {
             Some(id) => match self.ports.store.find_session(id).await? {
-                Some(found) => self.user_of_session(claims, found, kind)?,
+                Some(found) => (self.user_of_session(claims, found, kind)?, Factors::default()),
                 None => self.user_without_session(claims, kind).await?,
             },
             None if kind == TokenKind::Sliding => self.user_of_foreign_sliding(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
+        // With a factor, it depends on the token whether its user is let in.
         if let Some((views, mark, pass)) = memory
             && self.may_pass(&user)
+            && !factors.is_on()
         {
             views.remember(mark, pass, &user, self.ports.clock.now());
         }
@@ -103,37 +109,61 @@ impl TokenService {
     }
 
     /// The session is gone: with its user, or because its time was over.
-    async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
+    async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<(User, Factors), AuthError> {
         let user = self.known_user(claims).await?;
-        // A name may be somebody else's since.
-        let is_doubtful = self.policy.claim_rules.subject_field.is_given_again();
-        if self.checks_session(kind) || is_doubtful { Err(TokenFault::UnknownSession.into()) } else { Ok(user) }
+        // A name may be somebody else's since, and so may the number of an account that was never here.
+        let is_doubtful =
+            self.policy.claim_rules.subject_field.is_given_again() || self.may_be_of_another(claims, &user);
+        if self.checks_session(kind) || is_doubtful {
+            return Err(TokenFault::UnknownSession.into());
+        }
+        Ok((user, Factors::default()))
     }
 
-    /// A token of no session dies with whatever ended all logins of its user.
-    async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<User, AuthError> {
+    /// A token of no session dies with whatever ended all logins of its user. Its issuer asked for no second factor of
+    /// ours: it is refused where one is required, and if it was issued since the account has one. Returns the factors
+    /// too.
+    async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<(User, Factors), AuthError> {
         let user = self.known_user(claims).await?;
-        if self.may_be_of_another(claims, &user) {
+        let factors = self.ports.store.factors_of(user.id).await?;
+        let is_old = predates_epoch(claims.issued_at, user.token_epoch) && self.policy.check_session_on_access;
+        let is_without_factor =
+            self.policy.accounts.second_factor.includes(&user) || follows_factor(claims.issued_at, factors.on_since());
+        if is_old || is_without_factor || self.may_be_of_another(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }
-        let is_old = predates_epoch(claims.issued_at, user.token_epoch);
-        if is_old && self.policy.check_session_on_access { Err(TokenFault::Revoked.into()) } else { Ok(user) }
+        Ok((user, factors))
     }
 
     /// A sliding token from elsewhere, which may have become a session when it was refreshed or taken out of use.
-    async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<User, AuthError> {
+    async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<(User, Factors), AuthError> {
         let (jti, _) = claims.expect_any_kind()?;
         match self.ports.store.find_session(SessionId::adopted(jti)).await? {
-            Some(found) => self.user_of_session(claims, found, TokenKind::Sliding),
+            Some(found) => Ok((self.user_of_session(claims, found, TokenKind::Sliding)?, Factors::default())),
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
             None => self.user_from_elsewhere(claims).await,
         }
     }
 
-    /// Whether a token of no session may have been issued for somebody who had the name before.
+    /// Whether a token of no session may have been issued for an account that had the name before, or for one that had
+    /// the number where the token was issued: it is older than the account, or does not say how old it is.
     pub(super) fn may_be_of_another(&self, claims: &TokenClaims, user: &User) -> bool {
-        let field = self.policy.claim_rules.subject_field;
-        field.is_given_again() && claims.issued_at.is_none_or(|issued_at| issued_at < user.date_joined.unix())
+        let is_name = self.policy.claim_rules.subject_field.is_given_again();
+        (is_name && claims.issued_at.is_none()) || self.earliest_issue(claims) < user.date_joined.unix()
+    }
+
+    /// The earliest moment at which a token of no session may have been issued, or the first of those that a sliding
+    /// token was renewed from: by `iat`, or else as long before `exp` as any token of its kind lives here.
+    fn earliest_issue(&self, claims: &TokenClaims) -> UnixTime {
+        let sliding = self.policy.sliding;
+        let longest = match claims.kind.as_deref() {
+            Some(kind) if kind == TokenKind::Refresh.name() => self.policy.rotation.refresh_ttl,
+            Some(kind) if kind == TokenKind::Sliding.name() => sliding.ttl.max(sliding.refresh_ttl),
+            _ => self.policy.access_ttl,
+        };
+        let by_end = || claims.expires_at.map_or(UnixTime::default(), |end| end.minus(longest));
+        let issued_at = claims.issued_at.unwrap_or_else(by_end);
+        claims.refresh_expires_at.map_or(issued_at, |end| issued_at.min(end.minus(sliding.refresh_ttl)))
     }
 
     async fn known_user(&self, claims: &TokenClaims) -> Result<User, AuthError> {

@@ -63,7 +63,8 @@ impl TokenService {
 
     async fn adopt(&self, claims: &TokenClaims, jti: &TokenId, expires_at: UnixTime) -> Result<Membership, AuthError> {
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
-        if self.may_be_of_another(claims, &user) {
+        let is_required = self.policy.accounts.second_factor.includes(&user);
+        if is_required || self.may_be_of_another(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }
         let session = self.adopted_session(claims, jti, self.sliding_session_end(claims, expires_at), &user);

@@ -6,8 +6,9 @@ use crate::account::UserId;
 
 /// The field of an account by which tokens name it (SimpleJWT: `USER_ID_FIELD`).
 ///
-/// Numbers are never given twice; names and addresses are, when an account gives one up. So a token of no session that
-/// names its user so has to be younger than the account that has the name now, and an account that took over somebody's
+/// Numbers are never given twice here; names and addresses are, when an account gives one up, and an account that was
+/// deleted elsewhere may have had any number. So a token of no session must be younger than the account that it names
+/// (by a name, it must also say how old it is), and an account that took over somebody's
 /// name after it was made may get tokens of no session that were meant for the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SubjectField {

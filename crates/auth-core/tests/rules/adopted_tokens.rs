@@ -1,13 +1,14 @@
 //! Externally issued refresh tokens: adopted as sessions where the policy says so.
 
 use auth_core::AuthError;
-use auth_core::service::LogoutRequest;
-use auth_core::token::TokenFault;
+use auth_core::second_factor::RequiredFor;
+use auth_core::service::{AccountPolicy, LogoutRequest, TokenPolicy};
+use auth_core::token::{RawToken, TokenFault, TokenKind};
 use serde_json::json;
 
 use crate::fixture::*;
 
-fn foreign(service: &TestService, jti: &str, user: i64) -> auth_core::token::RawToken {
+fn foreign(service: &TestService, jti: &str, user: i64) -> RawToken {
     let now = service.now().seconds();
     service.forge(json!({
         "token_type": "refresh", "exp": now + 300, "iat": now, "jti": jti, "user_id": user.to_string(),
@@ -87,4 +88,122 @@ async fn that_name_no_account_are_refused_everywhere() {
     }
     let nameless = service.forge(json!({"token_type": "access", "exp": now + 300, "jti": "x"}));
     assert!(matches!(service.tokens.authenticate(&nameless).await, Err(AuthError::SubjectMissing)));
+}
+
+/// Claims of tokens of no session: a refresh token, an access token, a sliding token.
+fn kinds() -> [&'static str; 3] {
+    ["refresh", "access", "sliding"]
+}
+
+/// Presents a token of this kind where it is used.
+async fn presented(service: &TestService, kind: &str, token: &RawToken) -> Option<TokenFault> {
+    match kind {
+        "refresh" => fault(service.tokens.refresh(token).await),
+        "sliding" => {
+            let guarded = fault(service.tokens.authenticate(token).await);
+            assert_eq!(fault(service.tokens.refresh_sliding(token).await), guarded);
+            guarded
+        }
+        _ => fault(service.tokens.authenticate(token).await),
+    }
+}
+
+fn with_sliding() -> TokenPolicy {
+    TokenPolicy { accepted_kinds: vec![TokenKind::Access, TokenKind::Sliding], ..simplejwt_policy() }
+}
+
+/// A token that was issued elsewhere so many seconds before now; its `iat` may be missing.
+fn issued_before(service: &TestService, kind: &str, age: i64, has_iat: bool, jti: &str) -> RawToken {
+    let issued_at = service.now().seconds() - age;
+    let ttl = if kind == "refresh" { REFRESH_TTL } else { ACCESS_TTL } as i64;
+    let mut claims = json!({"token_type": kind, "exp": issued_at + ttl, "jti": jti, "user_id": "1"});
+    if has_iat {
+        claims["iat"] = issued_at.into();
+    }
+    if kind == "sliding" {
+        claims["refresh_exp"] = (issued_at + REFRESH_TTL as i64).into();
+    }
+    service.forge(claims)
+}
+
+/// SimpleJWT issued it for an account with the same ID, which was deleted there.
+#[tokio::test]
+async fn that_are_older_than_the_account_are_refused() {
+    for (number, kind) in (0..).zip(kinds()) {
+        let service = service(with_sliding());
+        service.advance(1_000);
+        service.register("alice").await;
+        service.advance(20);
+        for (row, (age, has_iat, is_good)) in
+            [(21, true, false), (20, true, true), (21, false, false), (-1_000, false, true)].into_iter().enumerate()
+        {
+            if kind == "sliding" && age < 0 {
+                continue; // The end of the refresh period says when its session began.
+            }
+            let token = issued_before(&service, kind, age, has_iat, &format!("{number}-{row}"));
+            let expected = (!is_good).then_some(TokenFault::Revoked);
+            assert_eq!(presented(&service, kind, &token).await, expected, "{kind}, {age} s, iat: {has_iat}");
+        }
+    }
+}
+
+/// A sliding token that was renewed elsewhere says when that was, and not when its session began.
+#[tokio::test]
+async fn that_slide_are_as_old_as_their_session() {
+    let service = service(with_sliding());
+    service.register("alice").await;
+    service.advance(5);
+    let now = service.now().seconds();
+    for (refresh_exp, is_good) in [(now + REFRESH_TTL as i64 - 5, true), (now + REFRESH_TTL as i64 - 6, false)] {
+        let token = service.forge(json!({
+            "token_type": "sliding", "exp": now + 60, "iat": now, "refresh_exp": refresh_exp, "jti": "a", "user_id": "1",
+        }));
+        assert_eq!(service.tokens.authenticate(&token).await.is_ok(), is_good);
+    }
+}
+
+/// SimpleJWT asks for no second factor.
+#[tokio::test]
+async fn are_refused_if_they_were_issued_since_a_second_factor_is_on() {
+    for (number, kind) in (0..).zip(kinds()) {
+        let service = service(with_sliding());
+        service.register("alice").await;
+        service.advance(10);
+        service.enrol_totp("alice").await;
+        service.advance(10);
+        for (row, (age, has_iat, is_good)) in
+            [(11, true, true), (10, true, false), (0, true, false), (0, false, false)].into_iter().enumerate()
+        {
+            let token = issued_before(&service, kind, age, has_iat, &format!("{number}-{row}"));
+            let expected = (!is_good).then_some(TokenFault::Revoked);
+            assert_eq!(presented(&service, kind, &token).await, expected, "{kind}, {age} s, iat: {has_iat}");
+        }
+        assert_eq!(service.store.sessions().len(), usize::from(kind != "access"));
+    }
+}
+
+#[tokio::test]
+async fn are_all_refused_where_a_second_factor_is_required() {
+    for kind in kinds() {
+        for (required, is_good) in [(RequiredFor::Staff, true), (RequiredFor::All, false)] {
+            let accounts = AccountPolicy { second_factor: required, sends_mail: true, ..AccountPolicy::default() };
+            let service = service(TokenPolicy { accounts, ..with_sliding() });
+            service.register("alice").await;
+            let token = issued_before(&service, kind, 0, true, "a");
+            assert_eq!(presented(&service, kind, &token).await.is_none(), is_good, "{kind} {required:?}");
+            assert_eq!(service.store.sessions().is_empty(), !is_good || kind == "access");
+        }
+    }
+}
+
+/// The factor is added between the decision and the write.
+#[tokio::test]
+async fn are_not_adopted_if_a_second_factor_is_added_meanwhile() {
+    let Fixture { service, eventful, .. } = fixture(simplejwt_policy());
+    service.register("alice").await;
+    let token = issued_before(&service, "refresh", 0, true, "a");
+    let other = TestService::builder().policy(simplejwt_policy()).memory(service.store.clone()).build();
+    eventful.before("adopt", async move { drop(other.enrol_totp("alice").await) });
+    assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::Revoked));
+    assert_eq!(service.store.sessions(), []);
 }

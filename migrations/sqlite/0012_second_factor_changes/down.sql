@@ -1,0 +1,1 @@
+DROP TRIGGER second_factors_report_addition;
