@@ -5,7 +5,7 @@ use auth_core::StoreError;
 use auth_core::account::UserId;
 use auth_core::code::CodeId;
 use auth_core::mail::NewMail;
-use auth_core::ports::{Change, SecondFactors};
+use auth_core::ports::SecondFactors;
 use auth_core::second_factor::{Factors, Method, NewFactor, TotpFactor};
 use auth_core::secret::Mac;
 use auth_core::time::{Timestamp, UnixTime};
@@ -71,7 +71,6 @@ impl SecondFactors for MemoryStore {
                 account.factors.recovery_codes = recovery_codes.to_vec();
             }
         });
-        state.news.report(Change::AccountChanged(user));
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), mails);

@@ -60,7 +60,7 @@ const ENDS_NOTHING: [Event; 2] = [Event::EmailVerified, Event::ProfileChanged];
 
 /// For each kind of code: whether changes of second factors end it, changes of the account, and a newer code of its kind.
 const TABLE: [(CodePurpose, bool, bool, bool); 8] = [
-    (PasswordReset, false, true, true),
+    (PasswordReset, false, true, false),
     (Verification, false, true, true),
     (EmailChange, true, true, true),
     (Login, true, true, false),
