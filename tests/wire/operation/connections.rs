@@ -1,14 +1,14 @@
 //! Every connection ends, and there are never too many: what a client does not finish costs others nothing (adr/0008).
 //!
-//! The database makes no difference to connections: none of these cases gets as far as a query.
+//! The database makes no difference to most of these cases: they do not get as far as a query.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use auth_tests::answers::Findings;
-use auth_tests::cases::Once;
+use auth_tests::cases::{OnBothDatabases, Once};
 use auth_tests::concurrency::{at_once, eventually};
 use auth_tests::raw_connection::{RawConnection, exchange};
-use auth_tests::{ServerOptions, TestServer, cases};
+use auth_tests::{Database, ServerOptions, TestServer, cases};
 use libtest_mimic::Trial;
 use serde_json::json;
 use tokio::sync::watch;
@@ -17,9 +17,11 @@ use tokio::task::JoinSet;
 use crate::SERVER;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    cases![Once =>
-        an_answered_connection_closes_whatever_of_the_body_is_missing,
-        an_endless_body_is_not_read_after_its_refusal,
+    cases![
+        OnBothDatabases =>
+            an_answered_connection_closes_whatever_of_the_body_is_missing,
+            an_endless_body_is_not_read_after_its_refusal;
+        Once =>
         a_whole_refused_request_costs_no_connection,
         a_connection_ends_when_its_client_stops_in_the_middle,
         half_a_second_head_ends_a_connection_as_half_a_first_one_does,
@@ -63,8 +65,8 @@ fn sockets(server: &TestServer) -> usize {
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
-async fn an_answered_connection_closes_whatever_of_the_body_is_missing() {
-    let server = server(&[("AUTH__HTTP__BODY_TIMEOUT_SECONDS", "1")]);
+async fn an_answered_connection_closes_whatever_of_the_body_is_missing(database: Database) {
+    let server = database.server("development").envs(&[("AUTH__HTTP__BODY_TIMEOUT_SECONDS", "1")]).start(SERVER);
     let (mut open, mut rows) = (JoinSet::new(), Vec::new());
     for framing in ["Transfer-Encoding: chunked", "Content-Length: 100"] {
         for sent in ["", if framing.starts_with('T') { "4\r\n[1, " } else { "[1, " }] {
@@ -96,10 +98,10 @@ async fn an_answered_connection_closes_whatever_of_the_body_is_missing() {
     findings.close();
 }
 
-async fn an_endless_body_is_not_read_after_its_refusal() {
+async fn an_endless_body_is_not_read_after_its_refusal(database: Database) {
     /// More than the operating system keeps for both ends of a connection.
     const MOST: usize = 64 << 20;
-    let server = server(&[]);
+    let server = database.server("development").start(SERVER);
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     for (status, head) in [
         (413, login("Transfer-Encoding: chunked")),
