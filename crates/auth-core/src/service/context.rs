@@ -235,14 +235,16 @@ impl<'a> Context<'a> {
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
 
-    /// Whoever reset the password has not to wait for the next guess, whatever they call themselves.
+    /// A password reset clears the login delay for every login name of the user, and the count of the challenges that a
+    /// login with the former password has opened.
     pub(super) async fn forgive_passwords(&self, user: &User) -> Result<(), AuthError> {
         if self.policy.throttle.is_none() {
             return Ok(());
         }
         let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];
         let typed = names.iter().map(|name| self.name_bucket(name));
-        let buckets: Vec<_> = typed.chain([self.password_bucket(user)]).map(|one| (one, Forgiveness::All)).collect();
+        let own = [self.password_bucket(user), self.bucket("challenge", &user.id.get().to_string())];
+        let buckets: Vec<_> = typed.chain(own).map(|one| (one, Forgiveness::All)).collect();
         Ok(self.ports.store.forgive(&buckets).await?)
     }
 
