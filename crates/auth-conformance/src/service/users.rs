@@ -33,16 +33,16 @@ impl TestService {
     /// The user with this username, as stored.
     ///
     /// # Panics
-    /// If there is no such user.
+    /// If the user does not exist.
     pub async fn user(&self, name: &str) -> User {
         let found = self.administration.find(name).await.expect("the store answers");
-        found.unwrap_or_else(|| panic!("there is no user {name:?}"))
+        found.unwrap_or_else(|| panic!("no user named {name:?}"))
     }
 
     /// Does this to the user, as an administrator.
     ///
     /// # Panics
-    /// Unless the outcome is [`Outcome::Done`]: if there is no such user, for instance.
+    /// If the outcome is not [`Outcome::Done`], for example because the user does not exist.
     pub async fn act(&self, name: &str, action: Action) {
         let outcome = self.administration.act(name, &action).await;
         assert!(matches!(outcome, Ok(Outcome::Done)), "{action:?} of {name:?}: {outcome:?}");

@@ -26,8 +26,8 @@ impl UserId {
 /// Counts the changes to what an account may do and to what its owner has to show for it: its rights (staff, superuser,
 /// active, groups), its password, its second factors, and the end of all its sessions.
 ///
-/// Each such change moves it in its own transaction. Whoever decides on the account as it was read names the stamp that was
-/// read in the condition of the write, so that no decision outlives what it was based on.
+/// Each such change advances the stamp in the same transaction. A write that depends on what was read from the account is
+/// conditional on the stamp that was read with it, so that no decision outlives the state it was based on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SecurityStamp(i64);
 

@@ -83,9 +83,9 @@ pub struct KeptSession {
     pub next: NextGeneration,
 }
 
-/// A session that goes on as another one, where a new generation does not shut out whoever else holds a token of it. It ends
-/// with all others of its account, and the other one begins in the same transaction, so that nothing that ends all sessions
-/// can come between them.
+/// A session to end and the session that replaces it, for cases where a new generation would not lock out another holder
+/// of its tokens. The old one ends with all others of its account, and the new one begins in the same transaction, so that
+/// nothing that ends all sessions can come between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedSession {
     /// The one that ends: if it has ended before, or is not the account's, nothing is done.
@@ -191,12 +191,12 @@ pub trait Accounts: Send + Sync {
     /// puts the mails into the outbox. A change also ends every open code of the account.
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
-    /// Lets an account log in and refresh, or not; moves its `security_stamp`. One that may not has no open code any more:
-    /// none is good again when it is activated later. `false` if there is no such account.
+    /// Activates or deactivates an account, and advances its `security_stamp`. Deactivation also ends its open codes:
+    /// activating the account again does not make them valid. Returns `false` if the account does not exist.
     async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;
 
-    /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`); moves
-    /// its `security_stamp`. `false` if there is no such account.
+    /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`), and
+    /// advances its `security_stamp`. Returns `false` if the account does not exist.
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError>;
 
     /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was none before, every session of it
@@ -205,7 +205,8 @@ pub trait Accounts: Send + Sync {
     /// nothing changes. `false` if there is no such account.
     async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError>;
 
-    /// Puts an account into these groups and no others; moves its `security_stamp`. `false` if there is no such account.
+    /// Puts an account into these groups and no others, and advances its `security_stamp`. Returns `false` if the account
+    /// does not exist.
     async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
 
     /// Deletes an account with its hash and all that belongs to it: sessions, codes, second factors, mails. `false` if there is no such account.
