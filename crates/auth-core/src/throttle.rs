@@ -195,11 +195,11 @@ pub struct ThrottlePolicy {
     pub requests_per_email: Limit,
     /// Requests for a mail from one client address.
     pub requests_per_address: Limit,
-    /// Mails that ask one account to verify its address, which anybody can ask for (SEC-117). Those to reset its password
-    /// are limited by the links that are open: the last one must not keep the owner from getting another.
+    /// Verification emails to one account, which anyone can request (SEC-117). Password-reset emails are limited by the
+    /// links that are open instead, so that an exhausted limit cannot keep the user from getting one.
     pub links: Limit,
-    /// Challenges of a second factor for one account, which only those can ask for who know its password; and apart from
-    /// those, which only those can ask for who are logged in.
+    /// Second-factor challenges for one account, which take its password; and, counted separately, those for
+    /// reauthentication, which take an access token.
     pub challenges: Limit,
     /// Mails with a code to one account, which only those can ask for who know its password. Apart from the links, so that no
     /// stranger can use it up.

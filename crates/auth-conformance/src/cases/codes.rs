@@ -97,7 +97,7 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
         for untouched in others.into_iter().chain([newer]) {
             assert_eq!(code_now(&*store, untouched.id).await, untouched, "{purpose:?}");
         }
-        // So that no open code is left for the next purpose.
+        // Leaves no open code to the next purpose.
         assert!(store.redeem(code_id(numbered(3)), Proof::Email, &[], at(9)).await.unwrap());
     }
 }
@@ -314,7 +314,7 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
     }
 }
 
-/// None of them is good again when the account is activated later.
+/// Activating the account again does not make them valid.
 #[apply(storage_case!)]
 async fn every_open_code_ends_when_the_account_is_deactivated(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;

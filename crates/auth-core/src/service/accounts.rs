@@ -134,7 +134,8 @@ impl AccountService {
         Ok(ProfileUpdated { user, pending_email })
     }
 
-    /// The account of somebody who may have another address: by all that a login would ask of them, where that is needed.
+    /// Checks that the user may change the email address, which takes all that a login asks for where reauthentication is
+    /// required. Returns the account that the decision was based on.
     async fn admitted_to_change_email(&self, user: &User, shown: Option<&Shown>) -> Result<User, AuthError> {
         let user = self.context().account_now(user).await?;
         if !self.takes_proof() && self.context().methods_of(&user).await?.is_empty() {

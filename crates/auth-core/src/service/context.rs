@@ -205,7 +205,7 @@ impl<'a> Context<'a> {
         self.admit(&attempts(&format!("{} beyond", what.name()), ThrottlePolicy::REQUESTS_BEYOND)).await
     }
 
-    /// Counts a mail that asks an account to verify its address, asked for by anybody.
+    /// Counts a verification email to an account; anyone can request one.
     pub(super) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
         self.admit_for("link", user, |policy| policy.links).await
     }
@@ -217,7 +217,7 @@ impl<'a> Context<'a> {
         self.admit_for(scope, user, |policy| policy.codes).await
     }
 
-    /// Counts a challenge of a second factor; those of somebody who is logged in apart, as for
+    /// Counts a second-factor challenge; those for reauthentication are counted separately, as in
     /// [`admit_code`](Self::admit_code).
     pub(super) async fn admit_challenge(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
@@ -285,8 +285,8 @@ impl<'a> Context<'a> {
 
 /// Mails.
 impl Context<'_> {
-    /// What a mail to the address of an account says of the account, and of whoever caused it: nothing that they chose, if
-    /// the address is not verified. Anybody can register with a stranger's.
+    /// What an email to an account says about the account and the client that caused it. An email to an unverified address
+    /// contains no text that the client chose, since anyone can register a stranger's address.
     pub(super) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
         self.about(user, Self::content_of_client(client))
     }
@@ -394,8 +394,8 @@ impl Context<'_> {
         StoreError::unavailable("the account has changed meanwhile").into()
     }
 
-    /// The account of somebody who is logged in, as it is in the storage: what is asked of them depends on its rights, and the
-    /// caller may have been read a while ago.
+    /// Reads the caller's account from the storage. What reauthentication asks for depends on its rights, and `caller` may
+    /// come from the auth cache.
     pub(super) async fn account_now(&self, caller: &User) -> Result<User, AuthError> {
         let now = self.ports.store.find_user(caller.id).await?.ok_or(AuthError::UserNotFound)?;
         Self::still_logged_in(caller, now)
@@ -406,9 +406,9 @@ impl Context<'_> {
         if now.token_epoch == caller.token_epoch { Ok(now) } else { Err(Self::overtaken()) }
     }
 
-    /// Whether somebody who is logged in knows the password too. Guesses count as at a login (SEC-110). Gives the account as
-    /// it is in the storage, read with the hash that the password was compared with: what is asked for beside the password
-    /// is decided on that account, and what is written names its stamp.
+    /// Checks the password of a user who is logged in. Wrong ones count as at a login (SEC-110). Returns the account as
+    /// stored, read together with the hash that the password was compared with: what else to ask for is decided on that
+    /// account, and later writes are conditional on its security stamp.
     pub(super) async fn own_password(
         &self,
         user: &User,

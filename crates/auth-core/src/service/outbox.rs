@@ -41,8 +41,8 @@ impl OutboxService {
     /// For how long a mail is kept from others: as long as it may take, and as much again for clocks that differ.
     const LEASE: Seconds = Seconds::new(2 * MAX_SEND_TIME.as_secs());
 
-    /// While a link to reset a password is open, another one is sent after so long at the earliest. If none is open, one is
-    /// sent whatever was asked for before: no stranger can keep the owner from getting in.
+    /// Shortest time between two password-reset emails while a link is open. If no link is open, one is sent however many
+    /// were requested before, so that an attacker cannot keep the user locked out.
     const RESET_INTERVAL: Seconds = Seconds::new(5 * 60);
 
     /// How often it is tried to note that a mail was sent. A storage takes its time before it fails.

@@ -20,7 +20,7 @@ pub struct PasswordChange {
     pub new: RawPassword,
 }
 
-/// How the session of whoever changes the password goes on, and the tokens of it. Nothing goes on without a session.
+/// How the caller's session continues after a password change, and its new tokens. Without a session, all fields are empty.
 #[derive(Default)]
 struct GoingOn {
     keep: Option<KeptSession>,

@@ -136,8 +136,8 @@ impl Context<'_> {
         Ok(Proven { user, purpose: code.purpose })
     }
 
-    /// Whether somebody who is logged in is who they say: by all that a login would ask of them (SEC-134). Gives the account
-    /// on which that was decided.
+    /// Reauthenticates a user who is logged in with all that a login asks for (SEC-134). Returns the account that the
+    /// decision was based on.
     pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<User, AuthError> {
         let user = self.own_password(user, &shown.password, &shown.client).await?;
         self.confirm_factor(&user, shown).await?;
