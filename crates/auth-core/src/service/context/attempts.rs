@@ -1,33 +1,22 @@
-//! What several use-cases need: limits of attempts, mails, and the proof of one's own password.
+//! Limits of attempts: what is counted, for which account and for which client IP.
 
 use std::net::IpAddr;
 
-use crate::account::AccountFault;
 use crate::account::{Email, LoginName, User, Username};
-use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode, to_hex};
+use crate::code::{CodePurpose, to_hex};
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
-use crate::password::{Attribute, CheckedPassword, PasswordPolicy, RawPassword};
-use crate::ports::Verdict;
-use crate::second_factor::Method;
+use crate::mail::MailRequest;
 use crate::secret::MacPurpose;
-use crate::service::verification::shortened;
-use crate::service::{AccountPolicy, Ports};
+use crate::service::Ports;
+use crate::service::context::Context;
 use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
 use crate::time::Seconds;
 use crate::token::ClientInfo;
 
-/// The adapters and the policy of accounts, for one use-case.
-#[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
-    pub(super) ports: &'a Ports,
-    pub(super) policy: &'a AccountPolicy,
-}
-
 /// A guess that was counted before anybody looked at it.
 #[must_use = "a right guess is to be forgiven"]
-pub(super) struct Guess<'a> {
+pub(in crate::service) struct Guess<'a> {
     ports: &'a Ports,
     buckets: Vec<(Bucket, Forgiveness)>,
     /// Set if the client IP had too many failures: the guess counts only if it is right, and nothing may tell that it was
@@ -37,18 +26,18 @@ pub(super) struct Guess<'a> {
 
 impl Guess<'_> {
     /// Both of them, as one.
-    pub(super) fn and(mut self, other: Self) -> Self {
+    pub(in crate::service) fn and(mut self, other: Self) -> Self {
         self.buckets.extend(other.buckets);
         self
     }
 
     /// What a wrong guess is answered: `error`, or the same as a guess that was refused.
-    pub(super) fn refused_as(&self, error: AuthError) -> AuthError {
+    pub(in crate::service) fn refused_as(&self, error: AuthError) -> AuthError {
         self.exception.map_or(error, |retry_after| AuthError::Throttled { retry_after })
     }
 
     /// It was right, or nobody looked at it: it does not count.
-    pub(super) async fn forgive(self) -> Result<(), AuthError> {
+    pub(in crate::service) async fn forgive(self) -> Result<(), AuthError> {
         if self.buckets.is_empty() {
             return Ok(());
         }
@@ -64,18 +53,21 @@ impl Guess<'_> {
     }
 
     /// Nobody looked at it: what was counted before still counts.
-    pub(super) async fn take_back(mut self) -> Result<(), AuthError> {
+    pub(in crate::service) async fn take_back(mut self) -> Result<(), AuthError> {
         self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
         self.forgive().await
     }
 }
 
-/// Limits of attempts.
 impl<'a> Context<'a> {
     /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
     /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
     /// is compared: what [`Guess::refused_as`] says is to be answered if it is wrong.
-    pub(super) async fn guess_at_name(&self, name: &LoginName, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+    pub(in crate::service) async fn guess_at_name(
+        &self,
+        name: &LoginName,
+        client: &ClientInfo,
+    ) -> Result<Guess<'a>, AuthError> {
         let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
         self.guess(self.policy.throttle.map(typed), client).await
     }
@@ -83,7 +75,7 @@ impl<'a> Context<'a> {
     /// Counts the same guess for the account, by whichever of its names it was meant. `None` if it is refused: the account
     /// had too many under another name, and who knows one of them is not to learn of the other. Where there is no account,
     /// the work is the same.
-    pub(super) async fn guess_at_account(
+    pub(in crate::service) async fn guess_at_account(
         &self,
         user: Option<&User>,
         name: &LoginName,
@@ -101,7 +93,7 @@ impl<'a> Context<'a> {
     }
 
     /// Counts a guess at the password of somebody who is logged in.
-    async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
         let name = LoginName::Username(user.username.clone());
         let by_name = self.guess_at_name(&name, client).await?;
         let own =
@@ -116,7 +108,11 @@ impl<'a> Context<'a> {
     }
 
     /// Counts a guess at a second factor of an account.
-    pub(super) async fn guess_code(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+    pub(in crate::service) async fn guess_code(
+        &self,
+        user: &User,
+        client: &ClientInfo,
+    ) -> Result<Guess<'a>, AuthError> {
         let bucket = |policy: ThrottlePolicy| {
             (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
         };
@@ -172,7 +168,7 @@ impl<'a> Context<'a> {
     }
 
     /// Counts a registration from a client IP.
-    pub(super) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+    pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
         let limit = self.policy.throttle.map(|policy| policy.registrations_per_client_ip);
         let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
         let attempts: Vec<_> = attempt.into_iter().collect();
@@ -185,7 +181,7 @@ impl<'a> Context<'a> {
     }
 
     /// Counts a request for a mail to an address as it was typed.
-    pub(super) async fn admit_request(
+    pub(in crate::service) async fn admit_request(
         &self,
         what: MailRequest,
         email: &Email,
@@ -206,20 +202,20 @@ impl<'a> Context<'a> {
     }
 
     /// Counts a verification email to an account; anyone can request one.
-    pub(super) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
+    pub(in crate::service) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
         self.admit_for("link", user, |policy| policy.links).await
     }
 
     /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
     /// token is not to use up what the owner needs to log in.
-    pub(super) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
+    pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
         let scope = if purpose == CodePurpose::Confirmation { "confirmation code" } else { "code" };
         self.admit_for(scope, user, |policy| policy.codes).await
     }
 
     /// Counts a second-factor challenge; those for reauthentication are counted separately, as in
     /// [`admit_code`](Self::admit_code).
-    pub(super) async fn admit_challenge(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
+    pub(in crate::service) async fn admit_challenge(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
         self.admit_for(scope, user, |policy| policy.challenges).await
     }
@@ -237,7 +233,7 @@ impl<'a> Context<'a> {
 
     /// A password reset clears the login delay for every login name of the user, and the count of the challenges that a
     /// login with the former password has opened.
-    pub(super) async fn forgive_passwords(&self, user: &User) -> Result<(), AuthError> {
+    pub(in crate::service) async fn forgive_passwords(&self, user: &User) -> Result<(), AuthError> {
         if self.policy.throttle.is_none() {
             return Ok(());
         }
@@ -280,178 +276,6 @@ impl<'a> Context<'a> {
     fn bucket(&self, scope: &str, whom: &str) -> Bucket {
         let mac = self.ports.vault.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
         Bucket::new(format!("{scope} {}", to_hex(mac.bytes())))
-    }
-}
-
-/// Mails.
-impl Context<'_> {
-    /// What an email to an account says about the account and the client that caused it. An email to an unverified address
-    /// contains no text that the client chose, since anyone can register a stranger's address.
-    pub(super) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
-        self.about(user, Self::content_of_client(client))
-    }
-
-    pub(super) fn about(&self, user: &User, content: MailContent) -> MailContent {
-        let content = content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name);
-        if user.email_verified_at.is_some() { content } else { content.without_free_text() }
-    }
-
-    /// The same with a new address, for a mail to the present one.
-    pub(super) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> MailContent {
-        let content = self.content(user, client);
-        // Its domain is chosen by whoever asks, and looks like a link.
-        if user.email_verified_at.is_some() { content.with(Fact::NewEmail, shortened(new)) } else { content }
-    }
-
-    pub(super) fn content_of_client(client: &ClientInfo) -> MailContent {
-        let content = MailContent::default().with_known(Fact::Address, client.ip.as_deref());
-        content.with_known(Fact::UserAgent, client.user_agent.as_deref())
-    }
-
-    /// A mail for the outbox; none where nobody would send it.
-    pub(super) fn mail(&self, kind: MailKind, to: &str, content: &MailContent) -> Result<Vec<NewMail>, AuthError> {
-        if !self.policy.sends_mail {
-            return Ok(Vec::new());
-        }
-        Ok(vec![self.queued(Queued::Mail(kind), to, content)?])
-    }
-
-    /// What the owner of an account is told of the second factors that are removed.
-    pub(super) fn removal_notices(
-        &self,
-        user: &User,
-        methods: &[Method],
-        client: &ClientInfo,
-    ) -> Result<Vec<NewMail>, AuthError> {
-        let mut notices = Vec::new();
-        for method in methods {
-            let content = self.content(user, client).with(Fact::Method, method.name());
-            notices.extend(self.mail(MailKind::SecondFactorRemoved, &user.email, &content)?);
-        }
-        Ok(notices)
-    }
-
-    /// A wish for the outbox, as a mail.
-    pub(super) fn request(
-        &self,
-        request: MailRequest,
-        to: &Email,
-        client: &ClientInfo,
-    ) -> Result<Option<NewMail>, AuthError> {
-        if !self.policy.sends_mail {
-            return Ok(None);
-        }
-        self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
-    }
-
-    fn queued(&self, queued: Queued, to: &str, content: &MailContent) -> Result<NewMail, AuthError> {
-        let id = MailId::draw(self.ports.randomness.as_ref());
-        let sealed = self.ports.vault.seal(&MailContent::context(id, queued), &content.to_bytes());
-        let content = sealed.map_err(AuthError::Crypto)?;
-        Ok(NewMail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
-    }
-
-    /// A code whose token goes to an address with a link, and the mail that brings it.
-    pub(super) fn link(
-        &self,
-        user: &User,
-        purpose: CodePurpose,
-        kind: MailKind,
-        to: &Email,
-        content: MailContent,
-    ) -> Result<(OneTimeCode, Vec<NewMail>), AuthError> {
-        let id = CodeId::draw(self.ports.randomness.as_ref());
-        let token = LinkToken::draw(id, self.ports.randomness.as_ref());
-        let mut code = OneTimeCode::new(id, user.id, purpose, self.ports.clock.now());
-        code.mac = Some(token.mac(self.ports.vault.as_ref()));
-        code.payload = Some(to.as_str().into());
-        let minutes = purpose.ttl().get() / 60;
-        let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
-        Ok((code, self.mail(kind, to.as_str(), &content)?))
-    }
-
-    /// The open code of a link that somebody followed, and the address that it was sent to.
-    pub(super) async fn followed(
-        &self,
-        token: &str,
-        purposes: &[CodePurpose],
-    ) -> Result<(OneTimeCode, Email), AuthError> {
-        let token = LinkToken::parse(token).ok_or(AuthError::BadLink)?;
-        let code = self.ports.store.find_code(token.id()).await?.ok_or(AuthError::BadLink)?;
-        let is_good = purposes.contains(&code.purpose)
-            && token.matches(&code, self.ports.vault.as_ref())
-            && code.is_open(self.ports.clock.now());
-        let email = code.payload.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let email = email.and_then(|text| Email::parse(text).ok());
-        email.filter(|_| is_good).map(|email| (code, email)).ok_or(AuthError::BadLink)
-    }
-}
-
-/// Passwords.
-impl Context<'_> {
-    /// The account was changed by somebody else while something was decided about it.
-    pub(super) fn overtaken() -> AuthError {
-        StoreError::unavailable("the account has changed meanwhile").into()
-    }
-
-    /// Reads the caller's account from the storage. What reauthentication asks for depends on its rights, and `caller` may
-    /// come from the auth cache.
-    pub(super) async fn account_now(&self, caller: &User) -> Result<User, AuthError> {
-        let now = self.ports.store.find_user(caller.id).await?.ok_or(AuthError::UserNotFound)?;
-        Self::still_logged_in(caller, now)
-    }
-
-    /// Not if all logins of the account have ended since the caller was authenticated.
-    fn still_logged_in(caller: &User, now: User) -> Result<User, AuthError> {
-        if now.token_epoch == caller.token_epoch { Ok(now) } else { Err(Self::overtaken()) }
-    }
-
-    /// Checks the password of a user who is logged in. Wrong ones count as at a login (SEC-110). Returns the account as
-    /// stored, read together with the hash that the password was compared with: what else to ask for is decided on that
-    /// account, and later writes are conditional on its security stamp.
-    pub(super) async fn own_password(
-        &self,
-        user: &User,
-        password: &RawPassword,
-        client: &ClientInfo,
-    ) -> Result<User, AuthError> {
-        if password.is_too_long() {
-            return Err(AuthError::WrongPassword);
-        }
-        let guess = self.guess_at_own(user, client).await?;
-        let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
-        let found = found.filter(|(found, _)| found.id == user.id);
-        match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
-            Err(error) => {
-                guess.take_back().await?;
-                Err(error.into())
-            }
-            Ok(verdict) => match found.filter(|_| verdict != Verdict::Wrong) {
-                Some((now, _)) => {
-                    guess.forgive().await?;
-                    Self::still_logged_in(user, now)
-                }
-                None => {
-                    self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
-                    Err(guess.refused_as(AuthError::WrongPassword))
-                }
-            },
-        }
-    }
-
-    /// A new password for an account, if it passes the rules.
-    pub(super) fn checked(
-        user: &User,
-        password: RawPassword,
-        rules: &PasswordPolicy,
-    ) -> Result<CheckedPassword, AuthError> {
-        let attributes = [
-            (Attribute::Username, user.username.as_str()),
-            (Attribute::FirstName, user.first_name.as_str()),
-            (Attribute::LastName, user.last_name.as_str()),
-            (Attribute::Email, user.email.as_str()),
-        ];
-        rules.check(password, &attributes).map_err(|flaws| AccountFault::WeakPassword(flaws).into())
     }
 }
 
