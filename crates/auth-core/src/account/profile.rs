@@ -39,7 +39,7 @@ pub struct ProfileChange {
     pub first_name: Option<PersonName>,
     /// A new last name.
     pub last_name: Option<PersonName>,
-    /// Only if this is the stamp of the account: what to ask for was decided on the account as it was read then.
+    /// Changes the account only if this is still its stamp: what to ask for was decided on the account with this stamp.
     pub only_at: Option<SecurityStamp>,
     /// What goes into the outbox with the change.
     pub mails: Vec<NewMail>,

@@ -23,8 +23,8 @@ impl UserId {
     }
 }
 
-/// Counts the changes to what an account may do and to what its owner has to show for it: its rights (staff, superuser,
-/// active, groups), its password, its second factors, and the end of all its sessions.
+/// Counts the changes that matter to the security of an account: to its rights (staff, superuser, active, groups), its
+/// password and its second factors, and each end of all its sessions.
 ///
 /// Each such change advances the stamp in the same transaction. A write that depends on what was read from the account is
 /// conditional on the stamp that was read with it, so that no decision outlives the state it was based on.
@@ -91,7 +91,7 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// Tokens of no session that were issued up to this moment are refused. Moved to "now" by whatever ends all logins.
     pub token_epoch: UnixTime,
-    /// Moved by every change to its rights, its password or its second factors.
+    /// Advanced by every change to its rights, its password or its second factors.
     pub security_stamp: SecurityStamp,
 }
 

@@ -34,17 +34,17 @@ pub struct NewPassword {
     pub user: UserId,
     /// Its hash.
     pub hash: PasswordHash,
-    /// Only if this is the stamp of the account: the old password was compared, and what to ask for beside it was decided,
-    /// on the account as it was read then.
+    /// Sets the password only if this is still the stamp of the account: the old password was compared, and what else to ask
+    /// for was decided, on the account with this stamp.
     pub only_at: Option<SecurityStamp>,
     /// Only if this code of the account can be used, whatever its attempts: it is neither used nor ended, and its time is
     /// now.
     pub code: Option<CodeId>,
     /// The address that this proves, if it is that of the account.
     pub proves: Option<Email>,
-    /// The second factors that go with it. Only if it verifies the address for the first time ([`proves`](Self::proves) is
-    /// the address of the account, and that was not verified), and exactly these are on; otherwise none may be named, and
-    /// those that are on stay.
+    /// The second factors to remove. If this verifies the email address for the first time ([`proves`](Self::proves) is the
+    /// address of the account, and it is unverified), these must be exactly the factors that are on. Otherwise it must be
+    /// empty, and all factors stay.
     pub removes: Vec<Method>,
     /// The session that goes on; without one, all of them end.
     pub keep: Option<KeptSession>,
@@ -167,24 +167,27 @@ pub trait Accounts: Send + Sync {
     /// The account whose address has the same canonical form.
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
 
-    /// Changes what is given, if the account has the stamp that it must have, and leaves the rest as it is at that moment; puts
-    /// the mails into the outbox. An address with
-    /// another canonical form is not proven any more, and ends every open code of the account: they may have been mailed
-    /// to the one before. As of which moment they ended makes no difference.
+    /// Changes the given fields, if the account has the [required stamp](ProfileChange::only_at), and enqueues the emails.
+    /// An email address with another canonical form is unverified, and ends every open code of the account, since it may
+    /// have been sent to the former address. The time at which they ended makes no difference.
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
 
     /// Replaces a hash by one of the same password at another cost, if and only if it is still `old`; `false`
     /// otherwise. Ends no session: the password has not changed.
     async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
 
-    /// Sets another password, if its conditions hold: stores the hash; revokes every session of the account, but the one
-    /// to keep, with the reason [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged); moves its `security_stamp`
-    /// and its `token_epoch` on, the latter to [`next_epoch`](crate::revocation::next_epoch); begins the session that replaces
-    /// one of those; ends every open code of the account (SEC-111); notes the
-    /// address as proven (`email_verified_at`), and removes the second factors that were added before it was, with their
-    /// recovery codes; puts the mails into the outbox.
+    /// Sets a new password, if its conditions hold. In one transaction:
     ///
-    /// Of several at once with the same condition, one is done.
+    /// - stores the hash, and advances the `security_stamp`;
+    /// - revokes every session of the account but the one to keep, with the reason
+    ///   [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), advances the `token_epoch` to
+    ///   [`next_epoch`](crate::revocation::next_epoch), and begins the session that replaces one of those;
+    /// - ends every open code of the account (SEC-111);
+    /// - marks the email address as verified (`email_verified_at`), and removes the second factors that were added before it
+    ///   was, with their recovery codes;
+    /// - enqueues the emails.
+    ///
+    /// Of several concurrent calls with the same condition, one succeeds.
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError>;
 
     /// Notes that the address of an account was proven, or changes it to one that was; uses the code, whatever its attempts;
@@ -199,10 +202,11 @@ pub trait Accounts: Send + Sync {
     /// advances its `security_stamp`. Returns `false` if the account does not exist.
     async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError>;
 
-    /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was none before, every session of it
-    /// ends with the reason [`Administrator`](crate::token::RevokeReason::Administrator), and its `token_epoch` moves on, to
-    /// [`next_epoch`](crate::revocation::next_epoch): no session that began without the rights comes to have them. Otherwise
-    /// nothing changes. `false` if there is no such account.
+    /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was not one before, all its
+    /// sessions are revoked in the same transaction with the reason
+    /// [`Administrator`](crate::token::RevokeReason::Administrator), and its `token_epoch` advances to
+    /// [`next_epoch`](crate::revocation::next_epoch), so that no session from before gains the rights. Otherwise nothing
+    /// changes. Returns `false` if the account does not exist.
     async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Puts an account into these groups and no others, and advances its `security_stamp`. Returns `false` if the account

@@ -10,20 +10,20 @@ use crate::second_factor::{Factors, Method, NewFactor};
 use crate::secret::Mac;
 use crate::time::Timestamp;
 
-/// Second factors at rest. Every change to them moves the `security_stamp` of the account.
+/// Second factors at rest. Every change to them advances the `security_stamp` of the account.
 #[async_trait]
 pub trait SecondFactors: Send + Sync {
     /// Those of an account; none if there is no such account.
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
-    /// Switches a factor on, in place of one of the same method, from which it takes the time since when it is on; uses the code of its enrolment; adds recovery codes if
-    /// there are none; puts the mails into the outbox. Every other open code of the account that a change of its factors
-    /// ends ([`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES)) ends with the same
-    /// transaction. One by mail also proves the address of the account (`email_verified_at`), if it was not proven before.
+    /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the
+    /// emails. A factor of the same method is replaced; the new one keeps the time since which that one was on. In the same
+    /// transaction, every other open code with a purpose of
+    /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) ends. A factor by email also verifies
+    /// the email address of the account (`email_verified_at`), if it is not verified yet.
     ///
-    /// `None`, and nothing done, if the code was used or ended before, or is not the account's; neither its attempts nor its
-    /// time is asked. Otherwise whether the recovery codes were taken:
-    /// `false` if the account has some.
+    /// Returns `None` and changes nothing if the code was used or ended before, or belongs to another account; its attempts
+    /// and its expiry are not checked. Otherwise returns whether the recovery codes were added.
     async fn add_factor(
         &self,
         user: UserId,
@@ -34,13 +34,13 @@ pub trait SecondFactors: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError>;
 
-    /// Switches these methods off, and puts the mails into the outbox. What is left is on since when the longest one was, so
-    /// that [`on_since`](Factors::on_since) stays as it is. With the last of them the recovery codes go as
-    /// well; [`Method::RecoveryCode`] stands for those alone. Ends the same codes as [`add_factor`](Self::add_factor). `false`, and nothing done, if
-    /// none of them was on.
+    /// Removes the factors of these methods, and enqueues the emails. The remaining factors count as on since the earliest
+    /// time of all, so that [`on_since`](Factors::on_since) does not change. Removing the last factor also removes the
+    /// recovery codes; [`Method::RecoveryCode`] stands for the codes alone. Ends the same codes as
+    /// [`add_factor`](Self::add_factor). Returns `false` and changes nothing if none of the methods is on.
     async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError>;
 
-    /// Replaces all recovery codes, and puts the mails into the outbox. Ends the same codes as
-    /// [`add_factor`](Self::add_factor). `false`, and nothing done, if the account has no second factor.
+    /// Replaces all recovery codes, and enqueues the emails. Ends the same codes as [`add_factor`](Self::add_factor).
+    /// Returns `false` and changes nothing if the account has no second factor.
     async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError>;
 }
