@@ -70,12 +70,11 @@ impl Codes for DieselStore {
 
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError> {
         self.write(move |connection| {
-            let most = i32::try_from(OneTimeCode::MAX_ATTEMPTS).map_err(out_of_range)?;
             let open = one_time_codes::table
                 .find(DbId::from(id))
                 .filter(is_known())
-                .filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()))
-                .filter(one_time_codes::attempts.lt(most));
+                .filter(in_time(now))
+                .filter(has_attempts_left());
             let row: Option<CodeRow> = diesel::update(open)
                 .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1))
                 .returning(<CodeRow as Selectable<MultiBackend>>::construct_selection())
@@ -152,11 +151,10 @@ fn make_room_for(connection: &mut AnyConnection, code: &OneTimeCode) -> QueryRes
         return Ok(());
     }
     let now = code.created_at;
-    let most = i32::try_from(OneTimeCode::MAX_ATTEMPTS).map_err(out_of_range)?;
     let open = not_ended(code.user_id)
         .filter(one_time_codes::purpose.eq_any(names))
-        .filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()))
-        .filter(one_time_codes::attempts.lt(most))
+        .filter(in_time(now))
+        .filter(has_attempts_left())
         .order((one_time_codes::created_at.desc(), one_time_codes::id.desc()))
         .select(one_time_codes::id);
     let open: Vec<DbId> = open.load(connection)?;
@@ -170,12 +168,10 @@ fn make_room_for(connection: &mut AnyConnection, code: &OneTimeCode) -> QueryRes
 
 /// Whether another code of the same account and purpose is open, and was made after a moment.
 fn has_open_since(connection: &mut AnyConnection, code: &OneTimeCode, moment: UnixTime) -> QueryResult<bool> {
-    let now = code.created_at;
-    let most = i32::try_from(OneTimeCode::MAX_ATTEMPTS).map_err(out_of_range)?;
     let newer = not_ended(code.user_id)
         .filter(one_time_codes::purpose.eq(code.purpose.name()))
-        .filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()))
-        .filter(one_time_codes::attempts.lt(most))
+        .filter(in_time(code.created_at))
+        .filter(has_attempts_left())
         .filter(one_time_codes::created_at.gt(DbTime::from(moment)));
     diesel::select(exists(newer)).get_result(connection)
 }
@@ -194,7 +190,7 @@ pub(crate) fn use_code_in_time(
     now: UnixTime,
 ) -> QueryResult<bool> {
     let code = not_ended(user).filter(one_time_codes::id.eq(DbId::from(id)));
-    let code = code.filter(in_time(now.into(), now.plus(OneTimeCode::MAX_SKEW).into()));
+    let code = code.filter(in_time(now));
     Ok(diesel::update(code).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)? == 1)
 }
 
@@ -223,11 +219,19 @@ fn not_ended(user: UserId) -> _ {
     one_time_codes::table.filter(one_time_codes::user_id.eq(user)).filter(one_time_codes::consumed_at.is_null())
 }
 
-/// What [`OneTimeCode::is_open`] says, but for the attempts.
+/// What [`OneTimeCode::is_open`] says, together with [`has_attempts_left`].
 #[diesel::dsl::auto_type(no_type_alias)]
-fn in_time(now: DbTime, latest_start: DbTime) -> _ {
+fn in_time(now: UnixTime) -> _ {
+    let latest_start: DbTime = now.plus(OneTimeCode::MAX_SKEW).into();
     let is_begun = one_time_codes::created_at.le(latest_start);
+    let now: DbTime = now.into();
     one_time_codes::consumed_at.is_null().and(one_time_codes::expires_at.gt(now)).and(is_begun)
+}
+
+#[diesel::dsl::auto_type(no_type_alias)]
+fn has_attempts_left() -> _ {
+    let most: i32 = OneTimeCode::MAX_ATTEMPTS.cast_signed();
+    one_time_codes::attempts.lt(most)
 }
 
 /// Whether this release knows what a code is good for. One of a later release is none of its business.

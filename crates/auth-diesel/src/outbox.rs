@@ -169,8 +169,8 @@ pub(crate) fn take_request(connection: &mut AnyConnection, id: MailId) -> QueryR
     Ok(diesel::delete(request).execute(connection)? == 1)
 }
 
-/// The mail that is due for longest among the most urgent, locked: no two calls find the same one, and none waits for another. One of a kind
-/// that only a later release knows is left to it.
+/// Locks the email that is due for longest among those of the lowest priority value. No two calls find the same one, and
+/// none waits for another. Emails of a kind that only a later release knows are skipped.
 fn due_for_longest(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> QueryResult<Option<i64>> {
     // Nothing is kept, or has to wait, until a moment as late as these: the clock was moved back. The clocks of others
     // may be ahead, so that what they keep seems to be kept for longer than it is; for twice as long it never is.
