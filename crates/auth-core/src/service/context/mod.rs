@@ -1,5 +1,5 @@
-//! What several use cases share: [limits of attempts](attempts), [emails](emails), and the
-//! [password](passwords) of a user who is logged in.
+//! What several use cases share: limits of [`attempts`], [`emails`], and the password of a user who is logged in
+//! ([`passwords`]).
 
 mod attempts;
 mod emails;
