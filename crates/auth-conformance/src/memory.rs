@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use auth_core::account::{Email, ProfileChange, Taken, User, UserId, Username};
+use auth_core::account::{Email, ProfileChange, SecurityStamp, Taken, User, UserId, Username};
 use auth_core::code::OneTimeCode;
 use auth_core::mail::NewMail;
 use auth_core::password::PasswordHash;
@@ -130,9 +130,19 @@ struct Account {
     email: Email,
     hash: PasswordHash,
     factors: Factors,
+    /// When it first had a second factor.
+    first_factor_at: Option<UnixTime>,
 }
 
 impl Account {
+    fn has_stamp(&self, only_at: Option<SecurityStamp>) -> bool {
+        only_at.is_none_or(|stamp| stamp == self.user.security_stamp)
+    }
+
+    fn move_stamp(&mut self) {
+        self.user.security_stamp = self.user.security_stamp.next();
+    }
+
     fn apply(&mut self, change: &ProfileChange) {
         if let Some(username) = &change.username {
             self.username = username.clone();
@@ -171,7 +181,7 @@ impl State {
     fn change_security(&mut self, id: UserId, change: impl FnOnce(&mut Account)) -> bool {
         self.change(id, |account| {
             change(account);
-            account.user.security_stamp = account.user.security_stamp.next();
+            account.move_stamp();
         })
     }
 

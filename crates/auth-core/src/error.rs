@@ -64,6 +64,8 @@ pub enum AuthError {
     NoSecondFactor,
     /// The second factor cannot be switched on here.
     MethodUnavailable,
+    /// The token of a link that takes a login to the account: it has second factors.
+    LoginRequired,
     /// The token of a link that is not ours, not for this, or was used, or whose time is over.
     BadLink,
     /// What was asked for takes the password, and none was given.
@@ -106,6 +108,7 @@ impl fmt::Display for AuthError {
             Self::WrongCode => f.write_str("the code is wrong"),
             Self::NoSecondFactor => f.write_str("there is no such second factor"),
             Self::MethodUnavailable => f.write_str("the second factor cannot be switched on"),
+            Self::LoginRequired => f.write_str("the link takes a login to the account"),
             Self::BadLink => f.write_str("the token of the link is not valid"),
             Self::PasswordMissing => f.write_str("the password is missing"),
             Self::WrongPassword => f.write_str("the password is wrong"),

@@ -2,6 +2,7 @@
 
 use crate::account::UserId;
 use crate::rotation::OnRefresh;
+use crate::throttle::Limit;
 use crate::time::{Seconds, UnixTime};
 use crate::token::{Generation, Session, TokenFault};
 
@@ -75,10 +76,12 @@ pub fn predates_epoch(issued_at: Option<UnixTime>, epoch: UnixTime) -> bool {
     epoch > UnixTime::default() && issued_at.is_none_or(|issued_at| issued_at <= epoch)
 }
 
-/// Whether a token of no session may have been issued after the account got a second factor, which its issuer did not ask
-/// for. In the same second it may, and so may one that does not say when it was issued.
+/// Whether a token of no session may have been issued after the account first had a second factor, which its issuer did not
+/// ask for. One that does not say when it was issued may, and so may one whose issuer's clock is behind ours by at most
+/// [`MAX_SKEW`](Limit::MAX_SKEW).
 pub fn follows_factor(issued_at: Option<UnixTime>, on_since: Option<UnixTime>) -> bool {
-    on_since.is_some_and(|since| issued_at.is_none_or(|issued_at| issued_at >= since))
+    let latest = |issued_at: UnixTime| issued_at.plus(Limit::MAX_SKEW);
+    on_since.is_some_and(|since| issued_at.is_none_or(|issued_at| latest(issued_at) >= since))
 }
 
 #[cfg(test)]
@@ -156,8 +159,8 @@ mod tests {
         for (issued_at, on_since, expected) in [
             (Some(1_000), None, false),
             (None, None, false),
-            (Some(999), Some(1_000), false),
-            (Some(1_000), Some(1_000), true),
+            (Some(939), Some(1_000), false),
+            (Some(940), Some(1_000), true),
             (Some(1_001), Some(1_000), true),
             (None, Some(1_000), true),
         ] {

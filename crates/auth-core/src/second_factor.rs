@@ -52,7 +52,7 @@ impl RequiredFor {
 /// The second factors of an account at rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Factors {
-    /// Since when codes by mail are on. When another factor is removed that was on for longer: since when that was.
+    /// Since when the account has second factors, if codes by email are on.
     pub email_since: Option<UnixTime>,
     /// The authenticator.
     pub totp: Option<TotpFactor>,
@@ -68,8 +68,7 @@ pub struct TotpFactor {
     /// The time step of the last code that was used: no code of it or of an earlier one is accepted again
     /// (RFC 6238 §5.2).
     pub last_step: Option<u64>,
-    /// Since when an authenticator is on: that of the first one, if it was replaced; as for codes by mail, if another
-    /// factor was removed.
+    /// Since when the account has second factors.
     pub since: UnixTime,
 }
 
@@ -96,7 +95,7 @@ impl Factors {
         [Method::Email, Method::Totp].into_iter().filter(|method| self.has(*method)).collect()
     }
 
-    /// Since when the account has had a second factor, without a gap; `None`: it has none.
+    /// When the account first had a second factor, even if that one has been removed; `None`: it has none now.
     pub fn on_since(&self) -> Option<UnixTime> {
         let totp_since = self.totp.as_ref().map(|totp| totp.since);
         self.email_since.into_iter().chain(totp_since).min()

@@ -114,12 +114,12 @@ impl Accounts for DieselStore {
                 }
                 connection.transaction(|connection| {
                     let Some(account) = lock_account(connection, id)? else { return Ok(ProfileUpdate::Gone) };
-                    if change.only_at.is_some_and(|stamp| stamp != account.stamp()) {
+                    if !account.has_stamp(change.only_at) {
                         return Ok(ProfileUpdate::Overtaken);
                     }
                     let email = change.email.as_ref().map(Email::canonical);
                     let moves = email.is_some_and(|email| email != account.email_canonical);
-                    let unproven = moves.then(|| users::email_verified_at.eq(None::<DbTime>));
+                    let unproven = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
                     // The lock once more: there may be nothing to set.
                     let lock = users::token_epoch.eq(users::token_epoch);
                     let row: UserRow = diesel::update(users::table.find(id.get()))
@@ -153,7 +153,7 @@ impl Accounts for DieselStore {
             connection.transaction_if(|connection| {
                 let Some(account) = lock_account(connection, new.user)? else { return Ok(PasswordUpdate::Gone) };
                 let overtaken = PasswordUpdate::Overtaken;
-                Undo::unless(new.only_at.is_none_or(|stamp| stamp == account.stamp()), overtaken)?;
+                Undo::unless(account.has_stamp(new.only_at), overtaken)?;
                 replace_hash(connection, &new, now)?;
                 if let Some(code) = new.code {
                     Undo::unless(use_code_in_time(connection, code, new.user, now)?, overtaken)?;
@@ -306,13 +306,14 @@ fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bo
 }
 
 fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
-    let ProvenEmail { user, code, email, is_change, mails } = proven;
+    let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
     let Some(account) = lock_account(connection, *user)? else { return Ok(EmailUpdate::Overtaken) };
     let is_due = *is_change || account.email_canonical == email.canonical();
-    if !is_due || !use_code_in_time(connection, *code, *user, now.unix())? {
+    if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, *user, now.unix())? {
         return Ok(EmailUpdate::Overtaken);
     }
-    let change = is_change.then(|| (users::email.eq(email.as_str()), users::email_canonical.eq(email.canonical())));
+    let address = || (users::email.eq(email.as_str()), users::email_canonical.eq(email.canonical()));
+    let change = is_change.then(|| (address(), next_stamp()));
     let row: UserRow = diesel::update(users::table.find(account.id))
         .set((users::email_verified_at.eq(DbTime::from(now)), change))
         .returning(UserRow::columns())

@@ -19,12 +19,18 @@ pub(crate) struct LockedAccount {
     pub(crate) is_active: bool,
     pub(crate) email_verified_at: Option<DbTime>,
     pub(crate) token_epoch: DbTime,
+    pub(crate) first_factor_at: Option<DbTime>,
     security_stamp: i64,
 }
 
 impl LockedAccount {
     pub(crate) const fn stamp(&self) -> SecurityStamp {
         SecurityStamp::new(self.security_stamp)
+    }
+
+    /// Whether the stamp is the one that a write must find.
+    pub(crate) fn has_stamp(&self, only_at: Option<SecurityStamp>) -> bool {
+        only_at.is_none_or(|stamp| stamp == self.stamp())
     }
 
     /// Whether it is as somebody read it.
@@ -44,7 +50,8 @@ pub(crate) fn lock_account(connection: &mut AnyConnection, user: UserId) -> Quer
         .optional()
 }
 
-/// Moves the stamp of an account: for every write that changes its rights, its password or its second factors.
+/// Moves the stamp of an account: for every write that changes its rights, its password, its second factors or its email
+/// address.
 #[diesel::dsl::auto_type(no_type_alias)]
 pub(crate) fn next_stamp() -> _ {
     users::security_stamp.eq(users::security_stamp + 1_i64)

@@ -22,6 +22,7 @@ diesel::table! {
         email_verified_at -> Nullable<Moment>,
         token_epoch -> Moment,
         security_stamp -> BigInt,
+        first_factor_at -> Nullable<Moment>,
     }
 }
 

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::UserId;
+use auth_core::account::{SecurityStamp, UserId};
 use auth_core::code::CodeId;
 use auth_core::mail::NewMail;
 use auth_core::ports::SecondFactors;
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_core::secret::{Mac, Sealed};
+use auth_core::throttle::Limit;
 use auth_core::time::{Timestamp, UnixTime};
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -57,14 +58,14 @@ impl SecondFactors for DieselStore {
                 }
                 end_with_factors(connection, user)?;
                 let method = factor.method();
-                let same = second_factors::table.find((user.get(), method.name()));
-                let since: Option<DbTime> = same.select(second_factors::since).first(connection).optional()?;
-                diesel::delete(same).execute(connection)?;
-                let row = FactorRow::new(user, &factor, since.map_or(now.unix(), UnixTime::from))?;
+                diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
+                let since = account.first_factor_at.unwrap_or_else(|| now.unix().into());
+                let row = FactorRow::new(user, &factor, since)?;
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
                 let is_proven = method == Method::Email && account.email_verified_at.is_none();
                 let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
-                diesel::update(users::table.find(user.get())).set((next_stamp(), proven)).execute(connection)?;
+                let change = (next_stamp(), users::first_factor_at.eq(since), proven);
+                diesel::update(users::table.find(user.get())).set(change).execute(connection)?;
                 let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()));
                 let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
                 if !has_some {
@@ -77,22 +78,25 @@ impl SecondFactors for DieselStore {
         .await
     }
 
-    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
+    async fn remove_factors(
+        &self,
+        user: UserId,
+        methods: &[Method],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError> {
         let (methods, mails) = (methods.to_vec(), mails.to_vec());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                lock_account(connection, user)?;
+                let account = lock_account(connection, user)?;
+                if !account.is_some_and(|account| account.has_stamp(only_at)) {
+                    return Ok(false);
+                }
                 let names = methods.iter().map(|method| method.name());
                 let off = second_factors::table
                     .filter(second_factors::user_id.eq(user.get()))
                     .filter(second_factors::method.eq_any(names.collect::<Vec<_>>()));
-                let own = second_factors::table.filter(second_factors::user_id.eq(user.get()));
-                let since: Option<DbTime> =
-                    own.select(second_factors::since).order(second_factors::since).first(connection).optional()?;
                 let mut removed = diesel::delete(off).execute(connection)?;
-                if let Some(since) = since.filter(|_| removed > 0) {
-                    diesel::update(own).set(second_factors::since.eq(since)).execute(connection)?;
-                }
                 if methods.contains(&Method::RecoveryCode) || !has_factor(connection, user)? {
                     removed += remove_recovery_codes(connection, user)?;
                 }
@@ -107,12 +111,18 @@ impl SecondFactors for DieselStore {
         .await
     }
 
-    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: &[Mac],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError> {
         let (codes, mails) = (codes.to_vec(), mails.to_vec());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                lock_account(connection, user)?;
-                if !has_factor(connection, user)? {
+                let account = lock_account(connection, user)?;
+                if !account.is_some_and(|account| account.has_stamp(only_at)) || !has_factor(connection, user)? {
                     return Ok(false);
                 }
                 remove_recovery_codes(connection, user)?;
@@ -156,7 +166,7 @@ pub(crate) fn has_factor_by(
     user: UserId,
     moment: Option<UnixTime>,
 ) -> QueryResult<bool> {
-    let by = DbTime::from(moment.unwrap_or(UnixTime::MAX));
+    let by = DbTime::from(moment.map_or(UnixTime::MAX, |moment| moment.plus(Limit::MAX_SKEW)));
     let some =
         second_factors::table.filter(second_factors::user_id.eq(user.get())).filter(second_factors::since.le(by));
     diesel::select(exists(some)).get_result(connection)
@@ -208,7 +218,7 @@ struct FactorRow {
 }
 
 impl FactorRow {
-    fn new(user: UserId, factor: &NewFactor, since: UnixTime) -> QueryResult<Self> {
+    fn new(user: UserId, factor: &NewFactor, since: DbTime) -> QueryResult<Self> {
         let (secret, last_step) = match factor {
             NewFactor::Email => (None, None),
             NewFactor::Totp { secret, step } => {
@@ -216,7 +226,7 @@ impl FactorRow {
             }
         };
         let method = factor.method().name().to_owned();
-        Ok(Self { user_id: user.get(), method, secret, last_step, since: since.into() })
+        Ok(Self { user_id: user.get(), method, secret, last_step, since })
     }
 
     fn into_totp(self) -> QueryResult<TotpFactor> {

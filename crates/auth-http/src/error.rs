@@ -293,6 +293,9 @@ impl ApiError {
                 refuse("The user's password has been changed.", Some("password_changed"), Some("password_changed"))
             }
             AuthError::EmailNotVerified => refuse("E-mail address is not verified.", Some("email_not_verified"), None),
+            AuthError::LoginRequired => {
+                refuse("Log in to verify this address: the account has a second factor.", Some("login_required"), None)
+            }
             AuthError::SecondFactorRequired(challenge) => Self::challenged(&challenge),
             AuthError::ChallengeInvalid => {
                 refuse("Challenge is invalid or expired.", Some("challenge_not_valid"), None)

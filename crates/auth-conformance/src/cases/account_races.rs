@@ -106,7 +106,7 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
             is_staff: true,
             is_active: false,
             last_login: Some(at(7).into()),
-            security_stamp: SecurityStamp::new(2),
+            security_stamp: SecurityStamp::new(3),
             ..user
         };
         assert_eq!(user_now(&*store, id).await, expected);

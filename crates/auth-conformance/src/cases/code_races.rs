@@ -208,9 +208,9 @@ async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
         }
         let gate = Gate::of(3, round, &store);
         let removals = [Method::Email, Method::Totp]
-            .map(|method| gate.send(async move |s| s.remove_factors(user, &[method], &[]).await.unwrap()));
+            .map(|method| gate.send(async move |s| s.remove_factors(user, &[method], None, &[]).await.unwrap()));
         let replacement =
-            gate.send(async move |s| s.replace_recovery_codes(user, &[mac(3), mac(4)], &[]).await.unwrap());
+            gate.send(async move |s| s.replace_recovery_codes(user, &[mac(3), mac(4)], None, &[]).await.unwrap());
         assert_eq!(count(&answers(removals.into()).await, |removed| *removed), 2);
         replacement.await.unwrap();
         assert_eq!(store.factors_of(user).await.unwrap(), Factors::default());

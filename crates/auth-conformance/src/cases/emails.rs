@@ -16,7 +16,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
 /// An email address verified by a code, with an email to enqueue.
 fn proven(user: UserId, code: CodeId, address: &str, is_change: bool) -> ProvenEmail {
-    ProvenEmail { user, code, email: email(address), is_change, mails: vec![new_mail(1)] }
+    ProvenEmail { user, code, email: email(address), is_change, only_at: None, mails: vec![new_mail(1)] }
 }
 
 fn moved(address: &str) -> ProfileChange {
@@ -151,7 +151,9 @@ async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
     let before = fixture.state().await;
     let code = fixture.code(CodePurpose::EmailChange);
     let answer = store.confirm_email(&proven(fixture.id, code, "New@Example.com", true), NOW).await.unwrap();
-    let expected = User { email: "New@Example.com".to_owned(), email_verified_at: Some(NOW), ..before.user };
+    let security_stamp = before.user.security_stamp.next();
+    let address = "New@Example.com".to_owned();
+    let expected = User { email: address, email_verified_at: Some(NOW), security_stamp, ..before.user };
     assert_eq!(answer, EmailUpdate::Done(expected.clone()));
     let after = fixture.state().await;
     assert_eq!((&after.user, &after.sessions, &after.hash), (&expected, &before.sessions, &before.hash));

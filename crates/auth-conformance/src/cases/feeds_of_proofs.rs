@@ -23,7 +23,8 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     assert!(store.redeem(codes[0], Proof::Email, &[], at(1)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [], "a code is nobody else's business");
     let (user_id, code, mails) = (user.id, codes[1], Vec::new());
-    let proof = ProvenEmail { user: user_id, code, email: email("alice@example.com"), is_change: false, mails };
+    let proof =
+        ProvenEmail { user: user_id, code, email: email("alice@example.com"), is_change: false, only_at: None, mails };
     assert!(matches!(store.confirm_email(&proof, at(1).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     assert_eq!(store.confirm_email(&proof, at(2).into()).await.unwrap(), EmailUpdate::Overtaken);

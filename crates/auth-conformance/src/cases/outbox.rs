@@ -234,14 +234,15 @@ async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
         code: verification,
         email: email("alice@example.com"),
         is_change: false,
+        only_at: None,
         mails,
     };
     store.confirm_email(&proven(mails(3)), at(1).into()).await.unwrap();
     assert!(store.redeem(code(CodePurpose::Login), Proof::Email, &mails(4), at(1)).await.unwrap());
     let enrolment = code(CodePurpose::EmailEnrolment);
     store.add_factor(id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
-    assert!(store.replace_recovery_codes(id, &[], &mails(6)).await.unwrap());
-    assert!(store.remove_factors(id, &[Method::Email], &mails(7)).await.unwrap());
+    assert!(store.replace_recovery_codes(id, &[], None, &mails(6)).await.unwrap());
+    assert!(store.remove_factors(id, &[Method::Email], None, &mails(7)).await.unwrap());
     assert!(store.end_reused(fixture.sessions[0], &mails(8), at(1)).await.unwrap());
     let new = NewPassword { mails: mails(9), ..NewPassword::new(id, hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);

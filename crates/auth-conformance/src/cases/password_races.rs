@@ -141,7 +141,7 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
             let number = 10 * round + user.get().unsigned_abs();
             let code = issued(&*store, user, number, CodePurpose::EmailChange).await.id;
             let email = email(&format!("{spelling}{round}@example.com"));
-            proofs.push(ProvenEmail { user, code, email, is_change: true, mails: Vec::new() });
+            proofs.push(ProvenEmail { user, code, email, is_change: true, only_at: None, mails: Vec::new() });
         }
         let gate = Gate::of(proofs.len(), round, &store);
         let rivals = proofs.iter().cloned().map(|proof| {
@@ -165,7 +165,7 @@ async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
         let gate = Gate::of(5, round, &store);
         let rivals = (0..5).map(|rival| {
             let (email, mails) = (email(&format!("{rival}.{round}@example.com")), vec![new_mail(5 * round + rival)]);
-            let proof = ProvenEmail { user, code, email, is_change: true, mails };
+            let proof = ProvenEmail { user, code, email, is_change: true, only_at: None, mails };
             gate.send(move |store| async move { store.confirm_email(&proof, at(1).into()).await.unwrap() })
         });
         let rivals = answers(rivals.collect()).await;
@@ -183,7 +183,8 @@ async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let address = email(&format!("new{round}@example.com"));
         let code = issued(&*store, amy, round, CodePurpose::EmailChange).await.id;
-        let proof = ProvenEmail { user: amy, code, email: address.clone(), is_change: true, mails: Vec::new() };
+        let proof =
+            ProvenEmail { user: amy, code, email: address.clone(), is_change: true, only_at: None, mails: Vec::new() };
         let change = ProfileChange { email: Some(address.clone()), ..ProfileChange::default() };
         let new = NewUser { email: address.clone(), ..new_user(&format!("user{round}")) };
         let gate = Gate::of(3, round, &store);

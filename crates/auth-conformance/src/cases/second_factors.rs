@@ -60,11 +60,11 @@ async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(
     for (number, purpose) in later {
         issued(&*store, removing.id, number, purpose).await;
     }
-    assert!(!store.remove_factors(removing.id, &[Method::Email], &[]).await.unwrap());
+    assert!(!store.remove_factors(removing.id, &[Method::Email], None, &[]).await.unwrap());
     for (number, _) in later {
         assert_eq!(code_now(&*store, code_id(number)).await.consumed_at, None, "nothing was removed");
     }
-    assert!(store.remove_factors(removing.id, &[Method::Totp], &[]).await.unwrap());
+    assert!(store.remove_factors(removing.id, &[Method::Totp], None, &[]).await.unwrap());
     for (number, purpose) in later {
         assert!(code_now(&*store, code_id(number)).await.consumed_at.is_some(), "{purpose:?}");
     }
@@ -79,7 +79,7 @@ async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_rep
         for (place, purpose) in (number..).zip(CodePurpose::ALL) {
             issued(&*store, user, place, *purpose).await;
         }
-        assert_eq!(store.replace_recovery_codes(user, &[mac(1)], &[]).await.unwrap(), is_on);
+        assert_eq!(store.replace_recovery_codes(user, &[mac(1)], None, &[]).await.unwrap(), is_on);
         let mut open = Vec::new();
         for (place, purpose) in (number..).zip(CodePurpose::ALL) {
             let is_open = code_now(&*store, code_id(place)).await.consumed_at.is_none();
@@ -140,16 +140,29 @@ async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
 
 /// Tokens that were issued elsewhere while the account had a factor are not adopted after a change of factors.
 #[apply(storage_case!)]
-async fn a_factor_that_is_left_is_on_since_the_removed_one_was(store: Arc<dyn Store>) {
+async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
     for (name, first, second) in [("one", totp(1), NewFactor::Email), ("two", NewFactor::Email, totp(1))] {
         let user = stored(&*store, name).await.id;
+        let number = 10 * user.get().unsigned_abs();
+        let add = async |factor: &NewFactor, place: u64| {
+            let code = issued(&*store, user, number + place, CodePurpose::TotpEnrolment).await.id;
+            assert!(added(&*store, user, factor, code, &[], number + place).await.is_some());
+        };
+        let remove = async |factor: &NewFactor| {
+            assert!(store.remove_factors(user, &[factor.method()], None, &[]).await.unwrap());
+        };
+        let on = async || {
+            let factors = store.factors_of(user).await.unwrap();
+            (factors.on(), factors.on_since())
+        };
         enrolled(&*store, user, &first, &[]).await;
-        let code = issued(&*store, user, user.get().unsigned_abs(), CodePurpose::TotpEnrolment).await.id;
-        assert_eq!(added(&*store, user, &second, code, &[], 10 + user.get().unsigned_abs()).await, Some(true));
-        assert!(store.factors_of(user).await.unwrap().on_since() == Some(at(0)));
-        assert!(store.remove_factors(user, &[first.method()], &[]).await.unwrap());
-        let left = store.factors_of(user).await.unwrap();
-        assert_eq!((left.on(), left.on_since()), (vec![second.method()], Some(at(0))));
+        add(&second, 1).await;
+        remove(&first).await;
+        assert_eq!(on().await, (vec![second.method()], Some(at(0))));
+        remove(&second).await;
+        assert_eq!(on().await, (vec![], None));
+        add(&first, 2).await;
+        assert_eq!(on().await, (vec![first.method()], Some(at(0))));
     }
 }
 
@@ -217,7 +230,7 @@ async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Ar
         let user = stored(&*store, &format!("user{number}")).await.id;
         enrolled(&*store, user, &totp(1), &[mac(1), mac(2)]).await;
         enrolled(&*store, user, &NewFactor::Email, &[]).await;
-        assert!(store.remove_factors(user, methods, &[new_mail(number)]).await.unwrap(), "{methods:?}");
+        assert!(store.remove_factors(user, methods, None, &[new_mail(number)]).await.unwrap(), "{methods:?}");
         let left = factors_now(&*store, user).await;
         let found = (left.has(Method::Email), left.has(Method::Totp), left.recovery_codes.len());
         assert_eq!(found, (is_email_left, is_totp_left, codes_left), "{methods:?}");
@@ -225,7 +238,7 @@ async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Ar
     assert_eq!(queued(&*store).await, [1, 2, 3, 4, 5]);
     assert_eq!(factors_now(&*store, other).await, spared);
     for method in [Method::Totp, Method::Email] {
-        assert!(store.remove_factors(other, &[method], &[]).await.unwrap());
+        assert!(store.remove_factors(other, &[method], None, &[]).await.unwrap());
     }
     assert_eq!(factors_now(&*store, other).await, Factors::default(), "one after the other");
 }
@@ -235,16 +248,16 @@ async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every = [Method::Email, Method::Totp, Method::RecoveryCode];
     for nobody in [user, UserId::new(i64::MAX)] {
-        assert!(!store.remove_factors(nobody, &every, &[new_mail(1)]).await.unwrap());
+        assert!(!store.remove_factors(nobody, &every, None, &[new_mail(1)]).await.unwrap());
     }
     enrolled(&*store, user, &totp(1), &[]).await;
     let before = factors_now(&*store, user).await;
     for methods in [&[Method::Email][..], &[Method::RecoveryCode], &[Method::Email, Method::RecoveryCode], &[]] {
-        assert!(!store.remove_factors(user, methods, &[new_mail(1)]).await.unwrap(), "{methods:?}");
+        assert!(!store.remove_factors(user, methods, None, &[new_mail(1)]).await.unwrap(), "{methods:?}");
         assert_eq!(factors_now(&*store, user).await, before, "{methods:?}");
     }
     assert!(queued(&*store).await.is_empty());
-    assert!(store.remove_factors(user, &every, &[]).await.unwrap(), "one of them was on");
+    assert!(store.remove_factors(user, &every, None, &[]).await.unwrap(), "one of them was on");
     assert_eq!(factors_now(&*store, user).await, Factors::default());
 }
 
@@ -254,15 +267,15 @@ async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>)
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, other, &NewFactor::Email, &[mac(1), mac(2)]).await;
     for nobody in [user, UserId::new(i64::MAX)] {
-        assert!(!store.replace_recovery_codes(nobody, &[mac(1)], &[new_mail(1)]).await.unwrap());
+        assert!(!store.replace_recovery_codes(nobody, &[mac(1)], None, &[new_mail(1)]).await.unwrap());
         assert_eq!(store.factors_of(nobody).await.unwrap(), Factors::default());
     }
     enrolled(&*store, user, &NewFactor::Email, &[mac(1), mac(2), mac(3)]).await;
     for codes in [vec![mac(2), mac(4)], (0..Factors::RECOVERY_CODES as u8).map(mac).collect(), vec![mac(9)]] {
-        assert!(store.replace_recovery_codes(user, &codes, &[]).await.unwrap());
+        assert!(store.replace_recovery_codes(user, &codes, None, &[]).await.unwrap());
         assert_eq!(factors_now(&*store, user).await.recovery_codes, codes);
     }
-    assert!(store.replace_recovery_codes(user, &[mac(9)], &[new_mail(2)]).await.unwrap());
+    assert!(store.replace_recovery_codes(user, &[mac(9)], None, &[new_mail(2)]).await.unwrap());
     assert_eq!(queued(&*store).await, [2]);
     assert_eq!(factors_now(&*store, other).await.recovery_codes, [mac(1), mac(2)]);
 }

@@ -39,6 +39,17 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
     assert_eq!(store.set_password(&password, at(900)).await.unwrap(), PasswordUpdate::Overtaken, "{what}");
     let change = ProfileChange { email: Some(email("overtaken@example.com")), only_at, ..ProfileChange::default() };
     assert_eq!(store.update_profile(before.id, &change).await.unwrap(), ProfileUpdate::Overtaken, "{what}");
+    let code =
+        code_of(before.id, CodeId::from_bytes([now.security_stamp.get() as u8; 16]), CodePurpose::EmailChange, at(900));
+    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "{what}");
+    let email = email("overtaken@example.com");
+    let proven = ProvenEmail { user: before.id, code: code.id, email, is_change: true, only_at, mails: Vec::new() };
+    assert_eq!(store.confirm_email(&proven, at(900).into()).await.unwrap(), EmailUpdate::Overtaken, "{what}");
+    store.redeem(code.id, Proof::Email, &[], at(900)).await.unwrap();
+    let factors = store.factors_of(before.id).await.unwrap();
+    assert!(!store.remove_factors(before.id, &factors.on(), only_at, &[]).await.unwrap(), "{what}");
+    assert!(!store.replace_recovery_codes(before.id, &[mac(9)], only_at, &[]).await.unwrap(), "{what}");
+    assert_eq!(store.factors_of(before.id).await.unwrap(), factors, "{what}");
     assert_eq!(user_now(store, before.id).await, now, "{what}");
     now
 }
@@ -81,13 +92,40 @@ async fn every_change_of_password_and_factors_moves_the_stamp(store: Arc<dyn Sto
         assert!(added.is_some());
         user = assert_moved(&*store, &user, "a factor added or replaced").await;
     }
-    assert!(store.replace_recovery_codes(id, &[mac(2)], &[]).await.unwrap());
+    assert!(store.replace_recovery_codes(id, &[mac(2)], None, &[]).await.unwrap());
     user = assert_moved(&*store, &user, "recovery codes replaced").await;
     for method in [Method::RecoveryCode, Method::Totp, Method::Email] {
-        assert!(store.remove_factors(id, &[method], &[]).await.unwrap());
+        assert!(store.remove_factors(id, &[method], None, &[]).await.unwrap());
         user = assert_moved(&*store, &user, "a factor removed").await;
     }
     assert_eq!(user_now(&*store, other.id).await, other);
+}
+
+#[apply(storage_case!)]
+async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>) {
+    let other = stored(&*store, "other").await;
+    let mut user = stored(&*store, "alice").await;
+    let id = user.id;
+    let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+    assert!(matches!(store.update_profile(id, &moved).await.unwrap(), ProfileUpdate::Done(_)));
+    user = assert_moved(&*store, &user, "an unverified address").await;
+    let code = issued(&*store, id, 1, CodePurpose::EmailChange).await.id;
+    let (email, only_at) = (email("newest@example.com"), Some(user.security_stamp));
+    let proven = ProvenEmail { user: id, code, email, is_change: true, only_at, mails: Vec::new() };
+    assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
+    assert_moved(&*store, &user, "a verified address").await;
+    assert_eq!(user_now(&*store, other.id).await, other);
+}
+
+#[apply(storage_case!)]
+async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
+    let id = stored(&*store, "alice").await.id;
+    enrolled(&*store, id, &NewFactor::Email, &[mac(1)]).await;
+    let only_at = Some(stamp(&*store, id).await);
+    assert!(store.replace_recovery_codes(id, &[mac(2)], only_at, &[]).await.unwrap());
+    assert!(!store.remove_factors(id, &[Method::Email], only_at, &[]).await.unwrap());
+    let only_at = Some(stamp(&*store, id).await);
+    assert!(store.remove_factors(id, &[Method::Email], only_at, &[]).await.unwrap());
 }
 
 #[apply(storage_case!)]
@@ -102,17 +140,26 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
     assert!(store.upgrade_hash(id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
     let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
     assert!(matches!(store.update_profile(id, &renamed).await.unwrap(), ProfileUpdate::Done(_)));
+    let respelt = ProfileChange { email: Some(email("ALICE@example.com")), ..ProfileChange::default() };
+    assert!(matches!(store.update_profile(id, &respelt).await.unwrap(), ProfileUpdate::Done(_)));
     // What is used up at a login.
     let code = issued(&*store, id, 1, CodePurpose::Login).await.id;
     assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &[], at(3)).await.unwrap());
     let code = issued(&*store, id, 2, CodePurpose::EmailVerification).await.id;
-    let proven = ProvenEmail { user: id, code, email: email("alice@example.com"), is_change: false, mails: Vec::new() };
+    let proven = ProvenEmail {
+        user: id,
+        code,
+        email: email("alice@example.com"),
+        is_change: false,
+        only_at: None,
+        mails: Vec::new(),
+    };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     // No-ops, and what is refused.
     assert!(store.set_active(id, true).await.unwrap());
     assert!(store.set_staff(id, false).await.unwrap());
     assert!(store.set_groups(id, &user.groups).await.unwrap());
-    assert!(!store.remove_factors(id, &[Method::Totp], &[]).await.unwrap());
+    assert!(!store.remove_factors(id, &[Method::Totp], None, &[]).await.unwrap());
     let enrolment = CodeId::from_bytes([9; 16]);
     assert_eq!(store.add_factor(id, &totp(1), enrolment, &[], &[], at(4).into()).await.unwrap(), None);
     assert_eq!(stamp(&*store, id).await, before);
@@ -125,8 +172,8 @@ async fn a_profile_is_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) 
     let only_at = Some(user.security_stamp);
     let change = ProfileChange { email: Some(email("new@example.com")), only_at, ..ProfileChange::default() };
     let ProfileUpdate::Done(changed) = store.update_profile(user.id, &change).await.unwrap() else { panic!() };
-    assert_eq!((changed.email.as_str(), Some(changed.security_stamp)), ("new@example.com", only_at));
-    let nothing = ProfileChange { only_at: only_at.map(SecurityStamp::next), ..ProfileChange::default() };
+    assert_eq!((changed.email.as_str(), changed.security_stamp), ("new@example.com", user.security_stamp.next()));
+    let nothing = ProfileChange { only_at, ..ProfileChange::default() };
     let taken = ProfileChange { email: Some(email("other@example.com")), ..nothing.clone() };
     for overtaken in [nothing, taken] {
         assert_eq!(store.update_profile(user.id, &overtaken).await.unwrap(), ProfileUpdate::Overtaken);

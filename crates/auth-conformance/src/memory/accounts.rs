@@ -62,7 +62,8 @@ impl Accounts for MemoryStore {
             security_stamp: SecurityStamp::default(),
         };
         let (username, email, hash) = (new.username.clone(), new.email.clone(), hash.clone());
-        let account = Account { user: user.clone(), username, email, hash, factors: Factors::default() };
+        let account =
+            Account { user: user.clone(), username, email, hash, factors: Factors::default(), first_factor_at: None };
         state.accounts.insert(user.id, account);
         state.outbox.put(Some(user.id), &new.mails);
         Ok(Ok(user))
@@ -102,16 +103,21 @@ impl Accounts for MemoryStore {
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
         let mut state = self.state();
         let Some(before) = state.accounts.get(&id) else { return Ok(ProfileUpdate::Gone) };
-        if change.only_at.is_some_and(|stamp| stamp != before.user.security_stamp) {
+        if !before.has_stamp(change.only_at) {
             return Ok(ProfileUpdate::Overtaken);
         }
         if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
             return Ok(ProfileUpdate::Taken(taken));
         }
         let is_other = change.email.as_ref().is_some_and(|email| email.canonical() != before.email.canonical());
-        state.change(id, |account| account.apply(change));
+        state.change(id, |account| {
+            account.apply(change);
+            if is_other {
+                account.user.email_verified_at = None;
+                account.move_stamp();
+            }
+        });
         if is_other {
-            state.change(id, |account| account.user.email_verified_at = None);
             state.codes.end_all_of(id, None);
         }
         state.outbox.put(Some(id), &change.mails);
@@ -129,7 +135,7 @@ impl Accounts for MemoryStore {
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
         let mut state = self.state();
         let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
-        let is_as_read = new.only_at.is_none_or(|stamp| account.user.security_stamp == stamp);
+        let is_as_read = account.has_stamp(new.only_at);
         let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, new.user, now));
         let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(new.user, &keep));
         let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(new.user, replace.ends));
@@ -161,10 +167,11 @@ impl Accounts for MemoryStore {
     }
 
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
-        let ProvenEmail { user, code, email, is_change, mails } = proven;
+        let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
         let mut state = self.state();
         let is_own = |account: &Account| account.email.canonical() == email.canonical();
-        let is_due = state.accounts.get(user).is_some_and(|account| *is_change || is_own(account));
+        let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || is_own(account));
+        let is_due = state.accounts.get(user).is_some_and(is_due);
         if !is_due || !state.codes.is_usable(*code, *user, now.unix()) {
             return Ok(EmailUpdate::Overtaken);
         }
@@ -175,6 +182,7 @@ impl Accounts for MemoryStore {
             if *is_change {
                 account.email = email.clone();
                 account.user.email = email.as_str().to_owned();
+                account.move_stamp();
             }
             account.user.email_verified_at = Some(now);
         });

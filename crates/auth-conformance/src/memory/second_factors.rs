@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::UserId;
+use auth_core::account::{SecurityStamp, UserId};
 use auth_core::code::CodeId;
 use auth_core::mail::NewMail;
 use auth_core::ports::SecondFactors;
@@ -12,28 +12,23 @@ use auth_core::time::{Timestamp, UnixTime};
 
 use super::{Account, MemoryStore};
 
-/// Switches a factor on, in place of one of the same method, since when that was on.
-fn switch_on(factors: &mut Factors, factor: &NewFactor, now: UnixTime) {
+/// Switches a factor on, in place of one of the same method, since when the account first had one.
+fn switch_on(account: &mut Account, factor: &NewFactor, now: UnixTime) {
+    let since = *account.first_factor_at.get_or_insert(now);
     match factor {
-        NewFactor::Email => factors.email_since = factors.email_since.or(Some(now)),
+        NewFactor::Email => account.factors.email_since = Some(since),
         NewFactor::Totp { secret, step } => {
-            let since = factors.totp.as_ref().map_or(now, |totp| totp.since);
-            factors.totp = Some(TotpFactor { secret: secret.clone(), last_step: Some(*step), since });
+            account.factors.totp = Some(TotpFactor { secret: secret.clone(), last_step: Some(*step), since });
         }
     }
 }
 
-/// Switches a method off; with the last one the recovery codes go. The other one is on since when the first of both was.
+/// Switches a method off; with the last one the recovery codes go.
 fn switch_off(factors: &mut Factors, method: Method) {
-    let on_since = factors.on_since();
     match method {
         Method::Email => factors.email_since = None,
         Method::Totp => factors.totp = None,
         _ => factors.recovery_codes.clear(),
-    }
-    if let Some(since) = on_since {
-        factors.email_since = factors.email_since.map(|_| since);
-        factors.totp.iter_mut().for_each(|totp| totp.since = since);
     }
     if !factors.is_on() {
         factors.recovery_codes.clear();
@@ -62,7 +57,7 @@ impl SecondFactors for MemoryStore {
         }
         let mut are_taken = false;
         state.change_security(user, |account| {
-            switch_on(&mut account.factors, factor, now.unix());
+            switch_on(account, factor, now.unix());
             if factor.method() == Method::Email {
                 account.user.email_verified_at.get_or_insert(now);
             }
@@ -77,10 +72,16 @@ impl SecondFactors for MemoryStore {
         Ok(Some(are_taken))
     }
 
-    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
+    async fn remove_factors(
+        &self,
+        user: UserId,
+        methods: &[Method],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
         let Some(account) = state.accounts.get(&user) else { return Ok(false) };
-        if !methods.iter().any(|method| account.factors.has(*method)) {
+        if !account.has_stamp(only_at) || !methods.iter().any(|method| account.factors.has(*method)) {
             return Ok(false);
         }
         let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(&mut account.factors, *one));
@@ -90,9 +91,15 @@ impl SecondFactors for MemoryStore {
         Ok(true)
     }
 
-    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: &[Mac],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        if !state.accounts.get(&user).is_some_and(|account| account.factors.is_on()) {
+        if !state.accounts.get(&user).is_some_and(|account| account.has_stamp(only_at) && account.factors.is_on()) {
             return Ok(false);
         }
         state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());

@@ -117,6 +117,8 @@ pub struct ProvenEmail {
     pub email: Email,
     /// Whether it becomes the address of the account; otherwise it has to be that already.
     pub is_change: bool,
+    /// Verifies the address only if this is still the stamp of the account: its second factors were read with this stamp.
+    pub only_at: Option<SecurityStamp>,
     /// What goes into the outbox with it.
     pub mails: Vec<NewMail>,
 }
@@ -129,7 +131,8 @@ pub enum EmailUpdate {
     Done(User),
     /// Another account has the address; nothing changed, and the code is as it was.
     Taken,
-    /// The code cannot be used, or the address is not that of the account any more; nothing changed.
+    /// The code cannot be used, the address is not that of the account any more, or the account no longer has the
+    /// [stamp](ProvenEmail::only_at) that it must have; nothing changed.
     Overtaken,
 }
 
@@ -168,8 +171,8 @@ pub trait Accounts: Send + Sync {
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
 
     /// Changes the given fields, if the account has the [required stamp](ProfileChange::only_at), and enqueues the emails.
-    /// An email address with another canonical form is unverified, and ends every open code of the account, since it may
-    /// have been sent to the former address. The time at which they ended makes no difference.
+    /// An email address with another canonical form is unverified, advances the `security_stamp`, and ends every open code
+    /// of the account, since it may have been sent to the former address. The time at which they ended makes no difference.
     async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
 
     /// Replaces a hash by one of the same password at another cost, if and only if it is still `old`; `false`
@@ -191,7 +194,7 @@ pub trait Accounts: Send + Sync {
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError>;
 
     /// Notes that the address of an account was proven, or changes it to one that was; uses the code, whatever its attempts;
-    /// puts the mails into the outbox. A change also ends every open code of the account.
+    /// puts the mails into the outbox. A change also advances the `security_stamp` and ends every open code of the account.
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
     /// Activates or deactivates an account, and advances its `security_stamp`. Deactivation also ends its open codes:

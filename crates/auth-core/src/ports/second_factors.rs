@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::account::UserId;
+use crate::account::{SecurityStamp, UserId};
 use crate::code::CodeId;
 use crate::error::StoreError;
 use crate::mail::NewMail;
@@ -17,8 +17,8 @@ pub trait SecondFactors: Send + Sync {
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
     /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the
-    /// emails. A factor of the same method is replaced; the new one keeps the time since which that one was on. In the same
-    /// transaction, every other open code with a purpose of
+    /// emails. A factor of the same method is replaced. Every factor counts as on since the account first had one, even if
+    /// that one has been removed, so that [`on_since`](Factors::on_since) never advances. In the same transaction, every other open code with a purpose of
     /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) ends. A factor by email also verifies
     /// the email address of the account (`email_verified_at`), if it is not verified yet.
     ///
@@ -34,13 +34,26 @@ pub trait SecondFactors: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError>;
 
-    /// Removes the factors of these methods, and enqueues the emails. The remaining factors count as on since the earliest
-    /// time of all, so that [`on_since`](Factors::on_since) does not change. Removing the last factor also removes the
-    /// recovery codes; [`Method::RecoveryCode`] stands for the codes alone. Ends the same codes as
-    /// [`add_factor`](Self::add_factor). Returns `false` and changes nothing if none of the methods is on.
-    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError>;
+    /// Removes the factors of these methods, and enqueues the emails. Removing the last factor also removes the recovery
+    /// codes; [`Method::RecoveryCode`] stands for the codes alone. Ends the same codes as [`add_factor`](Self::add_factor).
+    /// Returns `false` and changes nothing if none of the methods is on, or if `only_at` is given and is not the stamp of
+    /// the account.
+    async fn remove_factors(
+        &self,
+        user: UserId,
+        methods: &[Method],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError>;
 
     /// Replaces all recovery codes, and enqueues the emails. Ends the same codes as [`add_factor`](Self::add_factor).
-    /// Returns `false` and changes nothing if the account has no second factor.
-    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError>;
+    /// Returns `false` and changes nothing if the account has no second factor, or if `only_at` is given and is not the
+    /// stamp of the account.
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: &[Mac],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError>;
 }

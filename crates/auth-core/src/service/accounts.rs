@@ -115,10 +115,18 @@ impl AccountService {
         shown: Option<&Shown>,
         client: &ClientInfo,
     ) -> Result<ProfileUpdated, AuthError> {
-        let is_new = changes_address(&caller.user, &change);
-        let caller = if is_new { self.admitted_to_change_email(&caller.user, shown).await? } else { caller.user };
-        // What was asked for, or was not, is what the account takes at the moment of the write.
-        change.only_at = is_new.then_some(caller.security_stamp);
+        let mut caller = caller.user;
+        let mut is_new = false;
+        if change.email.is_some() {
+            // Whether it is another address is decided on the account as stored: the caller may come from the auth cache.
+            caller = self.context().account_now(&caller).await?;
+            is_new = changes_address(&caller, &change);
+            if is_new {
+                caller = self.admitted_to_change_email(caller, shown).await?;
+            }
+            // What was asked for, or was not, is what the account takes at the moment of the write.
+            change.only_at = Some(caller.security_stamp);
+        }
         let pending_email = if is_new && self.takes_proof() { change.email.take() } else { None };
         if let Some(email) = &pending_email {
             self.admit_email(&caller, email).await?;
@@ -136,8 +144,7 @@ impl AccountService {
 
     /// Checks that the user may change the email address, which takes all that a login asks for where reauthentication is
     /// required. Returns the account that the decision was based on.
-    async fn admitted_to_change_email(&self, user: &User, shown: Option<&Shown>) -> Result<User, AuthError> {
-        let user = self.context().account_now(user).await?;
+    async fn admitted_to_change_email(&self, user: User, shown: Option<&Shown>) -> Result<User, AuthError> {
         if !self.takes_proof() && self.context().methods_of(&user).await?.is_empty() {
             return Ok(user);
         }

@@ -142,7 +142,7 @@ impl AdministrationService {
     async fn remove_second_factors(&self, user: &User) -> Result<bool, AuthError> {
         let factors = self.ports.store.factors_of(user.id).await?;
         let mails = self.context().removal_notices(user, &factors.on(), &ClientInfo::default())?;
-        Ok(self.ports.store.remove_factors(user.id, &[Method::Email, Method::Totp], &mails).await?)
+        Ok(self.ports.store.remove_factors(user.id, &[Method::Email, Method::Totp], None, &mails).await?)
     }
 
     /// The account with exactly this username.

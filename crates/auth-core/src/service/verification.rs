@@ -1,6 +1,6 @@
 //! Proof of addresses: that of a new account, and a changed one.
 
-use crate::account::{AccountFault, Email, Taken, User};
+use crate::account::{AccountFault, Email, Taken, User, UserId};
 use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
@@ -20,18 +20,34 @@ impl AccountService {
         self.ask(MailRequest::EmailVerification, email, client).await
     }
 
-    /// Proves the address of an account with the token of a link, or changes it to one that is proven so.
+    /// Verifies the email address of an account with the token of a link, or changes it to the one that the link was sent
+    /// to.
+    ///
+    /// The second factors of an account whose address is unverified may be those of a stranger who registered it. With them,
+    /// a link that verifies an address takes a `caller` who is logged in to the account: otherwise its owner, by following
+    /// the link, would put the stranger's factors between themselves and a later reset of the password, which
+    /// [removes them](Self::confirm_reset) only from an account whose address is unverified.
     ///
     /// # Errors
     /// [`AuthError::BadLink`] for a token that was used or altered, or whose time is over.
-    /// [`AccountFault::Taken`] if another account has the address by now.
-    pub async fn verify_email(&self, token: &str, client: &ClientInfo) -> Result<User, AuthError> {
+    /// [`AuthError::LoginRequired`] if the account has second factors and `caller` is another user or nobody; then the token
+    /// stays good. [`AccountFault::Taken`] if another account has the address by now.
+    pub async fn verify_email(
+        &self,
+        token: &str,
+        caller: Option<UserId>,
+        client: &ClientInfo,
+    ) -> Result<User, AuthError> {
         let context = self.context();
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
         let (code, email) = context.followed(token, &purposes).await?;
         let user = self.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
+        let is_first_proof = is_change || user.email_verified_at.is_none();
+        if is_first_proof && caller != Some(user.id) && self.ports.store.factors_of(user.id).await?.is_on() {
+            return Err(AuthError::LoginRequired);
+        }
         let mails = match is_change {
             true => {
                 let content = context.content_of_change(&user, &email, client);
@@ -39,7 +55,8 @@ impl AccountService {
             }
             false => Vec::new(),
         };
-        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, mails };
+        let only_at = Some(user.security_stamp);
+        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, mails };
         match self.ports.store.confirm_email(&proven, self.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
                 self.ports.note_changed(user.id);

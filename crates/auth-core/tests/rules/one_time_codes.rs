@@ -229,14 +229,14 @@ async fn change_profile(event: Event, service: &TestService, user: &User) {
         Event::EmailVerified => {
             let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
             open_every_kind(service, user);
-            service.accounts.verify_email(&token, &client()).await.unwrap();
+            service.accounts.verify_email(&token, None, &client()).await.unwrap();
         }
         Event::EmailVerifiedAndChanged => {
             change.email = Some(email("new@example.com"));
             service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
             let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
             open_every_kind(service, user);
-            service.accounts.verify_email(&token, &client()).await.unwrap();
+            service.accounts.verify_email(&token, None, &client()).await.unwrap();
         }
         Event::EmailChanged => {
             change.email = Some(email("new@example.com"));

@@ -178,7 +178,7 @@ async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
             (_, "timestamp with time zone") => "now()".to_owned(),
             _ => panic!("{column}"),
         };
-        let is_silent = ["last_login", "username_canonical", "email_canonical"].contains(&name);
+        let is_silent = ["last_login", "username_canonical", "email_canonical", "first_factor_at"].contains(&name);
         database.query(&format!("UPDATE users SET {name} = {value}"));
         let number =
             if name == "id" { database.query(&format!("UPDATE users SET id = {}", user.id.get())) } else { vec![] };
@@ -200,7 +200,7 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
     }
     assert!(store.redeem(login.id, Proof::Email, &[], at(1)).await.unwrap());
     store.update_profile(user.id, &ProfileChange { mails: vec![new_mail(9)], ..Default::default() }).await.unwrap();
-    assert!(!store.remove_factors(user.id, &[Method::Email], &[]).await.unwrap());
+    assert!(!store.remove_factors(user.id, &[Method::Email], None, &[]).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), []);
     // The address is another matter.
     let proven = ProvenEmail {
@@ -208,6 +208,7 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
         code: verification.id,
         email: email(&user.email),
         is_change: false,
+        only_at: None,
         mails: Vec::new(),
     };
     assert!(matches!(store.confirm_email(&proven, at(2).into()).await.unwrap(), EmailUpdate::Done(_)));

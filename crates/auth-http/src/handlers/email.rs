@@ -1,6 +1,8 @@
 //! `/api/email/verify/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use auth_core::AuthError;
+use auth_core::token::RawToken;
 use utoipa::ToSchema;
 
 use super::ToldBody;
@@ -19,13 +21,18 @@ pub(crate) struct LinkBody {
     token: String,
 }
 
-/// Proves an address with the token of a link; a changed address takes effect with it.
+/// Verifies an email address with the token of a link; a changed one takes effect with it.
+///
+/// If the account has a second factor, the link takes an access token of the account too; otherwise credentials are not
+/// looked at.
 #[utoipa::path(post, path = "/api/email/verify/", tag = "accounts", operation_id = "email_verify",
     request_body(content(
         (LinkBody = "application/json"), (LinkBody = "application/x-www-form-urlencoded"),
         (LinkBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is proven.", body = ToldBody),
+        (status = 200, description = "It is verified.", body = ToldBody),
+        (status = 401, description = "The account has a second factor: log in and send the request again with the \
+            access token. The token of the link stays good.", body = DetailBody),
         (status = 400, description = "The token is not good, or the address is another account's by now.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
@@ -33,10 +40,24 @@ pub(crate) async fn verify(request: HttpRequest, app: web::Data<App>, body: Body
     let fields = body.into_fields()?;
     let mut reader = FieldReader::new(&fields);
     let Some(token) = reader.required("token", TEXT) else { return Err(ApiError::fields(reader.into_errors())) };
-    let (service, client) = (app.clone(), client(&request));
-    let verified = to_its_end(async move { service.accounts.verify_email(&token, &client).await }).await?;
+    let (service, client, presented) = (app.clone(), client(&request), access_token(&request, &app));
+    let verified = to_its_end(async move {
+        match (service.accounts.verify_email(&token, None, &client).await, presented) {
+            (Err(AuthError::LoginRequired), Some(presented)) => {
+                let caller = service.tokens.authenticate(&presented).await?;
+                service.accounts.verify_email(&token, Some(caller.user.id), &client).await
+            }
+            (outcome, _) => outcome,
+        }
+    });
+    let verified = verified.await?;
     verified.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
     Ok(HttpResponse::Ok().json(ToldBody::new("E-mail address verified.")))
+}
+
+/// The access token of the request, if it has one that can be read.
+fn access_token(request: &HttpRequest, app: &App) -> Option<RawToken> {
+    app.settings.credentials.token(request.headers()).ok().flatten()?.ok()
 }
 
 /// Sends another link to prove an address, if it is that of an account and not proven. The answer is the same if not.

@@ -18,7 +18,8 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
             a_new_password_ends_open_challenges,
             whoever_is_deactivated_meanwhile_does_not_get_in,
             a_session_that_is_open_goes_on,
-            a_reset_that_verifies_the_address_removes_a_strangers_authenticator;
+            a_reset_that_verifies_the_address_removes_a_strangers_authenticator,
+            a_link_to_verify_the_address_keeps_no_strangers_authenticator;
         servers.off_postgres =>
             a_reset_that_verifies_the_address_removes_a_strangers_authenticator;
         servers.optional =>
@@ -223,4 +224,26 @@ async fn a_reset_that_verifies_the_address_removes_a_strangers_authenticator(fix
     // The owner gets in with the password alone, and finds no factor.
     stranger.pair = TokenPair::of(&fixture.try_login("alice", NEW_PASSWORD).await);
     assert_eq!(stranger.has().await, (vec![], 0));
+}
+
+/// The owner follows the link that came with the stranger's authenticator. An authenticator of their own they keep, for they
+/// are logged in.
+async fn a_link_to_verify_the_address_keeps_no_strangers_authenticator(fixture: Fixture) {
+    const VERIFY: &str = "/api/email/verify/";
+    let alice = Person::registered(&fixture, "alice").await;
+    let mallory = Person::registered(&fixture, "mallory").await;
+    alice.enrol_authenticator().await;
+    let link = json!({"token": fixture.with_subject(&alice.email, "Confirm your address").await.token()});
+    for bearer in [None, Some(&*mallory.pair.access)] {
+        let refused = fixture.client.post(VERIFY, bearer, link.clone()).await;
+        assert_eq!((refused.status.as_u16(), refused.field("code").as_str()), (401, "login_required"));
+    }
+    let refused = fixture.client.post(VERIFY, Some("a.b.c"), link.clone()).await;
+    assert_eq!((refused.status.as_u16(), refused.field("code").as_str()), (401, "token_not_valid"));
+    let verified = fixture.client.post(VERIFY, Some(&alice.pair.access), link.clone()).await;
+    assert_eq!(verified.status, 200, "{}", verified.text);
+    let used = fixture.client.post(VERIFY, Some(&alice.pair.access), link).await;
+    assert_eq!((used.status.as_u16(), used.json()), (400, json!({"token": ["Token is invalid or expired."]})));
+    reset_password(&fixture, &alice.email, NEW_PASSWORD).await;
+    challenge_of(&fixture.try_login("alice", NEW_PASSWORD).await, &["totp", "recovery_code"]);
 }

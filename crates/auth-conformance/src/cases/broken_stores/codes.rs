@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::UserId;
+use auth_core::account::{SecurityStamp, UserId};
 use auth_core::code::{CodeId, OneTimeCode};
 use auth_core::mail::NewMail;
 use auth_core::ports::{Codes, IssueIf, SecondFactors};
@@ -100,16 +100,22 @@ impl SecondFactors for Broken {
         self.inner.add_factor(user, factor, enrolment, recovery_codes, mails, now).await
     }
 
-    async fn remove_factors(&self, user: UserId, methods: &[Method], mails: &[NewMail]) -> Result<bool, StoreError> {
+    async fn remove_factors(
+        &self,
+        user: UserId,
+        methods: &[Method],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError> {
         if !self.has(Defect::RemovesInTwoSteps) || methods.contains(&Method::RecoveryCode) {
-            return self.inner.remove_factors(user, methods, mails).await;
+            return self.inner.remove_factors(user, methods, only_at, mails).await;
         }
         let before = self.inner.factors_of(user).await?;
         let is_left = |method: &Method| !methods.contains(method) && before.has(*method);
         let is_last = ![Method::Email, Method::Totp].iter().any(is_left);
         other_calls().await;
         let recovery_codes = self.inner.factors_of(user).await?.recovery_codes;
-        let is_removed = self.inner.remove_factors(user, methods, mails).await?;
+        let is_removed = self.inner.remove_factors(user, methods, only_at, mails).await?;
         if is_removed && !is_last {
             let left = self.inner.factors_of(user).await?;
             self.inner.put_factors(user, Factors { recovery_codes, ..left });
@@ -117,7 +123,13 @@ impl SecondFactors for Broken {
         Ok(is_removed)
     }
 
-    async fn replace_recovery_codes(&self, user: UserId, codes: &[Mac], mails: &[NewMail]) -> Result<bool, StoreError> {
-        self.inner.replace_recovery_codes(user, codes, mails).await
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: &[Mac],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError> {
+        self.inner.replace_recovery_codes(user, codes, only_at, mails).await
     }
 }

@@ -203,10 +203,10 @@ impl SecondFactorService {
         if method == Method::RecoveryCode || !factors.has(method) {
             return Err(AuthError::NoSecondFactor);
         }
-        self.context().authorize(user, &shown).await?;
-        let mails = self.context().removal_notices(user, &[method], &shown.client)?;
-        if !self.ports.store.remove_factors(user.id, &[method], &mails).await? {
-            return Err(AuthError::NoSecondFactor);
+        let user = self.context().authorize(user, &shown).await?;
+        let mails = self.context().removal_notices(&user, &[method], &shown.client)?;
+        if !self.ports.store.remove_factors(user.id, &[method], Some(user.security_stamp), &mails).await? {
+            return Err(Context::overtaken());
         }
         self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
         Ok(())
@@ -220,12 +220,13 @@ impl SecondFactorService {
         if !self.ports.store.factors_of(user.id).await?.is_on() {
             return Err(AuthError::NoSecondFactor);
         }
-        self.context().authorize(user, &shown).await?;
-        let (codes, macs) = self.new_recovery_codes(user);
-        let content = self.context().content(user, &shown.client);
+        let user = self.context().authorize(user, &shown).await?;
+        let (codes, macs) = self.new_recovery_codes(&user);
+        let content = self.context().content(&user, &shown.client);
         let mails = self.context().mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
-        if !self.ports.store.replace_recovery_codes(user.id, &macs, &mails).await? {
-            return Err(AuthError::NoSecondFactor);
+        let only_at = Some(user.security_stamp);
+        if !self.ports.store.replace_recovery_codes(user.id, &macs, only_at, &mails).await? {
+            return Err(Context::overtaken());
         }
         self.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, user.id));
         Ok(codes)

@@ -63,7 +63,7 @@ async fn a_link_whose_time_ran_out_meanwhile_is_refused() {
     service.advance(24 * HOUR - 1);
     let clock = service.clock.clone();
     eventful.before("find_user", async move { clock.advance(Seconds::new(1)) });
-    assert!(is_bad_link(&service.accounts.verify_email(&token, &client()).await));
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
 }
 
 /// A password reset between the authentication of the caller and the change: no link is sent to the new email address.

@@ -24,6 +24,39 @@ async fn takes_effect_at_once_and_is_told_to_the_old_address() {
     assert_eq!(mails[0].content.get(Fact::NewEmail), Some("n…@example.com"), "shortened for a stranger");
 }
 
+/// The caller may come from the auth cache, as the account was before its email address was changed.
+#[tokio::test]
+async fn back_to_a_former_address_takes_what_any_change_takes() {
+    let service = service(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let cached = service.user("alice").await;
+    let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+    auth_core::ports::Accounts::update_profile(service.store.as_ref(), cached.id, &moved).await.unwrap();
+    let caller = || Caller { user: cached.clone(), session: None };
+    let back = ProfileChange { email: Some(email("alice@example.com")), ..ProfileChange::default() };
+    let refused = service.accounts.update_profile(caller(), back, None, &client()).await;
+    assert!(matches!(refused, Err(AuthError::PasswordMissing)), "{refused:?}");
+    // The other way round: it is the address of the account already.
+    let updated = service.accounts.update_profile(caller(), moved, None, &client()).await.unwrap();
+    assert_eq!(updated.user.email, "new@example.com");
+}
+
+/// What takes no password is decided on the address that the account has at the write.
+#[tokio::test]
+async fn to_the_same_address_is_refused_if_it_was_changed_meanwhile() {
+    let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+    let (store, user) = (service.store.clone(), service.user("alice").await);
+    eventful.before("update_profile", async move {
+        auth_core::ports::Accounts::update_profile(store.as_ref(), user.id, &moved).await.unwrap();
+    });
+    let refused = change(&service, "alice", "ALICE@example.com", None).await;
+    assert!(matches!(refused, Err(AuthError::Store(_))), "{refused:?}");
+    assert_eq!(service.user("alice").await.email, "new@example.com");
+}
+
 #[tokio::test]
 async fn is_refused_if_another_has_the_address() {
     let service = service(verifying(EmailVerification::Off));

@@ -42,12 +42,12 @@ async fn lets_in_whoever_brings_it() {
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
     service.events.taken();
-    let user = service.accounts.verify_email(&token, &client()).await.unwrap();
+    let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
     assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
     assert_eq!(service.take_event_kinds(), [EventKind::EmailVerified]);
     assert_eq!(service.store.sessions(), [], "it logs nobody in");
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
-    assert!(is_bad_link(&service.accounts.verify_email(&token, &client()).await), "once");
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "once");
 }
 
 #[tokio::test]
@@ -72,7 +72,7 @@ async fn works_for_a_day_and_for_the_account_it_was_made_for() {
         let mails = service.deliver_emails().await;
         let token = mails.iter().find(|mail| mail.to.starts_with("alice")).unwrap().content.get(Fact::Token).unwrap();
         service.advance(seconds);
-        assert_eq!(service.accounts.verify_email(token, &client()).await.is_ok(), is_good, "{seconds}");
+        assert_eq!(service.accounts.verify_email(token, None, &client()).await.is_ok(), is_good, "{seconds}");
         assert_eq!(service.user("alice").await.email_verified_at.is_some(), is_good);
         assert_eq!(service.user("bob").await.email_verified_at, None);
     }
@@ -87,7 +87,22 @@ async fn of_an_address_that_is_not_the_accounts_any_more_proves_nothing() {
     let user = service.user("alice").await;
     let other = ProfileChange { email: Some(email("other@example.com")), ..ProfileChange::default() };
     auth_core::ports::Accounts::update_profile(service.store.as_ref(), user.id, &other).await.unwrap();
-    assert!(is_bad_link(&service.accounts.verify_email(&token, &client()).await));
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
+    assert_eq!(service.user("alice").await.email_verified_at, None);
+}
+
+/// Whoever follows the link may not know that there is a factor.
+#[tokio::test]
+async fn proves_nothing_if_a_second_factor_was_added_meanwhile() {
+    let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    service.enrol_totp("alice").await;
+    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    service.act("alice", Action::RemoveSecondFactors).await;
+    service.deliver_emails().await;
+    let other = TestService::builder().policy(verifying(EmailVerification::Off)).memory(service.store.clone()).build();
+    eventful.before("confirm_email", async move { drop(other.enrol_totp("alice").await) });
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
     assert_eq!(service.user("alice").await.email_verified_at, None);
 }
 
@@ -97,5 +112,5 @@ async fn of_an_inactive_account_is_refused() {
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
     service.act("alice", Action::Deactivate).await;
-    assert!(is_bad_link(&service.accounts.verify_email(&token, &client()).await));
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
 }

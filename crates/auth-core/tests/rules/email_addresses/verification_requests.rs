@@ -12,7 +12,7 @@ async fn goes_to_those_who_have_something_to_prove() {
     let first = service.deliver_emails().await;
     assert_eq!(first.len(), 2, "to the active ones");
     let token = first.iter().find(|mail| mail.to.starts_with("proven")).unwrap().content.get(Fact::Token).unwrap();
-    service.accounts.verify_email(token, &client()).await.unwrap();
+    service.accounts.verify_email(token, None, &client()).await.unwrap();
     let mut calls = Vec::new();
     for name in ["alice", "proven", "inactive", "nobody"] {
         let before = service.store.calls();
@@ -32,8 +32,8 @@ async fn ends_the_link_before_it() {
     let older = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
     let newer = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-    assert!(is_bad_link(&service.accounts.verify_email(&older, &client()).await));
-    assert!(service.accounts.verify_email(&newer, &client()).await.is_ok());
+    assert!(is_bad_link(&service.accounts.verify_email(&older, None, &client()).await));
+    assert!(service.accounts.verify_email(&newer, None, &client()).await.is_ok());
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
         let service = service(verifying(wanted));
         service.register("alice").await;
         let first = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-        service.accounts.verify_email(&first, &client()).await.unwrap();
+        service.accounts.verify_email(&first, None, &client()).await.unwrap();
         service.events.taken();
         let updated = change(&service, "alice", "new@example.com", Some(PASSWORD)).await.unwrap();
         assert_eq!(updated.user.email, "alice@example.com");
@@ -62,13 +62,13 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
 
         service.advance(1);
         let token = token_of(&mails, MailKind::EmailChange);
-        let user = service.accounts.verify_email(&token, &client()).await.unwrap();
+        let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
         assert_eq!(user.email, "new@example.com");
         assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
         assert_eq!(service.take_event_kinds(), [EventKind::EmailChanged]);
         let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
         assert_eq!(told, [(MailKind::EmailChanged, "alice@example.com".to_owned())]);
-        assert!(is_bad_link(&service.accounts.verify_email(&token, &client()).await), "once");
+        assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "once");
     }
 }
 
@@ -77,7 +77,7 @@ async fn of_letter_case_only_is_none() {
     let service = service(verifying(EmailVerification::Required));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-    service.accounts.verify_email(&token, &client()).await.unwrap();
+    service.accounts.verify_email(&token, None, &client()).await.unwrap();
     let updated = change(&service, "alice", "Alice@Example.com", None).await.unwrap();
     assert_eq!((updated.user.email.as_str(), updated.pending_email), ("Alice@Example.com", None));
     assert!(updated.user.email_verified_at.is_some(), "it is the same address");
@@ -97,12 +97,12 @@ async fn is_refused_if_another_has_the_address_by_then() {
     let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
     service.register("carol").await;
     service.deliver_emails().await;
-    assert!(is_taken(&service.accounts.verify_email(&token, &client()).await));
+    assert!(is_taken(&service.accounts.verify_email(&token, None, &client()).await));
     assert_eq!(service.user("alice").await.email, "alice@example.com");
     assert_eq!(service.enqueued(), [], "nobody is told of what did not happen");
     // The link was not burnt by that.
     service.act("carol", Action::Delete).await;
-    assert!(service.accounts.verify_email(&token, &client()).await.is_ok());
+    assert!(service.accounts.verify_email(&token, None, &client()).await.is_ok());
 }
 
 #[tokio::test]
@@ -114,8 +114,8 @@ async fn is_overtaken_by_a_newer_one() {
     let first = token_of(&service.deliver_emails().await, MailKind::EmailChange);
     change(&service, "alice", "second@example.com", Some(PASSWORD)).await.unwrap();
     let second = token_of(&service.deliver_emails().await, MailKind::EmailChange);
-    assert!(is_bad_link(&service.accounts.verify_email(&first, &client()).await));
-    assert_eq!(service.accounts.verify_email(&second, &client()).await.unwrap().email, "second@example.com");
+    assert!(is_bad_link(&service.accounts.verify_email(&first, None, &client()).await));
+    assert_eq!(service.accounts.verify_email(&second, None, &client()).await.unwrap().email, "second@example.com");
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn dies_with_the_password() {
     let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
-    assert!(is_bad_link(&service.accounts.verify_email(&token, &client()).await));
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
     assert_eq!(service.user("alice").await.email, "alice@example.com");
 }
 
@@ -142,7 +142,7 @@ async fn is_done_once_by_any_number_at_once() {
     let mut proofs = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (accounts, token) = (service.accounts.clone(), token.clone());
-        proofs.spawn(async move { accounts.verify_email(&token, &client()).await.is_ok() });
+        proofs.spawn(async move { accounts.verify_email(&token, None, &client()).await.is_ok() });
     }
     assert_eq!(proofs.join_all().await.into_iter().filter(|is_ok| *is_ok).count(), 1);
     assert_eq!(service.enqueued().len(), 1, "told once");

@@ -141,7 +141,7 @@ async fn ends_with_an_address_that_was_proven() {
     let caller = Caller { user, session: None };
     service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
     let proof = token_of(&service.deliver_emails().await, MailKind::EmailChange);
-    service.accounts.verify_email(&proof, &client()).await.unwrap();
+    service.accounts.verify_email(&proof, None, &client()).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await));
 }
 
@@ -190,11 +190,11 @@ async fn forgives_the_waits_of_the_login() {
 #[tokio::test]
 async fn does_not_go_round_the_second_factor() {
     let service = service(mailing());
-    service.register("alice").await;
+    let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
     // The link that came with it: an authenticator does not verify the email address.
     let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-    service.accounts.verify_email(&token, &client()).await.unwrap();
+    service.accounts.verify_email(&token, Some(user.id), &client()).await.unwrap();
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     let Err(AuthError::SecondFactorRequired(challenge)) = service.try_login("alice", NEW_PASSWORD).await else {
@@ -218,7 +218,7 @@ async fn takes_the_token_of_a_link_to_reset_and_no_other() {
     for token in [&verification, &address] {
         assert!(is_bad_link(&reset_password(&service, token, NEW_PASSWORD).await));
     }
-    assert!(is_bad_link(&service.accounts.verify_email(&reset, &client()).await));
+    assert!(is_bad_link(&service.accounts.verify_email(&reset, None, &client()).await));
     // Each is good for what it is for.
     assert!(reset_password(&service, &reset, NEW_PASSWORD).await.is_ok());
 }
@@ -287,6 +287,25 @@ async fn that_verifies_the_address_removes_the_factors_added_before() {
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, PASSWORD).await.unwrap();
     service.second_factor_challenge("alice").await;
+}
+
+/// The owner follows the link that came with the stranger's authenticator, and then resets the password.
+#[tokio::test]
+async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed() {
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    service.register("mallory").await;
+    service.enrol_totp("alice").await;
+    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    for caller in [None, Some(service.user("mallory").await.id)] {
+        let refused = service.accounts.verify_email(&token, caller, &client()).await;
+        assert!(matches!(refused, Err(AuthError::LoginRequired)), "{refused:?}");
+    }
+    assert_eq!(service.user("alice").await.email_verified_at, None);
+    let link = reset_link(&service, "alice").await;
+    reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
+    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
+    assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }
 
 /// The stranger adds a factor while the owner resets the password.

@@ -43,5 +43,13 @@ async fn takes_password_and_code_where_a_login_does() {
         assert_eq!(service.user("alice").await.email, "alice@example.com");
         let email = moved(&service, Some(&shown_with(&challenge, &code))).await.unwrap();
         assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
+        if is_proven {
+            // The owner of the new address may have nothing to do with the account or its factors.
+            let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+            let refused = service.accounts.verify_email(&token, None, &client()).await;
+            assert!(matches!(refused, Err(AuthError::LoginRequired)), "{refused:?}");
+            let moved = service.accounts.verify_email(&token, Some(user.id), &client()).await.unwrap();
+            assert_eq!(moved.email, "new@example.com");
+        }
     }
 }

@@ -29,6 +29,34 @@ async fn takes_password_and_code_and_is_told() {
     drop(codes);
 }
 
+/// The password is reset after the old one was checked.
+#[tokio::test]
+async fn is_refused_if_the_account_was_changed_meanwhile() {
+    for call in ["remove_factors", "replace_recovery_codes"] {
+        let Fixture { service, eventful, .. } = fixture(mailing());
+        let user = service.register("alice").await;
+        let (secret, _) = service.enrol_totp("alice").await;
+        let before = service.store.factors_of(user.id).await.unwrap().recovery_codes;
+        service.next_totp_step();
+        let challenge = confirmation(&service, &user).await;
+        let shown = shown_with(&challenge, &service.totp_code(&secret, 0));
+        let store = service.store.clone();
+        eventful.before(call, async move {
+            let new = NewPassword::new(user.id, auth_conformance::hash_of("new"));
+            let done = auth_core::ports::Accounts::set_password(store.as_ref(), &new, user.token_epoch).await.unwrap();
+            assert_eq!(done, PasswordUpdate::Done);
+        });
+        let user = service.user("alice").await;
+        let refused = match call {
+            "remove_factors" => service.second_factors.remove(&user, Method::Totp, shown).await,
+            _ => service.second_factors.replace_recovery_codes(&user, shown).await.map(drop),
+        };
+        assert!(matches!(refused, Err(AuthError::Store(_))), "{call}: {refused:?}");
+        let factors = service.store.factors_of(user.id).await.unwrap();
+        assert_eq!((factors.on(), factors.recovery_codes), (vec![Method::Totp], before), "{call}");
+    }
+}
+
 #[tokio::test]
 async fn of_what_is_not_on_is_refused() {
     let service = service(mailing());
