@@ -201,6 +201,10 @@ pub struct ThrottlePolicy {
     /// Second-factor challenges for one account, which take its password; and, counted separately, those for
     /// reauthentication, which take an access token.
     pub challenges: Limit,
+    /// The same for one account from one client IP. At most half of [`MAX_OPEN`](crate::code::OneTimeCode::MAX_OPEN) within
+    /// the lifetime of a challenge: then nobody who knows the password can end the challenge of its owner from one client IP
+    /// by opening newer ones.
+    pub challenges_per_client_ip: Limit,
     /// Mails with a code to one account, which only those can ask for who know its password. Apart from the links, so that no
     /// stranger can use it up.
     pub codes: Limit,
@@ -220,8 +224,8 @@ impl ThrottlePolicy {
 impl Default for ThrottlePolicy {
     /// Ten wrong passwords in a row, then waits from one second to half an hour: at most 67 on the first day, and 48 on each
     /// that follows. Twenty wrong second factors a day. 100 failures, 20 registrations and 60 requests an hour from one client
-    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail to verify it. Sixty
-    /// challenges and twenty codes by mail an hour.
+    /// IP. Twenty requests an hour that name one address, of which five are answered with a mail to verify it. 240
+    /// challenges and twenty codes by mail an hour; of the challenges, ten in ten minutes from one client IP.
     fn default() -> Self {
         let hour = Seconds::new(60 * 60);
         let day = Seconds::new(24 * 60 * 60);
@@ -238,7 +242,8 @@ impl Default for ThrottlePolicy {
             requests_per_email: Limit::Window { most: 20, window: hour },
             requests_per_address: Limit::Window { most: 60, window: hour },
             links: Limit::Window { most: 5, window: hour },
-            challenges: Limit::Window { most: 60, window: hour },
+            challenges: Limit::Window { most: 240, window: hour },
+            challenges_per_client_ip: Limit::Window { most: 10, window: Seconds::new(10 * 60) },
             codes: Limit::Window { most: 20, window: hour },
         }
     }

@@ -36,6 +36,8 @@ pub struct Throttle {
     pub mails_per_account_per_hour: u32,
     /// Challenges of a second factor for an account.
     pub challenges_per_account_per_hour: u32,
+    /// Challenges of a second factor for an account from a client IP.
+    pub challenges_per_account_and_client_ip_per_ten_minutes: u32,
     /// Mails with a code to an account.
     pub code_mails_per_account_per_hour: u32,
     /// Requests of an address without credentials, as `3/min`; empty: any number.
@@ -63,6 +65,12 @@ impl Throttle {
             ("throttle.mail_requests_per_address_per_hour", self.mail_requests_per_address_per_hour.into(), 1, many),
             ("throttle.mails_per_account_per_hour", self.mails_per_account_per_hour.into(), 1, many),
             ("throttle.challenges_per_account_per_hour", self.challenges_per_account_per_hour.into(), 1, many),
+            (
+                "throttle.challenges_per_account_and_client_ip_per_ten_minutes",
+                self.challenges_per_account_and_client_ip_per_ten_minutes.into(),
+                1,
+                many,
+            ),
             ("throttle.code_mails_per_account_per_hour", self.code_mails_per_account_per_hour.into(), 1, many),
         ])?;
         let in_an_hour = |most| Limit::Window { most, window: Seconds::new(HOUR) };
@@ -80,6 +88,10 @@ impl Throttle {
             requests_per_address: in_an_hour(self.mail_requests_per_address_per_hour),
             links: in_an_hour(self.mails_per_account_per_hour),
             challenges: in_an_hour(self.challenges_per_account_per_hour),
+            challenges_per_client_ip: Limit::Window {
+                most: self.challenges_per_account_and_client_ip_per_ten_minutes,
+                window: Seconds::new(HOUR / 6),
+            },
             codes: in_an_hour(self.code_mails_per_account_per_hour),
         }))
     }

@@ -213,11 +213,21 @@ impl<'a> Context<'a> {
         self.admit_for(scope, user, |policy| policy.codes).await
     }
 
-    /// Counts a second-factor challenge; those for reauthentication are counted separately, as in
-    /// [`admit_code`](Self::admit_code).
-    pub(in crate::service) async fn admit_challenge(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
+    /// Counts a second-factor challenge for an account, and for the account and the client IP; those for reauthentication are
+    /// counted separately, as in [`admit_code`](Self::admit_code).
+    pub(in crate::service) async fn admit_challenge(
+        &self,
+        user: &User,
+        purpose: CodePurpose,
+        client: &ClientInfo,
+    ) -> Result<(), AuthError> {
+        let Some(policy) = &self.policy.throttle else { return Ok(()) };
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
-        self.admit_for(scope, user, |policy| policy.challenges).await
+        let account = user.id.get().to_string();
+        let of_account = Attempt { bucket: self.bucket(scope, &account), limit: policy.challenges };
+        let per_client_ip = self.address_bucket(&format!("{scope} {account}"), client);
+        let per_client_ip = per_client_ip.map(|bucket| Attempt { bucket, limit: policy.challenges_per_client_ip });
+        self.admit(&[of_account].into_iter().chain(per_client_ip).collect::<Vec<_>>()).await
     }
 
     async fn admit_for(

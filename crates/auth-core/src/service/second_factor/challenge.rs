@@ -62,7 +62,7 @@ impl Context<'_> {
         purpose: CodePurpose,
         client: &ClientInfo,
     ) -> Result<Option<SecondFactorChallenge>, AuthError> {
-        self.admit_challenge(user, purpose).await?;
+        self.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
         let mut mails = Vec::new();
         if methods.contains(&Method::Email) {

@@ -108,3 +108,29 @@ async fn are_for_those_who_have_a_second_factor() {
         }
     }
 }
+
+/// Whoever knows the password opens as many as they may from one client IP; the one that the owner is about to answer stays
+/// open. A challenge lasts ten minutes.
+#[tokio::test]
+async fn that_others_open_from_one_client_ip_do_not_end_the_owners() {
+    let service = service(mailing());
+    service.register("alice").await;
+    let (secret, _) = service.enrol_totp("alice").await;
+    let login = async |ip: &str| service.tokens.login(&named("alice"), &raw(PASSWORD), from(ip)).await;
+    let attack = async |at_least: usize| {
+        let mut opened = 0;
+        while let Err(AuthError::SecondFactorRequired(_)) = login("198.51.100.7").await {
+            opened += 1;
+        }
+        assert!(opened >= at_least, "{opened}");
+        assert!(is_throttled(&login("198.51.100.7").await));
+    };
+    let Err(AuthError::SecondFactorRequired(_)) = login("198.51.100.7").await else { panic!("a challenge") };
+    service.advance(10 * 60 - 1);
+    let Err(AuthError::SecondFactorRequired(own)) = login("192.0.2.1").await else { panic!("a challenge") };
+    attack(9).await;
+    service.advance(1);
+    attack(10).await;
+    service.next_totp_step();
+    assert!(answer(&service, &own, &service.totp_code(&secret, 0)).await.is_ok());
+}
