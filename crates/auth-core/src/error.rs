@@ -27,6 +27,10 @@ pub enum AuthError {
     UserNotFound,
     /// A well-signed access token whose user is inactive.
     UserInactive,
+    /// The user was changed or deleted while a session was being started: read it and decide again.
+    UserChanged,
+    /// More than one authentication factor is required of the user.
+    MultiFactorRequired,
     /// What was asked of an account cannot be.
     Account(AccountFault),
     /// A logout that names nothing to log out of.
@@ -92,6 +96,8 @@ impl fmt::Display for AuthError {
             Self::SubjectMissing => f.write_str("the token names no user"),
             Self::UserNotFound => f.write_str("the user of the token does not exist"),
             Self::UserInactive => f.write_str("the user of the token is inactive"),
+            Self::UserChanged => f.write_str("the user was changed while a session was being started"),
+            Self::MultiFactorRequired => f.write_str("more than one authentication factor is required"),
             Self::Account(fault) => write!(f, "account refused: {fault:?}"),
             Self::NothingNamed => f.write_str("nothing named to log out of"),
             Self::NoOwnSession => f.write_str("the access token belongs to no session"),

@@ -106,6 +106,7 @@ mod tests {
             revoked_at: revoked.then_some(at(1_001)),
             revoke_reason: None,
             amr: String::new(),
+            authenticated_at: at(0),
             client: ClientInfo::default(),
         }
     }

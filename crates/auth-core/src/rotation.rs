@@ -81,7 +81,8 @@ pub enum Rotation {
 /// # let at = UnixTime::from_seconds;
 /// # let session = Session { id: SessionId::from_bytes([1; 16]), user_id: UserId::new(1), generation: Generation::new(5),
 /// #     rotated_at: at(100), created_at: at(0), last_used_at: at(100), expires_at: at(700), absolute_expires_at: None,
-/// #     revoked_at: None, revoke_reason: None, amr: String::new(), client: ClientInfo::default() };
+/// #     revoked_at: None, revoke_reason: None, amr: String::new(), authenticated_at: at(0),
+/// #     client: ClientInfo::default() };
 /// let policy = RotationPolicy { refresh_ttl: Seconds::new(600), ..RotationPolicy::default() };
 /// let decide = |generation, now| decide_rotation(&session, Generation::new(generation), at(now), &policy);
 /// assert!(matches!(decide(5, 300), Rotation::Rotate(next) if next.generation == Generation::new(6)));
@@ -166,6 +167,7 @@ mod tests {
             revoked_at: None,
             revoke_reason: None,
             amr: "pwd".to_owned(),
+            authenticated_at: at(0),
             client: ClientInfo::default(),
         }
     }

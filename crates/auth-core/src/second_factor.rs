@@ -163,16 +163,6 @@ impl NewFactor {
     }
 }
 
-/// How a login was authenticated, for the claim `amr` (RFC 8176 §2): `pwd`, and with a second factor `otp` and `mfa`.
-pub mod amr {
-    /// The password alone.
-    pub const PASSWORD: &str = "pwd";
-    /// The password and a one-time code: mailed, of an authenticator, or written down.
-    pub const PASSWORD_AND_CODE: &str = "pwd otp mfa";
-    /// More than one factor, whichever.
-    pub const MULTIPLE: &str = "mfa";
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

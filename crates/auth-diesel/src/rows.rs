@@ -136,6 +136,7 @@ pub(crate) struct SessionRow {
     revoked_at: Option<DbTime>,
     revoke_reason: Option<String>,
     amr: String,
+    authenticated_at: Option<DbTime>,
     ip: Option<String>,
     user_agent: Option<String>,
 }
@@ -161,6 +162,7 @@ impl SessionRow {
             // A reason that only a later release knows is no reason to fail: what counts is the moment.
             revoke_reason: self.revoke_reason.as_deref().and_then(RevokeReason::from_name),
             amr: self.amr,
+            authenticated_at: self.authenticated_at.unwrap_or(self.created_at).into(),
             client: ClientInfo { ip: self.ip, user_agent: self.user_agent },
         })
     }
@@ -182,6 +184,7 @@ pub(crate) struct NewSessionRow {
     revoked_at: Option<DbTime>,
     revoke_reason: Option<&'static str>,
     amr: String,
+    authenticated_at: DbTime,
     ip: Option<String>,
     user_agent: Option<String>,
     prune_at: DbTime,
@@ -203,6 +206,7 @@ impl TryFrom<&Session> for NewSessionRow {
             revoked_at: session.revoked_at.map(Into::into),
             revoke_reason: session.revoke_reason.map(RevokeReason::name),
             amr: session.amr.clone(),
+            authenticated_at: session.authenticated_at.into(),
             ip: session.client.ip.clone(),
             user_agent: session.client.user_agent.clone(),
             prune_at: session.expires_at.into(),

@@ -53,6 +53,7 @@ diesel::table! {
         revoked_at -> Nullable<Moment>,
         revoke_reason -> Nullable<Text>,
         amr -> Text,
+        authenticated_at -> Nullable<Moment>,
         ip -> Nullable<Text>,
         user_agent -> Nullable<Text>,
         prune_at -> Moment,

@@ -304,7 +304,10 @@ impl ApiError {
             AuthError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
             AuthError::TooManyRegistrations { retry_after } => Self::too_many_registrations(retry_after.get()),
             AuthError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
-            AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) => {
+            AuthError::MultiFactorRequired => {
+                refuse("More than one authentication factor is required.", Some("multi_factor_required"), None)
+            }
+            AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) | AuthError::UserChanged => {
                 log_failure(&error);
                 Self::unavailable(RETRY_AFTER_SECONDS)
             }

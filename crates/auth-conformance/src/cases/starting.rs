@@ -36,6 +36,7 @@ async fn a_started_session_is_found_with_every_field(store: Arc<dyn Store>) {
         revoked_at: None,
         revoke_reason: None,
         amr: "pwd otp".to_owned(),
+        authenticated_at: at(-6),
         client: ClientInfo::new(Some("2001:db8::1".to_owned()), Some("Mozilla/5.0 (X11; \u{674E}) 'x' \"%_\\\"")),
     };
     assert!(store.start(&session, &user, None).await.unwrap());
@@ -58,6 +59,7 @@ async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
         revoked_at: None,
         revoke_reason: None,
         amr: "pwd otp mfa".to_owned(),
+        authenticated_at: UnixTime::MAX,
         client: ClientInfo::new(Some("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff".to_owned()), Some(&widest)),
     };
     let start = UnixTime::from_seconds(0);

@@ -94,6 +94,7 @@ pub fn session_of(user: UserId, id: SessionId, started_at: UnixTime) -> Session 
         revoked_at: None,
         revoke_reason: None,
         amr: "pwd".to_owned(),
+        authenticated_at: started_at,
         client: ClientInfo::new(Some("192.0.2.7".to_owned()), Some("conformance/1")),
     }
 }

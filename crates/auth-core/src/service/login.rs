@@ -1,16 +1,14 @@
 //! Login: credentials for a pair of tokens.
 
-use crate::account::{LoginName, User, UserId};
+use crate::account::{LoginName, User};
 use crate::code::CodePurpose;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::{QueueShare, Verdict};
-use crate::second_factor::amr;
 use crate::service::second_factor::{Expected, Proven};
 use crate::service::{EmailVerification, Issued, TokenPair, TokenService};
-use crate::time::UnixTime;
-use crate::token::{ClientInfo, Generation, Session, SessionId};
+use crate::token::{Authentication, ClientInfo};
 
 impl TokenService {
     /// How often a login is decided when the rights, the password or the second factors of the account change while it is
@@ -33,9 +31,10 @@ impl TokenService {
     ) -> Result<TokenPair, AuthError> {
         for _ in 0..Self::MAX_STARTS {
             let Some(user) = self.proven(name, password, CodePurpose::Login, &client).await? else { continue };
-            let (session, pair) = self.first_pair(&user, client.clone(), amr::PASSWORD).await?;
-            if self.start_session(&user, &session).await? {
-                return Ok(pair);
+            let authentication = Authentication::by_password(self.ports.clock.now());
+            match self.start_session(&user, &authentication, client.clone()).await {
+                Err(AuthError::UserChanged) => {}
+                outcome => return outcome,
             }
         }
         Err(Self::login_overtaken())
@@ -48,26 +47,18 @@ impl TokenService {
     /// account or from the address.
     pub async fn answer_challenge(&self, challenge: &str, code: &str, client: ClientInfo) -> Result<Issued, AuthError> {
         let Proven { user, purpose } = self.context().prove(challenge, code, Expected::Login, &client).await?;
-        let (session, issued) = match purpose {
+        let authentication = Authentication::by_password_and_code(self.ports.clock.now());
+        let issued = match purpose {
             CodePurpose::SlidingLogin => {
-                let (session, token) = self.first_sliding(&user, client, amr::PASSWORD_AND_CODE).await?;
-                (session, Issued::Sliding(token))
+                self.start_sliding_session(&user, &authentication, client).await.map(Issued::Sliding)
             }
-            _ => {
-                let (session, pair) = self.first_pair(&user, client, amr::PASSWORD_AND_CODE).await?;
-                (session, Issued::Pair(pair))
-            }
+            _ => self.start_session(&user, &authentication, client).await.map(Issued::Pair),
         };
         // The account is another than it was when the code was compared, and the code is used up: they log in once more.
-        if self.start_session(&user, &session).await? { Ok(issued) } else { Err(AuthError::ChallengeInvalid) }
-    }
-
-    async fn first_pair(&self, user: &User, client: ClientInfo, amr: &str) -> Result<(Session, TokenPair), AuthError> {
-        let expires_at = self.ports.clock.now().plus(self.policy.rotation.refresh_ttl);
-        let session = self.new_session(user, client, amr, expires_at);
-        let custom = self.custom_claims(user, self.no_claims()).await?;
-        let pair = self.sign_pair(user, &session, session.current(), &custom)?;
-        Ok((session, pair))
+        issued.map_err(|error| match error {
+            AuthError::UserChanged => AuthError::ChallengeInvalid,
+            error => error,
+        })
     }
 
     pub(super) fn login_overtaken() -> AuthError {
@@ -161,49 +152,6 @@ impl TokenService {
         let password = CheckedPassword::in_use(password.clone());
         if let Ok(new) = self.ports.hasher.hash(&password, QueueShare::Whole).await {
             self.ports.store.upgrade_hash(user.id, old, &new).await?;
-        }
-        Ok(())
-    }
-
-    /// The session of a login, as yet unstored, whose first token ends at `expires_at`.
-    pub(super) fn new_session(&self, user: &User, client: ClientInfo, amr: &str, expires_at: UnixTime) -> Session {
-        let now = self.ports.clock.now();
-        let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
-        Session {
-            id: SessionId::draw(self.ports.randomness.as_ref()),
-            user_id: user.id,
-            generation: Generation::FIRST,
-            rotated_at: now,
-            created_at: now,
-            last_used_at: now,
-            expires_at: absolute_expires_at.map_or(expires_at, |end| expires_at.min(end)),
-            absolute_expires_at,
-            revoked_at: None,
-            revoke_reason: None,
-            amr: amr.to_owned(),
-            client,
-        }
-    }
-
-    /// `false` if the rights, the password or the second factors of the account changed, or all its logins ended, since `user`
-    /// was read.
-    pub(super) async fn start_session(&self, user: &User, session: &Session) -> Result<bool, AuthError> {
-        let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
-        let is_started = self.ports.store.start(session, user, last_login).await?;
-        if is_started {
-            self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, user.id, session.id));
-            self.end_surplus(user.id, session.id).await?;
-        }
-        Ok(is_started)
-    }
-
-    /// Ends the least recently used sessions of an account that has too many, but never `keep`. Each start of a session is
-    /// followed by it, so that of any number at once the last one finds all of them.
-    pub(super) async fn end_surplus(&self, user: UserId, keep: SessionId) -> Result<(), AuthError> {
-        let Some(most) = self.policy.max_sessions else { return Ok(()) };
-        for ended in self.ports.store.end_surplus(user, keep, most, self.ports.clock.now()).await? {
-            self.ports.note_ended(ended);
-            self.ports.record(SecurityEvent::of_session(EventKind::SessionLimitReached, user, ended));
         }
         Ok(())
     }

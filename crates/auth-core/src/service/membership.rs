@@ -98,6 +98,7 @@ impl TokenService {
             revoked_at: None,
             revoke_reason: None,
             amr: String::new(),
+            authenticated_at: created_at,
             client: ClientInfo::default(),
         }
     }

@@ -50,6 +50,7 @@ mod refresh;
 mod reset;
 mod second_factor;
 mod sliding;
+mod start;
 mod verification;
 mod verifier;
 mod verify;

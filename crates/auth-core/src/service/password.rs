@@ -9,7 +9,7 @@ use crate::ports::{KeptSession, NewPassword, PasswordUpdate, QueueShare, Replace
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::context::Context;
 use crate::service::{Caller, Issued, Shown, TokenPair, TokenService};
-use crate::token::{Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
+use crate::token::{Authentication, Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
 
 /// What somebody asks for who wants another password.
 #[derive(Clone, Debug)]
@@ -122,7 +122,8 @@ impl TokenService {
         let SessionOfUser { session: ends, user } = found;
         let now = self.ports.clock.now();
         if !self.policy.accepted_kinds.contains(&TokenKind::Access) {
-            let (session, token) = self.first_sliding(&user, ends.client, &ends.amr).await?;
+            let authentication = Authentication::of(&ends);
+            let (session, token) = self.first_sliding(&user, &authentication, ends.client).await?;
             return Ok((session, Issued::Sliding(token)));
         }
         let session = Session {

@@ -6,10 +6,9 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
 use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
-use crate::second_factor::amr;
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{ClientInfo, CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind};
+use crate::token::{ClientInfo, CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind, is_multi_factor};
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens
@@ -77,9 +76,8 @@ impl TokenService {
     /// Where a second factor is required, a session that began without one is not carried on: whoever became an
     /// administrator since, or logged in before it was required, logs in once more (SEC-134).
     pub(super) fn check_factor(&self, user: &User, shown: &str) -> Result<(), AuthError> {
-        let is_shown = shown.split(' ').any(|method| method == amr::MULTIPLE);
         let is_required = self.policy.accounts.second_factor.includes(user);
-        if is_required && !is_shown { Err(TokenFault::Revoked.into()) } else { Ok(()) }
+        if is_required && !is_multi_factor(shown) { Err(TokenFault::Revoked.into()) } else { Ok(()) }
     }
 
     /// The user is asked at each refresh (SEC-028): nothing is issued to an inactive account.

@@ -4,12 +4,13 @@ use crate::account::{LoginName, User};
 use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::password::RawPassword;
-use crate::second_factor::amr;
 use crate::service::membership::Membership;
 use crate::service::{SignedToken, TokenService};
 use crate::time::UnixTime;
 use crate::token::claims::NewToken;
-use crate::token::{ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind};
+use crate::token::{
+    Authentication, ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind,
+};
 
 impl TokenService {
     /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and
@@ -23,25 +24,44 @@ impl TokenService {
         self.check_sliding()?;
         for _ in 0..Self::MAX_STARTS {
             let Some(user) = self.proven(name, password, CodePurpose::SlidingLogin, &client).await? else { continue };
-            let (session, token) = self.first_sliding(&user, client.clone(), amr::PASSWORD).await?;
-            if self.start_session(&user, &session).await? {
-                return Ok(token);
+            let authentication = Authentication::by_password(self.ports.clock.now());
+            match self.start_sliding_session(&user, &authentication, client.clone()).await {
+                Err(AuthError::UserChanged) => {}
+                outcome => return outcome,
             }
         }
         Err(Self::login_overtaken())
     }
 
-    /// A session that is to be stored, and its sliding token.
+    /// Starts a session as [`start_session`](Self::start_session) does, and issues its sliding token.
+    ///
+    /// # Errors
+    /// As for `start_session`, and [`TokenFault::WrongKind`] where sliding tokens are not accepted.
+    pub async fn start_sliding_session(
+        &self,
+        user: &User,
+        authentication: &Authentication,
+        client: ClientInfo,
+    ) -> Result<SignedToken, AuthError> {
+        self.check_sliding()?;
+        self.check_start(user, authentication)?;
+        let (session, token) = self.first_sliding(user, authentication, client).await?;
+        self.store_session(user, &session).await?;
+        Ok(token)
+    }
+
+    /// A session that is not stored yet, and its sliding token.
     pub(super) async fn first_sliding(
         &self,
         user: &User,
+        authentication: &Authentication,
         client: ClientInfo,
-        amr: &str,
     ) -> Result<(Session, SignedToken), AuthError> {
         let now = self.ports.clock.now();
         let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
         // The last of its tokens may be issued at the end of the refresh period.
-        let session = self.new_session(user, client, amr, refresh_expires_at.plus(self.policy.sliding.ttl));
+        let session_expires_at = refresh_expires_at.plus(self.policy.sliding.ttl);
+        let session = self.new_session(user, authentication, client, session_expires_at);
         let custom = self.custom_claims(user, self.no_claims()).await?;
         let id = TokenId::of_generation(session.id, session.generation);
         let token = self.sign_sliding(user, &session, id, refresh_expires_at, &custom)?;

@@ -1,5 +1,6 @@
 //! Tokens: how one arrives, what is in it, and the session it belongs to.
 
+mod authentication;
 pub(crate) mod claims;
 mod custom;
 mod id;
@@ -9,6 +10,8 @@ mod rules;
 mod session;
 mod subject;
 
+pub(crate) use authentication::is_multi_factor;
+pub use authentication::{Authentication, BadAuthentication};
 pub use claims::{TokenClaims, TokenKind};
 pub use custom::{CustomClaims, ProfileClaim, ReservedClaim};
 pub(crate) use id::random_uuid;

@@ -64,8 +64,10 @@ pub struct Session {
     pub revoked_at: Option<UnixTime>,
     /// Why it was ended.
     pub revoke_reason: Option<RevokeReason>,
-    /// How the user proved who they are (RFC 8176): `pwd`; empty where that is not known.
+    /// The authentication methods, separated by spaces (RFC 8176 §2); empty where they are not known.
     pub amr: String,
+    /// When the user was authenticated; for an adopted session, when its token was issued.
+    pub authenticated_at: UnixTime,
     /// From where it began.
     pub client: ClientInfo,
 }

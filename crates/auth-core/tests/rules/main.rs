@@ -19,4 +19,5 @@ mod second_factors;
 mod session_interleavings;
 mod simplejwt_settings;
 mod sliding_tokens;
+mod started_sessions;
 mod verification;

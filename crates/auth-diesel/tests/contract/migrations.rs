@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::{on, on_empty};
 
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "0001_accounts",
     "0002_sessions",
     "0003_blacklist",
@@ -25,6 +25,7 @@ const ALL: [&str; 13] = [
     "0011_security_stamp",
     "0012_second_factor_changes",
     "0013_first_factor",
+    "0014_authentication_time",
 ];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {

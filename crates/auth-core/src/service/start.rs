@@ -1,0 +1,108 @@
+//! The start of a session, however its user was authenticated.
+
+use crate::account::{User, UserId};
+use crate::error::AuthError;
+use crate::event::{EventKind, SecurityEvent};
+use crate::service::{TokenPair, TokenService};
+use crate::time::UnixTime;
+use crate::token::{Authentication, ClientInfo, Generation, Session, SessionId};
+
+impl TokenService {
+    /// Starts a session for a user whom the caller has authenticated, and issues its first tokens: the one entry point for
+    /// every login, by password, second factor, single sign-on, passkey or link. Rotation, reuse detection, revocation,
+    /// claims, the auth cache and events work for each session in the same way.
+    ///
+    /// `user` must be read from the storage before it is decided how to authenticate: the session starts only if the user is
+    /// still active and has the same `security_stamp`, so that no decision outlives what it was based on.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+    /// use auth_conformance::{hash_of, memory_ports, new_user};
+    /// use auth_core::service::{TokenPolicy, TokenService};
+    /// use auth_core::token::{Authentication, ClientInfo};
+    /// let ports = memory_ports();
+    /// let user = ports.store.create(&new_user("alice"), &hash_of("unused")).await?.expect("a new name");
+    /// let tokens = TokenService::new(ports.clone(), TokenPolicy::default());
+    /// // The host has verified a passkey.
+    /// let passkey = Authentication::new(["hwk", "mfa"], ports.clock.now()).expect("methods of RFC 8176");
+    /// let pair = tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
+    /// # let _ = pair; Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of the
+    /// user; [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it and decide again.
+    pub async fn start_session(
+        &self,
+        user: &User,
+        authentication: &Authentication,
+        client: ClientInfo,
+    ) -> Result<TokenPair, AuthError> {
+        self.check_start(user, authentication)?;
+        let expires_at = self.ports.clock.now().plus(self.policy.rotation.refresh_ttl);
+        let session = self.new_session(user, authentication, client, expires_at);
+        let custom = self.custom_claims(user, self.no_claims()).await?;
+        let pair = self.sign_pair(user, &session, session.current(), &custom)?;
+        self.store_session(user, &session).await?;
+        Ok(pair)
+    }
+
+    /// Checks whether a user who was authenticated so may log in.
+    pub(super) fn check_start(&self, user: &User, authentication: &Authentication) -> Result<(), AuthError> {
+        if !user.is_active {
+            return Err(AuthError::UserInactive);
+        }
+        if self.policy.accounts.second_factor.includes(user) && !authentication.is_multi_factor() {
+            return Err(AuthError::MultiFactorRequired);
+        }
+        Ok(())
+    }
+
+    /// A session that is not stored yet, whose first token expires at `expires_at`.
+    pub(super) fn new_session(
+        &self,
+        user: &User,
+        authentication: &Authentication,
+        client: ClientInfo,
+        expires_at: UnixTime,
+    ) -> Session {
+        let now = self.ports.clock.now();
+        let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
+        Session {
+            id: SessionId::draw(self.ports.randomness.as_ref()),
+            user_id: user.id,
+            generation: Generation::FIRST,
+            rotated_at: now,
+            created_at: now,
+            last_used_at: now,
+            expires_at: absolute_expires_at.map_or(expires_at, |end| expires_at.min(end)),
+            absolute_expires_at,
+            revoked_at: None,
+            revoke_reason: None,
+            amr: authentication.amr().to_owned(),
+            authenticated_at: authentication.at().min(now),
+            client,
+        }
+    }
+
+    /// Stores a new session of a user as it was read.
+    pub(super) async fn store_session(&self, user: &User, session: &Session) -> Result<(), AuthError> {
+        let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
+        if !self.ports.store.start(session, user, last_login).await? {
+            return Err(AuthError::UserChanged);
+        }
+        self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, user.id, session.id));
+        self.end_surplus(user.id, session.id).await
+    }
+
+    /// Ends the least recently used sessions of an account that has too many, but never `keep`. Each start of a session is
+    /// followed by it, so that of any number at once the last one finds all of them.
+    pub(super) async fn end_surplus(&self, user: UserId, keep: SessionId) -> Result<(), AuthError> {
+        let Some(most) = self.policy.max_sessions else { return Ok(()) };
+        for ended in self.ports.store.end_surplus(user, keep, most, self.ports.clock.now()).await? {
+            self.ports.note_ended(ended);
+            self.ports.record(SecurityEvent::of_session(EventKind::SessionLimitReached, user, ended));
+        }
+        Ok(())
+    }
+}

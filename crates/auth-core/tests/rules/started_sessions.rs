@@ -1,0 +1,133 @@
+//! Sessions of users whom a host has authenticated: by single sign-on, a passkey or a user table of its own.
+
+use auth_core::AuthError;
+use auth_core::account::User;
+use auth_core::event::EventKind;
+use auth_core::second_factor::RequiredFor;
+use auth_core::service::{Action, LogoutRequest, TokenPair, TokenPolicy};
+use auth_core::time::{Seconds, UnixTime};
+use auth_core::token::{Authentication, RevokeReason, TokenFault, TokenKind};
+use serde_json::json;
+
+use crate::fixture::*;
+
+fn passkey(at: UnixTime) -> Authentication {
+    Authentication::new(["hwk", "mfa"], at).unwrap()
+}
+
+fn single_sign_on(at: UnixTime) -> Authentication {
+    Authentication::new(["fed"], at).unwrap()
+}
+
+async fn started(service: &TestService, user: &User) -> Result<TokenPair, AuthError> {
+    service.tokens.start_session(user, &passkey(service.now()), client()).await
+}
+
+#[tokio::test]
+async fn answer_the_tokens_of_a_login() {
+    let service = service(policy());
+    service.register("alice").await;
+    service.advance(60);
+    service.events.taken();
+    let user = service.user("alice").await;
+    let authenticated_at = service.now().minus(Seconds::new(30));
+    let pair = service.tokens.start_session(&user, &passkey(authenticated_at), client()).await.unwrap();
+    for claims in [service.claims(&access_of(&pair)), service.claims(&refresh_of(&pair))] {
+        assert_eq!(claims["amr"], json!(["hwk", "mfa"]));
+        assert_eq!((&claims["email"], &claims["iat"]), (&json!("alice@example.com"), &service.now().seconds().into()));
+    }
+    let session = service.store.sessions().remove(0);
+    assert_eq!((session.amr.as_str(), session.client), ("hwk mfa", client()));
+    assert_eq!((session.authenticated_at, session.created_at), (authenticated_at, service.now()));
+    assert_eq!(service.take_event_kinds(), [EventKind::LoginSucceeded]);
+    assert_eq!(service.user("alice").await.last_login.map(|at| at.unix()), Some(service.now()));
+}
+
+#[tokio::test]
+async fn rotate_end_and_are_revoked_like_those_of_a_password() {
+    let service = service(policy());
+    service.register("alice").await;
+    let user = service.user("alice").await;
+    let (one, two) = (started(&service, &user).await.unwrap(), started(&service, &user).await.unwrap());
+    let next = service.refresh(&one).await;
+    assert_eq!(service.claims(&access_of(&next))["amr"], json!(["hwk", "mfa"]));
+    service.advance(RETRY_WINDOW + 1);
+    assert_eq!(fault(service.try_refresh(&one).await), Some(TokenFault::Reused));
+    assert_eq!(fault(service.try_refresh(&next).await), Some(TokenFault::Revoked));
+    let caller = service.caller(&two).await;
+    service.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
+    assert_eq!(fault(service.tokens.authenticate(&access_of(&two)).await), Some(TokenFault::Revoked));
+    let mut reasons: Vec<_> = service.store.sessions().iter().map(|session| session.revoke_reason.unwrap()).collect();
+    reasons.sort_by_key(|reason| reason.name());
+    assert_eq!(reasons, [RevokeReason::LogoutAll, RevokeReason::Reuse]);
+}
+
+#[tokio::test]
+async fn are_not_for_inactive_users() {
+    let service = service(policy());
+    service.register("alice").await;
+    service.act("alice", Action::Deactivate).await;
+    let refused = started(&service, &service.user("alice").await).await;
+    assert!(matches!(refused, Err(AuthError::UserInactive)), "{refused:?}");
+    assert_eq!(service.store.sessions(), []);
+}
+
+#[tokio::test]
+async fn take_more_than_one_factor_where_it_is_required() {
+    for required in [RequiredFor::Nobody, RequiredFor::Staff, RequiredFor::All] {
+        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        for (name, is_staff) in [("alice", false), ("root", true)] {
+            service.register(name).await;
+            if is_staff {
+                service.act(name, Action::Promote).await;
+            }
+            let user = service.user(name).await;
+            let outcome = service.tokens.start_session(&user, &single_sign_on(service.now()), client()).await;
+            if required.includes(&user) {
+                assert!(matches!(outcome, Err(AuthError::MultiFactorRequired)), "{required:?} {name}: {outcome:?}");
+            } else {
+                outcome.unwrap();
+            }
+            started(&service, &user).await.unwrap();
+        }
+    }
+}
+
+/// The host decided how to authenticate the user on what it had read.
+#[tokio::test]
+async fn are_not_started_if_the_user_was_changed_meanwhile() {
+    for action in [Action::Promote, Action::Deactivate, Action::Delete] {
+        let service = service(policy());
+        service.register("alice").await;
+        let read = service.user("alice").await;
+        service.act("alice", action.clone()).await;
+        let outcome = started(&service, &read).await;
+        assert!(matches!(outcome, Err(AuthError::UserChanged)), "{action:?}: {outcome:?}");
+        assert_eq!(service.store.sessions(), [], "{action:?}");
+    }
+}
+
+/// The clock of the host's identity provider may be ahead.
+#[tokio::test]
+async fn are_never_authenticated_in_the_future() {
+    let service = service(policy());
+    service.register("alice").await;
+    let user = service.user("alice").await;
+    let tomorrow = service.now().plus(Seconds::new(24 * 60 * 60));
+    service.tokens.start_session(&user, &passkey(tomorrow), client()).await.unwrap();
+    assert_eq!(service.store.sessions().remove(0).authenticated_at, service.now());
+}
+
+#[tokio::test]
+async fn may_have_sliding_tokens_where_these_are_accepted() {
+    for accepted_kinds in [vec![TokenKind::Access], vec![TokenKind::Sliding]] {
+        let is_accepted = accepted_kinds.contains(&TokenKind::Sliding);
+        let service = service(TokenPolicy { accepted_kinds, ..policy() });
+        service.register("alice").await;
+        let user = service.user("alice").await;
+        let outcome = service.tokens.start_sliding_session(&user, &passkey(service.now()), client()).await;
+        assert_eq!(outcome.is_ok(), is_accepted);
+        assert_eq!(fault(outcome), (!is_accepted).then_some(TokenFault::WrongKind));
+        assert_eq!(service.store.sessions().len(), usize::from(is_accepted));
+    }
+}
