@@ -45,7 +45,7 @@ pub use doubles::{
     session_id, session_of, successor_of, username,
 };
 pub use memory::{MemoryFeed, MemoryStore};
-pub use service::{TestService, TestServiceBuilder, access_of, refresh_of};
+pub use service::{TestPolicy, TestService, TestServiceBuilder, access_of, refresh_of};
 pub use trials::{feed_trials, run_trials, storage_trials};
 
 pub use libtest_mimic;

@@ -73,7 +73,10 @@ impl MemoryStore {
 
     /// Puts the second factors of an account as they are, past all rules. `false` if there is no such account.
     pub fn put_factors(&self, user: UserId, factors: Factors) -> bool {
-        self.state().change(user, |account| account.factors = factors)
+        self.state().change(user, |account| {
+            account.user.multi_factor_since = factors.is_on().then(|| account.first_factor_at.unwrap_or_default());
+            account.factors = factors;
+        })
     }
 
     /// A feed of what changes here.

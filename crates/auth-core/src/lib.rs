@@ -25,6 +25,7 @@
 pub mod account;
 mod bounded;
 pub mod code;
+pub mod effects;
 pub mod error;
 pub mod event;
 pub mod mail;

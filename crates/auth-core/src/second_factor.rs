@@ -95,12 +95,6 @@ impl Factors {
         [Method::Email, Method::Totp].into_iter().filter(|method| self.has(*method)).collect()
     }
 
-    /// When the account first had a second factor, even if that one has been removed; `None`: it has none now.
-    pub fn on_since(&self) -> Option<UnixTime> {
-        let totp_since = self.totp.as_ref().map(|totp| totp.since);
-        self.email_since.into_iter().chain(totp_since).min()
-    }
-
     /// What a login asks for beside the password; empty: nothing. Where one is required and none is on, codes go by mail.
     ///
     /// ```

@@ -64,13 +64,13 @@ pub(crate) enum Pass {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use auth_conformance::{FixedClock, MemoryStore, memory_ports};
-/// use auth_core::service::{Ports, TokenPolicy, TokenService};
+/// use auth_core::service::{AccountPolicy, Ports, TokenPolicy, TokenService};
 /// use auth_core::view::{GuardViews, ViewPolicy, follow};
 /// use std::sync::Arc;
 ///
 /// let (store, views) = (Arc::new(MemoryStore::default()), Arc::new(GuardViews::new(ViewPolicy::default())));
 /// let ports = Ports { store: store.clone(), views: Some(views.clone()), ..memory_ports() };
-/// let tokens = TokenService::new(ports, TokenPolicy::default());
+/// let tokens = TokenService::new(ports.for_tokens(&AccountPolicy::default()), TokenPolicy::default());
 /// // As long as somebody follows what others change, guarded routes remember whom they let in.
 /// let follower = tokio::spawn(async move {
 ///     follow(&views, &mut store.changes(), &FixedClock::default(), |error| eprintln!("{error}")).await;

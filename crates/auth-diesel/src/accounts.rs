@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
 use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
+use auth_core::ports::{
+    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, TokenUsers,
+};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
 use diesel::dsl::exists;
@@ -50,27 +52,6 @@ impl Accounts for DieselStore {
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.read(move |connection| Ok(user_by_number(connection, id)?)).await
-    }
-
-    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
-        let subject = subject.clone();
-        self.read(move |connection| {
-            let rows = users::table.select(UserRow::as_select());
-            let row = match &subject {
-                Subject::Id(id) => rows.find(id.get()).filter(users::external_id.is_null()).first(connection),
-                Subject::External(key) if cannot_be_stored(key) => return Ok(None),
-                Subject::External(key) => rows.filter(users::external_id.eq(key)).first(connection),
-                Subject::Username(name) if cannot_be_stored(name) => return Ok(None),
-                Subject::Username(name) => rows.filter(users::username.eq(name)).first(connection),
-                Subject::Email(text) => {
-                    let Ok(email) = Email::parse(text) else { return Ok(None) };
-                    let same = users::email_canonical.eq(email.canonical()).and(users::email.eq(email.as_str()));
-                    rows.filter(same).first(connection)
-                }
-            };
-            Ok(row.optional()?.map(UserRow::into))
-        })
-        .await
     }
 
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
@@ -265,6 +246,30 @@ impl Accounts for DieselStore {
         self.read(|connection| {
             let superusers = users::table.filter(users::is_superuser);
             Ok(diesel::select(exists(superusers)).get_result(connection)?)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl TokenUsers for DieselStore {
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        let subject = subject.clone();
+        self.read(move |connection| {
+            let rows = users::table.select(UserRow::as_select());
+            let row = match &subject {
+                Subject::Id(id) => rows.find(id.get()).filter(users::external_id.is_null()).first(connection),
+                Subject::External(key) if cannot_be_stored(key) => return Ok(None),
+                Subject::External(key) => rows.filter(users::external_id.eq(key)).first(connection),
+                Subject::Username(name) if cannot_be_stored(name) => return Ok(None),
+                Subject::Username(name) => rows.filter(users::username.eq(name)).first(connection),
+                Subject::Email(text) => {
+                    let Ok(email) = Email::parse(text) else { return Ok(None) };
+                    let same = users::email_canonical.eq(email.canonical()).and(users::email.eq(email.as_str()));
+                    rows.filter(same).first(connection)
+                }
+            };
+            Ok(row.optional()?.map(UserRow::into))
         })
         .await
     }

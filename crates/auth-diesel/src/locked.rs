@@ -20,6 +20,7 @@ pub(crate) struct LockedAccount {
     pub(crate) email_verified_at: Option<DbTime>,
     pub(crate) token_epoch: DbTime,
     pub(crate) first_factor_at: Option<DbTime>,
+    pub(crate) multi_factor_since: Option<DbTime>,
     security_stamp: i64,
 }
 

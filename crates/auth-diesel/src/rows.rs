@@ -30,6 +30,7 @@ pub(crate) struct UserRow {
     last_login: Option<DbTime>,
     email_verified_at: Option<DbTime>,
     token_epoch: DbTime,
+    multi_factor_since: Option<DbTime>,
     security_stamp: i64,
 }
 
@@ -58,6 +59,7 @@ impl From<UserRow> for User {
             last_login: row.last_login.map(Into::into),
             email_verified_at: row.email_verified_at.map(Into::into),
             token_epoch: row.token_epoch.into(),
+            multi_factor_since: row.multi_factor_since.map(Into::into),
             security_stamp: SecurityStamp::new(row.security_stamp),
         }
     }

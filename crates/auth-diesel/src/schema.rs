@@ -23,6 +23,7 @@ diesel::table! {
         token_epoch -> Moment,
         security_stamp -> BigInt,
         first_factor_at -> Nullable<Moment>,
+        multi_factor_since -> Nullable<Moment>,
     }
 }
 

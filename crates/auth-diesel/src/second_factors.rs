@@ -10,8 +10,7 @@ use auth_core::mail::NewMail;
 use auth_core::ports::SecondFactors;
 use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_core::secret::{Mac, Sealed};
-use auth_core::throttle::Limit;
-use auth_core::time::{Timestamp, UnixTime};
+use auth_core::time::Timestamp;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 
@@ -64,7 +63,8 @@ impl SecondFactors for DieselStore {
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
                 let is_proven = method == Method::Email && account.email_verified_at.is_none();
                 let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
-                let change = (next_stamp(), users::first_factor_at.eq(since), proven);
+                let since = (users::first_factor_at.eq(since), users::multi_factor_since.eq(since));
+                let change = (next_stamp(), since, proven);
                 diesel::update(users::table.find(user.get())).set(change).execute(connection)?;
                 let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()));
                 let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
@@ -97,11 +97,13 @@ impl SecondFactors for DieselStore {
                     .filter(second_factors::user_id.eq(user.get()))
                     .filter(second_factors::method.eq_any(names.collect::<Vec<_>>()));
                 let mut removed = diesel::delete(off).execute(connection)?;
-                if methods.contains(&Method::RecoveryCode) || !has_factor(connection, user)? {
+                let is_off = !has_factor(connection, user)?;
+                if methods.contains(&Method::RecoveryCode) || is_off {
                     removed += remove_recovery_codes(connection, user)?;
                 }
                 if removed > 0 {
-                    move_stamp(connection, user)?;
+                    let none = is_off.then(|| users::multi_factor_since.eq(None::<DbTime>));
+                    diesel::update(users::table.find(user.get())).set((next_stamp(), none)).execute(connection)?;
                     end_with_factors(connection, user)?;
                     put(connection, Some(user), &mails)?;
                 }
@@ -159,19 +161,6 @@ fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool>
     diesel::select(exists(some)).get_result(connection)
 }
 
-/// Whether an account had a second factor at this moment, or has one, if the moment is not known
-/// ([`follows_factor`](auth_core::revocation::follows_factor)).
-pub(crate) fn has_factor_by(
-    connection: &mut AnyConnection,
-    user: UserId,
-    moment: Option<UnixTime>,
-) -> QueryResult<bool> {
-    let by = DbTime::from(moment.map_or(UnixTime::MAX, |moment| moment.plus(Limit::MAX_SKEW)));
-    let some =
-        second_factors::table.filter(second_factors::user_id.eq(user.get())).filter(second_factors::since.le(by));
-    diesel::select(exists(some)).get_result(connection)
-}
-
 /// Removes the factors of a locked account that were added before its email address was verified, with their recovery
 /// codes; `false`, and nothing removed, if these are not exactly the ones to remove.
 pub(crate) fn remove_unverified(
@@ -191,6 +180,8 @@ pub(crate) fn remove_unverified(
     if !methods.is_empty() {
         diesel::delete(own).execute(connection)?;
         remove_recovery_codes(connection, user)?;
+        let none = users::multi_factor_since.eq(None::<DbTime>);
+        diesel::update(users::table.find(user.get())).set(none).execute(connection)?;
     }
     Ok(true)
 }

@@ -5,9 +5,10 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
+use auth_core::effects::Effects;
 use auth_core::mail::NewMail;
 use auth_core::ports::{Adoption, KeptSession, Sessions, Swap};
-use auth_core::revocation::next_epoch;
+use auth_core::revocation::{follows_factor, next_epoch, predates_epoch};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 use diesel::dsl::exists;
@@ -20,7 +21,6 @@ use crate::outbox::put;
 use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
 use crate::schema::{blacklist, sessions, users};
-use crate::second_factors::has_factor_by;
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime};
 
@@ -53,26 +53,17 @@ impl Sessions for DieselStore {
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError> {
         let (session, jti) = (session.clone(), jti.as_str().to_owned());
-        // `predates_epoch` as a comparison: an epoch that was never moved, the start of time, lets any token pass.
-        let after_start = UnixTime::from_seconds(UnixTime::default().seconds() + 1);
-        let before = DbTime::from(issued_at.map_or(after_start, |moment| moment.max(after_start)));
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let user = users::table.find(session.user_id.get());
-                let not_too_old = user.filter(users::token_epoch.lt(before));
-                let locked =
-                    diesel::update(not_too_old).set(users::token_epoch.eq(users::token_epoch)).execute(connection)?;
-                if locked == 0 && !diesel::select(exists(user)).get_result(connection)? {
-                    return Ok(Adoption::NoUser);
-                }
                 // What follows is read after the lock: whoever ends all sessions comes before it, or waits.
-                let with_its_name = sessions::table.find(DbId::from(session.id));
-                if diesel::select(exists(with_its_name)).get_result(connection)? {
+                let Some(account) = lock_account(connection, session.user_id)? else { return Ok(Adoption::NoUser) };
+                let with_its_id = sessions::table.find(DbId::from(session.id));
+                if diesel::select(exists(with_its_id)).get_result(connection)? {
                     return Ok(Adoption::Present);
                 }
-                if locked == 0
+                if predates_epoch(issued_at, account.token_epoch.into())
+                    || follows_factor(issued_at, account.multi_factor_since.map(Into::into))
                     || diesel::select(exists(blacklist::table.find(&jti))).get_result(connection)?
-                    || has_factor_by(connection, session.user_id, issued_at)?
                 {
                     return Ok(Adoption::Refused);
                 }
@@ -116,8 +107,9 @@ impl Sessions for DieselStore {
         self.write(move |connection| Ok(end(connection, id, reason, now)?)).await
     }
 
-    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
-        let mails = mails.to_vec();
+    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        let mails = effects.messages.iter().map(NewMail::try_from).collect::<Result<Vec<_>, _>>();
+        let mails = mails.map_err(StoreError::broken)?;
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let session = sessions::table.find(DbId::from(id));

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
-use auth_core::service::{AccountService, SecondFactorService, TokenService};
+use auth_core::service::{AccountService, LoginService, SecondFactorService, TokenService};
 use serde_json::Value;
 
 use crate::body::{BodyBudget, OWN_BODY_LIMIT};
@@ -57,6 +57,8 @@ impl Default for HttpSettings {
 pub struct App {
     /// Tokens.
     pub tokens: TokenService,
+    /// Logins and changes of the password.
+    pub logins: LoginService,
     /// Accounts.
     pub accounts: AccountService,
     /// Second factors.

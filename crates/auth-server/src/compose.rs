@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
 use auth_core::ports::{ClaimsEnricher, Mailer, Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::service::{
-    AccountPolicy, AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenService,
+    AccountContext, AccountService, AdministrationService, LoginService, OutboxService, Ports, SecondFactorService,
+    TokenService,
 };
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
@@ -32,8 +33,8 @@ pub struct Composition {
     pub store: Arc<DieselStore>,
     /// The public keys.
     pub jwks: serde_json::Value,
-    /// The rules for accounts.
-    accounts: AccountPolicy,
+    /// What the services of accounts share.
+    context: Arc<AccountContext>,
 }
 
 impl Composition {
@@ -79,17 +80,20 @@ impl Composition {
             events: Arc::new(LoggedEvents),
             views: Some(Arc::new(GuardViews::new(checked.views))),
         };
-        Ok(Self { ports, store, jwks, accounts: checked.accounts.clone() })
+        let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsEnricher>);
+        let tokens = TokenService::new(ports.for_tokens(&checked.accounts), checked.tokens.clone());
+        let tokens = built_in.chain(application.enrichers(&store)).fold(tokens, TokenService::enriched_by);
+        let context = Arc::new(AccountContext::new(ports.clone(), checked.accounts.clone(), tokens));
+        Ok(Self { ports, store, jwks, context })
     }
 
     /// What the HTTP handlers need.
-    pub fn app(&self, checked: &Checked, application: &dyn Application) -> App {
-        let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsEnricher>);
-        let tokens = TokenService::new(self.ports.clone(), checked.tokens.clone());
+    pub fn app(&self, checked: &Checked) -> App {
         App {
-            tokens: built_in.chain(application.enrichers(&self.store)).fold(tokens, TokenService::enriched_by),
-            accounts: AccountService::new(self.ports.clone(), self.accounts.clone()),
-            second_factors: SecondFactorService::new(self.ports.clone(), self.accounts.clone()),
+            tokens: self.context.tokens().clone(),
+            logins: LoginService::new(self.context.clone()),
+            accounts: AccountService::new(self.context.clone()),
+            second_factors: SecondFactorService::new(self.context.clone()),
             passwords: checked.passwords.clone(),
             usernames: checked.usernames,
             jwks: self.jwks.clone(),
@@ -101,13 +105,12 @@ impl Composition {
 
     /// What the commands for administrators need.
     pub fn administration(&self) -> AdministrationService {
-        AdministrationService::new(self.ports.clone(), self.accounts.clone())
+        AdministrationService::new(self.context.clone())
     }
 
     /// What sends mails, and what the commands for the outbox need.
     pub(crate) fn outbox(&self, checked: &Checked, mailer: Arc<dyn Mailer>) -> OutboxService {
-        let retry = checked.settings.mail.retry_policy();
-        OutboxService::new(self.ports.clone(), self.accounts.clone(), mailer, retry)
+        OutboxService::new(self.context.clone(), mailer, checked.settings.mail.retry_policy())
     }
 }
 

@@ -140,10 +140,9 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use auth_conformance::{BEGINNING, MemoryStore, mail_id, memory_ports};
+    use auth_conformance::{BEGINNING, MemoryStore, TestService, mail_id};
     use auth_core::mail::{Mail, MailContent, MailKind, NewMail, Queued, RetryPolicy};
     use auth_core::ports::{MailError, Mailer, Outbox, OutboxPage};
-    use auth_core::service::{AccountPolicy, Ports};
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -165,27 +164,27 @@ mod tests {
 
     struct Stage {
         store: Arc<MemoryStore>,
-        ports: Ports,
+        service: TestService,
         mailer: Arc<GatedMailer>,
     }
 
     impl Stage {
         fn new() -> Self {
             let store = Arc::new(MemoryStore::default());
-            let ports = Ports { store: store.clone(), ..memory_ports() };
+            let service = TestService::builder().memory(store.clone()).build();
             let mailer = Arc::new(GatedMailer { begun: watch::Sender::default(), let_through: Semaphore::new(0) });
-            Self { store, ports, mailer }
+            Self { store, service, mailer }
         }
 
         fn start(&self, workers: usize) -> Workers {
-            let (policy, retry) = (AccountPolicy::default(), RetryPolicy::default());
-            Workers::start(&OutboxService::new(self.ports.clone(), policy, self.mailer.clone(), retry), workers)
+            let outbox = OutboxService::new(self.service.context(), self.mailer.clone(), RetryPolicy::default());
+            Workers::start(&outbox, workers)
         }
 
         async fn put_in(&self, number: u64) {
             let (id, queued) = (mail_id(number), Queued::Mail(MailKind::PasswordChanged));
             let content = MailContent::default().to_bytes();
-            let content = self.ports.vault.seal(&MailContent::context(id, queued), &content).unwrap();
+            let content = self.service.ports().vault.seal(&MailContent::context(id, queued), &content).unwrap();
             let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: BEGINNING };
             self.store.enqueue(&mail).await.unwrap();
         }

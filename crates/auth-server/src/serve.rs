@@ -27,7 +27,7 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     // First of all: from here on, a signal is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let composition = Composition::new(checked, application.as_ref()).await?;
-    let app = web::Data::new(composition.app(checked, application.as_ref()));
+    let app = web::Data::new(composition.app(checked));
     let (routes, store) = (routes(checked, application.as_ref())?, composition.store.clone());
     let server = &checked.settings.server;
     let options = serve_options(checked)?;

@@ -7,7 +7,7 @@ use std::thread;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpResponse, HttpServer, rt, web};
 use async_trait::async_trait;
-use auth_conformance::TestService;
+use auth_conformance::{TestPolicy, TestService};
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::permission::Rule;
@@ -110,14 +110,16 @@ fn service() -> TestService {
         ..ThrottlePolicy::default()
     };
     TestService::builder()
-        .policy(TokenPolicy {
-            access_ttl: Seconds::new(1_800),
-            session_max_ttl: None,
-            keep_custom_claims: true,
-            adopt_foreign_tokens: true,
-            check_session_on_access: false,
+        .policy(TestPolicy {
             accounts: AccountPolicy { throttle: Some(throttle), ..AccountPolicy::default() },
-            ..TokenPolicy::default()
+            tokens: TokenPolicy {
+                access_ttl: Seconds::new(1_800),
+                session_max_ttl: None,
+                keep_custom_claims: true,
+                adopt_foreign_tokens: true,
+                check_session_on_access: false,
+                ..TokenPolicy::default()
+            },
         })
         .ports(|ports| Ports { signer, clock, randomness, ..ports })
         .claims_provider(Arc::new(ProfileClaim::Email))
@@ -129,6 +131,7 @@ fn service() -> TestService {
 fn app(service: TestService) -> App {
     App {
         tokens: service.tokens,
+        logins: service.logins,
         accounts: service.accounts,
         second_factors: service.second_factors,
         passwords: PasswordPolicy::default(),

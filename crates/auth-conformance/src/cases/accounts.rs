@@ -37,6 +37,7 @@ fn as_stored(new: &NewUser, id: UserId) -> User {
         last_login: None,
         email_verified_at: new.email_verified_at,
         token_epoch: UnixTime::default(),
+        multi_factor_since: None,
         security_stamp: SecurityStamp::default(),
     }
 }

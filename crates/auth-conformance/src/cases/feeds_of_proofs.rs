@@ -1,6 +1,7 @@
 //! Change feeds: what they report of verified email addresses, and of sessions that a new password keeps.
 
 use auth_core::code::CodePurpose;
+use auth_core::effects::Effects;
 use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail};
 use auth_core::second_factor::{NewFactor, Proof};
 use macro_rules_attribute::apply;
@@ -53,6 +54,6 @@ async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFix
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
     assert_eq!(store.set_password(&new, at(2)).await.unwrap(), PasswordUpdate::Overtaken);
-    assert!(store.end_reused(kept.id, &[], at(3)).await.unwrap());
+    assert!(store.end_reused(kept.id, &Effects::default(), at(3)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [ended(1)]);
 }

@@ -2,6 +2,7 @@
 
 use auth_core::account::{LoginName, NewUser, User, UserId};
 use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_core::effects::Effects;
 use auth_core::mail::OutboxEntry;
 use auth_core::password::PasswordHash;
 use auth_core::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
@@ -10,7 +11,7 @@ use auth_core::secret::{Mac, Sealed};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, Session, SessionId, TokenId};
 
-use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user, session_id, session_of};
+use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_mail, new_user, session_id, session_of};
 
 /// A new user with this username, which is also the password.
 pub(super) async fn stored(store: &dyn Store, name: &str) -> User {
@@ -79,6 +80,11 @@ pub(super) async fn enrolled(store: &dyn Store, user: UserId, factor: &NewFactor
 /// An authenticator whose code of this time step has been used.
 pub(super) fn totp(step: u64) -> NewFactor {
     NewFactor::Totp { secret: Sealed::new(vec![0xFF, 0, b'T']), step }
+}
+
+/// Effects that enqueue emails with these numbers.
+pub(super) fn effects(emails: &[u64]) -> Effects {
+    emails.iter().map(|number| new_mail(*number)).collect()
 }
 
 /// Every entry of the outbox.

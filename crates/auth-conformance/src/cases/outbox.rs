@@ -12,7 +12,7 @@ use auth_core::time::UnixTime;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::AccountFixture;
-use super::fixture::{created, outbox, queued, stored};
+use super::fixture::{created, effects, outbox, queued, stored};
 use crate::{at, code_id, code_of, email, hash_of, mail_id, new_mail, new_request, new_user};
 
 /// Claims an email for a minute. Returns the number of its ID and the attempt.
@@ -243,7 +243,7 @@ async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     store.add_factor(id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
     assert!(store.replace_recovery_codes(id, &[], None, &mails(6)).await.unwrap());
     assert!(store.remove_factors(id, &[Method::Email], None, &mails(7)).await.unwrap());
-    assert!(store.end_reused(fixture.sessions[0], &mails(8), at(1)).await.unwrap());
+    assert!(store.end_reused(fixture.sessions[0], &effects(&[8]), at(1)).await.unwrap());
     let new = NewPassword { mails: mails(9), ..NewPassword::new(id, hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     let challenge = code_of(id, code_id(1), CodePurpose::Login, at(1));

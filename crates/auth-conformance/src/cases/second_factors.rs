@@ -107,7 +107,8 @@ async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
     let mut expected = Factors { email_since: None, totp, recovery_codes: vec![mac(1), mac(2)] };
     assert_eq!(factors_now(&*store, fixture.id).await, expected);
     let after = fixture.state().await;
-    let user = User { security_stamp: SecurityStamp::new(1), ..before.user };
+    let multi_factor_since = Some(NOW.unix());
+    let user = User { security_stamp: SecurityStamp::new(1), multi_factor_since, ..before.user };
     assert_eq!((&after.user, &after.sessions, &after.hash), (&user, &before.sessions, &before.hash));
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(NOW.unix()));
     assert!(after.open().contains(&CodePurpose::PasswordReset), "links are still good");
@@ -153,7 +154,7 @@ async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
         };
         let on = async || {
             let factors = store.factors_of(user).await.unwrap();
-            (factors.on(), factors.on_since())
+            (factors.on(), user_now(&*store, user).await.multi_factor_since)
         };
         enrolled(&*store, user, &first, &[]).await;
         add(&second, 1).await;
@@ -201,7 +202,8 @@ async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn 
 async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     enrolled(&*store, alice.id, &totp(1), &[]).await;
-    let alice = User { security_stamp: SecurityStamp::new(1), ..alice };
+    let multi_factor_since = Some(at(0));
+    let alice = User { security_stamp: SecurityStamp::new(1), multi_factor_since, ..alice };
     assert_eq!(user_now(&*store, alice.id).await, alice, "an authenticator proves no address");
     let code = issued(&*store, alice.id, 1, CodePurpose::EmailEnrolment).await.id;
     assert!(added(&*store, alice.id, &NewFactor::Email, code, &[], 1).await.is_some());

@@ -9,8 +9,8 @@ use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
 use macro_rules_attribute::apply;
 
-use super::fixture::{password_set, queued, session_now, started, stored, user_now};
-use crate::{at, new_mail, session_id, session_of, successor_of};
+use super::fixture::{effects, password_set, queued, session_now, started, stored, user_now};
+use crate::{at, session_id, session_of, successor_of};
 
 const GENERATION: fn(u32) -> Generation = Generation::new;
 
@@ -123,12 +123,12 @@ async fn a_session_is_revoked_once_and_the_first_reason_stays(store: Arc<dyn Sto
 async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let (session, other) = (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await);
-    assert!(store.end_reused(session.id, &[new_mail(1), new_mail(2)], at(5)).await.unwrap());
-    assert!(!store.end_reused(session.id, &[new_mail(3)], at(6)).await.unwrap());
-    assert!(!store.end_reused(session_id(3), &[new_mail(4)], at(6)).await.unwrap());
+    assert!(store.end_reused(session.id, &effects(&[1, 2]), at(5)).await.unwrap());
+    assert!(!store.end_reused(session.id, &effects(&[3]), at(6)).await.unwrap());
+    assert!(!store.end_reused(session_id(3), &effects(&[4]), at(6)).await.unwrap());
     assert!(!store.revoke(session.id, RevokeReason::Logout, at(6)).await.unwrap());
     assert!(store.revoke(other.id, RevokeReason::Logout, at(6)).await.unwrap());
-    assert!(!store.end_reused(other.id, &[new_mail(5)], at(7)).await.unwrap());
+    assert!(!store.end_reused(other.id, &effects(&[5]), at(7)).await.unwrap());
     let expected = Session { revoked_at: Some(at(5)), revoke_reason: Some(RevokeReason::Reuse), ..session };
     assert_eq!(session_now(&*store, expected.id).await, expected);
     assert_eq!(session_now(&*store, other.id).await.revoke_reason, Some(RevokeReason::Logout));

@@ -9,6 +9,7 @@ use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Se
 use auth_core::password::PasswordHash;
 use auth_core::ports::{
     AccountPage, Accounts, Change, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+    TokenUsers,
 };
 use auth_core::second_factor::{Factors, Method};
 use auth_core::time::{Timestamp, UnixTime};
@@ -59,6 +60,7 @@ impl Accounts for MemoryStore {
             last_login: None,
             email_verified_at: new.email_verified_at,
             token_epoch: UnixTime::default(),
+            multi_factor_since: None,
             security_stamp: SecurityStamp::default(),
         };
         let (username, email, hash) = (new.username.clone(), new.email.clone(), hash.clone());
@@ -71,17 +73,6 @@ impl Accounts for MemoryStore {
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         Ok(self.state().user(id).cloned())
-    }
-
-    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
-        let field = match subject {
-            Subject::Id(_) | Subject::External(_) => SubjectField::Id,
-            Subject::Username(_) => SubjectField::Username,
-            Subject::Email(_) => SubjectField::Email,
-        };
-        let state = self.state();
-        let mut users = state.accounts.values().map(|account| &account.user);
-        Ok(users.find(|user| user.subject(field) == *subject).cloned())
     }
 
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
@@ -159,6 +150,7 @@ impl Accounts for MemoryStore {
             }
             if !new.removes.is_empty() {
                 account.factors = Factors::default();
+                account.user.multi_factor_since = None;
             }
         });
         state.codes.end_all_of(new.user, Some(now));
@@ -244,5 +236,19 @@ impl Accounts for MemoryStore {
 
     async fn has_superuser(&self) -> Result<bool, StoreError> {
         Ok(self.state().accounts.values().any(|account| account.user.is_superuser))
+    }
+}
+
+#[async_trait]
+impl TokenUsers for MemoryStore {
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        let field = match subject {
+            Subject::Id(_) | Subject::External(_) => SubjectField::Id,
+            Subject::Username(_) => SubjectField::Username,
+            Subject::Email(_) => SubjectField::Email,
+        };
+        let state = self.state();
+        let mut users = state.accounts.values().map(|account| &account.user);
+        Ok(users.find(|user| user.subject(field) == *subject).cloned())
     }
 }

@@ -15,6 +15,7 @@ use super::{Account, MemoryStore};
 /// Switches a factor on, in place of one of the same method, since when the account first had one.
 fn switch_on(account: &mut Account, factor: &NewFactor, now: UnixTime) {
     let since = *account.first_factor_at.get_or_insert(now);
+    account.user.multi_factor_since = Some(since);
     match factor {
         NewFactor::Email => account.factors.email_since = Some(since),
         NewFactor::Totp { secret, step } => {
@@ -24,7 +25,8 @@ fn switch_on(account: &mut Account, factor: &NewFactor, now: UnixTime) {
 }
 
 /// Switches a method off; with the last one the recovery codes go.
-fn switch_off(factors: &mut Factors, method: Method) {
+fn switch_off(account: &mut Account, method: Method) {
+    let factors = &mut account.factors;
     match method {
         Method::Email => factors.email_since = None,
         Method::Totp => factors.totp = None,
@@ -32,6 +34,7 @@ fn switch_off(factors: &mut Factors, method: Method) {
     }
     if !factors.is_on() {
         factors.recovery_codes.clear();
+        account.user.multi_factor_since = None;
     }
 }
 
@@ -84,7 +87,7 @@ impl SecondFactors for MemoryStore {
         if !account.has_stamp(only_at) || !methods.iter().any(|method| account.factors.has(*method)) {
             return Ok(false);
         }
-        let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(&mut account.factors, *one));
+        let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(account, *one));
         state.change_security(user, switch_off);
         state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), mails);

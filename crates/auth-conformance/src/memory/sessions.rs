@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
+use auth_core::effects::Effects;
 use auth_core::mail::NewMail;
 use auth_core::ports::{Adoption, Change, Sessions, Swap};
 use auth_core::revocation::{follows_factor, next_epoch, predates_epoch};
@@ -97,7 +98,7 @@ impl Sessions for MemoryStore {
         let mut state = self.state();
         let Some(account) = state.accounts.get(&session.user_id) else { return Ok(Adoption::NoUser) };
         let is_old = predates_epoch(issued_at, account.user.token_epoch);
-        let is_without_factor = follows_factor(issued_at, account.factors.on_since());
+        let is_without_factor = follows_factor(issued_at, account.user.multi_factor_since);
         if state.sessions.contains_key(&session.id) {
             return Ok(Adoption::Present);
         }
@@ -128,12 +129,14 @@ impl Sessions for MemoryStore {
         Ok(sessions.get_mut(&id).is_some_and(|session| end(session, reason, now, news)))
     }
 
-    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        let mails = effects.messages.iter().map(NewMail::try_from).collect::<Result<Vec<_>, _>>();
+        let mails = mails.map_err(StoreError::broken)?;
         let state = &mut *self.state();
         let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
         let is_ended = end(session, RevokeReason::Reuse, now, &state.news);
         if is_ended {
-            state.outbox.put(Some(session.user_id), mails);
+            state.outbox.put(Some(session.user_id), &mails);
         }
         Ok(is_ended)
     }

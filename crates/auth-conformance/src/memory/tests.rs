@@ -1,7 +1,7 @@
 //! What the in-memory store can do that no port can.
 
 use auth_core::account::User;
-use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions, TokenUsers};
 use auth_core::token::{Session, Subject, SubjectField};
 
 use crate::{MemoryStore, at, hash_of, new_user, session_id, session_of};

@@ -5,16 +5,32 @@ use std::sync::Arc;
 use auth_core::mail::RetryPolicy;
 use auth_core::ports::ClaimsEnricher;
 use auth_core::service::{
-    AccountPolicy, AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy,
-    TokenService,
+    AccountContext, AccountPolicy, AccountService, AdministrationService, LoginService, OutboxService, Ports,
+    SecondFactorService, TokenPolicy, TokenService,
 };
 
 use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer, TestService, memory_ports};
 
+/// The policy of a [`TestService`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestPolicy {
+    /// That of tokens.
+    pub tokens: TokenPolicy,
+    /// That of accounts.
+    pub accounts: AccountPolicy,
+}
+
+impl From<TokenPolicy> for TestPolicy {
+    /// With the default policy of accounts.
+    fn from(tokens: TokenPolicy) -> Self {
+        Self { tokens, accounts: AccountPolicy::default() }
+    }
+}
+
 /// Builds a [`TestService`]; made by [`TestService::builder`].
 #[must_use]
 pub struct TestServiceBuilder {
-    policy: TokenPolicy,
+    policy: TestPolicy,
     ports: Ports,
     has_own_ports: bool,
     claims_providers: Vec<Arc<dyn ClaimsEnricher>>,
@@ -25,9 +41,9 @@ pub struct TestServiceBuilder {
 }
 
 impl TestServiceBuilder {
-    /// Sets the policy of all services. The default is [`TokenPolicy::default`], but that emails are sent.
-    pub fn policy(mut self, policy: TokenPolicy) -> Self {
-        self.policy = policy;
+    /// Sets the policy of all services. The default is the default of both, but that emails are sent.
+    pub fn policy(mut self, policy: impl Into<TestPolicy>) -> Self {
+        self.policy = policy.into();
         self
     }
 
@@ -72,15 +88,19 @@ impl TestServiceBuilder {
 
     /// Builds the services.
     pub fn build(self) -> TestService {
-        let (ports, accounts) = (self.ports, self.policy.accounts.clone());
+        let (ports, TestPolicy { tokens, accounts }) = (self.ports, self.policy);
         let mailer = Arc::new(RecordedMailer::default());
-        let tokens = TokenService::new(ports.clone(), self.policy);
+        let tokens = TokenService::new(ports.for_tokens(&accounts), tokens);
+        let tokens = self.claims_providers.into_iter().fold(tokens, TokenService::enriched_by);
+        let context = Arc::new(AccountContext::new(ports, accounts, tokens.clone()));
         TestService {
-            tokens: self.claims_providers.into_iter().fold(tokens, TokenService::enriched_by),
-            accounts: AccountService::new(ports.clone(), accounts.clone()),
-            administration: AdministrationService::new(ports.clone(), accounts.clone()),
-            second_factors: SecondFactorService::new(ports.clone(), accounts.clone()),
-            outbox: OutboxService::new(ports, accounts, mailer.clone(), RetryPolicy::default()),
+            tokens,
+            logins: LoginService::new(context.clone()),
+            accounts: AccountService::new(context.clone()),
+            administration: AdministrationService::new(context.clone()),
+            second_factors: SecondFactorService::new(context.clone()),
+            outbox: OutboxService::new(context.clone(), mailer.clone(), RetryPolicy::default()),
+            context,
             store: self.store,
             clock: self.clock,
             hasher: self.hasher,
@@ -102,7 +122,7 @@ impl Default for TestServiceBuilder {
             ..memory_ports()
         };
         let accounts = AccountPolicy { sends_mail: true, ..AccountPolicy::default() };
-        let policy = TokenPolicy { accounts, ..TokenPolicy::default() };
+        let policy = TestPolicy { tokens: TokenPolicy::default(), accounts };
         Self { policy, ports, has_own_ports: false, claims_providers: Vec::new(), store, clock, hasher, events }
     }
 }

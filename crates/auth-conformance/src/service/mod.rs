@@ -11,13 +11,14 @@ use std::sync::Arc;
 
 use auth_core::event::EventKind;
 use auth_core::service::{
-    AccountService, AdministrationService, OutboxService, Ports, SecondFactorService, TokenPolicy, TokenService,
+    AccountContext, AccountService, AdministrationService, LoginService, OutboxService, Ports, SecondFactorService,
+    TokenService,
 };
 use auth_core::time::{Seconds, UnixTime};
 
 use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer};
 
-pub use builder::TestServiceBuilder;
+pub use builder::{TestPolicy, TestServiceBuilder};
 pub use tokens::{access_of, refresh_of};
 
 /// A whole service in memory, for tests: the services of `auth-core`, the doubles that they run on, and shorthands for
@@ -55,7 +56,9 @@ pub use tokens::{access_of, refresh_of};
 pub struct TestService {
     /// Issues, refreshes, verifies and revokes tokens.
     pub tokens: TokenService,
-    /// Registration, profiles, passwords and email verification.
+    /// Logins by password and second factor, and changes of the password.
+    pub logins: LoginService,
+    /// Registration, profiles, password resets and email verification.
     pub accounts: AccountService,
     /// What an administrator does to users.
     pub administration: AdministrationService,
@@ -73,6 +76,7 @@ pub struct TestService {
     pub events: Arc<RecordedEvents>,
     /// Keeps the delivered emails.
     pub mailer: Arc<RecordedMailer>,
+    context: Arc<AccountContext>,
 }
 
 impl TestService {
@@ -85,7 +89,7 @@ impl TestService {
     }
 
     /// A service with this policy.
-    pub fn with_policy(policy: TokenPolicy) -> Self {
+    pub fn with_policy(policy: impl Into<TestPolicy>) -> Self {
         Self::builder().policy(policy).build()
     }
 
@@ -110,8 +114,18 @@ impl TestService {
     }
 
     /// The ports that the services use.
-    pub const fn ports(&self) -> &Ports {
-        self.tokens.ports()
+    pub fn ports(&self) -> &Ports {
+        self.context.ports()
+    }
+
+    /// What the services of accounts share, to build another one.
+    pub fn context(&self) -> Arc<AccountContext> {
+        self.context.clone()
+    }
+
+    /// The same with these ports; its tokens are those of [`tokens`](Self::tokens).
+    pub fn context_with(&self, ports: Ports) -> Arc<AccountContext> {
+        Arc::new(AccountContext::new(ports, self.context.policy().clone(), self.tokens.clone()))
     }
 
     /// The current time of the services.

@@ -27,7 +27,7 @@ impl TestService {
     /// service.next_totp_step();
     /// let asked = service.second_factor_challenge("alice").await;
     /// let code = service.totp_code(&secret, 0);
-    /// service.tokens.answer_challenge(asked.challenge.expose(), &code, ClientInfo::default()).await?;
+    /// service.logins.answer_challenge(asked.challenge.expose(), &code, ClientInfo::default()).await?;
     /// # Ok(()) }
     /// ```
     ///

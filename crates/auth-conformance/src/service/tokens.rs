@@ -29,7 +29,7 @@ impl TestService {
     /// The refusal.
     pub async fn try_login(&self, name: &str, password: &str) -> Result<TokenPair, AuthError> {
         let name = LoginName::Username(name.to_owned());
-        self.tokens.login(&name, &RawPassword::new(password), ClientInfo::default()).await
+        self.logins.login(&name, &RawPassword::new(password), ClientInfo::default()).await
     }
 
     /// Logs in with this username and [`PASSWORD`](Self::PASSWORD), for a sliding token.
@@ -38,7 +38,7 @@ impl TestService {
     /// The refusal: always if the policy does not accept sliding tokens.
     pub async fn try_login_sliding(&self, name: &str) -> Result<SignedToken, AuthError> {
         let name = LoginName::Username(name.to_owned());
-        self.tokens.login_sliding(&name, &RawPassword::new(Self::PASSWORD), ClientInfo::default()).await
+        self.logins.login_sliding(&name, &RawPassword::new(Self::PASSWORD), ClientInfo::default()).await
     }
 
     /// Exchanges the refresh token of this pair for the next pair.

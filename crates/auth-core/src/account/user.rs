@@ -91,6 +91,9 @@ pub struct User {
     pub email_verified_at: Option<Timestamp>,
     /// Tokens of no session that were issued up to this moment are refused. Moved to "now" by whatever ends all logins.
     pub token_epoch: UnixTime,
+    /// Since when the user has second factors, counted from the first one ever; `None` without one. Tokens that another
+    /// issuer issued since are refused.
+    pub multi_factor_since: Option<UnixTime>,
     /// Advanced by every change to its rights, its password or its second factors.
     pub security_stamp: SecurityStamp,
 }

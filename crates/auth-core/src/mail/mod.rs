@@ -15,6 +15,10 @@ pub(crate) use kind::names;
 pub use kind::{MailKind, MailRequest, Queued};
 pub use retry::RetryPolicy;
 
+use std::error::Error;
+use std::fmt;
+
+use crate::effects::{Effects, Message};
 use crate::secret::Sealed;
 use crate::time::UnixTime;
 
@@ -32,6 +36,41 @@ pub struct NewMail {
     /// When it was caused.
     pub queued_at: UnixTime,
 }
+
+impl From<NewMail> for Message {
+    fn from(mail: NewMail) -> Self {
+        let NewMail { id, queued, to, content, queued_at } = mail;
+        Self { id: id.bytes(), kind: queued.name(), to, content: content.bytes().to_vec(), queued_at }
+    }
+}
+
+impl FromIterator<NewMail> for Effects {
+    fn from_iter<T: IntoIterator<Item = NewMail>>(mails: T) -> Self {
+        Self { messages: mails.into_iter().map(Message::from).collect() }
+    }
+}
+
+impl TryFrom<&Message> for NewMail {
+    type Error = UnknownKind;
+
+    fn try_from(message: &Message) -> Result<Self, UnknownKind> {
+        let Message { id, kind, to, content, queued_at } = message;
+        let (id, queued) = (MailId::from_bytes(*id), Queued::from_name(kind).ok_or(UnknownKind)?);
+        Ok(Self { id, queued, to: to.clone(), content: Sealed::new(content.clone()), queued_at: *queued_at })
+    }
+}
+
+/// A message of a kind that is none of [`Queued`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownKind;
+
+impl fmt::Display for UnknownKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message of an unknown kind")
+    }
+}
+
+impl Error for UnknownKind {}
 
 /// Something taken out of the outbox, to be done with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,9 +9,9 @@ use crate::code::CodeId;
 use crate::error::StoreError;
 use crate::mail::NewMail;
 use crate::password::PasswordHash;
+use crate::ports::{KeptSession, ReplacedSession};
 use crate::second_factor::Method;
 use crate::time::{Timestamp, UnixTime};
-use crate::token::{Generation, NextGeneration, Session, SessionId, Subject};
 
 /// What became of a change to a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,29 +69,6 @@ impl NewPassword {
             mails: Vec::new(),
         }
     }
-}
-
-/// A session that goes on when all others of its account end. Only with a new generation, so that whoever else holds a
-/// token of it is shut out too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeptSession {
-    /// The session.
-    pub id: SessionId,
-    /// Its live generation: if it is another one by now, or the session has ended or is not the account's, nothing is done.
-    pub from: Generation,
-    /// What it goes on with.
-    pub next: NextGeneration,
-}
-
-/// A session to end and the session that replaces it, for cases where a new generation would not lock out another holder
-/// of its tokens. The old one ends with all others of its account, and the new one begins in the same transaction, so that
-/// nothing that ends all sessions can come between them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplacedSession {
-    /// The one that ends: if it has ended before, or is not the account's, nothing is done.
-    pub ends: SessionId,
-    /// The one that begins.
-    pub begins: Session,
 }
 
 /// What became of a new password.
@@ -158,10 +135,6 @@ pub trait Accounts: Send + Sync {
 
     /// The account with this number.
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
-
-    /// The account that tokens name so: by its key from elsewhere, by its number if it has none, or by exactly its
-    /// username or address.
-    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
 
     /// The account with exactly this name or address, active or not, and its password hash, both read at one moment.
     /// Any text may be asked for; what can be no name is nobody's.

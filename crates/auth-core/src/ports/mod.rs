@@ -15,6 +15,7 @@ mod codes;
 mod events;
 mod hasher;
 mod mailer;
+mod notices;
 mod outbox;
 mod randomness;
 mod second_factors;
@@ -22,10 +23,7 @@ mod sessions;
 mod signer;
 mod vault;
 
-pub use accounts::{
-    AccountPage, Accounts, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
-    ReplacedSession,
-};
+pub use accounts::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
 pub use attempts::Attempts;
 pub use blacklist::Blacklist;
 pub use changes::{Change, ChangeFeed};
@@ -35,14 +33,20 @@ pub use codes::{Codes, IssueIf, OwnerAsRead};
 pub use events::SecurityEvents;
 pub use hasher::{HashError, PasswordHasher, QueueShare, Verdict};
 pub use mailer::{MAX_SEND_TIME, MailError, Mailer};
+pub use notices::ReuseNotices;
 pub use outbox::{Outbox, OutboxPage, Retry};
 pub use randomness::Randomness;
 pub use second_factors::SecondFactors;
-pub use sessions::{Adoption, Sessions, Swap};
+pub use sessions::{Adoption, KeptSession, ReplacedSession, Sessions, Swap, TokenUsers};
 pub use signer::{Recognised, SignError, TokenSigner, VerifyError};
 pub use vault::{SealError, Vault};
 
-/// The storage ports together, as one adapter implements them.
-pub trait Store: Accounts + Sessions + Blacklist + Codes + SecondFactors + Attempts + Outbox {}
+/// What tokens need of a storage: their sessions, those that are refused, and their users.
+pub trait TokenStore: Sessions + Blacklist + TokenUsers {}
 
-impl<T: Accounts + Sessions + Blacklist + Codes + SecondFactors + Attempts + Outbox> Store for T {}
+impl<T: Sessions + Blacklist + TokenUsers> TokenStore for T {}
+
+/// The storage ports together, as one adapter implements them.
+pub trait Store: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox {}
+
+impl<T: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox> Store for T {}

@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 
 use crate::account::{User, UserId};
+use crate::effects::Effects;
 use crate::error::StoreError;
-use crate::mail::NewMail;
 use crate::time::{Timestamp, UnixTime};
-use crate::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
+use crate::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, TokenId};
 
 /// What became of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,37 @@ pub enum Adoption {
     NoUser,
 }
 
+/// A session that goes on when all others of its account end. Only with a new generation, so that whoever else holds a
+/// token of it is shut out too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptSession {
+    /// The session.
+    pub id: SessionId,
+    /// Its live generation: if it is another one by now, or the session has ended or is not the account's, nothing is done.
+    pub from: Generation,
+    /// What it goes on with.
+    pub next: NextGeneration,
+}
+
+/// A session to end and the session that replaces it, for cases where a new generation would not lock out another holder
+/// of its tokens. The old one ends with all others of its account, and the new one begins in the same transaction, so that
+/// nothing that ends all sessions can come between them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplacedSession {
+    /// The one that ends: if it has ended before, or is not the account's, nothing is done.
+    pub ends: SessionId,
+    /// The one that begins.
+    pub begins: Session,
+}
+
+/// The users of tokens.
+#[async_trait]
+pub trait TokenUsers: Send + Sync {
+    /// The account that tokens name so: by its key from elsewhere, by its number if it has none, or by exactly its
+    /// username or address.
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
+}
+
 /// Sessions (token families) at rest. One method is one transaction: it happens whole or not at all.
 #[async_trait]
 pub trait Sessions: Send + Sync {
@@ -42,7 +73,7 @@ pub trait Sessions: Send + Sync {
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
     /// Refused if `jti` is in the blacklist, if it [predates](crate::revocation::predates_epoch) the account's
-    /// `token_epoch`, or if it [follows](crate::revocation::follows_factor) a second factor of the account, as they are at
+    /// `token_epoch`, or if it [follows](crate::revocation::follows_factor) its second factors, as they are at
     /// the write. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same
     /// account that answers before or after can leave the new session live.
     async fn adopt(
@@ -65,8 +96,8 @@ pub trait Sessions: Send + Sync {
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Ends a session one of whose spent tokens came back, as [`revoke`](Self::revoke) does with
-    /// [`RevokeReason::Reuse`]; if it had not ended before, the mails go into the outbox with it.
-    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError>;
+    /// [`RevokeReason::Reuse`], and commits the effects with it if it had not ended before.
+    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Ends every session of an account but `keep`, and moves its `security_stamp` and its `token_epoch` on, the latter to
     /// [`next_epoch`](crate::revocation::next_epoch), so that no token from

@@ -1,13 +1,15 @@
 //! What people do with their own accounts.
 
+use std::sync::Arc;
+
 use crate::account::{AccountFault, Email, NewUser, PersonName, ProfileChange, User, Username};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::password::CheckedPassword;
 use crate::ports::{ProfileUpdate, QueueShare};
-use crate::service::context::Context;
-use crate::service::{AccountPolicy, Caller, EmailVerification, Ports, Shown};
+use crate::service::context::AccountContext;
+use crate::service::{AccountPolicy, Caller, EmailVerification, Shown};
 use crate::token::ClientInfo;
 
 /// What somebody registers with. Each part is checked already; its type is the proof.
@@ -39,23 +41,18 @@ pub struct ProfileUpdated {
 /// The methods stand in the modules named for what they do.
 #[derive(Clone)]
 pub struct AccountService {
-    pub(super) ports: Ports,
-    policy: AccountPolicy,
+    pub(super) context: Arc<AccountContext>,
 }
 
 impl AccountService {
-    /// A service on these adapters.
-    pub const fn new(ports: Ports, policy: AccountPolicy) -> Self {
-        Self { ports, policy }
+    /// The service of this context.
+    pub const fn new(context: Arc<AccountContext>) -> Self {
+        Self { context }
     }
 
     /// Its policy.
-    pub const fn policy(&self) -> &AccountPolicy {
-        &self.policy
-    }
-
-    pub(super) const fn context(&self) -> Context<'_> {
-        Context { ports: &self.ports, policy: &self.policy }
+    pub fn policy(&self) -> &AccountPolicy {
+        &self.context.policy
     }
 
     /// Makes an ordinary, active account, and asks for a proof of its address if that is wanted.
@@ -67,16 +64,16 @@ impl AccountService {
     /// up, and whatever comes of it, so that nobody can find out cheaply which names and email addresses are taken.
     /// [`AuthError::Overloaded`] if half of the queue for hashing is taken by registrations.
     pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AuthError> {
-        let counted = self.context().admit_registration(client).await?;
-        let hash = match self.ports.hasher.hash(&account.password, QueueShare::Half).await {
+        let counted = self.context.admit_registration(client).await?;
+        let hash = match self.context.ports.hasher.hash(&account.password, QueueShare::Half).await {
             Ok(hash) => hash,
             Err(error) => {
                 counted.take_back().await?;
                 return Err(error.into());
             }
         };
-        let wants_proof = self.policy.email_verification != EmailVerification::Off;
-        let request = self.context().request(MailRequest::EmailVerification, &account.email, client)?;
+        let wants_proof = self.context.policy.email_verification != EmailVerification::Off;
+        let request = self.context.emails.request(MailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {
             username: account.username,
             email: account.email,
@@ -84,12 +81,12 @@ impl AccountService {
             last_name: account.last_name,
             is_staff: false,
             is_superuser: false,
-            date_joined: self.ports.clock.timestamp(),
+            date_joined: self.context.ports.clock.timestamp(),
             email_verified_at: None,
             mails: request.filter(|_| wants_proof).into_iter().collect(),
         };
-        let user = self.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
-        self.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, user.id));
+        let user = self.context.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
+        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, user.id));
         Ok(user)
     }
 
@@ -98,7 +95,7 @@ impl AccountService {
     /// # Errors
     /// [`AuthError::UserNotFound`] if it has been deleted since.
     pub async fn profile(&self, caller: &Caller) -> Result<User, AuthError> {
-        self.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
+        self.context.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
     }
 
     /// Changes what is given of the caller's profile. Another address takes all that a login would (SEC-043, SEC-134), unless
@@ -119,7 +116,7 @@ impl AccountService {
         let mut is_new = false;
         if change.email.is_some() {
             // Whether it is another address is decided on the account as stored: the caller may come from the auth cache.
-            caller = self.context().account_now(&caller).await?;
+            caller = self.context.account_now(&caller).await?;
             is_new = changes_address(&caller, &change);
             if is_new {
                 caller = self.admitted_to_change_email(caller, shown).await?;
@@ -131,8 +128,8 @@ impl AccountService {
         if let Some(email) = &pending_email {
             self.admit_email(&caller, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
-            let content = self.context().content_of_change(&caller, email, client);
-            change.mails = self.context().mail(MailKind::EmailChanged, &caller.email, &content)?;
+            let content = self.context.emails.content_of_change(&caller, email, client);
+            change.mails = self.context.emails.mail(MailKind::EmailChanged, &caller.email, &content)?;
         }
         let user = if change.is_empty() { caller } else { self.apply(&caller, &change).await? };
         // Last: a change that is refused sends no link.
@@ -145,26 +142,26 @@ impl AccountService {
     /// Checks that the user may change the email address, which takes all that a login asks for where reauthentication is
     /// required. Returns the account that the decision was based on.
     async fn admitted_to_change_email(&self, user: User, shown: Option<&Shown>) -> Result<User, AuthError> {
-        if !self.takes_proof() && self.context().methods_of(&user).await?.is_empty() {
+        if !self.takes_proof() && self.context.methods_of(&user).await?.is_empty() {
             return Ok(user);
         }
-        self.context().authorize(&user, shown.ok_or(AuthError::PasswordMissing)?).await
+        self.context.authorize(&user, shown.ok_or(AuthError::PasswordMissing)?).await
     }
 
     /// Whether another address takes effect only when it is proven.
     fn takes_proof(&self) -> bool {
-        self.policy.email_verification != EmailVerification::Off
+        self.context.policy.email_verification != EmailVerification::Off
     }
 
     async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AuthError> {
-        match self.ports.store.update_profile(user.id, change).await? {
+        match self.context.ports.store.update_profile(user.id, change).await? {
             ProfileUpdate::Done(user) => {
-                self.ports.note_changed(user.id);
-                self.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, user.id));
+                self.context.ports.note_changed(user.id);
+                self.context.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, user.id));
                 Ok(user)
             }
             ProfileUpdate::Taken(taken) => Err(AccountFault::Taken(taken).into()),
-            ProfileUpdate::Overtaken => Err(Context::overtaken()),
+            ProfileUpdate::Overtaken => Err(AccountContext::overtaken()),
             ProfileUpdate::Gone => Err(AuthError::UserNotFound),
         }
     }

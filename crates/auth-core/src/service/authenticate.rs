@@ -3,7 +3,6 @@
 use crate::account::User;
 use crate::error::{AuthError, StoreError};
 use crate::revocation::{follows_factor, predates_epoch};
-use crate::second_factor::Factors;
 use crate::service::TokenService;
 use crate::time::UnixTime;
 use crate::token::{
@@ -67,7 +66,8 @@ impl TokenService {
         Ok(user.filter(|user| {
             let is_doubtful = claims.session.is_none()
                 && (predates_epoch(claims.issued_at, user.token_epoch)
-                    || self.policy.accounts.second_factor.includes(user)
+                    || follows_factor(claims.issued_at, user.multi_factor_since)
+                    || self.policy.multi_factor_required_for.includes(user)
                     || self.may_be_of_another(claims, user));
             claims.subject == SubjectClaim::Named(self.subject_of(user)) && !is_doubtful
         }))
@@ -76,18 +76,16 @@ impl TokenService {
     /// The user of a token as the storage has it, remembered for the next time if it is let in.
     async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
-        let (user, factors) = match claims.session {
+        let user = match claims.session {
             Some(id) => match self.ports.store.find_session(id).await? {
-                Some(found) => (self.user_of_session(claims, found, kind)?, Factors::default()),
+                Some(found) => self.user_of_session(claims, found, kind)?,
                 None => self.user_without_session(claims, kind).await?,
             },
             None if kind == TokenKind::Sliding => self.user_of_foreign_sliding(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
-        // With a factor, it depends on the token whether its user is let in.
         if let Some((views, mark, pass)) = memory
             && self.may_pass(&user)
-            && !factors.is_on()
         {
             views.remember(mark, pass, &user, self.ports.clock.now());
         }
@@ -109,7 +107,7 @@ impl TokenService {
     }
 
     /// The session is gone: with its user, or because its time was over.
-    async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<(User, Factors), AuthError> {
+    async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
         // A name may be somebody else's since, and so may the number of an account that was never here.
         let is_doubtful =
@@ -117,29 +115,27 @@ impl TokenService {
         if self.checks_session(kind) || is_doubtful {
             return Err(TokenFault::UnknownSession.into());
         }
-        Ok((user, Factors::default()))
+        Ok(user)
     }
 
     /// A token of no session dies with whatever ended all logins of its user. Its issuer asked for no second factor of
-    /// ours: it is refused where one is required, and if it was issued since the account has one. Returns the factors
-    /// too.
-    async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<(User, Factors), AuthError> {
+    /// ours: it is refused where one is required, and if it was issued since the account has one.
+    async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
-        let factors = self.ports.store.factors_of(user.id).await?;
         let is_old = predates_epoch(claims.issued_at, user.token_epoch) && self.policy.check_session_on_access;
-        let is_without_factor =
-            self.policy.accounts.second_factor.includes(&user) || follows_factor(claims.issued_at, factors.on_since());
+        let is_without_factor = self.policy.multi_factor_required_for.includes(&user)
+            || follows_factor(claims.issued_at, user.multi_factor_since);
         if is_old || is_without_factor || self.may_be_of_another(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }
-        Ok((user, factors))
+        Ok(user)
     }
 
     /// A sliding token from elsewhere, which may have become a session when it was refreshed or taken out of use.
-    async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<(User, Factors), AuthError> {
+    async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let (jti, _) = claims.expect_any_kind()?;
         match self.ports.store.find_session(SessionId::adopted(jti)).await? {
-            Some(found) => Ok((self.user_of_session(claims, found, TokenKind::Sliding)?, Factors::default())),
+            Some(found) => self.user_of_session(claims, found, TokenKind::Sliding),
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
             None => self.user_from_elsewhere(claims).await,
         }

@@ -1,4 +1,6 @@
-//! Login: credentials for a pair of tokens.
+//! Login: credentials for tokens.
+
+use std::sync::Arc;
 
 use crate::account::{LoginName, User};
 use crate::code::CodePurpose;
@@ -6,11 +8,24 @@ use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::{QueueShare, Verdict};
+use crate::service::context::AccountContext;
 use crate::service::second_factor::{Expected, Proven};
-use crate::service::{EmailVerification, Issued, TokenPair, TokenService};
+use crate::service::{EmailVerification, Issued, SignedToken, TokenPair};
 use crate::token::{Authentication, ClientInfo};
 
-impl TokenService {
+/// Logins by password and second factor, and changes of the password: what takes the password of an account and answers
+/// tokens.
+#[derive(Clone)]
+pub struct LoginService {
+    pub(super) context: Arc<AccountContext>,
+}
+
+impl LoginService {
+    /// The service of this context.
+    pub const fn new(context: Arc<AccountContext>) -> Self {
+        Self { context }
+    }
+
     /// How often a login is decided when the rights, the password or the second factors of the account change while it is
     /// under way, or all its logins end.
     pub(super) const MAX_STARTS: usize = 3;
@@ -31,8 +46,28 @@ impl TokenService {
     ) -> Result<TokenPair, AuthError> {
         for _ in 0..Self::MAX_STARTS {
             let Some(user) = self.proven(name, password, CodePurpose::Login, &client).await? else { continue };
-            let authentication = Authentication::by_password(self.ports.clock.now());
-            match self.start_session(&user, &authentication, client.clone()).await {
+            let authentication = Authentication::by_password(self.context.ports.clock.now());
+            match self.context.tokens.start_session(&user, &authentication, client.clone()).await {
+                Err(AuthError::UserChanged) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(Self::login_overtaken())
+    }
+
+    /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and
+    /// answers its sliding token.
+    pub async fn login_sliding(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: ClientInfo,
+    ) -> Result<SignedToken, AuthError> {
+        self.context.tokens.check_sliding()?;
+        for _ in 0..Self::MAX_STARTS {
+            let Some(user) = self.proven(name, password, CodePurpose::SlidingLogin, &client).await? else { continue };
+            let authentication = Authentication::by_password(self.context.ports.clock.now());
+            match self.context.tokens.start_sliding_session(&user, &authentication, client.clone()).await {
                 Err(AuthError::UserChanged) => {}
                 outcome => return outcome,
             }
@@ -46,13 +81,13 @@ impl TokenService {
     /// [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`]; [`AuthError::Throttled`] after too many codes for the
     /// account or from the address.
     pub async fn answer_challenge(&self, challenge: &str, code: &str, client: ClientInfo) -> Result<Issued, AuthError> {
-        let Proven { user, purpose } = self.context().prove(challenge, code, Expected::Login, &client).await?;
-        let authentication = Authentication::by_password_and_code(self.ports.clock.now());
+        let Proven { user, purpose } = self.context.prove(challenge, code, Expected::Login, &client).await?;
+        let authentication = Authentication::by_password_and_code(self.context.ports.clock.now());
         let issued = match purpose {
             CodePurpose::SlidingLogin => {
-                self.start_sliding_session(&user, &authentication, client).await.map(Issued::Sliding)
+                self.context.tokens.start_sliding_session(&user, &authentication, client).await.map(Issued::Sliding)
             }
-            _ => self.start_session(&user, &authentication, client).await.map(Issued::Pair),
+            _ => self.context.tokens.start_session(&user, &authentication, client).await.map(Issued::Pair),
         };
         // The account is another than it was when the code was compared, and the code is used up: they log in once more.
         issued.map_err(|error| match error {
@@ -80,8 +115,8 @@ impl TokenService {
 
     /// Asks for what is needed beside the right password; `true` if nothing is, `false` if the account is another by now.
     async fn takes_no_more(&self, user: &User, purpose: CodePurpose, client: &ClientInfo) -> Result<bool, AuthError> {
-        let context = self.context();
-        let must_be_verified = self.policy.accounts.email_verification == EmailVerification::Required;
+        let context = &self.context;
+        let must_be_verified = self.context.policy.email_verification == EmailVerification::Required;
         if must_be_verified && user.email_verified_at.is_none() {
             return Err(AuthError::EmailNotVerified);
         }
@@ -90,7 +125,7 @@ impl TokenService {
             return Ok(true);
         }
         let Some(challenge) = context.challenge(user, methods, purpose, client).await? else { return Ok(false) };
-        self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
         Err(AuthError::SecondFactorRequired(Box::new(challenge)))
     }
 
@@ -105,18 +140,18 @@ impl TokenService {
             // No account has it: not worth a comparison, and no hint at whether the account exists.
             return self.refuse_login(None);
         }
-        let context = self.context();
+        let context = &self.context;
         let by_name = context.guess_at_name(name, client).await?;
-        let found = self.ports.store.find_for_login(name).await?;
+        let found = self.context.ports.store.find_for_login(name).await?;
         let user = found.as_ref().map(|(user, _)| user);
         let Some(by_account) = context.guess_at_account(user, name, &by_name).await? else {
             // As if there were no such account, by the same work.
             let _ = context.guess_at_account(None, name, &by_name).await?;
-            self.ports.hasher.verify(password, None).await?;
+            self.context.ports.hasher.verify(password, None).await?;
             return self.refuse_login(found.map(|(user, _)| user)).map_err(|error| by_name.refused_as(error));
         };
         let guess = by_name.and(by_account);
-        let verdict = match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
+        let verdict = match self.context.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
             Ok(verdict) => verdict,
             Err(error) => {
                 guess.take_back().await?;
@@ -134,7 +169,7 @@ impl TokenService {
             found => {
                 if verdict == Verdict::RightButOutdated {
                     // An old hash was cheaper to compare, and its time would tell that the password was right.
-                    self.ports.hasher.verify(password, None).await?;
+                    self.context.ports.hasher.verify(password, None).await?;
                 }
                 self.refuse_login(found.map(|(user, _)| user)).map_err(|error| guess.refused_as(error))
             }
@@ -143,15 +178,17 @@ impl TokenService {
 
     fn refuse_login<T>(&self, user: Option<User>) -> Result<T, AuthError> {
         let kind = EventKind::LoginFailed;
-        self.ports.record(user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id)));
+        self.context
+            .ports
+            .record(user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id)));
         Err(AuthError::BadCredentials)
     }
 
     /// Replaces an outdated hash. A login never fails because hashing is busy: the next one tries again.
     async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AuthError> {
         let password = CheckedPassword::in_use(password.clone());
-        if let Ok(new) = self.ports.hasher.hash(&password, QueueShare::Whole).await {
-            self.ports.store.upgrade_hash(user.id, old, &new).await?;
+        if let Ok(new) = self.context.ports.hasher.hash(&password, QueueShare::Whole).await {
+            self.context.ports.store.upgrade_hash(user.id, old, &new).await?;
         }
         Ok(())
     }

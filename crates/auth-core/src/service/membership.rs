@@ -63,7 +63,7 @@ impl TokenService {
 
     async fn adopt(&self, claims: &TokenClaims, jti: &TokenId, expires_at: UnixTime) -> Result<Membership, AuthError> {
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
-        let is_required = self.policy.accounts.second_factor.includes(&user);
+        let is_required = self.policy.multi_factor_required_for.includes(&user);
         if is_required || self.may_be_of_another(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }

@@ -2,15 +2,21 @@
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+//! use std::sync::Arc;
+//!
 //! use auth_conformance::{email, memory_ports, username};
 //! use auth_core::account::{LoginName, PersonName};
 //! use auth_core::password::{PasswordPolicy, RawPassword};
-//! use auth_core::service::{AccountPolicy, AccountService, LogoutRequest, NewAccount, TokenPolicy, TokenService};
+//! use auth_core::service::{
+//!     AccountContext, AccountPolicy, AccountService, LoginService, LogoutRequest, NewAccount, TokenPolicy, TokenService,
+//! };
 //! use auth_core::token::{ClientInfo, RawToken};
 //!
 //! let ports = memory_ports(); // In a service: a database, keys, Argon2, the machine's clock.
-//! let accounts = AccountService::new(ports.clone(), AccountPolicy::default());
-//! let tokens = TokenService::new(ports, TokenPolicy::default());
+//! let policy = AccountPolicy::default();
+//! let tokens = TokenService::new(ports.for_tokens(&policy), TokenPolicy::default());
+//! let context = Arc::new(AccountContext::new(ports, policy, tokens.clone()));
+//! let (accounts, logins) = (AccountService::new(context.clone()), LoginService::new(context));
 //!
 //! let typed = || RawPassword::new("Correct-horse-42");
 //! let password = PasswordPolicy::default().check(typed(), &[]).expect("a good password");
@@ -19,7 +25,7 @@
 //! accounts.register(alice, &ClientInfo::default()).await?;
 //!
 //! let name = LoginName::Username("alice".to_owned());
-//! let pair = tokens.login(&name, &typed(), ClientInfo::default()).await?;
+//! let pair = logins.login(&name, &typed(), ClientInfo::default()).await?;
 //! let caller = tokens.authenticate(&RawToken::parse(pair.access.expose())?).await?;
 //! assert_eq!(caller.user.username, "alice");
 //!
@@ -38,6 +44,7 @@ mod accounts;
 mod administration;
 mod authenticate;
 mod context;
+mod continuation;
 mod issue;
 mod login;
 mod logout;
@@ -62,7 +69,10 @@ use std::time::Duration;
 pub use accounts::{AccountService, NewAccount, ProfileUpdated};
 pub use administration::{Action, AdministrationService, Outcome};
 pub use authenticate::Caller;
+pub use context::{AccountContext, Emails};
+pub use continuation::Continuation;
 pub use issue::{Issued, Refreshed, SignedToken, TokenPair};
+pub use login::LoginService;
 pub use logout::LogoutRequest;
 pub use maintenance::{Pruned, prune};
 pub use outbox::{Delivery, OutboxService};
@@ -75,13 +85,33 @@ use crate::account::UserId;
 use crate::error::AuthError;
 use crate::event::SecurityEvent;
 use crate::ports::{
-    Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, SecurityEvents, Store, TokenSigner, Vault,
+    Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, ReuseNotices, SecurityEvents, Store,
+    TokenSigner, TokenStore, Vault,
 };
 use crate::rotation::RotationPolicy;
-use crate::service::context::Context;
+use crate::second_factor::RequiredFor;
 use crate::time::Seconds;
 use crate::token::{ClaimRules, RawToken, SessionId, TokenClaims, TokenKind};
 use crate::view::GuardViews;
+
+/// The adapters that issuing, exchanging, judging and ending tokens takes.
+#[derive(Clone)]
+pub struct TokenPorts {
+    /// Sessions, refused tokens, and the users of tokens.
+    pub store: Arc<dyn TokenStore>,
+    /// Signatures.
+    pub signer: Arc<dyn TokenSigner>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes.
+    pub randomness: Arc<dyn Randomness>,
+    /// The audit log.
+    pub events: Arc<dyn SecurityEvents>,
+    /// The auth cache of guarded routes; `None`: they read the storage each time.
+    pub views: Option<Arc<GuardViews>>,
+    /// What users are told when a used token of theirs is presented; `None`: nothing.
+    pub reuse_notices: Option<Arc<dyn ReuseNotices>>,
+}
 
 /// The adapters that the services work with.
 #[derive(Clone)]
@@ -105,6 +135,32 @@ pub struct Ports {
 }
 
 impl Ports {
+    /// Those of a [`TokenService`] whose users are accounts: where emails are sent, one tells the user of a reused token.
+    pub fn for_tokens(&self, accounts: &AccountPolicy) -> TokenPorts {
+        TokenPorts {
+            store: self.store.clone(),
+            signer: self.signer.clone(),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+            events: self.events.clone(),
+            views: self.views.clone(),
+            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_mail))),
+        }
+    }
+
+    fn record(&self, event: SecurityEvent) {
+        self.events.record(event);
+    }
+
+    /// Also after all sessions of an account, but perhaps one, were ended.
+    fn note_changed(&self, user: UserId) {
+        if let Some(views) = &self.views {
+            views.apply(Change::AccountChanged(user));
+        }
+    }
+}
+
+impl TokenPorts {
     fn record(&self, event: SecurityEvent) {
         self.events.record(event);
     }
@@ -156,8 +212,8 @@ pub struct TokenPolicy {
     pub accepted_kinds: Vec<TokenKind>,
     /// How sliding tokens live.
     pub sliding: SlidingPolicy,
-    /// What is asked of accounts beside their password, and how often it may be tried.
-    pub accounts: AccountPolicy,
+    /// Whose sessions must start with more than one authentication factor.
+    pub multi_factor_required_for: RequiredFor,
 }
 
 impl Default for TokenPolicy {
@@ -178,7 +234,7 @@ impl Default for TokenPolicy {
             max_sessions: NonZeroU32::new(100),
             accepted_kinds: vec![TokenKind::Access],
             sliding: SlidingPolicy::default(),
-            accounts: AccountPolicy::default(),
+            multi_factor_required_for: RequiredFor::Nobody,
         }
     }
 }
@@ -204,14 +260,14 @@ impl Default for SlidingPolicy {
 /// The methods stand in the modules named for what they do: login, refresh, verify, logout, authenticate.
 #[derive(Clone)]
 pub struct TokenService {
-    ports: Ports,
+    ports: TokenPorts,
     policy: TokenPolicy,
     enrichers: Vec<Arc<dyn ClaimsEnricher>>,
 }
 
 impl TokenService {
     /// A service on these adapters.
-    pub const fn new(ports: Ports, policy: TokenPolicy) -> Self {
+    pub const fn new(ports: TokenPorts, policy: TokenPolicy) -> Self {
         Self { ports, policy, enrichers: Vec::new() }
     }
 
@@ -226,12 +282,8 @@ impl TokenService {
         &self.policy
     }
 
-    const fn context(&self) -> Context<'_> {
-        Context { ports: &self.ports, policy: &self.policy.accounts }
-    }
-
     /// The adapters it works with.
-    pub const fn ports(&self) -> &Ports {
+    pub const fn ports(&self) -> &TokenPorts {
         &self.ports
     }
 

@@ -8,8 +8,8 @@ use crate::code::CodePurpose;
 use crate::error::AuthError;
 use crate::mail::{ClaimedMail, Mail, MailContent, MailId, MailKind, MailRequest, OutboxEntry, Queued, RetryPolicy};
 use crate::ports::{IssueIf, MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
-use crate::service::context::Context;
-use crate::service::{AccountPolicy, EmailVerification, Ports};
+use crate::service::EmailVerification;
+use crate::service::context::AccountContext;
 use crate::time::Seconds;
 
 /// Sends mails, any number of it at once, in any number of processes.
@@ -18,8 +18,7 @@ use crate::time::Seconds;
 /// was noted: then it is sent again, with the same `Message-ID`.
 #[derive(Clone)]
 pub struct OutboxService {
-    ports: Ports,
-    policy: AccountPolicy,
+    context: Arc<AccountContext>,
     mailer: Arc<dyn Mailer>,
     retry: RetryPolicy,
 }
@@ -49,8 +48,8 @@ impl OutboxService {
     const NOTES: usize = 5;
 
     /// A service that sends with this mailer.
-    pub const fn new(ports: Ports, policy: AccountPolicy, mailer: Arc<dyn Mailer>, retry: RetryPolicy) -> Self {
-        Self { ports, policy, mailer, retry }
+    pub const fn new(context: Arc<AccountContext>, mailer: Arc<dyn Mailer>, retry: RetryPolicy) -> Self {
+        Self { context, mailer, retry }
     }
 
     /// Takes the next thing out of the outbox and does it.
@@ -58,8 +57,8 @@ impl OutboxService {
     /// # Errors
     /// If the storage fails. What was taken out is free again after four minutes.
     pub async fn deliver_next(&self) -> Result<Delivery, AuthError> {
-        let now = self.ports.clock.now();
-        let Some(claimed) = self.ports.store.claim(now, now.plus(Self::LEASE)).await? else {
+        let now = self.context.ports.clock.now();
+        let Some(claimed) = self.context.ports.store.claim(now, now.plus(Self::LEASE)).await? else {
             return Ok(Delivery::Idle);
         };
         if claimed.attempt > self.retry.max_attempts {
@@ -80,31 +79,31 @@ impl OutboxService {
 
     /// What is in the outbox.
     pub async fn list(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, AuthError> {
-        Ok(self.ports.store.list_outbox(page).await?)
+        Ok(self.context.ports.store.list_outbox(page).await?)
     }
 
     /// Makes mails due at once. Answers how many.
     pub async fn retry(&self, which: Retry) -> Result<usize, AuthError> {
-        Ok(self.ports.store.retry(which).await?)
+        Ok(self.context.ports.store.retry(which).await?)
     }
 
     async fn send(&self, claimed: &ClaimedMail, kind: MailKind) -> Result<(), MailError> {
         let mail = &claimed.mail;
-        let age = self.ports.clock.now().seconds().saturating_sub(mail.queued_at.seconds());
+        let age = self.context.ports.clock.now().seconds().saturating_sub(mail.queued_at.seconds());
         if useful_for(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
             return Err(MailError::Permanent("what it says is no longer good".to_owned()));
         }
-        let opened = self.ports.vault.open(&MailContent::context(mail.id, mail.queued), &mail.content);
+        let opened = self.context.ports.vault.open(&MailContent::context(mail.id, mail.queued), &mail.content);
         let opened = opened.map_err(|error| MailError::Temporary(format!("it cannot be opened: {error}")))?;
         let content = MailContent::from_bytes(&opened);
         let content = content.ok_or_else(|| MailError::Permanent("what it says cannot be read".to_owned()))?;
         let mail = Mail { id: mail.id, kind, to: mail.to.clone(), content, caused_at: mail.queued_at };
-        let sent = within(self.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
+        let sent = within(self.context.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
         sent.unwrap_or_else(|interruption| Err(MailError::Temporary(format!("sending it failed: {interruption}"))))
     }
 
     async fn report(&self, claimed: &ClaimedMail, outcome: Result<(), MailError>) -> Result<Delivery, AuthError> {
-        let (store, now) = (&self.ports.store, self.ports.clock.now());
+        let (store, now) = (&self.context.ports.store, self.context.ports.clock.now());
         let (id, attempt) = (claimed.mail.id, claimed.attempt);
         let (why, wait) = match outcome {
             Ok(()) => {
@@ -129,11 +128,11 @@ impl OutboxService {
     /// Notes that a mail was sent: more than once, if the storage is busy, for else it is sent again.
     async fn note_delivered(&self, id: MailId, attempt: u32) -> Result<(), AuthError> {
         for _ in 1..Self::NOTES {
-            if self.ports.store.delivered(id, attempt).await.is_ok() {
+            if self.context.ports.store.delivered(id, attempt).await.is_ok() {
                 return Ok(());
             }
         }
-        self.ports.store.delivered(id, attempt).await.map(drop).map_err(Into::into)
+        self.context.ports.store.delivered(id, attempt).await.map(drop).map_err(Into::into)
     }
 
     /// Finds out whether there is an account that a request is about; if so, puts a mail in the place of the request.
@@ -145,14 +144,14 @@ impl OutboxService {
                 outcome => return outcome,
             }
         }
-        self.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
+        self.context.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
         Ok(())
     }
 
     /// The account that a request is about, if it is to get what was asked for.
     async fn meant(&self, address: &str, request: MailRequest) -> Result<Option<User>, AuthError> {
         let Ok(email) = Email::parse(address) else { return Ok(None) };
-        let user = self.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
+        let user = self.context.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
         let Some(user) = user else { return Ok(None) };
         let is_wanted = match request {
             MailRequest::PasswordReset => true,
@@ -164,13 +163,13 @@ impl OutboxService {
     /// Whether an account may verify its email address: where that is asked of no account, those with a second factor may,
     /// since a reset of the password removes the factors of an unverified address.
     async fn verifies(&self, user: &User) -> Result<bool, AuthError> {
-        let is_asked = self.policy.email_verification != EmailVerification::Off;
-        Ok(is_asked || self.ports.store.factors_of(user.id).await?.is_on())
+        let is_asked = self.context.policy.email_verification != EmailVerification::Off;
+        Ok(is_asked || self.context.ports.store.factors_of(user.id).await?.is_on())
     }
 
     async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AuthError> {
-        let context = Context { ports: &self.ports, policy: &self.policy };
-        let now = self.ports.clock.now();
+        let context = &self.context;
+        let now = self.context.ports.clock.now();
         let (purpose, kind) = match request {
             MailRequest::PasswordReset => (CodePurpose::PasswordReset, MailKind::PasswordReset),
             MailRequest::EmailVerification => (CodePurpose::EmailVerification, MailKind::EmailVerification),
@@ -178,33 +177,43 @@ impl OutboxService {
         // The address of the account, never the one that was typed (SEC-113).
         // One that was written past the rules gets no mail, and its request ends as those of nobody do.
         let Ok(to) = Email::parse(&user.email) else {
-            return self.ports.store.delivered(claimed.mail.id, claimed.attempt).await.map(drop).map_err(Into::into);
+            return self
+                .context
+                .ports
+                .store
+                .delivered(claimed.mail.id, claimed.attempt)
+                .await
+                .map(drop)
+                .map_err(Into::into);
         };
         let none_since = match request {
-            MailRequest::PasswordReset => self.policy.throttle.map(|_| now.minus(Self::RESET_INTERVAL)),
+            MailRequest::PasswordReset => self.context.policy.throttle.map(|_| now.minus(Self::RESET_INTERVAL)),
             MailRequest::EmailVerification => {
                 context.admit_link(user).await?;
                 None
             }
         };
-        let asked =
-            self.ports.vault.open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
+        let asked = self
+            .context
+            .ports
+            .vault
+            .open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
         let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
-        let content = context.about(user, asked);
-        let (code, mails) = context.link(user, purpose, kind, &to, content)?;
+        let content = context.emails.about(user, asked);
+        let (code, mails) = context.emails.link(user, purpose, kind, &to, content)?;
         let only = IssueIf { answers: Some(claimed.mail.id), none_since, ..IssueIf::still(user) };
-        if self.ports.store.issue(&code, &mails, &only).await? || !self.is_unchanged(user).await? {
+        if self.context.ports.store.issue(&code, &mails, &only).await? || !self.is_unchanged(user).await? {
             // Done, or the account has changed since it was read: then it is looked into once more after the lease.
             return Ok(());
         }
         // There is a link that is almost new, or another process has looked into it: nothing is sent.
-        self.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
+        self.context.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
         Ok(())
     }
 
     /// Whether an account is still as it was read, as far as [`IssueIf::still`] asks.
     async fn is_unchanged(&self, user: &User) -> Result<bool, AuthError> {
-        let now = self.ports.store.find_user(user.id).await?;
+        let now = self.context.ports.store.find_user(user.id).await?;
         Ok(now.is_some_and(|now| IssueIf::still(&now) == IssueIf::still(user) && now.is_active == user.is_active))
     }
 }

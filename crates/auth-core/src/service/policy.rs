@@ -1,7 +1,6 @@
 //! How accounts are looked after, beside their tokens.
 
 use crate::account::User;
-use crate::second_factor::RequiredFor;
 use crate::throttle::ThrottlePolicy;
 
 /// What is asked of the address of an account.
@@ -23,8 +22,6 @@ pub struct AccountPolicy {
     pub sends_mail: bool,
     /// What is asked of addresses.
     pub email_verification: EmailVerification,
-    /// Who has to show a second factor.
-    pub second_factor: RequiredFor,
     /// Limits of attempts; `None`: any number.
     pub throttle: Option<ThrottlePolicy>,
     /// What an authenticator calls the service.
@@ -46,7 +43,6 @@ impl Default for AccountPolicy {
         Self {
             sends_mail: false,
             email_verification: EmailVerification::Off,
-            second_factor: RequiredFor::Nobody,
             throttle: Some(ThrottlePolicy::default()),
             service_name: "auth".to_owned(),
         }

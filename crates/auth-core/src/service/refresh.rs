@@ -1,14 +1,14 @@
 //! Refresh: a refresh token for the next pair (RFC 6749 §6).
 
 use crate::account::User;
+use crate::effects::Effects;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
-use crate::mail::MailKind;
 use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{ClientInfo, CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind, is_multi_factor};
+use crate::token::{CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind, is_multi_factor};
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens
@@ -76,7 +76,7 @@ impl TokenService {
     /// Where a second factor is required, a session that began without one is not carried on: whoever became an
     /// administrator since, or logged in before it was required, logs in once more (SEC-134).
     pub(super) fn check_factor(&self, user: &User, shown: &str) -> Result<(), AuthError> {
-        let is_required = self.policy.accounts.second_factor.includes(user);
+        let is_required = self.policy.multi_factor_required_for.includes(user);
         if is_required && !is_multi_factor(shown) { Err(TokenFault::Revoked.into()) } else { Ok(()) }
     }
 
@@ -95,11 +95,12 @@ impl TokenService {
     async fn end_reused(&self, member: &Member) -> Result<Refreshed, AuthError> {
         let now = self.ports.clock.now();
         let user = &member.found.user;
-        // Who showed it is not known; whose session it was, its owner knows.
-        let content = self.context().content(user, &ClientInfo::default());
-        let mails = self.context().mail(MailKind::SessionReused, &user.email, &content)?;
-        // One event and one mail for each session, also when two replays come at once.
-        if self.ports.store.end_reused(member.found.session.id, &mails, now).await? {
+        let effects = match &self.ports.reuse_notices {
+            Some(notices) => notices.effects(user)?,
+            None => Effects::default(),
+        };
+        // One event and one notice for each session, also when two replays come at once.
+        if self.ports.store.end_reused(member.found.session.id, &effects, now).await? {
             self.ports.note_ended(member.found.session.id);
             self.record(EventKind::RefreshReused, member);
         }

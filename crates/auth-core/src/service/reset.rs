@@ -9,7 +9,7 @@ use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
 use crate::service::AccountService;
-use crate::service::context::Context;
+use crate::service::context::AccountContext;
 use crate::token::ClientInfo;
 
 /// What a link to reset a password is good for.
@@ -53,7 +53,12 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<(), AuthError> {
         let mut reset = self.reset_of(token).await?;
-        let hash = self.ports.hasher.hash(&Context::checked(&reset.user, password, rules)?, QueueShare::Whole).await?;
+        let hash = self
+            .context
+            .ports
+            .hasher
+            .hash(&AccountContext::checked(&reset.user, password, rules)?, QueueShare::Whole)
+            .await?;
         for _ in 0..Self::MAX_RESETS {
             match self.try_reset(&reset, &hash, client).await? {
                 PasswordUpdate::Done => return Ok(()),
@@ -61,18 +66,18 @@ impl AccountService {
                 PasswordUpdate::Overtaken => reset = self.reset_of(token).await?,
             }
         }
-        Err(Context::overtaken())
+        Err(AccountContext::overtaken())
     }
 
     /// What the link with this token resets.
     async fn reset_of(&self, token: &str) -> Result<Reset, AuthError> {
-        let (code, email) = self.context().followed(token, &[CodePurpose::PasswordReset]).await?;
-        let user = self.ports.store.find_user(code.user_id).await?;
+        let (code, email) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
+        let user = self.context.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
         let is_first_proof = user.email_verified_at.is_none()
             && Email::parse(&user.email).is_ok_and(|own| own.canonical() == email.canonical());
         let removes = match is_first_proof {
-            true => self.ports.store.factors_of(user.id).await?.on(),
+            true => self.context.ports.store.factors_of(user.id).await?.on(),
             false => Vec::new(),
         };
         Ok(Reset { code: code.id, email, user, removes })
@@ -84,9 +89,10 @@ impl AccountService {
         hash: &PasswordHash,
         client: &ClientInfo,
     ) -> Result<PasswordUpdate, AuthError> {
-        let (context, user) = (self.context(), &reset.user);
-        let mut mails = context.mail(MailKind::PasswordChanged, &user.email, &context.content(user, client))?;
-        mails.extend(context.removal_notices(user, &reset.removes, client)?);
+        let (context, user) = (&self.context, &reset.user);
+        let mut mails =
+            context.emails.mail(MailKind::PasswordChanged, &user.email, &context.emails.content(user, client))?;
+        mails.extend(context.emails.removal_notices(user, &reset.removes, client)?);
         let new = NewPassword {
             code: Some(reset.code),
             proves: Some(reset.email.clone()),
@@ -94,12 +100,12 @@ impl AccountService {
             mails,
             ..NewPassword::new(user.id, hash.clone())
         };
-        let outcome = self.ports.store.set_password(&new, self.ports.clock.now()).await?;
+        let outcome = self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await?;
         if outcome == PasswordUpdate::Done {
-            self.ports.note_changed(user.id);
-            self.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, user.id));
+            self.context.ports.note_changed(user.id);
+            self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, user.id));
             for _ in &reset.removes {
-                self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
+                self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
             }
             // The password is set in any case: at worst they wait a while.
             let _ = context.forgive_passwords(user).await;
@@ -108,10 +114,10 @@ impl AccountService {
     }
 
     pub(super) async fn ask(&self, what: MailRequest, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
-        let context = self.context();
+        let context = &self.context;
         context.admit_request(what, email, client).await?;
-        if let Some(request) = context.request(what, email, client)? {
-            self.ports.store.enqueue(&request).await?;
+        if let Some(request) = context.emails.request(what, email, client)? {
+            self.context.ports.store.enqueue(&request).await?;
         }
         Ok(())
     }

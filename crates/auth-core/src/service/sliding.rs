@@ -1,9 +1,7 @@
 //! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
 
-use crate::account::{LoginName, User};
-use crate::code::CodePurpose;
+use crate::account::User;
 use crate::error::AuthError;
-use crate::password::RawPassword;
 use crate::service::membership::Membership;
 use crate::service::{SignedToken, TokenService};
 use crate::time::UnixTime;
@@ -13,26 +11,6 @@ use crate::token::{
 };
 
 impl TokenService {
-    /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and
-    /// answers its sliding token.
-    pub async fn login_sliding(
-        &self,
-        name: &LoginName,
-        password: &RawPassword,
-        client: ClientInfo,
-    ) -> Result<SignedToken, AuthError> {
-        self.check_sliding()?;
-        for _ in 0..Self::MAX_STARTS {
-            let Some(user) = self.proven(name, password, CodePurpose::SlidingLogin, &client).await? else { continue };
-            let authentication = Authentication::by_password(self.ports.clock.now());
-            match self.start_sliding_session(&user, &authentication, client.clone()).await {
-                Err(AuthError::UserChanged) => {}
-                outcome => return outcome,
-            }
-        }
-        Err(Self::login_overtaken())
-    }
-
     /// Starts a session as [`start_session`](Self::start_session) does, and issues its sliding token.
     ///
     /// # Errors
@@ -92,8 +70,8 @@ impl TokenService {
         self.sign_sliding(&found.user, &found.session, id.clone(), refresh_expires_at, &custom)
     }
 
-    /// Where they open nothing there are none.
-    fn check_sliding(&self) -> Result<(), TokenFault> {
+    /// Refuses sliding tokens where they are not accepted.
+    pub(super) fn check_sliding(&self) -> Result<(), TokenFault> {
         if self.policy.accepted_kinds.contains(&TokenKind::Sliding) { Ok(()) } else { Err(TokenFault::WrongKind) }
     }
 

@@ -17,15 +17,13 @@ impl TokenService {
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
-    /// use auth_conformance::{hash_of, memory_ports, new_user};
-    /// use auth_core::service::{TokenPolicy, TokenService};
+    /// use auth_conformance::TestService;
     /// use auth_core::token::{Authentication, ClientInfo};
-    /// let ports = memory_ports();
-    /// let user = ports.store.create(&new_user("alice"), &hash_of("unused")).await?.expect("a new name");
-    /// let tokens = TokenService::new(ports.clone(), TokenPolicy::default());
+    /// let service = TestService::new();
+    /// let user = service.register("alice").await;
     /// // The host has verified a passkey.
-    /// let passkey = Authentication::new(["hwk", "mfa"], ports.clock.now()).expect("methods of RFC 8176");
-    /// let pair = tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
+    /// let passkey = Authentication::new(["hwk", "mfa"], service.now()).expect("methods of RFC 8176");
+    /// let pair = service.tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
     /// # let _ = pair; Ok(()) }
     /// ```
     ///
@@ -52,7 +50,7 @@ impl TokenService {
         if !user.is_active {
             return Err(AuthError::UserInactive);
         }
-        if self.policy.accounts.second_factor.includes(user) && !authentication.is_multi_factor() {
+        if self.policy.multi_factor_required_for.includes(user) && !authentication.is_multi_factor() {
             return Err(AuthError::MultiFactorRequired);
         }
         Ok(())

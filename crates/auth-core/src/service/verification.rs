@@ -7,7 +7,7 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
 use crate::service::AccountService;
-use crate::service::context::Context;
+use crate::service::context::AccountContext;
 use crate::token::ClientInfo;
 
 impl AccountService {
@@ -38,30 +38,30 @@ impl AccountService {
         caller: Option<UserId>,
         client: &ClientInfo,
     ) -> Result<User, AuthError> {
-        let context = self.context();
+        let context = &self.context;
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
-        let (code, email) = context.followed(token, &purposes).await?;
-        let user = self.ports.store.find_user(code.user_id).await?;
+        let (code, email) = context.emails.followed(token, &purposes).await?;
+        let user = self.context.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
         let is_first_proof = is_change || user.email_verified_at.is_none();
-        if is_first_proof && caller != Some(user.id) && self.ports.store.factors_of(user.id).await?.is_on() {
+        if is_first_proof && caller != Some(user.id) && self.context.ports.store.factors_of(user.id).await?.is_on() {
             return Err(AuthError::LoginRequired);
         }
         let mails = match is_change {
             true => {
-                let content = context.content_of_change(&user, &email, client);
-                context.mail(MailKind::EmailChanged, &user.email, &content)?
+                let content = context.emails.content_of_change(&user, &email, client);
+                context.emails.mail(MailKind::EmailChanged, &user.email, &content)?
             }
             false => Vec::new(),
         };
         let only_at = Some(user.security_stamp);
         let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, mails };
-        match self.ports.store.confirm_email(&proven, self.ports.clock.timestamp()).await? {
+        match self.context.ports.store.confirm_email(&proven, self.context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
-                self.ports.note_changed(user.id);
+                self.context.ports.note_changed(user.id);
                 let kind = if is_change { EventKind::EmailChanged } else { EventKind::EmailVerified };
-                self.ports.record(SecurityEvent::of_user(kind, user.id));
+                self.context.ports.record(SecurityEvent::of_user(kind, user.id));
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
@@ -72,8 +72,8 @@ impl AccountService {
     /// Whether a proof of a new address may be asked for.
     pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AuthError> {
         // Counted first: who only wants to know which addresses are taken is counted too.
-        self.context().admit_code(user, CodePurpose::EmailChange).await?;
-        let other = self.ports.store.find_by_email(email).await?;
+        self.context.admit_code(user, CodePurpose::EmailChange).await?;
+        let other = self.context.ports.store.find_by_email(email).await?;
         if other.is_some_and(|other| other.id != user.id) {
             return Err(AccountFault::Taken(Taken::Email).into());
         }
@@ -82,16 +82,17 @@ impl AccountService {
 
     /// Asks for a proof of a new address at the address itself, and tells the old one.
     pub(super) async fn propose_email(&self, user: &User, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
-        let context = self.context();
+        let context = &self.context;
         // The new address is not verified: its owner may have nothing to do with the account.
-        let content = context.content(user, client).without_free_text();
-        let told = context.content_of_change(user, email, client);
-        let (code, mut mails) = context.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
-        mails.extend(context.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
-        if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
-            return Err(Context::overtaken());
+        let content = context.emails.content(user, client).without_free_text();
+        let told = context.emails.content_of_change(user, email, client);
+        let (code, mut mails) =
+            context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
+        mails.extend(context.emails.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
+        if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+            return Err(AccountContext::overtaken());
         }
-        self.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, user.id));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use auth_core::AuthError;
 use auth_core::second_factor::RequiredFor;
-use auth_core::service::{AccountPolicy, LogoutRequest, SlidingPolicy, TokenPolicy};
+use auth_core::service::{LogoutRequest, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, TokenFault, TokenKind};
 use serde_json::json;
@@ -196,8 +196,7 @@ async fn are_refused_if_they_were_issued_since_a_second_factor_is_on() {
 async fn are_all_refused_where_a_second_factor_is_required() {
     for kind in kinds() {
         for (required, is_good) in [(RequiredFor::Staff, true), (RequiredFor::All, false)] {
-            let accounts = AccountPolicy { second_factor: required, sends_mail: true, ..AccountPolicy::default() };
-            let service = service(TokenPolicy { accounts, ..with_sliding() });
+            let service = service(emailing(TokenPolicy { multi_factor_required_for: required, ..with_sliding() }));
             service.register("alice").await;
             let token = issued_before(&service, kind, 0, true, "a");
             assert_eq!(presented(&service, kind, &token).await.is_none(), is_good, "{kind} {required:?}");

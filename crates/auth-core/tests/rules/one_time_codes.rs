@@ -7,7 +7,7 @@ use auth_core::mail::MailKind;
 use auth_core::password::{CheckedPassword, PasswordPolicy};
 use auth_core::ports::{Accounts, Codes, IssueIf, SecondFactors};
 use auth_core::second_factor::{Method, NewFactor};
-use auth_core::service::{Action, Caller, EmailVerification, Enrolment, Shown, TokenPolicy};
+use auth_core::service::{Action, Caller, EmailVerification, Enrolment, Shown};
 
 use crate::fixture::*;
 
@@ -107,7 +107,7 @@ async fn open_after(event: Event) -> Vec<CodePurpose> {
 
 const NUMBERS: std::ops::Range<u64> = 1_000..1_100;
 
-fn policy_for(event: Event) -> TokenPolicy {
+fn policy_for(event: Event) -> TestPolicy {
     let is_verified = matches!(event, Event::EmailVerifiedAndChanged | Event::EmailVerified);
     with_accounts(|accounts| {
         if is_verified {

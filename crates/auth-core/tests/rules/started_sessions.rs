@@ -75,7 +75,7 @@ async fn are_not_for_inactive_users() {
 #[tokio::test]
 async fn take_more_than_one_factor_where_it_is_required() {
     for required in [RequiredFor::Nobody, RequiredFor::Staff, RequiredFor::All] {
-        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        let service = service(requiring(required));
         for (name, is_staff) in [("alice", false), ("root", true)] {
             service.register(name).await;
             if is_staff {

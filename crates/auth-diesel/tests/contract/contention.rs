@@ -67,7 +67,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
             store.set_password(&NewPassword { mails: mails.into(), ..new }, at(1)).await.unwrap();
         }
         3 => drop(store.try_code(code(3), at(1)).await.unwrap()),
-        4 => drop(store.end_reused(session, &mails, at(1)).await.unwrap()),
+        4 => drop(store.end_reused(session, &mails.into_iter().collect(), at(1)).await.unwrap()),
         5 => drop(store.revoke_all(id, None, RevokeReason::LogoutAll, at(1)).await.unwrap()),
         6 => drop(store.remove_factors(id, &[Method::Email], None, &mails).await.unwrap()),
         7 => {

@@ -59,7 +59,7 @@ impl From<TokenPair> for TokenPairBody {
 pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
     let (service, client) = (app.clone(), client(&request));
-    let pair = to_its_end(async move { service.tokens.login(&name, &password, client).await }).await?;
+    let pair = to_its_end(async move { service.logins.login(&name, &password, client).await }).await?;
     let pair = pair.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))?;
     Ok(HttpResponse::Ok().json(TokenPairBody::from(pair)))
 }

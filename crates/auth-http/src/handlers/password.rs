@@ -82,7 +82,7 @@ pub(crate) async fn change(
     let change = PasswordChange { shown, new: RawPassword::new(new) };
     let service = app.clone();
     let changed =
-        to_its_end(async move { service.tokens.change_password(caller.caller(), change, &service.passwords).await });
+        to_its_end(async move { service.logins.change_password(caller.caller(), change, &service.passwords).await });
     let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
     let (refresh, access, token) = match issued {
         Some(Issued::Pair(pair)) => (Some(pair.refresh.into_exposed()), Some(pair.access.into_exposed()), None),

@@ -41,7 +41,7 @@ pub(crate) async fn answer(request: HttpRequest, app: web::Data<App>, body: Body
     let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
     let (Some(challenge), Some(code)) = (challenge, code) else { return Err(ApiError::fields(reader.into_errors())) };
     let (service, client) = (app.clone(), client(&request));
-    let issued = to_its_end(async move { service.tokens.answer_challenge(&challenge, &code, client).await }).await?;
+    let issued = to_its_end(async move { service.logins.answer_challenge(&challenge, &code, client).await }).await?;
     match issued.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))? {
         Issued::Pair(pair) => Ok(HttpResponse::Ok().json(TokenPairBody::from(pair))),
         Issued::Sliding(token) => Ok(sliding::answer(token)),

@@ -49,7 +49,7 @@ pub(super) fn answer(token: SignedToken) -> HttpResponse {
 pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
     let (service, client) = (app.clone(), client(&request));
-    let token = to_its_end(async move { service.tokens.login_sliding(&name, &password, client).await }).await?;
+    let token = to_its_end(async move { service.logins.login_sliding(&name, &password, client).await }).await?;
     token.map(answer).map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))
 }
 

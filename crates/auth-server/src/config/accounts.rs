@@ -38,7 +38,11 @@ impl SecondFactor {
 }
 
 /// Refuses what cannot be without mails.
-pub(super) fn check_mails(policy: &AccountPolicy, transport: Option<Transport>) -> Result<()> {
+pub(super) fn check_mails(
+    policy: &AccountPolicy,
+    required_for: RequiredFor,
+    transport: Option<Transport>,
+) -> Result<()> {
     if transport != Some(Transport::None) {
         return Ok(());
     }
@@ -47,7 +51,7 @@ pub(super) fn check_mails(policy: &AccountPolicy, transport: Option<Transport>) 
         "accounts.email_verification: needs mails, and mail.transport is \"none\"; set it to \"off\", or set a transport"
     );
     ensure!(
-        policy.second_factor == RequiredFor::Nobody,
+        required_for == RequiredFor::Nobody,
         "second_factor.required_for: needs mails, and mail.transport is \"none\"; set it to \"nobody\", or set a transport"
     );
     Ok(())

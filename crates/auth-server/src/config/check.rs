@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use auth_core::account::UsernameRules;
 use auth_core::password::PasswordPolicy;
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
+use auth_core::second_factor::RequiredFor;
 use auth_core::service::{AccountPolicy, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, SubjectField, TokenKind};
@@ -35,7 +36,7 @@ pub struct Checked {
     pub algorithm: Option<Algorithm>,
     /// The rules for tokens.
     pub tokens: TokenPolicy,
-    /// The rules for accounts: the same ones that are part of those for tokens.
+    /// The rules for accounts.
     pub accounts: AccountPolicy,
     /// How mails travel; `None`: nobody has said so, and nothing starts that could cause one.
     pub transport: Option<Transport>,
@@ -72,7 +73,7 @@ impl Checked {
             algorithm: algorithm(&settings.tokens.algorithm)?,
             tokens: TokenPolicy {
                 max_sessions: NonZeroU32::new(settings.accounts.max_sessions),
-                ..token_policy(&settings.tokens, accounts.clone())?
+                ..token_policy(&settings.tokens, settings.second_factor.required_for()?)?
             },
             accounts,
             transport,
@@ -177,11 +178,10 @@ fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Trans
     let policy = AccountPolicy {
         sends_mail: matches!(transport, Some(Transport::Folder | Transport::Smtp(_))),
         email_verification: settings.accounts.email_verification()?,
-        second_factor: settings.second_factor.required_for()?,
         throttle: settings.throttle.policy()?,
         service_name: settings.mail.service_name(bind),
     };
-    check_mails(&policy, transport)?;
+    check_mails(&policy, settings.second_factor.required_for()?, transport)?;
     Ok(policy)
 }
 
@@ -204,7 +204,7 @@ fn on_refresh(tokens: &Tokens) -> OnRefresh {
     }
 }
 
-fn token_policy(tokens: &Tokens, accounts: AccountPolicy) -> Result<TokenPolicy> {
+fn token_policy(tokens: &Tokens, multi_factor_required_for: RequiredFor) -> Result<TokenPolicy> {
     let on_retry = match tokens.on_retry.as_str() {
         "refuse" => OnRetry::Refuse,
         "replay" => OnRetry::Replay,
@@ -234,7 +234,7 @@ fn token_policy(tokens: &Tokens, accounts: AccountPolicy) -> Result<TokenPolicy>
             ttl: Seconds::new(tokens.sliding_ttl_seconds),
             refresh_ttl: Seconds::new(tokens.sliding_refresh_ttl_seconds),
         },
-        accounts,
+        multi_factor_required_for,
     })
 }
 

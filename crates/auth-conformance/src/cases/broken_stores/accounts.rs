@@ -8,7 +8,7 @@ use auth_core::StoreError;
 use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
 use auth_core::password::PasswordHash;
 use auth_core::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Sessions,
+    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Sessions, TokenUsers,
 };
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
@@ -65,10 +65,6 @@ impl Accounts for Broken {
 
     async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         self.inner.find_user(id).await
-    }
-
-    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
-        self.inner.find_by_subject(subject).await
     }
 
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
@@ -187,5 +183,12 @@ impl Accounts for Broken {
 
     async fn has_superuser(&self) -> Result<bool, StoreError> {
         self.inner.has_superuser().await
+    }
+}
+
+#[async_trait]
+impl TokenUsers for Broken {
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        self.inner.find_by_subject(subject).await
     }
 }

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::account::{User, UserId};
-use auth_core::mail::NewMail;
+use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, Sessions, Swap};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
@@ -88,8 +88,8 @@ impl Sessions for Broken {
         }
     }
 
-    async fn end_reused(&self, id: SessionId, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
-        self.inner.end_reused(id, mails, now).await
+    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        self.inner.end_reused(id, effects, now).await
     }
 
     async fn revoke_all(

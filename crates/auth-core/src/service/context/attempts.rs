@@ -9,7 +9,7 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailRequest;
 use crate::secret::MacPurpose;
 use crate::service::Ports;
-use crate::service::context::Context;
+use crate::service::context::AccountContext;
 use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
 use crate::time::Seconds;
 use crate::token::ClientInfo;
@@ -59,7 +59,7 @@ impl Guess<'_> {
     }
 }
 
-impl<'a> Context<'a> {
+impl AccountContext {
     /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
     /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
     /// is compared: what [`Guess::refused_as`] says is to be answered if it is wrong.
@@ -67,7 +67,7 @@ impl<'a> Context<'a> {
         &self,
         name: &LoginName,
         client: &ClientInfo,
-    ) -> Result<Guess<'a>, AuthError> {
+    ) -> Result<Guess<'_>, AuthError> {
         let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
         self.guess(self.policy.throttle.map(typed), client).await
     }
@@ -80,7 +80,7 @@ impl<'a> Context<'a> {
         user: Option<&User>,
         name: &LoginName,
         by_name: &Guess<'_>,
-    ) -> Result<Option<Guess<'a>>, AuthError> {
+    ) -> Result<Option<Guess<'_>>, AuthError> {
         let counted = self.policy.throttle.map(|policy| {
             let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
             (bucket, by_name.strict(policy.password), Forgiveness::All)
@@ -93,7 +93,7 @@ impl<'a> Context<'a> {
     }
 
     /// Counts a guess at the password of somebody who is logged in.
-    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'_>, AuthError> {
         let name = LoginName::Username(user.username.clone());
         let by_name = self.guess_at_name(&name, client).await?;
         let own =
@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
         &self,
         user: &User,
         client: &ClientInfo,
-    ) -> Result<Guess<'a>, AuthError> {
+    ) -> Result<Guess<'_>, AuthError> {
         let bucket = |policy: ThrottlePolicy| {
             (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
         };
@@ -125,7 +125,7 @@ impl<'a> Context<'a> {
         &self,
         counted: Option<(Bucket, Limit, Forgiveness)>,
         client: &ClientInfo,
-    ) -> Result<Guess<'a>, AuthError> {
+    ) -> Result<Guess<'_>, AuthError> {
         let Some((policy, counted)) = self.policy.throttle.zip(counted) else { return Ok(self.counted(Vec::new())) };
         let per_client_ip =
             |scope: &str, limit: Limit| Some((self.address_bucket(scope, client)?, limit, Forgiveness::One));
@@ -149,7 +149,7 @@ impl<'a> Context<'a> {
     async fn try_guess(
         &self,
         counted: &[(Bucket, Limit, Forgiveness)],
-    ) -> Result<Result<Guess<'a>, Seconds>, StoreError> {
+    ) -> Result<Result<Guess<'_>, Seconds>, StoreError> {
         let attempt = |(bucket, limit, _): &(Bucket, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
         let attempts: Vec<_> = counted.iter().map(attempt).collect();
         Ok(match self.count(&attempts).await? {
@@ -163,12 +163,12 @@ impl<'a> Context<'a> {
         AuthError::Throttled { retry_after }
     }
 
-    const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'a> {
-        Guess { ports: self.ports, buckets, exception: None }
+    const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'_> {
+        Guess { ports: &self.ports, buckets, exception: None }
     }
 
     /// Counts a registration from a client IP.
-    pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'a>, AuthError> {
+    pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AuthError> {
         let limit = self.policy.throttle.map(|policy| policy.registrations_per_client_ip);
         let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
         let attempts: Vec<_> = attempt.into_iter().collect();

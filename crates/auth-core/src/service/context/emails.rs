@@ -2,14 +2,28 @@
 
 use crate::account::{Email, User};
 use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
+use crate::effects::Effects;
 use crate::error::AuthError;
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
+use crate::ports::ReuseNotices;
 use crate::second_factor::Method;
-use crate::service::context::Context;
+use crate::service::Ports;
 use crate::service::verification::shortened;
 use crate::token::ClientInfo;
 
-impl Context<'_> {
+/// Makes the emails to users, for the outbox.
+#[derive(Clone)]
+pub struct Emails {
+    ports: Ports,
+    sends_mail: bool,
+}
+
+impl Emails {
+    /// Emails with these adapters; none where nobody would send them.
+    pub const fn new(ports: Ports, sends_mail: bool) -> Self {
+        Self { ports, sends_mail }
+    }
+
     /// What an email to an account says about the account and the client that caused it. An email to an unverified address
     /// contains no text that the client chose, since anyone can register a stranger's address.
     pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
@@ -40,7 +54,7 @@ impl Context<'_> {
         to: &str,
         content: &MailContent,
     ) -> Result<Vec<NewMail>, AuthError> {
-        if !self.policy.sends_mail {
+        if !self.sends_mail {
             return Ok(Vec::new());
         }
         Ok(vec![self.queued(Queued::Mail(kind), to, content)?])
@@ -68,7 +82,7 @@ impl Context<'_> {
         to: &Email,
         client: &ClientInfo,
     ) -> Result<Option<NewMail>, AuthError> {
-        if !self.policy.sends_mail {
+        if !self.sends_mail {
             return Ok(None);
         }
         self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
@@ -114,5 +128,14 @@ impl Context<'_> {
         let email = code.payload.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let email = email.and_then(|text| Email::parse(text).ok());
         email.filter(|_| is_good).map(|email| (code, email)).ok_or(AuthError::BadLink)
+    }
+}
+
+impl ReuseNotices for Emails {
+    fn effects(&self, user: &User) -> Result<Effects, AuthError> {
+        // Who presented the token is not known; whose session it was, its owner knows.
+        let content = self.content(user, &ClientInfo::default());
+        let mails = self.mail(MailKind::SessionReused, &user.email, &content)?;
+        Ok(mails.into_iter().collect())
     }
 }

@@ -5,10 +5,10 @@ use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{Attribute, CheckedPassword, PasswordPolicy, RawPassword};
 use crate::ports::Verdict;
-use crate::service::context::Context;
+use crate::service::context::AccountContext;
 use crate::token::ClientInfo;
 
-impl Context<'_> {
+impl AccountContext {
     /// The account was changed by somebody else while something was decided about it.
     pub(in crate::service) fn overtaken() -> AuthError {
         StoreError::unavailable("the account has changed meanwhile").into()

@@ -10,7 +10,7 @@ use crate::mail::{Fact, MailKind, NewMail};
 use crate::password::RawPassword;
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
-use crate::service::context::Context;
+use crate::service::context::AccountContext;
 use crate::token::ClientInfo;
 
 /// What somebody is asked for beside the password.
@@ -45,11 +45,11 @@ pub(in crate::service) struct Proven {
     pub(in crate::service) purpose: CodePurpose,
 }
 
-impl Context<'_> {
+impl AccountContext {
     /// What this account has to show beside its password; empty: nothing.
     pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AuthError> {
         let factors = self.ports.store.factors_of(user.id).await?;
-        Ok(factors.methods(self.policy.second_factor.includes(user)))
+        Ok(factors.methods(self.requires_second_factor(user)))
     }
 
     /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
@@ -98,8 +98,8 @@ impl Context<'_> {
         let digits = DigitCode::draw(self.ports.randomness.as_ref());
         code.mac = Some(digits.mac(code.id, self.ports.vault.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
-        let content = self.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
-        self.mail(MailKind::SecondFactorCode, &user.email, &content)
+        let content = self.emails.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
+        self.emails.mail(MailKind::SecondFactorCode, &user.email, &content)
     }
 
     /// Answers a challenge: who it was for, if the code is right. It is used up then, and so is the code.
@@ -198,7 +198,11 @@ impl Context<'_> {
     ) -> Result<Vec<NewMail>, AuthError> {
         let Proof::RecoveryCode(_) = proof else { return Ok(Vec::new()) };
         let left = factors.recovery_codes.len().saturating_sub(1).to_string();
-        self.mail(MailKind::RecoveryCodeUsed, &user.email, &self.content(user, client).with(Fact::Left, left))
+        self.emails.mail(
+            MailKind::RecoveryCodeUsed,
+            &user.email,
+            &self.emails.content(user, client).with(Fact::Left, left),
+        )
     }
 }
 

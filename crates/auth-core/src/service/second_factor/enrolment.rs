@@ -10,7 +10,7 @@ use crate::mail::{Fact, MailKind, MailRequest, NewMail};
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
 use crate::secret::{Mac, Sealed};
-use crate::service::context::Context;
+use crate::service::context::AccountContext;
 use crate::service::second_factor::{SecondFactorChallenge, SecondFactorService, Shown};
 use crate::token::ClientInfo;
 
@@ -60,8 +60,8 @@ pub struct ConfirmedFactor {
 impl SecondFactorService {
     /// What is on, and whether one is required.
     pub async fn status(&self, user: &User) -> Result<FactorStatus, AuthError> {
-        let factors = self.ports.store.factors_of(user.id).await?;
-        Ok(FactorStatus { factors, is_required: self.policy.second_factor.includes(user) })
+        let factors = self.context.ports.store.factors_of(user.id).await?;
+        Ok(FactorStatus { factors, is_required: self.context.requires_second_factor(user) })
     }
 
     /// Asks somebody who is logged in for their second factor, for what takes one.
@@ -69,13 +69,13 @@ impl SecondFactorService {
     /// # Errors
     /// [`AuthError::NoSecondFactor`] if none is asked of them; [`AuthError::Throttled`] after too many mails.
     pub async fn challenge(&self, user: &User, client: &ClientInfo) -> Result<SecondFactorChallenge, AuthError> {
-        let user = &self.context().account_now(user).await?;
-        let methods = self.context().methods_of(user).await?;
+        let user = &self.context.account_now(user).await?;
+        let methods = self.context.methods_of(user).await?;
         if methods.is_empty() {
             return Err(AuthError::NoSecondFactor);
         }
-        let challenge = self.context().challenge(user, methods, CodePurpose::Confirmation, client).await?;
-        challenge.ok_or_else(Context::overtaken)
+        let challenge = self.context.challenge(user, methods, CodePurpose::Confirmation, client).await?;
+        challenge.ok_or_else(AccountContext::overtaken)
     }
 
     /// Begins to switch a method on: it is on when its first code was [shown](Self::confirm).
@@ -87,23 +87,23 @@ impl SecondFactorService {
     /// otherwise it could be that of a stranger who registered the address. The code of an enrolment by mail verifies it.
     pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AuthError> {
         let purpose = match method {
-            Method::Email if self.policy.sends_mail => CodePurpose::EmailEnrolment,
+            Method::Email if self.context.policy.sends_mail => CodePurpose::EmailEnrolment,
             Method::Totp => CodePurpose::TotpEnrolment,
             Method::Email | Method::RecoveryCode => return Err(AuthError::MethodUnavailable),
         };
-        let context = self.context();
+        let context = &self.context;
         let user = &context.authorize(user, &shown).await?;
-        if method == Method::Totp && !self.policy.lets_add_authenticator(user) {
+        if method == Method::Totp && !self.context.policy.lets_add_authenticator(user) {
             return Err(AuthError::EmailNotVerified);
         }
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
         let (mails, enrolment) = match method {
             Method::Totp => {
-                let secret = TotpSecret::draw(self.ports.randomness.as_ref());
-                let sealed = self.ports.vault.seal(&TotpSecret::context(user.id), secret.expose());
+                let secret = TotpSecret::draw(self.context.ports.randomness.as_ref());
+                let sealed = self.context.ports.vault.seal(&TotpSecret::context(user.id), secret.expose());
                 code.payload = Some(sealed.map_err(AuthError::Crypto)?.bytes().to_vec());
-                let uri = secret.expose_uri(&self.policy.service_name, &user.username);
+                let uri = secret.expose_uri(&self.context.policy.service_name, &user.username);
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
             }
             Method::Email | Method::RecoveryCode => {
@@ -112,8 +112,8 @@ impl SecondFactorService {
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
         };
-        if !self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
-            return Err(Context::overtaken());
+        if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+            return Err(AccountContext::overtaken());
         }
         Ok(enrolment)
     }
@@ -129,20 +129,21 @@ impl SecondFactorService {
         text: &str,
         client: &ClientInfo,
     ) -> Result<ConfirmedFactor, AuthError> {
-        let context = self.context();
-        let id = ChallengeToken::read(challenge, self.ports.vault.as_ref()).ok_or(AuthError::ChallengeInvalid)?;
-        let stored = self.ports.store.find_code(id).await?.ok_or(AuthError::ChallengeInvalid)?;
+        let context = &self.context;
+        let id =
+            ChallengeToken::read(challenge, self.context.ports.vault.as_ref()).ok_or(AuthError::ChallengeInvalid)?;
+        let stored = self.context.ports.store.find_code(id).await?.ok_or(AuthError::ChallengeInvalid)?;
         let is_enrolment = matches!(stored.purpose, CodePurpose::EmailEnrolment | CodePurpose::TotpEnrolment);
         if stored.user_id != user.id || !is_enrolment {
             return Err(AuthError::ChallengeInvalid);
         }
         let guess = context.guess_code(user, client).await?;
-        let Some(code) = self.ports.store.try_code(id, self.ports.clock.now()).await? else {
+        let Some(code) = self.context.ports.store.try_code(id, self.context.ports.clock.now()).await? else {
             guess.take_back().await?;
             return Err(AuthError::ChallengeInvalid);
         };
         let Some(factor) = self.enrolled(user, &code, text)? else {
-            self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
+            self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
             return Err(guess.refused_as(AuthError::WrongCode));
         };
         guess.forgive().await?;
@@ -151,7 +152,7 @@ impl SecondFactorService {
 
     /// The factor of an enrolment, if this is its code.
     fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AuthError> {
-        let (vault, payload) = (self.ports.vault.as_ref(), code.payload.clone().unwrap_or_default());
+        let (vault, payload) = (self.context.ports.vault.as_ref(), code.payload.clone().unwrap_or_default());
         let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
         if code.purpose == CodePurpose::EmailEnrolment {
             let is_right = digits.matches(code, vault) && payload == user.email.as_bytes();
@@ -159,7 +160,7 @@ impl SecondFactorService {
         }
         let sealed = Sealed::new(payload);
         let opened = vault.open(&TotpSecret::context(user.id), &sealed).map_err(AuthError::Crypto)?;
-        let step = matching_step(&TotpSecret::from_bytes(opened), digits, None, self.ports.clock.now(), vault);
+        let step = matching_step(&TotpSecret::from_bytes(opened), digits, None, self.context.ports.clock.now(), vault);
         Ok(step.map(|step| NewFactor::Totp { secret: sealed, step }))
     }
 
@@ -172,24 +173,24 @@ impl SecondFactorService {
     ) -> Result<ConfirmedFactor, AuthError> {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
-        let content = self.context().content(user, client).with(Fact::Method, method.name());
-        let mut mails = self.context().mail(MailKind::SecondFactorAdded, &user.email, &content)?;
+        let content = self.context.emails.content(user, client).with(Fact::Method, method.name());
+        let mut mails = self.context.emails.mail(MailKind::SecondFactorAdded, &user.email, &content)?;
         if method == Method::Totp && user.email_verified_at.is_none() {
             // Until it is verified, the factor does not outlast a reset of the password.
             mails.extend(self.verification_request(user, client)?);
         }
-        let now = self.ports.clock.timestamp();
-        let added = self.ports.store.add_factor(user.id, factor, code.id, &macs, &mails, now).await?;
+        let now = self.context.ports.clock.timestamp();
+        let added = self.context.ports.store.add_factor(user.id, factor, code.id, &macs, &mails, now).await?;
         let takes_codes = added.ok_or(AuthError::ChallengeInvalid)?;
-        self.ports.note_changed(user.id);
-        self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, user.id));
+        self.context.ports.note_changed(user.id);
+        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, user.id));
         Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
     }
 
     /// A request to verify the email address of an account; none if it is none, as of an imported account.
     fn verification_request(&self, user: &User, client: &ClientInfo) -> Result<Option<NewMail>, AuthError> {
         match Email::parse(&user.email) {
-            Ok(email) => self.context().request(MailRequest::EmailVerification, &email, client),
+            Ok(email) => self.context.emails.request(MailRequest::EmailVerification, &email, client),
             Err(_) => Ok(None),
         }
     }
@@ -199,16 +200,16 @@ impl SecondFactorService {
     /// # Errors
     /// As for [`enrol`](Self::enrol), and [`AuthError::NoSecondFactor`] if it is not on.
     pub async fn remove(&self, user: &User, method: Method, shown: Shown) -> Result<(), AuthError> {
-        let factors = self.ports.store.factors_of(user.id).await?;
+        let factors = self.context.ports.store.factors_of(user.id).await?;
         if method == Method::RecoveryCode || !factors.has(method) {
             return Err(AuthError::NoSecondFactor);
         }
-        let user = self.context().authorize(user, &shown).await?;
-        let mails = self.context().removal_notices(&user, &[method], &shown.client)?;
-        if !self.ports.store.remove_factors(user.id, &[method], Some(user.security_stamp), &mails).await? {
-            return Err(Context::overtaken());
+        let user = self.context.authorize(user, &shown).await?;
+        let mails = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
+        if !self.context.ports.store.remove_factors(user.id, &[method], Some(user.security_stamp), &mails).await? {
+            return Err(AccountContext::overtaken());
         }
-        self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
         Ok(())
     }
 
@@ -217,25 +218,25 @@ impl SecondFactorService {
     /// # Errors
     /// As for [`remove`](Self::remove).
     pub async fn replace_recovery_codes(&self, user: &User, shown: Shown) -> Result<Vec<RecoveryCode>, AuthError> {
-        if !self.ports.store.factors_of(user.id).await?.is_on() {
+        if !self.context.ports.store.factors_of(user.id).await?.is_on() {
             return Err(AuthError::NoSecondFactor);
         }
-        let user = self.context().authorize(user, &shown).await?;
+        let user = self.context.authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(&user);
-        let content = self.context().content(&user, &shown.client);
-        let mails = self.context().mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
+        let content = self.context.emails.content(&user, &shown.client);
+        let mails = self.context.emails.mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
         let only_at = Some(user.security_stamp);
-        if !self.ports.store.replace_recovery_codes(user.id, &macs, only_at, &mails).await? {
-            return Err(Context::overtaken());
+        if !self.context.ports.store.replace_recovery_codes(user.id, &macs, only_at, &mails).await? {
+            return Err(AccountContext::overtaken());
         }
-        self.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, user.id));
         Ok(codes)
     }
 
     fn new_recovery_codes(&self, user: &User) -> (Vec<RecoveryCode>, Vec<Mac>) {
-        let draw = |_| RecoveryCode::draw(self.ports.randomness.as_ref());
+        let draw = |_| RecoveryCode::draw(self.context.ports.randomness.as_ref());
         let codes: Vec<_> = (0..Factors::RECOVERY_CODES).map(draw).collect();
-        let macs = codes.iter().map(|code| code.mac(user.id, self.ports.vault.as_ref())).collect();
+        let macs = codes.iter().map(|code| code.mac(user.id, self.context.ports.vault.as_ref())).collect();
         (codes, macs)
     }
 }

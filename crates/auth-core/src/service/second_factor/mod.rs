@@ -3,27 +3,23 @@
 mod challenge;
 mod enrolment;
 
-pub(super) use challenge::{Expected, Proven};
+pub(super) use std::sync::Arc;
+
+pub(in crate::service) use challenge::{Expected, Proven};
 pub use challenge::{SecondFactorChallenge, Shown};
 pub use enrolment::{ConfirmedFactor, Enrolment, FactorStatus};
 
-use crate::service::context::Context;
-use crate::service::{AccountPolicy, Ports};
+use crate::service::context::AccountContext;
 
 /// Second factors of accounts.
 #[derive(Clone)]
 pub struct SecondFactorService {
-    ports: Ports,
-    policy: AccountPolicy,
+    context: Arc<AccountContext>,
 }
 
 impl SecondFactorService {
-    /// A service on these adapters.
-    pub const fn new(ports: Ports, policy: AccountPolicy) -> Self {
-        Self { ports, policy }
-    }
-
-    const fn context(&self) -> Context<'_> {
-        Context { ports: &self.ports, policy: &self.policy }
+    /// The service of this context.
+    pub const fn new(context: Arc<AccountContext>) -> Self {
+        Self { context }
     }
 }

@@ -9,14 +9,14 @@ use auth_core::AuthError;
 use auth_core::account::{AccountFault, ProfileChange, Taken};
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind, MailRequest, Queued};
-use auth_core::service::{Action, Caller, EmailVerification, ProfileUpdated, TokenPolicy};
+use auth_core::service::{Action, Caller, EmailVerification, ProfileUpdated};
 use auth_core::time::Seconds;
 
 use crate::fixture::*;
 
 const HOUR: u64 = 60 * 60;
 
-fn verifying(email_verification: EmailVerification) -> TokenPolicy {
+fn verifying(email_verification: EmailVerification) -> TestPolicy {
     with_accounts(|accounts| accounts.email_verification = email_verification)
 }
 
@@ -52,7 +52,7 @@ async fn links_that_strangers_ask_for_take_no_login_codes_from_the_owner() {
     service.deliver_emails().await;
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
-    assert!(service.tokens.answer_challenge(challenge.challenge.expose(), &code, client()).await.is_ok());
+    assert!(service.logins.answer_challenge(challenge.challenge.expose(), &code, client()).await.is_ok());
 }
 
 #[tokio::test]

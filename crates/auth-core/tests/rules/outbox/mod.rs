@@ -50,5 +50,5 @@ async fn put_kind(service: &TestService, name: u64, kind: MailKind) -> MailId {
 
 /// The same outbox with another mailer.
 fn with_mailer(service: &TestService, mailer: Arc<dyn Mailer>) -> OutboxService {
-    OutboxService::new(service.ports().clone(), mailing().accounts, mailer, RetryPolicy::default())
+    OutboxService::new(service.context(), mailer, RetryPolicy::default())
 }

@@ -39,7 +39,7 @@ async fn the_content_of_another_row_does_not_open() {
 
 #[tokio::test]
 async fn nothing_shows_a_secret_by_its_debug() {
-    let service = service(with_accounts(|accounts| accounts.second_factor = RequiredFor::All));
+    let service = service(requiring(RequiredFor::All));
     service.register("alice").await;
     let challenge: SecondFactorChallenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
@@ -68,7 +68,7 @@ async fn a_mail_under_a_key_that_is_lost_waits_for_it() {
     let service = service(mailing());
     let id = put(&service, 1).await;
     let ports = Ports { vault: Arc::new(auth_conformance::PlainVault::new(7)), ..service.ports().clone() };
-    let other = OutboxService::new(ports, mailing().accounts, service.mailer.clone(), RetryPolicy::default());
+    let other = OutboxService::new(service.context_with(ports), service.mailer.clone(), RetryPolicy::default());
     assert!(matches!(other.deliver_next().await.unwrap(), Delivery::Postponed(postponed, _) if postponed == id));
     assert_eq!(service.mailer.taken(), []);
     service.advance(15);

@@ -95,7 +95,7 @@ async fn shuts_out_whoever_has_the_refresh_token_before_it_under_every_policy() 
         (OnRetry::Refuse, OnRefresh::Keep),
     ] {
         let rotation = RotationPolicy { on_retry, on_refresh, ..policy().rotation };
-        let service = service(TokenPolicy { rotation, ..mailing() });
+        let service = service(emailing(TokenPolicy { rotation, ..policy() }));
         service.register("alice").await;
         let own = service.login("alice").await;
         let caller = service.caller(&own).await;
@@ -110,7 +110,7 @@ async fn shuts_out_whoever_has_the_refresh_token_before_it_under_every_policy() 
 #[tokio::test]
 async fn shuts_out_whoever_has_a_copy_of_a_sliding_token() {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
-    let service = service(TokenPolicy { accepted_kinds, ..mailing() });
+    let service = service(emailing(TokenPolicy { accepted_kinds, ..policy() }));
     service.register("alice").await;
     let sliding = service.try_login_sliding("alice").await.unwrap();
     let sliding = RawToken::parse(sliding.expose()).unwrap();
@@ -125,7 +125,7 @@ async fn shuts_out_whoever_has_a_copy_of_a_sliding_token() {
 #[tokio::test]
 async fn in_another_session_lasts_no_longer_than_the_one_before() {
     let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
-    let service = service(TokenPolicy { rotation, ..mailing() });
+    let service = service(emailing(TokenPolicy { rotation, ..policy() }));
     service.register("alice").await;
     let own = service.login("alice").await;
     let end = service.now().seconds() + SESSION_MAX_TTL as i64;
@@ -142,7 +142,7 @@ async fn in_another_session_lasts_no_longer_than_the_one_before() {
 #[tokio::test]
 async fn in_another_session_is_one_write() {
     let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
-    let Fixture { service, eventful, .. } = fixture(TokenPolicy { rotation, ..mailing() });
+    let Fixture { service, eventful, .. } = fixture(emailing(TokenPolicy { rotation, ..policy() }));
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
     for call in ["start", "find_user"] {
@@ -188,7 +188,7 @@ async fn ends_open_links_and_challenges() {
     let shown = shown_with(&own, &service.emailed_code());
     change_password_with(&service, &caller, shown, NEW_PASSWORD).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, "Thieving-magpie-1").await));
-    let answered = service.tokens.answer_challenge(challenge.challenge.expose(), &code, client()).await;
+    let answered = service.logins.answer_challenge(challenge.challenge.expose(), &code, client()).await;
     assert!(matches!(answered, Err(AuthError::ChallengeInvalid)), "{answered:?}");
     assert!(has_password(&service, "alice", NEW_PASSWORD).await);
 }
@@ -270,11 +270,11 @@ async fn of_several_at_once_one_wins() {
     eventful.yield_at_each_call();
     let mut changes = tokio::task::JoinSet::new();
     for (number, caller) in callers.into_iter().enumerate() {
-        let (tokens, new) = (service.tokens.clone(), format!("Another-horse-{number}"));
+        let (logins, new) = (service.logins.clone(), format!("Another-horse-{number}"));
         let change = auth_core::service::PasswordChange { shown: shown(PASSWORD), new: raw(&new) };
         changes.spawn(async move {
             let rules = auth_core::password::PasswordPolicy::default();
-            tokens.change_password(&caller, change, &rules).await.map(|_| new)
+            logins.change_password(&caller, change, &rules).await.map(|_| new)
         });
     }
     let won: Vec<_> = changes.join_all().await.into_iter().filter_map(Result::ok).collect();

@@ -202,7 +202,7 @@ async fn does_not_go_round_the_second_factor() {
     };
     service.next_totp_step();
     let code = service.totp_code(&secret, 0);
-    assert!(service.tokens.answer_challenge(challenge.challenge.expose(), &code, client()).await.is_ok());
+    assert!(service.logins.answer_challenge(challenge.challenge.expose(), &code, client()).await.is_ok());
 }
 
 #[tokio::test]
@@ -273,7 +273,7 @@ async fn that_verifies_the_address_removes_the_factors_added_before() {
     assert_eq!(kinds, [MailKind::PasswordChanged, MailKind::SecondFactorRemoved]);
     assert_eq!(told[1].content.get(Fact::Method), Some("totp"));
     let code = recovery[0].expose();
-    let answer = service.tokens.answer_challenge(open.challenge.expose(), &code, client()).await;
+    let answer = service.logins.answer_challenge(open.challenge.expose(), &code, client()).await;
     assert!(matches!(answer, Err(AuthError::ChallengeInvalid)), "{answer:?}");
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok(), "the password is enough");
 

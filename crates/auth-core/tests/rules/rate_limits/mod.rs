@@ -14,7 +14,7 @@ use auth_core::account::LoginName;
 use auth_core::event::EventKind;
 use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
 use auth_core::ports::{Attempts, HashError, PasswordHasher, QueueShare, Verdict};
-use auth_core::service::{Action, PasswordChange, Ports, TokenService};
+use auth_core::service::{Action, LoginService, PasswordChange, Ports};
 use auth_core::throttle::{Counter, Limit, ThrottlePolicy};
 use auth_core::time::{Seconds, UnixTime};
 use proptest::prelude::*;
@@ -79,7 +79,7 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
         let caller = service.caller(&service.login("alice").await).await;
         guess_wrong(&service, "alice", 9).await;
         let hasher = Arc::new(Troubled { calls: AtomicUsize::new(0), is_broken });
-        let busy = TokenService::new(Ports { hasher: hasher.clone(), ..service.ports().clone() }, policy());
+        let busy = LoginService::new(service.context_with(Ports { hasher: hasher.clone(), ..service.ports().clone() }));
         for _ in 0..20 {
             let outcome = busy.login(&named("alice"), &raw(PASSWORD), client()).await;
             match outcome {

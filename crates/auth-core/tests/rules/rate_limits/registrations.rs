@@ -2,7 +2,7 @@
 
 use auth_conformance::new_user;
 use auth_core::account::{AccountFault, NewUser, User};
-use auth_core::service::{AccountPolicy, AccountService, NewAccount};
+use auth_core::service::{AccountService, NewAccount};
 
 use super::*;
 
@@ -65,7 +65,7 @@ async fn are_counted_before_hashing_and_taken_back_where_nothing_was_hashed() {
     let service = service(policy());
     let hasher = Arc::new(Troubled { calls: AtomicUsize::new(0), is_broken: false });
     let ports = Ports { hasher: hasher.clone(), ..service.ports().clone() };
-    let busy = AccountService::new(ports, AccountPolicy::default());
+    let busy = AccountService::new(service.context_with(ports));
     for number in 0..40 {
         let refused = register_from(&busy, &format!("user{number}"), "203.0.113.1").await;
         assert!(matches!(refused, Err(AuthError::Overloaded { .. })), "{number}: {refused:?}");

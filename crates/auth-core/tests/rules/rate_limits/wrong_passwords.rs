@@ -144,8 +144,8 @@ async fn at_once_are_no_more_than_ten() {
     eventful.yield_at_each_call();
     let (threads, mut guesses) = (tokio::task::LocalSet::new(), tokio::task::JoinSet::new());
     for _ in 0..50 {
-        let tokens = service.tokens.clone();
-        let guess = async move { tokens.login(&named("alice"), &raw(WRONG), client()).await };
+        let logins = service.logins.clone();
+        let guess = async move { logins.login(&named("alice"), &raw(WRONG), client()).await };
         guesses.spawn_local_on(guess, &threads);
     }
     let outcomes = threads.run_until(guesses.join_all()).await;
@@ -182,9 +182,9 @@ async fn at_changes_at_once_are_no_more_than_ten() {
     eventful.yield_at_each_call();
     let mut guesses = tokio::task::JoinSet::new();
     for _ in 0..50 {
-        let (tokens, caller) = (service.tokens.clone(), caller.clone());
+        let (logins, caller) = (service.logins.clone(), caller.clone());
         let change = PasswordChange { shown: shown(WRONG), new: raw(NEW_PASSWORD) };
-        guesses.spawn(async move { tokens.change_password(&caller, change, &PasswordPolicy::default()).await });
+        guesses.spawn(async move { logins.change_password(&caller, change, &PasswordPolicy::default()).await });
     }
     guesses.join_all().await;
     assert_eq!(service.hasher.verifications() - compared, 10);
@@ -206,7 +206,7 @@ async fn are_known_to_a_new_process() {
     let service = service(policy());
     service.register("alice").await;
     guess_wrong(&service, "alice", 10).await;
-    let restarted = TokenService::new(service.ports().clone(), policy());
+    let restarted = LoginService::new(service.context());
     assert!(wait(&restarted.login(&named("alice"), &raw(PASSWORD), client()).await).is_some());
 }
 

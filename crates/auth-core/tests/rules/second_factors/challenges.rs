@@ -43,7 +43,7 @@ async fn of_an_enrolment_do_not_log_in() {
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
     let code = service.emailed_code();
-    let outcome = service.tokens.answer_challenge(enrolment_challenge(&enrolment), &code, client()).await;
+    let outcome = service.logins.answer_challenge(enrolment_challenge(&enrolment), &code, client()).await;
     assert!(is_invalid(&outcome), "{outcome:?}");
 }
 
@@ -88,10 +88,10 @@ async fn that_are_not_ours_are_refused_and_cost_nothing() {
     for place in 0..text.len() {
         let digit = if &text[place..=place] == "0" { "1" } else { "0" };
         let altered = format!("{}{digit}{}", &text[..place], &text[place + 1..]);
-        assert!(is_invalid(&service.tokens.answer_challenge(&altered, &code, client()).await), "at {place}");
+        assert!(is_invalid(&service.logins.answer_challenge(&altered, &code, client()).await), "at {place}");
     }
     for other in ["", "0", &text[..95], &text.to_uppercase()] {
-        assert!(is_invalid(&service.tokens.answer_challenge(other, &code, client()).await), "{other}");
+        assert!(is_invalid(&service.logins.answer_challenge(other, &code, client()).await), "{other}");
     }
     assert_eq!(service.store.calls(), calls, "nobody asks the storage for what we did not write");
     assert!(answer(&service, &challenge, &code).await.is_ok());
@@ -100,7 +100,7 @@ async fn that_are_not_ours_are_refused_and_cost_nothing() {
 #[tokio::test]
 async fn are_for_those_who_have_a_second_factor() {
     for (required, expected) in [(RequiredFor::Nobody, None), (RequiredFor::All, Some(vec![Method::Email]))] {
-        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        let service = service(requiring(required));
         let user = service.register("alice").await;
         match service.second_factors.challenge(&user, &client()).await {
             Err(AuthError::NoSecondFactor) => assert_eq!(expected, None),
@@ -116,7 +116,7 @@ async fn that_others_open_from_one_client_ip_do_not_end_the_owners() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
-    let login = async |ip: &str| service.tokens.login(&named("alice"), &raw(PASSWORD), from(ip)).await;
+    let login = async |ip: &str| service.logins.login(&named("alice"), &raw(PASSWORD), from(ip)).await;
     let attack = async |at_least: usize| {
         let mut opened = 0;
         while let Err(AuthError::SecondFactorRequired(_)) = login("198.51.100.7").await {

@@ -12,10 +12,10 @@ async fn moved(service: &TestService, shown: Option<&Shown>) -> Result<String, A
     service.accounts.update_profile(caller, change, shown, &client()).await.map(|updated| updated.user.email)
 }
 
-fn policies() -> [TokenPolicy; 3] {
+fn policies() -> [TestPolicy; 3] {
     let with = |email_verification, second_factor| {
-        let accounts = AccountPolicy { email_verification, second_factor, ..mailing().accounts };
-        TokenPolicy { accounts, ..mailing() }
+        let accounts = AccountPolicy { email_verification, ..mailing().accounts };
+        TestPolicy { accounts, ..requiring(second_factor) }
     };
     [
         with(EmailVerification::Off, RequiredFor::Nobody),
@@ -27,7 +27,7 @@ fn policies() -> [TokenPolicy; 3] {
 #[tokio::test]
 async fn takes_password_and_code_where_a_login_does() {
     for policy in policies() {
-        let is_required = policy.accounts.second_factor == RequiredFor::All;
+        let is_required = policy.tokens.multi_factor_required_for == RequiredFor::All;
         let is_proven = policy.accounts.email_verification != EmailVerification::Off;
         let service = service(policy);
         let user = service.register("alice").await;

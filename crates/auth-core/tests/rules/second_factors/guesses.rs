@@ -22,16 +22,16 @@ async fn are_five_for_a_challenge() {
 }
 
 /// Throttles nothing else, to see the challenge alone.
-fn unthrottled() -> TokenPolicy {
+fn unthrottled() -> TestPolicy {
     with_accounts(|accounts| accounts.throttle = None)
 }
 
 async fn at_once(service: &TestService, challenge: &SecondFactorChallenge, guesses: Vec<String>) -> Vec<bool> {
     let mut attempts = tokio::task::JoinSet::new();
     for guess in guesses {
-        let (tokens, challenge) = (service.tokens.clone(), challenge.clone());
+        let (logins, challenge) = (service.logins.clone(), challenge.clone());
         attempts.spawn(
-            async move { tokens.answer_challenge(challenge.challenge.expose(), &guess, client()).await.is_ok() },
+            async move { logins.answer_challenge(challenge.challenge.expose(), &guess, client()).await.is_ok() },
         );
     }
     attempts.join_all().await
@@ -97,7 +97,7 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
         for attempt in 0..5 {
             let code = service.totp_code(&secret, 10);
             let ip = from(&format!("198.51.100.{}", number * 5 + attempt));
-            let outcome = service.tokens.answer_challenge(challenge.challenge.expose(), &code, ip).await;
+            let outcome = service.logins.answer_challenge(challenge.challenge.expose(), &code, ip).await;
             assert!(is_wrong(&outcome), "{outcome:?}");
             wrong += 1;
         }
@@ -106,10 +106,10 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
     let challenge = service.second_factor_challenge("alice").await;
     let before = compared(&vault);
     // A new process knows of them as well.
-    let restarted = TokenService::new(service.ports().clone(), mailing());
-    for tokens in [&service.tokens, &restarted] {
+    let restarted = LoginService::new(service.context());
+    for logins in [&service.logins, &restarted] {
         let code = service.totp_code(&secret, 0);
-        let outcome = tokens.answer_challenge(challenge.challenge.expose(), &code, from("203.0.113.9")).await;
+        let outcome = logins.answer_challenge(challenge.challenge.expose(), &code, from("203.0.113.9")).await;
         assert!(is_throttled(&outcome), "{outcome:?}");
     }
     let user = service.user("alice").await;
@@ -138,9 +138,9 @@ async fn over_many_challenges_at_once_are_no_more_than_twenty() {
     eventful.yield_at_each_call();
     let mut attempts = tokio::task::JoinSet::new();
     for number in 0..400 {
-        let (tokens, wrong) = (service.tokens.clone(), wrong.clone());
+        let (logins, wrong) = (service.logins.clone(), wrong.clone());
         let (challenge, client) = (challenges[number % 20].clone(), from(&format!("198.51.100.{}", number % 200)));
-        attempts.spawn(async move { tokens.answer_challenge(challenge.challenge.expose(), &wrong, client).await });
+        attempts.spawn(async move { logins.answer_challenge(challenge.challenge.expose(), &wrong, client).await });
     }
     let outcomes = attempts.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| is_wrong(outcome)).count(), 20);
@@ -159,7 +159,7 @@ async fn count_for_the_address_they_come_from() {
     }
     let challenge = service.second_factor_challenge("alice").await;
     let guess = async |code: String, address| {
-        service.tokens.answer_challenge(challenge.challenge.expose(), &code, from(address)).await
+        service.logins.answer_challenge(challenge.challenge.expose(), &code, from(address)).await
     };
     assert!(is_wrong(&guess(service.totp_code(&secret, 10), "203.0.113.1").await));
     assert!(is_throttled(&guess(service.totp_code(&secret, 1), "203.0.113.1").await));

@@ -61,7 +61,7 @@ async fn says_in_every_token_how_it_was_done() {
 #[tokio::test]
 async fn for_a_sliding_token_is_asked_too() {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
-    let service = service(TokenPolicy { accepted_kinds, ..mailing() });
+    let service = service(emailing(TokenPolicy { accepted_kinds, ..policy() }));
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
     service.next_totp_step();
@@ -69,7 +69,7 @@ async fn for_a_sliding_token_is_asked_too() {
         panic!("the second factor is asked for");
     };
     let code = service.totp_code(&secret, 0);
-    let issued = service.tokens.answer_challenge(challenge.challenge.expose(), &code, client()).await.unwrap();
+    let issued = service.logins.answer_challenge(challenge.challenge.expose(), &code, client()).await.unwrap();
     let Issued::Sliding(token) = issued else { panic!("a sliding token") };
     let token = RawToken::parse(token.expose()).unwrap();
     assert_eq!(service.claims(&token)["amr"], json!(["pwd", "otp", "mfa"]));
@@ -170,8 +170,8 @@ async fn in_parallel(
 ) -> Vec<Result<Issued, AuthError>> {
     let mut attempts = tokio::task::JoinSet::new();
     for challenge in challenges {
-        let (tokens, code) = (service.tokens.clone(), code.to_owned());
-        attempts.spawn(async move { tokens.answer_challenge(challenge.challenge.expose(), &code, client()).await });
+        let (logins, code) = (service.logins.clone(), code.to_owned());
+        attempts.spawn(async move { logins.answer_challenge(challenge.challenge.expose(), &code, client()).await });
     }
     attempts.join_all().await
 }
@@ -181,7 +181,7 @@ async fn is_asked_of_those_it_is_required_of() {
     for (required, staff, everybody) in
         [(RequiredFor::Nobody, false, false), (RequiredFor::Staff, true, false), (RequiredFor::All, true, true)]
     {
-        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        let service = service(requiring(required));
         service.register("alice").await;
         service.register("root").await;
         service.act("root", Action::Promote).await;

@@ -17,8 +17,8 @@ use auth_core::ports::{NewPassword, PasswordUpdate, SecondFactors};
 use auth_core::second_factor::{Factors, Method, RecoveryCode, RequiredFor, TotpSecret};
 use auth_core::secret::MacPurpose;
 use auth_core::service::{
-    Action, ConfirmedFactor, EmailVerification, Enrolment, Issued, Outcome, SecondFactorChallenge, Shown, TokenPair,
-    TokenPolicy, TokenService,
+    Action, ConfirmedFactor, EmailVerification, Enrolment, Issued, LoginService, Outcome, SecondFactorChallenge, Shown,
+    TokenPair, TokenPolicy,
 };
 use auth_core::token::{RawToken, TokenKind};
 use serde_json::json;
@@ -28,7 +28,7 @@ use crate::fixture::*;
 const DAY: u64 = 24 * 60 * 60;
 
 async fn answer(service: &TestService, challenge: &SecondFactorChallenge, code: &str) -> Result<TokenPair, AuthError> {
-    match service.tokens.answer_challenge(challenge.challenge.expose(), code, client()).await? {
+    match service.logins.answer_challenge(challenge.challenge.expose(), code, client()).await? {
         Issued::Pair(pair) => Ok(pair),
         Issued::Sliding(_) => panic!("a sliding token for a login that was to answer a pair"),
     }
@@ -135,7 +135,7 @@ fn debug_shows_no_secret() {
 /// SEC-134: where a second factor is required, a session that began without one is not carried on.
 #[tokio::test]
 async fn a_session_without_a_required_factor_is_not_refreshed() {
-    let service = service(with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff));
+    let service = service(requiring(RequiredFor::Staff));
     service.register("alice").await;
     let pair = service.login("alice").await;
     let pair = service.refresh(&pair).await;
@@ -151,7 +151,7 @@ async fn a_session_without_a_required_factor_is_not_refreshed() {
 #[tokio::test]
 async fn whoever_becomes_an_administrator_logs_in_once_more_where_those_have_to_show_a_factor() {
     for (required, lives) in [(RequiredFor::Nobody, true), (RequiredFor::Staff, false)] {
-        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        let service = service(requiring(required));
         service.register("alice").await;
         let pair = service.login("alice").await;
         service.act("alice", Action::Promote).await;

@@ -13,7 +13,7 @@ use super::*;
 #[tokio::test]
 async fn takes_the_code_where_a_login_does() {
     for required in [RequiredFor::Nobody, RequiredFor::All] {
-        let service = service(with_accounts(|accounts| accounts.second_factor = required));
+        let service = service(requiring(required));
         let user = service.register("alice").await;
         let pair = if required == RequiredFor::All {
             let challenge = service.second_factor_challenge("alice").await;
@@ -44,7 +44,7 @@ async fn takes_the_code_where_a_login_does() {
 
 #[tokio::test]
 async fn of_a_session_without_a_required_factor_is_refused() {
-    let service = service(with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff));
+    let service = service(requiring(RequiredFor::Staff));
     service.register("alice").await;
     let pair = service.login("alice").await;
     // Made an administrator past the use-case, as with SQL.
@@ -67,8 +67,8 @@ async fn of_a_session_without_a_required_factor_is_refused() {
 
 #[tokio::test]
 async fn of_a_sliding_session_without_a_required_factor_is_refused() {
-    let policy = with_accounts(|accounts| accounts.second_factor = RequiredFor::Staff);
-    let service = service(TokenPolicy { accepted_kinds: vec![TokenKind::Sliding], ..policy });
+    let policy = requiring(RequiredFor::Staff);
+    let service = service(emailing(TokenPolicy { accepted_kinds: vec![TokenKind::Sliding], ..policy.tokens }));
     service.register("alice").await;
     let sliding = service.try_login_sliding("alice").await.unwrap();
     let sliding = RawToken::parse(sliding.expose()).unwrap();
@@ -77,12 +77,12 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     let caller = service.tokens.authenticate(&sliding).await.unwrap();
     assert!(service.store.set_staff(caller.user.id, true).await.unwrap());
     let caller = service.tokens.authenticate(&sliding).await.unwrap();
-    let refused = service.tokens.change_password(&caller, change(shown(PASSWORD)), &rules).await;
+    let refused = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await;
     assert_eq!(fault(refused), Some(TokenFault::Revoked));
     assert!(has_password(&service, "alice", PASSWORD).await);
     assert!(service.store.set_staff(caller.user.id, false).await.unwrap());
     let caller = service.tokens.authenticate(&sliding).await.unwrap();
-    let changed = service.tokens.change_password(&caller, change(shown(PASSWORD)), &rules).await.unwrap();
+    let changed = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await.unwrap();
     assert!(matches!(changed, Some(Issued::Sliding(_))), "{changed:?}");
 }
 

@@ -100,7 +100,7 @@ async fn by_an_administrator_is_for_those_who_lost_theirs() {
 
 #[tokio::test]
 async fn where_it_is_required_leaves_codes_by_mail() {
-    let service = service(with_accounts(|accounts| accounts.second_factor = RequiredFor::All));
+    let service = service(requiring(RequiredFor::All));
     let user = service.register("alice").await;
     // What a login takes, switching one on takes too.
     let missing = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
