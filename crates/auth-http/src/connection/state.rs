@@ -70,6 +70,13 @@ impl Progress {
         let is_open = !self.is_yielding && !matches!(self.phase, Phase::Closing);
         (is_open, is_open && self.phase.is_unanswered())
     }
+
+    /// Wakes the task of the connection, which reads and flushes the stream.
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
 }
 
 impl State {
@@ -96,6 +103,9 @@ impl State {
             // The client was as fast as it could.
             progress.is_yielding &= phase.is_unanswered();
         });
+        if phase == Phase::Closing {
+            progress.wake();
+        }
     }
 
     /// Changes a connection, and what it counts as.
@@ -212,9 +222,7 @@ impl State {
             return self.close();
         }
         self.count_as(&mut progress, |progress| progress.is_yielding = true);
-        if let Some(waker) = progress.waker.take() {
-            waker.wake();
-        }
+        progress.wake();
     }
 
     /// Whether it closes as soon as there is nothing more to read from the client.
@@ -222,12 +230,9 @@ impl State {
         self.progress().is_yielding
     }
 
-    /// Closes the connection.
+    /// Closes the connection. Its task is woken only when this begins: a flush may call it again and again, and while the
+    /// buffers in front of the handler are full, actix-http does not read the end of the stream.
     pub(super) fn close(&self) {
-        let mut progress = self.progress();
-        self.begin(&mut progress, Phase::Closing);
-        if let Some(waker) = progress.waker.take() {
-            waker.wake();
-        }
+        self.begin(&mut self.progress(), Phase::Closing);
     }
 }
