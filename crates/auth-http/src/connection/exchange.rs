@@ -1,4 +1,5 @@
-//! One request and its answer, as far as the connection is concerned: whether the body was read to its end.
+//! One request and its answer, as far as the connection is concerned: whether a handler waits for the body, and whether it
+//! was read to its end.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -94,6 +95,9 @@ impl Incoming {
                 _ => break,
             }
         }
+        if let Some(state) = &self.state {
+            state.body_not_awaited();
+        }
     }
 }
 
@@ -102,11 +106,15 @@ impl Stream for Incoming {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut *self.payload.borrow_mut()).poll_next(cx);
-        if matches!(polled, Poll::Ready(None | Some(Err(_))))
-            && !self.has_ended.replace(true)
+        let has_ended = matches!(polled, Poll::Ready(None | Some(Err(_))));
+        if !self.has_ended.replace(self.has_ended.get() || has_ended)
             && let Some(state) = &self.state
         {
-            state.body_ended();
+            match polled {
+                Poll::Pending => state.body_awaited(),
+                Poll::Ready(Some(Ok(_))) => state.body_not_awaited(),
+                Poll::Ready(_) => state.body_ended(),
+            }
         }
         polled
     }

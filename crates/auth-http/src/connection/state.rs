@@ -9,8 +9,7 @@ use tokio::time::Instant;
 
 use super::{ConnectionLimits, GRACE, GRACE_OF_A_CROWD, LINGER, LINGER_BYTES};
 
-/// What a connection is waiting for. Connections give way in this order, [`Handling`](Self::Handling) and
-/// [`Closing`](Self::Closing) never.
+/// What a connection is waiting for. Connections give way in this order; those after [`Writing`](Self::Writing) never do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
     /// For the end of [`LINGER`]: the request is answered, and its body was not read to its end.
@@ -19,11 +18,13 @@ pub(super) enum Phase {
     Idle,
     /// For the rest of a head, or of the first one.
     Head,
-    /// For the rest of a body.
+    /// For the rest of a body, which a handler waits for.
     Body,
     /// For the client to take the rest of an answer.
     Writing,
-    /// For a handler.
+    /// For a handler that does not wait for the rest of the body: it is busy, or has enough to read.
+    Unread,
+    /// For a handler that has read the whole request.
     Handling,
     /// For the dispatcher, which was told that the client sends nothing more.
     Closing,
@@ -37,7 +38,7 @@ impl Phase {
 
     /// Whether the connection may be ended for another one.
     pub(super) const fn gives_way(self) -> bool {
-        !matches!(self, Self::Handling | Self::Closing)
+        !matches!(self, Self::Unread | Self::Handling | Self::Closing)
     }
 }
 
@@ -59,16 +60,21 @@ struct Progress {
     /// When this phase began, or, where the client keeps sending or reading, when it last did.
     since: Instant,
     discarded: usize,
-    /// Whether it closes as soon as there is nothing more to read from the client.
-    is_yielding: bool,
+    /// Whether it was asked to close for another one, and has not got a whole request since.
+    is_asked: bool,
     waker: Option<Waker>,
 }
 
 impl Progress {
     /// Whether it counts as open, and as one whose client owes the rest of a request.
     const fn counts(&self) -> (bool, bool) {
-        let is_open = !self.is_yielding && !matches!(self.phase, Phase::Closing);
+        let is_open = !self.is_yielding() && !matches!(self.phase, Phase::Closing);
         (is_open, is_open && self.phase.is_unanswered())
+    }
+
+    /// Whether it closes as soon as there is nothing more to read from the client.
+    const fn is_yielding(&self) -> bool {
+        self.is_asked && matches!(self.phase, Phase::Idle | Phase::Head | Phase::Body)
     }
 
     /// Wakes the task of the connection, which reads and flushes the stream.
@@ -85,7 +91,7 @@ impl State {
         open.fetch_add(1, Ordering::Relaxed);
         unanswered.fetch_add(1, Ordering::Relaxed);
         let (phase, since) = (Phase::Head, Instant::now());
-        let progress = Progress { phase, since, discarded: 0, is_yielding: false, waker: None };
+        let progress = Progress { phase, since, discarded: 0, is_asked: false, waker: None };
         Self { progress: Mutex::new(progress), open, unanswered, most_unanswered }
     }
 
@@ -101,7 +107,7 @@ impl State {
         self.count_as(progress, |progress| {
             (progress.phase, progress.since) = (phase, Instant::now());
             // The client was as fast as it could.
-            progress.is_yielding &= phase.is_unanswered();
+            progress.is_asked &= matches!(phase, Phase::Head | Phase::Body | Phase::Unread);
         });
         if phase == Phase::Closing {
             progress.wake();
@@ -131,13 +137,31 @@ impl State {
 
     /// A handler gets a request.
     pub(super) fn request_began(&self, has_body: bool) {
-        self.begin(&mut self.progress(), if has_body { Phase::Body } else { Phase::Handling });
+        self.begin(&mut self.progress(), if has_body { Phase::Unread } else { Phase::Handling });
+    }
+
+    /// A handler waits for the rest of a body. From now on the client owes it.
+    pub(super) fn body_awaited(&self) {
+        let mut progress = self.progress();
+        if progress.phase == Phase::Unread {
+            self.begin(&mut progress, Phase::Body);
+            // There is a deadline now. The handler may wait in another task than the stream.
+            progress.wake();
+        }
+    }
+
+    /// A handler no longer waits for the rest of a body.
+    pub(super) fn body_not_awaited(&self) {
+        let mut progress = self.progress();
+        if progress.phase == Phase::Body {
+            self.begin(&mut progress, Phase::Unread);
+        }
     }
 
     /// The body of a request was read to its end.
     pub(super) fn body_ended(&self) {
         let mut progress = self.progress();
-        if progress.phase == Phase::Body {
+        if matches!(progress.phase, Phase::Body | Phase::Unread) {
             self.begin(&mut progress, Phase::Handling);
         }
     }
@@ -203,8 +227,8 @@ impl State {
             Phase::Idle => limits.keep_alive + GRACE,
             Phase::Head => limits.header_timeout + GRACE,
             Phase::Body | Phase::Writing => limits.idle_timeout,
-            Phase::Handling if is_writing => limits.idle_timeout,
-            Phase::Handling => return None,
+            Phase::Unread | Phase::Handling if is_writing => limits.idle_timeout,
+            Phase::Unread | Phase::Handling => return None,
             Phase::Closing => Duration::ZERO,
         };
         let is_unanswered = progress.phase.is_unanswered();
@@ -221,13 +245,13 @@ impl State {
             drop(progress);
             return self.close();
         }
-        self.count_as(&mut progress, |progress| progress.is_yielding = true);
+        self.count_as(&mut progress, |progress| progress.is_asked = true);
         progress.wake();
     }
 
     /// Whether it closes as soon as there is nothing more to read from the client.
     pub(super) fn is_yielding(&self) -> bool {
-        self.progress().is_yielding
+        self.progress().is_yielding()
     }
 
     /// Closes the connection. Its task is woken only when this begins: a flush may call it again and again, and while the

@@ -169,20 +169,35 @@ mod tests {
         (client, Stream::new(io, peer.ip(), Arc::new(connections)))
     }
 
+    fn flush(stream: &mut Stream, wakes: &Arc<Wakes>) -> usize {
+        let waker = Waker::from(wakes.clone());
+        assert!(Pin::new(stream).poll_flush(&mut Context::from_waker(&waker)).is_ready());
+        wakes.0.load(Ordering::Relaxed)
+    }
+
     /// actix-http does not read while its buffers are full, but flushes whenever the task wakes.
     #[actix_web::test]
     async fn a_connection_that_is_not_read_is_woken_once_to_close() {
         let (_client, mut stream) = accepted().await;
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
-        let state = stream.state().clone();
-        let mut flush = || assert!(Pin::new(&mut stream).poll_flush(&mut Context::from_waker(&waker)).is_ready());
-        flush();
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
-        state.close();
+        let wakes = Arc::default();
+        assert_eq!(flush(&mut stream, &wakes), 0);
+        stream.state().close();
         for _ in 0..3 {
-            flush();
+            assert_eq!(flush(&mut stream, &wakes), 1);
         }
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[actix_web::test]
+    async fn a_connection_that_gives_way_does_so_when_its_handler_waits_for_the_body() {
+        let (_client, mut stream) = accepted().await;
+        let (state, wakes) = (stream.state().clone(), Arc::default());
+        flush(&mut stream, &wakes);
+        state.give_way();
+        state.request_began(true);
+        assert!(!state.is_yielding());
+        assert_eq!(flush(&mut stream, &wakes), 1);
+        state.body_awaited();
+        assert!(state.is_yielding());
+        assert_eq!(flush(&mut stream, &wakes), 2);
     }
 }
