@@ -1,12 +1,13 @@
 //! What one connection is waiting for, and since when.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::places::{Places, Turn};
 use super::{ConnectionLimits, GRACE, GRACE_OF_A_CROWD, LINGER, LINGER_BYTES};
 
 /// What a connection is waiting for. Connections give way in this order; those after [`Writing`](Self::Writing) never do.
@@ -45,9 +46,9 @@ impl Phase {
 /// The state of a connection, shared by its stream, its requests and the registry.
 #[derive(Debug)]
 pub(crate) struct State {
+    this: Weak<State>,
     progress: Mutex<Progress>,
-    /// How many connections are open and not closing.
-    open: Arc<AtomicUsize>,
+    places: Arc<Places>,
     /// On how many connections the same client owes the rest of a request.
     unanswered: Arc<AtomicUsize>,
     /// On how many it may.
@@ -87,12 +88,18 @@ impl Progress {
 
 impl State {
     /// A connection that was just accepted.
-    pub(super) fn new(open: Arc<AtomicUsize>, unanswered: Arc<AtomicUsize>, most_unanswered: usize) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        unanswered.fetch_add(1, Ordering::Relaxed);
-        let (phase, since) = (Phase::Head, Instant::now());
-        let progress = Progress { phase, since, discarded: 0, is_asked: false, waker: None };
-        Self { progress: Mutex::new(progress), open, unanswered, most_unanswered }
+    pub(super) fn begin_connection(
+        places: Arc<Places>,
+        unanswered: Arc<AtomicUsize>,
+        most_unanswered: usize,
+    ) -> Arc<Self> {
+        // It counts from the first phase on, which begins below.
+        let (phase, since) = (Phase::Closing, Instant::now());
+        let progress = Mutex::new(Progress { phase, since, discarded: 0, is_asked: false, waker: None });
+        let this = |this: &Weak<Self>| Self { this: this.clone(), progress, places, unanswered, most_unanswered };
+        let state = Arc::new_cyclic(this);
+        state.change(&mut state.progress(), |progress| progress.phase = Phase::Head);
+        state
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -104,7 +111,7 @@ impl State {
         if progress.phase == Phase::Closing {
             return;
         }
-        self.count_as(progress, |progress| {
+        self.change(progress, |progress| {
             (progress.phase, progress.since) = (phase, Instant::now());
             // The client was as fast as it could.
             progress.is_asked &= matches!(phase, Phase::Head | Phase::Body | Phase::Unread);
@@ -114,12 +121,12 @@ impl State {
         }
     }
 
-    /// Changes a connection, and what it counts as.
-    fn count_as(&self, progress: &mut Progress, change: impl FnOnce(&mut Progress)) {
-        let (was_open, was_unanswered) = progress.counts();
+    /// Changes a connection, what it counts as, and when it gives way.
+    fn change(&self, progress: &mut Progress, change: impl FnOnce(&mut Progress)) {
+        let ((was_open, was_unanswered), turn) = (progress.counts(), self.turn(progress));
         change(progress);
         let (is_open, is_unanswered) = progress.counts();
-        let counts = [(&self.open, was_open, is_open), (&self.unanswered, was_unanswered, is_unanswered)];
+        let counts = [(self.places.open(), was_open, is_open), (&*self.unanswered, was_unanswered, is_unanswered)];
         for (count, before, after) in counts {
             match (before, after) {
                 (false, true) => drop(count.fetch_add(1, Ordering::Relaxed)),
@@ -127,12 +134,20 @@ impl State {
                 _ => {}
             }
         }
+        self.places.change_turn(turn, self.turn(progress), &self.this);
     }
 
-    /// The phase and when it began; `None` if the connection is closing, or will.
-    pub(super) fn phase(&self) -> Option<(Phase, Instant)> {
-        let progress = self.progress();
-        progress.counts().0.then_some((progress.phase, progress.since))
+    /// Puts off the deadline: the client keeps sending or reading.
+    fn put_off(&self, progress: &mut Progress) {
+        self.change(progress, |progress| progress.since = Instant::now());
+    }
+
+    /// When it gives way; `None` if it does not, or was asked to already.
+    fn turn(&self, progress: &Progress) -> Option<Turn> {
+        // To wait for the rest of a head and for that of a body is the same.
+        let phase = if progress.phase == Phase::Body { Phase::Head } else { progress.phase };
+        let (since, id) = (progress.since, self.this.as_ptr().addr());
+        (phase.gives_way() && !progress.is_yielding()).then_some(Turn { phase, since, id })
     }
 
     /// A handler gets a request.
@@ -178,7 +193,7 @@ impl State {
         let mut progress = self.progress();
         match progress.phase {
             Phase::Idle if bytes > 0 => self.begin(&mut progress, Phase::Head),
-            Phase::Body => progress.since = Instant::now(),
+            Phase::Body => self.put_off(&mut progress),
             Phase::Lingering => progress.discarded += bytes,
             _ => {}
         }
@@ -189,15 +204,15 @@ impl State {
         let mut progress = self.progress();
         // A head has its time as a whole.
         if progress.phase != Phase::Head {
-            progress.since = Instant::now();
+            self.put_off(&mut progress);
         }
     }
 
     /// The client took all there is. The connection closes if others need its place.
-    pub(super) fn flushed(&self, is_crowded: bool) {
+    pub(super) fn flushed(&self) {
         let mut progress = self.progress();
         if progress.phase == Phase::Writing {
-            self.begin(&mut progress, if is_crowded { Phase::Closing } else { Phase::Idle });
+            self.begin(&mut progress, if self.places.is_crowded() { Phase::Closing } else { Phase::Idle });
         }
     }
 
@@ -237,16 +252,20 @@ impl State {
         Some((progress.since + limit, is_unanswered))
     }
 
-    /// Asks the connection to close for another one. What the client has sent already is read first: of many clients that
-    /// connect at the same time, none has been read yet.
-    pub(super) fn give_way(&self) {
+    /// Asks the connection to close for another one; `false` if this is not its turn any more. What the client has sent
+    /// already is read first: of many clients that connect at the same time, none has been read yet.
+    pub(super) fn give_way(&self, turn: Turn) -> bool {
         let mut progress = self.progress();
-        if !matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
-            drop(progress);
-            return self.close();
+        if self.turn(&progress) != Some(turn) {
+            return false;
         }
-        self.count_as(&mut progress, |progress| progress.is_asked = true);
-        progress.wake();
+        if matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
+            self.change(&mut progress, |progress| progress.is_asked = true);
+            progress.wake();
+        } else {
+            self.begin(&mut progress, Phase::Closing);
+        }
+        true
     }
 
     /// Whether it closes as soon as there is nothing more to read from the client.
@@ -258,5 +277,56 @@ impl State {
     /// buffers in front of the handler are full, actix-http does not read the end of the stream.
     pub(super) fn close(&self) {
         self.begin(&mut self.progress(), Phase::Closing);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl State {
+        fn is_open(&self) -> bool {
+            self.progress().counts().0
+        }
+
+        fn become_idle(&self) {
+            self.request_began(false);
+            self.answer_ended(true);
+            self.flushed();
+        }
+    }
+
+    #[test]
+    fn connections_give_way_by_what_they_wait_for_and_then_by_how_long() {
+        // Ten connections have room.
+        let places = Arc::new(Places::new(11));
+        let connection = || State::begin_connection(places.clone(), Arc::default(), usize::MAX);
+        let [handling, unread, writing, body, head, later_head, last_head, idle, later_idle, lingering] =
+            std::array::from_fn(|_| connection());
+        handling.request_began(false);
+        unread.request_began(true);
+        writing.request_began(false);
+        writing.answer_ended(true);
+        body.request_began(true);
+        body.body_awaited();
+        later_head.become_idle();
+        later_head.received(1);
+        body.received(1);
+        last_head.become_idle();
+        last_head.received(1);
+        idle.become_idle();
+        later_idle.become_idle();
+        lingering.request_began(true);
+        lingering.answer_ended(false);
+        let order = [lingering, idle, later_idle, head, later_head, body, last_head, writing, unread, handling];
+        let mut others = Vec::new();
+        for gone in 0..10 {
+            let open: Vec<_> = order.iter().map(|state| state.is_open()).collect();
+            // Those whose handlers are at work never do.
+            assert_eq!(open, std::array::from_fn::<_, 10, _>(|n| n >= gone.min(8)));
+            places.make_room();
+            others.push(connection());
+            others[gone].request_began(false);
+        }
     }
 }

@@ -129,7 +129,7 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.io).poll_flush(cx))?;
-        this.state.flushed(this.connections.is_crowded());
+        this.state.flushed();
         // A request may have been answered since the last read, which set another deadline. If that is over, the state has
         // woken the task, and actix-http reads the end of the stream as soon as it reads at all.
         this.is_over(cx, false);
@@ -165,7 +165,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (io, peer) = listener.accept().await.unwrap();
-        let connections = Connections::new(ConnectionLimits::default(), TrustedProxies::default());
+        // There is room for one.
+        let limits = ConnectionLimits { max_connections: 2, ..ConnectionLimits::default() };
+        let connections = Connections::new(limits, TrustedProxies::default());
         (client, Stream::new(io, peer.ip(), Arc::new(connections)))
     }
 
@@ -192,7 +194,7 @@ mod tests {
         let (_client, mut stream) = accepted().await;
         let (state, wakes) = (stream.state().clone(), Arc::default());
         flush(&mut stream, &wakes);
-        state.give_way();
+        stream.connections.add(stream.peer);
         state.request_began(true);
         assert!(!state.is_yielding());
         assert_eq!(flush(&mut stream, &wakes), 1);
