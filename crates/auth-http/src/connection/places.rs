@@ -41,8 +41,8 @@ impl Places {
         &self.open
     }
 
-    /// Whether a connection between two requests should close at once: there are more than there should be, because each
-    /// had a handler at work when others came.
+    /// Whether a connection should close once its request is answered: there are more than there should be, because each had
+    /// a handler at work when others came.
     pub(super) fn is_crowded(&self) -> bool {
         self.open.load(Ordering::Relaxed) > self.comfortable
     }

@@ -208,11 +208,20 @@ impl State {
         }
     }
 
-    /// The client took all there is. The connection closes if others need its place.
+    /// Whether others need the place of a connection whose request is answered.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.places.is_crowded()
+    }
+
+    /// The client took all there is. If others have come to need its place since the head of the answer was made, the
+    /// connection closes like any idle one that gives way.
     pub(super) fn flushed(&self) {
         let mut progress = self.progress();
         if progress.phase == Phase::Writing {
-            self.begin(&mut progress, if self.places.is_crowded() { Phase::Closing } else { Phase::Idle });
+            self.begin(&mut progress, Phase::Idle);
+            if self.is_crowded() {
+                self.ask(&mut progress);
+            }
         }
     }
 
@@ -260,12 +269,17 @@ impl State {
             return false;
         }
         if matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
-            self.change(&mut progress, |progress| progress.is_asked = true);
-            progress.wake();
+            self.ask(&mut progress);
         } else {
             self.begin(&mut progress, Phase::Closing);
         }
         true
+    }
+
+    /// Has the stream close as soon as there is nothing more to read from the client.
+    fn ask(&self, progress: &mut Progress) {
+        self.change(progress, |progress| progress.is_asked = true);
+        progress.wake();
     }
 
     /// Whether it closes as soon as there is nothing more to read from the client.

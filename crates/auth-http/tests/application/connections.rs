@@ -136,3 +136,24 @@ async fn a_client_owes_a_body_only_once_its_handler_waits_for_it() {
     // The oldest one of the crowd gave way instead.
     assert!(crowd[0].answer().await.is_none());
 }
+
+#[actix_web::test]
+async fn an_answer_says_that_its_connection_closes_where_there_are_too_many() {
+    let server = SlowServer::start(ConnectionLimits { max_connections: 16, ..ConnectionLimits::default() });
+    let mut clients = Vec::new();
+    // Fifteen have room. The last one is accepted too, because all handlers are at work.
+    for _ in 0..16 {
+        clients.push(server.connect(&slow_request(0, "")).await);
+        server.wait_for_handlers(1).await;
+    }
+    server.release(16);
+    let mut closing = 0;
+    for client in &mut clients {
+        let (head, _) = client.answer().await.unwrap();
+        let is_told = head.contains("\r\nconnection: close\r\n");
+        closing += u32::from(is_told);
+        client.send(HEALTH).await;
+        assert_eq!(client.answer().await.is_none(), is_told, "{head}");
+    }
+    assert_eq!(closing, 1);
+}
