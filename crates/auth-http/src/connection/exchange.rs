@@ -1,4 +1,5 @@
-//! One request and its answer, as far as the connection is concerned: whether the body was read to its end.
+//! One request and its answer, as far as the connection is concerned: whether a handler waits for the body, and whether it
+//! was read to its end.
 
 use std::cell::{Cell, RefCell};
 use std::error::Error;
@@ -7,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use actix_http::ConnectionType;
 use actix_web::HttpMessage;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -49,13 +51,17 @@ impl Exchange {
         Self { state, body }
     }
 
-    /// Ends with a response, once that has been written. If the body was not read to its end, the connection closes then.
+    /// Ends with a response, once that has been written. If the body was not read to its end, or others need the place of the
+    /// connection, it closes then, and the response says so (RFC 9112 §9.6).
     pub(crate) async fn finish(self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+        let mut closes = self.state.as_ref().is_some_and(|state| state.is_crowded());
         if let Some(body) = self.body.as_ref().filter(|body| body.is_abandoned()) {
             body.discard().await;
-            if !body.has_ended.get() {
-                response.response_mut().head_mut().set_connection_type(actix_http::ConnectionType::Close);
-            }
+            closes |= !body.has_ended.get();
+        }
+        let head = response.response_mut().head_mut();
+        if closes && !head.upgrade() {
+            head.set_connection_type(ConnectionType::Close);
         }
         response.map_body(|_, body| BoxBody::new(Answer { body, _exchange: self }))
     }
@@ -94,6 +100,9 @@ impl Incoming {
                 _ => break,
             }
         }
+        if let Some(state) = &self.state {
+            state.body_not_awaited();
+        }
     }
 }
 
@@ -102,11 +111,15 @@ impl Stream for Incoming {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut *self.payload.borrow_mut()).poll_next(cx);
-        if matches!(polled, Poll::Ready(None | Some(Err(_))))
-            && !self.has_ended.replace(true)
+        let has_ended = matches!(polled, Poll::Ready(None | Some(Err(_))));
+        if !self.has_ended.replace(self.has_ended.get() || has_ended)
             && let Some(state) = &self.state
         {
-            state.body_ended();
+            match polled {
+                Poll::Pending => state.body_awaited(),
+                Poll::Ready(Some(Ok(_))) => state.body_not_awaited(),
+                Poll::Ready(_) => state.body_ended(),
+            }
         }
         polled
     }

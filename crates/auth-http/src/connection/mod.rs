@@ -2,15 +2,17 @@
 //!
 //! actix-http ends a connection by timers for the first head and between two requests, and by nothing else: it waits for
 //! the rest of a body that nobody reads, for the rest of a second head, and for a client that does not read its answer,
-//! however long that takes. Here each connection has a [`state::State`], which three parts share:
+//! however long that takes. Here each connection has a [`state::State`], which four parts share:
 //!
 //! | part | what it does |
 //! |---|---|
 //! | [`exchange`] | tells the state when a request begins, when its body was read, and when its answer is complete |
 //! | [`stream`] | ends the connection when the state has lasted too long |
-//! | [`registry`] | asks connections to close where there are too many |
+//! | [`registry`] | counts for each client on how many connections it owes the rest of a request |
+//! | [`places`] | asks connections to close where there are too many |
 
 mod exchange;
+mod places;
 mod registry;
 mod serve;
 mod state;

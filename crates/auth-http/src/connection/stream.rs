@@ -25,14 +25,12 @@ pub(super) struct Stream {
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether bytes were read last.
     has_read: bool,
-    /// Whether the end was read.
-    has_ended: bool,
 }
 
 impl Stream {
     pub(super) fn new(io: TcpStream, peer: IpAddr, connections: Arc<Connections>) -> Self {
         let state = connections.add(peer);
-        Self { io, peer, connections, state, timer: None, has_read: false, has_ended: false }
+        Self { io, peer, connections, state, timer: None, has_read: false }
     }
 
     pub(super) const fn state(&self) -> &Arc<State> {
@@ -90,7 +88,6 @@ impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.is_over(cx, false) {
-            this.has_ended = true;
             return Poll::Ready(Ok(()));
         }
         let most = this.state.may_read();
@@ -111,7 +108,6 @@ impl AsyncRead for Stream {
         }
         let read = buf.filled().len() - before;
         this.has_read = read > 0;
-        this.has_ended |= read == 0;
         this.state.received(read);
         Poll::Ready(Ok(()))
     }
@@ -133,16 +129,77 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.io).poll_flush(cx))?;
-        this.state.flushed(this.connections.is_crowded());
-        // A request may have been answered since the last read, which set another deadline. At its end, actix-http has to
-        // read the end of the stream.
-        if !this.has_ended && this.is_over(cx, false) {
-            cx.waker().wake_by_ref();
-        }
+        this.state.flushed();
+        // A request may have been answered since the last read, which set another deadline. If that is over, the state has
+        // woken the task, and actix-http reads the end of the stream as soon as it reads at all.
+        this.is_over(cx, false);
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use tokio::net::TcpListener;
+
+    use super::super::ConnectionLimits;
+    use super::*;
+    use crate::client::TrustedProxies;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    async fn accepted() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (io, peer) = listener.accept().await.unwrap();
+        // There is room for one.
+        let limits = ConnectionLimits { max_connections: 2, ..ConnectionLimits::default() };
+        let connections = Connections::new(limits, TrustedProxies::default());
+        (client, Stream::new(io, peer.ip(), Arc::new(connections)))
+    }
+
+    fn flush(stream: &mut Stream, wakes: &Arc<Wakes>) -> usize {
+        let waker = Waker::from(wakes.clone());
+        assert!(Pin::new(stream).poll_flush(&mut Context::from_waker(&waker)).is_ready());
+        wakes.0.load(Ordering::Relaxed)
+    }
+
+    /// actix-http does not read while its buffers are full, but flushes whenever the task wakes.
+    #[actix_web::test]
+    async fn a_connection_that_is_not_read_is_woken_once_to_close() {
+        let (_client, mut stream) = accepted().await;
+        let wakes = Arc::default();
+        assert_eq!(flush(&mut stream, &wakes), 0);
+        stream.state().close();
+        for _ in 0..3 {
+            assert_eq!(flush(&mut stream, &wakes), 1);
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_connection_that_gives_way_does_so_when_its_handler_waits_for_the_body() {
+        let (_client, mut stream) = accepted().await;
+        let (state, wakes) = (stream.state().clone(), Arc::default());
+        flush(&mut stream, &wakes);
+        stream.connections.add(stream.peer);
+        state.request_began(true);
+        assert!(!state.is_yielding());
+        assert_eq!(flush(&mut stream, &wakes), 1);
+        state.body_awaited();
+        assert!(state.is_yielding());
+        assert_eq!(flush(&mut stream, &wakes), 2);
     }
 }

@@ -3,5 +3,6 @@
 
 mod auth_cache;
 mod claims_providers;
+mod connections;
 mod fixture;
 mod guards;

@@ -1,0 +1,159 @@
+//! Connections of a server whose handlers are slow: what their clients owe, and what they do not (adr/0008).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::rt::net::TcpStream;
+use actix_web::{Error, rt, web};
+use auth_core::permission::Rule::AllowAny;
+use auth_http::routes::{Routes, standard};
+use auth_http::{ConnectionLimits, ServeOptions, listen, serve};
+use futures_util::TryStreamExt;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::Semaphore;
+
+use crate::fixture::*;
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// A server with one worker, whose handler waits before it reads the body of its request.
+struct SlowServer {
+    address: SocketAddr,
+    handlers: Handlers,
+}
+
+#[derive(Clone)]
+struct Handlers {
+    begun: Arc<Semaphore>,
+    released: Arc<Semaphore>,
+}
+
+/// Answers with the length of the body.
+async fn slow(handlers: web::Data<Handlers>, body: web::Payload) -> Result<String, Error> {
+    handlers.begun.add_permits(1);
+    handlers.released.acquire().await.unwrap().forget();
+    let length = body.try_fold(0, async |length, bytes| Ok(length + bytes.len())).await?;
+    Ok(length.to_string())
+}
+
+impl SlowServer {
+    fn start(limits: ConnectionLimits) -> Self {
+        let handlers = Handlers { begun: Arc::new(Semaphore::new(0)), released: Arc::new(Semaphore::new(0)) };
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let (address, data) = (listener.local_addr().unwrap(), handlers.clone());
+        let options = ServeOptions { workers: 1, limits, ..ServeOptions::default() };
+        let server = serve(listener, &options, move || {
+            let application = Fixture::new().application(Routes::new(standard()).declare("/slow", AllowAny));
+            application.app_data(web::Data::new(data.clone())).service(web::resource("/slow").to(slow))
+        });
+        rt::spawn(server.unwrap());
+        Self { address, handlers }
+    }
+
+    async fn connect(&self, bytes: &str) -> Client {
+        let mut client = Client(BufReader::new(TcpStream::connect(self.address).await.unwrap()));
+        client.send(bytes).await;
+        client
+    }
+
+    /// Has the worker do all that it has to do before it answers another connection.
+    async fn turn(&self) {
+        assert!(self.connect(HEALTH).await.answer().await.is_some());
+    }
+
+    async fn wait_for_handlers(&self, count: u32) {
+        self.handlers.begun.acquire_many(count).await.unwrap().forget();
+    }
+
+    fn release(&self, count: usize) {
+        self.handlers.released.add_permits(count);
+    }
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    /// Sends bytes. An error is ignored: the connection may have ended, and then there is no answer.
+    async fn send(&mut self, bytes: &str) {
+        let _ = self.0.write_all(bytes.as_bytes()).await;
+    }
+
+    /// The head and the body of the next answer; `None` if the connection has ended.
+    async fn answer(&mut self) -> Option<(String, String)> {
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            if self.0.read_line(&mut head).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let mut body = vec![0; length.parse().unwrap()];
+        self.0.read_exact(&mut body).await.unwrap();
+        Some((head, String::from_utf8(body).unwrap()))
+    }
+}
+
+/// Panics unless this is the answer of the slow handler to a body of this length.
+#[track_caller]
+fn assert_answered(answer: Option<(String, String)>, length: usize) {
+    let (head, body) = answer.unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert_eq!(body, length.to_string());
+}
+
+/// A request to the slow handler with a body, of which only the beginning may have been sent.
+fn slow_request(length: usize, sent: &str) -> String {
+    format!("POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{sent}")
+}
+
+#[actix_web::test]
+async fn a_whole_request_that_is_read_late_keeps_its_connection() {
+    let limits = ConnectionLimits { idle_timeout: Duration::ZERO, ..ConnectionLimits::default() };
+    let server = SlowServer::start(limits);
+    let mut client = server.connect(&slow_request(2, "{}")).await;
+    server.wait_for_handlers(1).await;
+    server.turn().await;
+    server.release(1);
+    assert_answered(client.answer().await, 2);
+    client.send(HEALTH).await;
+    assert!(client.answer().await.is_some());
+}
+
+#[actix_web::test]
+async fn a_client_owes_a_body_only_once_its_handler_waits_for_it() {
+    let server = SlowServer::start(ConnectionLimits { max_connections: 16, ..ConnectionLimits::default() });
+    let mut early = server.connect(&slow_request(4, "[1")).await;
+    server.wait_for_handlers(1).await;
+    let mut crowd = Vec::new();
+    for _ in 0..16 {
+        crowd.push(server.connect("GET /slow HTTP/1.1\r\n").await);
+    }
+    server.turn().await;
+    server.release(1);
+    early.send(",2").await;
+    assert_answered(early.answer().await, 4);
+    // The oldest one of the crowd gave way instead.
+    assert!(crowd[0].answer().await.is_none());
+}
+
+#[actix_web::test]
+async fn an_answer_says_that_its_connection_closes_where_there_are_too_many() {
+    let server = SlowServer::start(ConnectionLimits { max_connections: 16, ..ConnectionLimits::default() });
+    let mut clients = Vec::new();
+    // Fifteen have room. The last one is accepted too, because all handlers are at work.
+    for _ in 0..16 {
+        clients.push(server.connect(&slow_request(0, "")).await);
+        server.wait_for_handlers(1).await;
+    }
+    server.release(16);
+    let mut closing = 0;
+    for client in &mut clients {
+        let (head, _) = client.answer().await.unwrap();
+        let is_told = head.contains("\r\nconnection: close\r\n");
+        closing += u32::from(is_told);
+        client.send(HEALTH).await;
+        assert_eq!(client.answer().await.is_none(), is_told, "{head}");
+    }
+    assert_eq!(closing, 1);
+}
