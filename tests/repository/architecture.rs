@@ -9,7 +9,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Crate, and the dependencies of its library or program. Crates of this workspace come first.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("auth-core", &["async-trait", "lru", "serde_json", "sha2", "unicode-normalization"]),
+    ("auth-core", &["async-trait", "lru", "serde_json", "sha2", "thiserror", "unicode-normalization"]),
     (
         "auth-conformance",
         &["auth-core", "async-trait", "inventory", "libtest-mimic", "macro_rules_attribute", "serde_json", "tokio"],

@@ -1,140 +1,131 @@
 //! Why something was refused or could not be done.
 //!
-//! Three readers: a client gets a status and a stable code (chosen by the HTTP crate), the audit log the variant, an
-//! operator the chain of sources.
+//! Three readers: a client gets a status and a stable [`code`](AuthError::code) (of a [kind](ErrorKind) that every
+//! protocol has a status for), the audit log the variant, an operator the chain of sources.
 
 use std::error::Error;
-use std::fmt;
 
-use crate::account::AccountFault;
-use crate::service::SecondFactorChallenge;
+use thiserror::Error;
+
 use crate::time::Seconds;
 use crate::token::TokenFault;
 
-/// Why a use-case was refused, or why it could not be carried out.
-#[derive(Debug)]
-#[non_exhaustive]
+/// What an error means to whoever made the request, whatever the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// It is not known who makes the request, or that is not known well enough. HTTP: 401.
+    Unauthenticated,
+    /// The user may not do this. HTTP: 403.
+    Forbidden,
+    /// The request cannot be carried out as it is. HTTP: 400.
+    Invalid,
+    /// There were too many requests. HTTP: 429.
+    Throttled,
+    /// The same request may work in a moment. HTTP: 503.
+    Unavailable,
+    /// A fault of this deployment, never of the request. HTTP: 500.
+    Internal,
+}
+
+/// Why a token or a session was refused, or why something could not be done with it.
+#[derive(Debug, Error)]
 pub enum AuthError {
     /// The presented token is not accepted.
+    #[error("token refused: {0:?}")]
     Token(TokenFault),
-    /// No active account has these credentials. Unknown name, wrong password and inactive account are one answer.
-    BadCredentials,
-    /// The account of a presented refresh token is inactive, or there is none.
+    /// The user of a presented refresh token is inactive, or there is none.
+    #[error("no active user for this token")]
     NoActiveAccount,
     /// A well-signed access token that names no user at all.
+    #[error("the token names no user")]
     SubjectMissing,
     /// A well-signed access token whose user does not exist.
+    #[error("the user of the token does not exist")]
     UserNotFound,
-    /// A well-signed access token whose user is inactive.
+    /// A user who is to be authenticated is inactive.
+    #[error("the user is inactive")]
     UserInactive,
     /// The user was changed or deleted while a session was being started: read it and decide again.
+    #[error("the user was changed while a session was being started")]
     UserChanged,
     /// More than one authentication factor is required of the user.
+    #[error("more than one authentication factor is required")]
     MultiFactorRequired,
-    /// What was asked of an account cannot be.
-    Account(AccountFault),
+    /// The password was changed after the session of the access token started.
+    #[error("the password was changed")]
+    PasswordChanged,
     /// A logout that names nothing to log out of.
+    #[error("nothing named to log out of")]
     NothingNamed,
     /// A logout "of the others" by a token that belongs to no session, so that no session is "this one".
+    #[error("the access token belongs to no session")]
     NoOwnSession,
     /// A logout that presents another user's refresh token.
+    #[error("the refresh token belongs to another user")]
     ForeignToken,
-    /// Too much password hashing is waiting already; worth trying again after so long.
-    Overloaded {
-        /// When to try again.
-        retry_after: Seconds,
-    },
-    /// Too many attempts: this one was not looked at.
-    Throttled {
-        /// When to try again; at least one second.
-        retry_after: Seconds,
-    },
-    /// Too many registrations from one client IP: nothing of this one was stored or looked up.
-    TooManyRegistrations {
-        /// When to try again; at least one second.
-        retry_after: Seconds,
-    },
-    /// Right credentials of an account whose address has to be proven first.
-    EmailNotVerified,
-    /// Right credentials of an account that has to show a second factor too.
-    SecondFactorRequired(Box<SecondFactorChallenge>),
-    /// A challenge that is not ours, not for this, or was used; or whose time or attempts are over.
-    ChallengeInvalid,
-    /// A second factor is on, and no challenge was answered.
-    ChallengeMissing,
-    /// The code does not answer the challenge.
-    WrongCode,
-    /// There is no such second factor to work with.
-    NoSecondFactor,
-    /// The second factor cannot be switched on here.
-    MethodUnavailable,
-    /// The token of a link that takes a login to the account: it has second factors.
-    LoginRequired,
-    /// The token of a link that is not ours, not for this, or was used, or whose time is over.
-    BadLink,
-    /// What was asked for takes the password, and none was given.
-    PasswordMissing,
-    /// Somebody who is logged in did not know their password.
-    WrongPassword,
-    /// The password was changed after the session of the access token began.
-    PasswordChanged,
     /// The storage could not do it.
-    Store(StoreError),
-    /// Something else that is needed did not answer, such as an enricher of claims or another issuer's keys: the same
-    /// request may work in a moment.
-    Unavailable(Box<dyn Error + Send + Sync>),
-    /// Signing or hashing failed: a fault of this installation, never of the request.
-    Crypto(Box<dyn Error + Send + Sync>),
+    #[error("storage failed")]
+    Store(#[source] StoreError),
+    /// Something else that is needed did not answer, such as a claims provider or another issuer's keys: the same request
+    /// may work in a moment.
+    #[error("something that is needed does not answer")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// Signing or hashing failed: a fault of this deployment, never of the request.
+    #[error("signing or hashing failed")]
+    Crypto(#[source] Box<dyn Error + Send + Sync>),
 }
 
-impl fmt::Display for AuthError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AuthError {
+    /// What it means to whoever made the request.
+    pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Token(fault) => write!(f, "token refused: {fault:?}"),
-            Self::BadCredentials => f.write_str("no active account with these credentials"),
-            Self::NoActiveAccount => f.write_str("no active account for this token"),
-            Self::SubjectMissing => f.write_str("the token names no user"),
-            Self::UserNotFound => f.write_str("the user of the token does not exist"),
-            Self::UserInactive => f.write_str("the user of the token is inactive"),
-            Self::UserChanged => f.write_str("the user was changed while a session was being started"),
-            Self::MultiFactorRequired => f.write_str("more than one authentication factor is required"),
-            Self::Account(fault) => write!(f, "account refused: {fault:?}"),
-            Self::NothingNamed => f.write_str("nothing named to log out of"),
-            Self::NoOwnSession => f.write_str("the access token belongs to no session"),
-            Self::ForeignToken => f.write_str("the refresh token belongs to another user"),
-            Self::Overloaded { retry_after } => write!(f, "password hashing is busy; retry in {} s", retry_after.get()),
-            Self::Throttled { retry_after } => write!(f, "too many attempts; retry in {} s", retry_after.get()),
-            Self::TooManyRegistrations { retry_after } => {
-                write!(f, "too many registrations from one client IP; retry in {} s", retry_after.get())
+            Self::Token(_)
+            | Self::NoActiveAccount
+            | Self::SubjectMissing
+            | Self::UserNotFound
+            | Self::UserInactive
+            | Self::MultiFactorRequired
+            | Self::PasswordChanged => ErrorKind::Unauthenticated,
+            Self::NothingNamed | Self::NoOwnSession | Self::ForeignToken => ErrorKind::Invalid,
+            Self::Store(StoreError::Unavailable(_)) | Self::Unavailable(_) | Self::UserChanged => {
+                ErrorKind::Unavailable
             }
-            Self::EmailNotVerified => f.write_str("the address is not proven"),
-            Self::SecondFactorRequired(_) => f.write_str("a second factor is required"),
-            Self::ChallengeInvalid => f.write_str("the challenge is not valid"),
-            Self::ChallengeMissing => f.write_str("no challenge was answered"),
-            Self::WrongCode => f.write_str("the code is wrong"),
-            Self::NoSecondFactor => f.write_str("there is no such second factor"),
-            Self::MethodUnavailable => f.write_str("the second factor cannot be switched on"),
-            Self::LoginRequired => f.write_str("the link takes a login to the account"),
-            Self::BadLink => f.write_str("the token of the link is not valid"),
-            Self::PasswordMissing => f.write_str("the password is missing"),
-            Self::WrongPassword => f.write_str("the password is wrong"),
-            Self::PasswordChanged => f.write_str("the password was changed"),
-            Self::Store(_) => f.write_str("storage failed"),
-            Self::Unavailable(_) => f.write_str("something that is needed does not answer"),
-            Self::Crypto(_) => f.write_str("signing or hashing failed"),
+            Self::Store(StoreError::Broken(_)) | Self::Crypto(_) => ErrorKind::Internal,
         }
     }
-}
 
-impl Error for AuthError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
+    /// The stable code, for programs.
+    pub const fn code(&self) -> &'static str {
         match self {
-            Self::Store(source) => Some(source),
-            Self::Crypto(source) | Self::Unavailable(source) => Some(source.as_ref()),
+            Self::Token(_) | Self::SubjectMissing => "token_not_valid",
+            Self::NoActiveAccount => "no_active_account",
+            Self::UserNotFound => "user_not_found",
+            Self::UserInactive => "user_inactive",
+            Self::MultiFactorRequired => "multi_factor_required",
+            Self::PasswordChanged => "password_changed",
+            Self::NothingNamed => "nothing_named",
+            Self::NoOwnSession => "no_own_session",
+            Self::ForeignToken => "token_of_another_user",
+            Self::Store(StoreError::Unavailable(_)) | Self::Unavailable(_) | Self::UserChanged => {
+                TEMPORARILY_UNAVAILABLE
+            }
+            Self::Store(StoreError::Broken(_)) | Self::Crypto(_) => "internal_error",
+        }
+    }
+
+    /// How long to wait before the same request may work; only of [`ErrorKind::Unavailable`].
+    pub const fn retry_after(&self) -> Option<Seconds> {
+        match self.kind() {
+            ErrorKind::Unavailable => Some(RETRY_AFTER),
             _ => None,
         }
     }
 }
+
+/// The code of what may work in a moment.
+pub const TEMPORARILY_UNAVAILABLE: &str = "temporarily_unavailable";
+/// How long a client is asked to wait while something is unavailable: about what it takes to come back.
+const RETRY_AFTER: Seconds = Seconds::new(2);
 
 impl From<StoreError> for AuthError {
     fn from(error: StoreError) -> Self {
@@ -148,20 +139,15 @@ impl From<TokenFault> for AuthError {
     }
 }
 
-impl From<AccountFault> for AuthError {
-    fn from(fault: AccountFault) -> Self {
-        Self::Account(fault)
-    }
-}
-
 /// Why a storage could not answer. "There is no such row" is never an error.
-#[derive(Debug)]
-#[non_exhaustive]
+#[derive(Debug, Error)]
 pub enum StoreError {
-    /// The storage is away, too slow, or has no connection free: the same request may work in a moment.
-    Unavailable(Box<dyn Error + Send + Sync>),
-    /// The storage answered something that it never should: a fault of this installation.
-    Broken(Box<dyn Error + Send + Sync>),
+    /// The storage cannot be reached, is too slow, or has no connection free: the same request may work in a moment.
+    #[error("the storage is not available")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+    /// The storage answered something that it never should: a fault of this deployment.
+    #[error("the storage answered something unexpected")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
@@ -173,22 +159,5 @@ impl StoreError {
     /// The storage answered something that it never should.
     pub fn broken(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Broken(source.into())
-    }
-}
-
-impl fmt::Display for StoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unavailable(_) => "the storage is not available",
-            Self::Broken(_) => "the storage answered something unexpected",
-        })
-    }
-}
-
-impl Error for StoreError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Unavailable(source) | Self::Broken(source) => Some(source.as_ref()),
-        }
     }
 }

@@ -23,6 +23,7 @@
 //! | what guarded routes remember | [`view`] |
 
 pub mod account;
+mod account_error;
 mod bounded;
 pub mod code;
 pub mod effects;
@@ -42,4 +43,5 @@ pub mod time;
 pub mod token;
 pub mod view;
 
-pub use error::{AuthError, StoreError};
+pub use account_error::AccountError;
+pub use error::{AuthError, ErrorKind, StoreError};

@@ -2,6 +2,7 @@
 //!
 //! Every 401 carries `WWW-Authenticate`, every 503 `Retry-After`. A body never shows what went wrong inside.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -13,8 +14,9 @@ use auth_core::code::ChallengeToken;
 use auth_core::password::{Attribute, PasswordFlaw};
 use auth_core::second_factor::Method;
 use auth_core::service::SecondFactorChallenge;
+use auth_core::time::Seconds;
 use auth_core::token::{TokenFault, TokenKind};
-use auth_core::{AuthError, StoreError};
+use auth_core::{AccountError, AuthError, StoreError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -166,9 +168,9 @@ impl ApiError {
     }
 
     /// Why a use-case failed, at an endpoint that takes a token in its body.
-    pub(crate) fn at_token_endpoint(error: AuthError, reasons: bool) -> Self {
-        match error {
-            AuthError::Token(fault) => Self::with_body(
+    pub(crate) fn at_token_endpoint(error: impl Into<AccountError>, reasons: bool) -> Self {
+        match error.into() {
+            AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
                 StatusCode::UNAUTHORIZED,
                 DetailBody {
                     detail: message(fault).to_owned(),
@@ -177,7 +179,7 @@ impl ApiError {
                     messages: None,
                 },
             ),
-            other => Self::from_use_case(other, reasons),
+            other => Self::from_account(other, reasons),
         }
     }
 
@@ -212,10 +214,10 @@ impl ApiError {
     }
 
     /// Why the bearer of an access token is refused on a guarded path.
-    pub(crate) fn at_guarded_path(error: AuthError, app: &App) -> Self {
+    pub(crate) fn at_guarded_path(error: impl Into<AccountError>, app: &App) -> Self {
         let reasons = app.settings.reasons;
-        match error {
-            AuthError::Token(fault) => Self::with_body(
+        match error.into() {
+            AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
                 StatusCode::UNAUTHORIZED,
                 DetailBody {
                     detail: "Given token not valid for any token type".to_owned(),
@@ -224,32 +226,32 @@ impl ApiError {
                     reason: reason(fault).filter(|_| reasons),
                 },
             ),
-            other => Self::from_use_case(other, reasons),
+            other => Self::from_account(other, reasons),
         }
     }
 
     /// Why a use-case failed that looks after an account. What is wrong with a field is said of the field.
-    pub(crate) fn at_account_path(error: AuthError, names: FieldNames, app: &App) -> Self {
+    pub(crate) fn at_account_path(error: AccountError, names: FieldNames, app: &App) -> Self {
         let of = |field, message: &str| Self::fields(FieldErrors::of(field, message));
         match error {
-            AuthError::PasswordMissing => of(names.password, "This field is required."),
-            AuthError::WrongPassword => of(names.password, "Wrong password."),
-            AuthError::Account(AccountFault::WeakPassword(flaws)) => {
+            AccountError::PasswordMissing => of(names.password, "This field is required."),
+            AccountError::WrongPassword => of(names.password, "Wrong password."),
+            AccountError::Account(AccountFault::WeakPassword(flaws)) => {
                 let mut errors = FieldErrors::default();
                 errors.add(names.new_password, flaws.into_iter().map(password_message).collect());
                 Self::fields(errors)
             }
-            AuthError::Account(fault) => match account_field(&fault, TakenWording::Profile) {
+            AccountError::Account(fault) => match account_field(&fault, TakenWording::Profile) {
                 Some((field, message)) => of(field, message),
-                None => Self::at_guarded_path(fault.into(), app),
+                None => Self::at_guarded_path(fault, app),
             },
-            AuthError::BadLink => of("token", "Token is invalid or expired."),
-            AuthError::WrongCode => of("code", "Invalid code."),
-            AuthError::ChallengeInvalid => of("challenge", "Challenge is invalid or expired."),
-            AuthError::ChallengeMissing => of("challenge", "This field is required."),
-            AuthError::NoSecondFactor => of("method", "This second factor is not on."),
-            AuthError::EmailNotVerified => of("method", "Verify your email address first."),
-            AuthError::MethodUnavailable => of("method", "This second factor is not available here."),
+            AccountError::BadLink => of("token", "Token is invalid or expired."),
+            AccountError::WrongCode => of("code", "Invalid code."),
+            AccountError::ChallengeInvalid => of("challenge", "Challenge is invalid or expired."),
+            AccountError::ChallengeMissing => of("challenge", "This field is required."),
+            AccountError::NoSecondFactor => of("method", "This second factor is not on."),
+            AccountError::EmailNotVerified => of("method", "Verify your email address first."),
+            AccountError::MethodUnavailable => of("method", "This second factor is not available here."),
             other => Self::at_guarded_path(other, app),
         }
     }
@@ -269,56 +271,80 @@ impl ApiError {
             AuthError::NothingNamed => Self::logout("'refresh'"),
             AuthError::ForeignToken => Self::logout("Token is invalid"),
             AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
-            other => Self::from_use_case(other, reasons),
+            other => Self::from_auth(other, reasons),
         }
     }
 
-    fn from_use_case(error: AuthError, reasons: bool) -> Self {
+    /// What the token half answers, where nothing more can be said. Exhaustive on purpose: a new error must be mapped here.
+    fn from_auth(error: AuthError, reasons: bool) -> Self {
         let refuse = |detail: &str, code, reason: Option<&'static str>| {
             let reason = reason.filter(|_| reasons);
             let body = DetailBody { detail: detail.to_owned(), code, reason, messages: None };
             Self::with_body(StatusCode::UNAUTHORIZED, body)
         };
+        let code = Some(error.code());
         match error {
-            AuthError::BadCredentials => refuse("No active account found with the given credentials", None, None),
             AuthError::NoActiveAccount => {
                 refuse("No active account found for the given token.", None, Some("user_inactive"))
             }
-            AuthError::SubjectMissing => {
-                refuse("Token contained no recognizable user identification", Some("token_not_valid"), None)
-            }
-            AuthError::UserNotFound => refuse("User not found", Some("user_not_found"), Some("user_not_found")),
-            AuthError::UserInactive => refuse("User is inactive", Some("user_inactive"), Some("user_inactive")),
+            AuthError::SubjectMissing => refuse("Token contained no recognizable user identification", code, None),
+            AuthError::UserNotFound => refuse("User not found", code, Some("user_not_found")),
+            AuthError::UserInactive => refuse("User is inactive", code, Some("user_inactive")),
             AuthError::PasswordChanged => {
-                refuse("The user's password has been changed.", Some("password_changed"), Some("password_changed"))
+                refuse("The user's password has been changed.", code, Some("password_changed"))
             }
-            AuthError::EmailNotVerified => refuse("E-mail address is not verified.", Some("email_not_verified"), None),
-            AuthError::LoginRequired => {
-                refuse("Log in to verify this address: the account has a second factor.", Some("login_required"), None)
-            }
-            AuthError::SecondFactorRequired(challenge) => Self::challenged(&challenge),
-            AuthError::ChallengeInvalid => {
-                refuse("Challenge is invalid or expired.", Some("challenge_not_valid"), None)
-            }
-            AuthError::WrongCode => refuse("Invalid code.", Some("code_not_valid"), None),
-            AuthError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
-            AuthError::TooManyRegistrations { retry_after } => Self::too_many_registrations(retry_after.get()),
-            AuthError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
-            AuthError::MultiFactorRequired => {
-                refuse("More than one authentication factor is required.", Some("multi_factor_required"), None)
-            }
+            AuthError::MultiFactorRequired => refuse("More than one authentication factor is required.", code, None),
             AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) | AuthError::UserChanged => {
                 log_failure(&error);
-                Self::unavailable(RETRY_AFTER_SECONDS)
+                Self::unavailable(error.retry_after().map_or(1, Seconds::get))
             }
-            failure => {
-                log_failure(&failure);
-                Self::internal()
-            }
+            // The first four are answered by the endpoints where they can occur.
+            AuthError::Token(_)
+            | AuthError::NothingNamed
+            | AuthError::NoOwnSession
+            | AuthError::ForeignToken
+            | AuthError::Store(StoreError::Broken(_))
+            | AuthError::Crypto(_) => Self::failure(&error),
         }
     }
 
-    fn challenged(asked: &SecondFactorChallenge) -> Self {
+    /// What the services of accounts answer, where nothing more can be said. Exhaustive, as [`from_auth`](Self::from_auth).
+    fn from_account(error: AccountError, reasons: bool) -> Self {
+        let refuse = |detail: &str, code| {
+            let body = DetailBody { detail: detail.to_owned(), code, ..DetailBody::default() };
+            Self::with_body(StatusCode::UNAUTHORIZED, body)
+        };
+        let code = Some(error.code());
+        match error {
+            AccountError::Auth(error) => Self::from_auth(error, reasons),
+            AccountError::BadCredentials => refuse("No active account found with the given credentials", None),
+            AccountError::EmailNotVerified => refuse("E-mail address is not verified.", code),
+            AccountError::LoginRequired => {
+                refuse("Log in to verify this address: the account has a second factor.", code)
+            }
+            AccountError::ChallengeInvalid => refuse("Challenge is invalid or expired.", code),
+            AccountError::WrongCode => refuse("Invalid code.", code),
+            AccountError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
+            AccountError::TooManyRegistrations { retry_after } => Self::too_many_registrations(retry_after.get()),
+            AccountError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
+            // Answered by the endpoints where they can occur.
+            AccountError::Account(_)
+            | AccountError::ChallengeMissing
+            | AccountError::NoSecondFactor
+            | AccountError::MethodUnavailable
+            | AccountError::BadLink
+            | AccountError::PasswordMissing
+            | AccountError::WrongPassword => Self::failure(&error),
+        }
+    }
+
+    fn failure(error: &(dyn Error + 'static)) -> Self {
+        log_failure(error);
+        Self::internal()
+    }
+
+    /// The password is right, and a second factor is asked for: 401.
+    pub(crate) fn challenged(asked: &SecondFactorChallenge) -> Self {
         let body = ChallengedBody {
             detail: "A second factor is required.",
             code: "second_factor_required",
@@ -341,13 +367,10 @@ impl ApiError {
     }
 }
 
-/// How long a client is asked to wait while the storage is away: about what it takes to come back.
-const RETRY_AFTER_SECONDS: u64 = 2;
-
 /// Says to the operator what the client is not told, with all its causes.
-fn log_failure(error: &AuthError) {
+fn log_failure(error: &(dyn Error + 'static)) {
     let mut chain = error.to_string();
-    let mut source = std::error::Error::source(error);
+    let mut source = error.source();
     while let Some(cause) = source {
         chain.push_str(&format!(": {cause}"));
         source = cause.source();
@@ -466,7 +489,7 @@ pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
 /// What a storage could not do, for handlers of an application's own.
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
-        Self::from_use_case(error.into(), false)
+        Self::from_auth(error.into(), false)
     }
 }
 

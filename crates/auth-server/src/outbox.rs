@@ -5,7 +5,7 @@ use std::iter::successors;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use auth_core::AuthError;
+use auth_core::AccountError;
 use auth_core::service::{Delivery, OutboxService};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -117,7 +117,7 @@ struct Outages {
 }
 
 impl Outages {
-    fn report(&self, error: &AuthError) {
+    fn report(&self, error: &AccountError) {
         if !self.is_due(Instant::now()) {
             return;
         }

@@ -9,7 +9,7 @@ impl TestService {
     /// Delivers everything that is due in the outbox. Returns the emails that were sent since the last call, in order.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
     /// use auth_conformance::{TestService, email};
     /// use auth_core::mail::{Fact, MailKind};
     /// use auth_core::token::ClientInfo;

@@ -28,7 +28,7 @@ pub use tokens::{access_of, refresh_of};
 /// shared between two services: tests can run in parallel.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
 /// use auth_conformance::{TestService, access_of};
 /// use auth_core::event::EventKind;
 /// use auth_core::service::Action;
@@ -154,7 +154,7 @@ impl Default for TestService {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::AuthError;
+    use auth_core::AccountError;
     use auth_core::service::Action;
 
     use super::*;
@@ -165,7 +165,7 @@ mod tests {
         let (first, second) = (service.login("alice").await, service.login("alice").await);
         assert_eq!(service.caller(&first).await.user.id, service.caller(&second).await.user.id);
         let nobody = service.try_login("bob", TestService::PASSWORD).await;
-        assert!(matches!(nobody, Err(AuthError::BadCredentials)));
+        assert!(matches!(nobody, Err(AccountError::BadCredentials)));
     }
 
     #[tokio::test]

@@ -1,11 +1,11 @@
 //! Second factors: enrolled, asked for and answered.
 
-use auth_core::AuthError;
+use auth_core::account::LoginName;
 use auth_core::mail::{Fact, MailKind};
 use auth_core::password::RawPassword;
 use auth_core::ports::Vault as _;
 use auth_core::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret, step_of};
-use auth_core::service::{Enrolment, SecondFactorChallenge, Shown};
+use auth_core::service::{Enrolment, LoginOutcome, SecondFactorChallenge, Shown};
 use auth_core::time::Seconds;
 use auth_core::token::ClientInfo;
 
@@ -17,7 +17,7 @@ impl TestService {
     /// The code of the current time step is used up: call [`next_totp_step`](Self::next_totp_step) before a login.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
     /// use auth_conformance::TestService;
     /// use auth_core::token::ClientInfo;
     ///
@@ -57,8 +57,17 @@ impl TestService {
     /// # Panics
     /// If the login succeeds without a second factor, or is refused.
     pub async fn second_factor_challenge(&self, name: &str) -> SecondFactorChallenge {
-        match self.try_login(name, Self::PASSWORD).await {
-            Err(AuthError::SecondFactorRequired(challenge)) => *challenge,
+        self.challenged(name, Self::PASSWORD).await
+    }
+
+    /// The same with this password.
+    ///
+    /// # Panics
+    /// As for [`second_factor_challenge`](Self::second_factor_challenge).
+    pub async fn challenged(&self, name: &str, password: &str) -> SecondFactorChallenge {
+        let username = LoginName::Username(name.to_owned());
+        match self.logins.login(&username, &RawPassword::new(password), ClientInfo::default()).await {
+            Ok(LoginOutcome::SecondFactorRequired(challenge)) => challenge,
             other => panic!("not asked for a second factor: {other:?}"),
         }
     }

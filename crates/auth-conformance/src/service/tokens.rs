@@ -1,10 +1,10 @@
 //! Tokens: issued, refreshed, read and forged.
 
-use auth_core::AuthError;
 use auth_core::account::LoginName;
 use auth_core::password::RawPassword;
-use auth_core::service::{Caller, Refreshed, SignedToken, TokenPair};
+use auth_core::service::{Caller, LoginOutcome, Refreshed, SignedToken, TokenPair};
 use auth_core::token::{ClientInfo, Payload, RawToken};
+use auth_core::{AccountError, AuthError};
 use serde_json::Value;
 
 use crate::{PlainSigner, TestService};
@@ -27,18 +27,27 @@ impl TestService {
     ///
     /// # Errors
     /// The refusal.
-    pub async fn try_login(&self, name: &str, password: &str) -> Result<TokenPair, AuthError> {
+    ///
+    /// # Panics
+    /// If a second factor is asked for.
+    pub async fn try_login(&self, name: &str, password: &str) -> Result<TokenPair, AccountError> {
         let name = LoginName::Username(name.to_owned());
-        self.logins.login(&name, &RawPassword::new(password), ClientInfo::default()).await
+        let outcome = self.logins.login(&name, &RawPassword::new(password), ClientInfo::default()).await?;
+        Ok(tokens_of(outcome))
     }
 
     /// Logs in with this username and [`PASSWORD`](Self::PASSWORD), for a sliding token.
     ///
     /// # Errors
     /// The refusal: always if the policy does not accept sliding tokens.
-    pub async fn try_login_sliding(&self, name: &str) -> Result<SignedToken, AuthError> {
+    ///
+    /// # Panics
+    /// If a second factor is asked for.
+    pub async fn try_login_sliding(&self, name: &str) -> Result<SignedToken, AccountError> {
         let name = LoginName::Username(name.to_owned());
-        self.logins.login_sliding(&name, &RawPassword::new(Self::PASSWORD), ClientInfo::default()).await
+        let outcome =
+            self.logins.login_sliding(&name, &RawPassword::new(Self::PASSWORD), ClientInfo::default()).await?;
+        Ok(tokens_of(outcome))
     }
 
     /// Exchanges the refresh token of this pair for the next pair.
@@ -102,6 +111,13 @@ pub fn access_of(pair: &TokenPair) -> RawToken {
 /// If it does not have the shape of a token.
 pub fn refresh_of(pair: &TokenPair) -> RawToken {
     parsed(pair.refresh.expose())
+}
+
+fn tokens_of<T>(outcome: LoginOutcome<T>) -> T {
+    match outcome {
+        LoginOutcome::Tokens(tokens) => tokens,
+        LoginOutcome::SecondFactorRequired(_) => panic!("a second factor is asked for"),
+    }
 }
 
 fn parsed(token: &str) -> RawToken {

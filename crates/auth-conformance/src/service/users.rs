@@ -1,6 +1,6 @@
 //! Users: created, looked up and changed.
 
-use auth_core::AuthError;
+use auth_core::AccountError;
 use auth_core::account::{LoginName, NewUser, User};
 use auth_core::password::{CheckedPassword, PasswordPolicy, RawPassword};
 use auth_core::service::{Action, NewAccount, Outcome};
@@ -24,7 +24,7 @@ impl TestService {
     ///
     /// # Panics
     /// If `name` is not a valid username, or `name@example.com` is not a valid email address.
-    pub async fn try_register(&self, name: &str) -> Result<User, AuthError> {
+    pub async fn try_register(&self, name: &str) -> Result<User, AccountError> {
         let NewUser { username, email, first_name, last_name, .. } = new_user(name);
         let account = NewAccount { username, email, first_name, last_name, password: checked(Self::PASSWORD) };
         self.accounts.register(account, &ClientInfo::default()).await

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
+use crate::account_error::AccountError;
 use crate::error::AuthError;
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::time::Seconds;
@@ -31,11 +32,11 @@ pub enum HashError {
     Failed(Box<dyn Error + Send + Sync>),
 }
 
-impl From<HashError> for AuthError {
+impl From<HashError> for AccountError {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Overloaded { retry_after } => Self::Overloaded { retry_after },
-            HashError::Failed(source) => Self::Crypto(source),
+            HashError::Failed(source) => Self::Auth(AuthError::Crypto(source)),
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::account::{AccountFault, Email, NewUser, PersonName, ProfileChange, User, Username};
+use crate::account_error::AccountError;
 use crate::error::AuthError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::password::CheckedPassword;
@@ -60,10 +62,10 @@ impl AccountService {
     /// registrations at once one wins (SEC-065).
     ///
     /// # Errors
-    /// [`AuthError::TooManyRegistrations`] after too many from one client IP: counted before anything is hashed or looked
+    /// [`AccountError::TooManyRegistrations`] after too many from one client IP: counted before anything is hashed or looked
     /// up, and whatever comes of it, so that nobody can find out cheaply which names and email addresses are taken.
-    /// [`AuthError::Overloaded`] if half of the queue for hashing is taken by registrations.
-    pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AuthError> {
+    /// [`AccountError::Overloaded`] if half of the queue for hashing is taken by registrations.
+    pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AccountError> {
         let counted = self.context.admit_registration(client).await?;
         let hash = match self.context.ports.hasher.hash(&account.password, QueueShare::Half).await {
             Ok(hash) => hash,
@@ -94,8 +96,8 @@ impl AccountService {
     ///
     /// # Errors
     /// [`AuthError::UserNotFound`] if it has been deleted since.
-    pub async fn profile(&self, caller: &Caller) -> Result<User, AuthError> {
-        self.context.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound)
+    pub async fn profile(&self, caller: &Caller) -> Result<User, AccountError> {
+        self.context.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound.into())
     }
 
     /// Changes what is given of the caller's profile. Another address takes all that a login would (SEC-043, SEC-134), unless
@@ -103,7 +105,7 @@ impl AccountService {
     /// once, and the old one is told.
     ///
     /// # Errors
-    /// [`AccountFault::Taken`] if a name or address is another's. Where proof is needed: [`AuthError::PasswordMissing`], and
+    /// [`AccountFault::Taken`] if a name or address is another's. Where proof is needed: [`AccountError::PasswordMissing`], and
     /// all that [`enrol`](crate::service::SecondFactorService::enrol) answers.
     pub async fn update_profile(
         &self,
@@ -111,7 +113,7 @@ impl AccountService {
         mut change: ProfileChange,
         shown: Option<&Shown>,
         client: &ClientInfo,
-    ) -> Result<ProfileUpdated, AuthError> {
+    ) -> Result<ProfileUpdated, AccountError> {
         let mut caller = caller.user;
         let mut is_new = false;
         if change.email.is_some() {
@@ -141,11 +143,11 @@ impl AccountService {
 
     /// Checks that the user may change the email address, which takes all that a login asks for where reauthentication is
     /// required. Returns the account that the decision was based on.
-    async fn admitted_to_change_email(&self, user: User, shown: Option<&Shown>) -> Result<User, AuthError> {
+    async fn admitted_to_change_email(&self, user: User, shown: Option<&Shown>) -> Result<User, AccountError> {
         if !self.takes_proof() && self.context.methods_of(&user).await?.is_empty() {
             return Ok(user);
         }
-        self.context.authorize(&user, shown.ok_or(AuthError::PasswordMissing)?).await
+        self.context.authorize(&user, shown.ok_or(AccountError::PasswordMissing)?).await
     }
 
     /// Whether another address takes effect only when it is proven.
@@ -153,7 +155,7 @@ impl AccountService {
         self.context.policy.email_verification != EmailVerification::Off
     }
 
-    async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AuthError> {
+    async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AccountError> {
         match self.context.ports.store.update_profile(user.id, change).await? {
             ProfileUpdate::Done(user) => {
                 self.context.ports.note_changed(user.id);
@@ -162,7 +164,7 @@ impl AccountService {
             }
             ProfileUpdate::Taken(taken) => Err(AccountFault::Taken(taken).into()),
             ProfileUpdate::Overtaken => Err(AccountContext::overtaken()),
-            ProfileUpdate::Gone => Err(AuthError::UserNotFound),
+            ProfileUpdate::Gone => Err(AuthError::UserNotFound.into()),
         }
     }
 }

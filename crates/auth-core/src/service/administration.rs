@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::account::{AccountFault, GroupName, LoginName, NewUser, User};
+use crate::account_error::AccountError;
 use crate::error::AuthError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, NewMail};
 use crate::password::CheckedPassword;
@@ -63,7 +65,7 @@ pub enum Outcome {
 /// Administration of accounts.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
 /// use auth_conformance::{TestService, new_user};
 /// use auth_core::password::{PasswordPolicy, RawPassword};
 /// use auth_core::service::{Action, AdministrationService, Outcome};
@@ -93,7 +95,7 @@ impl AdministrationService {
     }
 
     /// Does something to the account with exactly this username.
-    pub async fn act(&self, username: &str, action: &Action) -> Result<Outcome, AuthError> {
+    pub async fn act(&self, username: &str, action: &Action) -> Result<Outcome, AccountError> {
         let Some(user) = self.find(username).await? else { return Ok(Outcome::NoSuchAccount) };
         let store = &self.context.ports.store;
         let done = match action {
@@ -126,7 +128,7 @@ impl AdministrationService {
 
     /// Where administrators have to show a second factor, one who has not shown it is to log in once more: the sessions end
     /// with the change that gives the rights.
-    async fn promote(&self, user: &User) -> Result<bool, AuthError> {
+    async fn promote(&self, user: &User) -> Result<bool, AccountError> {
         if self.context.tokens.policy().multi_factor_required_for == RequiredFor::Staff {
             return Ok(self.context.ports.store.promote(user.id, self.context.ports.clock.now()).await?);
         }
@@ -134,20 +136,20 @@ impl AdministrationService {
     }
 
     /// `false` if none was on. Its owner is told of each.
-    async fn remove_second_factors(&self, user: &User) -> Result<bool, AuthError> {
+    async fn remove_second_factors(&self, user: &User) -> Result<bool, AccountError> {
         let factors = self.context.ports.store.factors_of(user.id).await?;
         let mails = self.context.emails.removal_notices(user, &factors.on(), &ClientInfo::default())?;
         Ok(self.context.ports.store.remove_factors(user.id, &[Method::Email, Method::Totp], None, &mails).await?)
     }
 
     /// The account with exactly this username.
-    pub async fn find(&self, username: &str) -> Result<Option<User>, AuthError> {
+    pub async fn find(&self, username: &str) -> Result<Option<User>, AccountError> {
         let name = LoginName::Username(username.to_owned());
         Ok(self.context.ports.store.find_for_login(&name).await?.map(|(user, _)| user))
     }
 
     /// Makes an account with whatever rights. [`AccountFault::Taken`] if its name or address is another's already.
-    pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AuthError> {
+    pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AccountError> {
         let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
         let user = self.context.ports.store.create(new, &hash).await?.map_err(AccountFault::Taken)?;
         self.context.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, user.id));
@@ -155,12 +157,12 @@ impl AdministrationService {
     }
 
     /// Accounts in the order of their numbers.
-    pub async fn list(&self, page: AccountPage) -> Result<Vec<User>, AuthError> {
+    pub async fn list(&self, page: AccountPage) -> Result<Vec<User>, AccountError> {
         Ok(self.context.ports.store.list(page).await?)
     }
 
     /// Whether this installation has an owner's account.
-    pub async fn has_superuser(&self) -> Result<bool, AuthError> {
+    pub async fn has_superuser(&self) -> Result<bool, AccountError> {
         Ok(self.context.ports.store.has_superuser().await?)
     }
 }

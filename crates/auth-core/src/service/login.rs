@@ -3,15 +3,36 @@
 use std::sync::Arc;
 
 use crate::account::{LoginName, User};
+use crate::account_error::AccountError;
 use crate::code::CodePurpose;
 use crate::error::{AuthError, StoreError};
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::{QueueShare, Verdict};
 use crate::service::context::AccountContext;
 use crate::service::second_factor::{Expected, Proven};
-use crate::service::{EmailVerification, Issued, SignedToken, TokenPair};
+use crate::service::{EmailVerification, Issued, SecondFactorChallenge, SignedToken, TokenPair};
 use crate::token::{Authentication, ClientInfo};
+
+/// What a login with the right password answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginOutcome<T = TokenPair> {
+    /// The tokens of a new session.
+    Tokens(T),
+    /// The user must show a second factor too, with [`LoginService::answer_challenge`].
+    SecondFactorRequired(SecondFactorChallenge),
+}
+
+/// What follows the right password.
+enum Step {
+    /// The session of this user starts.
+    Start(User),
+    /// A second factor is asked for.
+    Ask(SecondFactorChallenge),
+    /// The user was changed while that was decided.
+    Again,
+}
 
 /// Logins by password and second factor, and changes of the password: what takes the password of an account and answers
 /// tokens.
@@ -30,57 +51,73 @@ impl LoginService {
     /// under way, or all its logins end.
     pub(super) const MAX_STARTS: usize = 3;
 
-    /// Begins a session for whoever knows the password of an active account.
+    /// Logs in the user of an active account by its password.
     ///
-    /// An unknown name, a wrong password and an inactive account are one answer, [`AuthError::BadCredentials`], after
+    /// An unknown name, a wrong password and an inactive account are one answer, [`AccountError::BadCredentials`], after
     /// the work of one password comparison (SEC-080, SEC-081). A hash of an older algorithm or cost is replaced.
     ///
     /// # Errors
-    /// With the right password: [`AuthError::EmailNotVerified`], [`AuthError::SecondFactorRequired`]. With any:
-    /// [`AuthError::Throttled`] after too many for the account or from the address (SEC-121).
+    /// With the right password: [`AccountError::EmailNotVerified`]. With any: [`AccountError::Throttled`] after too many for
+    /// the account or from the client IP (SEC-121).
     pub async fn login(
         &self,
         name: &LoginName,
         password: &RawPassword,
         client: ClientInfo,
-    ) -> Result<TokenPair, AuthError> {
+    ) -> Result<LoginOutcome<TokenPair>, AccountError> {
         for _ in 0..Self::MAX_STARTS {
-            let Some(user) = self.proven(name, password, CodePurpose::Login, &client).await? else { continue };
+            let user = match self.first_factor(name, password, CodePurpose::Login, &client).await? {
+                Step::Start(user) => user,
+                Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
+                Step::Again => continue,
+            };
             let authentication = Authentication::by_password(self.context.ports.clock.now());
             match self.context.tokens.start_session(&user, &authentication, client.clone()).await {
                 Err(AuthError::UserChanged) => {}
-                outcome => return outcome,
+                outcome => return Ok(LoginOutcome::Tokens(outcome?)),
             }
         }
-        Err(Self::login_overtaken())
+        Err(Self::overtaken())
     }
 
-    /// Begins a session for whoever knows the password of an active account, as [`login`](Self::login) does, and
-    /// answers its sliding token.
+    /// Logs in as [`login`](Self::login) does, for a sliding token.
+    ///
+    /// # Errors
+    /// As for `login`, and [`TokenFault::WrongKind`](crate::token::TokenFault::WrongKind) where sliding tokens are not
+    /// accepted.
     pub async fn login_sliding(
         &self,
         name: &LoginName,
         password: &RawPassword,
         client: ClientInfo,
-    ) -> Result<SignedToken, AuthError> {
+    ) -> Result<LoginOutcome<SignedToken>, AccountError> {
         self.context.tokens.check_sliding()?;
         for _ in 0..Self::MAX_STARTS {
-            let Some(user) = self.proven(name, password, CodePurpose::SlidingLogin, &client).await? else { continue };
+            let user = match self.first_factor(name, password, CodePurpose::SlidingLogin, &client).await? {
+                Step::Start(user) => user,
+                Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
+                Step::Again => continue,
+            };
             let authentication = Authentication::by_password(self.context.ports.clock.now());
             match self.context.tokens.start_sliding_session(&user, &authentication, client.clone()).await {
                 Err(AuthError::UserChanged) => {}
-                outcome => return outcome,
+                outcome => return Ok(LoginOutcome::Tokens(outcome?)),
             }
         }
-        Err(Self::login_overtaken())
+        Err(Self::overtaken())
     }
 
     /// Completes a login with a second factor: what the login would have answered without it.
     ///
     /// # Errors
-    /// [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`]; [`AuthError::Throttled`] after too many codes for the
+    /// [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`]; [`AccountError::Throttled`] after too many codes for the
     /// account or from the address.
-    pub async fn answer_challenge(&self, challenge: &str, code: &str, client: ClientInfo) -> Result<Issued, AuthError> {
+    pub async fn answer_challenge(
+        &self,
+        challenge: &str,
+        code: &str,
+        client: ClientInfo,
+    ) -> Result<Issued, AccountError> {
         let Proven { user, purpose } = self.context.prove(challenge, code, Expected::Login, &client).await?;
         let authentication = Authentication::by_password_and_code(self.context.ports.clock.now());
         let issued = match purpose {
@@ -91,42 +128,36 @@ impl LoginService {
         };
         // The account is another than it was when the code was compared, and the code is used up: they log in once more.
         issued.map_err(|error| match error {
-            AuthError::UserChanged => AuthError::ChallengeInvalid,
-            error => error,
+            AuthError::UserChanged => AccountError::ChallengeInvalid,
+            error => error.into(),
         })
     }
 
-    pub(super) fn login_overtaken() -> AuthError {
+    fn overtaken() -> AccountError {
         StoreError::unavailable("the account keeps changing during its login").into()
     }
 
-    /// Whoever showed all that a login takes. Where more than the password is asked for, it is refused with the challenge.
-    /// `None` if the account is another by now than it was when that was decided.
-    pub(super) async fn proven(
+    /// Checks the password, and decides what else a login takes.
+    async fn first_factor(
         &self,
         name: &LoginName,
         password: &RawPassword,
         purpose: CodePurpose,
         client: &ClientInfo,
-    ) -> Result<Option<User>, AuthError> {
+    ) -> Result<Step, AccountError> {
         let user = self.authenticate_password(name, password, client).await?;
-        Ok(self.takes_no_more(&user, purpose, client).await?.then_some(user))
-    }
-
-    /// Asks for what is needed beside the right password; `true` if nothing is, `false` if the account is another by now.
-    async fn takes_no_more(&self, user: &User, purpose: CodePurpose, client: &ClientInfo) -> Result<bool, AuthError> {
         let context = &self.context;
-        let must_be_verified = self.context.policy.email_verification == EmailVerification::Required;
+        let must_be_verified = context.policy.email_verification == EmailVerification::Required;
         if must_be_verified && user.email_verified_at.is_none() {
-            return Err(AuthError::EmailNotVerified);
+            return Err(AccountError::EmailNotVerified);
         }
-        let methods = context.methods_of(user).await?;
+        let methods = context.methods_of(&user).await?;
         if methods.is_empty() {
-            return Ok(true);
+            return Ok(Step::Start(user));
         }
-        let Some(challenge) = context.challenge(user, methods, purpose, client).await? else { return Ok(false) };
-        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
-        Err(AuthError::SecondFactorRequired(Box::new(challenge)))
+        let Some(challenge) = context.challenge(&user, methods, purpose, client).await? else { return Ok(Step::Again) };
+        context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
+        Ok(Step::Ask(challenge))
     }
 
     /// The account that has this password. The guess is counted before it is looked at (SEC-124).
@@ -135,7 +166,7 @@ impl LoginService {
         name: &LoginName,
         password: &RawPassword,
         client: &ClientInfo,
-    ) -> Result<User, AuthError> {
+    ) -> Result<User, AccountError> {
         if password.is_too_long() {
             // No account has it: not worth a comparison, and no hint at whether the account exists.
             return self.refuse_login(None);
@@ -176,16 +207,16 @@ impl LoginService {
         }
     }
 
-    fn refuse_login<T>(&self, user: Option<User>) -> Result<T, AuthError> {
+    fn refuse_login<T>(&self, user: Option<User>) -> Result<T, AccountError> {
         let kind = EventKind::LoginFailed;
         self.context
             .ports
             .record(user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id)));
-        Err(AuthError::BadCredentials)
+        Err(AccountError::BadCredentials)
     }
 
     /// Replaces an outdated hash. A login never fails because hashing is busy: the next one tries again.
-    async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AuthError> {
+    async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AccountError> {
         let password = CheckedPassword::in_use(password.clone());
         if let Ok(new) = self.context.ports.hasher.hash(&password, QueueShare::Whole).await {
             self.context.ports.store.upgrade_hash(user.id, old, &new).await?;

@@ -1,7 +1,7 @@
 //! The use-cases: load, decide, apply. Every rule they follow is a pure function elsewhere in this crate.
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
 //! use std::sync::Arc;
 //!
 //! use auth_conformance::{email, memory_ports, username};
@@ -72,7 +72,7 @@ pub use authenticate::Caller;
 pub use context::{AccountContext, Emails};
 pub use continuation::Continuation;
 pub use issue::{Issued, Refreshed, SignedToken, TokenPair};
-pub use login::LoginService;
+pub use login::{LoginOutcome, LoginService};
 pub use logout::LogoutRequest;
 pub use maintenance::{Pruned, prune};
 pub use outbox::{Delivery, OutboxService};

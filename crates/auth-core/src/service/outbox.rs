@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::account::{Email, User};
+use crate::account_error::AccountError;
 use crate::bounded::within;
 use crate::code::CodePurpose;
-use crate::error::AuthError;
+
 use crate::mail::{ClaimedMail, Mail, MailContent, MailId, MailKind, MailRequest, OutboxEntry, Queued, RetryPolicy};
 use crate::ports::{IssueIf, MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
 use crate::service::EmailVerification;
@@ -56,7 +57,7 @@ impl OutboxService {
     ///
     /// # Errors
     /// If the storage fails. What was taken out is free again after four minutes.
-    pub async fn deliver_next(&self) -> Result<Delivery, AuthError> {
+    pub async fn deliver_next(&self) -> Result<Delivery, AccountError> {
         let now = self.context.ports.clock.now();
         let Some(claimed) = self.context.ports.store.claim(now, now.plus(Self::LEASE)).await? else {
             return Ok(Delivery::Idle);
@@ -78,12 +79,12 @@ impl OutboxService {
     }
 
     /// What is in the outbox.
-    pub async fn list(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, AuthError> {
+    pub async fn list(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, AccountError> {
         Ok(self.context.ports.store.list_outbox(page).await?)
     }
 
     /// Makes mails due at once. Answers how many.
-    pub async fn retry(&self, which: Retry) -> Result<usize, AuthError> {
+    pub async fn retry(&self, which: Retry) -> Result<usize, AccountError> {
         Ok(self.context.ports.store.retry(which).await?)
     }
 
@@ -102,7 +103,7 @@ impl OutboxService {
         sent.unwrap_or_else(|interruption| Err(MailError::Temporary(format!("sending it failed: {interruption}"))))
     }
 
-    async fn report(&self, claimed: &ClaimedMail, outcome: Result<(), MailError>) -> Result<Delivery, AuthError> {
+    async fn report(&self, claimed: &ClaimedMail, outcome: Result<(), MailError>) -> Result<Delivery, AccountError> {
         let (store, now) = (&self.context.ports.store, self.context.ports.clock.now());
         let (id, attempt) = (claimed.mail.id, claimed.attempt);
         let (why, wait) = match outcome {
@@ -126,7 +127,7 @@ impl OutboxService {
     }
 
     /// Notes that a mail was sent: more than once, if the storage is busy, for else it is sent again.
-    async fn note_delivered(&self, id: MailId, attempt: u32) -> Result<(), AuthError> {
+    async fn note_delivered(&self, id: MailId, attempt: u32) -> Result<(), AccountError> {
         for _ in 1..Self::NOTES {
             if self.context.ports.store.delivered(id, attempt).await.is_ok() {
                 return Ok(());
@@ -136,11 +137,11 @@ impl OutboxService {
     }
 
     /// Finds out whether there is an account that a request is about; if so, puts a mail in the place of the request.
-    async fn look_into(&self, claimed: &ClaimedMail, request: MailRequest) -> Result<(), AuthError> {
+    async fn look_into(&self, claimed: &ClaimedMail, request: MailRequest) -> Result<(), AccountError> {
         if let Some(user) = self.meant(&claimed.mail.to, request).await? {
             match self.answer(claimed, request, &user).await {
                 // Too many mails to one account: this one is not sent, and nobody is told (SEC-117).
-                Err(AuthError::Throttled { .. }) => {}
+                Err(AccountError::Throttled { .. }) => {}
                 outcome => return outcome,
             }
         }
@@ -149,7 +150,7 @@ impl OutboxService {
     }
 
     /// The account that a request is about, if it is to get what was asked for.
-    async fn meant(&self, address: &str, request: MailRequest) -> Result<Option<User>, AuthError> {
+    async fn meant(&self, address: &str, request: MailRequest) -> Result<Option<User>, AccountError> {
         let Ok(email) = Email::parse(address) else { return Ok(None) };
         let user = self.context.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
         let Some(user) = user else { return Ok(None) };
@@ -162,12 +163,12 @@ impl OutboxService {
 
     /// Whether an account may verify its email address: where that is asked of no account, those with a second factor may,
     /// since a reset of the password removes the factors of an unverified address.
-    async fn verifies(&self, user: &User) -> Result<bool, AuthError> {
+    async fn verifies(&self, user: &User) -> Result<bool, AccountError> {
         let is_asked = self.context.policy.email_verification != EmailVerification::Off;
         Ok(is_asked || self.context.ports.store.factors_of(user.id).await?.is_on())
     }
 
-    async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AuthError> {
+    async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AccountError> {
         let context = &self.context;
         let now = self.context.ports.clock.now();
         let (purpose, kind) = match request {
@@ -212,7 +213,7 @@ impl OutboxService {
     }
 
     /// Whether an account is still as it was read, as far as [`IssueIf::still`] asks.
-    async fn is_unchanged(&self, user: &User) -> Result<bool, AuthError> {
+    async fn is_unchanged(&self, user: &User) -> Result<bool, AccountError> {
         let now = self.context.ports.store.find_user(user.id).await?;
         Ok(now.is_some_and(|now| IssueIf::still(&now) == IssueIf::still(user) && now.is_active == user.is_active))
     }

@@ -1,7 +1,9 @@
 //! Change of the password by somebody who is logged in.
 
 use crate::account::User;
+use crate::account_error::AccountError;
 use crate::error::{AuthError, StoreError};
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailKind;
 use crate::password::{PasswordPolicy, RawPassword};
@@ -29,8 +31,8 @@ impl LoginService {
     /// caller's token belongs to no session: then all of them end.
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`] if the old one is wrong; guesses count as at a login.
-    /// [`AuthError::ChallengeMissing`], [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`] where a login takes a second
+    /// [`AccountError::WrongPassword`] if the old one is wrong; guesses count as at a login.
+    /// [`AccountError::ChallengeMissing`], [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`] where a login takes a second
     /// factor (SEC-134). [`TokenFault::Revoked`] if the session has ended, or could not be
     /// [refreshed](Self::refresh) for want of a second factor.
     /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the new one does not pass `rules`.
@@ -39,7 +41,7 @@ impl LoginService {
         caller: &Caller,
         change: PasswordChange,
         rules: &PasswordPolicy,
-    ) -> Result<Option<Issued>, AuthError> {
+    ) -> Result<Option<Issued>, AccountError> {
         let (context, tokens) = (&self.context, &self.context.tokens);
         let PasswordChange { shown, new } = change;
         // Before anything is compared or counted.
@@ -68,7 +70,7 @@ impl LoginService {
                     self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, user.id));
                     return Ok(issued);
                 }
-                PasswordUpdate::Gone => return Err(AuthError::UserNotFound),
+                PasswordUpdate::Gone => return Err(AuthError::UserNotFound.into()),
                 // The session went on, or the account is another than it was: then all is decided once more.
                 PasswordUpdate::Overtaken if self.is_still(&user).await? => {}
                 PasswordUpdate::Overtaken => user = context.authorize(&user, &shown).await?,
@@ -78,7 +80,7 @@ impl LoginService {
     }
 
     /// Whether what was decided on this account still counts.
-    async fn is_still(&self, user: &User) -> Result<bool, AuthError> {
+    async fn is_still(&self, user: &User) -> Result<bool, AccountError> {
         let now = self.context.ports.store.find_user(user.id).await?.ok_or(AuthError::UserNotFound)?;
         Ok(now.security_stamp == user.security_stamp)
     }

@@ -1,8 +1,9 @@
 //! A new password for somebody who forgot theirs.
 
 use crate::account::{Email, User};
+use crate::account_error::AccountError;
 use crate::code::{CodeId, CodePurpose};
-use crate::error::AuthError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
@@ -28,8 +29,8 @@ impl AccountService {
     /// tell (SEC-112).
     ///
     /// # Errors
-    /// [`AuthError::Throttled`], by the address that was typed and that of the client, never by the account.
-    pub async fn request_reset(&self, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+    /// [`AccountError::Throttled`], by the address that was typed and that of the client, never by the account.
+    pub async fn request_reset(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
         self.ask(MailRequest::PasswordReset, email, client).await
     }
 
@@ -42,7 +43,7 @@ impl AccountService {
     /// nobody in (SEC-115).
     ///
     /// # Errors
-    /// [`AuthError::BadLink`] for a token that was used or altered, or whose time is over.
+    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over.
     /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the password does not pass `rules`;
     /// then the token stays good.
     pub async fn confirm_reset(
@@ -51,7 +52,7 @@ impl AccountService {
         password: RawPassword,
         rules: &PasswordPolicy,
         client: &ClientInfo,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), AccountError> {
         let mut reset = self.reset_of(token).await?;
         let hash = self
             .context
@@ -62,7 +63,7 @@ impl AccountService {
         for _ in 0..Self::MAX_RESETS {
             match self.try_reset(&reset, &hash, client).await? {
                 PasswordUpdate::Done => return Ok(()),
-                PasswordUpdate::Gone => return Err(AuthError::BadLink),
+                PasswordUpdate::Gone => return Err(AccountError::BadLink),
                 PasswordUpdate::Overtaken => reset = self.reset_of(token).await?,
             }
         }
@@ -70,10 +71,10 @@ impl AccountService {
     }
 
     /// What the link with this token resets.
-    async fn reset_of(&self, token: &str) -> Result<Reset, AuthError> {
+    async fn reset_of(&self, token: &str) -> Result<Reset, AccountError> {
         let (code, email) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
         let user = self.context.ports.store.find_user(code.user_id).await?;
-        let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
+        let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_first_proof = user.email_verified_at.is_none()
             && Email::parse(&user.email).is_ok_and(|own| own.canonical() == email.canonical());
         let removes = match is_first_proof {
@@ -88,7 +89,7 @@ impl AccountService {
         reset: &Reset,
         hash: &PasswordHash,
         client: &ClientInfo,
-    ) -> Result<PasswordUpdate, AuthError> {
+    ) -> Result<PasswordUpdate, AccountError> {
         let (context, user) = (&self.context, &reset.user);
         let mut mails =
             context.emails.mail(MailKind::PasswordChanged, &user.email, &context.emails.content(user, client))?;
@@ -113,7 +114,7 @@ impl AccountService {
         Ok(outcome)
     }
 
-    pub(super) async fn ask(&self, what: MailRequest, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+    pub(super) async fn ask(&self, what: MailRequest, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
         let context = &self.context;
         context.admit_request(what, email, client).await?;
         if let Some(request) = context.emails.request(what, email, client)? {

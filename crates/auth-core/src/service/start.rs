@@ -16,7 +16,7 @@ impl TokenService {
     /// still active and has the same `security_stamp`, so that no decision outlives what it was based on.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
     /// use auth_conformance::TestService;
     /// use auth_core::token::{Authentication, ClientInfo};
     /// let service = TestService::new();

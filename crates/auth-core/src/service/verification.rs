@@ -1,8 +1,9 @@
 //! Proof of addresses: that of a new account, and a changed one.
 
 use crate::account::{AccountFault, Email, Taken, User, UserId};
+use crate::account_error::AccountError;
 use crate::code::CodePurpose;
-use crate::error::AuthError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{MailKind, MailRequest};
 use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
@@ -15,8 +16,8 @@ impl AccountService {
     /// [`request_reset`](Self::request_reset), nothing tells whether there is an account.
     ///
     /// # Errors
-    /// [`AuthError::Throttled`], by the address that was typed and that of the client.
-    pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+    /// [`AccountError::Throttled`], by the address that was typed and that of the client.
+    pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
         self.ask(MailRequest::EmailVerification, email, client).await
     }
 
@@ -29,24 +30,24 @@ impl AccountService {
     /// [removes them](Self::confirm_reset) only from an account whose address is unverified.
     ///
     /// # Errors
-    /// [`AuthError::BadLink`] for a token that was used or altered, or whose time is over.
-    /// [`AuthError::LoginRequired`] if the account has second factors and `caller` is another user or nobody; then the token
+    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over.
+    /// [`AccountError::LoginRequired`] if the account has second factors and `caller` is another user or nobody; then the token
     /// stays good. [`AccountFault::Taken`] if another account has the address by now.
     pub async fn verify_email(
         &self,
         token: &str,
         caller: Option<UserId>,
         client: &ClientInfo,
-    ) -> Result<User, AuthError> {
+    ) -> Result<User, AccountError> {
         let context = &self.context;
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
         let (code, email) = context.emails.followed(token, &purposes).await?;
         let user = self.context.ports.store.find_user(code.user_id).await?;
-        let user = user.filter(|user| user.is_active).ok_or(AuthError::BadLink)?;
+        let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
         let is_first_proof = is_change || user.email_verified_at.is_none();
         if is_first_proof && caller != Some(user.id) && self.context.ports.store.factors_of(user.id).await?.is_on() {
-            return Err(AuthError::LoginRequired);
+            return Err(AccountError::LoginRequired);
         }
         let mails = match is_change {
             true => {
@@ -65,12 +66,12 @@ impl AccountService {
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
-            EmailUpdate::Overtaken => Err(AuthError::BadLink),
+            EmailUpdate::Overtaken => Err(AccountError::BadLink),
         }
     }
 
     /// Whether a proof of a new address may be asked for.
-    pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AuthError> {
+    pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AccountError> {
         // Counted first: who only wants to know which addresses are taken is counted too.
         self.context.admit_code(user, CodePurpose::EmailChange).await?;
         let other = self.context.ports.store.find_by_email(email).await?;
@@ -81,7 +82,12 @@ impl AccountService {
     }
 
     /// Asks for a proof of a new address at the address itself, and tells the old one.
-    pub(super) async fn propose_email(&self, user: &User, email: &Email, client: &ClientInfo) -> Result<(), AuthError> {
+    pub(super) async fn propose_email(
+        &self,
+        user: &User,
+        email: &Email,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
         let context = &self.context;
         // The new address is not verified: its owner may have nothing to do with the account.
         let content = context.emails.content(user, client).without_free_text();

@@ -1,6 +1,5 @@
 //! Externally issued refresh tokens: adopted as sessions where the policy says so.
 
-use auth_core::AuthError;
 use auth_core::second_factor::RequiredFor;
 use auth_core::service::{LogoutRequest, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;

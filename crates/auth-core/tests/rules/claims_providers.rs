@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use auth_core::AuthError;
 use auth_core::account::{GroupName, User};
 use auth_core::ports::{ClaimsEnricher, EnrichError, Sessions};
 use auth_core::service::{Action, TokenPolicy};
@@ -115,12 +114,12 @@ async fn that_cannot_be_made_fail_the_login_and_nothing_is_stored() {
         let user = service.register("alice").await;
         service.take_event_kinds();
         let login = in_time(&service, service.try_login("alice", PASSWORD)).await;
-        assert!(matches!(login, Err(AuthError::Unavailable(_))), "{trouble:?}: {login:?}");
+        assert!(matches!(login, Err(AccountError::Auth(AuthError::Unavailable(_)))), "{trouble:?}: {login:?}");
         assert_eq!(service.store.sessions(), [], "{trouble:?}");
         assert_eq!(service.user("alice").await.last_login, user.last_login, "{trouble:?}");
         assert_eq!(service.take_event_kinds(), [], "{trouble:?}: no login is recorded");
         let sliding = in_time(&service, service.try_login_sliding("alice")).await;
-        assert!(matches!(sliding, Err(AuthError::Unavailable(_))), "{trouble:?}: {sliding:?}");
+        assert!(matches!(sliding, Err(AccountError::Auth(AuthError::Unavailable(_)))), "{trouble:?}: {sliding:?}");
         assert_eq!(service.store.sessions(), [], "{trouble:?}");
     }
 }

@@ -1,6 +1,5 @@
 //! Registration and login: which claims a pair has, and what a refused login tells.
 
-use auth_core::AuthError;
 use auth_core::account::{AccountFault, Taken};
 use auth_core::event::EventKind;
 use auth_core::password::PasswordHash;
@@ -45,11 +44,11 @@ async fn every_refused_login_is_one_answer_after_one_comparison() {
     for (name, password) in [("alice", "Wrong-horse-42"), ("nobody", PASSWORD), ("bob", PASSWORD), ("ALICE", PASSWORD)]
     {
         let before = service.hasher.verifications();
-        assert!(matches!(service.try_login(name, password).await, Err(AuthError::BadCredentials)), "{name}");
+        assert!(matches!(service.try_login(name, password).await, Err(AccountError::BadCredentials)), "{name}");
         assert_eq!(service.hasher.verifications() - before, 1, "{name}");
     }
     let before = service.hasher.verifications();
-    assert!(matches!(service.try_login("alice", &"x".repeat(1_000_000)).await, Err(AuthError::BadCredentials)));
+    assert!(matches!(service.try_login("alice", &"x".repeat(1_000_000)).await, Err(AccountError::BadCredentials)));
     assert_eq!(service.hasher.verifications(), before, "nothing is hashed of a password that no account can have");
 }
 
@@ -73,5 +72,5 @@ async fn a_taken_name_is_refused() {
     let service = service(policy());
     service.register("alice").await;
     let second = service.try_register("Alice").await;
-    assert!(matches!(second, Err(AuthError::Account(AccountFault::Taken(Taken::Username)))));
+    assert!(matches!(second, Err(AccountError::Account(AccountFault::Taken(Taken::Username)))));
 }

@@ -1,6 +1,5 @@
 //! Logout and blacklisting: which sessions they end, and for whom.
 
-use auth_core::AuthError;
 use auth_core::event::EventKind;
 use auth_core::service::LogoutRequest;
 use auth_core::token::TokenFault;

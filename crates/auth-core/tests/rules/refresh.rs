@@ -1,6 +1,5 @@
 //! Refresh: rotation, the replay window, reuse detection, and the end of a session.
 
-use auth_core::AuthError;
 use auth_core::event::EventKind;
 use auth_core::ports::Sessions;
 use auth_core::rotation::{OnRetry, RotationPolicy};

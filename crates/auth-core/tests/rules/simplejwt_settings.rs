@@ -1,6 +1,5 @@
 //! SimpleJWT's settings, and how the services follow them.
 
-use auth_core::AuthError;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{Action, Refreshed, TokenPolicy};
 use auth_core::time::Seconds;
@@ -149,7 +148,7 @@ async fn inactive_users_pass_where_nobody_asks() {
     service.act("alice", Action::Deactivate).await;
     assert!(service.tokens.authenticate(&access_of(&pair)).await.is_ok());
     let next = service.refresh(&pair).await;
-    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AuthError::BadCredentials)));
+    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AccountError::BadCredentials)));
     // A session that has ended is over all the same.
     service.tokens.blacklist(&refresh_of(&next)).await.unwrap();
     assert_eq!(fault(service.tokens.authenticate(&access_of(&next)).await), Some(TokenFault::Revoked));

@@ -1,6 +1,5 @@
 //! Sliding tokens: one token for guarded routes and for its own renewal.
 
-use auth_core::AuthError;
 use auth_core::service::{Action, LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, RawToken, TokenFault, TokenKind};

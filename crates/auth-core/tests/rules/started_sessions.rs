@@ -1,6 +1,5 @@
 //! Sessions of users whom a host has authenticated: by single sign-on, a passkey or a user table of its own.
 
-use auth_core::AuthError;
 use auth_core::account::User;
 use auth_core::event::EventKind;
 use auth_core::second_factor::RequiredFor;

@@ -1,7 +1,7 @@
 //! `/api/email/verify/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::AuthError;
+use auth_core::AccountError;
 use auth_core::token::RawToken;
 use utoipa::ToSchema;
 
@@ -43,7 +43,7 @@ pub(crate) async fn verify(request: HttpRequest, app: web::Data<App>, body: Body
     let (service, client, presented) = (app.clone(), client(&request), access_token(&request, &app));
     let verified = to_its_end(async move {
         match (service.accounts.verify_email(&token, None, &client).await, presented) {
-            (Err(AuthError::LoginRequired), Some(presented)) => {
+            (Err(AccountError::LoginRequired), Some(presented)) => {
                 let caller = service.tokens.authenticate(&presented).await?;
                 service.accounts.verify_email(&token, Some(caller.user.id), &client).await
             }

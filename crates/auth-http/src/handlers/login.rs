@@ -1,9 +1,10 @@
 //! `/api/token/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use auth_core::AccountError;
 use auth_core::account::LoginName;
 use auth_core::password::RawPassword;
-use auth_core::service::TokenPair;
+use auth_core::service::{LoginOutcome, TokenPair};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -59,9 +60,18 @@ impl From<TokenPair> for TokenPairBody {
 pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
     let (service, client) = (app.clone(), client(&request));
-    let pair = to_its_end(async move { service.logins.login(&name, &password, client).await }).await?;
-    let pair = pair.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))?;
+    let outcome = to_its_end(async move { service.logins.login(&name, &password, client).await }).await?;
+    let pair = tokens(outcome, &app)?;
     Ok(HttpResponse::Ok().json(TokenPairBody::from(pair)))
+}
+
+/// The tokens of a login; an error where a second factor is asked for, or the login was refused.
+pub(super) fn tokens<T>(outcome: Result<LoginOutcome<T>, AccountError>, app: &App) -> Result<T, ApiError> {
+    match outcome {
+        Ok(LoginOutcome::Tokens(tokens)) => Ok(tokens),
+        Ok(LoginOutcome::SecondFactorRequired(challenge)) => Err(ApiError::challenged(&challenge)),
+        Err(error) => Err(ApiError::at_token_endpoint(error, app.settings.reasons)),
+    }
 }
 
 pub(super) fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiError> {

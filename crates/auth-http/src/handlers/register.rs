@@ -1,7 +1,7 @@
 //! `/api/register/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::AuthError;
+use auth_core::AccountError;
 use auth_core::account::{Email, PersonName, User, Username};
 use auth_core::password::{Attribute, CheckedPassword, PasswordFlaw, RawPassword};
 use auth_core::service::NewAccount;
@@ -80,7 +80,7 @@ pub(crate) async fn register(request: HttpRequest, app: web::Data<App>, body: Bo
     let (service, client) = (app.clone(), client(&request));
     let registered = to_its_end(async move { service.accounts.register(account, &client).await }).await?;
     let user = registered.map_err(|error| match &error {
-        AuthError::Account(fault) => match account_field(fault, TakenWording::Registration) {
+        AccountError::Account(fault) => match account_field(fault, TakenWording::Registration) {
             Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
             None => ApiError::at_token_endpoint(error, app.settings.reasons),
         },

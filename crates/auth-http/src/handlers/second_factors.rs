@@ -289,7 +289,7 @@ pub(crate) async fn recovery_codes(
     Ok(HttpResponse::Ok().json(RecoveryCodesBody { recovery_codes }))
 }
 
-fn refuse(error: auth_core::AuthError, app: &App) -> ApiError {
+fn refuse(error: auth_core::AccountError, app: &App) -> ApiError {
     ApiError::at_account_path(error, FieldNames::default(), app)
 }
 

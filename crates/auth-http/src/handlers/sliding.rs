@@ -5,7 +5,7 @@ use auth_core::service::SignedToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::login::{LoginBody, credentials};
+use super::login::{LoginBody, credentials, tokens};
 use super::single_token;
 use crate::app::App;
 use crate::body::Body;
@@ -49,8 +49,8 @@ pub(super) fn answer(token: SignedToken) -> HttpResponse {
 pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
     let (service, client) = (app.clone(), client(&request));
-    let token = to_its_end(async move { service.logins.login_sliding(&name, &password, client).await }).await?;
-    token.map(answer).map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))
+    let outcome = to_its_end(async move { service.logins.login_sliding(&name, &password, client).await }).await?;
+    tokens(outcome, &app).map(answer)
 }
 
 /// Exchanges a sliding token for one that opens guarded routes for longer.

@@ -1,7 +1,7 @@
 //! `create-superuser` and `make-superuser`.
 
 use anyhow::{Result, anyhow, bail};
-use auth_core::AuthError;
+use auth_core::AccountError;
 use auth_core::account::{AccountFault, Email, NewUser, PersonName, Taken, User, Username};
 use auth_core::password::{Attribute, CheckedPassword, RawPassword};
 use auth_core::service::AdministrationService;
@@ -59,7 +59,7 @@ fn superuser(checked: &Checked, composition: &Composition, username: &str, email
 
 async fn store(service: &AdministrationService, new: &NewUser, password: &CheckedPassword) -> Result<User> {
     match service.create(new, password).await {
-        Err(AuthError::Account(fault)) => bail!("{}", say(&fault)),
+        Err(AccountError::Account(fault)) => bail!("{}", say(&fault)),
         other => Ok(other?),
     }
 }

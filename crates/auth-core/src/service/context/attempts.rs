@@ -3,8 +3,10 @@
 use std::net::IpAddr;
 
 use crate::account::{Email, LoginName, User, Username};
+use crate::account_error::AccountError;
 use crate::code::{CodePurpose, to_hex};
-use crate::error::{AuthError, StoreError};
+use crate::error::StoreError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::MailRequest;
 use crate::secret::MacPurpose;
@@ -32,12 +34,12 @@ impl Guess<'_> {
     }
 
     /// What a wrong guess is answered: `error`, or the same as a guess that was refused.
-    pub(in crate::service) fn refused_as(&self, error: AuthError) -> AuthError {
-        self.exception.map_or(error, |retry_after| AuthError::Throttled { retry_after })
+    pub(in crate::service) fn refused_as(&self, error: AccountError) -> AccountError {
+        self.exception.map_or(error, |retry_after| AccountError::Throttled { retry_after })
     }
 
     /// It was right, or nobody looked at it: it does not count.
-    pub(in crate::service) async fn forgive(self) -> Result<(), AuthError> {
+    pub(in crate::service) async fn forgive(self) -> Result<(), AccountError> {
         if self.buckets.is_empty() {
             return Ok(());
         }
@@ -53,7 +55,7 @@ impl Guess<'_> {
     }
 
     /// Nobody looked at it: what was counted before still counts.
-    pub(in crate::service) async fn take_back(mut self) -> Result<(), AuthError> {
+    pub(in crate::service) async fn take_back(mut self) -> Result<(), AccountError> {
         self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
         self.forgive().await
     }
@@ -67,7 +69,7 @@ impl AccountContext {
         &self,
         name: &LoginName,
         client: &ClientInfo,
-    ) -> Result<Guess<'_>, AuthError> {
+    ) -> Result<Guess<'_>, AccountError> {
         let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
         self.guess(self.policy.throttle.map(typed), client).await
     }
@@ -80,20 +82,20 @@ impl AccountContext {
         user: Option<&User>,
         name: &LoginName,
         by_name: &Guess<'_>,
-    ) -> Result<Option<Guess<'_>>, AuthError> {
+    ) -> Result<Option<Guess<'_>>, AccountError> {
         let counted = self.policy.throttle.map(|policy| {
             let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
             (bucket, by_name.strict(policy.password), Forgiveness::All)
         });
         match self.guess(counted, &ClientInfo::default()).await {
             Ok(guess) => Ok(Some(guess)),
-            Err(AuthError::Throttled { .. }) => Ok(None),
+            Err(AccountError::Throttled { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// Counts a guess at the password of somebody who is logged in.
-    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'_>, AuthError> {
+    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
         let name = LoginName::Username(user.username.clone());
         let by_name = self.guess_at_name(&name, client).await?;
         let own =
@@ -101,6 +103,7 @@ impl AccountContext {
         match self.guess(self.policy.throttle.map(own), &ClientInfo::default()).await {
             Ok(by_account) => Ok(by_name.and(by_account)),
             Err(error) => {
+                let error = by_name.refused_as(error);
                 by_name.take_back().await?;
                 Err(error)
             }
@@ -112,7 +115,7 @@ impl AccountContext {
         &self,
         user: &User,
         client: &ClientInfo,
-    ) -> Result<Guess<'_>, AuthError> {
+    ) -> Result<Guess<'_>, AccountError> {
         let bucket = |policy: ThrottlePolicy| {
             (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
         };
@@ -125,7 +128,7 @@ impl AccountContext {
         &self,
         counted: Option<(Bucket, Limit, Forgiveness)>,
         client: &ClientInfo,
-    ) -> Result<Guess<'_>, AuthError> {
+    ) -> Result<Guess<'_>, AccountError> {
         let Some((policy, counted)) = self.policy.throttle.zip(counted) else { return Ok(self.counted(Vec::new())) };
         let per_client_ip =
             |scope: &str, limit: Limit| Some((self.address_bucket(scope, client)?, limit, Forgiveness::One));
@@ -158,9 +161,9 @@ impl AccountContext {
         })
     }
 
-    fn refused(&self, retry_after: Seconds) -> AuthError {
+    fn refused(&self, retry_after: Seconds) -> AccountError {
         self.ports.record(SecurityEvent::of_nobody(EventKind::AttemptThrottled));
-        AuthError::Throttled { retry_after }
+        AccountError::Throttled { retry_after }
     }
 
     const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'_> {
@@ -168,12 +171,12 @@ impl AccountContext {
     }
 
     /// Counts a registration from a client IP.
-    pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AuthError> {
+    pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
         let limit = self.policy.throttle.map(|policy| policy.registrations_per_client_ip);
         let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
         let attempts: Vec<_> = attempt.into_iter().collect();
         match self.admit(&attempts).await {
-            Err(AuthError::Throttled { retry_after }) => Err(AuthError::TooManyRegistrations { retry_after }),
+            Err(AccountError::Throttled { retry_after }) => Err(AccountError::TooManyRegistrations { retry_after }),
             outcome => outcome.map(|()| {
                 self.counted(attempts.into_iter().map(|attempt| (attempt.bucket, Forgiveness::One)).collect())
             }),
@@ -186,7 +189,7 @@ impl AccountContext {
         what: MailRequest,
         email: &Email,
         client: &ClientInfo,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), AccountError> {
         let Some(policy) = self.policy.throttle else { return Ok(()) };
         let address = self.address_bucket("request", client);
         let address = address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address });
@@ -202,13 +205,13 @@ impl AccountContext {
     }
 
     /// Counts a verification email to an account; anyone can request one.
-    pub(in crate::service) async fn admit_link(&self, user: &User) -> Result<(), AuthError> {
+    pub(in crate::service) async fn admit_link(&self, user: &User) -> Result<(), AccountError> {
         self.admit_for("link", user, |policy| policy.links).await
     }
 
     /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
     /// token is not to use up what the owner needs to log in.
-    pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AuthError> {
+    pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AccountError> {
         let scope = if purpose == CodePurpose::Confirmation { "confirmation code" } else { "code" };
         self.admit_for(scope, user, |policy| policy.codes).await
     }
@@ -220,7 +223,7 @@ impl AccountContext {
         user: &User,
         purpose: CodePurpose,
         client: &ClientInfo,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), AccountError> {
         let Some(policy) = &self.policy.throttle else { return Ok(()) };
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
         let account = user.id.get().to_string();
@@ -235,7 +238,7 @@ impl AccountContext {
         scope: &str,
         user: &User,
         limit: impl FnOnce(&ThrottlePolicy) -> Limit,
-    ) -> Result<(), AuthError> {
+    ) -> Result<(), AccountError> {
         let Some(policy) = &self.policy.throttle else { return Ok(()) };
         let bucket = self.bucket(scope, &user.id.get().to_string());
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
@@ -243,7 +246,7 @@ impl AccountContext {
 
     /// A password reset clears the login delay for every login name of the user, and the count of the challenges that a
     /// login with the former password has opened.
-    pub(in crate::service) async fn forgive_passwords(&self, user: &User) -> Result<(), AuthError> {
+    pub(in crate::service) async fn forgive_passwords(&self, user: &User) -> Result<(), AccountError> {
         if self.policy.throttle.is_none() {
             return Ok(());
         }
@@ -254,7 +257,7 @@ impl AccountContext {
         Ok(self.ports.store.forgive(&buckets).await?)
     }
 
-    async fn admit(&self, attempts: &[Attempt]) -> Result<(), AuthError> {
+    async fn admit(&self, attempts: &[Attempt]) -> Result<(), AccountError> {
         self.count(attempts).await?.map_or(Ok(()), |wait| Err(self.refused(wait)))
     }
 

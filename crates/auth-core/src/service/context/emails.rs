@@ -1,9 +1,11 @@
 //! Emails for the outbox, and the links in them.
 
 use crate::account::{Email, User};
+use crate::account_error::AccountError;
 use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
 use crate::effects::Effects;
 use crate::error::AuthError;
+
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
 use crate::ports::ReuseNotices;
 use crate::second_factor::Method;
@@ -119,15 +121,15 @@ impl Emails {
         &self,
         token: &str,
         purposes: &[CodePurpose],
-    ) -> Result<(OneTimeCode, Email), AuthError> {
-        let token = LinkToken::parse(token).ok_or(AuthError::BadLink)?;
-        let code = self.ports.store.find_code(token.id()).await?.ok_or(AuthError::BadLink)?;
+    ) -> Result<(OneTimeCode, Email), AccountError> {
+        let token = LinkToken::parse(token).ok_or(AccountError::BadLink)?;
+        let code = self.ports.store.find_code(token.id()).await?.ok_or(AccountError::BadLink)?;
         let is_good = purposes.contains(&code.purpose)
             && token.matches(&code, self.ports.vault.as_ref())
             && code.is_open(self.ports.clock.now());
         let email = code.payload.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
         let email = email.and_then(|text| Email::parse(text).ok());
-        email.filter(|_| is_good).map(|email| (code, email)).ok_or(AuthError::BadLink)
+        email.filter(|_| is_good).map(|email| (code, email)).ok_or(AccountError::BadLink)
     }
 }
 

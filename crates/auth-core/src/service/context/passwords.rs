@@ -1,7 +1,9 @@
 //! The password of a user who is logged in, and the account as it is stored now.
 
 use crate::account::{AccountFault, LoginName, User};
+use crate::account_error::AccountError;
 use crate::error::{AuthError, StoreError};
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::password::{Attribute, CheckedPassword, PasswordPolicy, RawPassword};
 use crate::ports::Verdict;
@@ -10,19 +12,19 @@ use crate::token::ClientInfo;
 
 impl AccountContext {
     /// The account was changed by somebody else while something was decided about it.
-    pub(in crate::service) fn overtaken() -> AuthError {
+    pub(in crate::service) fn overtaken() -> AccountError {
         StoreError::unavailable("the account has changed meanwhile").into()
     }
 
     /// Reads the caller's account from the storage. What reauthentication asks for depends on its rights, and `caller` may
     /// come from the auth cache.
-    pub(in crate::service) async fn account_now(&self, caller: &User) -> Result<User, AuthError> {
+    pub(in crate::service) async fn account_now(&self, caller: &User) -> Result<User, AccountError> {
         let now = self.ports.store.find_user(caller.id).await?.ok_or(AuthError::UserNotFound)?;
         Self::still_logged_in(caller, now)
     }
 
     /// Not if all logins of the account have ended since the caller was authenticated.
-    fn still_logged_in(caller: &User, now: User) -> Result<User, AuthError> {
+    fn still_logged_in(caller: &User, now: User) -> Result<User, AccountError> {
         if now.token_epoch == caller.token_epoch { Ok(now) } else { Err(Self::overtaken()) }
     }
 
@@ -34,9 +36,9 @@ impl AccountContext {
         user: &User,
         password: &RawPassword,
         client: &ClientInfo,
-    ) -> Result<User, AuthError> {
+    ) -> Result<User, AccountError> {
         if password.is_too_long() {
-            return Err(AuthError::WrongPassword);
+            return Err(AccountError::WrongPassword);
         }
         let guess = self.guess_at_own(user, client).await?;
         let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
@@ -53,7 +55,7 @@ impl AccountContext {
                 }
                 None => {
                     self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
-                    Err(guess.refused_as(AuthError::WrongPassword))
+                    Err(guess.refused_as(AccountError::WrongPassword))
                 }
             },
         }
@@ -64,7 +66,7 @@ impl AccountContext {
         user: &User,
         password: RawPassword,
         rules: &PasswordPolicy,
-    ) -> Result<CheckedPassword, AuthError> {
+    ) -> Result<CheckedPassword, AccountError> {
         let attributes = [
             (Attribute::Username, user.username.as_str()),
             (Attribute::FirstName, user.first_name.as_str()),

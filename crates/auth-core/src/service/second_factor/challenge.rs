@@ -3,8 +3,10 @@
 use std::fmt;
 
 use crate::account::User;
+use crate::account_error::AccountError;
 use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, NewMail};
 use crate::password::RawPassword;
@@ -47,7 +49,7 @@ pub(in crate::service) struct Proven {
 
 impl AccountContext {
     /// What this account has to show beside its password; empty: nothing.
-    pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AuthError> {
+    pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AccountError> {
         let factors = self.ports.store.factors_of(user.id).await?;
         Ok(factors.methods(self.requires_second_factor(user)))
     }
@@ -61,7 +63,7 @@ impl AccountContext {
         mut methods: Vec<Method>,
         purpose: CodePurpose,
         client: &ClientInfo,
-    ) -> Result<Option<SecondFactorChallenge>, AuthError> {
+    ) -> Result<Option<SecondFactorChallenge>, AccountError> {
         self.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
         let mut mails = Vec::new();
@@ -69,7 +71,7 @@ impl AccountContext {
             match self.admit_code(user, purpose).await {
                 Ok(()) => mails = self.mailed_digits(&mut code, user, client)?,
                 // There is another way as well: too many mails keep nobody out.
-                Err(AuthError::Throttled { .. }) if methods.len() > 1 => {
+                Err(AccountError::Throttled { .. }) if methods.len() > 1 => {
                     methods.retain(|method| *method != Method::Email);
                 }
                 Err(error) => return Err(error),
@@ -113,12 +115,12 @@ impl AccountContext {
         text: &str,
         expected: Expected<'_>,
         client: &ClientInfo,
-    ) -> Result<Proven, AuthError> {
+    ) -> Result<Proven, AccountError> {
         let (id, user) = self.challenged(challenge, expected).await?;
         let guess = self.guess_code(&user, client).await?;
         let Some(code) = self.ports.store.try_code(id, self.ports.clock.now()).await? else {
             guess.take_back().await?;
-            return Err(AuthError::ChallengeInvalid);
+            return Err(AccountError::ChallengeInvalid);
         };
         let factors = self.ports.store.factors_of(user.id).await?;
         let proven = match self.proof(text, &code, &user, &factors)? {
@@ -130,7 +132,7 @@ impl AccountContext {
         };
         if !proven {
             self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
-            return Err(guess.refused_as(AuthError::WrongCode));
+            return Err(guess.refused_as(AccountError::WrongCode));
         }
         guess.forgive().await?;
         Ok(Proven { user, purpose: code.purpose })
@@ -138,31 +140,31 @@ impl AccountContext {
 
     /// Reauthenticates a user who is logged in with all that a login asks for (SEC-134). Returns the account that the
     /// decision was based on.
-    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<User, AuthError> {
+    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<User, AccountError> {
         let user = self.own_password(user, &shown.password, &shown.client).await?;
         self.confirm_factor(&user, shown).await?;
         Ok(user)
     }
 
     /// The second factor, where a login would ask for one.
-    pub(in crate::service) async fn confirm_factor(&self, user: &User, shown: &Shown) -> Result<(), AuthError> {
+    pub(in crate::service) async fn confirm_factor(&self, user: &User, shown: &Shown) -> Result<(), AccountError> {
         if self.methods_of(user).await?.is_empty() {
             return Ok(());
         }
-        let (challenge, code) = shown.answer.as_ref().ok_or(AuthError::ChallengeMissing)?;
+        let (challenge, code) = shown.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
         self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
     }
 
     /// The code of a challenge and its account, before anything is counted.
-    async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AuthError> {
-        let id = ChallengeToken::read(challenge, self.ports.vault.as_ref()).ok_or(AuthError::ChallengeInvalid)?;
-        let code = self.ports.store.find_code(id).await?.ok_or(AuthError::ChallengeInvalid)?;
+    async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
+        let id = ChallengeToken::read(challenge, self.ports.vault.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
+        let code = self.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;
         let is_expected = match expected {
             Expected::Login => matches!(code.purpose, CodePurpose::Login | CodePurpose::SlidingLogin),
             Expected::ConfirmationOf(user) => code.purpose == CodePurpose::Confirmation && code.user_id == user.id,
         };
         let user = self.ports.store.find_user(code.user_id).await?.filter(|user| user.is_active);
-        user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AuthError::ChallengeInvalid)
+        user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AccountError::ChallengeInvalid)
     }
 
     /// What a text proves, by any of the methods that the account has.
@@ -172,7 +174,7 @@ impl AccountContext {
         code: &OneTimeCode,
         user: &User,
         factors: &Factors,
-    ) -> Result<Option<Proof>, AuthError> {
+    ) -> Result<Option<Proof>, AccountError> {
         let vault = self.ports.vault.as_ref();
         if let Some(recovery) = RecoveryCode::parse(text).filter(|_| factors.is_on()) {
             let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(user.id, mac, vault));

@@ -3,8 +3,10 @@
 use std::fmt;
 
 use crate::account::{Email, User};
+use crate::account_error::AccountError;
 use crate::code::{ChallengeToken, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AuthError;
+
 use crate::event::{EventKind, SecurityEvent};
 use crate::mail::{Fact, MailKind, MailRequest, NewMail};
 use crate::ports::IssueIf;
@@ -59,7 +61,7 @@ pub struct ConfirmedFactor {
 
 impl SecondFactorService {
     /// What is on, and whether one is required.
-    pub async fn status(&self, user: &User) -> Result<FactorStatus, AuthError> {
+    pub async fn status(&self, user: &User) -> Result<FactorStatus, AccountError> {
         let factors = self.context.ports.store.factors_of(user.id).await?;
         Ok(FactorStatus { factors, is_required: self.context.requires_second_factor(user) })
     }
@@ -67,12 +69,12 @@ impl SecondFactorService {
     /// Asks somebody who is logged in for their second factor, for what takes one.
     ///
     /// # Errors
-    /// [`AuthError::NoSecondFactor`] if none is asked of them; [`AuthError::Throttled`] after too many mails.
-    pub async fn challenge(&self, user: &User, client: &ClientInfo) -> Result<SecondFactorChallenge, AuthError> {
+    /// [`AccountError::NoSecondFactor`] if none is asked of them; [`AccountError::Throttled`] after too many mails.
+    pub async fn challenge(&self, user: &User, client: &ClientInfo) -> Result<SecondFactorChallenge, AccountError> {
         let user = &self.context.account_now(user).await?;
         let methods = self.context.methods_of(user).await?;
         if methods.is_empty() {
-            return Err(AuthError::NoSecondFactor);
+            return Err(AccountError::NoSecondFactor);
         }
         let challenge = self.context.challenge(user, methods, CodePurpose::Confirmation, client).await?;
         challenge.ok_or_else(AccountContext::overtaken)
@@ -81,20 +83,20 @@ impl SecondFactorService {
     /// Begins to switch a method on: it is on when its first code was [shown](Self::confirm).
     ///
     /// # Errors
-    /// [`AuthError::WrongPassword`], [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`], [`AuthError::Throttled`];
-    /// [`AuthError::MethodUnavailable`] for recovery codes, which come by themselves, and for mail where none is sent;
-    /// [`AuthError::EmailNotVerified`] for an authenticator where email addresses are verified and this one is not:
+    /// [`AccountError::WrongPassword`], [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`], [`AccountError::Throttled`];
+    /// [`AccountError::MethodUnavailable`] for recovery codes, which come by themselves, and for mail where none is sent;
+    /// [`AccountError::EmailNotVerified`] for an authenticator where email addresses are verified and this one is not:
     /// otherwise it could be that of a stranger who registered the address. The code of an enrolment by mail verifies it.
-    pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AuthError> {
+    pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AccountError> {
         let purpose = match method {
             Method::Email if self.context.policy.sends_mail => CodePurpose::EmailEnrolment,
             Method::Totp => CodePurpose::TotpEnrolment,
-            Method::Email | Method::RecoveryCode => return Err(AuthError::MethodUnavailable),
+            Method::Email | Method::RecoveryCode => return Err(AccountError::MethodUnavailable),
         };
         let context = &self.context;
         let user = &context.authorize(user, &shown).await?;
         if method == Method::Totp && !self.context.policy.lets_add_authenticator(user) {
-            return Err(AuthError::EmailNotVerified);
+            return Err(AccountError::EmailNotVerified);
         }
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
@@ -121,37 +123,37 @@ impl SecondFactorService {
     /// Switches a method on, with its first code.
     ///
     /// # Errors
-    /// [`AuthError::ChallengeInvalid`], [`AuthError::WrongCode`], [`AuthError::Throttled`].
+    /// [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`], [`AccountError::Throttled`].
     pub async fn confirm(
         &self,
         user: &User,
         challenge: &str,
         text: &str,
         client: &ClientInfo,
-    ) -> Result<ConfirmedFactor, AuthError> {
+    ) -> Result<ConfirmedFactor, AccountError> {
         let context = &self.context;
         let id =
-            ChallengeToken::read(challenge, self.context.ports.vault.as_ref()).ok_or(AuthError::ChallengeInvalid)?;
-        let stored = self.context.ports.store.find_code(id).await?.ok_or(AuthError::ChallengeInvalid)?;
+            ChallengeToken::read(challenge, self.context.ports.vault.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
+        let stored = self.context.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;
         let is_enrolment = matches!(stored.purpose, CodePurpose::EmailEnrolment | CodePurpose::TotpEnrolment);
         if stored.user_id != user.id || !is_enrolment {
-            return Err(AuthError::ChallengeInvalid);
+            return Err(AccountError::ChallengeInvalid);
         }
         let guess = context.guess_code(user, client).await?;
         let Some(code) = self.context.ports.store.try_code(id, self.context.ports.clock.now()).await? else {
             guess.take_back().await?;
-            return Err(AuthError::ChallengeInvalid);
+            return Err(AccountError::ChallengeInvalid);
         };
         let Some(factor) = self.enrolled(user, &code, text)? else {
             self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
-            return Err(guess.refused_as(AuthError::WrongCode));
+            return Err(guess.refused_as(AccountError::WrongCode));
         };
         guess.forgive().await?;
         self.switch_on(user, &factor, &code, client).await
     }
 
     /// The factor of an enrolment, if this is its code.
-    fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AuthError> {
+    fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AccountError> {
         let (vault, payload) = (self.context.ports.vault.as_ref(), code.payload.clone().unwrap_or_default());
         let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
         if code.purpose == CodePurpose::EmailEnrolment {
@@ -170,7 +172,7 @@ impl SecondFactorService {
         factor: &NewFactor,
         code: &OneTimeCode,
         client: &ClientInfo,
-    ) -> Result<ConfirmedFactor, AuthError> {
+    ) -> Result<ConfirmedFactor, AccountError> {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
         let content = self.context.emails.content(user, client).with(Fact::Method, method.name());
@@ -181,7 +183,7 @@ impl SecondFactorService {
         }
         let now = self.context.ports.clock.timestamp();
         let added = self.context.ports.store.add_factor(user.id, factor, code.id, &macs, &mails, now).await?;
-        let takes_codes = added.ok_or(AuthError::ChallengeInvalid)?;
+        let takes_codes = added.ok_or(AccountError::ChallengeInvalid)?;
         self.context.ports.note_changed(user.id);
         self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, user.id));
         Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
@@ -198,11 +200,11 @@ impl SecondFactorService {
     /// Switches a method off, and tells so by mail.
     ///
     /// # Errors
-    /// As for [`enrol`](Self::enrol), and [`AuthError::NoSecondFactor`] if it is not on.
-    pub async fn remove(&self, user: &User, method: Method, shown: Shown) -> Result<(), AuthError> {
+    /// As for [`enrol`](Self::enrol), and [`AccountError::NoSecondFactor`] if it is not on.
+    pub async fn remove(&self, user: &User, method: Method, shown: Shown) -> Result<(), AccountError> {
         let factors = self.context.ports.store.factors_of(user.id).await?;
         if method == Method::RecoveryCode || !factors.has(method) {
-            return Err(AuthError::NoSecondFactor);
+            return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
         let mails = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
@@ -217,9 +219,9 @@ impl SecondFactorService {
     ///
     /// # Errors
     /// As for [`remove`](Self::remove).
-    pub async fn replace_recovery_codes(&self, user: &User, shown: Shown) -> Result<Vec<RecoveryCode>, AuthError> {
+    pub async fn replace_recovery_codes(&self, user: &User, shown: Shown) -> Result<Vec<RecoveryCode>, AccountError> {
         if !self.context.ports.store.factors_of(user.id).await?.is_on() {
-            return Err(AuthError::NoSecondFactor);
+            return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(&user);

@@ -5,7 +5,6 @@ mod verification;
 mod verification_requests;
 mod verified_change;
 
-use auth_core::AuthError;
 use auth_core::account::{AccountFault, ProfileChange, Taken};
 use auth_core::event::EventKind;
 use auth_core::mail::{Fact, MailKind, MailRequest, Queued};
@@ -20,8 +19,8 @@ fn verifying(email_verification: EmailVerification) -> TestPolicy {
     with_accounts(|accounts| accounts.email_verification = email_verification)
 }
 
-fn is_taken<T>(outcome: &Result<T, AuthError>) -> bool {
-    matches!(outcome, Err(AuthError::Account(AccountFault::Taken(Taken::Email))))
+fn is_taken<T>(outcome: &Result<T, AccountError>) -> bool {
+    matches!(outcome, Err(AccountError::Account(AccountFault::Taken(Taken::Email))))
 }
 
 /// Asks for another email address, as the user.
@@ -30,7 +29,7 @@ async fn change(
     name: &str,
     to: &str,
     password: Option<&str>,
-) -> Result<ProfileUpdated, AuthError> {
+) -> Result<ProfileUpdated, AccountError> {
     let caller = Caller { user: service.user(name).await, session: None };
     let change = ProfileChange { email: Some(email(to)), ..ProfileChange::default() };
     service.accounts.update_profile(caller, change, password.map(shown).as_ref(), &client()).await
@@ -79,6 +78,6 @@ async fn no_link_is_sent_for_who_was_shut_out_meanwhile() {
     service.deliver_emails().await;
     let change = ProfileChange { email: Some(email("thief@example.com")), ..ProfileChange::default() };
     let refused = service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await;
-    assert!(matches!(refused, Err(AuthError::Store(_))), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::Auth(AuthError::Store(_)))), "{refused:?}");
     assert_eq!(service.enqueued(), []);
 }

@@ -36,7 +36,7 @@ async fn back_to_a_former_address_takes_what_any_change_takes() {
     let caller = || Caller { user: cached.clone(), session: None };
     let back = ProfileChange { email: Some(email("alice@example.com")), ..ProfileChange::default() };
     let refused = service.accounts.update_profile(caller(), back, None, &client()).await;
-    assert!(matches!(refused, Err(AuthError::PasswordMissing)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::PasswordMissing)), "{refused:?}");
     // The other way round: it is the address of the account already.
     let updated = service.accounts.update_profile(caller(), moved, None, &client()).await.unwrap();
     assert_eq!(updated.user.email, "new@example.com");
@@ -53,7 +53,7 @@ async fn to_the_same_address_is_refused_if_it_was_changed_meanwhile() {
         auth_core::ports::Accounts::update_profile(store.as_ref(), user.id, &moved).await.unwrap();
     });
     let refused = change(&service, "alice", "ALICE@example.com", None).await;
-    assert!(matches!(refused, Err(AuthError::Store(_))), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::Auth(AuthError::Store(_)))), "{refused:?}");
     assert_eq!(service.user("alice").await.email, "new@example.com");
 }
 

@@ -30,7 +30,7 @@ async fn is_needed_to_log_in_only_where_it_is_required() {
         let service = service(verifying(wanted));
         service.register("alice").await;
         match service.try_login("alice", PASSWORD).await {
-            Err(AuthError::EmailNotVerified) => assert!(is_needed, "{wanted:?}"),
+            Err(AccountError::EmailNotVerified) => assert!(is_needed, "{wanted:?}"),
             outcome => assert!(outcome.is_ok() && !is_needed, "{wanted:?}"),
         }
     }
@@ -56,10 +56,10 @@ async fn that_is_missing_is_told_to_whoever_has_the_password_and_to_nobody_else(
     service.register("alice").await;
     for (name, password) in [("alice", "Wrong-horse-42"), ("nobody", PASSWORD), ("Alice", PASSWORD)] {
         let refused = service.try_login(name, password).await;
-        assert!(matches!(refused, Err(AuthError::BadCredentials)), "{name}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::BadCredentials)), "{name}: {refused:?}");
     }
     service.act("alice", Action::Deactivate).await;
-    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AuthError::BadCredentials)), "inactive");
+    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AccountError::BadCredentials)), "inactive");
     assert_eq!(service.store.sessions(), []);
 }
 

@@ -8,18 +8,18 @@ async fn takes_the_password() {
     service.register("alice").await;
     service.deliver_emails().await;
     let refused = change(&service, "alice", "new@example.com", None).await;
-    assert!(matches!(refused, Err(AuthError::PasswordMissing)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::PasswordMissing)), "{refused:?}");
     for password in [Some("Wrong-horse-42"), Some("")] {
         let refused = change(&service, "alice", "new@example.com", password).await;
-        assert!(matches!(refused, Err(AuthError::WrongPassword)), "{password:?}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::WrongPassword)), "{password:?}: {refused:?}");
     }
     assert_eq!((service.store.codes().len(), service.enqueued()), (1, vec![]));
     // Guesses count as those at a login.
     for _ in 0..8 {
         let refused = change(&service, "alice", "new@example.com", Some("Wrong-horse-42")).await;
-        assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
+        assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
     }
-    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AuthError::Throttled { .. })));
+    assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AccountError::Throttled { .. })));
 }
 
 #[tokio::test]
@@ -32,7 +32,7 @@ async fn is_asked_for_twenty_times_an_hour() {
     }
     service.deliver_emails().await;
     let refused = change(&service, "alice", "new@example.com", Some(PASSWORD)).await;
-    assert!(matches!(refused, Err(AuthError::Throttled { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::Throttled { .. })), "{refused:?}");
     assert_eq!(service.enqueued(), []);
     service.advance(HOUR);
     assert!(change(&service, "alice", "new@example.com", Some(PASSWORD)).await.is_ok());
@@ -161,7 +161,7 @@ async fn is_not_asked_for_if_the_rest_of_the_change_is_refused() {
     };
     let (caller, password) = (Caller { user, session: None }, shown(PASSWORD));
     let refused = service.accounts.update_profile(caller, change, Some(&password), &client()).await;
-    assert!(matches!(refused, Err(AuthError::Account(AccountFault::Taken(Taken::Username)))), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::Account(AccountFault::Taken(Taken::Username)))), "{refused:?}");
     assert_eq!(service.enqueued(), []);
     assert_eq!(codes_for(&service, auth_core::code::CodePurpose::EmailChange), []);
 }

@@ -10,11 +10,11 @@ async fn takes_the_old_password_and_counts_guesses_at_it() {
     service.events.taken();
     for guess in 1..=10 {
         let refused = change_password(&service, &caller, "Wrong-horse-42", NEW_PASSWORD).await;
-        assert!(matches!(refused, Err(AuthError::WrongPassword)), "guess {guess}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::WrongPassword)), "guess {guess}: {refused:?}");
     }
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordRefused; 10]);
     let throttled = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
-    assert!(matches!(throttled, Err(AuthError::Throttled { .. })), "the right one as well: {throttled:?}");
+    assert!(matches!(throttled, Err(AccountError::Throttled { .. })), "the right one as well: {throttled:?}");
     assert!(has_password(&service, "alice", PASSWORD).await);
     assert_eq!(service.enqueued(), []);
 }
@@ -26,7 +26,7 @@ async fn compares_nothing_with_a_password_that_nobody_can_have() {
     let caller = service.caller(&service.login("alice").await).await;
     let before = service.hasher.verifications();
     let refused = change_password(&service, &caller, &"x".repeat(1_025), NEW_PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::WrongPassword)));
+    assert!(matches!(refused, Err(AccountError::WrongPassword)));
     assert_eq!(service.hasher.verifications(), before);
 }
 
@@ -43,7 +43,7 @@ async fn keeps_the_rules_for_passwords() {
         ("Alice77!", PasswordFlaw::TooSimilar(Attribute::Username)),
     ] {
         match change_password(&service, &caller, PASSWORD, new).await {
-            Err(AuthError::Account(AccountFault::WeakPassword(flaws))) => assert_eq!(flaws, [expected], "{new}"),
+            Err(AccountError::Account(AccountFault::WeakPassword(flaws))) => assert_eq!(flaws, [expected], "{new}"),
             other => panic!("{new}: {other:?}"),
         }
     }
@@ -189,7 +189,7 @@ async fn ends_open_links_and_challenges() {
     change_password_with(&service, &caller, shown, NEW_PASSWORD).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, "Thieving-magpie-1").await));
     let answered = service.logins.answer_challenge(challenge.challenge.expose(), &code, client()).await;
-    assert!(matches!(answered, Err(AuthError::ChallengeInvalid)), "{answered:?}");
+    assert!(matches!(answered, Err(AccountError::ChallengeInvalid)), "{answered:?}");
     assert!(has_password(&service, "alice", NEW_PASSWORD).await);
 }
 
@@ -236,7 +236,7 @@ async fn of_a_caller_without_a_session_loses_against_a_reset_too() {
         accounts.confirm_reset(&link, raw("Rescued-horse-44"), &rules, &client()).await.unwrap();
     });
     let refused = change_password(&service, &Caller { user, session: None }, PASSWORD, NEW_PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
     assert!(has_password(&service, "alice", "Rescued-horse-44").await);
 }
 

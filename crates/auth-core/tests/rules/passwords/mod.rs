@@ -4,7 +4,6 @@ mod change;
 mod reset;
 mod reset_request;
 
-use auth_core::AuthError;
 use auth_core::account::{AccountFault, ProfileChange};
 use auth_core::code::CodePurpose;
 use auth_core::event::EventKind;

@@ -131,7 +131,7 @@ async fn is_limited_by_what_was_typed_and_by_where_it_comes_from() {
             let refused = ask(&address.to_uppercase(), "198.51.100.99").await;
             let is_soon = |wait: Seconds| wait.get() <= 5 * MINUTE;
             assert!(
-                matches!(refused, Err(AuthError::Throttled { retry_after }) if is_soon(retry_after)),
+                matches!(refused, Err(AccountError::Throttled { retry_after }) if is_soon(retry_after)),
                 "{address}: {refused:?}"
             );
             service.advance(5 * MINUTE);
@@ -141,7 +141,7 @@ async fn is_limited_by_what_was_typed_and_by_where_it_comes_from() {
         assert!(ask(&format!("user{number}@example.com"), "203.0.113.1").await.is_ok(), "{number}");
     }
     let refused = ask("another@example.com", "203.0.113.1").await;
-    assert!(matches!(refused, Err(AuthError::Throttled { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::Throttled { .. })), "{refused:?}");
     assert!(ask("another@example.com", "203.0.113.2").await.is_ok());
 }
 

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use auth_core::AuthError;
 use auth_core::account::LoginName;
 use auth_core::event::EventKind;
 use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
@@ -25,15 +24,15 @@ const WRONG: &str = "Wrong-horse-42";
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
-fn wait<T>(outcome: &Result<T, AuthError>) -> Option<u64> {
+fn wait<T>(outcome: &Result<T, AccountError>) -> Option<u64> {
     match outcome {
-        Err(AuthError::Throttled { retry_after }) => Some(retry_after.get()),
+        Err(AccountError::Throttled { retry_after }) => Some(retry_after.get()),
         _ => None,
     }
 }
 
-fn is_wrong<T>(outcome: &Result<T, AuthError>) -> bool {
-    matches!(outcome, Err(AuthError::BadCredentials))
+fn is_wrong<T>(outcome: &Result<T, AccountError>) -> bool {
+    matches!(outcome, Err(AccountError::BadCredentials))
 }
 
 async fn guess_wrong(service: &TestService, name: &str, times: usize) {
@@ -83,13 +82,16 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
         for _ in 0..20 {
             let outcome = busy.login(&named("alice"), &raw(PASSWORD), client()).await;
             match outcome {
-                Err(AuthError::Overloaded { .. }) => assert!(!is_broken),
-                Err(AuthError::Crypto(_)) => assert!(is_broken),
+                Err(AccountError::Overloaded { .. }) => assert!(!is_broken),
+                Err(AccountError::Auth(AuthError::Crypto(_))) => assert!(is_broken),
                 other => panic!("{other:?}"),
             }
             let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
             let outcome = busy.change_password(&caller, change, &PasswordPolicy::default()).await;
-            assert!(matches!(outcome, Err(AuthError::Overloaded { .. } | AuthError::Crypto(_))), "{outcome:?}");
+            assert!(
+                matches!(outcome, Err(AccountError::Overloaded { .. } | AccountError::Auth(AuthError::Crypto(_)))),
+                "{outcome:?}"
+            );
         }
         assert_eq!(hasher.calls.load(Ordering::SeqCst), 40);
         guess_wrong(&service, "alice", 1).await;

@@ -6,15 +6,15 @@ use auth_core::service::{AccountService, NewAccount};
 
 use super::*;
 
-async fn register_from(service: &AccountService, name: &str, client_ip: &str) -> Result<User, AuthError> {
+async fn register_from(service: &AccountService, name: &str, client_ip: &str) -> Result<User, AccountError> {
     let NewUser { username, email, first_name, last_name, .. } = new_user(name);
     let password = PasswordPolicy::default().check(raw(PASSWORD), &[]).unwrap();
     service.register(NewAccount { username, email, first_name, last_name, password }, &from(client_ip)).await
 }
 
-fn too_many<T>(outcome: &Result<T, AuthError>) -> Option<u64> {
+fn too_many<T>(outcome: &Result<T, AccountError>) -> Option<u64> {
     match outcome {
-        Err(AuthError::TooManyRegistrations { retry_after }) => Some(retry_after.get()),
+        Err(AccountError::TooManyRegistrations { retry_after }) => Some(retry_after.get()),
         _ => None,
     }
 }
@@ -43,7 +43,7 @@ async fn whose_name_is_taken_count_too() {
     service.register("alice").await;
     for number in 0..20 {
         let refused = register_from(&service.accounts, "alice", "203.0.113.1").await;
-        assert!(matches!(refused, Err(AuthError::Account(AccountFault::Taken(_)))), "{number}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::Account(AccountFault::Taken(_)))), "{number}: {refused:?}");
     }
     assert!(too_many(&register_from(&service.accounts, "alice", "203.0.113.1").await).is_some());
 }
@@ -68,7 +68,7 @@ async fn are_counted_before_hashing_and_taken_back_where_nothing_was_hashed() {
     let busy = AccountService::new(service.context_with(ports));
     for number in 0..40 {
         let refused = register_from(&busy, &format!("user{number}"), "203.0.113.1").await;
-        assert!(matches!(refused, Err(AuthError::Overloaded { .. })), "{number}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::Overloaded { .. })), "{number}: {refused:?}");
     }
     assert_eq!(hasher.calls.load(Ordering::SeqCst), 40);
     for number in 0..20 {

@@ -162,7 +162,7 @@ async fn shown_by_somebody_who_is_logged_in_count_as_those_at_a_login() {
     guess_wrong(&service, "alice", 5).await;
     for _ in 0..5 {
         let refused = change_password(&service, &caller, WRONG, NEW_PASSWORD).await;
-        assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
+        assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
     }
     let compared = service.hasher.verifications();
     assert_eq!(wait(&service.try_login("alice", PASSWORD).await), Some(1));

@@ -103,7 +103,7 @@ async fn are_for_those_who_have_a_second_factor() {
         let service = service(requiring(required));
         let user = service.register("alice").await;
         match service.second_factors.challenge(&user, &client()).await {
-            Err(AuthError::NoSecondFactor) => assert_eq!(expected, None),
+            Err(AccountError::NoSecondFactor) => assert_eq!(expected, None),
             asked => assert_eq!(asked.ok().map(|challenge| challenge.methods), expected),
         }
     }
@@ -119,15 +119,15 @@ async fn that_others_open_from_one_client_ip_do_not_end_the_owners() {
     let login = async |ip: &str| service.logins.login(&named("alice"), &raw(PASSWORD), from(ip)).await;
     let attack = async |at_least: usize| {
         let mut opened = 0;
-        while let Err(AuthError::SecondFactorRequired(_)) = login("198.51.100.7").await {
+        while let Ok(LoginOutcome::SecondFactorRequired(_)) = login("198.51.100.7").await {
             opened += 1;
         }
         assert!(opened >= at_least, "{opened}");
         assert!(is_throttled(&login("198.51.100.7").await));
     };
-    let Err(AuthError::SecondFactorRequired(_)) = login("198.51.100.7").await else { panic!("a challenge") };
+    let Ok(LoginOutcome::SecondFactorRequired(_)) = login("198.51.100.7").await else { panic!("a challenge") };
     service.advance(10 * 60 - 1);
-    let Err(AuthError::SecondFactorRequired(own)) = login("192.0.2.1").await else { panic!("a challenge") };
+    let Ok(LoginOutcome::SecondFactorRequired(own)) = login("192.0.2.1").await else { panic!("a challenge") };
     attack(9).await;
     service.advance(1);
     attack(10).await;

@@ -6,7 +6,7 @@ use auth_core::service::{AccountPolicy, Caller, Shown};
 
 use super::*;
 
-async fn moved(service: &TestService, shown: Option<&Shown>) -> Result<String, AuthError> {
+async fn moved(service: &TestService, shown: Option<&Shown>) -> Result<String, AccountError> {
     let caller = Caller { user: service.user("alice").await, session: None };
     let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     service.accounts.update_profile(caller, change, shown, &client()).await.map(|updated| updated.user.email)
@@ -34,9 +34,9 @@ async fn takes_password_and_code_where_a_login_does() {
         if !is_required {
             service.enrol_email("alice").await;
         }
-        assert!(matches!(moved(&service, None).await, Err(AuthError::PasswordMissing)));
+        assert!(matches!(moved(&service, None).await, Err(AccountError::PasswordMissing)));
         let refused = moved(&service, Some(&shown(PASSWORD))).await;
-        assert!(matches!(refused, Err(AuthError::ChallengeMissing)), "{refused:?}");
+        assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");
         let challenge = confirmation(&service, &user).await;
         let code = service.emailed_code();
         assert!(is_wrong(&moved(&service, Some(&shown_with(&challenge, &other_than(&code)))).await));
@@ -47,7 +47,7 @@ async fn takes_password_and_code_where_a_login_does() {
             // The owner of the new address may have nothing to do with the account or its factors.
             let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
             let refused = service.accounts.verify_email(&token, None, &client()).await;
-            assert!(matches!(refused, Err(AuthError::LoginRequired)), "{refused:?}");
+            assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
             let moved = service.accounts.verify_email(&token, Some(user.id), &client()).await.unwrap();
             assert_eq!(moved.email, "new@example.com");
         }

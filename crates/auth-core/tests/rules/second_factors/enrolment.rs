@@ -62,7 +62,7 @@ async fn takes_the_password() {
     let user = service.register("alice").await;
     for method in [Method::Email, Method::Totp] {
         let refused = service.second_factors.enrol(&user, method, shown("Wrong-horse-42")).await;
-        assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
+        assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
     }
     assert_eq!((service.store.codes(), service.enqueued()), (vec![], vec![]));
 }
@@ -73,7 +73,7 @@ async fn is_for_methods_that_there_are() {
     let user = service.register("alice").await;
     for method in [Method::Email, Method::RecoveryCode] {
         let refused = service.second_factors.enrol(&user, method, shown(PASSWORD)).await;
-        assert!(matches!(refused, Err(AuthError::MethodUnavailable)), "{method:?}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::MethodUnavailable)), "{method:?}: {refused:?}");
     }
 }
 
@@ -84,7 +84,7 @@ async fn of_a_second_one_takes_a_code_of_the_first_and_shows_no_new_recovery_cod
     let (secret, _) = service.enrol_totp("alice").await;
     service.next_totp_step();
     let missing = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await;
-    assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
+    assert!(matches!(missing, Err(AccountError::ChallengeMissing)), "{missing:?}");
     let challenge = confirmation(&service, &user).await;
     let code = service.totp_code(&secret, 0);
     let wrong = service.second_factors.enrol(&user, Method::Email, shown_with(&challenge, &other_than(&code))).await;
@@ -178,7 +178,7 @@ async fn of_an_authenticator_takes_a_verified_email_address_where_they_are_verif
         let service = service(with_accounts(|accounts| accounts.email_verification = email_verification));
         let user = service.register("alice").await;
         let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
-        assert_eq!(matches!(begun, Err(AuthError::EmailNotVerified)), is_asked, "{email_verification:?}: {begun:?}");
+        assert_eq!(matches!(begun, Err(AccountError::EmailNotVerified)), is_asked, "{email_verification:?}: {begun:?}");
         if !is_asked {
             continue;
         }

@@ -155,7 +155,7 @@ async fn count_for_the_address_they_come_from() {
     let (secret, _) = service.enrol_totp("alice").await;
     for number in 0..99 {
         let guess = try_login_from(&service, &named(&format!("user{number}")), "Wrong-horse-42", "203.0.113.1").await;
-        assert!(matches!(guess, Err(AuthError::BadCredentials)), "{number}: {guess:?}");
+        assert!(matches!(guess, Err(AccountError::BadCredentials)), "{number}: {guess:?}");
     }
     let challenge = service.second_factor_challenge("alice").await;
     let guess = async |code: String, address| {

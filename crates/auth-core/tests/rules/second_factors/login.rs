@@ -14,7 +14,7 @@ async fn is_answered_no_token_before_the_code() {
     // What stands for the login opens nothing: it is no token.
     assert!(RawToken::parse(challenge.challenge.expose()).is_err());
     let refused = service.try_login("alice", "Wrong-horse-42").await;
-    assert!(matches!(refused, Err(AuthError::BadCredentials)), "the password comes first: {refused:?}");
+    assert!(matches!(refused, Err(AccountError::BadCredentials)), "the password comes first: {refused:?}");
 }
 
 #[tokio::test]
@@ -65,7 +65,8 @@ async fn for_a_sliding_token_is_asked_too() {
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
     service.next_totp_step();
-    let Err(AuthError::SecondFactorRequired(challenge)) = service.try_login_sliding("alice").await else {
+    let login = service.logins.login_sliding(&named("alice"), &raw(PASSWORD), client()).await;
+    let Ok(LoginOutcome::SecondFactorRequired(challenge)) = login else {
         panic!("the second factor is asked for");
     };
     let code = service.totp_code(&secret, 0);
@@ -167,7 +168,7 @@ async fn in_parallel(
     service: &TestService,
     challenges: Vec<SecondFactorChallenge>,
     code: &str,
-) -> Vec<Result<Issued, AuthError>> {
+) -> Vec<Result<Issued, AccountError>> {
     let mut attempts = tokio::task::JoinSet::new();
     for challenge in challenges {
         let (logins, code) = (service.logins.clone(), code.to_owned());
@@ -188,8 +189,8 @@ async fn is_asked_of_those_it_is_required_of() {
         for (name, is_asked) in [("alice", everybody), ("root", staff)] {
             let user = service.user(name).await;
             assert_eq!(service.second_factors.status(&user).await.unwrap().is_required, is_asked);
-            match service.try_login(name, PASSWORD).await {
-                Err(AuthError::SecondFactorRequired(challenge)) if is_asked => {
+            match service.logins.login(&named(name), &raw(PASSWORD), client()).await {
+                Ok(LoginOutcome::SecondFactorRequired(challenge)) if is_asked => {
                     assert_eq!(challenge.methods, [Method::Email], "without any enrolment");
                     assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok());
                 }

@@ -8,7 +8,6 @@ mod login;
 mod password_change;
 mod removal;
 
-use auth_core::AuthError;
 use auth_core::account::{User, UserId};
 use auth_core::code::{CodePurpose, DigitCode, OneTimeCode};
 use auth_core::event::EventKind;
@@ -17,8 +16,8 @@ use auth_core::ports::{NewPassword, PasswordUpdate, SecondFactors};
 use auth_core::second_factor::{Factors, Method, RecoveryCode, RequiredFor, TotpSecret};
 use auth_core::secret::MacPurpose;
 use auth_core::service::{
-    Action, ConfirmedFactor, EmailVerification, Enrolment, Issued, LoginService, Outcome, SecondFactorChallenge, Shown,
-    TokenPair, TokenPolicy,
+    Action, ConfirmedFactor, EmailVerification, Enrolment, Issued, LoginOutcome, LoginService, Outcome,
+    SecondFactorChallenge, Shown, TokenPair, TokenPolicy,
 };
 use auth_core::token::{RawToken, TokenKind};
 use serde_json::json;
@@ -27,23 +26,27 @@ use crate::fixture::*;
 
 const DAY: u64 = 24 * 60 * 60;
 
-async fn answer(service: &TestService, challenge: &SecondFactorChallenge, code: &str) -> Result<TokenPair, AuthError> {
+async fn answer(
+    service: &TestService,
+    challenge: &SecondFactorChallenge,
+    code: &str,
+) -> Result<TokenPair, AccountError> {
     match service.logins.answer_challenge(challenge.challenge.expose(), code, client()).await? {
         Issued::Pair(pair) => Ok(pair),
         Issued::Sliding(_) => panic!("a sliding token for a login that was to answer a pair"),
     }
 }
 
-fn is_wrong<T>(outcome: &Result<T, AuthError>) -> bool {
-    matches!(outcome, Err(AuthError::WrongCode))
+fn is_wrong<T>(outcome: &Result<T, AccountError>) -> bool {
+    matches!(outcome, Err(AccountError::WrongCode))
 }
 
-fn is_invalid<T>(outcome: &Result<T, AuthError>) -> bool {
-    matches!(outcome, Err(AuthError::ChallengeInvalid))
+fn is_invalid<T>(outcome: &Result<T, AccountError>) -> bool {
+    matches!(outcome, Err(AccountError::ChallengeInvalid))
 }
 
-fn is_throttled<T>(outcome: &Result<T, AuthError>) -> bool {
-    matches!(outcome, Err(AuthError::Throttled { .. }))
+fn is_throttled<T>(outcome: &Result<T, AccountError>) -> bool {
+    matches!(outcome, Err(AccountError::Throttled { .. }))
 }
 
 /// A challenge for a user who is logged in, for reauthentication.
@@ -69,7 +72,7 @@ async fn new_recovery_codes_end_the_old_ones() {
     let (secret, old) = service.enrol_totp("alice").await;
     service.next_totp_step();
     let missing = service.second_factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
-    assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
+    assert!(matches!(missing, Err(AccountError::ChallengeMissing)), "{missing:?}");
     let challenge = confirmation(&service, &user).await;
     let shown = shown_with(&challenge, &service.totp_code(&secret, 0));
     let new = service.second_factors.replace_recovery_codes(&user, shown).await.unwrap();
@@ -86,7 +89,7 @@ async fn recovery_codes_are_no_second_factor_by_themselves() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let refused = service.second_factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
-    assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::NoSecondFactor)), "{refused:?}");
 }
 
 /// An attacker who can write to the storage copies a hash to another row.

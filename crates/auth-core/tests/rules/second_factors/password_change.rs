@@ -25,16 +25,16 @@ async fn takes_the_code_where_a_login_does() {
         };
         let caller = service.caller(&pair).await;
         let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
-        assert!(matches!(refused, Err(AuthError::ChallengeMissing)), "{refused:?}");
+        assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");
         let challenge = confirmation(&service, &user).await;
         let code = service.emailed_code();
         let wrong = shown_with(&challenge, &other_than(&code));
         let refused = change_password_with(&service, &caller, wrong, NEW_PASSWORD).await;
-        assert!(matches!(refused, Err(AuthError::WrongCode)), "{refused:?}");
+        assert!(matches!(refused, Err(AccountError::WrongCode)), "{refused:?}");
         // Refused before the code is compared: it is still good.
         let right = shown_with(&challenge, &code);
         let weak = change_password_with(&service, &caller, right.clone(), "12345678").await;
-        assert!(matches!(weak, Err(AuthError::Account(_))), "{weak:?}");
+        assert!(matches!(weak, Err(AccountError::Account(_))), "{weak:?}");
         assert!(has_password(&service, "alice", PASSWORD).await);
         let next = change_password_with(&service, &caller, right, NEW_PASSWORD).await.unwrap().unwrap();
         assert!(has_password(&service, "alice", NEW_PASSWORD).await);
@@ -108,6 +108,6 @@ async fn is_decided_again_if_a_factor_is_added_meanwhile() {
         assert!(added.await.unwrap().is_some());
     });
     let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::ChallengeMissing)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");
     assert!(has_password(&service, "alice", PASSWORD).await);
 }

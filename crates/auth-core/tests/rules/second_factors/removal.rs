@@ -10,12 +10,12 @@ async fn takes_password_and_code_and_is_told() {
     service.next_totp_step();
     service.deliver_emails().await;
     let missing = service.second_factors.remove(&user, Method::Totp, shown(PASSWORD)).await;
-    assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
+    assert!(matches!(missing, Err(AccountError::ChallengeMissing)), "{missing:?}");
     let challenge = confirmation(&service, &user).await;
     let right = service.totp_code(&secret, 0);
     let shown = Shown { password: raw("Wrong-horse-42"), ..shown_with(&challenge, &right) };
     let refused = service.second_factors.remove(&user, Method::Totp, shown).await;
-    assert!(matches!(refused, Err(AuthError::WrongPassword)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
     assert!(is_wrong(
         &service.second_factors.remove(&user, Method::Totp, shown_with(&challenge, &other_than(&right))).await
     ));
@@ -51,7 +51,7 @@ async fn is_refused_if_the_account_was_changed_meanwhile() {
             "remove_factors" => service.second_factors.remove(&user, Method::Totp, shown).await,
             _ => service.second_factors.replace_recovery_codes(&user, shown).await.map(drop),
         };
-        assert!(matches!(refused, Err(AuthError::Store(_))), "{call}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::Auth(AuthError::Store(_)))), "{call}: {refused:?}");
         let factors = service.store.factors_of(user.id).await.unwrap();
         assert_eq!((factors.on(), factors.recovery_codes), (vec![Method::Totp], before), "{call}");
     }
@@ -64,7 +64,7 @@ async fn of_what_is_not_on_is_refused() {
     service.enrol_email("alice").await;
     for method in [Method::Totp, Method::RecoveryCode] {
         let refused = service.second_factors.remove(&user, method, shown(PASSWORD)).await;
-        assert!(matches!(refused, Err(AuthError::NoSecondFactor)), "{method:?}: {refused:?}");
+        assert!(matches!(refused, Err(AccountError::NoSecondFactor)), "{method:?}: {refused:?}");
     }
 }
 
@@ -104,7 +104,7 @@ async fn where_it_is_required_leaves_codes_by_mail() {
     let user = service.register("alice").await;
     // What a login takes, switching one on takes too.
     let missing = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
-    assert!(matches!(missing, Err(AuthError::ChallengeMissing)), "{missing:?}");
+    assert!(matches!(missing, Err(AccountError::ChallengeMissing)), "{missing:?}");
     let challenge = confirmation(&service, &user).await;
     let shown = shown_with(&challenge, &service.emailed_code());
     let begun = service.second_factors.enrol(&user, Method::Totp, shown).await.unwrap();
