@@ -13,7 +13,7 @@ use auth_core::account::LoginName;
 use auth_core::event::EventKind;
 use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
 use auth_core::ports::{Attempts, HashError, PasswordHasher, QueueShare, Verdict};
-use auth_core::service::{Action, LoginService, PasswordChange, Ports};
+use auth_core::service::{Action, LoginService, PasswordChange, Ports, Shown};
 use auth_core::throttle::{Counter, Limit, ThrottlePolicy};
 use auth_core::time::{Seconds, UnixTime};
 use proptest::prelude::*;
@@ -50,7 +50,9 @@ struct Troubled {
 
 #[async_trait]
 impl PasswordHasher for Troubled {
-    async fn hash(&self, _: &CheckedPassword, _: QueueShare) -> Result<PasswordHash, HashError> {
+    async fn hash(&self, _: &CheckedPassword, share: QueueShare) -> Result<PasswordHash, HashError> {
+        // Only registrations get here: the other half of the queue is kept for logins.
+        assert_eq!(share, QueueShare::Half);
         self.calls.fetch_add(1, Ordering::SeqCst);
         Err(self.trouble())
     }
