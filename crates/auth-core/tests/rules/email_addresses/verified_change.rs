@@ -57,6 +57,7 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
             sent,
             [(MailKind::EmailChange, "new@example.com"), (MailKind::EmailChangeRequested, "alice@example.com")]
         );
+        assert_eq!(mails[0].content.get(Fact::FirstName), None, "the new address may be a stranger's");
         assert_eq!(mails[1].content.get(Fact::Token), None, "the old address gets no link");
         assert_eq!(mails[1].content.get(Fact::NewEmail), Some("n…@example.com"));
 
