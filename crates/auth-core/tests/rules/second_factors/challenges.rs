@@ -1,5 +1,7 @@
 //! Challenges: what they confirm, and for how long.
 
+use auth_core::service::{Ports, prune};
+
 use super::*;
 
 #[tokio::test]
@@ -74,6 +76,21 @@ async fn last_ten_minutes() {
         let code = service.emailed_code();
         service.advance(seconds);
         assert_eq!(answer(&service, &challenge, &code).await.is_ok(), is_good, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn that_have_expired_are_pruned_after_a_minute_and_links_after_a_day() {
+    let service = service(mailing());
+    service.register("alice").await;
+    service.enrol_totp("alice").await;
+    service.second_factor_challenge("alice").await;
+    reset_link(&service, "alice").await;
+    let Ports { store, clock, .. } = service.ports();
+    // The code of the enrolment and the challenge last ten minutes, the link lasts thirty.
+    for (seconds, expected) in [(11 * 60, 0), (1, 2), (DAY + 19 * 60 - 1, 0), (1, 1)] {
+        service.advance(seconds);
+        assert_eq!(prune(store.as_ref(), clock.as_ref(), 10).await.unwrap().codes, expected, "{seconds}");
     }
 }
 
