@@ -175,6 +175,17 @@ async fn is_refused_to_a_session_that_has_ended() {
     assert!(has_password(&service, "alice", PASSWORD).await);
 }
 
+/// The caller may come from the auth cache.
+#[tokio::test]
+async fn is_refused_to_an_account_that_was_deactivated() {
+    let service = service(mailing());
+    let user = service.register("alice").await;
+    let caller = service.caller(&service.login("alice").await).await;
+    assert!(service.store.set_active(user.id, false).await.unwrap());
+    let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
+    assert!(matches!(refused, Err(AuthError::NoActiveAccount)), "{refused:?}");
+}
+
 #[tokio::test]
 async fn ends_open_links_and_challenges() {
     let service = service(mailing());
