@@ -165,10 +165,12 @@ mod tests {
                 ("AUTH__TOKENS__SIGNING_KEY", "01234567890123456789012345678901"),
                 ("AUTH__TOKENS__CLAIMS", "role, username"),
                 ("AUTH__HTTP__ALIASES", "true"),
+                ("AUTH__HTTP__BODY_LIMIT_BYTES", "2048"),
                 ("DATABASE_URL", "sqlite:///tmp/x"),
             ],
         );
-        let settings = checked.unwrap().settings;
+        let Checked { settings, http, .. } = checked.unwrap();
+        assert_eq!(http.body_limit, 2_048);
         assert_eq!(settings.tokens.access_ttl_seconds, 7);
         assert_eq!(settings.tokens.signing_key.expose(), "01234567890123456789012345678901");
         assert_eq!(settings.tokens.claims, ["role", "username"]);

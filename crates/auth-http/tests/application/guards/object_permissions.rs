@@ -1,13 +1,16 @@
 //! Rules about owners, and what is answered if the handler never says whose the object is.
 
+use std::sync::Arc;
+
 use actix_web::http::Method;
 use actix_web::{HttpResponse, Responder, ResponseError, web};
 use auth_core::account::UserId;
 use auth_core::permission::Rule::{self, IsAdmin, IsAuthenticated, IsOwner};
-use auth_http::body::{OWN_BODY_LIMIT, UnreadBody};
+use auth_http::body::{Body, BodyBudget, OWN_BODY_LIMIT, UnreadBody};
 use auth_http::routes::{Endpoint, Routes, standard};
 use auth_http::{ApiError, ObjectPermission};
 use serde_json::json;
+use tokio::sync::Notify;
 
 use super::{SECRET, inside, routes};
 use crate::fixture::*;
@@ -110,6 +113,36 @@ async fn only_the_routes_of_an_application_take_long_bodies() {
             }
         }
     }
+}
+
+/// What was parsed of a body takes as much memory as the body did.
+#[actix_web::test]
+async fn a_body_counts_for_the_budget_until_its_request_is_answered() {
+    let fixture = Fixture { body_budget: BodyBudget::new(100), ..Fixture::new() };
+    let answer_now = Arc::new(Notify::new());
+    let held = answer_now.clone();
+    let slow = move |_: Body| {
+        let held = held.clone();
+        async move {
+            held.notified().await;
+            HttpResponse::Ok().finish()
+        }
+    };
+    let fast = |_: Body| async { HttpResponse::Ok().finish() };
+    let posted = |path: &str| Endpoint::new(path).rule(Rule::AllowAny);
+    let routes = routes().with(posted("/slow/").post(slow)).with(posted("/fast/").post(fast));
+    let client = TestClient::of(fixture.application(routes)).await;
+    let send = async |path: &str| {
+        let request = request(Method::POST, path, None).insert_header(("Content-Type", "application/json"));
+        client.send(request.set_payload(format!("{{}}{}", " ".repeat(58)))).await.status
+    };
+    let meanwhile = async {
+        let status = send("/fast/").await;
+        answer_now.notify_one();
+        status
+    };
+    assert_eq!(tokio::join!(send("/slow/"), meanwhile), (200, 503));
+    assert_eq!(send("/fast/").await, 200);
 }
 
 async fn gone() -> impl Responder {
