@@ -8,7 +8,7 @@
 //! use auth_core::account::{LoginName, PersonName};
 //! use auth_core::password::{PasswordPolicy, RawPassword};
 //! use auth_core::service::{
-//!     AccountContext, AccountPolicy, AccountService, LoginService, LogoutRequest, NewAccount, TokenPolicy, TokenService,
+//!     AccountContext, AccountPolicy, AccountService, LoginOutcome, LoginService, LogoutRequest, NewAccount, TokenPolicy, TokenService,
 //! };
 //! use auth_core::token::{ClientInfo, RawToken};
 //!
@@ -25,7 +25,8 @@
 //! accounts.register(alice, &ClientInfo::default()).await?;
 //!
 //! let name = LoginName::Username("alice".to_owned());
-//! let pair = logins.login(&name, &typed(), ClientInfo::default()).await?;
+//! let outcome = logins.login(&name, &typed(), ClientInfo::default()).await?;
+//! let LoginOutcome::Tokens(pair) = outcome else { panic!("no second factor is on") };
 //! let caller = tokens.authenticate(&RawToken::parse(pair.access.expose())?).await?;
 //! assert_eq!(caller.user.username, "alice");
 //!

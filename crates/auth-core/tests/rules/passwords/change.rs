@@ -183,7 +183,7 @@ async fn is_refused_to_an_account_that_was_deactivated() {
     let caller = service.caller(&service.login("alice").await).await;
     assert!(service.store.set_active(user.id, false).await.unwrap());
     let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
-    assert!(matches!(refused, Err(AuthError::NoActiveAccount)), "{refused:?}");
+    assert!(matches!(refused, Err(AccountError::Auth(AuthError::NoActiveAccount))), "{refused:?}");
 }
 
 #[tokio::test]
