@@ -34,6 +34,8 @@
 
 mod cases;
 mod doubles;
+#[doc(hidden)]
+pub mod fixture;
 mod memory;
 mod service;
 mod trials;

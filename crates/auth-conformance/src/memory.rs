@@ -16,17 +16,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use auth_core::account::{Email, ProfileChange, SecurityStamp, Taken, User, UserId, Username};
-use auth_core::code::OneTimeCode;
-use auth_core::mail::NewMail;
-use auth_core::password::PasswordHash;
+use attempts::Count;
+use auth_accounts::account::{Email, ProfileChange, Taken, Username};
+use auth_accounts::code::OneTimeCode;
+use auth_accounts::mail::NewMail;
+use auth_accounts::password::PasswordHash;
+use auth_accounts::second_factor::Factors;
+use auth_accounts::throttle::Bucket;
 use auth_core::ports::Change;
-use auth_core::second_factor::Factors;
-use auth_core::throttle::Bucket;
 use auth_core::time::UnixTime;
 use auth_core::token::{Session, SessionId, TokenId};
-
-use attempts::Count;
+use auth_core::user::{SecurityStamp, User, UserId};
 use codes::CodeList;
 pub use feed::MemoryFeed;
 use feed::News;
@@ -37,7 +37,8 @@ use outbox::MailQueue;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use auth_conformance::{MemoryStore, hash_of, new_user};
-/// use auth_core::{account::UserId, ports::Accounts};
+/// use auth_accounts::ports::Accounts;
+/// use auth_core::user::UserId;
 /// let store = MemoryStore::default();
 /// let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
 /// assert_eq!(alice.id, UserId::new(1));

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auth_core::ports::Store;
+use auth_accounts::ports::Store;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Builder;
 

@@ -12,7 +12,7 @@ use crate::ports::Clock;
 
 /// Why work came to no end of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interruption {
+pub enum Interruption {
     /// It took too long.
     TimedOut,
     /// It panicked.
@@ -31,11 +31,7 @@ impl fmt::Display for Interruption {
 impl Error for Interruption {}
 
 /// Does work for so long at most. What never yields cannot be interrupted.
-pub(crate) async fn within<T>(
-    clock: &dyn Clock,
-    limit: Duration,
-    work: impl Future<Output = T>,
-) -> Result<T, Interruption> {
+pub async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Result<T, Interruption> {
     let mut work = pin!(work);
     let mut alarm = clock.sleep(limit);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {

@@ -1,13 +1,14 @@
 //! What the audit log records (SEC-150): who did what to which account or session, never a token, password or code.
 
-use crate::account::UserId;
 use crate::permission::Denial;
 use crate::token::SessionId;
+use crate::user::UserId;
 
 /// One thing worth remembering. Time, address and request id are the recorder's to add.
 ///
 /// ```
-/// use auth_core::{account::UserId, event::{EventKind, SecurityEvent}};
+/// use auth_core::event::{EventKind, SecurityEvent};
+/// use auth_core::user::UserId;
 /// let event = SecurityEvent::of_user(EventKind::LoginFailed, UserId::new(1));
 /// assert_eq!(event.kind.name(), "login_failed");
 /// ```

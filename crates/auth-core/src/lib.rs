@@ -1,9 +1,11 @@
-//! The rules of token authentication, and nothing else.
+//! The rules of token authentication, and nothing else: tokens, sessions, rotation, revocation, permission rules and the
+//! auth cache of guarded routes.
 //!
-//! What a session is, when a refresh token may be exchanged, what a replayed one means, what a password must be:
-//! pure functions over plain values, with thin services around them that load, decide and apply. Storage, keys,
-//! hashing, time and chance are [`ports`]: traits that an adapter implements. Nothing in this crate opens a
-//! file or a socket, reads a clock or draws a random number.
+//! When a refresh token may be exchanged, what a replayed one means, what ends at a logout: pure functions over plain
+//! values, with a thin service around them that loads, decides and applies. Who a user is and how they log in is up to the
+//! host, which calls [`TokenService::start_session`](service::TokenService::start_session); `auth-accounts` is one such
+//! host. Storage, keys, time and random bytes are [`ports`]: traits that an adapter implements. Nothing in this crate opens
+//! a file or a socket, reads a clock or generates a random number.
 //!
 //! Where to look:
 //!
@@ -13,35 +15,23 @@
 //! | may this refresh token be exchanged | [`rotation`] |
 //! | what ends when somebody logs out | [`revocation`] |
 //! | who may do what | [`permission`] |
-//! | which names, addresses and passwords are allowed | [`account`], [`password`] |
-//! | links, challenges and codes that are good once | [`code`] |
-//! | what a second factor is, and whether it is right | [`second_factor`] |
-//! | how many attempts are let in | [`throttle`] |
-//! | what is mailed, and when it is tried again | [`mail`] |
+//! | what a token and a rule know of a user | [`user`] |
 //! | what a storage must do | [`ports`] |
 //! | the use-cases | [`service`] |
-//! | what guarded routes remember | [`view`] |
+//! | the auth cache of guarded routes | [`view`] |
 
-pub mod account;
-mod account_error;
-mod bounded;
-pub mod code;
+pub mod bounded;
 pub mod effects;
 pub mod error;
 pub mod event;
-pub mod mail;
-pub mod password;
 pub mod permission;
 pub mod ports;
 pub mod revocation;
 pub mod rotation;
-pub mod second_factor;
-pub mod secret;
 pub mod service;
-pub mod throttle;
 pub mod time;
 pub mod token;
+pub mod user;
 pub mod view;
 
-pub use account_error::AccountError;
 pub use error::{AuthError, ErrorKind, StoreError};

@@ -1,10 +1,9 @@
 //! What ends when somebody logs out, and whether a token of a session is still good.
 
-use crate::account::UserId;
 use crate::rotation::OnRefresh;
-use crate::throttle::Limit;
-use crate::time::{Seconds, UnixTime};
+use crate::time::{MAX_SKEW, Seconds, UnixTime};
 use crate::token::{Generation, Session, TokenFault};
+use crate::user::UserId;
 
 /// What to do with a refresh token presented at a logout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +23,9 @@ pub enum Ending {
 ///
 /// ```
 /// use auth_conformance::{at, session_id, session_of};
-/// use auth_core::{account::UserId, revocation::{Ending, decide_ending}, token::Generation};
+/// use auth_core::revocation::{Ending, decide_ending};
+/// use auth_core::token::Generation;
+/// use auth_core::user::UserId;
 /// let (owner, other) = (UserId::new(1), UserId::new(2));
 /// let session = session_of(owner, session_id(1), at(0));
 /// assert_eq!(decide_ending(&session, Generation::FIRST, owner), Ending::End);
@@ -61,7 +62,8 @@ pub fn standing(session: &Session, presented: Generation, on_refresh: OnRefresh)
 /// for another, and nothing that was shut out before gets in again.
 ///
 /// ```
-/// use auth_core::{revocation::next_epoch, time::UnixTime};
+/// use auth_core::revocation::next_epoch;
+/// use auth_core::time::UnixTime;
 /// let at = UnixTime::from_seconds;
 /// assert_eq!(next_epoch(at(5), at(1_000)), at(1_000));
 /// assert_eq!(next_epoch(at(1_000), at(1_000)), at(1_001));
@@ -78,9 +80,9 @@ pub fn predates_epoch(issued_at: Option<UnixTime>, epoch: UnixTime) -> bool {
 
 /// Whether a token of no session may have been issued after the account first had a second factor, which its issuer did not
 /// ask for. One that does not say when it was issued may, and so may one whose issuer's clock is behind ours by at most
-/// [`MAX_SKEW`](Limit::MAX_SKEW).
+/// [`MAX_SKEW`].
 pub fn follows_factor(issued_at: Option<UnixTime>, on_since: Option<UnixTime>) -> bool {
-    let latest = |issued_at: UnixTime| issued_at.plus(Limit::MAX_SKEW);
+    let latest = |issued_at: UnixTime| issued_at.plus(MAX_SKEW);
     on_since.is_some_and(|since| issued_at.is_none_or(|issued_at| latest(issued_at) >= since))
 }
 

@@ -132,8 +132,8 @@ fn is_retry(session: &Session, presented: Generation, now: UnixTime, window: Sec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::account::UserId;
     use crate::token::{ClientInfo, RevokeReason, SessionId};
+    use crate::user::UserId;
 
     const ROTATED_AT: i64 = 1_000;
     const REFUSE: RotationPolicy = RotationPolicy {

@@ -1,5 +1,8 @@
 //! Moments and durations. Values only: no rule and no type in this crate reads a clock.
 
+/// How far the clocks of two processes may differ.
+pub const MAX_SKEW: Seconds = Seconds::new(60);
+
 /// A moment in whole seconds since 1970-01-01T00:00:00Z: the JWT NumericDate (RFC 7519 §2).
 ///
 /// ```

@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::account::{User, UserId};
 use crate::bounded::within;
 use crate::error::StoreError;
 use crate::ports::{Change, ChangeFeed, Clock};
 use crate::time::{Seconds, UnixTime};
 use crate::token::{SessionId, Subject};
+use crate::user::{User, UserId};
 
 /// How long to wait before a feed that failed is asked again.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -64,7 +64,8 @@ pub(crate) enum Pass {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use auth_conformance::{FixedClock, MemoryStore, memory_ports};
-/// use auth_core::service::{AccountPolicy, Ports, TokenPolicy, TokenService};
+/// use auth_accounts::service::{AccountPolicy, Ports};
+/// use auth_core::service::{TokenPolicy, TokenService};
 /// use auth_core::view::{GuardViews, ViewPolicy, follow};
 /// use std::sync::Arc;
 ///

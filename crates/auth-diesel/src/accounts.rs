@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use auth_core::StoreError;
-use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId, Username};
-use auth_core::password::PasswordHash;
-use auth_core::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, TokenUsers,
+use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken, Username};
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{
+    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
 };
+use auth_core::StoreError;
+use auth_core::ports::TokenUsers;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
+use auth_core::user::{GroupName, User, UserId};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::upsert::excluded;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use auth_accounts::ports::Attempts;
+use auth_accounts::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
 use auth_core::StoreError;
-use auth_core::ports::Attempts;
-use auth_core::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
 use auth_core::time::{Seconds, UnixTime};
 use diesel::prelude::*;
 

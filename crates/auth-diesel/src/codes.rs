@@ -1,14 +1,14 @@
 //! One-time codes.
 
 use async_trait::async_trait;
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::mail::NewMail;
+use auth_accounts::ports::{Codes, IssueIf};
+use auth_accounts::second_factor::Proof;
+use auth_accounts::secret::Mac;
 use auth_core::StoreError;
-use auth_core::account::UserId;
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::mail::NewMail;
-use auth_core::ports::{Codes, IssueIf};
-use auth_core::second_factor::Proof;
-use auth_core::secret::Mac;
 use auth_core::time::UnixTime;
+use auth_core::user::UserId;
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::result::Error;

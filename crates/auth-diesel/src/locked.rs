@@ -1,8 +1,8 @@
 //! The row of an account as a lock: whatever takes more than one statement locks it first, so that calls for one account
 //! queue there, on both databases, and none holds what another one waits for.
 
-use auth_core::account::{SecurityStamp, UserId};
-use auth_core::ports::OwnerAsRead;
+use auth_accounts::ports::OwnerAsRead;
+use auth_core::user::{SecurityStamp, UserId};
 use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, MultiBackend};

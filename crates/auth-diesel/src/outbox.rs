@@ -1,12 +1,12 @@
 //! Mails, from the moment that caused them until they are sent.
 
 use async_trait::async_trait;
+use auth_accounts::mail::{ClaimedMail, MailId, MailKind, MailRequest, NewMail, OutboxEntry, Queued, RetryPolicy};
+use auth_accounts::ports::{Outbox, OutboxPage, Retry};
+use auth_accounts::secret::Sealed;
 use auth_core::StoreError;
-use auth_core::account::UserId;
-use auth_core::mail::{ClaimedMail, MailId, MailKind, MailRequest, NewMail, OutboxEntry, Queued, RetryPolicy};
-use auth_core::ports::{Outbox, OutboxPage, Retry};
-use auth_core::secret::Sealed;
 use auth_core::time::{Seconds, UnixTime};
+use auth_core::user::UserId;
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 

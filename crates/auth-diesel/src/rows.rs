@@ -2,9 +2,10 @@
 
 use std::num::TryFromIntError;
 
-use auth_core::account::{GroupName, NewUser, SecurityStamp, User, UserId};
+use auth_accounts::account::NewUser;
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
+use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use diesel::result::Error;
 

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use auth_accounts::code::CodeId;
+use auth_accounts::mail::NewMail;
+use auth_accounts::ports::SecondFactors;
+use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_accounts::secret::{Mac, Sealed};
 use auth_core::StoreError;
-use auth_core::account::{SecurityStamp, UserId};
-use auth_core::code::CodeId;
-use auth_core::mail::NewMail;
-use auth_core::ports::SecondFactors;
-use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
-use auth_core::secret::{Mac, Sealed};
 use auth_core::time::Timestamp;
+use auth_core::user::{SecurityStamp, UserId};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 

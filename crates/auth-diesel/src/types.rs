@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use auth_core::code::CodeId;
-use auth_core::mail::MailId;
+use auth_accounts::code::CodeId;
+use auth_accounts::mail::MailId;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::SessionId;
 use diesel::backend::Backend;

@@ -1,9 +1,10 @@
 //! What the handlers work with.
 
 use async_trait::async_trait;
-use auth_core::account::UsernameRules;
-use auth_core::password::PasswordPolicy;
-use auth_core::service::{AccountService, LoginService, SecondFactorService, TokenService};
+use auth_accounts::account::UsernameRules;
+use auth_accounts::password::PasswordPolicy;
+use auth_accounts::service::{AccountService, LoginService, SecondFactorService};
+use auth_core::service::TokenService;
 use serde_json::Value;
 
 use crate::body::{BodyBudget, OWN_BODY_LIMIT};

@@ -11,10 +11,10 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 use auth_core::AuthError;
-use auth_core::account::{GroupName, User, UserId};
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::permission::{Attempt, Decision, Denial, Ownership, Requester, Rule};
 use auth_core::service::Caller;
+use auth_core::user::{GroupName, User, UserId};
 
 use crate::app::App;
 use crate::client::client_address;
@@ -71,7 +71,7 @@ impl FromRequest for CurrentUser {
 ///
 /// ```no_run
 /// # use actix_web::{HttpResponse, web};
-/// # use auth_core::account::UserId;
+/// # use auth_core::user::UserId;
 /// # use auth_http::{ApiError, ObjectPermission};
 /// # struct Post { author: UserId }
 /// # fn find(id: i64) -> Option<Post> { None }

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use auth_core::throttle::network;
+use auth_accounts::throttle::network;
 use lru::LruCache;
 
 /// So many requests in so long.

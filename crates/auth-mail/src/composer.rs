@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use auth_core::mail::Mail;
-use auth_core::ports::MailError;
+use auth_accounts::mail::Mail;
+use auth_accounts::ports::MailError;
 use auth_core::time::UnixTime;
 use lettre::Address;
 use mail_builder::MessageBuilder;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use auth_core::mail::Mail;
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::Mail;
+use auth_accounts::ports::{MailError, Mailer};
 
 use crate::composer::{Composer, Letter, now};
 use crate::error::{Setting, SetupError};

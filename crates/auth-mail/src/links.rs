@@ -1,6 +1,6 @@
 //! Where the links of mails lead.
 
-use auth_core::mail::MailKind;
+use auth_accounts::mail::MailKind;
 
 use crate::error::{Setting, SetupError};
 

@@ -1,8 +1,8 @@
 //! No mail at all.
 
 use async_trait::async_trait;
-use auth_core::mail::Mail;
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::Mail;
+use auth_accounts::ports::{MailError, Mailer};
 
 /// Takes every mail and sends none: for services that need no mail. Whatever depends on a link or a code does not work
 /// with it.

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
-use auth_core::ports::{ClaimsEnricher, Mailer, Recognised, SignError, TokenSigner, VerifyError};
-use auth_core::service::{
+use auth_accounts::ports::Mailer;
+use auth_accounts::service::{
     AccountContext, AccountService, AdministrationService, LoginService, OutboxService, Ports, SecondFactorService,
-    TokenService,
 };
+use auth_core::ports::{ClaimsEnricher, Recognised, SignError, TokenSigner, VerifyError};
+use auth_core::service::TokenService;
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};

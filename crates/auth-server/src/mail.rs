@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use auth_core::ports::Mailer;
+use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls, TemplateOptions, Templates};
 
 use crate::config::{Checked, Mail, Transport, named};

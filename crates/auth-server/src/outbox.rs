@@ -5,8 +5,8 @@ use std::iter::successors;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use auth_core::AccountError;
-use auth_core::service::{Delivery, OutboxService};
+use auth_accounts::AccountError;
+use auth_accounts::service::{Delivery, OutboxService};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -140,9 +140,9 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
+    use auth_accounts::mail::{Mail, MailContent, MailKind, NewMail, Queued, RetryPolicy};
+    use auth_accounts::ports::{MailError, Mailer, Outbox, OutboxPage};
     use auth_conformance::{BEGINNING, MemoryStore, TestService, mail_id};
-    use auth_core::mail::{Mail, MailContent, MailKind, NewMail, Queued, RetryPolicy};
-    use auth_core::ports::{MailError, Mailer, Outbox, OutboxPage};
     use tokio::sync::Semaphore;
 
     use super::*;

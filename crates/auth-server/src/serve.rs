@@ -8,9 +8,9 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::web;
 use anyhow::{Context, Result};
+use auth_accounts::service::prune;
 use auth_core::StoreError;
 use auth_core::ports::ChangeFeed;
-use auth_core::service::prune;
 use auth_core::view::follow;
 use auth_http::{ConnectionLimits, ServeOptions, application as http_application, listen};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -87,7 +87,7 @@ async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server
 }
 
 /// Forgets expired rows from time to time. A failure is logged and tried again the next time.
-async fn prune_regularly(ports: auth_core::service::Ports, checked: Checked) {
+async fn prune_regularly(ports: auth_accounts::service::Ports, checked: Checked) {
     let maintenance = &checked.settings.maintenance;
     if maintenance.prune_interval_seconds == 0 {
         return;
@@ -104,7 +104,7 @@ async fn prune_regularly(ports: auth_core::service::Ports, checked: Checked) {
 }
 
 /// Keeps what guarded routes remember up to date with what other processes change.
-async fn follow_changes(ports: auth_core::service::Ports, mut feed: impl ChangeFeed) {
+async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: impl ChangeFeed) {
     let Some(views) = &ports.views else { return };
     let report = |error: &StoreError| {
         let cause = std::error::Error::source(error).map(ToString::to_string);

@@ -57,8 +57,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use auth_core::ports::Vault;
-    use auth_core::secret::Sealed;
+    use auth_accounts::ports::Vault;
+    use auth_accounts::secret::Sealed;
 
     use super::*;
     use crate::config::{Sources, load};

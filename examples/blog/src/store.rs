@@ -1,8 +1,8 @@
 //! Posts at rest: a table of the blog's own in the database of the accounts.
 
 use auth_core::StoreError;
-use auth_core::account::UserId;
 use auth_core::time::Timestamp;
+use auth_core::user::UserId;
 use auth_diesel::DieselStore;
 use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error};

@@ -1,13 +1,13 @@
 //! A user with everything that can belong to one, and its state: to compare before and after a call.
 
-use auth_core::account::{User, UserId};
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::mail::OutboxEntry;
-use auth_core::password::PasswordHash;
-use auth_core::ports::{IssueIf, Store};
-use auth_core::second_factor::{Factors, Proof};
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::mail::OutboxEntry;
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{IssueIf, Store};
+use auth_accounts::second_factor::{Factors, Proof};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId};
+use auth_core::user::{User, UserId};
 
 use super::fixture::{code_now, hash_now, issued, outbox, session_now, started, stored, user_now};
 use crate::{at, code_id, code_of};

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use auth_core::account::{LoginName, NewUser, ProfileChange, SecurityStamp, Taken, User};
-use auth_core::ports::{NewPassword, ProfileUpdate, Store};
+use auth_accounts::account::{LoginName, NewUser, ProfileChange, Taken};
+use auth_accounts::ports::{NewPassword, ProfileUpdate, Store};
 use auth_core::token::{RevokeReason, TokenId};
+use auth_core::user::{SecurityStamp, User};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count, moments};

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_core::account::{LoginName, NewUser, SecurityStamp, Taken, User, UserId, Username, UsernameRules};
-use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, Store};
+use auth_accounts::account::{LoginName, NewUser, Taken, Username, UsernameRules};
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{AccountPage, Store};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::Subject;
+use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::fixture::{by_email, by_username, created, everybody, stored};

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use auth_core::account::UserId;
-use auth_core::code::CodePurpose;
-use auth_core::ports::{Adoption, Store, Swap};
-use auth_core::second_factor::Method;
+use auth_accounts::code::CodePurpose;
+use auth_accounts::ports::Store;
+use auth_accounts::second_factor::Method;
+use auth_core::ports::{Adoption, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
+use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
 use super::fixture::{issued, jti_of, password_set, session_now, started, stored, totp, user_now};

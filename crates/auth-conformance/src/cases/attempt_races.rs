@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auth_core::ports::Store;
-use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
+use auth_accounts::ports::Store;
+use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
 use auth_core::time::Seconds;
 use macro_rules_attribute::apply;
 

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auth_core::ports::{Randomness, Store};
-use auth_core::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness, Limit};
+use auth_accounts::ports::Store;
+use auth_accounts::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness, Limit};
+use auth_core::ports::Randomness;
 use auth_core::time::{Seconds, UnixTime};
 use macro_rules_attribute::apply;
 

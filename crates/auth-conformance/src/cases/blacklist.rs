@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::ports::Store;
+use auth_accounts::ports::Store;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
 use macro_rules_attribute::apply;

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange, SecurityStamp, Taken, User, UserId};
-use auth_core::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
+use auth_accounts::account::{NewUser, ProfileChange, Taken};
+use auth_accounts::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Session};
+use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::fixture::{

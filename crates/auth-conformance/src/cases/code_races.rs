@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_core::code::{CodePurpose, OneTimeCode};
-use auth_core::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
-use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_accounts::code::{CodePurpose, OneTimeCode};
+use auth_accounts::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_core::account::UserId;
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::ports::{IssueIf, OwnerAsRead, Store};
-use auth_core::second_factor::Proof;
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::ports::{IssueIf, OwnerAsRead, Store};
+use auth_accounts::second_factor::Proof;
 use auth_core::time::{Seconds, UnixTime};
+use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust};

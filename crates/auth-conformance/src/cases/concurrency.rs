@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use auth_core::account::UserId;
-use auth_core::ports::{Randomness, Store};
+use auth_accounts::ports::Store;
+use auth_core::ports::Randomness;
+use auth_core::user::UserId;
 use tokio::sync::Barrier;
 use tokio::task::{JoinHandle, yield_now};
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange, SecurityStamp, Taken, User, UserId};
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::account::{NewUser, ProfileChange, Taken};
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_core::time::Timestamp;
+use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};

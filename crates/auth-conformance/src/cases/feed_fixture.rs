@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::account::User;
-use auth_core::ports::{Change, ChangeFeed, Store};
+use auth_accounts::ports::Store;
+use auth_core::ports::{Change, ChangeFeed};
 use auth_core::token::{RevokeReason, SessionId};
+use auth_core::user::User;
 use tokio::time::timeout;
 
 use super::fixture::{started, stored};

@@ -4,10 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth_core::account::{GroupName, ProfileChange, User};
-use auth_core::ports::{AccountPage, Adoption, Change, NewPassword, PasswordUpdate, ProfileUpdate, Swap};
+use auth_accounts::account::ProfileChange;
+use auth_accounts::ports::{AccountPage, NewPassword, PasswordUpdate, ProfileUpdate};
+use auth_core::ports::{Adoption, Change, Swap};
 use auth_core::time::{Seconds, Timestamp};
 use auth_core::token::{RevokeReason, Session, SessionId};
+use auth_core::user::{GroupName, User};
 use macro_rules_attribute::apply;
 
 use super::concurrency::answers;
@@ -175,7 +177,7 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     assert!(matches!(store.update_profile(user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
     assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
     // Calls for a user that does not exist.
-    let nobody = auth_core::account::UserId::new(i64::MAX);
+    let nobody = auth_core::user::UserId::new(i64::MAX);
     assert!(!store.set_active(nobody, false).await.unwrap());
     let new = NewPassword::new(nobody, hash_of("x"));
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);

@@ -1,9 +1,10 @@
 //! Change feeds: what they report of verified email addresses, and of sessions that a new password keeps.
 
-use auth_core::code::CodePurpose;
+use auth_accounts::code::CodePurpose;
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProvenEmail};
+use auth_accounts::second_factor::{NewFactor, Proof};
 use auth_core::effects::Effects;
-use auth_core::ports::{EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail};
-use auth_core::second_factor::{NewFactor, Proof};
+use auth_core::ports::KeptSession;
 use macro_rules_attribute::apply;
 
 use super::feed_fixture::FeedFixture;

@@ -1,15 +1,16 @@
 //! What the cases store first, and how they read it back.
 
-use auth_core::account::{LoginName, NewUser, User, UserId};
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::account::{LoginName, NewUser};
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::mail::OutboxEntry;
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
+use auth_accounts::second_factor::NewFactor;
+use auth_accounts::secret::{Mac, Sealed};
 use auth_core::effects::Effects;
-use auth_core::mail::OutboxEntry;
-use auth_core::password::PasswordHash;
-use auth_core::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
-use auth_core::second_factor::NewFactor;
-use auth_core::secret::{Mac, Sealed};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, Session, SessionId, TokenId};
+use auth_core::user::{User, UserId};
 
 use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_mail, new_user, session_id, session_of};
 

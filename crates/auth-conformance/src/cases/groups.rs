@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_core::account::{GroupName, LoginName, ProfileChange, SecurityStamp, User, UserId};
-use auth_core::ports::{ProfileUpdate, Store};
+use auth_accounts::account::{LoginName, ProfileChange};
+use auth_accounts::ports::{ProfileUpdate, Store};
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Subject};
+use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::fixture::{everybody, password_set, session_now, started, stored, user_now};

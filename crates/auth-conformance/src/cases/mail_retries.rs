@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auth_core::mail::{OutboxEntry, RetryPolicy};
-use auth_core::ports::{Retry, Store};
+use auth_accounts::mail::{OutboxEntry, RetryPolicy};
+use auth_accounts::ports::{Retry, Store};
 use auth_core::time::Seconds;
 use macro_rules_attribute::apply;
 

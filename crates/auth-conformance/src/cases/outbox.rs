@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange};
-use auth_core::code::CodePurpose;
-use auth_core::mail::{ClaimedMail, MailKind, MailRequest, NewMail, OutboxEntry, Queued};
-use auth_core::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, ProvenEmail, Store};
-use auth_core::second_factor::{Method, NewFactor, Proof};
-use auth_core::secret::Sealed;
+use auth_accounts::account::{NewUser, ProfileChange};
+use auth_accounts::code::CodePurpose;
+use auth_accounts::mail::{ClaimedMail, MailKind, MailRequest, NewMail, OutboxEntry, Queued};
+use auth_accounts::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, ProvenEmail, Store};
+use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_accounts::secret::Sealed;
 use auth_core::time::UnixTime;
 use macro_rules_attribute::apply;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::ports::{Retry, Store};
+use auth_accounts::ports::{Retry, Store};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};

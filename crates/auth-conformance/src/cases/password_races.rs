@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange};
-use auth_core::code::CodePurpose;
-use auth_core::ports::{
-    EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, ReplacedSession, Store, Swap,
-};
+use auth_accounts::account::{NewUser, ProfileChange};
+use auth_accounts::code::CodePurpose;
+use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_core::ports::{KeptSession, ReplacedSession, Swap};
 use auth_core::token::{Generation, RevokeReason};
 use macro_rules_attribute::apply;
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{User, UserId};
-use auth_core::code::{CodePurpose, OneTimeCode};
-use auth_core::ports::{IssueIf, KeptSession, NewPassword, PasswordUpdate, ReplacedSession, Store, Swap};
-use auth_core::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_accounts::code::{CodePurpose, OneTimeCode};
+use auth_accounts::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_core::ports::{KeptSession, ReplacedSession, Swap};
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
+use auth_core::user::{User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, AccountState, exhaust, unusable_codes, usable_codes};

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_core::account::UserId;
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::ports::Store;
-use auth_core::second_factor::{NewFactor, Proof};
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::ports::Store;
+use auth_accounts::second_factor::{NewFactor, Proof};
 use auth_core::time::Seconds;
+use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::exhaust;

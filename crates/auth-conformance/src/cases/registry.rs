@@ -6,7 +6,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use auth_core::ports::Store;
+use auth_accounts::ports::Store;
 
 use super::FeedFixture;
 

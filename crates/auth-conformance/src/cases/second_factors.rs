@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{SecurityStamp, User, UserId};
-use auth_core::code::{CodeId, CodePurpose};
-use auth_core::ports::Store;
-use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
-use auth_core::secret::{Mac, Sealed};
+use auth_accounts::code::{CodeId, CodePurpose};
+use auth_accounts::ports::Store;
+use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_accounts::secret::{Mac, Sealed};
 use auth_core::time::Timestamp;
+use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust};

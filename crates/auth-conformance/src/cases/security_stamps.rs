@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use auth_core::account::{ProfileChange, SecurityStamp, User, UserId};
-use auth_core::code::{CodeId, CodePurpose};
-use auth_core::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store, Swap};
-use auth_core::second_factor::{Method, NewFactor, Proof};
+use auth_accounts::account::ProfileChange;
+use auth_accounts::code::{CodeId, CodePurpose};
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_core::ports::Swap;
 use auth_core::time::UnixTime;
 use auth_core::token::{RevokeReason, Session};
+use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::AccountFixture;
@@ -68,7 +70,7 @@ async fn every_change_of_rights_moves_the_stamp(store: Arc<dyn Store>) {
         user = assert_moved(&*store, &user, "is_staff").await;
     }
     for groups in [vec!["editors"], vec!["editors", "writers"], vec![]] {
-        let groups = groups.into_iter().map(|name| auth_core::account::GroupName::parse(name).unwrap()).collect();
+        let groups = groups.into_iter().map(|name| auth_core::user::GroupName::parse(name).unwrap()).collect();
         assert!(store.set_groups(id, &groups).await.unwrap());
         user = assert_moved(&*store, &user, "groups").await;
     }
@@ -204,7 +206,7 @@ async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Stor
 
 #[apply(storage_case!)]
 async fn a_promotion_of_an_administrator_changes_nothing(store: Arc<dyn Store>) {
-    let user = created(&*store, &auth_core::account::NewUser { is_staff: true, ..new_user("alice") }).await;
+    let user = created(&*store, &auth_accounts::account::NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = started(&*store, user.id, 1).await;
     assert!(store.promote(user.id, at(60)).await.unwrap());
     assert_eq!(everybody(&*store).await, [user]);

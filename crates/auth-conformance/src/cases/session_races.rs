@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use auth_core::account::UserId;
-use auth_core::ports::{Adoption, Store, Swap};
+use auth_accounts::ports::Store;
+use auth_core::ports::{Adoption, Swap};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
+use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};

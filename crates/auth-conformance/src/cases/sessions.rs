@@ -3,10 +3,11 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use auth_core::account::User;
-use auth_core::ports::{Store, Swap};
+use auth_accounts::ports::Store;
+use auth_core::ports::Swap;
 use auth_core::time::Seconds;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
+use auth_core::user::User;
 use macro_rules_attribute::apply;
 
 use super::fixture::{effects, password_set, queued, session_now, started, stored, user_now};

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{ProfileChange, User};
-use auth_core::ports::Store;
+use auth_accounts::account::ProfileChange;
+use auth_accounts::ports::Store;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
+use auth_core::user::User;
 use macro_rules_attribute::apply;
 
 use super::fixture::{password_set, session_now, started, stored, user_now};

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use auth_core::account::{NewUser, ProfileChange, SecurityStamp, User, UserId};
-use auth_core::ports::{ProfileUpdate, Store};
+use auth_accounts::account::{NewUser, ProfileChange};
+use auth_accounts::ports::{ProfileUpdate, Store};
 use auth_core::token::Subject;
+use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::fixture::{created, stored};

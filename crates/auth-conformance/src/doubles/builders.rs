@@ -1,13 +1,14 @@
 //! Values to begin a test with. They panic on what the types refuse: a test that asks for it is wrong.
 #![allow(clippy::expect_used, reason = "a value that no type accepts is a fault of the test itself")]
 
-use auth_core::account::{Email, NewUser, PersonName, UserId, Username, UsernameRules};
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
-use auth_core::password::PasswordHash;
-use auth_core::secret::{Mac, Sealed};
+use auth_accounts::account::{Email, NewUser, PersonName, Username, UsernameRules};
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
+use auth_accounts::password::PasswordHash;
+use auth_accounts::secret::{Mac, Sealed};
 use auth_core::time::{Seconds, Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, NextGeneration, Session, SessionId};
+use auth_core::user::UserId;
 
 use super::PlainHasher;
 
@@ -47,7 +48,7 @@ pub fn person_name(text: &str) -> PersonName {
 ///
 /// ```
 /// use auth_conformance::new_user;
-/// use auth_core::account::NewUser;
+/// use auth_accounts::account::NewUser;
 /// let owner = NewUser { is_staff: true, is_superuser: true, ..new_user("olga") };
 /// assert_eq!(owner.email.as_str(), "olga@example.com");
 /// ```

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-
 use auth_core::ports::Clock;
 use auth_core::time::{Seconds, Timestamp};
 use tokio::sync::Notify;
@@ -15,7 +14,8 @@ use crate::BEGINNING;
 ///
 /// ```
 /// use auth_conformance::{FixedClock, at};
-/// use auth_core::{ports::Clock, time::Seconds};
+/// use auth_core::ports::Clock;
+/// use auth_core::time::Seconds;
 /// let clock = FixedClock::default();
 /// clock.advance(Seconds::new(90));
 /// assert_eq!(clock.now(), at(90));

@@ -24,8 +24,8 @@ impl SecurityEvents for RecordedEvents {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::account::UserId;
     use auth_core::event::EventKind;
+    use auth_core::user::UserId;
 
     use super::*;
 

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use auth_core::password::{CheckedPassword, PasswordHash, RawPassword};
-use auth_core::ports::{HashError, PasswordHasher, QueueShare, Verdict};
+use auth_accounts::password::{CheckedPassword, PasswordHash, RawPassword};
+use auth_accounts::ports::{HashError, PasswordHasher, QueueShare, Verdict};
 
 /// **Protects nothing**: its "hash" of a password is `plain$` and the password itself, so that tests need not wait.
 ///
@@ -55,7 +55,7 @@ impl PasswordHasher for PlainHasher {
 mod tests {
     use super::*;
     use crate::hash_of;
-    use auth_core::password::PasswordPolicy;
+    use auth_accounts::password::PasswordPolicy;
 
     #[tokio::test]
     async fn every_verdict() {

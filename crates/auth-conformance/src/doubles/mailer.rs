@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use auth_core::mail::Mail;
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::Mail;
+use auth_accounts::ports::{MailError, Mailer};
 
 /// Keeps the mails that it is given, in their order, and sends none. Fails when it is told to.
 #[derive(Debug, Default)]
@@ -49,7 +49,7 @@ impl Mailer for RecordedMailer {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::mail::{MailContent, MailKind};
+    use auth_accounts::mail::{MailContent, MailKind};
 
     use super::*;
     use crate::{BEGINNING, mail_id};

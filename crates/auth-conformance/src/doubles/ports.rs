@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_core::service::Ports;
+use auth_accounts::service::Ports;
 
 use super::{FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, SeededRandomness};
 use crate::MemoryStore;
@@ -11,7 +11,7 @@ use crate::MemoryStore;
 ///
 /// ```
 /// use auth_conformance::{MemoryStore, memory_ports};
-/// use auth_core::service::Ports;
+/// use auth_accounts::service::Ports;
 /// use std::sync::Arc;
 /// // With a double of one's own, to look into it afterwards.
 /// let store = Arc::new(MemoryStore::default());

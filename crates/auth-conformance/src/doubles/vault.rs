@@ -2,8 +2,8 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use auth_core::ports::{SealError, Vault};
-use auth_core::secret::{Mac, MacPurpose, Sealed};
+use auth_accounts::ports::{SealError, Vault};
+use auth_accounts::secret::{Mac, MacPurpose, Sealed};
 
 /// **Protects nothing**: its keyed hashes are checksums (SipHash under a seed), and what it sealed can be read by
 /// everybody. It opens with the right context only, and two vaults open each other's if their seeds are the same: enough
@@ -11,7 +11,8 @@ use auth_core::secret::{Mac, MacPurpose, Sealed};
 ///
 /// ```
 /// use auth_conformance::PlainVault;
-/// use auth_core::{ports::Vault, secret::MacPurpose};
+/// use auth_accounts::ports::Vault;
+/// use auth_accounts::secret::MacPurpose;
 /// let vault = PlainVault::default();
 /// let sealed = vault.seal(b"mail 1", b"123456").unwrap();
 /// assert_eq!(sealed.bytes(), b"plain:0:mail 1:123456");

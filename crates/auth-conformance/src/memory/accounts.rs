@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::ops::Bound;
 
 use async_trait::async_trait;
-use auth_core::StoreError;
-use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, SecurityStamp, Taken, User, UserId};
-use auth_core::password::PasswordHash;
-use auth_core::ports::{
-    AccountPage, Accounts, Change, EmailUpdate, KeptSession, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
-    TokenUsers,
+use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken};
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{
+    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
 };
-use auth_core::second_factor::{Factors, Method};
+use auth_accounts::second_factor::{Factors, Method};
+use auth_core::StoreError;
+use auth_core::ports::{Change, KeptSession, TokenUsers};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, SessionId, Subject, SubjectField};
+use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 
 use super::{Account, MemoryStore, State};
 

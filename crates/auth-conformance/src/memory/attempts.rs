@@ -1,9 +1,9 @@
 //! Attempts that are counted, in memory.
 
 use async_trait::async_trait;
+use auth_accounts::ports::Attempts;
+use auth_accounts::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
 use auth_core::StoreError;
-use auth_core::ports::Attempts;
-use auth_core::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
 use auth_core::time::UnixTime;
 
 use super::{MemoryStore, prune};

@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
+use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
+use auth_accounts::mail::NewMail;
+use auth_accounts::ports::{Codes, IssueIf, OwnerAsRead};
+use auth_accounts::second_factor::{Factors, Proof};
 use auth_core::StoreError;
-use auth_core::account::UserId;
-use auth_core::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_core::mail::NewMail;
-use auth_core::ports::{Codes, IssueIf, OwnerAsRead};
-use auth_core::second_factor::{Factors, Proof};
 use auth_core::time::UnixTime;
+use auth_core::user::UserId;
 
 use super::{Account, MemoryStore, all_but};
 

@@ -41,7 +41,8 @@ impl News {
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use auth_conformance::{MemoryStore, hash_of, new_user};
-/// use auth_core::ports::{Accounts, Change, ChangeFeed};
+/// use auth_accounts::ports::Accounts;
+/// use auth_core::ports::{Change, ChangeFeed};
 /// let store = MemoryStore::default();
 /// let mut feed = store.changes();
 /// assert_eq!(feed.next().await.unwrap(), [Change::Missed]);

@@ -1,11 +1,11 @@
 //! Mails on their way out, in memory.
 
 use async_trait::async_trait;
+use auth_accounts::mail::{ClaimedMail, MailId, NewMail, OutboxEntry, Queued, RetryPolicy};
+use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
-use auth_core::account::UserId;
-use auth_core::mail::{ClaimedMail, MailId, NewMail, OutboxEntry, Queued, RetryPolicy};
-use auth_core::ports::{Outbox, OutboxPage, Retry};
 use auth_core::time::{Seconds, UnixTime};
+use auth_core::user::UserId;
 
 use super::{MemoryStore, all_but};
 

@@ -4,14 +4,14 @@ use std::cmp::Reverse;
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
+use auth_accounts::mail::NewMail;
 use auth_core::StoreError;
-use auth_core::account::{User, UserId};
 use auth_core::effects::Effects;
-use auth_core::mail::NewMail;
 use auth_core::ports::{Adoption, Change, Sessions, Swap};
 use auth_core::revocation::{follows_factor, next_epoch, predates_epoch};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
+use auth_core::user::{User, UserId};
 
 use super::feed::News;
 use super::{Account, MemoryStore, State, prune};

@@ -1,8 +1,9 @@
 //! What the in-memory store can do that no port can.
 
-use auth_core::account::User;
-use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions, TokenUsers};
+use auth_accounts::ports::Accounts;
+use auth_core::ports::{Change, ChangeFeed, Sessions, TokenUsers};
 use auth_core::token::{Session, Subject, SubjectField};
+use auth_core::user::User;
 
 use crate::{MemoryStore, at, hash_of, new_user, session_id, session_of};
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use auth_core::mail::RetryPolicy;
-use auth_core::ports::ClaimsEnricher;
-use auth_core::service::{
+use auth_accounts::mail::RetryPolicy;
+use auth_accounts::service::{
     AccountContext, AccountPolicy, AccountService, AdministrationService, LoginService, OutboxService, Ports,
-    SecondFactorService, TokenPolicy, TokenService,
+    SecondFactorService,
 };
+use auth_core::ports::ClaimsEnricher;
+use auth_core::service::{TokenPolicy, TokenService};
 
 use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer, TestService, memory_ports};
 
@@ -66,7 +67,8 @@ impl TestServiceBuilder {
     ///
     /// ```
     /// use auth_conformance::{MemoryStore, TestService};
-    /// use auth_core::{ports::Store, service::Ports};
+    /// use auth_accounts::ports::Store;
+    /// use auth_accounts::service::Ports;
     /// use std::sync::Arc;
     /// # fn observed(inner: Arc<dyn Store>) -> Arc<dyn Store> { inner }
     /// let service = TestService::builder().ports(|ports| Ports { store: observed(ports.store), ..ports }).build();

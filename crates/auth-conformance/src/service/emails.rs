@@ -1,7 +1,7 @@
 //! The outbox: what waits in it, and its delivery.
 
-use auth_core::mail::{Fact, Mail, MailContent, MailKind, Queued};
-use auth_core::service::Delivery;
+use auth_accounts::mail::{Fact, Mail, MailContent, MailKind, Queued};
+use auth_accounts::service::Delivery;
 
 use crate::TestService;
 
@@ -9,9 +9,9 @@ impl TestService {
     /// Delivers everything that is due in the outbox. Returns the emails that were sent since the last call, in order.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
     /// use auth_conformance::{TestService, email};
-    /// use auth_core::mail::{Fact, MailKind};
+    /// use auth_accounts::mail::{Fact, MailKind};
     /// use auth_core::token::ClientInfo;
     ///
     /// let service = TestService::new();

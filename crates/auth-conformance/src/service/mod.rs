@@ -9,11 +9,11 @@ mod users;
 
 use std::sync::Arc;
 
-use auth_core::event::EventKind;
-use auth_core::service::{
+use auth_accounts::service::{
     AccountContext, AccountService, AdministrationService, LoginService, OutboxService, Ports, SecondFactorService,
-    TokenService,
 };
+use auth_core::event::EventKind;
+use auth_core::service::TokenService;
 use auth_core::time::{Seconds, UnixTime};
 
 use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer};
@@ -28,10 +28,10 @@ pub use tokens::{access_of, refresh_of};
 /// shared between two services: tests can run in parallel.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
 /// use auth_conformance::{TestService, access_of};
 /// use auth_core::event::EventKind;
-/// use auth_core::service::Action;
+/// use auth_accounts::service::Action;
 ///
 /// let service = TestService::new();
 /// let pair = service.login("alice").await;
@@ -97,7 +97,8 @@ impl TestService {
     ///
     /// ```
     /// use auth_conformance::{PlainSigner, TestService};
-    /// use auth_core::service::{Ports, TokenPolicy};
+    /// use auth_accounts::service::Ports;
+    /// use auth_core::service::TokenPolicy;
     /// use auth_core::time::Seconds;
     /// use auth_core::token::ProfileClaim;
     /// use std::sync::Arc;
@@ -154,8 +155,8 @@ impl Default for TestService {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::AccountError;
-    use auth_core::service::Action;
+    use auth_accounts::AccountError;
+    use auth_accounts::service::Action;
 
     use super::*;
 
@@ -186,7 +187,7 @@ mod tests {
     async fn a_second_factor_by_email_is_asked_for_at_the_next_login() {
         let service = TestService::new();
         service.register("alice").await;
-        assert_eq!(service.enrol_email("alice").await.len(), auth_core::second_factor::Factors::RECOVERY_CODES);
+        assert_eq!(service.enrol_email("alice").await.len(), auth_accounts::second_factor::Factors::RECOVERY_CODES);
         service.second_factor_challenge("alice").await;
         assert_eq!(service.enqueued().last().map(|(_, to)| to.as_str()), Some("alice@example.com"));
         assert_eq!(service.emailed_code().len(), 6);

@@ -1,11 +1,11 @@
 //! Second factors: enrolled, asked for and answered.
 
-use auth_core::account::LoginName;
-use auth_core::mail::{Fact, MailKind};
-use auth_core::password::RawPassword;
-use auth_core::ports::Vault as _;
-use auth_core::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret, step_of};
-use auth_core::service::{Enrolment, LoginOutcome, SecondFactorChallenge, Shown};
+use auth_accounts::account::LoginName;
+use auth_accounts::mail::{Fact, MailKind};
+use auth_accounts::password::RawPassword;
+use auth_accounts::ports::Vault as _;
+use auth_accounts::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret, step_of};
+use auth_accounts::service::{Enrolment, LoginOutcome, SecondFactorChallenge, Shown};
 use auth_core::time::Seconds;
 use auth_core::token::ClientInfo;
 
@@ -17,7 +17,7 @@ impl TestService {
     /// The code of the current time step is used up: call [`next_totp_step`](Self::next_totp_step) before a login.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
     /// use auth_conformance::TestService;
     /// use auth_core::token::ClientInfo;
     ///

@@ -1,10 +1,12 @@
 //! Tokens: issued, refreshed, read and forged.
 
-use auth_core::account::LoginName;
-use auth_core::password::RawPassword;
-use auth_core::service::{Caller, LoginOutcome, Refreshed, SignedToken, TokenPair};
+use auth_accounts::AccountError;
+use auth_accounts::account::LoginName;
+use auth_accounts::password::RawPassword;
+use auth_accounts::service::LoginOutcome;
+use auth_core::AuthError;
+use auth_core::service::{Caller, Refreshed, SignedToken, TokenPair};
 use auth_core::token::{ClientInfo, Payload, RawToken};
-use auth_core::{AccountError, AuthError};
 use serde_json::Value;
 
 use crate::{PlainSigner, TestService};

@@ -1,10 +1,11 @@
 //! Users: created, looked up and changed.
 
-use auth_core::AccountError;
-use auth_core::account::{LoginName, NewUser, User};
-use auth_core::password::{CheckedPassword, PasswordPolicy, RawPassword};
-use auth_core::service::{Action, NewAccount, Outcome};
+use auth_accounts::AccountError;
+use auth_accounts::account::{LoginName, NewUser};
+use auth_accounts::password::{CheckedPassword, PasswordPolicy, RawPassword};
+use auth_accounts::service::{Action, NewAccount, Outcome};
 use auth_core::token::ClientInfo;
+use auth_core::user::User;
 
 use crate::{TestService, new_user};
 

@@ -26,7 +26,8 @@ pub enum Decision {
 /// A refusal, and the part of the rule it comes from: for the audit log, not for the client.
 ///
 /// ```
-/// use auth_core::permission::{Attempt, Decision, Ownership, Rule::*};
+/// use auth_core::permission::{Attempt, Decision, Ownership};
+/// use auth_core::permission::Rule::*;
 ///
 /// let attempt = Attempt { requester: None, is_safe: true, ownership: Ownership::Unknown };
 /// let Decision::Denied(denial) = (AllowAny & IsAuthenticated & IsAdmin).decide(&attempt) else { unreachable!() };
@@ -56,7 +57,8 @@ impl Rule {
     /// Decides an attempt. What is decided while ownership is unknown stays so when it is known, whatever it is.
     ///
     /// ```
-    /// use auth_core::permission::{Attempt, Decision, Ownership, Requester, Rule::*};
+    /// use auth_core::permission::{Attempt, Decision, Ownership, Requester};
+    /// use auth_core::permission::Rule::*;
     ///
     /// let rule = IsAuthenticated & !IsOwner;
     /// let somebody = Requester::default();

@@ -13,7 +13,7 @@ use std::ops::{BitAnd, BitOr, Not};
 /// `nobody`.
 ///
 /// ```
-/// use auth_core::permission::Rule::{self, *};
+/// use auth_core::permission::Rule::{*, self};
 ///
 /// let rule = (IsOwner | IsAdmin) & IsAuthenticated & !Rule::role("banned");
 /// assert_eq!(rule.to_string(), r#"(IsOwner | IsAdmin) & IsAuthenticated & !role("banned")"#);

@@ -2,9 +2,9 @@
 
 use async_trait::async_trait;
 
-use crate::account::UserId;
 use crate::error::StoreError;
 use crate::token::SessionId;
+use crate::user::UserId;
 
 /// Something that decides who may pass a guarded route, and that has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,8 +4,8 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
-use crate::account::User;
 use crate::token::CustomClaims;
+use crate::user::User;
 
 /// Why claims could not be found out. Nothing is issued then, and nothing stored.
 pub type EnrichError = Box<dyn Error + Send + Sync>;
@@ -18,7 +18,7 @@ pub type EnrichError = Box<dyn Error + Send + Sync>;
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use auth_core::account::User;
+/// use auth_core::user::User;
 /// use auth_core::ports::{ClaimsEnricher, EnrichError};
 /// use auth_core::token::CustomClaims;
 ///

@@ -1,8 +1,8 @@
 //! Notices to the users of sessions.
 
-use crate::account::User;
 use crate::effects::Effects;
 use crate::error::AuthError;
+use crate::user::User;
 
 /// What a user is told when one of their sessions ends because a used token of it was presented (RFC 9700 §4.14.2).
 pub trait ReuseNotices: Send + Sync {

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 
-use crate::account::{User, UserId};
 use crate::effects::Effects;
 use crate::error::StoreError;
 use crate::time::{Timestamp, UnixTime};
 use crate::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, TokenId};
+use crate::user::{User, UserId};
 
 /// What became of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

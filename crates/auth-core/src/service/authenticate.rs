@@ -1,6 +1,5 @@
 //! Authentication: who is the bearer of an access token.
 
-use crate::account::User;
 use crate::error::{AuthError, StoreError};
 use crate::revocation::{follows_factor, predates_epoch};
 use crate::service::TokenService;
@@ -8,6 +7,7 @@ use crate::time::UnixTime;
 use crate::token::{
     RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
 };
+use crate::user::User;
 use crate::view::{Pass, WhenStale};
 
 /// The bearer of a good access token, as the account is now: rights come from here, never from a claim (SEC-103).

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::account::User;
 use crate::bounded::within;
 use crate::error::AuthError;
 use crate::service::TokenService;
 use crate::token::claims::NewToken;
 use crate::token::{CustomClaims, NextGeneration, Session, Subject, TokenClaims, TokenId, TokenKind};
+use crate::user::User;
 
 /// A token that this service signed. Secret: a `Debug` that prints `SignedToken(***)`.
 #[derive(Clone, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! Which session a presented refresh token belongs to.
 
-use crate::account::User;
 use crate::error::AuthError;
 use crate::ports::Adoption;
 use crate::service::TokenService;
@@ -9,6 +8,7 @@ use crate::token::{
     ClientInfo, Generation, Session, SessionId, SessionOfUser, Subject, SubjectClaim, TokenClaims, TokenFault, TokenId,
     TokenKind,
 };
+use crate::user::User;
 
 /// A refresh token that was recognised.
 pub(super) struct Member {

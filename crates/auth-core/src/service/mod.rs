@@ -1,32 +1,18 @@
-//! The use-cases: load, decide, apply. Every rule they follow is a pure function elsewhere in this crate.
+//! The use-cases of tokens: load, decide, apply. Every rule they follow is a pure function elsewhere in this crate.
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
-//! use std::sync::Arc;
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
+//! use auth_conformance::TestService;
+//! use auth_core::service::LogoutRequest;
+//! use auth_core::token::{Authentication, ClientInfo, RawToken};
 //!
-//! use auth_conformance::{email, memory_ports, username};
-//! use auth_core::account::{LoginName, PersonName};
-//! use auth_core::password::{PasswordPolicy, RawPassword};
-//! use auth_core::service::{
-//!     AccountContext, AccountPolicy, AccountService, LoginOutcome, LoginService, LogoutRequest, NewAccount, TokenPolicy, TokenService,
-//! };
-//! use auth_core::token::{ClientInfo, RawToken};
+//! // In a service: a `TokenService` on a database, keys and the system clock, and users of its own.
+//! let service = TestService::new();
+//! let (tokens, alice) = (&service.tokens, service.register("alice").await);
 //!
-//! let ports = memory_ports(); // In a service: a database, keys, Argon2, the machine's clock.
-//! let policy = AccountPolicy::default();
-//! let tokens = TokenService::new(ports.for_tokens(&policy), TokenPolicy::default());
-//! let context = Arc::new(AccountContext::new(ports, policy, tokens.clone()));
-//! let (accounts, logins) = (AccountService::new(context.clone()), LoginService::new(context));
-//!
-//! let typed = || RawPassword::new("Correct-horse-42");
-//! let password = PasswordPolicy::default().check(typed(), &[]).expect("a good password");
-//! let (first_name, last_name) = (PersonName::default(), PersonName::default());
-//! let alice = NewAccount { username: username("alice"), email: email("alice@example.com"), first_name, last_name, password };
-//! accounts.register(alice, &ClientInfo::default()).await?;
-//!
-//! let name = LoginName::Username("alice".to_owned());
-//! let outcome = logins.login(&name, &typed(), ClientInfo::default()).await?;
-//! let LoginOutcome::Tokens(pair) = outcome else { panic!("no second factor is on") };
+//! // The host has authenticated the user.
+//! let authentication = Authentication::new(["hwk", "mfa"], service.now()).expect("methods of RFC 8176");
+//! let pair = tokens.start_session(&alice, &authentication, ClientInfo::default()).await?;
 //! let caller = tokens.authenticate(&RawToken::parse(pair.access.expose())?).await?;
 //! assert_eq!(caller.user.username, "alice");
 //!
@@ -41,25 +27,14 @@
 //! # Ok(()) }
 //! ```
 
-mod accounts;
-mod administration;
 mod authenticate;
-mod context;
 mod continuation;
 mod issue;
-mod login;
 mod logout;
-mod maintenance;
 mod membership;
-mod outbox;
-mod password;
-mod policy;
 mod refresh;
-mod reset;
-mod second_factor;
 mod sliding;
 mod start;
-mod verification;
 mod verifier;
 mod verify;
 
@@ -67,32 +42,21 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use accounts::{AccountService, NewAccount, ProfileUpdated};
-pub use administration::{Action, AdministrationService, Outcome};
 pub use authenticate::Caller;
-pub use context::{AccountContext, Emails};
 pub use continuation::Continuation;
 pub use issue::{Issued, Refreshed, SignedToken, TokenPair};
-pub use login::{LoginOutcome, LoginService};
 pub use logout::LogoutRequest;
-pub use maintenance::{Pruned, prune};
-pub use outbox::{Delivery, OutboxService};
-pub use password::PasswordChange;
-pub use policy::{AccountPolicy, EmailVerification};
-pub use second_factor::{ConfirmedFactor, Enrolment, FactorStatus, SecondFactorChallenge, SecondFactorService, Shown};
 pub use verifier::{AccessVerifier, Bearer};
 
-use crate::account::UserId;
 use crate::error::AuthError;
 use crate::event::SecurityEvent;
 use crate::ports::{
-    Change, ClaimsEnricher, Clock, PasswordHasher, Randomness, Recognised, ReuseNotices, SecurityEvents, Store,
-    TokenSigner, TokenStore, Vault,
+    Change, ClaimsEnricher, Clock, Randomness, Recognised, ReuseNotices, SecurityEvents, TokenSigner, TokenStore,
 };
 use crate::rotation::RotationPolicy;
-use crate::second_factor::RequiredFor;
 use crate::time::Seconds;
-use crate::token::{ClaimRules, RawToken, SessionId, TokenClaims, TokenKind};
+use crate::token::{ClaimRules, RawToken, RequiredFor, SessionId, TokenClaims, TokenKind};
+use crate::user::UserId;
 use crate::view::GuardViews;
 
 /// The adapters that issuing, exchanging, judging and ending tokens takes.
@@ -112,53 +76,6 @@ pub struct TokenPorts {
     pub views: Option<Arc<GuardViews>>,
     /// What users are told when a used token of theirs is presented; `None`: nothing.
     pub reuse_notices: Option<Arc<dyn ReuseNotices>>,
-}
-
-/// The adapters that the services work with.
-#[derive(Clone)]
-pub struct Ports {
-    /// Accounts, sessions, codes, mails and all else that is kept.
-    pub store: Arc<dyn Store>,
-    /// Signatures.
-    pub signer: Arc<dyn TokenSigner>,
-    /// Password hashing.
-    pub hasher: Arc<dyn PasswordHasher>,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// Chance.
-    pub randomness: Arc<dyn Randomness>,
-    /// The secret of the installation.
-    pub vault: Arc<dyn Vault>,
-    /// The audit log.
-    pub events: Arc<dyn SecurityEvents>,
-    /// What guarded routes remember; `None`: nothing, they ask the storage each time.
-    pub views: Option<Arc<GuardViews>>,
-}
-
-impl Ports {
-    /// Those of a [`TokenService`] whose users are accounts: where emails are sent, one tells the user of a reused token.
-    pub fn for_tokens(&self, accounts: &AccountPolicy) -> TokenPorts {
-        TokenPorts {
-            store: self.store.clone(),
-            signer: self.signer.clone(),
-            clock: self.clock.clone(),
-            randomness: self.randomness.clone(),
-            events: self.events.clone(),
-            views: self.views.clone(),
-            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_mail))),
-        }
-    }
-
-    fn record(&self, event: SecurityEvent) {
-        self.events.record(event);
-    }
-
-    /// Also after all sessions of an account, but perhaps one, were ended.
-    fn note_changed(&self, user: UserId) {
-        if let Some(views) = &self.views {
-            views.apply(Change::AccountChanged(user));
-        }
-    }
 }
 
 impl TokenPorts {

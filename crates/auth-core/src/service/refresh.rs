@@ -1,6 +1,5 @@
 //! Refresh: a refresh token for the next pair (RFC 6749 §6).
 
-use crate::account::User;
 use crate::effects::Effects;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
@@ -9,6 +8,7 @@ use crate::rotation::{Rotation, decide_rotation};
 use crate::service::membership::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
 use crate::token::{CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind, is_multi_factor};
+use crate::user::User;
 
 impl TokenService {
     /// How often a refresh that lost a race loads and decides again. Losing once is enough to be spent; more happens

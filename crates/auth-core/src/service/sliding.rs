@@ -1,6 +1,5 @@
 //! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
 
-use crate::account::User;
 use crate::error::AuthError;
 use crate::service::membership::Membership;
 use crate::service::{SignedToken, TokenService};
@@ -9,6 +8,7 @@ use crate::token::claims::NewToken;
 use crate::token::{
     Authentication, ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind,
 };
+use crate::user::User;
 
 impl TokenService {
     /// Starts a session as [`start_session`](Self::start_session) does, and issues its sliding token.
@@ -71,7 +71,10 @@ impl TokenService {
     }
 
     /// Refuses sliding tokens where they are not accepted.
-    pub(super) fn check_sliding(&self) -> Result<(), TokenFault> {
+    ///
+    /// # Errors
+    /// [`TokenFault::WrongKind`].
+    pub fn check_sliding(&self) -> Result<(), TokenFault> {
         if self.policy.accepted_kinds.contains(&TokenKind::Sliding) { Ok(()) } else { Err(TokenFault::WrongKind) }
     }
 

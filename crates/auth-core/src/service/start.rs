@@ -1,11 +1,11 @@
 //! The start of a session, however its user was authenticated.
 
-use crate::account::{User, UserId};
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::service::{TokenPair, TokenService};
 use crate::time::UnixTime;
 use crate::token::{Authentication, ClientInfo, Generation, Session, SessionId};
+use crate::user::{User, UserId};
 
 impl TokenService {
     /// Starts a session for a user whom the caller has authenticated, and issues its first tokens: the one entry point for
@@ -16,7 +16,7 @@ impl TokenService {
     /// still active and has the same `security_stamp`, so that no decision outlives what it was based on.
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AccountError> {
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
     /// use auth_conformance::TestService;
     /// use auth_core::token::{Authentication, ClientInfo};
     /// let service = TestService::new();

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::account::GroupName;
 use crate::error::AuthError;
 use crate::permission::Requester;
 use crate::ports::{Clock, Recognised, TokenSigner};
 use crate::token::{ClaimRules, Payload, RawToken, SessionId, Subject, SubjectClaim, TokenKind};
+use crate::user::GroupName;
 
 /// Recognises access tokens by signature and claims alone, as another service does that has the public key and no
 /// database (SimpleJWT: `JWTStatelessUserAuthentication`). It cannot know of logouts: a token is good until it expires.
@@ -17,7 +17,9 @@ use crate::token::{ClaimRules, Payload, RawToken, SessionId, Subject, SubjectCla
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use std::sync::Arc;
 /// use auth_conformance::{BEGINNING, FixedClock, PlainSigner};
-/// use auth_core::{ports::TokenSigner, service::AccessVerifier, token::{ClaimRules, RawToken}};
+/// use auth_core::ports::TokenSigner;
+/// use auth_core::service::AccessVerifier;
+/// use auth_core::token::{ClaimRules, RawToken};
 /// use serde_json::json;
 /// let signer = PlainSigner::default();
 /// let claims = json!({"token_type": "access", "exp": BEGINNING.seconds() + 60, "jti": "a", "user_id": "3", "role": "admin"});

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::time::UnixTime;
 use crate::token::Session;
+use crate::user::User;
 
 /// How and when a user was authenticated: by this service, or by a host that has its own way, such as single sign-on or a
 /// passkey.
@@ -72,6 +73,29 @@ impl Authentication {
     /// Whether the methods are more than one factor.
     pub fn is_multi_factor(&self) -> bool {
         is_multi_factor(&self.amr)
+    }
+}
+
+/// Whose sessions must start with more than one authentication factor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RequiredFor {
+    /// Nobody: who wants one switches it on.
+    #[default]
+    Nobody,
+    /// Administrators.
+    Staff,
+    /// Everybody.
+    All,
+}
+
+impl RequiredFor {
+    /// Whether it is required of an account.
+    pub const fn includes(self, user: &User) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Staff => user.is_staff || user.is_superuser,
+            Self::All => true,
+        }
     }
 }
 

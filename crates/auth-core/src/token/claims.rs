@@ -30,7 +30,8 @@ impl TokenKind {
 /// The claims of a token that is well signed and within its time.
 ///
 /// ```
-/// use auth_core::{time::UnixTime, token::{ClaimRules, TokenFault, TokenKind}};
+/// use auth_core::time::UnixTime;
+/// use auth_core::token::{ClaimRules, TokenFault, TokenKind};
 /// use serde_json::json;
 /// let payload = json!({"token_type": "refresh", "exp": 1_000, "jti": "a", "user_id": "3"});
 /// let claims = ClaimRules::default().read(payload.as_object().unwrap().clone(), true, UnixTime::from_seconds(1)).unwrap();

@@ -6,9 +6,9 @@ use std::fmt;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::account::{GroupName, User};
 use crate::ports::{ClaimsEnricher, EnrichError};
 use crate::token::{ClaimNames, Payload};
+use crate::user::{GroupName, User};
 
 /// The claims beside this service's own. Those of RFC 7519 §4.1 and of this service cannot be among them.
 #[derive(Clone, Debug)]

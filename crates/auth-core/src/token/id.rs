@@ -91,7 +91,8 @@ impl TokenId {
     }
 }
 
-pub(crate) fn random_uuid(randomness: &dyn Randomness) -> [u8; 16] {
+/// The bytes of a random UUID (version 4, RFC 9562 §5.4).
+pub fn random_uuid(randomness: &dyn Randomness) -> [u8; 16] {
     let mut bytes = [0; 16];
     randomness.fill(&mut bytes);
     as_uuid(bytes)

@@ -11,11 +11,10 @@ mod session;
 mod subject;
 
 pub(crate) use authentication::is_multi_factor;
-pub use authentication::{Authentication, BadAuthentication};
+pub use authentication::{Authentication, BadAuthentication, RequiredFor};
 pub use claims::{TokenClaims, TokenKind};
 pub use custom::{CustomClaims, ProfileClaim, ReservedClaim};
-pub(crate) use id::random_uuid;
-pub use id::{SessionId, TokenId};
+pub use id::{SessionId, TokenId, random_uuid};
 pub use names::{ClaimNameClash, ClaimNames};
 pub use raw::RawToken;
 pub use rules::ClaimRules;

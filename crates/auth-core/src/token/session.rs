@@ -1,8 +1,8 @@
 //! The session: one login, and every refresh token that descends from it.
 
-use crate::account::{User, UserId};
 use crate::time::{Seconds, UnixTime};
 use crate::token::SessionId;
+use crate::user::{User, UserId};
 
 /// The place of a refresh token in its session: 0 for the first, one more with each rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +34,9 @@ impl Generation {
 ///
 /// ```
 /// use auth_conformance::{at, session_id, session_of};
-/// use auth_core::{account::UserId, time::Seconds, token::Generation};
+/// use auth_core::time::Seconds;
+/// use auth_core::token::Generation;
+/// use auth_core::user::UserId;
 /// let session = session_of(UserId::new(1), session_id(1), at(0));
 /// let next = session.next(at(60), Seconds::new(600)).unwrap();
 /// assert_eq!((next.generation, next.expires_at), (Generation::new(1), at(660)));

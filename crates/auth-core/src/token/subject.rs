@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::account::UserId;
+use crate::user::UserId;
 
 /// The field of an account by which tokens name it (SimpleJWT: `USER_ID_FIELD`).
 ///
@@ -67,7 +67,8 @@ impl Subject {
 /// release send them (wire contract section 11).
 ///
 /// ```
-/// use auth_core::{account::UserId, token::{Subject, SubjectClaim, SubjectField}};
+/// use auth_core::token::{Subject, SubjectClaim, SubjectField};
+/// use auth_core::user::UserId;
 /// use serde_json::json;
 /// let read = |claim| SubjectClaim::read(Some(&claim), SubjectField::Id);
 /// let three = SubjectClaim::Named(Subject::Id(UserId::new(3)));

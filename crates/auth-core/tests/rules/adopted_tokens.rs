@@ -1,8 +1,8 @@
 //! Externally issued refresh tokens: adopted as sessions where the policy says so.
 
-use auth_core::second_factor::RequiredFor;
 use auth_core::service::{LogoutRequest, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
+use auth_core::token::RequiredFor;
 use auth_core::token::{RawToken, TokenFault, TokenKind};
 use serde_json::json;
 

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use auth_core::account::{GroupName, User};
+use auth_accounts::service::Action;
 use auth_core::ports::{ClaimsEnricher, EnrichError, Sessions};
-use auth_core::service::{Action, TokenPolicy};
+use auth_core::service::TokenPolicy;
 use auth_core::time::Seconds;
 use auth_core::token::{CustomClaims, ProfileClaim, SessionId, TokenKind};
+use auth_core::user::{GroupName, User};
 use serde_json::json;
 
 use crate::fixture::*;

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auth_accounts::service::Ports;
 use auth_conformance::PlainSigner;
 use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
-use auth_core::service::{Ports, TokenPolicy};
+use auth_core::service::TokenPolicy;
 use auth_core::token::{Payload, RawToken, TokenFault};
 use serde_json::{Value, json};
 

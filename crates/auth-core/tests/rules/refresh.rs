@@ -1,9 +1,10 @@
 //! Refresh: rotation, the replay window, reuse detection, and the end of a session.
 
+use auth_accounts::service::Action;
 use auth_core::event::EventKind;
 use auth_core::ports::Sessions;
 use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::{Action, TokenPair, TokenPolicy};
+use auth_core::service::{TokenPair, TokenPolicy};
 use auth_core::token::{RevokeReason, SessionId, TokenFault};
 use serde_json::json;
 

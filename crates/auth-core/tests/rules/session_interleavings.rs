@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use auth_accounts::password::{PasswordPolicy, RawPassword};
+use auth_accounts::service::{Action, Ports};
 use auth_core::StoreError;
-use auth_core::password::{PasswordPolicy, RawPassword};
 use auth_core::ports::{Change, ChangeFeed, Clock, Sessions};
 use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::{Action, LogoutRequest, Ports, TokenPair, TokenPolicy};
+use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, Session, SessionId};
 use auth_core::view::{GuardViews, ViewPolicy, follow};

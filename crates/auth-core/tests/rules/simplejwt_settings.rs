@@ -1,7 +1,8 @@
 //! SimpleJWT's settings, and how the services follow them.
 
+use auth_accounts::service::Action;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
-use auth_core::service::{Action, Refreshed, TokenPolicy};
+use auth_core::service::{Refreshed, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, ClientInfo, SubjectField, TokenFault, TokenKind};
 
@@ -96,7 +97,7 @@ async fn a_login_is_noted_with_the_account_only_where_that_is_wanted() {
 
 #[tokio::test]
 async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_name() {
-    use auth_core::account::{ProfileChange, Username, UsernameRules};
+    use auth_accounts::account::{ProfileChange, Username, UsernameRules};
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
     let service = service(TokenPolicy { claim_rules, ..policy() });
     service.register("alice").await;
@@ -180,8 +181,8 @@ async fn a_changed_password_is_told() {
     let service = service(policy());
     service.register("alice").await;
     let pair = service.login("alice").await;
-    let new = auth_core::password::PasswordPolicy::default();
-    let new = new.check(auth_core::password::RawPassword::new("Another-horse-43"), &[]).unwrap();
+    let new = auth_accounts::password::PasswordPolicy::default();
+    let new = new.check(auth_accounts::password::RawPassword::new("Another-horse-43"), &[]).unwrap();
     service.act("alice", Action::SetPassword(new)).await;
     assert!(matches!(service.tokens.authenticate(&access_of(&pair)).await, Err(AuthError::PasswordChanged)));
     assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));

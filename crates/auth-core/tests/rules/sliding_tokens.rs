@@ -1,6 +1,7 @@
 //! Sliding tokens: one token for guarded routes and for its own renewal.
 
-use auth_core::service::{Action, LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
+use auth_accounts::service::Action;
+use auth_core::service::{LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, RawToken, TokenFault, TokenKind};
 use serde_json::json;

@@ -1,11 +1,12 @@
 //! Sessions of users whom a host has authenticated: by single sign-on, a passkey or a user table of its own.
 
-use auth_core::account::User;
+use auth_accounts::service::Action;
 use auth_core::event::EventKind;
-use auth_core::second_factor::RequiredFor;
-use auth_core::service::{Action, LogoutRequest, TokenPair, TokenPolicy};
+use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::{Seconds, UnixTime};
+use auth_core::token::RequiredFor;
 use auth_core::token::{Authentication, RevokeReason, TokenFault, TokenKind};
+use auth_core::user::User;
 use serde_json::json;
 
 use crate::fixture::*;

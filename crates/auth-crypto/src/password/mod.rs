@@ -12,8 +12,8 @@ use std::error::Error;
 use std::io;
 
 use async_trait::async_trait;
-use auth_core::password::{CheckedPassword, PasswordHash, RawPassword};
-use auth_core::ports::{HashError, PasswordHasher, QueueShare, Verdict};
+use auth_accounts::password::{CheckedPassword, PasswordHash, RawPassword};
+use auth_accounts::ports::{HashError, PasswordHasher, QueueShare, Verdict};
 use zeroize::Zeroizing;
 
 pub use cost::{Argon2Cost, CostOutOfBounds};
@@ -52,8 +52,8 @@ impl Default for HasherOptions {
 /// older kind, damaged, unusable (`!…`) or missing (SEC-081).
 ///
 /// ```
-/// use auth_core::password::{PasswordPolicy, RawPassword};
-/// use auth_core::ports::{PasswordHasher, QueueShare, Verdict};
+/// use auth_accounts::password::{PasswordPolicy, RawPassword};
+/// use auth_accounts::ports::{PasswordHasher, QueueShare, Verdict};
 /// use auth_crypto::{BoundedHasher, HasherOptions};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {

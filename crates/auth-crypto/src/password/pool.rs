@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use auth_core::ports::QueueShare;
+use auth_accounts::ports::QueueShare;
 use auth_core::time::Seconds;
 use tokio::sync::oneshot;
 

@@ -6,7 +6,7 @@
 //! - hash: HMAC-SHA-256 of the length of the purpose's name (8 bytes, big-endian), that name, and the message;
 //! - sealed: the form (1 byte), the id of the secret (8), the nonce (12), the encrypted text, the tag (16).
 
-use auth_core::secret::{Mac, Sealed};
+use auth_accounts::secret::{Mac, Sealed};
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, Nonce, RandomizedNonceKey};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hkdf, hmac};

@@ -10,8 +10,8 @@ mod keys;
 use std::fmt;
 use std::iter::once;
 
-use auth_core::ports::{SealError, Vault};
-use auth_core::secret::{Mac, MacPurpose, Sealed};
+use auth_accounts::ports::{SealError, Vault};
+use auth_accounts::secret::{Mac, MacPurpose, Sealed};
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::vault::keys::SecretKeys;
@@ -25,7 +25,7 @@ pub use error::{SealFault, VaultError, VaultSecret};
 /// [`new`](Self::new) are not kept; wiping them is the caller's business.
 ///
 /// ```
-/// use auth_core::ports::Vault;
+/// use auth_accounts::ports::Vault;
 /// use auth_crypto::{SecretVault, generate_secret};
 /// let (former, current) = (generate_secret()?, generate_secret()?);
 /// let sealed = SecretVault::new(&former, &[])?.seal(b"totp of 7", b"known to one app")?;

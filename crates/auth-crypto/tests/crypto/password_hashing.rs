@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
-use auth_core::ports::{HashError, PasswordHasher as _, QueueShare, Verdict};
+use auth_accounts::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
+use auth_accounts::ports::{HashError, PasswordHasher as _, QueueShare, Verdict};
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

@@ -135,7 +135,7 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::account::UserId;
+    use auth_core::user::UserId;
 
     use super::*;
 

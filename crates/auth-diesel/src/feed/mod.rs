@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::UserId;
 use auth_core::ports::{Change, ChangeFeed};
 use auth_core::token::SessionId;
+use auth_core::user::UserId;
 use tokio::time::timeout;
 
 use crate::feed::inbox::Inbox;

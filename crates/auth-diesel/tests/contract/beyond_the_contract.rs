@@ -4,11 +4,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auth_accounts::account::{NewUser, Taken};
+use auth_accounts::ports::Accounts;
 use auth_conformance::{at, new_user, session_id, session_of, successor_of};
-use auth_core::account::{NewUser, Taken, UserId};
-use auth_core::ports::{Accounts, Blacklist, Sessions, Swap};
+use auth_core::ports::{Blacklist, Sessions, Swap};
 use auth_core::time::Seconds;
 use auth_core::token::{NextGeneration, TokenId};
+use auth_core::user::UserId;
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auth_accounts::account::ProfileChange;
+use auth_accounts::code::CodePurpose;
+use auth_accounts::ports::{Accounts, Attempts, Codes, IssueIf, NewPassword, Outbox, SecondFactors};
+use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
 use auth_conformance::{at, code_id, code_of, hash_of, new_mail, person_name, session_id, session_of};
-use auth_core::account::{ProfileChange, User};
-use auth_core::code::CodePurpose;
-use auth_core::ports::{Accounts, Attempts, Codes, IssueIf, NewPassword, Outbox, SecondFactors, Sessions};
-use auth_core::second_factor::{Method, NewFactor, Proof};
-use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
+use auth_core::ports::Sessions;
 use auth_core::time::Seconds;
 use auth_core::token::{RevokeReason, SessionId};
+use auth_core::user::User;
 use auth_diesel::{DieselStore, PoolSettings};
 use libtest_mimic::Trial;
 use tokio::task::JoinSet;

@@ -5,11 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use auth_accounts::ports::Accounts;
 use auth_conformance::{at, hash_of, new_user, session_id, session_of};
 use auth_core::StoreError;
-use auth_core::account::User;
-use auth_core::ports::{Accounts, Sessions};
+use auth_core::ports::Sessions;
 use auth_core::token::Session;
+use auth_core::user::User;
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use auth_tests::postgres::{self, TestDatabase};
 use diesel::prelude::*;

@@ -6,11 +6,12 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use auth_accounts::ports::Accounts;
 use auth_conformance::{at, successor_of};
 use auth_core::StoreError;
-use auth_core::account::User;
-use auth_core::ports::{Accounts, Sessions, Swap};
+use auth_core::ports::{Sessions, Swap};
 use auth_core::token::{RevokeReason, Session};
+use auth_core::user::User;
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use auth_tests::postgres::Cluster;
 use diesel::connection::SimpleConnection;

@@ -7,18 +7,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auth_accounts::account::ProfileChange;
+use auth_accounts::code::CodePurpose;
+use auth_accounts::ports::{
+    Accounts, Codes, EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProvenEmail, SecondFactors,
+};
+use auth_accounts::second_factor::{Method, Proof};
 use auth_conformance::{
     FeedFixture, at, code_id, code_of, email, feed_cases, hash_of, new_mail, new_user, session_id, session_of,
     successor_of,
 };
-use auth_core::account::{ProfileChange, User, UserId};
-use auth_core::code::CodePurpose;
-use auth_core::ports::{
-    Accounts, Change, ChangeFeed, Codes, EmailUpdate, IssueIf, KeptSession, NewPassword, PasswordUpdate, ProvenEmail,
-    SecondFactors, Sessions, Swap,
-};
-use auth_core::second_factor::{Method, Proof};
+use auth_core::ports::{Change, ChangeFeed, KeptSession, Sessions, Swap};
 use auth_core::token::{RevokeReason, Session, SessionId};
+use auth_core::user::{User, UserId};
 use auth_diesel::{DieselFeed, DieselStore, PoolSettings};
 use diesel::connection::SimpleConnection;
 use libtest_mimic::Trial;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use auth_accounts::code::CodePurpose;
+use auth_accounts::ports::{Codes, IssueIf, Outbox, OutboxPage, Retry, SecondFactors};
+use auth_accounts::second_factor::NewFactor;
 use auth_conformance::{at, code_id, code_of, mail_id, new_mail};
 use auth_core::StoreError;
-use auth_core::account::User;
-use auth_core::code::CodePurpose;
-use auth_core::ports::{Codes, IssueIf, Outbox, OutboxPage, Retry, SecondFactors};
-use auth_core::second_factor::NewFactor;
+use auth_core::user::User;
 use auth_diesel::{DieselStore, PoolSettings};
 use libtest_mimic::Trial;
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use auth_core::throttle::network;
+use auth_accounts::throttle::network;
 
 use super::ConnectionLimits;
 use super::places::Places;

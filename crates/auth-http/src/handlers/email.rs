@@ -1,7 +1,7 @@
 //! `/api/email/verify/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::AccountError;
+use auth_accounts::AccountError;
 use auth_core::token::RawToken;
 use utoipa::ToSchema;
 

@@ -1,10 +1,11 @@
 //! `/api/token/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::AccountError;
-use auth_core::account::LoginName;
-use auth_core::password::RawPassword;
-use auth_core::service::{LoginOutcome, TokenPair};
+use auth_accounts::AccountError;
+use auth_accounts::account::LoginName;
+use auth_accounts::password::RawPassword;
+use auth_accounts::service::LoginOutcome;
+use auth_core::service::TokenPair;
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -1,7 +1,8 @@
 //! `/api/users/me/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::account::{Email, PersonName, ProfileChange, User, Username};
+use auth_accounts::account::{Email, PersonName, ProfileChange, Username};
+use auth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -192,7 +193,7 @@ fn profile_change(
     let mut errors = reader.into_errors();
     add_violations(&mut errors, &body);
     // The reference peer has the plain alphabet here, whatever it lets people register with.
-    let rules = auth_core::account::UsernameRules { plain_alphabet: true, ..app.usernames };
+    let rules = auth_accounts::account::UsernameRules { plain_alphabet: true, ..app.usernames };
     let change = ProfileChange {
         username: parse(&mut errors, "username", &body.username, |text| Username::parse(text, rules)),
         email: parse(&mut errors, "email", &body.email, Email::parse),

@@ -1,9 +1,10 @@
 //! `/api/users/me/password/` and `/api/password-reset/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::account::Email;
-use auth_core::password::RawPassword;
-use auth_core::service::{Issued, PasswordChange, Shown};
+use auth_accounts::account::Email;
+use auth_accounts::password::RawPassword;
+use auth_accounts::service::{PasswordChange, Shown};
+use auth_core::service::Issued;
 use serde::Serialize;
 use utoipa::ToSchema;
 

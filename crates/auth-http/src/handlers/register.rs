@@ -1,10 +1,11 @@
 //! `/api/register/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::AccountError;
-use auth_core::account::{Email, PersonName, User, Username};
-use auth_core::password::{Attribute, CheckedPassword, PasswordFlaw, RawPassword};
-use auth_core::service::NewAccount;
+use auth_accounts::AccountError;
+use auth_accounts::account::{Email, PersonName, Username};
+use auth_accounts::password::{Attribute, CheckedPassword, PasswordFlaw, RawPassword};
+use auth_accounts::service::NewAccount;
+use auth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -140,7 +141,7 @@ pub(super) fn parse<T>(
     errors: &mut FieldErrors,
     field: &'static str,
     text: &Option<String>,
-    parse: impl Fn(&str) -> Result<T, auth_core::account::AccountFault>,
+    parse: impl Fn(&str) -> Result<T, auth_accounts::account::AccountFault>,
 ) -> Option<T> {
     let text = text.as_deref().filter(|_| !errors.contains(field))?;
     parse(text).map_err(|fault| errors.add(field, vec![value_message(&fault)])).ok()

@@ -1,9 +1,9 @@
 //! `/api/users/me/second-factors/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_core::password::RawPassword;
-use auth_core::second_factor::{Method, RecoveryCode};
-use auth_core::service::{ConfirmedFactor, Enrolment, FactorStatus, SecondFactorChallenge, Shown};
+use auth_accounts::password::RawPassword;
+use auth_accounts::second_factor::{Method, RecoveryCode};
+use auth_accounts::service::{ConfirmedFactor, Enrolment, FactorStatus, SecondFactorChallenge, Shown};
 use auth_core::time::UnixTime;
 use auth_core::token::ClientInfo;
 use serde::Serialize;
@@ -289,7 +289,7 @@ pub(crate) async fn recovery_codes(
     Ok(HttpResponse::Ok().json(RecoveryCodesBody { recovery_codes }))
 }
 
-fn refuse(error: auth_core::AccountError, app: &App) -> ApiError {
+fn refuse(error: auth_accounts::AccountError, app: &App) -> ApiError {
     ApiError::at_account_path(error, FieldNames::default(), app)
 }
 

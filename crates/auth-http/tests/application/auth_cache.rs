@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use actix_web::rt::{self, task::JoinHandle};
 use async_trait::async_trait;
+use auth_accounts::service::Action;
 use auth_core::StoreError;
 use auth_core::ports::{Change, ChangeFeed};
-use auth_core::service::Action;
 use auth_core::view::{GuardViews, WhenStale, follow};
 use auth_http::routes::{Endpoint, Routes, standard};
 use auth_http::{CurrentUser, rfc_3339};

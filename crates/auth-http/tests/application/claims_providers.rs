@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use auth_core::account::{User, UserId};
-use auth_core::ports::{Accounts, ClaimsEnricher, EnrichError};
+use auth_accounts::ports::Accounts;
+use auth_core::ports::{ClaimsEnricher, EnrichError};
 use auth_core::time::Seconds;
 use auth_core::token::CustomClaims;
+use auth_core::user::{User, UserId};
 use auth_http::routes::{Routes, standard};
 use serde_json::json;
 use tokio::sync::Notify;

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::{fmt, io};
 
-use auth_core::ports::MailError;
+use auth_accounts::ports::MailError;
 use lettre::transport::smtp::Error;
 
 use crate::line::one_line;

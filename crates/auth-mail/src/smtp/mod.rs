@@ -8,8 +8,8 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_core::mail::Mail;
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::Mail;
+use auth_accounts::ports::{MailError, Mailer};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::ports::MAX_SEND_TIME;
+use auth_accounts::ports::MAX_SEND_TIME;
 
 use crate::error::{Setting, SetupError};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use auth_core::mail::{Fact, Mail, MailContent, MailId, MailKind};
+use auth_accounts::mail::{Fact, Mail, MailContent, MailId, MailKind};
 use auth_core::time::UnixTime;
 
 use super::{Part, Rendered, Templates, facts};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auth_core::mail::{Fact, Mail};
+use auth_accounts::mail::{Fact, Mail};
 use auth_core::time::UnixTime;
 use minijinja::Value;
 

@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auth_core::mail::{Mail, MailKind};
-use auth_core::ports::MailError;
+use auth_accounts::mail::{Mail, MailKind};
+use auth_accounts::ports::MailError;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
 use crate::error::{Setting, SetupError};
@@ -49,7 +49,7 @@ pub(crate) struct Rendered {
 /// The texts of mails, in the template language of `minijinja`.
 ///
 /// A template is looked for in the folder, then among those that are shipped in the language, then in English; so are the
-/// ones that it extends or includes (`layout.txt`, `layout.html`). It may speak of every [`Fact`](auth_core::mail::Fact) by
+/// ones that it extends or includes (`layout.txt`, `layout.html`). It may speak of every [`Fact`](auth_accounts::mail::Fact) by
 /// its name, and of `link`, `service_name`, `to` and `when`. All variables are always there; what is not known is empty.
 /// Variables are escaped in `.html` and nowhere else.
 #[derive(Debug)]

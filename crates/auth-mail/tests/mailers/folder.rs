@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use auth_core::mail::{MailId, MailKind};
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::{MailId, MailKind};
+use auth_accounts::ports::{MailError, Mailer};
 use auth_mail::{FolderMailer, NoMailer, Setting};
 
 use crate::{composer, mail};

@@ -9,7 +9,7 @@ mod smtp;
 mod templates;
 mod tls;
 
-use auth_core::mail::{Fact, Mail, MailContent, MailId, MailKind};
+use auth_accounts::mail::{Fact, Mail, MailContent, MailId, MailKind};
 use auth_core::time::UnixTime;
 use auth_mail::{Composer, Links, TemplateOptions, Templates};
 

@@ -1,7 +1,7 @@
 //! What a message looks like, whatever its facts are.
 
-use auth_core::mail::{Fact, Mail, MailContent, MailKind};
-use auth_core::ports::Mailer;
+use auth_accounts::mail::{Fact, Mail, MailContent, MailKind};
+use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, Templates};
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use auth_core::mail::{MailContent, MailKind};
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::{MailContent, MailKind};
+use auth_accounts::ports::{MailError, Mailer};
 use auth_mail::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 
 use crate::mock_smtp::{Heard, Reply, Script, start};

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use auth_core::mail::MailKind;
-use auth_core::ports::Mailer;
+use auth_accounts::mail::MailKind;
+use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, SetupError, Templates};
 use tempfile::TempDir;
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auth_core::mail::MailKind;
-use auth_core::ports::{MailError, Mailer};
+use auth_accounts::mail::MailKind;
+use auth_accounts::ports::{MailError, Mailer};
 use auth_mail::{Setting, SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Result, anyhow, bail};
-use auth_core::account::{GroupName, User};
-use auth_core::password::Attribute;
-use auth_core::ports::AccountPage;
-use auth_core::service::{Action, AdministrationService, Outcome};
+use auth_accounts::password::Attribute;
+use auth_accounts::ports::AccountPage;
+use auth_accounts::service::{Action, AdministrationService, Outcome};
+use auth_core::user::{GroupName, User};
 
 use super::{superuser, terminal};
 use crate::application::Application;

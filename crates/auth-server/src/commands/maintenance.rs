@@ -1,7 +1,7 @@
 //! `migrate` and `flush-expired-tokens`.
 
 use anyhow::Result;
-use auth_core::service::{Pruned, prune};
+use auth_accounts::service::{Pruned, prune};
 use auth_crypto::SystemClock;
 
 use crate::application::Application;

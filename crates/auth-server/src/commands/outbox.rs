@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use auth_core::mail::{MailId, OutboxEntry};
-use auth_core::ports::{OutboxPage, Retry};
-use auth_core::service::OutboxService;
+use auth_accounts::mail::{MailId, OutboxEntry};
+use auth_accounts::ports::{OutboxPage, Retry};
+use auth_accounts::service::OutboxService;
 use auth_core::time::UnixTime;
 use auth_mail::NoMailer;
 
@@ -96,7 +96,7 @@ async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::mail::{MailKind, Queued};
+    use auth_accounts::mail::{MailKind, Queued};
 
     use super::*;
 

@@ -1,10 +1,11 @@
 //! `create-superuser` and `make-superuser`.
 
 use anyhow::{Result, anyhow, bail};
-use auth_core::AccountError;
-use auth_core::account::{AccountFault, Email, NewUser, PersonName, Taken, User, Username};
-use auth_core::password::{Attribute, CheckedPassword, RawPassword};
-use auth_core::service::AdministrationService;
+use auth_accounts::AccountError;
+use auth_accounts::account::{AccountFault, Email, NewUser, PersonName, Taken, Username};
+use auth_accounts::password::{Attribute, CheckedPassword, RawPassword};
+use auth_accounts::service::AdministrationService;
+use auth_core::user::User;
 use auth_crypto::generate_secret;
 
 use super::terminal::{ask, password};

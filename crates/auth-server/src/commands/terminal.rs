@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result, bail, ensure};
-use auth_core::password::RawPassword;
+use auth_accounts::password::RawPassword;
 
 /// Asks for a line of text.
 pub(super) fn ask(what: &str) -> Result<String> {

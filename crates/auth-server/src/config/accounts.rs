@@ -1,9 +1,9 @@
 //! Sections `accounts` and `second_factor`: what is asked of accounts, and whether it can be.
 
 use anyhow::{Result, bail, ensure};
-use auth_core::account::UsernameRules;
-use auth_core::second_factor::RequiredFor;
-use auth_core::service::{AccountPolicy, EmailVerification};
+use auth_accounts::account::UsernameRules;
+use auth_accounts::service::{AccountPolicy, EmailVerification};
+use auth_core::token::RequiredFor;
 
 use super::mail::Transport;
 use super::{Accounts, SecondFactor};

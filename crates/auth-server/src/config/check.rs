@@ -5,23 +5,23 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use auth_core::account::UsernameRules;
-use auth_core::password::PasswordPolicy;
+use auth_accounts::account::UsernameRules;
+use auth_accounts::password::PasswordPolicy;
+use auth_accounts::service::AccountPolicy;
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
-use auth_core::second_factor::RequiredFor;
-use auth_core::service::{AccountPolicy, SlidingPolicy, TokenPolicy};
+use auth_core::service::{SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
+use auth_core::token::RequiredFor;
 use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, SubjectField, TokenKind};
 use auth_core::view::{ViewPolicy, WhenStale};
 use auth_crypto::Algorithm;
 use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
 
-use crate::jwks;
-
 use super::accounts::check_mails;
 use super::mail::Transport;
 use super::{Http, Secret, Settings, Tokens};
+use crate::jwks;
 
 /// Settings that passed the checks, with their meaning.
 #[derive(Clone, Debug)]

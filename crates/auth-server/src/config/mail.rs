@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use auth_core::mail::RetryPolicy;
+use auth_accounts::mail::RetryPolicy;
 use auth_core::time::Seconds;
 use auth_mail::{Links, Setting, SetupError, SmtpTls};
 use serde::{Deserialize, Serialize};

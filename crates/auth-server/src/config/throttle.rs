@@ -1,7 +1,7 @@
 //! Section `throttle`: limits of attempts.
 
 use anyhow::{Result, anyhow};
-use auth_core::throttle::{Limit, ThrottlePolicy};
+use auth_accounts::throttle::{Limit, ThrottlePolicy};
 use auth_core::time::Seconds;
 use auth_http::Rate;
 use serde::{Deserialize, Serialize};
@@ -109,7 +109,7 @@ impl Throttle {
 
 #[cfg(test)]
 mod tests {
-    use auth_core::throttle::ThrottlePolicy;
+    use auth_accounts::throttle::ThrottlePolicy;
 
     use crate::config::{Sources, load};
 

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use auth_core::StoreError;
-use auth_core::account::{Email, GroupName, LoginName, NewUser, ProfileChange, Taken, User, UserId};
-use auth_core::password::PasswordHash;
-use auth_core::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Sessions, TokenUsers,
+use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken};
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{
+    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
 };
+use auth_core::StoreError;
+use auth_core::ports::{Sessions, TokenUsers};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
+use auth_core::user::{GroupName, User, UserId};
 
 use super::{Broken, Defect, other_calls};
 use crate::{email, person_name, username};

@@ -1,9 +1,10 @@
 //! A blacklist and attempts with a defect.
 
 use async_trait::async_trait;
+use auth_accounts::ports::Attempts;
+use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness};
 use auth_core::StoreError;
-use auth_core::ports::{Attempts, Blacklist};
-use auth_core::throttle::{Admission, Attempt, Bucket, Forgiveness};
+use auth_core::ports::Blacklist;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
 

@@ -1,14 +1,14 @@
 //! One-time codes and second factors with a defect.
 
 use async_trait::async_trait;
+use auth_accounts::code::{CodeId, OneTimeCode};
+use auth_accounts::mail::NewMail;
+use auth_accounts::ports::{Codes, IssueIf, SecondFactors};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_accounts::secret::Mac;
 use auth_core::StoreError;
-use auth_core::account::{SecurityStamp, UserId};
-use auth_core::code::{CodeId, OneTimeCode};
-use auth_core::mail::NewMail;
-use auth_core::ports::{Codes, IssueIf, SecondFactors};
-use auth_core::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
-use auth_core::secret::Mac;
 use auth_core::time::{Timestamp, UnixTime};
+use auth_core::user::{SecurityStamp, UserId};
 
 use super::{Broken, Defect, other_calls};
 

@@ -14,12 +14,13 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use auth_accounts::code::{CodeId, OneTimeCode};
+use auth_accounts::ports::Accounts;
+use auth_accounts::throttle::{Bucket, Counter};
 use auth_core::StoreError;
-use auth_core::account::{User, UserId};
-use auth_core::code::{CodeId, OneTimeCode};
-use auth_core::ports::{Accounts, Sessions};
-use auth_core::throttle::{Bucket, Counter};
+use auth_core::ports::Sessions;
 use auth_core::token::{Session, SessionId};
+use auth_core::user::{User, UserId};
 
 use crate::MemoryStore;
 

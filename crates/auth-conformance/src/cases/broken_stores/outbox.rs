@@ -1,9 +1,9 @@
 //! An outbox with a defect.
 
 use async_trait::async_trait;
+use auth_accounts::mail::{ClaimedMail, MailId, NewMail, OutboxEntry};
+use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
-use auth_core::mail::{ClaimedMail, MailId, NewMail, OutboxEntry};
-use auth_core::ports::{Outbox, OutboxPage, Retry};
 use auth_core::time::UnixTime;
 
 use super::{Broken, Defect, other_calls};

@@ -4,11 +4,11 @@ use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::account::{User, UserId};
 use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, Sessions, Swap};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
+use auth_core::user::{User, UserId};
 
 use super::{Broken, Defect, other_calls};
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use auth_core::ports::Store;
+use auth_accounts::ports::Store;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::{Broken, Defect};

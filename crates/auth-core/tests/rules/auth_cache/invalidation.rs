@@ -25,8 +25,8 @@ async fn what_this_process_ends_is_over_before_it_is_answered() {
                 assert!(service.try_refresh(&victim).await.is_err());
             }
             _ => {
-                let new = auth_core::password::RawPassword::new("Another-horse-43");
-                let new = auth_core::password::PasswordPolicy::default().check(new, &[]).unwrap();
+                let new = auth_accounts::password::RawPassword::new("Another-horse-43");
+                let new = auth_accounts::password::PasswordPolicy::default().check(new, &[]).unwrap();
                 service.act(&name, Action::SetPassword(new)).await;
             }
         }
@@ -102,7 +102,7 @@ async fn a_new_name_ends_the_tokens_that_name_the_old_one() {
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true));
     let user = service.user("alice").await;
-    service.store.put_user(auth_core::account::User { username: "anne".to_owned(), ..user.clone() });
+    service.store.put_user(auth_core::user::User { username: "anne".to_owned(), ..user.clone() });
     fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
 }
@@ -113,7 +113,7 @@ async fn imported_accounts_are_remembered_and_forgotten_by_their_number() {
     fixture.start().await;
     let service = &fixture.service;
     let user = service.register("alice").await;
-    service.store.put_user(auth_core::account::User { external_id: Some("key-7".to_owned()), ..user.clone() });
+    service.store.put_user(auth_core::user::User { external_id: Some("key-7".to_owned()), ..user.clone() });
     let token = access_of(&service.login("alice").await);
     assert_eq!(fixture.cost(&token).await, (1, true));
     assert_eq!(fixture.cost(&token).await, (0, true));

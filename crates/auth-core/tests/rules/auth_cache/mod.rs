@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use auth_core::account::GroupName;
-use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
-use auth_core::service::{Action, LogoutRequest, Ports, TokenPair, TokenPolicy};
+use auth_accounts::ports::Accounts;
+use auth_accounts::service::{Action, Ports};
+use auth_core::ports::{Change, ChangeFeed, Sessions};
+use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, RevokeReason, SessionId};
+use auth_core::user::GroupName;
 use auth_core::view::{GuardViews, ViewPolicy, WhenStale, follow};
 use auth_core::{AuthError, StoreError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};

@@ -1,7 +1,7 @@
 //! Keyed hashes.
 
-use auth_core::ports::Vault as _;
-use auth_core::secret::{Mac, MacPurpose};
+use auth_accounts::ports::Vault as _;
+use auth_accounts::secret::{Mac, MacPurpose};
 use auth_crypto::SecretVault;
 
 use super::{from_hex, stranger, successor, vault};

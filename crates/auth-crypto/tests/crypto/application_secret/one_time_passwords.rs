@@ -1,8 +1,8 @@
 //! Codes of authenticator apps: the tables of the RFCs, and the accepted time steps.
 
-use auth_core::code::DigitCode;
-use auth_core::ports::Vault as _;
-use auth_core::second_factor::{TotpSecret, matching_step, step_of};
+use auth_accounts::code::DigitCode;
+use auth_accounts::ports::Vault as _;
+use auth_accounts::second_factor::{TotpSecret, matching_step, step_of};
 use auth_core::time::UnixTime;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! Encryption of stored secrets.
 
-use auth_core::ports::Vault as _;
-use auth_core::secret::Sealed;
+use auth_accounts::ports::Vault as _;
+use auth_accounts::secret::Sealed;
 use auth_crypto::{SealFault, SecretVault};
 use proptest::prelude::*;
 

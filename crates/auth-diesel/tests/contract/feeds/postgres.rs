@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use auth_accounts::ports::Accounts;
 use auth_conformance::{at, session_id, session_of};
-use auth_core::account::User;
-use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::ports::{Change, ChangeFeed, Sessions};
 use auth_core::time::Seconds;
 use auth_core::token::{RevokeReason, SessionId};
+use auth_core::user::User;
 use auth_diesel::{AnyConnection, DatabaseUrl, DieselStore, PoolSettings};
 use auth_tests::postgres::Cluster;
 use diesel::prelude::*;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
+use auth_accounts::ports::Accounts;
 use auth_conformance::at;
-use auth_core::ports::{Accounts, Change, ChangeFeed, Sessions};
+use auth_core::ports::{Change, ChangeFeed, Sessions};
 use auth_core::token::RevokeReason;
 use diesel::connection::SimpleConnection;
 use libtest_mimic::Trial;

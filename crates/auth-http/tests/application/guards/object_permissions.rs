@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use actix_web::http::Method;
 use actix_web::{HttpResponse, Responder, ResponseError, web};
-use auth_core::account::UserId;
 use auth_core::permission::Rule::{self, IsAdmin, IsAuthenticated, IsOwner};
+use auth_core::user::UserId;
 use auth_http::body::{Body, BodyBudget, OWN_BODY_LIMIT, UnreadBody};
 use auth_http::routes::{Endpoint, Routes, standard};
 use auth_http::{ApiError, ObjectPermission};

@@ -1,0 +1,27 @@
+//! What accounts need of the world outside, beside the [ports of tokens](auth_core::ports), as traits. What is said there of
+//! storage ports holds here too.
+
+mod accounts;
+mod attempts;
+mod codes;
+mod hasher;
+mod mailer;
+mod outbox;
+mod second_factors;
+mod vault;
+
+use auth_core::ports::TokenStore;
+
+pub use accounts::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
+pub use attempts::Attempts;
+pub use codes::{Codes, IssueIf, OwnerAsRead};
+pub use hasher::{HashError, PasswordHasher, QueueShare, Verdict};
+pub use mailer::{MAX_SEND_TIME, MailError, Mailer};
+pub use outbox::{Outbox, OutboxPage, Retry};
+pub use second_factors::SecondFactors;
+pub use vault::{SealError, Vault};
+
+/// The storage ports together, those of tokens included, as one adapter implements them.
+pub trait Store: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox {}
+
+impl<T: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox> Store for T {}

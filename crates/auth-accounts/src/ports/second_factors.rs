@@ -1,0 +1,60 @@
+//! Second factors at rest.
+
+use async_trait::async_trait;
+use auth_core::error::StoreError;
+use auth_core::time::Timestamp;
+use auth_core::user::{SecurityStamp, UserId};
+
+use crate::code::CodeId;
+use crate::mail::NewMail;
+use crate::second_factor::{Factors, Method, NewFactor};
+use crate::secret::Mac;
+
+/// Second factors at rest. Every change to them advances the `security_stamp` of the account.
+#[async_trait]
+pub trait SecondFactors: Send + Sync {
+    /// Those of an account; none if there is no such account.
+    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
+
+    /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the
+    /// emails. A factor of the same method is replaced. Every factor counts as on since the account first had one, even if
+    /// that one has been removed; so does the user ([`multi_factor_since`](auth_core::user::User::multi_factor_since)), as
+    /// long as there is a factor. In the same transaction, every other open code with a purpose of
+    /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) ends. A factor by email also verifies
+    /// the email address of the account (`email_verified_at`), if it is not verified yet.
+    ///
+    /// Returns `None` and changes nothing if the code was used or ended before, or belongs to another account; its attempts
+    /// and its expiry are not checked. Otherwise returns whether the recovery codes were added.
+    async fn add_factor(
+        &self,
+        user: UserId,
+        factor: &NewFactor,
+        enrolment: CodeId,
+        recovery_codes: &[Mac],
+        mails: &[NewMail],
+        now: Timestamp,
+    ) -> Result<Option<bool>, StoreError>;
+
+    /// Removes the factors of these methods, and enqueues the emails. Removing the last factor also removes the recovery
+    /// codes; [`Method::RecoveryCode`] stands for the codes alone. Ends the same codes as [`add_factor`](Self::add_factor).
+    /// Returns `false` and changes nothing if none of the methods is on, or if `only_at` is given and is not the stamp of
+    /// the account.
+    async fn remove_factors(
+        &self,
+        user: UserId,
+        methods: &[Method],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError>;
+
+    /// Replaces all recovery codes, and enqueues the emails. Ends the same codes as [`add_factor`](Self::add_factor).
+    /// Returns `false` and changes nothing if the account has no second factor, or if `only_at` is given and is not the
+    /// stamp of the account.
+    async fn replace_recovery_codes(
+        &self,
+        user: UserId,
+        codes: &[Mac],
+        only_at: Option<SecurityStamp>,
+        mails: &[NewMail],
+    ) -> Result<bool, StoreError>;
+}

@@ -1,0 +1,117 @@
+//! Codes of an authenticator: RFC 6238 with SHA-1, six digits and steps of thirty seconds, as every app has it.
+
+use std::fmt;
+
+use auth_core::ports::Randomness;
+use auth_core::time::UnixTime;
+use auth_core::user::UserId;
+
+use crate::code::DigitCode;
+use crate::ports::Vault;
+
+/// How long one code is shown, in seconds (RFC 6238 §5.2).
+pub const TOTP_STEP: i64 = 30;
+
+/// The secret that an authenticator shares with the service: 160 bits (RFC 4226 §4, R6). No `Debug` of its bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TotpSecret(Vec<u8>);
+
+impl TotpSecret {
+    /// A new one.
+    pub fn draw(randomness: &dyn Randomness) -> Self {
+        let mut bytes = vec![0; 20];
+        randomness.fill(&mut bytes);
+        Self(bytes)
+    }
+
+    /// One that was sealed.
+    pub const fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// For typing: base32 (RFC 4648 §6) without padding.
+    pub fn expose_base32(&self) -> String {
+        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+        let bit = |place: usize| self.0.get(place / 8).is_some_and(|byte| byte >> (7 - place % 8) & 1 == 1);
+        let digit = |start: usize| (start..start + 5).fold(0, |value, place| value << 1 | usize::from(bit(place)));
+        (0..self.0.len() * 8).step_by(5).map(|start| char::from(ALPHABET[digit(start)])).collect()
+    }
+
+    /// The URI that authenticators read from a QR code ("Key Uri Format"). The issuer is a name for people.
+    pub fn expose_uri(&self, issuer: &str, account: &str) -> String {
+        let (issuer, account) = (percent_encoded(issuer), percent_encoded(account));
+        let secret = self.expose_base32();
+        format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits=6&period=30")
+    }
+
+    /// What the secret of an account is sealed for: it opens for no other one.
+    pub fn context(user: UserId) -> Vec<u8> {
+        [b"totp ", &user.get().to_be_bytes()[..]].concat()
+    }
+}
+
+impl fmt::Debug for TotpSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TotpSecret(***)")
+    }
+}
+
+/// All but unreserved characters (RFC 3986 §2.3).
+fn percent_encoded(text: &str) -> String {
+    let encode = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    text.bytes().map(encode).collect()
+}
+
+/// The time step of a moment.
+pub const fn step_of(now: UnixTime) -> u64 {
+    now.seconds().div_euclid(TOTP_STEP).unsigned_abs()
+}
+
+/// The time step whose code this is: that of now, or the one before or after it, for clocks that differ; but none up to
+/// `last_step`, so that no code is good twice. `None`: it is not right.
+pub fn matching_step(
+    secret: &TotpSecret,
+    code: DigitCode,
+    last_step: Option<u64>,
+    now: UnixTime,
+    vault: &dyn Vault,
+) -> Option<u64> {
+    let current = step_of(now);
+    let is_new = |step: &u64| last_step.is_none_or(|last| *step > last);
+    // All of them are computed: the time does not tell which one it was.
+    let right = [current.saturating_sub(1), current, current + 1]
+        .map(|step| (DigitCode::of_number(vault.hotp(secret.expose(), step)) == code).then_some(step));
+    right.into_iter().flatten().find(is_new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base32_as_in_rfc_4648() {
+        for (bytes, expected) in
+            [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")]
+        {
+            assert_eq!(TotpSecret::from_bytes(bytes.into()).expose_base32(), expected);
+        }
+    }
+
+    #[test]
+    fn a_uri_cannot_be_broken_out_of() {
+        let uri = TotpSecret::from_bytes(b"foo".to_vec()).expose_uri("A&B: Ltd", "bob?secret=x");
+        assert_eq!(
+            uri,
+            "otpauth://totp/A%26B%3A%20Ltd:bob%3Fsecret%3Dx?secret=MZXW6&issuer=A%26B%3A%20Ltd&algorithm=SHA1&digits=6\
+             &period=30"
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! What an administrator does to accounts, by name.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use auth_core::error::AuthError;
+use auth_core::event::{EventKind, SecurityEvent};
+use auth_core::token::ClientInfo;
+use auth_core::token::RequiredFor;
+use auth_core::user::{GroupName, User};
+
+use crate::account::{AccountFault, LoginName, NewUser};
+use crate::error::AccountError;
+use crate::mail::{MailKind, NewMail};
+use crate::password::CheckedPassword;
+use crate::ports::{AccountPage, NewPassword, PasswordUpdate, QueueShare};
+use crate::second_factor::Method;
+use crate::service::context::AccountContext;
+
+/// What to do to an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Let it log in and refresh again.
+    Activate,
+    /// Let it neither log in nor refresh.
+    Deactivate,
+    /// Make it an administrator's.
+    Promote,
+    /// Make it an ordinary one.
+    Demote,
+    /// Put it into these groups and no others.
+    SetGroups(BTreeSet<GroupName>),
+    /// Delete it and all it owns.
+    Delete,
+    /// Set its password, and end all its sessions.
+    SetPassword(CheckedPassword),
+    /// Switch all its second factors off, for somebody who has lost theirs.
+    RemoveSecondFactors,
+}
+
+impl Action {
+    const fn event(&self) -> EventKind {
+        match self {
+            Self::Activate => EventKind::AccountActivated,
+            Self::Deactivate => EventKind::AccountDeactivated,
+            Self::Promote => EventKind::AccountPromoted,
+            Self::Demote => EventKind::AccountDemoted,
+            Self::SetGroups(_) => EventKind::AccountGroupsChanged,
+            Self::Delete => EventKind::AccountDeleted,
+            Self::SetPassword(_) => EventKind::PasswordChanged,
+            Self::RemoveSecondFactors => EventKind::SecondFactorRemoved,
+        }
+    }
+}
+
+/// What became of an [`Action`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// There is no account of that name.
+    NoSuchAccount,
+    /// It was so already.
+    NothingToDo,
+}
+
+/// Administration of accounts.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
+/// use auth_conformance::{TestService, new_user};
+/// use auth_accounts::password::{PasswordPolicy, RawPassword};
+/// use auth_accounts::service::{Action, AdministrationService, Outcome};
+/// let administration = AdministrationService::new(TestService::new().context());
+/// let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).expect("a good one");
+/// administration.create(&new_user("alice"), &password).await?;
+/// assert_eq!(administration.act("alice", &Action::Promote).await?, Outcome::Done);
+/// assert!(administration.find("alice").await?.expect("an account").is_staff);
+/// assert_eq!(administration.act("bob", &Action::Promote).await?, Outcome::NoSuchAccount);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct AdministrationService {
+    context: Arc<AccountContext>,
+}
+
+impl AdministrationService {
+    /// The service of this context.
+    pub const fn new(context: Arc<AccountContext>) -> Self {
+        Self { context }
+    }
+
+    /// What the owner of an account is told of a change that they did not make.
+    fn notice(&self, kind: MailKind, user: &User) -> Result<Vec<NewMail>, AuthError> {
+        let context = &self.context;
+        context.emails.mail(kind, &user.email, &context.emails.content(user, &ClientInfo::default()))
+    }
+
+    /// Does something to the account with exactly this username.
+    pub async fn act(&self, username: &str, action: &Action) -> Result<Outcome, AccountError> {
+        let Some(user) = self.find(username).await? else { return Ok(Outcome::NoSuchAccount) };
+        let store = &self.context.ports.store;
+        let done = match action {
+            Action::Activate => store.set_active(user.id, true).await?,
+            Action::Deactivate => store.set_active(user.id, false).await?,
+            Action::Promote => self.promote(&user).await?,
+            Action::Demote => store.set_staff(user.id, false).await?,
+            Action::SetGroups(groups) => store.set_groups(user.id, groups).await?,
+            Action::Delete => store.delete(user.id).await?,
+            Action::SetPassword(password) => {
+                let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
+                let mails = self.notice(MailKind::PasswordChanged, &user)?;
+                let new = NewPassword { mails, ..NewPassword::new(user.id, hash) };
+                let is_done = store.set_password(&new, self.context.ports.clock.now()).await? == PasswordUpdate::Done;
+                self.context.forgive_passwords(&user).await?;
+                is_done
+            }
+            Action::RemoveSecondFactors => match self.remove_second_factors(&user).await? {
+                true => true,
+                false => return Ok(Outcome::NothingToDo),
+            },
+        };
+        if !done {
+            return Ok(Outcome::NoSuchAccount); // Deleted since it was read.
+        }
+        self.context.ports.note_changed(user.id);
+        self.context.ports.record(SecurityEvent::of_user(action.event(), user.id));
+        Ok(Outcome::Done)
+    }
+
+    /// Where administrators have to show a second factor, one who has not shown it is to log in once more: the sessions end
+    /// with the change that gives the rights.
+    async fn promote(&self, user: &User) -> Result<bool, AccountError> {
+        if self.context.tokens.policy().multi_factor_required_for == RequiredFor::Staff {
+            return Ok(self.context.ports.store.promote(user.id, self.context.ports.clock.now()).await?);
+        }
+        Ok(self.context.ports.store.set_staff(user.id, true).await?)
+    }
+
+    /// `false` if none was on. Its owner is told of each.
+    async fn remove_second_factors(&self, user: &User) -> Result<bool, AccountError> {
+        let factors = self.context.ports.store.factors_of(user.id).await?;
+        let mails = self.context.emails.removal_notices(user, &factors.on(), &ClientInfo::default())?;
+        Ok(self.context.ports.store.remove_factors(user.id, &[Method::Email, Method::Totp], None, &mails).await?)
+    }
+
+    /// The account with exactly this username.
+    pub async fn find(&self, username: &str) -> Result<Option<User>, AccountError> {
+        let name = LoginName::Username(username.to_owned());
+        Ok(self.context.ports.store.find_for_login(&name).await?.map(|(user, _)| user))
+    }
+
+    /// Makes an account with whatever rights. [`AccountFault::Taken`] if its name or address is another's already.
+    pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AccountError> {
+        let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
+        let user = self.context.ports.store.create(new, &hash).await?.map_err(AccountFault::Taken)?;
+        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, user.id));
+        Ok(user)
+    }
+
+    /// Accounts in the order of their numbers.
+    pub async fn list(&self, page: AccountPage) -> Result<Vec<User>, AccountError> {
+        Ok(self.context.ports.store.list(page).await?)
+    }
+
+    /// Whether this installation has an owner's account.
+    pub async fn has_superuser(&self) -> Result<bool, AccountError> {
+        Ok(self.context.ports.store.has_superuser().await?)
+    }
+}

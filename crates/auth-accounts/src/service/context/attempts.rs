@@ -1,0 +1,300 @@
+//! Limits of attempts: what is counted, for which account and for which client IP.
+
+use std::net::IpAddr;
+
+use auth_core::error::StoreError;
+use auth_core::event::{EventKind, SecurityEvent};
+use auth_core::time::Seconds;
+use auth_core::token::ClientInfo;
+use auth_core::user::User;
+
+use crate::account::{Email, LoginName, Username};
+use crate::code::{CodePurpose, to_hex};
+use crate::error::AccountError;
+use crate::mail::MailRequest;
+use crate::secret::MacPurpose;
+use crate::service::Ports;
+use crate::service::context::AccountContext;
+use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
+
+/// A guess that was counted before anybody looked at it.
+#[must_use = "a right guess is to be forgiven"]
+pub(in crate::service) struct Guess<'a> {
+    ports: &'a Ports,
+    buckets: Vec<(Bucket, Forgiveness)>,
+    /// Set if the client IP had too many failures: the guess counts only if it is right, and nothing may tell that it was
+    /// compared. How long the client IP has to wait.
+    exception: Option<Seconds>,
+}
+
+impl Guess<'_> {
+    /// Both of them, as one.
+    pub(in crate::service) fn and(mut self, other: Self) -> Self {
+        self.buckets.extend(other.buckets);
+        self
+    }
+
+    /// What a wrong guess is answered: `error`, or the same as a guess that was refused.
+    pub(in crate::service) fn refused_as(&self, error: AccountError) -> AccountError {
+        self.exception.map_or(error, |retry_after| AccountError::Throttled { retry_after })
+    }
+
+    /// It was right, or nobody looked at it: it does not count.
+    pub(in crate::service) async fn forgive(self) -> Result<(), AccountError> {
+        if self.buckets.is_empty() {
+            return Ok(());
+        }
+        Ok(self.ports.store.forgive(&self.buckets).await?)
+    }
+
+    /// A limit for another counter of the same guess.
+    const fn strict(&self, limit: Limit) -> Limit {
+        match self.exception {
+            Some(_) => limit.first_only(),
+            None => limit,
+        }
+    }
+
+    /// Nobody looked at it: what was counted before still counts.
+    pub(in crate::service) async fn take_back(mut self) -> Result<(), AccountError> {
+        self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
+        self.forgive().await
+    }
+}
+
+impl AccountContext {
+    /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
+    /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
+    /// is compared: what [`Guess::refused_as`] says is to be answered if it is wrong.
+    pub(in crate::service) async fn guess_at_name(
+        &self,
+        name: &LoginName,
+        client: &ClientInfo,
+    ) -> Result<Guess<'_>, AccountError> {
+        let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
+        self.guess(self.policy.throttle.map(typed), client).await
+    }
+
+    /// Counts the same guess for the account, by whichever of its names it was meant. `None` if it is refused: the account
+    /// had too many under another name, and who knows one of them is not to learn of the other. Where there is no account,
+    /// the work is the same.
+    pub(in crate::service) async fn guess_at_account(
+        &self,
+        user: Option<&User>,
+        name: &LoginName,
+        by_name: &Guess<'_>,
+    ) -> Result<Option<Guess<'_>>, AccountError> {
+        let counted = self.policy.throttle.map(|policy| {
+            let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
+            (bucket, by_name.strict(policy.password), Forgiveness::All)
+        });
+        match self.guess(counted, &ClientInfo::default()).await {
+            Ok(guess) => Ok(Some(guess)),
+            Err(AccountError::Throttled { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Counts a guess at the password of somebody who is logged in.
+    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
+        let name = LoginName::Username(user.username.clone());
+        let by_name = self.guess_at_name(&name, client).await?;
+        let own =
+            |policy: ThrottlePolicy| (self.password_bucket(user), by_name.strict(policy.password), Forgiveness::All);
+        match self.guess(self.policy.throttle.map(own), &ClientInfo::default()).await {
+            Ok(by_account) => Ok(by_name.and(by_account)),
+            Err(error) => {
+                let error = by_name.refused_as(error);
+                by_name.take_back().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Counts a guess at a second factor of an account.
+    pub(in crate::service) async fn guess_code(
+        &self,
+        user: &User,
+        client: &ClientInfo,
+    ) -> Result<Guess<'_>, AccountError> {
+        let bucket = |policy: ThrottlePolicy| {
+            (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
+        };
+        self.guess(self.policy.throttle.map(bucket), client).await
+    }
+
+    /// Counts a guess for an account and for a client IP. If the client IP has had too many failures, and the account has
+    /// none, it is counted as an exception.
+    async fn guess(
+        &self,
+        counted: Option<(Bucket, Limit, Forgiveness)>,
+        client: &ClientInfo,
+    ) -> Result<Guess<'_>, AccountError> {
+        let Some((policy, counted)) = self.policy.throttle.zip(counted) else { return Ok(self.counted(Vec::new())) };
+        let per_client_ip =
+            |scope: &str, limit: Limit| Some((self.address_bucket(scope, client)?, limit, Forgiveness::One));
+        let limit = policy.failures_per_address;
+        let beyond = per_client_ip("exception", limit.times(ThrottlePolicy::EXCEPTIONS));
+        let Some((client_ip, beyond)) = per_client_ip("guess", limit).zip(beyond) else {
+            return self.try_guess(&[counted]).await?.map_err(|wait| self.refused(wait));
+        };
+        let wait = match self.try_guess(&[counted.clone(), client_ip]).await? {
+            Ok(guess) => return Ok(guess),
+            Err(wait) => wait,
+        };
+        let (bucket, of_account, forgiveness) = counted;
+        match self.try_guess(&[(bucket, of_account.first_only(), forgiveness), beyond]).await? {
+            Ok(guess) => Ok(Guess { exception: Some(wait), ..guess }),
+            Err(_) => Err(self.refused(wait)),
+        }
+    }
+
+    /// Counts a guess, or says how long it has to wait.
+    async fn try_guess(
+        &self,
+        counted: &[(Bucket, Limit, Forgiveness)],
+    ) -> Result<Result<Guess<'_>, Seconds>, StoreError> {
+        let attempt = |(bucket, limit, _): &(Bucket, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
+        let attempts: Vec<_> = counted.iter().map(attempt).collect();
+        Ok(match self.count(&attempts).await? {
+            None => Ok(self.counted(counted.iter().map(|(bucket, _, how)| (bucket.clone(), *how)).collect())),
+            Some(wait) => Err(wait),
+        })
+    }
+
+    fn refused(&self, retry_after: Seconds) -> AccountError {
+        self.ports.record(SecurityEvent::of_nobody(EventKind::AttemptThrottled));
+        AccountError::Throttled { retry_after }
+    }
+
+    const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'_> {
+        Guess { ports: &self.ports, buckets, exception: None }
+    }
+
+    /// Counts a registration from a client IP.
+    pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
+        let limit = self.policy.throttle.map(|policy| policy.registrations_per_client_ip);
+        let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
+        let attempts: Vec<_> = attempt.into_iter().collect();
+        match self.admit(&attempts).await {
+            Err(AccountError::Throttled { retry_after }) => Err(AccountError::TooManyRegistrations { retry_after }),
+            outcome => outcome.map(|()| {
+                self.counted(attempts.into_iter().map(|attempt| (attempt.bucket, Forgiveness::One)).collect())
+            }),
+        }
+    }
+
+    /// Counts a request for a mail to an address as it was typed.
+    pub(in crate::service) async fn admit_request(
+        &self,
+        what: MailRequest,
+        email: &Email,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
+        let Some(policy) = self.policy.throttle else { return Ok(()) };
+        let address = self.address_bucket("request", client);
+        let address = address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address });
+        let attempts = |scope: &str, limit: Limit| {
+            let named = Attempt { bucket: self.bucket(scope, email.canonical()), limit };
+            [named].into_iter().chain(address.clone()).collect::<Vec<_>>()
+        };
+        if self.count(&attempts(what.name(), policy.requests_per_email)).await?.is_none() {
+            return Ok(());
+        }
+        // A stranger who names the address all the time must not keep its owner from being answered.
+        self.admit(&attempts(&format!("{} beyond", what.name()), ThrottlePolicy::REQUESTS_BEYOND)).await
+    }
+
+    /// Counts a verification email to an account; anyone can request one.
+    pub(in crate::service) async fn admit_link(&self, user: &User) -> Result<(), AccountError> {
+        self.admit_for("link", user, |policy| policy.links).await
+    }
+
+    /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
+    /// token is not to use up what the owner needs to log in.
+    pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AccountError> {
+        let scope = if purpose == CodePurpose::Confirmation { "confirmation code" } else { "code" };
+        self.admit_for(scope, user, |policy| policy.codes).await
+    }
+
+    /// Counts a second-factor challenge for an account, and for the account and the client IP; those for reauthentication are
+    /// counted separately, as in [`admit_code`](Self::admit_code).
+    pub(in crate::service) async fn admit_challenge(
+        &self,
+        user: &User,
+        purpose: CodePurpose,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
+        let Some(policy) = &self.policy.throttle else { return Ok(()) };
+        let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
+        let account = user.id.get().to_string();
+        let of_account = Attempt { bucket: self.bucket(scope, &account), limit: policy.challenges };
+        let per_client_ip = self.address_bucket(&format!("{scope} {account}"), client);
+        let per_client_ip = per_client_ip.map(|bucket| Attempt { bucket, limit: policy.challenges_per_client_ip });
+        self.admit(&[of_account].into_iter().chain(per_client_ip).collect::<Vec<_>>()).await
+    }
+
+    async fn admit_for(
+        &self,
+        scope: &str,
+        user: &User,
+        limit: impl FnOnce(&ThrottlePolicy) -> Limit,
+    ) -> Result<(), AccountError> {
+        let Some(policy) = &self.policy.throttle else { return Ok(()) };
+        let bucket = self.bucket(scope, &user.id.get().to_string());
+        self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
+    }
+
+    /// A password reset clears the login delay for every login name of the user, and the count of the challenges that a
+    /// login with the former password has opened.
+    pub(in crate::service) async fn forgive_passwords(&self, user: &User) -> Result<(), AccountError> {
+        if self.policy.throttle.is_none() {
+            return Ok(());
+        }
+        let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];
+        let typed = names.iter().map(|name| self.name_bucket(name));
+        let own = [self.password_bucket(user), self.bucket("challenge", &user.id.get().to_string())];
+        let buckets: Vec<_> = typed.chain(own).map(|one| (one, Forgiveness::All)).collect();
+        Ok(self.ports.store.forgive(&buckets).await?)
+    }
+
+    async fn admit(&self, attempts: &[Attempt]) -> Result<(), AccountError> {
+        self.count(attempts).await?.map_or(Ok(()), |wait| Err(self.refused(wait)))
+    }
+
+    /// Counts attempts, or says how long they have to wait.
+    async fn count(&self, attempts: &[Attempt]) -> Result<Option<Seconds>, StoreError> {
+        if attempts.is_empty() {
+            return Ok(None);
+        }
+        Ok(match self.ports.store.admit(attempts, self.ports.clock.now()).await? {
+            Admission::Admitted => None,
+            Admission::Refused(wait) => Some(wait),
+        })
+    }
+
+    fn password_bucket(&self, user: &User) -> Bucket {
+        self.bucket("password", &user.id.get().to_string())
+    }
+
+    /// One for all spellings of a name (SEC-123).
+    fn name_bucket(&self, name: &LoginName) -> Bucket {
+        self.bucket("name", &typed(name))
+    }
+
+    fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<Bucket> {
+        let address: IpAddr = client.ip.as_deref()?.parse().ok()?;
+        Some(self.bucket(scope, &format!("address {}", network(address))))
+    }
+
+    fn bucket(&self, scope: &str, whom: &str) -> Bucket {
+        let mac = self.ports.vault.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
+        Bucket::new(format!("{scope} {}", to_hex(mac.bytes())))
+    }
+}
+
+/// One form of whatever was typed as a name: of its beginning, if it is longer than any name or address can be.
+fn typed(name: &LoginName) -> String {
+    let (LoginName::Username(text) | LoginName::Email(text)) = name;
+    Username::folded(&text.chars().take(2 * Email::MAX_CHARS).collect::<String>())
+}

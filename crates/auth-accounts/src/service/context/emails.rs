@@ -1,0 +1,144 @@
+//! Emails for the outbox, and the links in them.
+
+use auth_core::effects::Effects;
+use auth_core::error::AuthError;
+use auth_core::ports::ReuseNotices;
+use auth_core::token::ClientInfo;
+use auth_core::user::User;
+
+use crate::account::Email;
+use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
+use crate::error::AccountError;
+use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
+use crate::second_factor::Method;
+use crate::service::Ports;
+use crate::service::verification::shortened;
+
+/// Makes the emails to users, for the outbox.
+#[derive(Clone)]
+pub struct Emails {
+    ports: Ports,
+    sends_mail: bool,
+}
+
+impl Emails {
+    /// Emails with these adapters; none where nobody would send them.
+    pub const fn new(ports: Ports, sends_mail: bool) -> Self {
+        Self { ports, sends_mail }
+    }
+
+    /// What an email to an account says about the account and the client that caused it. An email to an unverified address
+    /// contains no text that the client chose, since anyone can register a stranger's address.
+    pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
+        self.about(user, Self::content_of_client(client))
+    }
+
+    pub(in crate::service) fn about(&self, user: &User, content: MailContent) -> MailContent {
+        let content = content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name);
+        if user.email_verified_at.is_some() { content } else { content.without_free_text() }
+    }
+
+    /// The same with a new address, for a mail to the present one.
+    pub(in crate::service) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> MailContent {
+        let content = self.content(user, client);
+        // Its domain is chosen by whoever asks, and looks like a link.
+        if user.email_verified_at.is_some() { content.with(Fact::NewEmail, shortened(new)) } else { content }
+    }
+
+    pub(in crate::service) fn content_of_client(client: &ClientInfo) -> MailContent {
+        let content = MailContent::default().with_known(Fact::Address, client.ip.as_deref());
+        content.with_known(Fact::UserAgent, client.user_agent.as_deref())
+    }
+
+    /// A mail for the outbox; none where nobody would send it.
+    pub(in crate::service) fn mail(
+        &self,
+        kind: MailKind,
+        to: &str,
+        content: &MailContent,
+    ) -> Result<Vec<NewMail>, AuthError> {
+        if !self.sends_mail {
+            return Ok(Vec::new());
+        }
+        Ok(vec![self.queued(Queued::Mail(kind), to, content)?])
+    }
+
+    /// What the owner of an account is told of the second factors that are removed.
+    pub(in crate::service) fn removal_notices(
+        &self,
+        user: &User,
+        methods: &[Method],
+        client: &ClientInfo,
+    ) -> Result<Vec<NewMail>, AuthError> {
+        let mut notices = Vec::new();
+        for method in methods {
+            let content = self.content(user, client).with(Fact::Method, method.name());
+            notices.extend(self.mail(MailKind::SecondFactorRemoved, &user.email, &content)?);
+        }
+        Ok(notices)
+    }
+
+    /// A wish for the outbox, as a mail.
+    pub(in crate::service) fn request(
+        &self,
+        request: MailRequest,
+        to: &Email,
+        client: &ClientInfo,
+    ) -> Result<Option<NewMail>, AuthError> {
+        if !self.sends_mail {
+            return Ok(None);
+        }
+        self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
+    }
+
+    fn queued(&self, queued: Queued, to: &str, content: &MailContent) -> Result<NewMail, AuthError> {
+        let id = MailId::draw(self.ports.randomness.as_ref());
+        let sealed = self.ports.vault.seal(&MailContent::context(id, queued), &content.to_bytes());
+        let content = sealed.map_err(AuthError::Crypto)?;
+        Ok(NewMail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
+    }
+
+    /// A code whose token goes to an address with a link, and the mail that brings it.
+    pub(in crate::service) fn link(
+        &self,
+        user: &User,
+        purpose: CodePurpose,
+        kind: MailKind,
+        to: &Email,
+        content: MailContent,
+    ) -> Result<(OneTimeCode, Vec<NewMail>), AuthError> {
+        let id = CodeId::draw(self.ports.randomness.as_ref());
+        let token = LinkToken::draw(id, self.ports.randomness.as_ref());
+        let mut code = OneTimeCode::new(id, user.id, purpose, self.ports.clock.now());
+        code.mac = Some(token.mac(self.ports.vault.as_ref()));
+        code.payload = Some(to.as_str().into());
+        let minutes = purpose.ttl().get() / 60;
+        let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
+        Ok((code, self.mail(kind, to.as_str(), &content)?))
+    }
+
+    /// The open code of a link that somebody followed, and the address that it was sent to.
+    pub(in crate::service) async fn followed(
+        &self,
+        token: &str,
+        purposes: &[CodePurpose],
+    ) -> Result<(OneTimeCode, Email), AccountError> {
+        let token = LinkToken::parse(token).ok_or(AccountError::BadLink)?;
+        let code = self.ports.store.find_code(token.id()).await?.ok_or(AccountError::BadLink)?;
+        let is_good = purposes.contains(&code.purpose)
+            && token.matches(&code, self.ports.vault.as_ref())
+            && code.is_open(self.ports.clock.now());
+        let email = code.payload.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let email = email.and_then(|text| Email::parse(text).ok());
+        email.filter(|_| is_good).map(|email| (code, email)).ok_or(AccountError::BadLink)
+    }
+}
+
+impl ReuseNotices for Emails {
+    fn effects(&self, user: &User) -> Result<Effects, AuthError> {
+        // Who presented the token is not known; whose session it was, its owner knows.
+        let content = self.content(user, &ClientInfo::default());
+        let mails = self.mail(MailKind::SessionReused, &user.email, &content)?;
+        Ok(mails.into_iter().collect())
+    }
+}

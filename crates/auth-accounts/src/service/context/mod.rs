@@ -1,0 +1,57 @@
+//! What several use cases share: limits of [`attempts`], [`emails`], and the password of a user who is logged in
+//! ([`passwords`]).
+
+mod attempts;
+mod emails;
+mod passwords;
+
+pub use emails::Emails;
+
+use std::fmt;
+
+use auth_core::service::TokenService;
+use auth_core::user::User;
+
+use crate::service::{AccountPolicy, Ports};
+
+/// What all services of accounts share: the adapters, the policy, and the service that starts their sessions.
+pub struct AccountContext {
+    pub(in crate::service) ports: Ports,
+    pub(in crate::service) policy: AccountPolicy,
+    pub(in crate::service) tokens: TokenService,
+    pub(in crate::service) emails: Emails,
+}
+
+impl AccountContext {
+    /// The services of accounts on these adapters, whose users get their tokens from `tokens`.
+    pub fn new(ports: Ports, policy: AccountPolicy, tokens: TokenService) -> Self {
+        let emails = Emails::new(ports.clone(), policy.sends_mail);
+        Self { ports, policy, tokens, emails }
+    }
+
+    /// The adapters.
+    pub const fn ports(&self) -> &Ports {
+        &self.ports
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &AccountPolicy {
+        &self.policy
+    }
+
+    /// The tokens of the users.
+    pub const fn tokens(&self) -> &TokenService {
+        &self.tokens
+    }
+
+    /// Whether a login of this user takes a second factor even if none is on.
+    pub(in crate::service) const fn requires_second_factor(&self, user: &User) -> bool {
+        self.tokens.policy().multi_factor_required_for.includes(user)
+    }
+}
+
+impl fmt::Debug for AccountContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccountContext").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,228 @@
+//! Login: credentials for tokens.
+
+use std::sync::Arc;
+
+use auth_core::error::{AuthError, StoreError};
+use auth_core::event::{EventKind, SecurityEvent};
+use auth_core::service::{Issued, SignedToken, TokenPair};
+use auth_core::token::{Authentication, ClientInfo};
+use auth_core::user::User;
+
+use crate::account::LoginName;
+use crate::code::CodePurpose;
+use crate::error::AccountError;
+use crate::password::{CheckedPassword, PasswordHash, RawPassword};
+use crate::ports::{QueueShare, Verdict};
+use crate::service::context::AccountContext;
+use crate::service::second_factor::{Expected, Proven};
+use crate::service::{EmailVerification, SecondFactorChallenge};
+
+/// What a login with the right password answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginOutcome<T = TokenPair> {
+    /// The tokens of a new session.
+    Tokens(T),
+    /// The user must show a second factor too, with [`LoginService::answer_challenge`].
+    SecondFactorRequired(SecondFactorChallenge),
+}
+
+/// What follows the right password.
+enum Step {
+    /// The session of this user starts.
+    Start(User),
+    /// A second factor is asked for.
+    Ask(SecondFactorChallenge),
+    /// The user was changed while that was decided.
+    Again,
+}
+
+/// Logins by password and second factor, and changes of the password: what takes the password of an account and answers
+/// tokens.
+#[derive(Clone)]
+pub struct LoginService {
+    pub(super) context: Arc<AccountContext>,
+}
+
+impl LoginService {
+    /// The service of this context.
+    pub const fn new(context: Arc<AccountContext>) -> Self {
+        Self { context }
+    }
+
+    /// How often a login is decided when the rights, the password or the second factors of the account change while it is
+    /// under way, or all its logins end.
+    pub(super) const MAX_STARTS: usize = 3;
+
+    /// Logs in the user of an active account by its password.
+    ///
+    /// An unknown name, a wrong password and an inactive account are one answer, [`AccountError::BadCredentials`], after
+    /// the work of one password comparison (SEC-080, SEC-081). A hash of an older algorithm or cost is replaced.
+    ///
+    /// # Errors
+    /// With the right password: [`AccountError::EmailNotVerified`]. With any: [`AccountError::Throttled`] after too many for
+    /// the account or from the client IP (SEC-121).
+    pub async fn login(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: ClientInfo,
+    ) -> Result<LoginOutcome<TokenPair>, AccountError> {
+        for _ in 0..Self::MAX_STARTS {
+            let user = match self.first_factor(name, password, CodePurpose::Login, &client).await? {
+                Step::Start(user) => user,
+                Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
+                Step::Again => continue,
+            };
+            let authentication = Authentication::by_password(self.context.ports.clock.now());
+            match self.context.tokens.start_session(&user, &authentication, client.clone()).await {
+                Err(AuthError::UserChanged) => {}
+                outcome => return Ok(LoginOutcome::Tokens(outcome?)),
+            }
+        }
+        Err(Self::overtaken())
+    }
+
+    /// Logs in as [`login`](Self::login) does, for a sliding token.
+    ///
+    /// # Errors
+    /// As for `login`, and [`TokenFault::WrongKind`](crate::token::TokenFault::WrongKind) where sliding tokens are not
+    /// accepted.
+    pub async fn login_sliding(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: ClientInfo,
+    ) -> Result<LoginOutcome<SignedToken>, AccountError> {
+        self.context.tokens.check_sliding()?;
+        for _ in 0..Self::MAX_STARTS {
+            let user = match self.first_factor(name, password, CodePurpose::SlidingLogin, &client).await? {
+                Step::Start(user) => user,
+                Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
+                Step::Again => continue,
+            };
+            let authentication = Authentication::by_password(self.context.ports.clock.now());
+            match self.context.tokens.start_sliding_session(&user, &authentication, client.clone()).await {
+                Err(AuthError::UserChanged) => {}
+                outcome => return Ok(LoginOutcome::Tokens(outcome?)),
+            }
+        }
+        Err(Self::overtaken())
+    }
+
+    /// Completes a login with a second factor: what the login would have answered without it.
+    ///
+    /// # Errors
+    /// [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`]; [`AccountError::Throttled`] after too many codes for the
+    /// account or from the address.
+    pub async fn answer_challenge(
+        &self,
+        challenge: &str,
+        code: &str,
+        client: ClientInfo,
+    ) -> Result<Issued, AccountError> {
+        let Proven { user, purpose } = self.context.prove(challenge, code, Expected::Login, &client).await?;
+        let authentication = Authentication::by_password_and_code(self.context.ports.clock.now());
+        let issued = match purpose {
+            CodePurpose::SlidingLogin => {
+                self.context.tokens.start_sliding_session(&user, &authentication, client).await.map(Issued::Sliding)
+            }
+            _ => self.context.tokens.start_session(&user, &authentication, client).await.map(Issued::Pair),
+        };
+        // The account is another than it was when the code was compared, and the code is used up: they log in once more.
+        issued.map_err(|error| match error {
+            AuthError::UserChanged => AccountError::ChallengeInvalid,
+            error => error.into(),
+        })
+    }
+
+    fn overtaken() -> AccountError {
+        StoreError::unavailable("the account keeps changing during its login").into()
+    }
+
+    /// Checks the password, and decides what else a login takes.
+    async fn first_factor(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        purpose: CodePurpose,
+        client: &ClientInfo,
+    ) -> Result<Step, AccountError> {
+        let user = self.authenticate_password(name, password, client).await?;
+        let context = &self.context;
+        let must_be_verified = context.policy.email_verification == EmailVerification::Required;
+        if must_be_verified && user.email_verified_at.is_none() {
+            return Err(AccountError::EmailNotVerified);
+        }
+        let methods = context.methods_of(&user).await?;
+        if methods.is_empty() {
+            return Ok(Step::Start(user));
+        }
+        let Some(challenge) = context.challenge(&user, methods, purpose, client).await? else { return Ok(Step::Again) };
+        context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
+        Ok(Step::Ask(challenge))
+    }
+
+    /// The account that has this password. The guess is counted before it is looked at (SEC-124).
+    async fn authenticate_password(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        client: &ClientInfo,
+    ) -> Result<User, AccountError> {
+        if password.is_too_long() {
+            // No account has it: not worth a comparison, and no hint at whether the account exists.
+            return self.refuse_login(None);
+        }
+        let context = &self.context;
+        let by_name = context.guess_at_name(name, client).await?;
+        let found = self.context.ports.store.find_for_login(name).await?;
+        let user = found.as_ref().map(|(user, _)| user);
+        let Some(by_account) = context.guess_at_account(user, name, &by_name).await? else {
+            // As if there were no such account, by the same work.
+            let _ = context.guess_at_account(None, name, &by_name).await?;
+            self.context.ports.hasher.verify(password, None).await?;
+            return self.refuse_login(found.map(|(user, _)| user)).map_err(|error| by_name.refused_as(error));
+        };
+        let guess = by_name.and(by_account);
+        let verdict = match self.context.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
+            Ok(verdict) => verdict,
+            Err(error) => {
+                guess.take_back().await?;
+                return Err(error.into());
+            }
+        };
+        match found {
+            Some((user, hash)) if user.is_active && verdict != Verdict::Wrong => {
+                guess.forgive().await?;
+                if verdict == Verdict::RightButOutdated {
+                    self.upgrade_hash(&user, password, &hash).await?;
+                }
+                Ok(user)
+            }
+            found => {
+                if verdict == Verdict::RightButOutdated {
+                    // An old hash was cheaper to compare, and its time would tell that the password was right.
+                    self.context.ports.hasher.verify(password, None).await?;
+                }
+                self.refuse_login(found.map(|(user, _)| user)).map_err(|error| guess.refused_as(error))
+            }
+        }
+    }
+
+    fn refuse_login<T>(&self, user: Option<User>) -> Result<T, AccountError> {
+        let kind = EventKind::LoginFailed;
+        self.context
+            .ports
+            .record(user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id)));
+        Err(AccountError::BadCredentials)
+    }
+
+    /// Replaces an outdated hash. A login never fails because hashing is busy: the next one tries again.
+    async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AccountError> {
+        let password = CheckedPassword::in_use(password.clone());
+        if let Ok(new) = self.context.ports.hasher.hash(&password, QueueShare::Whole).await {
+            self.context.ports.store.upgrade_hash(user.id, old, &new).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! The adapters of accounts.
+
+use std::sync::Arc;
+
+use auth_core::event::SecurityEvent;
+use auth_core::ports::{Change, Clock, Randomness, SecurityEvents, TokenSigner};
+use auth_core::service::TokenPorts;
+use auth_core::user::UserId;
+use auth_core::view::GuardViews;
+
+use crate::ports::{PasswordHasher, Store, Vault};
+use crate::service::{AccountPolicy, Emails};
+
+/// The adapters that the services work with.
+#[derive(Clone)]
+pub struct Ports {
+    /// Accounts, sessions, codes, mails and all else that is kept.
+    pub store: Arc<dyn Store>,
+    /// Signatures.
+    pub signer: Arc<dyn TokenSigner>,
+    /// Password hashing.
+    pub hasher: Arc<dyn PasswordHasher>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub randomness: Arc<dyn Randomness>,
+    /// The secret of the installation.
+    pub vault: Arc<dyn Vault>,
+    /// The audit log.
+    pub events: Arc<dyn SecurityEvents>,
+    /// What guarded routes remember; `None`: nothing, they ask the storage each time.
+    pub views: Option<Arc<GuardViews>>,
+}
+
+impl Ports {
+    /// Those of a [`TokenService`] whose users are accounts: where emails are sent, one tells the user of a reused token.
+    pub fn for_tokens(&self, accounts: &AccountPolicy) -> TokenPorts {
+        TokenPorts {
+            store: self.store.clone(),
+            signer: self.signer.clone(),
+            clock: self.clock.clone(),
+            randomness: self.randomness.clone(),
+            events: self.events.clone(),
+            views: self.views.clone(),
+            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_mail))),
+        }
+    }
+
+    pub(super) fn record(&self, event: SecurityEvent) {
+        self.events.record(event);
+    }
+
+    /// Also after all sessions of an account, but perhaps one, were ended.
+    pub(super) fn note_changed(&self, user: UserId) {
+        if let Some(views) = &self.views {
+            views.apply(Change::AccountChanged(user));
+        }
+    }
+}

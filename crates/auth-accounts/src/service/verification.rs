@@ -1,0 +1,121 @@
+//! Proof of addresses: that of a new account, and a changed one.
+
+use auth_core::event::{EventKind, SecurityEvent};
+use auth_core::token::ClientInfo;
+use auth_core::user::{User, UserId};
+
+use crate::account::{AccountFault, Email, Taken};
+use crate::code::CodePurpose;
+use crate::error::AccountError;
+use crate::mail::{MailKind, MailRequest};
+use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
+use crate::service::AccountService;
+use crate::service::context::AccountContext;
+
+impl AccountService {
+    /// Writes down that somebody wants another mail to prove this address. As for
+    /// [`request_reset`](Self::request_reset), nothing tells whether there is an account.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`], by the address that was typed and that of the client.
+    pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
+        self.ask(MailRequest::EmailVerification, email, client).await
+    }
+
+    /// Verifies the email address of an account with the token of a link, or changes it to the one that the link was sent
+    /// to.
+    ///
+    /// The second factors of an account whose address is unverified may be those of a stranger who registered it. With them,
+    /// a link that verifies an address takes a `caller` who is logged in to the account: otherwise its owner, by following
+    /// the link, would put the stranger's factors between themselves and a later reset of the password, which
+    /// [removes them](Self::confirm_reset) only from an account whose address is unverified.
+    ///
+    /// # Errors
+    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over.
+    /// [`AccountError::LoginRequired`] if the account has second factors and `caller` is another user or nobody; then the token
+    /// stays good. [`AccountFault::Taken`] if another account has the address by now.
+    pub async fn verify_email(
+        &self,
+        token: &str,
+        caller: Option<UserId>,
+        client: &ClientInfo,
+    ) -> Result<User, AccountError> {
+        let context = &self.context;
+        let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
+        let (code, email) = context.emails.followed(token, &purposes).await?;
+        let user = self.context.ports.store.find_user(code.user_id).await?;
+        let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
+        let is_change = code.purpose == CodePurpose::EmailChange;
+        let is_first_proof = is_change || user.email_verified_at.is_none();
+        if is_first_proof && caller != Some(user.id) && self.context.ports.store.factors_of(user.id).await?.is_on() {
+            return Err(AccountError::LoginRequired);
+        }
+        let mails = match is_change {
+            true => {
+                let content = context.emails.content_of_change(&user, &email, client);
+                context.emails.mail(MailKind::EmailChanged, &user.email, &content)?
+            }
+            false => Vec::new(),
+        };
+        let only_at = Some(user.security_stamp);
+        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, mails };
+        match self.context.ports.store.confirm_email(&proven, self.context.ports.clock.timestamp()).await? {
+            EmailUpdate::Done(user) => {
+                self.context.ports.note_changed(user.id);
+                let kind = if is_change { EventKind::EmailChanged } else { EventKind::EmailVerified };
+                self.context.ports.record(SecurityEvent::of_user(kind, user.id));
+                Ok(user)
+            }
+            EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
+            EmailUpdate::Overtaken => Err(AccountError::BadLink),
+        }
+    }
+
+    /// Whether a proof of a new address may be asked for.
+    pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AccountError> {
+        // Counted first: who only wants to know which addresses are taken is counted too.
+        self.context.admit_code(user, CodePurpose::EmailChange).await?;
+        let other = self.context.ports.store.find_by_email(email).await?;
+        if other.is_some_and(|other| other.id != user.id) {
+            return Err(AccountFault::Taken(Taken::Email).into());
+        }
+        Ok(())
+    }
+
+    /// Asks for a proof of a new address at the address itself, and tells the old one.
+    pub(super) async fn propose_email(
+        &self,
+        user: &User,
+        email: &Email,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
+        let context = &self.context;
+        // The new address is not verified: its owner may have nothing to do with the account.
+        let content = context.emails.content(user, client).without_free_text();
+        let told = context.emails.content_of_change(user, email, client);
+        let (code, mut mails) =
+            context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
+        mails.extend(context.emails.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
+        if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+            return Err(AccountContext::overtaken());
+        }
+        self.context.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, user.id));
+        Ok(())
+    }
+}
+
+/// An address of which a stranger who reads the mail learns little: `a…@example.com`.
+pub(super) fn shortened(email: &Email) -> String {
+    let (local, domain) = email.as_str().rsplit_once('@').unwrap_or_default();
+    format!("{}…@{domain}", local.chars().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shortened() {
+        assert_eq!(shortened(&Email::parse("alice@example.com").unwrap()), "a…@example.com");
+    }
+}

@@ -1,0 +1,67 @@
+//! Change of an email address where none is verified.
+
+use auth_core::user::User;
+
+use super::*;
+
+#[tokio::test]
+async fn takes_effect_at_once_and_is_told_to_the_old_address() {
+    let service = service(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    service.events.taken();
+    let updated = change(&service, "alice", "new@example.com", None).await.unwrap();
+    assert_eq!((updated.user.email.as_str(), updated.pending_email), ("new@example.com", None));
+    assert_eq!(service.take_event_kinds(), [EventKind::ProfileChanged]);
+    let mails = service.deliver_emails().await;
+    assert_eq!(mails.len(), 1);
+    assert_eq!((mails[0].kind, mails[0].to.as_str()), (MailKind::EmailChanged, "alice@example.com"));
+    assert_eq!(mails[0].content.get(Fact::NewEmail), None, "an unverified address may be a stranger's");
+
+    let verified = User { email_verified_at: Some(service.now().into()), ..service.user("alice").await };
+    assert!(service.store.put_user(verified));
+    change(&service, "alice", "newest@example.com", None).await.unwrap();
+    let mails = service.deliver_emails().await;
+    assert_eq!(mails[0].content.get(Fact::NewEmail), Some("n…@example.com"), "shortened for a stranger");
+}
+
+/// The caller may come from the auth cache, as the account was before its email address was changed.
+#[tokio::test]
+async fn back_to_a_former_address_takes_what_any_change_takes() {
+    let service = service(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let cached = service.user("alice").await;
+    let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+    auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), cached.id, &moved).await.unwrap();
+    let caller = || Caller { user: cached.clone(), session: None };
+    let back = ProfileChange { email: Some(email("alice@example.com")), ..ProfileChange::default() };
+    let refused = service.accounts.update_profile(caller(), back, None, &client()).await;
+    assert!(matches!(refused, Err(AccountError::PasswordMissing)), "{refused:?}");
+    // The other way round: it is the address of the account already.
+    let updated = service.accounts.update_profile(caller(), moved, None, &client()).await.unwrap();
+    assert_eq!(updated.user.email, "new@example.com");
+}
+
+/// What takes no password is decided on the address that the account has at the write.
+#[tokio::test]
+async fn to_the_same_address_is_refused_if_it_was_changed_meanwhile() {
+    let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+    let (store, user) = (service.store.clone(), service.user("alice").await);
+    eventful.before("update_profile", async move {
+        auth_accounts::ports::Accounts::update_profile(store.as_ref(), user.id, &moved).await.unwrap();
+    });
+    let refused = change(&service, "alice", "ALICE@example.com", None).await;
+    assert!(matches!(refused, Err(AccountError::Auth(AuthError::Store(_)))), "{refused:?}");
+    assert_eq!(service.user("alice").await.email, "new@example.com");
+}
+
+#[tokio::test]
+async fn is_refused_if_another_has_the_address() {
+    let service = service(verifying(EmailVerification::Off));
+    service.register("alice").await;
+    service.register("bob").await;
+    assert!(is_taken(&change(&service, "alice", "BOB@example.com", None).await));
+    assert_eq!(service.enqueued(), []);
+}

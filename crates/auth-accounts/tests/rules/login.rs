@@ -1,0 +1,76 @@
+//! Registration and login: which claims a pair has, and what a refused login tells.
+
+use auth_accounts::account::{AccountFault, Taken};
+use auth_accounts::password::PasswordHash;
+use auth_accounts::ports::{Accounts, NewPassword, PasswordUpdate};
+use auth_accounts::service::Action;
+use auth_core::event::EventKind;
+use auth_core::time::UnixTime;
+use serde_json::json;
+
+use crate::fixture::*;
+
+#[tokio::test]
+async fn a_login_says_what_the_contract_promises() {
+    let service = service(policy());
+    let user = service.register("alice").await;
+    let pair = service.login("alice").await;
+    let (refresh, access) = (service.claims(&refresh_of(&pair)), service.claims(&access_of(&pair)));
+    let now = service.now().seconds();
+    for (claims, kind, ttl) in [(&refresh, "refresh", REFRESH_TTL), (&access, "access", ACCESS_TTL)] {
+        assert_eq!(claims["token_type"], kind);
+        assert_eq!(claims["iat"], now);
+        assert_eq!(claims["exp"], now + ttl as i64);
+        assert_eq!(claims["user_id"], user.id.get().to_string());
+        assert_eq!(claims["email"], "alice@example.com");
+        assert_eq!(claims["role"], "user");
+        assert_eq!(claims["amr"], json!(["pwd"]));
+        assert_eq!(claims["sid"], refresh["jti"]);
+    }
+    assert_eq!(refresh["gen"], 0);
+    assert!(access.get("gen").is_none());
+    assert_ne!(access["jti"], refresh["jti"]);
+    let stored = service.store.find_user(user.id).await.unwrap().unwrap();
+    assert_eq!(stored.last_login.map(|at| at.unix().seconds()), Some(now));
+    assert_eq!(service.take_event_kinds(), [EventKind::AccountRegistered, EventKind::LoginSucceeded]);
+}
+
+#[tokio::test]
+async fn every_refused_login_is_one_answer_after_one_comparison() {
+    let service = service(policy());
+    service.register("alice").await;
+    service.register("bob").await;
+    service.act("bob", Action::Deactivate).await;
+    for (name, password) in [("alice", "Wrong-horse-42"), ("nobody", PASSWORD), ("bob", PASSWORD), ("ALICE", PASSWORD)]
+    {
+        let before = service.hasher.verifications();
+        assert!(matches!(service.try_login(name, password).await, Err(AccountError::BadCredentials)), "{name}");
+        assert_eq!(service.hasher.verifications() - before, 1, "{name}");
+    }
+    let before = service.hasher.verifications();
+    assert!(matches!(service.try_login("alice", &"x".repeat(1_000_000)).await, Err(AccountError::BadCredentials)));
+    assert_eq!(service.hasher.verifications(), before, "nothing is hashed of a password that no account can have");
+}
+
+#[tokio::test]
+async fn an_outdated_hash_is_replaced_at_login() {
+    let service = service(policy());
+    let user = service.register("alice").await;
+    let old = PasswordHash::new(format!("old${PASSWORD}"));
+    let set = service.store.set_password(&NewPassword::new(user.id, old), UnixTime::from_seconds(1)).await.unwrap();
+    assert_eq!(set, PasswordUpdate::Done);
+    service.hasher.set_outdated("old$");
+    service.login("alice").await;
+    let name = auth_accounts::account::LoginName::Username("alice".into());
+    let (_, hash) = service.store.find_for_login(&name).await.unwrap().unwrap();
+    assert_eq!(hash.expose(), format!("plain${PASSWORD}"));
+    service.login("alice").await;
+}
+
+#[tokio::test]
+async fn a_taken_name_is_refused() {
+    let service = service(policy());
+    service.register("alice").await;
+    let second = service.try_register("Alice").await;
+    assert!(matches!(second, Err(AccountError::Account(AccountFault::Taken(Taken::Username)))));
+}

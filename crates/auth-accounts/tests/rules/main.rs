@@ -1,0 +1,14 @@
+//! The rules of this crate, through its services and over storage in memory: one executable for all tests.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot arrange its fixture has failed")]
+
+mod fixture {
+    pub(crate) use auth_conformance::fixture::*;
+}
+
+mod email_addresses;
+mod login;
+mod one_time_codes;
+mod outbox;
+mod passwords;
+mod rate_limits;
+mod second_factors;

@@ -1,0 +1,104 @@
+//! Leases: an email that a process has claimed is left alone by the others, until the lease ends.
+
+use super::*;
+
+#[tokio::test]
+async fn any_number_of_services_send_each_mail_once() {
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    for number in 0..200 {
+        put(&service, number).await;
+    }
+    service.mailer.fail(50, &busy());
+    eventful.yield_at_each_call();
+    let mailer = Arc::new(Slow { inner: service.mailer.clone() });
+    while !service.store.mails().is_empty() {
+        let mut services = tokio::task::JoinSet::new();
+        for _ in 0..40 {
+            let outbox = with_mailer(&service, mailer.clone());
+            services.spawn(async move { while outbox.deliver_next().await.unwrap() != Delivery::Idle {} });
+        }
+        services.join_all().await;
+        service.advance(15);
+    }
+    let mut sent = BTreeMap::<MailId, usize>::new();
+    service.mailer.taken().into_iter().for_each(|mail| *sent.entry(mail.id).or_default() += 1);
+    assert_eq!(sent.len(), 200);
+    assert!(sent.values().all(|times| *times == 1), "{sent:?}");
+}
+
+/// Lets others go first while it sends.
+struct Slow {
+    inner: Arc<auth_conformance::RecordedMailer>,
+}
+
+#[async_trait]
+impl Mailer for Slow {
+    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+        tokio::task::yield_now().await;
+        self.inner.send(mail).await
+    }
+}
+
+#[tokio::test]
+async fn a_mail_whose_sender_died_is_sent_again_under_its_name() {
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    let id = put(&service, 1).await;
+    // It is tried more than once to note it, so that it is not sent again for a moment's weakness.
+    (0..5).for_each(|_| eventful.fail("delivered"));
+    assert!(service.outbox.deliver_next().await.is_err(), "sent, and not noted");
+    service.advance(LEASE - 1);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "it is kept from others");
+    service.advance(1);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+    let sent: Vec<_> = service.mailer.taken().into_iter().map(|mail| mail.id).collect();
+    assert_eq!(sent, [id, id], "both have the same message ID");
+    service.advance(LEASE);
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
+
+    let id = put(&service, 2).await;
+    (0..4).for_each(|_| eventful.fail("delivered"));
+    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
+}
+
+#[tokio::test]
+async fn a_mail_whose_senders_die_each_time_is_given_up() {
+    let service = service(mailing());
+    let id = put(&service, 1).await;
+    for _ in 0..10 {
+        // Claimed by a process that dies at once.
+        let now = auth_core::ports::Clock::now(service.clock.as_ref());
+        let until = now.plus(auth_core::time::Seconds::new(LEASE));
+        assert!(auth_accounts::ports::Outbox::claim(service.store.as_ref(), now, until).await.unwrap().is_some());
+        service.advance(LEASE);
+    }
+    assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::GivenUp(given_up, _) if given_up == id));
+    assert_eq!(service.mailer.taken(), []);
+}
+
+/// Somebody took so long that another one has the mail by now: their report concerns a claim that is over.
+#[tokio::test]
+async fn a_late_report_changes_nothing() {
+    for error in [None, Some(busy()), Some(refused())] {
+        let Fixture { service, eventful, .. } = fixture(mailing());
+        let id = put(&service, 1).await;
+        let method = match &error {
+            None => "delivered",
+            Some(MailError::Temporary(_)) => "postpone",
+            Some(MailError::Permanent(_)) => "give_up",
+        };
+        error.iter().for_each(|error| service.mailer.fail(1, error));
+        let (store, clock) = (service.store.clone(), service.clock.clone());
+        eventful.before(method, async move {
+            use auth_core::ports::Clock;
+            clock.advance(Seconds::new(LEASE));
+            let now = clock.now();
+            assert_eq!(store.claim(now, now.plus(Seconds::new(LEASE))).await.unwrap().unwrap().attempt, 2);
+        });
+        service.outbox.deliver_next().await.unwrap();
+        let entry = service.outbox.list(ALL).await.unwrap().remove(0);
+        assert_eq!((entry.id, entry.attempts, entry.failed_at), (id, 2, None), "{method}");
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "{method}: it is the other one's");
+        service.advance(LEASE);
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id), "{method}");
+    }
+}

@@ -1,0 +1,55 @@
+//! The outbox: an email is delivered once, rescheduled, or given up.
+
+mod delivery;
+mod leases;
+mod retries;
+mod sealing;
+
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use auth_accounts::code::ChallengeToken;
+use auth_accounts::mail::{ClaimedMail, Fact, Mail, MailContent, MailId, MailKind, NewMail, Queued, RetryPolicy};
+use auth_accounts::ports::{MAX_SEND_TIME, MailError, Mailer, Outbox, OutboxPage, Retry};
+use auth_accounts::second_factor::TotpSecret;
+use auth_accounts::service::{Action, Delivery, OutboxService, Ports, SecondFactorChallenge};
+use auth_core::event::EventKind;
+use auth_core::time::Seconds;
+use auth_core::token::RequiredFor;
+
+use crate::fixture::*;
+
+const ALL: OutboxPage = OutboxPage { only_failed: false, after: None, limit: 100 };
+const FAILED: OutboxPage = OutboxPage { only_failed: true, ..ALL };
+/// How long a claimed email is kept from other processes.
+const LEASE: u64 = 240;
+
+fn busy() -> MailError {
+    MailError::Temporary("451 try again".to_owned())
+}
+
+fn refused() -> MailError {
+    MailError::Permanent("550 no such mailbox".to_owned())
+}
+
+/// Enqueues an email that never expires.
+async fn put(service: &TestService, name: u64) -> MailId {
+    put_kind(service, name, MailKind::PasswordChanged).await
+}
+
+async fn put_kind(service: &TestService, name: u64, kind: MailKind) -> MailId {
+    let (id, queued) = (auth_conformance::mail_id(name), Queued::Mail(kind));
+    let content = MailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
+    let content = service.ports().vault.seal(&MailContent::context(id, queued), &content.to_bytes()).unwrap();
+    let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
+    service.store.enqueue(&mail).await.unwrap();
+    id
+}
+
+/// The same outbox with another mailer.
+fn with_mailer(service: &TestService, mailer: Arc<dyn Mailer>) -> OutboxService {
+    OutboxService::new(service.context(), mailer, RetryPolicy::default())
+}

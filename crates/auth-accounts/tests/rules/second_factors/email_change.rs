@@ -1,0 +1,56 @@
+//! Codes by email go to the current email address, so a change of it needs what a login needs (SEC-134).
+
+use auth_accounts::account::ProfileChange;
+use auth_accounts::service::{AccountPolicy, Shown};
+use auth_core::service::Caller;
+use auth_core::token::RequiredFor;
+
+use super::*;
+
+async fn moved(service: &TestService, shown: Option<&Shown>) -> Result<String, AccountError> {
+    let caller = Caller { user: service.user("alice").await, session: None };
+    let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
+    service.accounts.update_profile(caller, change, shown, &client()).await.map(|updated| updated.user.email)
+}
+
+fn policies() -> [TestPolicy; 3] {
+    let with = |email_verification, second_factor| {
+        let accounts = AccountPolicy { email_verification, ..mailing().accounts };
+        TestPolicy { accounts, ..requiring(second_factor) }
+    };
+    [
+        with(EmailVerification::Off, RequiredFor::Nobody),
+        with(EmailVerification::Optional, RequiredFor::Nobody),
+        with(EmailVerification::Off, RequiredFor::All),
+    ]
+}
+
+#[tokio::test]
+async fn takes_password_and_code_where_a_login_does() {
+    for policy in policies() {
+        let is_required = policy.tokens.multi_factor_required_for == RequiredFor::All;
+        let is_proven = policy.accounts.email_verification != EmailVerification::Off;
+        let service = service(policy);
+        let user = service.register("alice").await;
+        if !is_required {
+            service.enrol_email("alice").await;
+        }
+        assert!(matches!(moved(&service, None).await, Err(AccountError::PasswordMissing)));
+        let refused = moved(&service, Some(&shown(PASSWORD))).await;
+        assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");
+        let challenge = confirmation(&service, &user).await;
+        let code = service.emailed_code();
+        assert!(is_wrong(&moved(&service, Some(&shown_with(&challenge, &other_than(&code)))).await));
+        assert_eq!(service.user("alice").await.email, "alice@example.com");
+        let email = moved(&service, Some(&shown_with(&challenge, &code))).await.unwrap();
+        assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
+        if is_proven {
+            // The owner of the new address may have nothing to do with the account or its factors.
+            let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+            let refused = service.accounts.verify_email(&token, None, &client()).await;
+            assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
+            let moved = service.accounts.verify_email(&token, Some(user.id), &client()).await.unwrap();
+            assert_eq!(moved.email, "new@example.com");
+        }
+    }
+}

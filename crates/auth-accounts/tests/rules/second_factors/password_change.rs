@@ -1,0 +1,115 @@
+//! A change of the password takes what a login takes (SEC-134), and carries on no session that a refresh would not.
+
+use auth_accounts::code::CodePurpose;
+use auth_accounts::password::PasswordPolicy;
+use auth_accounts::ports::Accounts;
+use auth_accounts::second_factor::NewFactor;
+use auth_accounts::service::PasswordChange;
+use auth_conformance::{code_id, code_of};
+use auth_core::service::{Caller, Issued};
+use auth_core::token::RequiredFor;
+use auth_core::token::{RawToken, TokenFault, TokenKind};
+
+use super::*;
+
+#[tokio::test]
+async fn takes_the_code_where_a_login_does() {
+    for required in [RequiredFor::Nobody, RequiredFor::All] {
+        let service = service(requiring(required));
+        let user = service.register("alice").await;
+        let pair = if required == RequiredFor::All {
+            let challenge = service.second_factor_challenge("alice").await;
+            answer(&service, &challenge, &service.emailed_code()).await.unwrap()
+        } else {
+            let pair = service.login("alice").await;
+            service.enrol_email("alice").await;
+            pair
+        };
+        let caller = service.caller(&pair).await;
+        let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
+        assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");
+        let challenge = confirmation(&service, &user).await;
+        let code = service.emailed_code();
+        let wrong = shown_with(&challenge, &other_than(&code));
+        let refused = change_password_with(&service, &caller, wrong, NEW_PASSWORD).await;
+        assert!(matches!(refused, Err(AccountError::WrongCode)), "{refused:?}");
+        // Refused before the code is compared: it is still good.
+        let right = shown_with(&challenge, &code);
+        let weak = change_password_with(&service, &caller, right.clone(), "12345678").await;
+        assert!(matches!(weak, Err(AccountError::Account(_))), "{weak:?}");
+        assert!(has_password(&service, "alice", PASSWORD).await);
+        let next = change_password_with(&service, &caller, right, NEW_PASSWORD).await.unwrap().unwrap();
+        assert!(has_password(&service, "alice", NEW_PASSWORD).await);
+        assert!(service.try_refresh(&next).await.is_ok(), "{required:?}");
+    }
+}
+
+#[tokio::test]
+async fn of_a_session_without_a_required_factor_is_refused() {
+    let service = service(requiring(RequiredFor::Staff));
+    service.register("alice").await;
+    let pair = service.login("alice").await;
+    // Made an administrator past the use-case, as with SQL.
+    let user = service.user("alice").await;
+    assert!(service.store.set_staff(user.id, true).await.unwrap());
+    let caller = service.caller(&pair).await;
+    let challenge = confirmation(&service, &user).await;
+    let sessionless = Caller { user: service.user("alice").await, session: None };
+    service.events.taken();
+    for caller in [&caller, &sessionless] {
+        for shown in [shown(PASSWORD), shown("wrong"), shown_with(&challenge, &service.emailed_code())] {
+            let refused = change_password_with(&service, caller, shown, NEW_PASSWORD).await;
+            assert_eq!(fault(refused), Some(TokenFault::Revoked));
+        }
+    }
+    assert_eq!(service.take_event_kinds(), [], "nothing is compared");
+    assert!(has_password(&service, "alice", PASSWORD).await);
+    assert!(service.try_refresh(&pair).await.is_err());
+}
+
+#[tokio::test]
+async fn of_a_sliding_session_without_a_required_factor_is_refused() {
+    let policy = requiring(RequiredFor::Staff);
+    let service = service(emailing(TokenPolicy { accepted_kinds: vec![TokenKind::Sliding], ..policy.tokens }));
+    service.register("alice").await;
+    let sliding = service.try_login_sliding("alice").await.unwrap();
+    let sliding = RawToken::parse(sliding.expose()).unwrap();
+    let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
+    let rules = PasswordPolicy::default();
+    let caller = service.tokens.authenticate(&sliding).await.unwrap();
+    assert!(service.store.set_staff(caller.user.id, true).await.unwrap());
+    let caller = service.tokens.authenticate(&sliding).await.unwrap();
+    let refused = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await;
+    assert_eq!(fault(refused), Some(TokenFault::Revoked));
+    assert!(has_password(&service, "alice", PASSWORD).await);
+    assert!(service.store.set_staff(caller.user.id, false).await.unwrap());
+    let caller = service.tokens.authenticate(&sliding).await.unwrap();
+    let changed = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await.unwrap();
+    assert!(matches!(changed, Some(Issued::Sliding(_))), "{changed:?}");
+}
+
+/// A factor that is added between the comparison and the write: what was asked for is not enough any more.
+#[tokio::test]
+async fn is_decided_again_if_a_factor_is_added_meanwhile() {
+    let Fixture { service, eventful, .. } = fixture(mailing());
+    let user = service.register("alice").await;
+    let caller = service.caller(&service.login("alice").await).await;
+    let store = service.store.clone();
+    let code = code_of(user.id, code_id(1), CodePurpose::EmailEnrolment, service.now());
+    service.store.put_code(code.clone());
+    eventful.before("set_password", async move {
+        let added = SecondFactors::add_factor(
+            store.as_ref(),
+            user.id,
+            &NewFactor::Email,
+            code.id,
+            &[],
+            &[],
+            code.created_at.into(),
+        );
+        assert!(added.await.unwrap().is_some());
+    });
+    let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
+    assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");
+    assert!(has_password(&service, "alice", PASSWORD).await);
+}

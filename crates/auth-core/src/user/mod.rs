@@ -1,0 +1,119 @@
+//! Users, as tokens and rules see them.
+
+mod group;
+
+use std::collections::BTreeSet;
+
+pub use group::{BadGroupName, GroupName};
+
+use crate::time::{Timestamp, UnixTime};
+use crate::token::{Subject, SubjectField};
+
+/// The number of an account in its storage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(i64);
+
+impl UserId {
+    /// The account with this number.
+    pub const fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    /// The number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// Counts the changes that matter to the security of an account: to its rights (staff, superuser, active, groups), its
+/// password and its second factors, and each end of all its sessions.
+///
+/// Each such change advances the stamp in the same transaction. A write that depends on what was read from the account is
+/// conditional on the stamp that was read with it, so that no decision outlives the state it was based on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SecurityStamp(i64);
+
+impl SecurityStamp {
+    /// The stamp after so many changes.
+    pub const fn new(changes: i64) -> Self {
+        Self(changes)
+    }
+
+    /// How many changes there were.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+
+    /// The stamp after one more change.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+}
+
+/// An account at rest, without its password hash: nothing here opens a login.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use auth_conformance::{MemoryStore, hash_of, new_user};
+/// use auth_accounts::ports::Accounts;
+/// use auth_core::token::SubjectField;
+/// let alice = MemoryStore::default().create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
+/// assert_eq!(alice.role(), "user");
+/// assert_eq!(alice.subject(SubjectField::Id).to_claim(), "1");
+/// assert_eq!(alice.subject(SubjectField::Username).to_claim(), "alice");
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// Its number.
+    pub id: UserId,
+    /// The key it had in the system it was imported from, where that was no integer.
+    pub external_id: Option<String>,
+    /// The name it logs in with.
+    pub username: String,
+    /// Its address.
+    pub email: String,
+    /// First name; may be empty.
+    pub first_name: String,
+    /// Last name; may be empty.
+    pub last_name: String,
+    /// Whether it may log in and refresh.
+    pub is_active: bool,
+    /// Whether it is an administrator's.
+    pub is_staff: bool,
+    /// Whether it was made as the owner's of this installation.
+    pub is_superuser: bool,
+    /// The groups it is in.
+    pub groups: BTreeSet<GroupName>,
+    /// When it was made.
+    pub date_joined: Timestamp,
+    /// When it last logged in.
+    pub last_login: Option<Timestamp>,
+    /// When its address was proven to be its owner's.
+    pub email_verified_at: Option<Timestamp>,
+    /// Tokens of no session that were issued up to this moment are refused. Moved to "now" by whatever ends all logins.
+    pub token_epoch: UnixTime,
+    /// Since when the user has second factors, counted from the first one ever; `None` without one. Tokens that another
+    /// issuer issued since are refused.
+    pub multi_factor_since: Option<UnixTime>,
+    /// Advanced by every change to its rights, its password or its second factors.
+    pub security_stamp: SecurityStamp,
+}
+
+impl User {
+    /// How tokens name this account, in an installation where they do so by this field.
+    pub fn subject(&self, field: SubjectField) -> Subject {
+        match (field, &self.external_id) {
+            (SubjectField::Id, Some(key)) => Subject::External(key.clone()),
+            (SubjectField::Id, None) => Subject::Id(self.id),
+            (SubjectField::Username, _) => Subject::Username(self.username.clone()),
+            (SubjectField::Email, _) => Subject::Email(self.email.clone()),
+        }
+    }
+
+    /// Its role by its rights: `admin` for staff, else `user`.
+    pub const fn role(&self) -> &'static str {
+        if self.is_staff { "admin" } else { "user" }
+    }
+}
