@@ -157,8 +157,8 @@ pub trait Accounts: Send + Sync {
     ///
     /// - stores the hash, and advances the `security_stamp`;
     /// - revokes every session of the account but the one to keep, with the reason
-    ///   [`PasswordChanged`](crate::token::RevokeReason::PasswordChanged), advances the `token_epoch` to
-    ///   [`next_epoch`](crate::revocation::next_epoch), and begins the session that replaces one of those;
+    ///   [`PasswordChanged`](auth_core::token::RevokeReason::PasswordChanged), advances the `token_epoch` to
+    ///   [`next_epoch`](auth_core::revocation::next_epoch), and begins the session that replaces one of those;
     /// - ends every open code of the account (SEC-111);
     /// - marks the email address as verified (`email_verified_at`), and removes the second factors that were added before it
     ///   was, with their recovery codes;
@@ -181,8 +181,8 @@ pub trait Accounts: Send + Sync {
 
     /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was not one before, all its
     /// sessions are revoked in the same transaction with the reason
-    /// [`Administrator`](crate::token::RevokeReason::Administrator), and its `token_epoch` advances to
-    /// [`next_epoch`](crate::revocation::next_epoch), so that no session from before gains the rights. Otherwise nothing
+    /// [`Administrator`](auth_core::token::RevokeReason::Administrator), and its `token_epoch` advances to
+    /// [`next_epoch`](auth_core::revocation::next_epoch), so that no session from before gains the rights. Otherwise nothing
     /// changes. Returns `false` if the account does not exist.
     async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError>;
 

@@ -85,7 +85,7 @@ impl LoginService {
     /// Logs in as [`login`](Self::login) does, for a sliding token.
     ///
     /// # Errors
-    /// As for `login`, and [`TokenFault::WrongKind`](crate::token::TokenFault::WrongKind) where sliding tokens are not
+    /// As for `login`, and [`TokenFault::WrongKind`](auth_core::token::TokenFault::WrongKind) where sliding tokens are not
     /// accepted.
     pub async fn login_sliding(
         &self,

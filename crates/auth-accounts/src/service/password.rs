@@ -27,15 +27,17 @@ impl LoginService {
 
     /// Changes the password of the caller. Every other session of theirs ends, and every open link and challenge; their own
     /// goes on with the pair that is answered, so that whoever else held a token of it is out (SEC-111). Where an older
-    /// token may still be exchanged ([`OnRetry::Replay`], [`OnRefresh::KeepAndRotate`], [`TokenKind::Sliding`]), the pair is
+    /// token may still be exchanged ([`OnRetry::Replay`](auth_core::rotation::OnRetry::Replay),
+    /// [`OnRefresh::KeepAndRotate`](auth_core::rotation::OnRefresh::KeepAndRotate),
+    /// [`TokenKind::Sliding`](auth_core::token::TokenKind::Sliding)), the pair is
     /// that of another session in its place; where sliding tokens alone are accepted, it is one of those. `None` if the
     /// caller's token belongs to no session: then all of them end.
     ///
     /// # Errors
     /// [`AccountError::WrongPassword`] if the old one is wrong; guesses count as at a login.
     /// [`AccountError::ChallengeMissing`], [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`] where a login takes a second
-    /// factor (SEC-134). [`TokenFault::Revoked`] if the session has ended, or could not be
-    /// [refreshed](Self::refresh) for want of a second factor.
+    /// factor (SEC-134). [`TokenFault::Revoked`](auth_core::token::TokenFault::Revoked) if the session has ended, or could not be
+    /// [refreshed](auth_core::service::TokenService::refresh) for want of a second factor.
     /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the new one does not pass `rules`.
     pub async fn change_password(
         &self,

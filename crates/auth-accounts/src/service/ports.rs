@@ -33,7 +33,7 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Those of a [`TokenService`] whose users are accounts: where emails are sent, one tells the user of a reused token.
+    /// Those of a [`TokenService`](auth_core::service::TokenService) whose users are accounts: where emails are sent, one tells the user of a reused token.
     pub fn for_tokens(&self, accounts: &AccountPolicy) -> TokenPorts {
         TokenPorts {
             store: self.store.clone(),
