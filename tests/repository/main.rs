@@ -2,3 +2,4 @@
 
 mod architecture;
 mod golden_files;
+mod module_cycles;

@@ -26,6 +26,7 @@ pub mod error;
 pub mod event;
 pub mod permission;
 pub mod ports;
+mod random;
 pub mod revocation;
 pub mod rotation;
 pub mod service;

@@ -17,9 +17,9 @@ use crate::connection::{AnyConnection, MultiBackend, Undo};
 use crate::error::{out_of_range, unreadable};
 use crate::locked::lock_account;
 use crate::outbox::{put, take_request};
+use crate::proofs::use_up;
 use crate::prune::{Batch, in_batches};
 use crate::schema::one_time_codes;
-use crate::second_factors::use_up;
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime};
 

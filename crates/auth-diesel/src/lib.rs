@@ -25,6 +25,7 @@ mod locked;
 mod migrate;
 mod outbox;
 mod pool;
+mod proofs;
 mod prune;
 mod rows;
 mod schema;

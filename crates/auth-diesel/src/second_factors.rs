@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use auth_accounts::code::CodeId;
 use auth_accounts::mail::NewMail;
 use auth_accounts::ports::SecondFactors;
-use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, TotpFactor};
 use auth_accounts::secret::{Mac, Sealed};
 use auth_core::StoreError;
 use auth_core::time::Timestamp;
@@ -137,23 +137,6 @@ impl SecondFactors for DieselStore {
         })
         .await
     }
-}
-
-/// Uses up what proved a code; `false` if it is not there, or was used before.
-pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof) -> QueryResult<bool> {
-    let used = match proof {
-        Proof::Email => 1, // The digits were those of the code itself.
-        Proof::Totp(step) => {
-            let step = i64::try_from(step).map_err(out_of_range)?;
-            let is_new = second_factors::last_step.is_null().or(second_factors::last_step.lt(step));
-            let totp = second_factors::table.find((user.get(), Method::Totp.name()));
-            diesel::update(totp.filter(is_new)).set(second_factors::last_step.eq(step)).execute(connection)?
-        }
-        Proof::RecoveryCode(mac) => {
-            diesel::delete(recovery_codes::table.find((user.get(), mac.bytes().as_slice()))).execute(connection)?
-        }
-    };
-    Ok(used == 1)
 }
 
 fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {

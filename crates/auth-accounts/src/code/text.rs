@@ -5,7 +5,7 @@ use std::fmt;
 use auth_core::ports::Randomness;
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::ports::Vault;
+use crate::secret::Vault;
 use crate::secret::{Mac, MacPurpose};
 
 /// The token of a link: the name of its code and 256 random bits, as 96 lower-case hex digits. Secret.

@@ -8,10 +8,10 @@ mod hasher;
 mod mailer;
 mod outbox;
 mod second_factors;
-mod vault;
 
 use auth_core::ports::TokenStore;
 
+pub use crate::secret::{SealError, Vault};
 pub use accounts::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
 pub use attempts::Attempts;
 pub use codes::{Codes, IssueIf, OwnerAsRead};
@@ -19,7 +19,6 @@ pub use hasher::{HashError, PasswordHasher, QueueShare, Verdict};
 pub use mailer::{MAX_SEND_TIME, MailError, Mailer};
 pub use outbox::{Outbox, OutboxPage, Retry};
 pub use second_factors::SecondFactors;
-pub use vault::{SealError, Vault};
 
 /// The storage ports together, those of tokens included, as one adapter implements them.
 pub trait Store: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox {}

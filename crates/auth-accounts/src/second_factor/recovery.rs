@@ -5,7 +5,7 @@ use std::fmt;
 use auth_core::ports::Randomness;
 use auth_core::user::UserId;
 
-use crate::ports::Vault;
+use crate::secret::Vault;
 use crate::secret::{Mac, MacPurpose};
 
 /// A code to be written down: 80 random bits as 16 letters and digits, in groups of four. Good once. Secret.

@@ -7,7 +7,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
 use crate::code::DigitCode;
-use crate::ports::Vault;
+use crate::secret::Vault;
 
 /// How long one code is shown, in seconds (RFC 6238 §5.2).
 pub const TOTP_STEP: i64 = 30;

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use async_trait::async_trait;
 
-use crate::token::CustomClaims;
+use crate::token::{CustomClaims, ProfileClaim};
 use crate::user::User;
 
 /// Why claims could not be found out. Nothing is issued then, and nothing stored.
@@ -37,4 +37,11 @@ pub type EnrichError = Box<dyn Error + Send + Sync>;
 pub trait ClaimsEnricher: Send + Sync {
     /// Adds the claims for this user.
     async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError>;
+}
+
+#[async_trait]
+impl ClaimsEnricher for ProfileClaim {
+    async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
+        Ok(claims.insert(self.name(), self.value(user))?)
+    }
 }

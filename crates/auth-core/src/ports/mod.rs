@@ -11,17 +11,16 @@ mod claims;
 mod clock;
 mod events;
 mod notices;
-mod randomness;
 mod sessions;
 mod signer;
 
+pub use crate::random::Randomness;
 pub use blacklist::Blacklist;
 pub use changes::{Change, ChangeFeed};
 pub use claims::{ClaimsEnricher, EnrichError};
 pub use clock::Clock;
 pub use events::SecurityEvents;
 pub use notices::ReuseNotices;
-pub use randomness::Randomness;
 pub use sessions::{Adoption, KeptSession, ReplacedSession, Sessions, Swap, TokenUsers};
 pub use signer::{Recognised, SignError, TokenSigner, VerifyError};
 

@@ -3,10 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::ports::{ClaimsEnricher, EnrichError};
 use crate::token::{ClaimNames, Payload};
 use crate::user::{GroupName, User};
 
@@ -107,13 +105,6 @@ impl ProfileClaim {
             Self::Username => user.username.as_str().into(),
             Self::Groups => user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().into(),
         }
-    }
-}
-
-#[async_trait]
-impl ClaimsEnricher for ProfileClaim {
-    async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
-        Ok(claims.insert(self.name(), self.value(user))?)
     }
 }
 

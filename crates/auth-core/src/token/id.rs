@@ -4,7 +4,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::ports::Randomness;
+use crate::random::Randomness;
 use crate::token::Generation;
 
 /// The name of a session: a random UUID (version 4, RFC 9562 §5.4), written as 32 lower-case hex digits.

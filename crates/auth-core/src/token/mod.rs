@@ -10,6 +10,7 @@ mod rules;
 mod session;
 mod subject;
 
+pub use crate::user::{Subject, SubjectField};
 pub(crate) use authentication::is_multi_factor;
 pub use authentication::{Authentication, BadAuthentication, RequiredFor};
 pub use claims::{TokenClaims, TokenKind};
@@ -19,7 +20,7 @@ pub use names::{ClaimNameClash, ClaimNames};
 pub use raw::RawToken;
 pub use rules::ClaimRules;
 pub use session::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
-pub use subject::{Subject, SubjectClaim, SubjectField};
+pub use subject::SubjectClaim;
 
 /// The JSON object inside a token.
 pub type Payload = serde_json::Map<String, serde_json::Value>;

@@ -2,66 +2,7 @@
 
 use serde_json::Value;
 
-use crate::user::UserId;
-
-/// The field of an account by which tokens name it (SimpleJWT: `USER_ID_FIELD`).
-///
-/// Numbers are never given twice here; names and addresses are, when an account gives one up, and an account that was
-/// deleted elsewhere may have had any number. So a token of no session must be younger than the account that it names
-/// (by a name, it must also say how old it is), and an account that took over somebody's
-/// name after it was made may get tokens of no session that were meant for the one before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum SubjectField {
-    /// Its number, or the key it was imported with.
-    #[default]
-    Id,
-    /// Its username.
-    Username,
-    /// Its address.
-    Email,
-}
-
-impl SubjectField {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Id, Self::Username, Self::Email];
-
-    /// Its name in a configuration.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Id => "id",
-            Self::Username => "username",
-            Self::Email => "email",
-        }
-    }
-
-    /// Whether what it holds may be another account's later.
-    pub const fn is_given_again(self) -> bool {
-        !matches!(self, Self::Id)
-    }
-}
-
-/// How a token names its user.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
-    /// By the number of the account; on the wire its decimal text.
-    Id(UserId),
-    /// By the key that an imported account had elsewhere.
-    External(String),
-    /// By exactly its username.
-    Username(String),
-    /// By exactly its address.
-    Email(String),
-}
-
-impl Subject {
-    /// The text in the claim.
-    pub fn to_claim(&self) -> String {
-        match self {
-            Self::Id(id) => id.get().to_string(),
-            Self::External(text) | Self::Username(text) | Self::Email(text) => text.clone(),
-        }
-    }
-}
+use crate::user::{Subject, SubjectField, UserId};
 
 /// What stands in the claim that should name a user. Text and number are both read, as clients of every SimpleJWT
 /// release send them (wire contract section 11).

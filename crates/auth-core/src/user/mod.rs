@@ -1,13 +1,14 @@
 //! Users, as tokens and rules see them.
 
 mod group;
+mod subject;
 
 use std::collections::BTreeSet;
 
 pub use group::{BadGroupName, GroupName};
+pub use subject::{Subject, SubjectField};
 
 use crate::time::{Timestamp, UnixTime};
-use crate::token::{Subject, SubjectField};
 
 /// The number of an account in its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,10 @@
 //! Secrets at rest: what is stored in their place.
 
+mod vault;
+
 use std::fmt;
+
+pub use vault::{SealError, Vault};
 
 /// A keyed hash of a secret (HMAC-SHA-256, RFC 2104): what is stored of a code or a link's token. Without the key nobody
 /// can try guesses against it. No `Debug` of its bytes.

@@ -1,0 +1,131 @@
+//! No two modules of a crate depend on each other in a circle, a folder and its children aside: someone who reads one module
+//! knows which ones to read first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use syn::visit::Visit;
+use syn::{Attribute, ItemMod, ItemUse, UseTree};
+
+/// The modules that each module of a crate names; modules are those at the top of the crate.
+type Graph = BTreeMap<String, BTreeSet<String>>;
+
+/// Collects the modules that a file names by `crate::`, or by `super::` where that is the crate.
+struct Named {
+    is_super_the_crate: bool,
+    modules: BTreeSet<String>,
+}
+
+impl Named {
+    fn is_crate(&self, first: &syn::Ident) -> bool {
+        first == "crate" || (first == "super" && self.is_super_the_crate)
+    }
+
+    fn add(&mut self, tree: &UseTree) {
+        match tree {
+            UseTree::Path(path) => drop(self.modules.insert(path.ident.to_string())),
+            UseTree::Name(name) => drop(self.modules.insert(name.ident.to_string())),
+            UseTree::Rename(name) => drop(self.modules.insert(name.ident.to_string())),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.add(tree)),
+            UseTree::Glob(_) => {}
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Named {
+    fn visit_item_use(&mut self, item: &'ast ItemUse) {
+        if let UseTree::Path(path) = &item.tree
+            && self.is_crate(&path.ident)
+        {
+            self.add(&path.tree);
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let mut segments = path.segments.iter();
+        if let (Some(first), Some(second)) = (segments.next(), segments.next())
+            && self.is_crate(&first.ident)
+        {
+            self.modules.insert(second.ident.to_string());
+        }
+        syn::visit::visit_path(self, path);
+    }
+
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        if !item.attrs.iter().any(is_test) {
+            syn::visit::visit_item_mod(self, item);
+        }
+    }
+}
+
+fn is_test(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg") && attribute.parse_args::<syn::Ident>().is_ok_and(|flag| flag == "test")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder of sources");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let files = paths.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] });
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
+}
+
+/// The modules that depend on each other in the crate with these sources, with what they name.
+fn graph(source: &Path) -> Graph {
+    let mut graph = Graph::new();
+    for file in sources(source) {
+        let place = file.strip_prefix(source).expect("a source").with_extension("");
+        let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let [top, inner @ ..] = parts.as_slice() else { continue };
+        let is_test = parts.last().is_some_and(|name| name == "tests");
+        if top == "lib" || is_test {
+            continue;
+        }
+        let is_super_the_crate = inner.is_empty() || inner == ["mod"];
+        let mut named = Named { is_super_the_crate, modules: BTreeSet::new() };
+        let text = std::fs::read_to_string(&file).expect("a source");
+        named.visit_file(&syn::parse_file(&text).expect("Rust"));
+        named.modules.remove(top);
+        graph.entry(top.clone()).or_default().extend(named.modules);
+    }
+    graph
+}
+
+/// What is left of a graph without the modules that depend on nothing else that is left: the circles, and who leads there.
+fn circles(mut graph: Graph) -> Graph {
+    loop {
+        let known: BTreeSet<_> = graph.keys().cloned().collect();
+        graph.values_mut().for_each(|named| named.retain(|module| known.contains(module)));
+        let before = graph.len();
+        graph.retain(|_, named| !named.is_empty());
+        if graph.len() == before {
+            return graph;
+        }
+    }
+}
+
+#[test]
+fn modules_do_not_depend_on_each_other_in_a_circle() {
+    for name in ["auth-core", "auth-accounts", "auth-diesel"] {
+        let graph = graph(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src"));
+        assert!(
+            graph.values().map(BTreeSet::len).sum::<usize>() > 10,
+            "{name}: the modules of the crate were not found"
+        );
+        assert_eq!(circles(graph), Graph::new(), "{name}");
+    }
+}
+
+#[test]
+fn a_circle_is_found() {
+    let graph = |edges: &[(&str, &str)]| {
+        let mut graph = Graph::new();
+        for (from, to) in edges {
+            graph.entry((*from).to_owned()).or_default().insert((*to).to_owned());
+            graph.entry((*to).to_owned()).or_default();
+        }
+        graph
+    };
+    assert_eq!(circles(graph(&[("a", "b"), ("b", "c"), ("a", "c")])), Graph::new());
+    let found = circles(graph(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")]));
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+}
