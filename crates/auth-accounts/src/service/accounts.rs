@@ -68,14 +68,9 @@ impl AccountService {
     /// up, and whatever comes of it, so that nobody can find out cheaply which names and email addresses are taken.
     /// [`AccountError::Overloaded`] if half of the queue for hashing is taken by registrations.
     pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AccountError> {
-        let counted = self.context.admit_registration(client).await?;
-        let hash = match self.context.ports.hasher.hash(&account.password, QueueShare::Half).await {
-            Ok(hash) => hash,
-            Err(error) => {
-                counted.take_back().await?;
-                return Err(error.into());
-            }
-        };
+        let counted = self.context.limits.admit_registration(client).await?;
+        let hash = self.context.ports.hasher.hash(&account.password, QueueShare::Half).await;
+        let hash = counted.settle_spent(hash).await?;
         let wants_proof = self.context.policy.email_verification != EmailVerification::Off;
         let request = self.context.emails.request(MailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {

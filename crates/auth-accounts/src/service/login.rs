@@ -14,6 +14,7 @@ use crate::error::AccountError;
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::{QueueShare, Verdict};
 use crate::service::context::AccountContext;
+use crate::service::limits::Guess;
 use crate::service::second_factor::{Expected, Proven};
 use crate::service::{EmailVerification, SecondFactorChallenge};
 
@@ -171,50 +172,57 @@ impl LoginService {
     ) -> Result<User, AccountError> {
         if password.is_too_long() {
             // No account has it: not worth a comparison, and no hint at whether the account exists.
-            return self.refuse_login(None);
+            self.note_refused(None);
+            return Err(AccountError::BadCredentials);
         }
-        let context = &self.context;
-        let by_name = context.guess_at_name(name, client).await?;
-        let found = self.context.ports.store.find_for_login(name).await?;
+        let mut guess = self.context.limits.guess_at_name(name, client).await?;
+        let compared = self.compare(name, password, &mut guess).await;
+        guess.settle(compared, AccountError::BadCredentials).await
+    }
+
+    /// The active account with this name, if this is its password. Counts the guess for the account too.
+    async fn compare<'a>(
+        &'a self,
+        name: &LoginName,
+        password: &RawPassword,
+        guess: &mut Guess<'a>,
+    ) -> Result<Option<User>, AccountError> {
+        let AccountContext { ports, limits, .. } = self.context.as_ref();
+        let found = ports.store.find_for_login(name).await?;
         let user = found.as_ref().map(|(user, _)| user);
-        let Some(by_account) = context.guess_at_account(user, name, &by_name).await? else {
-            // As if there were no such account, by the same work.
-            let _ = context.guess_at_account(None, name, &by_name).await?;
-            self.context.ports.hasher.verify(password, None).await?;
-            return self.refuse_login(found.map(|(user, _)| user)).map_err(|error| by_name.refused_as(error));
-        };
-        let guess = by_name.and(by_account);
-        let verdict = match self.context.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                guess.take_back().await?;
-                return Err(error.into());
+        match limits.guess_at_account(user, name, guess).await? {
+            Some(by_account) => guess.add(by_account),
+            None => {
+                // As if there were no such account, by the same work.
+                drop(limits.guess_at_account(None, name, guess).await?);
+                ports.hasher.verify(password, None).await?;
+                self.note_refused(user);
+                return Ok(None);
             }
-        };
+        }
+        let verdict = ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await?;
         match found {
             Some((user, hash)) if user.is_active && verdict != Verdict::Wrong => {
-                guess.forgive().await?;
                 if verdict == Verdict::RightButOutdated {
                     self.upgrade_hash(&user, password, &hash).await?;
                 }
-                Ok(user)
+                Ok(Some(user))
             }
             found => {
                 if verdict == Verdict::RightButOutdated {
                     // An old hash was cheaper to compare, and its time would tell that the password was right.
-                    self.context.ports.hasher.verify(password, None).await?;
+                    ports.hasher.verify(password, None).await?;
                 }
-                self.refuse_login(found.map(|(user, _)| user)).map_err(|error| guess.refused_as(error))
+                self.note_refused(found.as_ref().map(|(user, _)| user));
+                Ok(None)
             }
         }
     }
 
-    fn refuse_login<T>(&self, user: Option<User>) -> Result<T, AccountError> {
+    fn note_refused(&self, user: Option<&User>) {
         let kind = EventKind::LoginFailed;
-        self.context
-            .ports
-            .record(user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id)));
-        Err(AccountError::BadCredentials)
+        let event = user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id));
+        self.context.ports.record(event);
     }
 
     /// Replaces an outdated hash. A login never fails because hashing is busy: the next one tries again.

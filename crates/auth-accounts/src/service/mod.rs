@@ -46,19 +46,23 @@
 mod accounts;
 mod administration;
 mod context;
+mod emails;
+mod limits;
 mod login;
 mod maintenance;
 mod outbox;
 mod password;
 mod policy;
 mod ports;
+mod reauthentication;
 mod reset;
 mod second_factor;
 mod verification;
 
 pub use accounts::{AccountService, NewAccount, ProfileUpdated};
 pub use administration::{Action, AdministrationService, Outcome};
-pub use context::{AccountContext, Emails};
+pub use context::AccountContext;
+pub use emails::Emails;
 pub use login::{LoginOutcome, LoginService};
 pub use maintenance::{Pruned, prune};
 pub use outbox::{Delivery, OutboxService};

@@ -191,7 +191,7 @@ impl OutboxService {
         let none_since = match request {
             MailRequest::PasswordReset => self.context.policy.throttle.map(|_| now.minus(Self::RESET_INTERVAL)),
             MailRequest::EmailVerification => {
-                context.admit_link(user).await?;
+                context.limits.admit_link(user).await?;
                 None
             }
         };

@@ -110,14 +110,14 @@ impl AccountService {
                 self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
             }
             // The password is set in any case: at worst they wait a while.
-            let _ = context.forgive_passwords(user).await;
+            let _ = context.limits.forgive_passwords(user).await;
         }
         Ok(outcome)
     }
 
     pub(super) async fn ask(&self, what: MailRequest, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
         let context = &self.context;
-        context.admit_request(what, email, client).await?;
+        context.limits.admit_request(what, email, client).await?;
         if let Some(request) = context.emails.request(what, email, client)? {
             self.context.ports.store.enqueue(&request).await?;
         }

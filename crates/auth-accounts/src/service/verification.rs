@@ -74,7 +74,7 @@ impl AccountService {
     /// Whether a proof of a new address may be asked for.
     pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AccountError> {
         // Counted first: who only wants to know which addresses are taken is counted too.
-        self.context.admit_code(user, CodePurpose::EmailChange).await?;
+        self.context.limits.admit_code(user, CodePurpose::EmailChange).await?;
         let other = self.context.ports.store.find_by_email(email).await?;
         if other.is_some_and(|other| other.id != user.id) {
             return Err(AccountFault::Taken(Taken::Email).into());

@@ -64,11 +64,11 @@ impl AccountContext {
         purpose: CodePurpose,
         client: &ClientInfo,
     ) -> Result<Option<SecondFactorChallenge>, AccountError> {
-        self.admit_challenge(user, purpose, client).await?;
+        self.limits.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
         let mut mails = Vec::new();
         if methods.contains(&Method::Email) {
-            match self.admit_code(user, purpose).await {
+            match self.limits.admit_code(user, purpose).await {
                 Ok(()) => mails = self.mailed_digits(&mut code, user, client)?,
                 // There is another way as well: too many mails keep nobody out.
                 Err(AccountError::Throttled { .. }) if methods.len() > 1 => {
@@ -117,25 +117,34 @@ impl AccountContext {
         client: &ClientInfo,
     ) -> Result<Proven, AccountError> {
         let (id, user) = self.challenged(challenge, expected).await?;
-        let guess = self.guess_code(&user, client).await?;
-        let Some(code) = self.ports.store.try_code(id, self.ports.clock.now()).await? else {
-            guess.take_back().await?;
-            return Err(AccountError::ChallengeInvalid);
-        };
+        let guess = self.limits.guess_code(&user, client).await?;
+        let compared = self.compare_code(id, text, &user, client).await;
+        let purpose = guess.settle(compared, AccountError::WrongCode).await?;
+        Ok(Proven { user, purpose })
+    }
+
+    /// The purpose of the code with this ID, if the text answers it. Uses it then.
+    async fn compare_code(
+        &self,
+        id: CodeId,
+        text: &str,
+        user: &User,
+        client: &ClientInfo,
+    ) -> Result<Option<CodePurpose>, AccountError> {
+        let code = self.ports.store.try_code(id, self.ports.clock.now()).await?;
+        let code = code.ok_or(AccountError::ChallengeInvalid)?;
         let factors = self.ports.store.factors_of(user.id).await?;
-        let proven = match self.proof(text, &code, &user, &factors)? {
+        let is_right = match self.proof(text, &code, user, &factors)? {
             Some(proof) => {
-                let mails = self.notice_of(proof, &user, &factors, client)?;
+                let mails = self.notice_of(proof, user, &factors, client)?;
                 self.ports.store.redeem(id, proof, &mails, self.ports.clock.now()).await?
             }
             None => false,
         };
-        if !proven {
+        if !is_right {
             self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
-            return Err(guess.refused_as(AccountError::WrongCode));
         }
-        guess.forgive().await?;
-        Ok(Proven { user, purpose: code.purpose })
+        Ok(is_right.then_some(code.purpose))
     }
 
     /// Reauthenticates a user who is logged in with all that a login asks for (SEC-134). Returns the account that the

@@ -8,7 +8,7 @@ use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
 use crate::account::Email;
-use crate::code::{ChallengeToken, CodePurpose, DigitCode, OneTimeCode};
+use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AccountError;
 use crate::mail::{Fact, MailKind, MailRequest, NewMail};
 use crate::ports::IssueIf;
@@ -110,7 +110,7 @@ impl SecondFactorService {
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
             }
             Method::Email | Method::RecoveryCode => {
-                context.admit_code(user, purpose).await?;
+                context.limits.admit_code(user, purpose).await?;
                 code.payload = Some(user.email.as_bytes().to_vec());
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
@@ -140,17 +140,26 @@ impl SecondFactorService {
         if stored.user_id != user.id || !is_enrolment {
             return Err(AccountError::ChallengeInvalid);
         }
-        let guess = context.guess_code(user, client).await?;
-        let Some(code) = self.context.ports.store.try_code(id, self.context.ports.clock.now()).await? else {
-            guess.take_back().await?;
-            return Err(AccountError::ChallengeInvalid);
-        };
-        let Some(factor) = self.enrolled(user, &code, text)? else {
-            self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
-            return Err(guess.refused_as(AccountError::WrongCode));
-        };
-        guess.forgive().await?;
+        let guess = context.limits.guess_code(user, client).await?;
+        let compared = self.compare_first_code(id, text, user).await;
+        let (factor, code) = guess.settle(compared, AccountError::WrongCode).await?;
         self.switch_on(user, &factor, &code, client).await
+    }
+
+    /// The factor of the enrolment with this ID and its code, if the text is its first code.
+    async fn compare_first_code(
+        &self,
+        id: CodeId,
+        text: &str,
+        user: &User,
+    ) -> Result<Option<(NewFactor, OneTimeCode)>, AccountError> {
+        let ports = &self.context.ports;
+        let code = ports.store.try_code(id, ports.clock.now()).await?.ok_or(AccountError::ChallengeInvalid)?;
+        let factor = self.enrolled(user, &code, text)?;
+        if factor.is_none() {
+            ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
+        }
+        Ok(factor.map(|factor| (factor, code)))
     }
 
     /// The factor of an enrolment, if this is its code.

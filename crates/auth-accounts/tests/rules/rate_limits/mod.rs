@@ -100,3 +100,21 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
         assert!(wait(&service.try_login("alice", WRONG).await).is_some(), "the nine before still count");
     }
 }
+
+#[tokio::test]
+async fn a_guess_that_the_storage_failed_to_compare_is_refunded() {
+    let Fixture { service, eventful, .. } = fixture(policy());
+    service.register("alice").await;
+    let caller = service.caller(&service.login("alice").await).await;
+    guess_wrong(&service, "alice", 9).await;
+    for _ in 0..20 {
+        eventful.fail("find_for_login");
+        let outcome = service.try_login("alice", PASSWORD).await;
+        assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
+        eventful.fail("find_for_login");
+        let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
+        let outcome = service.logins.change_password(&caller, change, &PasswordPolicy::default()).await;
+        assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
+    }
+    assert!(service.try_login("alice", PASSWORD).await.is_ok(), "none of them counted");
+}

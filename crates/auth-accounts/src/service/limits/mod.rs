@@ -1,5 +1,9 @@
 //! Limits of attempts: what is counted, for which account and for which client IP.
 
+mod guess;
+
+pub(in crate::service) use guess::Guess;
+
 use std::net::IpAddr;
 
 use auth_core::error::StoreError;
@@ -14,65 +18,30 @@ use crate::error::AccountError;
 use crate::mail::MailRequest;
 use crate::secret::MacPurpose;
 use crate::service::Ports;
-use crate::service::context::AccountContext;
 use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
 
-/// A guess that was counted before anybody looked at it.
-#[must_use = "a right guess is to be forgiven"]
-pub(in crate::service) struct Guess<'a> {
-    ports: &'a Ports,
-    buckets: Vec<(Bucket, Forgiveness)>,
-    /// Set if the client IP had too many failures: the guess counts only if it is right, and nothing may tell that it was
-    /// compared. How long the client IP has to wait.
-    exception: Option<Seconds>,
+/// Limits of attempts.
+#[derive(Clone)]
+pub(in crate::service) struct Limits {
+    ports: Ports,
+    policy: Option<ThrottlePolicy>,
 }
 
-impl Guess<'_> {
-    /// Both of them, as one.
-    pub(in crate::service) fn and(mut self, other: Self) -> Self {
-        self.buckets.extend(other.buckets);
-        self
+impl Limits {
+    pub(in crate::service) const fn new(ports: Ports, policy: Option<ThrottlePolicy>) -> Self {
+        Self { ports, policy }
     }
 
-    /// What a wrong guess is answered: `error`, or the same as a guess that was refused.
-    pub(in crate::service) fn refused_as(&self, error: AccountError) -> AccountError {
-        self.exception.map_or(error, |retry_after| AccountError::Throttled { retry_after })
-    }
-
-    /// It was right, or nobody looked at it: it does not count.
-    pub(in crate::service) async fn forgive(self) -> Result<(), AccountError> {
-        if self.buckets.is_empty() {
-            return Ok(());
-        }
-        Ok(self.ports.store.forgive(&self.buckets).await?)
-    }
-
-    /// A limit for another counter of the same guess.
-    const fn strict(&self, limit: Limit) -> Limit {
-        match self.exception {
-            Some(_) => limit.first_only(),
-            None => limit,
-        }
-    }
-
-    /// Nobody looked at it: what was counted before still counts.
-    pub(in crate::service) async fn take_back(mut self) -> Result<(), AccountError> {
-        self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
-        self.forgive().await
-    }
-}
-
-impl AccountContext {
     /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
     /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
-    /// is compared: what [`Guess::refused_as`] says is to be answered if it is wrong.
+    /// is compared: [`Guess::settle`] says what is answered if it is wrong.
     pub(in crate::service) async fn guess_at_name(
         &self,
         name: &LoginName,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
         let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
-        self.guess(self.policy.throttle.map(typed), client).await
+        self.guess(self.policy.map(typed), client).await
     }
 
     /// Counts the same guess for the account, by whichever of its names it was meant. `None` if it is refused: the account
@@ -84,7 +53,7 @@ impl AccountContext {
         name: &LoginName,
         by_name: &Guess<'_>,
     ) -> Result<Option<Guess<'_>>, AccountError> {
-        let counted = self.policy.throttle.map(|policy| {
+        let counted = self.policy.map(|policy| {
             let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
             (bucket, by_name.strict(policy.password), Forgiveness::All)
         });
@@ -96,18 +65,21 @@ impl AccountContext {
     }
 
     /// Counts a guess at the password of somebody who is logged in.
-    pub(super) async fn guess_at_own(&self, user: &User, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
+    pub(in crate::service) async fn guess_at_own(
+        &self,
+        user: &User,
+        client: &ClientInfo,
+    ) -> Result<Guess<'_>, AccountError> {
         let name = LoginName::Username(user.username.clone());
-        let by_name = self.guess_at_name(&name, client).await?;
+        let mut by_name = self.guess_at_name(&name, client).await?;
         let own =
             |policy: ThrottlePolicy| (self.password_bucket(user), by_name.strict(policy.password), Forgiveness::All);
-        match self.guess(self.policy.throttle.map(own), &ClientInfo::default()).await {
-            Ok(by_account) => Ok(by_name.and(by_account)),
-            Err(error) => {
-                let error = by_name.refused_as(error);
-                by_name.take_back().await?;
-                Err(error)
+        match self.guess(self.policy.map(own), &ClientInfo::default()).await {
+            Ok(by_account) => {
+                by_name.add(by_account);
+                Ok(by_name)
             }
+            Err(refused) => by_name.settle_refused(refused).await,
         }
     }
 
@@ -120,7 +92,7 @@ impl AccountContext {
         let bucket = |policy: ThrottlePolicy| {
             (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
         };
-        self.guess(self.policy.throttle.map(bucket), client).await
+        self.guess(self.policy.map(bucket), client).await
     }
 
     /// Counts a guess for an account and for a client IP. If the client IP has had too many failures, and the account has
@@ -130,7 +102,7 @@ impl AccountContext {
         counted: Option<(Bucket, Limit, Forgiveness)>,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
-        let Some((policy, counted)) = self.policy.throttle.zip(counted) else { return Ok(self.counted(Vec::new())) };
+        let Some((policy, counted)) = self.policy.zip(counted) else { return Ok(self.counted(Vec::new())) };
         let per_client_ip =
             |scope: &str, limit: Limit| Some((self.address_bucket(scope, client)?, limit, Forgiveness::One));
         let limit = policy.failures_per_address;
@@ -144,7 +116,7 @@ impl AccountContext {
         };
         let (bucket, of_account, forgiveness) = counted;
         match self.try_guess(&[(bucket, of_account.first_only(), forgiveness), beyond]).await? {
-            Ok(guess) => Ok(Guess { exception: Some(wait), ..guess }),
+            Ok(guess) => Ok(guess.as_exception(wait)),
             Err(_) => Err(self.refused(wait)),
         }
     }
@@ -168,12 +140,12 @@ impl AccountContext {
     }
 
     const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'_> {
-        Guess { ports: &self.ports, buckets, exception: None }
+        Guess::new(&self.ports, buckets)
     }
 
     /// Counts a registration from a client IP.
     pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
-        let limit = self.policy.throttle.map(|policy| policy.registrations_per_client_ip);
+        let limit = self.policy.map(|policy| policy.registrations_per_client_ip);
         let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
         let attempts: Vec<_> = attempt.into_iter().collect();
         match self.admit(&attempts).await {
@@ -191,7 +163,7 @@ impl AccountContext {
         email: &Email,
         client: &ClientInfo,
     ) -> Result<(), AccountError> {
-        let Some(policy) = self.policy.throttle else { return Ok(()) };
+        let Some(policy) = self.policy else { return Ok(()) };
         let address = self.address_bucket("request", client);
         let address = address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address });
         let attempts = |scope: &str, limit: Limit| {
@@ -225,7 +197,7 @@ impl AccountContext {
         purpose: CodePurpose,
         client: &ClientInfo,
     ) -> Result<(), AccountError> {
-        let Some(policy) = &self.policy.throttle else { return Ok(()) };
+        let Some(policy) = &self.policy else { return Ok(()) };
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
         let account = user.id.get().to_string();
         let of_account = Attempt { bucket: self.bucket(scope, &account), limit: policy.challenges };
@@ -240,7 +212,7 @@ impl AccountContext {
         user: &User,
         limit: impl FnOnce(&ThrottlePolicy) -> Limit,
     ) -> Result<(), AccountError> {
-        let Some(policy) = &self.policy.throttle else { return Ok(()) };
+        let Some(policy) = &self.policy else { return Ok(()) };
         let bucket = self.bucket(scope, &user.id.get().to_string());
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
@@ -248,7 +220,7 @@ impl AccountContext {
     /// A password reset clears the login delay for every login name of the user, and the count of the challenges that a
     /// login with the former password has opened.
     pub(in crate::service) async fn forgive_passwords(&self, user: &User) -> Result<(), AccountError> {
-        if self.policy.throttle.is_none() {
+        if self.policy.is_none() {
             return Ok(());
         }
         let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];

@@ -1,4 +1,4 @@
-//! The password of a user who is logged in, and the account as it is stored now.
+//! Reauthentication: the password of a user who is logged in, and the account as it is stored now.
 
 use auth_core::error::{AuthError, StoreError};
 use auth_core::event::{EventKind, SecurityEvent};
@@ -41,25 +41,22 @@ impl AccountContext {
         if password.is_too_long() {
             return Err(AccountError::WrongPassword);
         }
-        let guess = self.guess_at_own(user, client).await?;
+        let guess = self.limits.guess_at_own(user, client).await?;
+        let compared = self.compare_own(user, password).await;
+        let now = guess.settle(compared, AccountError::WrongPassword).await?;
+        Self::still_logged_in(user, now)
+    }
+
+    /// The account as stored, if this is its password.
+    async fn compare_own(&self, user: &User, password: &RawPassword) -> Result<Option<User>, AccountError> {
         let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
         let found = found.filter(|(found, _)| found.id == user.id);
-        match self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await {
-            Err(error) => {
-                guess.take_back().await?;
-                Err(error.into())
-            }
-            Ok(verdict) => match found.filter(|_| verdict != Verdict::Wrong) {
-                Some((now, _)) => {
-                    guess.forgive().await?;
-                    Self::still_logged_in(user, now)
-                }
-                None => {
-                    self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
-                    Err(guess.refused_as(AccountError::WrongPassword))
-                }
-            },
+        let verdict = self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await?;
+        let now = found.filter(|_| verdict != Verdict::Wrong).map(|(now, _)| now);
+        if now.is_none() {
+            self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
         }
+        Ok(now)
     }
 
     /// A new password for an account, if it passes the rules.

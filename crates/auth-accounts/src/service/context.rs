@@ -1,18 +1,12 @@
-//! What several use cases share: limits of [`attempts`], [`emails`], and the password of a user who is logged in
-//! ([`passwords`]).
-
-mod attempts;
-mod emails;
-mod passwords;
-
-pub use emails::Emails;
+//! What all services of accounts share.
 
 use std::fmt;
 
 use auth_core::service::TokenService;
 use auth_core::user::User;
 
-use crate::service::{AccountPolicy, Ports};
+use crate::service::limits::Limits;
+use crate::service::{AccountPolicy, Emails, Ports};
 
 /// What all services of accounts share: the adapters, the policy, and the service that starts their sessions.
 pub struct AccountContext {
@@ -20,13 +14,15 @@ pub struct AccountContext {
     pub(in crate::service) policy: AccountPolicy,
     pub(in crate::service) tokens: TokenService,
     pub(in crate::service) emails: Emails,
+    pub(in crate::service) limits: Limits,
 }
 
 impl AccountContext {
     /// The services of accounts on these adapters, whose users get their tokens from `tokens`.
     pub fn new(ports: Ports, policy: AccountPolicy, tokens: TokenService) -> Self {
         let emails = Emails::new(ports.clone(), policy.sends_mail);
-        Self { ports, policy, tokens, emails }
+        let limits = Limits::new(ports.clone(), policy.throttle);
+        Self { ports, policy, tokens, emails, limits }
     }
 
     /// The adapters.
