@@ -23,7 +23,7 @@ impl<'a> Guess<'a> {
     }
 
     /// The same as an exception to the limit of the client IP, which has to wait for so long.
-    pub(super) fn as_exception(self, retry_after: Seconds) -> Self {
+    pub(super) fn into_exception(self, retry_after: Seconds) -> Self {
         Self { exception: Some(retry_after), ..self }
     }
 

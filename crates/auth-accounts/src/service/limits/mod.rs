@@ -116,7 +116,7 @@ impl Limits {
         };
         let (bucket, of_account, forgiveness) = counted;
         match self.try_guess(&[(bucket, of_account.first_only(), forgiveness), beyond]).await? {
-            Ok(guess) => Ok(guess.as_exception(wait)),
+            Ok(guess) => Ok(guess.into_exception(wait)),
             Err(_) => Err(self.refused(wait)),
         }
     }
