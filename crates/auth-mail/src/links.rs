@@ -38,7 +38,15 @@ impl Links {
         let path = match kind {
             MailKind::PasswordReset => &self.password_reset_path,
             MailKind::EmailVerification | MailKind::EmailChange => &self.email_verification_path,
-            _ => return None,
+            MailKind::SecondFactorCode
+            | MailKind::EmailChangeRequested
+            | MailKind::EmailChanged
+            | MailKind::PasswordChanged
+            | MailKind::SecondFactorAdded
+            | MailKind::SecondFactorRemoved
+            | MailKind::RecoveryCodesReplaced
+            | MailKind::RecoveryCodeUsed
+            | MailKind::SessionReused => return None,
         };
         Some(self.base_url.clone() + &path.replace(TOKEN, &percent_encoded(token)))
     }

@@ -68,7 +68,7 @@ impl MailContent {
         self.0.retain(|fact, value| match fact {
             Fact::FirstName | Fact::UserAgent | Fact::NewEmail => false,
             Fact::Username => is_one_word(value),
-            _ => true,
+            Fact::Address | Fact::Token | Fact::Code | Fact::Minutes | Fact::Method | Fact::Left => true,
         });
         self
     }

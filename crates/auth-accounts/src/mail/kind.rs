@@ -4,7 +4,6 @@ macro_rules! names {
     ($(#[$about:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
         pub enum $type { $($(#[$doc])* $variant,)* }
 
         impl $type {
@@ -100,7 +99,19 @@ impl Queued {
         match self {
             Self::Mail(MailKind::SecondFactorCode) => 0,
             Self::Mail(MailKind::PasswordReset) | Self::Request(MailRequest::PasswordReset) => 1,
-            _ => 2,
+            Self::Mail(
+                MailKind::EmailVerification
+                | MailKind::EmailChange
+                | MailKind::EmailChangeRequested
+                | MailKind::EmailChanged
+                | MailKind::PasswordChanged
+                | MailKind::SecondFactorAdded
+                | MailKind::SecondFactorRemoved
+                | MailKind::RecoveryCodesReplaced
+                | MailKind::RecoveryCodeUsed
+                | MailKind::SessionReused,
+            )
+            | Self::Request(MailRequest::EmailVerification) => 2,
         }
     }
 

@@ -227,6 +227,13 @@ const fn useful_for(kind: MailKind) -> Option<Seconds> {
         MailKind::EmailVerification => Some(CodePurpose::EmailVerification.ttl()),
         MailKind::EmailChange => Some(CodePurpose::EmailChange.ttl()),
         MailKind::SecondFactorCode => Some(CodePurpose::Login.ttl()),
-        _ => None,
+        MailKind::EmailChangeRequested
+        | MailKind::EmailChanged
+        | MailKind::PasswordChanged
+        | MailKind::SecondFactorAdded
+        | MailKind::SecondFactorRemoved
+        | MailKind::RecoveryCodesReplaced
+        | MailKind::RecoveryCodeUsed
+        | MailKind::SessionReused => None,
     }
 }

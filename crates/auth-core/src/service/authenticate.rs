@@ -42,7 +42,7 @@ impl TokenService {
     fn accepted_kind(&self, claims: &TokenClaims) -> Result<TokenKind, TokenFault> {
         let mut refusal = TokenFault::WrongKind;
         for kind in &self.policy.accepted_kinds {
-            match claims.expect(*kind) {
+            match claims.require(*kind) {
                 Ok(_) => return Ok(*kind),
                 Err(fault) => refusal = fault,
             }
@@ -133,7 +133,7 @@ impl TokenService {
 
     /// A sliding token from elsewhere, which may have become a session when it was refreshed or taken out of use.
     async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<User, AuthError> {
-        let (jti, _) = claims.expect_any_kind()?;
+        let (jti, _) = claims.require_any_kind()?;
         match self.ports.store.find_session(SessionId::adopted(jti)).await? {
             Some(found) => self.user_of_session(claims, found, TokenKind::Sliding),
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),

@@ -41,7 +41,7 @@ impl TokenService {
 
     async fn logout_one(&self, caller: &Caller, token: &RawToken) -> Result<(), AuthError> {
         let claims = self.read(token).await?;
-        self.expect_revocable(&claims)?;
+        self.require_revocable(&claims)?;
         if claims.subject != SubjectClaim::Named(self.subject_of(&caller.user)) {
             return self.refuse_foreign(caller);
         }
@@ -73,9 +73,9 @@ impl TokenService {
     }
 
     /// Refresh tokens can be taken out of use, and sliding ones where they are in use.
-    fn expect_revocable(&self, claims: &TokenClaims) -> Result<(), TokenFault> {
+    fn require_revocable(&self, claims: &TokenClaims) -> Result<(), TokenFault> {
         let is_sliding = claims.is(TokenKind::Sliding) && self.policy.accepted_kinds.contains(&TokenKind::Sliding);
-        claims.expect(if is_sliding { TokenKind::Sliding } else { TokenKind::Refresh }).map(drop)
+        claims.require(if is_sliding { TokenKind::Sliding } else { TokenKind::Refresh }).map(drop)
     }
 
     /// Takes a refresh token out of use, and its session with it, for whoever holds it.
@@ -84,7 +84,7 @@ impl TokenService {
     /// the login to be over.
     pub async fn blacklist(&self, presented: &RawToken) -> Result<(), AuthError> {
         let claims = self.read(presented).await?;
-        self.expect_revocable(&claims)?;
+        self.require_revocable(&claims)?;
         match self.membership(&claims).await? {
             Membership::Member(member) => self.blacklist_member(&member).await,
             Membership::SessionGone | Membership::NoUser => self.blacklist_single(&claims).await,
@@ -109,7 +109,7 @@ impl TokenService {
         if !Self::could_name_a_user(&claims.subject) {
             return Err(TokenFault::BadClaim.into());
         }
-        let (jti, expires_at) = claims.expect_any_kind()?;
+        let (jti, expires_at) = claims.require_any_kind()?;
         if !self.ports.store.refuse(jti, expires_at, RevokeReason::Blacklisted.name()).await? {
             return Err(TokenFault::Revoked.into());
         }

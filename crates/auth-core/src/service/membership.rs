@@ -32,7 +32,7 @@ impl TokenService {
     /// Finds the session of a refresh token or a sliding one. One from elsewhere becomes a session first, if the policy
     /// allows.
     pub(super) async fn membership(&self, claims: &TokenClaims) -> Result<Membership, AuthError> {
-        let (jti, expires_at) = claims.expect_any_kind()?;
+        let (jti, expires_at) = claims.require_any_kind()?;
         match claims.session {
             Some(id) => self.own_session(claims, jti, id).await,
             None if self.policy.adopt_foreign_tokens && claims.is_own => self.adopt(claims, jti, expires_at).await,

@@ -20,7 +20,7 @@ impl TokenService {
     /// failing signer leaves the old token live.
     pub async fn refresh(&self, presented: &RawToken) -> Result<Refreshed, AuthError> {
         let claims = self.read(presented).await?;
-        claims.expect(TokenKind::Refresh)?;
+        claims.require(TokenKind::Refresh)?;
         let mut custom = None;
         for _ in 0..Self::MAX_DECISIONS {
             let member = match self.membership(&claims).await? {

@@ -51,7 +51,7 @@ impl TokenService {
     pub async fn refresh_sliding(&self, presented: &RawToken) -> Result<SignedToken, AuthError> {
         self.check_sliding()?;
         let claims = self.read(presented).await?;
-        let (id, _) = claims.expect(TokenKind::Sliding)?;
+        let (id, _) = claims.require(TokenKind::Sliding)?;
         let refresh_expires_at = claims.refresh_expires_at.ok_or(TokenFault::NoRefreshExpiry)?;
         if refresh_expires_at.plus(self.policy.rotation.leeway) <= self.ports.clock.now() {
             return Err(TokenFault::RefreshExpired.into());

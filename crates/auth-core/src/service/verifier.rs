@@ -63,7 +63,7 @@ impl AccessVerifier {
     pub async fn verify(&self, presented: &RawToken) -> Result<Bearer, AuthError> {
         let Recognised { payload, is_own } = self.signer.verify(presented).await?;
         let claims = self.rules.read(payload, is_own, self.clock.now())?;
-        claims.expect(TokenKind::Access)?;
+        claims.require(TokenKind::Access)?;
         let subject = match claims.subject {
             SubjectClaim::Named(subject) => subject,
             SubjectClaim::Absent => return Err(AuthError::SubjectMissing),

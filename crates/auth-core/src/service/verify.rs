@@ -10,7 +10,7 @@ impl TokenService {
     /// is not asked (wire contract section 3).
     pub async fn verify(&self, presented: &RawToken) -> Result<(), AuthError> {
         let claims = self.read(presented).await?;
-        let (jti, _) = claims.expect_any_kind()?;
+        let (jti, _) = claims.require_any_kind()?;
         if claims.is(TokenKind::Refresh) {
             let generation = claims.generation.unwrap_or(Generation::FIRST);
             let session = claims.session.unwrap_or_else(|| SessionId::adopted(jti));

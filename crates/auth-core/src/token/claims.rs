@@ -35,8 +35,8 @@ impl TokenKind {
 /// use serde_json::json;
 /// let payload = json!({"token_type": "refresh", "exp": 1_000, "jti": "a", "user_id": "3"});
 /// let claims = ClaimRules::default().read(payload.as_object().unwrap().clone(), true, UnixTime::from_seconds(1)).unwrap();
-/// assert!(claims.expect(TokenKind::Refresh).is_ok());
-/// assert_eq!(claims.expect(TokenKind::Access), Err(TokenFault::WrongKind));
+/// assert!(claims.require(TokenKind::Refresh).is_ok());
+/// assert_eq!(claims.require(TokenKind::Access), Err(TokenFault::WrongKind));
 /// ```
 ///
 /// The subject is not judged yet: verification of a token does not ask whom it names (wire contract section 3).
@@ -68,8 +68,8 @@ pub struct TokenClaims {
 impl TokenClaims {
     /// The checks that follow when a token is to be used: it has an end, a name, and the kind that is wanted, in this
     /// order (wire contract section 3, steps 4 and 5). Gives its name and its end.
-    pub fn expect(&self, kind: TokenKind) -> Result<(&TokenId, UnixTime), TokenFault> {
-        let named = self.expect_any_kind()?;
+    pub fn require(&self, kind: TokenKind) -> Result<(&TokenId, UnixTime), TokenFault> {
+        let named = self.require_any_kind()?;
         match self.kind.as_deref() {
             None => Err(TokenFault::NoKind),
             Some(name) if name != kind.name() => Err(TokenFault::WrongKind),
@@ -78,7 +78,7 @@ impl TokenClaims {
     }
 
     /// [`expect`](Self::expect) without the kind.
-    pub fn expect_any_kind(&self) -> Result<(&TokenId, UnixTime), TokenFault> {
+    pub fn require_any_kind(&self) -> Result<(&TokenId, UnixTime), TokenFault> {
         let expires_at = self.expires_at.ok_or(TokenFault::NoExpiry)?;
         let id = self.id.as_ref().ok_or(TokenFault::NoId)?;
         Ok((id, expires_at))

@@ -269,7 +269,7 @@ mod tests {
             (json!({"token_type": 1}), Some(TokenFault::WrongKind)),
         ] {
             let claims = read(&ClaimRules::default(), changes.clone()).unwrap();
-            assert_eq!(claims.expect(Access).err(), expected, "{changes}");
+            assert_eq!(claims.require(Access).err(), expected, "{changes}");
         }
     }
 }

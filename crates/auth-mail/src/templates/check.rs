@@ -93,6 +93,6 @@ const fn sample_of(fact: Fact) -> &'static str {
         Fact::Minutes => "30",
         Fact::Left => "3",
         Fact::Method => "totp",
-        _ => "sample",
+        Fact::Username | Fact::FirstName | Fact::Address | Fact::UserAgent | Fact::NewEmail => "sample",
     }
 }

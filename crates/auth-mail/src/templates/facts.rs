@@ -34,7 +34,14 @@ fn cleaned(fact: Fact, value: &str) -> String {
         // A plain name may have dots in it, and is no link for that.
         Fact::Username if line.contains(['/', ':']) => without_links(&line),
         Fact::Minutes | Fact::Left if !is_number() => String::new(),
-        _ => line,
+        Fact::Username
+        | Fact::Address
+        | Fact::NewEmail
+        | Fact::Token
+        | Fact::Code
+        | Fact::Minutes
+        | Fact::Method
+        | Fact::Left => line,
     }
 }
 
