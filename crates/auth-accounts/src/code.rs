@@ -1,5 +1,6 @@
 //! One-time codes: what a link, a challenge or an enrolment leaves in the storage.
 
+mod link;
 mod text;
 
 use std::fmt;
@@ -12,6 +13,7 @@ use auth_core::user::UserId;
 use crate::mail::names;
 use crate::secret::Mac;
 
+pub use link::{LinkCondition, LinkTarget};
 pub(crate) use text::to_hex;
 pub use text::{ChallengeToken, DigitCode, LinkToken};
 
@@ -69,7 +71,8 @@ impl CodePurpose {
     pub const OF_SECOND_FACTORS: [Self; 5] =
         [Self::Login, Self::SlidingLogin, Self::Confirmation, Self::EmailEnrolment, Self::TotpEnrolment];
 
-    /// Those that end when a second factor is added, replaced or removed, or its recovery codes are replaced: challenges
+    /// Those that end when a second factor is added, replaced or removed, when its recovery codes are replaced, and when an
+    /// account gets the rights of an administrator who must show one: challenges
     /// and enrolments, which were issued when another factor was asked for, and changes of the email address, which may
     /// have been requested without any. Codes by email would follow the new address.
     pub const ENDED_BY_FACTOR_CHANGES: [Self; 6] = [

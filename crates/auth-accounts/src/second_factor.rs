@@ -29,7 +29,7 @@ names! {
 /// The second factors of an account at rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Factors {
-    /// Since when the account has second factors, if codes by email are on.
+    /// Since when codes by email are on.
     pub email_since: Option<UnixTime>,
     /// The authenticator.
     pub totp: Option<TotpFactor>,
@@ -45,7 +45,7 @@ pub struct TotpFactor {
     /// The time step of the last code that was used: no code of it or of an earlier one is accepted again
     /// (RFC 6238 §5.2).
     pub last_step: Option<u64>,
-    /// Since when the account has second factors.
+    /// Since when an authenticator is on: that of the first one, if it was replaced.
     pub since: UnixTime,
 }
 

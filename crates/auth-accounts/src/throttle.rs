@@ -205,7 +205,8 @@ pub struct ThrottlePolicy {
     /// the lifetime of a challenge: then nobody who knows the password can end the challenge of its owner from one client IP
     /// by opening newer ones.
     pub challenges_per_client_ip: Limit,
-    /// Mails with a code to one account, which only those can ask for who know its password. Apart from the links, so that no
+    /// Mails with a code to one account, which only those can ask for who know its password; for logins,
+    /// [`LOGIN_CODES`](Self::LOGIN_CODES) times as many, counted separately. Apart from the links, so that no
     /// stranger can use it up.
     pub codes: Limit,
 }
@@ -215,6 +216,10 @@ impl ThrottlePolicy {
     /// at accounts that have no recent failure. Many people may share one client IP (carrier-grade NAT), and a stranger
     /// among them must not be able to keep the others from logging in.
     pub const EXCEPTIONS: u32 = 10;
+
+    /// How many times [`codes`](Self::codes) logins may cause: more than they can from one client IP, so that an attacker who
+    /// knows the password cannot use up what the owner needs to log in.
+    pub const LOGIN_CODES: u32 = 5;
 
     /// What is let in of requests that name one address beyond [`requests_per_email`](Self::requests_per_email): a
     /// stranger who makes them must not keep the owner of the address from being answered.

@@ -17,7 +17,7 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use crate::codes::{end_codes, use_code_in_time};
+use crate::codes::{end_codes, end_with_factors, use_code_in_time};
 use crate::connection::{AnyConnection, Undo, on_either};
 use crate::error::JobError;
 use crate::locked::{LockedAccount, lock_account, next_stamp};
@@ -210,6 +210,7 @@ impl Accounts for DieselStore {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, id)? else { return Ok(false) };
                 if make_staff(connection, &account, true)? {
+                    end_with_factors(connection, id)?;
                     end_all(connection, &account, None, RevokeReason::Administrator, now)?;
                 }
                 Ok(true)

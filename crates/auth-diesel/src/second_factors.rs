@@ -57,9 +57,12 @@ impl SecondFactors for DieselStore {
                 }
                 end_with_factors(connection, user)?;
                 let method = factor.method();
-                diesel::delete(second_factors::table.find((user.get(), method.name()))).execute(connection)?;
-                let since = account.first_factor_at.unwrap_or_else(|| now.unix().into());
-                let row = FactorRow::new(user, &factor, since)?;
+                let same = second_factors::table.find((user.get(), method.name()));
+                let replaced: Option<DbTime> = same.select(second_factors::since).first(connection).optional()?;
+                diesel::delete(same).execute(connection)?;
+                let added_at = DbTime::from(now.unix());
+                let row = FactorRow::new(user, &factor, replaced.unwrap_or(added_at))?;
+                let since = account.first_factor_at.unwrap_or(added_at);
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
                 let is_proven = method == Method::Email && account.email_verified_at.is_none();
                 let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));

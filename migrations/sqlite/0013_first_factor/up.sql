@@ -5,7 +5,6 @@ ALTER TABLE users ADD COLUMN multi_factor_since INTEGER;
 UPDATE users SET first_factor_at = (SELECT min(since) FROM second_factors WHERE user_id = users.id),
     multi_factor_since = (SELECT min(since) FROM second_factors WHERE user_id = users.id)
     WHERE id IN (SELECT user_id FROM second_factors);
-UPDATE second_factors SET since = (SELECT first_factor_at FROM users WHERE id = second_factors.user_id);
 
 -- The same as before, with the new column.
 DROP TRIGGER users_report_change;

@@ -182,8 +182,9 @@ pub trait Accounts: Send + Sync {
     /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was not one before, all its
     /// sessions are revoked in the same transaction with the reason
     /// [`Administrator`](auth_core::token::RevokeReason::Administrator), and its `token_epoch` advances to
-    /// [`next_epoch`](auth_core::revocation::next_epoch), so that no session from before gains the rights. Otherwise nothing
-    /// changes. Returns `false` if the account does not exist.
+    /// [`next_epoch`](auth_core::revocation::next_epoch), so that no session from before gains the rights; and the codes with a purpose of
+    /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) end, which may have been asked for with
+    /// less than an administrator must show. Otherwise nothing changes. Returns `false` if the account does not exist.
     async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Puts an account into these groups and no others, and advances its `security_stamp`. Returns `false` if the account

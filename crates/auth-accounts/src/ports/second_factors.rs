@@ -17,8 +17,8 @@ pub trait SecondFactors: Send + Sync {
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
     /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the
-    /// emails. A factor of the same method is replaced. Every factor counts as on since the account first had one, even if
-    /// that one has been removed; so does the user ([`multi_factor_since`](auth_core::user::User::multi_factor_since)), as
+    /// emails. A factor of the same method is replaced; the new one keeps the time since which that one was on. The user
+    /// counts as having factors since the first one, even if that one has been removed ([`multi_factor_since`](auth_core::user::User::multi_factor_since)), as
     /// long as there is a factor. In the same transaction, every other open code with a purpose of
     /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) ends. A factor by email also verifies
     /// the email address of the account (`email_verified_at`), if it is not verified yet.

@@ -112,7 +112,7 @@ impl AdministrationService {
                 let mails = self.notice(MailKind::PasswordChanged, &user)?;
                 let new = NewPassword { mails, ..NewPassword::new(user.id, hash) };
                 let is_done = store.set_password(&new, self.context.ports.clock.now()).await? == PasswordUpdate::Done;
-                self.context.limits.forgive_passwords(&user).await?;
+                self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
                 is_done
             }
             Action::RemoveSecondFactors => match self.remove_second_factors(&user).await? {

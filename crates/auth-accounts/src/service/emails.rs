@@ -7,7 +7,7 @@ use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
 use crate::account::Email;
-use crate::code::{CodeId, CodePurpose, LinkToken, OneTimeCode};
+use crate::code::{CodeId, CodePurpose, LinkTarget, LinkToken, OneTimeCode};
 use crate::error::AccountError;
 use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
 use crate::second_factor::Method;
@@ -104,33 +104,32 @@ impl Emails {
         user: &User,
         purpose: CodePurpose,
         kind: MailKind,
-        to: &Email,
+        target: &LinkTarget,
         content: MailContent,
     ) -> Result<(OneTimeCode, Vec<NewMail>), AuthError> {
         let id = CodeId::draw(self.ports.randomness.as_ref());
         let token = LinkToken::draw(id, self.ports.randomness.as_ref());
         let mut code = OneTimeCode::new(id, user.id, purpose, self.ports.clock.now());
         code.mac = Some(token.mac(self.ports.vault.as_ref()));
-        code.payload = Some(to.as_str().into());
+        code.payload = Some(target.to_payload());
         let minutes = purpose.ttl().get() / 60;
         let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
-        Ok((code, self.mail(kind, to.as_str(), &content)?))
+        Ok((code, self.mail(kind, target.email.as_str(), &content)?))
     }
 
-    /// The open code of a link that somebody followed, and the address that it was sent to.
+    /// The open code of a link that was followed, and where it was sent.
     pub(in crate::service) async fn followed(
         &self,
         token: &str,
         purposes: &[CodePurpose],
-    ) -> Result<(OneTimeCode, Email), AccountError> {
+    ) -> Result<(OneTimeCode, LinkTarget), AccountError> {
         let token = LinkToken::parse(token).ok_or(AccountError::BadLink)?;
         let code = self.ports.store.find_code(token.id()).await?.ok_or(AccountError::BadLink)?;
         let is_good = purposes.contains(&code.purpose)
             && token.matches(&code, self.ports.vault.as_ref())
             && code.is_open(self.ports.clock.now());
-        let email = code.payload.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let email = email.and_then(|text| Email::parse(text).ok());
-        email.filter(|_| is_good).map(|email| (code, email)).ok_or(AccountError::BadLink)
+        let target = code.payload.as_deref().and_then(LinkTarget::from_payload);
+        target.filter(|_| is_good).map(|target| (code, target)).ok_or(AccountError::BadLink)
     }
 }
 

@@ -7,7 +7,7 @@ use auth_core::time::Seconds;
 use auth_core::user::User;
 
 use crate::account::Email;
-use crate::code::CodePurpose;
+use crate::code::{CodePurpose, LinkCondition, LinkTarget};
 use crate::error::AccountError;
 use crate::mail::{ClaimedMail, Mail, MailContent, MailId, MailKind, MailRequest, OutboxEntry, Queued, RetryPolicy};
 use crate::ports::{IssueIf, MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
@@ -195,6 +195,11 @@ impl OutboxService {
                 None
             }
         };
+        let condition = match request {
+            MailRequest::PasswordReset => LinkCondition::Nothing,
+            MailRequest::EmailVerification => self.condition_of_verification(user).await?,
+        };
+        let target = LinkTarget { email: to, condition };
         let asked = self
             .context
             .ports
@@ -202,7 +207,7 @@ impl OutboxService {
             .open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
         let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
         let content = context.emails.about(user, asked);
-        let (code, mails) = context.emails.link(user, purpose, kind, &to, content)?;
+        let (code, mails) = context.emails.link(user, purpose, kind, &target, content)?;
         let only = IssueIf { answers: Some(claimed.mail.id), none_since, ..IssueIf::still(user) };
         if self.context.ports.store.issue(&code, &mails, &only).await? || !self.is_unchanged(user).await? {
             // Done, or the account has changed since it was read: then it is looked into once more after the lease.
@@ -211,6 +216,12 @@ impl OutboxService {
         // There is a link that is almost new, or another process has looked into it: nothing is sent.
         self.context.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
         Ok(())
+    }
+
+    /// A link that is made while a second factor is on takes a login, even if the factor is removed before it is followed.
+    async fn condition_of_verification(&self, user: &User) -> Result<LinkCondition, AccountError> {
+        let factors = self.context.ports.store.factors_of(user.id).await?;
+        Ok(if factors.is_on() { LinkCondition::Login } else { LinkCondition::Nothing })
     }
 
     /// Whether an account is still as it was read, as far as [`IssueIf::still`] asks.

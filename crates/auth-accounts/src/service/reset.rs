@@ -73,7 +73,8 @@ impl AccountService {
 
     /// What the link with this token resets.
     async fn reset_of(&self, token: &str) -> Result<Reset, AccountError> {
-        let (code, email) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
+        let (code, target) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
+        let email = target.email;
         let user = self.context.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_first_proof = user.email_verified_at.is_none()
@@ -110,7 +111,7 @@ impl AccountService {
                 self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
             }
             // The password is set in any case: at worst they wait a while.
-            let _ = context.limits.forgive_passwords(user).await;
+            let _ = context.limits.forgive_passwords(user, client).await;
         }
         Ok(outcome)
     }

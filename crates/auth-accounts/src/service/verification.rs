@@ -1,11 +1,12 @@
 //! Proof of addresses: that of a new account, and a changed one.
 
 use auth_core::event::{EventKind, SecurityEvent};
+use auth_core::service::Caller;
 use auth_core::token::ClientInfo;
-use auth_core::user::{User, UserId};
+use auth_core::user::User;
 
 use crate::account::{AccountFault, Email, Taken};
-use crate::code::CodePurpose;
+use crate::code::{CodePurpose, LinkCondition, LinkTarget};
 use crate::error::AccountError;
 use crate::mail::{MailKind, MailRequest};
 use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
@@ -25,30 +26,37 @@ impl AccountService {
     /// Verifies the email address of an account with the token of a link, or changes it to the one that the link was sent
     /// to.
     ///
-    /// The second factors of an account whose address is unverified may be those of a stranger who registered it. With them,
-    /// a link that verifies an address takes a `caller` who is logged in to the account: otherwise its owner, by following
-    /// the link, would put the stranger's factors between themselves and a later reset of the password, which
-    /// [removes them](Self::confirm_reset) only from an account whose address is unverified.
+    /// The second factors of an account whose address is unverified may be those of a stranger who registered it. While
+    /// there are any, and for links that were made while there were, this takes a `caller` who is logged in to the account:
+    /// otherwise its owner, by following the link, would put the stranger's factors between themselves and a later reset of
+    /// the password, which [removes them](Self::confirm_reset) only from an account whose address is unverified. A change of
+    /// the address takes a login wherever a login takes a second factor, since its codes may follow the address; and it ends
+    /// with any change of the account's rights, password or factors.
     ///
     /// # Errors
-    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over.
-    /// [`AccountError::LoginRequired`] if the account has second factors and `caller` is another user or nobody; then the token
-    /// stays good. [`AccountFault::Taken`] if another account has the address by now.
+    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over, or if the account has changed
+    /// since a change of its address was asked for. [`AccountError::LoginRequired`] if a login is needed and `caller` is
+    /// another user or nobody; then the token stays good. Those of
+    /// [`TokenService::live_session`](auth_core::service::TokenService::live_session) if the session of the caller would not
+    /// be continued. [`AccountFault::Taken`] if another account has the address by now.
     pub async fn verify_email(
         &self,
         token: &str,
-        caller: Option<UserId>,
+        caller: Option<&Caller>,
         client: &ClientInfo,
     ) -> Result<User, AccountError> {
         let context = &self.context;
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
-        let (code, email) = context.emails.followed(token, &purposes).await?;
-        let user = self.context.ports.store.find_user(code.user_id).await?;
+        let (code, LinkTarget { email, condition }) = context.emails.followed(token, &purposes).await?;
+        let user = context.ports.store.find_user(code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
-        let is_first_proof = is_change || user.email_verified_at.is_none();
-        if is_first_proof && caller != Some(user.id) && self.context.ports.store.factors_of(user.id).await?.is_on() {
-            return Err(AccountError::LoginRequired);
+        if is_change && condition != LinkCondition::Unchanged(user.security_stamp) {
+            return Err(AccountError::BadLink);
+        }
+        if condition == LinkCondition::Login || self.takes_login(&user, is_change).await? {
+            let own = caller.filter(|caller| caller.user.id == user.id);
+            context.tokens.live_session(own.ok_or(AccountError::LoginRequired)?).await?;
         }
         let mails = match is_change {
             true => {
@@ -59,16 +67,25 @@ impl AccountService {
         };
         let only_at = Some(user.security_stamp);
         let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, mails };
-        match self.context.ports.store.confirm_email(&proven, self.context.ports.clock.timestamp()).await? {
+        match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
-                self.context.ports.note_changed(user.id);
+                context.ports.note_changed(user.id);
                 let kind = if is_change { EventKind::EmailChanged } else { EventKind::EmailVerified };
-                self.context.ports.record(SecurityEvent::of_user(kind, user.id));
+                context.ports.record(SecurityEvent::of_user(kind, user.id));
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
             EmailUpdate::Overtaken => Err(AccountError::BadLink),
         }
+    }
+
+    /// Whether following a link takes a login, as the account is now. An address that is verified already, and is not
+    /// changed, is another matter: there is nothing to gain.
+    async fn takes_login(&self, user: &User, is_change: bool) -> Result<bool, AccountError> {
+        if is_change {
+            return Ok(!self.context.methods_of(user).await?.is_empty());
+        }
+        Ok(user.email_verified_at.is_none() && self.context.ports.store.factors_of(user.id).await?.is_on())
     }
 
     /// Whether a proof of a new address may be asked for.
@@ -93,8 +110,10 @@ impl AccountService {
         // The new address is not verified: its owner may have nothing to do with the account.
         let content = context.emails.content(user, client).without_free_text();
         let told = context.emails.content_of_change(user, email, client);
+        let condition = LinkCondition::Unchanged(user.security_stamp);
+        let target = LinkTarget { email: email.clone(), condition };
         let (code, mut mails) =
-            context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, email, content)?;
+            context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, &target, content)?;
         mails.extend(context.emails.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
         if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());

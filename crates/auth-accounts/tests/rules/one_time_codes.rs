@@ -8,8 +8,9 @@ use auth_accounts::ports::{Accounts, Codes, IssueIf, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
 use auth_accounts::service::{Action, EmailVerification, Enrolment, Shown};
 use auth_conformance::{code_id, code_of};
-use auth_core::service::Caller;
-use auth_core::user::User;
+use auth_core::service::{Caller, LogoutRequest};
+use auth_core::token::RequiredFor;
+use auth_core::user::{GroupName, User};
 
 use crate::fixture::*;
 
@@ -22,6 +23,8 @@ enum Event {
     FactorRemoved,
     FactorsRemovedByOperator,
     RecoveryCodesReplaced,
+    /// Where administrators must show a factor.
+    Promoted,
     PasswordChanged,
     PasswordSetByOperator,
     PasswordReset,
@@ -31,6 +34,11 @@ enum Event {
     EmailChanged,
     EmailVerified,
     ProfileChanged,
+    /// Where administrators must show no factor.
+    MadeStaff,
+    GroupsChanged,
+    Activated,
+    LoggedOutEverywhere,
     Deactivated,
     Deleted,
     NewerCode,
@@ -41,13 +49,14 @@ use CodePurpose::{
     TotpEnrolment,
 };
 
-const FACTOR_EVENTS: [Event; 6] = [
+const FACTOR_EVENTS: [Event; 7] = [
     Event::FactorAdded,
     Event::FactorReplaced,
     Event::SecondFactorAdded,
     Event::FactorRemoved,
     Event::FactorsRemovedByOperator,
     Event::RecoveryCodesReplaced,
+    Event::Promoted,
 ];
 const ACCOUNT_EVENTS: [Event; 7] = [
     Event::PasswordChanged,
@@ -58,7 +67,14 @@ const ACCOUNT_EVENTS: [Event; 7] = [
     Event::Deactivated,
     Event::Deleted,
 ];
-const ENDS_NOTHING: [Event; 2] = [Event::EmailVerified, Event::ProfileChanged];
+const ENDS_NOTHING: [Event; 6] = [
+    Event::EmailVerified,
+    Event::ProfileChanged,
+    Event::MadeStaff,
+    Event::GroupsChanged,
+    Event::Activated,
+    Event::LoggedOutEverywhere,
+];
 
 /// For each kind of code: whether changes of second factors end it, changes of the account, and a newer code of its kind.
 const TABLE: [(CodePurpose, bool, bool, bool); 8] = [
@@ -110,6 +126,9 @@ async fn open_after(event: Event) -> Vec<CodePurpose> {
 const NUMBERS: std::ops::Range<u64> = 1_000..1_100;
 
 fn policy_for(event: Event) -> TestPolicy {
+    if event == Event::Promoted {
+        return requiring(RequiredFor::Staff);
+    }
     let is_verified = matches!(event, Event::EmailVerifiedAndChanged | Event::EmailVerified);
     with_accounts(|accounts| {
         if is_verified {
@@ -157,6 +176,24 @@ async fn happen(event: Event, service: &TestService, user: &User) {
         Event::Deactivated => {
             before();
             service.act("alice", Action::Deactivate).await;
+        }
+        Event::Promoted | Event::MadeStaff => {
+            before();
+            service.act("alice", Action::Promote).await;
+        }
+        Event::GroupsChanged => {
+            before();
+            service.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await;
+        }
+        Event::Activated => {
+            service.act("alice", Action::Deactivate).await;
+            before();
+            service.act("alice", Action::Activate).await;
+        }
+        Event::LoggedOutEverywhere => {
+            let caller = service.caller(&service.login("alice").await).await;
+            before();
+            service.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
         }
         Event::Deleted => {
             before();

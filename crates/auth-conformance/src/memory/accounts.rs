@@ -207,6 +207,7 @@ impl Accounts for MemoryStore {
         let Some(was_staff) = state.user(id).map(|user| user.is_staff) else { return Ok(false) };
         if !was_staff {
             state.change_rights(id, |user| user.is_staff = true);
+            state.codes.end_with_factors_of(id);
             state.end_all(id, None, RevokeReason::Administrator, now);
         }
         Ok(true)

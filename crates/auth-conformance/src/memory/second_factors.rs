@@ -12,13 +12,13 @@ use auth_core::user::{SecurityStamp, UserId};
 
 use super::{Account, MemoryStore};
 
-/// Switches a factor on, in place of one of the same method, since when the account first had one.
+/// Switches a factor on, in place of one of the same method, since when that was on.
 fn switch_on(account: &mut Account, factor: &NewFactor, now: UnixTime) {
-    let since = *account.first_factor_at.get_or_insert(now);
-    account.user.multi_factor_since = Some(since);
+    account.user.multi_factor_since = Some(*account.first_factor_at.get_or_insert(now));
     match factor {
-        NewFactor::Email => account.factors.email_since = Some(since),
+        NewFactor::Email => account.factors.email_since = account.factors.email_since.or(Some(now)),
         NewFactor::Totp { secret, step } => {
+            let since = account.factors.totp.as_ref().map_or(now, |totp| totp.since);
             account.factors.totp = Some(TotpFactor { secret: secret.clone(), last_step: Some(*step), since });
         }
     }

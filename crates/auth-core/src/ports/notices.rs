@@ -9,6 +9,6 @@ pub trait ReuseNotices: Send + Sync {
     /// What the write that ends the session commits with itself.
     ///
     /// # Errors
-    /// If a notice cannot be made: then the session is not ended either, and the next presentation tries again.
+    /// If a notice cannot be made: then the session ends without one, and the error is the answer.
     fn effects(&self, user: &User) -> Result<Effects, AuthError>;
 }

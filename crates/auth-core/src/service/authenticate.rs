@@ -103,6 +103,7 @@ impl TokenService {
                 _ => TokenFault::Revoked.into(),
             });
         }
+        self.check_factor(&found.user, &found.session.amr)?;
         Ok(found.user)
     }
 
@@ -112,7 +113,8 @@ impl TokenService {
         // A name may be somebody else's since, and so may the number of an account that was never here.
         let is_doubtful =
             self.policy.claim_rules.subject_field.is_given_again() || self.may_be_of_another(claims, &user);
-        if self.checks_session(kind) || is_doubtful {
+        let is_without_factor = self.policy.multi_factor_required_for.includes(&user);
+        if self.checks_session(kind) || is_doubtful || is_without_factor {
             return Err(TokenFault::UnknownSession.into());
         }
         Ok(user)

@@ -95,16 +95,18 @@ impl TokenService {
     async fn end_reused(&self, member: &Member) -> Result<Refreshed, AuthError> {
         let now = self.ports.clock.now();
         let user = &member.found.user;
-        let effects = match &self.ports.reuse_notices {
-            Some(notices) => notices.effects(user)?,
-            None => Effects::default(),
+        let notices = self.ports.reuse_notices.as_ref().map_or_else(|| Ok(Effects::default()), |one| one.effects(user));
+        // The session ends even if its user cannot be told.
+        let (effects, failure) = match notices {
+            Ok(effects) => (effects, None),
+            Err(error) => (Effects::default(), Some(error)),
         };
         // One event and one notice for each session, also when two replays come at once.
         if self.ports.store.end_reused(member.found.session.id, &effects, now).await? {
             self.ports.note_ended(member.found.session.id);
             self.record(EventKind::RefreshReused, member);
         }
-        Err(TokenFault::Reused.into())
+        Err(failure.unwrap_or_else(|| TokenFault::Reused.into()))
     }
 
     pub(super) fn record(&self, kind: EventKind, member: &Member) {

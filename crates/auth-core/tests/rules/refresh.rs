@@ -4,7 +4,7 @@ use auth_accounts::service::Action;
 use auth_core::event::EventKind;
 use auth_core::ports::Sessions;
 use auth_core::rotation::{OnRetry, RotationPolicy};
-use auth_core::service::{TokenPair, TokenPolicy};
+use auth_core::service::{TokenPair, TokenPolicy, TokenPorts, TokenService};
 use auth_core::token::{RevokeReason, SessionId, TokenFault};
 use serde_json::json;
 
@@ -126,4 +126,25 @@ async fn a_generation_that_was_never_issued_is_refused_and_recorded() {
     assert_eq!(fault(service.tokens.refresh(&forged).await), Some(TokenFault::NeverIssued));
     assert_eq!(service.take_event_kinds().last(), Some(&EventKind::RefreshNeverIssued));
     assert!(service.try_refresh(&pair).await.is_ok());
+}
+
+/// A user who cannot be told loses the stolen session all the same.
+#[tokio::test]
+async fn of_a_used_token_ends_the_session_though_its_notice_fails() {
+    struct Broken;
+    impl auth_core::ports::ReuseNotices for Broken {
+        fn effects(&self, _: &auth_core::user::User) -> Result<auth_core::effects::Effects, AuthError> {
+            Err(AuthError::Crypto("no key".into()))
+        }
+    }
+    let service = service(policy());
+    let pair = service.login("alice").await;
+    let notices: Option<std::sync::Arc<dyn auth_core::ports::ReuseNotices>> = Some(std::sync::Arc::new(Broken));
+    let ports = TokenPorts { reuse_notices: notices, ..service.tokens.ports().clone() };
+    let tokens = TokenService::new(ports, policy());
+    let next = service.refresh(&pair).await;
+    service.advance(RETRY_WINDOW + 1);
+    assert!(matches!(tokens.refresh(&refresh_of(&pair)).await, Err(AuthError::Crypto(_))));
+    assert_eq!(fault(service.try_refresh(&next).await), Some(TokenFault::Revoked));
+    assert!(service.take_event_kinds().contains(&EventKind::RefreshReused));
 }

@@ -131,3 +131,17 @@ async fn may_have_sliding_tokens_where_these_are_accepted() {
         assert_eq!(service.store.sessions().len(), usize::from(is_accepted));
     }
 }
+
+/// Where access tokens outlive their session, a promotion still ends the sessions that began with too little.
+#[tokio::test]
+async fn that_began_with_one_factor_give_no_rights_where_more_are_required() {
+    let tokens = TokenPolicy { multi_factor_required_for: RequiredFor::Staff, ..simplejwt_policy() };
+    let service = service(emailing(tokens));
+    service.register("alice").await;
+    let user = service.user("alice").await;
+    let weak = service.tokens.start_session(&user, &single_sign_on(service.now()), client()).await.unwrap();
+    let strong = started(&service, &user).await.unwrap();
+    service.act("alice", Action::Promote).await;
+    assert_eq!(fault(service.tokens.authenticate(&access_of(&weak)).await), Some(TokenFault::Revoked));
+    assert!(service.tokens.authenticate(&access_of(&strong)).await.unwrap().user.is_staff);
+}

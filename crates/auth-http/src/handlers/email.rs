@@ -26,6 +26,7 @@ pub(crate) struct LinkBody {
 /// If the account has a second factor, the link takes an access token of the account too; otherwise credentials are not
 /// looked at.
 #[utoipa::path(post, path = "/api/email/verify/", tag = "accounts", operation_id = "email_verify",
+    security((), ("bearer" = [])),
     request_body(content(
         (LinkBody = "application/json"), (LinkBody = "application/x-www-form-urlencoded"),
         (LinkBody = "multipart/form-data"))),
@@ -45,7 +46,7 @@ pub(crate) async fn verify(request: HttpRequest, app: web::Data<App>, body: Body
         match (service.accounts.verify_email(&token, None, &client).await, presented) {
             (Err(AccountError::LoginRequired), Some(presented)) => {
                 let caller = service.tokens.authenticate(&presented).await?;
-                service.accounts.verify_email(&token, Some(caller.user.id), &client).await
+                service.accounts.verify_email(&token, Some(&caller), &client).await
             }
             (outcome, _) => outcome,
         }

@@ -185,8 +185,16 @@ impl Limits {
     /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
     /// token is not to use up what the owner needs to log in.
     pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AccountError> {
-        let scope = if purpose == CodePurpose::Confirmation { "confirmation code" } else { "code" };
-        self.admit_for(scope, user, |policy| policy.codes).await
+        let (scope, times) = match purpose {
+            CodePurpose::Login | CodePurpose::SlidingLogin => ("login code", ThrottlePolicy::LOGIN_CODES),
+            CodePurpose::Confirmation => ("confirmation code", 1),
+            CodePurpose::PasswordReset
+            | CodePurpose::EmailVerification
+            | CodePurpose::EmailChange
+            | CodePurpose::EmailEnrolment
+            | CodePurpose::TotpEnrolment => ("code", 1),
+        };
+        self.admit_for(scope, user, |policy| policy.codes.times(times)).await
     }
 
     /// Counts a second-factor challenge for an account, and for the account and the client IP; those for reauthentication are
@@ -217,16 +225,26 @@ impl Limits {
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
 
-    /// A password reset clears the login delay for every login name of the user, and the count of the challenges that a
-    /// login with the former password has opened.
-    pub(in crate::service) async fn forgive_passwords(&self, user: &User) -> Result<(), AccountError> {
+    /// A password reset clears the login delay for every login name of the user, and the counts of the challenges and of the
+    /// emails with a code that logins with the former password have caused: those of the account, and those of the client IP
+    /// that the reset came from.
+    pub(in crate::service) async fn forgive_passwords(
+        &self,
+        user: &User,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
         if self.policy.is_none() {
             return Ok(());
         }
+        let id = user.id.get().to_string();
         let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];
         let typed = names.iter().map(|name| self.name_bucket(name));
-        let own = [self.password_bucket(user), self.bucket("challenge", &user.id.get().to_string())];
-        let buckets: Vec<_> = typed.chain(own).map(|one| (one, Forgiveness::All)).collect();
+        let own = [self.password_bucket(user), self.bucket("challenge", &id), self.bucket("login code", &id)];
+        let buckets: Vec<_> = typed
+            .chain(own)
+            .chain(self.address_bucket(&format!("challenge {id}"), client))
+            .map(|one| (one, Forgiveness::All))
+            .collect();
         Ok(self.ports.store.forgive(&buckets).await?)
     }
 

@@ -9,8 +9,9 @@ use auth_accounts::account::{AccountFault, ProfileChange, Taken};
 use auth_accounts::mail::{Fact, MailKind, MailRequest, Queued};
 use auth_accounts::service::{Action, EmailVerification, ProfileUpdated};
 use auth_core::event::EventKind;
-use auth_core::service::Caller;
+use auth_core::service::{Caller, LogoutRequest};
 use auth_core::time::Seconds;
+use auth_core::user::GroupName;
 
 use crate::fixture::*;
 

@@ -181,3 +181,33 @@ async fn does_other_changes_at_once() {
     let updated = service.accounts.update_profile(caller, change, Some(&password), &client()).await.unwrap();
     assert_eq!((updated.user.first_name.as_str(), updated.user.email.as_str()), ("Alicia", "alice@example.com"));
 }
+
+#[tokio::test]
+async fn ends_with_every_change_of_the_rights() {
+    for number in 0..5 {
+        let service = service(verifying(EmailVerification::Optional));
+        service.register("alice").await;
+        service.deliver_emails().await;
+        change(&service, "alice", "new@example.com", Some(PASSWORD)).await.unwrap();
+        let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+        match number {
+            0 => service.act("alice", Action::Promote).await,
+            1 => service.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await,
+            2 => {
+                let caller = service.caller(&service.login("alice").await).await;
+                service.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
+            }
+            3 => {
+                service.act("alice", Action::Deactivate).await;
+                service.act("alice", Action::Activate).await;
+            }
+            _ => {
+                change(&service, "alice", "ALICE@example.com", None).await.unwrap();
+                assert!(service.accounts.verify_email(&token, None, &client()).await.is_ok(), "nothing has changed");
+                continue;
+            }
+        }
+        assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "{number}");
+        assert_eq!(service.user("alice").await.email, "alice@example.com", "{number}");
+    }
+}

@@ -194,7 +194,8 @@ async fn does_not_go_round_the_second_factor() {
     let (secret, _) = service.enrol_totp("alice").await;
     // The link that came with it: an authenticator does not verify the email address.
     let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-    service.accounts.verify_email(&token, Some(user.id), &client()).await.unwrap();
+    let caller = Caller { user: user.clone(), session: None };
+    service.accounts.verify_email(&token, Some(&caller), &client()).await.unwrap();
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     let challenge = service.challenged("alice", NEW_PASSWORD).await;
@@ -295,10 +296,19 @@ async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed()
     service.register("mallory").await;
     service.enrol_totp("alice").await;
     let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-    for caller in [None, Some(service.user("mallory").await.id)] {
+    let mallory = Caller { user: service.user("mallory").await, session: None };
+    for caller in [None, Some(&mallory)] {
         let refused = service.accounts.verify_email(&token, caller, &client()).await;
         assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
     }
+    // The stranger removes the factor, to add it again once the owner has followed the link.
+    service.act("alice", Action::RemoveSecondFactors).await;
+    let refused = service.accounts.verify_email(&token, None, &client()).await;
+    assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
+    service.deliver_emails().await;
+    service.advance(60);
+    service.enrol_totp("alice").await;
+    service.deliver_emails().await;
     assert_eq!(service.user("alice").await.email_verified_at, None);
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
@@ -317,4 +327,24 @@ async fn that_verifies_the_address_removes_a_factor_added_meanwhile() {
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
+}
+
+/// Somebody who knew the password has used up what an account may get of codes and challenges.
+#[tokio::test]
+async fn lets_the_owner_log_in_after_logins_of_others() {
+    let service = service(mailing());
+    service.register("alice").await;
+    service.enrol_email("alice").await;
+    let is_asked =
+        async |password: &str, ip: &str| service.logins.login(&named("alice"), &raw(password), from(ip)).await.is_ok();
+    for number in 0..300 {
+        is_asked(PASSWORD, &format!("198.51.100.{}", number % 30)).await;
+    }
+    while is_asked(PASSWORD, "192.0.2.7").await {}
+    assert!(!is_asked(PASSWORD, "203.0.113.1").await, "the codes of the hour are used up");
+    let link = reset_link(&service, "alice").await;
+    reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
+    for ip in ["192.0.2.7", "203.0.113.1"] {
+        assert!(is_asked(NEW_PASSWORD, ip).await, "{ip}");
+    }
 }

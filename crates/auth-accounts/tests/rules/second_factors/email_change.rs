@@ -3,7 +3,7 @@
 use auth_accounts::account::ProfileChange;
 use auth_accounts::service::{AccountPolicy, Shown};
 use auth_core::service::Caller;
-use auth_core::token::RequiredFor;
+use auth_core::token::{RequiredFor, TokenFault};
 
 use super::*;
 
@@ -49,8 +49,48 @@ async fn takes_password_and_code_where_a_login_does() {
             let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
             let refused = service.accounts.verify_email(&token, None, &client()).await;
             assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
-            let moved = service.accounts.verify_email(&token, Some(user.id), &client()).await.unwrap();
+            let caller = Caller { user: user.clone(), session: None };
+            let moved = service.accounts.verify_email(&token, Some(&caller), &client()).await.unwrap();
             assert_eq!(moved.email, "new@example.com");
         }
     }
+}
+
+/// An attacker asks for it with the password alone, before more is required of the account.
+#[tokio::test]
+async fn that_was_asked_for_before_a_promotion_does_not_happen() {
+    let service = service(TestPolicy {
+        accounts: AccountPolicy { email_verification: EmailVerification::Optional, ..mailing().accounts },
+        ..requiring(RequiredFor::Staff)
+    });
+    service.register("alice").await;
+    service.deliver_emails().await;
+    moved(&service, Some(&shown(PASSWORD))).await.unwrap();
+    let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    service.act("alice", Action::Promote).await;
+    let user = service.user("alice").await;
+    for caller in [None, Some(&Caller { user, session: None })] {
+        assert!(is_bad_link(&service.accounts.verify_email(&token, caller, &client()).await));
+    }
+    assert_eq!(service.user("alice").await.email, "alice@example.com");
+}
+
+/// More is required of everybody by the configuration, while a link is open.
+#[tokio::test]
+async fn takes_a_login_with_a_factor_where_that_is_required_by_now() {
+    let accounts = AccountPolicy { email_verification: EmailVerification::Optional, ..mailing().accounts };
+    let before = service(TestPolicy { accounts: accounts.clone(), ..mailing() });
+    let user = before.register("alice").await;
+    before.deliver_emails().await;
+    moved(&before, Some(&shown(PASSWORD))).await.unwrap();
+    let token = token_of(&before.deliver_emails().await, MailKind::EmailChange);
+    let pair = before.try_login("alice", PASSWORD).await.unwrap();
+    let session = before.caller(&pair).await.session;
+    let restarted = TestService::builder().policy(TestPolicy { accounts, ..requiring(RequiredFor::All) });
+    let restarted = restarted.memory(before.store.clone()).build();
+    let refused = restarted.accounts.verify_email(&token, None, &client()).await;
+    assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
+    let caller = Caller { user, session };
+    let refused = restarted.accounts.verify_email(&token, Some(&caller), &client()).await;
+    assert_eq!(fault(refused), Some(TokenFault::Revoked), "a session that began with the password alone");
 }

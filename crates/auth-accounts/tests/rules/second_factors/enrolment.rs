@@ -1,5 +1,7 @@
 //! Enrolment of a second factor.
 
+use auth_core::service::Caller;
+
 use super::*;
 
 #[tokio::test]
@@ -203,7 +205,8 @@ async fn of_an_authenticator_sends_a_link_to_an_email_address_that_is_not_verifi
     let first = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
     let second = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
-    let caller = Some(service.user("alice").await.id);
+    let caller = Caller { user: service.user("alice").await, session: None };
+    let caller = Some(&caller);
     assert!(is_bad_link(&service.accounts.verify_email(&first, caller, &client()).await), "a newer one was sent");
     let user = service.accounts.verify_email(&second, caller, &client()).await.unwrap();
     assert!(user.email_verified_at.is_some());

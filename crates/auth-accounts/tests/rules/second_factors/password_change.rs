@@ -49,10 +49,11 @@ async fn of_a_session_without_a_required_factor_is_refused() {
     let service = service(requiring(RequiredFor::Staff));
     service.register("alice").await;
     let pair = service.login("alice").await;
+    let session = service.caller(&pair).await.session;
     // Made an administrator past the use-case, as with SQL.
     let user = service.user("alice").await;
     assert!(service.store.set_staff(user.id, true).await.unwrap());
-    let caller = service.caller(&pair).await;
+    let caller = Caller { user: service.user("alice").await, session };
     let challenge = confirmation(&service, &user).await;
     let sessionless = Caller { user: service.user("alice").await, session: None };
     service.events.taken();
@@ -76,9 +77,9 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     let sliding = RawToken::parse(sliding.expose()).unwrap();
     let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
     let rules = PasswordPolicy::default();
-    let caller = service.tokens.authenticate(&sliding).await.unwrap();
-    assert!(service.store.set_staff(caller.user.id, true).await.unwrap());
-    let caller = service.tokens.authenticate(&sliding).await.unwrap();
+    let session = service.tokens.authenticate(&sliding).await.unwrap().session;
+    assert!(service.store.set_staff(service.user("alice").await.id, true).await.unwrap());
+    let caller = Caller { user: service.user("alice").await, session };
     let refused = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await;
     assert_eq!(fault(refused), Some(TokenFault::Revoked));
     assert!(has_password(&service, "alice", PASSWORD).await);
