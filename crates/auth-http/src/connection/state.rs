@@ -49,7 +49,7 @@ pub(crate) struct State {
     this: Weak<State>,
     progress: Mutex<Progress>,
     places: Arc<Places>,
-    /// On how many connections the same client owes the rest of a request.
+    /// On how many connections the same client owes something.
     unanswered: Arc<AtomicUsize>,
     /// On how many it may.
     most_unanswered: usize,
@@ -63,14 +63,27 @@ struct Progress {
     discarded: usize,
     /// Whether it was asked to close for another one, and has not got a whole request since.
     is_asked: bool,
+    /// Whether the client does not take what it was answered, even while a handler is at work on more.
+    is_blocked: bool,
     waker: Option<Waker>,
 }
 
 impl Progress {
-    /// Whether it counts as open, and as one whose client owes the rest of a request.
+    /// Whether it counts as open, and as one whose client owes something.
     const fn counts(&self) -> (bool, bool) {
         let is_open = !self.is_yielding() && !matches!(self.phase, Phase::Closing);
-        (is_open, is_open && self.phase.is_unanswered())
+        (is_open, is_open && self.is_owed())
+    }
+
+    /// Whether the client owes something: the rest of a request, or to take an answer.
+    const fn is_owed(&self) -> bool {
+        self.phase.is_unanswered() || self.is_stuck()
+    }
+
+    /// Whether it waits for the client to take an answer. A large one is written while its handler counts as at work, and so
+    /// are those of pipelined requests.
+    const fn is_stuck(&self) -> bool {
+        self.is_blocked && matches!(self.phase, Phase::Writing | Phase::Unread | Phase::Handling)
     }
 
     /// Whether it closes as soon as there is nothing more to read from the client.
@@ -95,7 +108,8 @@ impl State {
     ) -> Arc<Self> {
         // It counts from the first phase on, which begins below.
         let (phase, since) = (Phase::Closing, Instant::now());
-        let progress = Mutex::new(Progress { phase, since, discarded: 0, is_asked: false, waker: None });
+        let progress =
+            Mutex::new(Progress { phase, since, discarded: 0, is_asked: false, is_blocked: false, waker: None });
         let this = |this: &Weak<Self>| Self { this: this.clone(), progress, places, unanswered, most_unanswered };
         let state = Arc::new_cyclic(this);
         state.change(&mut state.progress(), |progress| progress.phase = Phase::Head);
@@ -144,8 +158,12 @@ impl State {
 
     /// When it gives way; `None` if it does not, or was asked to already.
     fn turn(&self, progress: &Progress) -> Option<Turn> {
-        // To wait for the rest of a head and for that of a body is the same.
-        let phase = if progress.phase == Phase::Body { Phase::Head } else { progress.phase };
+        let phase = match progress.phase {
+            // To wait for the rest of a head and for that of a body is the same.
+            Phase::Body => Phase::Head,
+            _ if progress.is_stuck() => Phase::Writing,
+            phase => phase,
+        };
         let (since, id) = (progress.since, self.this.as_ptr().addr());
         (phase.gives_way() && !progress.is_yielding()).then_some(Turn { phase, since, id })
     }
@@ -202,9 +220,26 @@ impl State {
     /// The client took bytes.
     pub(super) fn sent(&self) {
         let mut progress = self.progress();
-        // A head has its time as a whole.
-        if progress.phase != Phase::Head {
-            self.put_off(&mut progress);
+        self.change(&mut progress, |progress| {
+            progress.is_blocked = false;
+            // A head has its time as a whole.
+            if progress.phase != Phase::Head {
+                progress.since = Instant::now();
+            }
+        });
+    }
+
+    /// The client does not take the bytes that are ready for it. If others need its place, one gives way: they may have come
+    /// while this connection looked busy.
+    pub(super) fn blocked(&self) {
+        let mut progress = self.progress();
+        if progress.is_blocked {
+            return;
+        }
+        self.change(&mut progress, |progress| (progress.is_blocked, progress.since) = (true, Instant::now()));
+        drop(progress);
+        if self.is_crowded() {
+            self.places.make_room();
         }
     }
 
@@ -236,12 +271,7 @@ impl State {
 
     /// When the connection has stood still for too long; `None` while it waits for a handler. The task with this waker is
     /// woken if it is asked to close before. `true` if that moment may come sooner: when the client has too many others.
-    pub(super) fn deadline(
-        &self,
-        limits: &ConnectionLimits,
-        is_writing: bool,
-        waker: &Waker,
-    ) -> Option<(Instant, bool)> {
+    pub(super) fn deadline(&self, limits: &ConnectionLimits, waker: &Waker) -> Option<(Instant, bool)> {
         let mut progress = self.progress();
         if !progress.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             progress.waker = Some(waker.clone());
@@ -251,14 +281,14 @@ impl State {
             Phase::Idle => limits.keep_alive + GRACE,
             Phase::Head => limits.header_timeout + GRACE,
             Phase::Body | Phase::Writing => limits.idle_timeout,
-            Phase::Unread | Phase::Handling if is_writing => limits.idle_timeout,
+            Phase::Unread | Phase::Handling if progress.is_blocked => limits.idle_timeout,
             Phase::Unread | Phase::Handling => return None,
             Phase::Closing => Duration::ZERO,
         };
-        let is_unanswered = progress.phase.is_unanswered();
-        let is_one_too_many = is_unanswered && self.unanswered.load(Ordering::Relaxed) > self.most_unanswered;
+        let is_owed = progress.is_owed();
+        let is_one_too_many = is_owed && self.unanswered.load(Ordering::Relaxed) > self.most_unanswered;
         let limit = if is_one_too_many { limit.min(GRACE_OF_A_CROWD) } else { limit };
-        Some((progress.since + limit, is_unanswered))
+        Some((progress.since + limit, is_owed))
     }
 
     /// Asks the connection to close for another one; `false` if this is not its turn any more. What the client has sent

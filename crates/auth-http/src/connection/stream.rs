@@ -38,9 +38,9 @@ impl Stream {
     }
 
     /// Whether the connection has to end now. If not, the task is woken when it has to.
-    fn is_over(&mut self, cx: &mut Context<'_>, is_writing: bool) -> bool {
+    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
         let limits = self.connections.limits();
-        let Some((deadline, is_checked_again)) = self.state.deadline(limits, is_writing, cx.waker()) else {
+        let Some((deadline, is_checked_again)) = self.state.deadline(limits, cx.waker()) else {
             return false;
         };
         if deadline <= Instant::now() {
@@ -56,7 +56,7 @@ impl Stream {
         while timer.as_mut().poll(cx).is_ready() {
             if deadline <= Instant::now() {
                 // Looks again: it may be the end, or only time to ask how many connections the client has.
-                return self.is_over(cx, is_writing);
+                return self.is_over(cx);
             }
             timer.as_mut().reset(deadline);
         }
@@ -87,7 +87,7 @@ impl Drop for Stream {
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.is_over(cx, false) {
+        if this.is_over(cx) {
             return Poll::Ready(Ok(()));
         }
         let most = this.state.may_read();
@@ -121,7 +121,10 @@ impl AsyncWrite for Stream {
                 this.state.sent();
                 Poll::Ready(Ok(written))
             }
-            Poll::Pending if this.is_over(cx, true) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => {
+                this.state.blocked();
+                if this.is_over(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+            }
             other => other,
         }
     }
@@ -132,7 +135,7 @@ impl AsyncWrite for Stream {
         this.state.flushed();
         // A request may have been answered since the last read, which set another deadline. If that is over, the state has
         // woken the task, and actix-http reads the end of the stream as soon as it reads at all.
-        this.is_over(cx, false);
+        this.is_over(cx);
         Poll::Ready(Ok(()))
     }
 

@@ -37,6 +37,11 @@ async fn slow(handlers: web::Data<Handlers>, body: web::Payload) -> Result<Strin
     Ok(length.to_string())
 }
 
+/// A hundred answers are more than all buffers between server and client take.
+async fn large() -> Vec<u8> {
+    vec![b'x'; 256 * 1024]
+}
+
 impl SlowServer {
     fn start(limits: ConnectionLimits) -> Self {
         let handlers = Handlers { begun: Arc::new(Semaphore::new(0)), released: Arc::new(Semaphore::new(0)) };
@@ -44,8 +49,10 @@ impl SlowServer {
         let (address, data) = (listener.local_addr().unwrap(), handlers.clone());
         let options = ServeOptions { workers: 1, limits, ..ServeOptions::default() };
         let server = serve(listener, &options, move || {
-            let application = Fixture::new().application(Routes::new(standard()).declare("/slow", AllowAny));
-            application.app_data(web::Data::new(data.clone())).service(web::resource("/slow").to(slow))
+            let application = Fixture::new()
+                .application(Routes::new(standard()).declare("/slow", AllowAny).declare("/large", AllowAny));
+            let application = application.app_data(web::Data::new(data.clone()));
+            application.service(web::resource("/slow").to(slow)).service(web::resource("/large").to(large))
         });
         rt::spawn(server.unwrap());
         Self { address, handlers }
@@ -156,4 +163,21 @@ async fn an_answer_says_that_its_connection_closes_where_there_are_too_many() {
         assert_eq!(client.answer().await.is_none(), is_told, "{head}");
     }
     assert_eq!(closing, 1);
+}
+
+/// A handler counts as at work, for the answer before its own is not written to its end.
+#[actix_web::test]
+async fn clients_that_do_not_read_their_answers_leave_their_places_to_others() {
+    let hour = Duration::from_secs(60 * 60);
+    let limits = ConnectionLimits { max_connections: 16, idle_timeout: hour, ..ConnectionLimits::default() };
+    let server = SlowServer::start(limits);
+    let mut crowd = Vec::new();
+    for _ in 0..20 {
+        let mut client = server.connect(&"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100)).await;
+        assert!(!client.0.fill_buf().await.unwrap().is_empty(), "it is answered");
+        crowd.push(client);
+    }
+    for _ in 0..3 {
+        server.turn().await;
+    }
 }
