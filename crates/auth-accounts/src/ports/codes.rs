@@ -34,7 +34,7 @@ impl IssueIf {
 pub struct OwnerAsRead {
     /// Its address.
     pub email: String,
-    /// Its stamp, which every change to its password, its second factors and its rights moves.
+    /// Its stamp, which every change to its password, its second factors, its rights and its email address advances.
     pub security_stamp: SecurityStamp,
 }
 

@@ -27,7 +27,7 @@ impl UserId {
 }
 
 /// Counts the changes that matter to the security of an account: to its rights (staff, superuser, active, groups), its
-/// password and its second factors, and each end of all its sessions.
+/// password, its second factors and its email address, and each end of all its sessions.
 ///
 /// Each such change advances the stamp in the same transaction. A write that depends on what was read from the account is
 /// conditional on the stamp that was read with it, so that no decision outlives the state it was based on.
@@ -98,7 +98,7 @@ pub struct User {
     /// Since when the user has second factors, counted from the first one ever; `None` without one. Tokens that another
     /// issuer issued since are refused.
     pub multi_factor_since: Option<UnixTime>,
-    /// Advanced by every change to its rights, its password or its second factors.
+    /// Advanced by every change to its rights, its password, its second factors or its email address.
     pub security_stamp: SecurityStamp,
 }
 
