@@ -2,6 +2,11 @@
 
 use std::sync::Arc;
 
+use auth_accounts::ports::Accounts;
+use auth_core::ports::Sessions;
+use auth_core::time::UnixTime;
+use auth_core::token::SessionId;
+use auth_core::user::UserId;
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use diesel::Connection;
 use diesel::backend::Backend;
@@ -33,6 +38,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
         on_empty(kind, "pending_migrations_are_known_and_applied_once", pending_migrations_are_known_and_applied_once),
         on_empty(kind, "instances_that_start_at_once_migrate_once", instances_that_start_at_once_migrate_once),
         on_empty(kind, "each_migration_can_be_taken_back", each_migration_can_be_taken_back),
+        on_empty(kind, "rows_of_earlier_releases_are_carried_over", rows_of_earlier_releases_are_carried_over),
     ];
     if kind == Kind::Postgres {
         trials.push(on(kind, "who_may_not_migrate_may_ask", who_may_not_migrate_may_ask));
@@ -87,6 +93,90 @@ fn there_and_back<DB: Backend>(
         assert_eq!(everything_in(database), after);
     }
     assert!(!connection.has_pending_migration(migrations).unwrap());
+}
+
+async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
+    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+    match &*database {
+        Database::Sqlite(_) => with_rows_in_between(&mut database.sqlite(), folder(Kind::Sqlite), &database),
+        Database::Postgres(_) => with_rows_in_between(&mut database.postgres(), folder(Kind::Postgres), &database),
+    }
+    // Codes first, then resets.
+    let outbox = "SELECT kind || ' ' || CAST(priority AS text) AS value FROM outbox ORDER BY seq";
+    assert_eq!(database.query(outbox), ["email_changed 2", "password_reset 1", "second_factor_code 0"]);
+    let store = database.store(PoolSettings::default()).await;
+    let alice = store.find_user(UserId::new(1)).await.unwrap().unwrap();
+    assert_eq!(alice.multi_factor_since, Some(UnixTime::from_seconds(1_000_000_005)), "that of the first factor");
+    assert_eq!(store.find_user(UserId::new(2)).await.unwrap().unwrap().multi_factor_since, None);
+    let session = store.find_session(SessionId::from_bytes([7; 16])).await.unwrap().unwrap().session;
+    assert_eq!(session.authenticated_at, session.created_at);
+    assert_eq!(session.created_at, UnixTime::from_seconds(1_000_000_002));
+}
+
+/// Applies each migration, with rows that the releases before it may have left.
+fn with_rows_in_between<DB: Backend>(
+    connection: &mut (impl MigrationHarness<DB> + Connection),
+    migrations: FileBasedMigrations,
+    database: &Database,
+) {
+    assert!(connection.has_pending_migration(migrations.clone()).unwrap());
+    let (id, moment): (fn(&str) -> String, fn(u32) -> String) = match database {
+        Database::Sqlite(_) => {
+            (|hex| format!("X'{hex}'"), |second| format!("{}", (1_000_000_000 + u64::from(second)) * 1_000_000))
+        }
+        Database::Postgres(_) => {
+            (|hex| format!("'{hex}'"), |second| format!("to_timestamp({})", 1_000_000_000 + second))
+        }
+    };
+    for name in ALL {
+        connection.run_next_migration(migrations.clone()).unwrap();
+        let rows = match name {
+            "0001_accounts" => ["alice", "bob"]
+                .map(|name| {
+                    format!(
+                        "INSERT INTO users (username, username_canonical, email, email_canonical, first_name, last_name,
+                             is_active, is_staff, is_superuser, date_joined, token_epoch)
+                         VALUES ('{name}', '{name}', '{name}@b.co', '{name}@b.co', '', '', TRUE, FALSE, FALSE, {}, {})",
+                        moment(0),
+                        moment(0)
+                    )
+                })
+                .to_vec(),
+            "0002_sessions" => vec![format!(
+                "INSERT INTO sessions (id, user_id, generation, rotated_at, created_at, last_used_at, expires_at, amr,
+                     prune_at)
+                 VALUES ({}, 1, 0, {}, {}, {}, {}, 'pwd', {})",
+                id("07070707070707070707070707070707"),
+                moment(2),
+                moment(2),
+                moment(2),
+                moment(9),
+                moment(9)
+            )],
+            "0007_second_factors" => [("email", 5), ("totp", 6)]
+                .map(|(method, second)| {
+                    format!("INSERT INTO second_factors (user_id, method, since) VALUES (1, '{method}', {})", moment(second))
+                })
+                .to_vec(),
+            "0009_outbox" => ["email_changed", "password_reset", "second_factor_code"]
+                .iter()
+                .zip(1..)
+                .map(|(kind, number)| {
+                    let content = match database {
+                        Database::Sqlite(_) => "X'00'",
+                        Database::Postgres(_) => "'\\x00'",
+                    };
+                    format!(
+                        "INSERT INTO outbox (id, kind, recipient, content, queued_at) VALUES ({}, '{kind}', 'a@b.co', {content}, {})",
+                        id(&format!("{number:032}")),
+                        moment(0)
+                    )
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        rows.iter().for_each(|row| drop(database.query(row)));
+    }
 }
 
 /// The tables, columns, indexes, constraints, triggers and functions.
