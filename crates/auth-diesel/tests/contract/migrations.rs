@@ -120,13 +120,11 @@ fn with_rows_in_between<DB: Backend>(
     database: &Database,
 ) {
     assert!(connection.has_pending_migration(migrations.clone()).unwrap());
-    let (id, moment): (fn(&str) -> String, fn(u32) -> String) = match database {
-        Database::Sqlite(_) => {
-            (|hex| format!("X'{hex}'"), |second| format!("{}", (1_000_000_000 + u64::from(second)) * 1_000_000))
-        }
-        Database::Postgres(_) => {
-            (|hex| format!("'{hex}'"), |second| format!("to_timestamp({})", 1_000_000_000 + second))
-        }
+    let is_sqlite = matches!(database, Database::Sqlite(_));
+    let id = |hex: &str| if is_sqlite { format!("X'{hex}'") } else { format!("'{hex}'") };
+    let moment = |second: u64| {
+        let seconds = 1_000_000_000 + second;
+        if is_sqlite { format!("{seconds}000000") } else { format!("to_timestamp({seconds})") }
     };
     for name in ALL {
         connection.run_next_migration(migrations.clone()).unwrap();
