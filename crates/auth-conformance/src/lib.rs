@@ -36,7 +36,7 @@
 //! `cargo test` then accepts the usual arguments, such as a part of a test name.
 //!
 //! The ports of tokens read users and never write them, so the token half also takes a way to add, change and delete users,
-//! a [`TokenHost`]. Here the store is the in-memory one again:
+//! a [`TokenHost`]. Here the store is the in-memory one again; the example `own-store` of this workspace has another:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
