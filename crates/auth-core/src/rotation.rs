@@ -77,7 +77,7 @@ pub enum Rotation {
 /// never outlives the session.
 ///
 /// ```
-/// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{account::UserId, time::*};
+/// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{user::UserId, time::*};
 /// # let at = UnixTime::from_seconds;
 /// # let session = Session { id: SessionId::from_bytes([1; 16]), user_id: UserId::new(1), generation: Generation::new(5),
 /// #     rotated_at: at(100), created_at: at(0), last_used_at: at(100), expires_at: at(700), absolute_expires_at: None,
