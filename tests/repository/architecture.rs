@@ -152,7 +152,7 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 fn every_crate_uses_only_what_it_may() {
     let mut found = dependencies();
     // The tests know everything, and examples are what others write.
-    ["auth-tests", "blog", "axum-guard"].iter().for_each(|name| drop(found.remove(*name)));
+    ["auth-tests", "blog", "axum-guard", "own-store"].iter().for_each(|name| drop(found.remove(*name)));
     assert_eq!(found.keys().collect::<Vec<_>>(), {
         let mut names: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
@@ -184,6 +184,13 @@ fn the_axum_example_needs_neither_actix_nor_a_database() {
     let found = dependencies();
     let all: Vec<_> = found["axum-guard"].iter().collect();
     assert_eq!(all, ["auth-core", "auth-crypto", "axum", "serde_json", "tokio"]);
+}
+
+#[test]
+fn the_store_example_needs_neither_accounts_nor_a_web_framework() {
+    let found = dependencies();
+    let all: Vec<_> = found["own-store"].iter().collect();
+    assert_eq!(all, ["async-trait", "auth-core", "auth-crypto", "redb", "serde", "serde_json", "tokio"]);
 }
 
 #[test]

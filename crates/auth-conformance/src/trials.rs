@@ -7,19 +7,53 @@ use auth_accounts::ports::Store;
 use libtest_mimic::{Arguments, Trial};
 use tokio::runtime::Builder;
 
-use crate::{FeedFixture, feed_cases, storage_cases};
+use crate::{FeedFixture, TokenHost, account_cases, feed_cases, storage_cases, token_cases};
 
-/// One test for each case of the storage contract, named `prefix::case`. `fresh` returns a fresh, empty store and is
-/// called once for each test.
+/// One test for each case of the token half of the storage contract, named `prefix::case`. `fresh` returns a fresh, empty
+/// store and is called once for each test.
 ///
-/// [`storage_contract!`](crate::storage_contract) is the short form. Each test runs on a Tokio runtime of its own with
-/// four worker threads.
+/// [`token_contract!`](crate::token_contract) is the short form. Each test runs on a Tokio runtime of its own with four
+/// worker threads.
+pub fn token_trials<H, F>(prefix: &str, fresh: F) -> Vec<Trial>
+where
+    H: TokenHost + 'static,
+    F: AsyncFn() -> H + Send + Sync + 'static,
+{
+    let fresh = Arc::new(fresh);
+    let trials = token_cases().into_iter().map(|case| {
+        let fresh = Arc::clone(&fresh);
+        trial(prefix, case.name, async move || (case.run)(Arc::new(fresh().await)).await)
+    });
+    trials.collect()
+}
+
+/// One test for each case of the account half of the storage contract, likewise. It assumes that the store keeps the token
+/// half.
+///
+/// [`account_contract!`](crate::account_contract) is the short form.
+pub fn account_trials<S, F>(prefix: &str, fresh: F) -> Vec<Trial>
+where
+    S: Store + 'static,
+    F: AsyncFn() -> S + Send + Sync + 'static,
+{
+    let fresh = Arc::new(fresh);
+    let trials = account_cases().into_iter().map(|case| {
+        let fresh = Arc::clone(&fresh);
+        trial(prefix, case.name, async move || (case.run)(Arc::new(fresh().await)).await)
+    });
+    trials.collect()
+}
+
+/// One test for each case of both halves of the storage contract, for a store that implements all ports.
+///
+/// [`storage_contract!`](crate::storage_contract) is the short form.
 ///
 /// ```
 /// use auth_conformance::{MemoryStore, storage_trials};
 ///
 /// let trials = storage_trials("memory", async || MemoryStore::default());
 /// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_rotations_wins"));
+/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_new_accounts_gets_the_name"));
 /// ```
 pub fn storage_trials<S, F>(prefix: &str, fresh: F) -> Vec<Trial>
 where
@@ -29,7 +63,7 @@ where
     let fresh = Arc::new(fresh);
     let trials = storage_cases().into_iter().map(|case| {
         let fresh = Arc::clone(&fresh);
-        trial(prefix, case.name, async move || (case.run)(Arc::new(fresh().await)).await)
+        trial(prefix, case.name, async move || case.run(Arc::new(fresh().await)).await)
     });
     trials.collect()
 }
@@ -67,7 +101,43 @@ fn trial(prefix: &str, name: &str, run: impl AsyncFnOnce() + Send + 'static) -> 
     })
 }
 
-/// One test for each case of the storage contract, for the stores that an expression returns: a fresh, empty one each
+/// One test for each case of the token half of the storage contract, for the [`TokenHost`](crate::TokenHost)s that an
+/// expression returns: a fresh, empty store each time. The expression may use `await`.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+/// use std::sync::Arc;
+/// use auth_conformance::{AccountHost, MemoryStore, run_trials, token_contract};
+///
+/// fn main() -> ExitCode {
+///     run_trials(token_contract!(memory, AccountHost::new(Arc::new(MemoryStore::default()))))
+/// }
+/// ```
+#[macro_export]
+macro_rules! token_contract {
+    ($prefix:ident, $fresh:expr $(,)?) => {
+        $crate::token_trials(::std::stringify!($prefix), async || $fresh)
+    };
+}
+
+/// One test for each case of the account half of the storage contract, for the stores that an expression returns: a fresh,
+/// empty one each time. The expression may use `await`. [`storage_contract!`](crate::storage_contract) tests both halves.
+///
+/// ```
+/// use auth_conformance::{MemoryStore, account_contract};
+///
+/// let trials = account_contract!(memory, MemoryStore::default());
+/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_new_accounts_gets_the_name"));
+/// assert!(trials.iter().all(|trial| trial.name() != "memory::one_of_many_rotations_wins"));
+/// ```
+#[macro_export]
+macro_rules! account_contract {
+    ($prefix:ident, $fresh:expr $(,)?) => {
+        $crate::account_trials(::std::stringify!($prefix), async || $fresh)
+    };
+}
+
+/// One test for each case of both halves of the storage contract, for the stores that an expression returns: a fresh, empty one each
 /// time. The expression may use `await`.
 ///
 /// ```no_run

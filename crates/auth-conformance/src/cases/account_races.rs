@@ -1,11 +1,10 @@
-//! Accounts, the blacklist, and calls of every kind together: what must hold when calls are concurrent.
+//! Accounts, and calls of every kind together: what must hold when calls are concurrent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_accounts::account::{LoginName, NewUser, ProfileChange, Taken};
 use auth_accounts::ports::{NewPassword, ProfileUpdate, Store};
-use auth_core::token::{RevokeReason, TokenId};
+use auth_core::token::RevokeReason;
 use auth_core::user::{SecurityStamp, User};
 use macro_rules_attribute::apply;
 
@@ -27,7 +26,7 @@ async fn assert_one_is_made(store: &Arc<dyn Store>, round: u64, rivals: Vec<NewU
     assert!(made.into_iter().flatten().eq(after.into_iter().skip(before)));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_new_accounts_gets_the_name(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "\u{FF41}lice", "alice"].into_iter().zip(0..);
@@ -39,7 +38,7 @@ async fn one_of_many_new_accounts_gets_the_name(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "alicE", "alice"].into_iter().zip(0..);
@@ -51,7 +50,7 @@ async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
@@ -71,7 +70,7 @@ async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
 }
 
 /// A change of one field must not write the other fields back as they were read earlier.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
@@ -114,7 +113,7 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
@@ -133,7 +132,7 @@ async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>
 }
 
 /// A login that accepted the old password must not see the epoch of the new one.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -161,34 +160,8 @@ async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn no_session_starts_once_an_account_is_inactive(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    for round in 0..ROUNDS {
-        let gate = Gate::of(2, round, &store);
-        let is_inactive = Arc::new(AtomicBool::new(false));
-        let (id, caller, answered) = (user.id, user_now(&*store, user.id).await, Arc::clone(&is_inactive));
-        let logins = gate.send(move |store| async move {
-            let mut started_too_late = false;
-            for number in 0..16 {
-                let session = session_of(id, session_id(16 * round + number), at(0));
-                let is_late = is_inactive.load(Ordering::SeqCst);
-                started_too_late |= store.start(&session, &caller, None).await.unwrap() && is_late;
-            }
-            started_too_late
-        });
-        let end = gate.send(move |store| async move {
-            assert!(store.set_active(id, false).await.unwrap());
-            answered.store(true, Ordering::SeqCst);
-        });
-        end.await.unwrap();
-        assert!(!logins.await.unwrap());
-        assert!(store.set_active(id, true).await.unwrap());
-    }
-}
-
 /// A client that disconnects in the middle of a request must not leave half of a change behind.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
@@ -211,22 +184,8 @@ async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn St
     }
 }
 
-#[apply(storage_case!)]
-async fn one_of_many_refusals_of_a_token_is_the_first(store: Arc<dyn Store>) {
-    for round in 0..ROUNDS {
-        let gate = Gate::of(6, round, &store);
-        let jti = TokenId::parse(&format!("token {round}")).unwrap();
-        let rivals = (0..6).map(|_| {
-            let jti = jti.clone();
-            gate.send(move |store| async move { store.refuse(&jti, at(1), "test").await.unwrap() })
-        });
-        assert_eq!(count(&answers(rivals.collect()).await, |first| *first), 1);
-    }
-    assert_eq!(store.prune_blacklist(at(2), u32::MAX).await.unwrap() as u64, ROUNDS);
-}
-
 /// In a wrong store, calls that lock the same rows in different orders deadlock, or one of them fails.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {

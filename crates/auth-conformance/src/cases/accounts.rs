@@ -57,7 +57,7 @@ async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
     let new = NewUser {
         username: username("Zo\u{EB} O'Neil; \"%_\\\" <\u{674E}>"),
@@ -73,7 +73,7 @@ async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
     assert_kept(&*store, &new, &PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/=")).await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
     let domain = ["b".repeat(60), "c".repeat(60), "d".repeat(60), "example".to_owned()].join(".");
     let longest = NewUser {
@@ -102,7 +102,7 @@ async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) 
     assert_kept(&*store, &shortest, &PasswordHash::new("!")).await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store>) {
     // One character, whose compatibility form (NFKC) has eighteen.
     let name = "\u{FDFA}".repeat(Username::MAX_CHARS);
@@ -112,7 +112,7 @@ async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store
     assert_eq!(store.create(&again, &hash_of("x")).await.unwrap(), Err(Taken::Username));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn Store>) {
     for (name, is_staff, is_superuser) in
         [("a", false, false), ("b", true, false), ("c", false, true), ("d", true, true)]
@@ -122,7 +122,7 @@ async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for look_alike in ["alice", "ALICE", "\u{FF41}\u{FF4C}\u{FF49}\u{FF43}\u{FF45}", "ali\u{200B}ce"] {
@@ -134,7 +134,7 @@ async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     stored(&*store, "second").await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for same in ["alice@example.com", "Alice@EXAMPLE.com"] {
@@ -145,7 +145,7 @@ async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>)
     stored(&*store, "second").await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     stored(&*store, "bob").await;
@@ -156,7 +156,7 @@ async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<dyn Sto
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: Arc<dyn Store>) {
     let lower = created(&*store, &NewUser { username: cased("alice"), ..new_user("one") }).await;
     let upper = created(&*store, &NewUser { username: cased("Alice"), ..new_user("two") }).await;
@@ -165,7 +165,7 @@ async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: A
 }
 
 /// The rules for canonical forms may change between two registrations. A name must still belong to one account only.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
     let kept = NewUser { username: cased("Alice"), ..new_user("one") };
     let user = created(&*store, &kept).await;
@@ -175,7 +175,7 @@ async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
     assert_eq!(by_username(&*store, "Alice").await, Some(user));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn nobody_has_an_unknown_number(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for number in [0, -1, alice.id.get() + 1, i64::MAX, i64::MIN] {
@@ -185,7 +185,7 @@ async fn nobody_has_an_unknown_number(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for key in [alice.id.get().to_string(), "alice".to_owned(), String::new(), "' OR 1=1 --".to_owned()] {
@@ -194,7 +194,7 @@ async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
 }
 
 /// Tokens identify an account by its user ID. Those of a deleted account must not be valid for another.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.delete(alice.id).await.unwrap());
@@ -203,7 +203,7 @@ async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store
     assert_eq!(store.find_user(alice.id).await.unwrap(), None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
     let alice = stored(&*store, "Alice").await;
     stored(&*store, "bob").await;
@@ -219,7 +219,7 @@ async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
 }
 
 /// Arbitrary text from a login form matches no account and is never an error.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let long = "x".repeat(100_000);
@@ -229,7 +229,7 @@ async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.set_active(alice.id, false).await.unwrap());
@@ -238,7 +238,7 @@ async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
     assert_eq!(by_email(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: Arc<dyn Store>) {
     let page = async |after, limit| store.list(AccountPage { after, limit }).await.unwrap();
     assert_eq!(page(None, 10).await, []);
@@ -259,7 +259,7 @@ async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: A
     assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<dyn Store>) {
     let superuser = |name| NewUser { is_superuser: true, date_joined: BEGINNING.into(), ..new_user(name) };
     assert!(!store.has_superuser().await.unwrap());

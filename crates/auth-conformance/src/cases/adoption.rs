@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use auth_accounts::code::CodePurpose;
-use auth_accounts::ports::Store;
-use auth_accounts::second_factor::Method;
-use auth_core::ports::{Adoption, Swap};
+use auth_core::ports::{Adoption, Swap, TokenStore};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
-use auth_core::user::UserId;
+use auth_core::user::{User, UserId};
 use macro_rules_attribute::apply;
 
-use super::fixture::{issued, jti_of, password_set, session_now, started, stored, totp, user_now};
+use super::TokenHost;
+use super::token_fixture::{added, changed, jti_of, session_now, set_active, started, user_now};
 use crate::{at, session_id, session_of, successor_of};
 
-async fn adopted(store: &dyn Store, session: &Session, issued_at: Option<UnixTime>) -> Adoption {
+async fn adopted(store: &dyn TokenStore, session: &Session, issued_at: Option<UnixTime>) -> Adoption {
     store.adopt(session, &jti_of(session), issued_at).await.unwrap()
 }
 
-#[apply(storage_case!)]
-async fn a_token_from_elsewhere_becomes_a_session_with_every_field(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_token_from_elsewhere_becomes_a_session_with_every_field(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let session = Session {
         rotated_at: at(1),
         created_at: at(2),
@@ -45,9 +44,10 @@ async fn a_token_from_elsewhere_becomes_a_session_with_every_field(store: Arc<dy
 }
 
 /// A second adoption must not make a used or revoked token valid again.
-#[apply(storage_case!)]
-async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn an_adopted_session_is_left_as_it_is(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     let again = Session { last_used_at: at(9), expires_at: at(1_000_000), ..session.clone() };
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
@@ -67,9 +67,10 @@ async fn an_adopted_session_is_left_as_it_is(store: Arc<dyn Store>) {
 }
 
 /// The store may return `Present` or `Refused` when both are true. It must not change the session.
-#[apply(storage_case!)]
-async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     assert!(store.refuse(&jti_of(&session), session.expires_at, "test").await.unwrap());
@@ -82,9 +83,10 @@ async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(store: Ar
     assert_eq!(session_now(&*store, session.id).await, revoked);
 }
 
-#[apply(storage_case!)]
-async fn a_blacklisted_token_is_not_adopted(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_blacklisted_token_is_not_adopted(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     // The session ID may be derived from the token ID; the blacklist contains the token ID.
     let jti = TokenId::parse("my-token").unwrap();
     assert!(store.refuse(&jti, at(500), "test").await.unwrap());
@@ -95,10 +97,11 @@ async fn a_blacklisted_token_is_not_adopted(store: Arc<dyn Store>) {
     assert_eq!(store.adopt(&session, &other, Some(at(0))).await.unwrap(), Adoption::Present);
 }
 
-#[apply(storage_case!)]
-async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    let other = stored(&*store, "other").await;
+#[apply(token_case!)]
+async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
+    let other = added(&*host, "other").await;
     let keep = started(&*store, user.id, 100).await;
     for (keep, epoch) in [(None, 10), (Some(keep.id), 20)] {
         store.revoke_all(user.id, keep, RevokeReason::LogoutAll, at(epoch)).await.unwrap();
@@ -118,21 +121,10 @@ async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(store: Arc<dyn St
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
 }
 
-#[apply(storage_case!)]
-async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    password_set(&*store, user.id, "new", at(10)).await;
-    let session = session_of(user.id, session_id(1), at(0));
-    for (issued_at, expected) in
-        [(None, Adoption::Refused), (Some(at(10)), Adoption::Refused), (Some(at(11)), Adoption::Present)]
-    {
-        assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}");
-    }
-}
-
-#[apply(storage_case!)]
-async fn while_the_epoch_was_never_moved_any_token_is_adopted(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn while_the_epoch_was_never_moved_any_token_is_adopted(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     for (number, issued_at) in [(1, None), (2, Some(UnixTime::from_seconds(0))), (3, Some(at(0)))] {
         let session = session_of(user.id, session_id(number), at(0));
         assert_eq!(adopted(&*store, &session, issued_at).await, Adoption::Present, "{issued_at:?}");
@@ -141,10 +133,11 @@ async fn while_the_epoch_was_never_moved_any_token_is_adopted(store: Arc<dyn Sto
     assert_eq!(user_now(&*store, user.id).await, user);
 }
 
-#[apply(storage_case!)]
-async fn a_token_of_nobody_is_not_adopted(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    assert!(store.delete(user.id).await.unwrap());
+#[apply(token_case!)]
+async fn a_token_of_nobody_is_not_adopted(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
+    host.delete_user(user.id).await;
     for id in [user.id, UserId::new(i64::MAX)] {
         let session = session_of(id, session_id(1), at(0));
         assert_eq!(adopted(&*store, &session, Some(at(0))).await, Adoption::NoUser);
@@ -154,9 +147,10 @@ async fn a_token_of_nobody_is_not_adopted(store: Arc<dyn Store>) {
 }
 
 /// If the session were pruned before its first token expires, a used or revoked token could be adopted again.
-#[apply(storage_case!)]
-async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let session = Session { expires_at: at(1_000), ..session_of(user.id, session_id(1), at(0)) };
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     let next = NextGeneration { generation: Generation::new(1), rotated_at: at(100), expires_at: at(110) };
@@ -172,23 +166,25 @@ async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(store: Arc<d
 }
 
 /// That is checked when the session is used.
-#[apply(storage_case!)]
-async fn adoption_does_not_ask_whether_the_account_is_active(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    assert!(store.set_active(user.id, false).await.unwrap());
+#[apply(token_case!)]
+async fn adoption_does_not_ask_whether_the_account_is_active(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
+    set_active(&*host, user.id, false).await;
     let session = session_of(user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     assert!(!store.find_session(session.id).await.unwrap().unwrap().user.is_active);
 }
 
 /// The issuer did not ask for it.
-#[apply(storage_case!)]
-async fn a_token_not_issued_before_a_second_factor_is_not_adopted(store: Arc<dyn Store>) {
-    let (user, other) = (stored(&*store, "alice").await.id, stored(&*store, "other").await.id);
-    let adopted_early = session_of(user, session_id(1), at(0));
+#[apply(token_case!)]
+async fn a_token_not_issued_before_a_second_factor_is_not_adopted(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let (user, other) = (added(&*host, "alice").await, added(&*host, "other").await.id);
+    let id = user.id;
+    let adopted_early = session_of(id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
-    let code = issued(&*store, user, 1, CodePurpose::TotpEnrolment).await.id;
-    assert!(store.add_factor(user, &totp(1), code, &[], &[], at(100).into()).await.unwrap().is_some());
+    let user = with_factor_since(&*host, user, Some(at(100))).await;
     for (issued_at, expected) in [
         (None, Adoption::Refused),
         (Some(at(101)), Adoption::Refused),
@@ -196,7 +192,7 @@ async fn a_token_not_issued_before_a_second_factor_is_not_adopted(store: Arc<dyn
         (Some(at(40)), Adoption::Refused),
         (Some(at(39)), Adoption::Present),
     ] {
-        let session = session_of(user, session_id(2), at(0));
+        let session = session_of(id, session_id(2), at(0));
         assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}");
         assert_eq!(store.find_session(session.id).await.unwrap().is_some(), expected == Adoption::Present);
     }
@@ -204,13 +200,14 @@ async fn a_token_not_issued_before_a_second_factor_is_not_adopted(store: Arc<dyn
     assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
     let session = session_of(other, session_id(3), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
-    assert!(store.remove_factors(user, &[Method::Totp], None, &[]).await.unwrap());
-    let session = session_of(user, session_id(4), at(0));
-    assert_eq!(adopted(&*store, &session, Some(at(101))).await, Adoption::Present, "the account has none any more");
-    let code = issued(&*store, user, 2, CodePurpose::TotpEnrolment).await.id;
-    assert!(store.add_factor(user, &totp(1), code, &[], &[], at(1_000).into()).await.unwrap().is_some());
-    for (issued_at, expected) in [(at(101), Adoption::Refused), (at(39), Adoption::Present)] {
-        let session = session_of(user, session_id(5), at(0));
-        assert_eq!(adopted(&*store, &session, Some(issued_at)).await, expected, "it had one before: {issued_at:?}");
-    }
+    with_factor_since(&*host, user, None).await;
+    let session = session_of(id, session_id(4), at(0));
+    assert_eq!(adopted(&*store, &session, Some(at(101))).await, Adoption::Present, "the user has none any more");
+}
+
+async fn with_factor_since(host: &dyn TokenHost, user: User, since: Option<UnixTime>) -> User {
+    let stamp = user.security_stamp.next();
+    let user = changed(host, User { multi_factor_since: since, security_stamp: stamp, ..user }).await;
+    assert_eq!(user.multi_factor_since, since, "the host stores the change");
+    user
 }

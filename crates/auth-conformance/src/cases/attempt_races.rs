@@ -24,7 +24,7 @@ async fn admitted(store: &Arc<dyn Store>, round: u64, rivals: Vec<Vec<Attempt>>)
 }
 
 /// Both the first attempts, when the counter does not exist yet, and later ones, when it does.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         for rivals in [3, 8] {
@@ -43,7 +43,7 @@ async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
 }
 
 /// A store that locks the counters in the order of the call would deadlock or fail.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let (one, two) = (most(5, format!("one {round}")), most(5, format!("two {round}")));
@@ -53,7 +53,7 @@ async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let (narrow, wide) = (most(3, format!("narrow {round}")), most(10, format!("wide {round}")));
@@ -63,7 +63,7 @@ async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn attempts_are_taken_back_while_others_are_counted(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let attempt = most(100, format!("bucket {round}"));

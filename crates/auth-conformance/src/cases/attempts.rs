@@ -42,7 +42,7 @@ const fn refused(seconds: u64) -> Admission {
     Admission::Refused(Seconds::new(seconds))
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<dyn Store>) {
     for (seconds, expected) in [
         (0, Admission::Admitted),
@@ -61,7 +61,7 @@ async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<dyn Store
     assert_eq!(admitted(&*store, &[], 120).await, Admission::Admitted);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
     for (seconds, expected) in [
         (0, Admission::Admitted),
@@ -85,7 +85,7 @@ async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
 }
 
 /// After any sequence of attempts, and also after the clock was set back.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
     let chance = SeededRandomness::new(1);
     let mut counters: HashMap<&str, Option<Counter>> = HashMap::new();
@@ -114,7 +114,7 @@ async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn Store>) {
     let all = [of("a", MINUTE), of("b", HOUR), of("c", GROWING)];
     assert_eq!(admitted(&*store, &all, 0).await, Admission::Admitted);
@@ -127,7 +127,7 @@ async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, "c", GROWING, 1).await, 1);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
     left(&*store, "minute", MINUTE, 0).await;
     left(&*store, "hour", HOUR, 0).await;
@@ -145,7 +145,7 @@ async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, "free", HOUR, 0).await, 2);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
     let one = |name| (bucket(name), Forgiveness::One);
     for name in ["a", "b"] {
@@ -163,7 +163,7 @@ async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
 }
 
 /// The next attempt starts a window of its own.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn Store>) {
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 0).await, Admission::Admitted);
     for _ in 0..2 {
@@ -173,7 +173,7 @@ async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn St
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
     for name in ["a", "b", "c"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
@@ -187,7 +187,7 @@ async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
     assert_eq!(left(&*store, "c", MINUTE, 50).await, 0);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
     let (long, longer) = ("x".repeat(Bucket::MAX_LEN - 1), "x".repeat(Bucket::MAX_LEN));
     let names = ["a", "A", "a ", " a", "aa", "a%", "_", "%", "'a'", "\\", "a:1", "a:10", &long, &longer];
@@ -200,7 +200,7 @@ async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     for (name, limit, seconds) in
         [("old", MINUTE, 39), ("now", MINUTE, 40), ("row", GROWING, 0), ("old row", GROWING, -1), ("hour", HOUR, 0)]
@@ -217,7 +217,7 @@ async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     assert_eq!(store.prune_attempts(UnixTime::MAX, 10).await.unwrap(), 2);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn at_most_so_many_counts_are_pruned(store: Arc<dyn Store>) {
     for number in 0..7 {
         assert_eq!(admitted(&*store, &[of(&number.to_string(), HOUR)], 0).await, Admission::Admitted);

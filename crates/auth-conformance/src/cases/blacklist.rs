@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use auth_accounts::ports::Store;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
 use macro_rules_attribute::apply;
 
+use super::TokenHost;
+use super::concurrency::{Gate, ROUNDS, answers, count};
 use crate::at;
 
 fn jti(text: &str) -> TokenId {
     TokenId::parse(text).unwrap()
 }
 
-#[apply(storage_case!)]
-async fn a_token_is_refused_from_the_first_time_on(store: Arc<dyn Store>) {
+#[apply(token_case!)]
+async fn a_token_is_refused_from_the_first_time_on(host: Arc<dyn TokenHost>) {
+    let store = host.store();
     let (token, other) = (jti("token"), jti("other"));
     assert!(!store.is_refused(&token).await.unwrap());
     assert!(store.refuse(&token, at(100), "test").await.unwrap());
@@ -26,8 +28,9 @@ async fn a_token_is_refused_from_the_first_time_on(store: Arc<dyn Store>) {
     assert!(store.refuse(&other, UnixTime::MAX, "").await.unwrap());
 }
 
-#[apply(storage_case!)]
-async fn tokens_are_told_apart_exactly(store: Arc<dyn Store>) {
+#[apply(token_case!)]
+async fn tokens_are_told_apart_exactly(host: Arc<dyn TokenHost>) {
+    let store = host.store();
     let (long, longer) = ("\u{1F980}".repeat(254), "\u{1F980}".repeat(255));
     let names = ["a", "A", "a ", " a", "\u{FF41}", "caf\u{E9}", "cafe\u{301}", "'a'", "%", "_", "\\", &long, &longer];
     for name in names {
@@ -39,8 +42,9 @@ async fn tokens_are_told_apart_exactly(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn only_tokens_that_expired_before_are_pruned(store: Arc<dyn Store>) {
+#[apply(token_case!)]
+async fn only_tokens_that_expired_before_are_pruned(host: Arc<dyn TokenHost>) {
+    let store = host.store();
     for (name, expires_at) in [("later", at(101)), ("before", at(99)), ("now", at(100)), ("old", at(-5))] {
         assert!(store.refuse(&jti(name), expires_at, "test").await.unwrap());
     }
@@ -52,8 +56,9 @@ async fn only_tokens_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     assert!(store.refuse(&jti("before"), at(99), "test").await.unwrap(), "what was forgotten is new");
 }
 
-#[apply(storage_case!)]
-async fn at_most_so_many_tokens_are_pruned(store: Arc<dyn Store>) {
+#[apply(token_case!)]
+async fn at_most_so_many_tokens_are_pruned(host: Arc<dyn TokenHost>) {
+    let store = host.store();
     let names: Vec<_> = (0..7).map(|n| jti(&n.to_string())).collect();
     for name in &names {
         assert!(store.refuse(name, at(10), "test").await.unwrap());
@@ -66,4 +71,19 @@ async fn at_most_so_many_tokens_are_pruned(store: Arc<dyn Store>) {
         }
         assert_eq!(refused, left);
     }
+}
+
+#[apply(token_case!)]
+async fn one_of_many_refusals_of_a_token_is_the_first(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    for round in 0..ROUNDS {
+        let gate = Gate::of(6, round, &store);
+        let jti = TokenId::parse(&format!("token {round}")).unwrap();
+        let rivals = (0..6).map(|_| {
+            let jti = jti.clone();
+            gate.send(move |store| async move { store.refuse(&jti, at(1), "test").await.unwrap() })
+        });
+        assert_eq!(count(&answers(rivals.collect()).await, |first| *first), 1);
+    }
+    assert_eq!(store.prune_blacklist(at(2), u32::MAX).await.unwrap() as u64, ROUNDS);
 }

@@ -24,7 +24,7 @@ fn moved(address: &str) -> ProfileChange {
     ProfileChange { email: Some(email(address)), ..ProfileChange::default() }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let mut user = created(&*store, &NewUser { is_staff: true, ..new_user("alice") }).await;
@@ -64,7 +64,7 @@ async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn 
     assert_eq!(everybody(&*store).await, [bystander, user]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let answer = store.update_profile(user.id, &ProfileChange::default()).await.unwrap();
@@ -72,7 +72,7 @@ async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Sto
     assert_eq!(user_now(&*store, user.id).await, user);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let bob = stored(&*store, "bob").await;
@@ -95,7 +95,7 @@ async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Sto
     stored(&*store, "free").await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for (name, address) in [("alice", "alice@example.com"), ("ALICE", "Alice@EXAMPLE.com")] {
@@ -105,7 +105,7 @@ async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let change = ProfileChange { username: Some(username("Alicia")), ..moved("Alicia@example.com") };
@@ -121,7 +121,7 @@ async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) 
     stored(&*store, "ALICE").await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     for change in [ProfileChange::default(), renamed("x")] {
@@ -139,7 +139,7 @@ async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
     assert_eq!(everybody(&*store).await, [bystander]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
@@ -155,7 +155,7 @@ async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
     assert_eq!(everybody(&*store).await, [user, other]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     password_set(&*store, user.id, "new", at(1)).await;
@@ -163,7 +163,7 @@ async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<dyn Store>) {
     assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
@@ -189,7 +189,7 @@ async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Stor
     assert_eq!(everybody(&*store).await, [User { token_epoch: at(5), security_stamp, ..user }, other]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store: Arc<dyn Store>) {
     let user = created(&*store, &NewUser { is_staff: true, is_superuser: true, ..new_user("alice") }).await;
     let other = stored(&*store, "other").await;
@@ -204,7 +204,7 @@ async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store:
     assert_eq!(hash_now(&*store, &user).await, hash_of("alice"));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let owner = created(&*store, &NewUser { is_superuser: true, ..new_user("owner") }).await;
@@ -228,7 +228,7 @@ async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
@@ -250,7 +250,7 @@ async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     assert_eq!(store.prune_sessions(spared.expires_at.plus(auth_core::time::Seconds::new(1)), 10).await.unwrap(), 1);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_deleted_account_frees_its_name_and_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert!(store.delete(user.id).await.unwrap());

@@ -12,7 +12,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -27,7 +27,7 @@ async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -58,7 +58,7 @@ async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTi
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
@@ -75,7 +75,7 @@ async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn St
     assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, []);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
@@ -93,7 +93,7 @@ async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_codes_that_keep_a_distance_is_issued(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
@@ -107,7 +107,7 @@ async fn one_of_many_codes_that_keep_a_distance_is_issued(store: Arc<dyn Store>)
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -129,7 +129,7 @@ async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
@@ -151,7 +151,7 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
 }
 
 /// A code is used for one thing only, whatever that is.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
@@ -173,7 +173,7 @@ async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
 }
 
 /// The first confirmation ends the other enrolments.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
@@ -197,7 +197,7 @@ async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
 }
 
 /// Each call may have read the other's factor as present, but one of them removes the last factor.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {

@@ -13,7 +13,7 @@ use super::account_fixture::{AccountFixture, exhaust};
 use super::fixture::{code_now, issued, queued, stored, user_now};
 use crate::{at, code_id, code_of, mac, new_mail, new_request};
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every_byte: Vec<u8> = (0..=255).cycle().take(1_024).collect();
@@ -33,7 +33,7 @@ async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
     assert_eq!(store.find_code(code_id(999)).await.unwrap(), None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
     let read = stored(&*store, "alice").await;
     let code = |number| code_of(read.id, code_id(number), CodePurpose::Login, at(0));
@@ -59,7 +59,7 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await, [] as [u64; 0]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     assert!(store.delete(user).await.unwrap());
@@ -74,7 +74,7 @@ async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await, [1]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     for (place, purpose) in (0_u64..).zip(CodePurpose::ALL) {
@@ -102,7 +102,7 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in [1, 2, 3] {
@@ -126,7 +126,7 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
     assert!(!store.delivered(new_request(1).id, 1).await.unwrap(), "it is out already");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     store.enqueue(&new_request(1)).await.unwrap();
@@ -148,7 +148,7 @@ async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     let purpose = CodePurpose::PasswordReset;
@@ -179,7 +179,7 @@ async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
     assert!(store.issue(&code(bob, 9, end), &[], &none_since(-300)).await.unwrap());
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
@@ -196,7 +196,7 @@ async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
     assert_eq!(code_now(&*store, other.id).await, other);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let made_at = at(1_000);
@@ -219,7 +219,7 @@ async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let used = issued(&*store, user, 1, CodePurpose::Login).await;
@@ -234,7 +234,7 @@ async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
@@ -253,7 +253,7 @@ async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     assert_eq!(store.prune_codes(at(100), 10).await.unwrap(), 0);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in 0..7 {
@@ -269,7 +269,7 @@ async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     let others = [
@@ -297,7 +297,7 @@ async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
@@ -315,7 +315,7 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
 }
 
 /// Activating the account again does not make them valid.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn every_open_code_ends_when_the_account_is_deactivated(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;

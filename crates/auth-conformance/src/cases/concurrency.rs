@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use auth_accounts::ports::Store;
-use auth_core::ports::Randomness;
+use auth_core::ports::{Randomness, TokenUsers};
+use auth_core::token::Subject;
 use auth_core::user::UserId;
 use tokio::sync::Barrier;
 use tokio::task::{JoinHandle, yield_now};
@@ -15,22 +15,22 @@ use crate::SeededRandomness;
 pub(super) const ROUNDS: u64 = 25;
 
 /// A store behind a gate, which opens once the expected number of calls wait at it.
-pub(super) struct Gate {
-    store: Arc<dyn Store>,
+pub(super) struct Gate<S: ?Sized> {
+    store: Arc<S>,
     barrier: Arc<Barrier>,
     pauses: Option<SeededRandomness>,
 }
 
-impl Gate {
+impl<S: TokenUsers + ?Sized + 'static> Gate<S> {
     /// A gate for this number of calls; with fewer it never opens. In two rounds of three, some calls are delayed
     /// behind it.
-    pub(super) fn of(calls: usize, round: u64, store: &Arc<dyn Store>) -> Self {
+    pub(super) fn of(calls: usize, round: u64, store: &Arc<S>) -> Self {
         let pauses = (!round.is_multiple_of(3)).then(|| SeededRandomness::new(round));
         Self { store: Arc::clone(store), barrier: Arc::new(Barrier::new(calls)), pauses }
     }
 
     /// Spawns a call that waits at the gate.
-    pub(super) fn send<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F + Send + 'static) -> JoinHandle<T>
+    pub(super) fn send<T, F>(&self, call: impl FnOnce(Arc<S>) -> F + Send + 'static) -> JoinHandle<T>
     where
         T: Send + 'static,
         F: Future<Output = T> + Send + 'static,
@@ -54,9 +54,9 @@ impl Gate {
 }
 
 /// Lets some time pass without a sleep: on any store, a read takes about as long as a step of another call.
-pub(super) async fn moments(store: &dyn Store, number: u64) {
+pub(super) async fn moments(store: &(impl TokenUsers + ?Sized), number: u64) {
     for _ in 0..number {
-        assert_eq!(store.find_user(UserId::new(0)).await.unwrap(), None);
+        assert_eq!(store.find_by_subject(&Subject::Id(UserId::new(0))).await.unwrap(), None);
         yield_now().await;
     }
 }

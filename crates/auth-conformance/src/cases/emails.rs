@@ -37,7 +37,7 @@ async fn assert_nothing_done(
     assert_eq!(fixture.state().await, before, "{why}");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<dyn Store>) {
     let alice = created(&*store, &NewUser { email: email("Alice@Example.com"), ..new_user("alice") }).await;
     stored(&*store, "bob").await;
@@ -61,7 +61,7 @@ async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<
     assert_eq!(found("new@example.com").await, None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -85,7 +85,7 @@ async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn St
     assert_eq!(spared.state().await, others);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
@@ -110,7 +110,7 @@ async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Stor
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn Store>) {
     let mails = |numbers: &[u64]| numbers.iter().map(|number| new_mail(*number)).collect::<Vec<_>>();
     let alice = created(&*store, &NewUser { mails: mails(&[1, 2]), ..new_user("alice") }).await;
@@ -127,7 +127,7 @@ async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn 
     assert_eq!(queued(&*store).await, [1, 2, 5]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -146,7 +146,7 @@ async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, "once more").await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let before = fixture.state().await;
@@ -167,7 +167,7 @@ async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
     assert_eq!(store.create(&same, &hash_of("x")).await.unwrap(), Err(Taken::Email));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
@@ -178,7 +178,7 @@ async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
     assert!(matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)), "the code is still good");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
@@ -189,7 +189,7 @@ async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;

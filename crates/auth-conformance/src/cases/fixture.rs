@@ -1,4 +1,4 @@
-//! What the cases store first, and how they read it back.
+//! What the cases of the account half store first, and how they read it back.
 
 use auth_accounts::account::{LoginName, NewUser};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
@@ -7,12 +7,11 @@ use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
 use auth_accounts::second_factor::NewFactor;
 use auth_accounts::secret::{Mac, Sealed};
-use auth_core::effects::Effects;
 use auth_core::time::UnixTime;
-use auth_core::token::{Generation, Session, SessionId, TokenId};
 use auth_core::user::{User, UserId};
 
-use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_mail, new_user, session_id, session_of};
+pub(super) use super::token_fixture::{effects, jti_of, session_now, started};
+use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user};
 
 /// A new user with this username, which is also the password.
 pub(super) async fn stored(store: &dyn Store, name: &str) -> User {
@@ -24,17 +23,6 @@ pub(super) async fn created(store: &dyn Store, new: &NewUser) -> User {
     store.create(new, &hash_of(new.username.as_str())).await.unwrap().expect("name and address are free")
 }
 
-/// A new session of a user, started at [`at`]`(0)`; its ID is [`session_id`]`(number)`.
-pub(super) async fn started(store: &dyn Store, user: UserId, number: u64) -> Session {
-    let session = session_of(user, session_id(number), at(0));
-    let user = user_now(store, user).await;
-    assert!(
-        store.start(&session, &user, None).await.unwrap(),
-        "an active account whose epoch is known starts a session"
-    );
-    session
-}
-
 /// Sets a password unconditionally.
 pub(super) async fn password_set(store: &dyn Store, user: UserId, password: &str, now: UnixTime) {
     let new = NewPassword::new(user, hash_of(password));
@@ -44,11 +32,6 @@ pub(super) async fn password_set(store: &dyn Store, user: UserId, password: &str
 /// The user as stored now.
 pub(super) async fn user_now(store: &dyn Store, id: UserId) -> User {
     store.find_user(id).await.unwrap().expect("the account is there")
-}
-
-/// The session as stored now.
-pub(super) async fn session_now(store: &dyn Store, id: SessionId) -> Session {
-    store.find_session(id).await.unwrap().expect("the session is there").session
 }
 
 /// The password hash of a user as stored now.
@@ -83,11 +66,6 @@ pub(super) fn totp(step: u64) -> NewFactor {
     NewFactor::Totp { secret: Sealed::new(vec![0xFF, 0, b'T']), step }
 }
 
-/// Effects that enqueue emails with these numbers.
-pub(super) fn effects(emails: &[u64]) -> Effects {
-    emails.iter().map(|number| new_mail(*number)).collect()
-}
-
 /// Every entry of the outbox.
 pub(super) async fn outbox(store: &dyn Store) -> Vec<OutboxEntry> {
     store.list_outbox(OutboxPage { only_failed: false, after: None, limit: u32::MAX }).await.unwrap()
@@ -112,9 +90,4 @@ pub(super) async fn by_email(store: &dyn Store, text: &str) -> Option<User> {
 /// Every user.
 pub(super) async fn everybody(store: &dyn Store) -> Vec<User> {
     store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap()
-}
-
-/// The `jti` of the externally issued token that becomes this session.
-pub(super) fn jti_of(session: &Session) -> TokenId {
-    TokenId::of_generation(session.id, Generation::FIRST)
 }

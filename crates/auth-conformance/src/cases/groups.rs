@@ -17,7 +17,7 @@ fn groups(names: &[&str]) -> BTreeSet<GroupName> {
     names.iter().map(|name| GroupName::parse(name).unwrap()).collect()
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let bystander = stored(&*store, "bystander").await;
@@ -45,7 +45,7 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert_eq!(user.groups, groups(&[]), "a new account is in none");
@@ -71,7 +71,7 @@ async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>)
     assert_eq!(store.update_profile(expected.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let expected = groups(&["editors", "writers"]);
@@ -90,7 +90,7 @@ async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>)
     assert_eq!(now.groups, expected);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let gone = stored(&*store, "gone").await;

@@ -24,7 +24,7 @@ async fn entry(store: &dyn Store, number: u64) -> OutboxEntry {
     outbox(store).await.into_iter().find(|entry| entry.id == mail_id(number)).expect("it is in the outbox")
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn all_mails_that_were_given_up_are_tried_again(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
@@ -42,7 +42,7 @@ async fn all_mails_that_were_given_up_are_tried_again(store: Arc<dyn Store>) {
     assert_eq!(claimed(&*store, 5).await, None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
@@ -55,7 +55,7 @@ async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
     assert_eq!(entry(&*store, 1).await.failed_at, Some(at(10)));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
@@ -67,7 +67,7 @@ async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<dyn Store
 }
 
 /// A time further in the future than any delay can reach was written before the clock was set back. It is ignored.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
     let (longest, second) = (RetryPolicy::MAX_WAIT, Seconds::new(1));
     enqueued(&*store, [1]).await;
@@ -80,7 +80,7 @@ async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
 }
 
 /// But clocks differ: a machine whose clock is ahead keeps the email that it is sending.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_clock_that_was_moved_back_frees_what_was_taken_out(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 1_000).await, Some((1, 1))); // Until 1060: each claim lasts a minute.
@@ -92,7 +92,7 @@ async fn a_clock_that_was_moved_back_frees_what_was_taken_out(store: Arc<dyn Sto
     assert_eq!(claimed(&*store, -1_000_000).await, Some((1, 3)));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_mail_of_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     for seconds in [-1_000_000, -1] {
@@ -102,7 +102,7 @@ async fn a_mail_of_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn only_mails_that_were_given_up_before_are_pruned(store: Arc<dyn Store>) {
     failed(&*store, [(1, 99), (2, 100), (3, 98), (4, 101)]).await;
     enqueued(&*store, [5, 6]).await;
@@ -114,7 +114,7 @@ async fn only_mails_that_were_given_up_before_are_pruned(store: Arc<dyn Store>) 
     assert_eq!(queued(&*store).await, [5, 6], "what waits is kept, however long");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn at_most_so_many_mails_are_pruned(store: Arc<dyn Store>) {
     failed(&*store, (0..7).map(|number| (number, 0))).await;
     for (limit, expected, left) in [(0, 0, 7), (3, 3, 4), (3, 3, 1), (u32::MAX, 1, 0), (3, 0, 0)] {

@@ -42,7 +42,7 @@ fn waiting(mail: &NewMail) -> OutboxEntry {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
     let kinds = MailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
     let requests = MailRequest::ALL.iter().map(|request| Queued::Request(*request));
@@ -65,7 +65,7 @@ async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
     assert_eq!(claimed(&*store, 0).await, None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<dyn Store>) {
     let user = NewUser { mails: vec![new_mail(7), new_mail(2), new_mail(9)], ..new_user("alice") };
     enqueued(&*store, [5, 3, 8]).await;
@@ -78,7 +78,7 @@ async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<d
     assert_eq!(claimed(&*store, 0).await, None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2, 3]).await;
     for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
@@ -93,7 +93,7 @@ async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
 }
 
 /// However many wait: a flood of registrations must delay neither a code nor a reset.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
     let (others, resets, codes) = (
         [Queued::Mail(MailKind::EmailVerification), Queued::Request(MailRequest::EmailVerification)],
@@ -114,7 +114,7 @@ async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
     assert_eq!(claimed(&*store, 50).await, Some((1, 1)));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
@@ -128,7 +128,7 @@ async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: A
     assert_eq!(outbox(&*store).await.iter().map(|entry| entry.attempts).collect::<Vec<_>>(), [2, 2]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     for seconds in [0, 60] {
@@ -150,7 +150,7 @@ async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await, [2]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     let mut now = 0;
@@ -169,7 +169,7 @@ async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Store>) {
     for (number, mail) in [(1, new_mail(1)), (2, new_request(2))] {
         store.enqueue(&mail).await.unwrap();
@@ -190,7 +190,7 @@ async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Stor
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
     enqueued(&*store, [4, 1, 5, 2, 3]).await;
     for number in [4, 1, 5] {
@@ -220,7 +220,7 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
 }
 
 /// An email enqueued by a method of another port belongs to that account; one enqueued by itself belongs to none.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     let mails = |number| vec![new_mail(number)];
     let fixture = AccountFixture::of(&*store, "alice").await;

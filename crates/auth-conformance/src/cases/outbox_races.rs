@@ -19,7 +19,7 @@ async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
     mails
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 8 * round..8 * (round + 1)).await;
@@ -32,7 +32,7 @@ async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await.len() as u64, 8 * ROUNDS);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
@@ -45,7 +45,7 @@ async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
 }
 
 /// When a claim has run out, either its late outcome counts or a new claim does, but not both.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
@@ -66,7 +66,7 @@ async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
 }
 
 /// Calls that lock the same emails in different orders.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 4 * round..4 * round + 3).await;

@@ -31,7 +31,7 @@ async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPa
     assert_eq!(queued(&**store).await.len() as u64, round + 1);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
@@ -42,7 +42,7 @@ async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn St
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -53,7 +53,7 @@ async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
 }
 
 /// The first call to rotate the session to keep succeeds; the other one must return that it came too late.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -78,7 +78,7 @@ async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn St
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -106,7 +106,7 @@ async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>)
 
 /// Whatever ends all sessions comes before the password, which is not set then, or after it, and ends the session that began
 /// with it.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_session_that_begins_with_a_password_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -128,7 +128,7 @@ async fn no_session_that_begins_with_a_password_escapes_the_end_of_all_sessions(
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
@@ -156,7 +156,7 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
@@ -176,7 +176,7 @@ async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
 }
 
 /// Whether by registration, by a profile change or by a confirmation.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);
     for round in 0..ROUNDS {

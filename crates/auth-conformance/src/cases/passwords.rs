@@ -33,7 +33,7 @@ async fn assert_overtaken(store: &dyn Store, fixture: &AccountFixture<'_>, new: 
     assert_eq!(fixture.state().await, before, "{why}");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
@@ -46,7 +46,7 @@ async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn 
     assert_eq!(queued(&*store).await, [1]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
@@ -62,7 +62,7 @@ async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
@@ -72,7 +72,7 @@ async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(60)));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
@@ -94,7 +94,7 @@ async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc
     assert!(session_now(&*store, foreign).await.revoked_at.is_none());
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -129,7 +129,7 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the one that was kept lives longer");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
@@ -154,7 +154,7 @@ async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store:
     assert_eq!(session_now(&*store, foreign).await.revoked_at, None);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -170,7 +170,7 @@ async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn St
     assert_eq!(spared.state().await, others);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     stored(&*store, "other").await;
@@ -190,7 +190,7 @@ async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
@@ -225,7 +225,7 @@ async fn removed(store: &dyn Store, user: UserId, address: Option<&str>, removes
     store.set_password(&new, at(60)).await.unwrap()
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_password_that_verifies_the_address_removes_the_factors_added_before(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -255,7 +255,7 @@ async fn a_password_that_verifies_the_address_removes_the_factors_added_before(s
     assert_eq!(store.factors_of(fixture.id).await.unwrap().recovery_codes, [mac(3)]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_password_leaves_the_factors_of_a_verified_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     enrolled(&*store, user, &NewFactor::Email, &[mac(1)]).await;

@@ -27,7 +27,7 @@ async fn assert_refused(store: &dyn Store, user: UserId, code: CodeId, proof: Pr
     assert_eq!(queued(store).await, mails, "{proof:?}");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
@@ -42,7 +42,7 @@ async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
 }
 
 /// Both were checked by `try_code`, and the last attempt may have been the correct one.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let code = issued(&*store, user, 1, CodePurpose::Login).await;
@@ -53,7 +53,7 @@ async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn St
     assert_eq!(code_now(&*store, expected.id).await, expected);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let ended = issued(&*store, user, 1, CodePurpose::EmailEnrolment).await;
@@ -61,7 +61,7 @@ async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
     assert_refused(&*store, user, ended.id, Proof::Email).await;
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
@@ -92,7 +92,7 @@ async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Stor
     assert_eq!(last_step(&*store, other).await, Some(100));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
@@ -106,7 +106,7 @@ async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
     assert!(store.redeem(code, Proof::Email, &[], at(1)).await.unwrap());
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;

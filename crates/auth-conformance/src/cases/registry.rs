@@ -1,28 +1,53 @@
 //! The cases, which register themselves.
 //!
-//! A case is a function with the attribute `#[apply(storage_case!)]` or `#[apply(feed_case!)]`. Without the attribute
-//! it is never used, and the compiler warns about it.
+//! A case is a function with the attribute `#[apply(token_case!)]`, `#[apply(account_case!)]` or
+//! `#[apply(feed_case!)]`. Without the attribute it is never used, and the compiler warns about it.
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use auth_accounts::ports::Store;
 
-use super::FeedFixture;
+use super::{AccountHost, FeedFixture, TokenHost};
 
 /// A case in progress. It panics if the store breaks the contract.
 pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A case of the storage contract.
+/// A case of the token half of the storage contract: of the ports that make up a
+/// [`TokenStore`](auth_core::ports::TokenStore).
 #[derive(Debug)]
-pub struct StorageCase {
+pub struct TokenCase {
     /// The rule that the case tests, as a sentence in snake_case. Names are unique, and a name never changes its
     /// meaning, so that an adapter can list exceptions.
     pub name: &'static str,
     /// Runs the case on a fresh, empty store. Needs a Tokio runtime with more than one thread: on a single thread, the
     /// races are none.
+    pub run: fn(Arc<dyn TokenHost>) -> CaseRun,
+    pub(super) module: &'static str,
+}
+
+/// A case of the account half of the storage contract: of the other ports of a [`Store`], and of what they do to tokens.
+#[derive(Debug)]
+pub struct AccountCase {
+    /// The rule that the case tests, as for a [`TokenCase`].
+    pub name: &'static str,
+    /// Runs the case on a fresh, empty store. Needs a Tokio runtime with more than one thread.
     pub run: fn(Arc<dyn Store>) -> CaseRun,
     pub(super) module: &'static str,
+}
+
+/// A case of either half of the storage contract, for a store that implements all ports.
+#[derive(Clone, Copy, Debug)]
+pub struct StorageCase {
+    /// The rule that the case tests, as for a [`TokenCase`].
+    pub name: &'static str,
+    half: Half,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Tokens(&'static TokenCase),
+    Accounts(&'static AccountCase),
 }
 
 /// A case of the contract of change feeds.
@@ -36,13 +61,40 @@ pub struct FeedCase {
     pub(super) module: &'static str,
 }
 
-inventory::collect!(StorageCase);
+inventory::collect!(TokenCase);
+inventory::collect!(AccountCase);
 inventory::collect!(FeedCase);
 
-impl StorageCase {
+impl TokenCase {
     /// What the case is about, such as `session_races`: the name of the file that contains it.
     pub fn topic(&self) -> &'static str {
         topic(self.module)
+    }
+}
+
+impl AccountCase {
+    /// What the case is about, such as `passwords`: the name of the file that contains it.
+    pub fn topic(&self) -> &'static str {
+        topic(self.module)
+    }
+}
+
+impl StorageCase {
+    /// What the case is about: the name of the file that contains it.
+    pub fn topic(&self) -> &'static str {
+        match self.half {
+            Half::Tokens(case) => case.topic(),
+            Half::Accounts(case) => case.topic(),
+        }
+    }
+
+    /// Runs the case on a fresh, empty store: one of the token half on an [`AccountHost`]. Needs a Tokio runtime with more
+    /// than one thread.
+    pub fn run(&self, store: Arc<dyn Store>) -> CaseRun {
+        match self.half {
+            Half::Tokens(case) => (case.run)(Arc::new(AccountHost::new(store))),
+            Half::Accounts(case) => (case.run)(store),
+        }
     }
 }
 
@@ -57,15 +109,31 @@ fn topic(module: &'static str) -> &'static str {
     module.rsplit("::").next().unwrap_or(module)
 }
 
-/// Registers a function as a [`StorageCase`]. The other modules here can name the function: the tests of broken stores
+/// Registers a function as a [`TokenCase`]. The other modules here can name the function: the tests of broken stores
 /// do.
-macro_rules! storage_case {
+macro_rules! token_case {
+    ($(#[$meta:meta])* async fn $name:ident($host:ident: $type:ty) $body:block) => {
+        $(#[$meta])*
+        pub(super) async fn $name($host: $type) $body
+
+        inventory::submit! {
+            $crate::cases::TokenCase {
+                name: stringify!($name),
+                run: |host| Box::pin($name(host)),
+                module: module_path!(),
+            }
+        }
+    };
+}
+
+/// Registers a function as an [`AccountCase`], likewise.
+macro_rules! account_case {
     ($(#[$meta:meta])* async fn $name:ident($store:ident: $type:ty) $body:block) => {
         $(#[$meta])*
         pub(super) async fn $name($store: $type) $body
 
         inventory::submit! {
-            $crate::cases::StorageCase {
+            $crate::cases::AccountCase {
                 name: stringify!($name),
                 run: |store| Box::pin($name(store)),
                 module: module_path!(),
@@ -90,7 +158,41 @@ macro_rules! feed_case {
     };
 }
 
-/// Every case of the storage contract, sorted by topic and name.
+/// Every case of the token half of the storage contract, sorted by topic and name.
+///
+/// ```
+/// use std::sync::Arc;
+/// use auth_conformance::{AccountHost, MemoryStore, token_cases};
+///
+/// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
+/// async fn main() {
+///     for case in token_cases().into_iter().filter(|case| case.topic() == "blacklist") {
+///         (case.run)(Arc::new(AccountHost::new(Arc::new(MemoryStore::default())))).await;
+///     }
+/// }
+/// ```
+///
+/// # Panics
+/// If there is none, since an adapter would pass a contract without cases.
+pub fn token_cases() -> Vec<&'static TokenCase> {
+    let mut cases: Vec<_> = inventory::iter::<TokenCase>.into_iter().collect();
+    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
+    cases.sort_by_key(|case| (case.topic(), case.name));
+    cases
+}
+
+/// Every case of the account half of the storage contract, sorted by topic and name.
+///
+/// # Panics
+/// If there is none.
+pub fn account_cases() -> Vec<&'static AccountCase> {
+    let mut cases: Vec<_> = inventory::iter::<AccountCase>.into_iter().collect();
+    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
+    cases.sort_by_key(|case| (case.topic(), case.name));
+    cases
+}
+
+/// Every case of both halves of the storage contract, sorted by topic and name.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -98,17 +200,18 @@ macro_rules! feed_case {
 ///
 /// #[tokio::main(flavor = "multi_thread", worker_threads = 4)]
 /// async fn main() {
-///     for case in storage_cases().into_iter().filter(|case| case.topic() == "blacklist") {
-///         (case.run)(Arc::new(MemoryStore::default())).await;
+///     for case in storage_cases().into_iter().filter(|case| case.topic() == "second_factors") {
+///         case.run(Arc::new(MemoryStore::default())).await;
 ///     }
 /// }
 /// ```
 ///
 /// # Panics
-/// If there is none, since an adapter would pass a contract without cases.
-pub fn storage_cases() -> Vec<&'static StorageCase> {
-    let mut cases: Vec<_> = inventory::iter::<StorageCase>.into_iter().collect();
-    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
+/// If there is none in one of the halves.
+pub fn storage_cases() -> Vec<StorageCase> {
+    let tokens = token_cases().into_iter().map(|case| StorageCase { name: case.name, half: Half::Tokens(case) });
+    let accounts = account_cases().into_iter().map(|case| StorageCase { name: case.name, half: Half::Accounts(case) });
+    let mut cases: Vec<_> = tokens.chain(accounts).collect();
     cases.sort_by_key(|case| (case.topic(), case.name));
     cases
 }

@@ -35,7 +35,7 @@ async fn added(
     store.add_factor(user, factor, code, codes, &[new_mail(mail)], NOW).await.unwrap()
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for id in [user, UserId::new(i64::MAX)] {
@@ -43,7 +43,7 @@ async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(store: Arc<dyn Store>) {
     let links = [CodePurpose::PasswordReset, CodePurpose::EmailVerification];
     let (adding, removing) =
@@ -72,7 +72,7 @@ async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_replaced(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let replaced = async |number: u64, is_on: bool| {
@@ -92,7 +92,7 @@ async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_rep
     assert_eq!(replaced(200, true).await, [CodePurpose::PasswordReset, CodePurpose::EmailVerification]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -122,7 +122,7 @@ async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     enrolled(&*store, user, &totp(500), &[mac(1)]).await;
@@ -140,7 +140,7 @@ async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
 }
 
 /// Tokens that were issued elsewhere while the account had a factor are not adopted after a change of factors.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
     for (name, first, second) in [("one", totp(1), NewFactor::Email), ("two", NewFactor::Email, totp(1))] {
         let user = stored(&*store, name).await.id;
@@ -167,7 +167,7 @@ async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
@@ -198,7 +198,7 @@ async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn 
     assert_eq!(queued(&*store).await, [1]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     enrolled(&*store, alice.id, &totp(1), &[]).await;
@@ -216,7 +216,7 @@ async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, proven.id).await, proven, "it was proven before");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, other, &totp(1), &[mac(1), mac(2)]).await;
@@ -245,7 +245,7 @@ async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Ar
     assert_eq!(factors_now(&*store, other).await, Factors::default(), "one after the other");
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every = [Method::Email, Method::Totp, Method::RecoveryCode];
@@ -263,7 +263,7 @@ async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
     assert_eq!(factors_now(&*store, user).await, Factors::default());
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
@@ -282,7 +282,7 @@ async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>)
     assert_eq!(factors_now(&*store, other).await.recovery_codes, [mac(1), mac(2)]);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;

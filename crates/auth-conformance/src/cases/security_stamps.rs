@@ -56,7 +56,7 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
     now
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn every_change_of_rights_moves_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
@@ -79,7 +79,7 @@ async fn every_change_of_rights_moves_the_stamp(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, other.id).await, other);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn every_change_of_password_and_factors_moves_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
@@ -103,7 +103,7 @@ async fn every_change_of_password_and_factors_moves_the_stamp(store: Arc<dyn Sto
     assert_eq!(user_now(&*store, other.id).await, other);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
@@ -119,7 +119,7 @@ async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>
     assert_eq!(user_now(&*store, other.id).await, other);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     enrolled(&*store, id, &NewFactor::Email, &[mac(1)]).await;
@@ -130,7 +130,7 @@ async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     assert!(store.remove_factors(id, &[Method::Email], only_at, &[]).await.unwrap());
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let id = user.id;
@@ -167,7 +167,7 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
     assert_eq!(stamp(&*store, id).await, before);
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_profile_is_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     stored(&*store, "other").await;
@@ -189,7 +189,7 @@ fn assert_ended(session: &Session, now: UnixTime) {
     assert_eq!(ended, (Some(now), Some(RevokeReason::Administrator)));
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
@@ -205,7 +205,7 @@ async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Stor
     assert!(!store.promote(UserId::new(i64::MAX), at(60)).await.unwrap());
 }
 
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn a_promotion_of_an_administrator_changes_nothing(store: Arc<dyn Store>) {
     let user = created(&*store, &auth_accounts::account::NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = started(&*store, user.id, 1).await;
@@ -215,7 +215,7 @@ async fn a_promotion_of_an_administrator_changes_nothing(store: Arc<dyn Store>) 
 }
 
 /// Of logins that read an ordinary account, none has a session once it is an administrator's.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
@@ -243,7 +243,7 @@ async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
 }
 
 /// A login that found no second factor does not start once one is on.
-#[apply(storage_case!)]
+#[apply(account_case!)]
 async fn no_session_starts_without_a_factor_that_was_added(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;

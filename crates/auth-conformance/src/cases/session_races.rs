@@ -2,20 +2,21 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use auth_accounts::ports::Store;
-use auth_core::ports::{Adoption, Swap};
+use auth_core::effects::Effects;
+use auth_core::ports::{Adoption, Swap, TokenStore};
 use auth_core::time::UnixTime;
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session};
-use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
+use super::TokenHost;
 use super::concurrency::{Gate, ROUNDS, answers, count};
-use super::fixture::{jti_of, password_set, session_now, started, stored, user_now};
+use super::token_fixture::{added, jti_of, session_now, set_active, started, user_now};
 use crate::{at, session_id, session_of, successor_of};
 
 /// Rotates a session until a rotation is refused. Returns the number of rotations.
-async fn rotate_on(store: Arc<dyn Store>, mut session: Session) -> u32 {
+pub(super) async fn rotate_on(store: Arc<dyn TokenStore>, mut session: Session) -> u32 {
     for rotations in 0..20 {
         let next = successor_of(&session, at(1));
         if store.advance(session.id, session.generation, next).await.unwrap() == Swap::LostRace {
@@ -26,7 +27,7 @@ async fn rotate_on(store: Arc<dyn Store>, mut session: Session) -> u32 {
     20
 }
 
-async fn assert_dead(store: &dyn Store, session: &Session, moment: UnixTime) {
+pub(super) async fn assert_dead(store: &dyn TokenStore, session: &Session, moment: UnixTime) {
     let left = session_now(store, session.id).await;
     assert_eq!(left.revoked_at, Some(moment));
     let next = successor_of(&left, at(1));
@@ -34,9 +35,10 @@ async fn assert_dead(store: &dyn Store, session: &Session, moment: UnixTime) {
     assert_eq!(session_now(store, session.id).await, left);
 }
 
-#[apply(storage_case!)]
-async fn one_of_many_rotations_wins(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn one_of_many_rotations_wins(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
         let gate = Gate::of(8, round, &store);
@@ -54,9 +56,10 @@ async fn one_of_many_rotations_wins(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn a_rotation_never_revives_a_revoked_session(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_rotation_never_revives_a_revoked_session(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
         let gate = Gate::of(2, round, &store);
@@ -71,37 +74,10 @@ async fn a_rotation_never_revives_a_revoked_session(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn a_rotation_never_survives_the_end_of_all_sessions(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await.id;
-    for round in 0..ROUNDS {
-        let now = at(round as i64 + 1);
-        let sessions = [started(&*store, user, 2 * round).await, started(&*store, user, 2 * round + 1).await];
-        let gate = Gate::of(3, round, &store);
-        let rotations = sessions.clone().map(|session| gate.send(|store| rotate_on(store, session)));
-        let end = gate.send(move |store| async move { end_all(&*store, user, round, now).await });
-        let ended = end.await.unwrap();
-        answers(rotations.into()).await;
-        assert!(ended.is_none_or(|ended| ended == 2));
-        for session in &sessions {
-            assert_dead(&*store, session, now).await;
-        }
-    }
-}
-
-/// Ends all sessions of an account: by a logout from all in even rounds, by a new password in odd ones. Returns how
-/// many ended, if the store reports it.
-async fn end_all(store: &dyn Store, user: UserId, round: u64, now: UnixTime) -> Option<usize> {
-    if round.is_multiple_of(2) {
-        return Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap());
-    }
-    password_set(store, user, "new", now).await;
-    None
-}
-
-#[apply(storage_case!)]
-async fn one_of_many_revocations_is_the_first(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn one_of_many_revocations_is_the_first(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, user.id, round).await;
         let gate = Gate::of(RevokeReason::ALL.len(), round, &store);
@@ -115,9 +91,10 @@ async fn one_of_many_revocations_is_the_first(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await.id;
+#[apply(token_case!)]
+async fn each_session_is_ended_by_one_of_many_ends_of_all(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await.id;
     for round in 0..ROUNDS {
         for number in 0..3 {
             started(&*store, user, 3 * round + number).await;
@@ -134,9 +111,10 @@ async fn each_session_is_ended_by_one_of_many_ends_of_all(store: Arc<dyn Store>)
 }
 
 /// Each call adopts the same token and then rotates it: there is one session, so one rotation succeeds.
-#[apply(storage_case!)]
-async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn many_adoptions_of_one_token_make_one_session(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
         let session = session_of(user.id, session_id(round), at(0));
         let gate = Gate::of(6, round, &store);
@@ -156,63 +134,11 @@ async fn many_adoptions_of_one_token_make_one_session(store: Arc<dyn Store>) {
     assert_eq!(store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap() as u64, ROUNDS);
 }
 
-#[apply(storage_case!)]
-async fn no_adoption_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
+#[apply(token_case!)]
+async fn no_session_outlives_its_account(host: Arc<dyn TokenHost>) {
+    let store = host.store();
     for round in 0..ROUNDS {
-        let user = stored(&*store, &format!("user{round}")).await.id;
-        let now = at(10);
-        let gate = Gate::of(5, round, &store);
-        let sessions: Vec<_> = (0..4).map(|n| session_of(user, session_id(4 * round + n), at(0))).collect();
-        let adoptions = sessions.iter().cloned().zip([None, Some(at(1)), Some(at(9)), Some(now)]);
-        let adoptions = adoptions.map(|(session, issued_at)| {
-            gate.send(move |store| async move { store.adopt(&session, &jti_of(&session), issued_at).await.unwrap() })
-        });
-        let adoptions = adoptions.collect();
-        let end = gate.send(move |store| async move { end_all(&*store, user, round, now).await });
-        let adoptions = answers(adoptions).await;
-        let ended = end.await.unwrap();
-        for (session, adoption) in sessions.iter().zip(&adoptions) {
-            match adoption {
-                Adoption::Present => assert_dead(&*store, session, now).await,
-                _ => assert_eq!(store.find_session(session.id).await.unwrap(), None),
-            }
-        }
-        let present = count(&adoptions, |adoption| *adoption == Adoption::Present);
-        assert!(ended.is_none_or(|ended| ended == present));
-    }
-}
-
-#[apply(storage_case!)]
-async fn no_login_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
-    let id = stored(&*store, "alice").await.id;
-    for round in 0..ROUNDS {
-        let now = at(round as i64 + 1);
-        let user = user_now(&*store, id).await;
-        let gate = Gate::of(5, round, &store);
-        let sessions: Vec<_> = (0..4).map(|n| session_of(id, session_id(4 * round + n), at(0))).collect();
-        let logins = sessions.iter().cloned().map(|session| {
-            let user = user.clone();
-            gate.send(move |store| async move { store.start(&session, &user, Some(at(0).into())).await.unwrap() })
-        });
-        let logins = logins.collect();
-        let end = gate.send(move |store| async move { end_all(&*store, id, round, now).await });
-        let logins = answers(logins).await;
-        let ended = end.await.unwrap();
-        for (session, started) in sessions.iter().zip(&logins) {
-            match started {
-                true => assert_dead(&*store, session, now).await,
-                false => assert_eq!(store.find_session(session.id).await.unwrap(), None),
-            }
-        }
-        assert!(ended.is_none_or(|ended| ended == count(&logins, |started| *started)));
-        assert_eq!(user_now(&*store, id).await.token_epoch, now);
-    }
-}
-
-#[apply(storage_case!)]
-async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
-    for round in 0..ROUNDS {
-        let user = stored(&*store, &format!("user{round}")).await;
+        let user = added(&*host, &format!("user{round}")).await;
         let id = user.id;
         let (login, adoption) =
             (session_of(id, session_id(2 * round), at(0)), session_of(id, session_id(2 * round + 1), at(0)));
@@ -221,8 +147,9 @@ async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
         let login = gate.send(move |store| async move { store.start(&login, &user, None).await.unwrap() });
         let adoption =
             gate.send(move |store| async move { store.adopt(&adoption, &jti_of(&adoption), None).await.unwrap() });
-        let deletion = gate.send(move |store| async move { store.delete(id).await.unwrap() });
-        assert!(deletion.await.unwrap());
+        let deleting = Arc::clone(&host);
+        let deletion = gate.send(async move |_| deleting.delete_user(id).await);
+        deletion.await.unwrap();
         login.await.unwrap();
         assert_ne!(adoption.await.unwrap(), Adoption::Refused);
         for id in ids {
@@ -232,36 +159,39 @@ async fn no_session_outlives_its_account(store: Arc<dyn Store>) {
     assert_eq!(store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap(), 0);
 }
 
-#[apply(storage_case!)]
-async fn a_session_and_its_user_are_read_at_one_moment(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await.id;
+#[apply(token_case!)]
+async fn no_session_starts_once_an_account_is_inactive(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
-        let session = started(&*store, user, round).await.id;
-        let now = at(round as i64 + 1);
-        let gate = Gate::of(4, round, &store);
-        let readers = (0..3).map(|_| {
-            gate.send(move |store| async move {
-                let mut read = Vec::new();
-                for _ in 0..8 {
-                    let found = store.find_session(session).await.unwrap().unwrap();
-                    read.push((found.session.revoked_at == Some(now), found.user.token_epoch == now));
-                }
-                read
-            })
+        let gate = Gate::of(2, round, &store);
+        let is_inactive = Arc::new(AtomicBool::new(false));
+        let (id, caller, answered) = (user.id, user_now(&*store, user.id).await, Arc::clone(&is_inactive));
+        let logins = gate.send(move |store| async move {
+            let mut started_too_late = false;
+            for number in 0..16 {
+                let session = session_of(id, session_id(16 * round + number), at(0));
+                let is_late = is_inactive.load(Ordering::SeqCst);
+                started_too_late |= store.start(&session, &caller, None).await.unwrap() && is_late;
+            }
+            started_too_late
         });
-        let readers = readers.collect();
-        let end = gate.send(move |store| async move { end_all(&*store, user, round, now).await });
-        for (is_revoked, is_moved) in answers(readers).await.concat() {
-            assert_eq!(is_revoked, is_moved, "half of a change was seen");
-        }
+        let changing = Arc::clone(&host);
+        let end = gate.send(async move |_| {
+            set_active(&*changing, id, false).await;
+            answered.store(true, Ordering::SeqCst);
+        });
         end.await.unwrap();
+        assert!(!logins.await.unwrap());
+        set_active(&*host, id, true).await;
     }
 }
 
 /// Pruning must check a session as it is when it is deleted, not as it was when it was selected.
-#[apply(storage_case!)]
-async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await.id;
+#[apply(token_case!)]
+async fn a_session_that_was_rotated_in_time_is_not_pruned(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await.id;
     let (now, later) = (at(1_000_000), at(2_000_000));
     for round in 0..ROUNDS {
         let mut sessions = Vec::new();
@@ -285,10 +215,11 @@ async fn a_session_that_was_rotated_in_time_is_not_pruned(store: Arc<dyn Store>)
     }
 }
 
-#[apply(storage_case!)]
-async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(store: Arc<dyn Store>) {
+#[apply(token_case!)]
+async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(host: Arc<dyn TokenHost>) {
+    let store = host.store();
     for round in 0..ROUNDS {
-        let user = stored(&*store, &format!("user{round}")).await;
+        let user = added(&*host, &format!("user{round}")).await;
         let gate = Gate::of(6, round, &store);
         let logins = (0..6).map(|login| {
             let (id, user) = (session_id(6 * round + login), user.clone());
@@ -303,5 +234,37 @@ async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(s
             live += usize::from(session_now(&*store, session_id(6 * round + login)).await.revoked_at.is_none());
         }
         assert_eq!((live, ended), (2, 4), "each is ended once");
+    }
+}
+
+/// In a wrong store, calls that lock the same rows in different orders deadlock, or one of them fails.
+#[apply(token_case!)]
+async fn a_storm_of_token_calls_for_one_user_ends_without_an_error(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let id = added(&*host, "alice").await.id;
+    for round in 0..ROUNDS {
+        let [one, two, three] = [0, 1, 2].map(|place| session_id(5 * round + place));
+        for session in [one, two, three] {
+            assert!(store.start(&session_of(id, session, at(0)), &user_now(&*store, id).await, None).await.unwrap());
+        }
+        let [login, adoption] = [3, 4].map(|place| session_of(id, session_id(5 * round + place), at(0)));
+        let (user, now, most) = (user_now(&*store, id).await, at(round as i64 + 1), NonZeroU32::MIN);
+        let next = NextGeneration { generation: Generation::new(1), rotated_at: now, expires_at: at(1_000) };
+        let gate = Gate::of(9, round, &store);
+        let calls = vec![
+            gate.send(async move |s| s.start(&login, &user, Some(now.into())).await.map(drop)),
+            gate.send(async move |s| s.adopt(&adoption, &jti_of(&adoption), None).await.map(drop)),
+            gate.send(async move |s| s.advance(one, Generation::FIRST, next).await.map(drop)),
+            gate.send(async move |s| s.revoke(one, RevokeReason::Logout, now).await.map(drop)),
+            gate.send(async move |s| s.end_reused(two, &Effects::default(), now).await.map(drop)),
+            gate.send(async move |s| s.end_surplus(id, three, most, now).await.map(drop)),
+            gate.send(async move |s| s.revoke_all(id, Some(three), RevokeReason::LogoutAll, now).await.map(drop)),
+            gate.send(async move |s| s.revoke_all(id, None, RevokeReason::LogoutAll, now).await.map(drop)),
+            gate.send(async move |s| s.prune_sessions(at(0), 10).await.map(drop)),
+        ];
+        for answer in answers(calls).await {
+            answer.unwrap();
+        }
+        assert!(session_now(&*store, one).await.revoked_at.is_some());
     }
 }

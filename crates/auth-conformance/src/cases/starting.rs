@@ -1,30 +1,32 @@
 //! Sessions: how a login starts one, and how it is found.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_accounts::account::ProfileChange;
-use auth_accounts::ports::Store;
+use auth_core::ports::TokenStore;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
-use auth_core::user::User;
+use auth_core::user::{GroupName, User};
 use macro_rules_attribute::apply;
 
-use super::fixture::{password_set, session_now, started, stored, user_now};
-use crate::{at, session_id, session_of, username};
+use super::TokenHost;
+use super::token_fixture::{added, changed, session_now, set_active, started, user_now, user_with};
+use crate::{at, session_id, session_of};
 
 const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
 
 /// Asserts that no session starts and that nothing is stored, including the time of the last login.
-async fn assert_refused(store: &dyn Store, session: &Session, user: &User) {
-    let before = store.find_user(user.id).await.unwrap();
+async fn assert_refused(store: &dyn TokenStore, session: &Session, user: &User) {
+    let before = user_with(store, user.id).await;
     assert!(!store.start(session, user, Some(LOGIN)).await.unwrap());
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
-    assert_eq!(store.find_user(user.id).await.unwrap(), before);
+    assert_eq!(user_with(store, user.id).await, before);
 }
 
-#[apply(storage_case!)]
-async fn a_started_session_is_found_with_every_field(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_started_session_is_found_with_every_field(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let session = Session {
         id: SessionId::from_bytes([0, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 254, 255]),
         user_id: user.id,
@@ -44,9 +46,10 @@ async fn a_started_session_is_found_with_every_field(store: Arc<dyn Store>) {
     assert_eq!(store.find_session(session.id).await.unwrap(), Some(SessionOfUser { session, user }));
 }
 
-#[apply(storage_case!)]
-async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_session_at_every_limit_is_kept_byte_for_byte(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let widest = "\u{1F980}".repeat(ClientInfo::MAX_USER_AGENT_CHARS);
     let longest = Session {
         id: SessionId::from_bytes([0xFF; 16]),
@@ -79,19 +82,21 @@ async fn a_session_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn an_unknown_session_is_not_found(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn an_unknown_session_is_not_found(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     started(&*store, user.id, 1).await;
     for id in [session_id(2), SessionId::from_bytes([0; 16]), SessionId::from_bytes([0xFF; 16])] {
         assert_eq!(store.find_session(id).await.unwrap(), None);
     }
 }
 
-#[apply(storage_case!)]
-async fn a_login_is_noted_with_its_account_or_left(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    let other = stored(&*store, "other").await;
+#[apply(token_case!)]
+async fn a_login_is_noted_with_its_account_or_left(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
+    let other = added(&*host, "other").await;
     let later = Timestamp::from_micros(253_402_300_799_999_999);
     for (number, last_login, expected) in
         [(1, None, None), (2, Some(LOGIN), Some(LOGIN)), (3, None, Some(LOGIN)), (4, Some(later), Some(later))]
@@ -103,20 +108,22 @@ async fn a_login_is_noted_with_its_account_or_left(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, other.id).await, other);
 }
 
-#[apply(storage_case!)]
-async fn no_session_starts_for_an_inactive_account(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn no_session_starts_for_an_inactive_account(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let session = session_of(user.id, session_id(1), at(0));
-    assert!(store.set_active(user.id, false).await.unwrap());
+    let inactive = set_active(&*host, user.id, false).await;
     assert_refused(&*store, &session, &user).await;
-    assert_refused(&*store, &session, &user_now(&*store, user.id).await).await;
-    assert!(store.set_active(user.id, true).await.unwrap());
-    assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
+    assert_refused(&*store, &session, &inactive).await;
+    let active = set_active(&*host, user.id, true).await;
+    assert!(store.start(&session, &active, None).await.unwrap());
 }
 
-#[apply(storage_case!)]
-async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn no_session_starts_after_the_end_of_all_sessions(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let kept = started(&*store, user.id, 1).await;
     let session = session_of(user.id, session_id(2), at(0));
     for (keep, now) in [(None, at(1)), (Some(kept.id), at(2)), (None, at(3))] {
@@ -128,47 +135,57 @@ async fn no_session_starts_after_the_end_of_all_sessions(store: Arc<dyn Store>) 
     assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
 }
 
-#[apply(storage_case!)]
-async fn no_session_starts_after_a_password_change(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    let session = session_of(user.id, session_id(1), at(0));
-    password_set(&*store, user.id, "new", at(1)).await;
-    assert_refused(&*store, &session, &user).await;
-    assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
+#[apply(token_case!)]
+async fn no_session_starts_after_a_change_of_rights(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let read = added(&*host, "alice").await;
+    let session = session_of(read.id, session_id(1), at(0));
+    let next = |user: &User| user.security_stamp.next();
+    let staff = changed(&*host, User { is_staff: true, security_stamp: next(&read), ..read.clone() }).await;
+    assert_refused(&*store, &session, &read).await;
+    let groups = BTreeSet::from([GroupName::parse("editors").unwrap()]);
+    let editor = changed(&*host, User { groups, security_stamp: next(&staff), ..staff.clone() }).await;
+    for before in [&read, &staff] {
+        assert_refused(&*store, &session, before).await;
+    }
+    assert!(store.start(&session, &editor, None).await.unwrap());
 }
 
-#[apply(storage_case!)]
-async fn no_session_starts_for_a_deleted_account(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    assert!(store.delete(user.id).await.unwrap());
+#[apply(token_case!)]
+async fn no_session_starts_for_a_deleted_account(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
+    host.delete_user(user.id).await;
     assert_refused(&*store, &session_of(user.id, session_id(1), at(0)), &user).await;
 }
 
 /// Of the user as the caller read it, only the stamp counts. Whether the user is active is read from the store.
-#[apply(storage_case!)]
-async fn the_account_at_rest_decides_whether_a_session_starts(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
-    let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
-    store.update_profile(user.id, &renamed).await.unwrap();
+#[apply(token_case!)]
+async fn the_account_at_rest_decides_whether_a_session_starts(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
+    let renamed = changed(&*host, User { username: "alicia".to_owned(), ..user.clone() }).await;
+    assert_eq!(renamed.username, "alicia");
     let session = session_of(user.id, session_id(1), at(0));
     assert!(store.start(&session, &User { is_active: false, is_staff: true, ..user.clone() }, None).await.unwrap());
-    let expected = User { username: "alicia".to_owned(), ..user };
-    assert_eq!(user_now(&*store, expected.id).await, expected);
+    assert_eq!(user_now(&*store, user.id).await, renamed);
 }
 
-#[apply(storage_case!)]
-async fn a_session_is_found_with_its_user_as_it_is_now(store: Arc<dyn Store>) {
-    let user = stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_session_is_found_with_its_user_as_it_is_now(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let user = added(&*host, "alice").await;
     let id = started(&*store, user.id, 1).await.id;
     let found = async || store.find_session(id).await.unwrap().unwrap().user;
     assert_eq!(found().await, user);
-    let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
-    store.update_profile(user.id, &renamed).await.unwrap();
+    let renamed = changed(&*host, User { username: "alicia".to_owned(), ..user }).await;
     assert_eq!(found().await.username, "alicia");
-    assert!(store.set_active(user.id, false).await.unwrap());
+    let inactive = set_active(&*host, renamed.id, false).await;
     assert!(!found().await.is_active);
-    assert!(store.set_staff(user.id, true).await.unwrap());
+    let stamp = inactive.security_stamp.next();
+    let staff = changed(&*host, User { is_staff: true, security_stamp: stamp, ..inactive }).await;
     assert!(found().await.is_staff);
-    password_set(&*store, user.id, "new", at(1)).await;
-    assert_eq!(found().await, user_now(&*store, user.id).await);
+    store.revoke_all(staff.id, None, RevokeReason::LogoutAll, at(1)).await.unwrap();
+    assert_eq!(found().await.token_epoch, at(1));
+    assert_eq!(found().await, user_now(&*store, staff.id).await);
 }

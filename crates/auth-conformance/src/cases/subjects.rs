@@ -2,27 +2,29 @@
 
 use std::sync::Arc;
 
-use auth_accounts::account::{NewUser, ProfileChange};
-use auth_accounts::ports::{ProfileUpdate, Store};
+use auth_core::ports::TokenStore;
 use auth_core::token::Subject;
-use auth_core::user::{SecurityStamp, User, UserId};
+use auth_core::user::{User, UserId};
 use macro_rules_attribute::apply;
 
-use super::fixture::{created, stored};
-use crate::{email, new_user, username};
+use super::TokenHost;
+use super::token_fixture::{added, added_as, changed, set_active, unused_id};
+use crate::user_of;
 
-async fn named(store: &dyn Store, name: &str) -> Option<User> {
+async fn named(store: &dyn TokenStore, name: &str) -> Option<User> {
     store.find_by_subject(&Subject::Username(name.to_owned())).await.unwrap()
 }
 
-async fn addressed(store: &dyn Store, address: &str) -> Option<User> {
+async fn addressed(store: &dyn TokenStore, address: &str) -> Option<User> {
     store.find_by_subject(&Subject::Email(address.to_owned())).await.unwrap()
 }
 
-#[apply(storage_case!)]
-async fn an_account_is_found_by_exactly_its_name_and_address(store: Arc<dyn Store>) {
-    let alice = created(&*store, &NewUser { email: email("Alice@Example.com"), ..new_user("Alice") }).await;
-    let bob = stored(&*store, "bob").await;
+#[apply(token_case!)]
+async fn an_account_is_found_by_exactly_its_name_and_address(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let alice =
+        added_as(&*host, &User { email: "Alice@Example.com".to_owned(), ..user_of(unused_id(), "Alice") }).await;
+    let bob = added(&*host, "bob").await;
     assert_eq!(named(&*store, "Alice").await.as_ref(), Some(&alice));
     assert_eq!(addressed(&*store, "Alice@Example.com").await.as_ref(), Some(&alice));
     assert_eq!(named(&*store, "bob").await.as_ref(), Some(&bob));
@@ -38,9 +40,10 @@ async fn an_account_is_found_by_exactly_its_name_and_address(store: Arc<dyn Stor
 }
 
 /// An externally issued token may contain any text as its subject. It matches no account and is never an error.
-#[apply(storage_case!)]
-async fn a_subject_may_be_any_text(store: Arc<dyn Store>) {
-    stored(&*store, "alice").await;
+#[apply(token_case!)]
+async fn a_subject_may_be_any_text(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    added(&*host, "alice").await;
     let long = "x".repeat(100_000);
     let far = format!("alice@{long}.com");
     for text in
@@ -53,35 +56,32 @@ async fn a_subject_may_be_any_text(store: Arc<dyn Store>) {
     }
 }
 
-#[apply(storage_case!)]
-async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(store: Arc<dyn Store>) {
-    let alice = stored(&*store, "alice").await;
-    let change = ProfileChange {
-        username: Some(username("Alice")),
-        email: Some(email("alicia@example.com")),
-        ..ProfileChange::default()
-    };
-    let ProfileUpdate::Done(alice) = store.update_profile(alice.id, &change).await.unwrap() else {
-        panic!("the name and the address are free")
-    };
+#[apply(token_case!)]
+async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let alice = added(&*host, "alice").await;
+    let (username, email) = ("Alice".to_owned(), "alicia@example.com".to_owned());
+    let security_stamp = alice.security_stamp.next();
+    let alice = changed(&*host, User { username, email, security_stamp, ..alice }).await;
     assert_eq!(named(&*store, "alice").await, None);
     assert_eq!(addressed(&*store, "alice@example.com").await, None);
     assert_eq!(named(&*store, "Alice").await.as_ref(), Some(&alice));
     assert_eq!(addressed(&*store, "alicia@example.com").await.as_ref(), Some(&alice));
 
-    assert!(store.delete(alice.id).await.unwrap());
+    host.delete_user(alice.id).await;
     assert_eq!(named(&*store, "Alice").await, None);
     assert_eq!(addressed(&*store, "alicia@example.com").await, None);
-    let other = stored(&*store, "Alice").await;
+    let other = added(&*host, "Alice").await;
     assert_ne!(other.id, alice.id);
     assert_eq!(named(&*store, "Alice").await, Some(other));
 }
 
-#[apply(storage_case!)]
-async fn an_inactive_account_is_found_by_its_subject(store: Arc<dyn Store>) {
-    let alice = stored(&*store, "alice").await;
-    assert!(store.set_active(alice.id, false).await.unwrap());
-    let inactive = User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice };
+#[apply(token_case!)]
+async fn an_inactive_account_is_found_by_its_subject(host: Arc<dyn TokenHost>) {
+    let store = host.store();
+    let alice = added(&*host, "alice").await;
+    let inactive = set_active(&*host, alice.id, false).await;
+    assert_eq!(inactive, User { is_active: false, security_stamp: inactive.security_stamp, ..alice });
     assert_eq!(named(&*store, "alice").await.as_ref(), Some(&inactive));
     assert_eq!(addressed(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
     let by_number = store.find_by_subject(&Subject::Id(UserId::new(inactive.id.get()))).await.unwrap();

@@ -1,6 +1,8 @@
 //! Values to begin a test with. They panic on what the types refuse: a test that asks for it is wrong.
 #![allow(clippy::expect_used, reason = "a value that no type accepts is a fault of the test itself")]
 
+use std::collections::BTreeSet;
+
 use auth_accounts::account::{Email, NewUser, PersonName, Username, UsernameRules};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
@@ -8,7 +10,7 @@ use auth_accounts::password::PasswordHash;
 use auth_accounts::secret::{Mac, Sealed};
 use auth_core::time::{Seconds, Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, NextGeneration, Session, SessionId};
-use auth_core::user::UserId;
+use auth_core::user::{SecurityStamp, User, UserId};
 
 use super::PlainHasher;
 
@@ -66,6 +68,29 @@ pub fn new_user(name: &str) -> NewUser {
         date_joined: Timestamp::from(BEGINNING),
         email_verified_at: None,
         mails: Vec::new(),
+    }
+}
+
+/// An ordinary user of a store without accounts, as [`new_user`] makes accounts: active, with the email address
+/// `name@example.com`.
+pub fn user_of(id: UserId, name: &str) -> User {
+    User {
+        id,
+        external_id: None,
+        username: name.to_owned(),
+        email: format!("{name}@example.com"),
+        first_name: "First".to_owned(),
+        last_name: "Last".to_owned(),
+        is_active: true,
+        is_staff: false,
+        is_superuser: false,
+        groups: BTreeSet::new(),
+        date_joined: Timestamp::from(BEGINNING),
+        last_login: None,
+        email_verified_at: None,
+        token_epoch: UnixTime::default(),
+        multi_factor_since: None,
+        security_stamp: SecurityStamp::default(),
     }
 }
 

@@ -77,7 +77,7 @@ impl TokenService {
     async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
         let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
         let user = match claims.session {
-            Some(id) => match self.ports.store.find_session(id).await? {
+            Some(id) => match self.stored_session(id).await? {
                 Some(found) => self.user_of_session(claims, found, kind)?,
                 None => self.user_without_session(claims, kind).await?,
             },
@@ -136,7 +136,7 @@ impl TokenService {
     /// A sliding token from elsewhere, which may have become a session when it was refreshed or taken out of use.
     async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let (jti, _) = claims.require_any_kind()?;
-        match self.ports.store.find_session(SessionId::adopted(jti)).await? {
+        match self.stored_session(SessionId::adopted(jti)).await? {
             Some(found) => self.user_of_session(claims, found, TokenKind::Sliding),
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
             None => self.user_from_elsewhere(claims).await,

@@ -31,7 +31,7 @@ impl TokenService {
             self.check_factor(&caller.user, "")?;
             return Ok(None);
         };
-        let found = self.ports.store.find_session(id).await?;
+        let found = self.stored_session(id).await?;
         let own = found.filter(|found| found.session.revoked_at.is_none() && found.user.id == caller.user.id);
         let own = own.ok_or(TokenFault::Revoked)?;
         self.check_active(&own.user)?;

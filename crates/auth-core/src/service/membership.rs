@@ -1,6 +1,6 @@
 //! Which session a presented refresh token belongs to.
 
-use crate::error::AuthError;
+use crate::error::{AuthError, StoreError};
 use crate::ports::Adoption;
 use crate::service::TokenService;
 use crate::time::UnixTime;
@@ -50,7 +50,7 @@ impl TokenService {
         if !is_its_name {
             return Err(TokenFault::BadClaim.into());
         }
-        match self.ports.store.find_session(id).await? {
+        match self.stored_session(id).await? {
             // Subject and session belong together (SEC-025).
             Some(found) if claims.subject != SubjectClaim::Named(self.subject_of(&found.user)) => {
                 Err(TokenFault::BadClaim.into())
@@ -71,7 +71,7 @@ impl TokenService {
         match self.ports.store.adopt(&session, jti, claims.issued_at).await? {
             Adoption::Refused => Err(TokenFault::Revoked.into()),
             Adoption::NoUser => Ok(Membership::NoUser),
-            Adoption::Present => match self.ports.store.find_session(session.id).await? {
+            Adoption::Present => match self.stored_session(session.id).await? {
                 Some(found) if found.user.id != user.id => Err(TokenFault::BadClaim.into()),
                 Some(found) => {
                     self.end_surplus(user.id, session.id).await?;
@@ -103,12 +103,24 @@ impl TokenService {
         }
     }
 
-    /// The account that a token names, if it names one that exists.
-    pub(super) async fn user_of(&self, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
-        match &claims.subject {
-            SubjectClaim::Named(subject) => Ok(self.ports.store.find_by_subject(subject).await?),
-            SubjectClaim::Absent | SubjectClaim::Nobody | SubjectClaim::Malformed => Ok(None),
+    /// The session with this ID and its user. A storage that returns another one is broken: nothing is decided on that.
+    pub(super) async fn stored_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, AuthError> {
+        let found = self.ports.store.find_session(id).await?;
+        let is_other = |found: &SessionOfUser| found.session.id != id || found.session.user_id != found.user.id;
+        if found.as_ref().is_some_and(is_other) {
+            return Err(StoreError::broken("find_session returned another session than the requested one").into());
         }
+        Ok(found)
+    }
+
+    /// The user that a token names, if it names one that exists. A storage that returns another one is broken.
+    pub(super) async fn user_of(&self, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
+        let SubjectClaim::Named(subject) = &claims.subject else { return Ok(None) };
+        let found = self.ports.store.find_by_subject(subject).await?;
+        if found.as_ref().is_some_and(|user| self.subject_of(user) != *subject) {
+            return Err(StoreError::broken("find_by_subject returned another user than the requested one").into());
+        }
+        Ok(found)
     }
 
     /// Whether the claim could name an account that existed once: absent, null, a number or a name, but no odd text.

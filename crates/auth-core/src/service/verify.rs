@@ -21,7 +21,7 @@ impl TokenService {
     }
 
     async fn verify_refresh(&self, id: SessionId, generation: Generation, jti: &TokenId) -> Result<(), AuthError> {
-        match self.ports.store.find_session(id).await? {
+        match self.stored_session(id).await? {
             Some(found) => Ok(standing(&found.session, generation, self.policy.rotation.on_refresh)?),
             None if !self.policy.adopt_foreign_tokens => Err(TokenFault::UnknownSession.into()),
             None => self.verify_not_refused(jti).await,
@@ -34,7 +34,7 @@ impl TokenService {
             false => claims.session.filter(|_| self.policy.check_session_on_access),
         };
         match session {
-            Some(id) => match self.ports.store.find_session(id).await? {
+            Some(id) => match self.stored_session(id).await? {
                 Some(found) if found.session.revoked_at.is_none() => Ok(()),
                 Some(_) => Err(TokenFault::Revoked.into()),
                 None if claims.session.is_none() => self.verify_not_refused(jti).await,

@@ -9,6 +9,7 @@ mod adopted_tokens;
 mod auth_cache;
 mod claims_providers;
 mod external_issuers;
+mod faulty_hosts;
 mod logout;
 mod permission_rules;
 mod refresh;

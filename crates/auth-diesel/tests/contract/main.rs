@@ -34,7 +34,7 @@ fn main() {
         trials.extend(storage_cases().into_iter().map(|case| {
             on_reused(kind, case.name, async move |database| {
                 let store = database.store(PoolSettings { size: 8, ..PoolSettings::default() }).await;
-                (case.run)(Arc::new(store)).await;
+                case.run(Arc::new(store)).await;
             })
         }));
         trials.extend(beyond_the_contract::trials(kind));

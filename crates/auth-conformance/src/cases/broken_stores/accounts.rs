@@ -191,6 +191,12 @@ impl Accounts for Broken {
 #[async_trait]
 impl TokenUsers for Broken {
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
-        self.inner.find_by_subject(subject).await
+        match subject {
+            Subject::Username(name) if self.has(Defect::FindsSubjectsInAnyCase) => {
+                let users = self.inner.list(AccountPage { after: None, limit: u32::MAX }).await?;
+                Ok(users.into_iter().find(|user| user.username.eq_ignore_ascii_case(name)))
+            }
+            _ => self.inner.find_by_subject(subject).await,
+        }
     }
 }

@@ -124,6 +124,16 @@ impl Sessions for Broken {
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
+        if self.has(Defect::EndsNewestSurplus) {
+            let is_live = |s: &Session| s.user_id == user && s.revoked_at.is_none() && s.id != keep;
+            let mut live: Vec<_> = self.inner.sessions().into_iter().filter(is_live).collect();
+            live.sort_by_key(|session| session.last_used_at);
+            let surplus: Vec<_> = live.iter().skip(most.get() as usize - 1).map(|session| session.id).collect();
+            for id in &surplus {
+                self.inner.revoke(*id, RevokeReason::SessionLimit, now).await?;
+            }
+            return Ok(surplus);
+        }
         self.inner.end_surplus(user, keep, most, now).await
     }
 

@@ -7,22 +7,41 @@ use auth_accounts::ports::Store;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::{Broken, Defect};
+use crate::cases::{AccountHost, TokenHost};
 use crate::cases::{
     account_races, accounts, adoption, attempt_races, attempts, blacklist, changes, code_races, codes, emails,
-    mail_retries, outbox, outbox_races, password_races, passwords, redeeming, second_factors, security_stamps,
-    session_races, sessions, starting,
+    end_of_all_races, mail_retries, outbox, outbox_races, password_races, passwords, redeeming, second_factors,
+    security_stamps, session_races, sessions, starting, subjects,
 };
 
 /// How many times a case may run until it fails. All but a few of the races fail at once.
 const TRIES: usize = 20;
 
+/// What a case of either half takes.
+trait Fixture {
+    fn of(broken: Broken) -> Self;
+}
+
+impl Fixture for Arc<dyn Store> {
+    fn of(broken: Broken) -> Self {
+        Arc::new(broken)
+    }
+}
+
+impl Fixture for Arc<dyn TokenHost> {
+    fn of(broken: Broken) -> Self {
+        Arc::new(AccountHost::new(Arc::new(broken)))
+    }
+}
+
 /// Whether a fresh store with this defect passes a case. The case runs on this thread, so that the output of its panic
 /// is captured; the tasks that it spawns run on the others.
-async fn passes<F>(defect: Defect, case: impl Fn(Arc<dyn Store>) -> F) -> bool
+async fn passes<S, F>(defect: Defect, case: impl Fn(S) -> F) -> bool
 where
+    S: Fixture,
     F: Future<Output = ()> + 'static,
 {
-    let run = case(Arc::new(Broken::new(defect)));
+    let run = case(S::of(Broken::new(defect)));
     match LocalSet::new().run_until(async { spawn_local(run).await }).await {
         Ok(()) => true,
         Err(error) => {
@@ -32,8 +51,9 @@ where
     }
 }
 
-async fn fails<F>(defect: Defect, case: impl Fn(Arc<dyn Store>) -> F) -> bool
+async fn fails<S, F>(defect: Defect, case: impl Fn(S) -> F) -> bool
 where
+    S: Fixture,
     F: Future<Output = ()> + 'static,
 {
     for _ in 0..TRIES {
@@ -60,13 +80,13 @@ macro_rules! found_out {
 found_out! {
     a_rotation_in_two_steps: RotatesInTwoSteps
         fails [session_races::one_of_many_rotations_wins, session_races::a_rotation_never_revives_a_revoked_session,
-            session_races::a_rotation_never_survives_the_end_of_all_sessions]
+            end_of_all_races::a_rotation_never_survives_the_end_of_all_sessions]
         passes [sessions::only_the_live_generation_is_rotated, sessions::a_revoked_session_is_not_rotated]
     a_login_in_two_steps: StartsInTwoSteps
-        fails [session_races::no_login_escapes_the_end_of_all_sessions]
+        fails [end_of_all_races::no_login_escapes_the_end_of_all_sessions]
         passes [starting::no_session_starts_after_the_end_of_all_sessions]
     an_adoption_in_two_steps: AdoptsInTwoSteps
-        fails [session_races::no_adoption_escapes_the_end_of_all_sessions]
+        fails [end_of_all_races::no_adoption_escapes_the_end_of_all_sessions]
         passes [adoption::a_token_not_issued_after_a_moved_epoch_is_not_adopted]
     a_promotion_in_two_steps: PromotesInTwoSteps
         fails [security_stamps::no_login_escapes_a_promotion]
@@ -79,7 +99,7 @@ found_out! {
         fails [session_races::each_session_is_ended_by_one_of_many_ends_of_all]
         passes [sessions::the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts]
     a_session_read_before_its_user: FindsTornSessions
-        fails [session_races::a_session_and_its_user_are_read_at_one_moment]
+        fails [end_of_all_races::a_session_and_its_user_are_read_at_one_moment]
         passes [starting::a_session_is_found_with_its_user_as_it_is_now]
     a_registration_in_two_steps: CreatesInTwoSteps
         fails [account_races::one_of_many_new_accounts_gets_the_name,
@@ -120,6 +140,7 @@ found_out! {
         passes [outbox::mails_are_taken_out_in_the_order_in_which_they_were_put_in]
     a_store_that_fails_when_busy: FailsWhenBusy
         fails [account_races::a_storm_of_calls_for_one_account_ends_without_an_error,
+            session_races::a_storm_of_token_calls_for_one_user_ends_without_an_error,
             attempt_races::two_buckets_are_counted_in_whatever_order]
         passes [changes::an_account_is_deactivated_and_activated_and_nothing_else_changes]
 }
@@ -151,7 +172,7 @@ found_out! {
         passes [sessions::a_missing_session_is_neither_rotated_nor_revoked, session_races::one_of_many_rotations_wins]
     a_login_of_an_inactive_user: StartsForTheInactive
         fails [starting::no_session_starts_for_an_inactive_account,
-            account_races::no_session_starts_once_an_account_is_inactive]
+            session_races::no_session_starts_once_an_account_is_inactive]
         passes [starting::no_session_starts_after_the_end_of_all_sessions]
     an_adoption_that_replaces_the_session: ReplacesAdoptedSessions
         fails [adoption::an_adopted_session_is_left_as_it_is,
@@ -181,11 +202,17 @@ found_out! {
     an_end_of_all_that_forgets_the_epoch: EndsAllButTheEpoch
         fails [sessions::the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none,
             starting::no_session_starts_after_the_end_of_all_sessions,
-            session_races::no_adoption_escapes_the_end_of_all_sessions]
+            end_of_all_races::no_adoption_escapes_the_end_of_all_sessions]
+        passes [sessions::the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts]
+    subjects_in_any_letter_case: FindsSubjectsInAnyCase
+        fails [subjects::an_account_is_found_by_exactly_its_name_and_address]
+        passes [subjects::a_subject_may_be_any_text, subjects::an_inactive_account_is_found_by_its_subject]
+    a_limit_that_ends_the_newest_sessions: EndsNewestSurplus
+        fails [sessions::the_least_recently_used_of_too_many_sessions_end]
         passes [sessions::the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts]
     a_blacklist_that_is_always_new: BlacklistsAgainAndAgain
         fails [blacklist::a_token_is_refused_from_the_first_time_on,
-            account_races::one_of_many_refusals_of_a_token_is_the_first]
+            blacklist::one_of_many_refusals_of_a_token_is_the_first]
         passes [blacklist::tokens_are_told_apart_exactly]
     codes_that_are_good_twice: RedeemsTwice
         fails [redeeming::a_code_is_redeemed_once, redeeming::an_ended_code_is_not_redeemed,

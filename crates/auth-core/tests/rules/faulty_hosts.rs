@@ -1,0 +1,329 @@
+//! Storages that violate their contract: what they get wrong is refused or an error, and nothing is issued for it.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use auth_conformance::{MemoryStore, session_id};
+use auth_core::StoreError;
+use auth_core::effects::Effects;
+use auth_core::error::ErrorKind;
+use auth_core::ports::{Adoption, Blacklist, Sessions, Swap, TokenUsers};
+use auth_core::service::{Caller, LogoutRequest, TokenPair, TokenPolicy, TokenPorts, TokenService};
+use auth_core::time::{Timestamp, UnixTime};
+use auth_core::token::{
+    Authentication, Generation, NextGeneration, RawToken, RevokeReason, Session, SessionId, SessionOfUser, Subject,
+    TokenFault, TokenId,
+};
+use auth_core::user::{User, UserId};
+use serde_json::json;
+
+use crate::fixture::*;
+
+/// What a storage gets wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    FindsAnotherUser,
+    FindsSessionOfAnotherUser,
+    FindsAnotherSession,
+    GivesSessionAnotherUser,
+    GivesSessionToAnotherUser,
+    GivesSessionAnotherId,
+    FailsForever,
+    StoresNoSession,
+    AdoptsNothing,
+    LosesEveryRace,
+}
+
+/// What the service can notice before it issues anything.
+const WRONG_ANSWERS: [Fault; 4] = [
+    Fault::FindsSessionOfAnotherUser,
+    Fault::FindsAnotherSession,
+    Fault::GivesSessionAnotherUser,
+    Fault::GivesSessionAnotherId,
+];
+
+/// The storage of a host, in memory, with a fault.
+struct FaultyStore {
+    inner: Arc<MemoryStore>,
+    fault: Fault,
+}
+
+impl FaultyStore {
+    fn has(&self, fault: Fault) -> bool {
+        self.fault == fault
+    }
+
+    fn answer(&self) -> Result<(), StoreError> {
+        if self.has(Fault::FailsForever) { Err(StoreError::unavailable("no route to the storage")) } else { Ok(()) }
+    }
+
+    async fn found(&self, session: Option<Session>) -> Option<SessionOfUser> {
+        self.inner.find_session(session?.id).await.unwrap()
+    }
+
+    /// What this storage answers in place of the session that was asked for.
+    async fn in_place_of(&self, found: SessionOfUser) -> Option<SessionOfUser> {
+        let sessions = self.inner.sessions();
+        let is_own = |session: &Session| session.user_id == found.user.id;
+        let of_another = self.found(sessions.iter().find(|session| !is_own(session)).cloned()).await;
+        let another = sessions.iter().find(|session| is_own(session) && session.id != found.session.id);
+        match self.fault {
+            Fault::FindsSessionOfAnotherUser => of_another,
+            Fault::FindsAnotherSession => self.found(another.cloned()).await,
+            Fault::GivesSessionAnotherUser => of_another.map(|other| {
+                let session = Session { id: found.session.id, ..other.session };
+                SessionOfUser { session, user: found.user }
+            }),
+            Fault::GivesSessionToAnotherUser => of_another.map(|other| {
+                let session = Session { id: found.session.id, ..other.session };
+                SessionOfUser { session, user: other.user }
+            }),
+            Fault::GivesSessionAnotherId => {
+                let session = Session { id: session_id(9), ..found.session };
+                Some(SessionOfUser { session, user: found.user })
+            }
+            _ => Some(found),
+        }
+    }
+}
+
+#[async_trait]
+impl TokenUsers for FaultyStore {
+    async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
+        self.answer()?;
+        let subject = if self.has(Fault::FindsAnotherUser) { &Subject::Username("bob".to_owned()) } else { subject };
+        self.inner.find_by_subject(subject).await
+    }
+}
+
+#[async_trait]
+impl Sessions for FaultyStore {
+    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+        self.answer()?;
+        if self.has(Fault::StoresNoSession) { Ok(true) } else { self.inner.start(session, user, last_login).await }
+    }
+
+    async fn adopt(
+        &self,
+        session: &Session,
+        jti: &TokenId,
+        issued_at: Option<UnixTime>,
+    ) -> Result<Adoption, StoreError> {
+        self.answer()?;
+        if self.has(Fault::AdoptsNothing) {
+            return Ok(Adoption::Present);
+        }
+        self.inner.adopt(session, jti, issued_at).await
+    }
+
+    async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
+        self.answer()?;
+        match self.inner.find_session(id).await? {
+            Some(found) => Ok(self.in_place_of(found).await),
+            None => Ok(None),
+        }
+    }
+
+    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+        self.answer()?;
+        if self.has(Fault::LosesEveryRace) { Ok(Swap::LostRace) } else { self.inner.advance(id, from, next).await }
+    }
+
+    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+        self.answer()?;
+        self.inner.revoke(id, reason, now).await
+    }
+
+    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        self.answer()?;
+        self.inner.end_reused(id, effects, now).await
+    }
+
+    async fn revoke_all(
+        &self,
+        user: UserId,
+        keep: Option<SessionId>,
+        reason: RevokeReason,
+        now: UnixTime,
+    ) -> Result<usize, StoreError> {
+        self.answer()?;
+        self.inner.revoke_all(user, keep, reason, now).await
+    }
+
+    async fn end_surplus(
+        &self,
+        user: UserId,
+        keep: SessionId,
+        most: NonZeroU32,
+        now: UnixTime,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        self.answer()?;
+        self.inner.end_surplus(user, keep, most, now).await
+    }
+
+    async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        self.answer()?;
+        self.inner.prune_sessions(now, limit).await
+    }
+}
+
+#[async_trait]
+impl Blacklist for FaultyStore {
+    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, reason: &str) -> Result<bool, StoreError> {
+        self.answer()?;
+        self.inner.refuse(jti, expires_at, reason).await
+    }
+
+    async fn is_refused(&self, jti: &TokenId) -> Result<bool, StoreError> {
+        self.answer()?;
+        self.inner.is_refused(jti).await
+    }
+
+    async fn prune_blacklist(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
+        self.answer()?;
+        self.inner.prune_blacklist(now, limit).await
+    }
+}
+
+/// A service on a sound storage with two sessions of alice and one of bob, and one on the same data with a fault.
+struct Host {
+    sound: TestService,
+    faulty: TokenService,
+    alice: TokenPair,
+    caller: Caller,
+}
+
+impl Host {
+    async fn with(fault: Fault, policy: TokenPolicy) -> Self {
+        let sound = service(policy.clone());
+        let alice = sound.login("alice").await;
+        sound.login("alice").await;
+        sound.login("bob").await;
+        let caller = sound.caller(&alice).await;
+        let store = Arc::new(FaultyStore { inner: sound.store.clone(), fault });
+        let ports = TokenPorts { store, ..sound.tokens.ports().clone() };
+        Self { faulty: TokenService::new(ports, policy), sound, alice, caller }
+    }
+
+    /// A refresh token of another issuer for this user.
+    fn foreign(&self, user: UserId) -> RawToken {
+        let now = self.sound.now().seconds();
+        self.sound.forge(json!({
+            "token_type": "refresh", "exp": now + 300, "iat": now, "jti": "of-another-issuer", "user_id": user.get().to_string(),
+        }))
+    }
+
+    /// What each use of a token of alice's session answers, without what it issues.
+    async fn uses(&self) -> [(&'static str, Result<(), AuthError>); 4] {
+        let (access, refresh) = (access_of(&self.alice), refresh_of(&self.alice));
+        let logout = LogoutRequest::One(refresh.clone());
+        [
+            ("refresh", self.faulty.refresh(&refresh).await.map(drop)),
+            ("authenticate", self.faulty.authenticate(&access).await.map(drop)),
+            ("logout", self.faulty.logout(&self.caller, logout).await),
+            ("blacklist", self.faulty.blacklist(&refresh).await),
+        ]
+    }
+}
+
+fn kind<T>(outcome: &Result<T, AuthError>) -> Option<ErrorKind> {
+    outcome.as_ref().err().map(AuthError::kind)
+}
+
+#[tokio::test]
+async fn that_answer_another_session_have_no_token_accepted() {
+    for policy in [policy(), simplejwt_policy()] {
+        for fault in WRONG_ANSWERS {
+            let host = Host::with(fault, policy.clone()).await;
+            let before = host.sound.store.sessions();
+            for (name, outcome) in host.uses().await {
+                assert_eq!(kind(&outcome), Some(ErrorKind::Internal), "{fault:?}: {name}");
+            }
+            assert_eq!(kind(&host.faulty.live_session(&host.caller).await), Some(ErrorKind::Internal), "{fault:?}");
+            assert_eq!(
+                kind(&host.faulty.verify(&refresh_of(&host.alice)).await),
+                Some(ErrorKind::Internal),
+                "{fault:?}"
+            );
+            let (mut before, mut after) = (before, host.sound.store.sessions());
+            before.sort_by_key(|session| session.id);
+            after.sort_by_key(|session| session.id);
+            assert_eq!(after, before, "{fault:?}: no session is rotated or ended");
+        }
+    }
+}
+
+/// The answer is consistent, but not the session of the user whom the token names.
+#[tokio::test]
+async fn that_give_a_session_to_another_user_have_no_token_accepted() {
+    let host = Host::with(Fault::GivesSessionToAnotherUser, policy()).await;
+    for (name, outcome) in host.uses().await {
+        assert_eq!(fault(outcome), Some(TokenFault::BadClaim), "{name}");
+    }
+    assert_eq!(fault(host.faulty.live_session(&host.caller).await), Some(TokenFault::Revoked));
+    assert!(host.sound.store.sessions().iter().all(|session| session.revoked_at.is_none()));
+}
+
+#[tokio::test]
+async fn that_answer_another_user_have_no_token_accepted() {
+    let host = Host::with(Fault::FindsAnotherUser, simplejwt_policy()).await;
+    let alice = host.caller.user.id;
+    let foreign = host.foreign(alice);
+    assert_eq!(kind(&host.faulty.refresh(&foreign).await), Some(ErrorKind::Internal));
+    assert_eq!(kind(&host.faulty.blacklist(&foreign).await), Some(ErrorKind::Internal));
+    let now = host.sound.now().seconds();
+    let claims =
+        json!({"token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": alice.get().to_string()});
+    let access = host.sound.forge(claims);
+    assert_eq!(kind(&host.faulty.authenticate(&access).await), Some(ErrorKind::Internal));
+    assert_eq!(host.sound.store.sessions().len(), 3, "nothing is adopted");
+    // The token of a session that was pruned.
+    host.sound.store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap();
+    for (name, outcome) in host.uses().await {
+        assert_eq!(kind(&outcome), Some(ErrorKind::Internal), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn that_fail_forever_are_unavailable() {
+    let host = Host::with(Fault::FailsForever, simplejwt_policy()).await;
+    let before = host.sound.store.sessions().len();
+    let unavailable = Some(ErrorKind::Unavailable);
+    for (name, outcome) in host.uses().await {
+        assert_eq!(kind(&outcome), unavailable, "{name}");
+    }
+    let (user, authentication) = (&host.caller.user, Authentication::by_password(host.sound.now()));
+    assert_eq!(kind(&host.faulty.start_session(user, &authentication, client()).await), unavailable);
+    assert_eq!(kind(&host.faulty.refresh(&host.foreign(user.id)).await), unavailable);
+    assert_eq!(kind(&host.faulty.logout(&host.caller, LogoutRequest::All).await), unavailable);
+    assert_eq!(kind(&host.faulty.verify(&access_of(&host.alice)).await), unavailable);
+    assert_eq!(host.sound.store.sessions().len(), before);
+}
+
+/// The service cannot know that the session was not stored. Its tokens are refused when they are used.
+#[tokio::test]
+async fn that_store_no_session_have_its_tokens_refused() {
+    let host = Host::with(Fault::StoresNoSession, policy()).await;
+    let authentication = Authentication::by_password(host.sound.now());
+    let pair = host.faulty.start_session(&host.caller.user, &authentication, client()).await.unwrap();
+    let unknown = Some(TokenFault::UnknownSession);
+    assert_eq!(fault(host.faulty.refresh(&refresh_of(&pair)).await), unknown);
+    assert_eq!(fault(host.faulty.authenticate(&access_of(&pair)).await), unknown);
+    assert_eq!(host.sound.store.sessions().len(), 3);
+}
+
+#[tokio::test]
+async fn that_adopt_nothing_issue_nothing() {
+    let host = Host::with(Fault::AdoptsNothing, simplejwt_policy()).await;
+    let refreshed = host.faulty.refresh(&host.foreign(host.caller.user.id)).await;
+    assert_eq!(fault(refreshed), Some(TokenFault::UnknownSession));
+    assert_eq!(host.sound.store.sessions().len(), 3);
+}
+
+#[tokio::test]
+async fn that_lose_every_race_issue_nothing() {
+    let host = Host::with(Fault::LosesEveryRace, policy()).await;
+    assert_eq!(kind(&host.faulty.refresh(&refresh_of(&host.alice)).await), Some(ErrorKind::Unavailable));
+    assert_eq!(kind(&host.sound.tokens.refresh(&refresh_of(&host.alice)).await), None, "the token is unused");
+}
