@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use auth_core::ports::ClaimsEnricher;
+use auth_core::ports::{ClaimsEnricher, SecurityEvents};
 use auth_diesel::DieselStore;
 use auth_http::routes::{AuthRoutes, Routes};
+
+use crate::events::LoggedEvents;
 
 /// An application that is served together with the accounts and tokens, by one program with the flags, files and
 /// environment of `auth-server`: see [`run`](crate::run).
@@ -42,6 +44,13 @@ pub trait Application: Send + Sync {
     async fn migrate(&self, store: &DieselStore) -> Result<Vec<String>> {
         let _ = store;
         Ok(Vec::new())
+    }
+
+    /// The audit log: where security events go. By default they are log records of the target `security`; an application
+    /// that records them elsewhere too calls [`LoggedEvents`] itself.
+    fn events(&self, store: &DieselStore) -> Arc<dyn SecurityEvents> {
+        let _ = store;
+        Arc::new(LoggedEvents)
     }
 
     /// Sources of claims, beside those of the configuration (`tokens.claims`).

@@ -21,7 +21,6 @@ use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
 
 use crate::application::Application;
 use crate::config::Checked;
-use crate::events::LoggedEvents;
 use crate::jwks::with_remote_keys;
 use crate::keys;
 use crate::vault::vault;
@@ -78,7 +77,7 @@ impl Composition {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             vault,
-            events: Arc::new(LoggedEvents),
+            events: application.events(&store),
             views: Some(Arc::new(GuardViews::new(checked.views))),
         };
         let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsEnricher>);
