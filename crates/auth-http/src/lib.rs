@@ -36,7 +36,7 @@ pub mod routes;
 mod throttle;
 
 pub use app::{AccountServices, App, HttpSettings, Readiness};
-pub use client::TrustedProxies;
+pub use client::{TrustedProxies, client as client_info};
 pub use connection::{ConnectionLimits, ServeOptions, listen, serve};
 pub use credentials::{CredentialHeader, CredentialHeaderError};
 pub use detached::to_its_end;
