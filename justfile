@@ -7,9 +7,10 @@ ci: format lint test doc deny
 format:
     cargo fmt --all --check
 
-# No warnings, in any target.
+# No warnings, in any target, nor without the features of auth-crypto.
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
+    cargo clippy -p auth-crypto --no-default-features -- -D warnings
 
 # All tests, on SQLite and on PostgreSQL.
 test:

@@ -1,11 +1,17 @@
 //! What the handlers work with.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
+use actix_web::web;
 use async_trait::async_trait;
 use auth_accounts::account::UsernameRules;
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::{AccountService, LoginService, SecondFactorService};
+use auth_core::ports::TokenStore;
 use auth_core::service::TokenService;
-use serde_json::Value;
+use auth_core::token::SessionId;
+use serde_json::{Value, json};
 
 use crate::body::{BodyBudget, OWN_BODY_LIMIT};
 use crate::client::TrustedProxies;
@@ -54,10 +60,47 @@ impl Default for HttpSettings {
     }
 }
 
-/// Everything the handlers need. Shared by all workers.
+/// What the routes for tokens and all guarded routes need. Shared by all workers.
 pub struct App {
     /// Tokens.
     pub tokens: TokenService,
+    /// The public keys, as a JWK set (RFC 7517 §5).
+    pub jwks: Value,
+    /// Whether the storage answers.
+    pub readiness: Box<dyn Readiness>,
+    /// How many requests a client without credentials may make to the routes that have a name
+    /// ([`Endpoint::named`](crate::routes::Endpoint::named)); `None`: any number.
+    pub throttle: Option<AnonymousThrottle>,
+    /// How the wire looks.
+    pub settings: HttpSettings,
+}
+
+impl App {
+    /// With the default settings, no throttle, and an empty JWK set; the readiness is that of the token storage.
+    pub fn new(tokens: TokenService) -> Self {
+        Self {
+            readiness: Box::new(TokenStoreReadiness(tokens.ports().store.clone())),
+            tokens,
+            jwks: json!({"keys": []}),
+            throttle: None,
+            settings: HttpSettings::default(),
+        }
+    }
+}
+
+/// Ready while the token storage answers a read.
+struct TokenStoreReadiness(Arc<dyn TokenStore>);
+
+#[async_trait]
+impl Readiness for TokenStoreReadiness {
+    async fn is_ready(&self) -> bool {
+        self.0.find_session(SessionId::from_bytes([0; 16])).await.is_ok()
+    }
+}
+
+/// What the routes for accounts need: login, registration, profiles, passwords, email addresses, second factors.
+#[derive(Clone)]
+pub struct AccountServices {
     /// Logins and changes of the password.
     pub logins: LoginService,
     /// Accounts.
@@ -68,13 +111,29 @@ pub struct App {
     pub passwords: PasswordPolicy,
     /// Which usernames may be registered.
     pub usernames: UsernameRules,
-    /// The public keys, as a JWK set (RFC 7517 §5).
-    pub jwks: Value,
-    /// Whether the storage answers.
-    pub readiness: Box<dyn Readiness>,
-    /// How many requests somebody without credentials may make to the routes that have a name
-    /// ([`Endpoint::named`](crate::routes::Endpoint::named)); `None`: any number.
-    pub throttle: Option<AnonymousThrottle>,
-    /// How the wire looks.
-    pub settings: HttpSettings,
+}
+
+/// An [`App`] whose users have accounts here. The handlers of accounts take it, so that none of them can run without.
+pub(crate) struct AccountApp {
+    app: web::Data<App>,
+    pub(crate) logins: LoginService,
+    pub(crate) accounts: AccountService,
+    pub(crate) second_factors: SecondFactorService,
+    pub(crate) passwords: PasswordPolicy,
+    pub(crate) usernames: UsernameRules,
+}
+
+impl AccountApp {
+    pub(crate) fn new(app: web::Data<App>, services: AccountServices) -> Self {
+        let AccountServices { logins, accounts, second_factors, passwords, usernames } = services;
+        Self { app, logins, accounts, second_factors, passwords, usernames }
+    }
+}
+
+impl Deref for AccountApp {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
 }

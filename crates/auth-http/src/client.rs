@@ -84,8 +84,8 @@ pub(crate) fn client_address(peer: Option<SocketAddr>, headers: &HeaderMap, app:
     Some(app.map_or(peer, |app| app.settings.trusted_proxies.client(peer, headers)))
 }
 
-/// What is known of the client of a request.
-pub(crate) fn client(request: &HttpRequest) -> ClientInfo {
+/// What is known of the client of a request: its IP and `User-Agent`, for the session that begins with it.
+pub fn client(request: &HttpRequest) -> ClientInfo {
     let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
     let address = client_address(request.peer_addr(), request.headers(), app);
     let user_agent = request.headers().get(actix_web::http::header::USER_AGENT).and_then(|agent| agent.to_str().ok());

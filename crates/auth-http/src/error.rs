@@ -488,6 +488,13 @@ pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
 }
 
 /// What a storage could not do, for handlers of an application's own.
+impl From<AuthError> for ApiError {
+    /// What the endpoints for tokens answer, without a `reason`: for the handlers of a host.
+    fn from(error: AuthError) -> Self {
+        Self::at_token_endpoint(error, false)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         Self::from_auth(error.into(), false)

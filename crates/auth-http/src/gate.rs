@@ -16,10 +16,8 @@ use crate::error::ApiError;
 use crate::guard::{Standing, authorize, throttle};
 use crate::handlers::unknown::Description;
 use crate::negotiation::{Format, indent, negotiate};
+use crate::outer::add_own_headers;
 use crate::routes::Endpoint;
-
-/// Marks an answer that came past a gate.
-pub(crate) struct Gated;
 
 /// Checks a request before its handler sees it, and answers for a handler that panics.
 pub(crate) async fn gate(
@@ -38,7 +36,7 @@ pub(crate) async fn gate(
         Ok(ServiceResponse::new(kept, ApiError::internal().error_response()))
     })?;
     response.headers_mut().insert(header::ALLOW, endpoint.allow_header());
-    response.response_mut().extensions_mut().insert(Gated);
+    add_own_headers(&mut response);
     match format {
         Some(Format::Indented(depth)) => Ok(indented(response, depth).await),
         _ => Ok(response),
@@ -86,7 +84,7 @@ fn is_description(response: &ServiceResponse<BoxBody>) -> bool {
 }
 
 /// Whether an answer is neither a refusal nor a failure: 1xx, 2xx or 3xx. Such answers may have to be withheld.
-pub(crate) fn lets_through(response: &ServiceResponse<BoxBody>) -> bool {
+fn lets_through(response: &ServiceResponse<BoxBody>) -> bool {
     let status = response.status();
     status.is_informational() || status.is_success() || status.is_redirection()
 }

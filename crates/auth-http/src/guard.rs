@@ -19,6 +19,7 @@ use auth_core::user::{GroupName, User, UserId};
 use crate::app::App;
 use crate::client::client_address;
 use crate::error::ApiError;
+use crate::outer::add_own_headers;
 
 /// The bearer of the request's access token. Where there is none, a handler that asks for one is answered 401; one that
 /// asks for an `Option` of it gets `None`.
@@ -118,8 +119,8 @@ impl FromRequest for ObjectPermission {
     }
 }
 
-/// Middleware for a scope or resource of actix-web's own: lets in whom a rule lets in, beside the rule that holds there
-/// anyway ([`Routes::declare`](crate::routes::Routes::declare)). Nobody is the owner of anything here.
+/// Middleware for a scope or resource of a host's own: lets in whom a rule lets in. Nobody is the owner of anything here.
+/// The application must have [`AuthRoutes`](crate::routes::AuthRoutes), else every request is refused.
 ///
 /// ```no_run
 /// use actix_web::{middleware::from_fn, web};
@@ -133,12 +134,16 @@ pub async fn require(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match authorize_without_object(&rule, &request).await {
         Ok(()) => Ok(next.call(request).await?.map_into_boxed_body()),
-        Err(refusal) => Ok(request.into_response(refusal.error_response())),
+        Err(refusal) => {
+            let mut response = request.into_response(refusal.error_response());
+            add_own_headers(&mut response);
+            Ok(response)
+        }
     }
 }
 
 /// Finds out who asks, and whether a rule lets them, where there is no object that could be theirs.
-pub(crate) async fn authorize_without_object(rule: &Rule, request: &ServiceRequest) -> Result<(), ApiError> {
+async fn authorize_without_object(rule: &Rule, request: &ServiceRequest) -> Result<(), ApiError> {
     authenticate(request).await?;
     settle(rule, request.request(), None)
 }

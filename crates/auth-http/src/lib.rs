@@ -7,6 +7,7 @@
 //! | question | module |
 //! |---|---|
 //! | which paths are there, and who may call them | [`routes`] |
+//! | how does a host add them to an application of its own | [`routes::AuthRoutes`] |
 //! | in which order is a request checked | `gate` |
 //! | who asks, and whether the rule of a route lets them | [`CurrentUser`], [`ObjectPermission`], `guard` |
 //! | how many requests may somebody unknown make | [`AnonymousThrottle`] |
@@ -34,8 +35,8 @@ mod qr;
 pub mod routes;
 mod throttle;
 
-pub use app::{App, HttpSettings, Readiness};
-pub use client::TrustedProxies;
+pub use app::{AccountServices, App, HttpSettings, Readiness};
+pub use client::{TrustedProxies, client as client_info};
 pub use connection::{ConnectionLimits, ServeOptions, listen, serve};
 pub use credentials::{CredentialHeader, CredentialHeaderError};
 pub use detached::to_its_end;
@@ -43,5 +44,5 @@ pub use error::ApiError;
 pub use guard::{CurrentUser, ObjectPermission, require};
 pub use moment::rfc_3339;
 pub use openapi::{document as openapi_document, document_of as openapi_document_of};
-pub use outer::{application, outer};
+pub use outer::application;
 pub use throttle::{AnonymousThrottle, Rate};

@@ -9,7 +9,7 @@ use crate::handlers::{
     blacklist, email, health, jwks, login, logout, me, password, refresh, register, schema, second_factor,
     second_factors, sliding, verify,
 };
-use crate::routes::{Endpoint, RouteTable};
+use crate::routes::RouteTable;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -73,8 +73,12 @@ pub fn document_of(routes: &RouteTable, credentials: &CredentialHeader) -> Docum
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::ApiKey(ApiKey::Header(key)));
     }
-    let served: Vec<_> = routes.endpoints().map(Endpoint::path).collect();
-    document.paths.paths.retain(|path, _| served.contains(&path.as_str()));
+    let mut described = std::mem::take(&mut document.paths.paths);
+    for endpoint in routes.endpoints().filter(|endpoint| endpoint.is_own()) {
+        if let Some(item) = described.remove(endpoint.documented_path()) {
+            document.paths.paths.insert(endpoint.path().to_owned(), item);
+        }
+    }
     document
 }
 

@@ -2,25 +2,21 @@
 
 use std::time::Instant;
 
+use actix_http::Request;
+use actix_service::IntoServiceFactory;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::ServiceFactory;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{AppConfig, ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::Next;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::{App as Application, Error, ResponseError, web};
-use auth_core::permission::Rule;
 use tracing::Instrument;
 
 use crate::app::App;
 use crate::client::client_address;
 use crate::connection::Exchange;
 use crate::error::{ApiError, OwnChallenge};
-use crate::gate::{Gated, lets_through};
-use crate::guard::authorize_without_object;
-use crate::handlers::unknown::unknown;
-use crate::routes::RouteTable;
+use crate::routes::AuthRoutes;
 
 /// Longest header value, in bytes, as the reference peer has it.
 const MAX_HEADER_LEN: usize = 8_190;
@@ -37,35 +33,30 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// An application with these routes, to which others can be added: each of those is closed to all but the bearers of
-/// good tokens, unless [`declare`](crate::routes::Routes::declare) said otherwise. What is no resource is answered 404,
-/// also where a scope has a default service.
+/// A program with these routes and no others: no route can be added that has no rule. All other paths are answered 404.
 ///
 /// ```no_run
-/// # async fn run(routes: auth_http::routes::RouteTable, app: actix_web::web::Data<auth_http::App>) -> std::io::Result<()> {
+/// # async fn run(routes: auth_http::routes::AuthRoutes) -> std::io::Result<()> {
 /// let listener = auth_http::listen(([127, 0, 0, 1], 8000).into())?;
 /// let options = auth_http::ServeOptions::default();
-/// auth_http::serve(listener, &options, move || auth_http::application(&routes, &app))?.await
+/// auth_http::serve(listener, &options, move || auth_http::application(&routes))?.await
 /// # }
 /// ```
 ///
-/// `actix_web::HttpServer` can serve it too, with fewer limits for connections: see [`serve`](fn@crate::serve).
+/// `actix_web::HttpServer` can serve it too, with fewer limits for connections: see [`serve`](fn@crate::serve). A host adds
+/// routes to an application of its own with [`AuthRoutes::configure`].
 pub fn application(
-    routes: &RouteTable,
-    app: &web::Data<App>,
-) -> Application<
-    impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
-    + use<>,
-> {
-    let (routes, app) = (routes.clone(), app.clone());
-    Application::new().wrap(from_fn(outer)).configure(move |config| routes.configure(config, &app))
+    routes: &AuthRoutes,
+) -> impl ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
++ use<> {
+    Application::new().wrap(from_fn(outer)).configure(|config| routes.configure_alone(config)).into_factory()
 }
 
-/// Wraps the whole application, as [`application`] does. It closes what is registered with actix-web and has no rule.
+/// Wraps the whole application.
 ///
 /// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
 /// log record of the request, and in its answer.
-pub async fn outer(
+async fn outer(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -87,19 +78,11 @@ async fn answer_and_log(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
     let method = request.method().clone();
-    let challenge = request.app_data::<web::Data<App>>().map(|app| app.settings.credentials.challenge().clone());
     let mut response = answer(request, next).await?;
+    add_own_headers(&mut response);
     // The route, not the path: people put tokens into paths.
     let route = response.request().match_pattern();
-    if let Some(challenge) = challenge.filter(|_| response.response().extensions().contains::<OwnChallenge>()) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-    }
     let headers = response.headers_mut();
-    for (name, value) in SECURITY_HEADERS {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    }
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -116,47 +99,32 @@ async fn answer(
         let error = ApiError::detail(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "Request header is too large.");
         return Ok(request.into_response(error.error_response()));
     }
-    let Some(table) = request.app_data::<web::Data<RouteTable>>().cloned() else {
-        tracing::error!("the application has no `RouteTable` data");
-        return Ok(request.into_response(ApiError::internal().error_response()));
-    };
-    if table.missing(request.resource_map()).is_some() {
-        return Ok(request.into_response(ApiError::internal().error_response()));
-    }
-    if !request.resource_map().has_resource(request.match_info().as_str()) {
-        let answer = unknown(request.request().clone(), table).await;
-        return Ok(request.into_response(answer));
-    }
-    answer_routed(&table, request, next).await
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Guards a route that only actix-web knows. Those of the table have their own guard.
-async fn answer_routed(
-    table: &RouteTable,
+/// Adds what every answer of ours carries: the security headers, and the challenge of the scheme that is configured.
+pub(crate) fn add_own_headers(response: &mut ServiceResponse<BoxBody>) {
+    let is_challenged = response.response().extensions().contains::<OwnChallenge>();
+    let app = response.request().app_data::<web::Data<App>>().filter(|_| is_challenged);
+    let challenge = app.map(|app| app.settings.credentials.challenge().clone());
+    let headers = response.headers_mut();
+    if let Some(challenge) = challenge {
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    for (name, value) in SECURITY_HEADERS {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    }
+}
+
+/// Wraps a route of ours that has no guard.
+pub(crate) async fn with_own_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    // The path as routes are chosen by it: decoded. `ServiceRequest::match_pattern` takes it as it was sent.
-    let pattern = request.resource_map().match_pattern(request.match_info().as_str());
-    let foreign = match &pattern {
-        Some(pattern) => table.rule_of_foreign(pattern),
-        // Without a pattern there is nothing to declare it by.
-        None => Some(&Rule::IsAuthenticated),
-    };
-    if let Some(rule) = foreign
-        && let Err(refusal) = authorize_without_object(rule, &request).await
-    {
-        return Ok(request.into_response(refusal.error_response()));
-    }
-    let response = next.call(request).await?.map_into_boxed_body();
-    let is_gated = response.response().extensions().contains::<Gated>();
-    let is_as_expected = if foreign.is_some() { !is_gated } else { is_gated };
-    // Which of several services at one path it would be, actix-web decides by more than the path.
-    if lets_through(&response) && !(is_as_expected && response.request().match_pattern() == pattern) {
-        tracing::error!(?pattern, "another service answered than the one whose rule was asked: answer withheld");
-        let (request, _) = response.into_parts();
-        return Ok(ServiceResponse::new(request, ApiError::internal().error_response()));
-    }
+    let mut response = next.call(request).await?.map_into_boxed_body();
+    add_own_headers(&mut response);
     Ok(response)
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use actix_web::web;
 use anyhow::Result;
 use async_trait::async_trait;
-use auth_core::ports::ClaimsEnricher;
+use auth_core::ports::{ClaimsEnricher, SecurityEvents};
 use auth_diesel::DieselStore;
-use auth_http::routes::Routes;
+use auth_http::routes::{AuthRoutes, Routes};
+
+use crate::events::LoggedEvents;
 
 /// An application that is served together with the accounts and tokens, by one program with the flags, files and
 /// environment of `auth-server`: see [`run`](crate::run).
@@ -26,10 +27,11 @@ pub trait Application: Send + Sync {
         routes
     }
 
-    /// Gives the handlers what they work with ([`app_data`](web::ServiceConfig::app_data)). The storage is that of the
+    /// Gives the handlers what they work with ([`with_data`](AuthRoutes::with_data)), once. The storage is that of the
     /// accounts, for tables in the same database.
-    fn configure(&self, config: &mut web::ServiceConfig, store: &DieselStore) {
-        let _ = (config, store);
+    fn data(&self, routes: AuthRoutes, store: &DieselStore) -> AuthRoutes {
+        let _ = store;
+        routes
     }
 
     /// What of the application's own tables is not up to date, by name: it stops a start that may change no table.
@@ -42,6 +44,13 @@ pub trait Application: Send + Sync {
     async fn migrate(&self, store: &DieselStore) -> Result<Vec<String>> {
         let _ = store;
         Ok(Vec::new())
+    }
+
+    /// The audit log: where security events go. By default they are log records of the target `security`; an application
+    /// that records them elsewhere too calls [`LoggedEvents`] itself.
+    fn events(&self, store: &DieselStore) -> Arc<dyn SecurityEvents> {
+        let _ = store;
+        Arc::new(LoggedEvents)
     }
 
     /// Sources of claims, beside those of the configuration (`tokens.claims`).

@@ -16,12 +16,11 @@ use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
 use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
-use auth_http::routes::{RouteTable, Routes, sliding, standard};
-use auth_http::{AnonymousThrottle, App, Readiness};
+use auth_http::routes::{AuthRoutes, RouteTable, Routes, sliding, standard};
+use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
 
 use crate::application::Application;
 use crate::config::Checked;
-use crate::events::LoggedEvents;
 use crate::jwks::with_remote_keys;
 use crate::keys;
 use crate::vault::vault;
@@ -78,7 +77,7 @@ impl Composition {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             vault,
-            events: Arc::new(LoggedEvents),
+            events: application.events(&store),
             views: Some(Arc::new(GuardViews::new(checked.views))),
         };
         let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsEnricher>);
@@ -88,19 +87,29 @@ impl Composition {
         Ok(Self { ports, store, jwks, context })
     }
 
-    /// What the HTTP handlers need.
-    pub fn app(&self, checked: &Checked) -> App {
+    /// Every route that is served, with the services behind it.
+    pub fn routes(&self, checked: &Checked, application: &dyn Application) -> Result<AuthRoutes> {
+        let routes = AuthRoutes::new(routes(checked, application)?, self.app(checked), Some(self.accounts(checked)))?;
+        Ok(application.data(routes, &self.store))
+    }
+
+    fn app(&self, checked: &Checked) -> App {
         App {
             tokens: self.context.tokens().clone(),
+            jwks: self.jwks.clone(),
+            readiness: Box::new(StoreReadiness(self.store.clone())),
+            throttle: checked.anonymous_rate.map(AnonymousThrottle::new),
+            settings: checked.http.clone(),
+        }
+    }
+
+    fn accounts(&self, checked: &Checked) -> AccountServices {
+        AccountServices {
             logins: LoginService::new(self.context.clone()),
             accounts: AccountService::new(self.context.clone()),
             second_factors: SecondFactorService::new(self.context.clone()),
             passwords: checked.passwords.clone(),
             usernames: checked.usernames,
-            jwks: self.jwks.clone(),
-            readiness: Box::new(StoreReadiness(self.store.clone())),
-            throttle: checked.anonymous_rate.map(AnonymousThrottle::new),
-            settings: checked.http.clone(),
         }
     }
 
@@ -205,7 +214,7 @@ pub async fn migrate(store: &DieselStore, application: &dyn Application) -> Resu
     Ok(applied)
 }
 
-/// Every route that is served.
+/// Every route that is served, and who may call it.
 pub fn routes(checked: &Checked, application: &dyn Application) -> Result<RouteTable> {
     let slides = checked.tokens.accepted_kinds.contains(&TokenKind::Sliding);
     let sliding = if slides { sliding() } else { Vec::new() };

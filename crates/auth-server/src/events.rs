@@ -6,7 +6,7 @@ use auth_core::ports::SecurityEvents;
 /// Writes each event as one record of the target `security`. Time is the log's, request id and address are those of
 /// the request it happens in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LoggedEvents;
+pub struct LoggedEvents;
 
 impl SecurityEvents for LoggedEvents {
     fn record(&self, event: SecurityEvent) {

@@ -18,3 +18,4 @@ mod vault;
 
 pub use application::{Application, ServiceAlone};
 pub use commands::run;
+pub use events::LoggedEvents;

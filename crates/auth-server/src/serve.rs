@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
-use actix_web::web;
 use anyhow::{Context, Result};
 use auth_accounts::service::prune;
 use auth_core::StoreError;
@@ -16,7 +15,7 @@ use auth_http::{ConnectionLimits, ServeOptions, application as http_application,
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::application::Application;
-use crate::compose::{Composition, database_url, routes};
+use crate::compose::{Composition, database_url};
 use crate::config::{Checked, Transport};
 use crate::descriptors::max_connections;
 use crate::mail::{folder, mailer};
@@ -27,8 +26,7 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     // First of all: from here on, a signal is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let composition = Composition::new(checked, application.as_ref()).await?;
-    let app = web::Data::new(composition.app(checked));
-    let (routes, store) = (routes(checked, application.as_ref())?, composition.store.clone());
+    let routes = composition.routes(checked, application.as_ref())?;
     let server = &checked.settings.server;
     let options = serve_options(checked)?;
     let listener = listen(checked.bind);
@@ -38,10 +36,7 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
         Some(mailer) => Workers::start(&composition.outbox(checked, mailer), checked.settings.mail.workers),
         None => Workers::default(),
     };
-    let running = auth_http::serve(listener, &options, move || {
-        let (application, store) = (application.clone(), store.clone());
-        http_application(&routes, &app).configure(move |config| application.configure(config, &store))
-    });
+    let running = auth_http::serve(listener, &options, move || http_application(&routes));
     let running = running.context("server")?;
     let stopping = tokio::spawn(stop_on_signal(signals, running.handle(), mailing.stopper()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));

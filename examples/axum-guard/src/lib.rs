@@ -7,8 +7,11 @@
 use std::sync::Arc;
 
 use auth_core::permission::{Attempt, Decision, Ownership, Rule};
+use auth_core::ports::TokenSigner;
 use auth_core::service::{AccessVerifier, Bearer};
+use auth_core::time::Seconds;
 use auth_core::token::{ClaimRules, RawToken};
+use auth_core::{AuthError, ErrorKind};
 use auth_crypto::{KeyError, KeyRing, SystemClock, VerifyingKey};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
@@ -33,8 +36,12 @@ pub fn verifier(public_key: &str) -> Result<AccessVerifier, KeyError> {
 /// # Errors
 /// None with a single key.
 pub fn verifier_of(key: VerifyingKey) -> Result<AccessVerifier, KeyError> {
-    let ring = KeyRing::verifying(vec![key])?;
-    Ok(AccessVerifier::new(Arc::new(ring), Arc::new(SystemClock), ClaimRules::default()))
+    Ok(verifier_with(Arc::new(KeyRing::verifying(vec![key])?)))
+}
+
+/// The same for keys from elsewhere, such as an `auth_crypto::RemoteKeyRing` that fetches what an issuer publishes.
+pub fn verifier_with(keys: Arc<dyn TokenSigner>) -> AccessVerifier {
+    AccessVerifier::new(keys, Arc::new(SystemClock), ClaimRules::default())
 }
 
 /// The service: `/hello` for whoever is logged in, `/report` for administrators.
@@ -65,7 +72,7 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
         None => None,
         Some(token) => match guard.verifier.verify(&token).await {
             Ok(bearer) => Some(bearer),
-            Err(_) => return refuse(StatusCode::UNAUTHORIZED, "Given token not valid for any token type"),
+            Err(error) => return refuse_for(&error),
         },
     };
     let requester = bearer.as_ref().map(Bearer::requester);
@@ -88,6 +95,21 @@ fn token(headers: &HeaderMap) -> Option<RawToken> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     RawToken::parse(value.to_str().ok()?.strip_prefix("Bearer ")?).ok()
+}
+
+/// The refusal for an error: a token that is not valid is 401, and keys that cannot be reached are 503 for a moment.
+fn refuse_for(error: &AuthError) -> Response {
+    match error.kind() {
+        ErrorKind::Unavailable => {
+            let mut response =
+                refuse(StatusCode::SERVICE_UNAVAILABLE, "Service temporarily unavailable, try again later.");
+            let seconds = error.retry_after().map_or(1, Seconds::get);
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+            response
+        }
+        ErrorKind::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred."),
+        _ => refuse(StatusCode::UNAUTHORIZED, "Given token not valid for any token type"),
+    }
 }
 
 fn refuse(status: StatusCode, detail: &str) -> Response {

@@ -1,8 +1,15 @@
 //! The example, run: tokens of one key open its routes, and no others do.
 #![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
 
+use std::error::Error;
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use auth_core::ports::{Clock, TokenSigner};
-use auth_crypto::{KeyRing, RingOptions, SigningKey, SystemClock, VerifyingKey, generate_ed25519_pem};
+use auth_crypto::{
+    KeyRing, KeySource, RemoteKeyRing, RemoteOptions, RingOptions, SigningKey, SystemClock, VerifyingKey,
+    generate_ed25519_pem,
+};
 use axum_guard::router;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -58,6 +65,28 @@ async fn only_good_tokens_open_a_route_and_only_admins_the_report() {
     }
     let answer = client.get(format!("{url}/hello")).bearer_auth(token(&ours, json!({}))).send().await.unwrap();
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"message": "Hello, user 3!"}));
+}
+
+/// The keys of an issuer that does not answer.
+struct Unreachable;
+
+#[async_trait]
+impl KeySource for Unreachable {
+    async fn fetch(&self) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
+        Err("connection refused".into())
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_reached_are_503_and_say_when_to_try_again() {
+    let ring = RemoteKeyRing::new(issuer(), Box::new(Unreachable), RemoteOptions::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hello", listener.local_addr().unwrap());
+    tokio::spawn(axum::serve(listener, router(axum_guard::verifier_with(Arc::new(ring)))).into_future());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(url).bearer_auth(token(&issuer(), json!({}))).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 0);
 }
 
 /// The program itself, as its README starts it.

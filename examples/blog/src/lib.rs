@@ -13,7 +13,7 @@ use actix_web::web;
 use async_trait::async_trait;
 use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
 use auth_diesel::{AppMigrations, DieselStore};
-use auth_http::routes::{Endpoint, Routes};
+use auth_http::routes::{AuthRoutes, Endpoint, Routes};
 use auth_server::Application;
 use diesel_migrations::embed_migrations;
 
@@ -55,8 +55,8 @@ impl Application for Blog {
             .with(protected.named("Protected", ""))
     }
 
-    fn configure(&self, config: &mut web::ServiceConfig, store: &DieselStore) {
-        config.app_data(web::Data::new(Posts::new(store.clone())));
+    fn data(&self, routes: AuthRoutes, store: &DieselStore) -> AuthRoutes {
+        routes.with_data(web::Data::new(Posts::new(store.clone())))
     }
 
     async fn pending_migrations(&self, store: &DieselStore) -> anyhow::Result<Vec<String>> {

@@ -5,8 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use actix_web::dev::ServerHandle;
-use actix_web::{HttpResponse, HttpServer, rt, web};
-use async_trait::async_trait;
+use actix_web::{HttpResponse, HttpServer, rt};
 use auth_accounts::account::UsernameRules;
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::{AccountPolicy, Action, AdministrationService, Outcome, Ports};
@@ -17,8 +16,8 @@ use auth_core::service::TokenPolicy;
 use auth_core::time::Seconds;
 use auth_core::token::ProfileClaim;
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness};
-use auth_http::routes::{Endpoint, Routes, standard};
-use auth_http::{App, CurrentUser, HttpSettings, Readiness};
+use auth_http::routes::{AuthRoutes, Endpoint, Routes, standard};
+use auth_http::{AccountServices, App, CurrentUser, HttpSettings};
 use auth_tests::server::SIGNING_KEY;
 use serde_json::json;
 
@@ -37,7 +36,7 @@ impl InProcess {
     pub(crate) fn start() -> Self {
         let service = service();
         let administration = service.administration.clone();
-        let app = web::Data::new(app(service));
+        let (app, accounts) = (app(&service), accounts(service));
         let (report, reported) = mpsc::channel();
         let thread = thread::spawn(move || {
             rt::System::new().block_on(async move {
@@ -46,7 +45,8 @@ impl InProcess {
                     Endpoint::new("/api/posts/").named("Post List", "").rule(Rule::AllowAny).get(no_posts),
                 ];
                 let routes = Routes::new(standard().into_iter().chain(own)).aliases(true).build().expect("routes");
-                let server = HttpServer::new(move || auth_http::application(&routes, &app));
+                let routes = AuthRoutes::new(routes, app, Some(accounts)).expect("services for all routes");
+                let server = HttpServer::new(move || auth_http::application(&routes));
                 let server = server.workers(2).disable_signals().bind(("127.0.0.1", 0)).expect("a free port");
                 let address = server.addrs()[0];
                 let running = server.run();
@@ -129,31 +129,24 @@ fn service() -> TestService {
 }
 
 /// As the same configuration has it.
-fn app(service: TestService) -> App {
+fn app(service: &TestService) -> App {
     App {
-        tokens: service.tokens,
-        logins: service.logins,
-        accounts: service.accounts,
-        second_factors: service.second_factors,
-        passwords: PasswordPolicy::default(),
-        usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
-        jwks: json!({"keys": []}),
-        readiness: Box::new(AlwaysReady),
-        throttle: None,
         settings: HttpSettings {
             body_limit: 2_621_440,
             reasons: false,
             trim_passwords: true,
             ..HttpSettings::default()
         },
+        ..App::new(service.tokens.clone())
     }
 }
 
-struct AlwaysReady;
-
-#[async_trait]
-impl Readiness for AlwaysReady {
-    async fn is_ready(&self) -> bool {
-        true
+fn accounts(service: TestService) -> AccountServices {
+    AccountServices {
+        logins: service.logins,
+        accounts: service.accounts,
+        second_factors: service.second_factors,
+        passwords: PasswordPolicy::default(),
+        usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
     }
 }

@@ -16,6 +16,7 @@ mod verifying;
 pub use algorithm::Algorithm;
 pub use error::KeyError;
 pub use generate::{generate_ed25519_pem, generate_secret};
+#[cfg(feature = "sealing")]
 pub(crate) use secret::check_unpublished;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::ToldBody;
 use super::password::{EmailBody, email_of};
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -37,7 +37,11 @@ pub(crate) struct LinkBody {
         (status = 400, description = "The token is not good, or the address is another account's by now.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn verify(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn verify(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let fields = body.into_fields()?;
     let mut reader = FieldReader::new(&fields);
     let Some(token) = reader.required("token", TEXT) else { return Err(ApiError::fields(reader.into_errors())) };
@@ -57,7 +61,7 @@ pub(crate) async fn verify(request: HttpRequest, app: web::Data<App>, body: Body
 }
 
 /// The access token of the request, if it has one that can be read.
-fn access_token(request: &HttpRequest, app: &App) -> Option<RawToken> {
+fn access_token(request: &HttpRequest, app: &AccountApp) -> Option<RawToken> {
     app.settings.credentials.token(request.headers()).ok().flatten()?.ok()
 }
 
@@ -71,7 +75,11 @@ fn access_token(request: &HttpRequest, app: &App) -> Option<RawToken> {
         (status = 400, description = "This is no address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn resend(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn resend(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;

@@ -9,7 +9,7 @@ use auth_core::service::TokenPair;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT, TextRules};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -58,7 +58,11 @@ impl From<TokenPair> for TokenPairBody {
             body = DetailBody),
         (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]
-pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn login(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
     let (service, client) = (app.clone(), client(&request));
     let outcome = to_its_end(async move { service.logins.login(&name, &password, client).await }).await?;
@@ -67,7 +71,7 @@ pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body)
 }
 
 /// The tokens of a login; an error where a second factor is asked for, or the login was refused.
-pub(super) fn tokens<T>(outcome: Result<LoginOutcome<T>, AccountError>, app: &App) -> Result<T, ApiError> {
+pub(super) fn tokens<T>(outcome: Result<LoginOutcome<T>, AccountError>, app: &AccountApp) -> Result<T, ApiError> {
     match outcome {
         Ok(LoginOutcome::Tokens(tokens)) => Ok(tokens),
         Ok(LoginOutcome::SecondFactorRequired(challenge)) => Err(ApiError::challenged(&challenge)),

@@ -10,7 +10,7 @@ use validator::Validate;
 
 use super::register::{json_id, parse};
 use super::second_factors::shown_if_any;
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{BLANKABLE, Body, FieldErrors, FieldReader, Fields, TEXT, add_violations};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -101,7 +101,7 @@ pub(crate) struct ProfileBody {
         (status = 200, description = "The account.", body = MeBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let user = app.accounts.profile(caller.caller()).await;
     let user = user.map_err(|error| ApiError::at_guarded_path(error, &app))?;
     Ok(HttpResponse::Ok().json(MeBody::from(user)))
@@ -120,7 +120,7 @@ pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<Htt
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn replace(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -140,7 +140,7 @@ pub(crate) async fn replace(
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn change(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -156,7 +156,7 @@ enum Completeness {
 
 async fn update(
     request: &HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     fields: &Fields,
     completeness: Completeness,
@@ -172,7 +172,7 @@ async fn update(
 }
 
 fn profile_change(
-    app: &App,
+    app: &AccountApp,
     user: &User,
     fields: &Fields,
     completeness: Completeness,

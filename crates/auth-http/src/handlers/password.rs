@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::ToldBody;
 use super::register::parse;
 use super::second_factors::answer;
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -69,7 +69,7 @@ pub(crate) struct PasswordChangedBody {
             body = DetailBody)))]
 pub(crate) async fn change(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -114,7 +114,7 @@ pub(crate) struct EmailBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn request_reset(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
@@ -149,7 +149,7 @@ pub(crate) struct ResetBody {
             body = DetailBody)))]
 pub(crate) async fn confirm_reset(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let fields = body.into_fields()?;

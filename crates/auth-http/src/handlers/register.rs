@@ -11,7 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -76,7 +76,11 @@ pub(super) fn json_id(user: &User) -> Value {
             Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
             body = DetailBody)))]
-pub(crate) async fn register(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn register(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let account = new_account(&app, &body.into_fields()?).map_err(ApiError::fields)?;
     let (service, client) = (app.clone(), client(&request));
     let registered = to_its_end(async move { service.accounts.register(account, &client).await }).await?;
@@ -93,7 +97,7 @@ pub(crate) async fn register(request: HttpRequest, app: web::Data<App>, body: Bo
 }
 
 /// Reads a registration: first every field for itself, then whether the passwords are the same.
-fn new_account(app: &App, fields: &Fields) -> Result<NewAccount, FieldErrors> {
+fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErrors> {
     let (body, mut errors) = read(fields, app.settings.trim_passwords);
     add_violations(&mut errors, &body);
     let email = parse(&mut errors, "email", &body.email, Email::parse);
@@ -148,7 +152,7 @@ pub(super) fn parse<T>(
 }
 
 fn check_password(
-    app: &App,
+    app: &AccountApp,
     known: &[(Attribute, Option<&str>)],
     text: &str,
 ) -> Result<CheckedPassword, Vec<PasswordFlaw>> {

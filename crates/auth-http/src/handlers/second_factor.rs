@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::login::TokenPairBody;
 use super::sliding;
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -35,7 +35,11 @@ pub(crate) struct SecondFactorBody {
         (status = 429, description = "Too many codes for the account or from the address; see Retry-After.",
             body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn answer(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn answer(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let fields = body.into_fields()?;
     let mut reader = FieldReader::new(&fields);
     let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ToldBody;
-use crate::app::App;
+use crate::app::AccountApp;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -61,7 +61,7 @@ impl From<FactorStatus> for FactorsBody {
         (status = 200, description = "What is on.", body = FactorsBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
-pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let status = app.second_factors.status(caller.user()).await.map_err(|error| refuse(error, &app))?;
     Ok(HttpResponse::Ok().json(FactorsBody::from(status)))
 }
@@ -77,7 +77,7 @@ pub(crate) async fn show(app: web::Data<App>, caller: CurrentUser) -> Result<Htt
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn challenge(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
     let (service, client) = (app.clone(), client(&request));
@@ -151,7 +151,7 @@ impl From<Enrolment> for EnrolmentBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn enrol(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -196,7 +196,7 @@ pub(crate) struct ConfirmedBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn confirm(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -227,7 +227,7 @@ pub(crate) async fn confirm(
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn remove(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -273,7 +273,7 @@ pub(crate) struct RecoveryCodesBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn recovery_codes(
     request: HttpRequest,
-    app: web::Data<App>,
+    app: web::Data<AccountApp>,
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
@@ -289,11 +289,11 @@ pub(crate) async fn recovery_codes(
     Ok(HttpResponse::Ok().json(RecoveryCodesBody { recovery_codes }))
 }
 
-fn refuse(error: auth_accounts::AccountError, app: &App) -> ApiError {
+fn refuse(error: auth_accounts::AccountError, app: &AccountApp) -> ApiError {
     ApiError::at_account_path(error, FieldNames::default(), app)
 }
 
-fn factor_change(app: &App, fields: &Fields, client: ClientInfo) -> Result<(Method, Shown), FieldErrors> {
+fn factor_change(app: &AccountApp, fields: &Fields, client: ClientInfo) -> Result<(Method, Shown), FieldErrors> {
     let mut reader = FieldReader::new(fields);
     let method = reader.required("method", TEXT);
     let shown = shown(app, &mut reader, client);
@@ -309,12 +309,12 @@ fn factor_change(app: &App, fields: &Fields, client: ClientInfo) -> Result<(Meth
 }
 
 /// The same where it may be needed: what is no text is as good as absent.
-pub(super) fn shown_if_any(app: &App, fields: &Fields, client: ClientInfo) -> Option<Shown> {
+pub(super) fn shown_if_any(app: &AccountApp, fields: &Fields, client: ClientInfo) -> Option<Shown> {
     shown(app, &mut FieldReader::new(fields), client)
 }
 
 /// Password, challenge and code; `None` if something is wrong with them.
-fn shown(app: &App, reader: &mut FieldReader<'_>, client: ClientInfo) -> Option<Shown> {
+fn shown(app: &AccountApp, reader: &mut FieldReader<'_>, client: ClientInfo) -> Option<Shown> {
     let password = reader.required("password", TextRules { trim: app.settings.trim_passwords, ..TEXT });
     let answer = answer(reader);
     Some(Shown { password: RawPassword::new(password?), answer, client })

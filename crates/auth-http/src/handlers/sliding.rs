@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::login::{LoginBody, credentials, tokens};
 use super::single_token;
-use crate::app::App;
+use crate::app::{AccountApp, App};
 use crate::body::Body;
 use crate::client::client;
 use crate::detached::to_its_end;
@@ -46,7 +46,11 @@ pub(super) fn answer(token: SignedToken) -> HttpResponse {
         (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
         (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]
-pub(crate) async fn login(request: HttpRequest, app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
+pub(crate) async fn login(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
     let (name, password) = credentials(body, app.settings.trim_passwords)?;
     let (service, client) = (app.clone(), client(&request));
     let outcome = to_its_end(async move { service.logins.login_sliding(&name, &password, client).await }).await?;

@@ -10,6 +10,7 @@ use auth_core::permission::Rule;
 
 use crate::error::ApiError;
 use crate::handlers::unknown;
+use crate::routes::group::RouteGroup;
 
 /// A path, its methods, and who may call it. Closed to all but the bearers of good tokens, unless a
 /// [`rule`](Self::rule) says otherwise.
@@ -20,7 +21,8 @@ pub struct Endpoint {
     routes: Vec<(Method, Arc<dyn Fn() -> Route + Send + Sync>)>,
     rule: Rule,
     reads_credentials: bool,
-    is_own: bool,
+    group: Option<RouteGroup>,
+    prefix: String,
     about: Option<(String, String)>,
 }
 
@@ -33,7 +35,8 @@ impl Endpoint {
             routes: Vec::new(),
             rule: Rule::IsAuthenticated,
             reads_credentials: true,
-            is_own: false,
+            group: None,
+            prefix: String::new(),
             about: None,
         }
     }
@@ -57,8 +60,16 @@ impl Endpoint {
     }
 
     /// A route of the service itself: bodies are short, whatever an application allows for its own.
-    pub(crate) const fn own(mut self) -> Self {
-        self.is_own = true;
+    pub(crate) const fn in_group(mut self, group: RouteGroup) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// The same with a prefix before the path and its other spellings.
+    pub(crate) fn under(mut self, prefix: &str) -> Self {
+        self.path.insert_str(0, prefix);
+        self.aliases.iter_mut().for_each(|alias| alias.insert_str(0, prefix));
+        self.prefix.insert_str(0, prefix);
         self
     }
 
@@ -171,7 +182,17 @@ impl Endpoint {
 
     /// Whether it is a route of the service itself.
     pub(crate) const fn is_own(&self) -> bool {
-        self.is_own
+        self.group.is_some()
+    }
+
+    /// Which routes of the service it belongs to; `None` for those of an application.
+    pub(crate) const fn group(&self) -> Option<RouteGroup> {
+        self.group
+    }
+
+    /// Its path as the OpenAPI document of the service has it: without a prefix.
+    pub(crate) fn documented_path(&self) -> &str {
+        &self.path[self.prefix.len()..]
     }
 
     /// Whether it is a route of the wire contract; others are operational.

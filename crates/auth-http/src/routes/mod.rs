@@ -26,10 +26,14 @@
 //! assert!(Routes::new(standard()).rule_for("/api/logout/", !AllowAny).build().is_err());
 //! ```
 
+mod embedded;
 mod endpoint;
+mod group;
+mod prefix;
 mod standard;
 mod table;
 
+pub use embedded::{AuthRoutes, AuthRoutesBuilder};
 pub use endpoint::Endpoint;
 pub use standard::{sliding, standard};
 pub use table::{RouteError, RouteTable, Routes};

@@ -7,32 +7,41 @@ use crate::handlers::{
     second_factors, sliding as sliding_tokens, verify,
 };
 use crate::routes::Endpoint;
+use crate::routes::group::RouteGroup::{Accounts, Documents, Health, Login, Registration, SecondFactors, Tokens};
 
 /// The routes of the service, but for those of [`sliding`] tokens.
 pub fn standard() -> Vec<Endpoint> {
     let mut endpoints = token_endpoints();
     endpoints.extend(account_endpoints());
+    endpoints.extend(second_factor_endpoints());
     endpoints.extend([
         Endpoint::new("/api/register/")
             .alias("/accounts/register/")
             .named("Register", "")
+            .in_group(Registration)
             .rule(Rule::AllowAny)
             .post(register::register),
         Endpoint::new("/api/logout/")
             .alias("/logout_token/")
             .named("Logout", "Ends one session, all others, or all sessions of the caller.")
+            .in_group(Tokens)
             .post(logout::logout),
-        Endpoint::new("/api/users/me/").named("Me", "").get(me::show).put(me::replace).patch(me::change),
-        Endpoint::new("/.well-known/jwks.json").without_credentials().get(jwks::jwks),
-        Endpoint::new("/healthz").without_credentials().get(health::alive),
-        Endpoint::new("/readyz").without_credentials().get(health::ready),
-        Endpoint::new("/api/schema/").without_credentials().get(schema::schema),
+        Endpoint::new("/api/users/me/")
+            .named("Me", "")
+            .in_group(Accounts)
+            .get(me::show)
+            .put(me::replace)
+            .patch(me::change),
+        Endpoint::new("/.well-known/jwks.json").in_group(Documents).without_credentials().get(jwks::jwks),
+        Endpoint::new("/healthz").in_group(Health).without_credentials().get(health::alive),
+        Endpoint::new("/readyz").in_group(Health).without_credentials().get(health::ready),
+        Endpoint::new("/api/schema/").in_group(Documents).without_credentials().get(schema::schema),
     ]);
-    endpoints.into_iter().map(Endpoint::own).collect()
+    endpoints
 }
 
 fn account_endpoints() -> Vec<Endpoint> {
-    vec![
+    let endpoints = [
         Endpoint::new("/api/users/me/password/")
             .named("Password", "Changes the password; the other sessions of the caller end.")
             .post(password::change),
@@ -52,6 +61,12 @@ fn account_endpoints() -> Vec<Endpoint> {
             .named("Email Verify Resend", "Sends another link to prove an address.")
             .without_credentials()
             .post(email::resend),
+    ];
+    endpoints.map(|endpoint| endpoint.in_group(Accounts)).into()
+}
+
+fn second_factor_endpoints() -> Vec<Endpoint> {
+    let endpoints = [
         Endpoint::new("/api/users/me/second-factors/")
             .named("Second Factors", "Shows the second factors of the caller, and switches one on.")
             .get(second_factors::show)
@@ -68,7 +83,8 @@ fn account_endpoints() -> Vec<Endpoint> {
         Endpoint::new("/api/users/me/second-factors/recovery-codes/")
             .named("Recovery Codes", "Makes ten new recovery codes.")
             .post(second_factors::recovery_codes),
-    ]
+    ];
+    endpoints.map(|endpoint| endpoint.in_group(SecondFactors)).into()
 }
 
 fn token_endpoints() -> Vec<Endpoint> {
@@ -80,10 +96,12 @@ fn token_endpoints() -> Vec<Endpoint> {
                 "Takes a set of user credentials and returns an access and refresh JSON web\ntoken pair to prove the \
                  authentication of those credentials.",
             )
+            .in_group(Login)
             .without_credentials()
             .post(login::login),
         Endpoint::new("/api/token/second-factor/")
             .named("Token Second Factor", "Takes a challenge and a code, and completes the login that was challenged.")
+            .in_group(SecondFactors)
             .without_credentials()
             .post(second_factor::answer),
         Endpoint::new("/api/token/refresh/")
@@ -93,6 +111,7 @@ fn token_endpoints() -> Vec<Endpoint> {
                 "Takes a refresh type JSON web token and returns an access type JSON web\ntoken if the refresh token is \
                  valid.",
             )
+            .in_group(Tokens)
             .without_credentials()
             .post(refresh::refresh),
         Endpoint::new("/api/token/verify/")
@@ -101,10 +120,12 @@ fn token_endpoints() -> Vec<Endpoint> {
                 "Takes a token and indicates if it is valid.  This view provides no\ninformation about a token's \
                  fitness for a particular use.",
             )
+            .in_group(Tokens)
             .without_credentials()
             .post(verify::verify),
         Endpoint::new("/api/token/blacklist/")
             .named("Token Blacklist", "Takes a refresh token and ends the session it belongs to.")
+            .in_group(Tokens)
             .without_credentials()
             .post(blacklist::blacklist),
     ]
@@ -112,13 +133,14 @@ fn token_endpoints() -> Vec<Endpoint> {
 
 /// The routes of sliding tokens: for where those open guarded routes.
 pub fn sliding() -> Vec<Endpoint> {
-    let endpoints = [
+    vec![
         Endpoint::new("/api/token/sliding/")
             .named(
                 "Token Obtain Sliding",
                 "Takes a set of user credentials and returns a sliding JSON web token to\nprove the authentication of \
                  those credentials.",
             )
+            .in_group(Login)
             .without_credentials()
             .post(sliding_tokens::login),
         Endpoint::new("/api/token/sliding/refresh/")
@@ -127,8 +149,8 @@ pub fn sliding() -> Vec<Endpoint> {
                 "Takes a sliding JSON web token and returns a new, refreshed version if the\ntoken's refresh period has \
                  not expired.",
             )
+            .in_group(Tokens)
             .without_credentials()
             .post(sliding_tokens::refresh),
-    ];
-    endpoints.map(Endpoint::own).into()
+    ]
 }

@@ -1,27 +1,27 @@
 //! All routes of an application.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use actix_web::dev::{ResourceDef, ResourceMap};
+use actix_web::dev::ResourceDef;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes};
 use auth_core::permission::Rule;
 
-use crate::app::App;
 use crate::credentials::CredentialHeader;
 use crate::gate::gate;
 use crate::handlers::unknown::unknown;
 use crate::openapi::document_of;
+use crate::outer::with_own_headers;
 use crate::routes::Endpoint;
+use crate::routes::prefix::normalized;
 
 /// Routes as they are put together.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     endpoints: Vec<Endpoint>,
-    declared: BTreeMap<String, Rule>,
+    prefix: String,
     replaced: Vec<(String, Rule)>,
     aliases: bool,
 }
@@ -32,6 +32,13 @@ pub struct Routes {
 pub enum RouteError {
     /// Two routes have one path.
     Twice(String),
+    /// A route is never reached, since an earlier one matches its path.
+    Shadowed {
+        /// The path of the route.
+        path: String,
+        /// The path of the earlier one.
+        by: String,
+    },
     /// A rule is for a path that no route has.
     NoSuchPath(String),
     /// A rule lets nobody in, whoever it is: a mistake, such as an empty list.
@@ -45,8 +52,10 @@ pub enum RouteError {
     NoCredentials(String),
     /// A path that does not begin with a slash.
     BadPath(String),
-    /// A rule about the owner of an object, for what only actix-web knows: nobody there says who owns what.
-    NoObject(String),
+    /// A prefix that is not a path.
+    BadPrefix(String),
+    /// A route works with accounts, and no services of accounts are given.
+    NoAccounts(String),
     /// Two handlers for one method.
     MethodTwice(String),
 }
@@ -58,7 +67,13 @@ impl fmt::Display for RouteError {
             Self::NoSuchPath(path) => write!(f, "there is a rule for {path}, and no such route"),
             Self::AllowsNobody { path, rule } => write!(f, "the rule for {path} lets nobody in: {rule}"),
             Self::NoCredentials(path) => write!(f, "there is a rule for {path}, where credentials are not looked at"),
-            Self::NoObject(path) => write!(f, "the rule for {path} is about owners, and only an Endpoint has objects"),
+            Self::Shadowed { path, by } => {
+                write!(f, "the route {path} is never reached: {by} comes first and matches it")
+            }
+            Self::BadPrefix(prefix) => write!(f, "the prefix {prefix:?} is not a path; use one such as /auth"),
+            Self::NoAccounts(path) => {
+                write!(f, "the route {path} works with accounts, and there are no services for them")
+            }
             Self::MethodTwice(path) => write!(f, "there are two handlers for one method at {path}"),
             Self::BadPath(path) => write!(f, "the path {path:?} does not begin with a slash"),
         }
@@ -79,19 +94,23 @@ impl Routes {
         self
     }
 
-    /// With another rule for a route that is there, in place of its own: it may let in more, or fewer.
+    /// With another rule for a route that is there, in place of its own: it may let in more, or fewer. The path is the one
+    /// that is served, with its prefix.
     pub fn rule_for(mut self, path: &str, rule: Rule) -> Self {
         self.replaced.push((path.to_owned(), rule));
         self
     }
 
-    /// With a rule for something that is registered with actix-web and not here, by its pattern there. Without one,
-    /// such a route is closed to all but the bearers of good tokens. Where actix-web has no such pattern, every request
-    /// is answered 500: somebody believes to have guarded what is open, or the other way round. (Patterns with a
-    /// regular expression or a tail are believed.)
-    pub fn declare(mut self, pattern: &str, rule: Rule) -> Self {
-        self.declared.insert(pattern.to_owned(), rule);
+    /// With a prefix before the paths of the service, and before their other spellings. Those of an application stay as
+    /// they are. Slashes at either end make no difference.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
         self
+    }
+
+    /// Without some of them.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&Endpoint) -> bool) {
+        self.endpoints.retain(is_kept);
     }
 
     /// With the other spellings of the paths, or without.
@@ -108,38 +127,31 @@ impl Routes {
     /// # Panics
     /// If actix-web cannot read a path as a pattern, such as `/a/{`.
     pub fn build(mut self) -> Result<RouteTable, RouteError> {
+        self.add_prefix()?;
         for (path, rule) in std::mem::take(&mut self.replaced) {
             let endpoint = self.endpoints.iter_mut().find(|endpoint| endpoint.path() == path);
             let endpoint = endpoint.ok_or(RouteError::NoSuchPath(path))?;
             *endpoint = endpoint.clone().rule(rule);
         }
-        let mut seen = Vec::new();
+        let mut patterns = Vec::new();
         for endpoint in &self.endpoints {
             check_endpoint(endpoint)?;
             for path in endpoint.paths(self.aliases) {
                 check_path(path, endpoint.required_rule())?;
-                if seen.contains(&path) {
-                    return Err(RouteError::Twice(path.to_owned()));
-                }
-                seen.push(path);
+                check_reached(path, &patterns)?;
+                patterns.push(ResourceDef::new(path));
             }
         }
-        for (path, rule) in &self.declared {
-            check_path(path, rule)?;
-            if rule.needs_object() {
-                return Err(RouteError::NoObject(path.clone()));
-            }
-        }
-        let patterns = seen.iter().map(|path| ResourceDef::new(*path)).collect();
         let endpoints = self.endpoints.into_iter().map(Arc::new).collect();
-        Ok(RouteTable(Arc::new(Table {
-            endpoints,
-            declared: self.declared,
-            aliases: self.aliases,
-            patterns,
-            missing: OnceLock::new(),
-            document: OnceLock::new(),
-        })))
+        Ok(RouteTable(Arc::new(Table { endpoints, aliases: self.aliases, patterns, document: OnceLock::new() })))
+    }
+
+    fn add_prefix(&mut self) -> Result<(), RouteError> {
+        let prefix = normalized(&self.prefix)?;
+        for endpoint in self.endpoints.iter_mut().filter(|endpoint| endpoint.is_own()) {
+            *endpoint = endpoint.clone().under(&prefix);
+        }
+        Ok(())
     }
 }
 
@@ -161,17 +173,49 @@ fn check_path(path: &str, rule: &Rule) -> Result<(), RouteError> {
     Ok(())
 }
 
+/// Refuses a path that is taken by one of these, which come before it.
+fn check_reached(path: &str, earlier: &[ResourceDef]) -> Result<(), RouteError> {
+    let shape = shape(path);
+    for known in earlier {
+        let by = known.pattern().unwrap_or_default();
+        if by == path {
+            return Err(RouteError::Twice(path.to_owned()));
+        }
+        let is_literal = !path.contains('{');
+        if self::shape(by) == shape || (is_literal && known.is_match(path)) {
+            return Err(RouteError::Shadowed { path: path.to_owned(), by: by.to_owned() });
+        }
+    }
+    Ok(())
+}
+
+/// A pattern without the names of its parameters: two that differ in nothing else match the same paths. Braces within a
+/// parameter belong to its regular expression.
+fn shape(pattern: &str) -> String {
+    let (mut shape, mut depth, mut is_name) = (String::new(), 0_usize, false);
+    for character in pattern.chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        is_name &= !matches!(character, ':' | '}');
+        if !is_name {
+            shape.push(character);
+        }
+        is_name |= character == '{' && depth == 1;
+    }
+    shape
+}
+
 /// Routes that can be served. Its `Display` is a table: methods, path, rule.
 #[derive(Clone)]
 pub struct RouteTable(Arc<Table>);
 
 struct Table {
     endpoints: Vec<Arc<Endpoint>>,
-    declared: BTreeMap<String, Rule>,
     aliases: bool,
     patterns: Vec<ResourceDef>,
-    /// A declared pattern that actix-web does not have, once that was looked for.
-    missing: OnceLock<Option<String>>,
     /// The OpenAPI document as JSON, with the header that it names, once it was asked for.
     document: OnceLock<(CredentialHeader, Bytes)>,
 }
@@ -182,10 +226,9 @@ impl RouteTable {
         self.0.endpoints.iter().map(Arc::as_ref)
     }
 
-    /// Adds every route, and the answer to paths that are none. The application needs the middleware
-    /// [`outer`](fn@crate::outer) too; [`application`](fn@crate::application) has both.
-    pub fn configure(&self, config: &mut web::ServiceConfig, app: &web::Data<App>) {
-        config.app_data(app.clone()).app_data(web::Data::new(self.clone()));
+    /// Adds every route, each behind its guard.
+    pub(super) fn register(&self, config: &mut web::ServiceConfig) {
+        config.app_data(web::Data::new(self.clone()));
         for endpoint in &self.0.endpoints {
             for path in endpoint.paths(self.0.aliases) {
                 let own = endpoint.clone();
@@ -193,7 +236,15 @@ impl RouteTable {
                 config.service(endpoint.resource(path).wrap(guard));
             }
         }
-        config.default_service(web::to(unknown));
+    }
+
+    /// Adds redirects for the paths of the service that end with a slash, to be used where the answer to unknown paths is
+    /// another one's.
+    pub(super) fn register_redirects(&self, config: &mut web::ServiceConfig) {
+        let own = self.0.endpoints.iter().filter(|endpoint| endpoint.is_own());
+        for bare in own.flat_map(|endpoint| endpoint.paths(self.0.aliases)).filter_map(|path| path.strip_suffix('/')) {
+            config.service(web::resource(bare).wrap(from_fn(with_own_headers)).to(unknown));
+        }
     }
 
     /// Whether there is a route at exactly this path.
@@ -212,50 +263,11 @@ impl RouteTable {
         let _ = self.0.document.set((credentials.clone(), json.clone()));
         Ok(json)
     }
-
-    /// A pattern that has a rule, and that actix-web does not have.
-    pub(crate) fn missing(&self, resources: &ResourceMap) -> Option<&str> {
-        let missing = self.0.missing.get_or_init(|| {
-            let is_there = |pattern: &String| {
-                sample(pattern).is_none_or(|path| resources.match_pattern(&path).as_deref() == Some(pattern))
-            };
-            let missing = self.0.declared.keys().find(|pattern| !is_there(pattern)).cloned();
-            if let Some(pattern) = &missing {
-                tracing::error!(pattern, "there is a rule for a route that is not there: no request is served");
-            }
-            missing
-        });
-        missing.as_deref()
-    }
-
-    /// The rule of a route that only actix-web knows, by its pattern; `None` for the routes of this table, which have
-    /// their own guard.
-    pub(crate) fn rule_of_foreign(&self, pattern: &str) -> Option<&Rule> {
-        let is_ours = self.0.patterns.iter().any(|known| known.pattern() == Some(pattern));
-        (!is_ours).then(|| self.0.declared.get(pattern).unwrap_or(&Rule::IsAuthenticated))
-    }
-}
-
-/// A path that a pattern matches; `None` where that would have to be guessed.
-fn sample(pattern: &str) -> Option<String> {
-    let mut path = String::new();
-    let mut rest = pattern;
-    while let Some((before, after)) = rest.split_once('{') {
-        let (name, after) = after.split_once('}')?;
-        if name.contains(':') || after.starts_with('*') {
-            return None;
-        }
-        path.push_str(before);
-        path.push('x');
-        rest = after;
-    }
-    path.push_str(rest);
-    Some(path)
 }
 
 impl fmt::Display for RouteTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows: Vec<_> = self
+        let rows: Vec<_> = self
             .endpoints()
             .flat_map(|endpoint| endpoint.paths(self.0.aliases).map(move |path| (path, endpoint)))
             .map(|(path, endpoint)| {
@@ -263,7 +275,6 @@ impl fmt::Display for RouteTable {
                 (path, endpoint.allow(), format!("{}{note}", endpoint.required_rule()))
             })
             .collect();
-        rows.extend(self.0.declared.iter().map(|(path, rule)| (path.as_str(), "*".to_owned(), rule.to_string())));
         let width = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
         let paths = width(&mut rows.iter().map(|(path, _, _)| path.len()));
         let methods = width(&mut rows.iter().map(|(_, methods, _)| methods.len()));
@@ -309,13 +320,11 @@ mod tests {
                 Routes::new([at("/a/").rule(IsAdmin & !IsAuthenticated)]),
                 Some(nobody("/a/", IsAdmin & !IsAuthenticated)),
             ),
-            (Routes::new([]).declare("/c", !AllowAny), Some(nobody("/c", !AllowAny))),
             (
                 Routes::new([Endpoint::new("/a/").without_credentials().rule(IsAdmin).get(nothing)]),
                 Some(RouteError::NoCredentials("/a/".to_owned())),
             ),
             (Routes::new([at("/a/").get(nothing)]), Some(RouteError::MethodTwice("/a/".to_owned()))),
-            (Routes::new([]).declare("/c", IsOwner), Some(RouteError::NoObject("/c".to_owned()))),
             (Routes::new([at("a/")]), Some(RouteError::BadPath("a/".to_owned()))),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]), None),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]).aliases(true), Some(RouteError::Twice("/a/".into()))),
@@ -331,13 +340,12 @@ mod tests {
             at("/posts/{id:[0-9]+}/").rule(IsOwner | IsAdmin).delete(nothing).named("Post", ""),
             Endpoint::new("/token/").without_credentials().post(nothing),
         ]);
-        let table = routes.declare("/metrics", IsAdmin).build().unwrap();
+        let table = routes.build().unwrap();
         assert_eq!(
             table.to_string(),
             "/posts/              GET, HEAD                   AllowAny\n\
              /posts/{id:[0-9]+}/  GET, HEAD, DELETE, OPTIONS  IsOwner | IsAdmin\n\
-             /token/              POST                        AllowAny, credentials not read\n\
-             /metrics             *                           IsAdmin\n"
+             /token/              POST                        AllowAny, credentials not read\n"
         );
         assert!(table.has_route("/posts/12/") && !table.has_route("/posts/x/") && !table.has_route("/posts/12"));
     }
@@ -355,24 +363,38 @@ mod tests {
     }
 
     #[test]
-    fn samples_of_patterns() {
-        for (pattern, expected) in [
-            ("/metrics", Some("/metrics")),
-            ("/a/{id}/b/{name}", Some("/a/x/b/x")),
-            ("/a/{id:[0-9]+}", None),
-            ("/files/{path}*", None),
-            ("/a/{", None),
+    fn a_route_that_is_never_reached_is_refused() {
+        let shadowed = |path: &str, by: &str| Some(RouteError::Shadowed { path: path.to_owned(), by: by.to_owned() });
+        for (first, second, expected) in [
+            ("/posts/{id}/", "/posts/{name}/", shadowed("/posts/{name}/", "/posts/{id}/")),
+            ("/posts/{id:[0-9]+}/", "/posts/{name:[0-9]+}/", shadowed("/posts/{name:[0-9]+}/", "/posts/{id:[0-9]+}/")),
+            ("/posts/{id}/", "/posts/new/", shadowed("/posts/new/", "/posts/{id}/")),
+            ("/posts/{id:[0-9]+}/", "/posts/new/", None),
+            ("/posts/{id:[0-9]{3}}/", "/posts/{id:[0-9]{4}}/", None),
+            ("/posts/new/", "/posts/{id}/", None),
+            ("/posts/{id}/", "/posts/{id}/comments/", None),
         ] {
-            assert_eq!(sample(pattern).as_deref(), expected, "{pattern}");
+            assert_eq!(Routes::new([at(first), at(second)]).build().err(), expected, "{first} {second}");
         }
     }
 
     #[test]
-    fn what_has_no_rule_is_closed() {
-        let table = Routes::new([at("/a/{id}/")]).declare("/open", AllowAny).build().unwrap();
+    fn a_prefix_stands_before_the_paths_of_the_service_alone() {
+        let routes = Routes::new(crate::routes::standard()).with(at("/posts/")).aliases(true);
+        let table = routes.clone().prefix("auth/").rule_for("/auth/api/logout/", IsAdmin).build().unwrap();
+        for path in ["/auth/api/token/", "/auth/accounts/token/", "/auth/.well-known/jwks.json", "/posts/"] {
+            assert!(table.has_route(path), "{path}");
+        }
+        assert!(!table.has_route("/api/token/") && !table.has_route("/auth/posts/"));
+        let error = routes.clone().prefix("/a b").build().unwrap_err();
+        assert_eq!(error.to_string(), "the prefix \"/a b\" is not a path; use one such as /auth");
+        let error = routes.prefix("/auth").with(at("/auth/api/logout/")).build().unwrap_err();
+        assert_eq!(error.to_string(), "there are two routes at /auth/api/logout/");
+    }
+
+    #[test]
+    fn a_route_without_a_rule_is_closed() {
+        let table = Routes::new([at("/a/{id}/")]).build().unwrap();
         assert_eq!(table.endpoints().next().unwrap().required_rule(), &IsAuthenticated);
-        assert_eq!(table.rule_of_foreign("/a/{id}/"), None);
-        assert_eq!(table.rule_of_foreign("/open"), Some(&AllowAny));
-        assert_eq!(table.rule_of_foreign("/forgotten"), Some(&IsAuthenticated));
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_web::rt::net::TcpStream;
 use actix_web::{Error, rt, web};
 use auth_core::permission::Rule::AllowAny;
-use auth_http::routes::{Routes, standard};
-use auth_http::{ConnectionLimits, ServeOptions, listen, serve};
+use auth_http::routes::{Endpoint, Routes, standard};
+use auth_http::{ConnectionLimits, ServeOptions, application, listen, serve};
 use futures_util::TryStreamExt;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::Semaphore;
@@ -49,10 +49,10 @@ impl SlowServer {
         let (address, data) = (listener.local_addr().unwrap(), handlers.clone());
         let options = ServeOptions { workers: 1, limits, ..ServeOptions::default() };
         let server = serve(listener, &options, move || {
-            let application = Fixture::new()
-                .application(Routes::new(standard()).declare("/slow", AllowAny).declare("/large", AllowAny));
-            let application = application.app_data(web::Data::new(data.clone()));
-            application.service(web::resource("/slow").to(slow)).service(web::resource("/large").to(large))
+            let routes = Routes::new(standard())
+                .with(Endpoint::new("/slow").rule(AllowAny).get(slow).post(slow))
+                .with(Endpoint::new("/large").rule(AllowAny).get(large));
+            application(&Fixture::new().routes(routes).with_data(web::Data::new(data.clone())))
         });
         rt::spawn(server.unwrap());
         Self { address, handlers }

@@ -4,5 +4,6 @@
 mod auth_cache;
 mod claims_providers;
 mod connections;
+mod embedding;
 mod fixture;
 mod guards;

@@ -3,7 +3,6 @@
 mod object_permissions;
 mod refusals;
 mod rules;
-mod undeclared_routes;
 
 use actix_web::{HttpResponse, Responder};
 use auth_http::routes::{Endpoint, Routes, standard};

@@ -1,0 +1,148 @@
+//! The routes of the service in an application of a host's own.
+
+use actix_web::middleware::from_fn;
+use actix_web::{App as Application, HttpResponse, Responder, web};
+use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
+use auth_http::routes::{AuthRoutes, AuthRoutesBuilder, Endpoint, RouteError, Routes, standard};
+use auth_http::{CurrentUser, require};
+use serde_json::json;
+
+use crate::fixture::*;
+
+async fn hello(user: CurrentUser) -> impl Responder {
+    HttpResponse::Ok().json(json!({"name": user.username()}))
+}
+
+async fn home() -> impl Responder {
+    "home"
+}
+
+/// What the host answers to unknown paths.
+async fn lost() -> impl Responder {
+    HttpResponse::NotFound().body("lost")
+}
+
+/// A host with these routes under `/auth`, and routes of its own.
+async fn host(builder: AuthRoutesBuilder) -> TestClient {
+    let routes = builder.prefix("/auth").build().unwrap();
+    let reports = web::scope("/reports")
+        .wrap(from_fn(|request, next| require(IsAdmin, request, next)))
+        .route("/mine", web::get().to(home))
+        .service(web::resource("/{id}").to(home));
+    let own = web::resource("/own").wrap(from_fn(|request, next| require(IsOwner | IsAdmin, request, next))).to(home);
+    TestClient::of(
+        Application::new()
+            .route("/", web::get().to(home))
+            .configure(|config| routes.configure(config))
+            .service(reports)
+            .service(own)
+            .route("/auth/of-the-host", web::get().to(home))
+            .default_service(web::to(lost)),
+    )
+    .await
+}
+
+#[actix_web::test]
+async fn a_host_without_accounts_has_the_routes_for_tokens_and_its_own() {
+    let fixture = Fixture::new();
+    let pair = fixture.service.login("alice").await;
+    let (access, refresh) = (pair.access.into_exposed(), pair.refresh.into_exposed());
+    let client = host(AuthRoutes::builder(fixture.app()).with(Endpoint::new("/hello/").get(hello))).await;
+    assert_eq!(client.get("/hello/", Some(&access)).await.json(), json!({"name": "alice"}));
+    client.get("/hello/", None).await.assert_refused(401, NO_CREDENTIALS);
+    client.post("/auth/api/token/verify/", None, json!({"token": access})).await.json();
+    let next = client.post("/auth/api/token/refresh/", None, json!({"refresh": refresh})).await.json();
+    let refresh = &next["refresh"];
+    let logout = client.post("/auth/api/logout/", Some(&access), json!({"refresh": refresh})).await;
+    assert_eq!(logout.status, 200, "{logout:?}");
+    client.get("/hello/", Some(&access)).await.assert_refused(401, BAD_TOKEN);
+    assert_eq!(client.get("/auth/readyz", None).await.status, 200);
+    for path in ["/auth/api/token/", "/auth/api/register/", "/auth/api/users/me/", "/api/token/refresh/", "/nothing"] {
+        let answer = client.post(path, None, json!({})).await;
+        assert_eq!((answer.status, &*answer.text), (404, "lost"), "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn routes_of_the_host_stay_as_they_are() {
+    let fixture = Fixture::new();
+    let (token, admin) = (fixture.access_token("alice").await, fixture.staff("dora").await);
+    let client = host(AuthRoutes::builder(fixture.app())).await;
+    for path in ["/", "/auth/of-the-host"] {
+        for bearer in [None, Some(&*token), Some("a.b.c")] {
+            let answer = client.get(path, bearer).await;
+            assert_eq!((answer.status, &*answer.text), (200, "home"), "{path}");
+            assert_eq!(answer.header("x-frame-options"), None, "{path}");
+        }
+    }
+    // Guarded is what is wrapped in `require`, with the same refusals as our own routes.
+    for path in ["/reports/mine", "/reports/7", "/own"] {
+        let answer = client.get(path, None).await;
+        answer.assert_refused(401, NO_CREDENTIALS);
+        assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer realm="api""#));
+        fixture.service.events.taken();
+        // No handler says whose object it is.
+        client.get(path, Some(&token)).await.assert_refused(403, FORBIDDEN);
+        assert_eq!(fixture.denials().len(), 1, "{path}");
+        assert_eq!(client.get(path, Some(&admin)).await.text, "home");
+    }
+}
+
+#[actix_web::test]
+async fn documents_and_redirects_have_the_prefix() {
+    let fixture = Fixture::new();
+    let builder = AuthRoutes::builder(fixture.app()).accounts(fixture.accounts()).without_registration();
+    let client = host(builder.without_health().aliases(true)).await;
+    let document = client.get("/auth/api/schema/", None).await.json();
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
+    assert!(paths.iter().all(|path| path.starts_with("/auth/")), "{paths:?}");
+    assert!(paths.iter().any(|path| *path == "/auth/.well-known/jwks.json"), "{paths:?}");
+    assert!(!paths.iter().any(|path| path.contains("register") || path.contains("health")), "{paths:?}");
+    assert_eq!(client.get("/auth/.well-known/jwks.json", None).await.json(), json!({"keys": []}));
+    let answer = client.post("/auth/api/token?x=1", None, json!({})).await;
+    assert_eq!((answer.status, answer.header("location")), (308, Some("/auth/api/token/?x=1")));
+    assert_eq!(answer.header("x-frame-options"), Some("DENY"));
+    fixture.service.register("alice").await;
+    for path in ["/auth/api/token/", "/auth/accounts/token/"] {
+        let credentials = json!({"username": "alice", "password": PASSWORD});
+        let answer = client.post(path, None, credentials).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(
+            (answer.header("cache-control"), answer.header("x-frame-options")),
+            (Some("no-store"), Some("DENY"))
+        );
+    }
+}
+
+#[test]
+fn every_group_can_be_left_out() {
+    let fixture = Fixture::new();
+    let builder = || AuthRoutes::builder(fixture.app());
+    let all = || builder().accounts(fixture.accounts());
+    let count = |builder: AuthRoutesBuilder| builder.build().unwrap().table().endpoints().count();
+    assert_eq!(count(all()), standard().len());
+    assert_eq!(count(builder()), 8);
+    assert_eq!(count(builder().without_tokens()), 4);
+    assert_eq!(count(builder().without_documents()), 6);
+    assert_eq!(count(builder().without_health()), 6);
+    assert_eq!(count(all().without_login()), standard().len() - 1);
+    assert_eq!(count(all().without_registration()), standard().len() - 1);
+    assert_eq!(count(all().without_profile()), standard().len() - 6);
+    assert_eq!(count(all().without_second_factors()), standard().len() - 6);
+}
+
+#[test]
+fn mistakes_are_refused_at_startup() {
+    let fixture = Fixture::new();
+    let builder = || AuthRoutes::builder(fixture.app()).prefix("auth/");
+    let at = |path: &str| Endpoint::new(path).rule(AllowAny).get(home);
+    let refused = |builder: AuthRoutesBuilder| builder.build().map(|_| ()).unwrap_err();
+    assert_eq!(refused(builder().with(at("/auth/healthz"))), RouteError::Twice("/auth/healthz".to_owned()));
+    assert_eq!(refused(builder().prefix("/{tenant}")), RouteError::BadPrefix("/{tenant}".to_owned()));
+    assert_eq!(refused(builder().with(at("hello"))), RouteError::BadPath("hello".to_owned()));
+    // Without a prefix the path is free.
+    builder().with(at("/healthz")).build().unwrap();
+    let table = Routes::new(standard()).build().unwrap();
+    let error = AuthRoutes::new(table, fixture.app(), None).unwrap_err();
+    assert_eq!(error, RouteError::NoAccounts("/api/token/".to_owned()));
+}
