@@ -77,7 +77,7 @@ impl TokenClaims {
         }
     }
 
-    /// [`expect`](Self::expect) without the kind.
+    /// [`require`](Self::require) without the kind.
     pub fn require_any_kind(&self) -> Result<(&TokenId, UnixTime), TokenFault> {
         let expires_at = self.expires_at.ok_or(TokenFault::NoExpiry)?;
         let id = self.id.as_ref().ok_or(TokenFault::NoId)?;
