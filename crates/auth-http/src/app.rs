@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use actix_web::web;
 use async_trait::async_trait;
-use auth_accounts::account::UsernameRules;
-use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::{AccountService, LoginService, SecondFactorService};
 use auth_core::ports::TokenStore;
 use auth_core::service::TokenService;
@@ -107,10 +105,6 @@ pub struct AccountServices {
     pub accounts: AccountService,
     /// Second factors.
     pub second_factors: SecondFactorService,
-    /// Which passwords may be set.
-    pub passwords: PasswordPolicy,
-    /// Which usernames may be registered.
-    pub usernames: UsernameRules,
 }
 
 /// An [`App`] whose users have accounts here. The handlers of accounts take it, so that none of them can run without.
@@ -119,14 +113,12 @@ pub(crate) struct AccountApp {
     pub(crate) logins: LoginService,
     pub(crate) accounts: AccountService,
     pub(crate) second_factors: SecondFactorService,
-    pub(crate) passwords: PasswordPolicy,
-    pub(crate) usernames: UsernameRules,
 }
 
 impl AccountApp {
     pub(crate) fn new(app: web::Data<App>, services: AccountServices) -> Self {
-        let AccountServices { logins, accounts, second_factors, passwords, usernames } = services;
-        Self { app, logins, accounts, second_factors, passwords, usernames }
+        let AccountServices { logins, accounts, second_factors } = services;
+        Self { app, logins, accounts, second_factors }
     }
 }
 

@@ -89,7 +89,7 @@ impl Composition {
 
     /// Every route that is served, with the services behind it.
     pub fn routes(&self, checked: &Checked, application: &dyn Application) -> Result<AuthRoutes> {
-        let routes = AuthRoutes::new(routes(checked, application)?, self.app(checked), Some(self.accounts(checked)))?;
+        let routes = AuthRoutes::new(routes(checked, application)?, self.app(checked), Some(self.accounts()))?;
         Ok(application.data(routes, &self.store))
     }
 
@@ -103,13 +103,11 @@ impl Composition {
         }
     }
 
-    fn accounts(&self, checked: &Checked) -> AccountServices {
+    fn accounts(&self) -> AccountServices {
         AccountServices {
             logins: LoginService::new(self.context.clone()),
             accounts: AccountService::new(self.context.clone()),
             second_factors: SecondFactorService::new(self.context.clone()),
-            passwords: checked.passwords.clone(),
-            usernames: checked.usernames,
         }
     }
 

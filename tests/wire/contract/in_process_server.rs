@@ -7,7 +7,6 @@ use std::thread;
 use actix_web::dev::ServerHandle;
 use actix_web::{HttpResponse, HttpServer, rt};
 use auth_accounts::account::UsernameRules;
-use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::{AccountPolicy, Action, AdministrationService, Outcome, Ports};
 use auth_accounts::throttle::{Limit, ThrottlePolicy};
 use auth_conformance::{TestPolicy, TestService};
@@ -112,7 +111,11 @@ fn service() -> TestService {
     };
     TestService::builder()
         .policy(TestPolicy {
-            accounts: AccountPolicy { throttle: Some(throttle), ..AccountPolicy::default() },
+            accounts: AccountPolicy {
+                throttle: Some(throttle),
+                usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
+                ..AccountPolicy::default()
+            },
             tokens: TokenPolicy {
                 access_ttl: Seconds::new(1_800),
                 session_max_ttl: None,
@@ -142,11 +145,5 @@ fn app(service: &TestService) -> App {
 }
 
 fn accounts(service: TestService) -> AccountServices {
-    AccountServices {
-        logins: service.logins,
-        accounts: service.accounts,
-        second_factors: service.second_factors,
-        passwords: PasswordPolicy::default(),
-        usernames: UsernameRules { plain_alphabet: false, ignore_case: false },
-    }
+    AccountServices { logins: service.logins, accounts: service.accounts, second_factors: service.second_factors }
 }

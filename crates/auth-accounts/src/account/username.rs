@@ -13,6 +13,13 @@ pub struct UsernameRules {
     pub ignore_case: bool,
 }
 
+impl Default for UsernameRules {
+    /// The plain alphabet, whatever the letter case.
+    fn default() -> Self {
+        Self { plain_alphabet: true, ignore_case: true }
+    }
+}
+
 /// A username that may be stored: 1 to 150 characters, no control or invisible ones, no blanks at its edges.
 ///
 /// Two names are taken for the same when their [`canonical`](Self::canonical) forms are: full width, ligatures and

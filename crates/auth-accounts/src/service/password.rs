@@ -7,9 +7,8 @@ use auth_core::user::User;
 
 use crate::error::AccountError;
 use crate::mail::MailKind;
-use crate::password::{PasswordPolicy, RawPassword};
+use crate::password::RawPassword;
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
-use crate::service::context::AccountContext;
 use crate::service::{LoginService, Shown};
 
 /// What somebody asks for who wants another password.
@@ -38,20 +37,18 @@ impl LoginService {
     /// [`AccountError::ChallengeMissing`], [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`] where a login takes a second
     /// factor (SEC-134). [`TokenFault::Revoked`](auth_core::token::TokenFault::Revoked) if the session has ended, or could not be
     /// [refreshed](auth_core::service::TokenService::refresh) for want of a second factor.
-    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the new one does not pass `rules`.
+    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the new one does not pass the [policy](crate::service::AccountPolicy::passwords).
     pub async fn change_password(
         &self,
         caller: &Caller,
         change: PasswordChange,
-        rules: &PasswordPolicy,
     ) -> Result<Option<Issued>, AccountError> {
         let (context, tokens) = (&self.context, &self.context.tokens);
         let PasswordChange { shown, new } = change;
         // Before anything is compared or counted.
         tokens.live_session(caller).await?;
         let mut user = context.own_password(&caller.user, &shown.password, &shown.client).await?;
-        let hash =
-            self.context.ports.hasher.hash(&AccountContext::checked(&user, new, rules)?, QueueShare::Whole).await?;
+        let hash = self.context.ports.hasher.hash(&context.checked(&user, new)?, QueueShare::Whole).await?;
         // Last: a code is used up when it is compared.
         context.confirm_factor(&user, &shown).await?;
         for _ in 0..Self::MAX_CHANGES {

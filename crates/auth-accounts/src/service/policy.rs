@@ -2,6 +2,8 @@
 
 use auth_core::user::User;
 
+use crate::account::UsernameRules;
+use crate::password::PasswordPolicy;
 use crate::throttle::ThrottlePolicy;
 
 /// What is asked of the address of an account.
@@ -25,6 +27,10 @@ pub struct AccountPolicy {
     pub email_verification: EmailVerification,
     /// Limits of attempts; `None`: any number.
     pub throttle: Option<ThrottlePolicy>,
+    /// Which passwords may be set.
+    pub passwords: PasswordPolicy,
+    /// Which usernames may be registered.
+    pub usernames: UsernameRules,
     /// What an authenticator calls the service.
     pub service_name: String,
 }
@@ -45,6 +51,8 @@ impl Default for AccountPolicy {
             sends_mail: false,
             email_verification: EmailVerification::Off,
             throttle: Some(ThrottlePolicy::default()),
+            passwords: PasswordPolicy::default(),
+            usernames: UsernameRules::default(),
             service_name: "auth".to_owned(),
         }
     }

@@ -7,7 +7,7 @@ use auth_core::user::User;
 
 use crate::account::{AccountFault, LoginName};
 use crate::error::AccountError;
-use crate::password::{Attribute, CheckedPassword, PasswordPolicy, RawPassword};
+use crate::password::{Attribute, CheckedPassword, RawPassword};
 use crate::ports::Verdict;
 use crate::service::context::AccountContext;
 
@@ -59,11 +59,11 @@ impl AccountContext {
         Ok(now)
     }
 
-    /// A new password for an account, if it passes the rules.
+    /// A new password for an account, if it passes the policy.
     pub(in crate::service) fn checked(
+        &self,
         user: &User,
         password: RawPassword,
-        rules: &PasswordPolicy,
     ) -> Result<CheckedPassword, AccountError> {
         let attributes = [
             (Attribute::Username, user.username.as_str()),
@@ -71,6 +71,6 @@ impl AccountContext {
             (Attribute::LastName, user.last_name.as_str()),
             (Attribute::Email, user.email.as_str()),
         ];
-        rules.check(password, &attributes).map_err(|flaws| AccountFault::WeakPassword(flaws).into())
+        self.policy.passwords.check(password, &attributes).map_err(|flaws| AccountFault::WeakPassword(flaws).into())
     }
 }

@@ -8,7 +8,7 @@ use crate::account::Email;
 use crate::code::{CodeId, CodePurpose};
 use crate::error::AccountError;
 use crate::mail::{MailKind, MailRequest};
-use crate::password::{PasswordHash, PasswordPolicy, RawPassword};
+use crate::password::{PasswordHash, RawPassword};
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
 use crate::service::AccountService;
@@ -45,22 +45,18 @@ impl AccountService {
     ///
     /// # Errors
     /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over.
-    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the password does not pass `rules`;
+    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the password does not pass the
+    /// [policy](crate::service::AccountPolicy::passwords);
     /// then the token stays good.
     pub async fn confirm_reset(
         &self,
         token: &str,
         password: RawPassword,
-        rules: &PasswordPolicy,
         client: &ClientInfo,
     ) -> Result<(), AccountError> {
         let mut reset = self.reset_of(token).await?;
-        let hash = self
-            .context
-            .ports
-            .hasher
-            .hash(&AccountContext::checked(&reset.user, password, rules)?, QueueShare::Whole)
-            .await?;
+        let hash =
+            self.context.ports.hasher.hash(&self.context.checked(&reset.user, password)?, QueueShare::Whole).await?;
         for _ in 0..Self::MAX_RESETS {
             match self.try_reset(&reset, &hash, client).await? {
                 PasswordUpdate::Done => return Ok(()),

@@ -193,7 +193,7 @@ fn profile_change(
     let mut errors = reader.into_errors();
     add_violations(&mut errors, &body);
     // The reference peer has the plain alphabet here, whatever it lets people register with.
-    let rules = auth_accounts::account::UsernameRules { plain_alphabet: true, ..app.usernames };
+    let rules = auth_accounts::account::UsernameRules { plain_alphabet: true, ..app.accounts.policy().usernames };
     let change = ProfileChange {
         username: parse(&mut errors, "username", &body.username, |text| Username::parse(text, rules)),
         email: parse(&mut errors, "email", &body.email, Email::parse),

@@ -82,8 +82,7 @@ pub(crate) async fn change(
     let shown = Shown { password: RawPassword::new(old), answer, client: client(&request) };
     let change = PasswordChange { shown, new: RawPassword::new(new) };
     let service = app.clone();
-    let changed =
-        to_its_end(async move { service.logins.change_password(caller.caller(), change, &service.passwords).await });
+    let changed = to_its_end(async move { service.logins.change_password(caller.caller(), change).await });
     let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
     let (refresh, access, token) = match issued {
         Some(Issued::Pair(pair)) => (Some(pair.refresh.into_exposed()), Some(pair.access.into_exposed()), None),
@@ -158,9 +157,7 @@ pub(crate) async fn confirm_reset(
     let (token, new) = (reader.required("token", TEXT), reader.required("new_password", secret));
     let (Some(token), Some(new)) = (token, new) else { return Err(ApiError::fields(reader.into_errors())) };
     let (service, client) = (app.clone(), client(&request));
-    let reset = to_its_end(async move {
-        service.accounts.confirm_reset(&token, RawPassword::new(new), &service.passwords, &client).await
-    });
+    let reset = to_its_end(async move { service.accounts.confirm_reset(&token, RawPassword::new(new), &client).await });
     reset.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
     Ok(HttpResponse::Ok().json(ToldBody::new("Password has been reset.")))
 }

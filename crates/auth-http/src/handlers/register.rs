@@ -101,7 +101,8 @@ fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErr
     let (body, mut errors) = read(fields, app.settings.trim_passwords);
     add_violations(&mut errors, &body);
     let email = parse(&mut errors, "email", &body.email, Email::parse);
-    let username = parse(&mut errors, "username", &body.username, |text| Username::parse(text, app.usernames));
+    let username =
+        parse(&mut errors, "username", &body.username, |text| Username::parse(text, app.accounts.policy().usernames));
     let first_name = parse(&mut errors, "first_name", &body.first_name, PersonName::parse);
     // Compared with what passed only: the work grows with the length of both.
     let known = [
@@ -157,7 +158,7 @@ fn check_password(
     text: &str,
 ) -> Result<CheckedPassword, Vec<PasswordFlaw>> {
     let attributes: Vec<_> = known.iter().filter_map(|(name, value)| Some((*name, (*value)?))).collect();
-    app.passwords.check(RawPassword::new(text), &attributes)
+    app.accounts.policy().passwords.check(RawPassword::new(text), &attributes)
 }
 
 fn add_flaws(errors: &mut FieldErrors, flaws: &[PasswordFlaw]) {

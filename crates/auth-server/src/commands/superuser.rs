@@ -43,7 +43,7 @@ pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application:
 }
 
 fn superuser(checked: &Checked, composition: &Composition, username: &str, email: &str) -> Result<NewUser> {
-    let username = Username::parse(username, checked.usernames);
+    let username = Username::parse(username, checked.accounts.usernames);
     Ok(NewUser {
         username: username.map_err(|fault| anyhow!("--username: {}", say(&fault)))?,
         email: Email::parse(email).map_err(|fault| anyhow!("--email: {}", say(&fault)))?,
@@ -84,7 +84,7 @@ pub(super) fn check_password(
 ) -> Result<CheckedPassword> {
     // As it would arrive at a login.
     let trimmed = if checked.http.trim_passwords { password.expose().trim() } else { password.expose() };
-    checked.passwords.check(RawPassword::new(trimmed), attributes).map_err(|flaws| {
+    checked.accounts.passwords.check(RawPassword::new(trimmed), attributes).map_err(|flaws| {
         let flaws: Vec<_> = flaws.iter().map(|flaw| format!("{flaw:?}")).collect();
         anyhow!("the password is refused: {}", flaws.join(", "))
     })

@@ -5,7 +5,6 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use auth_accounts::account::UsernameRules;
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::AccountPolicy;
 use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
@@ -46,10 +45,6 @@ pub struct Checked {
     pub views: ViewPolicy,
     /// How many requests somebody without credentials may make.
     pub anonymous_rate: Option<Rate>,
-    /// The rules for new passwords.
-    pub passwords: PasswordPolicy,
-    /// The rules for new usernames.
-    pub usernames: UsernameRules,
     /// How the wire looks.
     pub http: HttpSettings,
 }
@@ -80,11 +75,6 @@ impl Checked {
             claims: claims(&settings.tokens)?,
             views: view_policy(&settings)?,
             anonymous_rate: settings.throttle.anonymous_rate()?,
-            passwords: PasswordPolicy {
-                min_chars: settings.passwords.min_chars,
-                service_name: settings.passwords.service_name.clone(),
-            },
-            usernames: settings.accounts.usernames(),
             http: http_settings(&settings)?,
             settings,
         })
@@ -179,6 +169,11 @@ fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Trans
         sends_mail: matches!(transport, Some(Transport::Folder | Transport::Smtp(_))),
         email_verification: settings.accounts.email_verification()?,
         throttle: settings.throttle.policy()?,
+        passwords: PasswordPolicy {
+            min_chars: settings.passwords.min_chars,
+            service_name: settings.passwords.service_name.clone(),
+        },
+        usernames: settings.accounts.usernames(),
         service_name: settings.mail.service_name(bind),
     };
     check_mails(&policy, settings.second_factor.required_for()?, transport)?;

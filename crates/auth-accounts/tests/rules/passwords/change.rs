@@ -225,9 +225,9 @@ async fn loses_against_a_reset_that_came_after_the_comparison() {
     let user = service.register("alice").await;
     let (own, link) = (service.login("alice").await, reset_link(&service, "alice").await);
     let caller = service.caller(&own).await;
-    let (accounts, rules) = (service.accounts.clone(), auth_accounts::password::PasswordPolicy::default());
+    let accounts = service.accounts.clone();
     eventful.before("set_password", async move {
-        accounts.confirm_reset(&link, raw("Rescued-horse-44"), &rules, &client()).await.unwrap();
+        accounts.confirm_reset(&link, raw("Rescued-horse-44"), &client()).await.unwrap();
     });
     let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
     assert!(refused.is_err(), "{refused:?}");
@@ -242,9 +242,9 @@ async fn of_a_caller_without_a_session_loses_against_a_reset_too() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let link = reset_link(&service, "alice").await;
-    let (accounts, rules) = (service.accounts.clone(), auth_accounts::password::PasswordPolicy::default());
+    let accounts = service.accounts.clone();
     eventful.before("set_password", async move {
-        accounts.confirm_reset(&link, raw("Rescued-horse-44"), &rules, &client()).await.unwrap();
+        accounts.confirm_reset(&link, raw("Rescued-horse-44"), &client()).await.unwrap();
     });
     let refused = change_password(&service, &Caller { user, session: None }, PASSWORD, NEW_PASSWORD).await;
     assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
@@ -283,10 +283,7 @@ async fn of_several_at_once_one_wins() {
     for (number, caller) in callers.into_iter().enumerate() {
         let (logins, new) = (service.logins.clone(), format!("Another-horse-{number}"));
         let change = auth_accounts::service::PasswordChange { shown: shown(PASSWORD), new: raw(&new) };
-        changes.spawn(async move {
-            let rules = auth_accounts::password::PasswordPolicy::default();
-            logins.change_password(&caller, change, &rules).await.map(|_| new)
-        });
+        changes.spawn(async move { logins.change_password(&caller, change).await.map(|_| new) });
     }
     let won: Vec<_> = changes.join_all().await.into_iter().filter_map(Result::ok).collect();
     assert_eq!(won.len(), 1, "{won:?}");

@@ -7,7 +7,7 @@ mod reset_request;
 use auth_accounts::account::{AccountFault, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::mail::{Fact, MailKind, MailRequest, Queued};
-use auth_accounts::password::{Attribute, PasswordFlaw, PasswordPolicy};
+use auth_accounts::password::{Attribute, PasswordFlaw};
 use auth_accounts::ports::{Accounts, NewPassword, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method};
 use auth_accounts::service::{Action, EmailVerification, Enrolment};

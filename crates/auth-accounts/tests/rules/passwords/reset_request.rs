@@ -65,9 +65,7 @@ async fn is_answered_with_another_link_after_five_minutes_and_both_are_good() {
         assert_eq!(service.enqueued(), [], "nothing waits for later");
         mails.iter().filter_map(|mail| mail.content.get(Fact::Token)).map(str::to_owned).collect::<Vec<_>>()
     };
-    let confirm = async |token: &str| {
-        service.accounts.confirm_reset(token, raw(NEW_PASSWORD), &PasswordPolicy::default(), &client()).await
-    };
+    let confirm = async |token: &str| service.accounts.confirm_reset(token, raw(NEW_PASSWORD), &client()).await;
     let first = ask(8).await;
     assert_eq!(first.len(), 1);
     service.advance(5 * MINUTE - 1);

@@ -89,7 +89,7 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
                 other => panic!("{other:?}"),
             }
             let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
-            let outcome = busy.change_password(&caller, change, &PasswordPolicy::default()).await;
+            let outcome = busy.change_password(&caller, change).await;
             assert!(
                 matches!(outcome, Err(AccountError::Overloaded { .. } | AccountError::Auth(AuthError::Crypto(_)))),
                 "{outcome:?}"
@@ -113,7 +113,7 @@ async fn a_guess_that_the_storage_failed_to_compare_is_refunded() {
         assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
         eventful.fail("find_for_login");
         let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
-        let outcome = service.logins.change_password(&caller, change, &PasswordPolicy::default()).await;
+        let outcome = service.logins.change_password(&caller, change).await;
         assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
     }
     assert!(service.try_login("alice", PASSWORD).await.is_ok(), "none of them counted");

@@ -1,7 +1,6 @@
 //! A change of the password takes what a login takes (SEC-134), and carries on no session that a refresh would not.
 
 use auth_accounts::code::CodePurpose;
-use auth_accounts::password::PasswordPolicy;
 use auth_accounts::ports::Accounts;
 use auth_accounts::second_factor::NewFactor;
 use auth_accounts::service::PasswordChange;
@@ -76,16 +75,15 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     let sliding = service.try_login_sliding("alice").await.unwrap();
     let sliding = RawToken::parse(sliding.expose()).unwrap();
     let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
-    let rules = PasswordPolicy::default();
     let session = service.tokens.authenticate(&sliding).await.unwrap().session;
     assert!(service.store.set_staff(service.user("alice").await.id, true).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
-    let refused = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await;
+    let refused = service.logins.change_password(&caller, change(shown(PASSWORD))).await;
     assert_eq!(fault(refused), Some(TokenFault::Revoked));
     assert!(has_password(&service, "alice", PASSWORD).await);
     assert!(service.store.set_staff(caller.user.id, false).await.unwrap());
     let caller = service.tokens.authenticate(&sliding).await.unwrap();
-    let changed = service.logins.change_password(&caller, change(shown(PASSWORD)), &rules).await.unwrap();
+    let changed = service.logins.change_password(&caller, change(shown(PASSWORD))).await.unwrap();
     assert!(matches!(changed, Some(Issued::Sliding(_))), "{changed:?}");
 }
 
