@@ -101,7 +101,7 @@ fn trial(prefix: &str, name: &str, run: impl AsyncFnOnce() + Send + 'static) -> 
     })
 }
 
-/// One test for each case of the token half of the storage contract, for the [`TokenHost`](crate::TokenHost)s that an
+/// One test for each case of the token half of the storage contract, for the [`TokenHost`]s that an
 /// expression returns: a fresh, empty store each time. The expression may use `await`.
 ///
 /// ```no_run
