@@ -1,10 +1,12 @@
 //! The start of a session, however its user was authenticated.
 
-use crate::error::AuthError;
+use serde_json::Value;
+
+use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::service::{TokenPair, TokenService};
 use crate::time::UnixTime;
-use crate::token::{Authentication, ClientInfo, Generation, Session, SessionId};
+use crate::token::{Authentication, ClientInfo, Generation, Session, SessionId, SubjectClaim};
 use crate::user::{User, UserId};
 
 impl TokenService {
@@ -47,6 +49,7 @@ impl TokenService {
 
     /// Checks whether a user who was authenticated so may log in.
     pub(super) fn check_start(&self, user: &User, authentication: &Authentication) -> Result<(), AuthError> {
+        self.check_name(user)?;
         if !user.is_active {
             return Err(AuthError::UserInactive);
         }
@@ -54,6 +57,16 @@ impl TokenService {
             return Err(AuthError::MultiFactorRequired);
         }
         Ok(())
+    }
+
+    /// Refuses a user whose tokens would name somebody else, or nobody: a key that reads as a number (`external_id`).
+    fn check_name(&self, user: &User) -> Result<(), AuthError> {
+        let subject = self.subject_of(user);
+        let claim = Value::from(subject.to_claim());
+        if SubjectClaim::read(Some(&claim), self.policy.claim_rules.subject_field) == SubjectClaim::Named(subject) {
+            return Ok(());
+        }
+        Err(StoreError::broken("the key of a user cannot be told from an integer key, or is empty or too long").into())
     }
 
     /// A session that is not stored yet, whose first token expires at `expires_at`.

@@ -69,7 +69,8 @@ impl SecurityStamp {
 pub struct User {
     /// Its number.
     pub id: UserId,
-    /// The key it had in the system it was imported from, where that was no integer.
+    /// Its key where users have other keys than integers, such as UUIDs; tokens then name it by this key. Up to 255
+    /// characters, and not digits alone: those would be another user's `id`. No session starts for a user with such a key.
     pub external_id: Option<String>,
     /// The name it logs in with.
     pub username: String,

@@ -107,6 +107,21 @@ async fn are_not_started_if_the_user_was_changed_meanwhile() {
     }
 }
 
+/// A token names its user by the key, and digits name another one's number.
+#[tokio::test]
+async fn are_not_started_for_a_key_that_names_nobody_or_another_user() {
+    let service = service(policy());
+    service.register("alice").await;
+    let user = service.user("alice").await;
+    for (key, is_a_key) in [("42", false), ("0", false), ("", false), (" ", false), ("007", true), ("b7-e1", true)] {
+        let user = User { external_id: Some(key.to_owned()), ..user.clone() };
+        service.store.put_user(user.clone());
+        let outcome = started(&service, &user).await;
+        assert_eq!(outcome.is_ok(), is_a_key, "{key:?}");
+        assert!(is_a_key || matches!(outcome, Err(AuthError::Store(_))), "{key:?}: {outcome:?}");
+    }
+}
+
 /// The clock of the host's identity provider may be ahead.
 #[tokio::test]
 async fn are_never_authenticated_in_the_future() {
