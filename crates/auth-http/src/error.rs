@@ -269,9 +269,6 @@ impl ApiError {
     pub(crate) fn at_logout(error: AuthError, reasons: bool) -> Self {
         match error {
             AuthError::Token(fault) => Self::logout(message(fault)),
-            AuthError::NothingNamed => Self::logout("'refresh'"),
-            AuthError::ForeignToken => Self::logout("Token is invalid"),
-            AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
             other => Self::from_auth(other, reasons),
         }
     }
@@ -299,13 +296,13 @@ impl ApiError {
                 log_failure(&error);
                 Self::unavailable(error.retry_after().map_or(1, Seconds::get))
             }
-            // The first four are answered by the endpoints where they can occur.
-            AuthError::Token(_)
-            | AuthError::NothingNamed
-            | AuthError::NoOwnSession
-            | AuthError::ForeignToken
-            | AuthError::Store(StoreError::Broken(_))
-            | AuthError::Crypto(_) => Self::failure(&error),
+            AuthError::NothingNamed => Self::logout("'refresh'"),
+            AuthError::ForeignToken => Self::logout("Token is invalid"),
+            AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
+            // The first one is answered by the endpoints where it can occur.
+            AuthError::Token(_) | AuthError::Store(StoreError::Broken(_)) | AuthError::Crypto(_) => {
+                Self::failure(&error)
+            }
         }
     }
 
@@ -487,7 +484,6 @@ pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
     }
 }
 
-/// What a storage could not do, for handlers of an application's own.
 impl From<AuthError> for ApiError {
     /// What the endpoints for tokens answer, without a `reason`: for the handlers of a host.
     fn from(error: AuthError) -> Self {
@@ -496,6 +492,7 @@ impl From<AuthError> for ApiError {
 }
 
 impl From<StoreError> for ApiError {
+    /// What a storage could not do, for the handlers of a host: 503 or 500.
     fn from(error: StoreError) -> Self {
         Self::from_auth(error.into(), false)
     }
