@@ -26,8 +26,9 @@ pub trait Readiness: Send + Sync {
 /// How the wire looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Longest body of the endpoints that an application adds, in bytes; longer ones are answered 413 without reading
-    /// them to their end. Those of the service take [`OWN_BODY_LIMIT`].
+    /// Longest body, in bytes, that [`Body`](crate::body::Body) and [`UnreadBody`](crate::body::UnreadBody) take in the handlers
+    /// of an application; longer ones are answered 413 without reading them to their end. Those of the service take
+    /// [`OWN_BODY_LIMIT`].
     pub body_limit: usize,
     /// How many bytes of bodies may be in memory at once; beyond it, requests are answered 503.
     pub body_budget: BodyBudget,

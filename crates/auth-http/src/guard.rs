@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -120,7 +121,8 @@ impl FromRequest for ObjectPermission {
 }
 
 /// Middleware for a scope or resource of a host's own: lets in whom a rule lets in. Nobody is the owner of anything here.
-/// The application must have [`AuthRoutes`](crate::routes::AuthRoutes), else every request is refused.
+/// The application must have [`AuthRoutes`](crate::routes::AuthRoutes), else every request is refused. If it has several, say
+/// which one is meant: [`AuthRoutes::app`](crate::routes::AuthRoutes::app).
 ///
 /// ```no_run
 /// use actix_web::{middleware::from_fn, web};
@@ -201,19 +203,26 @@ pub(crate) async fn authorize(
 /// Notes the bearer of the access token with the request, if it has one. Bad credentials are refused, whatever the
 /// rule.
 async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
-    if request.extensions().contains::<Caller>() {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(missing_app)?;
+    if request.extensions().get::<AuthenticatedBy>().is_some_and(|by| Arc::ptr_eq(&by.0, app)) {
         return Ok(());
     }
-    let app = request.app_data::<web::Data<App>>().ok_or_else(missing_app)?;
+    // The caller of another service is nobody here.
+    request.extensions_mut().remove::<Caller>();
     let Some(token) = app.settings.credentials.token(request.headers())? else { return Ok(()) };
     let authenticated = match token {
         Ok(token) => app.tokens.authenticate(&token).await,
         Err(fault) => Err(AuthError::Token(fault)),
     };
     let caller = authenticated.map_err(|error| ApiError::at_guarded_path(error, app))?;
-    request.extensions_mut().insert(caller);
+    let mut extensions = request.extensions_mut();
+    extensions.insert(caller);
+    extensions.insert(AuthenticatedBy(Arc::clone(app)));
     Ok(())
 }
+
+/// The service that the caller showed a token of.
+struct AuthenticatedBy(Arc<App>);
 
 fn missing_app() -> ApiError {
     tracing::error!("the application has no `App` data");

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use actix_web::Resource;
 use actix_web::web::{self, ServiceConfig};
 use auth_core::permission::Rule;
 use auth_core::token::TokenKind;
@@ -43,6 +44,8 @@ use crate::routes::{Endpoint, RouteError, RouteTable, Routes, sliding, standard}
 #[derive(Clone)]
 pub struct AuthRoutes {
     table: RouteTable,
+    app: web::Data<App>,
+    accounts: Option<web::Data<AccountApp>>,
     data: Vec<AddData>,
 }
 
@@ -68,8 +71,7 @@ impl AuthRoutes {
         }
         let app = web::Data::new(app);
         let accounts = accounts.map(|services| web::Data::new(AccountApp::new(app.clone(), services)));
-        let routes = Self { table, data: Vec::new() }.with_data(app);
-        Ok(accounts.into_iter().fold(routes, Self::with_data))
+        Ok(Self { table, app, accounts, data: Vec::new() })
     }
 
     /// With something that handlers work with: they take a [`web::Data`] of it.
@@ -80,6 +82,22 @@ impl AuthRoutes {
         self
     }
 
+    /// The service that checks the tokens. [`require`](fn@crate::require) finds it in the application; where an application
+    /// has two [`AuthRoutes`], a scope names its own, after any `configure`:
+    ///
+    /// ```no_run
+    /// # use actix_web::{middleware::from_fn, web};
+    /// # use auth_core::permission::Rule::IsAdmin;
+    /// # fn of(staff: &auth_http::routes::AuthRoutes) {
+    /// let payroll = web::scope("/payroll")
+    ///     .app_data(staff.app())
+    ///     .wrap(from_fn(|request, next| auth_http::require(IsAdmin, request, next)));
+    /// # let _ = payroll; }
+    /// ```
+    pub fn app(&self) -> web::Data<App> {
+        self.app.clone()
+    }
+
     /// The routes alone. Its `Display` is a table: methods, path, rule.
     pub const fn table(&self) -> &RouteTable {
         &self.table
@@ -87,10 +105,13 @@ impl AuthRoutes {
 
     /// Adds every route to an application of the host's own, which must not be a [`web::scope`]: a
     /// [prefix](AuthRoutesBuilder::prefix) does what a scope does. A path of the service without its last slash is
-    /// redirected.
+    /// redirected: an application that is wrapped in [`NormalizePath`](actix_web::middleware::NormalizePath) must not trim
+    /// that slash, or the redirect leads to itself.
+    ///
+    /// Several can be added to one application: each of their routes stays with its own service.
     pub fn configure(&self, config: &mut ServiceConfig) {
         self.register(config);
-        self.table.register_redirects(config);
+        self.table.register_redirects(config, &|resource| self.bound(resource));
     }
 
     /// Adds every route, and the answer to all other paths.
@@ -99,9 +120,19 @@ impl AuthRoutes {
         config.default_service(web::to(unknown));
     }
 
+    /// Each route keeps the service that it was made with, whatever else the application is given.
     fn register(&self, config: &mut ServiceConfig) {
+        config.app_data(self.app.clone()).app_data(web::Data::new(self.table.clone()));
         self.data.iter().for_each(|add| add(config));
-        self.table.register(config);
+        self.table.register(config, &|resource| self.bound(resource));
+    }
+
+    fn bound(&self, resource: Resource) -> Resource {
+        let resource = resource.app_data(self.app.clone()).app_data(web::Data::new(self.table.clone()));
+        match &self.accounts {
+            Some(accounts) => resource.app_data(accounts.clone()),
+            None => resource,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ pub struct Endpoint {
     path: String,
     aliases: Vec<String>,
     routes: Vec<(Method, Arc<dyn Fn() -> Route + Send + Sync>)>,
-    rule: Rule,
+    rule: Option<Rule>,
     reads_credentials: bool,
     group: Option<RouteGroup>,
     prefix: String,
@@ -33,7 +33,7 @@ impl Endpoint {
             path: path.into(),
             aliases: Vec::new(),
             routes: Vec::new(),
-            rule: Rule::IsAuthenticated,
+            rule: None,
             reads_credentials: true,
             group: None,
             prefix: String::new(),
@@ -47,14 +47,13 @@ impl Endpoint {
     ///
     /// Whoever shows credentials must show good ones, also under [`Rule::AllowAny`].
     pub fn rule(mut self, rule: Rule) -> Self {
-        self.rule = rule;
+        self.rule = Some(rule);
         self
     }
 
     /// Open to anybody; credentials are not looked at, so that bad ones do no harm. For routes where credentials are
-    /// got.
+    /// got. Another rule for it is refused when the routes are built.
     pub fn without_credentials(mut self) -> Self {
-        self.rule = Rule::AllowAny;
         self.reads_credentials = false;
         self
     }
@@ -167,7 +166,11 @@ impl Endpoint {
 
     /// Who may call it.
     pub const fn required_rule(&self) -> &Rule {
-        &self.rule
+        match &self.rule {
+            Some(rule) => rule,
+            None if self.reads_credentials => &Rule::IsAuthenticated,
+            None => &Rule::AllowAny,
+        }
     }
 
     pub(crate) fn has_method_twice(&self) -> bool {
@@ -227,7 +230,7 @@ impl Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Endpoint({} {} {})", self.allow(), self.path, self.rule)
+        write!(f, "Endpoint({} {} {})", self.allow(), self.path, self.required_rule())
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use actix_web::Resource;
 use actix_web::dev::ResourceDef;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes};
@@ -173,20 +174,51 @@ fn check_path(path: &str, rule: &Rule) -> Result<(), RouteError> {
     Ok(())
 }
 
-/// Refuses a path that is taken by one of these, which come before it.
+/// Refuses a path that is taken by one of these, which come before it, as far as that can be told without comparing regular
+/// expressions.
 fn check_reached(path: &str, earlier: &[ResourceDef]) -> Result<(), RouteError> {
-    let shape = shape(path);
     for known in earlier {
         let by = known.pattern().unwrap_or_default();
         if by == path {
             return Err(RouteError::Twice(path.to_owned()));
         }
         let is_literal = !path.contains('{');
-        if self::shape(by) == shape || (is_literal && known.is_match(path)) {
+        if hides(by, path) || (is_literal && known.is_match(path)) {
             return Err(RouteError::Shadowed { path: path.to_owned(), by: by.to_owned() });
         }
     }
     Ok(())
+}
+
+/// Whether a pattern matches every path that a later one does.
+fn hides(earlier: &str, later: &str) -> bool {
+    let (earlier, later) = (segments(&shape(earlier)), segments(&shape(later)));
+    let hidden =
+        earlier.iter().zip(&later).take_while(|(by, segment)| by == segment || hides_segment(by, segment)).count();
+    let has_tail = earlier.last().is_some_and(|last| matches!(last.as_str(), "{}*" | "{:.*}"));
+    let (others, is_long_enough) = (earlier.len().saturating_sub(1), later.len() >= earlier.len());
+    if has_tail { is_long_enough && hidden >= others } else { hidden == earlier.len() && hidden == later.len() }
+}
+
+/// Whether `{name}` stands before one part of a path: a text, or a parameter that can hold no slash.
+fn hides_segment(by: &str, segment: &str) -> bool {
+    let without_classes = segment.replace(r"\d", "").replace(r"\w", "");
+    let may_hold_slashes = segment.contains("{:") && without_classes.contains(['.', '^', '\\', '/']);
+    by == "{}" && !segment.is_empty() && !segment.ends_with("}*") && !may_hold_slashes
+}
+
+/// The parts between the slashes outside of braces.
+fn segments(pattern: &str) -> Vec<String> {
+    let mut depth = 0_usize;
+    let is_boundary = |character: char| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        character == '/' && depth == 0
+    };
+    pattern.split(is_boundary).map(str::to_owned).collect()
 }
 
 /// A pattern without the names of its parameters: two that differ in nothing else match the same paths. Braces within a
@@ -227,23 +259,22 @@ impl RouteTable {
     }
 
     /// Adds every route, each behind its guard.
-    pub(super) fn register(&self, config: &mut web::ServiceConfig) {
-        config.app_data(web::Data::new(self.clone()));
+    pub(super) fn register(&self, config: &mut web::ServiceConfig, bound: &dyn Fn(Resource) -> Resource) {
         for endpoint in &self.0.endpoints {
             for path in endpoint.paths(self.0.aliases) {
                 let own = endpoint.clone();
                 let guard = from_fn(move |request, next| gate(own.clone(), request, next));
-                config.service(endpoint.resource(path).wrap(guard));
+                config.service(bound(endpoint.resource(path)).wrap(guard));
             }
         }
     }
 
     /// Adds redirects for the paths of the service that end with a slash, to be used where the answer to unknown paths is
     /// another one's.
-    pub(super) fn register_redirects(&self, config: &mut web::ServiceConfig) {
+    pub(super) fn register_redirects(&self, config: &mut web::ServiceConfig, bound: &dyn Fn(Resource) -> Resource) {
         let own = self.0.endpoints.iter().filter(|endpoint| endpoint.is_own());
         for bare in own.flat_map(|endpoint| endpoint.paths(self.0.aliases)).filter_map(|path| path.strip_suffix('/')) {
-            config.service(web::resource(bare).wrap(from_fn(with_own_headers)).to(unknown));
+            config.service(bound(web::resource(bare).to(unknown)).wrap(from_fn(with_own_headers)));
         }
     }
 
@@ -324,6 +355,10 @@ mod tests {
                 Routes::new([Endpoint::new("/a/").without_credentials().rule(IsAdmin).get(nothing)]),
                 Some(RouteError::NoCredentials("/a/".to_owned())),
             ),
+            (
+                Routes::new([Endpoint::new("/a/").rule(IsAdmin).without_credentials().get(nothing)]),
+                Some(RouteError::NoCredentials("/a/".to_owned())),
+            ),
             (Routes::new([at("/a/").get(nothing)]), Some(RouteError::MethodTwice("/a/".to_owned()))),
             (Routes::new([at("a/")]), Some(RouteError::BadPath("a/".to_owned()))),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]), None),
@@ -371,6 +406,17 @@ mod tests {
             ("/posts/{id}/", "/posts/new/", shadowed("/posts/new/", "/posts/{id}/")),
             ("/posts/{id:[0-9]+}/", "/posts/new/", None),
             ("/posts/{id:[0-9]{3}}/", "/posts/{id:[0-9]{4}}/", None),
+            ("/posts/{id}/", "/posts/{id:[0-9]+}/", shadowed("/posts/{id:[0-9]+}/", "/posts/{id}/")),
+            ("/posts/{id}/", "/posts/v{id}.json/", shadowed("/posts/v{id}.json/", "/posts/{id}/")),
+            ("/posts/{id}/", r"/posts/{id:\d+}/", shadowed(r"/posts/{id:\d+}/", "/posts/{id}/")),
+            ("/posts/{id}/", "/posts/{path:.*}", None),
+            ("/posts/{id}/", "/posts/{path:[a-z/]+}/", None),
+            ("/posts/{id}", "/posts/{path}*", None),
+            ("/{kind}/{id}/", "/posts/{id:[0-9]+}/", shadowed("/posts/{id:[0-9]+}/", "/{kind}/{id}/")),
+            ("/files/{path}*", "/files/{id}/keys", shadowed("/files/{id}/keys", "/files/{path}*")),
+            ("/files/{path:.*}", "/files/{id}/keys", shadowed("/files/{id}/keys", "/files/{path:.*}")),
+            ("/files/{path}*", "/folders/{id}/keys", None),
+            ("/files/{path}*", "/{kind}/keys", None),
             ("/posts/new/", "/posts/{id}/", None),
             ("/posts/{id}/", "/posts/{id}/comments/", None),
         ] {

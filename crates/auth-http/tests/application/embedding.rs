@@ -1,7 +1,11 @@
 //! The routes of the service in an application of a host's own.
 
+use std::sync::Arc;
+
 use actix_web::middleware::from_fn;
 use actix_web::{App as Application, HttpResponse, Responder, web};
+use auth_accounts::service::Ports;
+use auth_conformance::PlainSigner;
 use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
 use auth_http::routes::{AuthRoutes, AuthRoutesBuilder, Endpoint, RouteError, Routes, standard};
 use auth_http::{CurrentUser, require};
@@ -111,6 +115,56 @@ async fn documents_and_redirects_have_the_prefix() {
             (answer.header("cache-control"), answer.header("x-frame-options")),
             (Some("no-store"), Some("DENY"))
         );
+    }
+}
+
+#[actix_web::test]
+async fn two_services_in_one_application_keep_their_routes_apart() {
+    // Each with keys of its own.
+    let other_keys = |ports| Ports { signer: Arc::new(PlainSigner::new(7)), ..ports };
+    let (staff, customers) = (Fixture::new(), Fixture::over(builder().ports(other_keys).build()));
+    let routes = |fixture: &Fixture, prefix: &str| {
+        let hello = Endpoint::new(format!("{prefix}/hello")).get(hello);
+        AuthRoutes::builder(fixture.app()).accounts(fixture.accounts()).prefix(prefix).with(hello).build().unwrap()
+    };
+    let (first, second) = (routes(&staff, "/staff"), routes(&customers, "/customers"));
+    let inner = Endpoint::new("/hello").get(hello);
+    let inner = AuthRoutes::builder(customers.app()).prefix("/auth").with(inner).build().unwrap();
+    let both = web::scope("/both")
+        .configure(|config| inner.configure(config))
+        .app_data(first.app())
+        .wrap(from_fn(|request, next| require(IsAdmin | !IsAdmin, request, next)));
+    let reports = web::scope("/reports")
+        .app_data(first.app())
+        .wrap(from_fn(|request, next| require(IsAdmin | !IsAdmin, request, next)))
+        .route("/mine", web::get().to(home));
+    let client = TestClient::of(
+        Application::new()
+            .configure(|config| first.configure(config))
+            .configure(|config| second.configure(config))
+            .service(both)
+            .service(reports),
+    )
+    .await;
+    let (alice, bob) = (staff.access_token("alice").await, customers.access_token("bob").await);
+    for (path, good, bad) in [
+        ("/staff/hello", &alice, &bob),
+        ("/customers/hello", &bob, &alice),
+        ("/staff/api/users/me/", &alice, &bob),
+        ("/customers/api/users/me/", &bob, &alice),
+        ("/reports/mine", &alice, &bob),
+    ] {
+        assert_eq!(client.get(path, Some(good)).await.status, 200, "{path}");
+        client.get(path, Some(bad)).await.assert_refused(401, BAD_TOKEN);
+    }
+    // Who is known to one of two guards is not known to the other one.
+    for bearer in [&alice, &bob] {
+        client.get("/both/hello", Some(bearer)).await.assert_refused(401, BAD_TOKEN);
+    }
+    for prefix in ["/staff", "/customers"] {
+        let answer = client.post(&format!("{prefix}/api/token"), None, json!({})).await;
+        let target = format!("{prefix}/api/token/");
+        assert_eq!((answer.status, answer.header("location")), (308, Some(&*target)));
     }
 }
 
