@@ -65,7 +65,8 @@ impl Service {
     }
 }
 
-/// `POST /login`: takes `email` and `password`, and starts a session.
+/// `POST /login`: takes `email` and `password`, and starts a session. A real service also limits the attempts per address and
+/// account, and how many passwords are compared at once.
 async fn login(
     request: HttpRequest,
     tokens: web::Data<TokenService>,

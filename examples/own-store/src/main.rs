@@ -82,8 +82,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let tokens = token_service(store.clone())?;
 
     println!("Alice logs in with a passkey, which the application verifies.");
-    let passkey = Authentication::new(["hwk", "mfa"], SystemClock.now())?;
+    // The user is read first: if she changes while she is authenticated, no session starts.
     let user = registered(&store).await?;
+    let passkey = Authentication::new(["hwk", "mfa"], SystemClock.now())?;
     let stolen = tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
     let other = tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
 
