@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use actix_web::middleware::from_fn;
-use actix_web::{App as Application, HttpResponse, Responder, web};
+use actix_web::{App as Application, HttpResponse, Responder, ResponseError, web};
 use auth_accounts::service::Ports;
 use auth_conformance::PlainSigner;
+use auth_core::error::{AuthError, ErrorKind, StoreError};
 use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
+use auth_core::token::TokenFault;
 use auth_http::routes::{AuthRoutes, AuthRoutesBuilder, Endpoint, RouteError, Routes, standard};
-use auth_http::{CurrentUser, require};
+use auth_http::{ApiError, CurrentUser, require};
 use serde_json::json;
 
 use crate::fixture::*;
@@ -165,6 +167,32 @@ async fn two_services_in_one_application_keep_their_routes_apart() {
         let answer = client.post(&format!("{prefix}/api/token"), None, json!({})).await;
         let target = format!("{prefix}/api/token/");
         assert_eq!((answer.status, answer.header("location")), (308, Some(&*target)));
+    }
+}
+
+/// As docs/embedding.md says, for handlers that use `?`.
+#[test]
+fn errors_are_answered_by_their_kind() {
+    for error in [
+        AuthError::NothingNamed,
+        AuthError::NoOwnSession,
+        AuthError::ForeignToken,
+        AuthError::UserInactive,
+        AuthError::UserChanged,
+        AuthError::MultiFactorRequired,
+        AuthError::Token(TokenFault::Expired),
+        StoreError::unavailable("no connection").into(),
+        StoreError::broken("a column is missing").into(),
+    ] {
+        let status = match error.kind() {
+            ErrorKind::Unauthenticated => 401,
+            ErrorKind::Invalid => 400,
+            ErrorKind::Unavailable => 503,
+            ErrorKind::Internal => 500,
+            kind => panic!("{error}: {kind:?}"),
+        };
+        let text = error.to_string();
+        assert_eq!(ApiError::from(error).error_response().status(), status, "{text}");
     }
 }
 
