@@ -219,3 +219,39 @@ pub fn routes(checked: &Checked, application: &dyn Application) -> Result<RouteT
     let routes = Routes::new(standard().into_iter().chain(sliding)).aliases(checked.settings.http.aliases);
     Ok(application.routes(routes).build()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use auth_accounts::password::RawPassword;
+    use auth_conformance::{RecordedEvents, TestService, new_user};
+    use auth_core::event::EventKind;
+    use auth_core::ports::SecurityEvents;
+
+    use super::*;
+    use crate::config::{Sources, load};
+
+    struct Recorded(Arc<RecordedEvents>);
+
+    impl Application for Recorded {
+        fn name(&self) -> &'static str {
+            "recorded"
+        }
+
+        fn events(&self, _: &DieselStore) -> Arc<dyn SecurityEvents> {
+            self.0.clone()
+        }
+    }
+
+    #[tokio::test]
+    async fn an_application_has_the_audit_log_that_it_wants() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = vec![("AUTH__DATA__DIR".to_owned(), folder.path().display().to_string())];
+        let checked = load(&Sources { profile: "development".to_owned(), environment, ..Sources::default() }).unwrap();
+        let events = Arc::new(RecordedEvents::default());
+        let composition = Composition::without_keys(&checked, &Recorded(events.clone())).await.unwrap();
+        let password = checked.accounts.passwords.check(RawPassword::new(TestService::PASSWORD), &[]).unwrap();
+        composition.administration().create(&new_user("alice"), &password).await.unwrap();
+        let kinds: Vec<_> = events.taken().iter().map(|event| event.kind).collect();
+        assert_eq!(kinds, [EventKind::AccountAdministered]);
+    }
+}
