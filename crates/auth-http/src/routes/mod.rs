@@ -29,6 +29,7 @@
 mod embedded;
 mod endpoint;
 mod group;
+mod pattern;
 mod prefix;
 mod standard;
 mod table;

@@ -16,6 +16,7 @@ use crate::handlers::unknown::unknown;
 use crate::openapi::document_of;
 use crate::outer::with_own_headers;
 use crate::routes::Endpoint;
+use crate::routes::pattern::hides;
 use crate::routes::prefix::normalized;
 
 /// Routes as they are put together.
@@ -188,56 +189,6 @@ fn check_reached(path: &str, earlier: &[ResourceDef]) -> Result<(), RouteError> 
         }
     }
     Ok(())
-}
-
-/// Whether a pattern matches every path that a later one does.
-fn hides(earlier: &str, later: &str) -> bool {
-    let (earlier, later) = (segments(&shape(earlier)), segments(&shape(later)));
-    let hidden =
-        earlier.iter().zip(&later).take_while(|(by, segment)| by == segment || hides_segment(by, segment)).count();
-    let has_tail = earlier.last().is_some_and(|last| matches!(last.as_str(), "{}*" | "{:.*}"));
-    let (others, is_long_enough) = (earlier.len().saturating_sub(1), later.len() >= earlier.len());
-    if has_tail { is_long_enough && hidden >= others } else { hidden == earlier.len() && hidden == later.len() }
-}
-
-/// Whether `{name}` stands before one part of a path: a text, or a parameter that can hold no slash.
-fn hides_segment(by: &str, segment: &str) -> bool {
-    let without_classes = segment.replace(r"\d", "").replace(r"\w", "");
-    let may_hold_slashes = segment.contains("{:") && without_classes.contains(['.', '^', '\\', '/']);
-    by == "{}" && !segment.is_empty() && !segment.ends_with("}*") && !may_hold_slashes
-}
-
-/// The parts between the slashes outside of braces.
-fn segments(pattern: &str) -> Vec<String> {
-    let mut depth = 0_usize;
-    let is_boundary = |character: char| {
-        match character {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        character == '/' && depth == 0
-    };
-    pattern.split(is_boundary).map(str::to_owned).collect()
-}
-
-/// A pattern without the names of its parameters: two that differ in nothing else match the same paths. Braces within a
-/// parameter belong to its regular expression.
-fn shape(pattern: &str) -> String {
-    let (mut shape, mut depth, mut is_name) = (String::new(), 0_usize, false);
-    for character in pattern.chars() {
-        match character {
-            '{' => depth += 1,
-            '}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        is_name &= !matches!(character, ':' | '}');
-        if !is_name {
-            shape.push(character);
-        }
-        is_name |= character == '{' && depth == 1;
-    }
-    shape
 }
 
 /// Routes that can be served. Its `Display` is a table: methods, path, rule.
