@@ -49,8 +49,8 @@ pub enum AccountError {
     /// The code does not answer the challenge.
     #[error("the code is wrong")]
     WrongCode,
-    /// There is no such second factor to work with.
-    #[error("there is no such second factor")]
+    /// The user does not have this second factor.
+    #[error("the user does not have this second factor")]
     NoSecondFactor,
     /// The second factor cannot be switched on here.
     #[error("the second factor cannot be switched on")]
@@ -58,19 +58,19 @@ pub enum AccountError {
     /// The token of a link that takes a login to the account: it has second factors.
     #[error("the link takes a login to the account")]
     LoginRequired,
-    /// The token of a link that is not ours, not for this, or was used, or whose time is over.
+    /// The token of a link was not issued here, is for another purpose, was used, or has expired.
     #[error("the token of the link is not valid")]
     BadLink,
     /// What was asked for takes the password, and none was given.
     #[error("the password is missing")]
     PasswordMissing,
-    /// Somebody who is logged in did not know their password.
+    /// A logged-in user gave a wrong password.
     #[error("the password is wrong")]
     WrongPassword,
 }
 
 impl AccountError {
-    /// What it means to whoever made the request.
+    /// The kind of error, which decides the status of the answer.
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Auth(error) => error.kind(),

@@ -76,7 +76,7 @@ pub enum AuthError {
 }
 
 impl AuthError {
-    /// What it means to whoever made the request.
+    /// The kind of error, which decides the status of the answer.
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Token(_)

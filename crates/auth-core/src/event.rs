@@ -89,7 +89,7 @@ event_kinds! {
     PasswordChanged = "password_changed",
     /// A password was set with the link of a mail; every session of the account has ended.
     PasswordReset = "password_reset",
-    /// Somebody who is logged in did not know their password.
+    /// A logged-in user gave a wrong password.
     PasswordRefused = "password_refused",
     /// An address was proven.
     EmailVerified = "email_verified",

@@ -207,7 +207,7 @@ async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
     if request.extensions().get::<AuthenticatedBy>().is_some_and(|by| Arc::ptr_eq(&by.0, app)) {
         return Ok(());
     }
-    // The caller of another service is nobody here.
+    // A caller that another service authenticated does not count here.
     request.extensions_mut().remove::<Caller>();
     let Some(token) = app.settings.credentials.token(request.headers())? else { return Ok(()) };
     let authenticated = match token {
@@ -221,7 +221,7 @@ async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The service that the caller showed a token of.
+/// The service that authenticated the caller.
 struct AuthenticatedBy(Arc<App>);
 
 fn missing_app() -> ApiError {

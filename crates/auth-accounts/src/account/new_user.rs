@@ -18,7 +18,7 @@ pub struct NewUser {
     pub last_name: PersonName,
     /// Whether it is an administrator's.
     pub is_staff: bool,
-    /// Whether it is the owner's of this installation.
+    /// Whether the user is a superuser.
     pub is_superuser: bool,
     /// When it is made.
     pub date_joined: Timestamp,

@@ -46,7 +46,7 @@ impl LinkTarget {
         .into_bytes()
     }
 
-    /// Reads what was stored; `None` if it is no target.
+    /// Parses a stored payload; `None` if it is not valid.
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(payload).ok()?;
         let (email, condition) = match text.split_once(' ') {

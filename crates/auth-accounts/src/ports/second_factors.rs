@@ -13,7 +13,7 @@ use crate::secret::Mac;
 /// Second factors at rest. Every change to them advances the `security_stamp` of the account.
 #[async_trait]
 pub trait SecondFactors: Send + Sync {
-    /// Those of an account; none if there is no such account.
+    /// The second factors of a user; empty if the user does not exist.
     async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
 
     /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the

@@ -107,9 +107,9 @@ async fn are_not_started_if_the_user_was_changed_meanwhile() {
     }
 }
 
-/// A token names its user by the key, and digits name another one's number.
+/// A key of digits alone reads as the integer ID of another user.
 #[tokio::test]
-async fn are_not_started_for_a_key_that_names_nobody_or_another_user() {
+async fn are_not_started_for_a_key_that_does_not_name_this_user() {
     let service = service(policy());
     service.register("alice").await;
     let user = service.user("alice").await;
