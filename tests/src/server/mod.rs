@@ -5,9 +5,10 @@ mod output;
 
 use std::ffi::OsStr;
 use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -35,6 +36,7 @@ const CHEAP_HASHING: [(&str, &str); 2] =
 pub struct ServerOptions {
     profile: String,
     environment: Vec<(String, String)>,
+    ip: Option<IpAddr>,
 }
 
 impl ServerOptions {
@@ -42,7 +44,7 @@ impl ServerOptions {
     /// emails as files into its own folder, passwords cost next to nothing to hash, and one client IP may register as
     /// many users as it likes.
     pub fn new(profile: &str, database_url: Option<&str>) -> Self {
-        let options = Self { profile: profile.to_owned(), environment: Vec::new() };
+        let options = Self { profile: profile.to_owned(), environment: Vec::new(), ip: None };
         let options = options.env("AUTH__TOKENS__SIGNING_KEY", SIGNING_KEY).env("AUTH__LOG__FORMAT", "json");
         let options = options.env("AUTH__SECRETS__KEY", APPLICATION_SECRET).env("AUTH__MAIL__TRANSPORT", "folder");
         // All users of a test come from one client IP.
@@ -83,6 +85,11 @@ impl ServerOptions {
         ])
     }
 
+    /// Binds to this IP address in place of a loopback address of the server's own.
+    pub fn bound_to(self, ip: impl Into<IpAddr>) -> Self {
+        Self { ip: Some(ip.into()), ..self }
+    }
+
     /// Removes a variable that [`new`](Self::new) or [`env`](Self::env) set.
     pub fn without(mut self, name: &str) -> Self {
         self.environment.retain(|(known, _)| known != name);
@@ -92,7 +99,8 @@ impl ServerOptions {
     /// Makes a folder and starts a server in it. `binary`: `env!("CARGO_BIN_EXE_server-under-test")`.
     pub fn start(self, binary: &str) -> TestServer {
         let dir = TempDir::new().expect("a temporary folder");
-        let running = Running::start(binary, &self, &dir, "127.0.0.1:0");
+        let ip = self.ip.unwrap_or_else(|| own_loopback_address().into());
+        let running = Running::start(binary, &self, &dir, &SocketAddr::from((ip, 0)).to_string());
         TestServer { binary: binary.to_owned(), options: self, running: Mutex::new(running), dir }
     }
 
@@ -143,7 +151,7 @@ impl TestServer {
         TestClient::new(&self.url())
     }
 
-    /// `http://127.0.0.1:PORT`, without a slash at its end. It stays the same after a restart.
+    /// `http://127.x.y.z:PORT`, without a slash at its end. It stays the same after a restart.
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
@@ -260,6 +268,18 @@ fn ends_in_time(child: &mut Child) -> Option<ExitStatus> {
         std::thread::sleep(Duration::from_millis(5));
     }
     None
+}
+
+/// A loopback address that no other server of this process has had. The kernel hands out the port of a server that has
+/// ended to the next one: on one address, a client that still retries would reach a server of another test.
+fn own_loopback_address() -> Ipv4Addr {
+    static STARTED: AtomicU16 = AtomicU16::new(1);
+    if !cfg!(target_os = "linux") {
+        return Ipv4Addr::LOCALHOST; // Others do not answer for the rest of 127.0.0.0/8 unless configured to.
+    }
+    let [high, low] = STARTED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let of_process = 1 + (std::process::id() % 254) as u8;
+    Ipv4Addr::new(127, of_process, high, low)
 }
 
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! `healthcheck`: what a container's health check runs.
 
+use std::net::Ipv4Addr;
+
 use auth_tests::cases::{OnCluster, OnSqlite, Once};
 use auth_tests::postgres::Cluster;
 use auth_tests::{Database, ServerOptions, cases};
@@ -48,8 +50,11 @@ async fn without_a_server_nothing_is_healthy() {
 }
 
 async fn a_server_that_listens_everywhere_is_asked_at_home() {
-    let fixture = Fixture::new(Database::sqlite(), "development");
-    let everywhere = format!("0.0.0.0:{}", fixture.server.address().port());
+    let database = Database::sqlite();
+    let options = database.server("development").bound_to(Ipv4Addr::UNSPECIFIED);
+    let fixture = Fixture::with(database, options);
+    let everywhere = fixture.server.address().to_string();
+    assert!(everywhere.starts_with("0.0.0.0:"), "{everywhere}");
     healthcheck(&fixture, &everywhere).done();
 }
 
