@@ -66,7 +66,7 @@
 //!         assert!(self.0.put_user(user.clone()));
 //!     }
 //!
-//!     async fn delete_user(&self, id: UserId) {
+//!     async fn delete_user(&self, id: &UserId) {
 //!         assert!(self.0.delete(id).await.unwrap());
 //!     }
 //! }

@@ -64,7 +64,7 @@ impl MemoryStore {
     /// can do, such as an imported account. Its hash, and which names are taken, stay as they are. `false` if there is
     /// no such account.
     pub fn put_user(&self, user: User) -> bool {
-        self.state().change(user.id, |account| account.user = user)
+        self.state().change(&user.id.clone(), |account| account.user = user)
     }
 
     /// Puts a code as it is, past all rules, also over one with the same name.
@@ -73,7 +73,7 @@ impl MemoryStore {
     }
 
     /// Puts the second factors of an account as they are, past all rules. `false` if there is no such account.
-    pub fn put_factors(&self, user: UserId, factors: Factors) -> bool {
+    pub fn put_factors(&self, user: &UserId, factors: Factors) -> bool {
         self.state().change(user, |account| {
             account.user.multi_factor_since = factors.is_on().then(|| account.first_factor_at.unwrap_or_default());
             account.factors = factors;
@@ -115,7 +115,8 @@ impl MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     calls: u64,
-    last_id: i64,
+    /// How many users were ever created.
+    last_number: i64,
     accounts: BTreeMap<UserId, Account>,
     sessions: HashMap<SessionId, Session>,
     /// The latest end that any refresh token of a session ever had.
@@ -129,6 +130,8 @@ struct State {
 
 #[derive(Debug)]
 struct Account {
+    /// Its place in the list of users.
+    number: i64,
     user: User,
     username: Username,
     email: Email,
@@ -166,23 +169,23 @@ impl Account {
 }
 
 impl State {
-    fn user(&self, id: UserId) -> Option<&User> {
-        self.accounts.get(&id).map(|account| &account.user)
+    fn user(&self, id: &UserId) -> Option<&User> {
+        self.accounts.get(id).map(|account| &account.user)
     }
 
     /// Changes an account, and reports it if something is another than before; `false` if there is none.
-    fn change(&mut self, id: UserId, change: impl FnOnce(&mut Account)) -> bool {
-        let Some(account) = self.accounts.get_mut(&id) else { return false };
+    fn change(&mut self, id: &UserId, change: impl FnOnce(&mut Account)) -> bool {
+        let Some(account) = self.accounts.get_mut(id) else { return false };
         let before = account.user.clone();
         change(account);
         if (User { last_login: account.user.last_login, ..before }) != account.user {
-            self.news.report(Change::AccountChanged(id));
+            self.news.report(Change::AccountChanged(id.clone()));
         }
         true
     }
 
     /// Changes what an account may do, or what its owner has to show for it: as [`change`](Self::change), and moves its stamp.
-    fn change_security(&mut self, id: UserId, change: impl FnOnce(&mut Account)) -> bool {
+    fn change_security(&mut self, id: &UserId, change: impl FnOnce(&mut Account)) -> bool {
         self.change(id, |account| {
             change(account);
             account.move_stamp();
@@ -190,7 +193,7 @@ impl State {
     }
 
     /// Changes the rights of an account: the same, if they are others than before.
-    fn change_rights(&mut self, id: UserId, change: impl FnOnce(&mut User)) -> bool {
+    fn change_rights(&mut self, id: &UserId, change: impl FnOnce(&mut User)) -> bool {
         let Some(before) = self.user(id).cloned() else { return false };
         let mut user = before.clone();
         change(&mut user);
@@ -199,8 +202,8 @@ impl State {
 
     /// What an account other than `own` has already. The same text counts as the same name under any rules: one that
     /// was kept when letter case still made a difference must not be given twice.
-    fn taken(&self, own: Option<UserId>, username: Option<&Username>, email: Option<&Email>) -> Option<Taken> {
-        let others = || self.accounts.values().filter(|account| Some(account.user.id) != own);
+    fn taken(&self, own: Option<&UserId>, username: Option<&Username>, email: Option<&Email>) -> Option<Taken> {
+        let others = || self.accounts.values().filter(|account| Some(&account.user.id) != own);
         let is_username = |a: &Account, name: &Username| {
             a.username.canonical() == name.canonical() || a.username.as_str() == name.as_str()
         };

@@ -9,7 +9,7 @@ use crate::user::UserId;
 /// ```
 /// use auth_core::event::{EventKind, SecurityEvent};
 /// use auth_core::user::UserId;
-/// let event = SecurityEvent::of_user(EventKind::LoginFailed, UserId::new(1));
+/// let event = SecurityEvent::of_user(EventKind::LoginFailed, &UserId::new(1));
 /// assert_eq!(event.kind.name(), "login_failed");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,13 +26,13 @@ pub struct SecurityEvent {
 
 impl SecurityEvent {
     /// Something that concerns a whole account.
-    pub const fn of_user(kind: EventKind, user: UserId) -> Self {
-        Self { kind, user: Some(user), session: None, refused_by: None }
+    pub fn of_user(kind: EventKind, user: &UserId) -> Self {
+        Self { kind, user: Some(user.clone()), session: None, refused_by: None }
     }
 
     /// Something that concerns one session.
-    pub const fn of_session(kind: EventKind, user: UserId, session: SessionId) -> Self {
-        Self { kind, user: Some(user), session: Some(session), refused_by: None }
+    pub fn of_session(kind: EventKind, user: &UserId, session: SessionId) -> Self {
+        Self { kind, user: Some(user.clone()), session: Some(session), refused_by: None }
     }
 
     /// Something whose account is not known.
@@ -41,9 +41,9 @@ impl SecurityEvent {
     }
 
     /// Somebody was not allowed to do something.
-    pub fn denied(user: UserId, denial: &Denial) -> Self {
+    pub fn denied(user: &UserId, denial: &Denial) -> Self {
         let refused_by = Some(denial.leaf().to_string());
-        Self { kind: EventKind::PermissionDenied, user: Some(user), session: None, refused_by }
+        Self { kind: EventKind::PermissionDenied, user: Some(user.clone()), session: None, refused_by }
     }
 }
 

@@ -27,12 +27,12 @@ pub enum Ending {
 /// use auth_core::token::Generation;
 /// use auth_core::user::UserId;
 /// let (owner, other) = (UserId::new(1), UserId::new(2));
-/// let session = session_of(owner, session_id(1), at(0));
-/// assert_eq!(decide_ending(&session, Generation::FIRST, owner), Ending::End);
-/// assert_eq!(decide_ending(&session, Generation::FIRST, other), Ending::Foreign);
+/// let session = session_of(&owner, session_id(1), at(0));
+/// assert_eq!(decide_ending(&session, Generation::FIRST, &owner), Ending::End);
+/// assert_eq!(decide_ending(&session, Generation::FIRST, &other), Ending::Foreign);
 /// ```
-pub fn decide_ending(session: &Session, presented: Generation, caller: UserId) -> Ending {
-    if session.user_id != caller {
+pub fn decide_ending(session: &Session, presented: Generation, caller: &UserId) -> Ending {
+    if session.user_id != *caller {
         Ending::Foreign
     } else if session.revoked_at.is_some() {
         Ending::AlreadyEnded
@@ -127,7 +127,7 @@ mod tests {
             (false, 4, OTHER, Ending::Foreign),
             (true, 5, OTHER, Ending::Foreign),
         ] {
-            let decision = decide_ending(&session(revoked), Generation::new(presented), caller);
+            let decision = decide_ending(&session(revoked), Generation::new(presented), &caller);
             assert_eq!(decision, expected, "revoked: {revoked}, generation {presented}, {caller:?}");
         }
     }

@@ -120,12 +120,12 @@ impl Changes {
     }
 
     /// Whether one since `mark` concerns this bearer, or may have.
-    fn concern(&self, mark: Mark, pass: &Pass, user: UserId) -> bool {
+    fn concern(&self, mark: Mark, pass: &Pass, user: &UserId) -> bool {
         let since = usize::try_from(self.count - mark.0).unwrap_or(usize::MAX);
         since > self.latest.len()
             || self.latest.iter().take(since).any(|change| match change {
                 Change::SessionEnded(id) => *pass == Pass::Session(*id),
-                Change::AccountChanged(id) => *id == user,
+                Change::AccountChanged(id) => id == user,
                 Change::Missed => true,
             })
     }
@@ -172,15 +172,15 @@ impl GuardViews {
     /// Remembers somebody who was looked up after `mark`, unless they changed since.
     pub(crate) fn remember(&self, mark: Mark, pass: Pass, user: &User, now: UnixTime) {
         let mut state = self.state();
-        if !state.is_current || state.changes.concern(mark, &pass, user.id) {
+        if !state.is_current || state.changes.concern(mark, &pass, &user.id) {
             return;
         }
-        state.of_user.entry(user.id).or_default().insert(pass.clone());
+        state.of_user.entry(user.id.clone()).or_default().insert(pass.clone());
         state.seen.put(pass, Seen { user: user.clone(), at: now });
         if state.seen.len() > self.policy.capacity.get()
             && let Some((evicted, seen)) = state.seen.pop_lru()
         {
-            state.unlink(&evicted, seen.user.id);
+            state.unlink(&evicted, &seen.user.id);
         }
     }
 
@@ -203,16 +203,15 @@ impl GuardViews {
 
 impl State {
     fn apply(&mut self, change: Change) {
-        self.changes.add(change);
-        match change {
+        match &change {
             Change::SessionEnded(id) => {
-                let pass = Pass::Session(id);
+                let pass = Pass::Session(*id);
                 if let Some(seen) = self.seen.pop(&pass) {
-                    self.unlink(&pass, seen.user.id);
+                    self.unlink(&pass, &seen.user.id);
                 }
             }
             Change::AccountChanged(id) => {
-                for pass in self.of_user.remove(&id).unwrap_or_default() {
+                for pass in self.of_user.remove(id).unwrap_or_default() {
                     self.seen.pop(&pass);
                 }
             }
@@ -221,13 +220,14 @@ impl State {
                 self.of_user.clear();
             }
         }
+        self.changes.add(change);
     }
 
-    fn unlink(&mut self, pass: &Pass, user: UserId) {
-        if let Some(passes) = self.of_user.get_mut(&user) {
+    fn unlink(&mut self, pass: &Pass, user: &UserId) {
+        if let Some(passes) = self.of_user.get_mut(user) {
             passes.remove(pass);
             if passes.is_empty() {
-                self.of_user.remove(&user);
+                self.of_user.remove(user);
             }
         }
     }
@@ -284,14 +284,14 @@ mod tests {
             let mut all = Changes::default();
             all.add(AccountChanged(USER));
             let mark = Mark(all.count);
-            changes.iter().for_each(|change| all.add(*change));
-            assert_eq!(all.concern(mark, &Pass::Session(SESSION), USER), expected, "{changes:?}");
+            changes.iter().for_each(|change| all.add(change.clone()));
+            assert_eq!(all.concern(mark, &Pass::Session(SESSION), &USER), expected, "{changes:?}");
         }
         let mut many = Changes::default();
         let mark = Mark(many.count);
         (0..Changes::KEPT).for_each(|_| many.add(SessionEnded(OTHER)));
-        assert!(!many.concern(mark, &Pass::Session(SESSION), USER));
+        assert!(!many.concern(mark, &Pass::Session(SESSION), &USER));
         many.add(SessionEnded(OTHER));
-        assert!(many.concern(mark, &Pass::Session(SESSION), USER), "more than are kept");
+        assert!(many.concern(mark, &Pass::Session(SESSION), &USER), "more than are kept");
     }
 }

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken, Username};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+    AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
+    ProvenEmail,
 };
 use auth_core::StoreError;
 use auth_core::ports::TokenUsers;
@@ -20,6 +21,7 @@ use diesel::upsert::excluded;
 use crate::codes::{end_codes, end_with_factors, use_code_in_time};
 use crate::connection::{AnyConnection, Undo, on_either};
 use crate::error::JobError;
+use crate::keys::{UserKey, has_id, key_of};
 use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
@@ -41,19 +43,19 @@ impl Accounts for DieselStore {
                         .values(NewUserRow::from(&new))
                         .returning(UserRow::columns())
                         .get_result(connection)?;
-                    let user = User::from(row);
-                    let hash = CredentialsRow::new(user.id, &hash, new.date_joined);
+                    let hash = CredentialsRow::new(row.id, &hash, new.date_joined);
                     diesel::insert_into(credentials::table).values(hash).execute(connection)?;
-                    put(connection, Some(user.id), &new.mails)?;
-                    Ok(user)
+                    put(connection, Some(row.id), &new.mails)?;
+                    User::try_from(row)
                 })
             })
         })
         .await
     }
 
-    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        self.read(move |connection| Ok(user_by_number(connection, id)?)).await
+    async fn find_user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
+        let id = id.clone();
+        self.read(move |connection| Ok(user_by_id(connection, &id)?)).await
     }
 
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
@@ -72,7 +74,7 @@ impl Accounts for DieselStore {
                 }
             };
             let found: Option<(UserRow, String)> = row.optional()?;
-            Ok(found.map(|(user, hash)| (user.into(), PasswordHash::new(hash))))
+            Ok(found.map(|(user, hash)| user.try_into().map(|user| (user, PasswordHash::new(hash)))).transpose()?)
         })
         .await
     }
@@ -81,22 +83,22 @@ impl Accounts for DieselStore {
         let email = email.canonical().to_owned();
         self.read(move |connection| {
             let row = users::table.filter(users::email_canonical.eq(&email)).select(UserRow::as_select());
-            Ok(row.first(connection).optional()?.map(UserRow::into))
+            Ok(row.first(connection).optional()?.map(UserRow::try_into).transpose()?)
         })
         .await
     }
 
-    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
-        let change = change.clone();
-        let wanted = Wanted { own: Some(id), username: change.username.clone(), email: change.email.clone() };
+    async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
+        let (id, change) = (id.clone(), change.clone());
+        let wanted = Wanted { own: Some(id.clone()), username: change.username.clone(), email: change.email.clone() };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
                 if change == ProfileChange::default() {
-                    let user = user_by_number(connection, id)?;
+                    let user = user_by_id(connection, &id)?;
                     return Ok(user.map_or(ProfileUpdate::Gone, ProfileUpdate::Done));
                 }
                 connection.transaction(|connection| {
-                    let Some(account) = lock_account(connection, id)? else { return Ok(ProfileUpdate::Gone) };
+                    let Some(account) = lock_account(connection, &id)? else { return Ok(ProfileUpdate::Gone) };
                     if !account.has_stamp(change.only_at) {
                         return Ok(ProfileUpdate::Overtaken);
                     }
@@ -105,25 +107,27 @@ impl Accounts for DieselStore {
                     let unproven = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
                     // The lock once more: there may be nothing to set.
                     let lock = users::token_epoch.eq(users::token_epoch);
-                    let row: UserRow = diesel::update(users::table.find(id.get()))
+                    let row: UserRow = diesel::update(users::table.find(account.id))
                         .set((lock, ProfileChangeRow::from(&change), unproven))
                         .returning(UserRow::columns())
                         .get_result(connection)?;
                     if moves {
-                        end_codes(connection, id, None)?;
+                        end_codes(connection, account.id, None)?;
                     }
-                    put(connection, Some(id), &change.mails)?;
-                    Ok(ProfileUpdate::Done(row.into()))
+                    put(connection, Some(account.id), &change.mails)?;
+                    Ok(ProfileUpdate::Done(row.try_into()?))
                 })
             })
         });
         Ok(outcome.await?.unwrap_or_else(ProfileUpdate::Taken))
     }
 
-    async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
-        let (old, new) = (old.expose().to_owned(), new.expose().to_owned());
+    async fn upgrade_hash(&self, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        let (id, old, new) = (id.clone(), old.expose().to_owned(), new.expose().to_owned());
         self.write(move |connection| {
-            let still_old = credentials::table.find(id.get()).filter(credentials::password_hash.eq(&old));
+            let user = users::table.filter(has_id(&id)).select(users::id);
+            let own = credentials::table.filter(credentials::user_id.eq_any(user));
+            let still_old = own.filter(credentials::password_hash.eq(&old));
             let changed = diesel::update(still_old).set(credentials::password_hash.eq(&new)).execute(connection)?;
             Ok(changed == 1)
         })
@@ -134,15 +138,15 @@ impl Accounts for DieselStore {
         let new = new.clone();
         self.write(move |connection| {
             connection.transaction_if(|connection| {
-                let Some(account) = lock_account(connection, new.user)? else { return Ok(PasswordUpdate::Gone) };
+                let Some(account) = lock_account(connection, &new.user)? else { return Ok(PasswordUpdate::Gone) };
                 let overtaken = PasswordUpdate::Overtaken;
                 Undo::unless(account.has_stamp(new.only_at), overtaken)?;
-                replace_hash(connection, &new, now)?;
+                replace_hash(connection, account.id, &new, now)?;
                 if let Some(code) = new.code {
-                    Undo::unless(use_code_in_time(connection, code, new.user, now)?, overtaken)?;
+                    Undo::unless(use_code_in_time(connection, code, account.id, now)?, overtaken)?;
                 }
                 if let Some(kept) = new.keep {
-                    Undo::unless(keep(connection, new.user, kept)?, overtaken)?;
+                    Undo::unless(keep(connection, account.id, kept)?, overtaken)?;
                 }
                 if let Some(replaced) = &new.replace {
                     let is_ended = end_own(connection, &account, replaced.ends, RevokeReason::PasswordChanged, now)?;
@@ -150,18 +154,18 @@ impl Accounts for DieselStore {
                 }
                 let proves = new.proves.as_ref().is_some_and(|email| email.canonical() == account.email_canonical);
                 let is_first_proof = proves && account.email_verified_at.is_none();
-                Undo::unless(remove_unverified(connection, new.user, &new.removes, is_first_proof)?, overtaken)?;
+                Undo::unless(remove_unverified(connection, account.id, &new.removes, is_first_proof)?, overtaken)?;
                 let kept = new.keep.map(|kept| kept.id);
                 end_all(connection, &account, kept, RevokeReason::PasswordChanged, now)?;
                 if let Some(replaced) = &new.replace {
-                    begin(connection, &replaced.begins)?;
+                    begin(connection, account.id, &replaced.begins)?;
                 }
-                end_codes(connection, new.user, Some(now))?;
+                end_codes(connection, account.id, Some(now))?;
                 if proves {
                     let proven = users::email_verified_at.eq(DbTime::from(now));
                     diesel::update(users::table.find(account.id)).set(proven).execute(connection)?;
                 }
-                put(connection, Some(new.user), &new.mails)?;
+                put(connection, Some(account.id), &new.mails)?;
                 Ok(PasswordUpdate::Done)
             })
         })
@@ -170,7 +174,7 @@ impl Accounts for DieselStore {
 
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         let proven = proven.clone();
-        let wanted = Wanted { own: Some(proven.user), username: None, email: Some(proven.email.clone()) };
+        let wanted = Wanted { own: Some(proven.user.clone()), username: None, email: Some(proven.email.clone()) };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
                 connection.transaction(|connection| confirm(connection, &proven, now))
@@ -179,14 +183,15 @@ impl Accounts for DieselStore {
         Ok(outcome.await?.unwrap_or(EmailUpdate::Taken))
     }
 
-    async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
+    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError> {
+        let id = id.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
                 let other = users::table.find(account.id).filter(users::is_active.ne(active));
                 diesel::update(other).set((users::is_active.eq(active), next_stamp())).execute(connection)?;
                 if !active {
-                    end_codes(connection, id, None)?;
+                    end_codes(connection, account.id, None)?;
                 }
                 Ok(true)
             })
@@ -194,10 +199,11 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
+    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError> {
+        let id = id.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
                 make_staff(connection, &account, staff)?;
                 Ok(true)
             })
@@ -205,12 +211,13 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError> {
+    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError> {
+        let id = id.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
                 if make_staff(connection, &account, true)? {
-                    end_with_factors(connection, id)?;
+                    end_with_factors(connection, account.id)?;
                     end_all(connection, &account, None, RevokeReason::Administrator, now)?;
                 }
                 Ok(true)
@@ -219,11 +226,12 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+        let id = id.clone();
         let names = groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, id)? else { return Ok(false) };
+                let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
                 let other = users::table.find(account.id).filter(users::group_names.ne(&names));
                 diesel::update(other).set((users::group_names.eq(&names), next_stamp())).execute(connection)?;
                 Ok(true)
@@ -232,15 +240,19 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
-        self.write(move |connection| Ok(diesel::delete(users::table.find(id.get())).execute(connection)? == 1)).await
+    async fn delete(&self, id: &UserId) -> Result<bool, StoreError> {
+        let id = id.clone();
+        self.write(move |connection| Ok(diesel::delete(users::table.filter(has_id(&id))).execute(connection)? == 1))
+            .await
     }
 
-    async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError> {
+    async fn list(&self, page: AccountPage) -> Result<ListedUsers, StoreError> {
         self.read(move |connection| {
-            let following = users::table.filter(users::id.gt(page.after.map_or(i64::MIN, UserId::get)));
+            let following = users::table.filter(users::id.gt(page.after.map_or(i64::MIN, ListPosition::get)));
             let page = following.order(users::id).limit(page.limit.into()).select(UserRow::as_select());
-            Ok(page.load(connection)?.into_iter().map(Into::into).collect())
+            let rows: Vec<UserRow> = page.load(connection)?;
+            let end = rows.last().map(|row| ListPosition::new(row.id));
+            Ok(ListedUsers { users: rows.into_iter().map(User::try_from).collect::<Result<_, _>>()?, end })
         })
         .await
     }
@@ -261,9 +273,7 @@ impl TokenUsers for DieselStore {
         self.read(move |connection| {
             let rows = users::table.select(UserRow::as_select());
             let row = match &subject {
-                Subject::Id(id) => rows.find(id.get()).filter(users::external_id.is_null()).first(connection),
-                Subject::External(key) if cannot_be_stored(key) => return Ok(None),
-                Subject::External(key) => rows.filter(users::external_id.eq(key)).first(connection),
+                Subject::Id(id) => rows.filter(has_id(id)).first(connection),
                 Subject::Username(name) if cannot_be_stored(name) => return Ok(None),
                 Subject::Username(name) => rows.filter(users::username.eq(name)).first(connection),
                 Subject::Email(text) => {
@@ -272,20 +282,20 @@ impl TokenUsers for DieselStore {
                     rows.filter(same).first(connection)
                 }
             };
-            Ok(row.optional()?.map(UserRow::into))
+            Ok(row.optional()?.map(UserRow::try_into).transpose()?)
         })
         .await
     }
 }
 
-fn user_by_number(connection: &mut AnyConnection, id: UserId) -> QueryResult<Option<User>> {
-    let row: Option<UserRow> = users::table.find(id.get()).select(UserRow::as_select()).first(connection).optional()?;
-    Ok(row.map(Into::into))
+fn user_by_id(connection: &mut AnyConnection, id: &UserId) -> QueryResult<Option<User>> {
+    let user = users::table.filter(has_id(id)).select(UserRow::as_select());
+    user.first(connection).optional()?.map(UserRow::try_into).transpose()
 }
 
 /// Stores a hash in place of the one that stands there, if there is one.
-fn replace_hash(connection: &mut AnyConnection, new: &NewPassword, now: UnixTime) -> QueryResult<usize> {
-    let row = CredentialsRow::new(new.user, new.hash.expose(), now);
+fn replace_hash(connection: &mut AnyConnection, user: UserKey, new: &NewPassword, now: UnixTime) -> QueryResult<usize> {
+    let row = CredentialsRow::new(user, new.hash.expose(), now);
     on_either!(connection, connection => {
         diesel::insert_into(credentials::table)
             .values(row)
@@ -315,9 +325,9 @@ fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bo
 
 fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
     let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
-    let Some(account) = lock_account(connection, *user)? else { return Ok(EmailUpdate::Overtaken) };
+    let Some(account) = lock_account(connection, user)? else { return Ok(EmailUpdate::Overtaken) };
     let is_due = *is_change || account.email_canonical == email.canonical();
-    if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, *user, now.unix())? {
+    if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, account.id, now.unix())? {
         return Ok(EmailUpdate::Overtaken);
     }
     let address = || (users::email.eq(email.as_str()), users::email_canonical.eq(email.canonical()));
@@ -327,10 +337,10 @@ fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp)
         .returning(UserRow::columns())
         .get_result(connection)?;
     if *is_change {
-        end_codes(connection, *user, Some(now.unix()))?;
+        end_codes(connection, account.id, Some(now.unix()))?;
     }
-    put(connection, Some(*user), mails)?;
-    Ok(EmailUpdate::Done(row.into()))
+    put(connection, Some(account.id), mails)?;
+    Ok(EmailUpdate::Done(row.try_into()?))
 }
 
 /// Whether no text in any row can be this one. PostgreSQL would not even let us ask.
@@ -368,8 +378,9 @@ impl Wanted {
     }
 
     fn taken(&self, connection: &mut AnyConnection) -> QueryResult<Option<Taken>> {
-        // No account has the number that stands for none.
-        let others = users::table.filter(users::id.ne(self.own.map_or(i64::MIN, UserId::get)));
+        let own = self.own.as_ref().map(|id| key_of(connection, id)).transpose()?.flatten();
+        // No row has the key that stands for none.
+        let others = users::table.filter(users::id.ne(own.unwrap_or(UserKey::MIN)));
         if let Some(name) = &self.username {
             let same = users::username_canonical.eq(name.canonical()).or(users::username.eq(name.as_str()));
             if diesel::select(exists(others.filter(same))).get_result(connection)? {
@@ -387,8 +398,8 @@ impl Wanted {
 }
 
 impl CredentialsRow {
-    fn new(id: UserId, hash: &str, now: impl Into<DbTime>) -> Self {
-        Self { user_id: id.get(), password_hash: hash.to_owned(), updated_at: now.into() }
+    fn new(user: UserKey, hash: &str, now: impl Into<DbTime>) -> Self {
+        Self { user_id: user, password_hash: hash.to_owned(), updated_at: now.into() }
     }
 }
 

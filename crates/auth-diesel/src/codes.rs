@@ -8,18 +8,17 @@ use auth_accounts::second_factor::Proof;
 use auth_accounts::secret::Mac;
 use auth_core::StoreError;
 use auth_core::time::UnixTime;
-use auth_core::user::UserId;
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::result::Error;
 
 use crate::connection::{AnyConnection, MultiBackend, Undo};
 use crate::error::{out_of_range, unreadable};
-use crate::locked::lock_account;
+use crate::keys::{UserKey, user_id};
+use crate::locked::{lock_account, lock_row};
 use crate::outbox::{put, take_request};
 use crate::proofs::use_up;
 use crate::prune::{Batch, in_batches};
-use crate::schema::one_time_codes;
+use crate::schema::{one_time_codes, users};
 use crate::store::DieselStore;
 use crate::types::{DbId, DbTime};
 
@@ -29,12 +28,12 @@ impl Codes for DieselStore {
         let (code, mails, only) = (code.clone(), mails.to_vec(), only.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, code.user_id)? else { return Ok(false) };
+                let Some(account) = lock_account(connection, &code.user_id)? else { return Ok(false) };
                 if only.owner.as_ref().is_some_and(|owner| !account.is_still(owner)) {
                     return Ok(false);
                 }
                 if let Some(moment) = only.none_since
-                    && has_open_since(connection, &code, moment)?
+                    && has_open_since(connection, account.id, &code, moment)?
                 {
                     return Ok(false);
                 }
@@ -45,14 +44,14 @@ impl Codes for DieselStore {
                 }
                 if code.purpose.ends_older() {
                     let same = one_time_codes::purpose.eq(code.purpose.name());
-                    let older = not_ended(code.user_id).filter(same);
+                    let older = not_ended(account.id).filter(same);
                     let end = one_time_codes::consumed_at.eq(DbTime::from(code.created_at));
                     diesel::update(older).set(end).execute(connection)?;
                 }
-                make_room_for(connection, &code)?;
-                let row = CodeRow::try_from(&code)?;
+                make_room_for(connection, account.id, &code)?;
+                let row = CodeRow::new(account.id, &code)?;
                 diesel::insert_into(one_time_codes::table).values(row).execute(connection)?;
-                put(connection, Some(code.user_id), &mails)?;
+                put(connection, Some(account.id), &mails)?;
                 Ok(true)
             })
         })
@@ -62,8 +61,9 @@ impl Codes for DieselStore {
     async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError> {
         self.read(move |connection| {
             let code = one_time_codes::table.find(DbId::from(id)).filter(is_known());
-            let row: Option<CodeRow> = code.select(CodeRow::as_select()).first(connection).optional()?;
-            Ok(row.map(OneTimeCode::try_from).transpose()?)
+            let code = code.inner_join(users::table).select((CodeRow::as_select(), users::external_id));
+            let row: Option<(CodeRow, Option<String>)> = code.first(connection).optional()?;
+            Ok(row.map(|(row, external_id)| row.into_code(external_id.as_deref())).transpose()?)
         })
         .await
     }
@@ -75,12 +75,18 @@ impl Codes for DieselStore {
                 .filter(is_known())
                 .filter(in_time(now))
                 .filter(has_attempts_left());
-            let row: Option<CodeRow> = diesel::update(open)
-                .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1))
-                .returning(<CodeRow as Selectable<MultiBackend>>::construct_selection())
-                .get_result(connection)
-                .optional()?;
-            Ok(row.map(OneTimeCode::try_from).transpose()?)
+            connection.transaction(|connection| {
+                let row: Option<CodeRow> = diesel::update(open)
+                    .set(one_time_codes::attempts.eq(one_time_codes::attempts + 1))
+                    .returning(<CodeRow as Selectable<MultiBackend>>::construct_selection())
+                    .get_result(connection)
+                    .optional()?;
+                let Some(row) = row else { return Ok(None) };
+                let owner = users::table.find(row.user_id).select(users::external_id);
+                // The owner may have been deleted, and the code with it.
+                let external_id: Option<Option<String>> = owner.first(connection).optional()?;
+                external_id.map(|external_id| row.into_code(external_id.as_deref())).transpose()
+            })
         })
         .await
     }
@@ -90,10 +96,10 @@ impl Codes for DieselStore {
         self.write(move |connection| {
             connection.transaction_if(|connection| {
                 let code = one_time_codes::table.find(DbId::from(id));
-                let owner = code.select(one_time_codes::user_id).first(connection).optional()?.map(UserId::new);
+                let owner: Option<UserKey> = code.select(one_time_codes::user_id).first(connection).optional()?;
                 let Some(owner) = owner else { return Ok(false) };
                 // Its account first, as for all that needs both: no code goes to another one.
-                lock_account(connection, owner)?;
+                lock_row(connection, owner)?;
                 Undo::unless(use_code(connection, id, owner, now)?, false)?;
                 Undo::unless(use_up(connection, owner, proof)?, false)?;
                 put(connection, Some(owner), &mails)?;
@@ -145,13 +151,13 @@ impl Codes for DieselStore {
 }
 
 /// Ends the oldest challenges of an account, so that with this one no more are open than may be.
-fn make_room_for(connection: &mut AnyConnection, code: &OneTimeCode) -> QueryResult<()> {
+fn make_room_for(connection: &mut AnyConnection, user: UserKey, code: &OneTimeCode) -> QueryResult<()> {
     let names: Vec<_> = code.purpose.bounded_with().iter().map(|purpose| purpose.name()).collect();
     if names.is_empty() {
         return Ok(());
     }
     let now = code.created_at;
-    let open = not_ended(code.user_id)
+    let open = not_ended(user)
         .filter(one_time_codes::purpose.eq_any(names))
         .filter(in_time(now))
         .filter(has_attempts_left())
@@ -160,15 +166,20 @@ fn make_room_for(connection: &mut AnyConnection, code: &OneTimeCode) -> QueryRes
     let open: Vec<DbId> = open.load(connection)?;
     let surplus = open.get(OneTimeCode::MAX_OPEN - 1..).unwrap_or_default();
     if !surplus.is_empty() {
-        let surplus = not_ended(code.user_id).filter(one_time_codes::id.eq_any(surplus));
+        let surplus = not_ended(user).filter(one_time_codes::id.eq_any(surplus));
         diesel::update(surplus).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)?;
     }
     Ok(())
 }
 
 /// Whether another code of the same account and purpose is open, and was made after a moment.
-fn has_open_since(connection: &mut AnyConnection, code: &OneTimeCode, moment: UnixTime) -> QueryResult<bool> {
-    let newer = not_ended(code.user_id)
+fn has_open_since(
+    connection: &mut AnyConnection,
+    user: UserKey,
+    code: &OneTimeCode,
+    moment: UnixTime,
+) -> QueryResult<bool> {
+    let newer = not_ended(user)
         .filter(one_time_codes::purpose.eq(code.purpose.name()))
         .filter(in_time(code.created_at))
         .filter(has_attempts_left())
@@ -177,7 +188,7 @@ fn has_open_since(connection: &mut AnyConnection, code: &OneTimeCode, moment: Un
 }
 
 /// Uses a code of an account, whatever its attempts and its time; `false` if it was used or ended before.
-pub(crate) fn use_code(connection: &mut AnyConnection, id: CodeId, user: UserId, now: UnixTime) -> QueryResult<bool> {
+pub(crate) fn use_code(connection: &mut AnyConnection, id: CodeId, user: UserKey, now: UnixTime) -> QueryResult<bool> {
     let code = not_ended(user).filter(one_time_codes::id.eq(DbId::from(id)));
     Ok(diesel::update(code).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)? == 1)
 }
@@ -186,7 +197,7 @@ pub(crate) fn use_code(connection: &mut AnyConnection, id: CodeId, user: UserId,
 pub(crate) fn use_code_in_time(
     connection: &mut AnyConnection,
     id: CodeId,
-    user: UserId,
+    user: UserKey,
     now: UnixTime,
 ) -> QueryResult<bool> {
     let code = not_ended(user).filter(one_time_codes::id.eq(DbId::from(id)));
@@ -195,7 +206,7 @@ pub(crate) fn use_code_in_time(
 }
 
 /// Ends every code of an account; where no moment is known, as of when each was made.
-pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserId, now: Option<UnixTime>) -> QueryResult<usize> {
+pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserKey, now: Option<UnixTime>) -> QueryResult<usize> {
     // Those for purposes of a later release among them.
     let codes = diesel::update(not_ended(user));
     match now.map(DbTime::from) {
@@ -205,7 +216,7 @@ pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserId, now: Optio
 }
 
 /// Ends the codes of an account that a change of its second factors ends, as of when each was issued.
-pub(crate) fn end_with_factors(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
+pub(crate) fn end_with_factors(connection: &mut AnyConnection, user: UserKey) -> QueryResult<usize> {
     let names = CodePurpose::ENDED_BY_FACTOR_CHANGES.map(CodePurpose::name);
     let codes = not_ended(user).filter(one_time_codes::purpose.eq_any(names));
     let end = one_time_codes::consumed_at.eq(one_time_codes::created_at.nullable());
@@ -214,8 +225,7 @@ pub(crate) fn end_with_factors(connection: &mut AnyConnection, user: UserId) -> 
 
 /// The codes of an account that were neither used nor ended.
 #[diesel::dsl::auto_type(no_type_alias)]
-fn not_ended(user: UserId) -> _ {
-    let user: i64 = user.get();
+fn not_ended(user: UserKey) -> _ {
     one_time_codes::table.filter(one_time_codes::user_id.eq(user)).filter(one_time_codes::consumed_at.is_null())
 }
 
@@ -251,7 +261,7 @@ fn known_purposes() -> Vec<&'static str> {
 #[diesel(treat_none_as_default_value = false)]
 struct CodeRow {
     id: DbId,
-    user_id: i64,
+    user_id: UserKey,
     purpose: String,
     mac: Option<Vec<u8>>,
     payload: Option<Vec<u8>>,
@@ -261,13 +271,11 @@ struct CodeRow {
     consumed_at: Option<DbTime>,
 }
 
-impl TryFrom<&OneTimeCode> for CodeRow {
-    type Error = Error;
-
-    fn try_from(code: &OneTimeCode) -> QueryResult<Self> {
+impl CodeRow {
+    fn new(user: UserKey, code: &OneTimeCode) -> QueryResult<Self> {
         Ok(Self {
             id: code.id.into(),
-            user_id: code.user_id.get(),
+            user_id: user,
             purpose: code.purpose.name().to_owned(),
             mac: code.mac.map(|mac| mac.bytes().to_vec()),
             payload: code.payload.clone(),
@@ -277,22 +285,19 @@ impl TryFrom<&OneTimeCode> for CodeRow {
             consumed_at: code.consumed_at.map(Into::into),
         })
     }
-}
 
-impl TryFrom<CodeRow> for OneTimeCode {
-    type Error = Error;
-
-    fn try_from(row: CodeRow) -> QueryResult<Self> {
-        Ok(Self {
-            id: row.id.into(),
-            user_id: UserId::new(row.user_id),
-            purpose: CodePurpose::from_name(&row.purpose).ok_or_else(|| unreadable("a purpose"))?,
-            mac: row.mac.map(|bytes| read_mac(&bytes)).transpose()?,
-            payload: row.payload,
-            attempts: row.attempts.try_into().map_err(out_of_range)?,
-            created_at: row.created_at.into(),
-            expires_at: row.expires_at.into(),
-            consumed_at: row.consumed_at.map(Into::into),
+    /// The code, whose owner has this `external_id`.
+    fn into_code(self, external_id: Option<&str>) -> QueryResult<OneTimeCode> {
+        Ok(OneTimeCode {
+            id: self.id.into(),
+            user_id: user_id(self.user_id, external_id)?,
+            purpose: CodePurpose::from_name(&self.purpose).ok_or_else(|| unreadable("a purpose"))?,
+            mac: self.mac.map(|bytes| read_mac(&bytes)).transpose()?,
+            payload: self.payload,
+            attempts: self.attempts.try_into().map_err(out_of_range)?,
+            created_at: self.created_at.into(),
+            expires_at: self.expires_at.into(),
+            consumed_at: self.consumed_at.map(Into::into),
         })
     }
 }

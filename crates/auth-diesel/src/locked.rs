@@ -6,6 +6,7 @@ use auth_core::user::{SecurityStamp, UserId};
 use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, MultiBackend};
+use crate::keys::{UserKey, has_id};
 use crate::schema::users;
 use crate::types::DbTime;
 
@@ -13,7 +14,7 @@ use crate::types::DbTime;
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub(crate) struct LockedAccount {
-    pub(crate) id: i64,
+    pub(crate) id: UserKey,
     pub(crate) email: String,
     pub(crate) email_canonical: String,
     pub(crate) is_active: bool,
@@ -43,12 +44,18 @@ impl LockedAccount {
 /// Locks an account until the end of the transaction; `None` if there is no such account.
 ///
 /// It is written as it is: the one way to lock a row that both databases know, and no change that anybody is told of.
-pub(crate) fn lock_account(connection: &mut AnyConnection, user: UserId) -> QueryResult<Option<LockedAccount>> {
-    diesel::update(users::table.find(user.get()))
+pub(crate) fn lock_account(connection: &mut AnyConnection, user: &UserId) -> QueryResult<Option<LockedAccount>> {
+    diesel::update(users::table.filter(has_id(user)))
         .set(users::token_epoch.eq(users::token_epoch))
         .returning(<LockedAccount as Selectable<MultiBackend>>::construct_selection())
         .get_result(connection)
         .optional()
+}
+
+/// The same for a user whose key is known; `false` if there is no such user.
+pub(crate) fn lock_row(connection: &mut AnyConnection, key: UserKey) -> QueryResult<bool> {
+    let locked = diesel::update(users::table.find(key)).set(users::token_epoch.eq(users::token_epoch));
+    Ok(locked.execute(connection)? == 1)
 }
 
 /// Moves the stamp of an account: for every write that changes its rights, its password, its second factors or its email
@@ -59,6 +66,6 @@ pub(crate) fn next_stamp() -> _ {
 }
 
 /// The same as a statement of its own, for an account that is locked.
-pub(crate) fn move_stamp(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
-    diesel::update(users::table.find(user.get())).set(next_stamp()).execute(connection)
+pub(crate) fn move_stamp(connection: &mut AnyConnection, user: UserKey) -> QueryResult<usize> {
+    diesel::update(users::table.find(user)).set(next_stamp()).execute(connection)
 }

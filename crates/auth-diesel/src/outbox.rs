@@ -6,12 +6,12 @@ use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_accounts::secret::Sealed;
 use auth_core::StoreError;
 use auth_core::time::{Seconds, UnixTime};
-use auth_core::user::UserId;
 use diesel::prelude::*;
 use diesel::sql_types::Nullable;
 
 use crate::connection::{AnyConnection, MultiBackend};
 use crate::error::{out_of_range, unreadable};
+use crate::keys::UserKey;
 use crate::prune::{Batch, in_batches};
 use crate::schema::outbox;
 use crate::store::DieselStore;
@@ -146,11 +146,11 @@ impl Outbox for DieselStore {
 }
 
 /// Puts mails in, with whatever else the transaction does; they go with the account.
-pub(crate) fn put(connection: &mut AnyConnection, owner: Option<UserId>, mails: &[NewMail]) -> QueryResult<()> {
+pub(crate) fn put(connection: &mut AnyConnection, owner: Option<UserKey>, mails: &[NewMail]) -> QueryResult<()> {
     for mail in mails {
         let row = NewMailRow {
             id: mail.id.into(),
-            user_id: owner.map(UserId::get),
+            user_id: owner,
             kind: mail.queued.name(),
             priority: mail.queued.priority().into(),
             recipient: storable(&mail.to),

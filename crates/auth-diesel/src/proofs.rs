@@ -1,25 +1,25 @@
 //! What a code was proved with, which is good once.
 
 use auth_accounts::second_factor::{Method, Proof};
-use auth_core::user::UserId;
 use diesel::prelude::*;
 
 use crate::connection::AnyConnection;
 use crate::error::out_of_range;
+use crate::keys::UserKey;
 use crate::schema::{recovery_codes, second_factors};
 
 /// Uses up what proved a code; `false` if it is not there, or was used before.
-pub(crate) fn use_up(connection: &mut AnyConnection, user: UserId, proof: Proof) -> QueryResult<bool> {
+pub(crate) fn use_up(connection: &mut AnyConnection, user: UserKey, proof: Proof) -> QueryResult<bool> {
     let used = match proof {
         Proof::Email => 1, // The digits were those of the code itself.
         Proof::Totp(step) => {
             let step = i64::try_from(step).map_err(out_of_range)?;
             let is_new = second_factors::last_step.is_null().or(second_factors::last_step.lt(step));
-            let totp = second_factors::table.find((user.get(), Method::Totp.name()));
+            let totp = second_factors::table.find((user, Method::Totp.name()));
             diesel::update(totp.filter(is_new)).set(second_factors::last_step.eq(step)).execute(connection)?
         }
         Proof::RecoveryCode(mac) => {
-            diesel::delete(recovery_codes::table.find((user.get(), mac.bytes().as_slice()))).execute(connection)?
+            diesel::delete(recovery_codes::table.find((user, mac.bytes().as_slice()))).execute(connection)?
         }
     };
     Ok(used == 1)

@@ -10,6 +10,7 @@ use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use diesel::result::Error;
 
 use crate::connection::MultiBackend;
+use crate::keys::{UserKey, external_id, user_id};
 use crate::schema::{blacklist, credentials, sessions, users};
 use crate::types::{DbId, DbTime};
 
@@ -17,7 +18,7 @@ use crate::types::{DbId, DbTime};
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub(crate) struct UserRow {
-    id: i64,
+    pub(crate) id: UserKey,
     external_id: Option<String>,
     username: String,
     email: String,
@@ -42,11 +43,12 @@ impl UserRow {
     }
 }
 
-impl From<UserRow> for User {
-    fn from(row: UserRow) -> Self {
-        Self {
-            id: UserId::new(row.id),
-            external_id: row.external_id,
+impl TryFrom<UserRow> for User {
+    type Error = Error;
+
+    fn try_from(row: UserRow) -> Result<Self, Error> {
+        Ok(Self {
+            id: user_id(row.id, row.external_id.as_deref())?,
             username: row.username,
             email: row.email,
             first_name: row.first_name,
@@ -62,7 +64,7 @@ impl From<UserRow> for User {
             token_epoch: row.token_epoch.into(),
             multi_factor_since: row.multi_factor_since.map(Into::into),
             security_stamp: SecurityStamp::new(row.security_stamp),
-        }
+        })
     }
 }
 
@@ -70,6 +72,7 @@ impl From<UserRow> for User {
 #[derive(Insertable)]
 #[diesel(table_name = users)]
 pub(crate) struct NewUserRow {
+    external_id: Option<String>,
     username: String,
     username_canonical: String,
     email: String,
@@ -87,6 +90,7 @@ pub(crate) struct NewUserRow {
 impl From<&NewUser> for NewUserRow {
     fn from(new: &NewUser) -> Self {
         Self {
+            external_id: new.id.known().as_ref().and_then(external_id),
             username: new.username.as_str().to_owned(),
             username_canonical: new.username.canonical().to_owned(),
             email: new.email.as_str().to_owned(),
@@ -119,7 +123,7 @@ pub(crate) struct ProfileChangeRow {
 #[derive(Insertable, AsChangeset)]
 #[diesel(table_name = credentials)]
 pub(crate) struct CredentialsRow {
-    pub(crate) user_id: i64,
+    pub(crate) user_id: UserKey,
     pub(crate) password_hash: String,
     pub(crate) updated_at: DbTime,
 }
@@ -129,7 +133,6 @@ pub(crate) struct CredentialsRow {
 #[diesel(table_name = sessions)]
 pub(crate) struct SessionRow {
     id: DbId,
-    user_id: i64,
     generation: i32,
     rotated_at: DbTime,
     created_at: DbTime,
@@ -147,14 +150,15 @@ pub(crate) struct SessionRow {
 impl SessionRow {
     /// The session and its user.
     pub(crate) fn with_user(self, user: UserRow) -> Result<SessionOfUser, Error> {
-        Ok(SessionOfUser { session: self.into_session()?, user: user.into() })
+        let user = User::try_from(user)?;
+        Ok(SessionOfUser { session: self.into_session(user.id.clone())?, user })
     }
 
-    fn into_session(self) -> Result<Session, Error> {
+    fn into_session(self, user_id: UserId) -> Result<Session, Error> {
         let generation = u32::try_from(self.generation).map_err(|error| Error::DeserializationError(error.into()))?;
         Ok(Session {
             id: self.id.into(),
-            user_id: UserId::new(self.user_id),
+            user_id,
             generation: Generation::new(generation),
             rotated_at: self.rotated_at.into(),
             created_at: self.created_at.into(),
@@ -177,7 +181,7 @@ impl SessionRow {
 #[diesel(treat_none_as_default_value = false)]
 pub(crate) struct NewSessionRow {
     id: DbId,
-    user_id: i64,
+    user_id: UserKey,
     generation: i32,
     rotated_at: DbTime,
     created_at: DbTime,
@@ -193,13 +197,12 @@ pub(crate) struct NewSessionRow {
     prune_at: DbTime,
 }
 
-impl TryFrom<&Session> for NewSessionRow {
-    type Error = TryFromIntError;
-
-    fn try_from(session: &Session) -> Result<Self, TryFromIntError> {
+impl NewSessionRow {
+    /// The row of a session of the user with this key.
+    pub(crate) fn new(user: UserKey, session: &Session) -> Result<Self, TryFromIntError> {
         Ok(Self {
             id: session.id.into(),
-            user_id: session.user_id.get(),
+            user_id: user,
             generation: session.generation.get().try_into()?,
             rotated_at: session.rotated_at.into(),
             created_at: session.created_at.into(),

@@ -146,5 +146,12 @@ diesel::table! {
 
 diesel::joinable!(credentials -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
-diesel::allow_tables_to_appear_in_same_query!(users, credentials, sessions);
-diesel::allow_tables_to_appear_in_same_query!(second_factors, recovery_codes);
+diesel::joinable!(one_time_codes -> users (user_id));
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    credentials,
+    sessions,
+    one_time_codes,
+    second_factors,
+    recovery_codes
+);

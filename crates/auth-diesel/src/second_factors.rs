@@ -17,6 +17,7 @@ use diesel::prelude::*;
 use crate::codes::{end_with_factors, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
+use crate::keys::{UserKey, has_id};
 use crate::locked::{lock_account, move_stamp, next_stamp};
 use crate::outbox::put;
 use crate::schema::{recovery_codes, second_factors, users};
@@ -25,13 +26,14 @@ use crate::types::DbTime;
 
 #[async_trait]
 impl SecondFactors for DieselStore {
-    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError> {
+    async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError> {
+        let user = user.clone();
         self.read(move |connection| {
             // One statement, so that both are read at one moment. There are no recovery codes without a factor.
             let own = recovery_codes::user_id.eq(second_factors::user_id);
             let rows: Vec<(FactorRow, Option<Vec<u8>>)> = second_factors::table
                 .left_join(recovery_codes::table.on(own))
-                .filter(second_factors::user_id.eq(user.get()))
+                .filter(second_factors::user_id.eq_any(users::table.filter(has_id(&user)).select(users::id)))
                 .select((FactorRow::as_select(), recovery_codes::mac.nullable()))
                 .load(connection)?;
             Ok(factors(rows)?)
@@ -41,23 +43,24 @@ impl SecondFactors for DieselStore {
 
     async fn add_factor(
         &self,
-        user: UserId,
+        user: &UserId,
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
         mails: &[NewMail],
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
-        let (factor, codes, mails) = (factor.clone(), recovery_codes.to_vec(), mails.to_vec());
+        let (user, factor, codes, mails) = (user.clone(), factor.clone(), recovery_codes.to_vec(), mails.to_vec());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, user)? else { return Ok(None) };
+                let Some(account) = lock_account(connection, &user)? else { return Ok(None) };
+                let user = account.id;
                 if !use_code(connection, enrolment, user, now.unix())? {
                     return Ok(None);
                 }
                 end_with_factors(connection, user)?;
                 let method = factor.method();
-                let same = second_factors::table.find((user.get(), method.name()));
+                let same = second_factors::table.find((user, method.name()));
                 let replaced: Option<DbTime> = same.select(second_factors::since).first(connection).optional()?;
                 diesel::delete(same).execute(connection)?;
                 let added_at = DbTime::from(now.unix());
@@ -68,8 +71,8 @@ impl SecondFactors for DieselStore {
                 let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
                 let since = (users::first_factor_at.eq(since), users::multi_factor_since.eq(since));
                 let change = (next_stamp(), since, proven);
-                diesel::update(users::table.find(user.get())).set(change).execute(connection)?;
-                let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()));
+                diesel::update(users::table.find(user)).set(change).execute(connection)?;
+                let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user));
                 let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
                 if !has_some {
                     add_recovery_codes(connection, user, &codes)?;
@@ -83,21 +86,22 @@ impl SecondFactors for DieselStore {
 
     async fn remove_factors(
         &self,
-        user: UserId,
+        user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],
     ) -> Result<bool, StoreError> {
-        let (methods, mails) = (methods.to_vec(), mails.to_vec());
+        let (user, methods, mails) = (user.clone(), methods.to_vec(), mails.to_vec());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let account = lock_account(connection, user)?;
-                if !account.is_some_and(|account| account.has_stamp(only_at)) {
+                let Some(account) = lock_account(connection, &user)? else { return Ok(false) };
+                let user = account.id;
+                if !account.has_stamp(only_at) {
                     return Ok(false);
                 }
                 let names = methods.iter().map(|method| method.name());
                 let off = second_factors::table
-                    .filter(second_factors::user_id.eq(user.get()))
+                    .filter(second_factors::user_id.eq(user))
                     .filter(second_factors::method.eq_any(names.collect::<Vec<_>>()));
                 let mut removed = diesel::delete(off).execute(connection)?;
                 let is_off = !has_factor(connection, user)?;
@@ -106,7 +110,7 @@ impl SecondFactors for DieselStore {
                 }
                 if removed > 0 {
                     let none = is_off.then(|| users::multi_factor_since.eq(None::<DbTime>));
-                    diesel::update(users::table.find(user.get())).set((next_stamp(), none)).execute(connection)?;
+                    diesel::update(users::table.find(user)).set((next_stamp(), none)).execute(connection)?;
                     end_with_factors(connection, user)?;
                     put(connection, Some(user), &mails)?;
                 }
@@ -118,16 +122,17 @@ impl SecondFactors for DieselStore {
 
     async fn replace_recovery_codes(
         &self,
-        user: UserId,
+        user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],
     ) -> Result<bool, StoreError> {
-        let (codes, mails) = (codes.to_vec(), mails.to_vec());
+        let (user, codes, mails) = (user.clone(), codes.to_vec(), mails.to_vec());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let account = lock_account(connection, user)?;
-                if !account.is_some_and(|account| account.has_stamp(only_at)) || !has_factor(connection, user)? {
+                let Some(account) = lock_account(connection, &user)? else { return Ok(false) };
+                let user = account.id;
+                if !account.has_stamp(only_at) || !has_factor(connection, user)? {
                     return Ok(false);
                 }
                 remove_recovery_codes(connection, user)?;
@@ -142,8 +147,8 @@ impl SecondFactors for DieselStore {
     }
 }
 
-fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool> {
-    let some = second_factors::table.filter(second_factors::user_id.eq(user.get()));
+fn has_factor(connection: &mut AnyConnection, user: UserKey) -> QueryResult<bool> {
+    let some = second_factors::table.filter(second_factors::user_id.eq(user));
     diesel::select(exists(some)).get_result(connection)
 }
 
@@ -151,11 +156,11 @@ fn has_factor(connection: &mut AnyConnection, user: UserId) -> QueryResult<bool>
 /// codes; `false`, and nothing removed, if these are not exactly the ones to remove.
 pub(crate) fn remove_unverified(
     connection: &mut AnyConnection,
-    user: UserId,
+    user: UserKey,
     methods: &[Method],
     is_first_proof: bool,
 ) -> QueryResult<bool> {
-    let own = second_factors::table.filter(second_factors::user_id.eq(user.get()));
+    let own = second_factors::table.filter(second_factors::user_id.eq(user));
     let on: BTreeSet<String> = match is_first_proof {
         true => own.select(second_factors::method).load(connection)?.into_iter().collect(),
         false => BTreeSet::new(),
@@ -167,19 +172,19 @@ pub(crate) fn remove_unverified(
         diesel::delete(own).execute(connection)?;
         remove_recovery_codes(connection, user)?;
         let none = users::multi_factor_since.eq(None::<DbTime>);
-        diesel::update(users::table.find(user.get())).set(none).execute(connection)?;
+        diesel::update(users::table.find(user)).set(none).execute(connection)?;
     }
     Ok(true)
 }
 
-fn add_recovery_codes(connection: &mut AnyConnection, user: UserId, codes: &[Mac]) -> QueryResult<usize> {
-    let row = |mac: &Mac| (recovery_codes::user_id.eq(user.get()), recovery_codes::mac.eq(mac.bytes().to_vec()));
+fn add_recovery_codes(connection: &mut AnyConnection, user: UserKey, codes: &[Mac]) -> QueryResult<usize> {
+    let row = |mac: &Mac| (recovery_codes::user_id.eq(user), recovery_codes::mac.eq(mac.bytes().to_vec()));
     let rows: Vec<_> = codes.iter().map(row).collect();
     on_either!(connection, connection => diesel::insert_into(recovery_codes::table).values(rows).execute(connection))
 }
 
-fn remove_recovery_codes(connection: &mut AnyConnection, user: UserId) -> QueryResult<usize> {
-    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user.get()))).execute(connection)
+fn remove_recovery_codes(connection: &mut AnyConnection, user: UserKey) -> QueryResult<usize> {
+    diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(connection)
 }
 
 /// A second factor.
@@ -187,7 +192,7 @@ fn remove_recovery_codes(connection: &mut AnyConnection, user: UserId) -> QueryR
 #[diesel(table_name = second_factors)]
 #[diesel(treat_none_as_default_value = false)]
 struct FactorRow {
-    user_id: i64,
+    user_id: UserKey,
     method: String,
     secret: Option<Vec<u8>>,
     last_step: Option<i64>,
@@ -195,7 +200,7 @@ struct FactorRow {
 }
 
 impl FactorRow {
-    fn new(user: UserId, factor: &NewFactor, since: DbTime) -> QueryResult<Self> {
+    fn new(user: UserKey, factor: &NewFactor, since: DbTime) -> QueryResult<Self> {
         let (secret, last_step) = match factor {
             NewFactor::Email => (None, None),
             NewFactor::Totp { secret, step } => {
@@ -203,7 +208,7 @@ impl FactorRow {
             }
         };
         let method = factor.method().name().to_owned();
-        Ok(Self { user_id: user.get(), method, secret, last_step, since })
+        Ok(Self { user_id: user, method, secret, last_step, since })
     }
 
     fn into_totp(self) -> QueryResult<TotpFactor> {

@@ -16,7 +16,8 @@ use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, on_either};
 use crate::error::out_of_range;
-use crate::locked::{LockedAccount, lock_account, next_stamp};
+use crate::keys::{UserKey, has_id};
+use crate::locked::{LockedAccount, lock_account, lock_row, next_stamp};
 use crate::outbox::put;
 use crate::prune::{Batch, in_batches};
 use crate::rows::{NewSessionRow, NextGenerationRow, SessionRow, UserRow};
@@ -27,19 +28,19 @@ use crate::types::{DbId, DbTime};
 #[async_trait]
 impl Sessions for DieselStore {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
-        let (session, user, stamp) = (session.clone(), user.id, user.security_stamp.get());
+        let (session, user, stamp) = (session.clone(), user.id.clone(), user.security_stamp.get());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let as_it_was =
-                    users::table.find(user.get()).filter(users::is_active).filter(users::security_stamp.eq(stamp));
+                    users::table.filter(has_id(&user)).filter(users::is_active).filter(users::security_stamp.eq(stamp));
                 let login = last_login.map(|moment| users::last_login.eq(DbTime::from(moment)));
-                let locked = diesel::update(as_it_was)
+                let locked: Option<UserKey> = diesel::update(as_it_was)
                     .set((users::token_epoch.eq(users::token_epoch), login))
-                    .execute(connection)?;
-                if locked == 0 {
-                    return Ok(false);
-                }
-                begin(connection, &session)?;
+                    .returning(users::id)
+                    .get_result(connection)
+                    .optional()?;
+                let Some(user) = locked else { return Ok(false) };
+                begin(connection, user, &session)?;
                 Ok(true)
             })
         })
@@ -56,7 +57,7 @@ impl Sessions for DieselStore {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 // What follows is read after the lock: whoever ends all sessions comes before it, or waits.
-                let Some(account) = lock_account(connection, session.user_id)? else { return Ok(Adoption::NoUser) };
+                let Some(account) = lock_account(connection, &session.user_id)? else { return Ok(Adoption::NoUser) };
                 let with_its_id = sessions::table.find(DbId::from(session.id));
                 if diesel::select(exists(with_its_id)).get_result(connection)? {
                     return Ok(Adoption::Present);
@@ -67,7 +68,7 @@ impl Sessions for DieselStore {
                 {
                     return Ok(Adoption::Refused);
                 }
-                let row = NewSessionRow::try_from(&session).map_err(out_of_range)?;
+                let row = NewSessionRow::new(account.id, &session).map_err(out_of_range)?;
                 on_either!(connection, connection => {
                     diesel::insert_into(sessions::table).values(row).on_conflict_do_nothing().execute(connection)?
                 });
@@ -113,10 +114,10 @@ impl Sessions for DieselStore {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let session = sessions::table.find(DbId::from(id));
-                let owner = session.select(sessions::user_id).first(connection).optional()?.map(UserId::new);
+                let owner: Option<UserKey> = session.select(sessions::user_id).first(connection).optional()?;
                 let Some(owner) = owner else { return Ok(false) };
                 // Its account first, as for all that needs both: no session goes to another one.
-                lock_account(connection, owner)?;
+                lock_row(connection, owner)?;
                 let is_ended = end(connection, id, RevokeReason::Reuse, now)?;
                 if is_ended {
                     put(connection, Some(owner), &mails)?;
@@ -129,13 +130,14 @@ impl Sessions for DieselStore {
 
     async fn revoke_all(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
     ) -> Result<usize, StoreError> {
+        let user = user.clone();
         self.write(move |connection| {
-            connection.transaction(|connection| match lock_account(connection, user)? {
+            connection.transaction(|connection| match lock_account(connection, &user)? {
                 Some(account) => end_all(connection, &account, keep, reason, now),
                 None => Ok(0),
             })
@@ -145,18 +147,17 @@ impl Sessions for DieselStore {
 
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
+        let user = user.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
                 // Two logins at once: the second one waits here, and finds the session of the first.
-                if lock_account(connection, user)?.is_none() {
-                    return Ok(Vec::new());
-                }
-                let surplus = surplus_of(connection, user, keep, most, now)?;
+                let Some(account) = lock_account(connection, &user)? else { return Ok(Vec::new()) };
+                let surplus = surplus_of(connection, account.id, keep, most, now)?;
                 if !surplus.is_empty() {
                     let live =
                         sessions::table.filter(sessions::id.eq_any(&surplus)).filter(sessions::revoked_at.is_null());
@@ -184,8 +185,8 @@ impl Sessions for DieselStore {
 }
 
 /// Stores a session of a locked account.
-pub(crate) fn begin(connection: &mut AnyConnection, session: &Session) -> QueryResult<usize> {
-    let row = NewSessionRow::try_from(session).map_err(out_of_range)?;
+pub(crate) fn begin(connection: &mut AnyConnection, user: UserKey, session: &Session) -> QueryResult<usize> {
+    let row = NewSessionRow::new(user, session).map_err(out_of_range)?;
     diesel::insert_into(sessions::table).values(row).execute(connection)
 }
 
@@ -205,13 +206,13 @@ pub(crate) fn end_own(
 /// The live sessions of an account beyond so many, in the order of their last use; `keep` comes first.
 fn surplus_of(
     connection: &mut AnyConnection,
-    user: UserId,
+    user: UserKey,
     keep: SessionId,
     most: NonZeroU32,
     now: UnixTime,
 ) -> QueryResult<Vec<DbId>> {
     let live = sessions::table
-        .filter(sessions::user_id.eq(user.get()))
+        .filter(sessions::user_id.eq(user))
         .filter(sessions::revoked_at.is_null())
         .filter(sessions::expires_at.gt(DbTime::from(now)))
         .order((sessions::last_used_at.desc(), sessions::id.desc()))
@@ -251,10 +252,10 @@ pub(crate) fn end_all(
 }
 
 /// Moves a session of an account on, if it is live and at this generation; `false` otherwise.
-pub(crate) fn keep(connection: &mut AnyConnection, user: UserId, kept: KeptSession) -> QueryResult<bool> {
+pub(crate) fn keep(connection: &mut AnyConnection, user: UserKey, kept: KeptSession) -> QueryResult<bool> {
     let from = i32::try_from(kept.from.get()).map_err(out_of_range)?;
     let next = NextGenerationRow::try_from(kept.next).map_err(out_of_range)?;
-    let own = sessions::table.find(DbId::from(kept.id)).filter(sessions::user_id.eq(user.get()));
+    let own = sessions::table.find(DbId::from(kept.id)).filter(sessions::user_id.eq(user));
     Ok(diesel::update(own.filter(live_at(from))).set(next).execute(connection)? == 1)
 }
 

@@ -28,9 +28,9 @@ use crate::outer::add_own_headers;
 pub struct CurrentUser(Caller);
 
 impl CurrentUser {
-    /// The number of the account.
-    pub const fn id(&self) -> UserId {
-        self.0.user.id
+    /// The ID of the user.
+    pub const fn id(&self) -> &UserId {
+        &self.0.user.id
     }
 
     /// The name of the account.
@@ -153,7 +153,7 @@ async fn authorize_without_object(rule: &Rule, request: &ServiceRequest) -> Resu
 /// What a rule says where it is known who owns the object, or that there is none.
 fn settle(rule: &Rule, request: &HttpRequest, owner: Option<UserId>) -> Result<(), ApiError> {
     let caller = request.extensions().get::<Caller>().cloned();
-    let is_owner = caller.as_ref().is_some_and(|caller| Some(caller.user.id) == owner);
+    let is_owner = caller.as_ref().is_some_and(|caller| Some(&caller.user.id) == owner.as_ref());
     let ownership = if is_owner { Ownership::Owner } else { Ownership::Stranger };
     match decide(rule, caller.as_ref(), request.method(), ownership) {
         Decision::Allowed => Ok(()),
@@ -262,7 +262,7 @@ fn refusal(request: &HttpRequest, caller: Option<&Caller>, denial: &Denial) -> A
         tracing::debug!(refused_by = %denial, "somebody without credentials is refused");
         return ApiError::not_authenticated();
     };
-    record(request, SecurityEvent::denied(caller.user.id, denial));
+    record(request, SecurityEvent::denied(&caller.user.id, denial));
     ApiError::permission_denied()
 }
 

@@ -2,6 +2,8 @@
 
 use auth_core::event::SecurityEvent;
 use auth_core::ports::SecurityEvents;
+use auth_core::user::UserId;
+use tracing::Value;
 
 /// Writes each event as one record of the target `security`. Time is the log's, request id and address are those of
 /// the request it happens in.
@@ -10,7 +12,11 @@ pub struct LoggedEvents;
 
 impl SecurityEvents for LoggedEvents {
     fn record(&self, event: SecurityEvent) {
-        let user = event.user.map(|user| user.get());
+        let user = event.user.as_ref();
+        let integer = user.and_then(UserId::as_integer);
+        let string = user.filter(|_| integer.is_none()).map(UserId::to_string);
+        // An integer is logged as a number.
+        let user: Option<&dyn Value> = integer.as_ref().map(|id| id as _).or(string.as_ref().map(|id| id as _));
         let session = event.session.map(|session| session.to_string());
         let refused_by = event.refused_by;
         tracing::info!(target: "security", event = event.kind.name(), user, session, refused_by, "security event");

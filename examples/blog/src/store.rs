@@ -87,17 +87,21 @@ impl Posts {
     }
 
     /// Stores a new post; answers its number, or `None` if the author's account is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] also for an author whose ID is not an integer: the table of posts refers to users by integers.
     pub async fn create(
         &self,
-        author: UserId,
+        author: &UserId,
         title: String,
         content: String,
         now: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
+        let author = author.as_integer().ok_or_else(|| StoreError::broken("a user ID that is not an integer"))?;
         self.0
             .write(move |connection| {
                 let row = (
-                    posts::author_id.eq(author.get()),
+                    posts::author_id.eq(author),
                     posts::title.eq(&title),
                     posts::content.eq(&content),
                     posts::created_at.eq(now.micros()),

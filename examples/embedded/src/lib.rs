@@ -106,7 +106,7 @@ fn wrong_credentials() -> ApiError {
 
 /// `GET /whoami`.
 async fn whoami(user: CurrentUser) -> HttpResponse {
-    HttpResponse::Ok().json(json!({"id": user.user().external_id, "email": user.user().email}))
+    HttpResponse::Ok().json(json!({"id": user.user().id.to_json(), "email": user.user().email}))
 }
 
 /// `GET /users`, for administrators.
@@ -124,6 +124,6 @@ struct StandardError;
 impl SecurityEvents for StandardError {
     #[expect(clippy::print_stderr, reason = "an example has no log")]
     fn record(&self, event: SecurityEvent) {
-        eprintln!("{} user={:?}", event.kind.name(), event.user.map(|user| user.get()));
+        eprintln!("{} user={:?}", event.kind.name(), event.user);
     }
 }

@@ -18,6 +18,7 @@ use auth_core::token::{
 };
 use auth_core::user::{SecurityStamp, User, UserId};
 use auth_crypto::{SystemClock, SystemRandomness};
+use uuid::Uuid;
 
 /// Users, their sessions, and refused tokens.
 #[derive(Default)]
@@ -30,20 +31,18 @@ struct State {
     refused: HashMap<TokenId, UnixTime>,
 }
 
-/// A user as the service has it. Tokens name it by `user.external_id`, the UUID; `user.id` stays inside.
+/// A user as the service has it.
 struct UserRow {
     user: User,
     password_hash: String,
 }
 
 impl Store {
-    /// Adds a user, and returns its UUID.
-    pub fn add_user(&self, email: &str, password_hash: String) -> String {
-        let mut state = self.state();
-        let key = uuid();
+    /// Adds a user, and returns its ID, which is a UUID.
+    pub fn add_user(&self, email: &str, password_hash: String) -> UserId {
+        let id = UserId::Uuid(Uuid::from_bytes(random_uuid(&SystemRandomness)));
         let user = User {
-            id: UserId::new(state.users.len() as i64 + 1),
-            external_id: Some(key.clone()),
+            id: id.clone(),
             username: email.to_owned(),
             email: email.to_owned(),
             first_name: String::new(),
@@ -59,8 +58,8 @@ impl Store {
             multi_factor_since: None,
             security_stamp: SecurityStamp::default(),
         };
-        state.users.push(UserRow { user, password_hash });
-        key
+        self.state().users.push(UserRow { user, password_hash });
+        id
     }
 
     /// Changes a user, such as its rights. Sessions that are being started are refused.
@@ -86,15 +85,9 @@ impl Store {
     }
 }
 
-/// A random UUID as text (RFC 9562 §4).
-fn uuid() -> String {
-    let hex = format!("{:032x}", u128::from_be_bytes(random_uuid(&SystemRandomness)));
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
 impl State {
-    fn user(&mut self, id: UserId) -> Option<&mut User> {
-        self.users.iter_mut().map(|row| &mut row.user).find(|user| user.id == id)
+    fn user(&mut self, id: &UserId) -> Option<&mut User> {
+        self.users.iter_mut().map(|row| &mut row.user).find(|user| user.id == *id)
     }
 }
 
@@ -110,10 +103,8 @@ fn end(session: &mut Session, reason: RevokeReason, now: UnixTime) -> bool {
 #[async_trait]
 impl TokenUsers for Store {
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
-        let Subject::External(key) = subject else { return Ok(None) };
-        let state = self.state();
-        let mut users = state.users.iter().map(|row| &row.user);
-        Ok(users.find(|user| user.external_id.as_ref() == Some(key)).cloned())
+        let Subject::Id(id) = subject else { return Ok(None) };
+        Ok(self.state().user(id).map(|user| user.clone()))
     }
 }
 
@@ -121,7 +112,7 @@ impl TokenUsers for Store {
 impl Sessions for Store {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut state = self.state();
-        match state.user(user.id) {
+        match state.user(&user.id) {
             Some(now) if now.is_active && now.security_stamp == user.security_stamp => {
                 now.last_login = last_login.or(now.last_login);
             }
@@ -139,7 +130,7 @@ impl Sessions for Store {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
         let mut state = self.state();
         let Some(session) = state.sessions.get(&id).cloned() else { return Ok(None) };
-        Ok(state.user(session.user_id).cloned().map(|user| SessionOfUser { session, user }))
+        Ok(state.user(&session.user_id).cloned().map(|user| SessionOfUser { session, user }))
     }
 
     async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
@@ -163,7 +154,7 @@ impl Sessions for Store {
 
     async fn revoke_all(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
@@ -172,20 +163,20 @@ impl Sessions for Store {
         let Some(row) = state.user(user) else { return Ok(0) };
         row.token_epoch = next_epoch(row.token_epoch, now);
         row.security_stamp = row.security_stamp.next();
-        let others = state.sessions.values_mut().filter(|session| session.user_id == user && Some(session.id) != keep);
+        let others = state.sessions.values_mut().filter(|session| session.user_id == *user && Some(session.id) != keep);
         Ok(others.filter_map(|session| end(session, reason, now).then_some(())).count())
     }
 
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
         let mut state = self.state();
         let is_live = |session: &&mut Session| {
-            session.user_id == user && session.revoked_at.is_none() && now < session.expires_at
+            session.user_id == *user && session.revoked_at.is_none() && now < session.expires_at
         };
         let mut live: Vec<_> = state.sessions.values_mut().filter(is_live).collect();
         live.sort_by_key(|session| std::cmp::Reverse((session.id == keep, session.last_used_at, session.id)));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot arrange its fixture has failed")]
 
 use actix_web::{App, HttpServer};
+use auth_core::user::UserId;
 use auth_crypto::{KeyRing, RingOptions, SigningKey, generate_ed25519_pem};
 use embedded::Service;
 use embedded::store::Store;
@@ -43,21 +44,21 @@ impl TestClient {
     }
 }
 
-/// A store with one user, and the user's UUID.
-fn store() -> (Store, String) {
+/// A store with one user, and the user's ID.
+fn store() -> (Store, UserId) {
     let store = Store::default();
-    let key = store.add_user(EMAIL, bcrypt::hash(PASSWORD, 4).unwrap());
-    (store, key)
+    let id = store.add_user(EMAIL, bcrypt::hash(PASSWORD, 4).unwrap());
+    (store, id)
 }
 
 #[actix_web::test]
 async fn a_user_of_the_host_logs_in_refreshes_and_logs_out() {
-    let (store, key) = store();
+    let (store, id) = store();
     let client = TestClient::of(store);
     let pair: Value = client.login(PASSWORD).await.json().await.unwrap();
     let (access, refresh) = (pair["access"].as_str().unwrap(), &pair["refresh"]);
     let user: Value = client.get("/whoami", Some(access)).await.json().await.unwrap();
-    assert_eq!(user, json!({"id": key, "email": EMAIL}));
+    assert_eq!(user, json!({"id": id.to_string(), "email": EMAIL}));
 
     let answer = client.post("/auth/api/token/refresh/", None, json!({"refresh": refresh})).await;
     assert_eq!(answer.status(), 200);

@@ -58,11 +58,12 @@ impl OwnStore {
     /// [`StoreError`] if the file cannot be written.
     pub async fn change_user(
         &self,
-        id: UserId,
+        id: &UserId,
         change: impl FnOnce(&mut User) + Send + 'static,
     ) -> Result<bool, StoreError> {
+        let id = id.clone();
         self.write(move |tables| {
-            let Some(mut user) = tables.user(id)? else { return Ok(false) };
+            let Some(mut user) = tables.user(&id)? else { return Ok(false) };
             change(&mut user);
             tables.put_user(&user)?;
             Ok(true)
@@ -74,8 +75,9 @@ impl OwnStore {
     ///
     /// # Errors
     /// [`StoreError`] if the file cannot be written.
-    pub async fn delete_user(&self, id: UserId) -> Result<(), StoreError> {
-        self.write(move |tables| tables.delete_user(id)).await
+    pub async fn delete_user(&self, id: &UserId) -> Result<(), StoreError> {
+        let id = id.clone();
+        self.write(move |tables| tables.delete_user(&id)).await
     }
 
     /// Reads the tables at one moment.

@@ -45,7 +45,6 @@ fn token_service(store: OwnStore) -> Result<TokenService, Box<dyn Error>> {
 fn alice() -> User {
     User {
         id: UserId::new(1),
-        external_id: None,
         username: "alice".to_owned(),
         email: "alice@example.com".to_owned(),
         first_name: String::new(),

@@ -43,9 +43,9 @@ impl TokenUsers for OwnStore {
 #[async_trait]
 impl Sessions for OwnStore {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
-        let (row, id, stamp) = (SessionRow::new(session), user.id, user.security_stamp);
+        let (row, id, stamp) = (SessionRow::new(session), user.id.clone(), user.security_stamp);
         self.write(move |tables| {
-            let user = tables.user(id)?.filter(|user| user.is_active && user.security_stamp == stamp);
+            let user = tables.user(&id)?.filter(|user| user.is_active && user.security_stamp == stamp);
             let Some(user) = user else { return Ok(false) };
             if tables.session(row.session.id)?.is_some() {
                 return Err("a session with this ID exists".into());
@@ -65,7 +65,7 @@ impl Sessions for OwnStore {
     ) -> Result<Adoption, StoreError> {
         let (row, jti) = (SessionRow::new(session), jti.clone());
         self.write(move |tables| {
-            let Some(user) = tables.user(row.session.user_id)? else { return Ok(Adoption::NoUser) };
+            let Some(user) = tables.user(&row.session.user_id)? else { return Ok(Adoption::NoUser) };
             if tables.session(row.session.id)?.is_some() {
                 return Ok(Adoption::Present);
             }
@@ -82,7 +82,7 @@ impl Sessions for OwnStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
         self.read(move |tables| {
             let Some(SessionRow { session, .. }) = tables.session(id)? else { return Ok(None) };
-            Ok(tables.user(session.user_id)?.map(|user| SessionOfUser { session, user }))
+            Ok(tables.user(&session.user_id)?.map(|user| SessionOfUser { session, user }))
         })
         .await
     }
@@ -113,13 +113,14 @@ impl Sessions for OwnStore {
 
     async fn revoke_all(
         &self,
-        id: UserId,
+        id: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
     ) -> Result<usize, StoreError> {
+        let id = id.clone();
         self.write(move |tables| {
-            let Some(mut user) = tables.user(id)? else { return Ok(0) };
+            let Some(mut user) = tables.user(&id)? else { return Ok(0) };
             user.token_epoch = next_epoch(user.token_epoch, now);
             user.security_stamp = user.security_stamp.next();
             tables.put_user(&user)?;
@@ -134,11 +135,12 @@ impl Sessions for OwnStore {
 
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
+        let user = user.clone();
         self.write(move |tables| {
             let is_live =
                 |row: &SessionRow| row.session.user_id == user && row.is_live() && now < row.session.expires_at;

@@ -33,15 +33,18 @@ impl UserRow {
         match subject {
             Subject::Username(name) => *name == self.username,
             Subject::Email(email) => *email == self.email,
-            Subject::Id(_) | Subject::External(_) => false,
+            Subject::Id(_) => false,
         }
     }
 }
 
-impl From<&User> for UserRow {
-    fn from(user: &User) -> Self {
-        Self {
-            id: user.id.get(),
+impl TryFrom<&User> for UserRow {
+    type Error = Fault;
+
+    /// The users of the application have integer IDs.
+    fn try_from(user: &User) -> Result<Self, Fault> {
+        Ok(Self {
+            id: integer(&user.id)?,
             username: user.username.clone(),
             email: user.email.clone(),
             is_active: user.is_active,
@@ -52,8 +55,12 @@ impl From<&User> for UserRow {
             token_epoch: user.token_epoch.seconds(),
             multi_factor_since: user.multi_factor_since.map(UnixTime::seconds),
             security_stamp: user.security_stamp.get(),
-        }
+        })
     }
+}
+
+pub(crate) fn integer(id: &UserId) -> Result<i64, Fault> {
+    id.as_integer().ok_or_else(|| "the ID of a user is not an integer".into())
 }
 
 impl From<UserRow> for User {
@@ -61,7 +68,6 @@ impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
         Self {
             id: UserId::new(row.id),
-            external_id: None,
             username: row.username,
             email: row.email,
             first_name: String::new(),
@@ -99,7 +105,7 @@ impl SessionRow {
         let reason = s.revoke_reason.map(|reason| reason.name().to_owned());
         let moments = [s.rotated_at, s.created_at, s.last_used_at, s.expires_at, s.authenticated_at];
         let fields: Fields = (
-            (s.user_id.get(), s.generation.get(), reason, s.amr.clone()),
+            (integer(&s.user_id)?, s.generation.get(), reason, s.amr.clone()),
             moments.map(UnixTime::seconds),
             [s.absolute_expires_at, s.revoked_at].map(|at| at.map(UnixTime::seconds)),
             (s.client.ip.clone(), s.client.user_agent.clone()),

@@ -4,7 +4,7 @@ use auth_core::token::{SessionId, Subject, TokenId};
 use auth_core::user::{User, UserId};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError, WriteTransaction};
 
-use crate::rows::{Fault, SessionRow, UserRow};
+use crate::rows::{Fault, SessionRow, UserRow, integer};
 
 type Json = &'static [u8];
 
@@ -40,15 +40,16 @@ where
     S: ReadableTable<[u8; 16], Json>,
     R: ReadableTable<&'static str, i64>,
 {
-    pub(crate) fn user(&self, id: UserId) -> Result<Option<User>, Fault> {
-        let row = self.users.get(id.get())?;
+    pub(crate) fn user(&self, id: &UserId) -> Result<Option<User>, Fault> {
+        let Some(id) = id.as_integer() else { return Ok(None) };
+        let row = self.users.get(id)?;
         row.map(|row| Ok(serde_json::from_slice::<UserRow>(row.value())?.into())).transpose()
     }
 
     /// By ID, or by exactly the username or email address: a store with many users keeps an index of those.
     pub(crate) fn user_by(&self, subject: &Subject) -> Result<Option<User>, Fault> {
         if let Subject::Id(id) = subject {
-            return self.user(*id);
+            return self.user(id);
         }
         for row in self.users.iter()? {
             let row: UserRow = serde_json::from_slice(row?.1.value())?;
@@ -90,13 +91,13 @@ impl<'t> Writing<'t> {
     }
 
     pub(crate) fn put_user(&mut self, user: &User) -> Result<(), Fault> {
-        self.users.insert(user.id.get(), &*serde_json::to_vec(&UserRow::from(user))?)?;
+        self.users.insert(integer(&user.id)?, &*serde_json::to_vec(&UserRow::try_from(user)?)?)?;
         Ok(())
     }
 
-    pub(crate) fn delete_user(&mut self, id: UserId) -> Result<(), Fault> {
-        self.users.remove(id.get())?;
-        for row in self.sessions(|row| row.session.user_id == id)? {
+    pub(crate) fn delete_user(&mut self, id: &UserId) -> Result<(), Fault> {
+        self.users.remove(integer(id)?)?;
+        for row in self.sessions(|row| row.session.user_id == *id)? {
             self.delete_session(row.session.id)?;
         }
         Ok(())

@@ -21,15 +21,15 @@ impl TokenHost for Host {
 
     async fn add_user(&self, user: &User) -> UserId {
         self.0.add_user(user.clone()).await.unwrap();
-        user.id
+        user.id.clone()
     }
 
     async fn update_user(&self, user: &User) {
         let new = user.clone();
-        assert!(self.0.change_user(user.id, |stored| *stored = new).await.unwrap());
+        assert!(self.0.change_user(&user.id, |stored| *stored = new).await.unwrap());
     }
 
-    async fn delete_user(&self, id: UserId) {
+    async fn delete_user(&self, id: &UserId) {
         self.0.delete_user(id).await.unwrap();
     }
 }

@@ -12,6 +12,7 @@ mod refresh_ledger;
 mod refused_starts;
 mod start_and_stop;
 mod table_lock;
+mod user_ids;
 
 use libtest_mimic::Trial;
 
@@ -24,6 +25,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         database_outage::trials,
         races::trials,
         refused_starts::trials,
+        user_ids::trials,
     ];
     topics.into_iter().flat_map(|trials| trials()).collect()
 }

@@ -114,28 +114,58 @@ pub enum EmailUpdate {
     Overtaken,
 }
 
-/// Where a list of accounts goes on: those with a number above `after`, at most `limit` of them.
+/// Which part of the list of users to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountPage {
-    /// The last number of the page before; `None` for the first page.
-    pub after: Option<UserId>,
-    /// How many accounts at most.
+    /// The [end](ListedUsers::end) of the page before; `None` for the first page.
+    pub after: Option<ListPosition>,
+    /// The maximum number of users.
     pub limit: u32,
+}
+
+/// A position in the list of users. Its number is the storage's own and says nothing to anyone else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ListPosition(i64);
+
+impl ListPosition {
+    /// The position with this number.
+    pub const fn new(number: i64) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+/// A part of the list of users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedUsers {
+    /// The users, in the order in which they were created.
+    pub users: Vec<User>,
+    /// The position after the last of them; `None` if there are none, and so none after them. It stays valid if that user is
+    /// deleted.
+    pub end: Option<ListPosition>,
 }
 
 /// Accounts and their password hashes at rest.
 ///
 /// Uniqueness of names and addresses, as they are spelt and in their canonical forms, is the storage's to decide, at
-/// the write, never by a read before it. A canonical name may be longer than the name. The number of an account is
-/// never given to another one, not even after it was deleted: tokens that name it may still be around.
+/// the write, never by a read before it. A canonical name may be longer than the name. An ID that the storage has assigned is
+/// never assigned again, not even after its user was deleted: tokens that name it may still be around.
 #[async_trait]
 pub trait Accounts: Send + Sync {
-    /// Stores a new, active account with its password hash; its `token_epoch` is the start of time. Its mails go into the
-    /// outbox. `Err(Taken)` and nothing stored if another account has its name or address; the name, if both.
+    /// Stores a new, active account with its password hash, and [its ID](NewUser::id) or the next integer; its `token_epoch`
+    /// is the start of time. Its mails go into the outbox. `Err(Taken)` and nothing stored if another account has its name or
+    /// address; the name, if both.
+    ///
+    /// # Errors
+    /// [`StoreError`] also if another user has its ID.
     async fn create(&self, user: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError>;
 
-    /// The account with this number.
-    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError>;
+    /// The user with this ID.
+    async fn find_user(&self, id: &UserId) -> Result<Option<User>, StoreError>;
 
     /// The account with exactly this name or address, active or not, and its password hash, both read at one moment.
     /// Any text may be asked for; what can be no name is nobody's.
@@ -147,11 +177,11 @@ pub trait Accounts: Send + Sync {
     /// Changes the given fields, if the account has the [required stamp](ProfileChange::only_at), and enqueues the emails.
     /// An email address with another canonical form is unverified, advances the `security_stamp`, and ends every open code
     /// of the account, since it may have been sent to the former address. The time at which they ended makes no difference.
-    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
+    async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
 
     /// Replaces a hash by one of the same password at another cost, if and only if it is still `old`; `false`
     /// otherwise. Ends no session: the password has not changed.
-    async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
+    async fn upgrade_hash(&self, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError>;
 
     /// Sets a new password, if its conditions hold. In one transaction:
     ///
@@ -173,11 +203,11 @@ pub trait Accounts: Send + Sync {
 
     /// Activates or deactivates an account, and advances its `security_stamp`. Deactivation also ends its open codes:
     /// activating the account again does not make them valid. Returns `false` if the account does not exist.
-    async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError>;
+    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError>;
 
     /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`), and
     /// advances its `security_stamp`. Returns `false` if the account does not exist.
-    async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError>;
+    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError>;
 
     /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was not one before, all its
     /// sessions are revoked in the same transaction with the reason
@@ -185,17 +215,17 @@ pub trait Accounts: Send + Sync {
     /// [`next_epoch`](auth_core::revocation::next_epoch), so that no session from before gains the rights; and the codes with a purpose of
     /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) end, which may have been asked for with
     /// less than an administrator must show. Otherwise nothing changes. Returns `false` if the account does not exist.
-    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError>;
+    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Puts an account into these groups and no others, and advances its `security_stamp`. Returns `false` if the account
     /// does not exist.
-    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
+    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
 
     /// Deletes an account with its hash and all that belongs to it: sessions, codes, second factors, mails. `false` if there is no such account.
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError>;
+    async fn delete(&self, id: &UserId) -> Result<bool, StoreError>;
 
-    /// Accounts in the order of their numbers.
-    async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError>;
+    /// A page of all users, in the order in which they were created.
+    async fn list(&self, page: AccountPage) -> Result<ListedUsers, StoreError>;
 
     /// Whether there is any account with `is_superuser`.
     async fn has_superuser(&self) -> Result<bool, StoreError>;

@@ -12,7 +12,10 @@ mod second_factors;
 use auth_core::ports::TokenStore;
 
 pub use crate::secret::{SealError, Vault};
-pub use accounts::{AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail};
+pub use accounts::{
+    AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
+    ProvenEmail,
+};
 pub use attempts::Attempts;
 pub use codes::{Codes, IssueIf, OwnerAsRead};
 pub use hasher::{HashError, PasswordHasher, QueueShare, Verdict};

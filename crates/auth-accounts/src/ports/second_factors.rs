@@ -14,7 +14,7 @@ use crate::secret::Mac;
 #[async_trait]
 pub trait SecondFactors: Send + Sync {
     /// The second factors of a user; empty if the user does not exist.
-    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError>;
+    async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError>;
 
     /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the
     /// emails. A factor of the same method is replaced; the new one keeps the time since which that one was on. The user
@@ -27,7 +27,7 @@ pub trait SecondFactors: Send + Sync {
     /// and its expiry are not checked. Otherwise returns whether the recovery codes were added.
     async fn add_factor(
         &self,
-        user: UserId,
+        user: &UserId,
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
@@ -41,7 +41,7 @@ pub trait SecondFactors: Send + Sync {
     /// the account.
     async fn remove_factors(
         &self,
-        user: UserId,
+        user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],
@@ -52,7 +52,7 @@ pub trait SecondFactors: Send + Sync {
     /// stamp of the account.
     async fn replace_recovery_codes(
         &self,
-        user: UserId,
+        user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],

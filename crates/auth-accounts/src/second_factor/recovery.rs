@@ -5,8 +5,7 @@ use std::fmt;
 use auth_core::ports::Randomness;
 use auth_core::user::UserId;
 
-use crate::secret::Vault;
-use crate::secret::{Mac, MacPurpose};
+use crate::secret::{Mac, MacPurpose, Vault, user_context};
 
 /// A code to be written down: 80 random bits as 16 letters and digits, in groups of four. Good once. Secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,12 +37,12 @@ impl RecoveryCode {
     }
 
     /// What is stored of it: bound to its account.
-    pub fn mac(&self, user: UserId, vault: &dyn Vault) -> Mac {
+    pub fn mac(&self, user: &UserId, vault: &dyn Vault) -> Mac {
         vault.mac(MacPurpose::RecoveryCode, &self.message(user))
     }
 
     /// Whether it is one whose hash was stored.
-    pub fn matches(&self, user: UserId, mac: &Mac, vault: &dyn Vault) -> bool {
+    pub fn matches(&self, user: &UserId, mac: &Mac, vault: &dyn Vault) -> bool {
         vault.matches(MacPurpose::RecoveryCode, &self.message(user), mac)
     }
 
@@ -53,8 +52,8 @@ impl RecoveryCode {
         groups.join("-")
     }
 
-    fn message(&self, user: UserId) -> Vec<u8> {
-        [&user.get().to_be_bytes()[..], self.0.as_bytes()].concat()
+    fn message(&self, user: &UserId) -> Vec<u8> {
+        [&user_context(user)[..], self.0.as_bytes()].concat()
     }
 }
 

@@ -7,7 +7,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
 use crate::code::DigitCode;
-use crate::secret::Vault;
+use crate::secret::{Vault, user_context};
 
 /// How long one code is shown, in seconds (RFC 6238 §5.2).
 pub const TOTP_STEP: i64 = 30;
@@ -50,8 +50,8 @@ impl TotpSecret {
     }
 
     /// What the secret of an account is sealed for: it opens for no other one.
-    pub fn context(user: UserId) -> Vec<u8> {
-        [b"totp ", &user.get().to_be_bytes()[..]].concat()
+    pub fn context(user: &UserId) -> Vec<u8> {
+        [b"totp ", &user_context(user)[..]].concat()
     }
 }
 

@@ -4,7 +4,17 @@ mod vault;
 
 use std::fmt;
 
+use auth_core::user::UserId;
 pub use vault::{SealError, Vault};
+
+/// The bytes that stand for a user in what a secret is sealed or hashed for; no other user has the same ones.
+pub(crate) fn user_context(id: &UserId) -> Vec<u8> {
+    match id {
+        // Eight bytes, which is shorter than any of the others.
+        UserId::Integer(id) => id.to_be_bytes().to_vec(),
+        UserId::Uuid(_) | UserId::String(_) => [b"user ID ", id.to_string().as_bytes()].concat(),
+    }
+}
 
 /// A keyed hash of a secret (HMAC-SHA-256, RFC 2104): what is stored of a code or a link's token. Without the key nobody
 /// can try guesses against it. No `Debug` of its bytes.

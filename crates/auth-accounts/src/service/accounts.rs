@@ -74,6 +74,7 @@ impl AccountService {
         let wants_proof = self.context.policy.email_verification != EmailVerification::Off;
         let request = self.context.emails.request(MailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {
+            id: self.context.next_user_id(),
             username: account.username,
             email: account.email,
             first_name: account.first_name,
@@ -85,7 +86,7 @@ impl AccountService {
             mails: request.filter(|_| wants_proof).into_iter().collect(),
         };
         let user = self.context.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
-        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, &user.id));
         Ok(user)
     }
 
@@ -94,7 +95,7 @@ impl AccountService {
     /// # Errors
     /// [`AuthError::UserNotFound`] if it has been deleted since.
     pub async fn profile(&self, caller: &Caller) -> Result<User, AccountError> {
-        self.context.ports.store.find_user(caller.user.id).await?.ok_or(AuthError::UserNotFound.into())
+        self.context.ports.store.find_user(&caller.user.id).await?.ok_or(AuthError::UserNotFound.into())
     }
 
     /// Changes what is given of the caller's profile. Another address takes all that a login would (SEC-043, SEC-134), unless
@@ -153,10 +154,10 @@ impl AccountService {
     }
 
     async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AccountError> {
-        match self.context.ports.store.update_profile(user.id, change).await? {
+        match self.context.ports.store.update_profile(&user.id, change).await? {
             ProfileUpdate::Done(user) => {
-                self.context.ports.note_changed(user.id);
-                self.context.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, user.id));
+                self.context.ports.note_changed(&user.id);
+                self.context.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, &user.id));
                 Ok(user)
             }
             ProfileUpdate::Taken(taken) => Err(AccountFault::Taken(taken).into()),

@@ -9,11 +9,11 @@ use auth_core::token::ClientInfo;
 use auth_core::token::RequiredFor;
 use auth_core::user::{GroupName, User};
 
-use crate::account::{AccountFault, LoginName, NewUser};
+use crate::account::{AccountFault, LoginName, NewUser, NewUserId};
 use crate::error::AccountError;
 use crate::mail::{MailKind, NewMail};
 use crate::password::CheckedPassword;
-use crate::ports::{AccountPage, NewPassword, PasswordUpdate, QueueShare};
+use crate::ports::{AccountPage, ListedUsers, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
 use crate::service::context::AccountContext;
 
@@ -101,16 +101,16 @@ impl AdministrationService {
         let Some(user) = self.find(username).await? else { return Ok(Outcome::NoSuchAccount) };
         let store = &self.context.ports.store;
         let done = match action {
-            Action::Activate => store.set_active(user.id, true).await?,
-            Action::Deactivate => store.set_active(user.id, false).await?,
+            Action::Activate => store.set_active(&user.id, true).await?,
+            Action::Deactivate => store.set_active(&user.id, false).await?,
             Action::Promote => self.promote(&user).await?,
-            Action::Demote => store.set_staff(user.id, false).await?,
-            Action::SetGroups(groups) => store.set_groups(user.id, groups).await?,
-            Action::Delete => store.delete(user.id).await?,
+            Action::Demote => store.set_staff(&user.id, false).await?,
+            Action::SetGroups(groups) => store.set_groups(&user.id, groups).await?,
+            Action::Delete => store.delete(&user.id).await?,
             Action::SetPassword(password) => {
                 let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
                 let mails = self.notice(MailKind::PasswordChanged, &user)?;
-                let new = NewPassword { mails, ..NewPassword::new(user.id, hash) };
+                let new = NewPassword { mails, ..NewPassword::new(user.id.clone(), hash) };
                 let is_done = store.set_password(&new, self.context.ports.clock.now()).await? == PasswordUpdate::Done;
                 self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
                 is_done
@@ -123,8 +123,8 @@ impl AdministrationService {
         if !done {
             return Ok(Outcome::NoSuchAccount); // Deleted since it was read.
         }
-        self.context.ports.note_changed(user.id);
-        self.context.ports.record(SecurityEvent::of_user(action.event(), user.id));
+        self.context.ports.note_changed(&user.id);
+        self.context.ports.record(SecurityEvent::of_user(action.event(), &user.id));
         Ok(Outcome::Done)
     }
 
@@ -132,16 +132,16 @@ impl AdministrationService {
     /// with the change that gives the rights.
     async fn promote(&self, user: &User) -> Result<bool, AccountError> {
         if self.context.tokens.policy().multi_factor_required_for == RequiredFor::Staff {
-            return Ok(self.context.ports.store.promote(user.id, self.context.ports.clock.now()).await?);
+            return Ok(self.context.ports.store.promote(&user.id, self.context.ports.clock.now()).await?);
         }
-        Ok(self.context.ports.store.set_staff(user.id, true).await?)
+        Ok(self.context.ports.store.set_staff(&user.id, true).await?)
     }
 
     /// `false` if none was on. Its owner is told of each.
     async fn remove_second_factors(&self, user: &User) -> Result<bool, AccountError> {
-        let factors = self.context.ports.store.factors_of(user.id).await?;
+        let factors = self.context.ports.store.factors_of(&user.id).await?;
         let mails = self.context.emails.removal_notices(user, &factors.on(), &ClientInfo::default())?;
-        Ok(self.context.ports.store.remove_factors(user.id, &[Method::Email, Method::Totp], None, &mails).await?)
+        Ok(self.context.ports.store.remove_factors(&user.id, &[Method::Email, Method::Totp], None, &mails).await?)
     }
 
     /// The account with exactly this username.
@@ -150,16 +150,21 @@ impl AdministrationService {
         Ok(self.context.ports.store.find_for_login(&name).await?.map(|(user, _)| user))
     }
 
-    /// Makes an account with whatever rights. [`AccountFault::Taken`] if its name or address is another's already.
+    /// Makes an account with whatever rights; [`NewUserId::Next`] stands for the next ID of the policy.
+    /// [`AccountFault::Taken`] if its name or address is another's already.
     pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AccountError> {
+        let mut new = new.clone();
+        if new.id == NewUserId::Next {
+            new.id = self.context.next_user_id();
+        }
         let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
-        let user = self.context.ports.store.create(new, &hash).await?.map_err(AccountFault::Taken)?;
-        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, user.id));
+        let user = self.context.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
+        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, &user.id));
         Ok(user)
     }
 
-    /// Accounts in the order of their numbers.
-    pub async fn list(&self, page: AccountPage) -> Result<Vec<User>, AccountError> {
+    /// A page of all users, in the order in which they were created.
+    pub async fn list(&self, page: AccountPage) -> Result<ListedUsers, AccountError> {
         Ok(self.context.ports.store.list(page).await?)
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use auth_core::service::TokenService;
 use auth_core::user::User;
 
+use crate::account::NewUserId;
 use crate::service::limits::Limits;
 use crate::service::{AccountPolicy, Emails, Ports};
 
@@ -28,6 +29,11 @@ impl AccountContext {
     /// The adapters.
     pub const fn ports(&self) -> &Ports {
         &self.ports
+    }
+
+    /// The ID of the next new user.
+    pub(in crate::service) fn next_user_id(&self) -> NewUserId {
+        self.policy.new_user_ids.next(self.ports.randomness.as_ref())
     }
 
     /// The policy.

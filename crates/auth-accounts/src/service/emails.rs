@@ -109,7 +109,7 @@ impl Emails {
     ) -> Result<(OneTimeCode, Vec<NewMail>), AuthError> {
         let id = CodeId::draw(self.ports.randomness.as_ref());
         let token = LinkToken::draw(id, self.ports.randomness.as_ref());
-        let mut code = OneTimeCode::new(id, user.id, purpose, self.ports.clock.now());
+        let mut code = OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now());
         code.mac = Some(token.mac(self.ports.vault.as_ref()));
         code.payload = Some(target.to_payload());
         let minutes = purpose.ttl().get() / 60;

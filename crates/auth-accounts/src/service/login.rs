@@ -159,7 +159,7 @@ impl LoginService {
             return Ok(Step::Start(user));
         }
         let Some(challenge) = context.challenge(&user, methods, purpose, client).await? else { return Ok(Step::Again) };
-        context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, user.id));
+        context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id));
         Ok(Step::Ask(challenge))
     }
 
@@ -221,7 +221,7 @@ impl LoginService {
 
     fn note_refused(&self, user: Option<&User>) {
         let kind = EventKind::LoginFailed;
-        let event = user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, user.id));
+        let event = user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, &user.id));
         self.context.ports.record(event);
     }
 
@@ -229,7 +229,7 @@ impl LoginService {
     async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AccountError> {
         let password = CheckedPassword::in_use(password.clone());
         if let Ok(new) = self.context.ports.hasher.hash(&password, QueueShare::Whole).await {
-            self.context.ports.store.upgrade_hash(user.id, old, &new).await?;
+            self.context.ports.store.upgrade_hash(&user.id, old, &new).await?;
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ impl OutboxService {
     /// since a reset of the password removes the factors of an unverified address.
     async fn verifies(&self, user: &User) -> Result<bool, AccountError> {
         let is_asked = self.context.policy.email_verification != EmailVerification::Off;
-        Ok(is_asked || self.context.ports.store.factors_of(user.id).await?.is_on())
+        Ok(is_asked || self.context.ports.store.factors_of(&user.id).await?.is_on())
     }
 
     async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AccountError> {
@@ -220,13 +220,13 @@ impl OutboxService {
 
     /// A link that is made while a second factor is on takes a login, even if the factor is removed before it is followed.
     async fn condition_of_verification(&self, user: &User) -> Result<LinkCondition, AccountError> {
-        let factors = self.context.ports.store.factors_of(user.id).await?;
+        let factors = self.context.ports.store.factors_of(&user.id).await?;
         Ok(if factors.is_on() { LinkCondition::Login } else { LinkCondition::Nothing })
     }
 
     /// Whether an account is still as it was read, as far as [`IssueIf::still`] asks.
     async fn is_unchanged(&self, user: &User) -> Result<bool, AccountError> {
-        let now = self.context.ports.store.find_user(user.id).await?;
+        let now = self.context.ports.store.find_user(&user.id).await?;
         Ok(now.is_some_and(|now| IssueIf::still(&now) == IssueIf::still(user) && now.is_active == user.is_active))
     }
 }

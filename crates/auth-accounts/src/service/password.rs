@@ -63,11 +63,11 @@ impl LoginService {
             )?;
             let Continuation { keep, replace, issued } = goes_on;
             let only_at = Some(user.security_stamp);
-            let new = NewPassword { only_at, keep, replace, mails, ..NewPassword::new(user.id, hash.clone()) };
+            let new = NewPassword { only_at, keep, replace, mails, ..NewPassword::new(user.id.clone(), hash.clone()) };
             match self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await? {
                 PasswordUpdate::Done => {
-                    self.context.ports.note_changed(user.id);
-                    self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, user.id));
+                    self.context.ports.note_changed(&user.id);
+                    self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, &user.id));
                     return Ok(issued);
                 }
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound.into()),
@@ -81,7 +81,7 @@ impl LoginService {
 
     /// Whether what was decided on this account still counts.
     async fn is_still(&self, user: &User) -> Result<bool, AccountError> {
-        let now = self.context.ports.store.find_user(user.id).await?.ok_or(AuthError::UserNotFound)?;
+        let now = self.context.ports.store.find_user(&user.id).await?.ok_or(AuthError::UserNotFound)?;
         Ok(now.security_stamp == user.security_stamp)
     }
 }

@@ -2,7 +2,7 @@
 
 use auth_core::user::User;
 
-use crate::account::UsernameRules;
+use crate::account::{NewUserIds, UsernameRules};
 use crate::password::PasswordPolicy;
 use crate::throttle::ThrottlePolicy;
 
@@ -31,6 +31,8 @@ pub struct AccountPolicy {
     pub passwords: PasswordPolicy,
     /// Which usernames may be registered.
     pub usernames: UsernameRules,
+    /// Which IDs new users get. A change concerns new users only.
+    pub new_user_ids: NewUserIds,
     /// What an authenticator calls the service.
     pub service_name: String,
 }
@@ -53,6 +55,7 @@ impl Default for AccountPolicy {
             throttle: Some(ThrottlePolicy::default()),
             passwords: PasswordPolicy::default(),
             usernames: UsernameRules::default(),
+            new_user_ids: NewUserIds::default(),
             service_name: "auth".to_owned(),
         }
     }

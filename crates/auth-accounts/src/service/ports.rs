@@ -51,9 +51,9 @@ impl Ports {
     }
 
     /// Also after all sessions of an account, but perhaps one, were ended.
-    pub(super) fn note_changed(&self, user: UserId) {
+    pub(super) fn note_changed(&self, user: &UserId) {
         if let Some(views) = &self.views {
-            views.apply(Change::AccountChanged(user));
+            views.apply(Change::AccountChanged(user.clone()));
         }
     }
 }

@@ -20,7 +20,7 @@ impl AccountContext {
     /// Reads the caller's account from the storage. What reauthentication asks for depends on its rights, and `caller` may
     /// come from the auth cache.
     pub(in crate::service) async fn account_now(&self, caller: &User) -> Result<User, AccountError> {
-        let now = self.ports.store.find_user(caller.id).await?.ok_or(AuthError::UserNotFound)?;
+        let now = self.ports.store.find_user(&caller.id).await?.ok_or(AuthError::UserNotFound)?;
         Self::still_logged_in(caller, now)
     }
 
@@ -54,7 +54,7 @@ impl AccountContext {
         let verdict = self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await?;
         let now = found.filter(|_| verdict != Verdict::Wrong).map(|(now, _)| now);
         if now.is_none() {
-            self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, user.id));
+            self.ports.record(SecurityEvent::of_user(EventKind::PasswordRefused, &user.id));
         }
         Ok(now)
     }

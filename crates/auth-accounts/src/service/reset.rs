@@ -71,12 +71,12 @@ impl AccountService {
     async fn reset_of(&self, token: &str) -> Result<Reset, AccountError> {
         let (code, target) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
         let email = target.email;
-        let user = self.context.ports.store.find_user(code.user_id).await?;
+        let user = self.context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_first_proof = user.email_verified_at.is_none()
             && Email::parse(&user.email).is_ok_and(|own| own.canonical() == email.canonical());
         let removes = match is_first_proof {
-            true => self.context.ports.store.factors_of(user.id).await?.on(),
+            true => self.context.ports.store.factors_of(&user.id).await?.on(),
             false => Vec::new(),
         };
         Ok(Reset { code: code.id, email, user, removes })
@@ -97,14 +97,14 @@ impl AccountService {
             proves: Some(reset.email.clone()),
             removes: reset.removes.clone(),
             mails,
-            ..NewPassword::new(user.id, hash.clone())
+            ..NewPassword::new(user.id.clone(), hash.clone())
         };
         let outcome = self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await?;
         if outcome == PasswordUpdate::Done {
-            self.context.ports.note_changed(user.id);
-            self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, user.id));
+            self.context.ports.note_changed(&user.id);
+            self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, &user.id));
             for _ in &reset.removes {
-                self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
+                self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
             }
             // The password is set in any case: at worst they wait a while.
             let _ = context.limits.forgive_passwords(user, client).await;

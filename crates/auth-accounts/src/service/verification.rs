@@ -48,7 +48,7 @@ impl AccountService {
         let context = &self.context;
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
         let (code, LinkTarget { email, condition }) = context.emails.followed(token, &purposes).await?;
-        let user = context.ports.store.find_user(code.user_id).await?;
+        let user = context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
         if is_change && condition != LinkCondition::Unchanged(user.security_stamp) {
@@ -69,9 +69,9 @@ impl AccountService {
         let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, mails };
         match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
-                context.ports.note_changed(user.id);
+                context.ports.note_changed(&user.id);
                 let kind = if is_change { EventKind::EmailChanged } else { EventKind::EmailVerified };
-                context.ports.record(SecurityEvent::of_user(kind, user.id));
+                context.ports.record(SecurityEvent::of_user(kind, &user.id));
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
@@ -85,7 +85,7 @@ impl AccountService {
         if is_change {
             return Ok(!self.context.methods_of(user).await?.is_empty());
         }
-        Ok(user.email_verified_at.is_none() && self.context.ports.store.factors_of(user.id).await?.is_on())
+        Ok(user.email_verified_at.is_none() && self.context.ports.store.factors_of(&user.id).await?.is_on())
     }
 
     /// Whether a proof of a new address may be asked for.
@@ -118,7 +118,7 @@ impl AccountService {
         if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
         }
-        self.context.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, &user.id));
         Ok(())
     }
 }

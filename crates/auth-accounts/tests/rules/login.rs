@@ -21,7 +21,7 @@ async fn a_login_says_what_the_contract_promises() {
         assert_eq!(claims["token_type"], kind);
         assert_eq!(claims["iat"], now);
         assert_eq!(claims["exp"], now + ttl as i64);
-        assert_eq!(claims["user_id"], user.id.get().to_string());
+        assert_eq!(claims["user_id"], user.id.to_string());
         assert_eq!(claims["email"], "alice@example.com");
         assert_eq!(claims["role"], "user");
         assert_eq!(claims["amr"], json!(["pwd"]));
@@ -30,7 +30,7 @@ async fn a_login_says_what_the_contract_promises() {
     assert_eq!(refresh["gen"], 0);
     assert!(access.get("gen").is_none());
     assert_ne!(access["jti"], refresh["jti"]);
-    let stored = service.store.find_user(user.id).await.unwrap().unwrap();
+    let stored = service.store.find_user(&user.id).await.unwrap().unwrap();
     assert_eq!(stored.last_login.map(|at| at.unix().seconds()), Some(now));
     assert_eq!(service.take_event_kinds(), [EventKind::AccountRegistered, EventKind::LoginSucceeded]);
 }

@@ -140,7 +140,7 @@ fn policy_for(event: Event) -> TestPolicy {
 /// Leaves an open code of every kind.
 fn open_every_kind(service: &TestService, user: &User) {
     for (purpose, number) in CodePurpose::ALL.iter().zip(NUMBERS) {
-        service.store.put_code(code_of(user.id, code_id(number), *purpose, service.now()));
+        service.store.put_code(code_of(&user.id, code_id(number), *purpose, service.now()));
     }
 }
 
@@ -202,7 +202,7 @@ async fn happen(event: Event, service: &TestService, user: &User) {
         Event::NewerCode => {
             before();
             for (purpose, number) in CodePurpose::ALL.iter().zip(2_000..) {
-                let code = code_of(user.id, code_id(number), *purpose, service.now());
+                let code = code_of(&user.id, code_id(number), *purpose, service.now());
                 assert!(service.store.issue(&code, &[], &IssueIf::still(user)).await.unwrap());
             }
         }
@@ -299,15 +299,17 @@ async fn of_an_email_change_are_not_issued_once_a_factor_is_on() {
         let Fixture { service, eventful, .. } = fixture(policy);
         let user = service.register("alice").await;
         service.deliver_emails().await;
-        let (other, id) = (service.store.clone(), user.id);
+        let (other, id) = (service.store.clone(), user.id.clone());
         let call = if verification == EmailVerification::Off { "update_profile" } else { "issue" };
+        let _value = id.clone();
+        let value = id.clone();
         eventful.before(call, async move {
-            let code = code_of(id, code_id(1), EmailEnrolment, auth_conformance::at(0));
+            let code = code_of(&value, code_id(1), EmailEnrolment, auth_conformance::at(0));
             assert!(other.issue(&code, &[], &IssueIf::default()).await.unwrap());
             let factor = NewFactor::Email;
             assert!(
                 other
-                    .add_factor(id, &factor, code.id, &[], &[], auth_conformance::at(0).into())
+                    .add_factor(&value, &factor, code.id, &[], &[], auth_conformance::at(0).into())
                     .await
                     .unwrap()
                     .is_some()
@@ -317,7 +319,7 @@ async fn of_an_email_change_are_not_issued_once_a_factor_is_on() {
         let caller = Caller { user, session: None };
         let refused = service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await;
         assert!(refused.is_err(), "{verification:?}: {refused:?}");
-        assert_eq!(service.store.find_user(id).await.unwrap().unwrap().email, "alice@example.com");
+        assert_eq!(service.store.find_user(&id).await.unwrap().unwrap().email, "alice@example.com");
         assert_eq!((service.enqueued(), codes_for(&service, EmailChange)), (vec![], vec![]));
     }
 }

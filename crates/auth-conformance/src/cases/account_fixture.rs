@@ -9,7 +9,7 @@ use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId};
 use auth_core::user::{User, UserId};
 
-use super::fixture::{code_now, hash_now, issued, outbox, session_now, started, stored, user_now};
+use super::fixture::{code_now, hash_now, issued, number_of, outbox, session_now, started, stored, user_now};
 use crate::{at, code_id, code_of};
 
 /// A user with two sessions and an open code of every purpose.
@@ -35,9 +35,9 @@ impl<'a> AccountFixture<'a> {
     /// Stores the user with this username, which is also the password.
     pub(super) async fn of(store: &'a dyn Store, name: &str) -> Self {
         let id = stored(store, name).await.id;
-        let sessions = [started(store, id, numbered(id, 0)).await.id, started(store, id, numbered(id, 1)).await.id];
+        let sessions = [started(store, &id, numbered(&id, 0)).await.id, started(store, &id, numbered(&id, 1)).await.id];
         for (place, purpose) in (0..).zip(CodePurpose::ALL) {
-            issued(store, id, numbered(id, place), *purpose).await;
+            issued(store, &id, numbered(&id, place), *purpose).await;
         }
         Self { store, id, sessions }
     }
@@ -45,12 +45,12 @@ impl<'a> AccountFixture<'a> {
     /// The ID of the user's code of this purpose.
     pub(super) fn code(&self, purpose: CodePurpose) -> CodeId {
         let place = CodePurpose::ALL.iter().position(|other| *other == purpose).unwrap();
-        code_id(numbered(self.id, place as u64))
+        code_id(numbered(&self.id, place as u64))
     }
 
     /// The state as stored now.
     pub(super) async fn state(&self) -> AccountState {
-        let user = user_now(self.store, self.id).await;
+        let user = user_now(self.store, &self.id).await;
         let mut codes = Vec::new();
         for purpose in CodePurpose::ALL {
             codes.push(code_now(self.store, self.code(*purpose)).await);
@@ -61,7 +61,7 @@ impl<'a> AccountFixture<'a> {
             user,
             sessions: [session_now(self.store, one).await, session_now(self.store, two).await],
             codes,
-            factors: self.store.factors_of(self.id).await.unwrap(),
+            factors: self.store.factors_of(&self.id).await.unwrap(),
             outbox: outbox(self.store).await,
         }
     }
@@ -75,15 +75,15 @@ impl AccountState {
 }
 
 /// Numbers of session and code IDs that no two users share.
-fn numbered(user: UserId, place: u64) -> u64 {
-    1_000 * user.get().unsigned_abs() + place
+fn numbered(user: &UserId, place: u64) -> u64 {
+    1_000 * number_of(user) + place
 }
 
 /// Stores codes of a user that cannot be used at `now`, and one of another user. Returns each with the reason why it
 /// cannot be used. The last one is never stored.
 pub(super) async fn unusable_codes(
     store: &dyn Store,
-    user: UserId,
+    user: &UserId,
     other: UserId,
     now: UnixTime,
 ) -> Vec<(&'static str, CodeId)> {
@@ -106,7 +106,7 @@ pub(super) async fn unusable_codes(
 }
 
 /// Codes of a user, not stored yet, that can only just be used at `now`.
-pub(super) fn usable_codes(user: UserId, now: UnixTime) -> [OneTimeCode; 3] {
+pub(super) fn usable_codes(user: &UserId, now: UnixTime) -> [OneTimeCode; 3] {
     let code = |number| code_of(user, code_id(number), CodePurpose::Login, now);
     [
         OneTimeCode { expires_at: now.plus(Seconds::new(1)), created_at: at(0), ..code(11) },

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_accounts::account::{NewUser, ProfileChange};
+use auth_accounts::account::{NewUser, NewUserId, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{IssueIf, ProfileUpdate, Store};
 use auth_accounts::second_factor::Method;
@@ -12,7 +12,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::{User, UserId};
 
 use super::TokenHost;
-use super::fixture::{created, totp, user_now};
+use super::fixture::{created, number_of, totp, user_now};
 use crate::{code_id, code_of, email, person_name, username};
 
 /// A store of accounts as a [`TokenHost`]: users are added and changed through the ports of accounts.
@@ -42,21 +42,21 @@ impl AccountHost {
             email: Some(email(&user.email)),
             ..ProfileChange::default()
         };
-        let update = self.store.update_profile(user.id, &change).await.unwrap();
+        let update = self.store.update_profile(&user.id, &change).await.unwrap();
         assert!(matches!(update, ProfileUpdate::Done(_)), "the username and the email address are free");
     }
 
     /// Adds a second factor at this moment, or removes it.
     async fn set_factor(&self, before: &User, since: Option<UnixTime>) {
-        let id = before.id;
+        let id = before.id.clone();
         let Some(since) = since else {
-            assert!(self.store.remove_factors(id, &[Method::Totp], None, &[]).await.unwrap());
+            assert!(self.store.remove_factors(&id, &[Method::Totp], None, &[]).await.unwrap());
             return;
         };
-        let number = 1_000 * id.get().unsigned_abs() + before.security_stamp.get().unsigned_abs();
-        let enrolment = code_of(id, code_id(number), CodePurpose::TotpEnrolment, since);
+        let number = 1_000 * number_of(&id) + before.security_stamp.get().unsigned_abs();
+        let enrolment = code_of(&id, code_id(number), CodePurpose::TotpEnrolment, since);
         assert!(self.store.issue(&enrolment, &[], &IssueIf::default()).await.unwrap());
-        let added = self.store.add_factor(id, &totp(1), enrolment.id, &[], &[], since.into()).await.unwrap();
+        let added = self.store.add_factor(&id, &totp(1), enrolment.id, &[], &[], since.into()).await.unwrap();
         assert!(added.is_some(), "the code is unused");
     }
 }
@@ -69,6 +69,7 @@ impl TokenHost for AccountHost {
 
     async fn add_user(&self, user: &User) -> UserId {
         let new = NewUser {
+            id: NewUserId::Next,
             username: username(&user.username),
             email: email(&user.email),
             first_name: person_name(&user.first_name),
@@ -83,25 +84,25 @@ impl TokenHost for AccountHost {
     }
 
     async fn update_user(&self, user: &User) {
-        let before = user_now(&*self.store, user.id).await;
+        let before = user_now(&*self.store, &user.id).await;
         if (&before.username, &before.email) != (&user.username, &user.email) {
             self.update_profile(user).await;
         }
         if before.is_active != user.is_active {
-            assert!(self.store.set_active(user.id, user.is_active).await.unwrap());
+            assert!(self.store.set_active(&user.id, user.is_active).await.unwrap());
         }
         if before.is_staff != user.is_staff {
-            assert!(self.store.set_staff(user.id, user.is_staff).await.unwrap());
+            assert!(self.store.set_staff(&user.id, user.is_staff).await.unwrap());
         }
         if before.groups != user.groups {
-            assert!(self.store.set_groups(user.id, &user.groups).await.unwrap());
+            assert!(self.store.set_groups(&user.id, &user.groups).await.unwrap());
         }
         if before.multi_factor_since != user.multi_factor_since {
             self.set_factor(&before, user.multi_factor_since).await;
         }
     }
 
-    async fn delete_user(&self, id: UserId) {
+    async fn delete_user(&self, id: &UserId) {
         assert!(self.store.delete(id).await.unwrap(), "the user is there");
     }
 }

@@ -58,9 +58,9 @@ async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
     }
     for round in 0..ROUNDS {
         let gate = Gate::of(ids.len(), round, &store);
-        let rivals = ids.iter().copied().map(|id| {
+        let rivals = ids.iter().cloned().map(|id| {
             let change = ProfileChange { username: Some(username(&format!("x{round}"))), ..ProfileChange::default() };
-            gate.send(move |store| async move { store.update_profile(id, &change).await.unwrap() })
+            gate.send(move |store| async move { store.update_profile(&id, &change).await.unwrap() })
         });
         let renamed = answers(rivals.collect()).await;
         assert_eq!(count(&renamed, |answer| *answer == ProfileUpdate::Taken(Taken::Username)), ids.len() - 1);
@@ -74,8 +74,8 @@ async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
 async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
-        let session = session_of(user.id, session_id(round), at(0));
-        let (id, before, name) = (user.id, user.clone(), format!("new{round}"));
+        let session = session_of(&user.id, session_id(round), at(0));
+        let (id, before, name) = (user.id.clone(), user.clone(), format!("new{round}"));
         let address = format!("{name}@example.org");
         let nothing = ProfileChange::default;
         let gate = Gate::of(6, round, &store);
@@ -86,14 +86,14 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
             ProfileChange { last_name: Some(person_name("L")), ..nothing() },
         ];
         let changes = changes
-            .map(|change| gate.send(move |store| async move { store.update_profile(id, &change).await.unwrap() }));
-        let promotion = gate.send(move |store| async move { store.set_staff(id, true).await.unwrap() });
-        let login = gate.send(move |store| async move {
+            .map(|change| gate.send_for(&id, async move |store, id| store.update_profile(&id, &change).await.unwrap()));
+        let promotion = gate.send_for(&id, async move |store, id| store.set_staff(&id, true).await.unwrap());
+        let login = gate.send_for(&id, async move |store, id| {
             let mut read = before;
             while !store.start(&session, &read, Some(at(7).into())).await.unwrap() {
-                read = user_now(&*store, id).await; // Promoted since.
+                read = user_now(&*store, &id).await; // Promoted since.
             }
-            store.set_active(id, false).await.unwrap()
+            store.set_active(&id, false).await.unwrap()
         });
         let changed = answers(changes.into()).await;
         assert_eq!(count(&changed, |change| matches!(change, ProfileUpdate::Done(_))), 4);
@@ -109,7 +109,7 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
             security_stamp: SecurityStamp::new(3),
             ..user
         };
-        assert_eq!(user_now(&*store, id).await, expected);
+        assert_eq!(user_now(&*store, &id).await, expected);
     }
 }
 
@@ -118,13 +118,13 @@ async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>
     for round in 0..ROUNDS {
         let name = format!("user{round}");
         let user = stored(&*store, &name).await;
-        let id = user.id;
+        let id = user.id.clone();
         let gate = Gate::of(3, round, &store);
         let upgrades = [1, 2].map(|cost| {
             let (old, new) = (hash_of(&name), hash_of(&format!("{name}, upgraded to {cost}")));
-            gate.send(move |store| async move { store.upgrade_hash(id, &old, &new).await.unwrap() })
+            gate.send_for(&id, async move |store, id| store.upgrade_hash(&id, &old, &new).await.unwrap())
         });
-        let change = gate.send(move |store| async move { password_set(&*store, id, "new", at(1)).await });
+        let change = gate.send(move |store| async move { password_set(&*store, &id, "new", at(1)).await });
         change.await.unwrap();
         assert!(count(&answers(upgrades.into()).await, |upgraded| *upgraded) <= 1);
         assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
@@ -152,7 +152,7 @@ async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
             })
         });
         let readers = readers.collect();
-        let change = gate.send(move |store| async move { password_set(&*store, id, &password, now).await });
+        let change = gate.send_for(&id, async move |store, id| password_set(&*store, &id, &password, now).await);
         for (is_new, is_moved) in answers(readers).await.concat() {
             assert_eq!(is_new, is_moved, "half of a change was seen");
         }
@@ -165,22 +165,22 @@ async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
 async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
-        let session = started(&*store, user.id, round).await.id;
+        let session = started(&*store, &user.id, round).await.id;
         let new = hash_of("new");
         tokio::select! {
             biased;
-            () = password_set(&*store, user.id, "new", at(1)) => {}
+            () = password_set(&*store, &user.id, "new", at(1)) => {}
             () = moments(&*store, round % 5) => {}
         }
         // The change may still be in progress, so a later read may see more of it than an earlier one, never less.
         let has_new_hash = hash_now(&*store, &user).await == new;
         let is_revoked = session_now(&*store, session).await.revoked_at.is_some();
         assert!(is_revoked || !has_new_hash);
-        let is_moved = user_now(&*store, user.id).await.token_epoch == at(1);
+        let is_moved = user_now(&*store, &user.id).await.token_epoch == at(1);
         assert!(is_moved || !is_revoked);
         assert!(hash_now(&*store, &user).await == new || !is_moved);
         // The next call must succeed.
-        password_set(&*store, user.id, "newer", at(2)).await;
+        password_set(&*store, &user.id, "newer", at(2)).await;
     }
 }
 
@@ -189,10 +189,10 @@ async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn St
 async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
-        let session = started(&*store, user.id, 3 * round).await;
-        let login = session_of(user.id, session_id(3 * round + 1), at(0));
-        let adoption = session_of(user.id, session_id(3 * round + 2), at(0));
-        let (id, user_copy, now) = (user.id, user_now(&*store, user.id).await, at(round as i64 + 1));
+        let session = started(&*store, &user.id, 3 * round).await;
+        let login = session_of(&user.id, session_id(3 * round + 1), at(0));
+        let adoption = session_of(&user.id, session_id(3 * round + 2), at(0));
+        let (id, user_copy, now) = (user.id.clone(), user_now(&*store, &user.id).await, at(round as i64 + 1));
         let gate = Gate::of(11, round, &store);
         let (one, two, three) = (session.clone(), session.clone(), session);
         let calls = vec![
@@ -200,12 +200,18 @@ async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn S
             gate.send(async move |s| s.adopt(&adoption, &jti_of(&adoption), None).await.map(drop)),
             gate.send(async move |s| s.advance(one.id, one.generation, successor_of(&one, now)).await.map(drop)),
             gate.send(async move |s| s.revoke(two.id, RevokeReason::Logout, now).await.map(drop)),
-            gate.send(async move |s| s.revoke_all(id, Some(three.id), RevokeReason::LogoutAll, now).await.map(drop)),
-            gate.send(async move |s| s.set_password(&NewPassword::new(id, hash_of("new")), now).await.map(drop)),
-            gate.send(async move |s| s.upgrade_hash(id, &hash_of("new"), &hash_of("newer")).await.map(drop)),
-            gate.send(async move |s| s.set_staff(id, true).await.map(drop)),
-            gate.send(async move |s| s.set_active(id, true).await.map(drop)),
-            gate.send(async move |s| s.update_profile(id, &ProfileChange::default()).await.map(drop)),
+            gate.send_for(&id, async move |s, id| {
+                s.revoke_all(&id, Some(three.id), RevokeReason::LogoutAll, now).await.map(drop)
+            }),
+            gate.send_for(&id, async move |s, id| {
+                s.set_password(&NewPassword::new(id, hash_of("new")), now).await.map(drop)
+            }),
+            gate.send_for(&id, async move |s, id| {
+                s.upgrade_hash(&id, &hash_of("new"), &hash_of("newer")).await.map(drop)
+            }),
+            gate.send_for(&id, async move |s, id| s.set_staff(&id, true).await.map(drop)),
+            gate.send_for(&id, async move |s, id| s.set_active(&id, true).await.map(drop)),
+            gate.send_for(&id, async move |s, id| s.update_profile(&id, &ProfileChange::default()).await.map(drop)),
             gate.send(async move |s| s.prune_sessions(at(0), 10).await.map(drop)),
         ];
         for answer in answers(calls).await {

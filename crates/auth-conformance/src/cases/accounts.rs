@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use auth_accounts::account::{LoginName, NewUser, Taken, Username, UsernameRules};
+use auth_accounts::account::{LoginName, NewUser, NewUserId, Taken, Username, UsernameRules};
 use auth_accounts::password::PasswordHash;
-use auth_accounts::ports::{AccountPage, Store};
+use auth_accounts::ports::{AccountPage, ListedUsers, Store};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::Subject;
-use auth_core::user::{SecurityStamp, User, UserId};
+use auth_core::user::{SecurityStamp, StringId, User, UserId};
 use macro_rules_attribute::apply;
+use uuid::Uuid;
 
 use super::fixture::{by_email, by_username, created, everybody, stored};
 use crate::{BEGINNING, email, hash_of, new_user, person_name, username};
@@ -22,10 +23,9 @@ fn cased(text: &str) -> Username {
     Username::parse(text, UsernameRules { plain_alphabet: false, ignore_case: false }).unwrap()
 }
 
-fn as_stored(new: &NewUser, id: UserId) -> User {
+fn as_stored(new: &NewUser, id: &UserId) -> User {
     User {
-        id,
-        external_id: None,
+        id: id.clone(),
         username: new.username.as_str().to_owned(),
         email: new.email.as_str().to_owned(),
         first_name: new.first_name.as_str().to_owned(),
@@ -46,9 +46,9 @@ fn as_stored(new: &NewUser, id: UserId) -> User {
 /// Stores the account and asserts that every lookup returns it with every field as given.
 async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
     let user = store.create(new, hash).await.unwrap().unwrap();
-    assert_eq!(user, as_stored(new, user.id));
-    assert_eq!(store.find_user(user.id).await.unwrap().as_ref(), Some(&user));
-    assert_eq!(store.find_by_subject(&Subject::Id(user.id)).await.unwrap().as_ref(), Some(&user));
+    assert_eq!(user, as_stored(new, &user.id));
+    assert_eq!(store.find_user(&user.id).await.unwrap().as_ref(), Some(&user));
+    assert_eq!(store.find_by_subject(&Subject::Id(user.id.clone())).await.unwrap().as_ref(), Some(&user));
     assert_eq!(everybody(store).await.last(), Some(&user));
     for name in [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())] {
         let (found, found_hash) = store.find_for_login(&name).await.unwrap().unwrap();
@@ -60,6 +60,7 @@ async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
 #[apply(account_case!)]
 async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
     let new = NewUser {
+        id: NewUserId::Next,
         username: username("Zo\u{EB} O'Neil; \"%_\\\" <\u{674E}>"),
         email: email("Zoe.O'Neil+%_@Example.com"),
         first_name: person_name(" Zoe\u{308} "),
@@ -77,6 +78,7 @@ async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
 async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
     let domain = ["b".repeat(60), "c".repeat(60), "d".repeat(60), "example".to_owned()].join(".");
     let longest = NewUser {
+        id: NewUserId::Next,
         username: username(&WIDE.repeat(Username::MAX_CHARS)),
         email: email(&format!("{}@{domain}", "A".repeat(63))),
         first_name: person_name(&WIDE.repeat(150)),
@@ -176,20 +178,14 @@ async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn nobody_has_an_unknown_number(store: Arc<dyn Store>) {
+async fn an_unknown_id_is_nobodys(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
-    for number in [0, -1, alice.id.get() + 1, i64::MAX, i64::MIN] {
-        let id = UserId::new(number);
-        assert_eq!(store.find_user(id).await.unwrap(), None, "{number}");
-        assert_eq!(store.find_by_subject(&Subject::Id(id)).await.unwrap(), None, "{number}");
-    }
-}
-
-#[apply(account_case!)]
-async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
-    let alice = stored(&*store, "alice").await;
-    for key in [alice.id.get().to_string(), "alice".to_owned(), String::new(), "' OR 1=1 --".to_owned()] {
-        assert_eq!(store.find_by_subject(&Subject::External(key.clone())).await.unwrap(), None, "{key:?}");
+    let next = alice.id.as_integer().unwrap() + 1;
+    let integers = [0, -1, next, i64::MAX, i64::MIN].map(UserId::new);
+    let others = ["-1", "01", "alice", "' OR 1=1 --", "00000000-0000-0000-0000-000000000001"];
+    for id in integers.into_iter().chain(others.map(|text| UserId::parse(text).unwrap())) {
+        assert_eq!(store.find_user(&id).await.unwrap(), None, "{id}");
+        assert_eq!(store.find_by_subject(&Subject::Id(id.clone())).await.unwrap(), None, "{id}");
     }
 }
 
@@ -197,10 +193,10 @@ async fn an_account_made_here_has_no_key_from_elsewhere(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
-    assert!(store.delete(alice.id).await.unwrap());
+    assert!(store.delete(&alice.id).await.unwrap());
     let bob = stored(&*store, "bob").await;
     assert_ne!(bob.id, alice.id);
-    assert_eq!(store.find_user(alice.id).await.unwrap(), None);
+    assert_eq!(store.find_user(&alice.id).await.unwrap(), None);
 }
 
 #[apply(account_case!)]
@@ -232,31 +228,42 @@ async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
-    assert!(store.set_active(alice.id, false).await.unwrap());
+    assert!(store.set_active(&alice.id, false).await.unwrap());
     let inactive = User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice };
     assert_eq!(by_username(&*store, "alice").await.as_ref(), Some(&inactive));
     assert_eq!(by_email(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
 }
 
 #[apply(account_case!)]
-async fn accounts_are_listed_page_by_page_in_the_order_of_their_numbers(store: Arc<dyn Store>) {
-    let page = async |after, limit| store.list(AccountPage { after, limit }).await.unwrap();
-    assert_eq!(page(None, 10).await, []);
+async fn accounts_are_listed_page_by_page_in_the_order_of_their_creation(store: Arc<dyn Store>) {
+    let page = async |after, limit| {
+        let ListedUsers { users, end } = store.list(AccountPage { after, limit }).await.unwrap();
+        assert_eq!(end.is_some(), !users.is_empty());
+        (users, end)
+    };
+    assert_eq!(page(None, 10).await.0, []);
     let mut all = Vec::new();
-    for name in ["eve", "dan", "cid", "bob", "amy"] {
-        all.push(stored(&*store, name).await);
+    let ids = [NewUserId::Next, uuid(7), NewUserId::Next, uuid(3), NewUserId::String(StringId::parse("a|b").unwrap())];
+    for (name, id) in ["eve", "dan", "cid", "bob", "amy"].into_iter().zip(ids) {
+        all.push(created(&*store, &NewUser { id, ..new_user(name) }).await);
     }
-    all.sort_by_key(|user| user.id);
-    assert_eq!(page(None, 5).await, all);
-    assert_eq!(page(None, u32::MAX).await, all);
-    assert_eq!(page(None, 0).await, []);
-    assert_eq!(page(None, 2).await, all[..2]);
-    assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
-    assert_eq!(page(Some(all[3].id), 2).await, all[4..]);
-    assert_eq!(page(Some(all[4].id), 2).await, []);
+    assert_eq!(page(None, 5).await.0, all);
+    assert_eq!(page(None, u32::MAX).await.0, all);
+    assert_eq!(page(None, 0).await.0, []);
+    let (users, two) = page(None, 2).await;
+    assert_eq!(users, all[..2]);
+    let (users, four) = page(two, 2).await;
+    assert_eq!(users, all[2..4]);
+    let (users, five) = page(four, 2).await;
+    assert_eq!(users, all[4..]);
+    assert_eq!(page(five, 2).await.0, []);
     // The last account of a page may have been deleted when the next page is read.
-    assert!(store.delete(all[1].id).await.unwrap());
-    assert_eq!(page(Some(all[1].id), 2).await, all[2..4]);
+    assert!(store.delete(&all[1].id).await.unwrap());
+    assert_eq!(page(two, 2).await.0, all[2..4]);
+}
+
+fn uuid(number: u128) -> NewUserId {
+    NewUserId::Uuid(Uuid::from_u128(number))
 }
 
 #[apply(account_case!)]
@@ -268,9 +275,9 @@ async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Ar
     let one = created(&*store, &superuser("one")).await;
     let two = created(&*store, &superuser("two")).await;
     assert!(store.has_superuser().await.unwrap());
-    assert!(store.set_staff(one.id, false).await.unwrap());
-    assert!(store.set_active(two.id, false).await.unwrap());
+    assert!(store.set_staff(&one.id, false).await.unwrap());
+    assert!(store.set_active(&two.id, false).await.unwrap());
     assert!(store.has_superuser().await.unwrap(), "an inactive one is one");
-    assert!(store.delete(two.id).await.unwrap());
+    assert!(store.delete(&two.id).await.unwrap());
     assert!(!store.has_superuser().await.unwrap());
 }

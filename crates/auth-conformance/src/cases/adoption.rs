@@ -28,7 +28,7 @@ async fn a_token_from_elsewhere_becomes_a_session_with_every_field(host: Arc<dyn
         absolute_expires_at: None,
         amr: String::new(),
         client: ClientInfo::default(),
-        ..session_of(user.id, session_id(1), at(0))
+        ..session_of(&user.id, session_id(1), at(0))
     };
     assert_eq!(adopted(&*store, &session, Some(at(1))).await, Adoption::Present);
     let found = store.find_session(session.id).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_token_from_elsewhere_becomes_a_session_with_every_field(host: Arc<dyn
 async fn an_adopted_session_is_left_as_it_is(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     let again = Session { last_used_at: at(9), expires_at: at(1_000_000), ..session.clone() };
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     assert_eq!(adopted(&*store, &again, None).await, Adoption::Present);
@@ -71,13 +71,13 @@ async fn an_adopted_session_is_left_as_it_is(host: Arc<dyn TokenHost>) {
 async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     assert!(store.refuse(&jti_of(&session), session.expires_at, "test").await.unwrap());
     assert_ne!(adopted(&*store, &session, None).await, Adoption::NoUser);
     assert_eq!(session_now(&*store, session.id).await, session);
 
-    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
     let revoked = session_now(&*store, session.id).await;
     assert_ne!(adopted(&*store, &session, Some(at(1))).await, Adoption::NoUser);
     assert_eq!(session_now(&*store, session.id).await, revoked);
@@ -90,7 +90,7 @@ async fn a_blacklisted_token_is_not_adopted(host: Arc<dyn TokenHost>) {
     // The session ID may be derived from the token ID; the blacklist contains the token ID.
     let jti = TokenId::parse("my-token").unwrap();
     assert!(store.refuse(&jti, at(500), "test").await.unwrap());
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     assert_eq!(store.adopt(&session, &jti, Some(at(0))).await.unwrap(), Adoption::Refused);
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
     let other = TokenId::parse("My-token").unwrap();
@@ -102,9 +102,9 @@ async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(host: Arc<dyn Tok
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = added(&*host, "other").await;
-    let keep = started(&*store, user.id, 100).await;
+    let keep = started(&*store, &user.id, 100).await;
     for (keep, epoch) in [(None, 10), (Some(keep.id), 20)] {
-        store.revoke_all(user.id, keep, RevokeReason::LogoutAll, at(epoch)).await.unwrap();
+        store.revoke_all(&user.id, keep, RevokeReason::LogoutAll, at(epoch)).await.unwrap();
         for (issued_at, expected) in [
             (None, Adoption::Refused),
             (Some(at(epoch - 1)), Adoption::Refused),
@@ -112,12 +112,12 @@ async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(host: Arc<dyn Tok
             (Some(UnixTime::from_seconds(0)), Adoption::Refused),
             (Some(at(epoch + 1)), Adoption::Present),
         ] {
-            let session = session_of(user.id, session_id(epoch as u64), at(0));
+            let session = session_of(&user.id, session_id(epoch as u64), at(0));
             assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}, epoch {epoch}");
             assert_eq!(store.find_session(session.id).await.unwrap().is_some(), expected == Adoption::Present);
         }
     }
-    let session = session_of(other.id, session_id(1), at(0));
+    let session = session_of(&other.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
 }
 
@@ -126,20 +126,20 @@ async fn while_the_epoch_was_never_moved_any_token_is_adopted(host: Arc<dyn Toke
     let store = host.store();
     let user = added(&*host, "alice").await;
     for (number, issued_at) in [(1, None), (2, Some(UnixTime::from_seconds(0))), (3, Some(at(0)))] {
-        let session = session_of(user.id, session_id(number), at(0));
+        let session = session_of(&user.id, session_id(number), at(0));
         assert_eq!(adopted(&*store, &session, issued_at).await, Adoption::Present, "{issued_at:?}");
         assert_eq!(session_now(&*store, session.id).await, session);
     }
-    assert_eq!(user_now(&*store, user.id).await, user);
+    assert_eq!(user_now(&*store, &user.id).await, user);
 }
 
 #[apply(token_case!)]
 async fn a_token_of_nobody_is_not_adopted(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    host.delete_user(user.id).await;
+    host.delete_user(&user.id).await;
     for id in [user.id, UserId::new(i64::MAX)] {
-        let session = session_of(id, session_id(1), at(0));
+        let session = session_of(&id, session_id(1), at(0));
         assert_eq!(adopted(&*store, &session, Some(at(0))).await, Adoption::NoUser);
         assert_eq!(store.find_session(session.id).await.unwrap(), None);
     }
@@ -151,7 +151,7 @@ async fn a_token_of_nobody_is_not_adopted(host: Arc<dyn TokenHost>) {
 async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    let session = Session { expires_at: at(1_000), ..session_of(user.id, session_id(1), at(0)) };
+    let session = Session { expires_at: at(1_000), ..session_of(&user.id, session_id(1), at(0)) };
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     let next = NextGeneration { generation: Generation::new(1), rotated_at: at(100), expires_at: at(110) };
     assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
@@ -170,8 +170,8 @@ async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(host: Arc<dy
 async fn adoption_does_not_ask_whether_the_account_is_active(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    set_active(&*host, user.id, false).await;
-    let session = session_of(user.id, session_id(1), at(0));
+    set_active(&*host, &user.id, false).await;
+    let session = session_of(&user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     assert!(!store.find_session(session.id).await.unwrap().unwrap().user.is_active);
 }
@@ -181,8 +181,8 @@ async fn adoption_does_not_ask_whether_the_account_is_active(host: Arc<dyn Token
 async fn a_token_not_issued_before_a_second_factor_is_not_adopted(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let (user, other) = (added(&*host, "alice").await, added(&*host, "other").await.id);
-    let id = user.id;
-    let adopted_early = session_of(id, session_id(1), at(0));
+    let id = user.id.clone();
+    let adopted_early = session_of(&id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
     let user = with_factor_since(&*host, user, Some(at(100))).await;
     for (issued_at, expected) in [
@@ -192,16 +192,16 @@ async fn a_token_not_issued_before_a_second_factor_is_not_adopted(host: Arc<dyn 
         (Some(at(40)), Adoption::Refused),
         (Some(at(39)), Adoption::Present),
     ] {
-        let session = session_of(id, session_id(2), at(0));
+        let session = session_of(&id, session_id(2), at(0));
         assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}");
         assert_eq!(store.find_session(session.id).await.unwrap().is_some(), expected == Adoption::Present);
     }
     // What became a session before stays one.
     assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
-    let session = session_of(other, session_id(3), at(0));
+    let session = session_of(&other, session_id(3), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     with_factor_since(&*host, user, None).await;
-    let session = session_of(id, session_id(4), at(0));
+    let session = session_of(&id, session_id(4), at(0));
     assert_eq!(adopted(&*store, &session, Some(at(101))).await, Adoption::Present, "the user has none any more");
 }
 

@@ -28,9 +28,9 @@ fn moved(address: &str) -> ProfileChange {
 async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let mut user = created(&*store, &NewUser { is_staff: true, ..new_user("alice") }).await;
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     assert!(store.start(&session, &user, Some(Timestamp::from_micros(1_000_000_007_654_321))).await.unwrap());
-    user = user_now(&*store, user.id).await;
+    user = user_now(&*store, &user.id).await;
     let (first_name, last_name) = (person_name("Alicia"), person_name(""));
     for (change, expected) in [
         (renamed("Alicia"), User { username: "Alicia".to_owned(), ..user.clone() }),
@@ -44,10 +44,10 @@ async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn 
             User { last_name: String::new(), ..user.clone() },
         ),
     ] {
-        let ProfileUpdate::Done(changed) = store.update_profile(user.id, &change).await.unwrap() else { panic!() };
+        let ProfileUpdate::Done(changed) = store.update_profile(&user.id, &change).await.unwrap() else { panic!() };
         let expected = User { security_stamp: changed.security_stamp, ..expected };
         assert_eq!(changed, expected);
-        assert_eq!(user_now(&*store, user.id).await, expected);
+        assert_eq!(user_now(&*store, &user.id).await, expected);
         assert_eq!(hash_now(&*store, &expected).await, hash_of("alice"));
         let back = ProfileChange {
             username: Some(username(&user.username)),
@@ -56,7 +56,7 @@ async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn 
             last_name: Some(person_name(&user.last_name)),
             ..ProfileChange::default()
         };
-        let ProfileUpdate::Done(restored) = store.update_profile(user.id, &back).await.unwrap() else { panic!() };
+        let ProfileUpdate::Done(restored) = store.update_profile(&user.id, &back).await.unwrap() else { panic!() };
         user.security_stamp = restored.security_stamp;
         assert_eq!(restored, user);
     }
@@ -67,9 +67,9 @@ async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn 
 #[apply(account_case!)]
 async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    let answer = store.update_profile(user.id, &ProfileChange::default()).await.unwrap();
+    let answer = store.update_profile(&user.id, &ProfileChange::default()).await.unwrap();
     assert_eq!(answer, ProfileUpdate::Done(user.clone()));
-    assert_eq!(user_now(&*store, user.id).await, user);
+    assert_eq!(user_now(&*store, &user.id).await, user);
 }
 
 #[apply(account_case!)]
@@ -89,8 +89,8 @@ async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Sto
         (ProfileChange { username: Some(username("free")), email: address, ..ProfileChange::default() }, Taken::Email),
     ] {
         let change = ProfileChange { first_name: first_name.clone(), ..change };
-        assert_eq!(store.update_profile(bob.id, &change).await.unwrap(), ProfileUpdate::Taken(expected));
-        assert_eq!(user_now(&*store, bob.id).await, bob, "{change:?}");
+        assert_eq!(store.update_profile(&bob.id, &change).await.unwrap(), ProfileUpdate::Taken(expected));
+        assert_eq!(user_now(&*store, &bob.id).await, bob, "{change:?}");
     }
     stored(&*store, "free").await;
 }
@@ -101,7 +101,7 @@ async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn
     for (name, address) in [("alice", "alice@example.com"), ("ALICE", "Alice@EXAMPLE.com")] {
         let change = ProfileChange { username: Some(username(name)), ..moved(address) };
         let expected = User { username: name.to_owned(), email: address.to_owned(), ..user.clone() };
-        assert_eq!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
+        assert_eq!(store.update_profile(&user.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
     }
 }
 
@@ -109,10 +109,10 @@ async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn
 async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let change = ProfileChange { username: Some(username("Alicia")), ..moved("Alicia@example.com") };
-    assert!(matches!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
+    assert!(matches!(store.update_profile(&user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
     assert_eq!(by_username(&*store, "alice").await, None);
     assert_eq!(by_email(&*store, "alice@example.com").await, None);
-    assert_eq!(by_username(&*store, "Alicia").await.map(|found| found.id), Some(user.id));
+    assert_eq!(by_username(&*store, "Alicia").await.map(|found| found.id), Some(user.id.clone()));
     assert_eq!(by_email(&*store, "Alicia@example.com").await.map(|found| found.id), Some(user.id));
     let same_name = NewUser { username: username("ALICIA"), ..new_user("other") };
     assert_eq!(store.create(&same_name, &hash_of("x")).await.unwrap(), Err(Taken::Username));
@@ -125,16 +125,16 @@ async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) 
 async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     for change in [ProfileChange::default(), renamed("x")] {
-        assert_eq!(store.update_profile(NOBODY, &change).await.unwrap(), ProfileUpdate::Gone);
+        assert_eq!(store.update_profile(&NOBODY, &change).await.unwrap(), ProfileUpdate::Gone);
     }
-    assert!(!store.upgrade_hash(NOBODY, &hash_of("bystander"), &hash_of("x")).await.unwrap());
+    assert!(!store.upgrade_hash(&NOBODY, &hash_of("bystander"), &hash_of("x")).await.unwrap());
     let new = NewPassword::new(NOBODY, hash_of("x"));
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
-    assert!(!store.set_active(NOBODY, true).await.unwrap());
-    assert!(!store.set_active(NOBODY, false).await.unwrap());
-    assert!(!store.set_staff(NOBODY, true).await.unwrap());
-    assert!(!store.delete(NOBODY).await.unwrap());
-    assert_eq!(store.revoke_all(NOBODY, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
+    assert!(!store.set_active(&NOBODY, true).await.unwrap());
+    assert!(!store.set_active(&NOBODY, false).await.unwrap());
+    assert!(!store.set_staff(&NOBODY, true).await.unwrap());
+    assert!(!store.delete(&NOBODY).await.unwrap());
+    assert_eq!(store.revoke_all(&NOBODY, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
     assert_eq!(hash_now(&*store, &bystander).await, hash_of("bystander"));
     assert_eq!(everybody(&*store).await, [bystander]);
 }
@@ -143,11 +143,11 @@ async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
 async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
-    let session = started(&*store, user.id, 1).await;
-    assert!(store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
+    let session = started(&*store, &user.id, 1).await;
+    assert!(store.upgrade_hash(&user.id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("upgraded"));
-    assert!(!store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("too late")).await.unwrap());
-    assert!(!store.upgrade_hash(user.id, &hash_of("Upgraded"), &hash_of("too late")).await.unwrap());
+    assert!(!store.upgrade_hash(&user.id, &hash_of("alice"), &hash_of("too late")).await.unwrap());
+    assert!(!store.upgrade_hash(&user.id, &hash_of("Upgraded"), &hash_of("too late")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("upgraded"));
     // It ends no session and does not affect other accounts.
     assert_eq!(session_now(&*store, session.id).await, session);
@@ -158,8 +158,8 @@ async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    password_set(&*store, user.id, "new", at(1)).await;
-    assert!(!store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("alice, upgraded")).await.unwrap());
+    password_set(&*store, &user.id, "new", at(1)).await;
+    assert!(!store.upgrade_hash(&user.id, &hash_of("alice"), &hash_of("alice, upgraded")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
 }
 
@@ -168,11 +168,11 @@ async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Stor
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let (one, two, ended) =
-        (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await, started(&*store, user.id, 3).await);
-    let spared = started(&*store, other.id, 4).await;
+        (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await, started(&*store, &user.id, 3).await);
+    let spared = started(&*store, &other.id, 4).await;
     assert!(store.revoke(ended.id, RevokeReason::Logout, at(3)).await.unwrap());
 
-    password_set(&*store, user.id, "new", at(5)).await;
+    password_set(&*store, &user.id, "new", at(5)).await;
 
     assert_eq!(hash_now(&*store, &user).await, hash_of("new"));
     let by = |reason, moment, session| Session { revoked_at: Some(moment), revoke_reason: Some(reason), ..session };
@@ -193,10 +193,10 @@ async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Stor
 async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store: Arc<dyn Store>) {
     let user = created(&*store, &NewUser { is_staff: true, is_superuser: true, ..new_user("alice") }).await;
     let other = stored(&*store, "other").await;
-    let session = started(&*store, user.id, 1).await;
+    let session = started(&*store, &user.id, 1).await;
     // The second call changes nothing, but the account exists, so it succeeds.
     for (is_active, changes) in [(false, 1), (false, 1), (true, 2), (true, 2)] {
-        assert!(store.set_active(user.id, is_active).await.unwrap());
+        assert!(store.set_active(&user.id, is_active).await.unwrap());
         let security_stamp = SecurityStamp::new(changes);
         assert_eq!(everybody(&*store).await, [User { is_active, security_stamp, ..user.clone() }, other.clone()]);
         assert_eq!(session_now(&*store, session.id).await, session);
@@ -208,18 +208,18 @@ async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store:
 async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let owner = created(&*store, &NewUser { is_superuser: true, ..new_user("owner") }).await;
-    let session = started(&*store, user.id, 1).await;
+    let session = started(&*store, &user.id, 1).await;
     for (id, staff, expected) in [
-        (user.id, true, (true, false)),
-        (user.id, true, (true, false)),
-        (user.id, false, (false, false)),
-        (owner.id, true, (true, true)),
-        (owner.id, false, (false, false)),
-        (owner.id, false, (false, false)),
-        (owner.id, true, (true, false)),
+        (user.id.clone(), true, (true, false)),
+        (user.id.clone(), true, (true, false)),
+        (user.id.clone(), false, (false, false)),
+        (owner.id.clone(), true, (true, true)),
+        (owner.id.clone(), false, (false, false)),
+        (owner.id.clone(), false, (false, false)),
+        (owner.id.clone(), true, (true, false)),
     ] {
-        assert!(store.set_staff(id, staff).await.unwrap());
-        let now = user_now(&*store, id).await;
+        assert!(store.set_staff(&id, staff).await.unwrap());
+        let now = user_now(&*store, &id).await;
         assert_eq!((now.is_staff, now.is_superuser), expected, "{id:?} {staff}");
     }
     let user = User { security_stamp: SecurityStamp::new(2), ..user };
@@ -232,14 +232,14 @@ async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
 async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
-    let (one, two) = (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await);
-    let spared = started(&*store, other.id, 3).await;
+    let (one, two) = (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await);
+    let spared = started(&*store, &other.id, 3).await;
     assert!(store.revoke(two.id, RevokeReason::Logout, at(1)).await.unwrap());
 
-    assert!(store.delete(user.id).await.unwrap());
+    assert!(store.delete(&user.id).await.unwrap());
 
-    assert!(!store.delete(user.id).await.unwrap());
-    assert_eq!(store.find_user(user.id).await.unwrap(), None);
+    assert!(!store.delete(&user.id).await.unwrap());
+    assert_eq!(store.find_user(&user.id).await.unwrap(), None);
     assert_eq!(by_username(&*store, "alice").await, None);
     assert_eq!(store.find_session(one.id).await.unwrap(), None);
     assert_eq!(store.find_session(two.id).await.unwrap(), None);
@@ -253,8 +253,8 @@ async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_deleted_account_frees_its_name_and_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    assert!(store.delete(user.id).await.unwrap());
+    assert!(store.delete(&user.id).await.unwrap());
     let again = store.create(&new_user("alice"), &hash_of("again")).await.unwrap().unwrap();
-    assert_eq!(again, User { id: again.id, ..user });
+    assert_eq!(again.clone(), User { id: again.id.clone(), ..user });
     assert_eq!(hash_now(&*store, &again).await, hash_of("again"));
 }

@@ -16,7 +16,7 @@ use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
 async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let code = issued(&*store, user, round, CodePurpose::Login).await.id;
+        let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
         let gate = Gate::of(8, round, &store);
         let tries = (0..8).map(|_| gate.send(move |store| async move { store.try_code(code, at(1)).await.unwrap() }));
         let answered: Vec<_> = answers(tries.collect()).await.into_iter().flatten().collect();
@@ -31,7 +31,7 @@ async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
 async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let code = issued(&*store, user, round, CodePurpose::Login).await.id;
+        let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
             let mail = [new_mail(6 * round + rival)];
@@ -62,17 +62,17 @@ async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTi
 async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
-    enrolled(&*store, user, &totp(100), &recovery_codes).await;
+    enrolled(&*store, &user, &totp(100), &recovery_codes).await;
     for round in 0..ROUNDS {
         for (half, proof) in [(0, Proof::RecoveryCode(mac(round as u8))), (1, Proof::Totp(101 + round))] {
             let mut codes = Vec::new();
             for number in 0..5 {
-                codes.push(issued(&*store, user, 10 * round + 5 * half + number, CodePurpose::Login).await);
+                codes.push(issued(&*store, &user, 10 * round + 5 * half + number, CodePurpose::Login).await);
             }
             assert_proves_once(&store, round, codes, proof).await;
         }
     }
-    assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, []);
+    assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, []);
 }
 
 #[apply(account_case!)]
@@ -81,7 +81,7 @@ async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
-            let code = code_of(user, code_id(6 * round + rival), CodePurpose::EmailVerification, at(0));
+            let code = code_of(&user, code_id(6 * round + rival), CodePurpose::EmailVerification, at(0));
             gate.send(move |store| async move { store.issue(&code, &[], &IssueIf::default()).await.unwrap() })
         });
         assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 6);
@@ -99,7 +99,7 @@ async fn one_of_many_codes_that_keep_a_distance_is_issued(store: Arc<dyn Store>)
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
-            let code = code_of(user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
+            let code = code_of(&user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
             let only = IssueIf { none_since: Some(at(-300)), ..IssueIf::default() };
             gate.send(move |store| async move { store.issue(&code, &[], &only).await.unwrap() })
         });
@@ -115,7 +115,7 @@ async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
         let gate = Gate::of(4, round, &store);
         let rivals = (0..4).map(|rival| {
             let (code, mail) = (code_id(4 * round + rival), [new_mail(1 + 4 * round + rival)]);
-            let code = code_of(user, code, CodePurpose::PasswordReset, at(0));
+            let code = code_of(&user, code, CodePurpose::PasswordReset, at(0));
             gate.send(move |store| async move {
                 store.issue(&code, &mail, &IssueIf { answers: Some(mail_id(0)), ..IssueIf::default() }).await.unwrap()
             })
@@ -135,12 +135,12 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(4, round, &store);
         let issues = (0..3).map(|number| {
-            let code = code_of(user, code_id(3 * round + number), CodePurpose::Login, at(0));
+            let code = code_of(&user, code_id(3 * round + number), CodePurpose::Login, at(0));
             let mail = [new_mail(3 * round + number)];
             gate.send(move |store| async move { store.issue(&code, &mail, &IssueIf::default()).await.unwrap() })
         });
         let issues = issues.collect();
-        let deletion = gate.send(move |store| async move { store.delete(user).await.unwrap() });
+        let deletion = gate.send(move |store| async move { store.delete(&user).await.unwrap() });
         answers(issues).await;
         assert!(deletion.await.unwrap());
         for number in 0..3 {
@@ -155,17 +155,17 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
 async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
-        let code = issued(&*store, user, round, CodePurpose::Login).await.id;
+        let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
         let gate = Gate::of(4, round, &store);
-        let new = NewPassword { code: Some(code), ..NewPassword::new(user, hash_of("new")) };
+        let new = NewPassword { code: Some(code), ..NewPassword::new(user.clone(), hash_of("new")) };
         let uses = vec![
             gate.send(async move |s| s.redeem(code, Proof::Email, &[], at(1)).await.unwrap()),
             gate.send(async move |s| s.set_password(&new, at(1)).await.unwrap() == PasswordUpdate::Done),
-            gate.send(async move |s| {
-                s.add_factor(user, &NewFactor::Email, code, &[], &[], at(1).into()).await.unwrap().is_some()
+            gate.send_for(&user, async move |s, user| {
+                s.add_factor(&user, &NewFactor::Email, code, &[], &[], at(1).into()).await.unwrap().is_some()
             }),
-            gate.send(async move |s| {
-                s.add_factor(user, &totp(1), code, &[], &[], at(1).into()).await.unwrap().is_some()
+            gate.send_for(&user, async move |s, user| {
+                s.add_factor(&user, &totp(1), code, &[], &[], at(1).into()).await.unwrap().is_some()
             }),
         ];
         assert_eq!(count(&answers(uses).await, |used| *used), 1);
@@ -179,20 +179,20 @@ async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let mut codes = Vec::new();
         for number in 0..4 {
-            codes.push(issued(&*store, user, 4 * round + number, CodePurpose::Login).await.id);
+            codes.push(issued(&*store, &user, 4 * round + number, CodePurpose::Login).await.id);
         }
         let gate = Gate::of(4, round, &store);
         let enrolments = (0..).zip(codes).map(|(number, code)| {
             let factor = if number % 2 == 0 { NewFactor::Email } else { totp(1) };
-            gate.send(async move |s| {
-                s.add_factor(user, &factor, code, &[mac(number)], &[], at(1).into()).await.unwrap()
+            gate.send_for(&user, async move |s, user| {
+                s.add_factor(&user, &factor, code, &[mac(number)], &[], at(1).into()).await.unwrap()
             })
         });
         let enrolments = answers(enrolments.collect()).await;
         assert_eq!(count(&enrolments, |taken| *taken == Some(true)), 1);
         assert_eq!(count(&enrolments, Option::is_none), 3);
         let winner = enrolments.iter().position(|taken| *taken == Some(true)).unwrap();
-        assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, [mac(winner as u8)]);
+        assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, [mac(winner as u8)]);
     }
 }
 
@@ -202,17 +202,19 @@ async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         for (number, factor) in [(0, NewFactor::Email), (1, totp(1))] {
-            let code = issued(&*store, user, 2 * round + number, CodePurpose::Login).await.id;
+            let code = issued(&*store, &user, 2 * round + number, CodePurpose::Login).await.id;
             let codes = [mac(1), mac(2)];
-            assert!(store.add_factor(user, &factor, code, &codes, &[], at(1).into()).await.unwrap().is_some());
+            assert!(store.add_factor(&user, &factor, code, &codes, &[], at(1).into()).await.unwrap().is_some());
         }
         let gate = Gate::of(3, round, &store);
-        let removals = [Method::Email, Method::Totp]
-            .map(|method| gate.send(async move |s| s.remove_factors(user, &[method], None, &[]).await.unwrap()));
-        let replacement =
-            gate.send(async move |s| s.replace_recovery_codes(user, &[mac(3), mac(4)], None, &[]).await.unwrap());
+        let removals = [Method::Email, Method::Totp].map(|method| {
+            gate.send_for(&user, async move |s, user| s.remove_factors(&user, &[method], None, &[]).await.unwrap())
+        });
+        let replacement = gate.send_for(&user, async move |s, user| {
+            s.replace_recovery_codes(&user, &[mac(3), mac(4)], None, &[]).await.unwrap()
+        });
         assert_eq!(count(&answers(removals.into()).await, |removed| *removed), 2);
         replacement.await.unwrap();
-        assert_eq!(store.factors_of(user).await.unwrap(), Factors::default());
+        assert_eq!(store.factors_of(&user).await.unwrap(), Factors::default());
     }
 }

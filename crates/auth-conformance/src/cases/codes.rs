@@ -19,7 +19,7 @@ async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
     let every_byte: Vec<u8> = (0..=255).cycle().take(1_024).collect();
     let address = b"Alice@Example.com".to_vec();
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
-        let code = code_of(user, code_id(number), *purpose, at(1));
+        let code = code_of(&user, code_id(number), *purpose, at(1));
         for code in [
             OneTimeCode { mac: Some(mac(0xFF)), payload: Some(every_byte.clone()), ..code.clone() },
             OneTimeCode { id: CodeId::from_bytes([number as u8; 16]), payload: Some(address.clone()), ..code.clone() },
@@ -36,7 +36,7 @@ async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
     let read = stored(&*store, "alice").await;
-    let code = |number| code_of(read.id, code_id(number), CodePurpose::Login, at(0));
+    let code = |number| code_of(&read.id, code_id(number), CodePurpose::Login, at(0));
     let only = |change: fn(&mut OwnerAsRead)| {
         let mut only = IssueIf::still(&read);
         change(only.owner.as_mut().unwrap());
@@ -50,8 +50,8 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
     ] {
         assert!(!store.issue(&code(3), &[new_mail(1)], &other).await.unwrap(), "{other:?}");
     }
-    assert!(store.set_active(read.id, false).await.unwrap());
-    let inactive = user_now(&*store, read.id).await;
+    assert!(store.set_active(&read.id, false).await.unwrap());
+    let inactive = user_now(&*store, &read.id).await;
     assert!(!store.issue(&code(6), &[new_mail(1)], &IssueIf::still(&inactive)).await.unwrap());
     for number in [3, 6] {
         assert_eq!(store.find_code(code_id(number)).await.unwrap(), None);
@@ -62,10 +62,10 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    assert!(store.delete(user).await.unwrap());
+    assert!(store.delete(&user).await.unwrap());
     store.enqueue(&new_request(1)).await.unwrap();
     for nobody in [user, UserId::new(i64::MAX)] {
-        let code = code_of(nobody, code_id(1), CodePurpose::PasswordReset, at(0));
+        let code = code_of(&nobody, code_id(1), CodePurpose::PasswordReset, at(0));
         for answers in [None, Some(new_request(1).id)] {
             assert!(!store.issue(&code, &[new_mail(2)], &IssueIf { answers, ..IssueIf::default() }).await.unwrap());
         }
@@ -80,15 +80,15 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
     for (place, purpose) in (0_u64..).zip(CodePurpose::ALL) {
         let numbered = |number| 10 * place + number;
         let other_purpose = CodePurpose::ALL[(place as usize + 1) % CodePurpose::ALL.len()];
-        let used = issued(&*store, alice, numbered(1), *purpose).await;
+        let used = issued(&*store, &alice, numbered(1), *purpose).await;
         assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
-        let older = issued(&*store, alice, numbered(2), *purpose).await;
+        let older = issued(&*store, &alice, numbered(2), *purpose).await;
         let others = [
-            issued(&*store, alice, numbered(3), other_purpose).await,
-            issued(&*store, bob, numbered(4), *purpose).await,
+            issued(&*store, &alice, numbered(3), other_purpose).await,
+            issued(&*store, &bob, numbered(4), *purpose).await,
         ];
 
-        let newer = code_of(alice, code_id(numbered(5)), *purpose, at(9));
+        let newer = code_of(&alice, code_id(numbered(5)), *purpose, at(9));
         assert!(store.issue(&newer, &[], &IssueIf::default()).await.unwrap());
 
         let ended_at = purpose.ends_older().then_some(at(9));
@@ -110,7 +110,7 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
     }
     assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
     for (number, left) in [(2, vec![1, 3, 12]), (1, vec![3, 12, 11])] {
-        let code = code_of(user, code_id(number), CodePurpose::PasswordReset, at(0));
+        let code = code_of(&user, code_id(number), CodePurpose::PasswordReset, at(0));
         assert!(
             store
                 .issue(
@@ -130,12 +130,12 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
 async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     store.enqueue(&new_request(1)).await.unwrap();
-    let first = code_of(user, code_id(1), CodePurpose::EmailVerification, at(0));
+    let first = code_of(&user, code_id(1), CodePurpose::EmailVerification, at(0));
     assert!(
         store.issue(&first, &[], &IssueIf { answers: Some(new_request(1).id), ..IssueIf::default() }).await.unwrap()
     );
     for gone in [new_request(1).id, new_request(2).id] {
-        let second = code_of(user, code_id(2), CodePurpose::EmailVerification, at(1));
+        let second = code_of(&user, code_id(2), CodePurpose::EmailVerification, at(1));
         assert!(
             !store
                 .issue(&second, &[new_mail(3)], &IssueIf { answers: Some(gone), ..IssueIf::default() })
@@ -154,36 +154,36 @@ async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
     let purpose = CodePurpose::PasswordReset;
     let code = |user, number, seconds| code_of(user, code_id(number), purpose, at(seconds));
     let none_since = |seconds| IssueIf { none_since: Some(at(seconds)), ..IssueIf::default() };
-    assert!(store.issue(&code(alice, 1, 0), &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&alice, 1, 0), &[], &none_since(-300)).await.unwrap());
     for since in [-300, -1] {
         store.enqueue(&new_request(9)).await.unwrap();
         let only = IssueIf { answers: Some(new_request(9).id), ..none_since(since) };
-        assert!(!store.issue(&code(alice, 2, 10), &[new_mail(1)], &only).await.unwrap(), "{since}");
+        assert!(!store.issue(&code(&alice, 2, 10), &[new_mail(1)], &only).await.unwrap(), "{since}");
         assert_eq!(queued(&*store).await, [9], "the request stays");
         assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
         assert!(store.delivered(new_request(9).id, 1).await.unwrap());
     }
     assert_eq!(store.find_code(code_id(2)).await.unwrap(), None);
     // Of another account or purpose, or older than that.
-    assert!(store.issue(&code(bob, 3, 10), &[], &none_since(-300)).await.unwrap());
-    let other = code_of(alice, code_id(4), CodePurpose::EmailVerification, at(10));
+    assert!(store.issue(&code(&bob, 3, 10), &[], &none_since(-300)).await.unwrap());
+    let other = code_of(&alice, code_id(4), CodePurpose::EmailVerification, at(10));
     assert!(store.issue(&other, &[], &none_since(-300)).await.unwrap());
-    assert!(store.issue(&code(alice, 5, 300), &[], &none_since(0)).await.unwrap());
+    assert!(store.issue(&code(&alice, 5, 300), &[], &none_since(0)).await.unwrap());
     assert_eq!(code_now(&*store, code_id(1)).await.consumed_at, None, "both are good");
     // One that is used or over is not open.
-    assert!(!store.issue(&code(bob, 6, 11), &[], &none_since(-300)).await.unwrap());
+    assert!(!store.issue(&code(&bob, 6, 11), &[], &none_since(-300)).await.unwrap());
     assert!(store.redeem(code_id(3), Proof::Email, &[], at(12)).await.unwrap());
-    assert!(store.issue(&code(bob, 7, 12), &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&bob, 7, 12), &[], &none_since(-300)).await.unwrap());
     let end = 12 + i64::try_from(purpose.ttl().get()).unwrap();
-    assert!(!store.issue(&code(bob, 8, end - 1), &[], &none_since(-300)).await.unwrap());
-    assert!(store.issue(&code(bob, 9, end), &[], &none_since(-300)).await.unwrap());
+    assert!(!store.issue(&code(&bob, 8, end - 1), &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&bob, 9, end), &[], &none_since(-300)).await.unwrap());
 }
 
 #[apply(account_case!)]
 async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
-        (issued(&*store, user, 1, CodePurpose::Login).await, issued(&*store, user, 2, CodePurpose::Login).await);
+        (issued(&*store, &user, 1, CodePurpose::Login).await, issued(&*store, &user, 2, CodePurpose::Login).await);
     for attempts in 1..=OneTimeCode::MAX_ATTEMPTS {
         let counted = OneTimeCode { attempts, ..code.clone() };
         assert_eq!(store.try_code(code.id, at(1)).await.unwrap(), Some(counted.clone()));
@@ -200,7 +200,7 @@ async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
 async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let made_at = at(1_000);
-    let code = code_of(user, code_id(1), CodePurpose::Login, made_at);
+    let code = code_of(&user, code_id(1), CodePurpose::Login, made_at);
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     let (skew, second) = (OneTimeCode::MAX_SKEW, Seconds::new(1));
     let mut attempts = 0;
@@ -222,10 +222,10 @@ async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    let used = issued(&*store, user, 1, CodePurpose::Login).await;
+    let used = issued(&*store, &user, 1, CodePurpose::Login).await;
     assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
-    let ended = issued(&*store, user, 2, CodePurpose::TotpEnrolment).await;
-    issued(&*store, user, 3, CodePurpose::TotpEnrolment).await;
+    let ended = issued(&*store, &user, 2, CodePurpose::TotpEnrolment).await;
+    issued(&*store, &user, 3, CodePurpose::TotpEnrolment).await;
     for id in [used.id, ended.id, code_id(4)] {
         assert_eq!(store.try_code(id, at(2)).await.unwrap(), None);
     }
@@ -239,7 +239,7 @@ async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
         let code =
-            OneTimeCode { expires_at: at(expires_at), ..code_of(user, code_id(number), CodePurpose::Login, at(0)) };
+            OneTimeCode { expires_at: at(expires_at), ..code_of(&user, code_id(number), CodePurpose::Login, at(0)) };
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     }
     // A code that was used, ended or tried too often has not expired.
@@ -257,7 +257,7 @@ async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
 async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in 0..7 {
-        issued(&*store, user, number, CodePurpose::Login).await;
+        issued(&*store, &user, number, CodePurpose::Login).await;
     }
     for (limit, expected, left) in [(0, 0, 7), (3, 3, 4), (3, 3, 1), (u32::MAX, 1, 0), (3, 0, 0)] {
         assert_eq!(store.prune_codes(at(10_000_000), limit).await.unwrap(), expected);
@@ -273,15 +273,15 @@ async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
 async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     let others = [
-        issued(&*store, bob, 1_000, CodePurpose::Login).await,
-        issued(&*store, alice, 1_001, CodePurpose::PasswordReset).await,
+        issued(&*store, &bob, 1_000, CodePurpose::Login).await,
+        issued(&*store, &alice, 1_001, CodePurpose::PasswordReset).await,
     ];
-    let confirmation = code_of(alice, code_id(1_002), CodePurpose::Confirmation, at(-5));
+    let confirmation = code_of(&alice, code_id(1_002), CodePurpose::Confirmation, at(-5));
     assert!(store.issue(&confirmation, &[], &IssueIf::default()).await.unwrap());
     let most = OneTimeCode::MAX_OPEN as u64;
     for number in 0..most + 5 {
         let purpose = if number % 2 == 0 { CodePurpose::Login } else { CodePurpose::SlidingLogin };
-        let code = code_of(alice, code_id(number), purpose, at(number as i64));
+        let code = code_of(&alice, code_id(number), purpose, at(number as i64));
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         let mut open = Vec::new();
         for number in 0..=number {
@@ -301,7 +301,7 @@ async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<
 async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
-        let code = OneTimeCode { expires_at: at(100), ..code_of(user, code_id(number), *purpose, at(0)) };
+        let code = OneTimeCode { expires_at: at(100), ..code_of(&user, code_id(number), *purpose, at(0)) };
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     }
     assert!(store.redeem(code_id(3), Proof::Email, &[], at(1)).await.unwrap());
@@ -319,10 +319,10 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
 async fn every_open_code_ends_when_the_account_is_deactivated(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
-    assert!(store.set_active(fixture.id, true).await.unwrap());
+    assert!(store.set_active(&fixture.id, true).await.unwrap());
     assert_eq!(fixture.state().await.open(), CodePurpose::ALL);
     for active in [false, true] {
-        assert!(store.set_active(fixture.id, active).await.unwrap());
+        assert!(store.set_active(&fixture.id, active).await.unwrap());
         assert_eq!(fixture.state().await.open(), []);
     }
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);

@@ -44,6 +44,20 @@ impl<S: TokenUsers + ?Sized + 'static> Gate<S> {
         })
     }
 
+    /// Spawns a call for a user that waits at the gate.
+    pub(super) fn send_for<T, F>(
+        &self,
+        user: &UserId,
+        call: impl FnOnce(Arc<S>, UserId) -> F + Send + 'static,
+    ) -> JoinHandle<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = T> + Send + 'static,
+    {
+        let user = user.clone();
+        self.send(|store| call(store, user))
+    }
+
     fn pause(&self) -> u64 {
         let mut byte = [0];
         if let Some(pauses) = &self.pauses {

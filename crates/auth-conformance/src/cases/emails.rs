@@ -16,8 +16,8 @@ use crate::{at, code_id, email, hash_of, new_mail, new_user, person_name, userna
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
 /// An email address verified by a code, with an email to enqueue.
-fn proven(user: UserId, code: CodeId, address: &str, is_change: bool) -> ProvenEmail {
-    ProvenEmail { user, code, email: email(address), is_change, only_at: None, mails: vec![new_mail(1)] }
+fn proven(user: &UserId, code: CodeId, address: &str, is_change: bool) -> ProvenEmail {
+    ProvenEmail { user: user.clone(), code, email: email(address), is_change, only_at: None, mails: vec![new_mail(1)] }
 }
 
 fn moved(address: &str) -> ProfileChange {
@@ -49,15 +49,18 @@ async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<
     {
         assert_eq!(found(other).await, None, "{other}");
     }
-    assert!(store.set_active(alice.id, false).await.unwrap());
+    assert!(store.set_active(&alice.id, false).await.unwrap());
     assert_eq!(
         found("alice@example.com").await,
         Some(User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice.clone() })
     );
-    assert!(matches!(store.update_profile(alice.id, &moved("new@example.com")).await.unwrap(), ProfileUpdate::Done(_)));
+    assert!(matches!(
+        store.update_profile(&alice.id, &moved("new@example.com")).await.unwrap(),
+        ProfileUpdate::Done(_)
+    ));
     assert_eq!(found("alice@example.com").await, None);
-    assert_eq!(found("New@example.com").await.map(|user| user.id), Some(alice.id));
-    assert!(store.delete(alice.id).await.unwrap());
+    assert_eq!(found("New@example.com").await.map(|user| user.id), Some(alice.id.clone()));
+    assert!(store.delete(&alice.id).await.unwrap());
     assert_eq!(found("new@example.com").await, None);
 }
 
@@ -66,17 +69,19 @@ async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn St
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
-    let proves =
-        NewPassword { proves: Some(email("alice@example.com")), ..NewPassword::new(fixture.id, hash_of("new")) };
+    let proves = NewPassword {
+        proves: Some(email("alice@example.com")),
+        ..NewPassword::new(fixture.id.clone(), hash_of("new"))
+    };
     assert_eq!(store.set_password(&proves, at(1)).await.unwrap(), PasswordUpdate::Done);
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
-        let code = issued(&*store, fixture.id, number, *purpose).await;
+        let code = issued(&*store, &fixture.id, number, *purpose).await;
         assert_eq!(store.try_code(code.id, at(2)).await.unwrap().map(|code| code.attempts), Some(1));
     }
-    let answer = store.update_profile(fixture.id, &moved("new@example.com")).await.unwrap();
+    let answer = store.update_profile(&fixture.id, &moved("new@example.com")).await.unwrap();
     let ProfileUpdate::Done(user) = answer else { panic!("{answer:?}") };
     assert_eq!((user.email.as_str(), user.email_verified_at), ("new@example.com", None));
-    assert_eq!(user_now(&*store, fixture.id).await, user);
+    assert_eq!(user_now(&*store, &fixture.id).await, user);
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
         let id = code_id(number);
         assert!(code_now(&*store, id).await.consumed_at.is_some(), "{purpose:?}");
@@ -89,7 +94,7 @@ async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn St
 async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code, "alice@example.com", false) };
+    let proof = ProvenEmail { mails: Vec::new(), ..proven(&fixture.id, code, "alice@example.com", false) };
     assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)));
     let before = fixture.state().await;
     let taken = stored(&*store, "other").await;
@@ -103,7 +108,7 @@ async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Stor
         },
         ProfileChange { email: Some(email(&taken.email)), ..ProfileChange::default() },
     ] {
-        store.update_profile(fixture.id, &change).await.unwrap();
+        store.update_profile(&fixture.id, &change).await.unwrap();
         let after = fixture.state().await;
         assert_eq!(after.codes, before.codes, "{change:?}");
         assert_eq!(after.user.email_verified_at, Some(NOW), "{change:?}");
@@ -119,11 +124,11 @@ async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn 
     assert_eq!(store.create(&again, &hash_of("x")).await.unwrap(), Err(Taken::Username));
     let bob = created(&*store, &new_user("bob")).await;
     let taken = ProfileChange { mails: mails(&[4]), ..moved("alice@example.com") };
-    assert_eq!(store.update_profile(bob.id, &taken).await.unwrap(), ProfileUpdate::Taken(Taken::Email));
-    assert_eq!(store.update_profile(UserId::new(i64::MAX), &taken).await.unwrap(), ProfileUpdate::Gone);
+    assert_eq!(store.update_profile(&bob.id, &taken).await.unwrap(), ProfileUpdate::Taken(Taken::Email));
+    assert_eq!(store.update_profile(&UserId::new(i64::MAX), &taken).await.unwrap(), ProfileUpdate::Gone);
     assert_eq!(queued(&*store).await, [1, 2]);
     let change = ProfileChange { mails: mails(&[5]), ..moved("new@example.com") };
-    assert!(matches!(store.update_profile(alice.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
+    assert!(matches!(store.update_profile(&alice.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
     assert_eq!(queued(&*store).await, [1, 2, 5]);
 }
 
@@ -133,7 +138,7 @@ async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     let spared = AccountFixture::of(&*store, "other").await;
     let (mut expected, others) = (fixture.state().await, spared.state().await);
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code, "ALICE@example.com", false) };
+    let proof = ProvenEmail { mails: Vec::new(), ..proven(&fixture.id, code, "ALICE@example.com", false) };
 
     let answer = store.confirm_email(&proof, NOW).await.unwrap();
 
@@ -151,7 +156,7 @@ async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let before = fixture.state().await;
     let code = fixture.code(CodePurpose::EmailChange);
-    let answer = store.confirm_email(&proven(fixture.id, code, "New@Example.com", true), NOW).await.unwrap();
+    let answer = store.confirm_email(&proven(&fixture.id, code, "New@Example.com", true), NOW).await.unwrap();
     let security_stamp = before.user.security_stamp.next();
     let address = "New@Example.com".to_owned();
     let expected = User { email: address, email_verified_at: Some(NOW), security_stamp, ..before.user };
@@ -172,9 +177,9 @@ async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let code = fixture.code(CodePurpose::EmailChange);
-    let change = proven(fixture.id, code, "Other@example.com", true);
+    let change = proven(&fixture.id, code, "Other@example.com", true);
     assert_nothing_done(&*store, &fixture, &change, &EmailUpdate::Taken, "taken").await;
-    assert!(store.delete(other).await.unwrap());
+    assert!(store.delete(&other).await.unwrap());
     assert!(matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)), "the code is still good");
 }
 
@@ -184,7 +189,7 @@ async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn
     stored(&*store, "other").await;
     let code = fixture.code(CodePurpose::EmailVerification);
     for former in ["former@example.com", "other@example.com"] {
-        let proof = proven(fixture.id, code, former, false);
+        let proof = proven(&fixture.id, code, former, false);
         assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, former).await;
     }
 }
@@ -193,20 +198,20 @@ async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn
 async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    for (fault, code) in unusable_codes(&*store, fixture.id, other, NOW.unix()).await {
+    for (fault, code) in unusable_codes(&*store, &fixture.id, other, NOW.unix()).await {
         for (address, is_change) in [("alice@example.com", false), ("new@example.com", true)] {
-            let proof = proven(fixture.id, code, address, is_change);
+            let proof = proven(&fixture.id, code, address, is_change);
             assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, fault).await;
         }
     }
-    let nobody = proven(UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
+    let nobody = proven(&UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
     assert_nothing_done(&*store, &fixture, &nobody, &EmailUpdate::Overtaken, "nobody").await;
     for (address, code) in
-        ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(fixture.id, NOW.unix()))
+        ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(&fixture.id, NOW.unix()))
     {
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         exhaust(&*store, code.id, NOW.unix()).await;
-        let proof = ProvenEmail { mails: Vec::new(), ..proven(fixture.id, code.id, address, true) };
+        let proof = ProvenEmail { mails: Vec::new(), ..proven(&fixture.id, code.id, address, true) };
         assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");
         let used = OneTimeCode { attempts: 0, ..code_now(&*store, code.id).await };
         assert_eq!(used, OneTimeCode { consumed_at: Some(NOW.unix()), ..code });

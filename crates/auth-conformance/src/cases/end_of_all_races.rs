@@ -26,7 +26,7 @@ enum EndOfAll {
 
 impl EndOfAll {
     /// Ends them. Returns how many ended, if the store reports it.
-    async fn run(&self, user: UserId, now: UnixTime) -> Option<usize> {
+    async fn run(&self, user: &UserId, now: UnixTime) -> Option<usize> {
         match self {
             Self::Logout(store) => Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap()),
             Self::NewPassword(store) => {
@@ -42,11 +42,11 @@ async fn rotations_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
     let user = added(host, "alice").await.id;
     for round in 0..ROUNDS {
         let now = at(round as i64 + 1);
-        let sessions = [started(&*store, user, 2 * round).await, started(&*store, user, 2 * round + 1).await];
+        let sessions = [started(&*store, &user, 2 * round).await, started(&*store, &user, 2 * round + 1).await];
         let gate = Gate::of(3, round, &store);
         let rotations = sessions.clone().map(|session| gate.send(|store| rotate_on(store, session)));
         let ending = end.clone();
-        let ended = gate.send(async move |_| ending.run(user, now).await);
+        let ended = gate.send_for(&user, async move |_, user| ending.run(&user, now).await);
         let ended = ended.await.unwrap();
         answers(rotations.into()).await;
         assert!(ended.is_none_or(|ended| ended == 2));
@@ -72,14 +72,14 @@ async fn adoptions_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
         let user = added(host, &format!("user{round}")).await.id;
         let now = at(10);
         let gate = Gate::of(5, round, &store);
-        let sessions: Vec<_> = (0..4).map(|n| session_of(user, session_id(4 * round + n), at(0))).collect();
+        let sessions: Vec<_> = (0..4).map(|n| session_of(&user, session_id(4 * round + n), at(0))).collect();
         let adoptions = sessions.iter().cloned().zip([None, Some(at(1)), Some(at(9)), Some(now)]);
         let adoptions = adoptions.map(|(session, issued_at)| {
             gate.send(move |store| async move { store.adopt(&session, &jti_of(&session), issued_at).await.unwrap() })
         });
         let adoptions = adoptions.collect();
         let ending = end.clone();
-        let ended = gate.send(async move |_| ending.run(user, now).await);
+        let ended = gate.send_for(&user, async move |_, user| ending.run(&user, now).await);
         let adoptions = answers(adoptions).await;
         let ended = ended.await.unwrap();
         for (session, adoption) in sessions.iter().zip(&adoptions) {
@@ -108,16 +108,16 @@ async fn logins_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
     let id = added(host, "alice").await.id;
     for round in 0..ROUNDS {
         let now = at(round as i64 + 1);
-        let user = user_now(&*store, id).await;
+        let user = user_now(&*store, &id).await;
         let gate = Gate::of(5, round, &store);
-        let sessions: Vec<_> = (0..4).map(|n| session_of(id, session_id(4 * round + n), at(0))).collect();
+        let sessions: Vec<_> = (0..4).map(|n| session_of(&id, session_id(4 * round + n), at(0))).collect();
         let logins = sessions.iter().cloned().map(|session| {
             let user = user.clone();
             gate.send(move |store| async move { store.start(&session, &user, Some(at(0).into())).await.unwrap() })
         });
         let logins = logins.collect();
         let ending = end.clone();
-        let ended = gate.send(async move |_| ending.run(id, now).await);
+        let ended = gate.send_for(&id, async move |_, id| ending.run(&id, now).await);
         let logins = answers(logins).await;
         let ended = ended.await.unwrap();
         for (session, started) in sessions.iter().zip(&logins) {
@@ -127,7 +127,7 @@ async fn logins_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
             }
         }
         assert!(ended.is_none_or(|ended| ended == count(&logins, |started| *started)));
-        assert_eq!(user_now(&*store, id).await.token_epoch, now);
+        assert_eq!(user_now(&*store, &id).await.token_epoch, now);
     }
 }
 
@@ -145,7 +145,7 @@ async fn reads_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
     let store = host.store();
     let user = added(host, "alice").await.id;
     for round in 0..ROUNDS {
-        let session = started(&*store, user, round).await.id;
+        let session = started(&*store, &user, round).await.id;
         let now = at(round as i64 + 1);
         let gate = Gate::of(4, round, &store);
         let readers = (0..3).map(|_| {
@@ -160,7 +160,7 @@ async fn reads_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
         });
         let readers = readers.collect();
         let ending = end.clone();
-        let ended = gate.send(async move |_| ending.run(user, now).await);
+        let ended = gate.send_for(&user, async move |_, user| ending.run(&user, now).await);
         for (is_revoked, is_moved) in answers(readers).await.concat() {
             assert_eq!(is_revoked, is_moved, "half of a change was seen");
         }

@@ -51,7 +51,7 @@ impl Followers {
     pub(super) async fn reports(&mut self, store: &dyn Store) -> Vec<Change> {
         let last = Change::SessionEnded(self.mark(store).await);
         let [one, two] = &mut self.feeds;
-        let (one, two) = tokio::join!(up_to(one, last), up_to(two, last));
+        let (one, two) = tokio::join!(up_to(one, last.clone()), up_to(two, last));
         assert_eq!(one, two, "two feeds of one store");
         assert!(!one.contains(&Change::Missed), "a feed has missed something while it was followed");
         one
@@ -65,7 +65,7 @@ impl Followers {
     /// Ends a session of the marker user.
     async fn mark(&mut self, store: &dyn Store) -> SessionId {
         self.marks += 1;
-        let session = started(store, self.marker.id, 1_000_000 + self.marks).await;
+        let session = started(store, &self.marker.id, 1_000_000 + self.marks).await;
         assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
         session.id
     }

@@ -22,7 +22,7 @@ pub(super) fn ended(number: u64) -> Change {
 }
 
 pub(super) fn changed(user: &User) -> Change {
-    Change::AccountChanged(user.id)
+    Change::AccountChanged(user.id.clone())
 }
 
 pub(super) fn all<const N: usize>(changes: [Change; N]) -> HashSet<Change> {
@@ -62,10 +62,10 @@ async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
 async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
-    let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(user.id, session_id(0), at(0)) };
+    let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(&user.id, session_id(0), at(0)) };
     assert!(store.start(&widest, &user, None).await.unwrap());
     for number in 1..3 {
-        started(&*store, user.id, number).await;
+        started(&*store, &user.id, number).await;
     }
     assert_eq!(followers.reports(&*store).await, []);
     assert!(store.revoke(session_id(1), RevokeReason::Logout, at(1)).await.unwrap());
@@ -81,16 +81,16 @@ async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixtu
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
-        started(&*store, user.id, number).await;
+        started(&*store, &user.id, number).await;
     }
     assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
     assert_eq!(followers.reported(&*store).await, all([ended(4)]));
     // The call also moves the epoch of the account.
-    assert_eq!(store.revoke_all(user.id, Some(session_id(2)), RevokeReason::LogoutAll, at(2)).await.unwrap(), 2);
+    assert_eq!(store.revoke_all(&user.id, Some(session_id(2)), RevokeReason::LogoutAll, at(2)).await.unwrap(), 2);
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(3), changed(&user)]));
-    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
+    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
     assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
-    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(4)).await.unwrap(), 0);
+    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(4)).await.unwrap(), 0);
     assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
 }
 
@@ -98,9 +98,9 @@ async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixtu
 async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
-    started(&*store, user.id, 1).await;
-    started(&*store, user.id, 2).await;
-    password_set(&*store, user.id, "new", at(1)).await;
+    started(&*store, &user.id, 1).await;
+    started(&*store, &user.id, 2).await;
+    password_set(&*store, &user.id, "new", at(1)).await;
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(2), changed(&user)]));
 }
 
@@ -108,7 +108,7 @@ async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
 async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
-    let session = started(&*store, user.id, 1).await;
+    let session = started(&*store, &user.id, 1).await;
     assert_eq!(followers.reports(&*store).await, []);
     for change in [
         renamed("Alicia"),
@@ -116,19 +116,19 @@ async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
         ProfileChange { first_name: Some(person_name("Alicia")), ..ProfileChange::default() },
         ProfileChange { last_name: Some(person_name("")), ..ProfileChange::default() },
     ] {
-        assert!(matches!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
+        assert!(matches!(store.update_profile(&user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{change:?}");
     }
     for active in [false, true] {
-        assert!(store.set_active(user.id, active).await.unwrap());
+        assert!(store.set_active(&user.id, active).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{active}");
     }
     for staff in [true, false] {
-        assert!(store.set_staff(user.id, staff).await.unwrap());
+        assert!(store.set_staff(&user.id, staff).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{staff}");
     }
     for groups in [editors(), BTreeSet::new()] {
-        assert!(store.set_groups(user.id, &groups).await.unwrap());
+        assert!(store.set_groups(&user.id, &groups).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{groups:?}");
     }
     assert_eq!(session_now(&*store, session.id).await, session);
@@ -139,7 +139,7 @@ async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
 async fn a_second_factor_that_is_added_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
-    enrolled(&*store, user.id, &totp(1), &[]).await;
+    enrolled(&*store, &user.id, &totp(1), &[]).await;
     // The factor and the stamp: reported once or twice.
     assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
 }
@@ -148,10 +148,10 @@ async fn a_second_factor_that_is_added_is_reported(fixture: FeedFixture) {
 async fn a_deletion_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
-    started(&*store, user.id, 1).await;
-    assert!(store.delete(user.id).await.unwrap());
-    assert!(store.delete(other.id).await.unwrap());
-    assert!(!store.delete(user.id).await.unwrap());
+    started(&*store, &user.id, 1).await;
+    assert!(store.delete(&user.id).await.unwrap());
+    assert!(store.delete(&other.id).await.unwrap());
+    assert!(!store.delete(&user.id).await.unwrap());
     let mut reported = followers.reports(&*store).await;
     // The sessions are deleted with the account. A feed may report them as well.
     reported.retain(|change| *change != ended(1));
@@ -163,25 +163,25 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     stored(&*store, "bob").await;
-    assert!(store.set_groups(user.id, &editors()).await.unwrap());
+    assert!(store.set_groups(&user.id, &editors()).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     // No-ops.
-    assert!(store.set_active(user.id, true).await.unwrap());
-    assert!(store.set_staff(user.id, false).await.unwrap());
-    assert!(store.set_groups(user.id, &editors()).await.unwrap());
+    assert!(store.set_active(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, false).await.unwrap());
+    assert!(store.set_groups(&user.id, &editors()).await.unwrap());
     for change in [ProfileChange::default(), renamed("alice")] {
-        assert!(matches!(store.update_profile(user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
+        assert!(matches!(store.update_profile(&user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
     }
     // Refused.
     let taken = ProfileChange { first_name: Some(person_name("Bob")), ..renamed("bob") };
-    assert!(matches!(store.update_profile(user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
+    assert!(matches!(store.update_profile(&user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
     assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
     // Calls for a user that does not exist.
     let nobody = auth_core::user::UserId::new(i64::MAX);
-    assert!(!store.set_active(nobody, false).await.unwrap());
-    let new = NewPassword::new(nobody, hash_of("x"));
+    assert!(!store.set_active(&nobody, false).await.unwrap());
+    let new = NewPassword::new(nobody.clone(), hash_of("x"));
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
-    assert_eq!(store.revoke_all(nobody, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
+    assert_eq!(store.revoke_all(&nobody, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
     assert_eq!(followers.reports(&*store).await, []);
 }
 
@@ -190,20 +190,20 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
 async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     assert!(store.start(&session, &user, Some(Timestamp::from(at(1)))).await.unwrap());
     let next = successor_of(&session, at(1));
     assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
     assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::LostRace);
-    let adopted = session_of(user.id, session_id(2), at(0));
+    let adopted = session_of(&user.id, session_id(2), at(0));
     assert_eq!(store.adopt(&adopted, &jti_of(&adopted), Some(at(0))).await.unwrap(), Adoption::Present);
-    assert!(store.upgrade_hash(user.id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
+    assert!(store.upgrade_hash(&user.id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
     assert!(store.refuse(&jti_of(&session), at(5), "test").await.unwrap());
     assert_eq!(store.prune_blacklist(at(6), 10).await.unwrap(), 1);
-    let expired = Session { expires_at: at(1), ..session_of(user.id, session_id(3), at(0)) };
+    let expired = Session { expires_at: at(1), ..session_of(&user.id, session_id(3), at(0)) };
     assert!(store.start(&expired, &user, None).await.unwrap());
     assert_eq!(store.prune_sessions(expired.expires_at.plus(Seconds::new(1)), 10).await.unwrap(), 1);
-    assert_eq!(store.list(AccountPage { after: None, limit: 10 }).await.unwrap().len(), 2);
+    assert_eq!(store.list(AccountPage { after: None, limit: 10 }).await.unwrap().users.len(), 2);
     assert_eq!(followers.reports(&*store).await, []);
 }
 
@@ -212,15 +212,15 @@ async fn what_another_process_does_is_reported(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
-        started(&**by, user.id, number).await;
+        started(&**by, &user.id, number).await;
         assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
         assert_eq!(followers.reports(&**by).await, [ended(number)]);
-        assert!(by.set_active(user.id, false).await.unwrap());
+        assert!(by.set_active(&user.id, false).await.unwrap());
         assert_eq!(followers.reports(&**by).await, [changed(&user)]);
-        assert!(by.set_active(user.id, true).await.unwrap());
+        assert!(by.set_active(&user.id, true).await.unwrap());
         followers.reports(&**by).await;
     }
-    assert!(other.delete(user.id).await.unwrap());
+    assert!(other.delete(&user.id).await.unwrap());
     assert!(followers.reports(&*store).await.contains(&changed(&user)));
 }
 
@@ -231,9 +231,9 @@ async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
     let mut expected = Vec::new();
     for number in 0..20 {
         let (by, user) = if number % 3 == 0 { (&other, &alice) } else { (&store, &bob) };
-        started(&**by, user.id, number).await;
+        started(&**by, &user.id, number).await;
         assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
-        assert!(by.set_staff(user.id, !user_now(&**by, user.id).await.is_staff).await.unwrap());
+        assert!(by.set_staff(&user.id, !user_now(&**by, &user.id).await.is_staff).await.unwrap());
         expected.extend([ended(number), changed(user)]);
     }
     assert_eq!(followers.reports(&*store).await, expected);
@@ -246,7 +246,7 @@ async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
     let user = stored(&*store, "alice").await;
     for number in 0..10 {
         let by = if number % 2 == 0 { &store } else { &other };
-        started(&**by, user.id, number).await;
+        started(&**by, &user.id, number).await;
         assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
         for feed in &mut followers.feeds {
             assert_eq!(answer(feed).await, [ended(number)]);
@@ -261,7 +261,7 @@ async fn what_is_reported_can_be_read(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..SESSIONS {
-        started(&*store, user.id, number).await;
+        started(&*store, &user.id, number).await;
     }
     let writer = tokio::spawn(async move {
         for number in 0..SESSIONS {
@@ -291,18 +291,18 @@ async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
         let user = stored(&*store, &format!("user{number}")).await;
         expected.extend([ended(2 * number), ended(2 * number + 1), changed(&user)]);
         writers.push(tokio::spawn(async move {
-            started(&*by, user.id, 2 * number).await;
-            started(&*by, user.id, 2 * number + 1).await;
+            started(&*by, &user.id, 2 * number).await;
+            started(&*by, &user.id, 2 * number + 1).await;
             assert!(by.revoke(session_id(2 * number), RevokeReason::Logout, at(1)).await.unwrap());
-            password_set(&*by, user.id, "new", at(2)).await;
+            password_set(&*by, &user.id, "new", at(2)).await;
         }));
     }
     let user = stored(&*store, "last").await;
-    let last = started(&*store, user.id, 1_000).await;
+    let last = started(&*store, &user.id, 1_000).await;
     let following = tokio::spawn(async move {
         let [one, two] = &mut followers.feeds;
         let last = Change::SessionEnded(last.id);
-        let (one, two) = tokio::join!(up_to(one, last), up_to(two, last));
+        let (one, two) = tokio::join!(up_to(one, last.clone()), up_to(two, last));
         assert_eq!(one, two);
         one
     });
@@ -318,7 +318,7 @@ async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..SESSIONS {
-        started(&*store, user.id, number).await;
+        started(&*store, &user.id, number).await;
         assert!(store.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
     }
     let expected: Vec<_> = (0..SESSIONS).map(ended).collect();

@@ -19,12 +19,14 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     let user = stored(&*store, "alice").await;
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
     for id in codes {
-        assert!(store.issue(&code_of(user.id, id, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap());
+        assert!(
+            store.issue(&code_of(&user.id, id, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap()
+        );
     }
     assert!(store.try_code(codes[0], at(1)).await.unwrap().is_some());
     assert!(store.redeem(codes[0], Proof::Email, &[], at(1)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [], "a code is nobody else's business");
-    let (user_id, code, mails) = (user.id, codes[1], Vec::new());
+    let (user_id, code, mails) = (user.id.clone(), codes[1], Vec::new());
     let proof =
         ProvenEmail { user: user_id, code, email: email("alice@example.com"), is_change: false, only_at: None, mails };
     assert!(matches!(store.confirm_email(&proof, at(1).into()).await.unwrap(), EmailUpdate::Done(_)));
@@ -36,10 +38,13 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     let other = stored(&*store, "other").await;
     assert!(
-        store.issue(&code_of(other.id, code_id(9), CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap()
+        store
+            .issue(&code_of(&other.id, code_id(9), CodePurpose::Login, at(0)), &[], &IssueIf::default())
+            .await
+            .unwrap()
     );
     let now = at(4).into();
-    assert!(store.add_factor(other.id, &NewFactor::Email, code_id(9), &[], &[], now).await.unwrap().is_some());
+    assert!(store.add_factor(&other.id, &NewFactor::Email, code_id(9), &[], &[], now).await.unwrap().is_some());
     // The factor and the email address: reported once or twice.
     assert_eq!(followers.reported(&*store).await, all([changed(&other)]));
 }
@@ -48,10 +53,10 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
 async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
-    let kept = started(&*store, user.id, 1).await;
-    started(&*store, user.id, 2).await;
+    let kept = started(&*store, &user.id, 1).await;
+    started(&*store, &user.id, 2).await;
     let keep = KeptSession { id: kept.id, from: kept.generation, next: successor_of(&kept, at(1)) };
-    let new = NewPassword { keep: Some(keep), ..NewPassword::new(user.id, hash_of("new")) };
+    let new = NewPassword { keep: Some(keep), ..NewPassword::new(user.id.clone(), hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
     assert_eq!(store.set_password(&new, at(2)).await.unwrap(), PasswordUpdate::Overtaken);

@@ -10,7 +10,7 @@ use auth_accounts::secret::{Mac, Sealed};
 use auth_core::time::UnixTime;
 use auth_core::user::{User, UserId};
 
-pub(super) use super::token_fixture::{effects, jti_of, session_now, started};
+pub(super) use super::token_fixture::{effects, jti_of, number_of, session_now, started};
 use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user};
 
 /// A new user with this username, which is also the password.
@@ -24,13 +24,13 @@ pub(super) async fn created(store: &dyn Store, new: &NewUser) -> User {
 }
 
 /// Sets a password unconditionally.
-pub(super) async fn password_set(store: &dyn Store, user: UserId, password: &str, now: UnixTime) {
-    let new = NewPassword::new(user, hash_of(password));
+pub(super) async fn password_set(store: &dyn Store, user: &UserId, password: &str, now: UnixTime) {
+    let new = NewPassword::new(user.clone(), hash_of(password));
     assert_eq!(store.set_password(&new, now).await.unwrap(), PasswordUpdate::Done);
 }
 
 /// The user as stored now.
-pub(super) async fn user_now(store: &dyn Store, id: UserId) -> User {
+pub(super) async fn user_now(store: &dyn Store, id: &UserId) -> User {
     store.find_user(id).await.unwrap().expect("the account is there")
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn hash_now(store: &dyn Store, user: &User) -> PasswordHash {
 }
 
 /// A new code of a user, issued at [`at`]`(0)`.
-pub(super) async fn issued(store: &dyn Store, user: UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
+pub(super) async fn issued(store: &dyn Store, user: &UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
     let code = code_of(user, code_id(number), purpose, at(0));
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "there is such an account");
     code
@@ -53,9 +53,9 @@ pub(super) async fn code_now(store: &dyn Store, id: CodeId) -> OneTimeCode {
 }
 
 /// Adds a second factor, with these recovery codes.
-pub(super) async fn enrolled(store: &dyn Store, user: UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
+pub(super) async fn enrolled(store: &dyn Store, user: &UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
     let is_by_mail = u64::from(*factor == NewFactor::Email);
-    let enrolment = CodeId::draw(&SeededRandomness::new(2 * user.get().unsigned_abs() + is_by_mail));
+    let enrolment = CodeId::draw(&SeededRandomness::new(2 * number_of(user) + is_by_mail));
     assert!(store.issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap());
     let answer = store.add_factor(user, factor, enrolment, recovery_codes, &[], at(0).into()).await.unwrap();
     assert!(answer.is_some(), "the code is unused");
@@ -89,5 +89,5 @@ pub(super) async fn by_email(store: &dyn Store, text: &str) -> Option<User> {
 
 /// Every user.
 pub(super) async fn everybody(store: &dyn Store) -> Vec<User> {
-    store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap()
+    store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap().users
 }

@@ -21,7 +21,7 @@ fn groups(names: &[&str]) -> BTreeSet<GroupName> {
 async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let bystander = stored(&*store, "bystander").await;
-    let session = started(&*store, user.id, 1).await;
+    let session = started(&*store, &user.id, 1).await;
     let longest = "g".repeat(GroupName::MAX_CHARS);
     let many: Vec<_> = (0..100).map(|number| format!("{number}-{}", "x".repeat(60))).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
@@ -37,11 +37,11 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
         &["administrators"],
     ] {
         let groups = groups(names);
-        assert!(store.set_groups(user.id, &groups).await.unwrap());
-        let now = user_now(&*store, user.id).await;
+        assert!(store.set_groups(&user.id, &groups).await.unwrap());
+        let now = user_now(&*store, &user.id).await;
         assert_eq!(now, User { groups, security_stamp: now.security_stamp, ..user.clone() });
     }
-    assert_eq!(user_now(&*store, bystander.id).await, bystander);
+    assert_eq!(user_now(&*store, &bystander.id).await, bystander);
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
@@ -49,13 +49,15 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
 async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     assert_eq!(user.groups, groups(&[]), "a new account is in none");
-    let session = started(&*store, user.id, 1).await;
+    let session = started(&*store, &user.id, 1).await;
     let expected = User { groups: groups(&["editors", "writers"]), security_stamp: SecurityStamp::new(1), ..user };
-    assert!(store.set_groups(expected.id, &expected.groups).await.unwrap());
-    assert_eq!(store.find_user(expected.id).await.unwrap().as_ref(), Some(&expected));
-    for subject in
-        [Subject::Id(expected.id), Subject::Username(expected.username.clone()), Subject::Email(expected.email.clone())]
-    {
+    assert!(store.set_groups(&expected.id, &expected.groups).await.unwrap());
+    assert_eq!(store.find_user(&expected.id).await.unwrap().as_ref(), Some(&expected));
+    for subject in [
+        Subject::Id(expected.id.clone()),
+        Subject::Username(expected.username.clone()),
+        Subject::Email(expected.email.clone()),
+    ] {
         assert_eq!(store.find_by_subject(&subject).await.unwrap().as_ref(), Some(&expected), "{subject:?}");
     }
     for name in [LoginName::Username(expected.username.clone()), LoginName::Email(expected.email.clone())] {
@@ -64,29 +66,29 @@ async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>)
     }
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user, expected);
     assert_eq!(everybody(&*store).await, std::slice::from_ref(&expected));
-    let answer = store.update_profile(expected.id, &ProfileChange::default()).await.unwrap();
+    let answer = store.update_profile(&expected.id, &ProfileChange::default()).await.unwrap();
     assert_eq!(answer, ProfileUpdate::Done(expected.clone()));
     let change = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
     let expected = User { username: "alicia".to_owned(), ..expected };
-    assert_eq!(store.update_profile(expected.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
+    assert_eq!(store.update_profile(&expected.id, &change).await.unwrap(), ProfileUpdate::Done(expected));
 }
 
 #[apply(account_case!)]
 async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let expected = groups(&["editors", "writers"]);
-    assert!(store.set_groups(user.id, &expected).await.unwrap());
-    assert!(store.set_active(user.id, false).await.unwrap());
-    assert!(store.set_active(user.id, true).await.unwrap());
-    assert!(store.set_staff(user.id, true).await.unwrap());
-    assert!(store.set_staff(user.id, false).await.unwrap());
-    password_set(&*store, user.id, "new", at(1)).await;
-    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(2)).await.unwrap(), 0);
-    let now = user_now(&*store, user.id).await;
+    assert!(store.set_groups(&user.id, &expected).await.unwrap());
+    assert!(store.set_active(&user.id, false).await.unwrap());
+    assert!(store.set_active(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, false).await.unwrap());
+    password_set(&*store, &user.id, "new", at(1)).await;
+    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(2)).await.unwrap(), 0);
+    let now = user_now(&*store, &user.id).await;
     let login = Timestamp::from(at(3));
-    assert!(store.start(&session_of(user.id, session_id(1), at(3)), &now, Some(login)).await.unwrap());
+    assert!(store.start(&session_of(&user.id, session_id(1), at(3)), &now, Some(login)).await.unwrap());
     let now = User { last_login: Some(login), ..now };
-    assert_eq!(user_now(&*store, user.id).await, now);
+    assert_eq!(user_now(&*store, &user.id).await, now);
     assert_eq!(now.groups, expected);
 }
 
@@ -94,10 +96,10 @@ async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>)
 async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let gone = stored(&*store, "gone").await;
-    assert!(store.delete(gone.id).await.unwrap());
+    assert!(store.delete(&gone.id).await.unwrap());
     for id in [gone.id, UserId::new(i64::MAX), UserId::new(0), UserId::new(-1)] {
-        assert!(!store.set_groups(id, &groups(&["editors"])).await.unwrap(), "{id:?}");
-        assert!(!store.set_groups(id, &groups(&[])).await.unwrap(), "{id:?}");
+        assert!(!store.set_groups(&id, &groups(&["editors"])).await.unwrap(), "{id:?}");
+        assert!(!store.set_groups(&id, &groups(&[])).await.unwrap(), "{id:?}");
     }
     assert_eq!(everybody(&*store).await, [bystander]);
     // A new account with the same name does not get the groups of the deleted one.

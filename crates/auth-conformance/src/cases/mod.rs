@@ -39,6 +39,7 @@ mod starting;
 mod subjects;
 mod token_fixture;
 mod token_host;
+mod user_ids;
 
 #[cfg(test)]
 mod broken_feeds;

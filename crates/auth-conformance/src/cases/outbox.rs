@@ -224,13 +224,13 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
 async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     let mails = |number| vec![new_mail(number)];
     let fixture = AccountFixture::of(&*store, "alice").await;
-    let (id, code) = (fixture.id, |purpose| fixture.code(purpose));
+    let (id, code) = (fixture.id.clone(), |purpose| fixture.code(purpose));
     let other = created(&*store, &NewUser { mails: mails(1), ..new_user("other") }).await.id;
     let change = ProfileChange { mails: mails(2), ..ProfileChange::default() };
-    store.update_profile(id, &change).await.unwrap();
+    store.update_profile(&id, &change).await.unwrap();
     let verification = code(CodePurpose::EmailVerification);
     let proven = |mails| ProvenEmail {
-        user: id,
+        user: id.clone(),
         code: verification,
         email: email("alice@example.com"),
         is_change: false,
@@ -240,24 +240,24 @@ async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     store.confirm_email(&proven(mails(3)), at(1).into()).await.unwrap();
     assert!(store.redeem(code(CodePurpose::Login), Proof::Email, &mails(4), at(1)).await.unwrap());
     let enrolment = code(CodePurpose::EmailEnrolment);
-    store.add_factor(id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
-    assert!(store.replace_recovery_codes(id, &[], None, &mails(6)).await.unwrap());
-    assert!(store.remove_factors(id, &[Method::Email], None, &mails(7)).await.unwrap());
+    store.add_factor(&id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
+    assert!(store.replace_recovery_codes(&id, &[], None, &mails(6)).await.unwrap());
+    assert!(store.remove_factors(&id, &[Method::Email], None, &mails(7)).await.unwrap());
     assert!(store.end_reused(fixture.sessions[0], &effects(&[8]), at(1)).await.unwrap());
-    let new = NewPassword { mails: mails(9), ..NewPassword::new(id, hash_of("new")) };
+    let new = NewPassword { mails: mails(9), ..NewPassword::new(id.clone(), hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
-    let challenge = code_of(id, code_id(1), CodePurpose::Login, at(1));
+    let challenge = code_of(&id, code_id(1), CodePurpose::Login, at(1));
     assert!(store.issue(&challenge, &mails(10), &IssueIf::default()).await.unwrap());
     enqueued(&*store, [11]).await;
     assert_eq!(queued(&*store).await, (1..12).collect::<Vec<_>>());
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     assert_eq!(claimed(&*store, 0).await, Some((2, 1)));
 
-    assert!(store.delete(id).await.unwrap());
+    assert!(store.delete(&id).await.unwrap());
 
     assert_eq!(queued(&*store).await, [1, 11]);
     assert!(!store.delivered(mail_id(2), 1).await.unwrap());
-    assert!(store.delete(other).await.unwrap());
+    assert!(store.delete(&other).await.unwrap());
     assert_eq!(queued(&*store).await, [11]);
     stored(&*store, "alice").await;
     assert_eq!(claimed(&*store, 0).await, Some((11, 1)));

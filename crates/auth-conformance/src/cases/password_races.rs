@@ -10,13 +10,15 @@ use auth_core::token::{Generation, RevokeReason};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
-use super::fixture::{by_email, code_now, everybody, hash_now, issued, queued, session_now, started, stored, user_now};
+use super::fixture::{
+    by_email, code_now, everybody, hash_now, issued, number_of, queued, session_now, started, stored, user_now,
+};
 use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of, successor_of};
 
 /// Sets a different password in each of several concurrent calls. One of them is stored, with its email.
 async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPassword) {
     const RIVALS: u64 = 6;
-    let user = user_now(&**store, condition.user).await;
+    let user = user_now(&**store, &condition.user).await;
     let gate = Gate::of(RIVALS as usize, round, store);
     let rivals = (0..RIVALS).map(|rival| {
         let (hash, mails) = (hash_of(&format!("rival {rival}")), vec![new_mail(RIVALS * round + rival)]);
@@ -46,8 +48,8 @@ async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn St
 async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let code = issued(&*store, user, round, CodePurpose::PasswordReset).await.id;
-        let condition = NewPassword { code: Some(code), ..NewPassword::new(user, hash_of("x")) };
+        let code = issued(&*store, &user, round, CodePurpose::PasswordReset).await.id;
+        let condition = NewPassword { code: Some(code), ..NewPassword::new(user.clone(), hash_of("x")) };
         assert_one_is_set(&store, round, &condition).await;
     }
 }
@@ -57,11 +59,11 @@ async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
 async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let session = started(&*store, user, round).await;
+        let session = started(&*store, &user, round).await;
         let gate = Gate::of(3, round, &store);
         let (id, rotated, kept) = (session.id, successor_of(&session, at(1)), successor_of(&session, at(2)));
         let keep = KeptSession { id, from: Generation::FIRST, next: kept };
-        let new = NewPassword { keep: Some(keep), ..NewPassword::new(user, hash_of("new")) };
+        let new = NewPassword { keep: Some(keep), ..NewPassword::new(user.clone(), hash_of("new")) };
         let update = gate.send(move |store| async move { store.set_password(&new, at(9)).await.unwrap() });
         let rotation =
             gate.send(move |store| async move { store.advance(id, Generation::FIRST, rotated).await.unwrap() });
@@ -82,17 +84,17 @@ async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn St
 async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let kept = started(&*store, id, 5 * round).await;
-        let user = user_now(&*store, id).await;
+        let kept = started(&*store, &id, 5 * round).await;
+        let user = user_now(&*store, &id).await;
         let gate = Gate::of(5, round, &store);
-        let logins: Vec<_> = (1..5).map(|n| session_of(id, session_id(5 * round + n), at(0))).collect();
+        let logins: Vec<_> = (1..5).map(|n| session_of(&id, session_id(5 * round + n), at(0))).collect();
         let starts = logins.iter().cloned().map(|session| {
             let user = user.clone();
             gate.send(move |store| async move { store.start(&session, &user, None).await.unwrap() })
         });
         let starts = starts.collect();
         let keep = KeptSession { id: kept.id, from: kept.generation, next: successor_of(&kept, at(1)) };
-        let new = NewPassword { keep: Some(keep), ..NewPassword::new(id, hash_of("new")) };
+        let new = NewPassword { keep: Some(keep), ..NewPassword::new(id.clone(), hash_of("new")) };
         let update = gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() });
         assert_eq!(update.await.unwrap(), PasswordUpdate::Done);
         for (session, started) in logins.iter().zip(answers(starts).await) {
@@ -110,16 +112,15 @@ async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>)
 async fn no_session_that_begins_with_a_password_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let ends = started(&*store, id, 2 * round).await.id;
-        let begins = session_of(id, session_id(2 * round + 1), at(0));
+        let ends = started(&*store, &id, 2 * round).await.id;
+        let begins = session_of(&id, session_id(2 * round + 1), at(0));
         let replace = Some(ReplacedSession { ends, begins: begins.clone() });
-        let new = NewPassword { replace, ..NewPassword::new(id, hash_of("new")) };
+        let new = NewPassword { replace, ..NewPassword::new(id.clone(), hash_of("new")) };
         let gate = Gate::of(2, round, &store);
         let update = gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() });
-        let end =
-            gate.send(
-                move |store| async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(2)).await.unwrap() },
-            );
+        let end = gate.send_for(&id, async move |store, id| {
+            store.revoke_all(&id, None, RevokeReason::LogoutAll, at(2)).await.unwrap()
+        });
         let (update, ended) = (update.await.unwrap(), end.await.unwrap());
         assert_eq!(ended, 1, "the one before or the one after");
         let found = store.find_session(begins.id).await.unwrap();
@@ -136,9 +137,9 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
     }
     for round in 0..ROUNDS {
         let mut proofs = Vec::new();
-        for (user, spelling) in ids.iter().copied().zip(["New", "new", "NEW", "nEW"]) {
-            let number = 10 * round + user.get().unsigned_abs();
-            let code = issued(&*store, user, number, CodePurpose::EmailChange).await.id;
+        for (user, spelling) in ids.iter().cloned().zip(["New", "new", "NEW", "nEW"]) {
+            let number = 10 * round + number_of(&user);
+            let code = issued(&*store, &user, number, CodePurpose::EmailChange).await.id;
             let email = email(&format!("{spelling}{round}@example.com"));
             proofs.push(ProvenEmail { user, code, email, is_change: true, only_at: None, mails: Vec::new() });
         }
@@ -160,17 +161,17 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
 async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
-        let code = issued(&*store, user, round, CodePurpose::EmailChange).await.id;
+        let code = issued(&*store, &user, round, CodePurpose::EmailChange).await.id;
         let gate = Gate::of(5, round, &store);
         let rivals = (0..5).map(|rival| {
             let (email, mails) = (email(&format!("{rival}.{round}@example.com")), vec![new_mail(5 * round + rival)]);
-            let proof = ProvenEmail { user, code, email, is_change: true, only_at: None, mails };
+            let proof = ProvenEmail { user: user.clone(), code, email, is_change: true, only_at: None, mails };
             gate.send(move |store| async move { store.confirm_email(&proof, at(1).into()).await.unwrap() })
         });
         let rivals = answers(rivals.collect()).await;
         assert_eq!(count(&rivals, |update| *update == EmailUpdate::Overtaken), rivals.len() - 1);
         let done = rivals.into_iter().find(|update| *update != EmailUpdate::Overtaken);
-        assert_eq!(done, Some(EmailUpdate::Done(user_now(&*store, user).await)));
+        assert_eq!(done, Some(EmailUpdate::Done(user_now(&*store, &user).await)));
         assert_eq!(queued(&*store).await.len() as u64, round + 1);
     }
 }
@@ -181,9 +182,15 @@ async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);
     for round in 0..ROUNDS {
         let address = email(&format!("new{round}@example.com"));
-        let code = issued(&*store, amy, round, CodePurpose::EmailChange).await.id;
-        let proof =
-            ProvenEmail { user: amy, code, email: address.clone(), is_change: true, only_at: None, mails: Vec::new() };
+        let code = issued(&*store, &amy, round, CodePurpose::EmailChange).await.id;
+        let proof = ProvenEmail {
+            user: amy.clone(),
+            code,
+            email: address.clone(),
+            is_change: true,
+            only_at: None,
+            mails: Vec::new(),
+        };
         let change = ProfileChange { email: Some(address.clone()), ..ProfileChange::default() };
         let new = NewUser { email: address.clone(), ..new_user(&format!("user{round}")) };
         let gate = Gate::of(3, round, &store);
@@ -191,7 +198,9 @@ async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
             gate.send(async move |s| {
                 matches!(s.confirm_email(&proof, at(1).into()).await.unwrap(), EmailUpdate::Done(_))
             }),
-            gate.send(async move |s| matches!(s.update_profile(bob, &change).await.unwrap(), ProfileUpdate::Done(_))),
+            gate.send_for(&bob, async move |s, bob| {
+                matches!(s.update_profile(&bob, &change).await.unwrap(), ProfileUpdate::Done(_))
+            }),
             gate.send(async move |s| s.create(&new, &hash_of("x")).await.unwrap().is_ok()),
         ];
         assert_eq!(count(&answers(ways).await, |given| *given), 1);

@@ -16,8 +16,8 @@ use super::fixture::{code_now, enrolled, queued, session_now, started, stored, t
 use crate::{at, code_id, email, hash_of, mac, new_mail, session_id, session_of, successor_of};
 
 /// The password "new", with an email to enqueue.
-fn new_password(user: UserId) -> NewPassword {
-    NewPassword { mails: vec![new_mail(1)], ..NewPassword::new(user, hash_of("new")) }
+fn new_password(user: &UserId) -> NewPassword {
+    NewPassword { mails: vec![new_mail(1)], ..NewPassword::new(user.clone(), hash_of("new")) }
 }
 
 /// The session as one that the new password keeps.
@@ -37,8 +37,8 @@ async fn assert_overtaken(store: &dyn Store, fixture: &AccountFixture<'_>, new: 
 async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
-    let read = user_now(&*store, fixture.id).await.security_stamp;
-    let only_at = |stamp| NewPassword { only_at: Some(stamp), ..new_password(fixture.id) };
+    let read = user_now(&*store, &fixture.id).await.security_stamp;
+    let only_at = |stamp| NewPassword { only_at: Some(stamp), ..new_password(&fixture.id) };
     assert_overtaken(&*store, &fixture, &only_at(read.next()), "another stamp").await;
     assert_eq!(store.set_password(&only_at(read), at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(fixture.state().await.hash, hash_of("new"));
@@ -50,11 +50,11 @@ async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn 
 async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let by = |code| NewPassword { code: Some(code), mails: Vec::new(), ..new_password(fixture.id) };
-    for (fault, code) in unusable_codes(&*store, fixture.id, other, at(60)).await {
+    let by = |code| NewPassword { code: Some(code), mails: Vec::new(), ..new_password(&fixture.id) };
+    for (fault, code) in unusable_codes(&*store, &fixture.id, other, at(60)).await {
         assert_overtaken(&*store, &fixture, &by(code), fault).await;
     }
-    for code in usable_codes(fixture.id, at(60)) {
+    for code in usable_codes(&fixture.id, at(60)) {
         assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
         assert_eq!(store.set_password(&by(code.id), at(60)).await.unwrap(), PasswordUpdate::Done, "{code:?}");
         assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(60)), ..code.clone() });
@@ -67,7 +67,7 @@ async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     exhaust(&*store, code, at(1)).await;
-    let new = NewPassword { code: Some(code), ..new_password(fixture.id) };
+    let new = NewPassword { code: Some(code), ..new_password(&fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(60)));
 }
@@ -76,10 +76,10 @@ async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc
 async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let foreign = started(&*store, other, 1).await.id;
+    let foreign = started(&*store, &other, 1).await.id;
     let [id, ended] = fixture.sessions;
     let good = kept(&*store, id).await;
-    let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(fixture.id) };
+    let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(&fixture.id) };
     assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
     for (fault, keep) in [
         ("ended", kept(&*store, ended).await),
@@ -102,7 +102,7 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let [id, _] = fixture.sessions;
     let keep = kept(&*store, id).await;
 
-    let new = NewPassword { keep: Some(keep), mails: Vec::new(), ..new_password(fixture.id) };
+    let new = NewPassword { keep: Some(keep), mails: Vec::new(), ..new_password(&fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
 
     let after = fixture.state().await;
@@ -122,7 +122,7 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     assert_eq!(spared.state().await, others);
     // A token of the previous generation is not valid any more, and a login in progress must not start a session.
     assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
-    let login = session_of(fixture.id, session_id(1), at(60));
+    let login = session_of(&fixture.id, session_id(1), at(60));
     assert!(!store.start(&login, &before.user, None).await.unwrap());
     let next = successor_of(&goes_on, at(61));
     assert_eq!(store.advance(id, goes_on.generation, next).await.unwrap(), Swap::Done);
@@ -133,12 +133,12 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
 async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let foreign = started(&*store, other, 1).await.id;
+    let foreign = started(&*store, &other, 1).await.id;
     let [id, ended] = fixture.sessions;
-    let begins = Session { amr: "pwd otp mfa".to_owned(), ..session_of(fixture.id, session_id(2), at(60)) };
+    let begins = Session { amr: "pwd otp mfa".to_owned(), ..session_of(&fixture.id, session_id(2), at(60)) };
     let replacing = |ends| {
         let replace = Some(ReplacedSession { ends, begins: begins.clone() });
-        NewPassword { replace, mails: Vec::new(), ..new_password(fixture.id) }
+        NewPassword { replace, mails: Vec::new(), ..new_password(&fixture.id) }
     };
     assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
     for (fault, ends) in [("ended", ended), ("another's", foreign), ("unknown", session_id(3))] {
@@ -161,7 +161,7 @@ async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn St
     let others = spared.state().await;
     let used = fixture.code(CodePurpose::Login);
     assert!(store.redeem(used, Proof::Email, &[], at(1)).await.unwrap());
-    let new = NewPassword { mails: Vec::new(), ..new_password(fixture.id) };
+    let new = NewPassword { mails: Vec::new(), ..new_password(&fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
     for code in fixture.state().await.codes {
         assert_eq!(code.consumed_at, Some(if code.id == used { at(1) } else { at(60) }), "{code:?}");
@@ -182,11 +182,11 @@ async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn
         (5, None, Some(at(4).into())),
         (6, Some("former@example.com"), Some(at(4).into())),
     ] {
-        let new = NewPassword { proves: address.map(email), ..NewPassword::new(user.id, hash_of("new")) };
+        let new = NewPassword { proves: address.map(email), ..NewPassword::new(user.id.clone(), hash_of("new")) };
         assert_eq!(store.set_password(&new, at(now)).await.unwrap(), PasswordUpdate::Done, "{address:?}");
-        let security_stamp = user_now(&*store, user.id).await.security_stamp;
+        let security_stamp = user_now(&*store, &user.id).await.security_stamp;
         let expected = User { email_verified_at: expected, token_epoch: at(now), security_stamp, ..user.clone() };
-        assert_eq!(user_now(&*store, user.id).await, expected, "{address:?}");
+        assert_eq!(user_now(&*store, &user.id).await, expected, "{address:?}");
     }
 }
 
@@ -195,14 +195,14 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     let keep = kept(&*store, fixture.sessions[0]).await;
-    let read = user_now(&*store, fixture.id).await.security_stamp;
+    let read = user_now(&*store, &fixture.id).await.security_stamp;
     let good = NewPassword {
         only_at: Some(read),
         code: Some(code),
         proves: Some(email("alice@example.com")),
         keep: Some(keep),
         mails: vec![new_mail(1), new_mail(2)],
-        ..new_password(fixture.id)
+        ..new_password(&fixture.id)
     };
     for (fault, bad) in [
         ("another password", NewPassword { only_at: Some(read.next()), ..good.clone() }),
@@ -216,11 +216,11 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     assert!(queued(&*store).await.is_empty());
     assert_eq!(store.set_password(&good, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert_eq!(user_now(&*store, fixture.id).await.email_verified_at, Some(at(60).into()));
+    assert_eq!(user_now(&*store, &fixture.id).await.email_verified_at, Some(at(60).into()));
 }
 
 /// Stores a new password that verifies the email address and removes these factors, and enqueues an email.
-async fn removed(store: &dyn Store, user: UserId, address: Option<&str>, removes: &[Method]) -> PasswordUpdate {
+async fn removed(store: &dyn Store, user: &UserId, address: Option<&str>, removes: &[Method]) -> PasswordUpdate {
     let new = NewPassword { proves: address.map(email), removes: removes.to_vec(), ..new_password(user) };
     store.set_password(&new, at(60)).await.unwrap()
 }
@@ -229,8 +229,8 @@ async fn removed(store: &dyn Store, user: UserId, address: Option<&str>, removes
 async fn a_password_that_verifies_the_address_removes_the_factors_added_before(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
-    for id in [fixture.id, spared.id] {
-        enrolled(&*store, id, &totp(1), &[mac(1), mac(2)]).await;
+    for id in [fixture.id.clone(), spared.id.clone()] {
+        enrolled(&*store, &id, &totp(1), &[mac(1), mac(2)]).await;
     }
     let (before, others) = (fixture.state().await, spared.state().await);
     let own = Some("Alice@example.com");
@@ -241,30 +241,30 @@ async fn a_password_that_verifies_the_address_removes_the_factors_added_before(s
         (None, &[Method::Totp]),
         (Some("former@example.com"), &[Method::Totp]),
     ] {
-        let outcome = removed(&*store, fixture.id, address, removes).await;
+        let outcome = removed(&*store, &fixture.id, address, removes).await;
         assert_eq!(outcome, PasswordUpdate::Overtaken, "{address:?} {removes:?}");
         assert_eq!(fixture.state().await, before, "{address:?} {removes:?}");
     }
-    assert_eq!(removed(&*store, fixture.id, own, &[Method::Totp]).await, PasswordUpdate::Done);
+    assert_eq!(removed(&*store, &fixture.id, own, &[Method::Totp]).await, PasswordUpdate::Done);
     let after = fixture.state().await;
     assert_eq!((after.factors, after.user.email_verified_at), (Factors::default(), Some(at(60).into())));
     assert_eq!(queued(&*store).await, [1]);
     assert_eq!(AccountState { outbox: Vec::new(), ..spared.state().await }, others);
     // The codes of the removed factor prove nothing with the next one.
-    enrolled(&*store, fixture.id, &NewFactor::Email, &[mac(3)]).await;
-    assert_eq!(store.factors_of(fixture.id).await.unwrap().recovery_codes, [mac(3)]);
+    enrolled(&*store, &fixture.id, &NewFactor::Email, &[mac(3)]).await;
+    assert_eq!(store.factors_of(&fixture.id).await.unwrap().recovery_codes, [mac(3)]);
 }
 
 #[apply(account_case!)]
 async fn a_password_leaves_the_factors_of_a_verified_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    enrolled(&*store, user, &NewFactor::Email, &[mac(1)]).await;
-    enrolled(&*store, user, &totp(1), &[]).await;
-    let before = store.factors_of(user).await.unwrap();
+    enrolled(&*store, &user, &NewFactor::Email, &[mac(1)]).await;
+    enrolled(&*store, &user, &totp(1), &[]).await;
+    let before = store.factors_of(&user).await.unwrap();
     let both = [Method::Totp, Method::Email];
     for address in [Some("alice@example.com"), None] {
-        assert_eq!(removed(&*store, user, address, &both).await, PasswordUpdate::Overtaken, "{address:?}");
+        assert_eq!(removed(&*store, &user, address, &both).await, PasswordUpdate::Overtaken, "{address:?}");
     }
-    assert_eq!(removed(&*store, user, Some("alice@example.com"), &[]).await, PasswordUpdate::Done);
-    assert_eq!(store.factors_of(user).await.unwrap(), before);
+    assert_eq!(removed(&*store, &user, Some("alice@example.com"), &[]).await, PasswordUpdate::Done);
+    assert_eq!(store.factors_of(&user).await.unwrap(), before);
 }

@@ -13,12 +13,12 @@ use super::account_fixture::exhaust;
 use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, mac, new_mail};
 
-async fn last_step(store: &dyn Store, user: UserId) -> Option<u64> {
+async fn last_step(store: &dyn Store, user: &UserId) -> Option<u64> {
     store.factors_of(user).await.unwrap().totp.and_then(|totp| totp.last_step)
 }
 
 /// Asserts that the code is not redeemed: code, factors and outbox do not change.
-async fn assert_refused(store: &dyn Store, user: UserId, code: CodeId, proof: Proof) {
+async fn assert_refused(store: &dyn Store, user: &UserId, code: CodeId, proof: Proof) {
     let (before, factors, mails) =
         (code_now(store, code).await, store.factors_of(user).await.unwrap(), queued(store).await);
     assert!(!store.redeem(code, proof, &[new_mail(99)], at(9)).await.unwrap(), "{proof:?}");
@@ -31,9 +31,9 @@ async fn assert_refused(store: &dyn Store, user: UserId, code: CodeId, proof: Pr
 async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
-        (issued(&*store, user, 1, CodePurpose::Login).await, issued(&*store, user, 2, CodePurpose::Login).await);
+        (issued(&*store, &user, 1, CodePurpose::Login).await, issued(&*store, &user, 2, CodePurpose::Login).await);
     assert!(store.redeem(code.id, Proof::Email, &[new_mail(1), new_mail(2)], at(5)).await.unwrap());
-    assert_refused(&*store, user, code.id, Proof::Email).await;
+    assert_refused(&*store, &user, code.id, Proof::Email).await;
     assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(5)), ..code });
     assert_eq!(code_now(&*store, other.id).await, other);
     assert_eq!(queued(&*store).await, [1, 2]);
@@ -45,7 +45,7 @@ async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    let code = issued(&*store, user, 1, CodePurpose::Login).await;
+    let code = issued(&*store, &user, 1, CodePurpose::Login).await;
     exhaust(&*store, code.id, at(1)).await;
     let late = code.expires_at.plus(Seconds::new(1));
     assert!(store.redeem(code.id, Proof::Email, &[], late).await.unwrap());
@@ -56,17 +56,17 @@ async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn St
 #[apply(account_case!)]
 async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    let ended = issued(&*store, user, 1, CodePurpose::EmailEnrolment).await;
-    issued(&*store, user, 2, CodePurpose::EmailEnrolment).await;
-    assert_refused(&*store, user, ended.id, Proof::Email).await;
+    let ended = issued(&*store, &user, 1, CodePurpose::EmailEnrolment).await;
+    issued(&*store, &user, 2, CodePurpose::EmailEnrolment).await;
+    assert_refused(&*store, &user, ended.id, Proof::Email).await;
 }
 
 #[apply(account_case!)]
 async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
-    enrolled(&*store, user, &totp(100), &[]).await;
-    enrolled(&*store, other, &totp(100), &[]).await;
+    enrolled(&*store, &user, &totp(100), &[]).await;
+    enrolled(&*store, &other, &totp(100), &[]).await;
     // More than 32 bits, as in the far future.
     let late = 8_446_743_359;
     for (number, step, is_new) in [
@@ -80,29 +80,29 @@ async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Stor
         (8, 104, false),
         (9, late, true),
     ] {
-        let code = issued(&*store, user, number, CodePurpose::Login).await.id;
+        let code = issued(&*store, &user, number, CodePurpose::Login).await.id;
         if is_new {
             assert!(store.redeem(code, Proof::Totp(step), &[], at(1)).await.unwrap(), "{step}");
-            assert_eq!(last_step(&*store, user).await, Some(step));
+            assert_eq!(last_step(&*store, &user).await, Some(step));
             assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(1)));
         } else {
-            assert_refused(&*store, user, code, Proof::Totp(step)).await;
+            assert_refused(&*store, &user, code, Proof::Totp(step)).await;
         }
     }
-    assert_eq!(last_step(&*store, other).await, Some(100));
+    assert_eq!(last_step(&*store, &other).await, Some(100));
 }
 
 #[apply(account_case!)]
 async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
-    enrolled(&*store, other, &totp(1), &[]).await;
-    let code = issued(&*store, user, 1, CodePurpose::Login).await.id;
-    assert_refused(&*store, user, code, Proof::Totp(2)).await;
-    enrolled(&*store, user, &NewFactor::Email, &[]).await;
-    let code = issued(&*store, user, 2, CodePurpose::Login).await.id;
-    assert_refused(&*store, user, code, Proof::Totp(2)).await;
-    assert_eq!(last_step(&*store, other).await, Some(1));
+    enrolled(&*store, &other, &totp(1), &[]).await;
+    let code = issued(&*store, &user, 1, CodePurpose::Login).await.id;
+    assert_refused(&*store, &user, code, Proof::Totp(2)).await;
+    enrolled(&*store, &user, &NewFactor::Email, &[]).await;
+    let code = issued(&*store, &user, 2, CodePurpose::Login).await.id;
+    assert_refused(&*store, &user, code, Proof::Totp(2)).await;
+    assert_eq!(last_step(&*store, &other).await, Some(1));
     assert!(store.redeem(code, Proof::Email, &[], at(1)).await.unwrap());
 }
 
@@ -110,17 +110,17 @@ async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
 async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
-    enrolled(&*store, user, &totp(1), &[mac(1), mac(2), mac(3)]).await;
-    enrolled(&*store, other, &totp(1), &[mac(2), mac(4)]).await;
-    let first = issued(&*store, user, 1, CodePurpose::Login).await.id;
-    let second = issued(&*store, user, 2, CodePurpose::Login).await.id;
+    enrolled(&*store, &user, &totp(1), &[mac(1), mac(2), mac(3)]).await;
+    enrolled(&*store, &other, &totp(1), &[mac(2), mac(4)]).await;
+    let first = issued(&*store, &user, 1, CodePurpose::Login).await.id;
+    let second = issued(&*store, &user, 2, CodePurpose::Login).await.id;
     assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &[new_mail(1)], at(1)).await.unwrap());
-    assert_refused(&*store, user, second, Proof::RecoveryCode(mac(2))).await;
-    assert_refused(&*store, user, second, Proof::RecoveryCode(mac(4))).await;
+    assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(2))).await;
+    assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(4))).await;
     // A code that was used before does not use up a recovery code.
-    assert_refused(&*store, user, first, Proof::RecoveryCode(mac(1))).await;
+    assert_refused(&*store, &user, first, Proof::RecoveryCode(mac(1))).await;
     assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &[], at(1)).await.unwrap());
-    assert_eq!(store.factors_of(user).await.unwrap().recovery_codes, [mac(1)]);
-    assert_eq!(store.factors_of(other).await.unwrap().recovery_codes.len(), 2);
+    assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, [mac(1)]);
+    assert_eq!(store.factors_of(&other).await.unwrap().recovery_codes.len(), 2);
     assert_eq!(queued(&*store).await, [1]);
 }

@@ -21,38 +21,43 @@ use super::fixture::{
 };
 use crate::{at, code_id, code_of, email, hash_of, mac, new_user, session_id, session_of, successor_of, username};
 
-async fn stamp(store: &dyn Store, id: UserId) -> SecurityStamp {
+async fn stamp(store: &dyn Store, id: &UserId) -> SecurityStamp {
     user_now(store, id).await.security_stamp
 }
 
 /// Asserts that the stamp has moved since `before` was read, and that nothing that was decided on it is written. Returns the
 /// account as it is now.
 async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
-    let now = user_now(store, before.id).await;
+    let now = user_now(store, &before.id).await;
     assert_ne!(now.security_stamp, before.security_stamp, "{what}");
-    let login = session_of(before.id, session_id(900), at(0));
+    let login = session_of(&before.id, session_id(900), at(0));
     assert!(!store.start(&login, before, None).await.unwrap(), "{what}");
     assert_eq!(store.find_session(login.id).await.unwrap(), None, "{what}");
-    let code = code_of(before.id, code_id(900), CodePurpose::Login, at(0));
+    let code = code_of(&before.id, code_id(900), CodePurpose::Login, at(0));
     assert!(!store.issue(&code, &[], &IssueIf::still(before)).await.unwrap(), "{what}");
     assert_eq!(store.find_code(code.id).await.unwrap(), None, "{what}");
     let only_at = Some(before.security_stamp);
-    let password = NewPassword { only_at, ..NewPassword::new(before.id, hash_of("overtaken")) };
+    let password = NewPassword { only_at, ..NewPassword::new(before.id.clone(), hash_of("overtaken")) };
     assert_eq!(store.set_password(&password, at(900)).await.unwrap(), PasswordUpdate::Overtaken, "{what}");
     let change = ProfileChange { email: Some(email("overtaken@example.com")), only_at, ..ProfileChange::default() };
-    assert_eq!(store.update_profile(before.id, &change).await.unwrap(), ProfileUpdate::Overtaken, "{what}");
-    let code =
-        code_of(before.id, CodeId::from_bytes([now.security_stamp.get() as u8; 16]), CodePurpose::EmailChange, at(900));
+    assert_eq!(store.update_profile(&before.id, &change).await.unwrap(), ProfileUpdate::Overtaken, "{what}");
+    let code = code_of(
+        &before.id,
+        CodeId::from_bytes([now.security_stamp.get() as u8; 16]),
+        CodePurpose::EmailChange,
+        at(900),
+    );
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "{what}");
     let email = email("overtaken@example.com");
-    let proven = ProvenEmail { user: before.id, code: code.id, email, is_change: true, only_at, mails: Vec::new() };
+    let proven =
+        ProvenEmail { user: before.id.clone(), code: code.id, email, is_change: true, only_at, mails: Vec::new() };
     assert_eq!(store.confirm_email(&proven, at(900).into()).await.unwrap(), EmailUpdate::Overtaken, "{what}");
     store.redeem(code.id, Proof::Email, &[], at(900)).await.unwrap();
-    let factors = store.factors_of(before.id).await.unwrap();
-    assert!(!store.remove_factors(before.id, &factors.on(), only_at, &[]).await.unwrap(), "{what}");
-    assert!(!store.replace_recovery_codes(before.id, &[mac(9)], only_at, &[]).await.unwrap(), "{what}");
-    assert_eq!(store.factors_of(before.id).await.unwrap(), factors, "{what}");
-    assert_eq!(user_now(store, before.id).await, now, "{what}");
+    let factors = store.factors_of(&before.id).await.unwrap();
+    assert!(!store.remove_factors(&before.id, &factors.on(), only_at, &[]).await.unwrap(), "{what}");
+    assert!(!store.replace_recovery_codes(&before.id, &[mac(9)], only_at, &[]).await.unwrap(), "{what}");
+    assert_eq!(store.factors_of(&before.id).await.unwrap(), factors, "{what}");
+    assert_eq!(user_now(store, &before.id).await, now, "{what}");
     now
 }
 
@@ -60,96 +65,96 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
 async fn every_change_of_rights_moves_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
-    let id = user.id;
+    let id = user.id.clone();
     for active in [false, true] {
-        assert!(store.set_active(id, active).await.unwrap());
+        assert!(store.set_active(&id, active).await.unwrap());
         user = assert_moved(&*store, &user, "is_active").await;
     }
     for staff in [true, false] {
-        assert!(store.set_staff(id, staff).await.unwrap());
+        assert!(store.set_staff(&id, staff).await.unwrap());
         user = assert_moved(&*store, &user, "is_staff").await;
     }
     for groups in [vec!["editors"], vec!["editors", "writers"], vec![]] {
         let groups = groups.into_iter().map(|name| auth_core::user::GroupName::parse(name).unwrap()).collect();
-        assert!(store.set_groups(id, &groups).await.unwrap());
+        assert!(store.set_groups(&id, &groups).await.unwrap());
         user = assert_moved(&*store, &user, "groups").await;
     }
-    assert!(store.promote(id, at(1)).await.unwrap());
+    assert!(store.promote(&id, at(1)).await.unwrap());
     assert_moved(&*store, &user, "promotion").await;
-    assert_eq!(user_now(&*store, other.id).await, other);
+    assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(account_case!)]
 async fn every_change_of_password_and_factors_moves_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
-    let id = user.id;
-    password_set(&*store, id, "new", at(1)).await;
+    let id = user.id.clone();
+    password_set(&*store, &id, "new", at(1)).await;
     user = assert_moved(&*store, &user, "a password").await;
-    store.revoke_all(id, None, RevokeReason::LogoutAll, at(2)).await.unwrap();
+    store.revoke_all(&id, None, RevokeReason::LogoutAll, at(2)).await.unwrap();
     user = assert_moved(&*store, &user, "the end of all sessions").await;
     for (number, factor) in (0..).zip([NewFactor::Email, totp(1), totp(2)]) {
-        issued(&*store, id, number, CodePurpose::TotpEnrolment).await;
-        let added = store.add_factor(id, &factor, code_id(number), &[mac(1)], &[], at(3).into()).await.unwrap();
+        issued(&*store, &id, number, CodePurpose::TotpEnrolment).await;
+        let added = store.add_factor(&id, &factor, code_id(number), &[mac(1)], &[], at(3).into()).await.unwrap();
         assert!(added.is_some());
         user = assert_moved(&*store, &user, "a factor added or replaced").await;
     }
-    assert!(store.replace_recovery_codes(id, &[mac(2)], None, &[]).await.unwrap());
+    assert!(store.replace_recovery_codes(&id, &[mac(2)], None, &[]).await.unwrap());
     user = assert_moved(&*store, &user, "recovery codes replaced").await;
     for method in [Method::RecoveryCode, Method::Totp, Method::Email] {
-        assert!(store.remove_factors(id, &[method], None, &[]).await.unwrap());
+        assert!(store.remove_factors(&id, &[method], None, &[]).await.unwrap());
         user = assert_moved(&*store, &user, "a factor removed").await;
     }
-    assert_eq!(user_now(&*store, other.id).await, other);
+    assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(account_case!)]
 async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
-    let id = user.id;
+    let id = user.id.clone();
     let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
-    assert!(matches!(store.update_profile(id, &moved).await.unwrap(), ProfileUpdate::Done(_)));
+    assert!(matches!(store.update_profile(&id, &moved).await.unwrap(), ProfileUpdate::Done(_)));
     user = assert_moved(&*store, &user, "an unverified address").await;
-    let code = issued(&*store, id, 1, CodePurpose::EmailChange).await.id;
+    let code = issued(&*store, &id, 1, CodePurpose::EmailChange).await.id;
     let (email, only_at) = (email("newest@example.com"), Some(user.security_stamp));
     let proven = ProvenEmail { user: id, code, email, is_change: true, only_at, mails: Vec::new() };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_moved(&*store, &user, "a verified address").await;
-    assert_eq!(user_now(&*store, other.id).await, other);
+    assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(account_case!)]
 async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
-    enrolled(&*store, id, &NewFactor::Email, &[mac(1)]).await;
-    let only_at = Some(stamp(&*store, id).await);
-    assert!(store.replace_recovery_codes(id, &[mac(2)], only_at, &[]).await.unwrap());
-    assert!(!store.remove_factors(id, &[Method::Email], only_at, &[]).await.unwrap());
-    let only_at = Some(stamp(&*store, id).await);
-    assert!(store.remove_factors(id, &[Method::Email], only_at, &[]).await.unwrap());
+    enrolled(&*store, &id, &NewFactor::Email, &[mac(1)]).await;
+    let only_at = Some(stamp(&*store, &id).await);
+    assert!(store.replace_recovery_codes(&id, &[mac(2)], only_at, &[]).await.unwrap());
+    assert!(!store.remove_factors(&id, &[Method::Email], only_at, &[]).await.unwrap());
+    let only_at = Some(stamp(&*store, &id).await);
+    assert!(store.remove_factors(&id, &[Method::Email], only_at, &[]).await.unwrap());
 }
 
 #[apply(account_case!)]
 async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let id = user.id;
-    enrolled(&*store, id, &NewFactor::Email, &[mac(1), mac(2)]).await;
-    let before = stamp(&*store, id).await;
-    let session = started(&*store, id, 1).await;
+    enrolled(&*store, &id, &NewFactor::Email, &[mac(1), mac(2)]).await;
+    let before = stamp(&*store, &id).await;
+    let session = started(&*store, &id, 1).await;
     assert_eq!(store.advance(session.id, session.generation, successor_of(&session, at(1))).await.unwrap(), Swap::Done);
     assert!(store.revoke(session.id, RevokeReason::Logout, at(2)).await.unwrap());
-    assert!(store.upgrade_hash(id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
+    assert!(store.upgrade_hash(&id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
     let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
-    assert!(matches!(store.update_profile(id, &renamed).await.unwrap(), ProfileUpdate::Done(_)));
+    assert!(matches!(store.update_profile(&id, &renamed).await.unwrap(), ProfileUpdate::Done(_)));
     let respelt = ProfileChange { email: Some(email("ALICE@example.com")), ..ProfileChange::default() };
-    assert!(matches!(store.update_profile(id, &respelt).await.unwrap(), ProfileUpdate::Done(_)));
+    assert!(matches!(store.update_profile(&id, &respelt).await.unwrap(), ProfileUpdate::Done(_)));
     // What is used up at a login.
-    let code = issued(&*store, id, 1, CodePurpose::Login).await.id;
+    let code = issued(&*store, &id, 1, CodePurpose::Login).await.id;
     assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &[], at(3)).await.unwrap());
-    let code = issued(&*store, id, 2, CodePurpose::EmailVerification).await.id;
+    let code = issued(&*store, &id, 2, CodePurpose::EmailVerification).await.id;
     let proven = ProvenEmail {
-        user: id,
+        user: id.clone(),
         code,
         email: email("alice@example.com"),
         is_change: false,
@@ -158,13 +163,13 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
     };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     // No-ops, and what is refused.
-    assert!(store.set_active(id, true).await.unwrap());
-    assert!(store.set_staff(id, false).await.unwrap());
-    assert!(store.set_groups(id, &user.groups).await.unwrap());
-    assert!(!store.remove_factors(id, &[Method::Totp], None, &[]).await.unwrap());
+    assert!(store.set_active(&id, true).await.unwrap());
+    assert!(store.set_staff(&id, false).await.unwrap());
+    assert!(store.set_groups(&id, &user.groups).await.unwrap());
+    assert!(!store.remove_factors(&id, &[Method::Totp], None, &[]).await.unwrap());
     let enrolment = CodeId::from_bytes([9; 16]);
-    assert_eq!(store.add_factor(id, &totp(1), enrolment, &[], &[], at(4).into()).await.unwrap(), None);
-    assert_eq!(stamp(&*store, id).await, before);
+    assert_eq!(store.add_factor(&id, &totp(1), enrolment, &[], &[], at(4).into()).await.unwrap(), None);
+    assert_eq!(stamp(&*store, &id).await, before);
 }
 
 #[apply(account_case!)]
@@ -173,13 +178,13 @@ async fn a_profile_is_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) 
     stored(&*store, "other").await;
     let only_at = Some(user.security_stamp);
     let change = ProfileChange { email: Some(email("new@example.com")), only_at, ..ProfileChange::default() };
-    let ProfileUpdate::Done(changed) = store.update_profile(user.id, &change).await.unwrap() else { panic!() };
+    let ProfileUpdate::Done(changed) = store.update_profile(&user.id, &change).await.unwrap() else { panic!() };
     assert_eq!((changed.email.as_str(), changed.security_stamp), ("new@example.com", user.security_stamp.next()));
     let nothing = ProfileChange { only_at, ..ProfileChange::default() };
     let taken = ProfileChange { email: Some(email("other@example.com")), ..nothing.clone() };
     for overtaken in [nothing, taken] {
-        assert_eq!(store.update_profile(user.id, &overtaken).await.unwrap(), ProfileUpdate::Overtaken);
-        assert_eq!(store.update_profile(UserId::new(i64::MAX), &overtaken).await.unwrap(), ProfileUpdate::Gone);
+        assert_eq!(store.update_profile(&user.id, &overtaken).await.unwrap(), ProfileUpdate::Overtaken);
+        assert_eq!(store.update_profile(&UserId::new(i64::MAX), &overtaken).await.unwrap(), ProfileUpdate::Gone);
     }
 }
 
@@ -194,7 +199,7 @@ async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Stor
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (before, others) = (fixture.state().await, spared.state().await);
-    assert!(store.promote(fixture.id, at(60)).await.unwrap());
+    assert!(store.promote(&fixture.id, at(60)).await.unwrap());
     let after = fixture.state().await;
     let security_stamp = after.user.security_stamp;
     assert_eq!(after.user, User { is_staff: true, token_epoch: at(60), security_stamp, ..before.user });
@@ -202,14 +207,14 @@ async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Stor
     assert_eq!(after.open(), [CodePurpose::PasswordReset, CodePurpose::EmailVerification]);
     assert_eq!(after.hash, before.hash);
     assert_eq!(spared.state().await, others);
-    assert!(!store.promote(UserId::new(i64::MAX), at(60)).await.unwrap());
+    assert!(!store.promote(&UserId::new(i64::MAX), at(60)).await.unwrap());
 }
 
 #[apply(account_case!)]
 async fn a_promotion_of_an_administrator_changes_nothing(store: Arc<dyn Store>) {
     let user = created(&*store, &auth_accounts::account::NewUser { is_staff: true, ..new_user("alice") }).await;
-    let session = started(&*store, user.id, 1).await;
-    assert!(store.promote(user.id, at(60)).await.unwrap());
+    let session = started(&*store, &user.id, 1).await;
+    assert!(store.promote(&user.id, at(60)).await.unwrap());
     assert_eq!(everybody(&*store).await, [user]);
     assert_eq!(session_now(&*store, session.id).await, session);
 }
@@ -221,16 +226,16 @@ async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
         let user = stored(&*store, &format!("user{round}")).await;
         let id = user.id;
         let gate = Gate::of(5, round, &store);
-        let sessions: Vec<_> = (0..4).map(|n| session_of(id, session_id(4 * round + n), at(0))).collect();
+        let sessions: Vec<_> = (0..4).map(|n| session_of(&id, session_id(4 * round + n), at(0))).collect();
         let logins = sessions.iter().cloned().map(|session| {
-            gate.send(move |store| async move {
+            gate.send_for(&id, async move |store, id| {
                 // As a login does: what it asks for is decided on the account as it was read.
-                let read = user_now(&*store, id).await;
+                let read = user_now(&*store, &id).await;
                 !read.is_staff && store.start(&session, &read, None).await.unwrap()
             })
         });
         let logins = logins.collect();
-        let promotion = gate.send(move |store| async move { store.promote(id, at(1)).await.unwrap() });
+        let promotion = gate.send(move |store| async move { store.promote(&id, at(1)).await.unwrap() });
         let logins = answers(logins).await;
         assert!(promotion.await.unwrap());
         for (session, is_started) in sessions.iter().zip(logins) {
@@ -247,14 +252,14 @@ async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
 async fn no_session_starts_without_a_factor_that_was_added(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
-        issued(&*store, user.id, round, CodePurpose::EmailEnrolment).await;
+        issued(&*store, &user.id, round, CodePurpose::EmailEnrolment).await;
         let gate = Gate::of(2, round, &store);
         let is_on = Arc::new(AtomicBool::new(false));
-        let (id, answered) = (user.id, Arc::clone(&is_on));
-        let logins = gate.send(move |store| async move {
+        let (id, answered) = (user.id.clone(), Arc::clone(&is_on));
+        let logins = gate.send_for(&id, async move |store, id| {
             let mut started_too_late = false;
             for number in 0..16 {
-                let session = session_of(id, session_id(16 * round + number), at(0));
+                let session = session_of(&id, session_id(16 * round + number), at(0));
                 let is_late = is_on.load(Ordering::SeqCst);
                 started_too_late |= store.start(&session, &user, None).await.unwrap() && is_late;
             }
@@ -262,7 +267,7 @@ async fn no_session_starts_without_a_factor_that_was_added(store: Arc<dyn Store>
         });
         let addition = gate.send(move |store| async move {
             let (factor, code, now) = (NewFactor::Email, code_id(round), at(1).into());
-            assert!(store.add_factor(id, &factor, code, &[], &[], now).await.unwrap().is_some());
+            assert!(store.add_factor(&id, &factor, code, &[], &[], now).await.unwrap().is_some());
             answered.store(true, Ordering::SeqCst);
         });
         addition.await.unwrap();

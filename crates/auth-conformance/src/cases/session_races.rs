@@ -40,7 +40,7 @@ async fn one_of_many_rotations_wins(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
-        let session = started(&*store, user.id, round).await;
+        let session = started(&*store, &user.id, round).await;
         let gate = Gate::of(8, round, &store);
         let next =
             |rival| NextGeneration { generation: Generation::new(1), rotated_at: at(rival), expires_at: at(rival) };
@@ -61,7 +61,7 @@ async fn a_rotation_never_revives_a_revoked_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
-        let session = started(&*store, user.id, round).await;
+        let session = started(&*store, &user.id, round).await;
         let gate = Gate::of(2, round, &store);
         let rotating = session.clone();
         let rotations = gate.send(|store| rotate_on(store, rotating));
@@ -79,7 +79,7 @@ async fn one_of_many_revocations_is_the_first(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
-        let session = started(&*store, user.id, round).await;
+        let session = started(&*store, &user.id, round).await;
         let gate = Gate::of(RevokeReason::ALL.len(), round, &store);
         let rivals = RevokeReason::ALL.map(|reason| {
             gate.send(move |store| async move { store.revoke(session.id, reason, at(5)).await.unwrap() })
@@ -97,14 +97,14 @@ async fn each_session_is_ended_by_one_of_many_ends_of_all(host: Arc<dyn TokenHos
     let user = added(&*host, "alice").await.id;
     for round in 0..ROUNDS {
         for number in 0..3 {
-            started(&*store, user, 3 * round + number).await;
+            started(&*store, &user, 3 * round + number).await;
         }
         let gate = Gate::of(4, round, &store);
         let now = at(round as i64 + 1);
         let rivals = (0..4).map(|_| {
-            gate.send(
-                move |store| async move { store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap() },
-            )
+            gate.send_for(&user, async move |store, user| {
+                store.revoke_all(&user, None, RevokeReason::LogoutAll, now).await.unwrap()
+            })
         });
         assert_eq!(answers(rivals.collect()).await.iter().sum::<usize>(), 3);
     }
@@ -116,7 +116,7 @@ async fn many_adoptions_of_one_token_make_one_session(host: Arc<dyn TokenHost>) 
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
-        let session = session_of(user.id, session_id(round), at(0));
+        let session = session_of(&user.id, session_id(round), at(0));
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|_| {
             let session = session.clone();
@@ -139,16 +139,16 @@ async fn no_session_outlives_its_account(host: Arc<dyn TokenHost>) {
     let store = host.store();
     for round in 0..ROUNDS {
         let user = added(&*host, &format!("user{round}")).await;
-        let id = user.id;
+        let id = user.id.clone();
         let (login, adoption) =
-            (session_of(id, session_id(2 * round), at(0)), session_of(id, session_id(2 * round + 1), at(0)));
+            (session_of(&id, session_id(2 * round), at(0)), session_of(&id, session_id(2 * round + 1), at(0)));
         let ids = [login.id, adoption.id];
         let gate = Gate::of(3, round, &store);
         let login = gate.send(move |store| async move { store.start(&login, &user, None).await.unwrap() });
         let adoption =
             gate.send(move |store| async move { store.adopt(&adoption, &jti_of(&adoption), None).await.unwrap() });
         let deleting = Arc::clone(&host);
-        let deletion = gate.send(async move |_| deleting.delete_user(id).await);
+        let deletion = gate.send(async move |_| deleting.delete_user(&id).await);
         deletion.await.unwrap();
         login.await.unwrap();
         assert_ne!(adoption.await.unwrap(), Adoption::Refused);
@@ -166,24 +166,24 @@ async fn no_session_starts_once_an_account_is_inactive(host: Arc<dyn TokenHost>)
     for round in 0..ROUNDS {
         let gate = Gate::of(2, round, &store);
         let is_inactive = Arc::new(AtomicBool::new(false));
-        let (id, caller, answered) = (user.id, user_now(&*store, user.id).await, Arc::clone(&is_inactive));
-        let logins = gate.send(move |store| async move {
+        let (id, caller, answered) = (user.id.clone(), user_now(&*store, &user.id).await, Arc::clone(&is_inactive));
+        let logins = gate.send_for(&id, async move |store, id| {
             let mut started_too_late = false;
             for number in 0..16 {
-                let session = session_of(id, session_id(16 * round + number), at(0));
+                let session = session_of(&id, session_id(16 * round + number), at(0));
                 let is_late = is_inactive.load(Ordering::SeqCst);
                 started_too_late |= store.start(&session, &caller, None).await.unwrap() && is_late;
             }
             started_too_late
         });
         let changing = Arc::clone(&host);
-        let end = gate.send(async move |_| {
-            set_active(&*changing, id, false).await;
+        let end = gate.send_for(&id, async move |_, id| {
+            set_active(&*changing, &id, false).await;
             answered.store(true, Ordering::SeqCst);
         });
         end.await.unwrap();
         assert!(!logins.await.unwrap());
-        set_active(&*host, id, true).await;
+        set_active(&*host, &id, true).await;
     }
 }
 
@@ -196,7 +196,7 @@ async fn a_session_that_was_rotated_in_time_is_not_pruned(host: Arc<dyn TokenHos
     for round in 0..ROUNDS {
         let mut sessions = Vec::new();
         for number in 0..4 {
-            sessions.push(started(&*store, user, 4 * round + number).await.id);
+            sessions.push(started(&*store, &user, 4 * round + number).await.id);
         }
         let gate = Gate::of(6, round, &store);
         let next = NextGeneration { generation: Generation::new(1), rotated_at: now, expires_at: later };
@@ -224,8 +224,8 @@ async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(h
         let logins = (0..6).map(|login| {
             let (id, user) = (session_id(6 * round + login), user.clone());
             gate.send(move |store| async move {
-                assert!(store.start(&session_of(user.id, id, at(0)), &user, None).await.unwrap());
-                store.end_surplus(user.id, id, NonZeroU32::new(2).unwrap(), at(1)).await.unwrap()
+                assert!(store.start(&session_of(&user.id, id, at(0)), &user, None).await.unwrap());
+                store.end_surplus(&user.id, id, NonZeroU32::new(2).unwrap(), at(1)).await.unwrap()
             })
         });
         let ended = answers(logins.collect()).await.into_iter().flatten().count();
@@ -245,10 +245,10 @@ async fn a_storm_of_token_calls_for_one_user_ends_without_an_error(host: Arc<dyn
     for round in 0..ROUNDS {
         let [one, two, three] = [0, 1, 2].map(|place| session_id(5 * round + place));
         for session in [one, two, three] {
-            assert!(store.start(&session_of(id, session, at(0)), &user_now(&*store, id).await, None).await.unwrap());
+            assert!(store.start(&session_of(&id, session, at(0)), &user_now(&*store, &id).await, None).await.unwrap());
         }
-        let [login, adoption] = [3, 4].map(|place| session_of(id, session_id(5 * round + place), at(0)));
-        let (user, now, most) = (user_now(&*store, id).await, at(round as i64 + 1), NonZeroU32::MIN);
+        let [login, adoption] = [3, 4].map(|place| session_of(&id, session_id(5 * round + place), at(0)));
+        let (user, now, most) = (user_now(&*store, &id).await, at(round as i64 + 1), NonZeroU32::MIN);
         let next = NextGeneration { generation: Generation::new(1), rotated_at: now, expires_at: at(1_000) };
         let gate = Gate::of(9, round, &store);
         let calls = vec![
@@ -257,9 +257,13 @@ async fn a_storm_of_token_calls_for_one_user_ends_without_an_error(host: Arc<dyn
             gate.send(async move |s| s.advance(one, Generation::FIRST, next).await.map(drop)),
             gate.send(async move |s| s.revoke(one, RevokeReason::Logout, now).await.map(drop)),
             gate.send(async move |s| s.end_reused(two, &Effects::default(), now).await.map(drop)),
-            gate.send(async move |s| s.end_surplus(id, three, most, now).await.map(drop)),
-            gate.send(async move |s| s.revoke_all(id, Some(three), RevokeReason::LogoutAll, now).await.map(drop)),
-            gate.send(async move |s| s.revoke_all(id, None, RevokeReason::LogoutAll, now).await.map(drop)),
+            gate.send_for(&id, async move |s, id| s.end_surplus(&id, three, most, now).await.map(drop)),
+            gate.send_for(&id, async move |s, id| {
+                s.revoke_all(&id, Some(three), RevokeReason::LogoutAll, now).await.map(drop)
+            }),
+            gate.send_for(&id, async move |s, id| {
+                s.revoke_all(&id, None, RevokeReason::LogoutAll, now).await.map(drop)
+            }),
             gate.send(async move |s| s.prune_sessions(at(0), 10).await.map(drop)),
         ];
         for answer in answers(calls).await {

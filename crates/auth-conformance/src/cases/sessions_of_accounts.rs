@@ -20,7 +20,7 @@ async fn adopted(store: &dyn TokenStore, session: &Session, issued_at: Option<Un
 #[apply(account_case!)]
 async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    let (session, other) = (started(&*store, user.id, 1).await, started(&*store, user.id, 2).await);
+    let (session, other) = (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await);
     assert!(store.end_reused(session.id, &effects(&[1, 2]), at(5)).await.unwrap());
     assert!(!store.end_reused(session.id, &effects(&[3]), at(6)).await.unwrap());
     assert!(!store.end_reused(session_id(3), &effects(&[4]), at(6)).await.unwrap());
@@ -31,44 +31,44 @@ async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Stor
     assert_eq!(session_now(&*store, expected.id).await, expected);
     assert_eq!(session_now(&*store, other.id).await.revoke_reason, Some(RevokeReason::Logout));
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert_eq!(user_now(&*store, user.id).await, user);
+    assert_eq!(user_now(&*store, &user.id).await, user);
 }
 
 /// A login that read one epoch must not start a session after the next one.
 #[apply(account_case!)]
 async fn a_new_password_moves_the_epoch_on_within_one_second(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(200)).await.unwrap();
-    password_set(&*store, user.id, "other", at(200)).await;
-    assert_eq!(user_now(&*store, user.id).await.token_epoch, at(201));
+    store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(200)).await.unwrap();
+    password_set(&*store, &user.id, "other", at(200)).await;
+    assert_eq!(user_now(&*store, &user.id).await.token_epoch, at(201));
 }
 
 #[apply(account_case!)]
 async fn no_session_starts_after_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    let session = session_of(user.id, session_id(1), at(0));
-    password_set(&*store, user.id, "new", at(1)).await;
-    let before = user_now(&*store, user.id).await;
+    let session = session_of(&user.id, session_id(1), at(0));
+    password_set(&*store, &user.id, "new", at(1)).await;
+    let before = user_now(&*store, &user.id).await;
     assert!(!store.start(&session, &user, Some(at(2).into())).await.unwrap());
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
-    assert_eq!(user_now(&*store, user.id).await, before);
+    assert_eq!(user_now(&*store, &user.id).await, before);
     assert!(store.start(&session, &before, None).await.unwrap());
 }
 
 #[apply(account_case!)]
 async fn a_session_is_found_with_its_user_after_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    let id = started(&*store, user.id, 1).await.id;
-    password_set(&*store, user.id, "new", at(1)).await;
+    let id = started(&*store, &user.id, 1).await.id;
+    password_set(&*store, &user.id, "new", at(1)).await;
     let found = store.find_session(id).await.unwrap().unwrap().user;
-    assert_eq!(found, user_now(&*store, user.id).await);
+    assert_eq!(found, user_now(&*store, &user.id).await);
 }
 
 #[apply(account_case!)]
 async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    password_set(&*store, user.id, "new", at(10)).await;
-    let session = session_of(user.id, session_id(1), at(0));
+    password_set(&*store, &user.id, "new", at(10)).await;
+    let session = session_of(&user.id, session_id(1), at(0));
     for (issued_at, expected) in
         [(None, Adoption::Refused), (Some(at(10)), Adoption::Refused), (Some(at(11)), Adoption::Present)]
     {
@@ -81,16 +81,16 @@ async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>
 async fn a_second_factor_refuses_tokens_since_the_user_first_had_one(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let adopts = async |number, issued_at| {
-        let session = session_of(user, session_id(number), at(0));
+        let session = session_of(&user, session_id(number), at(0));
         adopted(&*store, &session, Some(at(issued_at))).await
     };
-    let code = issued(&*store, user, 1, CodePurpose::TotpEnrolment).await.id;
-    assert!(store.add_factor(user, &totp(1), code, &[], &[], at(100).into()).await.unwrap().is_some());
+    let code = issued(&*store, &user, 1, CodePurpose::TotpEnrolment).await.id;
+    assert!(store.add_factor(&user, &totp(1), code, &[], &[], at(100).into()).await.unwrap().is_some());
     assert_eq!(adopts(1, 101).await, Adoption::Refused);
-    assert!(store.remove_factors(user, &[Method::Totp], None, &[]).await.unwrap());
+    assert!(store.remove_factors(&user, &[Method::Totp], None, &[]).await.unwrap());
     assert_eq!(adopts(1, 101).await, Adoption::Present, "the account has none any more");
-    let code = issued(&*store, user, 2, CodePurpose::TotpEnrolment).await.id;
-    assert!(store.add_factor(user, &totp(1), code, &[], &[], at(1_000).into()).await.unwrap().is_some());
+    let code = issued(&*store, &user, 2, CodePurpose::TotpEnrolment).await.id;
+    assert!(store.add_factor(&user, &totp(1), code, &[], &[], at(1_000).into()).await.unwrap().is_some());
     assert_eq!(adopts(2, 101).await, Adoption::Refused, "it had one before");
     assert_eq!(adopts(2, 39).await, Adoption::Present);
 }

@@ -17,10 +17,10 @@ const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
 
 /// Asserts that no session starts and that nothing is stored, including the time of the last login.
 async fn assert_refused(store: &dyn TokenStore, session: &Session, user: &User) {
-    let before = user_with(store, user.id).await;
+    let before = user_with(store, &user.id).await;
     assert!(!store.start(session, user, Some(LOGIN)).await.unwrap());
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
-    assert_eq!(user_with(store, user.id).await, before);
+    assert_eq!(user_with(store, &user.id).await, before);
 }
 
 #[apply(token_case!)]
@@ -29,7 +29,7 @@ async fn a_started_session_is_found_with_every_field(host: Arc<dyn TokenHost>) {
     let user = added(&*host, "alice").await;
     let session = Session {
         id: SessionId::from_bytes([0, 1, 2, 3, 4, 5, 0x46, 7, 0x88, 9, 10, 11, 12, 13, 254, 255]),
-        user_id: user.id,
+        user_id: user.id.clone(),
         generation: Generation::new(4),
         rotated_at: at(1),
         created_at: at(2),
@@ -53,7 +53,7 @@ async fn a_session_at_every_limit_is_kept_byte_for_byte(host: Arc<dyn TokenHost>
     let widest = "\u{1F980}".repeat(ClientInfo::MAX_USER_AGENT_CHARS);
     let longest = Session {
         id: SessionId::from_bytes([0xFF; 16]),
-        user_id: user.id,
+        user_id: user.id.clone(),
         generation: Generation::LAST,
         rotated_at: UnixTime::MAX,
         created_at: UnixTime::MAX,
@@ -73,7 +73,7 @@ async fn a_session_at_every_limit_is_kept_byte_for_byte(host: Arc<dyn TokenHost>
         absolute_expires_at: None,
         amr: String::new(),
         client: ClientInfo::default(),
-        ..session_of(user.id, session_id(0), start)
+        ..session_of(&user.id, session_id(0), start)
     };
     let empty = Session { id: session_id(1), client: ClientInfo::new(None, Some("")), ..shortest.clone() };
     for session in [longest, shortest, empty] {
@@ -86,7 +86,7 @@ async fn a_session_at_every_limit_is_kept_byte_for_byte(host: Arc<dyn TokenHost>
 async fn an_unknown_session_is_not_found(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    started(&*store, user.id, 1).await;
+    started(&*store, &user.id, 1).await;
     for id in [session_id(2), SessionId::from_bytes([0; 16]), SessionId::from_bytes([0xFF; 16])] {
         assert_eq!(store.find_session(id).await.unwrap(), None);
     }
@@ -101,22 +101,22 @@ async fn a_login_is_noted_with_its_account_or_left(host: Arc<dyn TokenHost>) {
     for (number, last_login, expected) in
         [(1, None, None), (2, Some(LOGIN), Some(LOGIN)), (3, None, Some(LOGIN)), (4, Some(later), Some(later))]
     {
-        let session = session_of(user.id, session_id(number), at(0));
+        let session = session_of(&user.id, session_id(number), at(0));
         assert!(store.start(&session, &user, last_login).await.unwrap());
-        assert_eq!(user_now(&*store, user.id).await, User { last_login: expected, ..user.clone() });
+        assert_eq!(user_now(&*store, &user.id).await, User { last_login: expected, ..user.clone() });
     }
-    assert_eq!(user_now(&*store, other.id).await, other);
+    assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(token_case!)]
 async fn no_session_starts_for_an_inactive_account(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    let session = session_of(user.id, session_id(1), at(0));
-    let inactive = set_active(&*host, user.id, false).await;
+    let session = session_of(&user.id, session_id(1), at(0));
+    let inactive = set_active(&*host, &user.id, false).await;
     assert_refused(&*store, &session, &user).await;
     assert_refused(&*store, &session, &inactive).await;
-    let active = set_active(&*host, user.id, true).await;
+    let active = set_active(&*host, &user.id, true).await;
     assert!(store.start(&session, &active, None).await.unwrap());
 }
 
@@ -124,22 +124,22 @@ async fn no_session_starts_for_an_inactive_account(host: Arc<dyn TokenHost>) {
 async fn no_session_starts_after_the_end_of_all_sessions(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    let kept = started(&*store, user.id, 1).await;
-    let session = session_of(user.id, session_id(2), at(0));
+    let kept = started(&*store, &user.id, 1).await;
+    let session = session_of(&user.id, session_id(2), at(0));
     for (keep, now) in [(None, at(1)), (Some(kept.id), at(2)), (None, at(3))] {
-        let before = user_now(&*store, user.id).await;
-        store.revoke_all(user.id, keep, RevokeReason::LogoutAll, now).await.unwrap();
+        let before = user_now(&*store, &user.id).await;
+        store.revoke_all(&user.id, keep, RevokeReason::LogoutAll, now).await.unwrap();
         assert_refused(&*store, &session, &before).await;
         assert_refused(&*store, &session, &user).await;
     }
-    assert!(store.start(&session, &user_now(&*store, user.id).await, None).await.unwrap());
+    assert!(store.start(&session, &user_now(&*store, &user.id).await, None).await.unwrap());
 }
 
 #[apply(token_case!)]
 async fn no_session_starts_after_a_change_of_rights(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let read = added(&*host, "alice").await;
-    let session = session_of(read.id, session_id(1), at(0));
+    let session = session_of(&read.id, session_id(1), at(0));
     let next = |user: &User| user.security_stamp.next();
     let staff = changed(&*host, User { is_staff: true, security_stamp: next(&read), ..read.clone() }).await;
     assert_refused(&*store, &session, &read).await;
@@ -155,8 +155,8 @@ async fn no_session_starts_after_a_change_of_rights(host: Arc<dyn TokenHost>) {
 async fn no_session_starts_for_a_deleted_account(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    host.delete_user(user.id).await;
-    assert_refused(&*store, &session_of(user.id, session_id(1), at(0)), &user).await;
+    host.delete_user(&user.id).await;
+    assert_refused(&*store, &session_of(&user.id, session_id(1), at(0)), &user).await;
 }
 
 /// Of the user as the caller read it, only the stamp counts. Whether the user is active is read from the store.
@@ -166,26 +166,26 @@ async fn the_account_at_rest_decides_whether_a_session_starts(host: Arc<dyn Toke
     let user = added(&*host, "alice").await;
     let renamed = changed(&*host, User { username: "alicia".to_owned(), ..user.clone() }).await;
     assert_eq!(renamed.username, "alicia");
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     assert!(store.start(&session, &User { is_active: false, is_staff: true, ..user.clone() }, None).await.unwrap());
-    assert_eq!(user_now(&*store, user.id).await, renamed);
+    assert_eq!(user_now(&*store, &user.id).await, renamed);
 }
 
 #[apply(token_case!)]
 async fn a_session_is_found_with_its_user_as_it_is_now(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    let id = started(&*store, user.id, 1).await.id;
+    let id = started(&*store, &user.id, 1).await.id;
     let found = async || store.find_session(id).await.unwrap().unwrap().user;
     assert_eq!(found().await, user);
     let renamed = changed(&*host, User { username: "alicia".to_owned(), ..user }).await;
     assert_eq!(found().await.username, "alicia");
-    let inactive = set_active(&*host, renamed.id, false).await;
+    let inactive = set_active(&*host, &renamed.id, false).await;
     assert!(!found().await.is_active);
     let stamp = inactive.security_stamp.next();
     let staff = changed(&*host, User { is_staff: true, security_stamp: stamp, ..inactive }).await;
     assert!(found().await.is_staff);
-    store.revoke_all(staff.id, None, RevokeReason::LogoutAll, at(1)).await.unwrap();
+    store.revoke_all(&staff.id, None, RevokeReason::LogoutAll, at(1)).await.unwrap();
     assert_eq!(found().await.token_epoch, at(1));
-    assert_eq!(found().await, user_now(&*store, staff.id).await);
+    assert_eq!(found().await, user_now(&*store, &staff.id).await);
 }

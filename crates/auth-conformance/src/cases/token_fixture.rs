@@ -1,5 +1,6 @@
 //! What the cases of the token half store first, and how they read it back: with nothing but a [`TokenHost`].
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use auth_core::effects::Effects;
@@ -18,7 +19,7 @@ pub(super) async fn added(host: &dyn TokenHost, name: &str) -> User {
 /// A new user with these fields, as the store has it.
 pub(super) async fn added_as(host: &dyn TokenHost, user: &User) -> User {
     let id = host.add_user(user).await;
-    user_now(&*host.store(), id).await
+    user_now(&*host.store(), &id).await
 }
 
 /// An ID that no case has given to a user yet.
@@ -30,11 +31,11 @@ pub(super) fn unused_id() -> UserId {
 /// Puts a user with other fields in place of the one with this ID. Returns it as the store has it.
 pub(super) async fn changed(host: &dyn TokenHost, user: User) -> User {
     host.update_user(&user).await;
-    user_now(&*host.store(), user.id).await
+    user_now(&*host.store(), &user.id).await
 }
 
 /// Activates or deactivates a user, which moves the stamp.
-pub(super) async fn set_active(host: &dyn TokenHost, id: UserId, is_active: bool) -> User {
+pub(super) async fn set_active(host: &dyn TokenHost, id: &UserId, is_active: bool) -> User {
     let user = user_now(&*host.store(), id).await;
     let changed = changed(host, User { is_active, security_stamp: user.security_stamp.next(), ..user }).await;
     assert_eq!(changed.is_active, is_active, "the host stores the change");
@@ -42,7 +43,7 @@ pub(super) async fn set_active(host: &dyn TokenHost, id: UserId, is_active: bool
 }
 
 /// A new session of a user, started at [`at`]`(0)`; its ID is [`session_id`]`(number)`.
-pub(super) async fn started(store: &dyn TokenStore, user: UserId, number: u64) -> Session {
+pub(super) async fn started(store: &dyn TokenStore, user: &UserId, number: u64) -> Session {
     let session = session_of(user, session_id(number), at(0));
     let user = user_now(store, user).await;
     assert!(
@@ -53,13 +54,13 @@ pub(super) async fn started(store: &dyn TokenStore, user: UserId, number: u64) -
 }
 
 /// The user as stored now.
-pub(super) async fn user_now(store: &dyn TokenStore, id: UserId) -> User {
+pub(super) async fn user_now(store: &dyn TokenStore, id: &UserId) -> User {
     user_with(store, id).await.expect("the user is there")
 }
 
 /// The user with this ID, if there is one.
-pub(super) async fn user_with(store: &dyn TokenStore, id: UserId) -> Option<User> {
-    store.find_by_subject(&Subject::Id(id)).await.unwrap()
+pub(super) async fn user_with(store: &dyn TokenStore, id: &UserId) -> Option<User> {
+    store.find_by_subject(&Subject::Id(id.clone())).await.unwrap()
 }
 
 /// The session as stored now.
@@ -75,4 +76,14 @@ pub(super) fn jti_of(session: &Session) -> TokenId {
 /// Effects that enqueue emails with these numbers.
 pub(super) fn effects(emails: &[u64]) -> Effects {
     emails.iter().map(|number| new_mail(*number)).collect()
+}
+
+/// A number for IDs of sessions and codes that depend on their user.
+pub(super) fn number_of(id: &UserId) -> u64 {
+    let hash = || {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        hasher.finish() >> 32
+    };
+    id.as_integer().map_or_else(hash, i64::unsigned_abs)
 }

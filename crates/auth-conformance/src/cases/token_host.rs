@@ -25,5 +25,5 @@ pub trait TokenHost: Send + Sync {
     async fn update_user(&self, user: &User);
 
     /// Deletes a user. As in any later operation of the store, no session of the user is found any more.
-    async fn delete_user(&self, id: UserId);
+    async fn delete_user(&self, id: &UserId);
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use auth_accounts::account::{Email, NewUser, PersonName, Username, UsernameRules};
+use auth_accounts::account::{Email, NewUser, NewUserId, PersonName, Username, UsernameRules};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
 use auth_accounts::password::PasswordHash;
@@ -59,6 +59,7 @@ pub fn person_name(text: &str) -> PersonName {
 /// If the name is no username, or makes no address.
 pub fn new_user(name: &str) -> NewUser {
     NewUser {
+        id: NewUserId::Next,
         username: username(name),
         email: email(&format!("{name}@example.com")),
         first_name: person_name("First"),
@@ -76,7 +77,6 @@ pub fn new_user(name: &str) -> NewUser {
 pub fn user_of(id: UserId, name: &str) -> User {
     User {
         id,
-        external_id: None,
         username: name.to_owned(),
         email: format!("{name}@example.com"),
         first_name: "First".to_owned(),
@@ -106,11 +106,11 @@ pub const fn session_id(number: u64) -> SessionId {
 }
 
 /// A live session at its first generation, for a day and, if refreshed, for thirty.
-pub fn session_of(user: UserId, id: SessionId, started_at: UnixTime) -> Session {
+pub fn session_of(user: &UserId, id: SessionId, started_at: UnixTime) -> Session {
     const DAY: u64 = 86_400;
     Session {
         id,
-        user_id: user,
+        user_id: user.clone(),
         generation: Generation::FIRST,
         rotated_at: started_at,
         created_at: started_at,
@@ -131,8 +131,8 @@ pub const fn code_id(number: u64) -> CodeId {
 }
 
 /// An open code without a secret, made now.
-pub fn code_of(user: UserId, id: CodeId, purpose: CodePurpose, now: UnixTime) -> OneTimeCode {
-    OneTimeCode::new(id, user, purpose, now)
+pub fn code_of(user: &UserId, id: CodeId, purpose: CodePurpose, now: UnixTime) -> OneTimeCode {
+    OneTimeCode::new(id, user.clone(), purpose, now)
 }
 
 /// A keyed hash of nothing, with this number.

@@ -32,7 +32,7 @@ mod tests {
     #[test]
     fn events_are_taken_once_and_in_their_order() {
         let events = RecordedEvents::default();
-        let of = |kind| SecurityEvent::of_user(kind, UserId::new(1));
+        let of = |kind| SecurityEvent::of_user(kind, &UserId::new(1));
         events.record(of(EventKind::LoginFailed));
         events.record(of(EventKind::LoginSucceeded));
         assert_eq!(events.taken(), [of(EventKind::LoginFailed), of(EventKind::LoginSucceeded)]);

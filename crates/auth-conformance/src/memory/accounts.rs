@@ -1,13 +1,13 @@
 //! Accounts in memory.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
 use async_trait::async_trait;
 use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+    AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
+    ProvenEmail,
 };
 use auth_accounts::second_factor::{Factors, Method};
 use auth_core::StoreError;
@@ -19,12 +19,12 @@ use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 use super::{Account, MemoryStore, State};
 
 impl State {
-    fn has_live_session(&self, user: UserId, id: SessionId) -> bool {
-        self.sessions.get(&id).is_some_and(|session| session.user_id == user && session.revoked_at.is_none())
+    fn has_live_session(&self, user: &UserId, id: SessionId) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.user_id == *user && session.revoked_at.is_none())
     }
 
-    fn is_live_session_of(&self, user: UserId, keep: &KeptSession) -> bool {
-        let is_own = self.sessions.get(&keep.id).is_some_and(|session| session.user_id == user);
+    fn is_live_session_of(&self, user: &UserId, keep: &KeptSession) -> bool {
+        let is_own = self.sessions.get(&keep.id).is_some_and(|session| session.user_id == *user);
         is_own && self.is_live(keep.id, keep.from)
     }
 }
@@ -45,10 +45,14 @@ impl Accounts for MemoryStore {
         if let Some(taken) = state.taken(None, Some(&new.username), Some(&new.email)) {
             return Ok(Err(taken));
         }
-        state.last_id += 1;
+        let id = new.id.known().unwrap_or(UserId::Integer(state.last_number + 1));
+        if state.accounts.contains_key(&id) {
+            return Err(StoreError::broken("another user has this ID"));
+        }
+        state.last_number += 1;
+        let number = state.last_number;
         let user = User {
-            id: UserId::new(state.last_id),
-            external_id: None,
+            id: id.clone(),
             username: new.username.as_str().to_owned(),
             email: new.email.as_str().to_owned(),
             first_name: new.first_name.as_str().to_owned(),
@@ -65,14 +69,14 @@ impl Accounts for MemoryStore {
             security_stamp: SecurityStamp::default(),
         };
         let (username, email, hash) = (new.username.clone(), new.email.clone(), hash.clone());
-        let account =
-            Account { user: user.clone(), username, email, hash, factors: Factors::default(), first_factor_at: None };
-        state.accounts.insert(user.id, account);
-        state.outbox.put(Some(user.id), &new.mails);
+        let factors = Factors::default();
+        let account = Account { number, user: user.clone(), username, email, hash, factors, first_factor_at: None };
+        state.accounts.insert(id.clone(), account);
+        state.outbox.put(Some(&id), &new.mails);
         Ok(Ok(user))
     }
 
-    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    async fn find_user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         Ok(self.state().user(id).cloned())
     }
 
@@ -92,13 +96,13 @@ impl Accounts for MemoryStore {
         Ok(found.map(|account| account.user.clone()))
     }
 
-    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
+    async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
         let mut state = self.state();
-        let Some(before) = state.accounts.get(&id) else { return Ok(ProfileUpdate::Gone) };
+        let Some(before) = state.accounts.get(id) else { return Ok(ProfileUpdate::Gone) };
         if !before.has_stamp(change.only_at) {
             return Ok(ProfileUpdate::Overtaken);
         }
-        if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
+        if let Some(taken) = state.taken(Some(&id.clone()), change.username.as_ref(), change.email.as_ref()) {
             return Ok(ProfileUpdate::Taken(taken));
         }
         let is_other = change.email.as_ref().is_some_and(|email| email.canonical() != before.email.canonical());
@@ -112,12 +116,12 @@ impl Accounts for MemoryStore {
         if is_other {
             state.codes.end_all_of(id, None);
         }
-        state.outbox.put(Some(id), &change.mails);
+        state.outbox.put(Some(&id.clone()), &change.mails);
         Ok(state.user(id).cloned().map_or(ProfileUpdate::Gone, ProfileUpdate::Done))
     }
 
-    async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
-        match self.state().accounts.get_mut(&id) {
+    async fn upgrade_hash(&self, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+        match self.state().accounts.get_mut(id) {
             Some(account) if account.hash == *old => account.hash = new.clone(),
             _ => return Ok(false),
         }
@@ -128,9 +132,9 @@ impl Accounts for MemoryStore {
         let mut state = self.state();
         let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
         let is_as_read = account.has_stamp(new.only_at);
-        let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, new.user, now));
-        let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(new.user, &keep));
-        let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(new.user, replace.ends));
+        let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, &new.user, now));
+        let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(&new.user, &keep));
+        let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(&new.user, replace.ends));
         let is_first_proof = account.user.email_verified_at.is_none() && is_address_of(new, account);
         let removable = if is_first_proof { account.factors.on() } else { Vec::new() };
         let is_as_expected = is_as_read && is_same_set(&new.removes, &removable);
@@ -140,11 +144,11 @@ impl Accounts for MemoryStore {
         if let Some(keep) = new.keep {
             state.advance(keep.id, keep.next);
         }
-        state.end_all(new.user, new.keep.map(|keep| keep.id), RevokeReason::PasswordChanged, now);
+        state.end_all(&new.user, new.keep.map(|keep| keep.id), RevokeReason::PasswordChanged, now);
         if let Some(replace) = &new.replace {
             state.insert(replace.begins.clone());
         }
-        state.change(new.user, |account| {
+        state.change(&new.user, |account| {
             account.hash = new.hash.clone();
             if is_address_of(new, account) {
                 account.user.email_verified_at = Some(now.into());
@@ -154,8 +158,8 @@ impl Accounts for MemoryStore {
                 account.user.multi_factor_since = None;
             }
         });
-        state.codes.end_all_of(new.user, Some(now));
-        state.outbox.put(Some(new.user), &new.mails);
+        state.codes.end_all_of(&new.user, Some(now));
+        state.outbox.put(Some(&new.user), &new.mails);
         Ok(PasswordUpdate::Done)
     }
 
@@ -165,13 +169,13 @@ impl Accounts for MemoryStore {
         let is_own = |account: &Account| account.email.canonical() == email.canonical();
         let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || is_own(account));
         let is_due = state.accounts.get(user).is_some_and(is_due);
-        if !is_due || !state.codes.is_usable(*code, *user, now.unix()) {
+        if !is_due || !state.codes.is_usable(*code, user, now.unix()) {
             return Ok(EmailUpdate::Overtaken);
         }
-        if *is_change && state.taken(Some(*user), None, Some(email)).is_some() {
+        if *is_change && state.taken(Some(user), None, Some(email)).is_some() {
             return Ok(EmailUpdate::Taken);
         }
-        state.change(*user, |account| {
+        state.change(user, |account| {
             if *is_change {
                 account.email = email.clone();
                 account.user.email = email.as_str().to_owned();
@@ -180,14 +184,14 @@ impl Accounts for MemoryStore {
             account.user.email_verified_at = Some(now);
         });
         if *is_change {
-            state.codes.end_all_of(*user, Some(now.unix()));
+            state.codes.end_all_of(user, Some(now.unix()));
         }
         state.codes.consume(*code, now.unix());
-        state.outbox.put(Some(*user), mails);
-        Ok(state.user(*user).cloned().map_or(EmailUpdate::Overtaken, EmailUpdate::Done))
+        state.outbox.put(Some(user), mails);
+        Ok(state.user(user).cloned().map_or(EmailUpdate::Overtaken, EmailUpdate::Done))
     }
 
-    async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
+    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError> {
         let mut state = self.state();
         if !active {
             state.codes.end_all_of(id, None);
@@ -195,14 +199,14 @@ impl Accounts for MemoryStore {
         Ok(state.change_rights(id, |user| user.is_active = active))
     }
 
-    async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
+    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError> {
         Ok(self.state().change_rights(id, |user| {
             user.is_staff = staff;
             user.is_superuser &= staff;
         }))
     }
 
-    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError> {
+    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError> {
         let mut state = self.state();
         let Some(was_staff) = state.user(id).map(|user| user.is_staff) else { return Ok(false) };
         if !was_staff {
@@ -213,27 +217,34 @@ impl Accounts for MemoryStore {
         Ok(true)
     }
 
-    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
         Ok(self.state().change_rights(id, |user| user.groups = groups.clone()))
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: &UserId) -> Result<bool, StoreError> {
         let mut state = self.state();
-        state.sessions.retain(|_, session| session.user_id != id);
-        state.codes.retain(|code| code.user_id != id);
-        state.outbox.forget_all_of(id);
-        let is_deleted = state.accounts.remove(&id).is_some();
+        state.sessions.retain(|_, session| session.user_id != *id);
+        state.codes.retain(|code| code.user_id != *id);
+        state.outbox.forget_all_of(id.clone());
+        let is_deleted = state.accounts.remove(id).is_some();
         if is_deleted {
-            state.news.report(Change::AccountChanged(id));
+            state.news.report(Change::AccountChanged(id.clone()));
         }
         Ok(is_deleted)
     }
 
-    async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError> {
+    async fn list(&self, page: AccountPage) -> Result<ListedUsers, StoreError> {
         let state = self.state();
-        let after = page.after.map_or(Bound::Unbounded, Bound::Excluded);
-        let following = state.accounts.range((after, Bound::Unbounded)).take(page.limit as usize);
-        Ok(following.map(|(_, account)| account.user.clone()).collect())
+        let position = |account: &Account| ListPosition::new(account.number);
+        let mut following: Vec<_> = state
+            .accounts
+            .values()
+            .filter(|account| page.after.is_none_or(|after| position(account) > after))
+            .collect();
+        following.sort_by_key(|account| account.number);
+        following.truncate(page.limit as usize);
+        let end = following.last().map(|account| position(account));
+        Ok(ListedUsers { users: following.into_iter().map(|account| account.user.clone()).collect(), end })
     }
 
     async fn has_superuser(&self) -> Result<bool, StoreError> {
@@ -245,7 +256,7 @@ impl Accounts for MemoryStore {
 impl TokenUsers for MemoryStore {
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
         let field = match subject {
-            Subject::Id(_) | Subject::External(_) => SubjectField::Id,
+            Subject::Id(_) => SubjectField::Id,
             Subject::Username(_) => SubjectField::Username,
             Subject::Email(_) => SubjectField::Email,
         };

@@ -42,14 +42,14 @@ impl CodeList {
     }
 
     /// Whether a code is one of this account that was neither used nor ended. Its attempts and its time are not asked.
-    pub(super) fn is_unused(&self, id: CodeId, user: UserId) -> bool {
-        self.get(id).is_some_and(|code| code.user_id == user && code.consumed_at.is_none())
+    pub(super) fn is_unused(&self, id: CodeId, user: &UserId) -> bool {
+        self.get(id).is_some_and(|code| code.user_id == *user && code.consumed_at.is_none())
     }
 
     /// Whether a code is one of this account that can be used, whatever its attempts.
-    pub(super) fn is_usable(&self, id: CodeId, user: UserId, now: UnixTime) -> bool {
+    pub(super) fn is_usable(&self, id: CodeId, user: &UserId, now: UnixTime) -> bool {
         let is_open = |code: &OneTimeCode| OneTimeCode { attempts: 0, ..code.clone() }.is_open(now);
-        self.get(id).is_some_and(|code| code.user_id == user && is_open(code))
+        self.get(id).is_some_and(|code| code.user_id == *user && is_open(code))
     }
 
     pub(super) fn consume(&mut self, id: CodeId, now: UnixTime) {
@@ -59,13 +59,13 @@ impl CodeList {
     }
 
     /// Ends every code of an account; where no moment is known, as of when it was made.
-    pub(super) fn end_all_of(&mut self, user: UserId, now: Option<UnixTime>) {
-        self.end(now, |code| code.user_id == user);
+    pub(super) fn end_all_of(&mut self, user: &UserId, now: Option<UnixTime>) {
+        self.end(now, |code| code.user_id == *user);
     }
 
     /// Ends the codes of an account that a change of its second factors ends, as of when each was issued.
-    pub(super) fn end_with_factors_of(&mut self, user: UserId) {
-        self.end(None, |code| code.user_id == user && CodePurpose::ENDED_BY_FACTOR_CHANGES.contains(&code.purpose));
+    pub(super) fn end_with_factors_of(&mut self, user: &UserId) {
+        self.end(None, |code| code.user_id == *user && CodePurpose::ENDED_BY_FACTOR_CHANGES.contains(&code.purpose));
     }
 
     /// Ends the oldest challenges, so that with this one no more are open than may be.
@@ -116,7 +116,8 @@ impl Codes for MemoryStore {
         let is_asked = only.answers.is_none_or(|request| state.outbox.has_request(request));
         let is_as_read = |account: &Account| only.owner.as_ref().is_none_or(|owner| is_still(account, owner));
         let is_newer = |other: &OneTimeCode| {
-            (other.user_id, other.purpose) == (code.user_id, code.purpose)
+            other.user_id == code.user_id
+                && other.purpose == code.purpose
                 && other.is_open(code.created_at)
                 && only.none_since.is_some_and(|moment| other.created_at > moment)
         };
@@ -130,7 +131,7 @@ impl Codes for MemoryStore {
             return Err(StoreError::broken("two codes with one name"));
         }
         if code.purpose.ends_older() {
-            let is_older = |other: &OneTimeCode| (other.user_id, other.purpose) == (code.user_id, code.purpose);
+            let is_older = |other: &OneTimeCode| other.user_id == code.user_id && other.purpose == code.purpose;
             state.codes.end(Some(code.created_at), is_older);
         }
         state.codes.make_room_for(code);
@@ -138,7 +139,7 @@ impl Codes for MemoryStore {
         if let Some(request) = only.answers {
             state.outbox.remove(request);
         }
-        state.outbox.put(Some(code.user_id), mails);
+        state.outbox.put(Some(&code.user_id), mails);
         Ok(true)
     }
 
@@ -162,7 +163,7 @@ impl Codes for MemoryStore {
             return Ok(false);
         }
         code.consumed_at = Some(now);
-        state.outbox.put(Some(code.user_id), mails);
+        state.outbox.put(Some(&code.user_id), mails);
         Ok(true)
     }
 

@@ -62,8 +62,8 @@ pub(super) struct MailQueue(Vec<Entry>);
 
 impl MailQueue {
     /// Puts mails in; they go with their owner.
-    pub(super) fn put(&mut self, owner: Option<UserId>, mails: &[NewMail]) {
-        self.0.extend(mails.iter().map(|mail| Entry::new(owner, mail.clone())));
+    pub(super) fn put(&mut self, owner: Option<&UserId>, mails: &[NewMail]) {
+        self.0.extend(mails.iter().map(|mail| Entry::new(owner.cloned(), mail.clone())));
     }
 
     pub(super) fn mails(&self) -> Vec<NewMail> {
@@ -79,7 +79,7 @@ impl MailQueue {
     }
 
     pub(super) fn forget_all_of(&mut self, owner: UserId) {
-        self.0.retain(|entry| entry.owner != Some(owner));
+        self.0.retain(|entry| entry.owner != Some(owner.clone()));
     }
 
     /// The mail of the last claim of it, whose outcome was not reported yet; it is not kept any more.
@@ -159,7 +159,7 @@ impl Outbox for MemoryStore {
         Ok(again
             .map(|entry| {
                 let last_error = entry.last_error.take();
-                *entry = Entry { last_error, ..Entry::new(entry.owner, entry.mail.clone()) };
+                *entry = Entry { last_error, ..Entry::new(entry.owner.clone(), entry.mail.clone()) };
             })
             .count())
     }

@@ -40,14 +40,14 @@ fn switch_off(account: &mut Account, method: Method) {
 
 #[async_trait]
 impl SecondFactors for MemoryStore {
-    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError> {
+    async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError> {
         let state = self.state();
-        Ok(state.accounts.get(&user).map(|account| account.factors.clone()).unwrap_or_default())
+        Ok(state.accounts.get(user).map(|account| account.factors.clone()).unwrap_or_default())
     }
 
     async fn add_factor(
         &self,
-        user: UserId,
+        user: &UserId,
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
@@ -71,43 +71,43 @@ impl SecondFactors for MemoryStore {
         });
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(&user.clone()), mails);
         Ok(Some(are_taken))
     }
 
     async fn remove_factors(
         &self,
-        user: UserId,
+        user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        let Some(account) = state.accounts.get(&user) else { return Ok(false) };
+        let Some(account) = state.accounts.get(user) else { return Ok(false) };
         if !account.has_stamp(only_at) || !methods.iter().any(|method| account.factors.has(*method)) {
             return Ok(false);
         }
         let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(account, *one));
         state.change_security(user, switch_off);
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(&user.clone()), mails);
         Ok(true)
     }
 
     async fn replace_recovery_codes(
         &self,
-        user: UserId,
+        user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],
     ) -> Result<bool, StoreError> {
         let mut state = self.state();
-        if !state.accounts.get(&user).is_some_and(|account| account.has_stamp(only_at) && account.factors.is_on()) {
+        if !state.accounts.get(user).is_some_and(|account| account.has_stamp(only_at) && account.factors.is_on()) {
             return Ok(false);
         }
         state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(&user.clone()), mails);
         Ok(true)
     }
 }

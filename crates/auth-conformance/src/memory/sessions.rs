@@ -46,7 +46,7 @@ impl State {
     /// Ends the sessions of an account that have not ended, but `keep`; moves its stamp and its epoch.
     pub(super) fn end_all(
         &mut self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
@@ -56,7 +56,7 @@ impl State {
         if !is_moved {
             return 0;
         }
-        let of_user = self.sessions.values_mut().filter(|s| s.user_id == user && Some(s.id) != keep);
+        let of_user = self.sessions.values_mut().filter(|s| s.user_id == *user && Some(s.id) != keep);
         of_user.map(|session| end(session, reason, now, &self.news)).filter(|ended| *ended).count()
     }
 }
@@ -112,7 +112,7 @@ impl Sessions for MemoryStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
         let state = self.state();
         let Some(session) = state.sessions.get(&id) else { return Ok(None) };
-        Ok(state.user(session.user_id).map(|user| SessionOfUser { session: session.clone(), user: user.clone() }))
+        Ok(state.user(&session.user_id).map(|user| SessionOfUser { session: session.clone(), user: user.clone() }))
     }
 
     async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
@@ -136,14 +136,14 @@ impl Sessions for MemoryStore {
         let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
         let is_ended = end(session, RevokeReason::Reuse, now, &state.news);
         if is_ended {
-            state.outbox.put(Some(session.user_id), &mails);
+            state.outbox.put(Some(&session.user_id), &mails);
         }
         Ok(is_ended)
     }
 
     async fn revoke_all(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
@@ -153,14 +153,14 @@ impl Sessions for MemoryStore {
 
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
         let State { sessions, news, .. } = &mut *self.state();
         let is_live = |session: &&mut Session| {
-            session.user_id == user && session.revoked_at.is_none() && now < session.expires_at
+            session.user_id == *user && session.revoked_at.is_none() && now < session.expires_at
         };
         let mut live: Vec<_> = sessions.values_mut().filter(is_live).collect();
         live.sort_by_key(|session| Reverse((session.id == keep, session.last_used_at, session.id)));

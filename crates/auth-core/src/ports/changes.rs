@@ -7,7 +7,7 @@ use crate::token::SessionId;
 use crate::user::UserId;
 
 /// Something that decides who may pass a guarded route, and that has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// A session was ended.
     SessionEnded(SessionId),

@@ -104,7 +104,7 @@ pub trait Sessions: Send + Sync {
     /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended.
     async fn revoke_all(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
@@ -115,7 +115,7 @@ pub trait Sessions: Send + Sync {
     /// one after the other. Answers which it ended.
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,

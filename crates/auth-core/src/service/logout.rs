@@ -33,9 +33,9 @@ impl TokenService {
 
     async fn end_all(&self, caller: &Caller, keep: Option<SessionId>, kind: EventKind) -> Result<(), AuthError> {
         let now = self.ports.clock.now();
-        self.ports.store.revoke_all(caller.user.id, keep, RevokeReason::LogoutAll, now).await?;
-        self.ports.note_changed(caller.user.id);
-        self.ports.record(SecurityEvent::of_user(kind, caller.user.id));
+        self.ports.store.revoke_all(&caller.user.id, keep, RevokeReason::LogoutAll, now).await?;
+        self.ports.note_changed(&caller.user.id);
+        self.ports.record(SecurityEvent::of_user(kind, &caller.user.id));
         Ok(())
     }
 
@@ -49,7 +49,7 @@ impl TokenService {
             Membership::Member(member) => member,
             Membership::SessionGone | Membership::NoUser => return Err(TokenFault::UnknownSession.into()),
         };
-        match decide_ending(&member.found.session, member.generation, caller.user.id) {
+        match decide_ending(&member.found.session, member.generation, &caller.user.id) {
             Ending::End => self.end(&member, RevokeReason::Logout, EventKind::LoggedOut).await,
             Ending::AlreadyEnded => Err(TokenFault::Revoked.into()),
             Ending::NeverIssued => Err(TokenFault::NeverIssued.into()),
@@ -58,7 +58,7 @@ impl TokenService {
     }
 
     fn refuse_foreign(&self, caller: &Caller) -> Result<(), AuthError> {
-        self.ports.record(SecurityEvent::of_user(EventKind::LogoutRefused, caller.user.id));
+        self.ports.record(SecurityEvent::of_user(EventKind::LogoutRefused, &caller.user.id));
         Err(AuthError::ForeignToken)
     }
 

@@ -8,7 +8,7 @@ use crate::token::{
     ClientInfo, Generation, Session, SessionId, SessionOfUser, Subject, SubjectClaim, TokenClaims, TokenFault, TokenId,
     TokenKind,
 };
-use crate::user::User;
+use crate::user::{User, UserId};
 
 /// A refresh token that was recognised.
 pub(super) struct Member {
@@ -74,7 +74,7 @@ impl TokenService {
             Adoption::Present => match self.stored_session(session.id).await? {
                 Some(found) if found.user.id != user.id => Err(TokenFault::BadClaim.into()),
                 Some(found) => {
-                    self.end_surplus(user.id, session.id).await?;
+                    self.end_surplus(&user.id, session.id).await?;
                     let generation = Generation::FIRST;
                     Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: true })))
                 }
@@ -88,7 +88,7 @@ impl TokenService {
         let created_at = claims.issued_at.unwrap_or(now);
         Session {
             id: SessionId::adopted(jti),
-            user_id: user.id,
+            user_id: user.id.clone(),
             generation: Generation::FIRST,
             rotated_at: created_at,
             created_at,
@@ -125,6 +125,6 @@ impl TokenService {
 
     /// Whether the claim could name an account that existed once: absent, null, a number or a name, but no odd text.
     pub(super) const fn could_name_a_user(claim: &SubjectClaim) -> bool {
-        !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::External(_)))
+        !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::Id(UserId::String(_))))
     }
 }

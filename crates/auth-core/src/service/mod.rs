@@ -95,8 +95,8 @@ impl TokenPorts {
     }
 
     /// Also after all sessions of an account, but perhaps one, were ended.
-    fn note_changed(&self, user: UserId) {
-        self.note(Change::AccountChanged(user));
+    fn note_changed(&self, user: &UserId) {
+        self.note(Change::AccountChanged(user.clone()));
     }
 }
 

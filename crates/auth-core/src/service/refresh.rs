@@ -111,6 +111,6 @@ impl TokenService {
 
     pub(super) fn record(&self, kind: EventKind, member: &Member) {
         let found = &member.found;
-        self.ports.record(SecurityEvent::of_session(kind, found.user.id, found.session.id));
+        self.ports.record(SecurityEvent::of_session(kind, &found.user.id, found.session.id));
     }
 }

@@ -82,7 +82,7 @@ impl TokenService {
         let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
         Session {
             id: SessionId::draw(self.ports.randomness.as_ref()),
-            user_id: user.id,
+            user_id: user.id.clone(),
             generation: Generation::FIRST,
             rotated_at: now,
             created_at: now,
@@ -103,13 +103,13 @@ impl TokenService {
         if !self.ports.store.start(session, user, last_login).await? {
             return Err(AuthError::UserChanged);
         }
-        self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, user.id, session.id));
-        self.end_surplus(user.id, session.id).await
+        self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, &user.id, session.id));
+        self.end_surplus(&user.id, session.id).await
     }
 
     /// Ends the least recently used sessions of an account that has too many, but never `keep`. Each start of a session is
     /// followed by it, so that of any number at once the last one finds all of them.
-    pub(super) async fn end_surplus(&self, user: UserId, keep: SessionId) -> Result<(), AuthError> {
+    pub(super) async fn end_surplus(&self, user: &UserId, keep: SessionId) -> Result<(), AuthError> {
         let Some(most) = self.policy.max_sessions else { return Ok(()) };
         for ended in self.ports.store.end_surplus(user, keep, most, self.ports.clock.now()).await? {
             self.ports.note_ended(ended);

@@ -37,7 +37,7 @@ impl Generation {
 /// use auth_core::time::Seconds;
 /// use auth_core::token::Generation;
 /// use auth_core::user::UserId;
-/// let session = session_of(UserId::new(1), session_id(1), at(0));
+/// let session = session_of(&UserId::new(1), session_id(1), at(0));
 /// let next = session.next(at(60), Seconds::new(600)).unwrap();
 /// assert_eq!((next.generation, next.expires_at), (Generation::new(1), at(660)));
 /// ```

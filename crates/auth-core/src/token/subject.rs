@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::user::{Subject, SubjectField, UserId};
+use crate::user::{Subject, SubjectField, UserId, is_canonical_integer, is_name};
 
 /// What stands in the claim that should name a user. Text and number are both read, as clients of every SimpleJWT
 /// release send them (wire contract section 11).
@@ -30,16 +30,13 @@ pub enum SubjectClaim {
 }
 
 impl SubjectClaim {
-    /// Longest key of an imported account, and longest name, in characters.
-    const MAX_CHARS: usize = 255;
-
     /// Reads the claim, in an installation where tokens name their users by this field.
     pub fn read(claim: Option<&Value>, field: SubjectField) -> Self {
         match (claim, field) {
             (None, _) => Self::Absent,
             (Some(Value::Null), _) => Self::Nobody,
             (Some(claim), SubjectField::Id) => Self::read_id(claim),
-            (Some(Value::String(text)), _) if is_odd(text) => Self::Malformed,
+            (Some(Value::String(text)), _) if !is_name(text) => Self::Malformed,
             (Some(Value::String(text)), SubjectField::Username) => Self::Named(Subject::Username(text.clone())),
             (Some(Value::String(text)), SubjectField::Email) => Self::Named(Subject::Email(text.clone())),
             (Some(_), _) => Self::Malformed,
@@ -59,17 +56,12 @@ impl SubjectClaim {
     }
 
     fn read_id_text(text: &str) -> Self {
-        let is_decimal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        if is_decimal && (text == "0" || !text.starts_with('0')) {
-            return text.parse().map_or(Self::Nobody, |id| Self::Named(Subject::Id(UserId::new(id))));
+        match UserId::parse(text) {
+            Ok(id) => Self::Named(Subject::Id(id)),
+            Err(_) if is_canonical_integer(text) => Self::Nobody,
+            Err(_) => Self::Malformed,
         }
-        if is_odd(text) { Self::Malformed } else { Self::Named(Subject::External(text.to_owned())) }
     }
-}
-
-/// Whether a text can be no name of anybody.
-fn is_odd(text: &str) -> bool {
-    text.trim().is_empty() || text.chars().count() > SubjectClaim::MAX_CHARS || text.chars().any(char::is_control)
 }
 
 #[cfg(test)]
@@ -81,7 +73,7 @@ mod tests {
     #[test]
     fn every_shape_of_the_claim() {
         let id = |n| SubjectClaim::Named(Subject::Id(UserId::new(n)));
-        let key = |text: &str| SubjectClaim::Named(Subject::External(text.to_owned()));
+        let key = |text: &str| SubjectClaim::Named(Subject::Id(UserId::parse(text).unwrap()));
         for (claim, expected) in [
             (json!("3"), id(3)),
             (json!(3), id(3)),

@@ -1,30 +1,17 @@
 //! Users, as tokens and rules see them.
 
 mod group;
+mod id;
 mod subject;
 
 use std::collections::BTreeSet;
 
 pub use group::{BadGroupName, GroupName};
+pub use id::{BadUserId, StringId, UserId};
+pub(crate) use id::{is_canonical_integer, is_name};
 pub use subject::{Subject, SubjectField};
 
 use crate::time::{Timestamp, UnixTime};
-
-/// The number of an account in its storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(i64);
-
-impl UserId {
-    /// The account with this number.
-    pub const fn new(id: i64) -> Self {
-        Self(id)
-    }
-
-    /// The number.
-    pub const fn get(self) -> i64 {
-        self.0
-    }
-}
 
 /// Counts the changes that matter to the security of an account: to its rights (staff, superuser, active, groups), its
 /// password, its second factors and its email address, and each end of all its sessions.
@@ -67,11 +54,8 @@ impl SecurityStamp {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Its number.
+    /// Its ID.
     pub id: UserId,
-    /// Its key where users have other keys than integers, such as UUIDs; tokens then name it by this key. Up to 255
-    /// characters, and not digits alone: those would be another user's `id`. No session starts for a user with such a key.
-    pub external_id: Option<String>,
     /// The name it logs in with.
     pub username: String,
     /// Its address.
@@ -106,11 +90,10 @@ pub struct User {
 impl User {
     /// How tokens name this account, in an installation where they do so by this field.
     pub fn subject(&self, field: SubjectField) -> Subject {
-        match (field, &self.external_id) {
-            (SubjectField::Id, Some(key)) => Subject::External(key.clone()),
-            (SubjectField::Id, None) => Subject::Id(self.id),
-            (SubjectField::Username, _) => Subject::Username(self.username.clone()),
-            (SubjectField::Email, _) => Subject::Email(self.email.clone()),
+        match field {
+            SubjectField::Id => Subject::Id(self.id.clone()),
+            SubjectField::Username => Subject::Username(self.username.clone()),
+            SubjectField::Email => Subject::Email(self.email.clone()),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::user::UserId;
 /// name after it was made may get tokens of no session that were meant for the one before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SubjectField {
-    /// Its number, or the key it was imported with.
+    /// Its ID.
     #[default]
     Id,
     /// Its username.
@@ -41,10 +41,8 @@ impl SubjectField {
 /// How a token names its user.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// By the number of the account; on the wire its decimal text.
+    /// By its ID; on the wire its canonical string.
     Id(UserId),
-    /// By the key that an imported account had elsewhere.
-    External(String),
     /// By exactly its username.
     Username(String),
     /// By exactly its address.
@@ -55,8 +53,8 @@ impl Subject {
     /// The text in the claim.
     pub fn to_claim(&self) -> String {
         match self {
-            Self::Id(id) => id.get().to_string(),
-            Self::External(text) | Self::Username(text) | Self::Email(text) => text.clone(),
+            Self::Id(id) => id.to_string(),
+            Self::Username(text) | Self::Email(text) => text.clone(),
         }
     }
 }

@@ -142,7 +142,7 @@ impl Sessions for FaultyStore {
 
     async fn revoke_all(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
@@ -153,7 +153,7 @@ impl Sessions for FaultyStore {
 
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,
@@ -207,10 +207,10 @@ impl Host {
     }
 
     /// A refresh token of another issuer for this user.
-    fn foreign(&self, user: UserId) -> RawToken {
+    fn foreign(&self, user: &UserId) -> RawToken {
         let now = self.sound.now().seconds();
         self.sound.forge(json!({
-            "token_type": "refresh", "exp": now + 300, "iat": now, "jti": "of-another-issuer", "user_id": user.get().to_string(),
+            "token_type": "refresh", "exp": now + 300, "iat": now, "jti": "of-another-issuer", "user_id": user.to_string(),
         }))
     }
 
@@ -268,13 +268,12 @@ async fn that_give_a_session_to_another_user_have_no_token_accepted() {
 #[tokio::test]
 async fn that_answer_another_user_have_no_token_accepted() {
     let host = Host::with(Fault::FindsAnotherUser, simplejwt_policy()).await;
-    let alice = host.caller.user.id;
-    let foreign = host.foreign(alice);
+    let alice = host.caller.user.id.clone();
+    let foreign = host.foreign(&alice);
     assert_eq!(kind(&host.faulty.refresh(&foreign).await), Some(ErrorKind::Internal));
     assert_eq!(kind(&host.faulty.blacklist(&foreign).await), Some(ErrorKind::Internal));
     let now = host.sound.now().seconds();
-    let claims =
-        json!({"token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": alice.get().to_string()});
+    let claims = json!({"token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": alice.to_string()});
     let access = host.sound.forge(claims);
     assert_eq!(kind(&host.faulty.authenticate(&access).await), Some(ErrorKind::Internal));
     assert_eq!(host.sound.store.sessions().len(), 3, "nothing is adopted");
@@ -295,7 +294,7 @@ async fn that_fail_forever_are_unavailable() {
     }
     let (user, authentication) = (&host.caller.user, Authentication::by_password(host.sound.now()));
     assert_eq!(kind(&host.faulty.start_session(user, &authentication, client()).await), unavailable);
-    assert_eq!(kind(&host.faulty.refresh(&host.foreign(user.id)).await), unavailable);
+    assert_eq!(kind(&host.faulty.refresh(&host.foreign(&user.id)).await), unavailable);
     assert_eq!(kind(&host.faulty.logout(&host.caller, LogoutRequest::All).await), unavailable);
     assert_eq!(kind(&host.faulty.verify(&access_of(&host.alice)).await), unavailable);
     assert_eq!(host.sound.store.sessions().len(), before);
@@ -316,7 +315,7 @@ async fn that_store_no_session_have_its_tokens_refused() {
 #[tokio::test]
 async fn that_adopt_nothing_issue_nothing() {
     let host = Host::with(Fault::AdoptsNothing, simplejwt_policy()).await;
-    let refreshed = host.faulty.refresh(&host.foreign(host.caller.user.id)).await;
+    let refreshed = host.faulty.refresh(&host.foreign(&host.caller.user.id)).await;
     assert_eq!(fault(refreshed), Some(TokenFault::UnknownSession));
     assert_eq!(host.sound.store.sessions().len(), 3);
 }

@@ -58,7 +58,7 @@ async fn claims_have_the_names_that_are_wanted() {
         let claim_rules = ClaimRules { names, subject_field, ..ClaimRules::default() };
         let service = service(TokenPolicy { claim_rules, ..policy() });
         service.register("bob").await;
-        let id = service.register("alice").await.id.get().to_string();
+        let id = service.register("alice").await.id.to_string();
         let subject = subject.unwrap_or(&id);
         let pair = service.login("alice").await;
         let next = service.refresh(&pair).await;

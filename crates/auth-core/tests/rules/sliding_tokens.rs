@@ -97,7 +97,7 @@ async fn call_the_end_of_their_refresh_period_as_is_wanted() {
         ("refresh_exp", 600, Some(TokenFault::NoRefreshExpiry)),
     ] {
         let foreign = service.forge(json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name",
-            "iat": service.now().seconds(), "user_id": user.id.get().to_string(), name: service.now().seconds() + expires_in}));
+            "iat": service.now().seconds(), "user_id": user.id.to_string(), name: service.now().seconds() + expires_in}));
         assert_eq!(fault(service.tokens.refresh_sliding(&foreign).await), expected, "{name} {expires_in}");
     }
 }
@@ -133,7 +133,7 @@ async fn say_until_when_they_can_be_refreshed() {
         (json!({"sid": "e430b0ef5c2a40d3a7c2fa027bd9afc1"}), Some(TokenFault::BadClaim)),
     ] {
         let mut claims = json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name", "iat": service.now().seconds(),
-            "user_id": user.id.get().to_string(), "refresh_exp": service.now().seconds() + 600});
+            "user_id": user.id.to_string(), "refresh_exp": service.now().seconds() + 600});
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
         }
@@ -151,7 +151,7 @@ async fn of_elsewhere_become_sessions_and_can_be_ended() {
         service(TokenPolicy { check_session_on_access: false, adopt_foreign_tokens: true, ..policy_with_sliding() });
     let user = service.register("alice").await;
     let claims = json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name", "iat": service.now().seconds(),
-        "user_id": user.id.get().to_string(), "refresh_exp": service.now().seconds() + 600});
+        "user_id": user.id.to_string(), "refresh_exp": service.now().seconds() + 600});
     let foreign = service.forge(claims);
     assert!(service.tokens.authenticate(&foreign).await.is_ok());
     let ours = raw(&service.tokens.refresh_sliding(&foreign).await.unwrap());

@@ -1,13 +1,17 @@
 //! Sessions of users whom a host has authenticated: by single sign-on, a passkey or a user table of its own.
 
+use auth_accounts::account::{NewUser, NewUserId};
+use auth_accounts::ports::Accounts;
 use auth_accounts::service::Action;
+use auth_conformance::{hash_of, new_user};
 use auth_core::event::EventKind;
 use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::RequiredFor;
 use auth_core::token::{Authentication, RevokeReason, TokenFault, TokenKind};
-use auth_core::user::User;
+use auth_core::user::{StringId, User, UserId};
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::fixture::*;
 
@@ -107,18 +111,31 @@ async fn are_not_started_if_the_user_was_changed_meanwhile() {
     }
 }
 
-/// A key of digits alone reads as the integer ID of another user.
+/// In a token, a negative integer reads as the string that another user may have as an ID.
 #[tokio::test]
-async fn are_not_started_for_a_key_that_does_not_name_this_user() {
+async fn are_not_started_for_an_id_that_does_not_name_this_user() {
     let service = service(policy());
-    service.register("alice").await;
-    let user = service.user("alice").await;
-    for (key, is_a_key) in [("42", false), ("0", false), ("", false), (" ", false), ("007", true), ("b7-e1", true)] {
-        let user = User { external_id: Some(key.to_owned()), ..user.clone() };
-        service.store.put_user(user.clone());
-        let outcome = started(&service, &user).await;
-        assert_eq!(outcome.is_ok(), is_a_key, "{key:?}");
-        assert!(is_a_key || matches!(outcome, Err(AuthError::Store(_))), "{key:?}: {outcome:?}");
+    let alice = service.register("alice").await;
+    let outcome = started(&service, &User { id: UserId::Integer(-1), ..alice }).await;
+    assert!(matches!(outcome, Err(AuthError::Store(_))), "{outcome:?}");
+    assert_eq!(service.store.sessions(), []);
+}
+
+#[tokio::test]
+async fn go_on_for_users_with_any_kind_of_id() {
+    let service = service(policy());
+    let strings = ["007", "-1", "b7|e1", "\u{663}"].map(|text| NewUserId::String(StringId::parse(text).unwrap()));
+    let ids = [NewUserId::Next, NewUserId::Uuid(Uuid::from_u128(7))].into_iter().chain(strings);
+    for (number, id) in ids.enumerate() {
+        let new = NewUser { id, ..new_user(&format!("user{number}")) };
+        let user = service.store.create(&new, &hash_of(PASSWORD)).await.unwrap().unwrap();
+        let pair = started(&service, &user).await.unwrap();
+        assert_eq!(service.claims(&access_of(&pair))["user_id"], user.id.to_string());
+        let pair = service.refresh(&pair).await;
+        let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
+        assert_eq!(caller.user.id, user.id);
+        service.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
+        assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked), "{}", user.id);
     }
 }
 

@@ -109,7 +109,8 @@ impl fmt::Debug for DieselFeed {
 fn change(report: &str) -> Change {
     let known = match report.split_once(':') {
         Some(("s", id)) => SessionId::parse(id).map(Change::SessionEnded),
-        Some(("u", number)) => number.parse().ok().map(UserId::new).map(Change::AccountChanged),
+        Some(("u", number)) => number.parse().ok().map(UserId::Integer).map(Change::AccountChanged),
+        Some(("x", id)) => UserId::parse(id).ok().map(Change::AccountChanged),
         _ => None,
     };
     known.unwrap_or(Change::Missed)
@@ -121,11 +122,15 @@ mod tests {
 
     #[test]
     fn reports_are_read() {
+        const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
         let id = SessionId::from_bytes([0xAB; 16]);
         for (report, expected) in [
             (&*format!("s:{}", "ab".repeat(16)), Change::SessionEnded(id)),
             ("u:7", Change::AccountChanged(UserId::new(7))),
             ("u:-9223372036854775808", Change::AccountChanged(UserId::new(i64::MIN))),
+            (&*format!("x:{UUID}"), Change::AccountChanged(UserId::parse(UUID).unwrap())),
+            ("x:a:b", Change::AccountChanged(UserId::parse("a:b").unwrap())),
+            ("x:", Change::Missed),
             ("", Change::Missed),
             ("*", Change::Missed),
             ("s:", Change::Missed),

@@ -50,7 +50,7 @@ async fn with_notes(database: &Database) -> (DieselStore, i64) {
     let store = database.store(PoolSettings::default()).await;
     assert_eq!(store.migrate_with(MIGRATIONS).await.unwrap(), NAMES);
     let author = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
-    (store, author.id.get())
+    (store, author.id.as_integer().unwrap())
 }
 
 fn insert(connection: &mut AnyConnection, author: i64, text: &str) -> QueryResult<i64> {
@@ -81,7 +81,7 @@ async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
     });
     assert_eq!(found.await.unwrap(), Some(("one".to_owned(), true, 1)));
     // It goes with its author, by a foreign key to ours.
-    assert!(store.delete(auth_core::user::UserId::new(author)).await.unwrap());
+    assert!(store.delete(&auth_core::user::UserId::new(author)).await.unwrap());
     assert!(texts(&store).await.is_empty());
 }
 

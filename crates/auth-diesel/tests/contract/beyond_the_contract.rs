@@ -94,13 +94,13 @@ async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>)
     let (user, _) = user_and_session(&store).await;
     let release = hold_the_account(&database);
     let stuck = tokio::spawn({
-        let store = store.clone();
-        async move { store.set_staff(user.id, true).await }
+        let (store, id) = (store.clone(), user.id.clone());
+        async move { store.set_staff(&id, true).await }
     });
     let deadline = Instant::now() + Duration::from_secs(4);
     loop {
         let start = Instant::now();
-        let answer = store.find_user(user.id).await;
+        let answer = store.find_user(&user.id).await;
         assert!(start.elapsed() < Duration::from_secs(3), "it took {:?}", start.elapsed());
         if is_unavailable(&answer) {
             break;
@@ -110,7 +110,7 @@ async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>)
     }
     release();
     assert!(stuck.await.unwrap().unwrap());
-    assert!(store.find_user(user.id).await.unwrap().unwrap().is_staff);
+    assert!(store.find_user(&user.id).await.unwrap().unwrap().is_staff);
 }
 
 /// Locks what a change of an account needs, until the answer is called.
@@ -154,7 +154,7 @@ async fn pruning_works_through_more_than_a_batch(database: Arc<Database>) {
     let (user, kept) = user_and_session(&store).await;
     let (expired, later) = (at(100), at(1_000_000));
     for number in 0..2 * EACH {
-        let mut session = session_of(user.id, session_id(10 + number), at(0));
+        let mut session = session_of(&user.id, session_id(10 + number), at(0));
         session.expires_at = expired;
         assert!(store.start(&session, &user, None).await.unwrap());
         if number % 2 == 0 {
@@ -178,11 +178,11 @@ async fn a_dropped_call_gives_its_connection_back(database: Arc<Database>) {
     for _ in 0..50 {
         tokio::select! {
             biased;
-            answer = store.set_active(user.id, true) => assert!(answer.unwrap()),
+            answer = store.set_active(&user.id, true) => assert!(answer.unwrap()),
             () = tokio::task::yield_now() => {}
         }
     }
-    assert!(store.find_user(user.id).await.unwrap().is_some());
+    assert!(store.find_user(&user.id).await.unwrap().is_some());
 }
 
 /// REL-010; half of them in another pool, as in another process.
@@ -195,7 +195,7 @@ async fn fifty_writers(database: Arc<Database>) {
         let (store, user) = (if writer % 2 == 0 { one.clone() } else { other.clone() }, user.clone());
         writers.spawn(async move {
             for number in 0..5 {
-                let session = session_of(user.id, session_id(1_000 * (writer + 1) + number), at(0));
+                let session = session_of(&user.id, session_id(1_000 * (writer + 1) + number), at(0));
                 assert!(store.start(&session, &user, Some(at(1).into())).await.unwrap());
                 let next = successor_of(&session, at(1));
                 assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
@@ -270,6 +270,6 @@ async fn a_relative_path_is_never_an_option(database: Arc<Database>) {
     let url = format!("sqlite:{steps_up}{}", relative.strip_prefix("/").unwrap().display());
     let store = DieselStore::connect(&DatabaseUrl::parse(&url).unwrap(), PoolSettings::default()).await.unwrap();
     store.migrate().await.unwrap();
-    assert_eq!(store.find_user(UserId::new(1)).await.unwrap(), None);
+    assert_eq!(store.find_user(&UserId::new(1)).await.unwrap(), None);
     assert!(relative.exists());
 }

@@ -39,7 +39,7 @@ async fn calls_for_one_account_do_not_wait_in_a_circle(database: Arc<Database>) 
             calls.spawn(async move { call(&store, &user, session, round, place).await });
         }
         calls.join_all().await;
-        assert!(store.delete(user.id).await.unwrap());
+        assert!(store.delete(&user.id).await.unwrap());
     }
     assert_no_deadlocks(store, &database).await;
 }
@@ -53,16 +53,16 @@ async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
         .enumerate()
     {
         let id = code_id(10 * round + place as u64);
-        assert!(store.issue(&code_of(user.id, id, purpose, at(0)), &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&code_of(&user.id, id, purpose, at(0)), &[], &IssueIf::default()).await.unwrap());
     }
     (user, session.id)
 }
 
 async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, place: u64) {
-    let (id, mails) = (user.id, [new_mail(100 * round + place)]);
+    let (id, mails) = (user.id.clone(), [new_mail(100 * round + place)]);
     let code = |place| code_id(10 * round + place);
     match place {
-        0 => drop(store.add_factor(id, &NewFactor::Email, code(0), &[], &mails, at(1).into()).await.unwrap()),
+        0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &mails, at(1).into()).await.unwrap()),
         1 => drop(store.redeem(code(1), Proof::Email, &mails, at(1)).await.unwrap()),
         2 => {
             let new = NewPassword { code: Some(code(2)), ..NewPassword::new(id, hash_of("new")) };
@@ -70,19 +70,19 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
         }
         3 => drop(store.try_code(code(3), at(1)).await.unwrap()),
         4 => drop(store.end_reused(session, &mails.into_iter().collect(), at(1)).await.unwrap()),
-        5 => drop(store.revoke_all(id, None, RevokeReason::LogoutAll, at(1)).await.unwrap()),
-        6 => drop(store.remove_factors(id, &[Method::Email], None, &mails).await.unwrap()),
+        5 => drop(store.revoke_all(&id, None, RevokeReason::LogoutAll, at(1)).await.unwrap()),
+        6 => drop(store.remove_factors(&id, &[Method::Email], None, &mails).await.unwrap()),
         7 => {
             let first_name = Some(person_name("Alice"));
             let change = ProfileChange { first_name, mails: mails.into(), ..ProfileChange::default() };
-            store.update_profile(id, &change).await.unwrap();
+            store.update_profile(&id, &change).await.unwrap();
         }
         8 => {
-            let reset = code_of(id, code(8), CodePurpose::PasswordReset, at(1));
+            let reset = code_of(&id, code(8), CodePurpose::PasswordReset, at(1));
             store.issue(&reset, &mails, &IssueIf::default()).await.unwrap();
         }
         9 => {
-            let another = session_of(id, session_id(1_000 + round), at(1));
+            let another = session_of(&id, session_id(1_000 + round), at(1));
             store.start(&another, user, Some(at(1).into())).await.unwrap();
         }
         10 => {
@@ -90,7 +90,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
                 store.delivered(claimed.mail.id, claimed.attempt).await.unwrap();
             }
         }
-        _ => drop(store.set_staff(id, true).await.unwrap()),
+        _ => drop(store.set_staff(&id, true).await.unwrap()),
     }
 }
 

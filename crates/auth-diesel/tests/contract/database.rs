@@ -173,7 +173,7 @@ pub(crate) struct Number {
 /// An account and a session of it.
 pub(crate) async fn user_and_session(store: &DieselStore) -> (User, Session) {
     let user = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
-    let session = session_of(user.id, session_id(1), at(0));
+    let session = session_of(&user.id, session_id(1), at(0));
     assert!(store.start(&session, &user, None).await.unwrap());
     (user, session)
 }

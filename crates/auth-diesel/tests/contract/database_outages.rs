@@ -71,8 +71,8 @@ async fn calls(store: &DieselStore, user: &User, session: &Session, times: usize
         calls.spawn(async move {
             [
                 in_time(store.find_session(session.id)).await.map(drop),
-                in_time(store.set_active(user.id, true)).await.map(drop),
-                in_time(store.revoke_all(user.id, Some(session.id), RevokeReason::LogoutAll, at(1))).await.map(drop),
+                in_time(store.set_active(&user.id, true)).await.map(drop),
+                in_time(store.revoke_all(&user.id, Some(session.id), RevokeReason::LogoutAll, at(1))).await.map(drop),
                 in_time(store.ping()).await,
             ]
         });
@@ -170,7 +170,7 @@ async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
-        async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(5)).await }
+        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
     });
     until_waiting(1, &database).await;
     terminate_all(&database);
@@ -231,12 +231,12 @@ async fn a_slow_statement_is_cancelled(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     let mut holder = holder_of(&database, "users");
-    let answer = in_time(store.set_staff(user.id, true)).await;
+    let answer = in_time(store.set_staff(&user.id, true)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
     // The server has really stopped, and given the connection back.
     holder.batch_execute("ROLLBACK").unwrap();
     assert_works(&store, &user, &session).await;
-    assert!(!store.find_user(user.id).await.unwrap().unwrap().is_staff);
+    assert!(!store.find_user(&user.id).await.unwrap().unwrap().is_staff);
 }
 
 /// REL-011. The other side is told to be more patient, so that ours is the one that loses.
@@ -246,7 +246,7 @@ async fn a_deadlock_is_tried_again(database: Arc<Database>) {
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
-        async move { store.revoke_all(id, None, RevokeReason::LogoutAll, at(5)).await }
+        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
     });
     until_waiting(1, &database).await;
     let holder = spawn_blocking(move || {
@@ -289,7 +289,7 @@ async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
         assert_eq!(won, 1);
         session.generation = next.generation;
     }
-    assert_eq!(store.revoke_all(user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
 }
 
 /// After a failover the pool may hold connections to what is now a standby.
@@ -305,7 +305,7 @@ async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database
     };
     set("on");
     assert!(store.find_session(session.id).await.unwrap().is_some());
-    let answer = in_time(store.set_active(user.id, true)).await;
+    let answer = in_time(store.set_active(&user.id, true)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
     set("off");
     assert_works(&store, &user, &session).await;

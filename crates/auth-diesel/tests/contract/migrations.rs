@@ -16,7 +16,7 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::{on, on_empty};
 
-const ALL: [&str; 14] = [
+const ALL: [&str; 15] = [
     "0001_accounts",
     "0002_sessions",
     "0003_blacklist",
@@ -31,6 +31,7 @@ const ALL: [&str; 14] = [
     "0012_second_factor_changes",
     "0013_first_factor",
     "0014_authentication_time",
+    "0015_user_ids",
 ];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
@@ -105,9 +106,9 @@ async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
     let outbox = "SELECT kind || ' ' || CAST(priority AS text) AS value FROM outbox ORDER BY seq";
     assert_eq!(database.query(outbox), ["email_changed 2", "password_reset 1", "second_factor_code 0"]);
     let store = database.store(PoolSettings::default()).await;
-    let alice = store.find_user(UserId::new(1)).await.unwrap().unwrap();
+    let alice = store.find_user(&UserId::new(1)).await.unwrap().unwrap();
     assert_eq!(alice.multi_factor_since, Some(UnixTime::from_seconds(1_000_000_005)), "that of the first factor");
-    assert_eq!(store.find_user(UserId::new(2)).await.unwrap().unwrap().multi_factor_since, None);
+    assert_eq!(store.find_user(&UserId::new(2)).await.unwrap().unwrap().multi_factor_since, None);
     let session = store.find_session(SessionId::from_bytes([7; 16])).await.unwrap().unwrap().session;
     assert_eq!(session.authenticated_at, session.created_at);
     assert_eq!(session.created_at, UnixTime::from_seconds(1_000_000_002));

@@ -44,7 +44,7 @@ async fn measure(kind: Kind, store: DieselStore) {
         for client in 0..clients {
             let (store, user, done) = (store.clone(), user.clone(), Arc::clone(&done));
             tasks.spawn(async move {
-                let session = session_of(user.id, session_id(1_000 * clients + client), at(0));
+                let session = session_of(&user.id, session_id(1_000 * clients + client), at(0));
                 assert!(store.start(&session, &user, None).await.unwrap());
                 while Instant::now() < end {
                     let found = store.find_session(session.id).await.unwrap().unwrap().session;

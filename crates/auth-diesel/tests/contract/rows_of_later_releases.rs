@@ -46,7 +46,7 @@ async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
 async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&store).await;
-    let code = code_of(user.id, code_id(1), CodePurpose::Login, at(0));
+    let code = code_of(&user.id, code_id(1), CodePurpose::Login, at(0));
     assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
     database.query("UPDATE one_time_codes SET purpose = 'passkey_enrolment'");
     assert_eq!(store.find_code(code.id).await.unwrap(), None);
@@ -59,17 +59,17 @@ async fn a_second_factor_of_a_later_release_is_not_none(database: Arc<Database>)
     let (user, _) = user_and_session(&store).await;
     by_mail(&store, &user, 1).await;
     database.query("UPDATE second_factors SET method = 'passkey'");
-    let answer = store.factors_of(user.id).await;
+    let answer = store.factors_of(&user.id).await;
     assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}");
     // One that is known is asked for, and the other passed over.
     by_mail(&store, &user, 2).await;
-    let factors = store.factors_of(user.id).await.unwrap();
+    let factors = store.factors_of(&user.id).await.unwrap();
     assert!(factors.email_since.is_some() && factors.totp.is_none(), "{factors:?}");
 }
 
 async fn by_mail(store: &DieselStore, user: &User, number: u64) {
-    let enrolment = code_of(user.id, code_id(number), CodePurpose::EmailEnrolment, at(0));
+    let enrolment = code_of(&user.id, code_id(number), CodePurpose::EmailEnrolment, at(0));
     assert!(store.issue(&enrolment, &[], &IssueIf::default()).await.unwrap());
-    let added = store.add_factor(user.id, &NewFactor::Email, enrolment.id, &[], &[], at(1).into()).await.unwrap();
+    let added = store.add_factor(&user.id, &NewFactor::Email, enrolment.id, &[], &[], at(1).into()).await.unwrap();
     assert_eq!(added, Some(true));
 }

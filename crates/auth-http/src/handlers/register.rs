@@ -57,9 +57,9 @@ pub(crate) struct RegisteredBody {
     first_name: String,
 }
 
-/// The JSON `id` of an account: a number when it is one.
+/// The JSON `id` of a user: a number when it is an integer, else a string.
 pub(super) fn json_id(user: &User) -> Value {
-    user.external_id.as_ref().map_or_else(|| user.id.get().into(), |key| key.as_str().into())
+    user.id.to_json()
 }
 
 /// Makes an account.

@@ -108,11 +108,11 @@ async fn claims_that_work_are_in_both_tokens_and_are_made_anew_at_a_refresh() {
 async fn a_login_whose_claims_are_not_to_be_had_is_503_and_leaves_nothing() {
     let (fixture, tenant, client) = fixture().await;
     for fault in FAULTS {
-        let before = fixture.service.store.find_user(UserId::new(1)).await.unwrap();
+        let before = fixture.service.store.find_user(&UserId::new(1)).await.unwrap();
         let answer = asked(&fixture, &tenant, fault, client.login("alice")).await;
         assert_unavailable(fault, &answer);
         assert_eq!(fixture.service.store.sessions(), [], "{fault:?}");
-        assert_eq!(fixture.service.store.find_user(UserId::new(1)).await.unwrap(), before, "{fault:?}");
+        assert_eq!(fixture.service.store.find_user(&UserId::new(1)).await.unwrap(), before, "{fault:?}");
     }
     assert_eq!(client.login("alice").await.status, 200);
     assert_eq!(fixture.service.store.sessions().len(), 1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, anyhow, bail};
 use auth_accounts::password::Attribute;
-use auth_accounts::ports::AccountPage;
+use auth_accounts::ports::{AccountPage, ListedUsers};
 use auth_accounts::service::{Action, AdministrationService, Outcome};
 use auth_core::user::{GroupName, User};
 
@@ -73,21 +73,21 @@ async fn list(service: &AdministrationService) -> Result<()> {
     println!("{:>8}  {:<8}  {:<5}  {:<30}  {:<30}  groups", "id", "active", "admin", "username", "email");
     let mut after = None;
     loop {
-        let users = service.list(AccountPage { after, limit: PAGE }).await?;
+        let ListedUsers { users, end } = service.list(AccountPage { after, limit: PAGE }).await?;
         for user in &users {
             let yes_no = |value| if value { "yes" } else { "no" };
             let (active, admin) = (yes_no(user.is_active), yes_no(user.is_staff));
             let groups = user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
             let line = format!(
                 "{:>8}  {active:<8}  {admin:<5}  {:<30}  {:<30}  {groups}",
-                user.id.get(),
+                user.id.to_string(),
                 user.username,
                 user.email
             );
             println!("{}", line.trim_end());
         }
-        match users.last() {
-            Some(last) => after = Some(last.id),
+        match end {
+            Some(end) => after = Some(end),
             None => return Ok(()),
         }
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use auth_accounts::AccountError;
-use auth_accounts::account::{AccountFault, Email, NewUser, PersonName, Taken, Username};
+use auth_accounts::account::{AccountFault, Email, NewUser, NewUserId, PersonName, Taken, Username};
 use auth_accounts::password::{Attribute, CheckedPassword, RawPassword};
 use auth_accounts::service::AdministrationService;
 use auth_core::user::User;
@@ -45,6 +45,7 @@ pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application:
 fn superuser(checked: &Checked, composition: &Composition, username: &str, email: &str) -> Result<NewUser> {
     let username = Username::parse(username, checked.accounts.usernames);
     Ok(NewUser {
+        id: NewUserId::Next,
         username: username.map_err(|fault| anyhow!("--username: {}", say(&fault)))?,
         email: Email::parse(email).map_err(|fault| anyhow!("--email: {}", say(&fault)))?,
         first_name: PersonName::default(),

@@ -1,7 +1,7 @@
 //! Sections `accounts` and `second_factor`: what is asked of accounts, and whether it can be.
 
 use anyhow::{Result, bail, ensure};
-use auth_accounts::account::UsernameRules;
+use auth_accounts::account::{NewUserIds, UsernameRules};
 use auth_accounts::service::{AccountPolicy, EmailVerification};
 use auth_core::token::RequiredFor;
 
@@ -12,6 +12,14 @@ impl Accounts {
     /// The rules for new usernames.
     pub(super) const fn usernames(&self) -> UsernameRules {
         UsernameRules { plain_alphabet: self.plain_usernames, ignore_case: self.ignore_username_case }
+    }
+
+    pub(super) fn new_user_ids(&self) -> Result<NewUserIds> {
+        Ok(match self.new_user_ids.as_str() {
+            "integer" => NewUserIds::Integer,
+            "uuid" => NewUserIds::Uuid,
+            other => bail!("accounts.new_user_ids: is {other:?}; has to be \"integer\" or \"uuid\""),
+        })
     }
 
     pub(super) fn email_verification(&self) -> Result<EmailVerification> {

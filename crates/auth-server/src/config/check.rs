@@ -174,6 +174,7 @@ fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Trans
             service_name: settings.passwords.service_name.clone(),
         },
         usernames: settings.accounts.usernames(),
+        new_user_ids: settings.accounts.new_user_ids()?,
         service_name: settings.mail.service_name(bind),
     };
     check_mails(&policy, settings.second_factor.required_for()?, transport)?;

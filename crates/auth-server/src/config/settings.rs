@@ -239,6 +239,8 @@ pub struct Accounts {
     pub ignore_username_case: bool,
     /// Live sessions of an account; 0: any number.
     pub max_sessions: u32,
+    /// `integer` or `uuid`.
+    pub new_user_ids: String,
 }
 
 /// Section `second_factor`.

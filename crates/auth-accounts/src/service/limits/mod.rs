@@ -90,7 +90,7 @@ impl Limits {
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
         let bucket = |policy: ThrottlePolicy| {
-            (self.bucket("second-factor", &user.id.get().to_string()), policy.second_factor, Forgiveness::One)
+            (self.bucket("second-factor", &user.id.to_string()), policy.second_factor, Forgiveness::One)
         };
         self.guess(self.policy.map(bucket), client).await
     }
@@ -207,7 +207,7 @@ impl Limits {
     ) -> Result<(), AccountError> {
         let Some(policy) = &self.policy else { return Ok(()) };
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
-        let account = user.id.get().to_string();
+        let account = user.id.to_string();
         let of_account = Attempt { bucket: self.bucket(scope, &account), limit: policy.challenges };
         let per_client_ip = self.address_bucket(&format!("{scope} {account}"), client);
         let per_client_ip = per_client_ip.map(|bucket| Attempt { bucket, limit: policy.challenges_per_client_ip });
@@ -221,7 +221,7 @@ impl Limits {
         limit: impl FnOnce(&ThrottlePolicy) -> Limit,
     ) -> Result<(), AccountError> {
         let Some(policy) = &self.policy else { return Ok(()) };
-        let bucket = self.bucket(scope, &user.id.get().to_string());
+        let bucket = self.bucket(scope, &user.id.to_string());
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
 
@@ -236,7 +236,7 @@ impl Limits {
         if self.policy.is_none() {
             return Ok(());
         }
-        let id = user.id.get().to_string();
+        let id = user.id.to_string();
         let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];
         let typed = names.iter().map(|name| self.name_bucket(name));
         let own = [self.password_bucket(user), self.bucket("challenge", &id), self.bucket("login code", &id)];
@@ -264,7 +264,7 @@ impl Limits {
     }
 
     fn password_bucket(&self, user: &User) -> Bucket {
-        self.bucket("password", &user.id.get().to_string())
+        self.bucket("password", &user.id.to_string())
     }
 
     /// One for all spellings of a name (SEC-123).

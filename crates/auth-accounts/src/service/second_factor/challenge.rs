@@ -50,7 +50,7 @@ pub(in crate::service) struct Proven {
 impl AccountContext {
     /// What this account has to show beside its password; empty: nothing.
     pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AccountError> {
-        let factors = self.ports.store.factors_of(user.id).await?;
+        let factors = self.ports.store.factors_of(&user.id).await?;
         Ok(factors.methods(self.requires_second_factor(user)))
     }
 
@@ -83,7 +83,7 @@ impl AccountContext {
 
     pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
         let id = CodeId::draw(self.ports.randomness.as_ref());
-        OneTimeCode::new(id, user.id, purpose, self.ports.clock.now())
+        OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now())
     }
 
     pub(super) fn challenge_of(&self, id: CodeId) -> ChallengeToken {
@@ -133,7 +133,7 @@ impl AccountContext {
     ) -> Result<Option<CodePurpose>, AccountError> {
         let code = self.ports.store.try_code(id, self.ports.clock.now()).await?;
         let code = code.ok_or(AccountError::ChallengeInvalid)?;
-        let factors = self.ports.store.factors_of(user.id).await?;
+        let factors = self.ports.store.factors_of(&user.id).await?;
         let is_right = match self.proof(text, &code, user, &factors)? {
             Some(proof) => {
                 let mails = self.notice_of(proof, user, &factors, client)?;
@@ -142,7 +142,7 @@ impl AccountContext {
             None => false,
         };
         if !is_right {
-            self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
+            self.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, &user.id));
         }
         Ok(is_right.then_some(code.purpose))
     }
@@ -172,7 +172,7 @@ impl AccountContext {
             Expected::Login => matches!(code.purpose, CodePurpose::Login | CodePurpose::SlidingLogin),
             Expected::ConfirmationOf(user) => code.purpose == CodePurpose::Confirmation && code.user_id == user.id,
         };
-        let user = self.ports.store.find_user(code.user_id).await?.filter(|user| user.is_active);
+        let user = self.ports.store.find_user(&code.user_id).await?.filter(|user| user.is_active);
         user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AccountError::ChallengeInvalid)
     }
 
@@ -186,7 +186,7 @@ impl AccountContext {
     ) -> Result<Option<Proof>, AccountError> {
         let vault = self.ports.vault.as_ref();
         if let Some(recovery) = RecoveryCode::parse(text).filter(|_| factors.is_on()) {
-            let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(user.id, mac, vault));
+            let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(&user.id, mac, vault));
             return Ok(known.next().copied().map(Proof::RecoveryCode));
         }
         let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
@@ -194,7 +194,7 @@ impl AccountContext {
             return Ok(Some(Proof::Email));
         }
         let Some(totp) = &factors.totp else { return Ok(None) };
-        let secret = vault.open(&TotpSecret::context(user.id), &totp.secret).map_err(AuthError::Unavailable)?;
+        let secret = vault.open(&TotpSecret::context(&user.id), &totp.secret).map_err(AuthError::Unavailable)?;
         let secret = TotpSecret::from_bytes(secret);
         Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), vault).map(Proof::Totp))
     }

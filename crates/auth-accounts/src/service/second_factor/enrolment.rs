@@ -63,7 +63,7 @@ pub struct ConfirmedFactor {
 impl SecondFactorService {
     /// What is on, and whether one is required.
     pub async fn status(&self, user: &User) -> Result<FactorStatus, AccountError> {
-        let factors = self.context.ports.store.factors_of(user.id).await?;
+        let factors = self.context.ports.store.factors_of(&user.id).await?;
         Ok(FactorStatus { factors, is_required: self.context.requires_second_factor(user) })
     }
 
@@ -104,7 +104,7 @@ impl SecondFactorService {
         let (mails, enrolment) = match method {
             Method::Totp => {
                 let secret = TotpSecret::draw(self.context.ports.randomness.as_ref());
-                let sealed = self.context.ports.vault.seal(&TotpSecret::context(user.id), secret.expose());
+                let sealed = self.context.ports.vault.seal(&TotpSecret::context(&user.id), secret.expose());
                 code.payload = Some(sealed.map_err(AuthError::Crypto)?.bytes().to_vec());
                 let uri = secret.expose_uri(&self.context.policy.service_name, &user.username);
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
@@ -157,7 +157,7 @@ impl SecondFactorService {
         let code = ports.store.try_code(id, ports.clock.now()).await?.ok_or(AccountError::ChallengeInvalid)?;
         let factor = self.enrolled(user, &code, text)?;
         if factor.is_none() {
-            ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, user.id));
+            ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, &user.id));
         }
         Ok(factor.map(|factor| (factor, code)))
     }
@@ -171,7 +171,7 @@ impl SecondFactorService {
             return Ok(is_right.then_some(NewFactor::Email));
         }
         let sealed = Sealed::new(payload);
-        let opened = vault.open(&TotpSecret::context(user.id), &sealed).map_err(AuthError::Crypto)?;
+        let opened = vault.open(&TotpSecret::context(&user.id), &sealed).map_err(AuthError::Crypto)?;
         let step = matching_step(&TotpSecret::from_bytes(opened), digits, None, self.context.ports.clock.now(), vault);
         Ok(step.map(|step| NewFactor::Totp { secret: sealed, step }))
     }
@@ -192,10 +192,10 @@ impl SecondFactorService {
             mails.extend(self.verification_request(user, client)?);
         }
         let now = self.context.ports.clock.timestamp();
-        let added = self.context.ports.store.add_factor(user.id, factor, code.id, &macs, &mails, now).await?;
+        let added = self.context.ports.store.add_factor(&user.id, factor, code.id, &macs, &mails, now).await?;
         let takes_codes = added.ok_or(AccountError::ChallengeInvalid)?;
-        self.context.ports.note_changed(user.id);
-        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, user.id));
+        self.context.ports.note_changed(&user.id);
+        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, &user.id));
         Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
     }
 
@@ -212,16 +212,16 @@ impl SecondFactorService {
     /// # Errors
     /// As for [`enrol`](Self::enrol), and [`AccountError::NoSecondFactor`] if it is not on.
     pub async fn remove(&self, user: &User, method: Method, shown: Shown) -> Result<(), AccountError> {
-        let factors = self.context.ports.store.factors_of(user.id).await?;
+        let factors = self.context.ports.store.factors_of(&user.id).await?;
         if method == Method::RecoveryCode || !factors.has(method) {
             return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
         let mails = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
-        if !self.context.ports.store.remove_factors(user.id, &[method], Some(user.security_stamp), &mails).await? {
+        if !self.context.ports.store.remove_factors(&user.id, &[method], Some(user.security_stamp), &mails).await? {
             return Err(AccountContext::overtaken());
         }
-        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
         Ok(())
     }
 
@@ -230,7 +230,7 @@ impl SecondFactorService {
     /// # Errors
     /// As for [`remove`](Self::remove).
     pub async fn replace_recovery_codes(&self, user: &User, shown: Shown) -> Result<Vec<RecoveryCode>, AccountError> {
-        if !self.context.ports.store.factors_of(user.id).await?.is_on() {
+        if !self.context.ports.store.factors_of(&user.id).await?.is_on() {
             return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
@@ -238,17 +238,17 @@ impl SecondFactorService {
         let content = self.context.emails.content(&user, &shown.client);
         let mails = self.context.emails.mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
         let only_at = Some(user.security_stamp);
-        if !self.context.ports.store.replace_recovery_codes(user.id, &macs, only_at, &mails).await? {
+        if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &mails).await? {
             return Err(AccountContext::overtaken());
         }
-        self.context.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, user.id));
+        self.context.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, &user.id));
         Ok(codes)
     }
 
     fn new_recovery_codes(&self, user: &User) -> (Vec<RecoveryCode>, Vec<Mac>) {
         let draw = |_| RecoveryCode::draw(self.context.ports.randomness.as_ref());
         let codes: Vec<_> = (0..Factors::RECOVERY_CODES).map(draw).collect();
-        let macs = codes.iter().map(|code| code.mac(user.id, self.context.ports.vault.as_ref())).collect();
+        let macs = codes.iter().map(|code| code.mac(&user.id, self.context.ports.vault.as_ref())).collect();
         (codes, macs)
     }
 }

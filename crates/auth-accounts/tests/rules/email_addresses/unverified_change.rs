@@ -32,7 +32,7 @@ async fn back_to_a_former_address_takes_what_any_change_takes() {
     service.enrol_email("alice").await;
     let cached = service.user("alice").await;
     let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
-    auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), cached.id, &moved).await.unwrap();
+    auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), &cached.id, &moved).await.unwrap();
     let caller = || Caller { user: cached.clone(), session: None };
     let back = ProfileChange { email: Some(email("alice@example.com")), ..ProfileChange::default() };
     let refused = service.accounts.update_profile(caller(), back, None, &client()).await;
@@ -50,7 +50,7 @@ async fn to_the_same_address_is_refused_if_it_was_changed_meanwhile() {
     let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     let (store, user) = (service.store.clone(), service.user("alice").await);
     eventful.before("update_profile", async move {
-        auth_accounts::ports::Accounts::update_profile(store.as_ref(), user.id, &moved).await.unwrap();
+        auth_accounts::ports::Accounts::update_profile(store.as_ref(), &user.id, &moved).await.unwrap();
     });
     let refused = change(&service, "alice", "ALICE@example.com", None).await;
     assert!(matches!(refused, Err(AccountError::Auth(AuthError::Store(_)))), "{refused:?}");

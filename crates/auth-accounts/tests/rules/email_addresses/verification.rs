@@ -86,7 +86,7 @@ async fn of_an_address_that_is_not_the_accounts_any_more_proves_nothing() {
     // By an administrator, past the use-case.
     let user = service.user("alice").await;
     let other = ProfileChange { email: Some(email("other@example.com")), ..ProfileChange::default() };
-    auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), user.id, &other).await.unwrap();
+    auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), &user.id, &other).await.unwrap();
     assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
     assert_eq!(service.user("alice").await.email_verified_at, None);
 }

@@ -181,7 +181,7 @@ async fn is_refused_to_an_account_that_was_deactivated() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
-    assert!(service.store.set_active(user.id, false).await.unwrap());
+    assert!(service.store.set_active(&user.id, false).await.unwrap());
     let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
     assert!(matches!(refused, Err(AccountError::Auth(AuthError::NoActiveAccount))), "{refused:?}");
 }
@@ -234,7 +234,7 @@ async fn loses_against_a_reset_that_came_after_the_comparison() {
     assert!(has_password(&service, "alice", "Rescued-horse-44").await);
     let live = service.store.sessions().into_iter().filter(|session| session.revoked_at.is_none()).count();
     assert_eq!(live, 0, "the reset ended all of them");
-    assert!(service.store.find_user(user.id).await.unwrap().is_some());
+    assert!(service.store.find_user(&user.id).await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn ends_every_session() {
     }
     for session in service.store.sessions() {
         let found = service.store.find_session(session.id).await.unwrap().unwrap();
-        assert_eq!((found.user.id, found.session.revoke_reason), (user.id, Some(RevokeReason::PasswordChanged)));
+        assert_eq!((&found.user.id, found.session.revoke_reason), (&user.id, Some(RevokeReason::PasswordChanged)));
     }
 }
 
@@ -262,7 +262,7 @@ async fn that_verifies_the_address_removes_the_factors_added_before() {
     let link = reset_link(&service, "alice").await;
     service.events.taken();
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
-    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
+    assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default());
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordReset, EventKind::SecondFactorRemoved]);
     let told = service.deliver_emails().await;
     let kinds: Vec<_> = told.iter().map(|mail| mail.kind).collect();
@@ -309,7 +309,7 @@ async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed()
     assert_eq!(service.user("alice").await.email_verified_at, None);
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
-    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
+    assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default());
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }
 
@@ -322,7 +322,7 @@ async fn that_verifies_the_address_removes_a_factor_added_meanwhile() {
     let other = TestService::builder().policy(mailing()).memory(service.store.clone()).build();
     eventful.before("set_password", async move { drop(other.enrol_totp("alice").await) });
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
-    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default());
+    assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default());
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }
 

@@ -35,7 +35,7 @@ async fn are_good_for_what_they_were_made_for() {
     assert!(is_invalid(&logged_in), "{logged_in:?}");
     let enrolled = service.second_factors.confirm(&user, login.challenge.expose(), &code, &client()).await;
     assert!(is_invalid(&enrolled), "{enrolled:?}");
-    assert!(service.store.factors_of(user.id).await.unwrap().is_on());
+    assert!(service.store.factors_of(&user.id).await.unwrap().is_on());
     assert!(answer(&service, &login, &code).await.is_ok(), "what was refused so used nothing up");
 }
 

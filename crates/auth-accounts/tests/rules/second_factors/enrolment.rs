@@ -111,7 +111,7 @@ async fn that_was_begun_before_another_factor_was_on_is_over() {
     service.enrol_email("alice").await;
     let code = service.totp_code(&secret, 0);
     assert!(is_invalid(&service.second_factors.confirm(&user, challenge.expose(), &code, &client()).await));
-    assert_eq!(service.store.factors_of(user.id).await.unwrap().totp, None);
+    assert_eq!(service.store.factors_of(&user.id).await.unwrap().totp, None);
 }
 
 #[tokio::test]
@@ -123,8 +123,8 @@ async fn of_another_user_is_refused() {
     let code = service.emailed_code();
     let refused = service.second_factors.confirm(&mallory, enrolment_challenge(&enrolment), &code, &client()).await;
     assert!(is_invalid(&refused), "{refused:?}");
-    assert!(!service.store.factors_of(alice.id).await.unwrap().is_on());
-    assert!(!service.store.factors_of(mallory.id).await.unwrap().is_on());
+    assert!(!service.store.factors_of(&alice.id).await.unwrap().is_on());
+    assert!(!service.store.factors_of(&mallory.id).await.unwrap().is_on());
     assert!(service.second_factors.confirm(&alice, enrolment_challenge(&enrolment), &code, &client()).await.is_ok());
 }
 

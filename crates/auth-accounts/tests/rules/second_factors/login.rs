@@ -229,7 +229,7 @@ async fn ends_with_a_password_that_was_changed_meanwhile() {
         (service.second_factor_challenge("alice").await, service.second_factor_challenge("alice").await);
     let set = |service: &TestService| {
         let (store, now) = (service.store.clone(), service.now());
-        let new = NewPassword::new(user.id, auth_conformance::hash_of(PASSWORD));
+        let new = NewPassword::new(user.id.clone(), auth_conformance::hash_of(PASSWORD));
         async move { auth_accounts::ports::Accounts::set_password(store.as_ref(), &new, now).await.unwrap() }
     };
     let change = set(&service);

@@ -103,9 +103,9 @@ fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
     assert_ne!(digits.mac(one, &vault), digits.mac(two, &vault));
     let (alice, mallory) = (UserId::new(1), UserId::new(2));
     let recovery = RecoveryCode::parse("01ab-cdef-ghjk-mnpq").unwrap();
-    assert!(recovery.matches(alice, &recovery.mac(alice, &vault), &vault));
-    assert!(!recovery.matches(alice, &recovery.mac(mallory, &vault), &vault));
-    assert_ne!(TotpSecret::context(alice), TotpSecret::context(mallory));
+    assert!(recovery.matches(&alice, &recovery.mac(&alice, &vault), &vault));
+    assert!(!recovery.matches(&alice, &recovery.mac(&mallory, &vault), &vault));
+    assert_ne!(TotpSecret::context(&alice), TotpSecret::context(&mallory));
 }
 
 #[tokio::test]
@@ -113,7 +113,7 @@ async fn nothing_that_is_stored_shows_a_secret() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, recovery) = service.enrol_totp("alice").await;
-    let factors = service.store.factors_of(user.id).await.unwrap();
+    let factors = service.store.factors_of(&user.id).await.unwrap();
     assert!(!format!("{factors:?}").contains(&secret.expose_base32()));
     for code in &recovery {
         assert!(!format!("{factors:?} {code:?}").contains(&code.expose()));
@@ -146,7 +146,7 @@ async fn a_session_without_a_required_factor_is_not_refreshed() {
     let pair = service.refresh(&pair).await;
     // Made an administrator past the use-case, as with SQL.
     let user = service.user("alice").await;
-    assert!(auth_accounts::ports::Accounts::set_staff(service.store.as_ref(), user.id, true).await.unwrap());
+    assert!(auth_accounts::ports::Accounts::set_staff(service.store.as_ref(), &user.id, true).await.unwrap());
     assert!(service.try_refresh(&pair).await.is_err());
     let challenge = service.second_factor_challenge("alice").await;
     let pair = answer(&service, &challenge, &service.emailed_code()).await.unwrap();

@@ -51,7 +51,7 @@ async fn of_a_session_without_a_required_factor_is_refused() {
     let session = service.caller(&pair).await.session;
     // Made an administrator past the use-case, as with SQL.
     let user = service.user("alice").await;
-    assert!(service.store.set_staff(user.id, true).await.unwrap());
+    assert!(service.store.set_staff(&user.id, true).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
     let challenge = confirmation(&service, &user).await;
     let sessionless = Caller { user: service.user("alice").await, session: None };
@@ -76,12 +76,12 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     let sliding = RawToken::parse(sliding.expose()).unwrap();
     let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
     let session = service.tokens.authenticate(&sliding).await.unwrap().session;
-    assert!(service.store.set_staff(service.user("alice").await.id, true).await.unwrap());
+    assert!(service.store.set_staff(&service.user("alice").await.id, true).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
     let refused = service.logins.change_password(&caller, change(shown(PASSWORD))).await;
     assert_eq!(fault(refused), Some(TokenFault::Revoked));
     assert!(has_password(&service, "alice", PASSWORD).await);
-    assert!(service.store.set_staff(caller.user.id, false).await.unwrap());
+    assert!(service.store.set_staff(&caller.user.id, false).await.unwrap());
     let caller = service.tokens.authenticate(&sliding).await.unwrap();
     let changed = service.logins.change_password(&caller, change(shown(PASSWORD))).await.unwrap();
     assert!(matches!(changed, Some(Issued::Sliding(_))), "{changed:?}");
@@ -94,12 +94,12 @@ async fn is_decided_again_if_a_factor_is_added_meanwhile() {
     let user = service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
     let store = service.store.clone();
-    let code = code_of(user.id, code_id(1), CodePurpose::EmailEnrolment, service.now());
+    let code = code_of(&user.id, code_id(1), CodePurpose::EmailEnrolment, service.now());
     service.store.put_code(code.clone());
     eventful.before("set_password", async move {
         let added = SecondFactors::add_factor(
             store.as_ref(),
-            user.id,
+            &user.id,
             &NewFactor::Email,
             code.id,
             &[],

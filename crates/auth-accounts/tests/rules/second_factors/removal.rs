@@ -21,7 +21,7 @@ async fn takes_password_and_code_and_is_told() {
     ));
     assert_eq!(service.enqueued(), []);
     service.second_factors.remove(&user, Method::Totp, shown_with(&challenge, &right)).await.unwrap();
-    assert_eq!(service.store.factors_of(user.id).await.unwrap(), Factors::default(), "the recovery codes go too");
+    assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default(), "the recovery codes go too");
     let mails = service.deliver_emails().await;
     assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [MailKind::SecondFactorRemoved]);
     assert_eq!(mails[0].content.get(Fact::Method), Some("totp"));
@@ -36,7 +36,7 @@ async fn is_refused_if_the_account_was_changed_meanwhile() {
         let Fixture { service, eventful, .. } = fixture(mailing());
         let user = service.register("alice").await;
         let (secret, _) = service.enrol_totp("alice").await;
-        let before = service.store.factors_of(user.id).await.unwrap().recovery_codes;
+        let before = service.store.factors_of(&user.id).await.unwrap().recovery_codes;
         service.next_totp_step();
         let challenge = confirmation(&service, &user).await;
         let shown = shown_with(&challenge, &service.totp_code(&secret, 0));
@@ -53,7 +53,7 @@ async fn is_refused_if_the_account_was_changed_meanwhile() {
             _ => service.second_factors.replace_recovery_codes(&user, shown).await.map(drop),
         };
         assert!(matches!(refused, Err(AccountError::Auth(AuthError::Store(_)))), "{call}: {refused:?}");
-        let factors = service.store.factors_of(user.id).await.unwrap();
+        let factors = service.store.factors_of(&user.id).await.unwrap();
         assert_eq!((factors.on(), factors.recovery_codes), (vec![Method::Totp], before), "{call}");
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
-    AccountPage, Accounts, EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+    AccountPage, Accounts, EmailUpdate, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
 };
 use auth_core::StoreError;
 use auth_core::ports::{Sessions, TokenUsers};
@@ -19,7 +19,7 @@ use super::{Broken, Defect, other_calls};
 use crate::{email, person_name, username};
 
 impl Broken {
-    async fn hash(&self, id: UserId) -> Option<PasswordHash> {
+    async fn hash(&self, id: &UserId) -> Option<PasswordHash> {
         let name = LoginName::Username(self.user(id).await?.username);
         self.inner.find_for_login(&name).await.unwrap().map(|(_, hash)| hash)
     }
@@ -38,7 +38,7 @@ impl Broken {
 
     /// Whether a user has this username or, otherwise, this email address.
     async fn taken(&self, new_username: &str, new_email: &str) -> Option<Taken> {
-        let users = self.inner.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap();
+        let users = self.inner.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap().users;
         let has_name = |user: &User| username(&user.username).canonical() == username(new_username).canonical();
         let has_email = |user: &User| email(&user.email).canonical() == email(new_email).canonical();
         match users.iter().any(has_name) {
@@ -65,7 +65,7 @@ impl Accounts for Broken {
         }
     }
 
-    async fn find_user(&self, id: UserId) -> Result<Option<User>, StoreError> {
+    async fn find_user(&self, id: &UserId) -> Result<Option<User>, StoreError> {
         self.inner.find_user(id).await
     }
 
@@ -77,7 +77,7 @@ impl Accounts for Broken {
         self.inner.find_by_email(email).await
     }
 
-    async fn update_profile(&self, id: UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
+    async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
         match (self.defect, self.user(id).await) {
             (Defect::WritesWholeProfiles, Some(user)) => {
                 other_calls().await;
@@ -104,7 +104,7 @@ impl Accounts for Broken {
         }
     }
 
-    async fn upgrade_hash(&self, id: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
+    async fn upgrade_hash(&self, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
         match (self.defect, self.hash(id).await) {
             (Defect::UpgradesInTwoSteps, Some(hash)) if hash == *old => {
                 other_calls().await;
@@ -116,14 +116,14 @@ impl Accounts for Broken {
     }
 
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
-        let Some(old) = self.hash(new.user).await else { return Ok(PasswordUpdate::Gone) };
-        let stamp = self.user(new.user).await.map(|user| user.security_stamp);
+        let Some(old) = self.hash(&new.user).await else { return Ok(PasswordUpdate::Gone) };
+        let stamp = self.user(&new.user).await.map(|user| user.security_stamp);
         let is_as_expected = new.only_at.is_none() || new.only_at == stamp;
         match self.defect {
             Defect::SetsPasswordsInTwoSteps => {
-                self.inner.upgrade_hash(new.user, &old, &new.hash).await?;
+                self.inner.upgrade_hash(&new.user, &old, &new.hash).await?;
                 other_calls().await;
-                self.inner.revoke_all(new.user, None, RevokeReason::PasswordChanged, now).await?;
+                self.inner.revoke_all(&new.user, None, RevokeReason::PasswordChanged, now).await?;
                 Ok(PasswordUpdate::Done)
             }
             Defect::ChecksPasswordsInTwoSteps if is_as_expected => {
@@ -142,16 +142,16 @@ impl Accounts for Broken {
         self.inner.confirm_email(proven, now).await
     }
 
-    async fn set_active(&self, id: UserId, active: bool) -> Result<bool, StoreError> {
+    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError> {
         self.wait_or_fail().await?;
         self.inner.set_active(id, active).await
     }
 
-    async fn set_staff(&self, id: UserId, staff: bool) -> Result<bool, StoreError> {
+    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError> {
         self.inner.set_staff(id, staff).await
     }
 
-    async fn promote(&self, id: UserId, now: UnixTime) -> Result<bool, StoreError> {
+    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError> {
         match (self.defect, self.user(id).await) {
             (Defect::PromotesInTwoSteps, Some(user)) if !user.is_staff => {
                 self.inner.revoke_all(id, None, RevokeReason::Administrator, now).await?;
@@ -162,13 +162,13 @@ impl Accounts for Broken {
         }
     }
 
-    async fn set_groups(&self, id: UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
+    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
         self.inner.set_groups(id, groups).await
     }
 
-    async fn delete(&self, id: UserId) -> Result<bool, StoreError> {
-        let sessions = self.inner.sessions().into_iter().filter(|session| session.user_id == id);
-        let codes = self.inner.codes().into_iter().filter(|code| code.user_id == id);
+    async fn delete(&self, id: &UserId) -> Result<bool, StoreError> {
+        let sessions = self.inner.sessions().into_iter().filter(|session| session.user_id == *id);
+        let codes = self.inner.codes().into_iter().filter(|code| code.user_id == *id);
         let is_deleted = self.inner.delete(id).await?;
         if self.has(Defect::LeavesCodesOfTheDeleted) {
             codes.for_each(|code| self.inner.put_code(code));
@@ -179,7 +179,7 @@ impl Accounts for Broken {
         Ok(is_deleted)
     }
 
-    async fn list(&self, page: AccountPage) -> Result<Vec<User>, StoreError> {
+    async fn list(&self, page: AccountPage) -> Result<ListedUsers, StoreError> {
         self.inner.list(page).await
     }
 
@@ -193,7 +193,7 @@ impl TokenUsers for Broken {
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError> {
         match subject {
             Subject::Username(name) if self.has(Defect::FindsSubjectsInAnyCase) => {
-                let users = self.inner.list(AccountPage { after: None, limit: u32::MAX }).await?;
+                let users = self.inner.list(AccountPage { after: None, limit: u32::MAX }).await?.users;
                 Ok(users.into_iter().find(|user| user.username.eq_ignore_ascii_case(name)))
             }
             _ => self.inner.find_by_subject(subject).await,

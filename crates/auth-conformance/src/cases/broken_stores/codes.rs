@@ -71,9 +71,9 @@ impl Broken {
     /// Makes the time step that the owner of a code used last usable again.
     async fn forget_time_step(&self, id: CodeId) -> Result<(), StoreError> {
         if let Some(code) = self.code(id) {
-            let factors = self.inner.factors_of(code.user_id).await?;
+            let factors = self.inner.factors_of(&code.user_id).await?;
             let totp = factors.totp.map(|totp| TotpFactor { last_step: None, ..totp });
-            self.inner.put_factors(code.user_id, Factors { totp, ..factors });
+            self.inner.put_factors(&code.user_id, Factors { totp, ..factors });
         }
         Ok(())
     }
@@ -81,13 +81,13 @@ impl Broken {
 
 #[async_trait]
 impl SecondFactors for Broken {
-    async fn factors_of(&self, user: UserId) -> Result<Factors, StoreError> {
+    async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError> {
         self.inner.factors_of(user).await
     }
 
     async fn add_factor(
         &self,
-        user: UserId,
+        user: &UserId,
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
@@ -95,14 +95,14 @@ impl SecondFactors for Broken {
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
         if let (Defect::AddsFactorsByAnyCode, Some(code)) = (self.defect, self.code(enrolment)) {
-            self.inner.put_code(OneTimeCode { user_id: user, consumed_at: None, ..code });
+            self.inner.put_code(OneTimeCode { user_id: user.clone(), consumed_at: None, ..code });
         }
         self.inner.add_factor(user, factor, enrolment, recovery_codes, mails, now).await
     }
 
     async fn remove_factors(
         &self,
-        user: UserId,
+        user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],
@@ -125,7 +125,7 @@ impl SecondFactors for Broken {
 
     async fn replace_recovery_codes(
         &self,
-        user: UserId,
+        user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
         mails: &[NewMail],

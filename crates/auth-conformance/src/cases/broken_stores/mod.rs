@@ -97,7 +97,7 @@ impl Broken {
         self.defect == defect
     }
 
-    async fn user(&self, id: UserId) -> Option<User> {
+    async fn user(&self, id: &UserId) -> Option<User> {
         self.inner.find_user(id).await.unwrap()
     }
 

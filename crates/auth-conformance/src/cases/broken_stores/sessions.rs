@@ -15,10 +15,10 @@ use super::{Broken, Defect, other_calls};
 #[async_trait]
 impl Sessions for Broken {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
-        match (self.defect, self.user(user.id).await) {
+        match (self.defect, self.user(&user.id).await) {
             (Defect::StartsInTwoSteps, Some(now)) if now.is_active && now.security_stamp == user.security_stamp => {
                 other_calls().await;
-                let Some(now) = self.user(user.id).await else { return Ok(false) };
+                let Some(now) = self.user(&user.id).await else { return Ok(false) };
                 self.inner.start(session, &now, last_login).await
             }
             (Defect::StartsForTheInactive, Some(now)) if now.token_epoch == user.token_epoch => {
@@ -42,7 +42,7 @@ impl Sessions for Broken {
             }
             return Ok(adoption);
         }
-        let epoch = self.user(session.user_id).await.map(|user| user.token_epoch);
+        let epoch = self.user(&session.user_id).await.map(|user| user.token_epoch);
         if epoch.is_some_and(|epoch| epoch > UnixTime::default() && issued_at.is_none_or(|at| at <= epoch)) {
             return Ok(Adoption::Refused);
         }
@@ -54,7 +54,7 @@ impl Sessions for Broken {
         match self.inner.find_session(id).await? {
             Some(found) if self.has(Defect::FindsTornSessions) => {
                 other_calls().await;
-                let user = self.user(found.user.id).await;
+                let user = self.user(&found.user.id).await;
                 Ok(user.map(|user| SessionOfUser { user, ..found }))
             }
             found => Ok(found),
@@ -94,13 +94,13 @@ impl Sessions for Broken {
 
     async fn revoke_all(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
     ) -> Result<usize, StoreError> {
         self.wait_or_fail().await?;
-        let is_live = |s: &Session| s.user_id == user && s.revoked_at.is_none() && Some(s.id) != keep;
+        let is_live = |s: &Session| s.user_id == *user && s.revoked_at.is_none() && Some(s.id) != keep;
         match (self.defect, self.user(user).await) {
             (Defect::CountsInTwoSteps, _) => {
                 let live = self.inner.sessions().into_iter().filter(is_live).count();
@@ -119,13 +119,13 @@ impl Sessions for Broken {
 
     async fn end_surplus(
         &self,
-        user: UserId,
+        user: &UserId,
         keep: SessionId,
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
         if self.has(Defect::EndsNewestSurplus) {
-            let is_live = |s: &Session| s.user_id == user && s.revoked_at.is_none() && s.id != keep;
+            let is_live = |s: &Session| s.user_id == *user && s.revoked_at.is_none() && s.id != keep;
             let mut live: Vec<_> = self.inner.sessions().into_iter().filter(is_live).collect();
             live.sort_by_key(|session| session.last_used_at);
             let surplus: Vec<_> = live.iter().skip(most.get() as usize - 1).map(|session| session.id).collect();

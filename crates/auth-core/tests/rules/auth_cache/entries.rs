@@ -76,7 +76,7 @@ async fn tokens_of_no_session_are_remembered_by_whom_they_name() {
     let foreign = |iat: i64| {
         service.forge(
             serde_json::json!({"token_type": "access", "exp": service.now().seconds() + 600, "iat": iat, "jti": "a",
-            "user_id": user.id.get()}),
+            "user_id": user.id.to_json()}),
         )
     };
     assert_eq!(fixture.cost(&foreign(service.now().seconds())).await, (1, true), "the user");

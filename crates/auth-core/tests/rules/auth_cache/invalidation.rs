@@ -1,5 +1,10 @@
 //! Invalidation: by changes of this process, and by those that the feed reports.
 
+use auth_accounts::account::{NewUser, NewUserId};
+use auth_accounts::ports::Accounts;
+use auth_conformance::{hash_of, new_user};
+use auth_core::user::StringId;
+
 use super::*;
 
 #[tokio::test]
@@ -65,12 +70,12 @@ async fn what_others_do_is_obeyed_when_the_feed_says_so() {
     let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
     let id = service.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
     // Past the services, as another process does it.
-    service.store.set_active(id, false).await.unwrap();
+    service.store.set_active(&id, false).await.unwrap();
     assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
-    fixture.say(Ok(vec![Change::AccountChanged(id)])).await;
+    fixture.say(Ok(vec![Change::AccountChanged(id.clone())])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
     // Who is not let in is not remembered so.
-    service.store.set_active(id, true).await.unwrap();
+    service.store.set_active(&id, true).await.unwrap();
     assert!(fixture.cost(&access_of(&pair)).await.1);
 
     let session = fixture.session(&pair);
@@ -108,16 +113,16 @@ async fn a_new_name_ends_the_tokens_that_name_the_old_one() {
 }
 
 #[tokio::test]
-async fn imported_accounts_are_remembered_and_forgotten_by_their_number() {
+async fn a_user_with_another_id_than_an_integer_is_cached_and_forgotten() {
     let fixture = cached_service(policy(), for_many(VIEWS));
     fixture.start().await;
     let service = &fixture.service;
-    let user = service.register("alice").await;
-    service.store.put_user(auth_core::user::User { external_id: Some("key-7".to_owned()), ..user.clone() });
+    let id = NewUserId::String(StringId::parse("key-7").unwrap());
+    let user = service.store.create(&NewUser { id, ..new_user("alice") }, &hash_of(PASSWORD)).await.unwrap().unwrap();
     let token = access_of(&service.login("alice").await);
     assert_eq!(fixture.cost(&token).await, (1, true));
     assert_eq!(fixture.cost(&token).await, (0, true));
-    service.store.set_active(user.id, false).await.unwrap();
+    service.store.set_active(&user.id, false).await.unwrap();
     fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!fixture.cost(&token).await.1);
 }

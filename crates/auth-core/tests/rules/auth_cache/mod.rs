@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use auth_accounts::ports::Accounts;
 use auth_accounts::service::{Action, Ports};
 use auth_core::ports::{Change, ChangeFeed, Sessions};
 use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};

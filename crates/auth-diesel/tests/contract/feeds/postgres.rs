@@ -42,7 +42,7 @@ async fn what_others_notify_is_missed(database: Arc<Database>) {
         database.query(odd);
         assert_eq!(feed.next().await.unwrap(), [Change::Missed], "{odd}");
     }
-    database.query(&format!("NOTIFY auth_changes, 'u:{}'", user.id.get()));
+    database.query(&format!("NOTIFY auth_changes, 'u:{}'", user.id.as_integer().unwrap()));
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
@@ -106,11 +106,11 @@ async fn a_silent_server_is_reported_in_time(database: Arc<Database>) {
     // Silence, and then what was said meanwhile.
     proxy.freeze(true);
     fails(&mut feed).await;
-    assert!(past_it.set_staff(user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true).await.unwrap());
     fails(&mut feed).await;
     proxy.freeze(false);
     recovers(&mut feed).await;
-    assert!(past_it.set_staff(user.id, false).await.unwrap());
+    assert!(past_it.set_staff(&user.id, false).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // Silence, and then the end of the connection.
     proxy.freeze(true);
@@ -118,7 +118,7 @@ async fn a_silent_server_is_reported_in_time(database: Arc<Database>) {
     proxy.cut();
     proxy.freeze(false);
     recovers(&mut feed).await;
-    assert!(past_it.set_staff(user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // A thread that hangs with the server keeps nobody.
     proxy.freeze(true);
@@ -151,7 +151,7 @@ async fn a_feed_goes_on_after_an_outage() {
         let missing: Vec<_> = done.iter().filter(|id| !known.contains(id)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
-    assert!(store.set_staff(user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, true).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
@@ -162,7 +162,7 @@ async fn end_many_sessions(store: DieselStore, user: User, round: u64) -> Vec<Se
         if Instant::now() > end && ended.len() >= 10 {
             break;
         }
-        let session = session_of(user.id, session_id(100_000 * round + number), at(0).plus(Seconds::new(number)));
+        let session = session_of(&user.id, session_id(100_000 * round + number), at(0).plus(Seconds::new(number)));
         if let Ok(true) = store.start(&session, &user, None).await
             && let Ok(true) = store.revoke(session.id, RevokeReason::Logout, at(1)).await
         {

@@ -101,8 +101,8 @@ async fn who_is_nobody_is_challenged_and_who_may_not_is_not() {
 }
 
 async fn whoami(user: CurrentUser) -> impl Responder {
-    assert_eq!((user.caller().user.id, user.user().id), (user.id(), user.id()));
-    HttpResponse::Ok().json(json!({"id": user.id().get(), "name": user.username(), "staff": user.is_staff()}))
+    assert_eq!((&user.caller().user.id, &user.user().id), (user.id(), user.id()));
+    HttpResponse::Ok().json(json!({"id": user.id().to_json(), "name": user.username(), "staff": user.is_staff()}))
 }
 
 async fn perhaps(user: Option<CurrentUser>) -> impl Responder {

@@ -1,0 +1,6 @@
+CREATE OR REPLACE FUNCTION auth_report_account() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('auth_changes', 'u:' || OLD.id::text);
+    RETURN NULL;
+END
+$$;
