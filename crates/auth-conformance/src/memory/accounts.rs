@@ -102,7 +102,7 @@ impl Accounts for MemoryStore {
         if !before.has_stamp(change.only_at) {
             return Ok(ProfileUpdate::Overtaken);
         }
-        if let Some(taken) = state.taken(Some(&id.clone()), change.username.as_ref(), change.email.as_ref()) {
+        if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
             return Ok(ProfileUpdate::Taken(taken));
         }
         let is_other = change.email.as_ref().is_some_and(|email| email.canonical() != before.email.canonical());
@@ -116,7 +116,7 @@ impl Accounts for MemoryStore {
         if is_other {
             state.codes.end_all_of(id, None);
         }
-        state.outbox.put(Some(&id.clone()), &change.mails);
+        state.outbox.put(Some(id), &change.mails);
         Ok(state.user(id).cloned().map_or(ProfileUpdate::Gone, ProfileUpdate::Done))
     }
 

@@ -71,7 +71,7 @@ impl SecondFactors for MemoryStore {
         });
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(&user.clone()), mails);
+        state.outbox.put(Some(user), mails);
         Ok(Some(are_taken))
     }
 
@@ -90,7 +90,7 @@ impl SecondFactors for MemoryStore {
         let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(account, *one));
         state.change_security(user, switch_off);
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(&user.clone()), mails);
+        state.outbox.put(Some(user), mails);
         Ok(true)
     }
 
@@ -107,7 +107,7 @@ impl SecondFactors for MemoryStore {
         }
         state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(&user.clone()), mails);
+        state.outbox.put(Some(user), mails);
         Ok(true)
     }
 }
