@@ -15,8 +15,10 @@ pub(crate) use extract::OwnRoute;
 pub use extract::{Body, UnreadBody};
 pub use field::Field;
 pub(crate) use reader::text;
-pub use reader::{BLANKABLE, FieldErrors, FieldReader, TEXT, TextRules};
+pub use reader::{BLANKABLE, FieldReader, TEXT, TextRules};
 pub(crate) use validation::add_violations;
+
+pub use crate::error::FieldErrors;
 
 /// Longest body of the service's own routes, in bytes: no token, name or password needs more.
 pub const OWN_BODY_LIMIT: usize = 65_536;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use validator::{Validate, ValidationError, ValidationErrorsKind};
 
-use super::FieldErrors;
+use crate::error::FieldErrors;
 
 /// Adds what the `validator` attributes of a body find. Of a field that is too long, only that is said.
 pub(crate) fn add_violations(errors: &mut FieldErrors, body: &impl Validate) {

@@ -1,0 +1,153 @@
+//! How the errors of tokens are answered.
+
+use actix_web::http::StatusCode;
+use auth_accounts::AccountError;
+use auth_core::time::Seconds;
+use auth_core::token::{TokenFault, TokenKind};
+use auth_core::{AuthError, StoreError};
+
+use super::api_error::log_failure;
+use super::{ApiError, DetailBody, TokenMessage};
+use crate::app::App;
+
+impl ApiError {
+    /// Why a use-case failed, at an endpoint that takes a token in its body.
+    pub(crate) fn at_token_endpoint(error: impl Into<AccountError>, reasons: bool) -> Self {
+        match error.into() {
+            AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
+                StatusCode::UNAUTHORIZED,
+                DetailBody {
+                    detail: message(fault).to_owned(),
+                    code: Some("token_not_valid"),
+                    reason: reason(fault).filter(|_| reasons),
+                    messages: None,
+                },
+            ),
+            other => Self::from_account(other, reasons),
+        }
+    }
+
+    /// Why the bearer of an access token is refused on a guarded path.
+    pub(crate) fn at_guarded_path(error: impl Into<AccountError>, app: &App) -> Self {
+        let reasons = app.settings.reasons;
+        match error.into() {
+            AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
+                StatusCode::UNAUTHORIZED,
+                DetailBody {
+                    detail: "Given token not valid for any token type".to_owned(),
+                    code: Some("token_not_valid"),
+                    messages: Some(app.tokens.policy().accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
+                    reason: reason(fault).filter(|_| reasons),
+                },
+            ),
+            other => Self::from_account(other, reasons),
+        }
+    }
+
+    /// Why a token is refused at verification: one that was taken out of use is an error of the body.
+    pub(crate) fn at_verification(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) if fault.is_blacklisted() => Self::non_field(message(fault)),
+            other => Self::at_token_endpoint(other, reasons),
+        }
+    }
+
+    /// Why a logout is refused.
+    pub(crate) fn at_logout(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) => Self::logout(message(fault)),
+            other => Self::from_auth(other, reasons),
+        }
+    }
+
+    /// What the token half answers, where nothing more can be said. Exhaustive on purpose: a new error must be mapped here.
+    pub(super) fn from_auth(error: AuthError, reasons: bool) -> Self {
+        let refuse = |detail: &str, code, reason: Option<&'static str>| {
+            let reason = reason.filter(|_| reasons);
+            let body = DetailBody { detail: detail.to_owned(), code, reason, messages: None };
+            Self::with_body(StatusCode::UNAUTHORIZED, body)
+        };
+        let code = Some(error.code());
+        match error {
+            AuthError::NoActiveAccount => {
+                refuse("No active account found for the given token.", None, Some("user_inactive"))
+            }
+            AuthError::SubjectMissing => refuse("Token contained no recognizable user identification", code, None),
+            AuthError::UserNotFound => refuse("User not found", code, Some("user_not_found")),
+            AuthError::UserInactive => refuse("User is inactive", code, Some("user_inactive")),
+            AuthError::PasswordChanged => {
+                refuse("The user's password has been changed.", code, Some("password_changed"))
+            }
+            AuthError::MultiFactorRequired => refuse("More than one authentication factor is required.", code, None),
+            AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) | AuthError::UserChanged => {
+                log_failure(&error);
+                Self::unavailable(error.retry_after().map_or(1, Seconds::get))
+            }
+            AuthError::NothingNamed => Self::logout("'refresh'"),
+            AuthError::ForeignToken => Self::logout("Token is invalid"),
+            AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
+            // The first one is answered by the endpoints where it can occur.
+            AuthError::Token(_) | AuthError::Store(StoreError::Broken(_)) | AuthError::Crypto(_) => {
+                Self::failure(&error)
+            }
+        }
+    }
+}
+
+/// What one kind of accepted token says to the presented one.
+const fn told(kind: TokenKind, fault: TokenFault) -> TokenMessage {
+    let token_class = match kind {
+        TokenKind::Access => "AccessToken",
+        TokenKind::Refresh => "RefreshToken",
+        TokenKind::Sliding => "SlidingToken",
+    };
+    TokenMessage { token_class, token_type: kind.name(), message: message(fault) }
+}
+
+/// The text for a refused token. A forger learns nothing: all that is not well signed is one text.
+const fn message(fault: TokenFault) -> &'static str {
+    match fault {
+        TokenFault::Expired => "Token is expired",
+        TokenFault::NoExpiry => "Token has no 'exp' claim",
+        TokenFault::NoRefreshExpiry => "Token has no 'refresh_exp' claim",
+        TokenFault::RefreshExpired => "Token 'refresh_exp' claim has expired",
+        TokenFault::NoId => "Token has no id",
+        TokenFault::NoKind => "Token has no type",
+        TokenFault::WrongKind => "Token has wrong type",
+        fault if fault.is_blacklisted() => "Token is blacklisted",
+        _ => "Token is invalid",
+    }
+}
+
+/// The stable reason, for the bearer of a well-signed token.
+const fn reason(fault: TokenFault) -> Option<&'static str> {
+    match fault {
+        TokenFault::Expired | TokenFault::RefreshExpired => Some("token_expired"),
+        TokenFault::BadClaim
+        | TokenFault::NoExpiry
+        | TokenFault::NoRefreshExpiry
+        | TokenFault::NoId
+        | TokenFault::NoKind => Some("token_malformed"),
+        TokenFault::WrongKind => Some("token_wrong_type"),
+        TokenFault::Spent => Some("token_spent"),
+        TokenFault::Reused => Some("token_reused"),
+        TokenFault::NeverIssued => Some("token_never_issued"),
+        TokenFault::Revoked => Some("session_revoked"),
+        TokenFault::UnknownSession => Some("session_unknown"),
+        _ => None,
+    }
+}
+
+impl From<AuthError> for ApiError {
+    /// What the endpoints for tokens answer, without a `reason`: for the handlers of a host.
+    fn from(error: AuthError) -> Self {
+        Self::at_token_endpoint(error, false)
+    }
+}
+
+impl From<StoreError> for ApiError {
+    /// What a storage could not do, for the handlers of a host: 503 or 500.
+    fn from(error: StoreError) -> Self {
+        Self::from_auth(error.into(), false)
+    }
+}
