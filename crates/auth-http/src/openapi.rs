@@ -4,12 +4,12 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::credentials::CredentialHeader;
 use crate::handlers::{
     blacklist, email, health, jwks, login, logout, me, password, refresh, register, schema, second_factor,
     second_factors, sliding, verify,
 };
 use crate::routes::RouteTable;
+use crate::settings::CredentialHeader;
 
 #[derive(OpenApi)]
 #[openapi(

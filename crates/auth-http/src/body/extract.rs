@@ -11,11 +11,11 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, rt};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 
-use super::budget::Share;
-use super::json::Document;
-use super::{Fields, OWN_BODY_LIMIT, form, json};
 use crate::app::App;
 use crate::error::ApiError;
+use crate::fields::json::Document;
+use crate::fields::{Fields, form, json};
+use crate::settings::{OWN_BODY_LIMIT, Share};
 
 /// A parsed body. No body at all is an empty object.
 #[derive(Debug)]

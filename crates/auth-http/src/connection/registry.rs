@@ -10,7 +10,7 @@ use auth_accounts::throttle::network;
 use super::ConnectionLimits;
 use super::places::Places;
 use super::state::State;
-use crate::client::TrustedProxies;
+use crate::settings::TrustedProxies;
 
 /// The connections of all workers of a server.
 #[derive(Debug)]

@@ -15,7 +15,7 @@ use tokio::net::TcpSocket;
 use super::registry::Connections;
 use super::stream::Stream;
 use super::{ConnectionLimits, LINGER};
-use crate::client::TrustedProxies;
+use crate::settings::TrustedProxies;
 
 /// How many connections the operating system keeps that have not been accepted.
 const BACKLOG: u32 = 1_024;

@@ -153,7 +153,7 @@ mod tests {
 
     use super::super::ConnectionLimits;
     use super::*;
-    use crate::client::TrustedProxies;
+    use crate::settings::TrustedProxies;
 
     #[derive(Default)]
     struct Wakes(AtomicUsize);

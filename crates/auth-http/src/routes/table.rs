@@ -10,7 +10,6 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes};
 use auth_core::permission::Rule;
 
-use crate::credentials::CredentialHeader;
 use crate::gate::gate;
 use crate::handlers::unknown::unknown;
 use crate::openapi::document_of;
@@ -18,6 +17,7 @@ use crate::outer::with_own_headers;
 use crate::routes::Endpoint;
 use crate::routes::pattern::hides;
 use crate::routes::prefix::normalized;
+use crate::settings::CredentialHeader;
 
 /// Routes as they are put together.
 #[derive(Clone, Debug, Default)]

@@ -11,7 +11,7 @@ use super::{Field, Fields};
 
 /// What a JSON document holds at its top.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Document {
+pub(crate) enum Document {
     /// An object.
     Object(Fields),
     /// `null`.
@@ -21,7 +21,7 @@ pub(super) enum Document {
 }
 
 /// Reads a document (RFC 8259). The error is the parser's own text.
-pub(super) fn parse(bytes: &[u8]) -> Result<Document, String> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<Document, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let document: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let raw = document.get();

@@ -23,7 +23,7 @@ impl BodyBudget {
     }
 
     /// The share of one request, empty as yet.
-    pub(super) fn share(&self) -> Share {
+    pub(crate) fn share(&self) -> Share {
         Share { budget: self.clone(), bytes: 0 }
     }
 }
@@ -46,14 +46,14 @@ impl Eq for BodyBudget {}
 
 /// What one request uses of the budget. Gives it back when dropped.
 #[derive(Debug)]
-pub(super) struct Share {
+pub(crate) struct Share {
     budget: BodyBudget,
     bytes: usize,
 }
 
 impl Share {
     /// Takes more; `false`, and nothing is taken, if there is not enough left.
-    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let is_long = self.bytes + bytes > OWN_BODY_LIMIT;
         let most = if is_long { self.budget.bytes / 4 * 3 } else { self.budget.bytes };
         let more = |used: usize| used.checked_add(bytes).filter(|used| *used <= most);

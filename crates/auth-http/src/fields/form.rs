@@ -9,12 +9,12 @@ use multer::Multipart;
 use super::{Field, Fields};
 
 /// Reads `application/x-www-form-urlencoded` (WHATWG URL §5.1). Nothing is malformed there.
-pub(super) fn parse_urlencoded(bytes: &[u8]) -> Fields {
+pub(crate) fn parse_urlencoded(bytes: &[u8]) -> Fields {
     form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), Field::Text(value.into_owned()))).collect()
 }
 
 /// Reads `multipart/form-data` (RFC 7578). The error is the parser's own text.
-pub(super) async fn parse_multipart(bytes: Bytes, boundary: &str) -> Result<Fields, String> {
+pub(crate) async fn parse_multipart(bytes: Bytes, boundary: &str) -> Result<Fields, String> {
     let body = stream::iter([Ok::<_, Infallible>(bytes)]);
     let mut parts = Multipart::new(body, boundary);
     let mut fields = Fields::new();
