@@ -11,6 +11,7 @@ use auth_core::service::TokenService;
 use auth_core::token::SessionId;
 use serde_json::{Value, json};
 
+use crate::error::Explanation;
 use crate::settings::HttpSettings;
 use crate::throttle::AnonymousThrottle;
 
@@ -46,6 +47,11 @@ impl App {
             throttle: None,
             settings: HttpSettings::default(),
         }
+    }
+
+    /// What the bearer of a refused access token is told about it.
+    pub(crate) fn explanation(&self) -> Explanation<'_> {
+        Explanation { reasons: self.settings.reasons, accepted_kinds: &self.tokens.policy().accepted_kinds }
     }
 }
 

@@ -214,7 +214,7 @@ async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
         Ok(token) => app.tokens.authenticate(&token).await,
         Err(fault) => Err(AuthError::Token(fault)),
     };
-    let caller = authenticated.map_err(|error| ApiError::at_guarded_path(error, app))?;
+    let caller = authenticated.map_err(|error| ApiError::at_guarded_path(error, app.explanation()))?;
     let mut extensions = request.extensions_mut();
     extensions.insert(caller);
     extensions.insert(AuthenticatedBy(Arc::clone(app)));

@@ -7,8 +7,7 @@ use auth_accounts::AccountError;
 use auth_accounts::account::{AccountFault, Taken};
 use auth_accounts::password::{Attribute, PasswordFlaw};
 
-use super::{ApiError, DetailBody, FieldErrors};
-use crate::app::App;
+use super::{ApiError, DetailBody, Explanation, FieldErrors};
 
 /// What an endpoint calls its fields.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +26,7 @@ impl Default for FieldNames {
 
 impl ApiError {
     /// Why a use-case failed that looks after an account. What is wrong with a field is said of the field.
-    pub(crate) fn at_account_path(error: AccountError, names: FieldNames, app: &App) -> Self {
+    pub(crate) fn at_account_path(error: AccountError, names: FieldNames, explanation: Explanation<'_>) -> Self {
         let of = |field, message: &str| Self::fields(FieldErrors::of(field, message));
         match error {
             AccountError::PasswordMissing => of(names.password, "This field is required."),
@@ -39,7 +38,7 @@ impl ApiError {
             }
             AccountError::Account(fault) => match account_field(&fault, TakenWording::Profile) {
                 Some((field, message)) => of(field, message),
-                None => Self::at_guarded_path(fault, app),
+                None => Self::at_guarded_path(fault, explanation),
             },
             AccountError::BadLink => of("token", "Token is invalid or expired."),
             AccountError::WrongCode => of("code", "Invalid code."),
@@ -48,7 +47,7 @@ impl ApiError {
             AccountError::NoSecondFactor => of("method", "This second factor is not on."),
             AccountError::EmailNotVerified => of("method", "Verify your email address first."),
             AccountError::MethodUnavailable => of("method", "This second factor is not available here."),
-            other => Self::at_guarded_path(other, app),
+            other => Self::at_guarded_path(other, explanation),
         }
     }
 

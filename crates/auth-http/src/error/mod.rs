@@ -14,3 +14,4 @@ pub(crate) use api_error::OwnChallenge;
 pub(crate) use bodies::{ChallengeBody, ChallengedBody, LogoutErrorBody, NonFieldErrorsBody};
 pub use bodies::{DetailBody, TokenMessage};
 pub use field_errors::FieldErrors;
+pub(crate) use token::Explanation;

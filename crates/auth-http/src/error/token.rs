@@ -8,7 +8,15 @@ use auth_core::{AuthError, StoreError};
 
 use super::api_error::log_failure;
 use super::{ApiError, DetailBody, TokenMessage};
-use crate::app::App;
+
+/// What the bearer of a refused access token is told about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Explanation<'a> {
+    /// Whether the answer has a `reason`.
+    pub reasons: bool,
+    /// The kinds of token that are accepted: each of them has a message in the answer.
+    pub accepted_kinds: &'a [TokenKind],
+}
 
 impl ApiError {
     /// Why a use-case failed, at an endpoint that takes a token in its body.
@@ -28,15 +36,15 @@ impl ApiError {
     }
 
     /// Why the bearer of an access token is refused on a guarded path.
-    pub(crate) fn at_guarded_path(error: impl Into<AccountError>, app: &App) -> Self {
-        let reasons = app.settings.reasons;
+    pub(crate) fn at_guarded_path(error: impl Into<AccountError>, explanation: Explanation<'_>) -> Self {
+        let Explanation { reasons, accepted_kinds } = explanation;
         match error.into() {
             AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
                 StatusCode::UNAUTHORIZED,
                 DetailBody {
                     detail: "Given token not valid for any token type".to_owned(),
                     code: Some("token_not_valid"),
-                    messages: Some(app.tokens.policy().accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
+                    messages: Some(accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
                     reason: reason(fault).filter(|_| reasons),
                 },
             ),

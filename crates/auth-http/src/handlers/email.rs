@@ -56,7 +56,7 @@ pub(crate) async fn verify(
         }
     });
     let verified = verified.await?;
-    verified.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
+    verified.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
     Ok(HttpResponse::Ok().json(ToldBody::new("E-mail address verified.")))
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn resend(
     let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;
-    asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
+    asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
     let told = "If this address is that of an account and not verified yet, a mail is on its way to it.";
     Ok(HttpResponse::Accepted().json(ToldBody::new(told)))
 }

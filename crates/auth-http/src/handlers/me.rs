@@ -103,7 +103,7 @@ pub(crate) struct ProfileBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let user = app.accounts.profile(caller.caller()).await;
-    let user = user.map_err(|error| ApiError::at_guarded_path(error, &app))?;
+    let user = user.map_err(|error| ApiError::at_guarded_path(error, app.explanation()))?;
     Ok(HttpResponse::Ok().json(MeBody::from(user)))
 }
 
@@ -166,7 +166,8 @@ async fn update(
     let shown = shown_if_any(&app, fields, client.clone());
     let updated =
         to_its_end(async move { accounts.update_profile(caller.into_caller(), change, shown.as_ref(), &client).await });
-    let updated = updated.await?.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), &app))?;
+    let updated =
+        updated.await?.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
     let pending_email = updated.pending_email.map(|email| email.as_str().to_owned());
     Ok(HttpResponse::Ok().json(MeBody { pending_email, ..MeBody::from(updated.user) }))
 }

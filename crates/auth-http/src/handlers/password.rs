@@ -83,7 +83,7 @@ pub(crate) async fn change(
     let change = PasswordChange { shown, new: RawPassword::new(new) };
     let service = app.clone();
     let changed = to_its_end(async move { service.logins.change_password(caller.caller(), change).await });
-    let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     let (refresh, access, token) = match issued {
         Some(Issued::Pair(pair)) => (Some(pair.refresh.into_exposed()), Some(pair.access.into_exposed()), None),
         Some(Issued::Sliding(token)) => (None, None, Some(token.into_exposed())),
@@ -119,7 +119,7 @@ pub(crate) async fn request_reset(
     let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_reset(&email, &client).await }).await?;
-    asked.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    asked.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     Ok(HttpResponse::Accepted()
         .json(ToldBody::new("If this is the address of an account, a mail is on its way to it.")))
 }
@@ -158,7 +158,7 @@ pub(crate) async fn confirm_reset(
     let (Some(token), Some(new)) = (token, new) else { return Err(ApiError::fields(reader.into_errors())) };
     let (service, client) = (app.clone(), client(&request));
     let reset = to_its_end(async move { service.accounts.confirm_reset(&token, RawPassword::new(new), &client).await });
-    reset.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, &app))?;
+    reset.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     Ok(HttpResponse::Ok().json(ToldBody::new("Password has been reset.")))
 }
 

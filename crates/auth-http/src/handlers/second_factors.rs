@@ -290,7 +290,7 @@ pub(crate) async fn recovery_codes(
 }
 
 fn refuse(error: auth_accounts::AccountError, app: &AccountApp) -> ApiError {
-    ApiError::at_account_path(error, FieldNames::default(), app)
+    ApiError::at_account_path(error, FieldNames::default(), app.explanation())
 }
 
 fn factor_change(app: &AccountApp, fields: &Fields, client: ClientInfo) -> Result<(Method, Shown), FieldErrors> {
