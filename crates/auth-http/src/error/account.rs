@@ -7,7 +7,12 @@ use auth_accounts::AccountError;
 use auth_accounts::account::{AccountFault, Taken};
 use auth_accounts::password::{Attribute, PasswordFlaw};
 
-use super::{ApiError, DetailBody, Explanation, FieldErrors};
+use super::{ApiError, Explanation, FieldErrors};
+
+const REQUIRED: &str = "This field is required.";
+const WRONG_PASSWORD: &str = "Wrong password.";
+const WRONG_CODE: &str = "Invalid code.";
+const CHALLENGE_INVALID: &str = "Challenge is invalid or expired.";
 
 /// What an endpoint calls its fields.
 #[derive(Clone, Copy, Debug)]
@@ -25,88 +30,88 @@ impl Default for FieldNames {
 }
 
 impl ApiError {
-    /// Why a use-case failed that looks after an account. What is wrong with a field is said of the field.
-    pub(crate) fn at_account_path(error: AccountError, names: FieldNames, explanation: Explanation<'_>) -> Self {
-        let of = |field, message: &str| Self::fields(FieldErrors::of(field, message));
+    /// Why a login or a registration failed; `reasons` says whether the answer has a `reason`.
+    pub(crate) fn at_login(error: AccountError, reasons: bool) -> Self {
+        let code = error.code();
         match error {
-            AccountError::PasswordMissing => of(names.password, "This field is required."),
-            AccountError::WrongPassword => of(names.password, "Wrong password."),
-            AccountError::Account(AccountFault::WeakPassword(flaws)) => {
-                let mut errors = FieldErrors::default();
-                errors.add(names.new_password, flaws.into_iter().map(password_message).collect());
-                Self::fields(errors)
-            }
-            AccountError::Account(fault) => match account_field(&fault, TakenWording::Profile) {
-                Some((field, message)) => of(field, message),
-                None => Self::at_guarded_path(fault, explanation),
-            },
-            AccountError::BadLink => of("token", "Token is invalid or expired."),
-            AccountError::WrongCode => of("code", "Invalid code."),
-            AccountError::ChallengeInvalid => of("challenge", "Challenge is invalid or expired."),
-            AccountError::ChallengeMissing => of("challenge", "This field is required."),
-            AccountError::NoSecondFactor => of("method", "This second factor is not on."),
-            AccountError::EmailNotVerified => of("method", "Verify your email address first."),
-            AccountError::MethodUnavailable => of("method", "This second factor is not available here."),
-            other => Self::at_guarded_path(other, explanation),
+            AccountError::Auth(error) => Self::at_token_endpoint(error, reasons),
+            // Here a challenge and its code are credentials, as a password is.
+            AccountError::ChallengeInvalid => Self::coded(StatusCode::UNAUTHORIZED, CHALLENGE_INVALID, code),
+            AccountError::WrongCode => Self::coded(StatusCode::UNAUTHORIZED, WRONG_CODE, code),
+            other => other.into(),
         }
     }
 
-    /// What the services of accounts answer, where nothing more can be said. Exhaustive, as [`from_auth`](Self::from_auth).
-    pub(super) fn from_account(error: AccountError, reasons: bool) -> Self {
-        let refuse = |detail: &str, code| {
-            let body = DetailBody { detail: detail.to_owned(), code, ..DetailBody::default() };
-            Self::with_body(StatusCode::UNAUTHORIZED, body)
-        };
-        let code = Some(error.code());
+    /// Why something failed that a user asks for who is logged in, or who has the token of a link. What is wrong with a
+    /// field is said of the field.
+    pub(crate) fn at_account_path(error: AccountError, names: FieldNames, explanation: Explanation<'_>) -> Self {
         match error {
-            AccountError::Auth(error) => Self::from_auth(error, reasons),
-            AccountError::BadCredentials => refuse("No active account found with the given credentials", None),
-            AccountError::EmailNotVerified => refuse("E-mail address is not verified.", code),
-            AccountError::LoginRequired => {
-                refuse("Log in to verify this address: the account has a second factor.", code)
+            AccountError::Auth(error) => Self::at_guarded_path(error, explanation),
+            AccountError::PasswordMissing => Self::field(names.password, REQUIRED),
+            AccountError::WrongPassword => Self::field(names.password, WRONG_PASSWORD),
+            AccountError::Account(AccountFault::WeakPassword(flaws)) => Self::weak_password(names.new_password, flaws),
+            AccountError::Account(AccountFault::Taken(taken)) => match taken {
+                Taken::Username => Self::field("username", "A user with that username already exists."),
+                Taken::Email => Self::field("email", "user with this email address already exists."),
+            },
+            AccountError::EmailNotVerified => Self::field("method", "Verify your email address first."),
+            other => other.into(),
+        }
+    }
+
+    /// Why an account cannot be as asked.
+    fn account_fault(fault: AccountFault) -> Self {
+        match fault {
+            AccountFault::Taken(Taken::Username) => Self::field("username", "User with this username already exists."),
+            AccountFault::Taken(Taken::Email) => Self::field("email", "User with this email already exists."),
+            AccountFault::BadUsername => Self::field("username", value_message(&fault)),
+            AccountFault::BadEmail => Self::field("email", value_message(&fault)),
+            AccountFault::WeakPassword(flaws) => Self::weak_password(FieldNames::default().new_password, flaws),
+            // It does not name its field.
+            fault => Self::non_field(value_message(&fault)),
+        }
+    }
+
+    fn weak_password(field: &'static str, flaws: Vec<PasswordFlaw>) -> Self {
+        let mut errors = FieldErrors::default();
+        errors.add(field, flaws.into_iter().map(password_message).collect());
+        Self::fields(errors)
+    }
+
+    fn field(field: &'static str, message: impl Into<String>) -> Self {
+        Self::fields(FieldErrors::of(field, message))
+    }
+}
+
+impl From<AccountError> for ApiError {
+    /// For the handlers of a host that call the services of accounts themselves, without a `reason`. The status is that of the
+    /// [kind](AccountError::kind); a 400 names the field, as our own endpoints call it.
+    ///
+    /// Exhaustive: a new error must be mapped here.
+    fn from(error: AccountError) -> Self {
+        let code = error.code();
+        let refuse = |detail: &str| Self::coded(StatusCode::UNAUTHORIZED, detail, code);
+        let names = FieldNames::default();
+        match error {
+            AccountError::Auth(error) => error.into(),
+            AccountError::BadCredentials => {
+                Self::detail(StatusCode::UNAUTHORIZED, "No active account found with the given credentials")
             }
-            AccountError::ChallengeInvalid => refuse("Challenge is invalid or expired.", code),
-            AccountError::WrongCode => refuse("Invalid code.", code),
+            AccountError::EmailNotVerified => refuse("E-mail address is not verified."),
+            AccountError::LoginRequired => refuse("Log in to verify this address: the account has a second factor."),
+            AccountError::Account(fault) => Self::account_fault(fault),
+            AccountError::PasswordMissing => Self::field(names.password, REQUIRED),
+            AccountError::WrongPassword => Self::field(names.password, WRONG_PASSWORD),
+            AccountError::BadLink => Self::field("token", "Token is invalid or expired."),
+            AccountError::WrongCode => Self::field("code", WRONG_CODE),
+            AccountError::ChallengeInvalid => Self::field("challenge", CHALLENGE_INVALID),
+            AccountError::ChallengeMissing => Self::field("challenge", REQUIRED),
+            AccountError::NoSecondFactor => Self::field("method", "This second factor is not on."),
+            AccountError::MethodUnavailable => Self::field("method", "This second factor is not available here."),
             AccountError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
             AccountError::TooManyRegistrations { retry_after } => Self::too_many_registrations(retry_after.get()),
             AccountError::Overloaded { retry_after } => Self::unavailable(retry_after.get()),
-            // Answered by the endpoints where they can occur.
-            AccountError::Account(_)
-            | AccountError::ChallengeMissing
-            | AccountError::NoSecondFactor
-            | AccountError::MethodUnavailable
-            | AccountError::BadLink
-            | AccountError::PasswordMissing
-            | AccountError::WrongPassword => Self::failure(&error),
         }
-    }
-}
-
-/// Which spelling of "taken" an endpoint uses.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum TakenWording {
-    /// Registration.
-    Registration,
-    /// The profile.
-    Profile,
-}
-
-/// The field that an account fault concerns, with its message.
-pub(crate) fn account_field(fault: &AccountFault, wording: TakenWording) -> Option<(&'static str, &'static str)> {
-    match (fault, wording) {
-        (AccountFault::Taken(Taken::Username), TakenWording::Registration) => {
-            Some(("username", "User with this username already exists."))
-        }
-        (AccountFault::Taken(Taken::Email), TakenWording::Registration) => {
-            Some(("email", "User with this email already exists."))
-        }
-        (AccountFault::Taken(Taken::Username), TakenWording::Profile) => {
-            Some(("username", "A user with that username already exists."))
-        }
-        (AccountFault::Taken(Taken::Email), TakenWording::Profile) => {
-            Some(("email", "user with this email address already exists."))
-        }
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ mod bodies;
 mod field_errors;
 mod token;
 
-pub(crate) use account::{FieldNames, TakenWording, account_field, password_message, value_message};
+pub(crate) use account::{FieldNames, password_message, value_message};
 pub use api_error::ApiError;
 pub(crate) use api_error::OwnChallenge;
 pub(crate) use bodies::{ChallengeBody, ChallengedBody, LogoutErrorBody, NonFieldErrorsBody};

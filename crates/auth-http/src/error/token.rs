@@ -1,7 +1,6 @@
 //! How the errors of tokens are answered.
 
 use actix_web::http::StatusCode;
-use auth_accounts::AccountError;
 use auth_core::time::Seconds;
 use auth_core::token::{TokenFault, TokenKind};
 use auth_core::{AuthError, StoreError};
@@ -19,57 +18,9 @@ pub(crate) struct Explanation<'a> {
 }
 
 impl ApiError {
-    /// Why a use-case failed, at an endpoint that takes a token in its body.
-    pub(crate) fn at_token_endpoint(error: impl Into<AccountError>, reasons: bool) -> Self {
-        match error.into() {
-            AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
-                StatusCode::UNAUTHORIZED,
-                DetailBody {
-                    detail: message(fault).to_owned(),
-                    code: Some("token_not_valid"),
-                    reason: reason(fault).filter(|_| reasons),
-                    messages: None,
-                },
-            ),
-            other => Self::from_account(other, reasons),
-        }
-    }
-
-    /// Why the bearer of an access token is refused on a guarded path.
-    pub(crate) fn at_guarded_path(error: impl Into<AccountError>, explanation: Explanation<'_>) -> Self {
-        let Explanation { reasons, accepted_kinds } = explanation;
-        match error.into() {
-            AccountError::Auth(AuthError::Token(fault)) => Self::with_body(
-                StatusCode::UNAUTHORIZED,
-                DetailBody {
-                    detail: "Given token not valid for any token type".to_owned(),
-                    code: Some("token_not_valid"),
-                    messages: Some(accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
-                    reason: reason(fault).filter(|_| reasons),
-                },
-            ),
-            other => Self::from_account(other, reasons),
-        }
-    }
-
-    /// Why a token is refused at verification: one that was taken out of use is an error of the body.
-    pub(crate) fn at_verification(error: AuthError, reasons: bool) -> Self {
-        match error {
-            AuthError::Token(fault) if fault.is_blacklisted() => Self::non_field(message(fault)),
-            other => Self::at_token_endpoint(other, reasons),
-        }
-    }
-
-    /// Why a logout is refused.
-    pub(crate) fn at_logout(error: AuthError, reasons: bool) -> Self {
-        match error {
-            AuthError::Token(fault) => Self::logout(message(fault)),
-            other => Self::from_auth(other, reasons),
-        }
-    }
-
-    /// What the token half answers, where nothing more can be said. Exhaustive on purpose: a new error must be mapped here.
-    pub(super) fn from_auth(error: AuthError, reasons: bool) -> Self {
+    /// Why something failed at an endpoint that takes a token in its body; `reasons` says whether the answer has a `reason`.
+    /// The status is that of the [kind](AuthError::kind). Exhaustive: a new error must be mapped here.
+    pub(crate) fn at_token_endpoint(error: AuthError, reasons: bool) -> Self {
         let refuse = |detail: &str, code, reason: Option<&'static str>| {
             let reason = reason.filter(|_| reasons);
             let body = DetailBody { detail: detail.to_owned(), code, reason, messages: None };
@@ -77,6 +28,7 @@ impl ApiError {
         };
         let code = Some(error.code());
         match error {
+            AuthError::Token(fault) => refuse(message(fault), code, reason(fault)),
             AuthError::NoActiveAccount => {
                 refuse("No active account found for the given token.", None, Some("user_inactive"))
             }
@@ -94,10 +46,40 @@ impl ApiError {
             AuthError::NothingNamed => Self::logout("'refresh'"),
             AuthError::ForeignToken => Self::logout("Token is invalid"),
             AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
-            // The first one is answered by the endpoints where it can occur.
-            AuthError::Token(_) | AuthError::Store(StoreError::Broken(_)) | AuthError::Crypto(_) => {
-                Self::failure(&error)
-            }
+            AuthError::Store(StoreError::Broken(_)) | AuthError::Crypto(_) => Self::failure(&error),
+        }
+    }
+
+    /// Why the bearer of an access token is refused on a guarded path.
+    pub(crate) fn at_guarded_path(error: AuthError, explanation: Explanation<'_>) -> Self {
+        let Explanation { reasons, accepted_kinds } = explanation;
+        match error {
+            AuthError::Token(fault) => Self::with_body(
+                StatusCode::UNAUTHORIZED,
+                DetailBody {
+                    detail: "Given token not valid for any token type".to_owned(),
+                    code: Some(error.code()),
+                    messages: Some(accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
+                    reason: reason(fault).filter(|_| reasons),
+                },
+            ),
+            other => Self::at_token_endpoint(other, reasons),
+        }
+    }
+
+    /// Why a token is refused at verification: one that was taken out of use is an error of the body.
+    pub(crate) fn at_verification(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) if fault.is_blacklisted() => Self::non_field(message(fault)),
+            other => Self::at_token_endpoint(other, reasons),
+        }
+    }
+
+    /// Why a logout is refused.
+    pub(crate) fn at_logout(error: AuthError, reasons: bool) -> Self {
+        match error {
+            AuthError::Token(fault) => Self::logout(message(fault)),
+            other => Self::at_token_endpoint(other, reasons),
         }
     }
 }
@@ -147,7 +129,8 @@ const fn reason(fault: TokenFault) -> Option<&'static str> {
 }
 
 impl From<AuthError> for ApiError {
-    /// What the endpoints for tokens answer, without a `reason`: for the handlers of a host.
+    /// What the endpoints for tokens answer, without a `reason`: for the handlers of a host. The status is that of the
+    /// [kind](AuthError::kind).
     fn from(error: AuthError) -> Self {
         Self::at_token_endpoint(error, false)
     }
@@ -156,6 +139,6 @@ impl From<AuthError> for ApiError {
 impl From<StoreError> for ApiError {
     /// What a storage could not do, for the handlers of a host: 503 or 500.
     fn from(error: StoreError) -> Self {
-        Self::from_auth(error.into(), false)
+        AuthError::from(error).into()
     }
 }

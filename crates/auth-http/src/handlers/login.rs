@@ -75,7 +75,7 @@ pub(super) fn tokens<T>(outcome: Result<LoginOutcome<T>, AccountError>, app: &Ac
     match outcome {
         Ok(LoginOutcome::Tokens(tokens)) => Ok(tokens),
         Ok(LoginOutcome::SecondFactorRequired(challenge)) => Err(ApiError::challenged(&challenge)),
-        Err(error) => Err(ApiError::at_token_endpoint(error, app.settings.reasons)),
+        Err(error) => Err(ApiError::at_login(error, app.settings.reasons)),
     }
 }
 

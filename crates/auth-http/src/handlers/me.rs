@@ -103,7 +103,7 @@ pub(crate) struct ProfileBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let user = app.accounts.profile(caller.caller()).await;
-    let user = user.map_err(|error| ApiError::at_guarded_path(error, app.explanation()))?;
+    let user = user.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
     Ok(HttpResponse::Ok().json(MeBody::from(user)))
 }
 

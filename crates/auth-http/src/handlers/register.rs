@@ -1,7 +1,6 @@
 //! `/api/register/`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use auth_accounts::AccountError;
 use auth_accounts::account::{Email, PersonName, Username};
 use auth_accounts::password::{Attribute, CheckedPassword, PasswordFlaw, RawPassword};
 use auth_accounts::service::NewAccount;
@@ -15,7 +14,7 @@ use crate::app::AccountApp;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
 use crate::client::client;
 use crate::detached::to_its_end;
-use crate::error::{ApiError, DetailBody, TakenWording, account_field, password_message, value_message};
+use crate::error::{ApiError, DetailBody, password_message, value_message};
 
 /// The fields in the order in which their errors are answered.
 const ORDER: [&str; 5] = ["email", "username", "first_name", "password", "password2"];
@@ -84,13 +83,7 @@ pub(crate) async fn register(
     let account = new_account(&app, &body.into_fields()?).map_err(ApiError::fields)?;
     let (service, client) = (app.clone(), client(&request));
     let registered = to_its_end(async move { service.accounts.register(account, &client).await }).await?;
-    let user = registered.map_err(|error| match &error {
-        AccountError::Account(fault) => match account_field(fault, TakenWording::Registration) {
-            Some((field, message)) => ApiError::fields(FieldErrors::of(field, message)),
-            None => ApiError::at_token_endpoint(error, app.settings.reasons),
-        },
-        _ => ApiError::at_token_endpoint(error, app.settings.reasons),
-    })?;
+    let user = registered.map_err(|error| ApiError::at_login(error, app.settings.reasons))?;
     let id = json_id(&user);
     let body = RegisteredBody { id, username: user.username, email: user.email, first_name: user.first_name };
     Ok(HttpResponse::Created().json(body))

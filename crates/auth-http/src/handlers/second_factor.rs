@@ -46,7 +46,7 @@ pub(crate) async fn answer(
     let (Some(challenge), Some(code)) = (challenge, code) else { return Err(ApiError::fields(reader.into_errors())) };
     let (service, client) = (app.clone(), client(&request));
     let issued = to_its_end(async move { service.logins.answer_challenge(&challenge, &code, client).await }).await?;
-    match issued.map_err(|error| ApiError::at_token_endpoint(error, app.settings.reasons))? {
+    match issued.map_err(|error| ApiError::at_login(error, app.settings.reasons))? {
         Issued::Pair(pair) => Ok(HttpResponse::Ok().json(TokenPairBody::from(pair))),
         Issued::Sliding(token) => Ok(sliding::answer(token)),
     }

@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use actix_web::body::to_bytes;
 use actix_web::middleware::from_fn;
 use actix_web::{App as Application, HttpResponse, Responder, ResponseError, web};
+use auth_accounts::AccountError;
+use auth_accounts::account::{AccountFault, Taken};
+use auth_accounts::password::PasswordFlaw;
 use auth_accounts::service::Ports;
 use auth_conformance::PlainSigner;
 use auth_core::error::{AuthError, ErrorKind, StoreError};
 use auth_core::permission::Rule::{AllowAny, IsAdmin, IsOwner};
+use auth_core::time::Seconds;
 use auth_core::token::TokenFault;
 use auth_http::routes::{AuthRoutes, AuthRoutesBuilder, Endpoint, RouteError, Routes, standard};
 use auth_http::{ApiError, CurrentUser, require};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::*;
 
@@ -170,6 +175,17 @@ async fn two_services_in_one_application_keep_their_routes_apart() {
     }
 }
 
+fn status_of(kind: ErrorKind) -> u16 {
+    match kind {
+        ErrorKind::Unauthenticated => 401,
+        ErrorKind::Forbidden => 403,
+        ErrorKind::Invalid => 400,
+        ErrorKind::Throttled => 429,
+        ErrorKind::Unavailable => 503,
+        ErrorKind::Internal => 500,
+    }
+}
+
 /// As docs/embedding.md says, for handlers that use `?`.
 #[test]
 fn errors_are_answered_by_their_kind() {
@@ -184,15 +200,78 @@ fn errors_are_answered_by_their_kind() {
         StoreError::unavailable("no connection").into(),
         StoreError::broken("a column is missing").into(),
     ] {
-        let status = match error.kind() {
-            ErrorKind::Unauthenticated => 401,
-            ErrorKind::Invalid => 400,
-            ErrorKind::Unavailable => 503,
-            ErrorKind::Internal => 500,
-            kind => panic!("{error}: {kind:?}"),
-        };
-        let text = error.to_string();
+        let (text, status) = (error.to_string(), status_of(error.kind()));
         assert_eq!(ApiError::from(error).error_response().status(), status, "{text}");
+    }
+}
+
+#[actix_web::test]
+async fn errors_of_accounts_are_answered_by_their_kind_and_name_the_field() {
+    let retry_after = Seconds::new(7);
+    let fields = |name: &str, message: &str| json!({name: [message]});
+    let throttled = "Request was throttled. Expected available in 7 seconds.";
+    let busy = "Service temporarily unavailable, try again later.";
+    for (error, expected) in [
+        (AccountError::BadCredentials, json!({"detail": "No active account found with the given credentials"})),
+        (
+            AccountError::EmailNotVerified,
+            json!({"detail": "E-mail address is not verified.", "code": "email_not_verified"}),
+        ),
+        (
+            AccountError::LoginRequired,
+            json!({"detail": "Log in to verify this address: the account has a second factor.", "code": "login_required"}),
+        ),
+        (
+            AuthError::Token(TokenFault::Expired).into(),
+            json!({"detail": "Token is expired", "code": "token_not_valid"}),
+        ),
+        (AccountError::WrongCode, fields("code", "Invalid code.")),
+        (AccountError::ChallengeInvalid, fields("challenge", "Challenge is invalid or expired.")),
+        (AccountError::ChallengeMissing, fields("challenge", "This field is required.")),
+        (AccountError::NoSecondFactor, fields("method", "This second factor is not on.")),
+        (AccountError::MethodUnavailable, fields("method", "This second factor is not available here.")),
+        (AccountError::BadLink, fields("token", "Token is invalid or expired.")),
+        (AccountError::PasswordMissing, fields("password", "This field is required.")),
+        (AccountError::WrongPassword, fields("password", "Wrong password.")),
+        (AccountFault::Taken(Taken::Username).into(), fields("username", "User with this username already exists.")),
+        (AccountFault::Taken(Taken::Email).into(), fields("email", "User with this email already exists.")),
+        (AccountFault::BadEmail.into(), fields("email", "Enter a valid email address.")),
+        (
+            AccountFault::BadUsername.into(),
+            fields(
+                "username",
+                "Enter a valid username. This value may contain only letters, numbers, and @/./+/-/_ characters.",
+            ),
+        ),
+        (AccountFault::BadPersonName.into(), fields("non_field_errors", "Control characters are not allowed.")),
+        (
+            AccountFault::TooLong(9).into(),
+            fields("non_field_errors", "Ensure this field has no more than 9 characters."),
+        ),
+        (
+            AccountFault::WeakPassword(vec![PasswordFlaw::TooCommon]).into(),
+            fields("new_password", "This password is too common."),
+        ),
+        (AccountError::Throttled { retry_after }, json!({"detail": throttled})),
+        (
+            AccountError::TooManyRegistrations { retry_after },
+            json!({
+                "detail": "Too many registrations from this network address. Expected available in 7 seconds.",
+                "code": "too_many_registrations",
+            }),
+        ),
+        (AccountError::Overloaded { retry_after }, json!({"detail": busy, "code": "temporarily_unavailable"})),
+        (StoreError::unavailable("no connection").into(), json!({"detail": busy, "code": "temporarily_unavailable"})),
+        (StoreError::broken("a column is missing").into(), json!({"detail": "A server error occurred."})),
+    ] {
+        let (text, status) = (error.to_string(), status_of(error.kind()));
+        let response = ApiError::from(error).error_response();
+        assert_eq!(response.status(), status, "{text}");
+        for (name, statuses) in [("retry-after", &[429, 503][..]), ("www-authenticate", &[401])] {
+            assert_eq!(response.headers().contains_key(name), statuses.contains(&status), "{name}: {text}");
+        }
+        let body = to_bytes(response.into_body()).await.unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap(), expected, "{text}");
     }
 }
 
