@@ -18,7 +18,7 @@ use auth_core::service::Caller;
 use auth_core::user::{GroupName, User, UserId};
 
 use crate::app::App;
-use crate::client::client_address;
+use crate::client::client_ip;
 use crate::error::ApiError;
 use crate::outer::add_own_headers;
 
@@ -233,9 +233,9 @@ fn missing_app() -> ApiError {
 pub(crate) fn throttle(request: &ServiceRequest) -> Result<(), ApiError> {
     let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
     let throttle = app.and_then(|app| app.throttle.as_ref());
-    match (throttle, client_address(request.peer_addr(), request.headers(), app)) {
-        (Some(throttle), Some(address)) if !request.extensions().contains::<Caller>() => {
-            throttle.admit(address, Instant::now()).map_err(|wait| {
+    match (throttle, client_ip(request.peer_addr(), request.headers(), app)) {
+        (Some(throttle), Some(ip)) if !request.extensions().contains::<Caller>() => {
+            throttle.admit(ip, Instant::now()).map_err(|wait| {
                 record(request.request(), SecurityEvent::of_nobody(EventKind::RequestThrottled));
                 ApiError::throttled(wait)
             })

@@ -36,7 +36,7 @@ pub mod routes;
 mod settings;
 mod throttle;
 
-pub use app::{AccountServices, App, Readiness};
+pub use app::{AccountServices, App, AppState, Readiness};
 pub use client::client as client_info;
 pub use connection::{ConnectionLimits, ServeOptions, listen, serve};
 pub use detached::to_its_end;

@@ -13,7 +13,7 @@ use actix_web::{App as Application, Error, ResponseError, web};
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::client::client_address;
+use crate::client::client_ip;
 use crate::connection::Exchange;
 use crate::error::{ApiError, OwnChallenge};
 use crate::routes::AuthRoutes;
@@ -49,21 +49,23 @@ pub fn application(
     routes: &AuthRoutes,
 ) -> impl ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
 + use<> {
-    Application::new().wrap(from_fn(outer)).configure(|config| routes.configure_alone(config)).into_factory()
+    let app = routes.app();
+    let outer = from_fn(move |request, next| outer(app.clone(), request, next));
+    Application::new().wrap(outer).configure(|config| routes.configure_alone(config)).into_factory()
 }
 
 /// Wraps the whole application.
 ///
-/// A request id that the client sends is taken over if it is short and plain, else one is counted. It stands in every
+/// A request ID that the client sends is kept if it is short and plain; otherwise the application generates one. It is in every
 /// log record of the request, and in its answer.
 async fn outer(
+    app: web::Data<App>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let exchange = Exchange::begin(&mut request);
-    let id = request_id(request.headers());
-    let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
-    let address = client_address(request.peer_addr(), request.headers(), app);
+    let id = sent_request_id(request.headers()).map_or_else(|| app.state.next_request_id(), str::to_owned);
+    let address = client_ip(request.peer_addr(), request.headers(), Some(&app));
     let address = address.map(|address| address.to_string()).unwrap_or_default();
     // Security events are logged at every level, and so is what surrounds them.
     let span = tracing::info_span!(target: "security", "request", request_id = id, address);
@@ -128,25 +130,12 @@ pub(crate) async fn with_own_headers(
     Ok(response)
 }
 
-fn request_id(headers: &HeaderMap) -> String {
+/// The request ID that the client sends, if it is short and plain.
+fn sent_request_id(headers: &HeaderMap) -> Option<&str> {
     let is_plain = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
-    let sent = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain);
-    sent.map_or_else(next_request_id, str::to_owned)
-}
-
-/// Unique among the processes of one machine: process id, start of the process, and a count.
-fn next_request_id() -> String {
-    use std::sync::LazyLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::{SystemTime, UNIX_EPOCH};
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    static PROCESS: LazyLock<String> = LazyLock::new(|| {
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis()).unwrap_or_default();
-        format!("{started:x}-{:x}", std::process::id())
-    });
-    format!("{}-{:x}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed))
+    headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_plain)
 }
 
 #[cfg(test)]
@@ -160,8 +149,7 @@ mod tests {
         {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(sent).unwrap());
-            assert_eq!(request_id(&headers) == sent, taken, "{sent:?}");
+            assert_eq!(sent_request_id(&headers).is_some(), taken, "{sent:?}");
         }
-        assert_ne!(next_request_id(), next_request_id());
     }
 }

@@ -95,11 +95,11 @@ impl Composition {
 
     fn app(&self, checked: &Checked) -> App {
         App {
-            tokens: self.context.tokens().clone(),
             jwks: self.jwks.clone(),
             readiness: Box::new(StoreReadiness(self.store.clone())),
             throttle: checked.anonymous_rate.map(AnonymousThrottle::new),
             settings: checked.http.clone(),
+            ..App::new(self.context.tokens().clone())
         }
     }
 

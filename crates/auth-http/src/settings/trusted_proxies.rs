@@ -1,13 +1,9 @@
 //! Which proxies are trusted, and whose request one of them forwards.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
-
-/// Whether the warning about a proxy that is not configured was logged.
-static IS_WARNED: AtomicBool = AtomicBool::new(false);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -39,19 +35,16 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Whether the request has the header, and its peer is not trusted to send it.
+    pub(crate) fn ignores(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
+        headers.contains_key(FORWARDED_FOR) && !self.contains(peer.to_canonical())
+    }
+
     /// The address of the client: that of the connection, unless it is a proxy's. Then the last address in the header that is
     /// no proxy's; those before it are hearsay.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
-            if headers.contains_key(FORWARDED_FOR) && !IS_WARNED.swap(true, Ordering::Relaxed) {
-                // Once: anybody can send the header.
-                tracing::warn!(
-                    %peer,
-                    "X-Forwarded-For from a peer that is not a trusted proxy is ignored; if this is your proxy, add it to \
-                     server.trusted_proxies, otherwise all users behind it share one client IP and its limits"
-                );
-            }
             return peer;
         }
         let values: Vec<_> = headers.get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default()).collect();

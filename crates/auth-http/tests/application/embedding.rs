@@ -1,5 +1,6 @@
 //! The routes of the service in an application of a host's own.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::body::to_bytes;
@@ -173,6 +174,22 @@ async fn two_services_in_one_application_keep_their_routes_apart() {
         let target = format!("{prefix}/api/token/");
         assert_eq!((answer.status, answer.header("location")), (308, Some(&*target)));
     }
+}
+
+#[actix_web::test]
+async fn two_applications_in_one_process_share_no_state() {
+    let (first, second) = (Fixture::new(), Fixture::new());
+    let clients = [&first, &second].map(|fixture| TestClient::of(fixture.application(Routes::new(standard()))));
+    let mut ids = Vec::new();
+    for client in futures_util::future::join_all(clients).await {
+        for count in ["0", "1"] {
+            let answer = client.get("/healthz", None).await;
+            let id = answer.header("x-request-id").unwrap();
+            assert_eq!(id.rsplit('-').next(), Some(count), "the other one does not count: {id}");
+            ids.push(id.to_owned());
+        }
+    }
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 4, "{ids:?}");
 }
 
 fn status_of(kind: ErrorKind) -> u16 {

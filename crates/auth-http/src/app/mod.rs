@@ -1,15 +1,19 @@
 //! What the handlers work with.
 
-use std::ops::Deref;
+mod accounts;
+mod state;
+
 use std::sync::Arc;
 
-use actix_web::web;
 use async_trait::async_trait;
-use auth_accounts::service::{AccountService, LoginService, SecondFactorService};
 use auth_core::ports::TokenStore;
 use auth_core::service::TokenService;
 use auth_core::token::SessionId;
 use serde_json::{Value, json};
+
+pub(crate) use accounts::AccountApp;
+pub use accounts::AccountServices;
+pub use state::AppState;
 
 use crate::error::Explanation;
 use crate::settings::HttpSettings;
@@ -35,6 +39,8 @@ pub struct App {
     pub throttle: Option<AnonymousThrottle>,
     /// How the wire looks.
     pub settings: HttpSettings,
+    /// What the application keeps from one request to the next.
+    pub state: AppState,
 }
 
 impl App {
@@ -46,6 +52,7 @@ impl App {
             jwks: json!({"keys": []}),
             throttle: None,
             settings: HttpSettings::default(),
+            state: AppState::default(),
         }
     }
 
@@ -62,39 +69,5 @@ struct TokenStoreReadiness(Arc<dyn TokenStore>);
 impl Readiness for TokenStoreReadiness {
     async fn is_ready(&self) -> bool {
         self.0.find_session(SessionId::from_bytes([0; 16])).await.is_ok()
-    }
-}
-
-/// What the routes for accounts need: login, registration, profiles, passwords, email addresses, second factors.
-#[derive(Clone)]
-pub struct AccountServices {
-    /// Logins and changes of the password.
-    pub logins: LoginService,
-    /// Accounts.
-    pub accounts: AccountService,
-    /// Second factors.
-    pub second_factors: SecondFactorService,
-}
-
-/// An [`App`] whose users have accounts here. The handlers of accounts take it, so that none of them can run without.
-pub(crate) struct AccountApp {
-    app: web::Data<App>,
-    pub(crate) logins: LoginService,
-    pub(crate) accounts: AccountService,
-    pub(crate) second_factors: SecondFactorService,
-}
-
-impl AccountApp {
-    pub(crate) fn new(app: web::Data<App>, services: AccountServices) -> Self {
-        let AccountServices { logins, accounts, second_factors } = services;
-        Self { app, logins, accounts, second_factors }
-    }
-}
-
-impl Deref for AccountApp {
-    type Target = App;
-
-    fn deref(&self) -> &App {
-        &self.app
     }
 }
