@@ -8,7 +8,7 @@
 //! |---|---|
 //! | which paths are there, and who may call them | [`routes`] |
 //! | how does a host add them to an application of its own | [`routes::AuthRoutes`] |
-//! | in which order is a request checked | `gate` |
+//! | in which order is a request checked | `middleware` |
 //! | who asks, and whether the rule of a route lets them | [`CurrentUser`], [`ObjectPermission`], `guard` |
 //! | how many requests may somebody unknown make | [`AnonymousThrottle`] |
 //! | which header brings a token | [`CredentialHeader`] |
@@ -18,32 +18,33 @@
 //! | how does a refusal look | [`error`] |
 
 pub mod app;
+mod application;
 pub mod body;
 mod client;
 mod connection;
 mod detached;
+mod endpoint;
 pub mod error;
 mod fields;
-mod gate;
 mod guard;
 mod handlers;
+mod middleware;
 mod moment;
-mod negotiation;
 mod openapi;
-mod outer;
 mod qr;
 pub mod routes;
 mod settings;
 mod throttle;
 
 pub use app::{AccountServices, App, AppState, Readiness};
+pub use application::application;
 pub use client::client as client_info;
 pub use connection::{ConnectionLimits, ServeOptions, listen, serve};
 pub use detached::to_its_end;
 pub use error::ApiError;
-pub use guard::{CurrentUser, ObjectPermission, require};
+pub use guard::{CurrentUser, ObjectPermission};
+pub use middleware::require;
 pub use moment::rfc_3339;
 pub use openapi::{document as openapi_document, document_of as openapi_document_of};
-pub use outer::application;
 pub use settings::{CredentialHeader, CredentialHeaderError, HttpSettings, TrustedProxies};
 pub use throttle::{AnonymousThrottle, Rate};

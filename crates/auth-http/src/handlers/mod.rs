@@ -15,7 +15,6 @@ pub(crate) mod second_factor;
 pub(crate) mod second_factors;
 mod single_token;
 pub(crate) mod sliding;
-pub(crate) mod unknown;
 pub(crate) mod verify;
 
 use serde::Serialize;

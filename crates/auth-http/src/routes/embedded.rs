@@ -9,9 +9,10 @@ use auth_core::permission::Rule;
 use auth_core::token::TokenKind;
 
 use crate::app::{AccountApp, AccountServices, App};
-use crate::handlers::unknown::unknown;
-use crate::routes::group::RouteGroup;
-use crate::routes::{Endpoint, RouteError, RouteTable, Routes, sliding, standard};
+use crate::endpoint::Endpoint;
+use crate::endpoint::RouteGroup;
+use crate::routes::unknown::unknown;
+use crate::routes::{RouteError, RouteTable, Routes, sliding, standard};
 
 /// Routes, and the services that their handlers work with. Everything is checked when it is made: no route lacks a
 /// service, and no two routes have one path.

@@ -27,14 +27,14 @@
 //! ```
 
 mod embedded;
-mod endpoint;
-mod group;
 mod pattern;
 mod prefix;
 mod standard;
 mod table;
+mod unknown;
 
 pub use embedded::{AuthRoutes, AuthRoutesBuilder};
-pub use endpoint::Endpoint;
 pub use standard::{sliding, standard};
 pub use table::{RouteError, RouteTable, Routes};
+
+pub use crate::endpoint::Endpoint;

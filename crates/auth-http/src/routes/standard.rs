@@ -2,12 +2,12 @@
 
 use auth_core::permission::Rule;
 
+use crate::endpoint::Endpoint;
+use crate::endpoint::RouteGroup::{Accounts, Documents, Health, Login, Registration, SecondFactors, Tokens};
 use crate::handlers::{
     blacklist, email, health, jwks, login, logout, me, password, refresh, register, schema, second_factor,
     second_factors, sliding as sliding_tokens, verify,
 };
-use crate::routes::Endpoint;
-use crate::routes::group::RouteGroup::{Accounts, Documents, Health, Login, Registration, SecondFactors, Tokens};
 
 /// The routes of the service, but for those of [`sliding`] tokens.
 pub fn standard() -> Vec<Endpoint> {

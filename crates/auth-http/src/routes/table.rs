@@ -10,13 +10,12 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes};
 use auth_core::permission::Rule;
 
-use crate::gate::gate;
-use crate::handlers::unknown::unknown;
+use crate::endpoint::Endpoint;
+use crate::middleware::{endpoint_middleware, with_own_headers};
 use crate::openapi::document_of;
-use crate::outer::with_own_headers;
-use crate::routes::Endpoint;
 use crate::routes::pattern::hides;
 use crate::routes::prefix::normalized;
+use crate::routes::unknown::unknown;
 use crate::settings::CredentialHeader;
 
 /// Routes as they are put together.
@@ -214,7 +213,7 @@ impl RouteTable {
         for endpoint in &self.0.endpoints {
             for path in endpoint.paths(self.0.aliases) {
                 let own = endpoint.clone();
-                let guard = from_fn(move |request, next| gate(own.clone(), request, next));
+                let guard = from_fn(move |request, next| endpoint_middleware(own.clone(), request, next));
                 config.service(bound(endpoint.resource(path)).wrap(guard));
             }
         }

@@ -1,4 +1,7 @@
-//! One route.
+//! One route: a path, its methods, and who may call it.
+
+mod group;
+mod options;
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,9 +11,10 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, web};
 use auth_core::permission::Rule;
 
+pub(crate) use group::RouteGroup;
+pub(crate) use options::Description;
+
 use crate::error::ApiError;
-use crate::handlers::unknown;
-use crate::routes::group::RouteGroup;
 
 /// A path, its methods, and who may call it. Closed to all but the bearers of good tokens, unless a
 /// [`rule`](Self::rule) says otherwise.
@@ -220,7 +224,7 @@ impl Endpoint {
         if let Some(about) = self.about.clone() {
             let options = move || {
                 let about = about.clone();
-                async move { unknown::describe(&about) }
+                async move { options::describe(&about) }
             };
             resource = resource.route(web::method(Method::OPTIONS).to(options));
         }

@@ -8,7 +8,7 @@ const MAX_INDENT: usize = 8;
 
 /// How JSON is to be written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub(super) enum Format {
     /// Without blanks.
     Compact,
     /// With so many blanks for each level.
@@ -16,7 +16,7 @@ pub(crate) enum Format {
 }
 
 /// The format that a client accepts; `None` if it accepts no JSON. No `Accept` header accepts everything.
-pub(crate) fn negotiate(headers: &HeaderMap) -> Option<Format> {
+pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
     let accepted: Vec<_> = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).collect();
     if accepted.iter().all(|value| value.trim().is_empty()) {
         return Some(Format::Compact);
@@ -46,7 +46,7 @@ fn format(range: &Mime) -> Format {
 }
 
 /// Writes JSON anew with an indentation; `None` if it is no JSON.
-pub(crate) fn indent(json: &[u8], depth: usize) -> Option<Vec<u8>> {
+pub(super) fn indent(json: &[u8], depth: usize) -> Option<Vec<u8>> {
     let blanks = vec![b' '; depth];
     let mut indented = Vec::with_capacity(json.len() * 2);
     let formatter = serde_json::ser::PrettyFormatter::with_indent(&blanks);

@@ -1,64 +1,30 @@
-//! What surrounds every request: its id and log line, the limits of its headers, the security headers of its answer.
+//! What surrounds every request of an application: its ID, its log record, and the limit of its headers.
 
 use std::time::Instant;
 
-use actix_http::Request;
-use actix_service::IntoServiceFactory;
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{AppConfig, ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::middleware::{Next, from_fn};
-use actix_web::{App as Application, Error, ResponseError, web};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError, web};
 use tracing::Instrument;
 
+use super::add_own_headers;
 use crate::app::App;
 use crate::client::client_ip;
 use crate::connection::Exchange;
-use crate::error::{ApiError, OwnChallenge};
-use crate::routes::AuthRoutes;
+use crate::error::ApiError;
 
 /// Longest header value, in bytes, as the reference peer has it.
 const MAX_HEADER_LEN: usize = 8_190;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Sent with every answer (SEC-093, SEC-094). `no-store` too: nearly every answer here is about one person, and the
-/// others are small.
-const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::REFERRER_POLICY, "same-origin"),
-    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-    (header::CACHE_CONTROL, "no-store"),
-];
-
-/// A program with these routes and no others: no route can be added that has no rule. All other paths are answered 404.
-///
-/// ```no_run
-/// # async fn run(routes: auth_http::routes::AuthRoutes) -> std::io::Result<()> {
-/// let listener = auth_http::listen(([127, 0, 0, 1], 8000).into())?;
-/// let options = auth_http::ServeOptions::default();
-/// auth_http::serve(listener, &options, move || auth_http::application(&routes))?.await
-/// # }
-/// ```
-///
-/// `actix_web::HttpServer` can serve it too, with fewer limits for connections: see [`serve`](fn@crate::serve). A host adds
-/// routes to an application of its own with [`AuthRoutes::configure`].
-pub fn application(
-    routes: &AuthRoutes,
-) -> impl ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>
-+ use<> {
-    let app = routes.app();
-    let outer = from_fn(move |request, next| outer(app.clone(), request, next));
-    Application::new().wrap(outer).configure(|config| routes.configure_alone(config)).into_factory()
-}
-
 /// Wraps the whole application.
 ///
 /// A request ID that the client sends is kept if it is short and plain; otherwise the application generates one. It is in every
 /// log record of the request, and in its answer.
-async fn outer(
+pub(crate) async fn application_middleware(
     app: web::Data<App>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -102,32 +68,6 @@ async fn answer(
         return Ok(request.into_response(error.error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
-}
-
-/// Adds what every answer of ours carries: the security headers, and the challenge of the scheme that is configured.
-pub(crate) fn add_own_headers(response: &mut ServiceResponse<BoxBody>) {
-    let is_challenged = response.response().extensions().contains::<OwnChallenge>();
-    let app = response.request().app_data::<web::Data<App>>().filter(|_| is_challenged);
-    let challenge = app.map(|app| app.settings.credentials.challenge().clone());
-    let headers = response.headers_mut();
-    if let Some(challenge) = challenge {
-        headers.insert(header::WWW_AUTHENTICATE, challenge);
-    }
-    for (name, value) in SECURITY_HEADERS {
-        if !headers.contains_key(&name) {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    }
-}
-
-/// Wraps a route of ours that has no guard.
-pub(crate) async fn with_own_headers(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<BoxBody>, Error> {
-    let mut response = next.call(request).await?.map_into_boxed_body();
-    add_own_headers(&mut response);
-    Ok(response)
 }
 
 /// The request ID that the client sends, if it is short and plain.

@@ -11,16 +11,15 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, ResponseError};
 use futures_util::FutureExt;
 
+use super::add_own_headers;
+use super::negotiation::{Format, indent, negotiate};
 use crate::body::OwnRoute;
+use crate::endpoint::{Description, Endpoint};
 use crate::error::ApiError;
 use crate::guard::{Standing, authorize, throttle};
-use crate::handlers::unknown::Description;
-use crate::negotiation::{Format, indent, negotiate};
-use crate::outer::add_own_headers;
-use crate::routes::Endpoint;
 
 /// Checks a request before its handler sees it, and answers for a handler that panics.
-pub(crate) async fn gate(
+pub(crate) async fn endpoint_middleware(
     endpoint: Arc<Endpoint>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,0 +1,40 @@
+//! Who asks: the bearer of the access token of a request.
+
+use std::sync::Arc;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::{HttpMessage, web};
+use auth_core::AuthError;
+use auth_core::service::Caller;
+
+use crate::app::App;
+use crate::error::ApiError;
+
+/// Notes the bearer of the access token with the request, if it has one. Bad credentials are refused, whatever the
+/// rule.
+pub(super) async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
+    let app = request.app_data::<web::Data<App>>().ok_or_else(missing_app)?;
+    if request.extensions().get::<AuthenticatedBy>().is_some_and(|by| Arc::ptr_eq(&by.0, app)) {
+        return Ok(());
+    }
+    // A caller that another service authenticated does not count here.
+    request.extensions_mut().remove::<Caller>();
+    let Some(token) = app.settings.credentials.token(request.headers())? else { return Ok(()) };
+    let authenticated = match token {
+        Ok(token) => app.tokens.authenticate(&token).await,
+        Err(fault) => Err(AuthError::Token(fault)),
+    };
+    let caller = authenticated.map_err(|error| ApiError::at_guarded_path(error, app.explanation()))?;
+    let mut extensions = request.extensions_mut();
+    extensions.insert(caller);
+    extensions.insert(AuthenticatedBy(Arc::clone(app)));
+    Ok(())
+}
+
+/// The service that authenticated the caller.
+struct AuthenticatedBy(Arc<App>);
+
+fn missing_app() -> ApiError {
+    tracing::error!("the application has no `App` data");
+    ApiError::internal()
+}

@@ -1,0 +1,28 @@
+//! Whether a client without credentials may make another request.
+
+use std::time::Instant;
+
+use actix_web::dev::ServiceRequest;
+use actix_web::{HttpMessage, web};
+use auth_core::event::{EventKind, SecurityEvent};
+use auth_core::service::Caller;
+
+use super::record;
+use crate::app::App;
+use crate::client::client_ip;
+use crate::error::ApiError;
+
+/// Counts a request of somebody without credentials.
+pub(crate) fn throttle(request: &ServiceRequest) -> Result<(), ApiError> {
+    let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
+    let throttle = app.and_then(|app| app.throttle.as_ref());
+    match (throttle, client_ip(request.peer_addr(), request.headers(), app)) {
+        (Some(throttle), Some(ip)) if !request.extensions().contains::<Caller>() => {
+            throttle.admit(ip, Instant::now()).map_err(|wait| {
+                record(request.request(), SecurityEvent::of_nobody(EventKind::RequestThrottled));
+                ApiError::throttled(wait)
+            })
+        }
+        _ => Ok(()),
+    }
+}
