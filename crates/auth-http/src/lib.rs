@@ -45,6 +45,6 @@ pub use error::ApiError;
 pub use guard::{CurrentUser, ObjectPermission};
 pub use middleware::require;
 pub use moment::rfc_3339;
-pub use openapi::{document as openapi_document, document_of as openapi_document_of};
+pub use openapi::document as openapi_document;
 pub use settings::{CredentialHeader, CredentialHeaderError, HttpSettings, TrustedProxies};
 pub use throttle::{AnonymousThrottle, Rate};

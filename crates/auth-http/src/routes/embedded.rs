@@ -11,6 +11,7 @@ use auth_core::token::TokenKind;
 use crate::app::{AccountApp, AccountServices, App};
 use crate::endpoint::Endpoint;
 use crate::endpoint::RouteGroup;
+use crate::handlers::schema::SchemaDocument;
 use crate::routes::unknown::unknown;
 use crate::routes::{RouteError, RouteTable, Routes, sliding, standard};
 
@@ -46,6 +47,7 @@ use crate::routes::{RouteError, RouteTable, Routes, sliding, standard};
 pub struct AuthRoutes {
     table: RouteTable,
     app: web::Data<App>,
+    document: web::Data<SchemaDocument>,
     accounts: Option<web::Data<AccountApp>>,
     data: Vec<AddData>,
 }
@@ -72,7 +74,9 @@ impl AuthRoutes {
         }
         let app = web::Data::new(app);
         let accounts = accounts.map(|services| web::Data::new(AccountApp::new(app.clone(), services)));
-        Ok(Self { table, app, accounts, data: Vec::new() })
+        let (routes, credentials) = (table.clone(), app.settings.credentials.clone());
+        let document = SchemaDocument::new(move || routes.openapi_document(&credentials));
+        Ok(Self { table, app, document: web::Data::new(document), accounts, data: Vec::new() })
     }
 
     /// With something that handlers work with: they take a [`web::Data`] of it.
@@ -130,6 +134,7 @@ impl AuthRoutes {
 
     fn bound(&self, resource: Resource) -> Resource {
         let resource = resource.app_data(self.app.clone()).app_data(web::Data::new(self.table.clone()));
+        let resource = resource.app_data(self.document.clone());
         match &self.accounts {
             Some(accounts) => resource.app_data(accounts.clone()),
             None => resource,

@@ -2,13 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use actix_web::Resource;
 use actix_web::dev::ResourceDef;
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, Bytes};
+use actix_web::web;
 use auth_core::permission::Rule;
+use utoipa::openapi::OpenApi;
 
 use crate::endpoint::Endpoint;
 use crate::middleware::{endpoint_middleware, with_own_headers};
@@ -144,7 +145,7 @@ impl Routes {
             }
         }
         let endpoints = self.endpoints.into_iter().map(Arc::new).collect();
-        Ok(RouteTable(Arc::new(Table { endpoints, aliases: self.aliases, patterns, document: OnceLock::new() })))
+        Ok(RouteTable(Arc::new(Table { endpoints, aliases: self.aliases, patterns })))
     }
 
     fn add_prefix(&mut self) -> Result<(), RouteError> {
@@ -198,8 +199,6 @@ struct Table {
     endpoints: Vec<Arc<Endpoint>>,
     aliases: bool,
     patterns: Vec<ResourceDef>,
-    /// The OpenAPI document as JSON, with the header that it names, once it was asked for.
-    document: OnceLock<(CredentialHeader, Bytes)>,
 }
 
 impl RouteTable {
@@ -233,16 +232,10 @@ impl RouteTable {
         self.0.patterns.iter().any(|pattern| pattern.is_match(path))
     }
 
-    /// The OpenAPI document of these routes as JSON. It is built once for all workers: building it takes milliseconds,
-    /// and anybody may ask for it. (Only an application that serves one table under two headers builds it again.)
-    pub(crate) fn document(&self, credentials: &CredentialHeader) -> Result<Bytes, serde_json::Error> {
-        if let Some((_, json)) = self.0.document.get().filter(|(header, _)| header == credentials) {
-            return Ok(json.clone());
-        }
-        let json = Bytes::from(serde_json::to_vec(&document_of(self, credentials))?);
-        // Of two that built it at the same time, the first one is kept.
-        let _ = self.0.document.set((credentials.clone(), json.clone()));
-        Ok(json)
+    /// The OpenAPI 3.1 document of these routes, with the header that brings a token. An application's own routes are not
+    /// described.
+    pub fn openapi_document(&self, credentials: &CredentialHeader) -> OpenApi {
+        document_of(self.endpoints(), credentials)
     }
 }
 
@@ -275,6 +268,7 @@ mod tests {
     use auth_core::permission::Rule::{AllowAny, IsAdmin, IsAuthenticated, IsOwner};
 
     use super::*;
+    use crate::routes::{sliding, standard};
 
     async fn nothing() -> impl Responder {
         HttpResponse::Ok()
@@ -336,15 +330,18 @@ mod tests {
     }
 
     #[test]
-    fn the_description_is_built_once() {
-        let table = Routes::new(crate::routes::standard()).with(at("/posts/").rule(AllowAny)).build().unwrap();
-        let bearer = CredentialHeader::default();
-        let first = table.document(&bearer).unwrap();
-        let again = table.clone().document(&bearer).unwrap();
-        assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes, not equal ones");
-        let other = CredentialHeader::new("X-Access-Token", ["Token".to_owned()]).unwrap();
-        assert!(String::from_utf8_lossy(&table.document(&other).unwrap()).contains("x-access-token"));
-        assert_eq!(first, table.document(&bearer).unwrap());
+    fn the_document_has_the_routes_that_are_served_and_the_header_that_is_read() {
+        let all = standard().into_iter().chain(sliding());
+        let mut paths: Vec<_> = all.clone().map(|endpoint| endpoint.path().to_owned()).collect();
+        paths.sort_unstable();
+        let table = Routes::new(all).with(at("/posts/")).build().unwrap();
+        let bearer = table.openapi_document(&CredentialHeader::default());
+        assert_eq!(bearer.paths.paths.into_keys().collect::<Vec<_>>(), paths);
+        let complete = crate::openapi::document();
+        assert_eq!(complete.paths.paths.into_keys().collect::<Vec<_>>(), paths, "nothing else is described");
+        let other = CredentialHeader::new("X-Access-Token", ["Token"]).unwrap();
+        let other = serde_json::to_string(&table.openapi_document(&other)).unwrap();
+        assert!(other.contains("x-access-token"));
     }
 
     #[test]
@@ -376,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_prefix_stands_before_the_paths_of_the_service_alone() {
-        let routes = Routes::new(crate::routes::standard()).with(at("/posts/")).aliases(true);
+        let routes = Routes::new(standard()).with(at("/posts/")).aliases(true);
         let table = routes.clone().prefix("auth/").rule_for("/auth/api/logout/", IsAdmin).build().unwrap();
         for path in ["/auth/api/token/", "/auth/accounts/token/", "/auth/.well-known/jwks.json", "/posts/"] {
             assert!(table.has_route(path), "{path}");

@@ -12,7 +12,7 @@ pub(super) fn table(checked: &Checked, application: &dyn Application) -> Result<
 }
 
 pub(super) fn document(checked: &Checked, application: &dyn Application) -> Result<()> {
-    let document = auth_http::openapi_document_of(&compose::routes(checked, application)?, &checked.http.credentials);
+    let document = compose::routes(checked, application)?.openapi_document(&checked.http.credentials);
     println!("{}", serde_json::to_string_pretty(&document)?);
     Ok(())
 }
