@@ -26,15 +26,21 @@
 //! assert!(Routes::new(standard()).rule_for("/api/logout/", !AllowAny).build().is_err());
 //! ```
 
-mod embedded;
+mod auth_routes;
+mod auth_routes_builder;
+mod builder;
+mod error;
 mod pattern;
 mod prefix;
 mod standard;
 mod table;
 mod unknown;
 
-pub use embedded::{AuthRoutes, AuthRoutesBuilder};
+pub use auth_routes::AuthRoutes;
+pub use auth_routes_builder::AuthRoutesBuilder;
+pub use builder::Routes;
+pub use error::RouteError;
 pub use standard::{sliding, standard};
-pub use table::{RouteError, RouteTable, Routes};
+pub use table::RouteTable;
 
 pub use crate::endpoint::Endpoint;
