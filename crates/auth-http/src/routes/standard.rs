@@ -69,20 +69,20 @@ fn second_factor_endpoints() -> Vec<Endpoint> {
     let endpoints = [
         Endpoint::new("/api/users/me/second-factors/")
             .named("Second Factors", "Shows the second factors of the caller, and switches one on.")
-            .get(second_factors::show)
-            .post(second_factors::enrol),
+            .get(second_factors::status::show)
+            .post(second_factors::enrolment::enrol),
         Endpoint::new("/api/users/me/second-factors/confirm/")
             .named("Second Factor Confirm", "Switches a second factor on with its first code.")
-            .post(second_factors::confirm),
+            .post(second_factors::enrolment::confirm),
         Endpoint::new("/api/users/me/second-factors/challenge/")
             .named("Second Factor Challenge", "Asks the caller for a second factor.")
-            .post(second_factors::challenge),
+            .post(second_factors::challenge::challenge),
         Endpoint::new("/api/users/me/second-factors/remove/")
             .named("Second Factor Remove", "Switches a second factor off.")
-            .post(second_factors::remove),
+            .post(second_factors::removal::remove),
         Endpoint::new("/api/users/me/second-factors/recovery-codes/")
             .named("Recovery Codes", "Makes ten new recovery codes.")
-            .post(second_factors::recovery_codes),
+            .post(second_factors::recovery_codes::recovery_codes),
     ];
     endpoints.map(|endpoint| endpoint.in_group(SecondFactors)).into()
 }

@@ -1,0 +1,31 @@
+//! `/api/users/me/second-factors/challenge/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_accounts::service::SecondFactorChallenge;
+
+use super::refuse;
+use crate::app::AccountApp;
+use crate::client::client;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, ChallengeBody, DetailBody};
+use crate::guard::CurrentUser;
+
+/// Asks the caller for a second factor, for what takes one; a code is mailed if one of them is by mail.
+#[utoipa::path(post, path = "/api/users/me/second-factors/challenge/", tag = "second factors",
+    operation_id = "second_factors_challenge", security(("bearer" = [])),
+    responses(
+        (status = 200, description = "A challenge.", body = ChallengeBody),
+        (status = 400, description = "No second factor is on.", body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 429, description = "Too many mails; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn challenge(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    caller: CurrentUser,
+) -> Result<HttpResponse, ApiError> {
+    let (service, client) = (app.clone(), client(&request));
+    let asked = to_its_end(async move { service.second_factors.challenge(caller.user(), &client).await }).await?;
+    let SecondFactorChallenge { challenge, methods } = asked.map_err(|error| refuse(error, &app))?;
+    Ok(HttpResponse::Ok().json(ChallengeBody::new(&challenge, &methods)))
+}

@@ -1,0 +1,128 @@
+//! Switching a second factor on: `POST /api/users/me/second-factors/`, and `confirm/` with its first code.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_accounts::second_factor::{Method, RecoveryCode};
+use auth_accounts::service::{ConfirmedFactor, Enrolment};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::proof::{FactorChangeBody, factor_change};
+use super::refuse;
+use crate::app::AccountApp;
+use crate::body::{Body, FieldReader, TEXT};
+use crate::client::client;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, DetailBody};
+use crate::guard::CurrentUser;
+use crate::qr::Qr;
+
+/// A second factor that waits for its first code.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EnrolmentBody {
+    /// `email` or `totp`.
+    method: &'static str,
+    /// To be shown again with the code.
+    challenge: String,
+    /// The secret for an authenticator, in base32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    secret: Option<String>,
+    /// The same as a URI.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    otpauth_uri: Option<String>,
+    /// The URI as a QR code: an SVG document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_svg: Option<String>,
+    /// The URI as a QR code: a PNG image as a `data:` URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr_png: Option<String>,
+}
+
+impl From<Enrolment> for EnrolmentBody {
+    fn from(enrolment: Enrolment) -> Self {
+        let (method, challenge, secret, uri) = match enrolment {
+            Enrolment::Email(challenge) => (Method::Email, challenge, None, None),
+            Enrolment::Totp { challenge, secret, uri } => {
+                (Method::Totp, challenge, Some(secret.expose_base32()), Some(uri))
+            }
+        };
+        let (qr_svg, qr_png) = uri.as_deref().and_then(Qr::of).map(|qr| (qr.svg, qr.png)).unzip();
+        let challenge = challenge.expose().to_owned();
+        Self { method: method.name(), challenge, secret, otpauth_uri: uri, qr_svg, qr_png }
+    }
+}
+
+/// Begins to switch a second factor on. It is on when its first code is confirmed.
+#[utoipa::path(post, path = "/api/users/me/second-factors/", tag = "second factors",
+    operation_id = "second_factors_enrol", security(("bearer" = [])),
+    request_body(content(
+        (FactorChangeBody = "application/json"), (FactorChangeBody = "application/x-www-form-urlencoded"),
+        (FactorChangeBody = "multipart/form-data"))),
+    responses(
+        (status = 201, description = "It waits for its first code.", body = EnrolmentBody),
+        (status = 400, description = "Password or code are wrong, or there is no such method.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 429, description = "Too many attempts or mails; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn enrol(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    caller: CurrentUser,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let (method, shown) = factor_change(&app, &body.into_fields()?, client(&request)).map_err(ApiError::fields)?;
+    let service = app.clone();
+    let begun = to_its_end(async move { service.second_factors.enrol(caller.user(), method, shown).await }).await?;
+    Ok(HttpResponse::Created().json(EnrolmentBody::from(begun.map_err(|error| refuse(error, &app))?)))
+}
+
+/// The first code of a second factor.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
+pub(crate) struct ConfirmationBody {
+    /// The challenge of the enrolment.
+    challenge: String,
+    /// Six digits.
+    code: String,
+}
+
+/// A second factor that was switched on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConfirmedBody {
+    /// `email` or `totp`.
+    method: &'static str,
+    /// Ten codes to be written down, shown this once; absent if there are some already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_codes: Option<Vec<String>>,
+}
+
+/// Switches a second factor on with its first code.
+#[utoipa::path(post, path = "/api/users/me/second-factors/confirm/", tag = "second factors",
+    operation_id = "second_factors_confirm", security(("bearer" = [])),
+    request_body(content(
+        (ConfirmationBody = "application/json"), (ConfirmationBody = "application/x-www-form-urlencoded"),
+        (ConfirmationBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "It is on.", body = ConfirmedBody),
+        (status = 400, description = "The code is wrong, or the challenge is used up or over.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 429, description = "Too many codes; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn confirm(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    caller: CurrentUser,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
+    let (Some(challenge), Some(code)) = (challenge, code) else { return Err(ApiError::fields(reader.into_errors())) };
+    let (service, client) = (app.clone(), client(&request));
+    let confirmed =
+        to_its_end(async move { service.second_factors.confirm(caller.user(), &challenge, &code, &client).await });
+    let ConfirmedFactor { method, recovery_codes } = confirmed.await?.map_err(|error| refuse(error, &app))?;
+    let recovery_codes = recovery_codes.map(|codes| codes.iter().map(RecoveryCode::expose).collect());
+    Ok(HttpResponse::Ok().json(ConfirmedBody { method: method.name(), recovery_codes }))
+}

@@ -1,0 +1,53 @@
+//! `/api/users/me/second-factors/recovery-codes/`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use auth_accounts::second_factor::RecoveryCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::proof::{ProofBody, shown};
+use super::refuse;
+use crate::app::AccountApp;
+use crate::body::{Body, FieldReader};
+use crate::client::client;
+use crate::detached::to_its_end;
+use crate::error::{ApiError, DetailBody};
+use crate::guard::CurrentUser;
+
+/// Ten new recovery codes.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RecoveryCodesBody {
+    /// To be written down; shown this once.
+    recovery_codes: Vec<String>,
+}
+
+/// Makes ten new recovery codes; those before open nothing any more.
+#[utoipa::path(post, path = "/api/users/me/second-factors/recovery-codes/", tag = "second factors",
+    operation_id = "second_factors_recovery_codes", security(("bearer" = [])),
+    request_body(content(
+        (ProofBody = "application/json"), (ProofBody = "application/x-www-form-urlencoded"),
+        (ProofBody = "multipart/form-data"))),
+    responses(
+        (status = 200, description = "The new codes.", body = RecoveryCodesBody),
+        (status = 400, description = "Password or code are wrong, or no second factor is on.",
+            body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 429, description = "Too many attempts; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn recovery_codes(
+    request: HttpRequest,
+    app: web::Data<AccountApp>,
+    caller: CurrentUser,
+    body: Body,
+) -> Result<HttpResponse, ApiError> {
+    let fields = body.into_fields()?;
+    let mut reader = FieldReader::new(&fields);
+    let shown = shown(&app, &mut reader, client(&request));
+    let shown = shown.ok_or_else(|| ApiError::fields(reader.into_errors()))?;
+    let service = app.clone();
+    let made =
+        to_its_end(async move { service.second_factors.replace_recovery_codes(caller.user(), shown).await }).await?;
+    let codes = made.map_err(|error| refuse(error, &app))?;
+    let recovery_codes = codes.iter().map(RecoveryCode::expose).collect();
+    Ok(HttpResponse::Ok().json(RecoveryCodesBody { recovery_codes }))
+}

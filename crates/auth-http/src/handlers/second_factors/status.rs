@@ -1,0 +1,61 @@
+//! The second factors of the caller.
+
+use actix_web::{HttpResponse, web};
+use auth_accounts::second_factor::Method;
+use auth_accounts::service::FactorStatus;
+use auth_core::time::UnixTime;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::refuse;
+use crate::app::AccountApp;
+use crate::error::{ApiError, DetailBody};
+use crate::guard::CurrentUser;
+use crate::moment::rfc_3339;
+
+/// The second factors of the caller.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FactorsBody {
+    /// Whether a login has to show one, whatever is on: then codes go by mail.
+    required: bool,
+    /// Those that are on.
+    methods: Vec<FactorBody>,
+    /// How many recovery codes are left.
+    recovery_codes_left: usize,
+}
+
+/// A second factor that is on.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FactorBody {
+    /// `email` or `totp`.
+    method: &'static str,
+    /// Since when: RFC 3339, UTC.
+    #[schema(format = DateTime)]
+    since: String,
+}
+
+impl From<FactorStatus> for FactorsBody {
+    fn from(status: FactorStatus) -> Self {
+        let factor =
+            |method: Method, since: UnixTime| FactorBody { method: method.name(), since: rfc_3339(since.into()) };
+        let totp = status.factors.totp.as_ref().map(|totp| factor(Method::Totp, totp.since));
+        let email = status.factors.email_since.map(|since| factor(Method::Email, since));
+        Self {
+            required: status.is_required,
+            methods: totp.into_iter().chain(email).collect(),
+            recovery_codes_left: status.factors.recovery_codes.len(),
+        }
+    }
+}
+
+/// Shows the second factors of the caller.
+#[utoipa::path(get, path = "/api/users/me/second-factors/", tag = "second factors", operation_id = "second_factors_show",
+    security(("bearer" = [])),
+    responses(
+        (status = 200, description = "What is on.", body = FactorsBody),
+        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
+    let status = app.second_factors.status(caller.user()).await.map_err(|error| refuse(error, &app))?;
+    Ok(HttpResponse::Ok().json(FactorsBody::from(status)))
+}
