@@ -14,7 +14,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::app::App;
 use crate::error::ApiError;
 use crate::fields::json::Document;
-use crate::fields::{Fields, form, json};
+use crate::fields::{FieldReader, Fields, form, json};
 use crate::settings::{OWN_BODY_LIMIT, Share};
 
 /// A parsed body. No body at all is an empty object.
@@ -34,6 +34,16 @@ impl Body {
                 Err(ApiError::non_field(format!("Invalid data. Expected a dictionary, but got {kind}.")))
             }
         }
+    }
+
+    /// Reads the fields of a body that has to be an object. `read` gives `None` if a field is missing or malformed.
+    ///
+    /// # Errors
+    /// 400, with what the reader found.
+    pub(crate) fn read<T>(self, read: impl FnOnce(&mut FieldReader<'_>) -> Option<T>) -> Result<T, ApiError> {
+        let fields = self.into_fields()?;
+        let mut reader = FieldReader::new(&fields);
+        read(&mut reader).ok_or_else(|| ApiError::fields(reader.into_errors()))
     }
 
     /// The fields of a body, if it is an object.

@@ -33,7 +33,7 @@ impl<'a> FieldReader<'a> {
 
     /// A field that has to be there.
     pub fn required(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
-        if !self.fields.contains_key(name) {
+        if !self.has(name) {
             self.refuse(name, "This field is required.");
         }
         self.optional(name, rules)
@@ -50,8 +50,19 @@ impl<'a> FieldReader<'a> {
         }
     }
 
-    fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
+    /// Whether the body has this field, whatever its value.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// Adds a message for a field.
+    pub(crate) fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
         self.errors.add(name, vec![message.into()]);
+    }
+
+    /// Whether nothing was wrong so far.
+    pub(crate) const fn is_ok(&self) -> bool {
+        self.errors.is_empty()
     }
 
     /// What was wrong so far.

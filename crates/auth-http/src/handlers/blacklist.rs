@@ -1,9 +1,10 @@
 //! `/api/token/blacklist/`.
 
 use actix_web::{HttpResponse, web};
+use auth_core::token::RawToken;
 
+use super::EmptyBody;
 use super::refresh::RefreshBody;
-use super::{EmptyBody, single_token};
 use crate::app::App;
 use crate::body::Body;
 use crate::detached::to_its_end;
@@ -22,7 +23,8 @@ use crate::error::{ApiError, DetailBody};
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn blacklist(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
-    let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
+    let RefreshBody { refresh } = body.read(RefreshBody::read)?;
+    let presented = RawToken::parse(&refresh).map_err(|fault| refuse(fault.into()))?;
     let service = app.clone();
     to_its_end(async move { service.tokens.blacklist(&presented).await }).await?.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(EmptyBody {}))

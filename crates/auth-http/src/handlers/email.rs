@@ -6,7 +6,7 @@ use auth_core::token::RawToken;
 use utoipa::ToSchema;
 
 use super::ToldBody;
-use super::password::{EmailBody, email_of};
+use super::password::EmailBody;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
@@ -15,10 +15,15 @@ use crate::error::{ApiError, DetailBody, FieldNames};
 
 /// The token of a link.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct LinkBody {
     /// The token of the link.
     token: String,
+}
+
+impl LinkBody {
+    fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        Some(Self { token: reader.required("token", TEXT)? })
+    }
 }
 
 /// Verifies an email address with the token of a link; a changed one takes effect with it.
@@ -42,9 +47,7 @@ pub(crate) async fn verify(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let Some(token) = reader.required("token", TEXT) else { return Err(ApiError::fields(reader.into_errors())) };
+    let LinkBody { token } = body.read(LinkBody::read)?;
     let (service, client, presented) = (app.clone(), client(&request), access_token(&request, &app));
     let verified = to_its_end(async move {
         match (service.accounts.verify_email(&token, None, &client).await, presented) {
@@ -80,7 +83,7 @@ pub(crate) async fn resend(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
+    let (email, client) = (body.read(EmailBody::read)?.email()?, client(&request));
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;
     asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;

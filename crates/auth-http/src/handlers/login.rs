@@ -17,14 +17,35 @@ use crate::error::{ApiError, ChallengedBody, DetailBody};
 
 /// Credentials. One of `username` and `email` is needed; with both, the username counts.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct LoginBody {
     /// The name of the account, exactly as registered.
+    #[schema(nullable = false)]
     username: Option<String>,
     /// Its address, exactly as registered.
+    #[schema(nullable = false)]
     email: Option<String>,
     /// Its password.
     password: String,
+}
+
+impl LoginBody {
+    fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
+        let (username, email) = if reader.has("email") && !reader.has("username") {
+            (None, reader.optional("email", TEXT))
+        } else {
+            (reader.required("username", TEXT), None)
+        };
+        Some(Self { username, email, password: reader.required("password", password)? })
+    }
+
+    /// The credentials in a body.
+    pub(super) fn credentials(body: Body, password: TextRules) -> Result<(LoginName, RawPassword), ApiError> {
+        body.read(|reader| {
+            let Self { username, email, password } = Self::read(reader, password)?;
+            let name = username.map(LoginName::Username).or(email.map(LoginName::Email))?;
+            Some((name, RawPassword::new(password)))
+        })
+    }
 }
 
 /// The first pair of a session.
@@ -63,7 +84,7 @@ pub(crate) async fn login(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, password) = credentials(body, app.settings.trim_passwords)?;
+    let (name, password) = LoginBody::credentials(body, app.settings.password_rules())?;
     let (service, client) = (app.clone(), client(&request));
     let outcome = to_its_end(async move { service.logins.login(&name, &password, client).await }).await?;
     let pair = tokens(outcome, &app)?;
@@ -76,21 +97,5 @@ pub(super) fn tokens<T>(outcome: Result<LoginOutcome<T>, AccountError>, app: &Ac
         Ok(LoginOutcome::Tokens(tokens)) => Ok(tokens),
         Ok(LoginOutcome::SecondFactorRequired(challenge)) => Err(ApiError::challenged(&challenge)),
         Err(error) => Err(ApiError::at_login(error, app.settings.reasons)),
-    }
-}
-
-pub(super) fn credentials(body: Body, trim: bool) -> Result<(LoginName, RawPassword), ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let by_email = fields.contains_key("email") && !fields.contains_key("username");
-    let name = if by_email {
-        reader.optional("email", TEXT).map(LoginName::Email)
-    } else {
-        reader.required("username", TEXT).map(LoginName::Username)
-    };
-    let password = reader.required("password", TextRules { trim, ..TEXT });
-    match (name, password) {
-        (Some(name), Some(password)) => Ok((name, RawPassword::new(password))),
-        _ => Err(ApiError::fields(reader.into_errors())),
     }
 }

@@ -15,16 +15,45 @@ use crate::guard::CurrentUser;
 
 /// What to log out of; one of the fields. `all` goes before `others`, both before a token.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct LogoutBody {
     /// A refresh token of the session to end.
-    refresh: Option<String>,
+    #[schema(value_type = Option<String>)]
+    refresh: Option<Field>,
     /// The same under the other name the tutorials have for it.
-    refresh_token: Option<String>,
+    #[schema(value_type = Option<String>)]
+    refresh_token: Option<Field>,
     /// End every session of the caller.
-    all: Option<bool>,
+    #[schema(required = false, value_type = Option<bool>)]
+    all: bool,
     /// End every session of the caller but this one.
-    others: Option<bool>,
+    #[schema(required = false, value_type = Option<bool>)]
+    others: bool,
+}
+
+impl LogoutBody {
+    fn read(mut fields: Fields) -> Self {
+        let is_yes = |name: &str| fields.get(name).is_some_and(Field::is_yes);
+        let (all, others) = (is_yes("all"), is_yes("others"));
+        let mut token = |name: &str| fields.remove(name).filter(|field| *field != Field::Null);
+        Self { refresh: token("refresh"), refresh_token: token("refresh_token"), all, others }
+    }
+
+    /// What to end, and the answer when it has ended.
+    fn request(&self) -> Result<(LogoutRequest, LoggedOutBody), AuthError> {
+        if self.all {
+            return Ok((LogoutRequest::All, LoggedOutBody::Status("OK, goodbye, all refresh tokens blacklisted")));
+        }
+        if self.others {
+            let done = LoggedOutBody::Status("OK, goodbye, all other refresh tokens blacklisted");
+            return Ok((LogoutRequest::Others, done));
+        }
+        let (field, done) = match (&self.refresh_token, &self.refresh) {
+            (Some(field), _) => (field, LoggedOutBody::Status("OK, goodbye")),
+            (None, Some(field)) => (field, LoggedOutBody::Detail("Logout successful.")),
+            (None, None) => return Err(AuthError::NothingNamed),
+        };
+        Ok((LogoutRequest::One(token(field)?), done))
+    }
 }
 
 /// What was ended, in the words of the field that asked for it.
@@ -57,19 +86,7 @@ pub(crate) async fn logout(app: web::Data<App>, caller: CurrentUser, body: Body)
 }
 
 fn read(fields: Option<Fields>) -> Result<(LogoutRequest, LoggedOutBody), AuthError> {
-    let fields = fields.ok_or(AuthError::NothingNamed)?;
-    let is_yes = |name: &str| fields.get(name).is_some_and(Field::is_yes);
-    if is_yes("all") {
-        return Ok((LogoutRequest::All, LoggedOutBody::Status("OK, goodbye, all refresh tokens blacklisted")));
-    }
-    if is_yes("others") {
-        return Ok((LogoutRequest::Others, LoggedOutBody::Status("OK, goodbye, all other refresh tokens blacklisted")));
-    }
-    if let Some(field) = fields.get("refresh_token").filter(|field| **field != Field::Null) {
-        return Ok((LogoutRequest::One(token(field)?), LoggedOutBody::Status("OK, goodbye")));
-    }
-    let field = fields.get("refresh").filter(|field| **field != Field::Null).ok_or(AuthError::NothingNamed)?;
-    Ok((LogoutRequest::One(token(field)?), LoggedOutBody::Detail("Logout successful.")))
+    LogoutBody::read(fields.ok_or(AuthError::NothingNamed)?).request()
 }
 
 fn token(field: &Field) -> Result<RawToken, AuthError> {

@@ -8,12 +8,12 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod me;
 pub(crate) mod password;
+mod profile_change;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod schema;
 pub(crate) mod second_factor;
 pub(crate) mod second_factors;
-mod single_token;
 pub(crate) mod sliding;
 pub(crate) mod verify;
 

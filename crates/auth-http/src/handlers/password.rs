@@ -3,19 +3,19 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_accounts::account::Email;
 use auth_accounts::password::RawPassword;
-use auth_accounts::service::{PasswordChange, Shown};
+use auth_accounts::service::PasswordChange;
 use auth_core::service::Issued;
+use auth_core::token::ClientInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::ToldBody;
-use super::register::parse;
-use super::second_factors::answer;
+use super::second_factors::shown;
 use crate::app::AccountApp;
-use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
+use crate::body::{Body, FieldErrors, FieldReader, TEXT, TextRules};
 use crate::client::client;
 use crate::detached::to_its_end;
-use crate::error::{ApiError, DetailBody, FieldNames};
+use crate::error::{ApiError, DetailBody, FieldNames, value_message};
 use crate::guard::CurrentUser;
 
 /// The fields that passwords are read from.
@@ -23,7 +23,6 @@ const CHANGE: FieldNames = FieldNames { password: "old_password", new_password: 
 
 /// The password that the caller has, and the one they want.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct PasswordChangeBody {
     /// The one they have.
     #[schema(format = Password)]
@@ -35,6 +34,20 @@ pub(crate) struct PasswordChangeBody {
     challenge: Option<String>,
     /// And the code that answers it.
     code: Option<String>,
+}
+
+impl PasswordChangeBody {
+    fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
+        let (old_password, new_password) =
+            (reader.required(CHANGE.password, password), reader.required(CHANGE.new_password, password));
+        let (challenge, code) = (reader.optional("challenge", TEXT), reader.optional("code", TEXT));
+        Some(Self { old_password: old_password?, new_password: new_password?, challenge, code })
+    }
+
+    fn into_change(self, client: ClientInfo) -> PasswordChange {
+        let shown = shown(self.old_password, self.challenge.zip(self.code), client);
+        PasswordChange { shown, new: RawPassword::new(self.new_password) }
+    }
 }
 
 /// A changed password; the tokens with which the caller's session goes on.
@@ -73,14 +86,8 @@ pub(crate) async fn change(
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
-    let (old, new) = (reader.required("old_password", secret), reader.required("new_password", secret));
-    let answer = answer(&mut reader);
-    let (Some(old), Some(new)) = (old, new) else { return Err(ApiError::fields(reader.into_errors())) };
-    let shown = Shown { password: RawPassword::new(old), answer, client: client(&request) };
-    let change = PasswordChange { shown, new: RawPassword::new(new) };
+    let change = body.read(|reader| PasswordChangeBody::read(reader, app.settings.password_rules()))?;
+    let change = change.into_change(client(&request));
     let service = app.clone();
     let changed = to_its_end(async move { service.logins.change_password(caller.caller(), change).await });
     let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
@@ -94,11 +101,20 @@ pub(crate) async fn change(
 
 /// Whose password is to be reset.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct EmailBody {
     /// The address of the account; letter case does not count.
     #[schema(max_length = 254, format = Email)]
     email: String,
+}
+
+impl EmailBody {
+    pub(super) fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        Some(Self { email: reader.required("email", TEXT)? })
+    }
+
+    pub(super) fn email(&self) -> Result<Email, ApiError> {
+        Email::parse(&self.email).map_err(|fault| ApiError::fields(FieldErrors::of("email", value_message(&fault))))
+    }
 }
 
 /// Sends a link to set a new password, if there is an account with this address. The answer is the same if there is none.
@@ -116,7 +132,7 @@ pub(crate) async fn request_reset(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let (email, client) = (email_of(&body.into_fields()?).map_err(ApiError::fields)?, client(&request));
+    let (email, client) = (body.read(EmailBody::read)?.email()?, client(&request));
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_reset(&email, &client).await }).await?;
     asked.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
@@ -126,13 +142,19 @@ pub(crate) async fn request_reset(
 
 /// The token of a link, and the password that is wanted.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct ResetBody {
     /// The token of the link.
     token: String,
     /// The password that is wanted.
     #[schema(format = Password)]
     new_password: String,
+}
+
+impl ResetBody {
+    fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
+        let (token, new_password) = (reader.required("token", TEXT), reader.required("new_password", password));
+        Some(Self { token: token?, new_password: new_password? })
+    }
 }
 
 /// Sets a new password with the token of a link. All sessions of the account end.
@@ -151,21 +173,11 @@ pub(crate) async fn confirm_reset(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let secret = TextRules { trim: app.settings.trim_passwords, ..TEXT };
-    let (token, new) = (reader.required("token", TEXT), reader.required("new_password", secret));
-    let (Some(token), Some(new)) = (token, new) else { return Err(ApiError::fields(reader.into_errors())) };
+    let ResetBody { token, new_password } =
+        body.read(|reader| ResetBody::read(reader, app.settings.password_rules()))?;
+    let new = RawPassword::new(new_password);
     let (service, client) = (app.clone(), client(&request));
-    let reset = to_its_end(async move { service.accounts.confirm_reset(&token, RawPassword::new(new), &client).await });
+    let reset = to_its_end(async move { service.accounts.confirm_reset(&token, new, &client).await });
     reset.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     Ok(HttpResponse::Ok().json(ToldBody::new("Password has been reset.")))
-}
-
-/// The one address in a body.
-pub(super) fn email_of(fields: &Fields) -> Result<Email, FieldErrors> {
-    let mut reader = FieldReader::new(fields);
-    let text = reader.required("email", TEXT);
-    let mut errors = reader.into_errors();
-    parse(&mut errors, "email", &text, Email::parse).ok_or(errors)
 }

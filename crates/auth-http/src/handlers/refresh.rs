@@ -2,21 +2,26 @@
 
 use actix_web::{HttpResponse, web};
 use auth_core::service::SignedToken;
+use auth_core::token::RawToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::single_token;
 use crate::app::App;
-use crate::body::Body;
+use crate::body::{Body, FieldReader, TEXT};
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody};
 
 /// A refresh token.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct RefreshBody {
     /// A refresh token.
-    refresh: String,
+    pub(super) refresh: String,
+}
+
+impl RefreshBody {
+    pub(super) fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        Some(Self { refresh: reader.required("refresh", TEXT)? })
+    }
 }
 
 /// The next pair.
@@ -43,7 +48,8 @@ pub(crate) struct RefreshedPairBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
-    let presented = single_token::read(body, "refresh")?.map_err(refuse)?;
+    let RefreshBody { refresh } = body.read(RefreshBody::read)?;
+    let presented = RawToken::parse(&refresh).map_err(|fault| refuse(fault.into()))?;
     let service = app.clone();
     let pair = to_its_end(async move { service.tokens.refresh(&presented).await }).await?.map_err(refuse)?;
     let refresh = pair.refresh.map(SignedToken::into_exposed);

@@ -42,6 +42,21 @@ pub(crate) struct RegisterBody {
     password2: Option<String>,
 }
 
+impl RegisterBody {
+    /// Reads it, and says what is wrong with its fields.
+    fn read(fields: &Fields, password: TextRules) -> (Self, FieldErrors) {
+        let mut reader = FieldReader::new(fields);
+        let body = Self {
+            email: reader.required("email", TEXT),
+            username: reader.required("username", TEXT),
+            first_name: reader.required("first_name", TEXT),
+            password: reader.required("password", password),
+            password2: reader.required("password2", password),
+        };
+        (body, reader.into_errors())
+    }
+}
+
 /// The account that was made.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RegisteredBody {
@@ -91,7 +106,7 @@ pub(crate) async fn register(
 
 /// Reads a registration: first every field for itself, then whether the passwords are the same.
 fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErrors> {
-    let (body, mut errors) = read(fields, app.settings.trim_passwords);
+    let (body, mut errors) = RegisterBody::read(fields, app.settings.password_rules());
     add_violations(&mut errors, &body);
     let email = parse(&mut errors, "email", &body.email, Email::parse);
     let username =
@@ -119,19 +134,6 @@ fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErr
             Err(errors)
         }
     }
-}
-
-fn read(fields: &Fields, trim: bool) -> (RegisterBody, FieldErrors) {
-    let secret = TextRules { trim, ..TEXT };
-    let mut reader = FieldReader::new(fields);
-    let body = RegisterBody {
-        email: reader.required("email", TEXT),
-        username: reader.required("username", TEXT),
-        first_name: reader.required("first_name", TEXT),
-        password: reader.required("password", secret),
-        password2: reader.required("password2", secret),
-    };
-    (body, reader.into_errors())
 }
 
 /// Parses a field that is there and has no error yet.

@@ -14,12 +14,18 @@ use crate::error::{ApiError, DetailBody};
 
 /// The answer to a challenge.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct SecondFactorBody {
     /// The challenge that the login was answered with.
     challenge: String,
     /// Six digits, of a mail or an authenticator; or a recovery code.
     code: String,
+}
+
+impl SecondFactorBody {
+    fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
+        Some(Self { challenge: challenge?, code: code? })
+    }
 }
 
 /// Completes a login with a second factor.
@@ -40,10 +46,7 @@ pub(crate) async fn answer(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
-    let (Some(challenge), Some(code)) = (challenge, code) else { return Err(ApiError::fields(reader.into_errors())) };
+    let SecondFactorBody { challenge, code } = body.read(SecondFactorBody::read)?;
     let (service, client) = (app.clone(), client(&request));
     let issued = to_its_end(async move { service.logins.answer_challenge(&challenge, &code, client).await }).await?;
     match issued.map_err(|error| ApiError::at_login(error, app.settings.reasons))? {

@@ -2,23 +2,28 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_core::service::SignedToken;
+use auth_core::token::RawToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::login::{LoginBody, credentials, tokens};
-use super::single_token;
+use super::login::{LoginBody, tokens};
 use crate::app::{AccountApp, App};
-use crate::body::Body;
+use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
 use crate::detached::to_its_end;
 use crate::error::{ApiError, ChallengedBody, DetailBody};
 
 /// A sliding token to be refreshed.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct SlidingBody {
     /// A sliding token.
     token: String,
+}
+
+impl SlidingBody {
+    fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        Some(Self { token: reader.required("token", TEXT)? })
+    }
 }
 
 /// A sliding token.
@@ -51,7 +56,7 @@ pub(crate) async fn login(
     app: web::Data<AccountApp>,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, password) = credentials(body, app.settings.trim_passwords)?;
+    let (name, password) = LoginBody::credentials(body, app.settings.password_rules())?;
     let (service, client) = (app.clone(), client(&request));
     let outcome = to_its_end(async move { service.logins.login_sliding(&name, &password, client).await }).await?;
     tokens(outcome, &app).map(answer)
@@ -72,7 +77,8 @@ pub(crate) async fn login(
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
-    let presented = single_token::read(body, "token")?.map_err(refuse)?;
+    let SlidingBody { token } = body.read(SlidingBody::read)?;
+    let presented = RawToken::parse(&token).map_err(|fault| refuse(fault.into()))?;
     let service = app.clone();
     let token = to_its_end(async move { service.tokens.refresh_sliding(&presented).await }).await?.map_err(refuse)?;
     Ok(answer(token))

@@ -1,19 +1,25 @@
 //! `/api/token/verify/`.
 
 use actix_web::{HttpResponse, web};
+use auth_core::token::RawToken;
 use utoipa::ToSchema;
 
-use super::{EmptyBody, single_token};
+use super::EmptyBody;
 use crate::app::App;
-use crate::body::Body;
+use crate::body::{Body, FieldReader, TEXT};
 use crate::error::{ApiError, DetailBody, NonFieldErrorsBody};
 
 /// A token of any kind.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct VerifyBody {
     /// A token of any kind.
     token: String,
+}
+
+impl VerifyBody {
+    fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        Some(Self { token: reader.required("token", TEXT)? })
+    }
 }
 
 /// Says whether a token of any kind is good.
@@ -29,7 +35,8 @@ pub(crate) struct VerifyBody {
         (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn verify(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_verification(error, app.settings.reasons);
-    let presented = single_token::read(body, "token")?.map_err(refuse)?;
+    let VerifyBody { token } = body.read(VerifyBody::read)?;
+    let presented = RawToken::parse(&token).map_err(|fault| refuse(fault.into()))?;
     app.tokens.verify(&presented).await.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(EmptyBody {}))
 }

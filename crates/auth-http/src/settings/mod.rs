@@ -9,6 +9,8 @@ pub(crate) use body_budget::Share;
 pub use credential_header::{CredentialHeader, CredentialHeaderError};
 pub use trusted_proxies::TrustedProxies;
 
+use crate::fields::{TEXT, TextRules};
+
 /// Longest body of the service's own routes, in bytes: no token, name or password needs more.
 pub const OWN_BODY_LIMIT: usize = 65_536;
 
@@ -31,6 +33,13 @@ pub struct HttpSettings {
     pub credentials: CredentialHeader,
     /// The proxies that are believed whom they speak for.
     pub trusted_proxies: TrustedProxies,
+}
+
+impl HttpSettings {
+    /// How the fields of passwords are read.
+    pub(crate) const fn password_rules(&self) -> TextRules {
+        TextRules { trim: self.trim_passwords, ..TEXT }
+    }
 }
 
 impl Default for HttpSettings {

@@ -7,3 +7,4 @@ mod connections;
 mod embedding;
 mod fixture;
 mod guards;
+mod openapi;

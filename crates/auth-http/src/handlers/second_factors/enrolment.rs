@@ -6,7 +6,7 @@ use auth_accounts::service::{ConfirmedFactor, Enrolment};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::proof::{FactorChangeBody, factor_change};
+use super::proof::FactorChangeBody;
 use super::refuse;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
@@ -70,7 +70,8 @@ pub(crate) async fn enrol(
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let (method, shown) = factor_change(&app, &body.into_fields()?, client(&request)).map_err(ApiError::fields)?;
+    let change = body.read(|reader| FactorChangeBody::read(reader, app.settings.password_rules()))?;
+    let (method, shown) = change.into_parts(client(&request));
     let service = app.clone();
     let begun = to_its_end(async move { service.second_factors.enrol(caller.user(), method, shown).await }).await?;
     Ok(HttpResponse::Created().json(EnrolmentBody::from(begun.map_err(|error| refuse(error, &app))?)))
@@ -78,12 +79,18 @@ pub(crate) async fn enrol(
 
 /// The first code of a second factor.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct ConfirmationBody {
     /// The challenge of the enrolment.
     challenge: String,
     /// Six digits.
     code: String,
+}
+
+impl ConfirmationBody {
+    fn read(reader: &mut FieldReader<'_>) -> Option<Self> {
+        let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
+        Some(Self { challenge: challenge?, code: code? })
+    }
 }
 
 /// A second factor that was switched on.
@@ -115,10 +122,7 @@ pub(crate) async fn confirm(
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let (challenge, code) = (reader.required("challenge", TEXT), reader.required("code", TEXT));
-    let (Some(challenge), Some(code)) = (challenge, code) else { return Err(ApiError::fields(reader.into_errors())) };
+    let ConfirmationBody { challenge, code } = body.read(ConfirmationBody::read)?;
     let (service, client) = (app.clone(), client(&request));
     let confirmed =
         to_its_end(async move { service.second_factors.confirm(caller.user(), &challenge, &code, &client).await });

@@ -7,7 +7,7 @@ pub(crate) mod recovery_codes;
 pub(crate) mod removal;
 pub(crate) mod status;
 
-pub(super) use proof::{answer, shown_if_any};
+pub(super) use proof::shown;
 
 use crate::app::AccountApp;
 use crate::error::{ApiError, FieldNames};

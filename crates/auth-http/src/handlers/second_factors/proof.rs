@@ -6,72 +6,70 @@ use auth_accounts::service::Shown;
 use auth_core::token::ClientInfo;
 use utoipa::ToSchema;
 
-use crate::app::AccountApp;
-use crate::body::{FieldErrors, FieldReader, Fields, TEXT, TextRules};
+use crate::body::{FieldReader, TEXT, TextRules};
 
 /// The proof that it is the caller who asks.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct ProofBody {
     /// The caller's password.
     #[schema(format = Password)]
     password: String,
     /// A challenge.
-    challenge: String,
+    #[schema(required = true, nullable = false)]
+    challenge: Option<String>,
     /// The code that answers it.
-    code: String,
+    #[schema(required = true, nullable = false)]
+    code: Option<String>,
+}
+
+impl ProofBody {
+    /// Reads it. Where a second factor is on, the service refuses a proof without challenge and code.
+    pub(super) fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
+        let password = reader.required("password", password);
+        let (challenge, code) = (reader.optional("challenge", TEXT), reader.optional("code", TEXT));
+        Some(Self { password: password?, challenge, code })
+    }
+
+    pub(super) fn into_shown(self, client: ClientInfo) -> Shown {
+        shown(self.password, self.challenge.zip(self.code), client)
+    }
 }
 
 /// What to switch on or off, and the proof that it is the caller who asks.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body in the OpenAPI document; it is read field by field")]
 pub(crate) struct FactorChangeBody {
     /// `email` or `totp`.
-    method: String,
+    #[schema(value_type = String)]
+    method: Method,
     /// The caller's password.
     #[schema(format = Password)]
     password: String,
     /// Where a second factor is on: a challenge.
+    #[schema(nullable = false)]
     challenge: Option<String>,
     /// And the code that answers it.
+    #[schema(nullable = false)]
     code: Option<String>,
 }
 
-pub(super) fn factor_change(
-    app: &AccountApp,
-    fields: &Fields,
-    client: ClientInfo,
-) -> Result<(Method, Shown), FieldErrors> {
-    let mut reader = FieldReader::new(fields);
-    let method = reader.required("method", TEXT);
-    let shown = shown(app, &mut reader, client);
-    let mut errors = reader.into_errors();
-    let known = method.as_deref().and_then(Method::from_name).filter(|method| *method != Method::RecoveryCode);
-    if method.is_some() && known.is_none() {
-        errors.add("method", vec!["Not a valid choice.".to_owned()]);
+impl FactorChangeBody {
+    pub(super) fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
+        let method = reader.required("method", TEXT);
+        let proof = ProofBody::read(reader, password);
+        let known = method.as_deref().and_then(Method::from_name).filter(|method| *method != Method::RecoveryCode);
+        if method.is_some() && known.is_none() {
+            reader.refuse("method", "Not a valid choice.");
+        }
+        let (method, ProofBody { password, challenge, code }) = (known?, proof?);
+        reader.is_ok().then_some(Self { method, password, challenge, code })
     }
-    match (known, shown) {
-        (Some(method), Some(shown)) if errors.is_empty() => Ok((method, shown)),
-        _ => Err(errors),
+
+    pub(super) fn into_parts(self, client: ClientInfo) -> (Method, Shown) {
+        (self.method, shown(self.password, self.challenge.zip(self.code), client))
     }
 }
 
-/// The same where it may be needed: what is no text is as good as absent.
-pub(in crate::handlers) fn shown_if_any(app: &AccountApp, fields: &Fields, client: ClientInfo) -> Option<Shown> {
-    shown(app, &mut FieldReader::new(fields), client)
-}
-
-/// Password, challenge and code; `None` if something is wrong with them.
-pub(super) fn shown(app: &AccountApp, reader: &mut FieldReader<'_>, client: ClientInfo) -> Option<Shown> {
-    let password = reader.required("password", TextRules { trim: app.settings.trim_passwords, ..TEXT });
-    let answer = answer(reader);
-    Some(Shown { password: RawPassword::new(password?), answer, client })
-}
-
-/// A challenge and the code that answers it.
-pub(in crate::handlers) fn answer(reader: &mut FieldReader<'_>) -> Option<(String, String)> {
-    match (reader.optional("challenge", TEXT), reader.optional("code", TEXT)) {
-        (Some(challenge), Some(code)) => Some((challenge, code)),
-        _ => None,
-    }
+/// The proof as the services take it.
+pub(in crate::handlers) fn shown(password: String, answer: Option<(String, String)>, client: ClientInfo) -> Shown {
+    Shown { password: RawPassword::new(password), answer, client }
 }

@@ -5,10 +5,10 @@ use auth_accounts::second_factor::RecoveryCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::proof::{ProofBody, shown};
+use super::proof::ProofBody;
 use super::refuse;
 use crate::app::AccountApp;
-use crate::body::{Body, FieldReader};
+use crate::body::Body;
 use crate::client::client;
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody};
@@ -40,10 +40,8 @@ pub(crate) async fn recovery_codes(
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let fields = body.into_fields()?;
-    let mut reader = FieldReader::new(&fields);
-    let shown = shown(&app, &mut reader, client(&request));
-    let shown = shown.ok_or_else(|| ApiError::fields(reader.into_errors()))?;
+    let proof = body.read(|reader| ProofBody::read(reader, app.settings.password_rules()))?;
+    let shown = proof.into_shown(client(&request));
     let service = app.clone();
     let made =
         to_its_end(async move { service.second_factors.replace_recovery_codes(caller.user(), shown).await }).await?;

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::proof::{FactorChangeBody, factor_change};
+use super::proof::FactorChangeBody;
 use super::refuse;
 use crate::app::AccountApp;
 use crate::body::Body;
@@ -31,7 +31,8 @@ pub(crate) async fn remove(
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let (method, shown) = factor_change(&app, &body.into_fields()?, client(&request)).map_err(ApiError::fields)?;
+    let change = body.read(|reader| FactorChangeBody::read(reader, app.settings.password_rules()))?;
+    let (method, shown) = change.into_parts(client(&request));
     let service = app.clone();
     let removed = to_its_end(async move { service.second_factors.remove(caller.user(), method, shown).await }).await?;
     removed.map_err(|error| refuse(error, &app))?;
