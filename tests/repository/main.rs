@@ -3,3 +3,4 @@
 mod architecture;
 mod golden_files;
 mod module_cycles;
+mod process_state;
