@@ -6,16 +6,21 @@
 //!
 //! | question | module |
 //! |---|---|
-//! | which paths are there, and who may call them | [`routes`] |
-//! | how does a host add them to an application of its own | [`routes::AuthRoutes`] |
-//! | in which order is a request checked | `middleware` |
-//! | who asks, and whether the rule of a route lets them | [`CurrentUser`], [`ObjectPermission`], `guard` |
-//! | how many requests may somebody unknown make | [`AnonymousThrottle`] |
+//! | which paths there are, and who may call them | [`routes`] |
+//! | how a host adds them to an application of its own | [`routes::AuthRoutes`] |
+//! | what a path does | `handlers` |
+//! | in which order a request is checked | `middleware` |
+//! | who the caller is, and whether the rule of a route allows them | [`CurrentUser`], [`ObjectPermission`], `guard` |
+//! | how many requests a client without credentials may make | [`AnonymousThrottle`] |
+//! | what an operator sets | [`HttpSettings`] |
 //! | which header brings a token | [`CredentialHeader`] |
-//! | who is at the other end, also behind proxies | [`TrustedProxies`] |
-//! | how many connections may there be, and when does each end | [`ConnectionLimits`], [`serve`](fn@serve) |
-//! | how is a body read | [`body`] |
-//! | how does a refusal look | [`error`] |
+//! | which client IP a request has behind proxies | [`TrustedProxies`] |
+//! | how many connections there may be, and when each ends | [`ConnectionLimits`], [`serve`](fn@serve) |
+//! | how a body is read | [`body`] within its limits, `fields` in its format |
+//! | how a refusal looks, and which error becomes which refusal | [`error`] |
+//!
+//! Modules depend on each other in one direction: `error`, `fields` and `settings` lie below [`App`]; [`body`], `guard`,
+//! `middleware` and `handlers` above it; [`routes`] above all.
 
 pub mod app;
 mod application;
