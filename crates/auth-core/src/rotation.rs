@@ -16,9 +16,6 @@ pub struct RotationPolicy {
     pub on_retry: OnRetry,
     /// What an exchange does to the presented token.
     pub on_refresh: OnRefresh,
-    /// How long after its end a token is still exchanged: what the clocks of two machines may differ by. To be the same as
-    /// [`ClaimRules::leeway`](crate::token::ClaimRules::leeway), which lets the token itself in.
-    pub leeway: Seconds,
 }
 
 /// What an exchange does to the presented token. Everything but [`Spend`](Self::Spend) is weaker: a stolen token is
@@ -35,14 +32,13 @@ pub enum OnRefresh {
 }
 
 impl Default for RotationPolicy {
-    /// Seven days, retries within ten seconds are refused, a token is spent by its exchange, no leeway.
+    /// Seven days, retries within ten seconds are refused, a token is spent by its exchange.
     fn default() -> Self {
         Self {
             refresh_ttl: Seconds::new(7 * 24 * 60 * 60),
             retry_window: Seconds::new(10),
             on_retry: OnRetry::Refuse,
             on_refresh: OnRefresh::Spend,
-            leeway: Seconds::new(0),
         }
     }
 }
@@ -76,6 +72,9 @@ pub enum Rotation {
 /// after the rotation that a lost answer is likelier. With [`OnRefresh::KeepAndRotate`] none is ever spent. A successor
 /// never outlives the session.
 ///
+/// `leeway` is how long after its end a token is still exchanged:
+/// [`ClaimRules::leeway`](crate::token::ClaimRules::leeway), which the claims of the token were read with.
+///
 /// ```
 /// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{user::UserId, time::*};
 /// # let at = UnixTime::from_seconds;
@@ -84,12 +83,20 @@ pub enum Rotation {
 /// #     revoked_at: None, revoke_reason: None, amr: String::new(), authenticated_at: at(0),
 /// #     client: ClientInfo::default() };
 /// let policy = RotationPolicy { refresh_ttl: Seconds::new(600), ..RotationPolicy::default() };
-/// let decide = |generation, now| decide_rotation(&session, Generation::new(generation), at(now), &policy);
+/// let decide = |generation, now| {
+///     decide_rotation(&session, Generation::new(generation), at(now), &policy, Seconds::new(0))
+/// };
 /// assert!(matches!(decide(5, 300), Rotation::Rotate(next) if next.generation == Generation::new(6)));
 /// assert_eq!(decide(4, 105), Rotation::Refuse(TokenFault::Spent));
 /// assert_eq!(decide(4, 110), Rotation::RevokeSession);
 /// ```
-pub fn decide_rotation(session: &Session, presented: Generation, now: UnixTime, policy: &RotationPolicy) -> Rotation {
+pub fn decide_rotation(
+    session: &Session,
+    presented: Generation,
+    now: UnixTime,
+    policy: &RotationPolicy,
+    leeway: Seconds,
+) -> Rotation {
     if session.revoked_at.is_some() {
         return Rotation::Refuse(TokenFault::Revoked);
     }
@@ -98,12 +105,12 @@ pub fn decide_rotation(session: &Session, presented: Generation, now: UnixTime, 
         Ordering::Less if policy.on_refresh != OnRefresh::KeepAndRotate => {
             decide_spent(session, presented, now, policy)
         }
-        Ordering::Less | Ordering::Equal => decide_good(session, now, policy),
+        Ordering::Less | Ordering::Equal => decide_good(session, now, policy, leeway),
     }
 }
 
-fn decide_good(session: &Session, now: UnixTime, policy: &RotationPolicy) -> Rotation {
-    let expires_at = session.cap(session.expires_at).plus(policy.leeway);
+fn decide_good(session: &Session, now: UnixTime, policy: &RotationPolicy, leeway: Seconds) -> Rotation {
+    let expires_at = session.cap(session.expires_at).plus(leeway);
     if expires_at <= now {
         Rotation::Refuse(TokenFault::Expired)
     } else if policy.on_refresh == OnRefresh::Keep {
@@ -141,13 +148,12 @@ mod tests {
         retry_window: Seconds::new(10),
         on_retry: OnRetry::Refuse,
         on_refresh: OnRefresh::Spend,
-        leeway: Seconds::new(0),
     };
     const REPLAY: RotationPolicy = RotationPolicy { on_retry: OnRetry::Replay, ..REFUSE };
     const NO_WINDOW: RotationPolicy = RotationPolicy { retry_window: Seconds::new(0), ..REPLAY };
     const KEEP: RotationPolicy = RotationPolicy { on_refresh: OnRefresh::Keep, ..REFUSE };
     const ROTATE_ONLY: RotationPolicy = RotationPolicy { on_refresh: OnRefresh::KeepAndRotate, ..REFUSE };
-    const LENIENT: RotationPolicy = RotationPolicy { leeway: Seconds::new(30), ..REFUSE };
+    const NO_LEEWAY: Seconds = Seconds::new(0);
 
     fn at(seconds: i64) -> UnixTime {
         UnixTime::from_seconds(seconds)
@@ -212,15 +218,20 @@ mod tests {
             (ROTATE_ONLY, 0, 1_599, to_six(1_599, 2_000)),
             (ROTATE_ONLY, 0, 1_600, Refuse(Expired)),
             (ROTATE_ONLY, 6, 1_000, Refuse(NeverIssued)),
-            // A clock that is a little ahead.
-            (LENIENT, 5, 1_629, to_six(1_629, 2_000)),
-            (LENIENT, 5, 1_630, Refuse(Expired)),
             // Never issued.
             (REFUSE, 6, 1_000, Refuse(NeverIssued)),
             (REPLAY, Generation::LAST.get(), 1_000, Refuse(NeverIssued)),
         ] {
-            let decision = decide_rotation(&session(), Generation::new(presented), at(now), &policy);
+            let decision = decide_rotation(&session(), Generation::new(presented), at(now), &policy, NO_LEEWAY);
             assert_eq!(decision, expected, "generation {presented} at {now}, {policy:?}");
+        }
+    }
+
+    #[test]
+    fn leeway_extends_the_end_of_a_token() {
+        for (now, expected) in [(1_629, to_six(1_629, 2_000)), (1_630, Rotation::Refuse(TokenFault::Expired))] {
+            let decision = decide_rotation(&session(), Generation::new(5), at(now), &REFUSE, Seconds::new(30));
+            assert_eq!(decision, expected, "{now}");
         }
     }
 
@@ -231,7 +242,7 @@ mod tests {
         revoked.revoke_reason = Some(RevokeReason::Logout);
         for presented in 0..8 {
             for policy in [REFUSE, REPLAY, NO_WINDOW, KEEP, ROTATE_ONLY] {
-                let decision = decide_rotation(&revoked, Generation::new(presented), at(1_002), &policy);
+                let decision = decide_rotation(&revoked, Generation::new(presented), at(1_002), &policy, NO_LEEWAY);
                 assert_eq!(decision, Rotation::Refuse(TokenFault::Revoked));
             }
         }
@@ -241,7 +252,7 @@ mod tests {
     fn the_sessions_own_end_is_obeyed_also_by_a_token_that_would_live_longer() {
         let mut shortened = session();
         shortened.absolute_expires_at = Some(at(1_200));
-        let decide = |now| decide_rotation(&shortened, Generation::new(5), at(now), &REFUSE);
+        let decide = |now| decide_rotation(&shortened, Generation::new(5), at(now), &REFUSE, NO_LEEWAY);
         assert_eq!(decide(1_199), to_six(1_199, 1_200));
         assert_eq!(decide(1_200), Rotation::Refuse(TokenFault::Expired));
     }
@@ -249,13 +260,14 @@ mod tests {
     #[test]
     fn without_an_own_end_the_session_slides_on() {
         let endless = Session { absolute_expires_at: None, ..session() };
-        assert_eq!(decide_rotation(&endless, Generation::new(5), at(1_599), &REFUSE), to_six(1_599, 2_199));
+        let decision = decide_rotation(&endless, Generation::new(5), at(1_599), &REFUSE, NO_LEEWAY);
+        assert_eq!(decision, to_six(1_599, 2_199));
     }
 
     #[test]
     fn the_last_generation_has_no_successor() {
         let last = Session { generation: Generation::LAST, ..session() };
-        let decision = decide_rotation(&last, Generation::LAST, at(1_000), &REFUSE);
+        let decision = decide_rotation(&last, Generation::LAST, at(1_000), &REFUSE, NO_LEEWAY);
         assert_eq!(decision, Rotation::Refuse(TokenFault::Expired));
     }
 }

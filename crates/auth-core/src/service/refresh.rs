@@ -29,7 +29,8 @@ impl TokenService {
                 Membership::SessionGone => return Err(TokenFault::UnknownSession.into()),
             };
             let session = &member.found.session;
-            match decide_rotation(session, member.generation, self.ports.clock.now(), &self.policy.rotation) {
+            let (now, leeway) = (self.ports.clock.now(), self.policy.claim_rules.leeway);
+            match decide_rotation(session, member.generation, now, &self.policy.rotation, leeway) {
                 Rotation::Refuse(fault) => return self.refuse(&member, fault),
                 Rotation::RevokeSession => return self.end_reused(&member).await,
                 Rotation::Keep => {

@@ -53,7 +53,7 @@ impl TokenService {
         let claims = self.read(presented).await?;
         let (id, _) = claims.require(TokenKind::Sliding)?;
         let refresh_expires_at = claims.refresh_expires_at.ok_or(TokenFault::NoRefreshExpiry)?;
-        if refresh_expires_at.plus(self.policy.rotation.leeway) <= self.ports.clock.now() {
+        if refresh_expires_at.plus(self.policy.claim_rules.leeway) <= self.ports.clock.now() {
             return Err(TokenFault::RefreshExpired.into());
         }
         let found = match self.membership(&claims).await? {

@@ -22,7 +22,8 @@ use crate::token::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimRules {
-    /// How far the clocks of two machines may differ: tolerance for `exp`, `nbf` and `iat`.
+    /// How far the clocks of two machines may differ: tolerance for `exp`, `nbf` and `iat`, for the end of a session, and
+    /// for the end of the refresh period of a sliding token.
     pub leeway: Seconds,
     /// Written as `iss`, and required on input (RFC 7519 §4.1.1). `None`: neither written nor looked at.
     pub issuer: Option<String>,

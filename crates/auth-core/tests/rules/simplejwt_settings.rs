@@ -161,8 +161,7 @@ async fn inactive_users_pass_where_nobody_asks() {
 async fn leeway_holds_for_every_token() {
     let leeway = Seconds::new(10);
     let claim_rules = ClaimRules { leeway, ..ClaimRules::default() };
-    let rotation = RotationPolicy { leeway, ..policy().rotation };
-    let service = service(TokenPolicy { claim_rules, rotation, session_max_ttl: None, ..policy() });
+    let service = service(TokenPolicy { claim_rules, session_max_ttl: None, ..policy() });
     service.register("alice").await;
     let pair = service.login("alice").await;
     service.advance(ACCESS_TTL + 9);

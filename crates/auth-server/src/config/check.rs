@@ -214,7 +214,6 @@ fn token_policy(tokens: &Tokens, multi_factor_required_for: RequiredFor) -> Resu
             retry_window: Seconds::new(tokens.retry_window_seconds),
             on_retry,
             on_refresh: on_refresh(tokens),
-            leeway: Seconds::new(tokens.leeway_seconds),
         },
         session_max_ttl: (max > 0).then_some(Seconds::new(max)),
         claim_rules: claim_rules(tokens)?,
