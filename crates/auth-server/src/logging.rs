@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Log;
+use crate::config::choice::LogFormat;
 
 /// Starts logging. Security events are logged whatever the level says. A log that cannot be written, because its reader
 /// is gone or its disk is full, stops nothing.
@@ -17,6 +18,9 @@ pub(crate) fn start(log: &Log) -> Result<()> {
         .log_internal_errors(false)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal());
-    let started = if log.format == "json" { logs.json().try_init() } else { logs.try_init() };
+    let started = match log.format {
+        LogFormat::Text => logs.try_init(),
+        LogFormat::Json => logs.json().try_init(),
+    };
     started.map_err(|error| anyhow!("log: {error}"))
 }

@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::application::Application;
 use crate::compose::{Composition, database_url};
+use crate::config::choice::LogFormat;
 use crate::config::{Checked, Transport};
 use crate::descriptors::max_connections;
 use crate::mail::{folder, mailer};
@@ -128,7 +129,7 @@ fn warn_of(checked: &Checked) {
 fn announce(checked: &Checked, address: SocketAddr) -> Result<()> {
     let database = database_url(checked)?;
     tracing::info!(%address, %database, "listening");
-    if checked.settings.log.format != "text" {
+    if checked.settings.log.format != LogFormat::Text {
         return Ok(());
     }
     let mails = match checked.transport {

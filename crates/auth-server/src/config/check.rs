@@ -7,12 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::AccountPolicy;
-use auth_core::rotation::{OnRefresh, OnRetry, RotationPolicy};
+use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
-use auth_core::token::RequiredFor;
-use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, SubjectField, TokenKind};
-use auth_core::view::{ViewPolicy, WhenStale};
+use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, RequiredFor, TokenKind};
+use auth_core::view::ViewPolicy;
 use auth_crypto::Algorithm;
 use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
@@ -58,7 +57,6 @@ impl Checked {
             settings.tokens.jwks_url.is_empty() || jwks::is_safe(&settings.tokens.jwks_url),
             "tokens.jwks_url: has to be a URL without a password that begins with https:// (or http:// on this machine)"
         );
-        ensure!(["text", "json"].contains(&settings.log.format.as_str()), "log.format: has to be \"text\" or \"json\"");
         let bind = bind(&settings.server.bind)?;
         let transport = settings.mail.check(bind)?;
         let accounts = account_policy(&settings, bind, transport)?;
@@ -68,7 +66,7 @@ impl Checked {
             algorithm: algorithm(&settings.tokens.algorithm)?,
             tokens: TokenPolicy {
                 max_sessions: NonZeroU32::new(settings.accounts.max_sessions),
-                ..token_policy(&settings.tokens, settings.second_factor.required_for()?)?
+                ..token_policy(&settings.tokens, settings.second_factor.required_for.into())?
             },
             accounts,
             transport,
@@ -167,17 +165,17 @@ fn bind(text: &str) -> Result<SocketAddr> {
 fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Transport>) -> Result<AccountPolicy> {
     let policy = AccountPolicy {
         sends_mail: matches!(transport, Some(Transport::Folder | Transport::Smtp(_))),
-        email_verification: settings.accounts.email_verification()?,
+        email_verification: settings.accounts.email_verification.into(),
         throttle: settings.throttle.policy()?,
         passwords: PasswordPolicy {
             min_chars: settings.passwords.min_chars,
             service_name: settings.passwords.service_name.clone(),
         },
         usernames: settings.accounts.usernames(),
-        new_user_ids: settings.accounts.new_user_ids()?,
+        new_user_ids: settings.accounts.new_user_ids.into(),
         service_name: settings.mail.service_name(bind),
     };
-    check_mails(&policy, settings.second_factor.required_for()?, transport)?;
+    check_mails(&policy, settings.second_factor.required_for.into(), transport)?;
     Ok(policy)
 }
 
@@ -187,7 +185,10 @@ fn algorithm(name: &str) -> Result<Option<Algorithm>> {
     }
     match name.parse() {
         Ok(algorithm) => Ok(Some(algorithm)),
-        Err(_) => bail!("tokens.algorithm: there is no {name:?} here; config/default.toml names those there are"),
+        Err(_) => {
+            let names = Algorithm::ALL.map(Algorithm::name).join(", ");
+            bail!("tokens.algorithm: is {name:?}; must be auto or one of {names}")
+        }
     }
 }
 
@@ -201,18 +202,13 @@ fn on_refresh(tokens: &Tokens) -> OnRefresh {
 }
 
 fn token_policy(tokens: &Tokens, multi_factor_required_for: RequiredFor) -> Result<TokenPolicy> {
-    let on_retry = match tokens.on_retry.as_str() {
-        "refuse" => OnRetry::Refuse,
-        "replay" => OnRetry::Replay,
-        other => bail!("tokens.on_retry: is {other:?}; has to be \"refuse\" or \"replay\""),
-    };
     let max = tokens.session_max_ttl_seconds;
     Ok(TokenPolicy {
         access_ttl: Seconds::new(tokens.access_ttl_seconds),
         rotation: RotationPolicy {
             refresh_ttl: Seconds::new(tokens.refresh_ttl_seconds),
             retry_window: Seconds::new(tokens.retry_window_seconds),
-            on_retry,
+            on_retry: tokens.on_retry.into(),
             on_refresh: on_refresh(tokens),
         },
         session_max_ttl: (max > 0).then_some(Seconds::new(max)),
@@ -241,7 +237,6 @@ fn claim_rules(tokens: &Tokens) -> Result<ClaimRules> {
         &tokens.user_id_claim,
         &tokens.sliding_refresh_exp_claim,
     );
-    let field = SubjectField::ALL.into_iter().find(|field| field.name() == tokens.user_id_field);
     Ok(ClaimRules {
         leeway: Seconds::new(tokens.leeway_seconds),
         issuer: filled(&tokens.issuer),
@@ -249,44 +244,28 @@ fn claim_rules(tokens: &Tokens) -> Result<ClaimRules> {
         names: names.map_err(|clash| {
             anyhow!("tokens: {clash}; see token_type_claim, jti_claim, user_id_claim and sliding_refresh_exp_claim")
         })?,
-        subject_field: field.ok_or_else(|| {
-            let names = SubjectField::ALL.map(SubjectField::name).join(", ");
-            anyhow!("tokens.user_id_field: there is no field {:?}; there are {names}", tokens.user_id_field)
-        })?,
+        subject_field: tokens.user_id_field.into(),
     })
 }
 
 fn accepted_kinds(tokens: &Tokens) -> Result<Vec<TokenKind>> {
-    let kind = |name: &String| match name.as_str() {
-        "access" => Ok(TokenKind::Access),
-        "sliding" => Ok(TokenKind::Sliding),
-        other => bail!("tokens.accepted_kinds: is {other:?}; has to be access, sliding or both"),
-    };
-    let kinds: Vec<_> = tokens.accepted_kinds.iter().map(kind).collect::<Result<_>>()?;
-    match kinds.as_slice() {
-        [_] => Ok(kinds),
-        [one, other] if one != other => Ok(kinds),
-        _ => bail!("tokens.accepted_kinds: has to be access, sliding or both"),
+    match tokens.accepted_kinds.as_slice() {
+        [one] => Ok(vec![(*one).into()]),
+        [one, other] if one != other => Ok(vec![(*one).into(), (*other).into()]),
+        _ => bail!("tokens.accepted_kinds: must be access, sliding or both"),
     }
 }
 
 /// The claims that are taken from the account. None may have the name of one that says something else.
 fn claims(tokens: &Tokens) -> Result<Vec<ProfileClaim>> {
     let names = claim_rules(tokens)?.names;
-    let claims: Vec<_> = tokens.claims.iter().map(|name| profile_claim(name)).collect::<Result<_>>()?;
+    let claims: Vec<_> = tokens.claims.iter().copied().map(ProfileClaim::from).collect();
     for claim in &claims {
         let inserted = CustomClaims::new(names.clone()).insert(claim.name(), "");
         inserted
             .map_err(|error| anyhow!("tokens.claims: {error}; give that one another name, or leave this one out"))?;
     }
     Ok(claims)
-}
-
-fn profile_claim(name: &str) -> Result<ProfileClaim> {
-    ProfileClaim::ALL.into_iter().find(|claim| claim.name() == name).ok_or_else(|| {
-        let names = ProfileClaim::ALL.map(ProfileClaim::name).join(", ");
-        anyhow!("tokens.claims: there is no claim {name:?}; there are {names}")
-    })
 }
 
 fn http_settings(settings: &Settings) -> Result<HttpSettings> {
@@ -317,10 +296,6 @@ fn view_policy(settings: &Settings) -> Result<ViewPolicy> {
         ttl: Seconds::new(guards.memory_ttl_seconds),
         capacity: NonZeroUsize::new(guards.memory_capacity)
             .ok_or_else(|| anyhow!("guards.memory_capacity: is 0; has to be from 1 to 10000000"))?,
-        when_stale: match guards.when_stale.as_str() {
-            "read" => WhenStale::Read,
-            "refuse" => WhenStale::Refuse,
-            other => bail!("guards.when_stale: is {other:?}; has to be \"read\" or \"refuse\""),
-        },
+        when_stale: guards.when_stale.into(),
     })
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, ensure};
 use auth_accounts::mail::RetryPolicy;
 use auth_core::time::Seconds;
 use auth_mail::{Links, Setting, SetupError, SmtpTls};
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Secret;
 use super::check::ensure_in_range;
+use super::choice::{self, MailTransport};
 use crate::address::reachable;
 
 /// The domain of the address that mails come from where nobody has set one: no mail server would believe it.
@@ -21,8 +22,9 @@ const MAX_SERVICE_NAME: usize = 60;
 /// Section `mail`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Mail {
-    /// `folder`, `smtp` or `none`; empty: not decided yet.
-    pub transport: String,
+    /// How emails are delivered; empty: not decided yet.
+    #[serde(with = "choice::optional")]
+    pub transport: Option<MailTransport>,
     /// Folder for the files; empty: one in the data folder.
     pub folder: String,
     /// Who mails come from.
@@ -43,8 +45,9 @@ pub struct Mail {
     pub smtp_host: String,
     /// Its port; 0: the usual one.
     pub smtp_port: u16,
-    /// `starttls`, `implicit` or `none`.
-    pub smtp_tls: String,
+    /// How the connection is protected.
+    #[serde(deserialize_with = "choice::one")]
+    pub smtp_tls: choice::SmtpTls,
     /// Name to log in with; empty: no login.
     pub smtp_username: String,
     /// Password to log in with.
@@ -85,14 +88,11 @@ impl Mail {
             ("mail.smtp_timeout_seconds", self.smtp_timeout_seconds, 1, 100),
             ("mail.workers", self.workers as u64, 1, 32),
         ])?;
-        let tls = self.smtp_tls()?;
-        let transport = match self.transport.as_str() {
-            "" => None,
-            "folder" => Some(Transport::Folder),
-            "smtp" => Some(Transport::Smtp(tls)),
-            "none" => Some(Transport::None),
-            other => bail!("mail.transport: is {other:?}; has to be \"smtp\", \"folder\" or \"none\""),
-        };
+        let transport = self.transport.map(|transport| match transport {
+            MailTransport::Folder => Transport::Folder,
+            MailTransport::Smtp => Transport::Smtp(self.smtp_tls.into()),
+            MailTransport::None => Transport::None,
+        });
         if let Some(Transport::Smtp(_)) = transport {
             self.check_smtp()?;
         }
@@ -117,15 +117,6 @@ impl Mail {
             "mail.from: is not set; set who mails come from, such as Example <no-reply@example.com>"
         );
         Ok(())
-    }
-
-    fn smtp_tls(&self) -> Result<SmtpTls> {
-        Ok(match self.smtp_tls.as_str() {
-            "starttls" => SmtpTls::StartTls,
-            "implicit" => SmtpTls::Implicit,
-            "none" => SmtpTls::None,
-            other => bail!("mail.smtp_tls: is {other:?}; has to be \"starttls\", \"implicit\" or \"none\""),
-        })
     }
 
     /// Where links lead, from a server that listens there.

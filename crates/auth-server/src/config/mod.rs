@@ -2,6 +2,7 @@
 
 mod accounts;
 mod check;
+pub mod choice;
 mod mail;
 mod settings;
 pub mod simplejwt;
@@ -13,6 +14,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use config::{Config, ConfigError, Environment, File, FileFormat};
 
 pub use check::Checked;
+use choice::not_allowed;
 pub use mail::Transport;
 pub(crate) use mail::named;
 pub use settings::*;
@@ -105,12 +107,15 @@ fn one_line(error: &ConfigError) -> anyhow::Error {
             anyhow!("{key}has to be {expected}")
         }
         ConfigError::NotFound(key) => anyhow!("{key}: is missing"),
+        // The word is shown: it is that of a key that has no secrets.
+        ConfigError::Message(message) if let Some(refusal) = not_allowed(message) => anyhow!("{refusal}"),
         _ => anyhow!("the value of a key cannot be understood"),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::choice::UserClaim;
     use super::*;
 
     fn load_with(profile: &str, environment: &[(&str, &str)]) -> Result<Checked> {
@@ -139,7 +144,7 @@ mod tests {
         let path = dir.path().join("auth.toml");
         std::fs::write(&path, "[tokens]\nclaims = []\n").unwrap();
         let sources = Sources { profile: "simplejwt".into(), file: Some(path), ..Sources::default() };
-        assert_eq!(load(&sources).unwrap().settings.tokens.claims, Vec::<String>::new());
+        assert_eq!(load(&sources).unwrap().settings.tokens.claims, []);
     }
 
     #[test]
@@ -173,7 +178,7 @@ mod tests {
         assert_eq!(http.body_limit, 2_048);
         assert_eq!(settings.tokens.access_ttl_seconds, 7);
         assert_eq!(settings.tokens.signing_key.expose(), "01234567890123456789012345678901");
-        assert_eq!(settings.tokens.claims, ["role", "username"]);
+        assert_eq!(settings.tokens.claims, [UserClaim::Role, UserClaim::Username]);
         assert_eq!(settings.database.url.expose(), "sqlite:///tmp/x");
         assert!(settings.http.aliases);
     }

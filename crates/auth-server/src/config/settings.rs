@@ -1,7 +1,11 @@
 //! The configuration as types. What each key means stands in `config/default.toml`.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
+use super::choice::{
+    self, AcceptedKind, EmailVerification, LogFormat, NewUserIds, OnRetry, RequiredFor, UserClaim, UserIdField,
+    WhenStale,
+};
 pub use super::mail::Mail;
 pub use super::throttle::Throttle;
 
@@ -65,7 +69,7 @@ pub struct Server {
     /// Most connections of one client IP that wait for the rest of a request.
     pub max_unanswered_per_client_ip: usize,
     /// Who may say who the client is.
-    #[serde(deserialize_with = "list")]
+    #[serde(deserialize_with = "choice::list")]
     pub trusted_proxies: Vec<String>,
 }
 
@@ -85,7 +89,7 @@ pub struct Http {
     /// Header that brings an access token.
     pub auth_header_name: String,
     /// Schemes in it.
-    #[serde(deserialize_with = "list")]
+    #[serde(deserialize_with = "choice::list")]
     pub auth_header_types: Vec<String>,
 }
 
@@ -96,8 +100,9 @@ pub struct Guards {
     pub memory_ttl_seconds: u64,
     /// How many are.
     pub memory_capacity: usize,
-    /// `read` or `refuse`.
-    pub when_stale: String,
+    /// What they do while the invalidation feed is unavailable.
+    #[serde(deserialize_with = "choice::one")]
+    pub when_stale: WhenStale,
 }
 
 /// Section `database`.
@@ -127,7 +132,7 @@ pub struct Secrets {
     /// File that holds it.
     pub key_file: String,
     /// Files with former ones.
-    #[serde(deserialize_with = "list")]
+    #[serde(deserialize_with = "choice::list")]
     pub former_key_files: Vec<String>,
     /// Make one where none is configured.
     pub generate_key: bool,
@@ -145,7 +150,7 @@ pub struct Tokens {
     /// Make a key where none is configured.
     pub generate_key: bool,
     /// Files with further keys.
-    #[serde(deserialize_with = "list")]
+    #[serde(deserialize_with = "choice::list")]
     pub verifying_key_files: Vec<String>,
     /// `iss`.
     pub issuer: String,
@@ -164,10 +169,11 @@ pub struct Tokens {
     /// Name of the claim of the user.
     pub user_id_claim: String,
     /// Field of the account in it.
-    pub user_id_field: String,
+    #[serde(deserialize_with = "choice::one")]
+    pub user_id_field: UserIdField,
     /// Kinds that open guarded routes.
-    #[serde(deserialize_with = "list")]
-    pub accepted_kinds: Vec<String>,
+    #[serde(deserialize_with = "choice::list")]
+    pub accepted_kinds: Vec<AcceptedKind>,
     /// Tolerance of clocks.
     pub leeway_seconds: u64,
     /// Life of an access token.
@@ -189,10 +195,11 @@ pub struct Tokens {
     /// For retries of a refresh.
     pub retry_window_seconds: u64,
     /// What a retry is answered.
-    pub on_retry: String,
+    #[serde(deserialize_with = "choice::one")]
+    pub on_retry: OnRetry,
     /// Claims from the account.
-    #[serde(deserialize_with = "list")]
-    pub claims: Vec<String>,
+    #[serde(deserialize_with = "choice::list")]
+    pub claims: Vec<UserClaim>,
     /// For an enricher of claims.
     pub claims_timeout_milliseconds: u64,
     /// Copy unknown claims.
@@ -231,23 +238,26 @@ pub struct Passwords {
 /// Section `accounts`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Accounts {
-    /// `off`, `optional` or `required`.
-    pub email_verification: String,
+    /// What is asked of email addresses.
+    #[serde(deserialize_with = "choice::one")]
+    pub email_verification: EmailVerification,
     /// Letters, digits and `@ . + - _` only.
     pub plain_usernames: bool,
     /// Letter case makes no other name.
     pub ignore_username_case: bool,
     /// Live sessions of an account; 0: any number.
     pub max_sessions: u32,
-    /// `integer` or `uuid`.
-    pub new_user_ids: String,
+    /// Which IDs new users get.
+    #[serde(deserialize_with = "choice::one")]
+    pub new_user_ids: NewUserIds,
 }
 
 /// Section `second_factor`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SecondFactor {
-    /// `nobody`, `staff` or `all`.
-    pub required_for: String,
+    /// Who needs one.
+    #[serde(deserialize_with = "choice::one")]
+    pub required_for: RequiredFor,
 }
 
 /// Section `maintenance`.
@@ -262,8 +272,9 @@ pub struct Maintenance {
 /// Section `log`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Log {
-    /// `text` or `json`.
-    pub format: String,
+    /// How records are written.
+    #[serde(deserialize_with = "choice::one")]
+    pub format: LogFormat,
     /// Level or directives.
     pub level: String,
 }
@@ -299,20 +310,4 @@ impl Serialize for Secret {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.mask())
     }
-}
-
-/// A list, or, as the environment has it, a text with commas.
-fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Either {
-        List(Vec<String>),
-        Text(String),
-    }
-    Ok(match Either::deserialize(deserializer)? {
-        Either::List(list) => list,
-        Either::Text(text) => {
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
-        }
-    })
 }
