@@ -105,6 +105,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "minijinja",
             "tokio",
             "tracing",
+            "url",
         ],
     ),
     (
@@ -133,6 +134,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tracing",
             "tracing-subscriber",
             "ureq",
+            "url",
         ],
     ),
 ];

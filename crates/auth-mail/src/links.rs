@@ -1,6 +1,9 @@
 //! Where the links of mails lead.
 
+use std::cell::Cell;
+
 use auth_accounts::mail::MailKind;
+use url::{Host, ParseError, Url};
 
 use crate::error::{Setting, SetupError};
 
@@ -53,29 +56,28 @@ impl Links {
 }
 
 fn checked_base(text: &str) -> Result<String, &'static str> {
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    let rest = rest.ok_or("must start with https:// or http://")?;
-    let authority = rest.split('/').next().unwrap_or_default();
+    // The parser accepts what browsers repair, such as a missing slash, and reports it as a violation.
+    let has_violation = Cell::new(false);
+    let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(text);
+    let url = match parsed {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => url,
+        Ok(_) | Err(ParseError::RelativeUrlWithoutBase) => return Err("must start with https:// or http://"),
+        Err(_) => return Err("must name a host, and a port if any"),
+    };
     match () {
-        () if !rest.bytes().all(is_of_a_url) => Err("has characters that no URL has"),
-        () if authority.contains('@') => Err("must not name a user"),
-        () if rest.contains(['?', '#']) => Err("must have neither query nor fragment"),
-        () if !is_authority(authority) => Err("must name a host, and a port if any"),
-        () => Ok(text.trim_end_matches('/').to_owned()),
+        () if !url.username().is_empty() || url.password().is_some() => Err("must not name a user"),
+        () if has_violation.get() || !text.is_ascii() => Err("is not a well-formed URL (RFC 3986)"),
+        () if url.query().is_some() || url.fragment().is_some() => Err("must have neither query nor fragment"),
+        () if !url.host().is_some_and(is_host) || url.port() == Some(0) => Err("must name a host, and a port if any"),
+        () => Ok(url.as_str().trim_end_matches('/').to_owned()),
     }
 }
 
-/// A host, and perhaps a port (RFC 3986 §3.2).
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.rsplit_once(':').filter(|_| !text.ends_with(']')) {
-        Some((host, port)) => (host, Some(port)),
-        None => (text, None),
-    };
-    let is_name =
-        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
-    let literal = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    literal.map_or(is_name(host), |ip| ip.parse::<std::net::Ipv6Addr>().is_ok())
-        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+/// Whether a host is an IP address or has only letters, digits, hyphens, dots and underscores: other characters that a URL
+/// may have there (RFC 3986 §3.2.2) are in no name that a browser looks up.
+fn is_host(host: Host<&str>) -> bool {
+    let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !matches!(host, Host::Domain(name) if !name.bytes().all(is_of_a_name))
 }
 
 fn checked_path(setting: Setting, text: &str) -> Result<String, SetupError> {
@@ -120,6 +122,9 @@ mod tests {
             ("http://localhost:3000/app/", "http://localhost:3000/app/verify/t"),
             ("http://[::1]:8080", "http://[::1]:8080/verify/t"),
             ("http://[::1]", "http://[::1]/verify/t"),
+            // As the URL standard writes it.
+            ("HTTPS://App.Example:443/App/", "https://app.example/App/verify/t"),
+            ("http://127.1", "http://127.0.0.1/verify/t"),
         ] {
             let links = Links::new(base, PATH, PATH).unwrap();
             assert_eq!(links.link(MailKind::EmailChange, "t").unwrap(), link);
@@ -132,6 +137,17 @@ mod tests {
             "javascript:alert(1)",
             "https://",
             "https:///path",
+            "https:/app.example",
+            "https:app.example",
+            "https:\\\\app.example",
+            " https://app.example",
+            "https://ap\tp.example",
+            "https://@app.example",
+            "https://*.example",
+            "https://app.example;x",
+            "https://app.example:65536",
+            "https://256.0.0.1",
+            "https://app.example/%zz",
             "https://user@app.example",
             "https://user:pw@app.example",
             "https://app.example?x",

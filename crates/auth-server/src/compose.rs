@@ -42,15 +42,15 @@ impl Composition {
     pub async fn new(checked: &Checked, application: &dyn Application) -> Result<Self> {
         let ring = keys::key_ring(checked)?;
         let (jwks, tokens) = (ring.jwks(), &checked.settings.tokens);
-        let signer: Arc<dyn TokenSigner> = match tokens.jwks_url.as_str() {
-            "" => Arc::new(ring),
-            _ => {
+        let signer: Arc<dyn TokenSigner> = match &checked.jwks_url {
+            None => Arc::new(ring),
+            Some(url) => {
                 if tokens.audience.is_empty() {
                     tracing::warn!(
                         "tokens.audience: is not set; tokens that the issuer of tokens.jwks_url made for others are accepted too"
                     );
                 }
-                Arc::new(with_remote_keys(ring, tokens))
+                Arc::new(with_remote_keys(ring, url.clone(), tokens))
             }
         };
         Self::with_signer(checked, application, signer, jwks).await

@@ -1,6 +1,8 @@
 //! The keys of another issuer, over HTTP.
 
+use std::cell::Cell;
 use std::error::Error;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +10,9 @@ use async_trait::async_trait;
 use auth_crypto::{KeyRing, KeySource, RemoteKeyRing, RemoteOptions};
 use rustls::crypto::aws_lc_rs;
 use ureq::Agent;
-use ureq::http::{StatusCode, Uri};
+use ureq::http::StatusCode;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use url::{Host, Url};
 
 use crate::config::Tokens;
 
@@ -21,7 +24,7 @@ const MIN_INTERVAL: Duration = Duration::from_secs(10);
 /// Fetches a JWK set. Follows no redirect: keys are believed because of where they come from.
 struct HttpSource {
     agent: Agent,
-    url: String,
+    url: Url,
 }
 
 #[async_trait]
@@ -29,7 +32,8 @@ impl KeySource for HttpSource {
     async fn fetch(&self) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
         let (agent, url) = (self.agent.clone(), self.url.clone());
         tokio::task::spawn_blocking(move || {
-            let mut answer = agent.get(url).header("Accept", "application/jwk-set+json, application/json").call()?;
+            let mut answer =
+                agent.get(url.as_str()).header("Accept", "application/jwk-set+json, application/json").call()?;
             if answer.status() != StatusCode::OK {
                 return Err(format!("the answer is {}", answer.status()).into());
             }
@@ -40,8 +44,8 @@ impl KeySource for HttpSource {
     }
 }
 
-/// A ring that accepts what the keys at the configured URL verify too.
-pub(crate) fn with_remote_keys(own: KeyRing, tokens: &Tokens) -> RemoteKeyRing {
+/// A ring that accepts what the keys at `url` verify too.
+pub(crate) fn with_remote_keys(own: KeyRing, url: Url, tokens: &Tokens) -> RemoteKeyRing {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .root_certs(RootCerts::PlatformVerifier)
@@ -61,20 +65,24 @@ pub(crate) fn with_remote_keys(own: KeyRing, tokens: &Tokens) -> RemoteKeyRing {
         fetch_timeout: TIMEOUT,
         on_failure: Some(|error| tracing::warn!(%error, "the keys of tokens.jwks_url cannot be fetched")),
     };
-    RemoteKeyRing::new(own, Box::new(HttpSource { agent, url: tokens.jwks_url.clone() }), options)
+    RemoteKeyRing::new(own, Box::new(HttpSource { agent, url }), options)
 }
 
-/// Whether keys from there are those that were published: by https, or from this machine. No password stands in it.
-pub(crate) fn is_safe(url: &str) -> bool {
-    let Ok(uri) = url.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default();
-    let is_local = ["localhost", "127.0.0.1", "[::1]"].contains(&host);
-    let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
-    match uri.scheme_str() {
-        Some("https") => !host.is_empty() && !has_user,
-        Some("http") => is_local && !has_user,
-        _ => false,
-    }
+/// What [`safe_url`] accepts, for messages.
+pub(crate) const SAFE_URL: &str = "a URL without a password that begins with https:// (or http:// on this machine)";
+
+/// A URL where keys are those that were published: by https, or from this machine. It has no user and no password, and no
+/// other syntax violation that a browser would repair.
+pub(crate) fn safe_url(text: &str) -> Option<Url> {
+    let has_violation = Cell::new(false);
+    let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(text);
+    let url = parsed.ok().filter(|_| !has_violation.get())?;
+    let is_local = match url.host()? {
+        Host::Domain(name) => name == "localhost",
+        Host::Ipv4(ip) => ip == Ipv4Addr::LOCALHOST,
+        Host::Ipv6(ip) => ip == Ipv6Addr::LOCALHOST,
+    };
+    (url.scheme() == "https" || url.scheme() == "http" && is_local).then_some(url)
 }
 
 #[cfg(test)]
@@ -92,12 +100,21 @@ mod tests {
             ("http://issuer.example/jwks.json", false),
             ("http://127.0.0.1.issuer.example/", false),
             ("https://user:password@issuer.example/", false),
+            ("https://@issuer.example/", false),
             ("https:///jwks.json", false),
+            ("https:issuer.example/jwks.json", false),
+            ("https:\\\\issuer.example/jwks.json", false),
+            ("https://issuer.example/jwks .json", false),
+            ("https://issuer.example/jwks.json\n", false),
+            ("http://localhost.issuer.example/", false),
+            ("http://localhost@issuer.example/", false),
+            ("http://127.0.0.2/jwks.json", false),
+            ("http://[::2]/jwks.json", false),
             ("file:///etc/passwd", false),
             ("/jwks.json", false),
             ("issuer.example/jwks.json", false),
         ] {
-            assert_eq!(is_safe(url), accepted, "{url}");
+            assert_eq!(safe_url(url).is_some(), accepted, "{url}");
         }
     }
 }

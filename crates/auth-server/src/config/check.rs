@@ -15,6 +15,7 @@ use auth_core::view::ViewPolicy;
 use auth_crypto::Algorithm;
 use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
+use url::Url;
 
 use super::accounts::check_mails;
 use super::mail::Transport;
@@ -40,6 +41,8 @@ pub struct Checked {
     pub transport: Option<Transport>,
     /// Claims that are taken from the account.
     pub claims: Vec<ProfileClaim>,
+    /// Where the keys of another issuer are; `None`: none are accepted.
+    pub jwks_url: Option<Url>,
     /// What guarded routes remember.
     pub views: ViewPolicy,
     /// How many requests somebody without credentials may make.
@@ -53,10 +56,6 @@ impl Checked {
     pub(super) fn new(mut settings: Settings, profile: &str) -> Result<Self> {
         read_secrets(&mut settings)?;
         check_numbers(&settings)?;
-        ensure!(
-            settings.tokens.jwks_url.is_empty() || jwks::is_safe(&settings.tokens.jwks_url),
-            "tokens.jwks_url: has to be a URL without a password that begins with https:// (or http:// on this machine)"
-        );
         let bind = bind(&settings.server.bind)?;
         let transport = settings.mail.check(bind)?;
         let accounts = account_policy(&settings, bind, transport)?;
@@ -71,6 +70,7 @@ impl Checked {
             accounts,
             transport,
             claims: claims(&settings.tokens)?,
+            jwks_url: jwks_url(&settings.tokens.jwks_url)?,
             views: view_policy(&settings)?,
             anonymous_rate: settings.throttle.anonymous_rate()?,
             http: http_settings(&settings)?,
@@ -190,6 +190,13 @@ fn algorithm(name: &str) -> Result<Option<Algorithm>> {
             bail!("tokens.algorithm: is {name:?}; must be auto or one of {names}")
         }
     }
+}
+
+fn jwks_url(text: &str) -> Result<Option<Url>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    jwks::safe_url(text).map(Some).ok_or_else(|| anyhow!("tokens.jwks_url: must be {}", jwks::SAFE_URL))
 }
 
 fn on_refresh(tokens: &Tokens) -> OnRefresh {

@@ -7,6 +7,7 @@ use auth_accounts::mail::RetryPolicy;
 use auth_core::time::Seconds;
 use auth_mail::{Links, Setting, SetupError, SmtpTls};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::Secret;
 use super::check::ensure_in_range;
@@ -132,14 +133,12 @@ impl Mail {
 
     /// What the service is called.
     pub(crate) fn service_name(&self, address: SocketAddr) -> String {
-        match (self.service_name.as_str(), self.base_url.split_once("://")) {
-            ("", None) => host(address),
-            ("", Some((_, rest))) => {
-                let authority = rest.split('/').next().unwrap_or_default();
-                let end = authority.rfind(':').filter(|_| !authority.ends_with(']'));
-                authority[..end.unwrap_or(authority.len())].to_owned()
-            }
-            (configured, _) => configured.to_owned(),
+        if !self.service_name.is_empty() {
+            return self.service_name.clone();
+        }
+        match Url::parse(&self.base_url) {
+            Ok(url) => url.host_str().unwrap_or_default().to_owned(),
+            Err(_) => host(address),
         }
     }
 

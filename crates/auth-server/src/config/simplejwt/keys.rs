@@ -74,10 +74,8 @@ pub(super) fn verifying(value: &Value, dictionary: &Dictionary) -> Result<Outcom
 /// `JWK_URL`.
 pub(super) fn jwk_url(value: &Value, dictionary: &Dictionary) -> Result<Outcome, String> {
     let url = if value.is_null() { "" } else { read::text(value)? };
-    if !url.is_empty() && !jwks::is_safe(url) {
-        return Err(
-            "has to be a URL without a password that begins with https:// (or http:// on this machine)".to_owned()
-        );
+    if !url.is_empty() && jwks::safe_url(url).is_none() {
+        return Err(format!("must be {}", jwks::SAFE_URL));
     }
     match dictionary.algorithm() {
         Some(algorithm) if algorithm.is_symmetric() && !url.is_empty() => {
