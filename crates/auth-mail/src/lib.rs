@@ -27,4 +27,4 @@ pub use folder::FolderMailer;
 pub use links::Links;
 pub use none::NoMailer;
 pub use smtp::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
-pub use templates::{TemplateOptions, Templates};
+pub use templates::{TemplateOptions, Templates, check_service_name};

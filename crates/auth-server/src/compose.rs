@@ -14,7 +14,7 @@ use auth_core::ports::{ClaimsEnricher, Recognised, SignError, TokenSigner, Verif
 use auth_core::service::TokenService;
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
-use auth_crypto::{Argon2Cost, BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
+use auth_crypto::{BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use auth_http::routes::{AuthRoutes, RouteTable, Routes, sliding, standard};
 use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
@@ -147,9 +147,7 @@ impl Readiness for StoreReadiness {
 
 fn hasher(checked: &Checked) -> Result<BoundedHasher> {
     let passwords = &checked.settings.passwords;
-    let (memory, passes, lanes) =
-        (passwords.argon2_memory_kib, passwords.argon2_iterations, passwords.argon2_parallelism);
-    let cost = Argon2Cost::new(memory, passes, lanes).context("passwords.argon2_memory_kib")?;
+    let cost = checked.password_cost;
     if cost.is_weak() {
         tracing::warn!("passwords.argon2_memory_kib: new password hashes are weaker than they should be outside tests");
     }

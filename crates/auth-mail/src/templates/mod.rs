@@ -73,10 +73,7 @@ impl Templates {
     /// subject is refused, by the name of its file. Files are read here; a change needs a restart.
     pub fn new(options: TemplateOptions) -> Result<Self, SetupError> {
         let TemplateOptions { service_name, language, folder, links } = options;
-        if service_name.is_empty() || one_line(&service_name, MAX_SERVICE_NAME) != service_name {
-            let why = format!("must be 1 to {MAX_SERVICE_NAME} characters on one line");
-            return Err(SetupError::new(Setting::ServiceName, why));
-        }
+        check_service_name(&service_name)?;
         let source = Source { folder, language };
         source.check()?;
         let templates = Self { environment: environment(source.clone()), source, service_name, links };
@@ -103,6 +100,19 @@ impl Templates {
             html: tidy(&part(Part::Html)?),
         })
     }
+}
+
+/// Checks what the service is called in emails: 1 to 60 characters on one line, without characters that cannot be seen and
+/// without two spaces in a row.
+///
+/// # Errors
+/// [`Setting::ServiceName`].
+pub fn check_service_name(name: &str) -> Result<(), SetupError> {
+    if name.is_empty() || one_line(name, MAX_SERVICE_NAME) != name {
+        let why = format!("is {name:?}; must be 1 to {MAX_SERVICE_NAME} visible characters on one line");
+        return Err(SetupError::new(Setting::ServiceName, why));
+    }
+    Ok(())
 }
 
 /// A part of a mail that has a template of its own.

@@ -12,14 +12,14 @@ use auth_core::service::{SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, RequiredFor, TokenKind};
 use auth_core::view::ViewPolicy;
-use auth_crypto::Algorithm;
+use auth_crypto::{Algorithm, Argon2Cost};
 use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
 use url::Url;
 
 use super::accounts::check_mails;
 use super::mail::Transport;
-use super::{Http, Secret, Settings, Tokens};
+use super::{Http, Passwords, Secret, Settings, Tokens};
 use crate::jwks;
 
 /// Settings that passed the checks, with their meaning.
@@ -33,6 +33,8 @@ pub struct Checked {
     pub bind: SocketAddr,
     /// The algorithm of the signing key; `None`: as the key wants it.
     pub algorithm: Option<Algorithm>,
+    /// The cost of a new password hash.
+    pub password_cost: Argon2Cost,
     /// The rules for tokens.
     pub tokens: TokenPolicy,
     /// The rules for accounts.
@@ -63,6 +65,7 @@ impl Checked {
             bind,
             profile: profile.to_owned(),
             algorithm: algorithm(&settings.tokens.algorithm)?,
+            password_cost: password_cost(&settings.passwords)?,
             tokens: TokenPolicy {
                 max_sessions: NonZeroU32::new(settings.accounts.max_sessions),
                 ..token_policy(&settings.tokens, settings.second_factor.required_for.into())?
@@ -121,9 +124,6 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("tokens.retry_window_seconds", tokens.retry_window_seconds, 0, 3_600),
         ("accounts.max_sessions", settings.accounts.max_sessions.into(), 0, 1_000_000),
         ("passwords.min_chars", passwords.min_chars as u64, 1, 128),
-        ("passwords.argon2_memory_kib", passwords.argon2_memory_kib.into(), 8, 262_144),
-        ("passwords.argon2_iterations", passwords.argon2_iterations.into(), 1, 16),
-        ("passwords.argon2_parallelism", passwords.argon2_parallelism.into(), 1, 16),
         ("passwords.hash_queue", passwords.hash_queue as u64, 1, 65_536),
         ("passwords.hash_threads", passwords.hash_threads as u64, 0, 1_024),
         ("database.pool_size", database.pool_size.into(), 1, 1_024),
@@ -177,6 +177,16 @@ fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Trans
     };
     check_mails(&policy, settings.second_factor.required_for.into(), transport)?;
     Ok(policy)
+}
+
+fn password_cost(passwords: &Passwords) -> Result<Argon2Cost> {
+    let (memory, passes, lanes) =
+        (passwords.argon2_memory_kib, passwords.argon2_iterations, passwords.argon2_parallelism);
+    Argon2Cost::new(memory, passes, lanes).map_err(|error| {
+        anyhow!(
+            "passwords.argon2_memory_kib, argon2_iterations, argon2_parallelism: are {memory}, {passes}, {lanes}; {error}"
+        )
+    })
 }
 
 fn algorithm(name: &str) -> Result<Option<Algorithm>> {
@@ -301,8 +311,7 @@ fn view_policy(settings: &Settings) -> Result<ViewPolicy> {
     let guards = &settings.guards;
     Ok(ViewPolicy {
         ttl: Seconds::new(guards.memory_ttl_seconds),
-        capacity: NonZeroUsize::new(guards.memory_capacity)
-            .ok_or_else(|| anyhow!("guards.memory_capacity: is 0; has to be from 1 to 10000000"))?,
+        capacity: NonZeroUsize::new(guards.memory_capacity).context("guards.memory_capacity: is 0")?,
         when_stale: guards.when_stale.into(),
     })
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Result, anyhow, ensure};
 use auth_accounts::mail::RetryPolicy;
 use auth_core::time::Seconds;
-use auth_mail::{Links, Setting, SetupError, SmtpTls};
+use auth_mail::{Links, Setting, SetupError, SmtpTls, check_service_name};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -16,9 +16,6 @@ use crate::address::reachable;
 
 /// The domain of the address that mails come from where nobody has set one: no mail server would believe it.
 const NO_DOMAIN: &str = "@localhost.localdomain";
-
-/// Longest name of the service, in characters.
-const MAX_SERVICE_NAME: usize = 60;
 
 /// Section `mail`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -98,11 +95,7 @@ impl Mail {
             self.check_smtp()?;
         }
         self.links(bind)?;
-        let name = self.service_name(bind);
-        ensure!(
-            (1..=MAX_SERVICE_NAME).contains(&name.chars().count()) && !name.chars().any(char::is_control),
-            "mail.service_name: is {name:?}; set a name of 1 to {MAX_SERVICE_NAME} characters on one line"
-        );
+        check_service_name(&self.service_name(bind)).map_err(named)?;
         Ok(transport)
     }
 
