@@ -1,8 +1,6 @@
 //! The wiring: one place that knows every adapter.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use async_trait::async_trait;
@@ -15,7 +13,7 @@ use auth_core::service::TokenService;
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
 use auth_crypto::{BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
-use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
+use auth_diesel::DieselStore;
 use auth_http::routes::{AuthRoutes, RouteTable, Routes, sliding, standard};
 use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
 
@@ -23,6 +21,7 @@ use crate::application::Application;
 use crate::config::Checked;
 use crate::jwks::with_remote_keys;
 use crate::keys;
+use crate::storage::open;
 use crate::vault::vault;
 
 /// Every adapter, put together.
@@ -153,34 +152,6 @@ fn hasher(checked: &Checked) -> Result<BoundedHasher> {
     }
     let threads = (passwords.hash_threads > 0).then_some(passwords.hash_threads);
     BoundedHasher::new(HasherOptions { cost, threads, queue: passwords.hash_queue }).context("passwords.hash_threads")
-}
-
-/// The URL of the database in force; a file in the data folder where none is configured.
-pub fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
-    let url = checked.settings.database.url.expose();
-    if !url.is_empty() {
-        return DatabaseUrl::parse(url).context("database.url");
-    }
-    ensure!(
-        checked.settings.database.embedded,
-        "database.url: is not set; set DATABASE_URL, or database.embedded = true for an SQLite file in data.dir"
-    );
-    let dir = Path::new(&checked.settings.data.dir);
-    std::fs::create_dir_all(dir).with_context(|| format!("data.dir: {} cannot be made", dir.display()))?;
-    let dir = dir.canonicalize().with_context(|| format!("data.dir: {} cannot be read", dir.display()))?;
-    DatabaseUrl::parse(&format!("sqlite://{}/auth.sqlite3", dir.display())).context("data.dir")
-}
-
-/// Opens the database as it is.
-pub async fn open(checked: &Checked) -> Result<DieselStore> {
-    let database = &checked.settings.database;
-    let settings = PoolSettings {
-        size: database.pool_size,
-        acquire_timeout: Duration::from_millis(database.acquire_timeout_milliseconds),
-        statement_timeout: Duration::from_millis(database.statement_timeout_milliseconds),
-    };
-    let url = database_url(checked)?;
-    DieselStore::connect(&url, settings).await.context("database.url")
 }
 
 /// Opens the database, and brings it up to date if that is allowed.

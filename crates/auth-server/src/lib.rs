@@ -14,6 +14,7 @@ mod logging;
 mod mail;
 mod outbox;
 mod serve;
+mod storage;
 mod vault;
 
 pub use application::{Application, ServiceAlone};

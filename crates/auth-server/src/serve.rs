@@ -15,12 +15,13 @@ use auth_http::{ConnectionLimits, ServeOptions, application as http_application,
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::application::Application;
-use crate::compose::{Composition, database_url};
+use crate::compose::Composition;
 use crate::config::choice::LogFormat;
 use crate::config::{Checked, Transport};
 use crate::descriptors::max_connections;
 use crate::mail::{folder, mailer};
 use crate::outbox::{Stopper, Workers};
+use crate::storage::database_url;
 
 /// Serves requests and sends mails until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
 pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) -> Result<()> {

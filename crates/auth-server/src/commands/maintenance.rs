@@ -5,8 +5,9 @@ use auth_accounts::service::{Pruned, prune};
 use auth_crypto::SystemClock;
 
 use crate::application::Application;
-use crate::compose::{self, open};
+use crate::compose;
 use crate::config::Checked;
+use crate::storage::open;
 
 pub(super) async fn migrate(checked: &Checked, application: &dyn Application) -> Result<()> {
     let store = open(checked).await?;
