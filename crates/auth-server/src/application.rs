@@ -9,11 +9,15 @@ use auth_diesel::DieselStore;
 use auth_http::routes::{AuthRoutes, Routes};
 
 use crate::events::LoggedEvents;
+use crate::storage::Storage;
 
 /// An application that is served together with the accounts and tokens, by one program with the flags, files and
 /// environment of `auth-server`: see [`run`](crate::run).
 #[async_trait]
 pub trait Application: Send + Sync {
+    /// The storage of the accounts and sessions. Without one of the application's own: [`DieselStore`].
+    type Store: Storage;
+
     /// The name of the program.
     fn name(&self) -> &'static str;
 
@@ -29,32 +33,32 @@ pub trait Application: Send + Sync {
 
     /// Gives the handlers what they work with ([`with_data`](AuthRoutes::with_data)), once. The storage is that of the
     /// accounts, for tables in the same database.
-    fn data(&self, routes: AuthRoutes, store: &DieselStore) -> AuthRoutes {
+    fn data(&self, routes: AuthRoutes, store: &Self::Store) -> AuthRoutes {
         let _ = store;
         routes
     }
 
     /// What of the application's own tables is not up to date, by name: it stops a start that may change no table.
-    async fn pending_migrations(&self, store: &DieselStore) -> Result<Vec<String>> {
+    async fn pending_migrations(&self, store: &Self::Store) -> Result<Vec<String>> {
         let _ = store;
         Ok(Vec::new())
     }
 
     /// Brings the application's own tables up to date; answers what was done. Called whenever those of the service are.
-    async fn migrate(&self, store: &DieselStore) -> Result<Vec<String>> {
+    async fn migrate(&self, store: &Self::Store) -> Result<Vec<String>> {
         let _ = store;
         Ok(Vec::new())
     }
 
     /// The audit log: where security events go. By default they are log records of the target `security`; an application
     /// that records them elsewhere too calls [`LoggedEvents`] itself.
-    fn events(&self, store: &DieselStore) -> Arc<dyn SecurityEvents> {
+    fn events(&self, store: &Self::Store) -> Arc<dyn SecurityEvents> {
         let _ = store;
         Arc::new(LoggedEvents)
     }
 
     /// Sources of claims, beside those of the configuration (`tokens.claims`).
-    fn enrichers(&self, store: &DieselStore) -> Vec<Arc<dyn ClaimsEnricher>> {
+    fn enrichers(&self, store: &Self::Store) -> Vec<Arc<dyn ClaimsEnricher>> {
         let _ = store;
         Vec::new()
     }
@@ -65,6 +69,8 @@ pub trait Application: Send + Sync {
 pub struct ServiceAlone;
 
 impl Application for ServiceAlone {
+    type Store = DieselStore;
+
     fn name(&self) -> &'static str {
         "auth-server"
     }

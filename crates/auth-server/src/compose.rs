@@ -13,7 +13,6 @@ use auth_core::service::TokenService;
 use auth_core::token::{Payload, RawToken, TokenKind};
 use auth_core::view::GuardViews;
 use auth_crypto::{BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
-use auth_diesel::DieselStore;
 use auth_http::routes::{AuthRoutes, RouteTable, Routes, sliding, standard};
 use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
 
@@ -21,24 +20,24 @@ use crate::application::Application;
 use crate::config::Checked;
 use crate::jwks::with_remote_keys;
 use crate::keys;
-use crate::storage::open;
+use crate::storage::Storage;
 use crate::vault::vault;
 
 /// Every adapter, put together.
-pub struct Composition {
+pub struct Composition<S> {
     /// The adapters as the services take them.
     pub ports: Ports,
     /// The storage itself.
-    pub store: Arc<DieselStore>,
+    pub store: Arc<S>,
     /// The public keys.
     pub jwks: serde_json::Value,
     /// What the services of accounts share.
     context: Arc<AccountContext>,
 }
 
-impl Composition {
+impl<S: Storage> Composition<S> {
     /// Builds the adapters: opens the database, and loads or makes the keys.
-    pub async fn new(checked: &Checked, application: &dyn Application) -> Result<Self> {
+    pub async fn new(checked: &Checked, application: &impl Application<Store = S>) -> Result<Self> {
         let ring = keys::key_ring(checked)?;
         let (jwks, tokens) = (ring.jwks(), &checked.settings.tokens);
         let signer: Arc<dyn TokenSigner> = match &checked.jwks_url {
@@ -56,13 +55,13 @@ impl Composition {
     }
 
     /// The same without keys, for commands that neither write nor read a token.
-    pub async fn without_keys(checked: &Checked, application: &dyn Application) -> Result<Self> {
+    pub async fn without_keys(checked: &Checked, application: &impl Application<Store = S>) -> Result<Self> {
         Self::with_signer(checked, application, Arc::new(NoKeys), serde_json::Value::Null).await
     }
 
     async fn with_signer(
         checked: &Checked,
-        application: &dyn Application,
+        application: &impl Application<Store = S>,
         signer: Arc<dyn TokenSigner>,
         jwks: serde_json::Value,
     ) -> Result<Self> {
@@ -87,7 +86,7 @@ impl Composition {
     }
 
     /// Every route that is served, with the services behind it.
-    pub fn routes(&self, checked: &Checked, application: &dyn Application) -> Result<AuthRoutes> {
+    pub fn routes(&self, checked: &Checked, application: &impl Application<Store = S>) -> Result<AuthRoutes> {
         let routes = AuthRoutes::new(routes(checked, application)?, self.app(checked), Some(self.accounts()))?;
         Ok(application.data(routes, &self.store))
     }
@@ -135,10 +134,10 @@ impl TokenSigner for NoKeys {
     }
 }
 
-struct StoreReadiness(Arc<DieselStore>);
+struct StoreReadiness<S>(Arc<S>);
 
 #[async_trait]
-impl Readiness for StoreReadiness {
+impl<S: Storage> Readiness for StoreReadiness<S> {
     async fn is_ready(&self) -> bool {
         self.0.ping().await.is_ok()
     }
@@ -155,9 +154,9 @@ fn hasher(checked: &Checked) -> Result<BoundedHasher> {
 }
 
 /// Opens the database, and brings it up to date if that is allowed.
-async fn open_migrated(checked: &Checked, application: &dyn Application) -> Result<DieselStore> {
-    let store = open(checked).await?;
-    let mut pending = store.pending_migrations().await.context("database.url")?;
+async fn open_migrated<S: Storage>(checked: &Checked, application: &impl Application<Store = S>) -> Result<S> {
+    let store = S::open(checked).await?;
+    let mut pending = store.pending_migrations().await?;
     pending.extend(application.pending_migrations(&store).await?);
     if pending.is_empty() {
         return Ok(store);
@@ -175,14 +174,14 @@ async fn open_migrated(checked: &Checked, application: &dyn Application) -> Resu
 }
 
 /// Brings all tables up to date: those of the service, then those of the application. Answers what was done.
-pub async fn migrate(store: &DieselStore, application: &dyn Application) -> Result<Vec<String>> {
+pub async fn migrate<S: Storage>(store: &S, application: &impl Application<Store = S>) -> Result<Vec<String>> {
     let mut applied = store.migrate().await?;
     applied.extend(application.migrate(store).await?);
     Ok(applied)
 }
 
 /// Every route that is served, and who may call it.
-pub fn routes(checked: &Checked, application: &dyn Application) -> Result<RouteTable> {
+pub fn routes(checked: &Checked, application: &impl Application) -> Result<RouteTable> {
     let slides = checked.tokens.accepted_kinds.contains(&TokenKind::Sliding);
     let sliding = if slides { sliding() } else { Vec::new() };
     let routes = Routes::new(standard().into_iter().chain(sliding)).aliases(checked.settings.http.aliases);
@@ -195,6 +194,7 @@ mod tests {
     use auth_conformance::{RecordedEvents, TestService, new_user};
     use auth_core::event::EventKind;
     use auth_core::ports::SecurityEvents;
+    use auth_diesel::DieselStore;
 
     use super::*;
     use crate::config::{Sources, load};
@@ -202,6 +202,8 @@ mod tests {
     struct Recorded(Arc<RecordedEvents>);
 
     impl Application for Recorded {
+        type Store = DieselStore;
+
         fn name(&self) -> &'static str {
             "recorded"
         }

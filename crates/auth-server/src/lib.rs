@@ -20,3 +20,4 @@ mod vault;
 pub use application::{Application, ServiceAlone};
 pub use commands::run;
 pub use events::LoggedEvents;
+pub use storage::Storage;

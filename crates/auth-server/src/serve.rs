@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -21,14 +20,14 @@ use crate::config::{Checked, Transport};
 use crate::descriptors::max_connections;
 use crate::mail::{folder, mailer};
 use crate::outbox::{Stopper, Workers};
-use crate::storage::database_url;
+use crate::storage::Storage;
 
 /// Serves requests and sends mails until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
-pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) -> Result<()> {
+pub(crate) async fn serve(checked: &Checked, application: &impl Application) -> Result<()> {
     // First of all: from here on, a signal is heard.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let composition = Composition::new(checked, application.as_ref()).await?;
-    let routes = composition.routes(checked, application.as_ref())?;
+    let composition = Composition::new(checked, application).await?;
+    let routes = composition.routes(checked, application)?;
     let server = &checked.settings.server;
     let options = serve_options(checked)?;
     let listener = listen(checked.bind);
@@ -44,7 +43,7 @@ pub(crate) async fn serve(checked: &Checked, application: Arc<dyn Application>) 
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
     let following = tokio::spawn(follow_changes(composition.ports.clone(), composition.store.changes()));
     warn_of(checked);
-    announce(checked, address)?;
+    announce(checked, address, &composition.store.location());
     running.await.context("server")?;
     mailing.finish(Duration::from_secs(server.shutdown_timeout_seconds)).await;
     stopping.abort();
@@ -101,13 +100,13 @@ async fn prune_regularly(ports: auth_accounts::service::Ports, checked: Checked)
 }
 
 /// Keeps what guarded routes remember up to date with what other processes change.
-async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: impl ChangeFeed) {
+async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn ChangeFeed>) {
     let Some(views) = &ports.views else { return };
     let report = |error: &StoreError| {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(%error, cause, "it is not known what has changed; guarded routes do without their memory");
     };
-    follow(views, &mut feed, ports.clock.as_ref(), report).await;
+    follow(views, feed.as_mut(), ports.clock.as_ref(), report).await;
 }
 
 /// Says what is allowed, and seldom meant.
@@ -127,11 +126,10 @@ fn warn_of(checked: &Checked) {
 }
 
 /// Says where the server is to be found: to a person with lines to try, to a machine with a record.
-fn announce(checked: &Checked, address: SocketAddr) -> Result<()> {
-    let database = database_url(checked)?;
+fn announce(checked: &Checked, address: SocketAddr, database: &str) {
     tracing::info!(%address, %database, "listening");
     if checked.settings.log.format != LogFormat::Text {
-        return Ok(());
+        return;
     }
     let mails = match checked.transport {
         Some(Transport::Folder) => format!("\nMails in      {}", folder(checked).display()),
@@ -151,5 +149,4 @@ Try it:
   curl http://{address}/api/users/me/ -H "Authorization: Bearer $ACCESS"    # ACCESS: the "access" of the answer before
 "#
     );
-    Ok(())
 }

@@ -1,15 +1,81 @@
-//! What a server keeps its data in: the database.
+//! What a server keeps its data in.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
+use auth_accounts::ports::Store;
+use auth_core::StoreError;
+use auth_core::ports::ChangeFeed;
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 
 use crate::config::Checked;
 
+/// A storage that a server can run on: the ports, and what starting, watching and upgrading it takes. `auth-diesel` has
+/// the one that `auth-server` runs on; for another one, see [`Application::Store`](crate::Application::Store).
+///
+/// The contract kit `auth-conformance` tests the ports and the feed of a storage.
+#[async_trait]
+pub trait Storage: Store + Sized + 'static {
+    /// Opens the storage that the configuration names, and changes no table in it.
+    async fn open(checked: &Checked) -> Result<Self>;
+
+    /// Where it is, for logs and for the operator: without a password.
+    fn location(&self) -> String;
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it does not.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What any process changes in it.
+    fn changes(&self) -> Box<dyn ChangeFeed>;
+
+    /// The names of the migrations that are pending. A storage without tables has none.
+    async fn pending_migrations(&self) -> Result<Vec<String>>;
+
+    /// Applies the pending migrations, and returns their names.
+    async fn migrate(&self) -> Result<Vec<String>>;
+}
+
+#[async_trait]
+impl Storage for DieselStore {
+    async fn open(checked: &Checked) -> Result<Self> {
+        let database = &checked.settings.database;
+        let settings = PoolSettings {
+            size: database.pool_size,
+            acquire_timeout: Duration::from_millis(database.acquire_timeout_milliseconds),
+            statement_timeout: Duration::from_millis(database.statement_timeout_milliseconds),
+        };
+        let url = database_url(checked)?;
+        Self::connect(&url, settings).await.context("database.url")
+    }
+
+    fn location(&self) -> String {
+        self.url().to_string()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Self::ping(self).await
+    }
+
+    fn changes(&self) -> Box<dyn ChangeFeed> {
+        Box::new(Self::changes(self))
+    }
+
+    async fn pending_migrations(&self) -> Result<Vec<String>> {
+        Self::pending_migrations(self).await.context("database.url")
+    }
+
+    async fn migrate(&self) -> Result<Vec<String>> {
+        Ok(Self::migrate(self).await?)
+    }
+}
+
 /// The URL of the database in force; a file in the data folder where none is configured.
-pub(crate) fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
+fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
     let url = checked.settings.database.url.expose();
     if !url.is_empty() {
         return DatabaseUrl::parse(url).context("database.url");
@@ -24,14 +90,64 @@ pub(crate) fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
     DatabaseUrl::parse(&format!("sqlite://{}/auth.sqlite3", dir.display())).context("data.dir")
 }
 
-/// Opens the database as it is.
-pub(crate) async fn open(checked: &Checked) -> Result<DieselStore> {
-    let database = &checked.settings.database;
-    let settings = PoolSettings {
-        size: database.pool_size,
-        acquire_timeout: Duration::from_millis(database.acquire_timeout_milliseconds),
-        statement_timeout: Duration::from_millis(database.statement_timeout_milliseconds),
-    };
-    let url = database_url(checked)?;
-    DieselStore::connect(&url, settings).await.context("database.url")
+#[cfg(test)]
+mod tests {
+    use auth_accounts::password::RawPassword;
+    use auth_accounts::ports::Accounts;
+    use auth_conformance::{MemoryStore, TestService, new_user};
+
+    use super::*;
+    use crate::application::Application;
+    use crate::compose::Composition;
+    use crate::config::{Sources, load};
+
+    #[async_trait]
+    impl Storage for MemoryStore {
+        async fn open(_: &Checked) -> Result<Self> {
+            Ok(Self::default())
+        }
+
+        fn location(&self) -> String {
+            "memory".to_owned()
+        }
+
+        async fn ping(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        fn changes(&self) -> Box<dyn ChangeFeed> {
+            Box::new(self.changes())
+        }
+
+        async fn pending_migrations(&self) -> Result<Vec<String>> {
+            Ok(Vec::new())
+        }
+
+        async fn migrate(&self) -> Result<Vec<String>> {
+            Ok(Vec::new())
+        }
+    }
+
+    struct InMemory;
+
+    impl Application for InMemory {
+        type Store = MemoryStore;
+
+        fn name(&self) -> &'static str {
+            "in-memory"
+        }
+    }
+
+    #[tokio::test]
+    async fn an_application_runs_on_a_storage_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let environment = vec![("AUTH__DATA__DIR".to_owned(), folder.path().display().to_string())];
+        let checked = load(&Sources { profile: "development".to_owned(), environment, ..Sources::default() }).unwrap();
+        let composition = Composition::new(&checked, &InMemory).await.unwrap();
+        let password = checked.accounts.passwords.check(RawPassword::new(TestService::PASSWORD), &[]).unwrap();
+        let alice = composition.administration().create(&new_user("alice"), &password).await.unwrap();
+        assert_eq!(composition.store.find_user(alice.id).await.unwrap().unwrap().username, "alice");
+        assert!(composition.routes(&checked, &InMemory).is_ok());
+        assert!(!folder.path().join("auth.sqlite3").exists());
+    }
 }

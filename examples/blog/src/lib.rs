@@ -30,6 +30,8 @@ pub struct Blog;
 
 #[async_trait]
 impl Application for Blog {
+    type Store = DieselStore;
+
     fn name(&self) -> &'static str {
         "blog"
     }

@@ -17,7 +17,7 @@ use crate::config::Checked;
 /// Accounts that one read brings.
 const PAGE: u32 = 500;
 
-pub(super) async fn run(checked: &Checked, command: Users, application: &dyn Application) -> Result<()> {
+pub(super) async fn run(checked: &Checked, command: Users, application: &impl Application) -> Result<()> {
     let service = Composition::without_keys(checked, application).await?.administration();
     let (username, action, done) = match command {
         Users::List => return list(&service).await,

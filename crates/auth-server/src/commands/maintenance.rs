@@ -7,10 +7,10 @@ use auth_crypto::SystemClock;
 use crate::application::Application;
 use crate::compose;
 use crate::config::Checked;
-use crate::storage::open;
+use crate::storage::Storage;
 
-pub(super) async fn migrate(checked: &Checked, application: &dyn Application) -> Result<()> {
-    let store = open(checked).await?;
+pub(super) async fn migrate<A: Application>(checked: &Checked, application: &A) -> Result<()> {
+    let store = A::Store::open(checked).await?;
     let applied = compose::migrate(&store, application).await?;
     match applied.as_slice() {
         [] => println!("nothing to do: the tables are up to date"),
@@ -19,8 +19,8 @@ pub(super) async fn migrate(checked: &Checked, application: &dyn Application) ->
     Ok(())
 }
 
-pub(super) async fn flush(checked: &Checked) -> Result<()> {
-    let store = open(checked).await?;
+pub(super) async fn flush<A: Application>(checked: &Checked, _: &A) -> Result<()> {
+    let store = A::Store::open(checked).await?;
     let pruned = prune(&store, &SystemClock, checked.settings.maintenance.prune_batch).await?;
     let Pruned { sessions, blacklisted, codes, attempts, mails } = pruned;
     print!("forgot {sessions} sessions and {blacklisted} blacklist entries; ");

@@ -13,7 +13,6 @@ mod terminal;
 
 use std::ffi::OsStr;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use clap::{CommandFactory, FromArgMatches};
@@ -25,12 +24,11 @@ use crate::{logging, serve};
 
 /// Runs the command line of this process, for the service and an application that is served with it. Exit codes: 0
 /// done, 1 failed; 2, wrong usage, is `clap`'s.
-pub fn run(application: impl Application + 'static) -> ExitCode {
-    let application: Arc<dyn Application> = Arc::new(application);
+pub fn run(application: impl Application) -> ExitCode {
     let matches = Cli::command().name(application.name()).about(application.about()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let system = actix_web::rt::System::new();
-    let outcome = system.block_on(execute(cli, application));
+    let outcome = system.block_on(execute(cli, &application));
     // Ending the runtime would wait for a database that does not answer, however long that takes; the process need not.
     std::mem::forget(system);
     match outcome {
@@ -42,15 +40,15 @@ pub fn run(application: impl Application + 'static) -> ExitCode {
     }
 }
 
-async fn execute(cli: Cli, application: Arc<dyn Application>) -> Result<()> {
+async fn execute(cli: Cli, application: &impl Application) -> Result<()> {
     if let Some(Command::CheckConfig(CheckConfig { from_simplejwt: Some(path) })) = &cli.command {
         return simplejwt::run(path);
     }
     let checked = load(&cli.options)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::CheckConfig(_) => print_config(&checked),
-        Command::Routes => routes::table(&checked, application.as_ref()),
-        Command::Openapi => routes::document(&checked, application.as_ref()),
+        Command::Routes => routes::table(&checked, application),
+        Command::Openapi => routes::document(&checked, application),
         Command::Healthcheck => healthcheck::run(&checked),
         Command::Keys(command) => keys::run(&checked, &command),
         command => {
@@ -60,14 +58,14 @@ async fn execute(cli: Cli, application: Arc<dyn Application>) -> Result<()> {
     }
 }
 
-async fn with_database(checked: &Checked, command: Command, application: Arc<dyn Application>) -> Result<()> {
+async fn with_database(checked: &Checked, command: Command, application: &impl Application) -> Result<()> {
     match command {
-        Command::Migrate => maintenance::migrate(checked, application.as_ref()).await,
-        Command::Outbox(command) => outbox::run(checked, command, application.as_ref()).await,
-        Command::FlushExpiredTokens => maintenance::flush(checked).await,
-        Command::CreateSuperuser(options) => superuser::create(checked, options, application.as_ref()).await,
-        Command::MakeSuperuser(options) => superuser::make(checked, options, application.as_ref()).await,
-        Command::Users(command) => accounts::run(checked, command, application.as_ref()).await,
+        Command::Migrate => maintenance::migrate(checked, application).await,
+        Command::Outbox(command) => outbox::run(checked, command, application).await,
+        Command::FlushExpiredTokens => maintenance::flush(checked, application).await,
+        Command::CreateSuperuser(options) => superuser::create(checked, options, application).await,
+        Command::MakeSuperuser(options) => superuser::make(checked, options, application).await,
+        Command::Users(command) => accounts::run(checked, command, application).await,
         _ => serve::serve(checked, application).await,
     }
 }

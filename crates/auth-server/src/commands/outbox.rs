@@ -18,7 +18,7 @@ use crate::config::Checked;
 /// Entries that one read brings.
 const PAGE: u32 = 500;
 
-pub(super) async fn run(checked: &Checked, command: Outbox, application: &dyn Application) -> Result<()> {
+pub(super) async fn run(checked: &Checked, command: Outbox, application: &impl Application) -> Result<()> {
     let composition = Composition::without_keys(checked, application).await?;
     // Sending is the servers' business.
     let outbox = composition.outbox(checked, Arc::new(NoMailer));

@@ -13,8 +13,9 @@ use crate::application::Application;
 use crate::cli::{CreateSuperuser, MakeSuperuser};
 use crate::compose::Composition;
 use crate::config::Checked;
+use crate::storage::Storage;
 
-pub(super) async fn create(checked: &Checked, options: CreateSuperuser, application: &dyn Application) -> Result<()> {
+pub(super) async fn create(checked: &Checked, options: CreateSuperuser, application: &impl Application) -> Result<()> {
     let composition = Composition::without_keys(checked, application).await?;
     let username = options.username.map_or_else(|| ask("Username"), Ok)?;
     let email = options.email.map_or_else(|| ask("Email"), Ok)?;
@@ -26,7 +27,7 @@ pub(super) async fn create(checked: &Checked, options: CreateSuperuser, applicat
     Ok(())
 }
 
-pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application: &dyn Application) -> Result<()> {
+pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application: &impl Application) -> Result<()> {
     let composition = Composition::without_keys(checked, application).await?;
     let service = composition.administration();
     if service.has_superuser().await? {
@@ -42,7 +43,12 @@ pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application:
     Ok(())
 }
 
-fn superuser(checked: &Checked, composition: &Composition, username: &str, email: &str) -> Result<NewUser> {
+fn superuser(
+    checked: &Checked,
+    composition: &Composition<impl Storage>,
+    username: &str,
+    email: &str,
+) -> Result<NewUser> {
     let username = Username::parse(username, checked.accounts.usernames);
     Ok(NewUser {
         id: NewUserId::Next,
