@@ -152,7 +152,7 @@ fn least_budget(http: &Http) -> u64 {
 /// Refuses a number that is not from the least to the most. Each row: its key, the number, the least, the most.
 pub(super) fn ensure_in_range(numbers: &[(&str, u64, u64, u64)]) -> Result<()> {
     for (key, value, least, most) in numbers {
-        ensure!((least..=most).contains(&value), "{key}: is {value}; has to be from {least} to {most}");
+        ensure!((least..=most).contains(&value), "{key}: is {value}; must be from {least} to {most}");
     }
     Ok(())
 }

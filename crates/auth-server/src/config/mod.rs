@@ -104,7 +104,7 @@ fn one_line(error: &ConfigError) -> anyhow::Error {
         },
         ConfigError::Type { expected, key, .. } => {
             let key = key.as_deref().map(|key| format!("{key}: ")).unwrap_or_default();
-            anyhow!("{key}has to be {expected}")
+            anyhow!("{key}must be {expected}")
         }
         ConfigError::NotFound(key) => anyhow!("{key}: is missing"),
         // The word is shown: it is that of a key that has no secrets.

@@ -4,7 +4,7 @@ use jiff::{Span, SpanRelativeTo};
 use serde_json::{Number, Value};
 
 const SHAPE: &str =
-    "has to be a number of seconds, or a duration such as \"0:05:00\", \"1 day, 0:00:00\" or \"P1DT00H05M00S\"";
+    "must be a number of seconds, or a duration such as \"0:05:00\", \"1 day, 0:00:00\" or \"P1DT00H05M00S\"";
 const NEGATIVE: &str = "is negative";
 const FRACTION: &str = "has parts of a second; whole seconds are all there is here";
 

@@ -43,7 +43,7 @@ fn clashes_of_names(dictionary: &Dictionary) -> Vec<String> {
     for (place, first) in naming.iter().enumerate() {
         for second in &naming[place + 1..] {
             if first.value(dictionary).is_some_and(|name| name.is_string() && Some(name) == second.value(dictionary)) {
-                clashes.push(format!("{}, {}: have to be different names", first.name, second.name));
+                clashes.push(format!("{}, {}: must be different names", first.name, second.name));
             }
         }
     }

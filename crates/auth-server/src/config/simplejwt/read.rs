@@ -25,11 +25,11 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 pub(super) fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| "has to be a text".to_owned())
+    value.as_str().ok_or_else(|| "must be a text".to_owned())
 }
 
 pub(super) fn flag(value: &Value) -> Result<bool, String> {
-    value.as_bool().ok_or_else(|| "has to be true or false".to_owned())
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
 }
 
 pub(super) fn lifetime(value: &Value) -> Result<i64, String> {
@@ -55,7 +55,7 @@ pub(super) fn algorithm(value: &Value) -> Result<&'static str, String> {
         "ES256K" => "its curve, secp256k1, is not offered here; use ES256, ES384 or EdDSA",
         name => match name.parse::<Algorithm>() {
             Ok(algorithm) => return Ok(algorithm.name()),
-            Err(_) => return Err(format!("has to be one of {}", Algorithm::ALL.map(Algorithm::name).join(", "))),
+            Err(_) => return Err(format!("must be one of {}", Algorithm::ALL.map(Algorithm::name).join(", "))),
         },
     };
     Err(reason.to_owned())
@@ -67,7 +67,7 @@ pub(super) fn party(value: &Value) -> Result<&str, String> {
         Value::Null => Ok(""),
         Value::String(party) if party.is_empty() => Err("is empty; null is for none".to_owned()),
         Value::String(party) => Ok(party),
-        _ => Err("has to be a text or null".to_owned()),
+        _ => Err("must be a text or null".to_owned()),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn audience(value: &Value) -> Result<&str, String> {
     match value {
         Value::Array(parties) => match parties.as_slice() {
             [one] if one.is_string() => party(one),
-            _ => Err("has to be one audience; there can be no more and no fewer in a list here".to_owned()),
+            _ => Err("must be one audience; there can be no more and no fewer in a list here".to_owned()),
         },
         one => party(one),
     }
@@ -94,14 +94,14 @@ pub(super) fn claim_name(value: &Value) -> Result<&str, String> {
 
 /// The name of a claim that SimpleJWT lets go without, and this service does not.
 pub(super) fn claim_that_must_be<'a>(value: &'a Value, why: &str) -> Result<&'a str, String> {
-    if value.is_null() { Err(format!("has to name a claim: {why}")) } else { claim_name(value) }
+    if value.is_null() { Err(format!("must name a claim: {why}")) } else { claim_name(value) }
 }
 
 pub(super) fn user_id_field(value: &Value) -> Result<Outcome, String> {
     let name = if value == "pk" { "id" } else { text(value)? };
     let field = SubjectField::ALL.into_iter().find(|field| field.name() == name);
     let field = field.ok_or(
-        "has to be id, pk, username or email; import keys of another field as external ids, and tokens name those",
+        "must be id, pk, username or email; import keys of another field as external ids, and tokens name those",
     )?;
     let note = match field {
         SubjectField::Id => "",
@@ -119,7 +119,7 @@ pub(super) fn header_name(value: &Value) -> Result<String, String> {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     });
     let name = name.ok_or(
-        "has to be a header as WSGI spells it, HTTP_ and capital letters: HTTP_X_ACCESS_TOKEN is X-Access-Token",
+        "must be a header as WSGI spells it, HTTP_ and capital letters: HTTP_X_ACCESS_TOKEN is X-Access-Token",
     )?;
     let name = name.split('_').map(capitalised).collect::<Vec<_>>().join("-");
     match CredentialHeader::new(&name, ["Bearer"]) {
@@ -135,7 +135,7 @@ fn capitalised(word: &str) -> String {
 
 /// One scheme, or several.
 pub(super) fn header_types(value: &Value) -> Result<Vec<String>, String> {
-    const SHAPE: &str = "has to be a text, or a list of texts";
+    const SHAPE: &str = "must be a text, or a list of texts";
     let schemes = match value {
         Value::String(one) => Some(vec![one.clone()]),
         Value::Array(several) => several.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
@@ -152,7 +152,7 @@ pub(super) fn header_types(value: &Value) -> Result<Vec<String>, String> {
 /// The kinds of token, from classes of SimpleJWT.
 pub(super) fn token_classes(value: &Value) -> Result<Vec<String>, String> {
     let mut kinds = Vec::new();
-    for class in classes(value).ok_or("has to be a list of classes")? {
+    for class in classes(value).ok_or("must be a list of classes")? {
         let kind = match class.strip_prefix("rest_framework_simplejwt.tokens.").unwrap_or(class) {
             "AccessToken" => "access".to_owned(),
             "SlidingToken" => "sliding".to_owned(),
