@@ -113,7 +113,7 @@ async fn found(posts: &Posts, id: i64) -> Result<Post, ApiError> {
 async fn permitted(posts: &Posts, id: &str, permission: &ObjectPermission) -> Result<Post, ApiError> {
     // A number beyond all posts is that of none.
     let post = found(posts, id.parse().map_err(|_| no_such_post())?).await?;
-    permission.check(post.author_id.clone())?;
+    permission.check(&post.author_id)?;
     Ok(post)
 }
 

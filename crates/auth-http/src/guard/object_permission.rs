@@ -20,7 +20,7 @@ use crate::error::ApiError;
 /// # fn find(id: i64) -> Option<Post> { None }
 /// async fn show(id: web::Path<i64>, permission: ObjectPermission) -> Result<HttpResponse, ApiError> {
 ///     let post = find(*id).ok_or_else(|| ApiError::not_found("No Post matches the given query."))?;
-///     permission.check(post.author)?; // 401 or 403, if the rule of the route says so.
+///     permission.check(&post.author)?; // 401 or 403, if the rule of the route says so.
 ///     Ok(HttpResponse::Ok().finish())
 /// }
 /// ```

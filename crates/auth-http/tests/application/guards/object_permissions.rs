@@ -25,12 +25,12 @@ fn post_of(id: i64) -> Result<UserId, ApiError> {
 }
 
 async fn show(id: web::Path<i64>, permission: ObjectPermission) -> Result<HttpResponse, ApiError> {
-    permission.check(post_of(*id)?)?;
+    permission.check(&post_of(*id)?)?;
     Ok(HttpResponse::Ok().json(json!({"secret": SECRET})))
 }
 
 async fn replace(id: web::Path<i64>, permission: ObjectPermission, body: UnreadBody) -> Result<HttpResponse, ApiError> {
-    permission.check(post_of(*id)?)?;
+    permission.check(&post_of(*id)?)?;
     body.read().await?.into_fields()?;
     Ok(HttpResponse::Ok().json(json!({"secret": SECRET})))
 }
