@@ -146,7 +146,7 @@ mod tests {
         let composition = Composition::new(&checked, &InMemory).await.unwrap();
         let password = checked.accounts.passwords.check(RawPassword::new(TestService::PASSWORD), &[]).unwrap();
         let alice = composition.administration().create(&new_user("alice"), &password).await.unwrap();
-        assert_eq!(composition.store.find_user(alice.id).await.unwrap().unwrap().username, "alice");
+        assert_eq!(composition.store.find_user(&alice.id).await.unwrap().unwrap().username, "alice");
         assert!(composition.routes(&checked, &InMemory).is_ok());
         assert!(!folder.path().join("auth.sqlite3").exists());
     }
