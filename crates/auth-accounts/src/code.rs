@@ -9,6 +9,7 @@ use auth_core::ports::Randomness;
 use auth_core::time::{MAX_SKEW, Seconds, UnixTime};
 use auth_core::token::random_uuid;
 use auth_core::user::UserId;
+use uuid::Uuid;
 
 use crate::mail::names;
 use crate::secret::Mac;
@@ -24,7 +25,7 @@ pub struct CodeId([u8; 16]);
 impl CodeId {
     /// A new name, drawn at random.
     pub fn draw(randomness: &dyn Randomness) -> Self {
-        Self(random_uuid(randomness))
+        Self(random_uuid(randomness).into_bytes())
     }
 
     /// The name with these bytes.
@@ -40,7 +41,7 @@ impl CodeId {
 
 impl fmt::Display for CodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        Uuid::from_bytes(self.0).simple().fmt(f)
     }
 }
 

@@ -18,7 +18,6 @@ use auth_core::token::{
 };
 use auth_core::user::{SecurityStamp, User, UserId};
 use auth_crypto::{SystemClock, SystemRandomness};
-use uuid::Uuid;
 
 /// Users, their sessions, and refused tokens.
 #[derive(Default)]
@@ -40,7 +39,7 @@ struct UserRow {
 impl Store {
     /// Adds a user, and returns its ID, which is a UUID.
     pub fn add_user(&self, email: &str, password_hash: String) -> UserId {
-        let id = UserId::Uuid(Uuid::from_bytes(random_uuid(&SystemRandomness)));
+        let id = UserId::Uuid(random_uuid(&SystemRandomness));
         let user = User {
             id: id.clone(),
             username: email.to_owned(),

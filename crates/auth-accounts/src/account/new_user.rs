@@ -72,7 +72,7 @@ impl NewUserIds {
     pub fn next(self, randomness: &dyn Randomness) -> NewUserId {
         match self {
             Self::Integer => NewUserId::Next,
-            Self::Uuid => NewUserId::Uuid(Uuid::from_bytes(random_uuid(randomness))),
+            Self::Uuid => NewUserId::Uuid(random_uuid(randomness)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use auth_core::ports::Randomness;
 use auth_core::token::random_uuid;
+use uuid::Uuid;
 
 /// The name of a mail: a random UUID (version 4, RFC 9562 §5.4), written as 32 lower-case hex digits. It stands in the
 /// `Message-ID`, so that a mail that was sent twice can be known for one.
@@ -19,7 +20,7 @@ pub struct MailId([u8; 16]);
 impl MailId {
     /// A new name, drawn at random.
     pub fn draw(randomness: &dyn Randomness) -> Self {
-        Self(random_uuid(randomness))
+        Self(random_uuid(randomness).into_bytes())
     }
 
     /// The name with these bytes.
@@ -41,6 +42,6 @@ impl MailId {
 
 impl fmt::Display for MailId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        Uuid::from_bytes(self.0).simple().fmt(f)
     }
 }

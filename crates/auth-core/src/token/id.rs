@@ -3,6 +3,7 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
+use uuid::{Builder, Uuid};
 
 use crate::random::Randomness;
 use crate::token::Generation;
@@ -16,7 +17,7 @@ pub struct SessionId([u8; 16]);
 impl SessionId {
     /// A new name, drawn at random.
     pub fn draw(randomness: &dyn Randomness) -> Self {
-        Self(random_uuid(randomness))
+        Self(random_uuid(randomness).into_bytes())
     }
 
     /// The name with these bytes.
@@ -53,7 +54,7 @@ impl SessionId {
 
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        Uuid::from_bytes(self.0).simple().fmt(f)
     }
 }
 
@@ -73,7 +74,7 @@ impl TokenId {
 
     /// A new name, drawn at random: a UUID of version 4 as 32 lower-case hex digits.
     pub fn draw(randomness: &dyn Randomness) -> Self {
-        Self(SessionId(random_uuid(randomness)).to_string())
+        Self(random_uuid(randomness).simple().to_string())
     }
 
     /// The name of a session's refresh token. That of the first one is the session's own; those of later ones are
@@ -91,25 +92,19 @@ impl TokenId {
     }
 }
 
-/// The bytes of a random UUID (version 4, RFC 9562 §5.4).
-pub fn random_uuid(randomness: &dyn Randomness) -> [u8; 16] {
+/// A random UUID (version 4, RFC 9562 §5.4).
+pub fn random_uuid(randomness: &dyn Randomness) -> Uuid {
     let mut bytes = [0; 16];
     randomness.fill(&mut bytes);
-    as_uuid(bytes)
+    Builder::from_random_bytes(bytes).into_uuid()
 }
 
+/// The bytes of a UUID derived from these. It has version 4 as well, which the wire contract promises.
 fn derived_uuid(parts: &[&[u8]]) -> [u8; 16] {
     let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
-    as_uuid(bytes)
-}
-
-/// Sets version 4 and variant 1. Derived names carry version 4 too: the wire contract promises clients that look.
-const fn as_uuid(mut bytes: [u8; 16]) -> [u8; 16] {
-    bytes[6] = bytes[6] & 0x0F | 0x40;
-    bytes[8] = bytes[8] & 0x3F | 0x80;
-    bytes
+    Builder::from_random_bytes(bytes).into_uuid().into_bytes()
 }
 
 #[cfg(test)]
