@@ -9,8 +9,8 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Crate, and the dependencies of its library or program. Crates of this workspace come first.
 const ALLOWED: &[(&str, &[&str])] = &[
-    ("auth-core", &["async-trait", "lru", "serde_json", "sha2", "thiserror"]),
-    ("auth-accounts", &["auth-core", "async-trait", "serde_json", "thiserror", "unicode-normalization"]),
+    ("auth-core", &["async-trait", "lru", "serde_json", "sha2", "thiserror", "uuid"]),
+    ("auth-accounts", &["auth-core", "async-trait", "serde_json", "thiserror", "unicode-normalization", "uuid"]),
     (
         "auth-conformance",
         &[
@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "macro_rules_attribute",
             "serde_json",
             "tokio",
+            "uuid",
         ],
     ),
     (
@@ -89,7 +90,6 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "tokio",
             "tracing",
             "utoipa",
-            "validator",
         ],
     ),
     (

@@ -6,6 +6,6 @@ pub(crate) use extract::OwnRoute;
 pub use extract::{Body, UnreadBody};
 
 pub use crate::error::FieldErrors;
+pub(crate) use crate::fields::text;
 pub use crate::fields::{BLANKABLE, Field, FieldReader, Fields, TEXT, TextRules};
-pub(crate) use crate::fields::{add_violations, text};
 pub use crate::settings::{BodyBudget, OWN_BODY_LIMIT};

@@ -5,14 +5,12 @@ mod field;
 pub(crate) mod form;
 pub(crate) mod json;
 mod reader;
-mod validation;
 
 use std::collections::HashMap;
 
 pub use field::Field;
 pub(crate) use reader::text;
 pub use reader::{BLANKABLE, FieldReader, TEXT, TextRules};
-pub(crate) use validation::add_violations;
 
 /// The fields of a body by name; of a name that comes twice, the last one.
 pub type Fields = HashMap<String, Field>;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::profile_change::{Completeness, ProfileChangeBody};
-use super::register::json_id;
+use super::register::{id_schema, json_id};
 use crate::app::AccountApp;
 use crate::body::{Body, Fields};
 use crate::client::client;
@@ -19,8 +19,8 @@ use crate::moment::rfc_3339;
 /// The caller's account.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeBody {
-    /// Its number, or the key it was imported with.
-    #[schema(value_type = i64)]
+    /// Its ID: an integer, or a string that is a UUID where new users get those.
+    #[schema(schema_with = id_schema)]
     id: Value,
     /// The name it logs in with.
     username: String,

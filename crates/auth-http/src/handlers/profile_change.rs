@@ -5,11 +5,10 @@ use auth_accounts::service::Shown;
 use auth_core::token::ClientInfo;
 use auth_core::user::User;
 use utoipa::ToSchema;
-use validator::Validate;
 
 use super::register::parse;
 use super::second_factors::shown;
-use crate::body::{BLANKABLE, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::body::{BLANKABLE, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 
 /// The fields in the order in which their errors are answered.
 const ORDER: [&str; 4] = ["username", "email", "first_name", "last_name"];
@@ -77,7 +76,6 @@ impl ProfileChangeBody {
         // A user keeps the name they have, even one that could not be chosen today.
         profile.username.take_if(|name| *name == user.username);
         profile.email.take_if(|email| *email == user.email);
-        add_violations(&mut errors, &profile);
         // The reference implementation has the plain alphabet here, whatever it accepts at registration.
         let rules = UsernameRules { plain_alphabet: true, ..usernames };
         let change = ProfileChange {
@@ -93,22 +91,18 @@ impl ProfileChangeBody {
 }
 
 /// Changes to the caller's account.
-#[derive(Validate, ToSchema)]
+#[derive(ToSchema)]
 pub(crate) struct ProfileBody {
     /// The name to log in with.
-    #[validate(length(max = 150))]
     #[schema(nullable = false, max_length = 150)]
     username: Option<String>,
     /// The address.
-    #[validate(length(max = 254), email)]
     #[schema(nullable = false, max_length = 254, format = Email)]
     email: Option<String>,
     /// First name; may be empty.
-    #[validate(length(max = 150))]
     #[schema(nullable = false, max_length = 150)]
     first_name: Option<String>,
     /// Last name; may be empty.
-    #[validate(length(max = 150))]
     #[schema(nullable = false, max_length = 150)]
     last_name: Option<String>,
 }

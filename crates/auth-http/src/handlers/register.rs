@@ -8,10 +8,10 @@ use auth_core::user::User;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use validator::Validate;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type};
 
 use crate::app::AccountApp;
-use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules, add_violations};
+use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 use crate::client::client;
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody, password_message, value_message};
@@ -20,18 +20,15 @@ use crate::error::{ApiError, DetailBody, password_message, value_message};
 const ORDER: [&str; 5] = ["email", "username", "first_name", "password", "password2"];
 
 /// A new account. Other fields are ignored: nobody registers with privileges.
-#[derive(Validate, ToSchema)]
+#[derive(ToSchema)]
 pub(crate) struct RegisterBody {
     /// An address that no other account has.
-    #[validate(length(max = 254), email)]
     #[schema(required = true, value_type = String, max_length = 254, format = Email)]
     email: Option<String>,
     /// A name that no other account has.
-    #[validate(length(max = 150))]
     #[schema(required = true, value_type = String, max_length = 150)]
     username: Option<String>,
     /// A first name.
-    #[validate(length(max = 150))]
     #[schema(required = true, value_type = String, max_length = 150)]
     first_name: Option<String>,
     /// A password.
@@ -60,8 +57,8 @@ impl RegisterBody {
 /// The account that was made.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RegisteredBody {
-    /// Its number, or the key it was imported with.
-    #[schema(value_type = i64)]
+    /// Its ID: an integer, or a string that is a UUID where new users get those.
+    #[schema(schema_with = id_schema)]
     id: Value,
     /// Its name.
     username: String,
@@ -69,6 +66,13 @@ pub(crate) struct RegisteredBody {
     email: String,
     /// The first name.
     first_name: String,
+}
+
+/// The schema of a user's `id`.
+pub(super) fn id_schema() -> Schema {
+    let integer =
+        ObjectBuilder::new().schema_type(Type::Integer).format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+    OneOfBuilder::new().item(integer).item(ObjectBuilder::new().schema_type(Type::String)).into()
 }
 
 /// The JSON `id` of a user: a number when it is an integer, else a string.
@@ -107,7 +111,6 @@ pub(crate) async fn register(
 /// Reads a registration: first every field for itself, then whether the passwords are the same.
 fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErrors> {
     let (body, mut errors) = RegisterBody::read(fields, app.settings.password_rules());
-    add_violations(&mut errors, &body);
     let email = parse(&mut errors, "email", &body.email, Email::parse);
     let username =
         parse(&mut errors, "username", &body.username, |text| Username::parse(text, app.accounts.policy().usernames));
