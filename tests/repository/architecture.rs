@@ -4,8 +4,10 @@
 #![allow(clippy::expect_used, reason = "a test that cannot ask cargo has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
+use syn::visit::Visit;
 
 /// Crate, and the dependencies of its library or program. Crates of this workspace come first.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -204,4 +206,25 @@ fn migrations_have_the_same_names_for_both_databases() {
     };
     assert!(!names("sqlite").is_empty());
     assert_eq!(names("sqlite"), names("postgres"));
+}
+
+/// A host that authenticates its users itself has none of these.
+#[test]
+fn no_port_of_the_core_names_an_email_a_code_or_a_password() {
+    #[derive(Default)]
+    struct Identifiers(BTreeSet<String>);
+    impl<'ast> Visit<'ast> for Identifiers {
+        fn visit_ident(&mut self, ident: &'ast syn::Ident) {
+            self.0.insert(ident.to_string().to_lowercase());
+        }
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/auth-core/src/ports");
+    let mut found = Identifiers::default();
+    for entry in std::fs::read_dir(folder).expect("the folder of the ports") {
+        let source = std::fs::read_to_string(entry.expect("a file").path()).expect("a source file");
+        found.visit_file(&syn::parse_file(&source).expect("Rust"));
+    }
+    assert!(found.0.contains("revoke_all"), "the ports were read");
+    let forbidden = |name: &&String| ["mail", "code", "password"].iter().any(|word| name.contains(word));
+    assert_eq!(found.0.iter().filter(forbidden).collect::<Vec<_>>(), Vec::<&String>::new());
 }
