@@ -58,7 +58,7 @@
 //!
 //!     async fn add_user(&self, user: &User) -> UserId {
 //!         let new = self.0.create(&new_user(&user.username), &hash_of("secret")).await.unwrap().unwrap();
-//!         self.0.put_user(User { id: new.id, ..user.clone() });
+//!         self.0.put_user(User { id: new.id.clone(), ..user.clone() });
 //!         new.id
 //!     }
 //!

@@ -47,7 +47,7 @@ impl News {
 /// let mut feed = store.changes();
 /// assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
 /// let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
-/// store.set_active(alice.id, false).await.unwrap();
+/// store.set_active(&alice.id, false).await.unwrap();
 /// assert_eq!(feed.next().await.unwrap(), [Change::AccountChanged(alice.id)]);
 /// # }
 /// ```
