@@ -21,6 +21,7 @@ use diesel::upsert::excluded;
 use crate::codes::{end_codes, end_with_factors, use_code_in_time};
 use crate::connection::{AnyConnection, Undo, on_either};
 use crate::error::JobError;
+use crate::groups::{copied_names, lock_groups, replace_groups};
 use crate::keys::{UserKey, has_id, key_of};
 use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
@@ -227,13 +228,16 @@ impl Accounts for DieselStore {
     }
 
     async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
-        let id = id.clone();
-        let names = groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
+        let (id, groups) = (id.clone(), groups.clone());
         self.write(move |connection| {
-            connection.transaction(|connection| {
-                let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
+            connection.transaction_if(|connection| {
+                // Groups first, as for whoever renames or deletes one: its members are changed after it.
+                let ids = lock_groups(connection, &groups)?;
+                let Some(account) = lock_account(connection, &id)? else { return Err(Undo::Answer(false)) };
+                let names = copied_names(&groups);
                 let other = users::table.find(account.id).filter(users::group_names.ne(&names));
                 diesel::update(other).set((users::group_names.eq(&names), next_stamp())).execute(connection)?;
+                replace_groups(connection, account.id, &ids)?;
                 Ok(true)
             })
         })

@@ -21,6 +21,7 @@ mod codes;
 mod connection;
 mod error;
 mod feed;
+mod groups;
 mod keys;
 mod locked;
 mod migrate;

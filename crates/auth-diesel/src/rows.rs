@@ -10,6 +10,7 @@ use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
 use diesel::result::Error;
 
 use crate::connection::MultiBackend;
+use crate::groups::SEPARATOR;
 use crate::keys::{UserKey, external_id, user_id};
 use crate::schema::{blacklist, credentials, sessions, users};
 use crate::types::{DbId, DbTime};
@@ -57,7 +58,7 @@ impl TryFrom<UserRow> for User {
             is_staff: row.is_staff,
             is_superuser: row.is_superuser,
             // What is no name was not written here, and gives no rights.
-            groups: row.group_names.split(' ').filter_map(|name| GroupName::parse(name).ok()).collect(),
+            groups: row.group_names.split(SEPARATOR).filter_map(|name| GroupName::parse(name).ok()).collect(),
             date_joined: row.date_joined.into(),
             last_login: row.last_login.map(Into::into),
             email_verified_at: row.email_verified_at.map(Into::into),

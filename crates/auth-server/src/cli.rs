@@ -130,7 +130,7 @@ pub struct Account {
 pub struct SetGroups {
     /// Name of the account, exactly
     pub username: String,
-    /// Names of groups; none: out of all
+    /// Names of groups, each one argument, also with spaces in it; none: out of all
     pub groups: Vec<String>,
 }
 

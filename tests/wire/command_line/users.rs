@@ -56,10 +56,12 @@ async fn all_accounts_are_listed_with_what_they_may(database: Database) {
     }
     fixture.run(&["users", "deactivate", "bob"]).done();
     fixture.run(&["users", "promote", "carol"]).done();
-    fixture.run(&["users", "set-groups", "alice", "editors", "authors"]).done();
-    for (name, active, admin, groups) in
-        [("alice", "yes", "no", &["authors", "editors"][..]), ("bob", "no", "no", &[]), ("carol", "yes", "yes", &[])]
-    {
+    fixture.run(&["users", "set-groups", "alice", "two words", "authors"]).done();
+    for (name, active, admin, groups) in [
+        ("alice", "yes", "no", &["authors,", "two", "words"][..]),
+        ("bob", "no", "no", &[]),
+        ("carol", "yes", "yes", &[]),
+    ] {
         let row = listed(&fixture, name).unwrap_or_else(|| panic!("{name} is not listed"));
         assert_eq!(row[1..5], [active, admin, name, &format!("{name}@example.com")], "{name}");
         assert_eq!(row[5..], *groups, "{name}");
@@ -124,16 +126,16 @@ async fn groups_and_names_are_in_the_tokens_where_they_are_asked_for(database: D
     let options = database.server("development").env("AUTH__TOKENS__CLAIMS", "username,groups");
     let fixture = Fixture::with(database, options);
     fixture.client.newcomer("alice").await;
-    fixture.run(&["users", "set-groups", "alice", "editors", "authors"]).done();
+    fixture.run(&["users", "set-groups", "alice", "two words", "authors"]).done();
     let pair = fixture.client.login("alice").await;
     for token in [&pair.access, &pair.refresh] {
         let claims = claims_of(token);
-        assert_eq!((&claims["username"], &claims["groups"]), (&json!("alice"), &json!(["authors", "editors"])));
+        assert_eq!((&claims["username"], &claims["groups"]), (&json!("alice"), &json!(["authors", "two words"])));
         assert_eq!((claims.get("email"), claims.get("role")), (None, None), "nobody asked for them");
     }
-    fixture.run(&["users", "set-groups", "alice", "readers"]).done();
+    fixture.run(&["users", "set-groups", "alice", "Éditeurs"]).done();
     let next = fixture.client.post("/api/token/refresh/", None, json!({"refresh": pair.refresh})).await;
-    assert_eq!(claims_of(&next.field("access"))["groups"], json!(["readers"]), "{}", next.text);
+    assert_eq!(claims_of(&next.field("access"))["groups"], json!(["Éditeurs"]), "{}", next.text);
 }
 
 async fn a_new_password_ends_every_login(database: Database) {

@@ -23,6 +23,7 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let session = started(&*store, &user.id, 1).await;
     let longest = "g".repeat(GroupName::MAX_CHARS);
+    let widest = "\u{1F600}".repeat(GroupName::MAX_CHARS);
     let many: Vec<_> = (0..100).map(|number| format!("{number}-{}", "x".repeat(60))).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     for names in [
@@ -31,6 +32,9 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
         &["editors", "Editors", "staff"],
         &["b", "a"],
         &["._:-", "0", "A", "Z", "a", "z", &longest],
+        &["two words", "two", "words", "two  words"],
+        &["caf\u{E9}", "cafe\u{301}", "\u{7DE8}\u{96C6}\u{8005}", "\u{10FFFF}", "\u{FFFD}", &widest],
+        &["a,b;c", "'); DROP TABLE groups; --", "%", "\\", "\"", "NULL", "{}"],
         &many,
         &[],
         &[],

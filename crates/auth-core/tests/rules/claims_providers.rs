@@ -95,9 +95,9 @@ async fn of_the_account_are_those_that_it_has_now() {
     let set_groups =
         |names: &[&str]| Action::SetGroups(names.iter().map(|name| GroupName::parse(name).unwrap()).collect());
     service.register("alice").await;
-    service.act("alice", set_groups(&["writers", "editors"])).await;
+    service.act("alice", set_groups(&["writers", "chief editors"])).await;
     let mut pair = service.login("alice").await;
-    let (before, after) = (json!(["editors", "writers"]), json!(["owners"]));
+    let (before, after) = (json!(["chief editors", "writers"]), json!(["owners"]));
     for (groups, then) in [(before, &["owners"][..]), (after, &[]), (json!([]), &[])] {
         for token in [access_of(&pair), refresh_of(&pair)] {
             let claims = service.claims(&token);

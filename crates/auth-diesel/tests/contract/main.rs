@@ -10,6 +10,7 @@ mod contention;
 mod database;
 mod database_outages;
 mod feeds;
+mod groups;
 mod migrations;
 mod refresh_speed;
 mod rows_of_later_releases;
@@ -40,6 +41,7 @@ fn main() {
         trials.extend(beyond_the_contract::trials(kind));
         trials.extend(contention::trials(kind));
         trials.extend(feeds::trials(kind));
+        trials.extend(groups::trials(kind));
         trials.extend(rows_of_later_releases::trials(kind));
         trials.extend(migrations::trials(kind));
         trials.extend(application_tables::trials(kind));

@@ -6,7 +6,7 @@ use auth_accounts::ports::Accounts;
 use auth_core::ports::Sessions;
 use auth_core::time::UnixTime;
 use auth_core::token::SessionId;
-use auth_core::user::UserId;
+use auth_core::user::{User, UserId};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use diesel::Connection;
 use diesel::backend::Backend;
@@ -16,7 +16,7 @@ use libtest_mimic::Trial;
 use crate::database::{Database, Kind};
 use crate::{on, on_empty};
 
-const ALL: [&str; 15] = [
+const ALL: [&str; 16] = [
     "0001_accounts",
     "0002_sessions",
     "0003_blacklist",
@@ -32,6 +32,7 @@ const ALL: [&str; 15] = [
     "0013_first_factor",
     "0014_authentication_time",
     "0015_user_ids",
+    "0016_group_tables",
 ];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
@@ -108,7 +109,13 @@ async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let alice = store.find_user(&UserId::new(1)).await.unwrap().unwrap();
     assert_eq!(alice.multi_factor_since, Some(UnixTime::from_seconds(1_000_000_005)), "that of the first factor");
-    assert_eq!(store.find_user(&UserId::new(2)).await.unwrap().unwrap().multi_factor_since, None);
+    let bob = store.find_user(&UserId::new(2)).await.unwrap().unwrap();
+    assert_eq!(bob.multi_factor_since, None);
+    let groups = |user: &User| user.groups.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
+    assert_eq!((groups(&alice), groups(&bob)), (vec!["authors".into(), "editors".into()], vec!["editors".into()]));
+    let members = "SELECT CAST(user_id AS text) || ' ' || name AS value FROM user_groups, groups
+                   WHERE groups.id = group_id ORDER BY 1";
+    assert_eq!(database.query(members), ["1 authors", "1 editors", "2 editors"]);
     let session = store.find_session(SessionId::from_bytes([7; 16])).await.unwrap().unwrap().session;
     assert_eq!(session.authenticated_at, session.created_at);
     assert_eq!(session.created_at, UnixTime::from_seconds(1_000_000_002));
@@ -152,6 +159,10 @@ fn with_rows_in_between<DB: Backend>(
                 moment(9),
                 moment(9)
             )],
+            "0004_groups" => vec![
+                "UPDATE users SET group_names = 'authors editors' WHERE id = 1".to_owned(),
+                "UPDATE users SET group_names = 'editors' WHERE id = 2".to_owned(),
+            ],
             "0007_second_factors" => [("email", 5), ("totp", 6)]
                 .map(|(method, second)| {
                     format!("INSERT INTO second_factors (user_id, method, since) VALUES (1, '{method}', {})", moment(second))

@@ -38,7 +38,9 @@ pub(super) async fn run(checked: &Checked, command: Users, application: &impl Ap
 }
 
 fn groups(names: &[String]) -> Result<BTreeSet<GroupName>> {
-    let parse = |name: &String| GroupName::parse(name).map_err(|_| anyhow!("{name:?} cannot be the name of a group"));
+    let parse = |name: &String| {
+        GroupName::parse(name).map_err(|error| anyhow!("{name:?} cannot be the name of a group: {error}"))
+    };
     names.iter().map(parse).collect()
 }
 
@@ -77,7 +79,7 @@ async fn list(service: &AdministrationService) -> Result<()> {
         for user in &users {
             let yes_no = |value| if value { "yes" } else { "no" };
             let (active, admin) = (yes_no(user.is_active), yes_no(user.is_staff));
-            let groups = user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(" ");
+            let groups = user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(", ");
             let line = format!(
                 "{:>8}  {active:<8}  {admin:<5}  {:<30}  {:<30}  {groups}",
                 user.id.to_string(),

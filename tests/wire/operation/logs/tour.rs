@@ -304,7 +304,7 @@ impl Tour {
             self.command(line, "", None, None);
         }
         self.command(&["users", "set-groups", "alice", "editors"], "", Some("account_groups_changed"), Some(alice));
-        self.command(&["users", "set-groups", "alice", "two words"], "", None, None);
+        self.command(&["users", "set-groups", "alice", " editors"], "", None, None);
         self.command(&["users", "delete", "bob"], "", Some("account_deleted"), Some(bob));
         self.command(&["make-superuser"], "", None, None);
         self.command(&["users", "delete", "root"], "", Some("account_deleted"), Some(root));

@@ -26,19 +26,19 @@ async fn every_rule_says_the_same_over_http() {
         (IsAuthenticated, ["11", "++", "++", "++", "++"]),
         (IsAdmin, ["11", "33", "33", "33", "++"]),
         (IsAuthenticatedOrReadOnly, ["+1", "++", "++", "++", "++"]),
-        (role("editor"), ["11", "33", "++", "33", "33"]),
+        (role("chief editor"), ["11", "33", "++", "33", "33"]),
         (role("admin"), ["11", "33", "33", "33", "++"]),
         (role("user"), ["11", "++", "++", "++", "33"]),
         (!role("banned"), ["++", "++", "++", "33", "++"]),
         (IsAuthenticated & !role("banned"), ["11", "++", "++", "33", "++"]),
-        (IsAdmin | role("editor"), ["11", "33", "++", "33", "++"]),
+        (IsAdmin | role("chief editor"), ["11", "33", "++", "33", "++"]),
         (IsAuthenticatedOrReadOnly & !role("banned"), ["+1", "++", "++", "33", "++"]),
         // The handler never says whose object it is, so its answer is withheld.
         (IsAdmin & IsOwner, ["11", "33", "33", "33", "55"]),
     ];
     let fixture = Fixture::new();
     let mut bearers = vec![None, Some(fixture.access_token("carol").await)];
-    for (name, group) in [("edith", "editor"), ("bob", "banned")] {
+    for (name, group) in [("edith", "chief editor"), ("bob", "banned")] {
         bearers.push(Some(fixture.member(name, group).await));
     }
     bearers.push(Some(fixture.staff("dora").await));

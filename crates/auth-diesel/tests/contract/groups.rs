@@ -1,0 +1,184 @@
+//! Groups that are changed by SQL: users are read with the groups that they are in, and the changes are reported.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use auth_accounts::ports::Accounts;
+use auth_conformance::{hash_of, new_user};
+use auth_core::ports::{Change, ChangeFeed};
+use auth_core::user::{GroupName, User};
+use auth_diesel::{DieselStore, PoolSettings};
+use libtest_mimic::Trial;
+
+use crate::database::{Database, Kind};
+use crate::on;
+
+pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
+    let mut trials = vec![
+        on(kind, "a_change_of_groups_by_sql_is_read_and_reported", a_change_of_groups_by_sql_is_read_and_reported),
+        on(kind, "groups_are_kept_when_their_last_member_leaves", groups_are_kept_when_their_last_member_leaves),
+        on(kind, "names_that_would_be_read_as_two_are_refused", names_that_would_be_read_as_two_are_refused),
+        on(
+            kind,
+            "groups_that_are_set_at_once_are_those_of_one_call",
+            groups_that_are_set_at_once_are_those_of_one_call,
+        ),
+    ];
+    if kind == Kind::Postgres {
+        let name = "additions_by_sql_at_once_are_all_read";
+        trials.push(on(kind, name, additions_by_sql_at_once_are_all_read));
+        let name = "a_group_is_not_deleted_while_a_user_is_put_into_it";
+        trials.push(on(kind, name, a_group_is_not_deleted_while_a_user_is_put_into_it));
+    }
+    trials
+}
+
+fn integer(user: &User) -> i64 {
+    user.id.as_integer().unwrap()
+}
+
+async fn groups_of(store: &DieselStore, user: &User) -> Vec<String> {
+    let user = store.find_user(&user.id).await.unwrap().unwrap();
+    user.groups.iter().map(|name| name.as_str().to_owned()).collect()
+}
+
+async fn set_groups(store: &DieselStore, user: &User, names: &[&str]) {
+    let groups = names.iter().map(|name| GroupName::parse(name).unwrap()).collect();
+    assert!(store.set_groups(&user.id, &groups).await.unwrap());
+}
+
+async fn a_change_of_groups_by_sql_is_read_and_reported(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+    let bob = store.create(&new_user("bob"), &hash_of("x")).await.unwrap().unwrap();
+    set_groups(&store, &alice, &["chief editors", "writers"]).await;
+    let mut feed = store.changes();
+    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    let id = |name: &str| format!("(SELECT id FROM groups WHERE name = '{name}')");
+    let (a, b) = (integer(&alice), integer(&bob));
+    let mut steps = vec![
+        ("INSERT INTO groups (name) VALUES ('readers')".to_owned(), vec![], ["chief editors,writers", ""]),
+        (
+            format!("INSERT INTO user_groups (user_id, group_id) SELECT {b}, id FROM groups"),
+            vec![b],
+            ["chief editors,writers", "chief editors,readers,writers"],
+        ),
+        (
+            "UPDATE groups SET name = 'editors' WHERE name = 'chief editors'".to_owned(),
+            vec![a, b],
+            ["editors,writers", "editors,readers,writers"],
+        ),
+        ("UPDATE groups SET name = name".to_owned(), vec![], ["editors,writers", "editors,readers,writers"]),
+        (
+            format!("DELETE FROM user_groups WHERE user_id = {b} AND group_id = {}", id("editors")),
+            vec![b],
+            ["editors,writers", "readers,writers"],
+        ),
+        ("DELETE FROM groups WHERE name = 'writers'".to_owned(), vec![a, b], ["editors", "readers"]),
+        (format!("UPDATE user_groups SET user_id = {b} WHERE user_id = {a}"), vec![a, b], ["", "editors,readers"]),
+        (
+            format!("UPDATE user_groups SET user_id = {a} WHERE group_id = {}", id("readers")),
+            vec![a, b],
+            ["readers", "editors"],
+        ),
+    ];
+    if let Database::Postgres(_) = &*database {
+        steps.push(("TRUNCATE groups CASCADE".to_owned(), vec![a, b], ["", ""]));
+    } else {
+        steps.push(("DELETE FROM groups".to_owned(), vec![a, b], ["", ""]));
+    }
+    for (sql, changed, expected) in steps {
+        database.query(&sql);
+        assert_eq!(
+            [groups_of(&store, &alice).await.join(","), groups_of(&store, &bob).await.join(",")],
+            expected,
+            "{sql}"
+        );
+        let reported: HashSet<_> = feed.next().await.unwrap().into_iter().collect();
+        let of_user = |id| Change::AccountChanged(auth_core::user::UserId::new(id));
+        assert_eq!(reported, changed.into_iter().map(of_user).collect(), "{sql}");
+    }
+    // What is set afterwards is not mixed up with it.
+    set_groups(&store, &bob, &["editors"]).await;
+    assert_eq!(groups_of(&store, &bob).await, ["editors"]);
+}
+
+async fn groups_are_kept_when_their_last_member_leaves(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+    let bob = store.create(&new_user("bob"), &hash_of("x")).await.unwrap().unwrap();
+    set_groups(&store, &alice, &["editors", "writers"]).await;
+    set_groups(&store, &bob, &["writers"]).await;
+    assert!(store.delete(&alice.id).await.unwrap());
+    let members =
+        "SELECT CAST(user_id AS text) || ' ' || name AS value FROM user_groups, groups WHERE groups.id = group_id";
+    assert_eq!(database.query(members), [format!("{} writers", bob.id)]);
+    set_groups(&store, &bob, &[]).await;
+    assert_eq!(database.query("SELECT name AS value FROM groups ORDER BY name"), ["editors", "writers"]);
+    assert!(database.query(members).is_empty());
+    // A user who does not exist leaves no group behind.
+    assert!(!store.set_groups(&alice.id, &[GroupName::parse("ghosts").unwrap()].into()).await.unwrap());
+    assert_eq!(database.query("SELECT name AS value FROM groups ORDER BY name"), ["editors", "writers"]);
+}
+
+async fn names_that_would_be_read_as_two_are_refused(database: Arc<Database>) {
+    let line_feed = match &*database {
+        Database::Sqlite(_) => "char(10)",
+        Database::Postgres(_) => "chr(10)",
+    };
+    for name in [format!("'a' || {line_feed} || 'b'"), "''".to_owned()] {
+        let insert = format!("INSERT INTO groups (name) VALUES ({name})");
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| database.query(&insert)));
+        assert!(outcome.is_err() || database.query("SELECT name AS value FROM groups").is_empty(), "{name}");
+    }
+}
+
+async fn groups_that_are_set_at_once_are_those_of_one_call(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    let other = database.store(PoolSettings::default()).await;
+    let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+    for _ in 0..8 {
+        let (one, two) = (["a", "b", "c"], ["c", "b", "d"]);
+        tokio::join!(set_groups(&store, &alice, &one), set_groups(&other, &alice, &two));
+        let found = groups_of(&store, &alice).await;
+        assert!(found == ["a", "b", "c"] || found == ["b", "c", "d"], "{found:?}");
+        let members = "SELECT name AS value FROM user_groups, groups WHERE groups.id = group_id ORDER BY name";
+        assert_eq!(database.query(members), found);
+    }
+}
+
+/// Each of the transactions copies the names without those that the others have not committed yet, unless it waits for
+/// them.
+async fn additions_by_sql_at_once_are_all_read(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+    let names: Vec<String> = (0..8).map(|number| format!("group {number}")).collect();
+    let adders = names.iter().map(|name| {
+        let (database, name, id) = (Arc::clone(&database), name.clone(), integer(&alice));
+        std::thread::spawn(move || {
+            database.query(&format!(
+                "WITH added AS (INSERT INTO groups (name) VALUES ('{name}') RETURNING id)
+                 INSERT INTO user_groups (user_id, group_id) SELECT {id}, id FROM added"
+            ))
+        })
+    });
+    for adder in adders.collect::<Vec<_>>() {
+        adder.join().unwrap();
+    }
+    assert_eq!(groups_of(&store, &alice).await, names);
+}
+
+async fn a_group_is_not_deleted_while_a_user_is_put_into_it(database: Arc<Database>) {
+    let store = database.store(PoolSettings::default()).await;
+    let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
+    for _ in 0..8 {
+        let deletion = {
+            let database = Arc::clone(&database);
+            std::thread::spawn(move || database.query("DELETE FROM groups WHERE name = 'a'"))
+        };
+        set_groups(&store, &alice, &["a", "b"]).await;
+        deletion.join().unwrap();
+        let members = "SELECT name FROM user_groups, groups WHERE groups.id = group_id ORDER BY name";
+        assert_eq!(groups_of(&store, &alice).await, database.query(members));
+    }
+}
