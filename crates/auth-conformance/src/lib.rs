@@ -104,8 +104,8 @@ pub use cases::{
 };
 pub use doubles::{
     BEGINNING, FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, RecordedMailer, SeededRandomness, at,
-    code_id, code_of, email, hash_of, mac, mail_id, memory_ports, new_mail, new_request, new_user, person_name,
-    session_id, session_of, successor_of, user_of, username,
+    code_id, code_of, email, hash_of, login_email, mac, mail_id, memory_ports, new_mail, new_request, new_user,
+    person_name, session_id, session_of, successor_of, user_of, username,
 };
 pub use memory::{MemoryFeed, MemoryStore};
 pub use service::{TestPolicy, TestService, TestServiceBuilder, access_of, refresh_of};

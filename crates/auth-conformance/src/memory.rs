@@ -134,7 +134,8 @@ struct Account {
     number: i64,
     user: User,
     username: Username,
-    email: Email,
+    /// The email address, if it is a login name.
+    login_email: Option<Email>,
     hash: PasswordHash,
     factors: Factors,
     /// When it first had a second factor.
@@ -150,14 +151,24 @@ impl Account {
         self.user.security_stamp = self.user.security_stamp.next();
     }
 
+    /// Whether this is its address, as a login name.
+    fn logs_in_with(&self, email: &Email) -> bool {
+        self.login_email.as_ref().is_some_and(|own| own.canonical() == email.canonical())
+    }
+
+    fn set_login_email(&mut self, email: &Email) {
+        self.login_email = Some(email.clone());
+        self.user.email = Some(email.as_str().to_owned());
+        self.user.email_is_login_name = true;
+    }
+
     fn apply(&mut self, change: &ProfileChange) {
         if let Some(username) = &change.username {
             self.username = username.clone();
             self.user.username = username.as_str().to_owned();
         }
         if let Some(email) = &change.email {
-            self.email = email.clone();
-            self.user.email = email.as_str().to_owned();
+            self.set_login_email(email);
         }
         if let Some(first_name) = &change.first_name {
             self.user.first_name = first_name.as_str().to_owned();
@@ -209,7 +220,7 @@ impl State {
         };
         if username.is_some_and(|name| others().any(|account| is_username(account, name))) {
             Some(Taken::Username)
-        } else if email.is_some_and(|email| others().any(|account| account.email.canonical() == email.canonical())) {
+        } else if email.is_some_and(|email| others().any(|account| account.logs_in_with(email))) {
             Some(Taken::Email)
         } else {
             None

@@ -51,6 +51,10 @@ pub enum AuthError {
     /// More than one authentication factor is required of the user.
     #[error("more than one authentication factor is required")]
     MultiFactorRequired,
+    /// Tokens cannot name a user who is to be authenticated: they name users by email address, and this one has none to log in
+    /// with.
+    #[error("tokens cannot name the user")]
+    NoSubject,
     /// The password was changed after the session of the access token started.
     #[error("the password was changed")]
     PasswordChanged,
@@ -85,6 +89,7 @@ impl AuthError {
             | Self::UserNotFound
             | Self::UserInactive
             | Self::MultiFactorRequired
+            | Self::NoSubject
             | Self::PasswordChanged => ErrorKind::Unauthenticated,
             Self::NothingNamed | Self::NoOwnSession | Self::ForeignToken => ErrorKind::Invalid,
             Self::Store(StoreError::Unavailable(_)) | Self::Unavailable(_) | Self::UserChanged => {
@@ -102,6 +107,7 @@ impl AuthError {
             Self::UserNotFound => "user_not_found",
             Self::UserInactive => "user_inactive",
             Self::MultiFactorRequired => "multi_factor_required",
+            Self::NoSubject => "no_subject",
             Self::PasswordChanged => "password_changed",
             Self::NothingNamed => "nothing_named",
             Self::NoOwnSession => "no_own_session",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken, Username};
+use auth_accounts::account::{Email, LoginName, NewEmail, NewUser, ProfileChange, Taken, Username};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
     AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
@@ -35,7 +35,11 @@ use crate::types::DbTime;
 #[async_trait]
 impl Accounts for DieselStore {
     async fn create(&self, user: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError> {
-        let wanted = Wanted { own: None, username: Some(user.username.clone()), email: Some(user.email.clone()) };
+        let wanted = Wanted {
+            own: None,
+            username: Some(user.username.clone()),
+            email: user.email.as_ref().and_then(NewEmail::login_name).cloned(),
+        };
         let (new, hash) = (user.clone(), hash.expose().to_owned());
         self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
@@ -103,8 +107,7 @@ impl Accounts for DieselStore {
                     if !account.has_stamp(change.only_at) {
                         return Ok(ProfileUpdate::Overtaken);
                     }
-                    let email = change.email.as_ref().map(Email::canonical);
-                    let moves = email.is_some_and(|email| email != account.email_canonical);
+                    let moves = change.email.as_ref().is_some_and(|email| !account.logs_in_with(email));
                     let unproven = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
                     // The lock once more: there may be nothing to set.
                     let lock = users::token_epoch.eq(users::token_epoch);
@@ -153,7 +156,7 @@ impl Accounts for DieselStore {
                     let is_ended = end_own(connection, &account, replaced.ends, RevokeReason::PasswordChanged, now)?;
                     Undo::unless(is_ended, overtaken)?;
                 }
-                let proves = new.proves.as_ref().is_some_and(|email| email.canonical() == account.email_canonical);
+                let proves = new.proves.as_ref().is_some_and(|email| account.logs_in_with(email));
                 let is_first_proof = proves && account.email_verified_at.is_none();
                 Undo::unless(remove_unverified(connection, account.id, &new.removes, is_first_proof)?, overtaken)?;
                 let kept = new.keep.map(|kept| kept.id);
@@ -175,7 +178,8 @@ impl Accounts for DieselStore {
 
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         let proven = proven.clone();
-        let wanted = Wanted { own: Some(proven.user.clone()), username: None, email: Some(proven.email.clone()) };
+        let email = Some(proven.email.clone());
+        let wanted = Wanted { own: Some(proven.user.clone()), username: None, email };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
                 connection.transaction(|connection| confirm(connection, &proven, now))
@@ -330,7 +334,7 @@ fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bo
 fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
     let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
     let Some(account) = lock_account(connection, user)? else { return Ok(EmailUpdate::Overtaken) };
-    let is_due = *is_change || account.email_canonical == email.canonical();
+    let is_due = *is_change || account.logs_in_with(email);
     if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, account.id, now.unix())? {
         return Ok(EmailUpdate::Overtaken);
     }
@@ -356,6 +360,8 @@ fn cannot_be_stored(text: &str) -> bool {
 struct Wanted {
     own: Option<UserId>,
     username: Option<Username>,
+    /// Whether the username is wanted in its own spelling alone.
+    /// The email address, as a login name.
     email: Option<Email>,
 }
 
@@ -386,7 +392,8 @@ impl Wanted {
         // No row has the key that stands for none.
         let others = users::table.filter(users::id.ne(own.unwrap_or(UserKey::MIN)));
         if let Some(name) = &self.username {
-            let same = users::username_canonical.eq(name.canonical()).or(users::username.eq(name.as_str()));
+            let exact = users::username.eq(name.as_str());
+            let same = users::username_canonical.eq(name.canonical()).or(exact.nullable());
             if diesel::select(exists(others.filter(same))).get_result(connection)? {
                 return Ok(Some(Taken::Username));
             }

@@ -1,6 +1,7 @@
 //! The row of an account as a lock: whatever takes more than one statement locks it first, so that calls for one account
 //! queue there, on both databases, and none holds what another one waits for.
 
+use auth_accounts::account::Email;
 use auth_accounts::ports::OwnerAsRead;
 use auth_core::user::{SecurityStamp, UserId};
 use diesel::prelude::*;
@@ -15,8 +16,9 @@ use crate::types::DbTime;
 #[diesel(table_name = users)]
 pub(crate) struct LockedAccount {
     pub(crate) id: UserKey,
-    pub(crate) email: String,
-    pub(crate) email_canonical: String,
+    pub(crate) email: Option<String>,
+    /// `None`: the address, if there is one, is no login name.
+    pub(crate) email_canonical: Option<String>,
     pub(crate) is_active: bool,
     pub(crate) email_verified_at: Option<DbTime>,
     pub(crate) token_epoch: DbTime,
@@ -33,6 +35,11 @@ impl LockedAccount {
     /// Whether the stamp is the one that a write must find.
     pub(crate) fn has_stamp(&self, only_at: Option<SecurityStamp>) -> bool {
         only_at.is_none_or(|stamp| stamp == self.stamp())
+    }
+
+    /// Whether this is its address, as a login name.
+    pub(crate) fn logs_in_with(&self, email: &Email) -> bool {
+        self.email_canonical.as_deref() == Some(email.canonical())
     }
 
     /// Whether it is as somebody read it.

@@ -2,11 +2,11 @@
 
 use std::num::TryFromIntError;
 
-use auth_accounts::account::NewUser;
+use auth_accounts::account::{NewEmail, NewUser};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
 use auth_core::user::{GroupName, SecurityStamp, User, UserId};
-use diesel::prelude::{AsChangeset, Insertable, Queryable, Selectable};
+use diesel::prelude::{AsChangeset, ExpressionMethods, Insertable, Queryable, Selectable};
 use diesel::result::Error;
 
 use crate::connection::MultiBackend;
@@ -22,7 +22,9 @@ pub(crate) struct UserRow {
     pub(crate) id: UserKey,
     external_id: Option<String>,
     username: String,
-    email: String,
+    email: Option<String>,
+    #[diesel(select_expression = users::email_canonical.is_not_null())]
+    email_is_login_name: bool,
     first_name: String,
     last_name: String,
     is_active: bool,
@@ -52,6 +54,7 @@ impl TryFrom<UserRow> for User {
             id: user_id(row.id, row.external_id.as_deref())?,
             username: row.username,
             email: row.email,
+            email_is_login_name: row.email_is_login_name,
             first_name: row.first_name,
             last_name: row.last_name,
             is_active: row.is_active,
@@ -75,9 +78,9 @@ impl TryFrom<UserRow> for User {
 pub(crate) struct NewUserRow {
     external_id: Option<String>,
     username: String,
-    username_canonical: String,
-    email: String,
-    email_canonical: String,
+    username_canonical: Option<String>,
+    email: Option<String>,
+    email_canonical: Option<String>,
     first_name: String,
     last_name: String,
     is_active: bool,
@@ -90,12 +93,13 @@ pub(crate) struct NewUserRow {
 
 impl From<&NewUser> for NewUserRow {
     fn from(new: &NewUser) -> Self {
+        let login_email = new.email.as_ref().and_then(NewEmail::login_name);
         Self {
             external_id: new.id.known().as_ref().and_then(external_id),
             username: new.username.as_str().to_owned(),
-            username_canonical: new.username.canonical().to_owned(),
-            email: new.email.as_str().to_owned(),
-            email_canonical: new.email.canonical().to_owned(),
+            username_canonical: Some(new.username.canonical().to_owned()),
+            email: new.email.as_ref().map(|email| email.email().as_str().to_owned()),
+            email_canonical: login_email.map(|email| email.canonical().to_owned()),
             first_name: new.first_name.as_str().to_owned(),
             last_name: new.last_name.as_str().to_owned(),
             is_active: true,

@@ -67,7 +67,8 @@ impl SecondFactors for DieselStore {
                 let row = FactorRow::new(user, &factor, replaced.unwrap_or(added_at))?;
                 let since = account.first_factor_at.unwrap_or(added_at);
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
-                let is_proven = method == Method::Email && account.email_verified_at.is_none();
+                let is_unverified = account.email.is_some() && account.email_verified_at.is_none();
+                let is_proven = method == Method::Email && is_unverified;
                 let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
                 let since = (users::first_factor_at.eq(since), users::multi_factor_since.eq(since));
                 let change = (next_stamp(), since, proven);

@@ -43,7 +43,8 @@ impl Store {
         let user = User {
             id: id.clone(),
             username: email.to_owned(),
-            email: email.to_owned(),
+            email: Some(email.to_owned()),
+            email_is_login_name: true,
             first_name: String::new(),
             last_name: String::new(),
             is_active: true,
@@ -63,7 +64,7 @@ impl Store {
 
     /// Changes a user, such as its rights. Sessions that are being started are refused.
     pub fn change_user(&self, email: &str, change: impl FnOnce(&mut User)) {
-        if let Some(row) = self.state().users.iter_mut().find(|row| row.user.email == email) {
+        if let Some(row) = self.state().users.iter_mut().find(|row| row.user.login_email() == Some(email)) {
             change(&mut row.user);
             row.user.security_stamp = row.user.security_stamp.next();
         }
@@ -71,7 +72,7 @@ impl Store {
 
     pub(crate) fn find_by_email(&self, email: &str) -> Option<(User, String)> {
         let state = self.state();
-        let row = state.users.iter().find(|row| row.user.email == email)?;
+        let row = state.users.iter().find(|row| row.user.login_email() == Some(email))?;
         Some((row.user.clone(), row.password_hash.clone()))
     }
 

@@ -46,7 +46,8 @@ fn alice() -> User {
     User {
         id: UserId::new(1),
         username: "alice".to_owned(),
-        email: "alice@example.com".to_owned(),
+        email: Some("alice@example.com".to_owned()),
+        email_is_login_name: true,
         first_name: String::new(),
         last_name: String::new(),
         is_active: true,

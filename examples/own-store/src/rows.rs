@@ -16,7 +16,8 @@ pub(crate) type Fault = Box<dyn Error + Send + Sync>;
 pub(crate) struct UserRow {
     id: i64,
     username: String,
-    email: String,
+    email: Option<String>,
+    email_is_login_name: bool,
     is_active: bool,
     is_staff: bool,
     groups: BTreeSet<String>,
@@ -32,7 +33,7 @@ impl UserRow {
     pub(crate) fn is_named(&self, subject: &Subject) -> bool {
         match subject {
             Subject::Username(name) => *name == self.username,
-            Subject::Email(email) => *email == self.email,
+            Subject::Email(email) => self.email_is_login_name && self.email.as_ref() == Some(email),
             Subject::Id(_) => false,
         }
     }
@@ -47,6 +48,7 @@ impl TryFrom<&User> for UserRow {
             id: integer(&user.id)?,
             username: user.username.clone(),
             email: user.email.clone(),
+            email_is_login_name: user.email_is_login_name,
             is_active: user.is_active,
             is_staff: user.is_staff,
             groups: user.groups.iter().map(|group| group.as_str().to_owned()).collect(),
@@ -70,6 +72,7 @@ impl From<UserRow> for User {
             id: UserId::new(row.id),
             username: row.username,
             email: row.email,
+            email_is_login_name: row.email_is_login_name,
             first_name: String::new(),
             last_name: String::new(),
             is_active: row.is_active,

@@ -6,7 +6,7 @@ mod profile;
 mod username;
 
 pub use email::Email;
-pub use new_user::{LoginName, NewUser, NewUserId, NewUserIds};
+pub use new_user::{LoginName, NewEmail, NewUser, NewUserId, NewUserIds};
 pub use profile::{PersonName, ProfileChange};
 pub use username::{Username, UsernameRules};
 

@@ -16,8 +16,8 @@ pub struct NewUser {
     pub id: NewUserId,
     /// The name to log in with.
     pub username: Username,
-    /// Its address.
-    pub email: Email,
+    /// Its email address, if it has one.
+    pub email: Option<NewEmail>,
     /// First name; may be empty.
     pub first_name: PersonName,
     /// Last name; may be empty.
@@ -73,6 +73,40 @@ impl NewUserIds {
         match self {
             Self::Integer => NewUserId::Next,
             Self::Uuid => NewUserId::Uuid(random_uuid(randomness)),
+        }
+    }
+}
+
+/// The email address of a user to be stored, and what it is for.
+///
+/// ```
+/// use auth_accounts::account::{Email, NewEmail};
+/// let email = Email::parse("info@example.com").unwrap();
+/// assert_eq!(NewEmail::LoginName(email.clone()).login_name(), Some(&email));
+/// assert_eq!(NewEmail::Contact(email.clone()).login_name(), None);
+/// assert_eq!(NewEmail::Contact(email.clone()).email(), &email);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewEmail {
+    /// The user may log in with it, and is found by it. No other user may have it as a login name, in any spelling with the same
+    /// [canonical form](Email::canonical).
+    LoginName(Email),
+    /// Notices go to it. Any number of users may have it, and none is found by it.
+    Contact(Email),
+}
+
+impl NewEmail {
+    /// The address.
+    pub const fn email(&self) -> &Email {
+        let (Self::LoginName(email) | Self::Contact(email)) = self;
+        email
+    }
+
+    /// The address, if it is a login name.
+    pub const fn login_name(&self) -> Option<&Email> {
+        match self {
+            Self::LoginName(email) => Some(email),
+            Self::Contact(_) => None,
         }
     }
 }

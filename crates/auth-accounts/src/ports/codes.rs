@@ -32,8 +32,8 @@ impl IssueIf {
 /// An account as it was read: it has to be active still, too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerAsRead {
-    /// Its address.
-    pub email: String,
+    /// Its address, if it had one.
+    pub email: Option<String>,
     /// Its stamp, which every change to its password, its second factors, its rights and its email address advances.
     pub security_stamp: SecurityStamp,
 }

@@ -8,7 +8,7 @@ use auth_core::service::Caller;
 use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
-use crate::account::{AccountFault, Email, NewUser, PersonName, ProfileChange, Username};
+use crate::account::{AccountFault, Email, NewEmail, NewUser, PersonName, ProfileChange, Username};
 use crate::error::AccountError;
 use crate::mail::{MailKind, MailRequest};
 use crate::password::CheckedPassword;
@@ -76,7 +76,7 @@ impl AccountService {
         let new = NewUser {
             id: self.context.next_user_id(),
             username: account.username,
-            email: account.email,
+            email: Some(NewEmail::LoginName(account.email)),
             first_name: account.first_name,
             last_name: account.last_name,
             is_staff: false,
@@ -129,7 +129,7 @@ impl AccountService {
             self.admit_email(&caller, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
             let content = self.context.emails.content_of_change(&caller, email, client);
-            change.mails = self.context.emails.mail(MailKind::EmailChanged, &caller.email, &content)?;
+            change.mails = self.context.emails.mail(MailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
         let user = if change.is_empty() { caller } else { self.apply(&caller, &change).await? };
         // Last: a change that is refused sends no link.
@@ -142,7 +142,7 @@ impl AccountService {
     /// Checks that the user may change the email address, which takes all that a login asks for where reauthentication is
     /// required. Returns the account that the decision was based on.
     async fn admitted_to_change_email(&self, user: User, shown: Option<&Shown>) -> Result<User, AccountError> {
-        if !self.takes_proof() && self.context.methods_of(&user).await?.is_empty() {
+        if !self.takes_proof() && !self.context.asks_for_factor(&user).await? {
             return Ok(user);
         }
         self.context.authorize(&user, shown.ok_or(AccountError::PasswordMissing)?).await
@@ -167,7 +167,8 @@ impl AccountService {
     }
 }
 
-/// Whether a change is to another address. Letter case makes no other one.
+/// Whether a change is to another address. Letter case makes no other one; a contact that becomes a login name is one.
 fn changes_address(user: &User, change: &ProfileChange) -> bool {
-    change.email.as_ref().is_some_and(|email| !email.canonical().eq_ignore_ascii_case(&user.email))
+    let is_own = |email: &Email| user.login_email().is_some_and(|own| email.canonical().eq_ignore_ascii_case(own));
+    change.email.as_ref().is_some_and(|email| !is_own(email))
 }

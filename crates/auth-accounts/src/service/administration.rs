@@ -93,7 +93,7 @@ impl AdministrationService {
     /// What the owner of an account is told of a change that they did not make.
     fn notice(&self, kind: MailKind, user: &User) -> Result<Vec<NewMail>, AuthError> {
         let context = &self.context;
-        context.emails.mail(kind, &user.email, &context.emails.content(user, &ClientInfo::default()))
+        context.emails.mail(kind, user.email.as_deref(), &context.emails.content(user, &ClientInfo::default()))
     }
 
     /// Does something to the account with exactly this username.

@@ -50,17 +50,17 @@ impl Emails {
         content.with_known(Fact::UserAgent, client.user_agent.as_deref())
     }
 
-    /// A mail for the outbox; none where nobody would send it.
+    /// An email for the outbox; none to a user without an address, and none where no emails are sent.
     pub(in crate::service) fn mail(
         &self,
         kind: MailKind,
-        to: &str,
+        to: Option<&str>,
         content: &MailContent,
     ) -> Result<Vec<NewMail>, AuthError> {
-        if !self.sends_mail {
-            return Ok(Vec::new());
+        match to.filter(|to| self.sends_mail && !to.is_empty()) {
+            Some(to) => Ok(vec![self.queued(Queued::Mail(kind), to, content)?]),
+            None => Ok(Vec::new()),
         }
-        Ok(vec![self.queued(Queued::Mail(kind), to, content)?])
     }
 
     /// What the owner of an account is told of the second factors that are removed.
@@ -73,7 +73,7 @@ impl Emails {
         let mut notices = Vec::new();
         for method in methods {
             let content = self.content(user, client).with(Fact::Method, method.name());
-            notices.extend(self.mail(MailKind::SecondFactorRemoved, &user.email, &content)?);
+            notices.extend(self.mail(MailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
         }
         Ok(notices)
     }
@@ -114,7 +114,7 @@ impl Emails {
         code.payload = Some(target.to_payload());
         let minutes = purpose.ttl().get() / 60;
         let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
-        Ok((code, self.mail(kind, target.email.as_str(), &content)?))
+        Ok((code, self.mail(kind, Some(target.email.as_str()), &content)?))
     }
 
     /// The open code of a link that was followed, and where it was sent.
@@ -137,7 +137,7 @@ impl ReuseNotices for Emails {
     fn effects(&self, user: &User) -> Result<Effects, AuthError> {
         // Who presented the token is not known; whose session it was, its owner knows.
         let content = self.content(user, &ClientInfo::default());
-        let mails = self.mail(MailKind::SessionReused, &user.email, &content)?;
+        let mails = self.mail(MailKind::SessionReused, user.email.as_deref(), &content)?;
         Ok(mails.into_iter().collect())
     }
 }

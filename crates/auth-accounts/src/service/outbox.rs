@@ -176,9 +176,9 @@ impl OutboxService {
             MailRequest::PasswordReset => (CodePurpose::PasswordReset, MailKind::PasswordReset),
             MailRequest::EmailVerification => (CodePurpose::EmailVerification, MailKind::EmailVerification),
         };
-        // The address of the account, never the one that was typed (SEC-113).
+        // The address of the account, never the one that was typed (SEC-113), and only if it is a login name.
         // One that was written past the rules gets no mail, and its request ends as those of nobody do.
-        let Ok(to) = Email::parse(&user.email) else {
+        let Some(to) = user.login_email().and_then(|email| Email::parse(email).ok()) else {
             return self
                 .context
                 .ports

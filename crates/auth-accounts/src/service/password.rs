@@ -58,7 +58,7 @@ impl LoginService {
             };
             let mails = context.emails.mail(
                 MailKind::PasswordChanged,
-                &user.email,
+                user.email.as_deref(),
                 &context.emails.content(&user, &shown.client),
             )?;
             let Continuation { keep, replace, issued } = goes_on;

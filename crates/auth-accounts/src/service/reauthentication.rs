@@ -69,7 +69,7 @@ impl AccountContext {
             (Attribute::Username, user.username.as_str()),
             (Attribute::FirstName, user.first_name.as_str()),
             (Attribute::LastName, user.last_name.as_str()),
-            (Attribute::Email, user.email.as_str()),
+            (Attribute::Email, user.email.as_deref().unwrap_or_default()),
         ];
         self.policy.passwords.check(password, &attributes).map_err(|flaws| AccountFault::WeakPassword(flaws).into())
     }

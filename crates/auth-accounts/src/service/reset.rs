@@ -74,7 +74,7 @@ impl AccountService {
         let user = self.context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_first_proof = user.email_verified_at.is_none()
-            && Email::parse(&user.email).is_ok_and(|own| own.canonical() == email.canonical());
+            && user.login_email().is_some_and(|own| email.canonical().eq_ignore_ascii_case(own));
         let removes = match is_first_proof {
             true => self.context.ports.store.factors_of(&user.id).await?.on(),
             false => Vec::new(),
@@ -89,8 +89,11 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<PasswordUpdate, AccountError> {
         let (context, user) = (&self.context, &reset.user);
-        let mut mails =
-            context.emails.mail(MailKind::PasswordChanged, &user.email, &context.emails.content(user, client))?;
+        let mut mails = context.emails.mail(
+            MailKind::PasswordChanged,
+            user.email.as_deref(),
+            &context.emails.content(user, client),
+        )?;
         mails.extend(context.emails.removal_notices(user, &reset.removes, client)?);
         let new = NewPassword {
             code: Some(reset.code),

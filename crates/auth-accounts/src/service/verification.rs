@@ -61,7 +61,7 @@ impl AccountService {
         let mails = match is_change {
             true => {
                 let content = context.emails.content_of_change(&user, &email, client);
-                context.emails.mail(MailKind::EmailChanged, &user.email, &content)?
+                context.emails.mail(MailKind::EmailChanged, user.email.as_deref(), &content)?
             }
             false => Vec::new(),
         };
@@ -83,7 +83,7 @@ impl AccountService {
     /// changed, is another matter: there is nothing to gain.
     async fn takes_login(&self, user: &User, is_change: bool) -> Result<bool, AccountError> {
         if is_change {
-            return Ok(!self.context.methods_of(user).await?.is_empty());
+            return self.context.asks_for_factor(user).await;
         }
         Ok(user.email_verified_at.is_none() && self.context.ports.store.factors_of(&user.id).await?.is_on())
     }
@@ -114,7 +114,7 @@ impl AccountService {
         let target = LinkTarget { email: email.clone(), condition };
         let (code, mut mails) =
             context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, &target, content)?;
-        mails.extend(context.emails.mail(MailKind::EmailChangeRequested, &user.email, &told)?);
+        mails.extend(context.emails.mail(MailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
         if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
         }

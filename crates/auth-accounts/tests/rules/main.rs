@@ -5,6 +5,7 @@ mod fixture {
     pub(crate) use auth_conformance::fixture::*;
 }
 
+mod contacts;
 mod email_addresses;
 mod login;
 mod one_time_codes;

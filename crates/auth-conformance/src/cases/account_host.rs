@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use auth_accounts::account::{NewUser, NewUserId, ProfileChange};
+use auth_accounts::account::{NewEmail, NewUser, NewUserId, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{IssueIf, ProfileUpdate, Store};
 use auth_accounts::second_factor::Method;
@@ -39,7 +39,7 @@ impl AccountHost {
     async fn update_profile(&self, user: &User) {
         let change = ProfileChange {
             username: Some(username(&user.username)),
-            email: Some(email(&user.email)),
+            email: user.email.as_deref().map(email),
             ..ProfileChange::default()
         };
         let update = self.store.update_profile(&user.id, &change).await.unwrap();
@@ -71,7 +71,10 @@ impl TokenHost for AccountHost {
         let new = NewUser {
             id: NewUserId::Next,
             username: username(&user.username),
-            email: email(&user.email),
+            email: user.email.as_deref().map(email).map(|email| match user.email_is_login_name {
+                true => NewEmail::LoginName(email),
+                false => NewEmail::Contact(email),
+            }),
             first_name: person_name(&user.first_name),
             last_name: person_name(&user.last_name),
             is_staff: user.is_staff,

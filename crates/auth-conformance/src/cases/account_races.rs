@@ -10,7 +10,7 @@ use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count, moments};
 use super::fixture::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
-use crate::{at, email, hash_of, new_user, person_name, session_id, session_of, successor_of, username};
+use crate::{at, email, hash_of, login_email, new_user, person_name, session_id, session_of, successor_of, username};
 
 /// Creates these accounts concurrently and asserts that exactly one of them is stored.
 async fn assert_one_is_made(store: &Arc<dyn Store>, round: u64, rivals: Vec<NewUser>, otherwise: Taken) {
@@ -43,7 +43,7 @@ async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "alicE", "alice"].into_iter().zip(0..);
         let rivals = spellings.map(|(spelling, rival)| NewUser {
-            email: email(&format!("{spelling}{round}@example.com")),
+            email: login_email(&format!("{spelling}{round}@example.com")),
             ..new_user(&format!("rival{rival}of{round}"))
         });
         assert_one_is_made(&store, round, rivals.collect(), Taken::Email).await;
@@ -100,7 +100,7 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
         assert!(promotion.await.unwrap() && login.await.unwrap());
         let expected = User {
             username: name,
-            email: address,
+            email: Some(address),
             first_name: "F".to_owned(),
             last_name: "L".to_owned(),
             is_staff: true,

@@ -17,6 +17,7 @@ mod changes;
 mod code_races;
 mod codes;
 mod concurrency;
+mod contacts;
 mod emails;
 mod end_of_all_races;
 mod feed_fixture;

@@ -23,7 +23,7 @@ async fn addressed(store: &dyn TokenStore, address: &str) -> Option<User> {
 async fn an_account_is_found_by_exactly_its_name_and_address(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let alice =
-        added_as(&*host, &User { email: "Alice@Example.com".to_owned(), ..user_of(unused_id(), "Alice") }).await;
+        added_as(&*host, &User { email: Some("Alice@Example.com".to_owned()), ..user_of(unused_id(), "Alice") }).await;
     let bob = added(&*host, "bob").await;
     assert_eq!(named(&*store, "Alice").await.as_ref(), Some(&alice));
     assert_eq!(addressed(&*store, "Alice@Example.com").await.as_ref(), Some(&alice));
@@ -61,7 +61,7 @@ async fn a_subject_may_be_any_text(host: Arc<dyn TokenHost>) {
 async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let alice = added(&*host, "alice").await;
-    let (username, email) = ("Alice".to_owned(), "alicia@example.com".to_owned());
+    let (username, email) = ("Alice".to_owned(), Some("alicia@example.com".to_owned()));
     let security_stamp = alice.security_stamp.next();
     let alice = changed(&*host, User { username, email, security_stamp, ..alice }).await;
     assert_eq!(named(&*store, "alice").await, None);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use auth_accounts::account::{Email, NewUser, NewUserId, PersonName, Username, UsernameRules};
+use auth_accounts::account::{Email, NewEmail, NewUser, NewUserId, PersonName, Username, UsernameRules};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
 use auth_accounts::password::PasswordHash;
@@ -38,6 +38,14 @@ pub fn email(text: &str) -> Email {
     Email::parse(text).expect("an address")
 }
 
+/// The email address of a new user, who logs in with it.
+///
+/// # Panics
+/// If it is none.
+pub fn login_email(text: &str) -> Option<NewEmail> {
+    Some(NewEmail::LoginName(email(text)))
+}
+
 /// A first or last name.
 ///
 /// # Panics
@@ -46,13 +54,13 @@ pub fn person_name(text: &str) -> PersonName {
     PersonName::parse(text).expect("a name of a person")
 }
 
-/// An ordinary account to be made, with the address `name@example.com`.
+/// An ordinary account to be made, which may also log in with the address `name@example.com`.
 ///
 /// ```
 /// use auth_conformance::new_user;
 /// use auth_accounts::account::NewUser;
 /// let owner = NewUser { is_staff: true, is_superuser: true, ..new_user("olga") };
-/// assert_eq!(owner.email.as_str(), "olga@example.com");
+/// assert_eq!(owner.email, auth_conformance::login_email("olga@example.com"));
 /// ```
 ///
 /// # Panics
@@ -61,7 +69,7 @@ pub fn new_user(name: &str) -> NewUser {
     NewUser {
         id: NewUserId::Next,
         username: username(name),
-        email: email(&format!("{name}@example.com")),
+        email: login_email(&format!("{name}@example.com")),
         first_name: person_name("First"),
         last_name: person_name("Last"),
         is_staff: false,
@@ -78,7 +86,8 @@ pub fn user_of(id: UserId, name: &str) -> User {
     User {
         id,
         username: name.to_owned(),
-        email: format!("{name}@example.com"),
+        email: Some(format!("{name}@example.com")),
+        email_is_login_name: true,
         first_name: "First".to_owned(),
         last_name: "Last".to_owned(),
         is_active: true,

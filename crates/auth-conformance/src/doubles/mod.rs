@@ -11,8 +11,8 @@ mod signer;
 mod vault;
 
 pub use builders::{
-    BEGINNING, at, code_id, code_of, email, hash_of, mac, mail_id, new_mail, new_request, new_user, person_name,
-    session_id, session_of, successor_of, user_of, username,
+    BEGINNING, at, code_id, code_of, email, hash_of, login_email, mac, mail_id, new_mail, new_request, new_user,
+    person_name, session_id, session_of, successor_of, user_of, username,
 };
 pub use clock::FixedClock;
 pub use events::RecordedEvents;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken};
+use auth_accounts::account::{Email, LoginName, NewEmail, NewUser, ProfileChange, Taken};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
     AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
@@ -31,7 +31,7 @@ impl State {
 
 /// Whether a new password verifies the address that the account has.
 fn is_address_of(new: &NewPassword, account: &Account) -> bool {
-    new.proves.as_ref().is_some_and(|email| email.canonical() == account.email.canonical())
+    new.proves.as_ref().is_some_and(|email| account.logs_in_with(email))
 }
 
 fn is_same_set(one: &[Method], other: &[Method]) -> bool {
@@ -42,7 +42,8 @@ fn is_same_set(one: &[Method], other: &[Method]) -> bool {
 impl Accounts for MemoryStore {
     async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError> {
         let mut state = self.state();
-        if let Some(taken) = state.taken(None, Some(&new.username), Some(&new.email)) {
+        let login_email = new.email.as_ref().and_then(NewEmail::login_name);
+        if let Some(taken) = state.taken(None, Some(&new.username), login_email) {
             return Ok(Err(taken));
         }
         let id = new.id.known().unwrap_or(UserId::Integer(state.last_number + 1));
@@ -54,7 +55,8 @@ impl Accounts for MemoryStore {
         let user = User {
             id: id.clone(),
             username: new.username.as_str().to_owned(),
-            email: new.email.as_str().to_owned(),
+            email: new.email.as_ref().map(|email| email.email().as_str().to_owned()),
+            email_is_login_name: login_email.is_some(),
             first_name: new.first_name.as_str().to_owned(),
             last_name: new.last_name.as_str().to_owned(),
             is_active: true,
@@ -68,9 +70,15 @@ impl Accounts for MemoryStore {
             multi_factor_since: None,
             security_stamp: SecurityStamp::default(),
         };
-        let (username, email, hash) = (new.username.clone(), new.email.clone(), hash.clone());
-        let factors = Factors::default();
-        let account = Account { number, user: user.clone(), username, email, hash, factors, first_factor_at: None };
+        let account = Account {
+            number,
+            user: user.clone(),
+            username: new.username.clone(),
+            login_email: login_email.cloned(),
+            hash: hash.clone(),
+            factors: Factors::default(),
+            first_factor_at: None,
+        };
         state.accounts.insert(id.clone(), account);
         state.outbox.put(Some(&id), &new.mails);
         Ok(Ok(user))
@@ -83,7 +91,7 @@ impl Accounts for MemoryStore {
     async fn find_for_login(&self, name: &LoginName) -> Result<Option<(User, PasswordHash)>, StoreError> {
         let has_name = |user: &User| match name {
             LoginName::Username(text) => user.username == *text,
-            LoginName::Email(text) => user.email == *text,
+            LoginName::Email(text) => user.login_email() == Some(text),
         };
         let state = self.state();
         let found = state.accounts.values().find(|account| has_name(&account.user));
@@ -92,7 +100,7 @@ impl Accounts for MemoryStore {
 
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
         let state = self.state();
-        let found = state.accounts.values().find(|account| account.email.canonical() == email.canonical());
+        let found = state.accounts.values().find(|account| account.logs_in_with(email));
         Ok(found.map(|account| account.user.clone()))
     }
 
@@ -102,10 +110,10 @@ impl Accounts for MemoryStore {
         if !before.has_stamp(change.only_at) {
             return Ok(ProfileUpdate::Overtaken);
         }
+        let is_other = change.email.as_ref().is_some_and(|email| !before.logs_in_with(email));
         if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
             return Ok(ProfileUpdate::Taken(taken));
         }
-        let is_other = change.email.as_ref().is_some_and(|email| email.canonical() != before.email.canonical());
         state.change(id, |account| {
             account.apply(change);
             if is_other {
@@ -166,8 +174,7 @@ impl Accounts for MemoryStore {
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
         let mut state = self.state();
-        let is_own = |account: &Account| account.email.canonical() == email.canonical();
-        let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || is_own(account));
+        let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || account.logs_in_with(email));
         let is_due = state.accounts.get(user).is_some_and(is_due);
         if !is_due || !state.codes.is_usable(*code, user, now.unix()) {
             return Ok(EmailUpdate::Overtaken);
@@ -177,8 +184,7 @@ impl Accounts for MemoryStore {
         }
         state.change(user, |account| {
             if *is_change {
-                account.email = email.clone();
-                account.user.email = email.as_str().to_owned();
+                account.set_login_email(email);
                 account.move_stamp();
             }
             account.user.email_verified_at = Some(now);
@@ -262,6 +268,6 @@ impl TokenUsers for MemoryStore {
         };
         let state = self.state();
         let mut users = state.accounts.values().map(|account| &account.user);
-        Ok(users.find(|user| user.subject(field) == *subject).cloned())
+        Ok(users.find(|user| user.subject(field).as_ref() == Some(subject)).cloned())
     }
 }

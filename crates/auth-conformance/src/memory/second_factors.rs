@@ -61,7 +61,7 @@ impl SecondFactors for MemoryStore {
         let mut are_taken = false;
         state.change_security(user, |account| {
             switch_on(account, factor, now.unix());
-            if factor.method() == Method::Email {
+            if factor.method() == Method::Email && account.user.email.is_some() {
                 account.user.email_verified_at.get_or_insert(now);
             }
             are_taken = account.factors.recovery_codes.is_empty();

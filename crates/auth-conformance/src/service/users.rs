@@ -7,7 +7,7 @@ use auth_accounts::service::{Action, NewAccount, Outcome};
 use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
-use crate::{TestService, new_user};
+use crate::{TestService, email, new_user};
 
 impl TestService {
     /// Registers a user with [`PASSWORD`](Self::PASSWORD) and the email address `name@example.com`.
@@ -26,7 +26,8 @@ impl TestService {
     /// # Panics
     /// If `name` is not a valid username, or `name@example.com` is not a valid email address.
     pub async fn try_register(&self, name: &str) -> Result<User, AccountError> {
-        let NewUser { username, email, first_name, last_name, .. } = new_user(name);
+        let NewUser { username, first_name, last_name, .. } = new_user(name);
+        let email = email(&format!("{name}@example.com"));
         let account = NewAccount { username, email, first_name, last_name, password: checked(Self::PASSWORD) };
         self.accounts.register(account, &ClientInfo::default()).await
     }

@@ -27,7 +27,7 @@ pub type EnrichError = Box<dyn Error + Send + Sync>;
 /// #[async_trait]
 /// impl ClaimsEnricher for Tenant {
 ///     async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
-///         let tenant = user.email.rsplit('@').next().unwrap_or_default();
+///         let tenant = user.email.as_deref().and_then(|email| email.rsplit('@').next()).unwrap_or_default();
 ///         claims.insert("tenant", tenant)?;
 ///         Ok(())
 ///     }

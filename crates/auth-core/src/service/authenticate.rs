@@ -69,7 +69,7 @@ impl TokenService {
                     || follows_factor(claims.issued_at, user.multi_factor_since)
                     || self.policy.multi_factor_required_for.includes(user)
                     || self.may_be_of_another(claims, user));
-            claims.subject == SubjectClaim::Named(self.subject_of(user)) && !is_doubtful
+            self.is_named(user, &claims.subject) && !is_doubtful
         }))
     }
 
@@ -93,7 +93,7 @@ impl TokenService {
     }
 
     fn user_of_session(&self, claims: &TokenClaims, found: SessionOfUser, kind: TokenKind) -> Result<User, AuthError> {
-        if claims.subject != SubjectClaim::Named(self.subject_of(&found.user)) {
+        if !self.is_named(&found.user, &claims.subject) {
             return Err(TokenFault::BadClaim.into());
         }
         let is_dead = found.session.revoked_at.is_some() && self.checks_session(kind);

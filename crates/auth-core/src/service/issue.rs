@@ -6,7 +6,7 @@ use crate::bounded::within;
 use crate::error::AuthError;
 use crate::service::TokenService;
 use crate::token::claims::NewToken;
-use crate::token::{CustomClaims, NextGeneration, Session, Subject, TokenClaims, TokenId, TokenKind};
+use crate::token::{CustomClaims, NextGeneration, Session, Subject, SubjectClaim, TokenClaims, TokenId, TokenKind};
 use crate::user::User;
 
 /// A token that this service signed. Secret: a `Debug` that prints `SignedToken(***)`.
@@ -79,7 +79,7 @@ impl TokenService {
             id: TokenId::of_generation(session.id, generation.generation),
             issued_at: generation.rotated_at,
             expires_at: generation.expires_at,
-            subject: &self.subject_of(user),
+            subject: &self.subject_to_sign(user)?,
             session: session.id,
             amr: &session.amr,
             generation: Some(generation.generation),
@@ -102,7 +102,7 @@ impl TokenService {
             id: TokenId::draw(self.ports.randomness.as_ref()),
             issued_at: now,
             expires_at: session.cap(now.plus(self.policy.access_ttl)),
-            subject: &self.subject_of(user),
+            subject: &self.subject_to_sign(user)?,
             session: session.id,
             amr: &session.amr,
             generation: None,
@@ -117,9 +117,19 @@ impl TokenService {
         self.ports.signer.sign(&payload).map(SignedToken).map_err(AuthError::Crypto)
     }
 
-    /// How tokens name a user.
-    pub(super) fn subject_of(&self, user: &User) -> Subject {
+    /// How tokens name a user; `None` if they cannot.
+    pub(super) fn subject_of(&self, user: &User) -> Option<Subject> {
         user.subject(self.policy.claim_rules.subject_field)
+    }
+
+    /// The same for a token to be signed.
+    pub(super) fn subject_to_sign(&self, user: &User) -> Result<Subject, AuthError> {
+        self.subject_of(user).ok_or(AuthError::NoSubject)
+    }
+
+    /// Whether a claim names this user.
+    pub(super) fn is_named(&self, user: &User, claim: &SubjectClaim) -> bool {
+        self.subject_of(user).is_some_and(|subject| *claim == SubjectClaim::Named(subject))
     }
 
     /// The claims beside this service's own: those inherited, under those that the enrichers find out now (SEC-026).

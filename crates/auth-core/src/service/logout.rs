@@ -5,7 +5,7 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::revocation::{Ending, decide_ending, standing};
 use crate::service::membership::{Member, Membership};
 use crate::service::{Caller, TokenService};
-use crate::token::{RawToken, RevokeReason, SessionId, SubjectClaim, TokenClaims, TokenFault, TokenKind};
+use crate::token::{RawToken, RevokeReason, SessionId, TokenClaims, TokenFault, TokenKind};
 
 /// What to log out of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl TokenService {
     async fn logout_one(&self, caller: &Caller, token: &RawToken) -> Result<(), AuthError> {
         let claims = self.read(token).await?;
         self.require_revocable(&claims)?;
-        if claims.subject != SubjectClaim::Named(self.subject_of(&caller.user)) {
+        if !self.is_named(&caller.user, &claims.subject) {
             return self.refuse_foreign(caller);
         }
         let member = match self.membership(&claims).await? {

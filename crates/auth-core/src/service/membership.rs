@@ -52,9 +52,7 @@ impl TokenService {
         }
         match self.stored_session(id).await? {
             // Subject and session belong together (SEC-025).
-            Some(found) if claims.subject != SubjectClaim::Named(self.subject_of(&found.user)) => {
-                Err(TokenFault::BadClaim.into())
-            }
+            Some(found) if !self.is_named(&found.user, &claims.subject) => Err(TokenFault::BadClaim.into()),
             Some(found) => Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: false }))),
             None if self.user_of(claims).await?.is_some() => Ok(Membership::SessionGone),
             None => Ok(Membership::NoUser),
@@ -117,7 +115,7 @@ impl TokenService {
     pub(super) async fn user_of(&self, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
         let SubjectClaim::Named(subject) = &claims.subject else { return Ok(None) };
         let found = self.ports.store.find_by_subject(subject).await?;
-        if found.as_ref().is_some_and(|user| self.subject_of(user) != *subject) {
+        if found.as_ref().is_some_and(|user| self.subject_of(user).as_ref() != Some(subject)) {
             return Err(StoreError::broken("find_by_subject returned another user than the requested one").into());
         }
         Ok(found)

@@ -98,7 +98,7 @@ impl TokenService {
             id,
             issued_at: now,
             expires_at: session.cap(now.plus(self.policy.sliding.ttl)),
-            subject: &self.subject_of(user),
+            subject: &self.subject_to_sign(user)?,
             session: session.id,
             amr: &session.amr,
             generation: None,

@@ -31,7 +31,8 @@ impl TokenService {
     ///
     /// # Errors
     /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of the
-    /// user; [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it and decide again;
+    /// user; [`AuthError::NoSubject`] if tokens name users by email address and the user has none to log in with;
+    /// [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it and decide again;
     /// [`AuthError::Store`] if the storage fails, or if the `external_id` is empty, too long or an integer ID.
     pub async fn start_session(
         &self,
@@ -62,7 +63,7 @@ impl TokenService {
 
     /// Refuses a user whose tokens would name another user or none: the subject claim must read back as this user.
     fn check_name(&self, user: &User) -> Result<(), AuthError> {
-        let subject = self.subject_of(user);
+        let subject = self.subject_to_sign(user)?;
         let claim = Value::from(subject.to_claim());
         if SubjectClaim::read(Some(&claim), self.policy.claim_rules.subject_field) == SubjectClaim::Named(subject) {
             return Ok(());

@@ -100,7 +100,7 @@ impl ProfileClaim {
     /// Its value for an account.
     pub fn value(self, user: &User) -> Value {
         match self {
-            Self::Email => user.email.as_str().into(),
+            Self::Email => user.email.as_deref().unwrap_or_default().into(),
             Self::Role => user.role().into(),
             Self::Username => user.username.as_str().into(),
             Self::Groups => user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().into(),

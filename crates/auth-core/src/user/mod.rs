@@ -48,8 +48,9 @@ impl SecurityStamp {
 /// use auth_core::token::SubjectField;
 /// let alice = MemoryStore::default().create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
 /// assert_eq!(alice.role(), "user");
-/// assert_eq!(alice.subject(SubjectField::Id).to_claim(), "1");
-/// assert_eq!(alice.subject(SubjectField::Username).to_claim(), "alice");
+/// let claim = |field| alice.subject(field).map(|subject| subject.to_claim());
+/// assert_eq!(claim(SubjectField::Id).as_deref(), Some("1"));
+/// assert_eq!(claim(SubjectField::Username).as_deref(), Some("alice"));
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +59,11 @@ pub struct User {
     pub id: UserId,
     /// The name it logs in with.
     pub username: String,
-    /// Its address.
-    pub email: String,
+    /// Its email address, as given; `None`: it has none.
+    pub email: Option<String>,
+    /// Whether the address is a login name: the user may log in with it and is found by it, and no other user has it as one. If
+    /// not, it is a contact only, which any number of users may have, and means none of them. Not where there is no address.
+    pub email_is_login_name: bool,
     /// First name; may be empty.
     pub first_name: String,
     /// Last name; may be empty.
@@ -88,13 +92,20 @@ pub struct User {
 }
 
 impl User {
-    /// How tokens name this account, in an installation where they do so by this field.
-    pub fn subject(&self, field: SubjectField) -> Subject {
+    /// How tokens name this account, in an installation where they do so by this field; `None` by the email address, where it is
+    /// no [login name](Self::login_email).
+    pub fn subject(&self, field: SubjectField) -> Option<Subject> {
         match field {
-            SubjectField::Id => Subject::Id(self.id.clone()),
-            SubjectField::Username => Subject::Username(self.username.clone()),
-            SubjectField::Email => Subject::Email(self.email.clone()),
+            SubjectField::Id => Some(Subject::Id(self.id.clone())),
+            SubjectField::Username => Some(Subject::Username(self.username.clone())),
+            SubjectField::Email => self.login_email().map(|email| Subject::Email(email.to_owned())),
         }
+    }
+
+    /// The email address, if it is a login name. Nothing but this one may be taken for the user: others may have the same
+    /// address as a contact.
+    pub fn login_email(&self) -> Option<&str> {
+        self.email.as_deref().filter(|_| self.email_is_login_name)
     }
 
     /// Its role by its rights: `admin` for staff, else `user`.

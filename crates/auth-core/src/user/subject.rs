@@ -15,7 +15,7 @@ pub enum SubjectField {
     Id,
     /// Its username.
     Username,
-    /// Its address.
+    /// Its email address, where that is a login name. Tokens can name no other users, and no session starts for them.
     Email,
 }
 

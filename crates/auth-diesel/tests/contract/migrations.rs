@@ -1,8 +1,10 @@
 //! Migrations.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use auth_accounts::ports::Accounts;
+use auth_conformance::{hash_of, new_user};
 use auth_core::ports::Sessions;
 use auth_core::time::UnixTime;
 use auth_core::token::SessionId;
@@ -10,13 +12,14 @@ use auth_core::user::{User, UserId};
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 use diesel::Connection;
 use diesel::backend::Backend;
+use diesel::connection::SimpleConnection;
 use diesel_migrations::{FileBasedMigrations, MigrationHarness};
 use libtest_mimic::Trial;
 
 use crate::database::{Database, Kind};
 use crate::{on, on_empty};
 
-const ALL: [&str; 16] = [
+const ALL: [&str; 17] = [
     "0001_accounts",
     "0002_sessions",
     "0003_blacklist",
@@ -33,6 +36,7 @@ const ALL: [&str; 16] = [
     "0014_authentication_time",
     "0015_user_ids",
     "0016_group_tables",
+    "0017_optional_names",
 ];
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
@@ -42,6 +46,11 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
         on_empty(kind, "each_migration_can_be_taken_back", each_migration_can_be_taken_back),
         on_empty(kind, "rows_of_earlier_releases_are_carried_over", rows_of_earlier_releases_are_carried_over),
     ];
+    trials.push(on_empty(kind, "names_without_a_place_stop_the_way_back", names_without_a_place_stop_the_way_back));
+    if kind == Kind::Sqlite {
+        let name = "a_migration_that_is_interrupted_changes_nothing";
+        trials.push(on_empty(kind, name, a_migration_that_is_interrupted_changes_nothing));
+    }
     if kind == Kind::Postgres {
         trials.push(on(kind, "who_may_not_migrate_may_ask", who_may_not_migrate_may_ask));
         trials.push(on(kind, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line));
@@ -99,9 +108,14 @@ fn there_and_back<DB: Backend>(
 
 async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
     let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
-    match &*database {
+    let before = match &*database {
         Database::Sqlite(_) => with_rows_in_between(&mut database.sqlite(), folder(Kind::Sqlite), &database),
         Database::Postgres(_) => with_rows_in_between(&mut database.postgres(), folder(Kind::Postgres), &database),
+    };
+    assert_eq!(rows_of(&database), before);
+    if let Database::Sqlite(_) = &*database {
+        assert!(database.query("SELECT \"table\" AS value FROM pragma_foreign_key_check").is_empty());
+        assert_eq!(database.query("SELECT integrity_check AS value FROM pragma_integrity_check"), ["ok"]);
     }
     // Codes first, then resets.
     let outbox = "SELECT kind || ' ' || CAST(priority AS text) AS value FROM outbox ORDER BY seq";
@@ -119,14 +133,17 @@ async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
     let session = store.find_session(SessionId::from_bytes([7; 16])).await.unwrap().unwrap().session;
     assert_eq!(session.authenticated_at, session.created_at);
     assert_eq!(session.created_at, UnixTime::from_seconds(1_000_000_002));
+    let next = store.create(&new_user("next"), &hash_of("x")).await.unwrap().unwrap();
+    assert_eq!(next.id, UserId::new(4), "the ID of a deleted user is not assigned again");
 }
 
-/// Applies each migration, with rows that the releases before it may have left.
+/// Applies each migration, with rows that the releases before it may have left. Answers the rows as they were before the tables
+/// of groups.
 fn with_rows_in_between<DB: Backend>(
     connection: &mut (impl MigrationHarness<DB> + Connection),
     migrations: FileBasedMigrations,
     database: &Database,
-) {
+) -> BTreeMap<String, Vec<String>> {
     assert!(connection.has_pending_migration(migrations.clone()).unwrap());
     let is_sqlite = matches!(database, Database::Sqlite(_));
     let id = |hex: &str| if is_sqlite { format!("X'{hex}'") } else { format!("'{hex}'") };
@@ -134,10 +151,15 @@ fn with_rows_in_between<DB: Backend>(
         let seconds = 1_000_000_000 + second;
         if is_sqlite { format!("{seconds}000000") } else { format!("to_timestamp({seconds})") }
     };
+    let blob = if is_sqlite { "X'00'" } else { "'\\x00'" };
+    let mut before = BTreeMap::new();
     for name in ALL {
+        if name == "0016_group_tables" {
+            before = rows_of(database);
+        }
         connection.run_next_migration(migrations.clone()).unwrap();
         let rows = match name {
-            "0001_accounts" => ["alice", "bob"]
+            "0001_accounts" => ["alice", "bob", "gone"]
                 .map(|name| {
                     format!(
                         "INSERT INTO users (username, username_canonical, email, email_canonical, first_name, last_name,
@@ -147,7 +169,15 @@ fn with_rows_in_between<DB: Backend>(
                         moment(0)
                     )
                 })
-                .to_vec(),
+                .into_iter()
+                .chain([
+                    format!(
+                        "INSERT INTO credentials (user_id, password_hash, updated_at) SELECT id, '$' || username, {} FROM users",
+                        moment(1)
+                    ),
+                    "DELETE FROM users WHERE username = 'gone'".to_owned(),
+                ])
+                .collect(),
             "0002_sessions" => vec![format!(
                 "INSERT INTO sessions (id, user_id, generation, rotated_at, created_at, last_used_at, expires_at, amr,
                      prune_at)
@@ -163,21 +193,35 @@ fn with_rows_in_between<DB: Backend>(
                 "UPDATE users SET group_names = 'authors editors' WHERE id = 1".to_owned(),
                 "UPDATE users SET group_names = 'editors' WHERE id = 2".to_owned(),
             ],
+            "0003_blacklist" => {
+                vec![format!("INSERT INTO blacklist (jti, expires_at, reason) VALUES ('j', {}, 'x')", moment(9))]
+            }
+            "0006_one_time_codes" => vec![format!(
+                "INSERT INTO one_time_codes (id, user_id, purpose, mac, attempts, created_at, expires_at)
+                 VALUES ({}, 2, 'login', {blob}, 1, {}, {})",
+                id("08080808080808080808080808080808"),
+                moment(3),
+                moment(9)
+            )],
             "0007_second_factors" => [("email", 5), ("totp", 6)]
                 .map(|(method, second)| {
                     format!("INSERT INTO second_factors (user_id, method, since) VALUES (1, '{method}', {})", moment(second))
                 })
-                .to_vec(),
+                .into_iter()
+                .chain([format!("INSERT INTO recovery_codes (user_id, mac) VALUES (1, {blob})")])
+                .collect(),
+            "0008_login_attempts" => vec![format!(
+                "INSERT INTO login_attempts (bucket, count, since, last_at, expires_at, prune_at)
+                 VALUES ('b', 1, {0}, {0}, {0}, {0})",
+                moment(4)
+            )],
             "0009_outbox" => ["email_changed", "password_reset", "second_factor_code"]
                 .iter()
                 .zip(1..)
                 .map(|(kind, number)| {
-                    let content = match database {
-                        Database::Sqlite(_) => "X'00'",
-                        Database::Postgres(_) => "'\\x00'",
-                    };
                     format!(
-                        "INSERT INTO outbox (id, kind, recipient, content, queued_at) VALUES ({}, '{kind}', 'a@b.co', {content}, {})",
+                        "INSERT INTO outbox (id, user_id, kind, recipient, content, queued_at)
+                         VALUES ({}, 1, '{kind}', 'a@b.co', {blob}, {})",
                         id(&format!("{number:032}")),
                         moment(0)
                     )
@@ -187,6 +231,116 @@ fn with_rows_in_between<DB: Backend>(
         };
         rows.iter().for_each(|row| drop(database.query(row)));
     }
+    before
+}
+
+/// Every row of each table that has rows in all releases, but for the names of groups, which are written in another way.
+fn rows_of(database: &Database) -> BTreeMap<String, Vec<String>> {
+    const TABLES: [&str; 9] = [
+        "users",
+        "credentials",
+        "sessions",
+        "blacklist",
+        "one_time_codes",
+        "second_factors",
+        "recovery_codes",
+        "login_attempts",
+        "outbox",
+    ];
+    let rows = TABLES.map(|table| {
+        let columns = database.query(&match database {
+            Database::Sqlite(_) => format!("SELECT name AS value FROM pragma_table_info('{table}')"),
+            Database::Postgres(_) => format!(
+                "SELECT column_name FROM information_schema.columns
+                 WHERE table_name = '{table}' AND table_schema = 'public' ORDER BY ordinal_position"
+            ),
+        });
+        let texts = columns.iter().filter(|column| *column != "group_names").map(|column| match database {
+            Database::Sqlite(_) => format!("quote({column})"),
+            Database::Postgres(_) => format!("quote_nullable({column})"),
+        });
+        let row = texts.collect::<Vec<_>>().join(" || ',' || ");
+        let rows = database.query(&format!("SELECT {row} AS value FROM {table} ORDER BY 1"));
+        assert!(!rows.is_empty(), "{table}");
+        (table.to_owned(), rows)
+    });
+    rows.into()
+}
+
+/// Applies the first migrations, and inserts a user.
+fn with_a_user<DB: Backend>(
+    connection: &mut (impl MigrationHarness<DB> + Connection),
+    migrations: &FileBasedMigrations,
+    database: &Database,
+    count: usize,
+) {
+    assert!(connection.has_pending_migration(migrations.clone()).unwrap());
+    for _ in 0..count {
+        connection.run_next_migration(migrations.clone()).unwrap();
+    }
+    let moment = if matches!(database, Database::Sqlite(_)) { "0" } else { "now()" };
+    database.query(&format!(
+        "INSERT INTO users (username, username_canonical, email, email_canonical, first_name, last_name,
+             is_active, is_staff, is_superuser, date_joined, token_epoch)
+         VALUES ('Alice', 'alice', 'Alice@b.co', 'alice@b.co', '', '', TRUE, FALSE, FALSE, {moment}, {moment})"
+    ));
+}
+
+async fn names_without_a_place_stop_the_way_back(database: Arc<Database>) {
+    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+    match &*database {
+        Database::Sqlite(_) => no_way_back(&mut database.sqlite(), &folder(Kind::Sqlite), &database),
+        Database::Postgres(_) => no_way_back(&mut database.postgres(), &folder(Kind::Postgres), &database),
+    }
+}
+
+fn no_way_back<DB: Backend>(
+    connection: &mut (impl MigrationHarness<DB> + Connection),
+    migrations: &FileBasedMigrations,
+    database: &Database,
+) {
+    with_a_user(connection, migrations, database, ALL.len());
+    let before = everything_in(database);
+    for (null, back) in [
+        ("username_canonical = NULL", "username_canonical = 'alice'"),
+        ("email_canonical = NULL", "email_canonical = 'alice@b.co'"),
+        ("email = NULL", "email = 'Alice@b.co'"),
+    ] {
+        database.query(&format!("UPDATE users SET {null}"));
+        assert!(connection.revert_last_migration(migrations.clone()).is_err(), "{null}");
+        assert_eq!(everything_in(database), before, "{null}");
+        database.query(&format!("UPDATE users SET {back}"));
+    }
+    connection.revert_last_migration(migrations.clone()).unwrap();
+    assert_ne!(everything_in(database), before);
+}
+
+/// The process is killed before the commit; another one has the database open all the time.
+async fn a_migration_that_is_interrupted_changes_nothing(database: Arc<Database>) {
+    let folder = FileBasedMigrations::from_path("../../migrations/sqlite").unwrap();
+    with_a_user(&mut database.sqlite(), &folder, &database, 14);
+    let read_all = "SELECT username || email AS value FROM users";
+    let mut other = database.sqlite();
+    other.batch_execute("SELECT * FROM users").unwrap();
+    let before = everything_in(&database);
+    for end in ["", "ROLLBACK"] {
+        let mut connection = database.sqlite();
+        connection.batch_execute("BEGIN IMMEDIATE").unwrap();
+        for name in &ALL[14..] {
+            let up = std::fs::read_to_string(format!("../../migrations/sqlite/{name}/up.sql")).unwrap();
+            connection.batch_execute(&up).unwrap();
+        }
+        connection.batch_execute(end).unwrap();
+        drop(connection);
+        assert_eq!(everything_in(&database), before);
+        assert_eq!(database.query(read_all), ["AliceAlice@b.co"]);
+        assert!(other.batch_execute("UPDATE users SET email = NULL").is_err());
+    }
+    let store = database.store(PoolSettings::default()).await;
+    assert_eq!(store.migrate().await.unwrap(), ALL[14..]);
+    other.batch_execute("UPDATE users SET email = NULL, email_canonical = NULL, username_canonical = NULL").unwrap();
+    assert_eq!(store.find_user(&UserId::new(1)).await.unwrap().unwrap().email, None);
+    assert_eq!(database.query("SELECT integrity_check AS value FROM pragma_integrity_check"), ["ok"]);
 }
 
 /// The tables, columns, indexes, constraints, triggers and functions.

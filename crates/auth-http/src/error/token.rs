@@ -39,6 +39,7 @@ impl ApiError {
                 refuse("The user's password has been changed.", code, Some("password_changed"))
             }
             AuthError::MultiFactorRequired => refuse("More than one authentication factor is required.", code, None),
+            AuthError::NoSubject => refuse("The user has no email address that tokens could name.", code, None),
             AuthError::Store(StoreError::Unavailable(_)) | AuthError::Unavailable(_) | AuthError::UserChanged => {
                 log_failure(&error);
                 Self::unavailable(error.retry_after().map_or(1, Seconds::get))

@@ -24,7 +24,7 @@ pub(crate) struct MeBody {
     id: Value,
     /// The name it logs in with.
     username: String,
-    /// Its address.
+    /// Its address; empty if it has none.
     email: String,
     /// First name.
     first_name: String,
@@ -48,7 +48,7 @@ impl From<User> for MeBody {
         Self {
             id: json_id(&user),
             username: user.username,
-            email: user.email,
+            email: user.email.unwrap_or_default(),
             first_name: user.first_name,
             last_name: user.last_name,
             is_staff: user.is_staff,
@@ -118,7 +118,7 @@ async fn update(
     fields: &Fields,
     completeness: Completeness,
 ) -> Result<HttpResponse, ApiError> {
-    let (body, errors) = ProfileChangeBody::read(fields, completeness, app.settings.password_rules());
+    let (body, errors) = ProfileChangeBody::read(fields, completeness, caller.user(), app.settings.password_rules());
     let (accounts, client) = (app.accounts.clone(), client(request));
     let shown = body.shown(client.clone());
     let change = body.into_change(errors, caller.user(), app.accounts.policy().usernames).map_err(ApiError::fields)?;

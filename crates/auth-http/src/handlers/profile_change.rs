@@ -39,15 +39,22 @@ pub(crate) struct ProfileChangeBody {
 impl ProfileChangeBody {
     /// Reads it, and says what is wrong with the fields of the profile. A proof that is not a string is as good as absent:
     /// most changes need none.
-    pub(super) fn read(fields: &Fields, completeness: Completeness, password: TextRules) -> (Self, FieldErrors) {
+    pub(super) fn read(
+        fields: &Fields,
+        completeness: Completeness,
+        user: &User,
+        password: TextRules,
+    ) -> (Self, FieldErrors) {
         let (mut reader, mut proof) = (FieldReader::new(fields), FieldReader::new(fields));
-        let mut key = |name| match completeness {
-            Completeness::Whole => reader.required(name, TEXT),
-            Completeness::Partial => reader.optional(name, TEXT),
+        let mut key = |name, rules| match completeness {
+            Completeness::Whole => reader.required(name, rules),
+            Completeness::Partial => reader.optional(name, rules),
         };
+        // A user without an address is shown an empty one, and may send it back.
+        let email_rules = if shown_email(user).is_empty() { BLANKABLE } else { TEXT };
         let profile = ProfileBody {
-            username: key("username"),
-            email: key("email"),
+            username: key("username", TEXT),
+            email: key("email", email_rules),
             first_name: reader.optional("first_name", BLANKABLE),
             last_name: reader.optional("last_name", BLANKABLE),
         };
@@ -75,7 +82,7 @@ impl ProfileChangeBody {
         let Self { mut profile, .. } = self;
         // A user keeps the name they have, even one that could not be chosen today.
         profile.username.take_if(|name| *name == user.username);
-        profile.email.take_if(|email| *email == user.email);
+        profile.email.take_if(|email| *email == shown_email(user));
         // The reference implementation has the plain alphabet here, whatever it accepts at registration.
         let rules = UsernameRules { plain_alphabet: true, ..usernames };
         let change = ProfileChange {
@@ -88,6 +95,11 @@ impl ProfileChangeBody {
         errors.sort_by(&ORDER);
         if errors.is_empty() { Ok(change) } else { Err(errors) }
     }
+}
+
+/// The address that a user is shown: empty if there is none.
+fn shown_email(user: &User) -> &str {
+    user.email.as_deref().unwrap_or_default()
 }
 
 /// Changes to the caller's account.

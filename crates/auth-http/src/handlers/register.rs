@@ -104,7 +104,12 @@ pub(crate) async fn register(
     let registered = to_its_end(async move { service.accounts.register(account, &client).await }).await?;
     let user = registered.map_err(|error| ApiError::at_login(error, app.settings.reasons))?;
     let id = json_id(&user);
-    let body = RegisteredBody { id, username: user.username, email: user.email, first_name: user.first_name };
+    let body = RegisteredBody {
+        id,
+        username: user.username,
+        email: user.email.unwrap_or_default(),
+        first_name: user.first_name,
+    };
     Ok(HttpResponse::Created().json(body))
 }
 

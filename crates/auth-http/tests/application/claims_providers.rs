@@ -43,7 +43,7 @@ impl ClaimsEnricher for Tenant {
     async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
         let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         claims.insert("visit", count)?;
-        claims.insert("tenant", user.email.rsplit('@').next().unwrap())?;
+        claims.insert("tenant", user.email.as_deref().and_then(|email| email.rsplit('@').next()).unwrap())?;
         let fault = self.fault.load(Ordering::SeqCst);
         if fault == Fault::Fails as u8 {
             return Err(INSIDE.into());

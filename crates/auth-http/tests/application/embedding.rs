@@ -213,6 +213,7 @@ fn errors_are_answered_by_their_kind() {
         AuthError::UserInactive,
         AuthError::UserChanged,
         AuthError::MultiFactorRequired,
+        AuthError::NoSubject,
         AuthError::Token(TokenFault::Expired),
         StoreError::unavailable("no connection").into(),
         StoreError::broken("a column is missing").into(),

@@ -8,3 +8,4 @@ mod embedding;
 mod fixture;
 mod guards;
 mod openapi;
+mod profiles;

@@ -67,7 +67,7 @@ fn attributes(user: &User) -> [(Attribute, &str); 4] {
         (Attribute::Username, &user.username),
         (Attribute::FirstName, &user.first_name),
         (Attribute::LastName, &user.last_name),
-        (Attribute::Email, &user.email),
+        (Attribute::Email, user.email.as_deref().unwrap_or_default()),
     ]
 }
 
@@ -84,7 +84,7 @@ async fn list(service: &AdministrationService) -> Result<()> {
                 "{:>8}  {active:<8}  {admin:<5}  {:<30}  {:<30}  {groups}",
                 user.id.to_string(),
                 user.username,
-                user.email
+                user.email.as_deref().unwrap_or("-")
             );
             println!("{}", line.trim_end());
         }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, anyhow, bail};
 use auth_accounts::AccountError;
-use auth_accounts::account::{AccountFault, Email, NewUser, NewUserId, PersonName, Taken, Username};
+use auth_accounts::account::{AccountFault, Email, NewEmail, NewUser, NewUserId, PersonName, Taken, Username};
 use auth_accounts::password::{Attribute, CheckedPassword, RawPassword};
 use auth_accounts::service::AdministrationService;
 use auth_core::user::User;
@@ -53,7 +53,7 @@ fn superuser(
     Ok(NewUser {
         id: NewUserId::Next,
         username: username.map_err(|fault| anyhow!("--username: {}", say(&fault)))?,
-        email: Email::parse(email).map_err(|fault| anyhow!("--email: {}", say(&fault)))?,
+        email: Some(NewEmail::LoginName(Email::parse(email).map_err(|fault| anyhow!("--email: {}", say(&fault)))?)),
         first_name: PersonName::default(),
         last_name: PersonName::default(),
         is_staff: true,

@@ -237,7 +237,9 @@ impl Limits {
             return Ok(());
         }
         let id = user.id.to_string();
-        let names = [LoginName::Username(user.username.clone()), LoginName::Email(user.email.clone())];
+        // An address that is a contact only may be another user's login name.
+        let email = user.login_email().map(|email| LoginName::Email(email.to_owned()));
+        let names: Vec<_> = [LoginName::Username(user.username.clone())].into_iter().chain(email).collect();
         let typed = names.iter().map(|name| self.name_bucket(name));
         let own = [self.password_bucket(user), self.bucket("challenge", &id), self.bucket("login code", &id)];
         let buckets: Vec<_> = typed

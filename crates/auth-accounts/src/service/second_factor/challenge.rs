@@ -49,9 +49,23 @@ pub(in crate::service) struct Proven {
 
 impl AccountContext {
     /// What this account has to show beside its password; empty: nothing.
+    ///
+    /// # Errors
+    /// [`AuthError::MultiFactorRequired`] if it has to show something, but could show only a code by email and has no address.
     pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AccountError> {
         let factors = self.ports.store.factors_of(&user.id).await?;
-        Ok(factors.methods(self.requires_second_factor(user)))
+        let mut methods = factors.methods(self.requires_second_factor(user));
+        let is_asked = !methods.is_empty();
+        methods.retain(|method| *method != Method::Email || user.email.is_some());
+        if is_asked && methods.is_empty() {
+            return Err(AuthError::MultiFactorRequired.into());
+        }
+        Ok(methods)
+    }
+
+    /// Whether this account has to show anything beside its password, whether it can or not.
+    pub(in crate::service) async fn asks_for_factor(&self, user: &User) -> Result<bool, AccountError> {
+        Ok(self.requires_second_factor(user) || self.ports.store.factors_of(&user.id).await?.is_on())
     }
 
     /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
@@ -101,7 +115,7 @@ impl AccountContext {
         code.mac = Some(digits.mac(code.id, self.ports.vault.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
         let content = self.emails.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
-        self.emails.mail(MailKind::SecondFactorCode, &user.email, &content)
+        self.emails.mail(MailKind::SecondFactorCode, user.email.as_deref(), &content)
     }
 
     /// Answers a challenge: who it was for, if the code is right. It is used up then, and so is the code.
@@ -157,7 +171,7 @@ impl AccountContext {
 
     /// The second factor, where a login would ask for one.
     pub(in crate::service) async fn confirm_factor(&self, user: &User, shown: &Shown) -> Result<(), AccountError> {
-        if self.methods_of(user).await?.is_empty() {
+        if !self.asks_for_factor(user).await? {
             return Ok(());
         }
         let (challenge, code) = shown.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
@@ -211,7 +225,7 @@ impl AccountContext {
         let left = factors.recovery_codes.len().saturating_sub(1).to_string();
         self.emails.mail(
             MailKind::RecoveryCodeUsed,
-            &user.email,
+            user.email.as_deref(),
             &self.emails.content(user, client).with(Fact::Left, left),
         )
     }

@@ -85,7 +85,8 @@ impl SecondFactorService {
     ///
     /// # Errors
     /// [`AccountError::WrongPassword`], [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`], [`AccountError::Throttled`];
-    /// [`AccountError::MethodUnavailable`] for recovery codes, which come by themselves, and for mail where none is sent;
+    /// [`AccountError::MethodUnavailable`] for recovery codes, which come by themselves, and for codes by email where no emails
+    /// are sent or the user has no address;
     /// [`AccountError::EmailNotVerified`] for an authenticator where email addresses are verified and this one is not:
     /// otherwise it could be that of a stranger who registered the address. The code of an enrolment by mail verifies it.
     pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AccountError> {
@@ -110,8 +111,9 @@ impl SecondFactorService {
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
             }
             Method::Email | Method::RecoveryCode => {
+                let email = user.email.as_ref().ok_or(AccountError::MethodUnavailable)?;
                 context.limits.admit_code(user, purpose).await?;
-                code.payload = Some(user.email.as_bytes().to_vec());
+                code.payload = Some(email.as_bytes().to_vec());
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
         };
@@ -167,7 +169,8 @@ impl SecondFactorService {
         let (vault, payload) = (self.context.ports.vault.as_ref(), code.payload.clone().unwrap_or_default());
         let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
         if code.purpose == CodePurpose::EmailEnrolment {
-            let is_right = digits.matches(code, vault) && payload == user.email.as_bytes();
+            let is_same_address = user.email.as_ref().is_some_and(|email| payload == email.as_bytes());
+            let is_right = digits.matches(code, vault) && is_same_address;
             return Ok(is_right.then_some(NewFactor::Email));
         }
         let sealed = Sealed::new(payload);
@@ -186,7 +189,7 @@ impl SecondFactorService {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
         let content = self.context.emails.content(user, client).with(Fact::Method, method.name());
-        let mut mails = self.context.emails.mail(MailKind::SecondFactorAdded, &user.email, &content)?;
+        let mut mails = self.context.emails.mail(MailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
         if method == Method::Totp && user.email_verified_at.is_none() {
             // Until it is verified, the factor does not outlast a reset of the password.
             mails.extend(self.verification_request(user, client)?);
@@ -199,11 +202,12 @@ impl SecondFactorService {
         Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
     }
 
-    /// A request to verify the email address of an account; none if it is none, as of an imported account.
+    /// A request to verify the email address of a user; none if there is none, or it is a contact only, by which another user
+    /// would be found, or it was written past the rules.
     fn verification_request(&self, user: &User, client: &ClientInfo) -> Result<Option<NewMail>, AuthError> {
-        match Email::parse(&user.email) {
-            Ok(email) => self.context.emails.request(MailRequest::EmailVerification, &email, client),
-            Err(_) => Ok(None),
+        match user.login_email().and_then(|email| Email::parse(email).ok()) {
+            Some(email) => self.context.emails.request(MailRequest::EmailVerification, &email, client),
+            None => Ok(None),
         }
     }
 
@@ -236,7 +240,7 @@ impl SecondFactorService {
         let user = self.context.authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(&user);
         let content = self.context.emails.content(&user, &shown.client);
-        let mails = self.context.emails.mail(MailKind::RecoveryCodesReplaced, &user.email, &content)?;
+        let mails = self.context.emails.mail(MailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
         let only_at = Some(user.security_stamp);
         if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &mails).await? {
             return Err(AccountContext::overtaken());

@@ -8,7 +8,8 @@ use auth_core::user::User;
 use super::*;
 
 async fn register_from(service: &AccountService, name: &str, client_ip: &str) -> Result<User, AccountError> {
-    let NewUser { username, email, first_name, last_name, .. } = new_user(name);
+    let NewUser { username, first_name, last_name, .. } = new_user(name);
+    let email = email(&format!("{name}@example.com"));
     let password = PasswordPolicy::default().check(raw(PASSWORD), &[]).unwrap();
     service.register(NewAccount { username, email, first_name, last_name, password }, &from(client_ip)).await
 }

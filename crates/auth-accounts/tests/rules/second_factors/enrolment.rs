@@ -134,7 +134,7 @@ async fn by_mail_ends_with_the_address_that_the_code_went_to() {
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
     let code = service.emailed_code();
-    let stale = User { email: "other@example.com".to_owned(), ..user };
+    let stale = User { email: Some("other@example.com".to_owned()), ..user };
     let refused = service.second_factors.confirm(&stale, enrolment_challenge(&enrolment), &code, &client()).await;
     assert!(is_wrong(&refused), "{refused:?}");
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
-use auth_accounts::account::{Email, LoginName, NewUser, ProfileChange, Taken};
+use auth_accounts::account::{Email, LoginName, NewEmail, NewUser, ProfileChange, Taken};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
     AccountPage, Accounts, EmailUpdate, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
@@ -16,7 +16,7 @@ use auth_core::token::{RevokeReason, Subject};
 use auth_core::user::{GroupName, User, UserId};
 
 use super::{Broken, Defect, other_calls};
-use crate::{email, person_name, username};
+use crate::{email, login_email, person_name, username};
 
 impl Broken {
     async fn hash(&self, id: &UserId) -> Option<PasswordHash> {
@@ -28,10 +28,11 @@ impl Broken {
     async fn insert(&self, new: &NewUser, hash: &PasswordHash) -> User {
         let number = self.inserted.fetch_add(1, Ordering::SeqCst);
         let (username, email) =
-            (username(&format!("placeholder{number}")), email(&format!("placeholder{number}@x.example")));
+            (username(&format!("placeholder{number}")), login_email(&format!("placeholder{number}@x.example")));
         let placeholder = NewUser { username, email, ..new.clone() };
         let stored = self.inner.create(&placeholder, hash).await.unwrap().unwrap();
-        let user = User { username: new.username.as_str().to_owned(), email: new.email.as_str().to_owned(), ..stored };
+        let email = new.email.as_ref().map(|email| email.email().as_str().to_owned());
+        let user = User { username: new.username.as_str().to_owned(), email, ..stored };
         self.inner.put_user(user.clone());
         user
     }
@@ -40,7 +41,8 @@ impl Broken {
     async fn taken(&self, new_username: &str, new_email: &str) -> Option<Taken> {
         let users = self.inner.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap().users;
         let has_name = |user: &User| username(&user.username).canonical() == username(new_username).canonical();
-        let has_email = |user: &User| email(&user.email).canonical() == email(new_email).canonical();
+        let has_email =
+            |user: &User| user.login_email().is_some_and(|own| email(own).canonical() == email(new_email).canonical());
         match users.iter().any(has_name) {
             true => Some(Taken::Username),
             false => users.iter().any(has_email).then_some(Taken::Email),
@@ -54,7 +56,8 @@ impl Accounts for Broken {
         match self.defect {
             Defect::NamesAreNotUnique => Ok(Ok(self.insert(user, hash).await)),
             Defect::CreatesInTwoSteps => {
-                let taken = self.taken(user.username.as_str(), user.email.as_str()).await;
+                let email = user.email.as_ref().and_then(NewEmail::login_name).map_or("free@x.example", Email::as_str);
+                let taken = self.taken(user.username.as_str(), email).await;
                 other_calls().await;
                 match taken {
                     Some(taken) => Ok(Err(taken)),
@@ -83,7 +86,7 @@ impl Accounts for Broken {
                 other_calls().await;
                 let change = ProfileChange {
                     username: change.username.clone().or(Some(username(&user.username))),
-                    email: change.email.clone().or(Some(email(&user.email))),
+                    email: change.email.clone().or(user.email.as_deref().map(email)),
                     first_name: change.first_name.clone().or(Some(person_name(&user.first_name))),
                     last_name: change.last_name.clone().or(Some(person_name(&user.last_name))),
                     ..change.clone()
