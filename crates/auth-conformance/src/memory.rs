@@ -134,6 +134,8 @@ struct Account {
     number: i64,
     user: User,
     username: Username,
+    /// Whether no other user may get a name with the same canonical form.
+    reserves_canonical_name: bool,
     /// The email address, if it is a login name.
     login_email: Option<Email>,
     hash: PasswordHash,
@@ -151,6 +153,11 @@ impl Account {
         self.user.security_stamp = self.user.security_stamp.next();
     }
 
+    /// Whether this is the username that it has, and it reserves only its own spelling.
+    fn reserves_only(&self, name: &Username) -> bool {
+        !self.reserves_canonical_name && self.username.as_str() == name.as_str()
+    }
+
     /// Whether this is its address, as a login name.
     fn logs_in_with(&self, email: &Email) -> bool {
         self.login_email.as_ref().is_some_and(|own| own.canonical() == email.canonical())
@@ -163,8 +170,9 @@ impl Account {
     }
 
     fn apply(&mut self, change: &ProfileChange) {
-        if let Some(username) = &change.username {
+        if let Some(username) = change.username.as_ref().filter(|name| !self.reserves_only(name)) {
             self.username = username.clone();
+            self.reserves_canonical_name = true;
             self.user.username = username.as_str().to_owned();
         }
         if let Some(email) = &change.email {
@@ -213,18 +221,37 @@ impl State {
 
     /// What an account other than `own` has already. The same text counts as the same name under any rules: one that
     /// was kept when letter case still made a difference must not be given twice.
-    fn taken(&self, own: Option<&UserId>, username: Option<&Username>, email: Option<&Email>) -> Option<Taken> {
+    fn taken(&self, own: Option<&UserId>, username: Option<WantedName<'_>>, email: Option<&Email>) -> Option<Taken> {
         let others = || self.accounts.values().filter(|account| Some(&account.user.id) != own);
-        let is_username = |a: &Account, name: &Username| {
-            a.username.canonical() == name.canonical() || a.username.as_str() == name.as_str()
-        };
-        if username.is_some_and(|name| others().any(|account| is_username(account, name))) {
+        if username.is_some_and(|name| others().any(|account| name.is_of(account))) {
             Some(Taken::Username)
         } else if email.is_some_and(|email| others().any(|account| account.logs_in_with(email))) {
             Some(Taken::Email)
         } else {
             None
         }
+    }
+
+    /// The name that a change gives to an account.
+    fn wanted_name<'a>(&self, id: &UserId, change: &'a ProfileChange) -> Option<WantedName<'a>> {
+        let name = change.username.as_ref()?;
+        let is_exact_only = self.accounts.get(id).is_some_and(|account| account.reserves_only(name));
+        Some(WantedName { name, is_exact_only })
+    }
+}
+
+/// A username that must be free.
+#[derive(Clone, Copy)]
+struct WantedName<'a> {
+    name: &'a Username,
+    /// Whether it is wanted in its own spelling alone.
+    is_exact_only: bool,
+}
+
+impl WantedName<'_> {
+    fn is_of(self, account: &Account) -> bool {
+        let is_same = account.reserves_canonical_name && account.username.canonical() == self.name.canonical();
+        account.username.as_str() == self.name.as_str() || (is_same && !self.is_exact_only)
     }
 }
 

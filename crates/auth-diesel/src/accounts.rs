@@ -38,14 +38,16 @@ impl Accounts for DieselStore {
         let wanted = Wanted {
             own: None,
             username: Some(user.username.clone()),
+            is_imported: user.is_imported,
             email: user.email.as_ref().and_then(NewEmail::login_name).cloned(),
         };
         let (new, hash) = (user.clone(), hash.expose().to_owned());
         self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
                 connection.transaction(|connection| {
+                    let reserves = !new.is_imported || !is_canonical_name(connection, &new.username)?;
                     let row: UserRow = diesel::insert_into(users::table)
-                        .values(NewUserRow::from(&new))
+                        .values(NewUserRow::new(&new, reserves))
                         .returning(UserRow::columns())
                         .get_result(connection)?;
                     let hash = CredentialsRow::new(row.id, &hash, new.date_joined);
@@ -95,7 +97,12 @@ impl Accounts for DieselStore {
 
     async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
         let (id, change) = (id.clone(), change.clone());
-        let wanted = Wanted { own: Some(id.clone()), username: change.username.clone(), email: change.email.clone() };
+        let wanted = Wanted {
+            own: Some(id.clone()),
+            username: change.username.clone(),
+            is_imported: false,
+            email: change.email.clone(),
+        };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
                 if change == ProfileChange::default() {
@@ -111,8 +118,14 @@ impl Accounts for DieselStore {
                     let unproven = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
                     // The lock once more: there may be nothing to set.
                     let lock = users::token_epoch.eq(users::token_epoch);
+                    let mut fields = ProfileChangeRow::from(&change);
+                    if let Some(name) = &change.username
+                        && reserves_only(connection, account.id, name)?
+                    {
+                        fields.username_canonical = None;
+                    }
                     let row: UserRow = diesel::update(users::table.find(account.id))
-                        .set((lock, ProfileChangeRow::from(&change), unproven))
+                        .set((lock, fields, unproven))
                         .returning(UserRow::columns())
                         .get_result(connection)?;
                     if moves {
@@ -179,7 +192,7 @@ impl Accounts for DieselStore {
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         let proven = proven.clone();
         let email = Some(proven.email.clone());
-        let wanted = Wanted { own: Some(proven.user.clone()), username: None, email };
+        let wanted = Wanted { own: Some(proven.user.clone()), username: None, is_imported: false, email };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
                 connection.transaction(|connection| confirm(connection, &proven, now))
@@ -356,11 +369,24 @@ fn cannot_be_stored(text: &str) -> bool {
     text.contains('\0')
 }
 
+/// Whether a user has a username with this canonical form.
+fn is_canonical_name(connection: &mut AnyConnection, name: &Username) -> QueryResult<bool> {
+    let same = users::table.filter(users::username_canonical.eq(name.canonical()));
+    diesel::select(exists(same)).get_result(connection)
+}
+
+/// Whether this is the username that a user has, and it reserves only its own spelling.
+fn reserves_only(connection: &mut AnyConnection, key: UserKey, name: &Username) -> QueryResult<bool> {
+    let own = users::table.find(key).filter(users::username.eq(name.as_str()));
+    diesel::select(exists(own.filter(users::username_canonical.is_null()))).get_result(connection)
+}
+
 /// What must be unique in a write.
 struct Wanted {
     own: Option<UserId>,
     username: Option<Username>,
     /// Whether the username is wanted in its own spelling alone.
+    is_imported: bool,
     /// The email address, as a login name.
     email: Option<Email>,
 }
@@ -393,8 +419,19 @@ impl Wanted {
         let others = users::table.filter(users::id.ne(own.unwrap_or(UserKey::MIN)));
         if let Some(name) = &self.username {
             let exact = users::username.eq(name.as_str());
-            let same = users::username_canonical.eq(name.canonical()).or(exact.nullable());
-            if diesel::select(exists(others.filter(same))).get_result(connection)? {
+            let is_exact_only = self.is_imported
+                || match own {
+                    Some(own) => reserves_only(connection, own, name)?,
+                    None => false,
+                };
+            let is_taken: bool = match is_exact_only {
+                true => diesel::select(exists(others.filter(exact))).get_result(connection)?,
+                false => {
+                    let same = users::username_canonical.eq(name.canonical()).or(exact.nullable());
+                    diesel::select(exists(others.filter(same))).get_result(connection)?
+                }
+            };
+            if is_taken {
                 return Ok(Some(Taken::Username));
             }
         }

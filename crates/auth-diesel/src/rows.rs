@@ -91,13 +91,14 @@ pub(crate) struct NewUserRow {
     token_epoch: DbTime,
 }
 
-impl From<&NewUser> for NewUserRow {
-    fn from(new: &NewUser) -> Self {
+impl NewUserRow {
+    /// The row of a new user, with or without the canonical form of its username.
+    pub(crate) fn new(new: &NewUser, reserves_canonical_name: bool) -> Self {
         let login_email = new.email.as_ref().and_then(NewEmail::login_name);
         Self {
             external_id: new.id.known().as_ref().and_then(external_id),
             username: new.username.as_str().to_owned(),
-            username_canonical: Some(new.username.canonical().to_owned()),
+            username_canonical: reserves_canonical_name.then(|| new.username.canonical().to_owned()),
             email: new.email.as_ref().map(|email| email.email().as_str().to_owned()),
             email_canonical: login_email.map(|email| email.canonical().to_owned()),
             first_name: new.first_name.as_str().to_owned(),

@@ -81,6 +81,7 @@ impl AccountService {
             last_name: account.last_name,
             is_staff: false,
             is_superuser: false,
+            is_imported: false,
             date_joined: self.context.ports.clock.timestamp(),
             email_verified_at: None,
             mails: request.filter(|_| wants_proof).into_iter().collect(),

@@ -79,6 +79,7 @@ impl TokenHost for AccountHost {
             last_name: person_name(&user.last_name),
             is_staff: user.is_staff,
             is_superuser: user.is_superuser,
+            is_imported: false,
             date_joined: user.date_joined,
             email_verified_at: user.email_verified_at,
             mails: Vec::new(),

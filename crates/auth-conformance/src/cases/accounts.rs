@@ -69,6 +69,7 @@ async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
         last_name: person_name("O'Neil-\u{D1}u\u{F1}ez \u{674E}"),
         is_staff: true,
         is_superuser: false,
+        is_imported: false,
         date_joined: Timestamp::from_micros(1_000_000_000_123_457),
         email_verified_at: Some(Timestamp::from_micros(1_000_000_000_123_458)),
         mails: Vec::new(),
@@ -87,6 +88,7 @@ async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) 
         last_name: person_name(&WIDE.repeat(150)),
         is_staff: false,
         is_superuser: true,
+        is_imported: false,
         // 9999-12-31T23:59:59.999999Z.
         date_joined: Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999),
         email_verified_at: Some(Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999)),

@@ -25,6 +25,7 @@ mod feeds;
 mod feeds_of_proofs;
 mod fixture;
 mod groups;
+mod imported_usernames;
 mod mail_retries;
 mod outbox;
 mod outbox_races;

@@ -74,6 +74,7 @@ pub fn new_user(name: &str) -> NewUser {
         last_name: person_name("Last"),
         is_staff: false,
         is_superuser: false,
+        is_imported: false,
         date_joined: Timestamp::from(BEGINNING),
         email_verified_at: None,
         mails: Vec::new(),

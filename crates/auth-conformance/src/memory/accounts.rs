@@ -16,7 +16,7 @@ use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, SessionId, Subject, SubjectField};
 use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 
-use super::{Account, MemoryStore, State};
+use super::{Account, MemoryStore, State, WantedName};
 
 impl State {
     fn has_live_session(&self, user: &UserId, id: SessionId) -> bool {
@@ -42,10 +42,13 @@ fn is_same_set(one: &[Method], other: &[Method]) -> bool {
 impl Accounts for MemoryStore {
     async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError> {
         let mut state = self.state();
+        let name = WantedName { name: &new.username, is_exact_only: new.is_imported };
         let login_email = new.email.as_ref().and_then(NewEmail::login_name);
-        if let Some(taken) = state.taken(None, Some(&new.username), login_email) {
+        if let Some(taken) = state.taken(None, Some(name), login_email) {
             return Ok(Err(taken));
         }
+        let is_canonical = WantedName { is_exact_only: false, ..name };
+        let reserves_canonical_name = state.taken(None, Some(is_canonical), None).is_none();
         let id = new.id.known().unwrap_or(UserId::Integer(state.last_number + 1));
         if state.accounts.contains_key(&id) {
             return Err(StoreError::broken("another user has this ID"));
@@ -74,6 +77,7 @@ impl Accounts for MemoryStore {
             number,
             user: user.clone(),
             username: new.username.clone(),
+            reserves_canonical_name,
             login_email: login_email.cloned(),
             hash: hash.clone(),
             factors: Factors::default(),
@@ -111,7 +115,7 @@ impl Accounts for MemoryStore {
             return Ok(ProfileUpdate::Overtaken);
         }
         let is_other = change.email.as_ref().is_some_and(|email| !before.logs_in_with(email));
-        if let Some(taken) = state.taken(Some(id), change.username.as_ref(), change.email.as_ref()) {
+        if let Some(taken) = state.taken(Some(id), state.wanted_name(id, change), change.email.as_ref()) {
             return Ok(ProfileUpdate::Taken(taken));
         }
         state.change(id, |account| {

@@ -58,6 +58,7 @@ fn superuser(
         last_name: PersonName::default(),
         is_staff: true,
         is_superuser: true,
+        is_imported: false,
         date_joined: composition.ports.clock.timestamp(),
         // Whoever may run this vouches for the address.
         email_verified_at: Some(composition.ports.clock.timestamp()),
