@@ -103,7 +103,7 @@ pub use cases::{
     feed_cases, storage_cases, token_cases,
 };
 pub use doubles::{
-    BEGINNING, FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, RecordedMailer, SeededRandomness, at,
+    BEGINNING, FixedClock, PlainHasher, PlainSecret, PlainSigner, RecordedEvents, RecordedMailer, SeededRandomness, at,
     code_id, code_of, email, hash_of, login_email, mac, mail_id, memory_ports, new_mail, new_request, new_user,
     person_name, session_id, session_of, successor_of, user_of, username,
 };

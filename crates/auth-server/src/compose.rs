@@ -17,11 +17,11 @@ use auth_http::routes::{AuthRoutes, RouteTable, Routes, sliding, standard};
 use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
 
 use crate::application::Application;
+use crate::application_secret::application_secret;
 use crate::config::Checked;
 use crate::jwks::with_remote_keys;
 use crate::keys;
 use crate::storage::Storage;
-use crate::vault::vault;
 
 /// Every adapter, put together.
 pub struct Composition<S> {
@@ -66,7 +66,7 @@ impl<S: Storage> Composition<S> {
         jwks: serde_json::Value,
     ) -> Result<Self> {
         ensure!(checked.transport.is_some(), "mail.transport: is not set; set smtp, folder or none");
-        let vault = Arc::new(vault(checked)?);
+        let application_secret = Arc::new(application_secret(checked)?);
         let store = Arc::new(open_migrated(checked, application).await?);
         let ports = Ports {
             store: store.clone(),
@@ -74,7 +74,8 @@ impl<S: Storage> Composition<S> {
             hasher: Arc::new(hasher(checked)?),
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
-            vault,
+            keyed_hash: application_secret.clone(),
+            secret_box: application_secret,
             events: application.events(&store),
             views: Some(Arc::new(GuardViews::new(checked.views))),
         };

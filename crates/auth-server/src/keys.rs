@@ -2,7 +2,7 @@
 //!
 //! Made keys are files in the folder `keys` of the data folder, readable by their owner only. Their names begin with
 //! the time they were made; the newest one signs, all of them verify. Beside them lies the [secret of the
-//! installation](crate::vault), with an ending of its own: it is no key of theirs.
+//! installation](crate::application_secret), with an ending of its own: it is no key of theirs.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};

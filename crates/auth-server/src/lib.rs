@@ -2,6 +2,7 @@
 
 mod address;
 pub mod application;
+mod application_secret;
 pub mod cli;
 mod commands;
 pub mod compose;
@@ -15,7 +16,6 @@ mod mail;
 mod outbox;
 mod serve;
 mod storage;
-mod vault;
 
 pub use application::{Application, ServiceAlone};
 pub use commands::run;

@@ -184,7 +184,7 @@ mod tests {
         async fn put_in(&self, number: u64) {
             let (id, queued) = (mail_id(number), Queued::Mail(MailKind::PasswordChanged));
             let content = MailContent::default().to_bytes();
-            let content = self.service.ports().vault.seal(&MailContent::context(id, queued), &content).unwrap();
+            let content = self.service.ports().secret_box.seal(&MailContent::context(id, queued), &content).unwrap();
             let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: BEGINNING };
             self.store.enqueue(&mail).await.unwrap();
         }

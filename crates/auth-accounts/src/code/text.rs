@@ -5,7 +5,7 @@ use std::fmt;
 use auth_core::ports::Randomness;
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::secret::Vault;
+use crate::secret::KeyedHash;
 use crate::secret::{Mac, MacPurpose};
 
 /// The token of a link: the name of its code and 256 random bits, as 96 lower-case hex digits. Secret.
@@ -37,13 +37,13 @@ impl LinkToken {
     }
 
     /// What is stored of it.
-    pub fn mac(&self, vault: &dyn Vault) -> Mac {
-        vault.mac(MacPurpose::Link, &self.message())
+    pub fn mac(&self, keyed_hash: &dyn KeyedHash) -> Mac {
+        keyed_hash.mac(MacPurpose::Link, &self.message())
     }
 
     /// Whether it is the one whose hash was stored.
-    pub fn matches(&self, code: &OneTimeCode, vault: &dyn Vault) -> bool {
-        code.id == self.id && code.mac.is_some_and(|mac| vault.matches(MacPurpose::Link, &self.message(), &mac))
+    pub fn matches(&self, code: &OneTimeCode, keyed_hash: &dyn KeyedHash) -> bool {
+        code.id == self.id && code.mac.is_some_and(|mac| keyed_hash.matches(MacPurpose::Link, &self.message(), &mac))
     }
 
     /// The text.
@@ -69,15 +69,15 @@ pub struct ChallengeToken(String);
 
 impl ChallengeToken {
     /// The challenge of a code.
-    pub fn of(id: CodeId, vault: &dyn Vault) -> Self {
-        Self(to_hex(&id.bytes()) + &to_hex(vault.mac(MacPurpose::Challenge, &id.bytes()).bytes()))
+    pub fn of(id: CodeId, keyed_hash: &dyn KeyedHash) -> Self {
+        Self(to_hex(&id.bytes()) + &to_hex(keyed_hash.mac(MacPurpose::Challenge, &id.bytes()).bytes()))
     }
 
     /// The code of a challenge that somebody brought; `None`: it is not one of ours.
-    pub fn read(text: &str, vault: &dyn Vault) -> Option<CodeId> {
+    pub fn read(text: &str, keyed_hash: &dyn KeyedHash) -> Option<CodeId> {
         let (id, mac) = text.split_at_checked(32)?;
         let (id, mac) = (from_hex(id)?, Mac::from_bytes(from_hex(mac)?));
-        vault.matches(MacPurpose::Challenge, &id, &mac).then(|| CodeId::from_bytes(id))
+        keyed_hash.matches(MacPurpose::Challenge, &id, &mac).then(|| CodeId::from_bytes(id))
     }
 
     /// The text.
@@ -127,13 +127,13 @@ impl DigitCode {
     }
 
     /// What is stored of it: bound to its challenge.
-    pub fn mac(self, id: CodeId, vault: &dyn Vault) -> Mac {
-        vault.mac(MacPurpose::Code, &self.message(id))
+    pub fn mac(self, id: CodeId, keyed_hash: &dyn KeyedHash) -> Mac {
+        keyed_hash.mac(MacPurpose::Code, &self.message(id))
     }
 
     /// Whether it is the one that was mailed for this challenge.
-    pub fn matches(self, code: &OneTimeCode, vault: &dyn Vault) -> bool {
-        code.mac.is_some_and(|mac| vault.matches(MacPurpose::Code, &self.message(code.id), &mac))
+    pub fn matches(self, code: &OneTimeCode, keyed_hash: &dyn KeyedHash) -> bool {
+        code.mac.is_some_and(|mac| keyed_hash.matches(MacPurpose::Code, &self.message(code.id), &mac))
     }
 
     /// The digits.

@@ -11,7 +11,7 @@ mod second_factors;
 
 use auth_core::ports::TokenStore;
 
-pub use crate::secret::{SealError, Vault};
+pub use crate::secret::{KeyedHash, SealError, SecretBox};
 pub use accounts::{
     AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
     ProvenEmail,

@@ -5,7 +5,7 @@ use std::fmt;
 use auth_core::ports::Randomness;
 use auth_core::user::UserId;
 
-use crate::secret::{Mac, MacPurpose, Vault, user_context};
+use crate::secret::{KeyedHash, Mac, MacPurpose, user_context};
 
 /// A code to be written down: 80 random bits as 16 letters and digits, in groups of four. Good once. Secret.
 #[derive(Clone, PartialEq, Eq)]
@@ -37,13 +37,13 @@ impl RecoveryCode {
     }
 
     /// What is stored of it: bound to its account.
-    pub fn mac(&self, user: &UserId, vault: &dyn Vault) -> Mac {
-        vault.mac(MacPurpose::RecoveryCode, &self.message(user))
+    pub fn mac(&self, user: &UserId, keyed_hash: &dyn KeyedHash) -> Mac {
+        keyed_hash.mac(MacPurpose::RecoveryCode, &self.message(user))
     }
 
     /// Whether it is one whose hash was stored.
-    pub fn matches(&self, user: &UserId, mac: &Mac, vault: &dyn Vault) -> bool {
-        vault.matches(MacPurpose::RecoveryCode, &self.message(user), mac)
+    pub fn matches(&self, user: &UserId, mac: &Mac, keyed_hash: &dyn KeyedHash) -> bool {
+        keyed_hash.matches(MacPurpose::RecoveryCode, &self.message(user), mac)
     }
 
     /// For people: four groups of four.

@@ -7,7 +7,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
 use crate::code::DigitCode;
-use crate::secret::{Vault, user_context};
+use crate::secret::{KeyedHash, user_context};
 
 /// How long one code is shown, in seconds (RFC 6238 §5.2).
 pub const TOTP_STEP: i64 = 30;
@@ -82,13 +82,13 @@ pub fn matching_step(
     code: DigitCode,
     last_step: Option<u64>,
     now: UnixTime,
-    vault: &dyn Vault,
+    keyed_hash: &dyn KeyedHash,
 ) -> Option<u64> {
     let current = step_of(now);
     let is_new = |step: &u64| last_step.is_none_or(|last| *step > last);
     // All of them are computed: the time does not tell which one it was.
     let right = [current.saturating_sub(1), current, current + 1]
-        .map(|step| (DigitCode::of_number(vault.hotp(secret.expose(), step)) == code).then_some(step));
+        .map(|step| (DigitCode::of_number(keyed_hash.hotp(secret.expose(), step)) == code).then_some(step));
     right.into_iter().flatten().find(is_new)
 }
 

@@ -1,11 +1,11 @@
 //! Secrets at rest: what is stored in their place.
 
-mod vault;
+mod ports;
 
 use std::fmt;
 
 use auth_core::user::UserId;
-pub use vault::{SealError, Vault};
+pub use ports::{KeyedHash, SealError, SecretBox};
 
 /// The bytes that stand for a user in what a secret is sealed or hashed for; no other user has the same ones.
 pub(crate) fn user_context(id: &UserId) -> Vec<u8> {

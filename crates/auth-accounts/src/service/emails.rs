@@ -93,7 +93,7 @@ impl Emails {
 
     fn queued(&self, queued: Queued, to: &str, content: &MailContent) -> Result<NewMail, AuthError> {
         let id = MailId::draw(self.ports.randomness.as_ref());
-        let sealed = self.ports.vault.seal(&MailContent::context(id, queued), &content.to_bytes());
+        let sealed = self.ports.secret_box.seal(&MailContent::context(id, queued), &content.to_bytes());
         let content = sealed.map_err(AuthError::Crypto)?;
         Ok(NewMail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
     }
@@ -110,7 +110,7 @@ impl Emails {
         let id = CodeId::draw(self.ports.randomness.as_ref());
         let token = LinkToken::draw(id, self.ports.randomness.as_ref());
         let mut code = OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now());
-        code.mac = Some(token.mac(self.ports.vault.as_ref()));
+        code.mac = Some(token.mac(self.ports.keyed_hash.as_ref()));
         code.payload = Some(target.to_payload());
         let minutes = purpose.ttl().get() / 60;
         let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
@@ -126,7 +126,7 @@ impl Emails {
         let token = LinkToken::parse(token).ok_or(AccountError::BadLink)?;
         let code = self.ports.store.find_code(token.id()).await?.ok_or(AccountError::BadLink)?;
         let is_good = purposes.contains(&code.purpose)
-            && token.matches(&code, self.ports.vault.as_ref())
+            && token.matches(&code, self.ports.keyed_hash.as_ref())
             && code.is_open(self.ports.clock.now());
         let target = code.payload.as_deref().and_then(LinkTarget::from_payload);
         target.filter(|_| is_good).map(|target| (code, target)).ok_or(AccountError::BadLink)

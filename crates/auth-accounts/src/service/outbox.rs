@@ -95,7 +95,7 @@ impl OutboxService {
         if useful_for(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
             return Err(MailError::Permanent("what it says is no longer good".to_owned()));
         }
-        let opened = self.context.ports.vault.open(&MailContent::context(mail.id, mail.queued), &mail.content);
+        let opened = self.context.ports.secret_box.open(&MailContent::context(mail.id, mail.queued), &mail.content);
         let opened = opened.map_err(|error| MailError::Temporary(format!("it cannot be opened: {error}")))?;
         let content = MailContent::from_bytes(&opened);
         let content = content.ok_or_else(|| MailError::Permanent("what it says cannot be read".to_owned()))?;
@@ -203,7 +203,7 @@ impl OutboxService {
         let asked = self
             .context
             .ports
-            .vault
+            .secret_box
             .open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
         let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
         let content = context.emails.about(user, asked);

@@ -8,7 +8,7 @@ use auth_core::service::TokenPorts;
 use auth_core::user::UserId;
 use auth_core::view::GuardViews;
 
-use crate::ports::{PasswordHasher, Store, Vault};
+use crate::ports::{KeyedHash, PasswordHasher, SecretBox, Store};
 use crate::service::{AccountPolicy, Emails};
 
 /// The adapters that the services work with.
@@ -24,8 +24,10 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Chance.
     pub randomness: Arc<dyn Randomness>,
-    /// The secret of the installation.
-    pub vault: Arc<dyn Vault>,
+    /// Keyed hashes under the application secret.
+    pub keyed_hash: Arc<dyn KeyedHash>,
+    /// Encryption under the application secret.
+    pub secret_box: Arc<dyn SecretBox>,
     /// The audit log.
     pub events: Arc<dyn SecurityEvents>,
     /// What guarded routes remember; `None`: nothing, they ask the storage each time.

@@ -5,10 +5,10 @@ mod clock;
 mod events;
 mod hasher;
 mod mailer;
+mod plain_secret;
 mod ports;
 mod randomness;
 mod signer;
-mod vault;
 
 pub use builders::{
     BEGINNING, at, code_id, code_of, email, hash_of, login_email, mac, mail_id, new_mail, new_request, new_user,
@@ -18,7 +18,7 @@ pub use clock::FixedClock;
 pub use events::RecordedEvents;
 pub use hasher::PlainHasher;
 pub use mailer::RecordedMailer;
+pub use plain_secret::PlainSecret;
 pub use ports::memory_ports;
 pub use randomness::SeededRandomness;
 pub use signer::PlainSigner;
-pub use vault::PlainVault;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::service::Ports;
 
-use super::{FixedClock, PlainHasher, PlainSigner, PlainVault, RecordedEvents, SeededRandomness};
+use super::{FixedClock, PlainHasher, PlainSecret, PlainSigner, RecordedEvents, SeededRandomness};
 use crate::MemoryStore;
 
 /// Every port as its double: an empty store, a clock that stands still. Protects nothing.
@@ -20,13 +20,15 @@ use crate::MemoryStore;
 /// # drop(ports);
 /// ```
 pub fn memory_ports() -> Ports {
+    let application_secret = Arc::new(PlainSecret::default());
     Ports {
         store: Arc::new(MemoryStore::default()),
         signer: Arc::new(PlainSigner::default()),
         hasher: Arc::new(PlainHasher::default()),
         clock: Arc::new(FixedClock::default()),
         randomness: Arc::new(SeededRandomness::default()),
-        vault: Arc::new(PlainVault::default()),
+        keyed_hash: application_secret.clone(),
+        secret_box: application_secret,
         events: Arc::new(RecordedEvents::default()),
         views: None,
     }

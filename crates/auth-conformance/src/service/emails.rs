@@ -44,7 +44,7 @@ impl TestService {
         let newest = mails.iter().rev().find(|mail| mail.queued == Queued::Mail(kind));
         let mail = newest.unwrap_or_else(|| panic!("no email of kind {kind:?} in the outbox"));
         let context = MailContent::context(mail.id, mail.queued);
-        let content = self.ports().vault.open(&context, &mail.content).expect("an email that was sealed here");
+        let content = self.ports().secret_box.open(&context, &mail.content).expect("an email that was sealed here");
         let content = MailContent::from_bytes(&content).expect("the content of an email");
         content.get(fact).unwrap_or_else(|| panic!("no {fact:?} in an email of kind {kind:?}")).to_owned()
     }

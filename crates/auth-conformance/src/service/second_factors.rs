@@ -3,13 +3,13 @@
 use auth_accounts::account::LoginName;
 use auth_accounts::mail::{Fact, MailKind};
 use auth_accounts::password::RawPassword;
-use auth_accounts::ports::Vault as _;
+use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret, step_of};
 use auth_accounts::service::{Enrolment, LoginOutcome, SecondFactorChallenge, Shown};
 use auth_core::time::Seconds;
 use auth_core::token::ClientInfo;
 
-use crate::{PlainVault, TestService};
+use crate::{PlainSecret, TestService};
 
 impl TestService {
     /// Enrols an authenticator app for a user who has no second factor. Returns its secret and the recovery codes.
@@ -82,14 +82,14 @@ impl TestService {
 
     /// The code that an authenticator app shows, `steps` time steps from now.
     ///
-    /// Computed as [`PlainVault`] does it, the default vault of a test service.
+    /// Computed as [`PlainSecret`] does it, the default application secret of a test service.
     ///
     /// # Panics
     /// If that step lies before 1970.
     pub fn totp_code(&self, secret: &TotpSecret, steps: i64) -> String {
         let step = step_of(self.now()).checked_add_signed(steps).expect("a time step after 1970");
-        // Another vault than that of the services: a vault that counts its calls counts only theirs.
-        format!("{:06}", PlainVault::default().hotp(secret.expose(), step) % 1_000_000)
+        // Another application_secret than that of the services: a application_secret that counts its calls counts only theirs.
+        format!("{:06}", PlainSecret::default().hotp(secret.expose(), step) % 1_000_000)
     }
 
     /// Moves the clock forward by one time step of authenticator apps.

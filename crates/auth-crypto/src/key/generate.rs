@@ -19,7 +19,7 @@ pub fn generate_ed25519_pem() -> Result<Zeroizing<String>, KeyError> {
     Ok(Zeroizing::new(text))
 }
 
-/// A new shared secret, good for every algorithm of the HMAC family and for a vault: 64 characters of base64url, which hold 384 random
+/// A new shared secret, good for every algorithm of the HMAC family and for an application secret: 64 characters of base64url, which hold 384 random
 /// bits, wiped when dropped.
 ///
 /// # Errors

@@ -280,7 +280,7 @@ impl Limits {
     }
 
     fn bucket(&self, scope: &str, whom: &str) -> Bucket {
-        let mac = self.ports.vault.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
+        let mac = self.ports.keyed_hash.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
         Bucket::new(format!("{scope} {}", to_hex(mac.bytes())))
     }
 }

@@ -101,7 +101,7 @@ impl AccountContext {
     }
 
     pub(super) fn challenge_of(&self, id: CodeId) -> ChallengeToken {
-        ChallengeToken::of(id, self.ports.vault.as_ref())
+        ChallengeToken::of(id, self.ports.keyed_hash.as_ref())
     }
 
     /// Draws six digits for a code, and the mail that brings them.
@@ -112,7 +112,7 @@ impl AccountContext {
         client: &ClientInfo,
     ) -> Result<Vec<NewMail>, AuthError> {
         let digits = DigitCode::draw(self.ports.randomness.as_ref());
-        code.mac = Some(digits.mac(code.id, self.ports.vault.as_ref()));
+        code.mac = Some(digits.mac(code.id, self.ports.keyed_hash.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
         let content = self.emails.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
         self.emails.mail(MailKind::SecondFactorCode, user.email.as_deref(), &content)
@@ -180,7 +180,8 @@ impl AccountContext {
 
     /// The code of a challenge and its account, before anything is counted.
     async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
-        let id = ChallengeToken::read(challenge, self.ports.vault.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
+        let id =
+            ChallengeToken::read(challenge, self.ports.keyed_hash.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
         let code = self.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;
         let is_expected = match expected {
             Expected::Login => matches!(code.purpose, CodePurpose::Login | CodePurpose::SlidingLogin),
@@ -198,19 +199,20 @@ impl AccountContext {
         user: &User,
         factors: &Factors,
     ) -> Result<Option<Proof>, AccountError> {
-        let vault = self.ports.vault.as_ref();
+        let keyed_hash = self.ports.keyed_hash.as_ref();
         if let Some(recovery) = RecoveryCode::parse(text).filter(|_| factors.is_on()) {
-            let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(&user.id, mac, vault));
+            let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(&user.id, mac, keyed_hash));
             return Ok(known.next().copied().map(Proof::RecoveryCode));
         }
         let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
-        if digits.matches(code, vault) {
+        if digits.matches(code, keyed_hash) {
             return Ok(Some(Proof::Email));
         }
         let Some(totp) = &factors.totp else { return Ok(None) };
-        let secret = vault.open(&TotpSecret::context(&user.id), &totp.secret).map_err(AuthError::Unavailable)?;
+        let secret =
+            self.ports.secret_box.open(&TotpSecret::context(&user.id), &totp.secret).map_err(AuthError::Unavailable)?;
         let secret = TotpSecret::from_bytes(secret);
-        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), vault).map(Proof::Totp))
+        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(Proof::Totp))
     }
 
     /// Whose recovery code was used is told.

@@ -105,7 +105,7 @@ impl SecondFactorService {
         let (mails, enrolment) = match method {
             Method::Totp => {
                 let secret = TotpSecret::draw(self.context.ports.randomness.as_ref());
-                let sealed = self.context.ports.vault.seal(&TotpSecret::context(&user.id), secret.expose());
+                let sealed = self.context.ports.secret_box.seal(&TotpSecret::context(&user.id), secret.expose());
                 code.payload = Some(sealed.map_err(AuthError::Crypto)?.bytes().to_vec());
                 let uri = secret.expose_uri(&self.context.policy.service_name, &user.username);
                 (Vec::new(), Enrolment::Totp { challenge, secret, uri })
@@ -135,8 +135,8 @@ impl SecondFactorService {
         client: &ClientInfo,
     ) -> Result<ConfirmedFactor, AccountError> {
         let context = &self.context;
-        let id =
-            ChallengeToken::read(challenge, self.context.ports.vault.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
+        let id = ChallengeToken::read(challenge, self.context.ports.keyed_hash.as_ref())
+            .ok_or(AccountError::ChallengeInvalid)?;
         let stored = self.context.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;
         let is_enrolment = matches!(stored.purpose, CodePurpose::EmailEnrolment | CodePurpose::TotpEnrolment);
         if stored.user_id != user.id || !is_enrolment {
@@ -166,16 +166,18 @@ impl SecondFactorService {
 
     /// The factor of an enrolment, if this is its code.
     fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AccountError> {
-        let (vault, payload) = (self.context.ports.vault.as_ref(), code.payload.clone().unwrap_or_default());
+        let (keyed_hash, payload) = (self.context.ports.keyed_hash.as_ref(), code.payload.clone().unwrap_or_default());
         let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
         if code.purpose == CodePurpose::EmailEnrolment {
             let is_same_address = user.email.as_ref().is_some_and(|email| payload == email.as_bytes());
-            let is_right = digits.matches(code, vault) && is_same_address;
+            let is_right = digits.matches(code, keyed_hash) && is_same_address;
             return Ok(is_right.then_some(NewFactor::Email));
         }
         let sealed = Sealed::new(payload);
-        let opened = vault.open(&TotpSecret::context(&user.id), &sealed).map_err(AuthError::Crypto)?;
-        let step = matching_step(&TotpSecret::from_bytes(opened), digits, None, self.context.ports.clock.now(), vault);
+        let opened =
+            self.context.ports.secret_box.open(&TotpSecret::context(&user.id), &sealed).map_err(AuthError::Crypto)?;
+        let step =
+            matching_step(&TotpSecret::from_bytes(opened), digits, None, self.context.ports.clock.now(), keyed_hash);
         Ok(step.map(|step| NewFactor::Totp { secret: sealed, step }))
     }
 
@@ -252,7 +254,7 @@ impl SecondFactorService {
     fn new_recovery_codes(&self, user: &User) -> (Vec<RecoveryCode>, Vec<Mac>) {
         let draw = |_| RecoveryCode::draw(self.context.ports.randomness.as_ref());
         let codes: Vec<_> = (0..Factors::RECOVERY_CODES).map(draw).collect();
-        let macs = codes.iter().map(|code| code.mac(&user.id, self.context.ports.vault.as_ref())).collect();
+        let macs = codes.iter().map(|code| code.mac(&user.id, self.context.ports.keyed_hash.as_ref())).collect();
         (codes, macs)
     }
 }

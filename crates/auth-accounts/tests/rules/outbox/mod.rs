@@ -43,7 +43,7 @@ async fn put(service: &TestService, name: u64) -> MailId {
 async fn put_kind(service: &TestService, name: u64, kind: MailKind) -> MailId {
     let (id, queued) = (auth_conformance::mail_id(name), Queued::Mail(kind));
     let content = MailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
-    let content = service.ports().vault.seal(&MailContent::context(id, queued), &content.to_bytes()).unwrap();
+    let content = service.ports().secret_box.seal(&MailContent::context(id, queued), &content.to_bytes()).unwrap();
     let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
     service.store.enqueue(&mail).await.unwrap();
     id

@@ -34,7 +34,7 @@ async fn the_content_of_another_row_does_not_open() {
     let id = put_kind(&service, 4, MailKind::PasswordReset).await;
     let mail = service.store.mails().into_iter().find(|mail| mail.id == id).unwrap();
     let context = MailContent::context(id, Queued::Mail(MailKind::PasswordChanged));
-    assert!(service.ports().vault.open(&context, &mail.content).is_err());
+    assert!(service.ports().secret_box.open(&context, &mail.content).is_err());
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn nothing_shows_a_secret_by_its_debug() {
     assert!(!format!("{new:?}{claimed:?}").contains("123456"));
     let secret = TotpSecret::from_bytes(b"12345678901234567890".to_vec());
     assert_eq!(format!("{secret:?}"), "TotpSecret(***)");
-    let token = ChallengeToken::of(auth_conformance::code_id(1), service.ports().vault.as_ref());
+    let token = ChallengeToken::of(auth_conformance::code_id(1), service.ports().keyed_hash.as_ref());
     assert_eq!(format!("{token:?}"), "ChallengeToken(***)");
 }
 
@@ -67,7 +67,7 @@ async fn nothing_shows_a_secret_by_its_debug() {
 async fn a_mail_under_a_key_that_is_lost_waits_for_it() {
     let service = service(mailing());
     let id = put(&service, 1).await;
-    let ports = Ports { vault: Arc::new(auth_conformance::PlainVault::new(7)), ..service.ports().clone() };
+    let ports = Ports { secret_box: Arc::new(auth_conformance::PlainSecret::new(7)), ..service.ports().clone() };
     let other = OutboxService::new(service.context_with(ports), service.mailer.clone(), RetryPolicy::default());
     assert!(matches!(other.deliver_next().await.unwrap(), Delivery::Postponed(postponed, _) if postponed == id));
     assert_eq!(service.mailer.taken(), []);

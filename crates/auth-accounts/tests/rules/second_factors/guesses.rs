@@ -4,19 +4,19 @@ use super::*;
 
 #[tokio::test]
 async fn are_five_for_a_challenge() {
-    let Fixture { service, vault, .. } = fixture(mailing());
+    let Fixture { service, application_secret, .. } = fixture(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
-    let before = compared(&vault);
+    let before = compared(&application_secret);
     for _ in 0..OneTimeCode::MAX_ATTEMPTS {
         assert!(is_wrong(&answer(&service, &challenge, &other_than(&code)).await));
     }
-    assert_eq!(compared(&vault) - before, 5);
+    assert_eq!(compared(&application_secret) - before, 5);
     let sixth = answer(&service, &challenge, &code).await;
     assert!(is_invalid(&sixth), "though it is right: {sixth:?}");
-    assert_eq!(compared(&vault) - before, 5, "it is not even compared");
+    assert_eq!(compared(&application_secret) - before, 5, "it is not even compared");
     let challenge = service.second_factor_challenge("alice").await;
     assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok(), "another challenge counts from zero");
 }
@@ -40,54 +40,54 @@ async fn at_once(service: &TestService, challenge: &SecondFactorChallenge, guess
 #[tokio::test]
 async fn at_once_are_no_more_than_five() {
     for policy in [unthrottled(), mailing()] {
-        let Fixture { service, eventful, vault } = fixture(policy);
+        let Fixture { service, eventful, application_secret } = fixture(policy);
         service.register("alice").await;
         let (secret, _) = service.enrol_totp("alice").await;
         let challenge = service.second_factor_challenge("alice").await;
         let right: Vec<_> = (-1..=1).map(|steps| service.totp_code(&secret, steps)).collect();
         let guesses = (0..1_000_000).map(|number| format!("{number:06}")).filter(|code| !right.contains(code));
-        let before = compared(&vault);
+        let before = compared(&application_secret);
         eventful.yield_at_each_call();
         let outcomes = at_once(&service, &challenge, guesses.take(1_000).collect()).await;
         assert!(outcomes.iter().all(|is_right| !is_right));
         // Each is compared with no mailed code, for there is none, and with the authenticator.
-        assert_eq!(compared(&vault) - before, 5);
+        assert_eq!(compared(&application_secret) - before, 5);
     }
 }
 
 #[tokio::test]
 async fn end_with_the_right_one() {
-    let Fixture { service, eventful, vault } = fixture(unthrottled());
+    let Fixture { service, eventful, application_secret } = fixture(unthrottled());
     service.register("alice").await;
     service.enrol_email("alice").await;
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
     assert!(answer(&service, &challenge, &code).await.is_ok());
-    let before = compared(&vault);
+    let before = compared(&application_secret);
     eventful.yield_at_each_call();
     let outcomes = at_once(&service, &challenge, vec![code; 1_000]).await;
     assert!(outcomes.iter().all(|is_right| !is_right));
-    assert_eq!(compared(&vault), before);
+    assert_eq!(compared(&application_secret), before);
 }
 
 #[tokio::test]
 async fn of_the_right_code_at_once_succeed_once() {
-    let Fixture { service, eventful, vault } = fixture(unthrottled());
+    let Fixture { service, eventful, application_secret } = fixture(unthrottled());
     service.register("alice").await;
     service.enrol_email("alice").await;
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
-    let before = compared(&vault);
+    let before = compared(&application_secret);
     eventful.yield_at_each_call();
     let outcomes = at_once(&service, &challenge, vec![code; 1_000]).await;
     assert_eq!(outcomes.iter().filter(|is_right| **is_right).count(), 1);
-    assert!(compared(&vault) - before <= 5);
+    assert!(compared(&application_secret) - before <= 5);
     assert_eq!(service.store.sessions().len(), 1);
 }
 
 #[tokio::test]
 async fn are_twenty_a_day_over_all_challenges_and_addresses() {
-    let Fixture { service, vault, .. } = fixture(mailing());
+    let Fixture { service, application_secret, .. } = fixture(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
     let mut wrong = 0;
@@ -104,7 +104,7 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
     }
     assert_eq!(wrong, 20);
     let challenge = service.second_factor_challenge("alice").await;
-    let before = compared(&vault);
+    let before = compared(&application_secret);
     // A new process knows of them as well.
     let restarted = LoginService::new(service.context());
     for logins in [&service.logins, &restarted] {
@@ -119,7 +119,7 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
         .remove(&user, Method::Totp, shown_with(&confirmation, &service.totp_code(&secret, 0)))
         .await;
     assert!(is_throttled(&removal), "what it is shown for makes no difference: {removal:?}");
-    assert_eq!(compared(&vault), before);
+    assert_eq!(compared(&application_secret), before);
     service.advance(DAY);
     let challenge = service.second_factor_challenge("alice").await;
     assert!(answer(&service, &challenge, &service.totp_code(&secret, 0)).await.is_ok());
@@ -127,14 +127,14 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
 
 #[tokio::test]
 async fn over_many_challenges_at_once_are_no_more_than_twenty() {
-    let Fixture { service, eventful, vault } = fixture(mailing());
+    let Fixture { service, eventful, application_secret } = fixture(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
     let mut challenges = Vec::new();
     for _ in 0..20 {
         challenges.push(service.second_factor_challenge("alice").await);
     }
-    let (before, wrong) = (compared(&vault), service.totp_code(&secret, 10));
+    let (before, wrong) = (compared(&application_secret), service.totp_code(&secret, 10));
     eventful.yield_at_each_call();
     let mut attempts = tokio::task::JoinSet::new();
     for number in 0..400 {
@@ -145,7 +145,7 @@ async fn over_many_challenges_at_once_are_no_more_than_twenty() {
     let outcomes = attempts.join_all().await;
     assert_eq!(outcomes.iter().filter(|outcome| is_wrong(outcome)).count(), 20);
     assert_eq!(outcomes.iter().filter(|outcome| is_throttled(outcome)).count(), 380);
-    assert_eq!(compared(&vault) - before, 20);
+    assert_eq!(compared(&application_secret) - before, 20);
 }
 
 #[tokio::test]

@@ -63,8 +63,8 @@ fn enrolment_challenge(enrolment: &Enrolment) -> &str {
 }
 
 /// How many codes were compared with anything.
-fn compared(vault: &CountingVault) -> usize {
-    vault.comparisons(MacPurpose::Code) + vault.numbers() / 3
+fn compared(application_secret: &CountingSecret) -> usize {
+    application_secret.comparisons(MacPurpose::Code) + application_secret.numbers() / 3
 }
 
 #[tokio::test]
@@ -97,14 +97,14 @@ async fn recovery_codes_are_no_second_factor_by_themselves() {
 /// An attacker who can write to the storage copies a hash to another row.
 #[test]
 fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
-    let vault = auth_conformance::PlainVault::default();
+    let application_secret = auth_conformance::PlainSecret::default();
     let (one, two) = (auth_conformance::code_id(1), auth_conformance::code_id(2));
     let digits = DigitCode::parse("123456").unwrap();
-    assert_ne!(digits.mac(one, &vault), digits.mac(two, &vault));
+    assert_ne!(digits.mac(one, &application_secret), digits.mac(two, &application_secret));
     let (alice, mallory) = (UserId::new(1), UserId::new(2));
     let recovery = RecoveryCode::parse("01ab-cdef-ghjk-mnpq").unwrap();
-    assert!(recovery.matches(&alice, &recovery.mac(&alice, &vault), &vault));
-    assert!(!recovery.matches(&alice, &recovery.mac(&mallory, &vault), &vault));
+    assert!(recovery.matches(&alice, &recovery.mac(&alice, &application_secret), &application_secret));
+    assert!(!recovery.matches(&alice, &recovery.mac(&mallory, &application_secret), &application_secret));
     assert_ne!(TotpSecret::context(&alice), TotpSecret::context(&mallory));
 }
 
@@ -127,8 +127,10 @@ async fn nothing_that_is_stored_shows_a_secret() {
 fn debug_shows_no_secret() {
     let secret = TotpSecret::from_bytes(b"12345678901234567890".to_vec());
     let uri = secret.expose_uri("auth", "alice");
-    let challenge =
-        auth_accounts::code::ChallengeToken::of(auth_conformance::code_id(1), &auth_conformance::PlainVault::default());
+    let challenge = auth_accounts::code::ChallengeToken::of(
+        auth_conformance::code_id(1),
+        &auth_conformance::PlainSecret::default(),
+    );
     let enrolment = Enrolment::Totp { challenge, secret: secret.clone(), uri };
     let shown = Shown { answer: Some(("a-challenge".to_owned(), "123456".to_owned())), ..shown(PASSWORD) };
     let text = format!("{enrolment:?} {shown:?}");

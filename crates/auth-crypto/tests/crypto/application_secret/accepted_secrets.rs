@@ -1,6 +1,6 @@
 //! Which secrets are accepted.
 
-use auth_crypto::{KeyError, SecretVault, VaultError, VaultSecret, generate_secret};
+use auth_crypto::{ApplicationSecret, ApplicationSecretError, KeyError, WhichSecret, generate_secret};
 
 use crate::fixture::*;
 
@@ -28,28 +28,31 @@ fn a_weak_or_known_secret_is_refused_wherever_it_stands() {
         (&body, key_text),
     ] {
         let error = |which| match fault.clone()? {
-            (bytes, None) => Some(VaultError::TooShort { which, bytes }),
-            (_, Some(fault)) => Some(VaultError::NotSecret { which, fault }),
+            (bytes, None) => Some(ApplicationSecretError::TooShort { which, bytes }),
+            (_, Some(fault)) => Some(ApplicationSecretError::NotSecret { which, fault }),
         };
-        assert_eq!(SecretVault::new(secret, &[]).err(), error(VaultSecret::Current), "{secret}");
-        assert_eq!(SecretVault::new(SECRET, &[secret]).err(), error(VaultSecret::Former(1)), "{secret}");
-        let last = SecretVault::new(SECRET, &[OTHER_SECRET, secret]);
-        assert_eq!(last.err(), error(VaultSecret::Former(2)), "{secret}");
+        assert_eq!(ApplicationSecret::new(secret, &[]).err(), error(WhichSecret::Current), "{secret}");
+        assert_eq!(ApplicationSecret::new(SECRET, &[secret]).err(), error(WhichSecret::Former(1)), "{secret}");
+        let last = ApplicationSecret::new(SECRET, &[OTHER_SECRET, secret]);
+        assert_eq!(last.err(), error(WhichSecret::Former(2)), "{secret}");
     }
 }
 
 #[test]
 fn a_refusal_is_one_line_that_says_which_one_and_why() {
-    let error = |current, former: &[&str]| SecretVault::new(current, former).unwrap_err().to_string();
-    assert_eq!(error("too short", &[]), "the current secret of the vault has 9 bytes; it needs at least 32");
+    let error = |current, former: &[&str]| ApplicationSecret::new(current, former).unwrap_err().to_string();
+    assert_eq!(
+        error("too short", &[]),
+        "the current application secret has 9 bytes; it needs at least 32"
+    );
     assert_eq!(
         error(SECRET, &[OTHER_SECRET, "changeme"]),
-        "former secret 2 of the vault: the secret is a widely published example; generate one of your own"
+        "former application secret 2: the secret is a widely published example; generate one of your own"
     );
 }
 
 #[test]
 fn debug_shows_no_secret() {
-    let vault = SecretVault::new(SECRET, &[OTHER_SECRET]).unwrap();
-    assert_eq!(format!("{vault:?}"), "SecretVault { former: 1, .. }");
+    let application_secret = ApplicationSecret::new(SECRET, &[OTHER_SECRET]).unwrap();
+    assert_eq!(format!("{application_secret:?}"), "ApplicationSecret { former: 1, .. }");
 }

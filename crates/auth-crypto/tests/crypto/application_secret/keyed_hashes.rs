@@ -1,10 +1,10 @@
 //! Keyed hashes.
 
-use auth_accounts::ports::Vault as _;
+use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::secret::{Mac, MacPurpose};
-use auth_crypto::SecretVault;
+use auth_crypto::ApplicationSecret;
 
-use super::{from_hex, stranger, successor, vault};
+use super::{application_secret, from_hex, stranger, successor};
 use crate::fixture::*;
 
 const PURPOSES: [MacPurpose; 5] =
@@ -20,39 +20,39 @@ fn a_hash_does_not_change_from_one_release_to_the_next() {
         "1de58d236614769a1f436ec8403591c0e183dd8fb5e3bc5dde10f50c75062ce3",
         "a858fc87b8d18ba0ec3be94f3d6037402fa61855714575a60bd52dc180045aeb",
     ]) {
-        assert_eq!(vault().mac(purpose, b"a message").bytes()[..], from_hex(expected), "{purpose:?}");
+        assert_eq!(application_secret().mac(purpose, b"a message").bytes()[..], from_hex(expected), "{purpose:?}");
     }
 }
 
 #[test]
 fn a_hash_is_good_for_one_purpose_and_one_message() {
-    let vault = vault();
+    let application_secret = application_secret();
     for purpose in PURPOSES {
-        let mac = vault.mac(purpose, b"message");
+        let mac = application_secret.mac(purpose, b"message");
         for other in PURPOSES {
-            assert_eq!(vault.matches(other, b"message", &mac), other == purpose, "{purpose:?} {other:?}");
+            assert_eq!(application_secret.matches(other, b"message", &mac), other == purpose, "{purpose:?} {other:?}");
         }
         for other in [&b""[..], b"messag", b"message\0", b"Message", &[b'm'; 100_000]] {
-            assert!(!vault.matches(purpose, other, &mac));
-            assert!(vault.matches(purpose, other, &vault.mac(purpose, other)));
+            assert!(!application_secret.matches(purpose, other, &mac));
+            assert!(application_secret.matches(purpose, other, &application_secret.mac(purpose, other)));
         }
     }
 }
 
 #[test]
 fn a_hash_with_any_bit_changed_does_not_match() {
-    let vault = vault();
-    let mac = vault.mac(MacPurpose::Code, b"message");
+    let application_secret = application_secret();
+    let mac = application_secret.mac(MacPurpose::Code, b"message");
     for bit in 0..256 {
         let mut bytes = *mac.bytes();
         bytes[bit / 8] ^= 1 << (bit % 8);
-        assert!(!vault.matches(MacPurpose::Code, b"message", &Mac::from_bytes(bytes)), "{bit}");
+        assert!(!application_secret.matches(MacPurpose::Code, b"message", &Mac::from_bytes(bytes)), "{bit}");
     }
 }
 
 #[test]
 fn former_secrets_are_recognised_and_no_longer_used() {
-    let (old, new) = (vault(), successor());
+    let (old, new) = (application_secret(), successor());
     let mac = old.mac(MacPurpose::Link, b"message");
     assert!(new.matches(MacPurpose::Link, b"message", &mac));
     assert!(!stranger().matches(MacPurpose::Link, b"message", &mac));
@@ -64,8 +64,8 @@ fn former_secrets_are_recognised_and_no_longer_used() {
 
 #[test]
 fn a_secret_that_stands_twice_is_one_secret() {
-    let vault = SecretVault::new(SECRET, &[SECRET, SECRET]).unwrap();
-    let mac = vault.mac(MacPurpose::Link, b"message");
-    assert!(vault.matches(MacPurpose::Link, b"message", &mac));
-    assert!(!vault.matches(MacPurpose::Link, b"other", &mac));
+    let application_secret = ApplicationSecret::new(SECRET, &[SECRET, SECRET]).unwrap();
+    let mac = application_secret.mac(MacPurpose::Link, b"message");
+    assert!(application_secret.matches(MacPurpose::Link, b"message", &mac));
+    assert!(!application_secret.matches(MacPurpose::Link, b"other", &mac));
 }

@@ -5,22 +5,22 @@ mod keyed_hashes;
 mod one_time_passwords;
 mod sealing;
 
-use auth_crypto::SecretVault;
+use auth_crypto::ApplicationSecret;
 
 use crate::fixture::{OTHER_SECRET, SECRET};
 
-fn vault() -> SecretVault {
-    SecretVault::new(SECRET, &[]).unwrap()
+fn application_secret() -> ApplicationSecret {
+    ApplicationSecret::new(SECRET, &[]).unwrap()
 }
 
-/// A vault of the same deployment, after its secret was replaced.
-fn successor() -> SecretVault {
-    SecretVault::new(OTHER_SECRET, &["in use until last year, by some of us", SECRET]).unwrap()
+/// An application secret of the same deployment, after its secret was replaced.
+fn successor() -> ApplicationSecret {
+    ApplicationSecret::new(OTHER_SECRET, &["in use until last year, by some of us", SECRET]).unwrap()
 }
 
-/// A vault of another deployment.
-fn stranger() -> SecretVault {
-    SecretVault::new(OTHER_SECRET, &[]).unwrap()
+/// An application secret of another deployment.
+fn stranger() -> ApplicationSecret {
+    ApplicationSecret::new(OTHER_SECRET, &[]).unwrap()
 }
 
 fn from_hex(text: &str) -> Vec<u8> {

@@ -1,12 +1,12 @@
 //! Codes of authenticator apps: the tables of the RFCs, and the accepted time steps.
 
 use auth_accounts::code::DigitCode;
-use auth_accounts::ports::Vault as _;
+use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::second_factor::{TotpSecret, matching_step, step_of};
 use auth_core::time::UnixTime;
 use serde_json::Value;
 
-use super::vault;
+use super::application_secret;
 
 fn vectors() -> Value {
     serde_json::from_str(include_str!("../../vectors/rfc/otp_4226_6238.json")).unwrap()
@@ -32,11 +32,11 @@ fn counted_codes_are_those_of_rfc_4226_appendix_d() {
     let codes = codes();
     assert_eq!(codes.len(), 10);
     for (counter, code) in (0..).zip(codes) {
-        assert_eq!(DigitCode::of_number(vault().hotp(secret().expose(), counter)), code, "{counter}");
+        assert_eq!(DigitCode::of_number(application_secret().hotp(secret().expose(), counter)), code, "{counter}");
     }
     // The same table has the numbers before they are cut to six digits.
-    assert_eq!(vault().hotp(secret().expose(), 0), 1_284_755_224);
-    assert_eq!(vault().hotp(secret().expose(), 9), 645_520_489);
+    assert_eq!(application_secret().hotp(secret().expose(), 0), 1_284_755_224);
+    assert_eq!(application_secret().hotp(secret().expose(), 9), 645_520_489);
 }
 
 #[test]
@@ -46,10 +46,10 @@ fn timed_codes_are_those_of_rfc_6238_appendix_b() {
     assert_eq!(rows.len(), 6);
     for row in rows {
         let now = at(row["t"].as_i64().unwrap());
-        let number = vault().hotp(secret().expose(), step_of(now));
+        let number = application_secret().hotp(secret().expose(), step_of(now));
         assert_eq!(format!("{:08}", number % 100_000_000), row["code"].as_str().unwrap(), "{row}");
         let code = DigitCode::of_number(number);
-        assert_eq!(matching_step(&secret(), code, None, now, &vault()), Some(step_of(now)), "{row}");
+        assert_eq!(matching_step(&secret(), code, None, now, &application_secret()), Some(step_of(now)), "{row}");
     }
 }
 
@@ -58,7 +58,7 @@ fn a_secret_of_any_length_has_numbers_of_31_bits() {
     for len in [0, 1, 20, 64, 65, 1000] {
         let secret = vec![7; len];
         for counter in (0..100).chain([u64::MAX]) {
-            assert!(vault().hotp(&secret, counter) < 1 << 31, "{len} {counter}");
+            assert!(application_secret().hotp(&secret, counter) < 1 << 31, "{len} {counter}");
         }
     }
 }
@@ -94,7 +94,7 @@ fn a_code_is_good_one_step_early_or_late_and_once() {
         (89, 3, Some(2), Some(3)),
         (59, 0, Some(0), None),
     ] {
-        let step = matching_step(&secret(), codes()[code], last_step, at(now), &vault());
+        let step = matching_step(&secret(), codes()[code], last_step, at(now), &application_secret());
         assert_eq!(step, expected, "step {code} at {now} after {last_step:?}");
     }
 }
@@ -102,5 +102,5 @@ fn a_code_is_good_one_step_early_or_late_and_once() {
 #[test]
 fn another_secret_has_other_codes() {
     let other = TotpSecret::from_bytes(b"12345678901234567891".to_vec());
-    assert!((0..9).all(|step| matching_step(&other, codes()[step], None, at(30 * 4), &vault()).is_none()));
+    assert!((0..9).all(|step| matching_step(&other, codes()[step], None, at(30 * 4), &application_secret()).is_none()));
 }

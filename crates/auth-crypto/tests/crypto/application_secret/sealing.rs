@@ -1,17 +1,17 @@
 //! Encryption of stored secrets.
 
-use auth_accounts::ports::Vault as _;
+use auth_accounts::ports::SecretBox as _;
 use auth_accounts::secret::Sealed;
-use auth_crypto::{SealFault, SecretVault};
+use auth_crypto::{ApplicationSecret, SealFault};
 use proptest::prelude::*;
 
-use super::{from_hex, stranger, successor, vault};
+use super::{application_secret, from_hex, stranger, successor};
 
 /// What stands around the text: form, id of the secret, nonce and tag.
 const OVERHEAD: usize = 1 + 8 + 12 + 16;
 
-fn fault(vault: &SecretVault, context: &[u8], sealed: &Sealed) -> SealFault {
-    *vault.open(context, sealed).unwrap_err().downcast().unwrap()
+fn fault(application_secret: &ApplicationSecret, context: &[u8], sealed: &Sealed) -> SealFault {
+    *application_secret.open(context, sealed).unwrap_err().downcast().unwrap()
 }
 
 /// What is stored must open in later releases. These were sealed with another library.
@@ -26,44 +26,44 @@ fn what_an_earlier_release_sealed_opens() {
         (b"", b"", "015ce4890c7530d722000102030405060708090a0bb95e8ac456679ed915e24bb7c7b9706b"),
     ] {
         let sealed = Sealed::new(from_hex(sealed));
-        assert_eq!(vault().open(context, &sealed).unwrap(), plain);
+        assert_eq!(application_secret().open(context, &sealed).unwrap(), plain);
         assert_eq!(successor().open(context, &sealed).unwrap(), plain);
     }
 }
 
 #[test]
 fn texts_of_any_length_come_back() {
-    let vault = vault();
+    let application_secret = application_secret();
     for len in (0..=66).chain([4095, 4096, 1_000_003]) {
         let plain = vec![7; len];
-        let sealed = vault.seal(b"context", &plain).unwrap();
+        let sealed = application_secret.seal(b"context", &plain).unwrap();
         assert_eq!(sealed.bytes().len(), len + OVERHEAD);
-        assert_eq!(vault.open(b"context", &sealed).unwrap(), plain);
+        assert_eq!(application_secret.open(b"context", &sealed).unwrap(), plain);
     }
 }
 
 #[test]
 fn it_opens_for_its_own_context_only() {
-    let vault = vault();
-    let sealed = vault.seal(b"totp 1", b"text").unwrap();
+    let application_secret = application_secret();
+    let sealed = application_secret.seal(b"totp 1", b"text").unwrap();
     for other in [&b""[..], b"totp 2", b"totp 11", b"totp ", b"TOTP 1"] {
-        assert_eq!(fault(&vault, other, &sealed), SealFault::Altered);
+        assert_eq!(fault(&application_secret, other, &sealed), SealFault::Altered);
     }
-    let sealed = vault.seal(b"", b"text").unwrap();
-    assert_eq!(vault.open(b"", &sealed).unwrap(), b"text");
-    assert_eq!(fault(&vault, b"\0", &sealed), SealFault::Altered);
+    let sealed = application_secret.seal(b"", b"text").unwrap();
+    assert_eq!(application_secret.open(b"", &sealed).unwrap(), b"text");
+    assert_eq!(fault(&application_secret, b"\0", &sealed), SealFault::Altered);
 }
 
 #[test]
 fn whatever_byte_is_altered_it_does_not_open() {
-    let vault = successor();
-    let sealed = vault.seal(b"context", b"some text").unwrap();
+    let application_secret = successor();
+    let sealed = application_secret.seal(b"context", b"some text").unwrap();
     for place in 0..sealed.bytes().len() {
         for change in 1..=255 {
             let mut bytes = sealed.bytes().to_vec();
             bytes[place] ^= change;
             let form = bytes[0];
-            let found = fault(&vault, b"context", &Sealed::new(bytes));
+            let found = fault(&application_secret, b"context", &Sealed::new(bytes));
             let expected = match place {
                 0 => SealFault::UnknownForm(form),
                 1..9 => SealFault::UnknownSecret,
@@ -76,22 +76,22 @@ fn whatever_byte_is_altered_it_does_not_open() {
 
 #[test]
 fn cut_short_or_lengthened_it_does_not_open() {
-    let vault = vault();
-    let sealed = vault.seal(b"context", b"some text").unwrap();
+    let application_secret = application_secret();
+    let sealed = application_secret.seal(b"context", b"some text").unwrap();
     for len in 0..sealed.bytes().len() {
         let expected = if len < OVERHEAD { SealFault::CutShort } else { SealFault::Altered };
         let cut = Sealed::new(sealed.bytes()[..len].to_vec());
-        assert_eq!(fault(&vault, b"context", &cut), expected, "{len}");
+        assert_eq!(fault(&application_secret, b"context", &cut), expected, "{len}");
     }
     for more in [&b"\0"[..], sealed.bytes()] {
         let longer = Sealed::new([sealed.bytes(), more].concat());
-        assert_eq!(fault(&vault, b"context", &longer), SealFault::Altered);
+        assert_eq!(fault(&application_secret, b"context", &longer), SealFault::Altered);
     }
 }
 
 #[test]
 fn former_secrets_open_and_no_longer_seal() {
-    let (old, new) = (vault(), successor());
+    let (old, new) = (application_secret(), successor());
     let sealed = old.seal(b"context", b"text").unwrap();
     assert_eq!(new.open(b"context", &sealed).unwrap(), b"text");
     assert_eq!(fault(&stranger(), b"context", &sealed), SealFault::UnknownSecret);
@@ -103,7 +103,7 @@ fn former_secrets_open_and_no_longer_seal() {
 /// One that names another known secret is not the other's.
 #[test]
 fn a_secret_cannot_be_put_in_the_place_of_another() {
-    let (old, new) = (vault(), successor());
+    let (old, new) = (application_secret(), successor());
     let id = old.seal(b"context", b"text").unwrap().bytes()[1..9].to_vec();
     let mut bytes = new.seal(b"context", b"text").unwrap().bytes().to_vec();
     bytes[1..9].copy_from_slice(&id);
@@ -112,8 +112,8 @@ fn a_secret_cannot_be_put_in_the_place_of_another() {
 
 #[test]
 fn one_text_is_sealed_differently_each_time() {
-    let vault = vault();
-    let seal = || vault.seal(b"context", b"some text").unwrap().bytes().to_vec();
+    let application_secret = application_secret();
+    let seal = || application_secret.seal(b"context", b"some text").unwrap().bytes().to_vec();
     let (one, other) = (seal(), seal());
     assert_eq!(one[..9], other[..9]);
     for part in [9..21, 21..30, 30..46] {
@@ -123,10 +123,12 @@ fn one_text_is_sealed_differently_each_time() {
 
 #[test]
 fn the_operator_is_told_a_missing_secret_from_an_altered_text() {
-    let sealed = vault().seal(b"context", b"text").unwrap();
-    let said = |vault: &SecretVault, context: &[u8]| vault.open(context, &sealed).unwrap_err().to_string();
+    let sealed = application_secret().seal(b"context", b"text").unwrap();
+    let said = |application_secret: &ApplicationSecret, context: &[u8]| {
+        application_secret.open(context, &sealed).unwrap_err().to_string()
+    };
     assert_eq!(said(&stranger(), b"context"), "sealed with a secret that is not configured here");
-    assert_eq!(said(&vault(), b"other"), "altered, or sealed for something else");
+    assert_eq!(said(&application_secret(), b"other"), "altered, or sealed for something else");
 }
 
 proptest! {
@@ -139,14 +141,14 @@ proptest! {
         other: Vec<u8>,
         plain in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
-        let sealed = vault().seal(&context, &plain).unwrap();
+        let sealed = application_secret().seal(&context, &plain).unwrap();
         prop_assert_eq!(&successor().open(&context, &sealed).unwrap(), &plain);
-        prop_assert_eq!(vault().open(&other, &sealed).is_ok(), other == context);
+        prop_assert_eq!(application_secret().open(&other, &sealed).is_ok(), other == context);
         prop_assert!(plain.len() < 8 || !sealed.bytes().windows(plain.len()).any(|part| part == plain));
     }
 
     #[test]
     fn noise_never_opens_and_never_panics(noise: Vec<u8>, context: Vec<u8>) {
-        prop_assert!(vault().open(&context, &Sealed::new(noise)).is_err());
+        prop_assert!(application_secret().open(&context, &Sealed::new(noise)).is_err());
     }
 }

@@ -10,36 +10,36 @@ mod keys;
 use std::fmt;
 use std::iter::once;
 
-use auth_accounts::ports::{SealError, Vault};
+use auth_accounts::ports::{KeyedHash, SealError, SecretBox};
 use auth_accounts::secret::{Mac, MacPurpose, Sealed};
 use subtle::{Choice, ConstantTimeEq as _};
 
-use crate::vault::keys::SecretKeys;
+use crate::application_secret::keys::SecretKeys;
 
-pub use error::{SealFault, VaultError, VaultSecret};
+pub use error::{ApplicationSecretError, SealFault, WhichSecret};
 
 /// One secret that hashes and seals, and former ones whose work is still recognised.
 ///
 /// Secret: keys are wiped when dropped, and never in `Debug`. What cannot be wiped: `aws-lc-rs` keeps the key of HMAC in
-/// a value that Rust may have copied on the stack while the vault was built and moved. The texts given to
+/// a value that Rust may have copied on the stack while the application secret was built and moved. The texts given to
 /// [`new`](Self::new) are not kept; wiping them is the caller's business.
 ///
 /// ```
-/// use auth_accounts::ports::Vault;
-/// use auth_crypto::{SecretVault, generate_secret};
+/// use auth_accounts::ports::{KeyedHash, SecretBox};
+/// use auth_crypto::{ApplicationSecret, generate_secret};
 /// let (former, current) = (generate_secret()?, generate_secret()?);
-/// let sealed = SecretVault::new(&former, &[])?.seal(b"totp of 7", b"known to one app")?;
-/// let vault = SecretVault::new(&current, &[&former])?;
-/// assert_eq!(vault.open(b"totp of 7", &sealed)?, b"known to one app");
-/// assert!(vault.open(b"totp of 8", &sealed).is_err());
+/// let sealed = ApplicationSecret::new(&former, &[])?.seal(b"totp of 7", b"known to one app")?;
+/// let application_secret = ApplicationSecret::new(&current, &[&former])?;
+/// assert_eq!(application_secret.open(b"totp of 7", &sealed)?, b"known to one app");
+/// assert!(application_secret.open(b"totp of 8", &sealed).is_err());
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
-pub struct SecretVault {
+pub struct ApplicationSecret {
     current: SecretKeys,
     former: Vec<SecretKeys>,
 }
 
-impl SecretVault {
+impl ApplicationSecret {
     /// The shortest secret accepted, in bytes: as long as its keys.
     pub const MIN_SECRET_LEN: usize = 32;
 
@@ -49,15 +49,15 @@ impl SecretVault {
     /// do not have it yet refuse what those that have it hash and seal.
     ///
     /// # Errors
-    /// [`VaultError`] if one of them is shorter than [`MIN_SECRET_LEN`](Self::MIN_SECRET_LEN), a widely published
+    /// [`ApplicationSecretError`] if one of them is shorter than [`MIN_SECRET_LEN`](Self::MIN_SECRET_LEN), a widely published
     /// example, or the text of a key or certificate.
     ///
     /// [`generate_secret`]: crate::generate_secret
-    pub fn new(current: &str, former: &[&str]) -> Result<Self, VaultError> {
+    pub fn new(current: &str, former: &[&str]) -> Result<Self, ApplicationSecretError> {
         let former =
-            former.iter().zip(1..).map(|(secret, place)| SecretKeys::derive(VaultSecret::Former(place), secret));
+            former.iter().zip(1..).map(|(secret, place)| SecretKeys::derive(WhichSecret::Former(place), secret));
         Ok(Self {
-            current: SecretKeys::derive(VaultSecret::Current, current)?,
+            current: SecretKeys::derive(WhichSecret::Current, current)?,
             former: former.collect::<Result<_, _>>()?,
         })
     }
@@ -67,7 +67,7 @@ impl SecretVault {
     }
 }
 
-impl Vault for SecretVault {
+impl KeyedHash for ApplicationSecret {
     fn mac(&self, purpose: MacPurpose, message: &[u8]) -> Mac {
         self.current.mac(purpose.name(), message)
     }
@@ -78,6 +78,12 @@ impl Vault for SecretVault {
         self.all().map(equal).fold(Choice::from(0), |found, equal| found | equal).into()
     }
 
+    fn hotp(&self, secret: &[u8], counter: u64) -> u32 {
+        hotp::number(secret, counter)
+    }
+}
+
+impl SecretBox for ApplicationSecret {
     fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Sealed, SealError> {
         Ok(self.current.seal(context, plain)?)
     }
@@ -87,14 +93,10 @@ impl Vault for SecretVault {
         let keys = self.all().find(|keys| keys.have_sealed(&sealed)).ok_or(SealFault::UnknownSecret)?;
         Ok(keys.open(context, &sealed)?)
     }
-
-    fn hotp(&self, secret: &[u8], counter: u64) -> u32 {
-        hotp::number(secret, counter)
-    }
 }
 
-impl fmt::Debug for SecretVault {
+impl fmt::Debug for ApplicationSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretVault").field("former", &self.former.len()).finish_non_exhaustive()
+        f.debug_struct("ApplicationSecret").field("former", &self.former.len()).finish_non_exhaustive()
     }
 }

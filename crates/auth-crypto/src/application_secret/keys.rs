@@ -12,8 +12,8 @@ use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::{hkdf, hmac};
 use zeroize::Zeroizing;
 
+use crate::application_secret::{ApplicationSecret, ApplicationSecretError, SealFault, WhichSecret};
 use crate::key::check_unpublished;
-use crate::vault::{SealFault, SecretVault, VaultError, VaultSecret};
 
 /// The one form there is. A hash does not say its form: another one needs info strings of its own.
 const FORM: u8 = 1;
@@ -41,14 +41,14 @@ pub(super) struct SecretKeys {
 
 impl SecretKeys {
     /// The keys of a secret, if it is good enough.
-    pub(super) fn derive(which: VaultSecret, secret: &str) -> Result<Self, VaultError> {
+    pub(super) fn derive(which: WhichSecret, secret: &str) -> Result<Self, ApplicationSecretError> {
         let secret = secret.as_bytes();
-        check_unpublished(secret).map_err(|fault| VaultError::NotSecret { which, fault })?;
-        if secret.len() < SecretVault::MIN_SECRET_LEN {
-            return Err(VaultError::TooShort { which, bytes: secret.len() });
+        check_unpublished(secret).map_err(|fault| ApplicationSecretError::NotSecret { which, fault })?;
+        if secret.len() < ApplicationSecret::MIN_SECRET_LEN {
+            return Err(ApplicationSecretError::TooShort { which, bytes: secret.len() });
         }
         Self::expand(&hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(secret))
-            .map_err(|Unspecified| VaultError::NotDerived { which })
+            .map_err(|Unspecified| ApplicationSecretError::NotDerived { which })
     }
 
     fn expand(secret: &hkdf::Prk) -> Result<Self, Unspecified> {
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_purpose_ends_where_its_message_begins() {
-        let keys = SecretKeys::derive(VaultSecret::Current, "nobody else knows this: 2026-10-01").unwrap();
+        let keys = SecretKeys::derive(WhichSecret::Current, "nobody else knows this: 2026-10-01").unwrap();
         let macs = ["", "a", "ab", "abc"].map(|name| keys.mac(name, &b"abc"[name.len()..]));
         for (place, mac) in macs.iter().enumerate() {
             assert!(!macs[..place].contains(mac), "{place}");

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
+use crate::application_secret::ApplicationSecret;
 use crate::key::KeyError;
-use crate::vault::SecretVault;
 
-/// Why a vault is not built. No message contains a part of a secret.
+/// Why an application secret is not built. No message contains a part of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum VaultError {
-    /// A secret shorter than [`SecretVault::MIN_SECRET_LEN`].
-    #[error("{which} has {bytes} bytes; it needs at least {}", SecretVault::MIN_SECRET_LEN)]
+pub enum ApplicationSecretError {
+    /// A secret shorter than [`ApplicationSecret::MIN_SECRET_LEN`].
+    #[error("{which} has {bytes} bytes; it needs at least {}", ApplicationSecret::MIN_SECRET_LEN)]
     TooShort {
         /// The one.
-        which: VaultSecret,
+        which: WhichSecret,
         /// Its length.
         bytes: usize,
     },
@@ -21,7 +21,7 @@ pub enum VaultError {
     #[error("{which}: {fault}")]
     NotSecret {
         /// The one.
-        which: VaultSecret,
+        which: WhichSecret,
         /// Why.
         fault: KeyError,
     },
@@ -29,24 +29,24 @@ pub enum VaultError {
     #[error("{which}: no keys could be derived")]
     NotDerived {
         /// The one.
-        which: VaultSecret,
+        which: WhichSecret,
     },
 }
 
-/// One of the secrets that a vault is built from.
+/// One of the secrets that an application secret is built from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VaultSecret {
+pub enum WhichSecret {
     /// The one that hashes and seals.
     Current,
     /// A former one, by its place: the first is 1.
     Former(usize),
 }
 
-impl fmt::Display for VaultSecret {
+impl fmt::Display for WhichSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Current => f.write_str("the current secret of the vault"),
-            Self::Former(place) => write!(f, "former secret {place} of the vault"),
+            Self::Current => f.write_str("the current application secret"),
+            Self::Former(place) => write!(f, "former application secret {place}"),
         }
     }
 }

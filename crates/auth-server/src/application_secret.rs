@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 
 use anyhow::{Context, Result, anyhow, ensure};
-use auth_crypto::{SecretVault, VaultError, VaultSecret, generate_secret};
+use auth_crypto::{ApplicationSecret, ApplicationSecretError, WhichSecret, generate_secret};
 
 use crate::config::{Checked, Secret};
 use crate::keys::KeyFolder;
@@ -13,7 +13,7 @@ use crate::keys::KeyFolder;
 const FILE: &str = "accounts.vault";
 
 /// What seals and keys hashes. Makes the secret where none is configured, if it may.
-pub(crate) fn vault(checked: &Checked) -> Result<SecretVault> {
+pub(crate) fn application_secret(checked: &Checked) -> Result<ApplicationSecret> {
     let secrets = &checked.settings.secrets;
     let (current, place) = match secrets.key.expose() {
         "" => made(checked)?,
@@ -21,9 +21,11 @@ pub(crate) fn vault(checked: &Checked) -> Result<SecretVault> {
     };
     let former = secrets.former_key_files.iter().map(|path| former(path)).collect::<Result<Vec<_>>>()?;
     let former: Vec<_> = former.iter().map(Secret::expose).collect();
-    SecretVault::new(current.expose(), &former).map_err(|error| match error {
-        VaultError::TooShort { which: VaultSecret::Former(_), .. }
-        | VaultError::NotSecret { which: VaultSecret::Former(_), .. } => anyhow!("secrets.former_key_files: {error}"),
+    ApplicationSecret::new(current.expose(), &former).map_err(|error| match error {
+        ApplicationSecretError::TooShort { which: WhichSecret::Former(_), .. }
+        | ApplicationSecretError::NotSecret { which: WhichSecret::Former(_), .. } => {
+            anyhow!("secrets.former_key_files: {error}")
+        }
         _ => anyhow!("{place}: {error}"),
     })
 }
@@ -57,7 +59,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use auth_accounts::ports::Vault;
+    use auth_accounts::ports::SecretBox;
     use auth_accounts::secret::Sealed;
 
     use super::*;
@@ -71,15 +73,15 @@ mod tests {
     }
 
     fn seal(dir: &Path) -> Sealed {
-        vault(&checked(dir, &[])).unwrap().seal(b"context", b"text").unwrap()
+        application_secret(&checked(dir, &[])).unwrap().seal(b"context", b"text").unwrap()
     }
 
     fn opens(dir: &Path, environment: &[(&str, &str)], sealed: &Sealed) -> bool {
-        vault(&checked(dir, environment)).unwrap().open(b"context", sealed).is_ok()
+        application_secret(&checked(dir, environment)).unwrap().open(b"context", sealed).is_ok()
     }
 
     fn refusal(dir: &Path, environment: &[(&str, &str)]) -> String {
-        format!("{:#}", vault(&checked(dir, environment)).unwrap_err())
+        format!("{:#}", application_secret(&checked(dir, environment)).unwrap_err())
     }
 
     #[test]
@@ -111,7 +113,7 @@ mod tests {
         let both = [key[0], ("AUTH__SECRETS__FORMER_KEY_FILES", made.to_str().unwrap())];
         assert!(!opens(dir.path(), &key, &sealed));
         assert!(opens(dir.path(), &both, &sealed));
-        let new = vault(&checked(dir.path(), &both)).unwrap().seal(b"context", b"text").unwrap();
+        let new = application_secret(&checked(dir.path(), &both)).unwrap().seal(b"context", b"text").unwrap();
         assert!(opens(dir.path(), &key, &new) && !opens(dir.path(), &[], &new));
     }
 
