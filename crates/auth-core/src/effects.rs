@@ -11,6 +11,16 @@ pub struct Effects {
     pub messages: Vec<Message>,
 }
 
+impl Effects {
+    /// None.
+    pub const NONE: Self = Self { messages: Vec::new() };
+
+    /// Adds those of another.
+    pub fn append(&mut self, other: Self) {
+        self.messages.extend(other.messages);
+    }
+}
+
 /// A message in the outbox: to whom it goes, and what it says, which only its author can read.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {

@@ -52,7 +52,7 @@ impl Accounts for DieselStore {
                         .get_result(connection)?;
                     let hash = CredentialsRow::new(row.id, &hash, new.date_joined);
                     diesel::insert_into(credentials::table).values(hash).execute(connection)?;
-                    put(connection, Some(row.id), &new.mails)?;
+                    put(connection, row.id, &new.effects)?;
                     User::try_from(row)
                 })
             })
@@ -131,7 +131,7 @@ impl Accounts for DieselStore {
                     if moves {
                         end_codes(connection, account.id, None)?;
                     }
-                    put(connection, Some(account.id), &change.mails)?;
+                    put(connection, account.id, &change.effects)?;
                     Ok(ProfileUpdate::Done(row.try_into()?))
                 })
             })
@@ -182,7 +182,7 @@ impl Accounts for DieselStore {
                     let proven = users::email_verified_at.eq(DbTime::from(now));
                     diesel::update(users::table.find(account.id)).set(proven).execute(connection)?;
                 }
-                put(connection, Some(account.id), &new.mails)?;
+                put(connection, account.id, &new.effects)?;
                 Ok(PasswordUpdate::Done)
             })
         })
@@ -345,7 +345,7 @@ fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bo
 }
 
 fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
-    let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
+    let ProvenEmail { user, code, email, is_change, only_at, effects } = proven;
     let Some(account) = lock_account(connection, user)? else { return Ok(EmailUpdate::Overtaken) };
     let is_due = *is_change || account.logs_in_with(email);
     if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, account.id, now.unix())? {
@@ -360,7 +360,7 @@ fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp)
     if *is_change {
         end_codes(connection, account.id, Some(now.unix()))?;
     }
-    put(connection, Some(account.id), mails)?;
+    put(connection, account.id, effects)?;
     Ok(EmailUpdate::Done(row.try_into()?))
 }
 

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::mail::NewMail;
 use auth_accounts::ports::{Codes, IssueIf};
 use auth_accounts::second_factor::Proof;
 use auth_accounts::secret::Mac;
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::time::UnixTime;
 use diesel::dsl::exists;
 use diesel::prelude::*;
@@ -24,8 +24,8 @@ use crate::types::{DbId, DbTime};
 
 #[async_trait]
 impl Codes for DieselStore {
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
-        let (code, mails, only) = (code.clone(), mails.to_vec(), only.clone());
+    async fn issue(&self, code: &OneTimeCode, effects: &Effects, only: &IssueIf) -> Result<bool, StoreError> {
+        let (code, effects, only) = (code.clone(), effects.clone(), only.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &code.user_id)? else { return Ok(false) };
@@ -51,7 +51,7 @@ impl Codes for DieselStore {
                 make_room_for(connection, account.id, &code)?;
                 let row = CodeRow::new(account.id, &code)?;
                 diesel::insert_into(one_time_codes::table).values(row).execute(connection)?;
-                put(connection, Some(account.id), &mails)?;
+                put(connection, account.id, &effects)?;
                 Ok(true)
             })
         })
@@ -91,8 +91,8 @@ impl Codes for DieselStore {
         .await
     }
 
-    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
-        let mails = mails.to_vec();
+    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        let effects = effects.clone();
         self.write(move |connection| {
             connection.transaction_if(|connection| {
                 let code = one_time_codes::table.find(DbId::from(id));
@@ -102,7 +102,7 @@ impl Codes for DieselStore {
                 lock_row(connection, owner)?;
                 Undo::unless(use_code(connection, id, owner, now)?, false)?;
                 Undo::unless(use_up(connection, owner, proof)?, false)?;
-                put(connection, Some(owner), &mails)?;
+                put(connection, owner, &effects)?;
                 Ok(true)
             })
         })

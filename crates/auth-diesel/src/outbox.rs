@@ -5,8 +5,10 @@ use auth_accounts::mail::{ClaimedMail, MailId, MailKind, MailRequest, NewMail, O
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_accounts::secret::Sealed;
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use diesel::prelude::*;
+use diesel::result::Error;
 use diesel::sql_types::Nullable;
 
 use crate::connection::{AnyConnection, MultiBackend};
@@ -25,7 +27,7 @@ diesel::define_sql_function! {
 impl Outbox for DieselStore {
     async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError> {
         let mail = mail.clone();
-        self.write(move |connection| Ok(put(connection, None, std::slice::from_ref(&mail))?)).await
+        self.write(move |connection| Ok(enqueue(connection, None, &mail).map(drop)?)).await
     }
 
     async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
@@ -145,21 +147,26 @@ impl Outbox for DieselStore {
     }
 }
 
-/// Puts mails in, with whatever else the transaction does; they go with the account.
-pub(crate) fn put(connection: &mut AnyConnection, owner: Option<UserKey>, mails: &[NewMail]) -> QueryResult<()> {
-    for mail in mails {
-        let row = NewMailRow {
-            id: mail.id.into(),
-            user_id: owner,
-            kind: mail.queued.name(),
-            priority: mail.queued.priority().into(),
-            recipient: storable(&mail.to),
-            content: mail.content.bytes(),
-            queued_at: mail.queued_at.into(),
-        };
-        diesel::insert_into(outbox::table).values(row).execute(connection)?;
+/// Commits the effects of a write with it: enqueues the emails, which are deleted with their owner.
+pub(crate) fn put(connection: &mut AnyConnection, owner: UserKey, effects: &Effects) -> QueryResult<()> {
+    for message in &effects.messages {
+        let email = NewMail::try_from(message).map_err(|error| Error::SerializationError(error.into()))?;
+        enqueue(connection, Some(owner), &email)?;
     }
     Ok(())
+}
+
+fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &NewMail) -> QueryResult<usize> {
+    let row = NewMailRow {
+        id: mail.id.into(),
+        user_id: owner,
+        kind: mail.queued.name(),
+        priority: mail.queued.priority().into(),
+        recipient: storable(&mail.to),
+        content: mail.content.bytes(),
+        queued_at: mail.queued_at.into(),
+    };
+    diesel::insert_into(outbox::table).values(row).execute(connection)
 }
 
 /// Takes out a request for good, since it was answered; `false` if it is not there any more.

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use auth_accounts::code::CodeId;
-use auth_accounts::mail::NewMail;
 use auth_accounts::ports::SecondFactors;
 use auth_accounts::second_factor::{Factors, Method, NewFactor, TotpFactor};
 use auth_accounts::secret::{Mac, Sealed};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
 use auth_core::user::{SecurityStamp, UserId};
 use diesel::dsl::exists;
@@ -47,10 +47,10 @@ impl SecondFactors for DieselStore {
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
-        mails: &[NewMail],
+        effects: &Effects,
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
-        let (user, factor, codes, mails) = (user.clone(), factor.clone(), recovery_codes.to_vec(), mails.to_vec());
+        let (user, factor, codes, effects) = (user.clone(), factor.clone(), recovery_codes.to_vec(), effects.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &user)? else { return Ok(None) };
@@ -78,7 +78,7 @@ impl SecondFactors for DieselStore {
                 if !has_some {
                     add_recovery_codes(connection, user, &codes)?;
                 }
-                put(connection, Some(user), &mails)?;
+                put(connection, user, &effects)?;
                 Ok(Some(!has_some))
             })
         })
@@ -90,9 +90,9 @@ impl SecondFactors for DieselStore {
         user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError> {
-        let (user, methods, mails) = (user.clone(), methods.to_vec(), mails.to_vec());
+        let (user, methods, effects) = (user.clone(), methods.to_vec(), effects.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &user)? else { return Ok(false) };
@@ -113,7 +113,7 @@ impl SecondFactors for DieselStore {
                     let none = is_off.then(|| users::multi_factor_since.eq(None::<DbTime>));
                     diesel::update(users::table.find(user)).set((next_stamp(), none)).execute(connection)?;
                     end_with_factors(connection, user)?;
-                    put(connection, Some(user), &mails)?;
+                    put(connection, user, &effects)?;
                 }
                 Ok(removed > 0)
             })
@@ -126,9 +126,9 @@ impl SecondFactors for DieselStore {
         user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError> {
-        let (user, codes, mails) = (user.clone(), codes.to_vec(), mails.to_vec());
+        let (user, codes, effects) = (user.clone(), codes.to_vec(), effects.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &user)? else { return Ok(false) };
@@ -140,7 +140,7 @@ impl SecondFactors for DieselStore {
                 add_recovery_codes(connection, user, &codes)?;
                 move_stamp(connection, user)?;
                 end_with_factors(connection, user)?;
-                put(connection, Some(user), &mails)?;
+                put(connection, user, &effects)?;
                 Ok(true)
             })
         })

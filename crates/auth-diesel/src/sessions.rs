@@ -3,7 +3,6 @@
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use auth_accounts::mail::NewMail;
 use auth_core::StoreError;
 use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, KeptSession, Sessions, Swap};
@@ -109,8 +108,7 @@ impl Sessions for DieselStore {
     }
 
     async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        let mails = effects.messages.iter().map(NewMail::try_from).collect::<Result<Vec<_>, _>>();
-        let mails = mails.map_err(StoreError::broken)?;
+        let effects = effects.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let session = sessions::table.find(DbId::from(id));
@@ -120,7 +118,7 @@ impl Sessions for DieselStore {
                 lock_row(connection, owner)?;
                 let is_ended = end(connection, id, RevokeReason::Reuse, now)?;
                 if is_ended {
-                    put(connection, Some(owner), &mails)?;
+                    put(connection, owner, &effects)?;
                 }
                 Ok(is_ended)
             })

@@ -1,5 +1,6 @@
 //! An account to be stored, and the name that a login uses.
 
+use auth_core::effects::Effects;
 use auth_core::ports::Randomness;
 use auth_core::time::Timestamp;
 use auth_core::token::random_uuid;
@@ -7,7 +8,6 @@ use auth_core::user::{StringId, UserId};
 use uuid::Uuid;
 
 use crate::account::{Email, PersonName, Username};
-use crate::mail::NewMail;
 
 /// An account to be stored. It starts active, without privileges unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct NewUser {
     /// When its address was proven to be its owner's; `None`: it was not.
     pub email_verified_at: Option<Timestamp>,
     /// What goes into the outbox with it.
-    pub mails: Vec<NewMail>,
+    pub effects: Effects,
 }
 
 /// The ID of a user to be stored.

@@ -1,9 +1,9 @@
 //! What people may change of their own account.
 
+use auth_core::effects::Effects;
 use auth_core::user::SecurityStamp;
 
 use crate::account::{AccountFault, Email, Username};
-use crate::mail::NewMail;
 
 /// A first or last name: at most 150 characters, no control characters (line breaks least of all); may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -44,13 +44,13 @@ pub struct ProfileChange {
     /// Changes the account only if this is still its stamp: what to ask for was decided on the account with this stamp.
     pub only_at: Option<SecurityStamp>,
     /// What goes into the outbox with the change.
-    pub mails: Vec<NewMail>,
+    pub effects: Effects,
 }
 
 impl ProfileChange {
     /// Whether nothing is to change.
     pub const fn is_empty(&self) -> bool {
-        let Self { username, email, first_name, last_name, only_at: _, mails: _ } = self;
+        let Self { username, email, first_name, last_name, only_at: _, effects: _ } = self;
         username.is_none() && email.is_none() && first_name.is_none() && last_name.is_none()
     }
 }

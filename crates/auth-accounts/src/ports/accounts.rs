@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use auth_core::effects::Effects;
 use auth_core::error::StoreError;
 use auth_core::ports::{KeptSession, ReplacedSession};
 use auth_core::time::{Timestamp, UnixTime};
@@ -10,7 +11,6 @@ use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 
 use crate::account::{Email, LoginName, NewUser, ProfileChange, Taken};
 use crate::code::CodeId;
-use crate::mail::NewMail;
 use crate::password::PasswordHash;
 use crate::second_factor::Method;
 
@@ -52,7 +52,7 @@ pub struct NewPassword {
     /// The session that begins in the place of one that ends.
     pub replace: Option<ReplacedSession>,
     /// What goes into the outbox with it.
-    pub mails: Vec<NewMail>,
+    pub effects: Effects,
 }
 
 impl NewPassword {
@@ -67,7 +67,7 @@ impl NewPassword {
             removes: Vec::new(),
             keep: None,
             replace: None,
-            mails: Vec::new(),
+            effects: Effects::NONE,
         }
     }
 }
@@ -98,7 +98,7 @@ pub struct ProvenEmail {
     /// Verifies the address only if this is still the stamp of the account: its second factors were read with this stamp.
     pub only_at: Option<SecurityStamp>,
     /// What goes into the outbox with it.
-    pub mails: Vec<NewMail>,
+    pub effects: Effects,
 }
 
 /// What became of a proven address.

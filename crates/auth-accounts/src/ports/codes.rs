@@ -1,12 +1,13 @@
 //! One-time codes at rest.
 
 use async_trait::async_trait;
+use auth_core::effects::Effects;
 use auth_core::error::StoreError;
 use auth_core::time::UnixTime;
 use auth_core::user::{SecurityStamp, User};
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::mail::{MailId, NewMail};
+use crate::mail::MailId;
 use crate::second_factor::Proof;
 
 /// What has to be so at the moment in which a code is stored.
@@ -50,7 +51,7 @@ pub trait Codes: Send + Sync {
     ///
     /// `false`, and nothing done, if there is no such account, or what [has to be so](IssueIf) is not. What it ends, it ends
     /// as of the moment at which the new one was made.
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError>;
+    async fn issue(&self, code: &OneTimeCode, effects: &Effects, only: &IssueIf) -> Result<bool, StoreError>;
 
     /// The code, in whatever state.
     async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError>;
@@ -65,7 +66,7 @@ pub trait Codes: Send + Sync {
     ///
     /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer
     /// there.
-    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError>;
+    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError>;
 
     /// Forgets at most `limit` [challenges and enrolments](crate::code::CodePurpose::OF_SECOND_FACTORS) that expired before
     /// `now`. Answers how many.

@@ -1,12 +1,12 @@
 //! Second factors at rest.
 
 use async_trait::async_trait;
+use auth_core::effects::Effects;
 use auth_core::error::StoreError;
 use auth_core::time::Timestamp;
 use auth_core::user::{SecurityStamp, UserId};
 
 use crate::code::CodeId;
-use crate::mail::NewMail;
 use crate::second_factor::{Factors, Method, NewFactor};
 use crate::secret::Mac;
 
@@ -31,7 +31,7 @@ pub trait SecondFactors: Send + Sync {
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
-        mails: &[NewMail],
+        effects: &Effects,
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError>;
 
@@ -44,7 +44,7 @@ pub trait SecondFactors: Send + Sync {
         user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError>;
 
     /// Replaces all recovery codes, and enqueues the emails. Ends the same codes as [`add_factor`](Self::add_factor).
@@ -55,6 +55,6 @@ pub trait SecondFactors: Send + Sync {
         user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError>;
 }

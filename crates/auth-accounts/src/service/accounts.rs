@@ -84,7 +84,7 @@ impl AccountService {
             is_imported: false,
             date_joined: self.context.ports.clock.timestamp(),
             email_verified_at: None,
-            mails: request.filter(|_| wants_proof).into_iter().collect(),
+            effects: request.filter(|_| wants_proof).into_iter().collect(),
         };
         let user = self.context.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
         self.context.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, &user.id));
@@ -130,7 +130,7 @@ impl AccountService {
             self.admit_email(&caller, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
             let content = self.context.emails.content_of_change(&caller, email, client);
-            change.mails = self.context.emails.mail(MailKind::EmailChanged, caller.email.as_deref(), &content)?;
+            change.effects = self.context.emails.mail(MailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
         let user = if change.is_empty() { caller } else { self.apply(&caller, &change).await? };
         // Last: a change that is refused sends no link.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use auth_core::effects::Effects;
 use auth_core::error::AuthError;
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::token::ClientInfo;
@@ -11,7 +12,7 @@ use auth_core::user::{GroupName, User};
 
 use crate::account::{AccountFault, LoginName, NewUser, NewUserId};
 use crate::error::AccountError;
-use crate::mail::{MailKind, NewMail};
+use crate::mail::MailKind;
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, ListedUsers, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
@@ -91,7 +92,7 @@ impl AdministrationService {
     }
 
     /// What the owner of an account is told of a change that they did not make.
-    fn notice(&self, kind: MailKind, user: &User) -> Result<Vec<NewMail>, AuthError> {
+    fn notice(&self, kind: MailKind, user: &User) -> Result<Effects, AuthError> {
         let context = &self.context;
         context.emails.mail(kind, user.email.as_deref(), &context.emails.content(user, &ClientInfo::default()))
     }
@@ -109,8 +110,8 @@ impl AdministrationService {
             Action::Delete => store.delete(&user.id).await?,
             Action::SetPassword(password) => {
                 let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
-                let mails = self.notice(MailKind::PasswordChanged, &user)?;
-                let new = NewPassword { mails, ..NewPassword::new(user.id.clone(), hash) };
+                let effects = self.notice(MailKind::PasswordChanged, &user)?;
+                let new = NewPassword { effects, ..NewPassword::new(user.id.clone(), hash) };
                 let is_done = store.set_password(&new, self.context.ports.clock.now()).await? == PasswordUpdate::Done;
                 self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
                 is_done
@@ -140,8 +141,8 @@ impl AdministrationService {
     /// `false` if none was on. Its owner is told of each.
     async fn remove_second_factors(&self, user: &User) -> Result<bool, AccountError> {
         let factors = self.context.ports.store.factors_of(&user.id).await?;
-        let mails = self.context.emails.removal_notices(user, &factors.on(), &ClientInfo::default())?;
-        Ok(self.context.ports.store.remove_factors(&user.id, &[Method::Email, Method::Totp], None, &mails).await?)
+        let effects = self.context.emails.removal_notices(user, &factors.on(), &ClientInfo::default())?;
+        Ok(self.context.ports.store.remove_factors(&user.id, &[Method::Email, Method::Totp], None, &effects).await?)
     }
 
     /// The account with exactly this username.

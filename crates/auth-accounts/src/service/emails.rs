@@ -56,10 +56,10 @@ impl Emails {
         kind: MailKind,
         to: Option<&str>,
         content: &MailContent,
-    ) -> Result<Vec<NewMail>, AuthError> {
+    ) -> Result<Effects, AuthError> {
         match to.filter(|to| self.sends_mail && !to.is_empty()) {
-            Some(to) => Ok(vec![self.queued(Queued::Mail(kind), to, content)?]),
-            None => Ok(Vec::new()),
+            Some(to) => Ok([self.queued(Queued::Mail(kind), to, content)?].into_iter().collect()),
+            None => Ok(Effects::default()),
         }
     }
 
@@ -69,11 +69,11 @@ impl Emails {
         user: &User,
         methods: &[Method],
         client: &ClientInfo,
-    ) -> Result<Vec<NewMail>, AuthError> {
-        let mut notices = Vec::new();
+    ) -> Result<Effects, AuthError> {
+        let mut notices = Effects::default();
         for method in methods {
             let content = self.content(user, client).with(Fact::Method, method.name());
-            notices.extend(self.mail(MailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
+            notices.append(self.mail(MailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
         }
         Ok(notices)
     }
@@ -106,7 +106,7 @@ impl Emails {
         kind: MailKind,
         target: &LinkTarget,
         content: MailContent,
-    ) -> Result<(OneTimeCode, Vec<NewMail>), AuthError> {
+    ) -> Result<(OneTimeCode, Effects), AuthError> {
         let id = CodeId::draw(self.ports.randomness.as_ref());
         let token = LinkToken::draw(id, self.ports.randomness.as_ref());
         let mut code = OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now());
@@ -137,7 +137,6 @@ impl ReuseNotices for Emails {
     fn effects(&self, user: &User) -> Result<Effects, AuthError> {
         // Who presented the token is not known; whose session it was, its owner knows.
         let content = self.content(user, &ClientInfo::default());
-        let mails = self.mail(MailKind::SessionReused, user.email.as_deref(), &content)?;
-        Ok(mails.into_iter().collect())
+        self.mail(MailKind::SessionReused, user.email.as_deref(), &content)
     }
 }

@@ -207,9 +207,9 @@ impl OutboxService {
             .open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
         let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
         let content = context.emails.about(user, asked);
-        let (code, mails) = context.emails.link(user, purpose, kind, &target, content)?;
+        let (code, effects) = context.emails.link(user, purpose, kind, &target, content)?;
         let only = IssueIf { answers: Some(claimed.mail.id), none_since, ..IssueIf::still(user) };
-        if self.context.ports.store.issue(&code, &mails, &only).await? || !self.is_unchanged(user).await? {
+        if self.context.ports.store.issue(&code, &effects, &only).await? || !self.is_unchanged(user).await? {
             // Done, or the account has changed since it was read: then it is looked into once more after the lease.
             return Ok(());
         }

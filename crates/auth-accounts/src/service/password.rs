@@ -56,14 +56,15 @@ impl LoginService {
                 Some(found) => tokens.continuation(found).await?,
                 None => Continuation::default(),
             };
-            let mails = context.emails.mail(
+            let effects = context.emails.mail(
                 MailKind::PasswordChanged,
                 user.email.as_deref(),
                 &context.emails.content(&user, &shown.client),
             )?;
             let Continuation { keep, replace, issued } = goes_on;
             let only_at = Some(user.security_stamp);
-            let new = NewPassword { only_at, keep, replace, mails, ..NewPassword::new(user.id.clone(), hash.clone()) };
+            let new =
+                NewPassword { only_at, keep, replace, effects, ..NewPassword::new(user.id.clone(), hash.clone()) };
             match self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await? {
                 PasswordUpdate::Done => {
                     self.context.ports.note_changed(&user.id);

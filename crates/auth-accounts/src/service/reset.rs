@@ -89,17 +89,17 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<PasswordUpdate, AccountError> {
         let (context, user) = (&self.context, &reset.user);
-        let mut mails = context.emails.mail(
+        let mut effects = context.emails.mail(
             MailKind::PasswordChanged,
             user.email.as_deref(),
             &context.emails.content(user, client),
         )?;
-        mails.extend(context.emails.removal_notices(user, &reset.removes, client)?);
+        effects.append(context.emails.removal_notices(user, &reset.removes, client)?);
         let new = NewPassword {
             code: Some(reset.code),
             proves: Some(reset.email.clone()),
             removes: reset.removes.clone(),
-            mails,
+            effects,
             ..NewPassword::new(user.id.clone(), hash.clone())
         };
         let outcome = self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await?;

@@ -1,5 +1,6 @@
 //! Proof of addresses: that of a new account, and a changed one.
 
+use auth_core::effects::Effects;
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::service::Caller;
 use auth_core::token::ClientInfo;
@@ -58,15 +59,15 @@ impl AccountService {
             let own = caller.filter(|caller| caller.user.id == user.id);
             context.tokens.live_session(own.ok_or(AccountError::LoginRequired)?).await?;
         }
-        let mails = match is_change {
+        let effects = match is_change {
             true => {
                 let content = context.emails.content_of_change(&user, &email, client);
                 context.emails.mail(MailKind::EmailChanged, user.email.as_deref(), &content)?
             }
-            false => Vec::new(),
+            false => Effects::default(),
         };
         let only_at = Some(user.security_stamp);
-        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, mails };
+        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
         match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
                 context.ports.note_changed(&user.id);
@@ -112,10 +113,10 @@ impl AccountService {
         let told = context.emails.content_of_change(user, email, client);
         let condition = LinkCondition::Unchanged(user.security_stamp);
         let target = LinkTarget { email: email.clone(), condition };
-        let (code, mut mails) =
+        let (code, mut effects) =
             context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, &target, content)?;
-        mails.extend(context.emails.mail(MailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
-        if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+        effects.append(context.emails.mail(MailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
+        if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
         }
         self.context.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, &user.id));

@@ -9,6 +9,7 @@ use auth_accounts::ports::{Accounts, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
 use auth_accounts::service::{Action, EmailVerification, Enrolment};
 use auth_conformance::{code_id, code_of, hash_of, new_user};
+use auth_core::effects::Effects;
 use auth_core::service::Caller;
 use auth_core::token::RequiredFor;
 use auth_core::user::{Subject, SubjectField, User};
@@ -211,7 +212,14 @@ async fn a_factor_without_its_address_opens_nothing() {
     let code = code_of(&user.id, code_id(1), CodePurpose::EmailEnrolment, service.now());
     service.store.put_code(code);
     let now = service.now().into();
-    assert!(service.store.add_factor(&user.id, &NewFactor::Email, code_id(1), &[], &[], now).await.unwrap().is_some());
+    assert!(
+        service
+            .store
+            .add_factor(&user.id, &NewFactor::Email, code_id(1), &[], &Effects::NONE, now)
+            .await
+            .unwrap()
+            .is_some()
+    );
     let refused = service.try_login("none", PASSWORD).await;
     assert!(matches!(refused, Err(AccountError::Auth(AuthError::MultiFactorRequired))), "{refused:?}");
     let caller = Caller { user: service.user("none").await, session: None };

@@ -8,6 +8,7 @@ use auth_accounts::ports::{Accounts, Codes, IssueIf, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
 use auth_accounts::service::{Action, EmailVerification, Enrolment, Shown};
 use auth_conformance::{code_id, code_of};
+use auth_core::effects::Effects;
 use auth_core::service::{Caller, LogoutRequest};
 use auth_core::token::RequiredFor;
 use auth_core::user::{GroupName, User};
@@ -203,7 +204,7 @@ async fn happen(event: Event, service: &TestService, user: &User) {
             before();
             for (purpose, number) in CodePurpose::ALL.iter().zip(2_000..) {
                 let code = code_of(&user.id, code_id(number), *purpose, service.now());
-                assert!(service.store.issue(&code, &[], &IssueIf::still(user)).await.unwrap());
+                assert!(service.store.issue(&code, &Effects::NONE, &IssueIf::still(user)).await.unwrap());
             }
         }
     }
@@ -301,15 +302,14 @@ async fn of_an_email_change_are_not_issued_once_a_factor_is_on() {
         service.deliver_emails().await;
         let (other, id) = (service.store.clone(), user.id.clone());
         let call = if verification == EmailVerification::Off { "update_profile" } else { "issue" };
-        let _value = id.clone();
-        let value = id.clone();
+        let owner = id.clone();
         eventful.before(call, async move {
-            let code = code_of(&value, code_id(1), EmailEnrolment, auth_conformance::at(0));
-            assert!(other.issue(&code, &[], &IssueIf::default()).await.unwrap());
+            let code = code_of(&owner, code_id(1), EmailEnrolment, auth_conformance::at(0));
+            assert!(other.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
             let factor = NewFactor::Email;
             assert!(
                 other
-                    .add_factor(&value, &factor, code.id, &[], &[], auth_conformance::at(0).into())
+                    .add_factor(&owner, &factor, code.id, &[], &Effects::NONE, auth_conformance::at(0).into())
                     .await
                     .unwrap()
                     .is_some()

@@ -5,6 +5,7 @@ use auth_accounts::mail::OutboxEntry;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{IssueIf, Store};
 use auth_accounts::second_factor::{Factors, Proof};
+use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId};
 use auth_core::user::{User, UserId};
@@ -97,9 +98,9 @@ pub(super) async fn unusable_codes(
         ("another's", OneTimeCode { user_id: other, ..code(4) }),
     ];
     for (_, code) in &codes {
-        assert!(store.issue(code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    assert!(store.redeem(code_id(1), Proof::Email, &[], at(0)).await.unwrap());
+    assert!(store.redeem(code_id(1), Proof::Email, &Effects::NONE, at(0)).await.unwrap());
     let mut codes: Vec<_> = codes.into_iter().map(|(fault, code)| (fault, code.id)).collect();
     codes.push(("unknown", code_id(5)));
     codes

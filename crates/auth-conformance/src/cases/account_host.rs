@@ -7,6 +7,7 @@ use auth_accounts::account::{NewEmail, NewUser, NewUserId, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{IssueIf, ProfileUpdate, Store};
 use auth_accounts::second_factor::Method;
+use auth_core::effects::Effects;
 use auth_core::ports::TokenStore;
 use auth_core::time::UnixTime;
 use auth_core::user::{User, UserId};
@@ -50,13 +51,14 @@ impl AccountHost {
     async fn set_factor(&self, before: &User, since: Option<UnixTime>) {
         let id = before.id.clone();
         let Some(since) = since else {
-            assert!(self.store.remove_factors(&id, &[Method::Totp], None, &[]).await.unwrap());
+            assert!(self.store.remove_factors(&id, &[Method::Totp], None, &Effects::NONE).await.unwrap());
             return;
         };
         let number = 1_000 * number_of(&id) + before.security_stamp.get().unsigned_abs();
         let enrolment = code_of(&id, code_id(number), CodePurpose::TotpEnrolment, since);
-        assert!(self.store.issue(&enrolment, &[], &IssueIf::default()).await.unwrap());
-        let added = self.store.add_factor(&id, &totp(1), enrolment.id, &[], &[], since.into()).await.unwrap();
+        assert!(self.store.issue(&enrolment, &Effects::NONE, &IssueIf::default()).await.unwrap());
+        let added =
+            self.store.add_factor(&id, &totp(1), enrolment.id, &[], &Effects::NONE, since.into()).await.unwrap();
         assert!(added.is_some(), "the code is unused");
     }
 }
@@ -82,7 +84,7 @@ impl TokenHost for AccountHost {
             is_imported: false,
             date_joined: user.date_joined,
             email_verified_at: user.email_verified_at,
-            mails: Vec::new(),
+            effects: Effects::default(),
         };
         created(&*self.store, &new).await.id
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auth_accounts::account::{LoginName, NewUser, NewUserId, Taken, Username, UsernameRules};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{AccountPage, ListedUsers, Store};
+use auth_core::effects::Effects;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::Subject;
 use auth_core::user::{SecurityStamp, StringId, User, UserId};
@@ -72,7 +73,7 @@ async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
         is_imported: false,
         date_joined: Timestamp::from_micros(1_000_000_000_123_457),
         email_verified_at: Some(Timestamp::from_micros(1_000_000_000_123_458)),
-        mails: Vec::new(),
+        effects: Effects::default(),
     };
     assert_kept(&*store, &new, &PasswordHash::new("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA+/=")).await;
 }
@@ -92,7 +93,7 @@ async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) 
         // 9999-12-31T23:59:59.999999Z.
         date_joined: Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999),
         email_verified_at: Some(Timestamp::from_micros(UnixTime::MAX.seconds() * 1_000_000 + 999_999)),
-        mails: Vec::new(),
+        effects: Effects::default(),
     };
     assert_eq!(longest.email.as_ref().unwrap().email().as_str().len(), 254);
     assert_kept(&*store, &longest, &PasswordHash::new("$".repeat(1_100))).await;

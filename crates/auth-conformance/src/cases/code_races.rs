@@ -1,5 +1,6 @@
 //! One-time codes and second factors: what must hold when calls are concurrent.
 
+use auth_core::effects::Effects;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -9,8 +10,8 @@ use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
-use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
-use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_mail, new_request};
+use super::fixture::{code_now, effects, enrolled, issued, queued, stored, totp};
+use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_request};
 
 #[apply(account_case!)]
 async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
@@ -34,8 +35,8 @@ async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
         let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
-            let mail = [new_mail(6 * round + rival)];
-            gate.send(move |store| async move { store.redeem(code, Proof::Email, &mail, at(1)).await.unwrap() })
+            let effects = effects(&[6 * round + rival]);
+            gate.send(move |store| async move { store.redeem(code, Proof::Email, &effects, at(1)).await.unwrap() })
         });
         let rivals = answers(rivals.collect()).await;
         assert_eq!(count(&rivals, |won| *won), 1);
@@ -49,8 +50,8 @@ async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
 async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
     let gate = Gate::of(codes.len(), round, store);
     let rivals = codes.iter().map(|code| code.id);
-    let rivals =
-        rivals.map(|id| gate.send(move |store| async move { store.redeem(id, proof, &[], at(1)).await.unwrap() }));
+    let rivals = rivals
+        .map(|id| gate.send(move |store| async move { store.redeem(id, proof, &Effects::NONE, at(1)).await.unwrap() }));
     let rivals = answers(rivals.collect()).await;
     assert_eq!(count(&rivals, |won| *won), 1, "{proof:?}");
     for (code, won) in codes.into_iter().zip(rivals) {
@@ -82,7 +83,9 @@ async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
             let code = code_of(&user, code_id(6 * round + rival), CodePurpose::EmailVerification, at(0));
-            gate.send(move |store| async move { store.issue(&code, &[], &IssueIf::default()).await.unwrap() })
+            gate.send(
+                move |store| async move { store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap() },
+            )
         });
         assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 6);
         let mut left = 0;
@@ -101,7 +104,7 @@ async fn one_of_many_codes_that_keep_a_distance_is_issued(store: Arc<dyn Store>)
         let rivals = (0..6).map(|rival| {
             let code = code_of(&user, code_id(6 * round + rival), CodePurpose::PasswordReset, at(0));
             let only = IssueIf { none_since: Some(at(-300)), ..IssueIf::default() };
-            gate.send(move |store| async move { store.issue(&code, &[], &only).await.unwrap() })
+            gate.send(move |store| async move { store.issue(&code, &Effects::NONE, &only).await.unwrap() })
         });
         assert_eq!(count(&answers(rivals.collect()).await, |issued| *issued), 1);
     }
@@ -114,10 +117,13 @@ async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
         store.enqueue(&new_request(0)).await.unwrap();
         let gate = Gate::of(4, round, &store);
         let rivals = (0..4).map(|rival| {
-            let (code, mail) = (code_id(4 * round + rival), [new_mail(1 + 4 * round + rival)]);
+            let (code, effects) = (code_id(4 * round + rival), effects(&[1 + 4 * round + rival]));
             let code = code_of(&user, code, CodePurpose::PasswordReset, at(0));
             gate.send(move |store| async move {
-                store.issue(&code, &mail, &IssueIf { answers: Some(mail_id(0)), ..IssueIf::default() }).await.unwrap()
+                store
+                    .issue(&code, &effects, &IssueIf { answers: Some(mail_id(0)), ..IssueIf::default() })
+                    .await
+                    .unwrap()
             })
         });
         let rivals = answers(rivals.collect()).await;
@@ -136,8 +142,8 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
         let gate = Gate::of(4, round, &store);
         let issues = (0..3).map(|number| {
             let code = code_of(&user, code_id(3 * round + number), CodePurpose::Login, at(0));
-            let mail = [new_mail(3 * round + number)];
-            gate.send(move |store| async move { store.issue(&code, &mail, &IssueIf::default()).await.unwrap() })
+            let effects = effects(&[3 * round + number]);
+            gate.send(move |store| async move { store.issue(&code, &effects, &IssueIf::default()).await.unwrap() })
         });
         let issues = issues.collect();
         let deletion = gate.send(move |store| async move { store.delete(&user).await.unwrap() });
@@ -159,13 +165,13 @@ async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
         let gate = Gate::of(4, round, &store);
         let new = NewPassword { code: Some(code), ..NewPassword::new(user.clone(), hash_of("new")) };
         let uses = vec![
-            gate.send(async move |s| s.redeem(code, Proof::Email, &[], at(1)).await.unwrap()),
+            gate.send(async move |s| s.redeem(code, Proof::Email, &Effects::NONE, at(1)).await.unwrap()),
             gate.send(async move |s| s.set_password(&new, at(1)).await.unwrap() == PasswordUpdate::Done),
             gate.send_for(&user, async move |s, user| {
-                s.add_factor(&user, &NewFactor::Email, code, &[], &[], at(1).into()).await.unwrap().is_some()
+                s.add_factor(&user, &NewFactor::Email, code, &[], &Effects::NONE, at(1).into()).await.unwrap().is_some()
             }),
             gate.send_for(&user, async move |s, user| {
-                s.add_factor(&user, &totp(1), code, &[], &[], at(1).into()).await.unwrap().is_some()
+                s.add_factor(&user, &totp(1), code, &[], &Effects::NONE, at(1).into()).await.unwrap().is_some()
             }),
         ];
         assert_eq!(count(&answers(uses).await, |used| *used), 1);
@@ -185,7 +191,7 @@ async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
         let enrolments = (0..).zip(codes).map(|(number, code)| {
             let factor = if number % 2 == 0 { NewFactor::Email } else { totp(1) };
             gate.send_for(&user, async move |s, user| {
-                s.add_factor(&user, &factor, code, &[mac(number)], &[], at(1).into()).await.unwrap()
+                s.add_factor(&user, &factor, code, &[mac(number)], &Effects::NONE, at(1).into()).await.unwrap()
             })
         });
         let enrolments = answers(enrolments.collect()).await;
@@ -204,14 +210,18 @@ async fn no_recovery_code_outlives_the_last_factor(store: Arc<dyn Store>) {
         for (number, factor) in [(0, NewFactor::Email), (1, totp(1))] {
             let code = issued(&*store, &user, 2 * round + number, CodePurpose::Login).await.id;
             let codes = [mac(1), mac(2)];
-            assert!(store.add_factor(&user, &factor, code, &codes, &[], at(1).into()).await.unwrap().is_some());
+            assert!(
+                store.add_factor(&user, &factor, code, &codes, &Effects::NONE, at(1).into()).await.unwrap().is_some()
+            );
         }
         let gate = Gate::of(3, round, &store);
         let removals = [Method::Email, Method::Totp].map(|method| {
-            gate.send_for(&user, async move |s, user| s.remove_factors(&user, &[method], None, &[]).await.unwrap())
+            gate.send_for(&user, async move |s, user| {
+                s.remove_factors(&user, &[method], None, &Effects::NONE).await.unwrap()
+            })
         });
         let replacement = gate.send_for(&user, async move |s, user| {
-            s.replace_recovery_codes(&user, &[mac(3), mac(4)], None, &[]).await.unwrap()
+            s.replace_recovery_codes(&user, &[mac(3), mac(4)], None, &Effects::NONE).await.unwrap()
         });
         assert_eq!(count(&answers(removals.into()).await, |removed| *removed), 2);
         replacement.await.unwrap();

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::{IssueIf, OwnerAsRead, Store};
 use auth_accounts::second_factor::Proof;
+use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust};
-use super::fixture::{code_now, issued, queued, stored, user_now};
-use crate::{at, code_id, code_of, mac, new_mail, new_request};
+use super::fixture::{code_now, effects, issued, queued, stored, user_now};
+use crate::{at, code_id, code_of, mac, new_request};
 
 #[apply(account_case!)]
 async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
@@ -26,7 +27,7 @@ async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
             OneTimeCode { id: code_id(100 + number), mac: Some(mac(0)), ..code.clone() },
             OneTimeCode { id: code_id(200 + number), payload: Some(Vec::new()), expires_at: UnixTime::MAX, ..code },
         ] {
-            assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+            assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
             assert_eq!(store.find_code(code.id).await.unwrap(), Some(code));
         }
     }
@@ -42,17 +43,17 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
         change(only.owner.as_mut().unwrap());
         only
     };
-    assert!(store.issue(&code(1), &[], &only(|_| ())).await.unwrap());
+    assert!(store.issue(&code(1), &Effects::NONE, &only(|_| ())).await.unwrap());
     for other in [
         only(|owner| owner.email = Some("other@example.com".to_owned())),
         only(|owner| owner.email = owner.email.as_ref().map(|email| email.to_uppercase())),
         only(|owner| owner.security_stamp = owner.security_stamp.next()),
     ] {
-        assert!(!store.issue(&code(3), &[new_mail(1)], &other).await.unwrap(), "{other:?}");
+        assert!(!store.issue(&code(3), &effects(&[1]), &other).await.unwrap(), "{other:?}");
     }
     assert!(store.set_active(&read.id, false).await.unwrap());
     let inactive = user_now(&*store, &read.id).await;
-    assert!(!store.issue(&code(6), &[new_mail(1)], &IssueIf::still(&inactive)).await.unwrap());
+    assert!(!store.issue(&code(6), &effects(&[1]), &IssueIf::still(&inactive)).await.unwrap());
     for number in [3, 6] {
         assert_eq!(store.find_code(code_id(number)).await.unwrap(), None);
     }
@@ -67,7 +68,7 @@ async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     for nobody in [user, UserId::new(i64::MAX)] {
         let code = code_of(&nobody, code_id(1), CodePurpose::PasswordReset, at(0));
         for answers in [None, Some(new_request(1).id)] {
-            assert!(!store.issue(&code, &[new_mail(2)], &IssueIf { answers, ..IssueIf::default() }).await.unwrap());
+            assert!(!store.issue(&code, &effects(&[2]), &IssueIf { answers, ..IssueIf::default() }).await.unwrap());
         }
         assert_eq!(store.find_code(code.id).await.unwrap(), None);
     }
@@ -81,7 +82,7 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
         let numbered = |number| 10 * place + number;
         let other_purpose = CodePurpose::ALL[(place as usize + 1) % CodePurpose::ALL.len()];
         let used = issued(&*store, &alice, numbered(1), *purpose).await;
-        assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
+        assert!(store.redeem(used.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
         let older = issued(&*store, &alice, numbered(2), *purpose).await;
         let others = [
             issued(&*store, &alice, numbered(3), other_purpose).await,
@@ -89,7 +90,7 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
         ];
 
         let newer = code_of(&alice, code_id(numbered(5)), *purpose, at(9));
-        assert!(store.issue(&newer, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&newer, &Effects::NONE, &IssueIf::default()).await.unwrap());
 
         let ended_at = purpose.ends_older().then_some(at(9));
         assert_eq!(code_now(&*store, older.id).await, OneTimeCode { consumed_at: ended_at, ..older });
@@ -98,7 +99,7 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
             assert_eq!(code_now(&*store, untouched.id).await, untouched, "{purpose:?}");
         }
         // Leaves no open code to the next purpose.
-        assert!(store.redeem(code_id(numbered(3)), Proof::Email, &[], at(9)).await.unwrap());
+        assert!(store.redeem(code_id(numbered(3)), Proof::Email, &Effects::NONE, at(9)).await.unwrap());
     }
 }
 
@@ -115,7 +116,7 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
             store
                 .issue(
                     &code,
-                    &[new_mail(10 + number)],
+                    &effects(&[10 + number]),
                     &IssueIf { answers: Some(new_request(number).id), ..IssueIf::default() }
                 )
                 .await
@@ -132,13 +133,16 @@ async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
     store.enqueue(&new_request(1)).await.unwrap();
     let first = code_of(&user, code_id(1), CodePurpose::EmailVerification, at(0));
     assert!(
-        store.issue(&first, &[], &IssueIf { answers: Some(new_request(1).id), ..IssueIf::default() }).await.unwrap()
+        store
+            .issue(&first, &Effects::NONE, &IssueIf { answers: Some(new_request(1).id), ..IssueIf::default() })
+            .await
+            .unwrap()
     );
     for gone in [new_request(1).id, new_request(2).id] {
         let second = code_of(&user, code_id(2), CodePurpose::EmailVerification, at(1));
         assert!(
             !store
-                .issue(&second, &[new_mail(3)], &IssueIf { answers: Some(gone), ..IssueIf::default() })
+                .issue(&second, &effects(&[3]), &IssueIf { answers: Some(gone), ..IssueIf::default() })
                 .await
                 .unwrap()
         );
@@ -154,29 +158,29 @@ async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
     let purpose = CodePurpose::PasswordReset;
     let code = |user, number, seconds| code_of(user, code_id(number), purpose, at(seconds));
     let none_since = |seconds| IssueIf { none_since: Some(at(seconds)), ..IssueIf::default() };
-    assert!(store.issue(&code(&alice, 1, 0), &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&alice, 1, 0), &Effects::NONE, &none_since(-300)).await.unwrap());
     for since in [-300, -1] {
         store.enqueue(&new_request(9)).await.unwrap();
         let only = IssueIf { answers: Some(new_request(9).id), ..none_since(since) };
-        assert!(!store.issue(&code(&alice, 2, 10), &[new_mail(1)], &only).await.unwrap(), "{since}");
+        assert!(!store.issue(&code(&alice, 2, 10), &effects(&[1]), &only).await.unwrap(), "{since}");
         assert_eq!(queued(&*store).await, [9], "the request stays");
         assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
         assert!(store.delivered(new_request(9).id, 1).await.unwrap());
     }
     assert_eq!(store.find_code(code_id(2)).await.unwrap(), None);
     // Of another account or purpose, or older than that.
-    assert!(store.issue(&code(&bob, 3, 10), &[], &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&bob, 3, 10), &Effects::NONE, &none_since(-300)).await.unwrap());
     let other = code_of(&alice, code_id(4), CodePurpose::EmailVerification, at(10));
-    assert!(store.issue(&other, &[], &none_since(-300)).await.unwrap());
-    assert!(store.issue(&code(&alice, 5, 300), &[], &none_since(0)).await.unwrap());
+    assert!(store.issue(&other, &Effects::NONE, &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&alice, 5, 300), &Effects::NONE, &none_since(0)).await.unwrap());
     assert_eq!(code_now(&*store, code_id(1)).await.consumed_at, None, "both are good");
     // One that is used or over is not open.
-    assert!(!store.issue(&code(&bob, 6, 11), &[], &none_since(-300)).await.unwrap());
-    assert!(store.redeem(code_id(3), Proof::Email, &[], at(12)).await.unwrap());
-    assert!(store.issue(&code(&bob, 7, 12), &[], &none_since(-300)).await.unwrap());
+    assert!(!store.issue(&code(&bob, 6, 11), &Effects::NONE, &none_since(-300)).await.unwrap());
+    assert!(store.redeem(code_id(3), Proof::Email, &Effects::NONE, at(12)).await.unwrap());
+    assert!(store.issue(&code(&bob, 7, 12), &Effects::NONE, &none_since(-300)).await.unwrap());
     let end = 12 + i64::try_from(purpose.ttl().get()).unwrap();
-    assert!(!store.issue(&code(&bob, 8, end - 1), &[], &none_since(-300)).await.unwrap());
-    assert!(store.issue(&code(&bob, 9, end), &[], &none_since(-300)).await.unwrap());
+    assert!(!store.issue(&code(&bob, 8, end - 1), &Effects::NONE, &none_since(-300)).await.unwrap());
+    assert!(store.issue(&code(&bob, 9, end), &Effects::NONE, &none_since(-300)).await.unwrap());
 }
 
 #[apply(account_case!)]
@@ -201,7 +205,7 @@ async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let made_at = at(1_000);
     let code = code_of(&user, code_id(1), CodePurpose::Login, made_at);
-    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+    assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     let (skew, second) = (OneTimeCode::MAX_SKEW, Seconds::new(1));
     let mut attempts = 0;
     for (now, is_open) in [
@@ -223,7 +227,7 @@ async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
 async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let used = issued(&*store, &user, 1, CodePurpose::Login).await;
-    assert!(store.redeem(used.id, Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(used.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     let ended = issued(&*store, &user, 2, CodePurpose::TotpEnrolment).await;
     issued(&*store, &user, 3, CodePurpose::TotpEnrolment).await;
     for id in [used.id, ended.id, code_id(4)] {
@@ -240,11 +244,11 @@ async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
         let code =
             OneTimeCode { expires_at: at(expires_at), ..code_of(&user, code_id(number), CodePurpose::Login, at(0)) };
-        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
     // A code that was used, ended or tried too often has not expired.
-    assert!(store.redeem(code_id(4), Proof::Email, &[], at(1)).await.unwrap());
-    assert!(store.redeem(code_id(5), Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(code_id(4), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(code_id(5), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     exhaust(&*store, code_id(6), at(1)).await;
     assert_eq!(store.prune_codes(at(100), 10).await.unwrap(), 2);
     for (number, is_left) in [(1, true), (2, false), (3, true), (4, false), (5, true), (6, true)] {
@@ -277,12 +281,12 @@ async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<
         issued(&*store, &alice, 1_001, CodePurpose::PasswordReset).await,
     ];
     let confirmation = code_of(&alice, code_id(1_002), CodePurpose::Confirmation, at(-5));
-    assert!(store.issue(&confirmation, &[], &IssueIf::default()).await.unwrap());
+    assert!(store.issue(&confirmation, &Effects::NONE, &IssueIf::default()).await.unwrap());
     let most = OneTimeCode::MAX_OPEN as u64;
     for number in 0..most + 5 {
         let purpose = if number % 2 == 0 { CodePurpose::Login } else { CodePurpose::SlidingLogin };
         let code = code_of(&alice, code_id(number), purpose, at(number as i64));
-        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
         let mut open = Vec::new();
         for number in 0..=number {
             if code_now(&*store, code_id(number)).await.consumed_at.is_none() {
@@ -302,9 +306,9 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
         let code = OneTimeCode { expires_at: at(100), ..code_of(&user, code_id(number), *purpose, at(0)) };
-        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    assert!(store.redeem(code_id(3), Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(code_id(3), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(store.prune_challenges(at(100), 10).await.unwrap(), 0);
     assert_eq!(store.prune_challenges(at(101), 2).await.unwrap(), 2);
     assert_eq!(store.prune_challenges(at(101), 10).await.unwrap(), CodePurpose::OF_SECOND_FACTORS.len() - 2);

@@ -6,6 +6,7 @@ use auth_accounts::account::{LoginName, NewEmail, NewUser, ProfileChange, Taken}
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_accounts::second_factor::{Method, NewFactor};
+use auth_core::effects::Effects;
 use auth_core::token::Subject;
 use auth_core::user::User;
 use macro_rules_attribute::apply;
@@ -112,7 +113,7 @@ async fn what_proves_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store
             email: email("alice@example.com"),
             is_change: false,
             only_at: None,
-            mails: Vec::new(),
+            effects: Effects::default(),
         };
         assert_eq!(store.confirm_email(&proven, at(1).into()).await.unwrap(), EmailUpdate::Overtaken);
         // Nor to the address of another.
@@ -139,7 +140,8 @@ async fn a_proven_change_makes_a_login_name(store: Arc<dyn Store>) {
     for (number, user, address) in [(1, contact, "info@example.com"), (2, none, "none@example.com")] {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailChange).await.id;
         let (email, only_at) = (email(address), Some(user.security_stamp));
-        let proven = ProvenEmail { user: user.id.clone(), code, email, is_change: true, only_at, mails: Vec::new() };
+        let proven =
+            ProvenEmail { user: user.id.clone(), code, email, is_change: true, only_at, effects: Effects::default() };
         let EmailUpdate::Done(now) = store.confirm_email(&proven, at(1).into()).await.unwrap() else { panic!() };
         let expected = User {
             email: Some(address.to_owned()),
@@ -157,11 +159,11 @@ async fn a_proven_change_makes_a_login_name(store: Arc<dyn Store>) {
 async fn a_code_is_issued_to_an_account_without_address_as_it_was_read(store: Arc<dyn Store>) {
     let user = without_address(&*store, "alice").await;
     let code = |number| code_of(&user.id, code_id(number), CodePurpose::TotpEnrolment, at(0));
-    assert!(store.issue(&code(1), &[], &IssueIf::still(&user)).await.unwrap());
+    assert!(store.issue(&code(1), &Effects::NONE, &IssueIf::still(&user)).await.unwrap());
     let with_one = User { email: Some(String::new()), ..user.clone() };
-    assert!(!store.issue(&code(2), &[], &IssueIf::still(&with_one)).await.unwrap());
+    assert!(!store.issue(&code(2), &Effects::NONE, &IssueIf::still(&with_one)).await.unwrap());
     assert!(matches!(store.update_profile(&user.id, &moved("a@example.com")).await.unwrap(), ProfileUpdate::Done(_)));
-    assert!(!store.issue(&code(3), &[], &IssueIf::still(&user)).await.unwrap());
+    assert!(!store.issue(&code(3), &Effects::NONE, &IssueIf::still(&user)).await.unwrap());
 }
 
 #[apply(account_case!)]

@@ -5,19 +5,20 @@ use std::sync::Arc;
 use auth_accounts::account::{NewUser, ProfileChange, Taken};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
 use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust, unusable_codes, usable_codes};
-use super::fixture::{by_email, code_now, created, issued, queued, stored, user_now};
-use crate::{at, code_id, email, hash_of, login_email, new_mail, new_user, person_name, username};
+use super::fixture::{by_email, code_now, created, effects, issued, queued, stored, user_now};
+use crate::{at, code_id, email, hash_of, login_email, new_user, person_name, username};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
 /// An email address verified by a code, with an email to enqueue.
 fn proven(user: &UserId, code: CodeId, address: &str, is_change: bool) -> ProvenEmail {
-    ProvenEmail { user: user.clone(), code, email: email(address), is_change, only_at: None, mails: vec![new_mail(1)] }
+    ProvenEmail { user: user.clone(), code, email: email(address), is_change, only_at: None, effects: effects(&[1]) }
 }
 
 fn moved(address: &str) -> ProfileChange {
@@ -31,7 +32,7 @@ async fn assert_nothing_done(
     expected: &EmailUpdate,
     why: &str,
 ) {
-    let proven = ProvenEmail { mails: vec![new_mail(99)], ..proven.clone() };
+    let proven = ProvenEmail { effects: effects(&[99]), ..proven.clone() };
     let before = fixture.state().await;
     assert_eq!(store.confirm_email(&proven, NOW).await.unwrap(), *expected, "{why}");
     assert_eq!(fixture.state().await, before, "{why}");
@@ -94,7 +95,7 @@ async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn St
 async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { mails: Vec::new(), ..proven(&fixture.id, code, "alice@example.com", false) };
+    let proof = ProvenEmail { effects: Effects::default(), ..proven(&fixture.id, code, "alice@example.com", false) };
     assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)));
     let before = fixture.state().await;
     let taken = stored(&*store, "other").await;
@@ -117,17 +118,16 @@ async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Stor
 
 #[apply(account_case!)]
 async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn Store>) {
-    let mails = |numbers: &[u64]| numbers.iter().map(|number| new_mail(*number)).collect::<Vec<_>>();
-    let alice = created(&*store, &NewUser { mails: mails(&[1, 2]), ..new_user("alice") }).await;
+    let alice = created(&*store, &NewUser { effects: effects(&[1, 2]), ..new_user("alice") }).await;
     assert_eq!(queued(&*store).await, [1, 2]);
-    let again = NewUser { mails: mails(&[3]), ..new_user("alice") };
+    let again = NewUser { effects: effects(&[3]), ..new_user("alice") };
     assert_eq!(store.create(&again, &hash_of("x")).await.unwrap(), Err(Taken::Username));
     let bob = created(&*store, &new_user("bob")).await;
-    let taken = ProfileChange { mails: mails(&[4]), ..moved("alice@example.com") };
+    let taken = ProfileChange { effects: effects(&[4]), ..moved("alice@example.com") };
     assert_eq!(store.update_profile(&bob.id, &taken).await.unwrap(), ProfileUpdate::Taken(Taken::Email));
     assert_eq!(store.update_profile(&UserId::new(i64::MAX), &taken).await.unwrap(), ProfileUpdate::Gone);
     assert_eq!(queued(&*store).await, [1, 2]);
-    let change = ProfileChange { mails: mails(&[5]), ..moved("new@example.com") };
+    let change = ProfileChange { effects: effects(&[5]), ..moved("new@example.com") };
     assert!(matches!(store.update_profile(&alice.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
     assert_eq!(queued(&*store).await, [1, 2, 5]);
 }
@@ -138,7 +138,7 @@ async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     let spared = AccountFixture::of(&*store, "other").await;
     let (mut expected, others) = (fixture.state().await, spared.state().await);
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { mails: Vec::new(), ..proven(&fixture.id, code, "ALICE@example.com", false) };
+    let proof = ProvenEmail { effects: Effects::default(), ..proven(&fixture.id, code, "ALICE@example.com", false) };
 
     let answer = store.confirm_email(&proof, NOW).await.unwrap();
 
@@ -209,9 +209,9 @@ async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
     for (address, code) in
         ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(&fixture.id, NOW.unix()))
     {
-        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
         exhaust(&*store, code.id, NOW.unix()).await;
-        let proof = ProvenEmail { mails: Vec::new(), ..proven(&fixture.id, code.id, address, true) };
+        let proof = ProvenEmail { effects: Effects::default(), ..proven(&fixture.id, code.id, address, true) };
         assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");
         let used = OneTimeCode { attempts: 0, ..code_now(&*store, code.id).await };
         assert_eq!(used, OneTimeCode { consumed_at: Some(NOW.unix()), ..code });

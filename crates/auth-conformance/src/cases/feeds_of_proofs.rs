@@ -20,15 +20,24 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
     for id in codes {
         assert!(
-            store.issue(&code_of(&user.id, id, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap()
+            store
+                .issue(&code_of(&user.id, id, CodePurpose::Login, at(0)), &Effects::NONE, &IssueIf::default())
+                .await
+                .unwrap()
         );
     }
     assert!(store.try_code(codes[0], at(1)).await.unwrap().is_some());
-    assert!(store.redeem(codes[0], Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(codes[0], Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [], "a code is nobody else's business");
-    let (user_id, code, mails) = (user.id.clone(), codes[1], Vec::new());
-    let proof =
-        ProvenEmail { user: user_id, code, email: email("alice@example.com"), is_change: false, only_at: None, mails };
+    let (user_id, code, effects) = (user.id.clone(), codes[1], Effects::NONE);
+    let proof = ProvenEmail {
+        user: user_id,
+        code,
+        email: email("alice@example.com"),
+        is_change: false,
+        only_at: None,
+        effects,
+    };
     assert!(matches!(store.confirm_email(&proof, at(1).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     assert_eq!(store.confirm_email(&proof, at(2).into()).await.unwrap(), EmailUpdate::Overtaken);
@@ -39,12 +48,14 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     let other = stored(&*store, "other").await;
     assert!(
         store
-            .issue(&code_of(&other.id, code_id(9), CodePurpose::Login, at(0)), &[], &IssueIf::default())
+            .issue(&code_of(&other.id, code_id(9), CodePurpose::Login, at(0)), &Effects::NONE, &IssueIf::default())
             .await
             .unwrap()
     );
     let now = at(4).into();
-    assert!(store.add_factor(&other.id, &NewFactor::Email, code_id(9), &[], &[], now).await.unwrap().is_some());
+    assert!(
+        store.add_factor(&other.id, &NewFactor::Email, code_id(9), &[], &Effects::NONE, now).await.unwrap().is_some()
+    );
     // The factor and the email address: reported once or twice.
     assert_eq!(followers.reported(&*store).await, all([changed(&other)]));
 }

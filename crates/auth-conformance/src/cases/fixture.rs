@@ -7,6 +7,7 @@ use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
 use auth_accounts::second_factor::NewFactor;
 use auth_accounts::secret::{Mac, Sealed};
+use auth_core::effects::Effects;
 use auth_core::time::UnixTime;
 use auth_core::user::{User, UserId};
 
@@ -43,7 +44,7 @@ pub(super) async fn hash_now(store: &dyn Store, user: &User) -> PasswordHash {
 /// A new code of a user, issued at [`at`]`(0)`.
 pub(super) async fn issued(store: &dyn Store, user: &UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
     let code = code_of(user, code_id(number), purpose, at(0));
-    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "there is such an account");
+    assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap(), "there is such an account");
     code
 }
 
@@ -56,8 +57,13 @@ pub(super) async fn code_now(store: &dyn Store, id: CodeId) -> OneTimeCode {
 pub(super) async fn enrolled(store: &dyn Store, user: &UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
     let is_by_mail = u64::from(*factor == NewFactor::Email);
     let enrolment = CodeId::draw(&SeededRandomness::new(2 * number_of(user) + is_by_mail));
-    assert!(store.issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &[], &IssueIf::default()).await.unwrap());
-    let answer = store.add_factor(user, factor, enrolment, recovery_codes, &[], at(0).into()).await.unwrap();
+    assert!(
+        store
+            .issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &Effects::NONE, &IssueIf::default())
+            .await
+            .unwrap()
+    );
+    let answer = store.add_factor(user, factor, enrolment, recovery_codes, &Effects::NONE, at(0).into()).await.unwrap();
     assert!(answer.is_some(), "the code is unused");
 }
 

@@ -67,7 +67,7 @@ async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
 
 #[apply(account_case!)]
 async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<dyn Store>) {
-    let user = NewUser { mails: vec![new_mail(7), new_mail(2), new_mail(9)], ..new_user("alice") };
+    let user = NewUser { effects: effects(&[7, 2, 9]), ..new_user("alice") };
     enqueued(&*store, [5, 3, 8]).await;
     created(&*store, &user).await;
     enqueued(&*store, [1, 6]).await;
@@ -222,32 +222,31 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
 /// An email enqueued by a method of another port belongs to that account; one enqueued by itself belongs to none.
 #[apply(account_case!)]
 async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
-    let mails = |number| vec![new_mail(number)];
     let fixture = AccountFixture::of(&*store, "alice").await;
     let (id, code) = (fixture.id.clone(), |purpose| fixture.code(purpose));
-    let other = created(&*store, &NewUser { mails: mails(1), ..new_user("other") }).await.id;
-    let change = ProfileChange { mails: mails(2), ..ProfileChange::default() };
+    let other = created(&*store, &NewUser { effects: effects(&[1]), ..new_user("other") }).await.id;
+    let change = ProfileChange { effects: effects(&[2]), ..ProfileChange::default() };
     store.update_profile(&id, &change).await.unwrap();
     let verification = code(CodePurpose::EmailVerification);
-    let proven = |mails| ProvenEmail {
+    let proven = |effects| ProvenEmail {
         user: id.clone(),
         code: verification,
         email: email("alice@example.com"),
         is_change: false,
         only_at: None,
-        mails,
+        effects,
     };
-    store.confirm_email(&proven(mails(3)), at(1).into()).await.unwrap();
-    assert!(store.redeem(code(CodePurpose::Login), Proof::Email, &mails(4), at(1)).await.unwrap());
+    store.confirm_email(&proven(effects(&[3])), at(1).into()).await.unwrap();
+    assert!(store.redeem(code(CodePurpose::Login), Proof::Email, &effects(&[4]), at(1)).await.unwrap());
     let enrolment = code(CodePurpose::EmailEnrolment);
-    store.add_factor(&id, &NewFactor::Email, enrolment, &[], &mails(5), at(1).into()).await.unwrap();
-    assert!(store.replace_recovery_codes(&id, &[], None, &mails(6)).await.unwrap());
-    assert!(store.remove_factors(&id, &[Method::Email], None, &mails(7)).await.unwrap());
+    store.add_factor(&id, &NewFactor::Email, enrolment, &[], &effects(&[5]), at(1).into()).await.unwrap();
+    assert!(store.replace_recovery_codes(&id, &[], None, &effects(&[6])).await.unwrap());
+    assert!(store.remove_factors(&id, &[Method::Email], None, &effects(&[7])).await.unwrap());
     assert!(store.end_reused(fixture.sessions[0], &effects(&[8]), at(1)).await.unwrap());
-    let new = NewPassword { mails: mails(9), ..NewPassword::new(id.clone(), hash_of("new")) };
+    let new = NewPassword { effects: effects(&[9]), ..NewPassword::new(id.clone(), hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     let challenge = code_of(&id, code_id(1), CodePurpose::Login, at(1));
-    assert!(store.issue(&challenge, &mails(10), &IssueIf::default()).await.unwrap());
+    assert!(store.issue(&challenge, &effects(&[10]), &IssueIf::default()).await.unwrap());
     enqueued(&*store, [11]).await;
     assert_eq!(queued(&*store).await, (1..12).collect::<Vec<_>>());
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use auth_accounts::account::{NewEmail, NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_core::effects::Effects;
 use auth_core::ports::{KeptSession, ReplacedSession, Swap};
 use auth_core::token::{Generation, RevokeReason};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{
-    by_email, code_now, everybody, hash_now, issued, number_of, queued, session_now, started, stored, user_now,
+    by_email, code_now, effects, everybody, hash_now, issued, number_of, queued, session_now, started, stored, user_now,
 };
-use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of, successor_of};
+use crate::{at, email, hash_of, new_user, session_id, session_of, successor_of};
 
 /// Sets a different password in each of several concurrent calls. One of them is stored, with its email.
 async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPassword) {
@@ -21,8 +22,8 @@ async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPa
     let user = user_now(&**store, &condition.user).await;
     let gate = Gate::of(RIVALS as usize, round, store);
     let rivals = (0..RIVALS).map(|rival| {
-        let (hash, mails) = (hash_of(&format!("rival {rival}")), vec![new_mail(RIVALS * round + rival)]);
-        let new = NewPassword { hash, mails, ..condition.clone() };
+        let (hash, effects) = (hash_of(&format!("rival {rival}")), effects(&[RIVALS * round + rival]));
+        let new = NewPassword { hash, effects, ..condition.clone() };
         gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() })
     });
     let rivals = answers(rivals.collect()).await;
@@ -141,7 +142,7 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
             let number = 10 * round + number_of(&user);
             let code = issued(&*store, &user, number, CodePurpose::EmailChange).await.id;
             let email = email(&format!("{spelling}{round}@example.com"));
-            proofs.push(ProvenEmail { user, code, email, is_change: true, only_at: None, mails: Vec::new() });
+            proofs.push(ProvenEmail { user, code, email, is_change: true, only_at: None, effects: Effects::default() });
         }
         let gate = Gate::of(proofs.len(), round, &store);
         let rivals = proofs.iter().cloned().map(|proof| {
@@ -164,8 +165,8 @@ async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
         let code = issued(&*store, &user, round, CodePurpose::EmailChange).await.id;
         let gate = Gate::of(5, round, &store);
         let rivals = (0..5).map(|rival| {
-            let (email, mails) = (email(&format!("{rival}.{round}@example.com")), vec![new_mail(5 * round + rival)]);
-            let proof = ProvenEmail { user: user.clone(), code, email, is_change: true, only_at: None, mails };
+            let (email, effects) = (email(&format!("{rival}.{round}@example.com")), effects(&[5 * round + rival]));
+            let proof = ProvenEmail { user: user.clone(), code, email, is_change: true, only_at: None, effects };
             gate.send(move |store| async move { store.confirm_email(&proof, at(1).into()).await.unwrap() })
         });
         let rivals = answers(rivals.collect()).await;
@@ -189,7 +190,7 @@ async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
             email: address.clone(),
             is_change: true,
             only_at: None,
-            mails: Vec::new(),
+            effects: Effects::default(),
         };
         let change = ProfileChange { email: Some(address.clone()), ..ProfileChange::default() };
         let new = NewUser { email: Some(NewEmail::LoginName(address.clone())), ..new_user(&format!("user{round}")) };

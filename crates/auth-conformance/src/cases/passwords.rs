@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_accounts::code::{CodePurpose, OneTimeCode};
 use auth_accounts::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
 use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_core::effects::Effects;
 use auth_core::ports::{KeptSession, ReplacedSession, Swap};
 use auth_core::time::Timestamp;
 use auth_core::token::{Generation, RevokeReason, Session, SessionId};
@@ -12,12 +13,12 @@ use auth_core::user::{User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, AccountState, exhaust, unusable_codes, usable_codes};
-use super::fixture::{code_now, enrolled, queued, session_now, started, stored, totp, user_now};
-use crate::{at, code_id, email, hash_of, mac, new_mail, session_id, session_of, successor_of};
+use super::fixture::{code_now, effects, enrolled, queued, session_now, started, stored, totp, user_now};
+use crate::{at, code_id, email, hash_of, mac, session_id, session_of, successor_of};
 
 /// The password "new", with an email to enqueue.
 fn new_password(user: &UserId) -> NewPassword {
-    NewPassword { mails: vec![new_mail(1)], ..NewPassword::new(user.clone(), hash_of("new")) }
+    NewPassword { effects: effects(&[1]), ..NewPassword::new(user.clone(), hash_of("new")) }
 }
 
 /// The session as one that the new password keeps.
@@ -27,7 +28,7 @@ async fn kept(store: &dyn Store, id: SessionId) -> KeptSession {
 }
 
 async fn assert_overtaken(store: &dyn Store, fixture: &AccountFixture<'_>, new: &NewPassword, why: &str) {
-    let new = NewPassword { mails: vec![new_mail(99)], ..new.clone() };
+    let new = NewPassword { effects: effects(&[99]), ..new.clone() };
     let before = fixture.state().await;
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Overtaken, "{why}");
     assert_eq!(fixture.state().await, before, "{why}");
@@ -50,12 +51,12 @@ async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn 
 async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
-    let by = |code| NewPassword { code: Some(code), mails: Vec::new(), ..new_password(&fixture.id) };
+    let by = |code| NewPassword { code: Some(code), effects: Effects::default(), ..new_password(&fixture.id) };
     for (fault, code) in unusable_codes(&*store, &fixture.id, other, at(60)).await {
         assert_overtaken(&*store, &fixture, &by(code), fault).await;
     }
     for code in usable_codes(&fixture.id, at(60)) {
-        assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
         assert_eq!(store.set_password(&by(code.id), at(60)).await.unwrap(), PasswordUpdate::Done, "{code:?}");
         assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(60)), ..code.clone() });
         assert_overtaken(&*store, &fixture, &by(code.id), "used by a password").await;
@@ -102,7 +103,7 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let [id, _] = fixture.sessions;
     let keep = kept(&*store, id).await;
 
-    let new = NewPassword { keep: Some(keep), mails: Vec::new(), ..new_password(&fixture.id) };
+    let new = NewPassword { keep: Some(keep), effects: Effects::default(), ..new_password(&fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
 
     let after = fixture.state().await;
@@ -138,7 +139,7 @@ async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store:
     let begins = Session { amr: "pwd otp mfa".to_owned(), ..session_of(&fixture.id, session_id(2), at(60)) };
     let replacing = |ends| {
         let replace = Some(ReplacedSession { ends, begins: begins.clone() });
-        NewPassword { replace, mails: Vec::new(), ..new_password(&fixture.id) }
+        NewPassword { replace, effects: Effects::default(), ..new_password(&fixture.id) }
     };
     assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
     for (fault, ends) in [("ended", ended), ("another's", foreign), ("unknown", session_id(3))] {
@@ -160,8 +161,8 @@ async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn St
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
     let used = fixture.code(CodePurpose::Login);
-    assert!(store.redeem(used, Proof::Email, &[], at(1)).await.unwrap());
-    let new = NewPassword { mails: Vec::new(), ..new_password(&fixture.id) };
+    assert!(store.redeem(used, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    let new = NewPassword { effects: Effects::default(), ..new_password(&fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
     for code in fixture.state().await.codes {
         assert_eq!(code.consumed_at, Some(if code.id == used { at(1) } else { at(60) }), "{code:?}");
@@ -201,7 +202,7 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
         code: Some(code),
         proves: Some(email("alice@example.com")),
         keep: Some(keep),
-        mails: vec![new_mail(1), new_mail(2)],
+        effects: effects(&[1, 2]),
         ..new_password(&fixture.id)
     };
     for (fault, bad) in [

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::Store;
 use auth_accounts::second_factor::{NewFactor, Proof};
+use auth_core::effects::Effects;
 use auth_core::time::Seconds;
 use auth_core::user::UserId;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::exhaust;
-use super::fixture::{code_now, enrolled, issued, queued, stored, totp};
-use crate::{at, code_id, mac, new_mail};
+use super::fixture::{code_now, effects, enrolled, issued, queued, stored, totp};
+use crate::{at, code_id, mac};
 
 async fn last_step(store: &dyn Store, user: &UserId) -> Option<u64> {
     store.factors_of(user).await.unwrap().totp.and_then(|totp| totp.last_step)
@@ -21,7 +22,7 @@ async fn last_step(store: &dyn Store, user: &UserId) -> Option<u64> {
 async fn assert_refused(store: &dyn Store, user: &UserId, code: CodeId, proof: Proof) {
     let (before, factors, mails) =
         (code_now(store, code).await, store.factors_of(user).await.unwrap(), queued(store).await);
-    assert!(!store.redeem(code, proof, &[new_mail(99)], at(9)).await.unwrap(), "{proof:?}");
+    assert!(!store.redeem(code, proof, &effects(&[99]), at(9)).await.unwrap(), "{proof:?}");
     assert_eq!(code_now(store, code).await, before, "{proof:?}");
     assert_eq!(store.factors_of(user).await.unwrap(), factors, "{proof:?}");
     assert_eq!(queued(store).await, mails, "{proof:?}");
@@ -32,12 +33,12 @@ async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
         (issued(&*store, &user, 1, CodePurpose::Login).await, issued(&*store, &user, 2, CodePurpose::Login).await);
-    assert!(store.redeem(code.id, Proof::Email, &[new_mail(1), new_mail(2)], at(5)).await.unwrap());
+    assert!(store.redeem(code.id, Proof::Email, &effects(&[1, 2]), at(5)).await.unwrap());
     assert_refused(&*store, &user, code.id, Proof::Email).await;
     assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(5)), ..code });
     assert_eq!(code_now(&*store, other.id).await, other);
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert!(!store.redeem(code_id(3), Proof::Email, &[new_mail(3)], at(5)).await.unwrap(), "there is no such code");
+    assert!(!store.redeem(code_id(3), Proof::Email, &effects(&[3]), at(5)).await.unwrap(), "there is no such code");
     assert_eq!(queued(&*store).await, [1, 2]);
 }
 
@@ -48,7 +49,7 @@ async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn St
     let code = issued(&*store, &user, 1, CodePurpose::Login).await;
     exhaust(&*store, code.id, at(1)).await;
     let late = code.expires_at.plus(Seconds::new(1));
-    assert!(store.redeem(code.id, Proof::Email, &[], late).await.unwrap());
+    assert!(store.redeem(code.id, Proof::Email, &Effects::NONE, late).await.unwrap());
     let expected = OneTimeCode { attempts: OneTimeCode::MAX_ATTEMPTS, consumed_at: Some(late), ..code };
     assert_eq!(code_now(&*store, expected.id).await, expected);
 }
@@ -82,7 +83,7 @@ async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Stor
     ] {
         let code = issued(&*store, &user, number, CodePurpose::Login).await.id;
         if is_new {
-            assert!(store.redeem(code, Proof::Totp(step), &[], at(1)).await.unwrap(), "{step}");
+            assert!(store.redeem(code, Proof::Totp(step), &Effects::NONE, at(1)).await.unwrap(), "{step}");
             assert_eq!(last_step(&*store, &user).await, Some(step));
             assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(1)));
         } else {
@@ -103,7 +104,7 @@ async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
     let code = issued(&*store, &user, 2, CodePurpose::Login).await.id;
     assert_refused(&*store, &user, code, Proof::Totp(2)).await;
     assert_eq!(last_step(&*store, &other).await, Some(1));
-    assert!(store.redeem(code, Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(code, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
 }
 
 #[apply(account_case!)]
@@ -114,12 +115,12 @@ async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
     enrolled(&*store, &other, &totp(1), &[mac(2), mac(4)]).await;
     let first = issued(&*store, &user, 1, CodePurpose::Login).await.id;
     let second = issued(&*store, &user, 2, CodePurpose::Login).await.id;
-    assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &[new_mail(1)], at(1)).await.unwrap());
+    assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &effects(&[1]), at(1)).await.unwrap());
     assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(2))).await;
     assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(4))).await;
     // A code that was used before does not use up a recovery code.
     assert_refused(&*store, &user, first, Proof::RecoveryCode(mac(1))).await;
-    assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &[], at(1)).await.unwrap());
+    assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, [mac(1)]);
     assert_eq!(store.factors_of(&other).await.unwrap().recovery_codes.len(), 2);
     assert_eq!(queued(&*store).await, [1]);

@@ -6,13 +6,14 @@ use auth_accounts::code::{CodeId, CodePurpose};
 use auth_accounts::ports::Store;
 use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_accounts::secret::{Mac, Sealed};
+use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
 use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::account_fixture::{AccountFixture, exhaust};
-use super::fixture::{code_now, enrolled, issued, number_of, queued, stored, totp, user_now};
-use crate::{at, code_id, mac, new_mail};
+use super::fixture::{code_now, effects, enrolled, issued, number_of, queued, stored, totp, user_now};
+use crate::{at, code_id, mac};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
@@ -32,7 +33,7 @@ async fn added(
     codes: &[Mac],
     mail: u64,
 ) -> Option<bool> {
-    store.add_factor(user, factor, code, codes, &[new_mail(mail)], NOW).await.unwrap()
+    store.add_factor(user, factor, code, codes, &effects(&[mail]), NOW).await.unwrap()
 }
 
 #[apply(account_case!)]
@@ -60,11 +61,11 @@ async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(
     for (number, purpose) in later {
         issued(&*store, &removing.id, number, purpose).await;
     }
-    assert!(!store.remove_factors(&removing.id, &[Method::Email], None, &[]).await.unwrap());
+    assert!(!store.remove_factors(&removing.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
     for (number, _) in later {
         assert_eq!(code_now(&*store, code_id(number)).await.consumed_at, None, "nothing was removed");
     }
-    assert!(store.remove_factors(&removing.id, &[Method::Totp], None, &[]).await.unwrap());
+    assert!(store.remove_factors(&removing.id, &[Method::Totp], None, &Effects::NONE).await.unwrap());
     for (number, purpose) in later {
         assert!(code_now(&*store, code_id(number)).await.consumed_at.is_some(), "{purpose:?}");
     }
@@ -79,7 +80,7 @@ async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_rep
         for (place, purpose) in (number..).zip(CodePurpose::ALL) {
             issued(&*store, &user, place, *purpose).await;
         }
-        assert_eq!(store.replace_recovery_codes(&user, &[mac(1)], None, &[]).await.unwrap(), is_on);
+        assert_eq!(store.replace_recovery_codes(&user, &[mac(1)], None, &Effects::NONE).await.unwrap(), is_on);
         let mut open = Vec::new();
         for (place, purpose) in (number..).zip(CodePurpose::ALL) {
             let is_open = code_now(&*store, code_id(place)).await.consumed_at.is_none();
@@ -150,7 +151,7 @@ async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
             assert!(added(&*store, &user, factor, code, &[], number + place).await.is_some());
         };
         let remove = async |factor: &NewFactor| {
-            assert!(store.remove_factors(&user, &[factor.method()], None, &[]).await.unwrap());
+            assert!(store.remove_factors(&user, &[factor.method()], None, &Effects::NONE).await.unwrap());
         };
         let on = async || {
             let factors = store.factors_of(&user).await.unwrap();
@@ -172,7 +173,7 @@ async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn 
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let used = fixture.code(CodePurpose::TotpEnrolment);
-    assert!(store.redeem(used, Proof::Email, &[], at(1)).await.unwrap());
+    assert!(store.redeem(used, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     let foreign = issued(&*store, &other, 1, CodePurpose::TotpEnrolment).await.id;
     let ended = fixture.code(CodePurpose::EmailEnrolment);
     let newer = issued(&*store, &fixture.id, 2, CodePurpose::EmailEnrolment).await.id;
@@ -211,7 +212,7 @@ async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, &proven.id).await, proven);
     let code = issued(&*store, &proven.id, 2, CodePurpose::EmailEnrolment).await.id;
     let later = at(1_000).into();
-    assert!(store.add_factor(&proven.id, &NewFactor::Email, code, &[], &[], later).await.unwrap().is_some());
+    assert!(store.add_factor(&proven.id, &NewFactor::Email, code, &[], &Effects::NONE, later).await.unwrap().is_some());
     let proven = User { security_stamp: SecurityStamp::new(3), ..proven };
     assert_eq!(user_now(&*store, &proven.id).await, proven, "it was proven before");
 }
@@ -232,7 +233,7 @@ async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Ar
         let user = stored(&*store, &format!("user{number}")).await.id;
         enrolled(&*store, &user, &totp(1), &[mac(1), mac(2)]).await;
         enrolled(&*store, &user, &NewFactor::Email, &[]).await;
-        assert!(store.remove_factors(&user, methods, None, &[new_mail(number)]).await.unwrap(), "{methods:?}");
+        assert!(store.remove_factors(&user, methods, None, &effects(&[number])).await.unwrap(), "{methods:?}");
         let left = factors_now(&*store, &user).await;
         let found = (left.has(Method::Email), left.has(Method::Totp), left.recovery_codes.len());
         assert_eq!(found, (is_email_left, is_totp_left, codes_left), "{methods:?}");
@@ -240,7 +241,7 @@ async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Ar
     assert_eq!(queued(&*store).await, [1, 2, 3, 4, 5]);
     assert_eq!(factors_now(&*store, &other).await, spared);
     for method in [Method::Totp, Method::Email] {
-        assert!(store.remove_factors(&other, &[method], None, &[]).await.unwrap());
+        assert!(store.remove_factors(&other, &[method], None, &Effects::NONE).await.unwrap());
     }
     assert_eq!(factors_now(&*store, &other).await, Factors::default(), "one after the other");
 }
@@ -250,16 +251,16 @@ async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every = [Method::Email, Method::Totp, Method::RecoveryCode];
     for nobody in [user.clone(), UserId::new(i64::MAX)] {
-        assert!(!store.remove_factors(&nobody, &every, None, &[new_mail(1)]).await.unwrap());
+        assert!(!store.remove_factors(&nobody, &every, None, &effects(&[1])).await.unwrap());
     }
     enrolled(&*store, &user, &totp(1), &[]).await;
     let before = factors_now(&*store, &user).await;
     for methods in [&[Method::Email][..], &[Method::RecoveryCode], &[Method::Email, Method::RecoveryCode], &[]] {
-        assert!(!store.remove_factors(&user, methods, None, &[new_mail(1)]).await.unwrap(), "{methods:?}");
+        assert!(!store.remove_factors(&user, methods, None, &effects(&[1])).await.unwrap(), "{methods:?}");
         assert_eq!(factors_now(&*store, &user).await, before, "{methods:?}");
     }
     assert!(queued(&*store).await.is_empty());
-    assert!(store.remove_factors(&user, &every, None, &[]).await.unwrap(), "one of them was on");
+    assert!(store.remove_factors(&user, &every, None, &Effects::NONE).await.unwrap(), "one of them was on");
     assert_eq!(factors_now(&*store, &user).await, Factors::default());
 }
 
@@ -269,15 +270,15 @@ async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>)
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &other, &NewFactor::Email, &[mac(1), mac(2)]).await;
     for nobody in [user.clone(), UserId::new(i64::MAX)] {
-        assert!(!store.replace_recovery_codes(&nobody, &[mac(1)], None, &[new_mail(1)]).await.unwrap());
+        assert!(!store.replace_recovery_codes(&nobody, &[mac(1)], None, &effects(&[1])).await.unwrap());
         assert_eq!(store.factors_of(&nobody).await.unwrap(), Factors::default());
     }
     enrolled(&*store, &user, &NewFactor::Email, &[mac(1), mac(2), mac(3)]).await;
     for codes in [vec![mac(2), mac(4)], (0..Factors::RECOVERY_CODES as u8).map(mac).collect(), vec![mac(9)]] {
-        assert!(store.replace_recovery_codes(&user, &codes, None, &[]).await.unwrap());
+        assert!(store.replace_recovery_codes(&user, &codes, None, &Effects::NONE).await.unwrap());
         assert_eq!(factors_now(&*store, &user).await.recovery_codes, codes);
     }
-    assert!(store.replace_recovery_codes(&user, &[mac(9)], None, &[new_mail(2)]).await.unwrap());
+    assert!(store.replace_recovery_codes(&user, &[mac(9)], None, &effects(&[2])).await.unwrap());
     assert_eq!(queued(&*store).await, [2]);
     assert_eq!(factors_now(&*store, &other).await.recovery_codes, [mac(1), mac(2)]);
 }
@@ -297,7 +298,7 @@ async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<dyn Store>) {
         let id = fixture.code(*purpose);
         assert_eq!(store.find_code(id).await.unwrap(), None);
         assert_eq!(store.try_code(id, at(1)).await.unwrap(), None);
-        assert!(!store.redeem(id, Proof::RecoveryCode(mac(1)), &[], at(1)).await.unwrap());
+        assert!(!store.redeem(id, Proof::RecoveryCode(mac(1)), &Effects::NONE, at(1)).await.unwrap());
     }
     assert_eq!(spared.state().await, others);
 }

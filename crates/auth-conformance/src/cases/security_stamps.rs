@@ -8,6 +8,7 @@ use auth_accounts::account::ProfileChange;
 use auth_accounts::code::{CodeId, CodePurpose};
 use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_core::effects::Effects;
 use auth_core::ports::Swap;
 use auth_core::time::UnixTime;
 use auth_core::token::{RevokeReason, Session};
@@ -34,7 +35,7 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
     assert!(!store.start(&login, before, None).await.unwrap(), "{what}");
     assert_eq!(store.find_session(login.id).await.unwrap(), None, "{what}");
     let code = code_of(&before.id, code_id(900), CodePurpose::Login, at(0));
-    assert!(!store.issue(&code, &[], &IssueIf::still(before)).await.unwrap(), "{what}");
+    assert!(!store.issue(&code, &Effects::NONE, &IssueIf::still(before)).await.unwrap(), "{what}");
     assert_eq!(store.find_code(code.id).await.unwrap(), None, "{what}");
     let only_at = Some(before.security_stamp);
     let password = NewPassword { only_at, ..NewPassword::new(before.id.clone(), hash_of("overtaken")) };
@@ -47,15 +48,21 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
         CodePurpose::EmailChange,
         at(900),
     );
-    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap(), "{what}");
+    assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap(), "{what}");
     let email = email("overtaken@example.com");
-    let proven =
-        ProvenEmail { user: before.id.clone(), code: code.id, email, is_change: true, only_at, mails: Vec::new() };
+    let proven = ProvenEmail {
+        user: before.id.clone(),
+        code: code.id,
+        email,
+        is_change: true,
+        only_at,
+        effects: Effects::default(),
+    };
     assert_eq!(store.confirm_email(&proven, at(900).into()).await.unwrap(), EmailUpdate::Overtaken, "{what}");
-    store.redeem(code.id, Proof::Email, &[], at(900)).await.unwrap();
+    store.redeem(code.id, Proof::Email, &Effects::NONE, at(900)).await.unwrap();
     let factors = store.factors_of(&before.id).await.unwrap();
-    assert!(!store.remove_factors(&before.id, &factors.on(), only_at, &[]).await.unwrap(), "{what}");
-    assert!(!store.replace_recovery_codes(&before.id, &[mac(9)], only_at, &[]).await.unwrap(), "{what}");
+    assert!(!store.remove_factors(&before.id, &factors.on(), only_at, &Effects::NONE).await.unwrap(), "{what}");
+    assert!(!store.replace_recovery_codes(&before.id, &[mac(9)], only_at, &Effects::NONE).await.unwrap(), "{what}");
     assert_eq!(store.factors_of(&before.id).await.unwrap(), factors, "{what}");
     assert_eq!(user_now(store, &before.id).await, now, "{what}");
     now
@@ -95,14 +102,15 @@ async fn every_change_of_password_and_factors_moves_the_stamp(store: Arc<dyn Sto
     user = assert_moved(&*store, &user, "the end of all sessions").await;
     for (number, factor) in (0..).zip([NewFactor::Email, totp(1), totp(2)]) {
         issued(&*store, &id, number, CodePurpose::TotpEnrolment).await;
-        let added = store.add_factor(&id, &factor, code_id(number), &[mac(1)], &[], at(3).into()).await.unwrap();
+        let added =
+            store.add_factor(&id, &factor, code_id(number), &[mac(1)], &Effects::NONE, at(3).into()).await.unwrap();
         assert!(added.is_some());
         user = assert_moved(&*store, &user, "a factor added or replaced").await;
     }
-    assert!(store.replace_recovery_codes(&id, &[mac(2)], None, &[]).await.unwrap());
+    assert!(store.replace_recovery_codes(&id, &[mac(2)], None, &Effects::NONE).await.unwrap());
     user = assert_moved(&*store, &user, "recovery codes replaced").await;
     for method in [Method::RecoveryCode, Method::Totp, Method::Email] {
-        assert!(store.remove_factors(&id, &[method], None, &[]).await.unwrap());
+        assert!(store.remove_factors(&id, &[method], None, &Effects::NONE).await.unwrap());
         user = assert_moved(&*store, &user, "a factor removed").await;
     }
     assert_eq!(user_now(&*store, &other.id).await, other);
@@ -118,7 +126,7 @@ async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>
     user = assert_moved(&*store, &user, "an unverified address").await;
     let code = issued(&*store, &id, 1, CodePurpose::EmailChange).await.id;
     let (email, only_at) = (email("newest@example.com"), Some(user.security_stamp));
-    let proven = ProvenEmail { user: id, code, email, is_change: true, only_at, mails: Vec::new() };
+    let proven = ProvenEmail { user: id, code, email, is_change: true, only_at, effects: Effects::default() };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_moved(&*store, &user, "a verified address").await;
     assert_eq!(user_now(&*store, &other.id).await, other);
@@ -129,10 +137,10 @@ async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     enrolled(&*store, &id, &NewFactor::Email, &[mac(1)]).await;
     let only_at = Some(stamp(&*store, &id).await);
-    assert!(store.replace_recovery_codes(&id, &[mac(2)], only_at, &[]).await.unwrap());
-    assert!(!store.remove_factors(&id, &[Method::Email], only_at, &[]).await.unwrap());
+    assert!(store.replace_recovery_codes(&id, &[mac(2)], only_at, &Effects::NONE).await.unwrap());
+    assert!(!store.remove_factors(&id, &[Method::Email], only_at, &Effects::NONE).await.unwrap());
     let only_at = Some(stamp(&*store, &id).await);
-    assert!(store.remove_factors(&id, &[Method::Email], only_at, &[]).await.unwrap());
+    assert!(store.remove_factors(&id, &[Method::Email], only_at, &Effects::NONE).await.unwrap());
 }
 
 #[apply(account_case!)]
@@ -151,7 +159,7 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
     assert!(matches!(store.update_profile(&id, &respelt).await.unwrap(), ProfileUpdate::Done(_)));
     // What is used up at a login.
     let code = issued(&*store, &id, 1, CodePurpose::Login).await.id;
-    assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &[], at(3)).await.unwrap());
+    assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &Effects::NONE, at(3)).await.unwrap());
     let code = issued(&*store, &id, 2, CodePurpose::EmailVerification).await.id;
     let proven = ProvenEmail {
         user: id.clone(),
@@ -159,16 +167,16 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
         email: email("alice@example.com"),
         is_change: false,
         only_at: None,
-        mails: Vec::new(),
+        effects: Effects::default(),
     };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     // No-ops, and what is refused.
     assert!(store.set_active(&id, true).await.unwrap());
     assert!(store.set_staff(&id, false).await.unwrap());
     assert!(store.set_groups(&id, &user.groups).await.unwrap());
-    assert!(!store.remove_factors(&id, &[Method::Totp], None, &[]).await.unwrap());
+    assert!(!store.remove_factors(&id, &[Method::Totp], None, &Effects::NONE).await.unwrap());
     let enrolment = CodeId::from_bytes([9; 16]);
-    assert_eq!(store.add_factor(&id, &totp(1), enrolment, &[], &[], at(4).into()).await.unwrap(), None);
+    assert_eq!(store.add_factor(&id, &totp(1), enrolment, &[], &Effects::NONE, at(4).into()).await.unwrap(), None);
     assert_eq!(stamp(&*store, &id).await, before);
 }
 
@@ -270,7 +278,7 @@ async fn no_session_starts_without_a_factor_that_was_added(store: Arc<dyn Store>
         });
         let addition = gate.send(move |store| async move {
             let (factor, code, now) = (NewFactor::Email, code_id(round), at(1).into());
-            assert!(store.add_factor(&id, &factor, code, &[], &[], now).await.unwrap().is_some());
+            assert!(store.add_factor(&id, &factor, code, &[], &Effects::NONE, now).await.unwrap().is_some());
             answered.store(true, Ordering::SeqCst);
         });
         addition.await.unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::Store;
 use auth_accounts::second_factor::Method;
+use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, TokenStore};
 use auth_core::time::UnixTime;
 use auth_core::token::{RevokeReason, Session};
@@ -85,12 +86,12 @@ async fn a_second_factor_refuses_tokens_since_the_user_first_had_one(store: Arc<
         adopted(&*store, &session, Some(at(issued_at))).await
     };
     let code = issued(&*store, &user, 1, CodePurpose::TotpEnrolment).await.id;
-    assert!(store.add_factor(&user, &totp(1), code, &[], &[], at(100).into()).await.unwrap().is_some());
+    assert!(store.add_factor(&user, &totp(1), code, &[], &Effects::NONE, at(100).into()).await.unwrap().is_some());
     assert_eq!(adopts(1, 101).await, Adoption::Refused);
-    assert!(store.remove_factors(&user, &[Method::Totp], None, &[]).await.unwrap());
+    assert!(store.remove_factors(&user, &[Method::Totp], None, &Effects::NONE).await.unwrap());
     assert_eq!(adopts(1, 101).await, Adoption::Present, "the account has none any more");
     let code = issued(&*store, &user, 2, CodePurpose::TotpEnrolment).await.id;
-    assert!(store.add_factor(&user, &totp(1), code, &[], &[], at(1_000).into()).await.unwrap().is_some());
+    assert!(store.add_factor(&user, &totp(1), code, &[], &Effects::NONE, at(1_000).into()).await.unwrap().is_some());
     assert_eq!(adopts(2, 101).await, Adoption::Refused, "it had one before");
     assert_eq!(adopts(2, 39).await, Adoption::Present);
 }

@@ -7,6 +7,7 @@ use auth_accounts::account::{NewUser, NewUserId, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_core::effects::Effects;
 use auth_core::ports::Adoption;
 use auth_core::token::{RevokeReason, Subject};
 use auth_core::user::{StringId, User, UserId};
@@ -18,7 +19,7 @@ use super::feeds::changed;
 use super::fixture::{
     by_username, created, effects, hash_now, issued, jti_of, queued, session_now, started, stored, user_now,
 };
-use crate::{at, email, hash_of, new_mail, new_user, session_id, session_of};
+use crate::{at, email, hash_of, new_user, session_id, session_of};
 
 const UUID: u128 = 0x67e5_5044_10b1_426f_9247_bb68_0e5f_e0c8;
 
@@ -97,13 +98,16 @@ async fn passwords_codes_and_factors_belong_to_users_with_any_id(store: Arc<dyn 
         let code = |place| 10 * number + place;
         let enrolment = issued(&*store, &user.id, code(0), CodePurpose::EmailEnrolment).await;
         assert_eq!(store.find_code(enrolment.id).await.unwrap().map(|code| code.user_id), Some(user.id.clone()));
-        let added = store.add_factor(&user.id, &NewFactor::Email, enrolment.id, &[], &[], at(1).into()).await.unwrap();
+        let added = store
+            .add_factor(&user.id, &NewFactor::Email, enrolment.id, &[], &Effects::NONE, at(1).into())
+            .await
+            .unwrap();
         assert_eq!(added, Some(true));
         assert!(store.factors_of(&user.id).await.unwrap().is_on());
         let login = issued(&*store, &user.id, code(1), CodePurpose::Login).await;
         assert_eq!(store.try_code(login.id, at(1)).await.unwrap().map(|code| code.user_id), Some(user.id.clone()));
-        assert!(store.redeem(login.id, Proof::Email, &[], at(1)).await.unwrap());
-        assert!(store.remove_factors(&user.id, &[Method::Email], None, &[]).await.unwrap());
+        assert!(store.redeem(login.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+        assert!(store.remove_factors(&user.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
 
         let (old, new) = (hash_of(&user.username), hash_of("upgraded"));
         assert!(store.upgrade_hash(&user.id, &old, &new).await.unwrap());
@@ -113,9 +117,9 @@ async fn passwords_codes_and_factors_belong_to_users_with_any_id(store: Arc<dyn 
 
         let address = email(&format!("moved{number}@example.com"));
         let moved = issued(&*store, &user.id, code(2), CodePurpose::EmailChange).await.id;
-        let (user, mails) = (user.id, vec![new_mail(number)]);
+        let (user, effects) = (user.id, effects(&[number]));
         let proof =
-            ProvenEmail { user: user.clone(), code: moved, email: address, is_change: true, only_at: None, mails };
+            ProvenEmail { user: user.clone(), code: moved, email: address, is_change: true, only_at: None, effects };
         let EmailUpdate::Done(now) = store.confirm_email(&proof, at(3).into()).await.unwrap() else {
             panic!("{user}: the address was not changed");
         };

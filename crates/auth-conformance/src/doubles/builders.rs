@@ -8,6 +8,7 @@ use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::secret::{Mac, Sealed};
+use auth_core::effects::Effects;
 use auth_core::time::{Seconds, Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, NextGeneration, Session, SessionId};
 use auth_core::user::{SecurityStamp, User, UserId};
@@ -77,7 +78,7 @@ pub fn new_user(name: &str) -> NewUser {
         is_imported: false,
         date_joined: Timestamp::from(BEGINNING),
         email_verified_at: None,
-        mails: Vec::new(),
+        effects: Effects::default(),
     }
 }
 

@@ -16,6 +16,7 @@ use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, SessionId, Subject, SubjectField};
 use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 
+use super::outbox::emails_of;
 use super::{Account, MemoryStore, State, WantedName};
 
 impl State {
@@ -41,6 +42,7 @@ fn is_same_set(one: &[Method], other: &[Method]) -> bool {
 #[async_trait]
 impl Accounts for MemoryStore {
     async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError> {
+        let mails = emails_of(&new.effects)?;
         let mut state = self.state();
         let name = WantedName { name: &new.username, is_exact_only: new.is_imported };
         let login_email = new.email.as_ref().and_then(NewEmail::login_name);
@@ -84,7 +86,7 @@ impl Accounts for MemoryStore {
             first_factor_at: None,
         };
         state.accounts.insert(id.clone(), account);
-        state.outbox.put(Some(&id), &new.mails);
+        state.outbox.put(Some(&id), &mails);
         Ok(Ok(user))
     }
 
@@ -109,6 +111,7 @@ impl Accounts for MemoryStore {
     }
 
     async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
+        let mails = emails_of(&change.effects)?;
         let mut state = self.state();
         let Some(before) = state.accounts.get(id) else { return Ok(ProfileUpdate::Gone) };
         if !before.has_stamp(change.only_at) {
@@ -128,7 +131,7 @@ impl Accounts for MemoryStore {
         if is_other {
             state.codes.end_all_of(id, None);
         }
-        state.outbox.put(Some(id), &change.mails);
+        state.outbox.put(Some(id), &mails);
         Ok(state.user(id).cloned().map_or(ProfileUpdate::Gone, ProfileUpdate::Done))
     }
 
@@ -141,6 +144,7 @@ impl Accounts for MemoryStore {
     }
 
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
+        let mails = emails_of(&new.effects)?;
         let mut state = self.state();
         let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
         let is_as_read = account.has_stamp(new.only_at);
@@ -171,12 +175,13 @@ impl Accounts for MemoryStore {
             }
         });
         state.codes.end_all_of(&new.user, Some(now));
-        state.outbox.put(Some(&new.user), &new.mails);
+        state.outbox.put(Some(&new.user), &mails);
         Ok(PasswordUpdate::Done)
     }
 
     async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
-        let ProvenEmail { user, code, email, is_change, only_at, mails } = proven;
+        let ProvenEmail { user, code, email, is_change, only_at, effects } = proven;
+        let mails = emails_of(effects)?;
         let mut state = self.state();
         let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || account.logs_in_with(email));
         let is_due = state.accounts.get(user).is_some_and(is_due);
@@ -197,7 +202,7 @@ impl Accounts for MemoryStore {
             state.codes.end_all_of(user, Some(now.unix()));
         }
         state.codes.consume(*code, now.unix());
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(user), &mails);
         Ok(state.user(user).cloned().map_or(EmailUpdate::Overtaken, EmailUpdate::Done))
     }
 

@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::mail::NewMail;
 use auth_accounts::ports::{Codes, IssueIf, OwnerAsRead};
 use auth_accounts::second_factor::{Factors, Proof};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
+use super::outbox::emails_of;
 use super::{Account, MemoryStore, all_but};
 
 /// One-time codes, in the order in which they were issued.
@@ -111,7 +112,8 @@ fn use_up(factors: &mut Factors, proof: Proof) -> bool {
 
 #[async_trait]
 impl Codes for MemoryStore {
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
+    async fn issue(&self, code: &OneTimeCode, effects: &Effects, only: &IssueIf) -> Result<bool, StoreError> {
+        let mails = emails_of(effects)?;
         let mut state = self.state();
         let is_asked = only.answers.is_none_or(|request| state.outbox.has_request(request));
         let is_as_read = |account: &Account| only.owner.as_ref().is_none_or(|owner| is_still(account, owner));
@@ -139,7 +141,7 @@ impl Codes for MemoryStore {
         if let Some(request) = only.answers {
             state.outbox.remove(request);
         }
-        state.outbox.put(Some(&code.user_id), mails);
+        state.outbox.put(Some(&code.user_id), &mails);
         Ok(true)
     }
 
@@ -155,7 +157,8 @@ impl Codes for MemoryStore {
         }))
     }
 
-    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        let mails = emails_of(effects)?;
         let state = &mut *self.state();
         let Some(code) = state.codes.get_mut(id).filter(|code| code.consumed_at.is_none()) else { return Ok(false) };
         let account = state.accounts.get_mut(&code.user_id);
@@ -163,7 +166,7 @@ impl Codes for MemoryStore {
             return Ok(false);
         }
         code.consumed_at = Some(now);
-        state.outbox.put(Some(&code.user_id), mails);
+        state.outbox.put(Some(&code.user_id), &mails);
         Ok(true)
     }
 

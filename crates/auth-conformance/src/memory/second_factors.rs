@@ -2,14 +2,15 @@
 
 use async_trait::async_trait;
 use auth_accounts::code::CodeId;
-use auth_accounts::mail::NewMail;
 use auth_accounts::ports::SecondFactors;
 use auth_accounts::second_factor::{Factors, Method, NewFactor, TotpFactor};
 use auth_accounts::secret::Mac;
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::user::{SecurityStamp, UserId};
 
+use super::outbox::emails_of;
 use super::{Account, MemoryStore};
 
 /// Switches a factor on, in place of one of the same method, since when that was on.
@@ -51,9 +52,10 @@ impl SecondFactors for MemoryStore {
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
-        mails: &[NewMail],
+        effects: &Effects,
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
+        let mails = emails_of(effects)?;
         let mut state = self.state();
         if !state.codes.is_unused(enrolment, user) {
             return Ok(None);
@@ -71,7 +73,7 @@ impl SecondFactors for MemoryStore {
         });
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(user), &mails);
         Ok(Some(are_taken))
     }
 
@@ -80,8 +82,9 @@ impl SecondFactors for MemoryStore {
         user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError> {
+        let mails = emails_of(effects)?;
         let mut state = self.state();
         let Some(account) = state.accounts.get(user) else { return Ok(false) };
         if !account.has_stamp(only_at) || !methods.iter().any(|method| account.factors.has(*method)) {
@@ -90,7 +93,7 @@ impl SecondFactors for MemoryStore {
         let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(account, *one));
         state.change_security(user, switch_off);
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(user), &mails);
         Ok(true)
     }
 
@@ -99,15 +102,16 @@ impl SecondFactors for MemoryStore {
         user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError> {
+        let mails = emails_of(effects)?;
         let mut state = self.state();
         if !state.accounts.get(user).is_some_and(|account| account.has_stamp(only_at) && account.factors.is_on()) {
             return Ok(false);
         }
         state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), mails);
+        state.outbox.put(Some(user), &mails);
         Ok(true)
     }
 }

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use auth_accounts::mail::NewMail;
 use auth_core::StoreError;
 use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, Change, Sessions, Swap};
@@ -14,6 +13,7 @@ use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, Sessio
 use auth_core::user::{User, UserId};
 
 use super::feed::News;
+use super::outbox::emails_of;
 use super::{Account, MemoryStore, State, prune};
 
 impl State {
@@ -130,8 +130,7 @@ impl Sessions for MemoryStore {
     }
 
     async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        let mails = effects.messages.iter().map(NewMail::try_from).collect::<Result<Vec<_>, _>>();
-        let mails = mails.map_err(StoreError::broken)?;
+        let mails = emails_of(effects)?;
         let state = &mut *self.state();
         let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
         let is_ended = end(session, RevokeReason::Reuse, now, &state.news);

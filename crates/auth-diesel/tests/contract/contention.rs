@@ -9,6 +9,7 @@ use auth_accounts::ports::{Accounts, Attempts, Codes, IssueIf, NewPassword, Outb
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
 use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
 use auth_conformance::{at, code_id, code_of, hash_of, new_mail, person_name, session_id, session_of};
+use auth_core::effects::Effects;
 use auth_core::ports::Sessions;
 use auth_core::time::Seconds;
 use auth_core::token::{RevokeReason, SessionId};
@@ -53,33 +54,35 @@ async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
         .enumerate()
     {
         let id = code_id(10 * round + place as u64);
-        assert!(store.issue(&code_of(&user.id, id, purpose, at(0)), &[], &IssueIf::default()).await.unwrap());
+        assert!(
+            store.issue(&code_of(&user.id, id, purpose, at(0)), &Effects::NONE, &IssueIf::default()).await.unwrap()
+        );
     }
     (user, session.id)
 }
 
 async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, place: u64) {
-    let (id, mails) = (user.id.clone(), [new_mail(100 * round + place)]);
+    let (id, effects) = (user.id.clone(), [new_mail(100 * round + place)].into_iter().collect::<Effects>());
     let code = |place| code_id(10 * round + place);
     match place {
-        0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &mails, at(1).into()).await.unwrap()),
-        1 => drop(store.redeem(code(1), Proof::Email, &mails, at(1)).await.unwrap()),
+        0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &effects, at(1).into()).await.unwrap()),
+        1 => drop(store.redeem(code(1), Proof::Email, &effects, at(1)).await.unwrap()),
         2 => {
             let new = NewPassword { code: Some(code(2)), ..NewPassword::new(id, hash_of("new")) };
-            store.set_password(&NewPassword { mails: mails.into(), ..new }, at(1)).await.unwrap();
+            store.set_password(&NewPassword { effects, ..new }, at(1)).await.unwrap();
         }
         3 => drop(store.try_code(code(3), at(1)).await.unwrap()),
-        4 => drop(store.end_reused(session, &mails.into_iter().collect(), at(1)).await.unwrap()),
+        4 => drop(store.end_reused(session, &effects, at(1)).await.unwrap()),
         5 => drop(store.revoke_all(&id, None, RevokeReason::LogoutAll, at(1)).await.unwrap()),
-        6 => drop(store.remove_factors(&id, &[Method::Email], None, &mails).await.unwrap()),
+        6 => drop(store.remove_factors(&id, &[Method::Email], None, &effects).await.unwrap()),
         7 => {
             let first_name = Some(person_name("Alice"));
-            let change = ProfileChange { first_name, mails: mails.into(), ..ProfileChange::default() };
+            let change = ProfileChange { first_name, effects, ..ProfileChange::default() };
             store.update_profile(&id, &change).await.unwrap();
         }
         8 => {
             let reset = code_of(&id, code(8), CodePurpose::PasswordReset, at(1));
-            store.issue(&reset, &mails, &IssueIf::default()).await.unwrap();
+            store.issue(&reset, &effects, &IssueIf::default()).await.unwrap();
         }
         9 => {
             let another = session_of(&id, session_id(1_000 + round), at(1));

@@ -17,6 +17,7 @@ use auth_conformance::{
     FeedFixture, at, code_id, code_of, email, feed_cases, hash_of, new_mail, new_user, session_id, session_of,
     successor_of,
 };
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, ChangeFeed, KeptSession, Sessions, Swap};
 use auth_core::token::{RevokeReason, Session, SessionId};
 use auth_core::user::{User, UserId};
@@ -205,11 +206,14 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
     let code = |number, purpose| code_of(&user.id, code_id(number), purpose, at(0));
     let (login, verification) = (code(1, CodePurpose::Login), code(2, CodePurpose::EmailVerification));
     for code in [&login, &verification] {
-        assert!(store.issue(code, &[], &IssueIf::default()).await.unwrap());
+        assert!(store.issue(code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    assert!(store.redeem(login.id, Proof::Email, &[], at(1)).await.unwrap());
-    store.update_profile(&user.id, &ProfileChange { mails: vec![new_mail(9)], ..Default::default() }).await.unwrap();
-    assert!(!store.remove_factors(&user.id, &[Method::Email], None, &[]).await.unwrap());
+    assert!(store.redeem(login.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    store
+        .update_profile(&user.id, &ProfileChange { effects: [new_mail(9)].into_iter().collect(), ..Default::default() })
+        .await
+        .unwrap();
+    assert!(!store.remove_factors(&user.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), []);
     // The address is another matter.
     let proven = ProvenEmail {
@@ -218,7 +222,7 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
         email: email(user.email.as_deref().unwrap()),
         is_change: false,
         only_at: None,
-        mails: Vec::new(),
+        effects: Effects::default(),
     };
     assert!(matches!(store.confirm_email(&proven, at(2).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);

@@ -7,6 +7,7 @@ use auth_accounts::ports::{Codes, IssueIf, Outbox, OutboxPage, Retry, SecondFact
 use auth_accounts::second_factor::NewFactor;
 use auth_conformance::{at, code_id, code_of, mail_id, new_mail};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::user::User;
 use auth_diesel::{DieselStore, PoolSettings};
 use libtest_mimic::Trial;
@@ -47,7 +48,7 @@ async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&store).await;
     let code = code_of(&user.id, code_id(1), CodePurpose::Login, at(0));
-    assert!(store.issue(&code, &[], &IssueIf::default()).await.unwrap());
+    assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     database.query("UPDATE one_time_codes SET purpose = 'passkey_enrolment'");
     assert_eq!(store.find_code(code.id).await.unwrap(), None);
     assert_eq!(store.try_code(code.id, at(1)).await.unwrap(), None);
@@ -69,7 +70,8 @@ async fn a_second_factor_of_a_later_release_is_not_none(database: Arc<Database>)
 
 async fn by_mail(store: &DieselStore, user: &User, number: u64) {
     let enrolment = code_of(&user.id, code_id(number), CodePurpose::EmailEnrolment, at(0));
-    assert!(store.issue(&enrolment, &[], &IssueIf::default()).await.unwrap());
-    let added = store.add_factor(&user.id, &NewFactor::Email, enrolment.id, &[], &[], at(1).into()).await.unwrap();
+    assert!(store.issue(&enrolment, &Effects::NONE, &IssueIf::default()).await.unwrap());
+    let added =
+        store.add_factor(&user.id, &NewFactor::Email, enrolment.id, &[], &Effects::NONE, at(1).into()).await.unwrap();
     assert_eq!(added, Some(true));
 }

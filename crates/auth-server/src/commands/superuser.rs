@@ -5,6 +5,7 @@ use auth_accounts::AccountError;
 use auth_accounts::account::{AccountFault, Email, NewEmail, NewUser, NewUserId, PersonName, Taken, Username};
 use auth_accounts::password::{Attribute, CheckedPassword, RawPassword};
 use auth_accounts::service::AdministrationService;
+use auth_core::effects::Effects;
 use auth_core::user::User;
 use auth_crypto::generate_secret;
 
@@ -62,7 +63,7 @@ fn superuser(
         date_joined: composition.ports.clock.timestamp(),
         // Whoever may run this vouches for the address.
         email_verified_at: Some(composition.ports.clock.timestamp()),
-        mails: Vec::new(),
+        effects: Effects::default(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use auth_core::effects::Effects;
 use auth_core::error::AuthError;
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::token::ClientInfo;
@@ -9,7 +10,7 @@ use auth_core::user::User;
 
 use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
 use crate::error::AccountError;
-use crate::mail::{Fact, MailKind, NewMail};
+use crate::mail::{Fact, MailKind};
 use crate::password::RawPassword;
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
@@ -80,10 +81,10 @@ impl AccountContext {
     ) -> Result<Option<SecondFactorChallenge>, AccountError> {
         self.limits.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
-        let mut mails = Vec::new();
+        let mut effects = Effects::default();
         if methods.contains(&Method::Email) {
             match self.limits.admit_code(user, purpose).await {
-                Ok(()) => mails = self.mailed_digits(&mut code, user, client)?,
+                Ok(()) => effects = self.mailed_digits(&mut code, user, client)?,
                 // There is another way as well: too many mails keep nobody out.
                 Err(AccountError::Throttled { .. }) if methods.len() > 1 => {
                     methods.retain(|method| *method != Method::Email);
@@ -91,7 +92,7 @@ impl AccountContext {
                 Err(error) => return Err(error),
             }
         }
-        let is_issued = self.ports.store.issue(&code, &mails, &IssueIf::still(user)).await?;
+        let is_issued = self.ports.store.issue(&code, &effects, &IssueIf::still(user)).await?;
         Ok(is_issued.then(|| SecondFactorChallenge { challenge: self.challenge_of(code.id), methods }))
     }
 
@@ -110,7 +111,7 @@ impl AccountContext {
         code: &mut OneTimeCode,
         user: &User,
         client: &ClientInfo,
-    ) -> Result<Vec<NewMail>, AuthError> {
+    ) -> Result<Effects, AuthError> {
         let digits = DigitCode::draw(self.ports.randomness.as_ref());
         code.mac = Some(digits.mac(code.id, self.ports.keyed_hash.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
@@ -150,8 +151,8 @@ impl AccountContext {
         let factors = self.ports.store.factors_of(&user.id).await?;
         let is_right = match self.proof(text, &code, user, &factors)? {
             Some(proof) => {
-                let mails = self.notice_of(proof, user, &factors, client)?;
-                self.ports.store.redeem(id, proof, &mails, self.ports.clock.now()).await?
+                let effects = self.notice_of(proof, user, &factors, client)?;
+                self.ports.store.redeem(id, proof, &effects, self.ports.clock.now()).await?
             }
             None => false,
         };
@@ -222,8 +223,8 @@ impl AccountContext {
         user: &User,
         factors: &Factors,
         client: &ClientInfo,
-    ) -> Result<Vec<NewMail>, AuthError> {
-        let Proof::RecoveryCode(_) = proof else { return Ok(Vec::new()) };
+    ) -> Result<Effects, AuthError> {
+        let Proof::RecoveryCode(_) = proof else { return Ok(Effects::default()) };
         let left = factors.recovery_codes.len().saturating_sub(1).to_string();
         self.emails.mail(
             MailKind::RecoveryCodeUsed,

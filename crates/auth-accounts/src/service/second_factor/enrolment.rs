@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use auth_core::effects::Effects;
 use auth_core::error::AuthError;
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::token::ClientInfo;
@@ -102,13 +103,13 @@ impl SecondFactorService {
         }
         let mut code = context.new_code(user, purpose);
         let challenge = context.challenge_of(code.id);
-        let (mails, enrolment) = match method {
+        let (effects, enrolment) = match method {
             Method::Totp => {
                 let secret = TotpSecret::draw(self.context.ports.randomness.as_ref());
                 let sealed = self.context.ports.secret_box.seal(&TotpSecret::context(&user.id), secret.expose());
                 code.payload = Some(sealed.map_err(AuthError::Crypto)?.bytes().to_vec());
                 let uri = secret.expose_uri(&self.context.policy.service_name, &user.username);
-                (Vec::new(), Enrolment::Totp { challenge, secret, uri })
+                (Effects::default(), Enrolment::Totp { challenge, secret, uri })
             }
             Method::Email | Method::RecoveryCode => {
                 let email = user.email.as_ref().ok_or(AccountError::MethodUnavailable)?;
@@ -117,7 +118,7 @@ impl SecondFactorService {
                 (context.mailed_digits(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
             }
         };
-        if !self.context.ports.store.issue(&code, &mails, &IssueIf::still(user)).await? {
+        if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
         }
         Ok(enrolment)
@@ -191,13 +192,13 @@ impl SecondFactorService {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
         let content = self.context.emails.content(user, client).with(Fact::Method, method.name());
-        let mut mails = self.context.emails.mail(MailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
+        let mut effects = self.context.emails.mail(MailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
         if method == Method::Totp && user.email_verified_at.is_none() {
             // Until it is verified, the factor does not outlast a reset of the password.
-            mails.extend(self.verification_request(user, client)?);
+            effects.append(self.verification_request(user, client)?.into_iter().collect());
         }
         let now = self.context.ports.clock.timestamp();
-        let added = self.context.ports.store.add_factor(&user.id, factor, code.id, &macs, &mails, now).await?;
+        let added = self.context.ports.store.add_factor(&user.id, factor, code.id, &macs, &effects, now).await?;
         let takes_codes = added.ok_or(AccountError::ChallengeInvalid)?;
         self.context.ports.note_changed(&user.id);
         self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, &user.id));
@@ -223,8 +224,8 @@ impl SecondFactorService {
             return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
-        let mails = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
-        if !self.context.ports.store.remove_factors(&user.id, &[method], Some(user.security_stamp), &mails).await? {
+        let effects = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
+        if !self.context.ports.store.remove_factors(&user.id, &[method], Some(user.security_stamp), &effects).await? {
             return Err(AccountContext::overtaken());
         }
         self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
@@ -242,9 +243,9 @@ impl SecondFactorService {
         let user = self.context.authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(&user);
         let content = self.context.emails.content(&user, &shown.client);
-        let mails = self.context.emails.mail(MailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
+        let effects = self.context.emails.mail(MailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
         let only_at = Some(user.security_stamp);
-        if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &mails).await? {
+        if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &effects).await? {
             return Err(AccountContext::overtaken());
         }
         self.context.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, &user.id));

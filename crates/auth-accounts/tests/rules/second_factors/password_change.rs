@@ -5,6 +5,7 @@ use auth_accounts::ports::Accounts;
 use auth_accounts::second_factor::NewFactor;
 use auth_accounts::service::PasswordChange;
 use auth_conformance::{code_id, code_of};
+use auth_core::effects::Effects;
 use auth_core::service::{Caller, Issued};
 use auth_core::token::RequiredFor;
 use auth_core::token::{RawToken, TokenFault, TokenKind};
@@ -97,16 +98,9 @@ async fn is_decided_again_if_a_factor_is_added_meanwhile() {
     let code = code_of(&user.id, code_id(1), CodePurpose::EmailEnrolment, service.now());
     service.store.put_code(code.clone());
     eventful.before("set_password", async move {
-        let added = SecondFactors::add_factor(
-            store.as_ref(),
-            &user.id,
-            &NewFactor::Email,
-            code.id,
-            &[],
-            &[],
-            code.created_at.into(),
-        );
-        assert!(added.await.unwrap().is_some());
+        let (factor, now) = (NewFactor::Email, code.created_at.into());
+        let added = store.add_factor(&user.id, &factor, code.id, &[], &Effects::NONE, now).await;
+        assert!(added.unwrap().is_some());
     });
     let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
     assert!(matches!(refused, Err(AccountError::ChallengeMissing)), "{refused:?}");

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, OneTimeCode};
-use auth_accounts::mail::NewMail;
 use auth_accounts::ports::{Codes, IssueIf, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
 use auth_accounts::secret::Mac;
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::user::{SecurityStamp, UserId};
 
@@ -14,12 +14,12 @@ use super::{Broken, Defect, other_calls};
 
 #[async_trait]
 impl Codes for Broken {
-    async fn issue(&self, code: &OneTimeCode, mails: &[NewMail], only: &IssueIf) -> Result<bool, StoreError> {
+    async fn issue(&self, code: &OneTimeCode, effects: &Effects, only: &IssueIf) -> Result<bool, StoreError> {
         let before = self.inner.codes();
-        let is_issued = self.inner.issue(code, mails, only).await?;
+        let is_issued = self.inner.issue(code, effects, only).await?;
         match self.defect {
             Defect::IssuesWithoutRequest if !is_issued => {
-                self.inner.issue(code, mails, &IssueIf { answers: None, ..only.clone() }).await
+                self.inner.issue(code, effects, &IssueIf { answers: None, ..only.clone() }).await
             }
             Defect::EndsNoOlderCodes => {
                 before.into_iter().for_each(|code| self.inner.put_code(code));
@@ -44,7 +44,7 @@ impl Codes for Broken {
         }
     }
 
-    async fn redeem(&self, id: CodeId, proof: Proof, mails: &[NewMail], now: UnixTime) -> Result<bool, StoreError> {
+    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
         let is_unused = self.code(id).is_some_and(|code| code.consumed_at.is_none());
         match self.defect {
             Defect::IgnoresTheTimeStep => self.forget_time_step(id).await?,
@@ -55,7 +55,7 @@ impl Codes for Broken {
             }
             _ => {}
         }
-        self.inner.redeem(id, proof, mails, now).await
+        self.inner.redeem(id, proof, effects, now).await
     }
 
     async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
@@ -91,13 +91,13 @@ impl SecondFactors for Broken {
         factor: &NewFactor,
         enrolment: CodeId,
         recovery_codes: &[Mac],
-        mails: &[NewMail],
+        effects: &Effects,
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
         if let (Defect::AddsFactorsByAnyCode, Some(code)) = (self.defect, self.code(enrolment)) {
             self.inner.put_code(OneTimeCode { user_id: user.clone(), consumed_at: None, ..code });
         }
-        self.inner.add_factor(user, factor, enrolment, recovery_codes, mails, now).await
+        self.inner.add_factor(user, factor, enrolment, recovery_codes, effects, now).await
     }
 
     async fn remove_factors(
@@ -105,17 +105,17 @@ impl SecondFactors for Broken {
         user: &UserId,
         methods: &[Method],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError> {
         if !self.has(Defect::RemovesInTwoSteps) || methods.contains(&Method::RecoveryCode) {
-            return self.inner.remove_factors(user, methods, only_at, mails).await;
+            return self.inner.remove_factors(user, methods, only_at, effects).await;
         }
         let before = self.inner.factors_of(user).await?;
         let is_left = |method: &Method| !methods.contains(method) && before.has(*method);
         let is_last = ![Method::Email, Method::Totp].iter().any(is_left);
         other_calls().await;
         let recovery_codes = self.inner.factors_of(user).await?.recovery_codes;
-        let is_removed = self.inner.remove_factors(user, methods, only_at, mails).await?;
+        let is_removed = self.inner.remove_factors(user, methods, only_at, effects).await?;
         if is_removed && !is_last {
             let left = self.inner.factors_of(user).await?;
             self.inner.put_factors(user, Factors { recovery_codes, ..left });
@@ -128,8 +128,8 @@ impl SecondFactors for Broken {
         user: &UserId,
         codes: &[Mac],
         only_at: Option<SecurityStamp>,
-        mails: &[NewMail],
+        effects: &Effects,
     ) -> Result<bool, StoreError> {
-        self.inner.replace_recovery_codes(user, codes, only_at, mails).await
+        self.inner.replace_recovery_codes(user, codes, only_at, effects).await
     }
 }

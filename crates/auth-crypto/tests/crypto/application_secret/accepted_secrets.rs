@@ -41,10 +41,7 @@ fn a_weak_or_known_secret_is_refused_wherever_it_stands() {
 #[test]
 fn a_refusal_is_one_line_that_says_which_one_and_why() {
     let error = |current, former: &[&str]| ApplicationSecret::new(current, former).unwrap_err().to_string();
-    assert_eq!(
-        error("too short", &[]),
-        "the current application secret has 9 bytes; it needs at least 32"
-    );
+    assert_eq!(error("too short", &[]), "the current application secret has 9 bytes; it needs at least 32");
     assert_eq!(
         error(SECRET, &[OTHER_SECRET, "changeme"]),
         "former application secret 2: the secret is a widely published example; generate one of your own"
