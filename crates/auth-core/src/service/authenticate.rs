@@ -3,7 +3,6 @@
 use crate::error::{AuthError, StoreError};
 use crate::revocation::{follows_factor, predates_epoch};
 use crate::service::TokenService;
-use crate::time::UnixTime;
 use crate::token::{
     RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
 };
@@ -141,27 +140,6 @@ impl TokenService {
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
             None => self.user_from_elsewhere(claims).await,
         }
-    }
-
-    /// Whether a token of no session may have been issued for an account that had the name before, or for one that had
-    /// the number where the token was issued: it is older than the account, or does not say how old it is.
-    pub(super) fn may_be_of_another(&self, claims: &TokenClaims, user: &User) -> bool {
-        let is_name = self.policy.claim_rules.subject_field.is_given_again();
-        (is_name && claims.issued_at.is_none()) || self.earliest_issue(claims) < user.date_joined.unix()
-    }
-
-    /// The earliest moment at which a token of no session may have been issued, or the first of those that a sliding
-    /// token was renewed from: by `iat`, or else as long before `exp` as any token of its kind lives here.
-    fn earliest_issue(&self, claims: &TokenClaims) -> UnixTime {
-        let sliding = self.policy.sliding;
-        let longest = match claims.kind.as_deref() {
-            Some(kind) if kind == TokenKind::Refresh.name() => self.policy.rotation.refresh_ttl,
-            Some(kind) if kind == TokenKind::Sliding.name() => sliding.ttl.max(sliding.refresh_ttl),
-            _ => self.policy.access_ttl,
-        };
-        let by_end = || claims.expires_at.map_or(UnixTime::default(), |end| end.minus(longest));
-        let issued_at = claims.issued_at.unwrap_or_else(by_end);
-        claims.refresh_expires_at.map_or(issued_at, |end| issued_at.min(end.minus(sliding.refresh_ttl)))
     }
 
     async fn known_user(&self, claims: &TokenClaims) -> Result<User, AuthError> {

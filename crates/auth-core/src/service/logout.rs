@@ -3,7 +3,7 @@
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::revocation::{Ending, decide_ending, standing};
-use crate::service::membership::{Member, Membership};
+use crate::service::lookup::{Member, Membership};
 use crate::service::{Caller, TokenService};
 use crate::token::{RawToken, RevokeReason, SessionId, TokenClaims, TokenFault, TokenKind};
 

@@ -27,10 +27,12 @@
 //! # Ok(()) }
 //! ```
 
+mod adoption;
 mod authenticate;
 mod continuation;
 mod issue;
 mod logout;
+mod lookup;
 mod membership;
 mod refresh;
 mod sliding;
@@ -46,6 +48,7 @@ pub use authenticate::Caller;
 pub use continuation::Continuation;
 pub use issue::{Issued, Refreshed, SignedToken, TokenPair};
 pub use logout::LogoutRequest;
+pub use sliding::SlidingPolicy;
 pub use verifier::{AccessVerifier, Bearer};
 
 use crate::error::AuthError;
@@ -154,22 +157,6 @@ impl Default for TokenPolicy {
             sliding: SlidingPolicy::default(),
             multi_factor_required_for: RequiredFor::Nobody,
         }
-    }
-}
-
-/// How sliding tokens live.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlidingPolicy {
-    /// How long one opens guarded routes; starts anew with each refresh.
-    pub ttl: Seconds,
-    /// How long after the login it can be refreshed.
-    pub refresh_ttl: Seconds,
-}
-
-impl Default for SlidingPolicy {
-    /// Five minutes, for a day.
-    fn default() -> Self {
-        Self { ttl: Seconds::new(5 * 60), refresh_ttl: Seconds::new(24 * 60 * 60) }
     }
 }
 

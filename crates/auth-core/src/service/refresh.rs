@@ -5,7 +5,7 @@ use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
-use crate::service::membership::{Member, Membership};
+use crate::service::lookup::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
 use crate::token::{CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind, is_multi_factor};
 use crate::user::User;

@@ -43,8 +43,4 @@ impl TokenService {
             None => self.verify_not_refused(jti).await,
         }
     }
-
-    async fn verify_not_refused(&self, jti: &TokenId) -> Result<(), AuthError> {
-        if self.ports.store.is_refused(jti).await? { Err(TokenFault::Revoked.into()) } else { Ok(()) }
-    }
 }

@@ -1,14 +1,30 @@
 //! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
 
 use crate::error::AuthError;
-use crate::service::membership::Membership;
+use crate::service::lookup::Membership;
 use crate::service::{SignedToken, TokenService};
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use crate::token::claims::NewToken;
 use crate::token::{
     Authentication, ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind,
 };
 use crate::user::User;
+
+/// How sliding tokens live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlidingPolicy {
+    /// How long one opens guarded routes; starts anew with each refresh.
+    pub ttl: Seconds,
+    /// How long after the login it can be refreshed.
+    pub refresh_ttl: Seconds,
+}
+
+impl Default for SlidingPolicy {
+    /// Five minutes, for a day.
+    fn default() -> Self {
+        Self { ttl: Seconds::new(5 * 60), refresh_ttl: Seconds::new(24 * 60 * 60) }
+    }
+}
 
 impl TokenService {
     /// Starts a session as [`start_session`](Self::start_session) does, and issues its sliding token.
@@ -29,7 +45,7 @@ impl TokenService {
     }
 
     /// A session that is not stored yet, and its sliding token.
-    pub(super) async fn first_sliding(
+    pub(in crate::service) async fn first_sliding(
         &self,
         user: &User,
         authentication: &Authentication,
@@ -79,7 +95,7 @@ impl TokenService {
     }
 
     /// How long the session of a sliding token is kept: as long as a token of it may live.
-    pub(super) fn sliding_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
+    pub(in crate::service) fn sliding_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
         let end = claims.refresh_expires_at.map_or(expires_at, |end| end.plus(self.policy.sliding.ttl));
         end.max(expires_at)
     }

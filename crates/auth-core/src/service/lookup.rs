@@ -1,0 +1,56 @@
+//! Lookups in the storage: the session of a token, its user, and whether it is in the blacklist.
+
+use crate::error::{AuthError, StoreError};
+use crate::service::TokenService;
+use crate::token::{Generation, SessionId, SessionOfUser, Subject, SubjectClaim, TokenClaims, TokenFault, TokenId};
+use crate::user::{User, UserId};
+
+/// A refresh token that was recognised.
+pub(super) struct Member {
+    pub(super) found: SessionOfUser,
+    pub(super) generation: Generation,
+    /// Issued elsewhere with the same key; it names no session.
+    pub(super) is_foreign: bool,
+}
+
+/// What a refresh token belongs to.
+pub(super) enum Membership {
+    /// A session, in whatever state.
+    Member(Box<Member>),
+    /// A session that is not stored, though the user is: it was pruned, or lost with a restored database.
+    SessionGone,
+    /// No account that exists.
+    NoUser,
+}
+
+impl TokenService {
+    /// The session with this ID and its user. A storage that returns another one is broken: nothing is decided on that.
+    pub(super) async fn stored_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, AuthError> {
+        let found = self.ports.store.find_session(id).await?;
+        let is_other = |found: &SessionOfUser| found.session.id != id || found.session.user_id != found.user.id;
+        if found.as_ref().is_some_and(is_other) {
+            return Err(StoreError::broken("find_session returned another session than the requested one").into());
+        }
+        Ok(found)
+    }
+
+    /// The user that a token names, if it names one that exists. A storage that returns another one is broken.
+    pub(super) async fn user_of(&self, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
+        let SubjectClaim::Named(subject) = &claims.subject else { return Ok(None) };
+        let found = self.ports.store.find_by_subject(subject).await?;
+        if found.as_ref().is_some_and(|user| self.subject_of(user).as_ref() != Some(subject)) {
+            return Err(StoreError::broken("find_by_subject returned another user than the requested one").into());
+        }
+        Ok(found)
+    }
+
+    /// Whether the claim could name an account that existed once: absent, null, a number or a name, but no odd text.
+    pub(super) const fn could_name_a_user(claim: &SubjectClaim) -> bool {
+        !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::Id(UserId::String(_))))
+    }
+
+    /// Refuses a token ID that is in the blacklist.
+    pub(super) async fn verify_not_refused(&self, jti: &TokenId) -> Result<(), AuthError> {
+        if self.ports.store.is_refused(jti).await? { Err(TokenFault::Revoked.into()) } else { Ok(()) }
+    }
+}
