@@ -20,7 +20,7 @@ impl TokenService {
         if is_required || self.may_be_of_another(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }
-        let session = self.adopted_session(claims, jti, self.sliding_session_end(claims, expires_at), &user);
+        let session = self.adopted_session(claims, jti, self.adopted_session_end(claims, expires_at), &user);
         match self.ports.store.adopt(&session, jti, claims.issued_at).await? {
             Adoption::Refused => Err(TokenFault::Revoked.into()),
             Adoption::NoUser => Ok(Membership::NoUser),
@@ -63,17 +63,11 @@ impl TokenService {
         (is_name && claims.issued_at.is_none()) || self.earliest_issue(claims) < user.date_joined.unix()
     }
 
-    /// The earliest moment at which a token of no session may have been issued, or the first of those that a sliding
-    /// token was renewed from: by `iat`, or else as long before `exp` as any token of its kind lives here.
+    /// The earliest moment at which a token of no session may have been issued, given how long tokens of its kind live
+    /// here.
     fn earliest_issue(&self, claims: &TokenClaims) -> UnixTime {
-        let sliding = self.policy.sliding;
-        let longest = match claims.kind.as_deref() {
-            Some(kind) if kind == TokenKind::Refresh.name() => self.policy.rotation.refresh_ttl,
-            Some(kind) if kind == TokenKind::Sliding.name() => sliding.ttl.max(sliding.refresh_ttl),
-            _ => self.policy.access_ttl,
-        };
-        let by_end = || claims.expires_at.map_or(UnixTime::default(), |end| end.minus(longest));
-        let issued_at = claims.issued_at.unwrap_or_else(by_end);
-        claims.refresh_expires_at.map_or(issued_at, |end| issued_at.min(end.minus(sliding.refresh_ttl)))
+        let is_refresh = claims.is(TokenKind::Refresh);
+        let longest = if is_refresh { self.policy.rotation.refresh_ttl } else { self.policy.access_ttl };
+        self.earliest_sliding_issue(claims).unwrap_or_else(|| claims.earliest_issue(longest))
     }
 }

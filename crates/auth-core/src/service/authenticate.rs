@@ -27,7 +27,7 @@ impl TokenService {
         let pass = pass(&claims, kind);
         let user = match self.remembered(pass.as_ref(), &claims)? {
             Some(user) => user,
-            None => self.looked_up(pass, &claims, kind).await?,
+            None => self.looked_up(pass, &claims).await?,
         };
         if self.may_pass(&user) { Ok(Caller { user, session: claims.session }) } else { Err(AuthError::UserInactive) }
     }
@@ -49,11 +49,6 @@ impl TokenService {
         Err(refusal)
     }
 
-    /// Whether the token dies with its session. A sliding token always does: it is its own refresh token.
-    fn checks_session(&self, kind: TokenKind) -> bool {
-        self.policy.check_session_on_access || kind == TokenKind::Sliding
-    }
-
     /// The user of a token, without asking the storage.
     fn remembered(&self, pass: Option<&Pass>, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
         let Some(views) = &self.ports.views else { return Ok(None) };
@@ -73,14 +68,14 @@ impl TokenService {
     }
 
     /// The user of a token as the storage has it, remembered for the next time if it is let in.
-    async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
+    async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims) -> Result<User, AuthError> {
         let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
         let user = match claims.session {
             Some(id) => match self.stored_session(id).await? {
-                Some(found) => self.user_of_session(claims, found, kind)?,
-                None => self.user_without_session(claims, kind).await?,
+                Some(found) => self.user_of_session(claims, found)?,
+                None => self.user_without_session(claims).await?,
             },
-            None if kind == TokenKind::Sliding => self.user_of_foreign_sliding(claims).await?,
+            None if claims.is(TokenKind::Sliding) => self.user_of_foreign_sliding(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
         if let Some((views, mark, pass)) = memory
@@ -91,11 +86,11 @@ impl TokenService {
         Ok(user)
     }
 
-    fn user_of_session(&self, claims: &TokenClaims, found: SessionOfUser, kind: TokenKind) -> Result<User, AuthError> {
+    fn user_of_session(&self, claims: &TokenClaims, found: SessionOfUser) -> Result<User, AuthError> {
         if !self.is_named(&found.user, &claims.subject) {
             return Err(TokenFault::BadClaim.into());
         }
-        let is_dead = found.session.revoked_at.is_some() && self.checks_session(kind);
+        let is_dead = found.session.revoked_at.is_some() && self.dies_with_session(claims);
         if is_dead && self.may_pass(&found.user) {
             return Err(match found.session.revoke_reason {
                 Some(RevokeReason::PasswordChanged) => AuthError::PasswordChanged,
@@ -107,13 +102,13 @@ impl TokenService {
     }
 
     /// The session is gone: with its user, or because its time was over.
-    async fn user_without_session(&self, claims: &TokenClaims, kind: TokenKind) -> Result<User, AuthError> {
+    async fn user_without_session(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
         // A name may be somebody else's since, and so may the number of an account that was never here.
         let is_doubtful =
             self.policy.claim_rules.subject_field.is_given_again() || self.may_be_of_another(claims, &user);
         let is_without_factor = self.policy.multi_factor_required_for.includes(&user);
-        if self.checks_session(kind) || is_doubtful || is_without_factor {
+        if self.dies_with_session(claims) || is_doubtful || is_without_factor {
             return Err(TokenFault::UnknownSession.into());
         }
         Ok(user)
@@ -136,7 +131,7 @@ impl TokenService {
     async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let (jti, _) = claims.require_any_kind()?;
         match self.stored_session(SessionId::adopted(jti)).await? {
-            Some(found) => self.user_of_session(claims, found, TokenKind::Sliding),
+            Some(found) => self.user_of_session(claims, found),
             None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
             None => self.user_from_elsewhere(claims).await,
         }

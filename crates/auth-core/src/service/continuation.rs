@@ -4,7 +4,7 @@ use crate::error::AuthError;
 use crate::ports::{KeptSession, ReplacedSession};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::{Caller, Issued, TokenPair, TokenService};
-use crate::token::{Authentication, Generation, Session, SessionId, SessionOfUser, TokenFault, TokenKind};
+use crate::token::{Generation, Session, SessionId, SessionOfUser, TokenFault};
 
 /// How a session continues when all others of its user end, and its new tokens: as the next generation, or as another
 /// session in its place. Whoever else held a token of it is locked out. A caller whose token belongs to no session has the
@@ -44,8 +44,7 @@ impl TokenService {
     /// one begins in its place.
     fn spends_for_good(&self) -> bool {
         let RotationPolicy { on_retry, on_refresh, .. } = self.policy.rotation;
-        let may_be_sliding = self.policy.accepted_kinds.contains(&TokenKind::Sliding);
-        on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate && !may_be_sliding
+        on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate && !self.accepts_sliding()
     }
 
     /// How a session can continue when all others of its user end: as another generation, or as another session. Stores
@@ -66,12 +65,10 @@ impl TokenService {
     /// A session in the place of one that ends with the password, for as long as that one would have lived.
     async fn replaced(&self, found: SessionOfUser) -> Result<(Session, Issued), AuthError> {
         let SessionOfUser { session: ends, user } = found;
-        let now = self.ports.clock.now();
-        if !self.policy.accepted_kinds.contains(&TokenKind::Access) {
-            let authentication = Authentication::of(&ends);
-            let (session, token) = self.first_sliding(&user, &authentication, ends.client).await?;
-            return Ok((session, Issued::Sliding(token)));
+        if self.issues_sliding_only() {
+            return self.sliding_replacement(&user, ends).await;
         }
+        let now = self.ports.clock.now();
         let session = Session {
             id: SessionId::draw(self.ports.randomness.as_ref()),
             generation: Generation::FIRST,

@@ -5,7 +5,7 @@ use crate::event::{EventKind, SecurityEvent};
 use crate::revocation::{Ending, decide_ending, standing};
 use crate::service::lookup::{Member, Membership};
 use crate::service::{Caller, TokenService};
-use crate::token::{RawToken, RevokeReason, SessionId, TokenClaims, TokenFault, TokenKind};
+use crate::token::{RawToken, RevokeReason, SessionId, TokenClaims, TokenFault};
 
 /// What to log out of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +40,7 @@ impl TokenService {
     }
 
     async fn logout_one(&self, caller: &Caller, token: &RawToken) -> Result<(), AuthError> {
-        let claims = self.read(token).await?;
-        self.require_revocable(&claims)?;
+        let claims = self.read_revocable(token).await?;
         if !self.is_named(&caller.user, &claims.subject) {
             return self.refuse_foreign(caller);
         }
@@ -72,10 +71,11 @@ impl TokenService {
         Ok(())
     }
 
-    /// Refresh tokens can be taken out of use, and sliding ones where they are in use.
-    fn require_revocable(&self, claims: &TokenClaims) -> Result<(), TokenFault> {
-        let is_sliding = claims.is(TokenKind::Sliding) && self.policy.accepted_kinds.contains(&TokenKind::Sliding);
-        claims.require(if is_sliding { TokenKind::Sliding } else { TokenKind::Refresh }).map(drop)
+    /// The claims of a token whose session it can end.
+    async fn read_revocable(&self, presented: &RawToken) -> Result<TokenClaims, AuthError> {
+        let claims = self.read(presented).await?;
+        claims.require(self.revocable_kind(&claims))?;
+        Ok(claims)
     }
 
     /// Takes a refresh token out of use, and its session with it, for whoever holds it.
@@ -83,8 +83,7 @@ impl TokenService {
     /// A spent token ends its session too, though the answer is a refusal as before: whoever blacklists a token wants
     /// the login to be over.
     pub async fn blacklist(&self, presented: &RawToken) -> Result<(), AuthError> {
-        let claims = self.read(presented).await?;
-        self.require_revocable(&claims)?;
+        let claims = self.read_revocable(presented).await?;
         match self.membership(&claims).await? {
             Membership::Member(member) => self.blacklist_member(&member).await,
             Membership::SessionGone | Membership::NoUser => self.blacklist_single(&claims).await,

@@ -3,7 +3,8 @@
 use crate::error::AuthError;
 use crate::service::TokenService;
 use crate::service::lookup::{Member, Membership};
-use crate::token::{Generation, SessionId, TokenClaims, TokenFault, TokenId, TokenKind};
+use crate::service::sliding::sliding_generation;
+use crate::token::{Generation, SessionId, TokenClaims, TokenFault, TokenId};
 
 impl TokenService {
     /// Finds the session of a refresh token or a sliding one. One from elsewhere becomes a session first, if the policy
@@ -18,15 +19,10 @@ impl TokenService {
     }
 
     async fn own_session(&self, claims: &TokenClaims, jti: &TokenId, id: SessionId) -> Result<Membership, AuthError> {
-        let (generation, is_its_name) = if claims.is(TokenKind::Sliding) {
-            (Generation::FIRST, SessionId::adopted(jti) == id)
-        } else {
-            let generation = claims.generation.ok_or(TokenFault::BadClaim)?;
-            (generation, *jti == TokenId::of_generation(id, generation))
+        let generation = match sliding_generation(claims, jti, id)? {
+            Some(generation) => generation,
+            None => refresh_generation(claims, jti, id)?,
         };
-        if !is_its_name {
-            return Err(TokenFault::BadClaim.into());
-        }
         match self.stored_session(id).await? {
             // Subject and session belong together (SEC-025).
             Some(found) if !self.is_named(&found.user, &claims.subject) => Err(TokenFault::BadClaim.into()),
@@ -35,4 +31,10 @@ impl TokenService {
             None => Ok(Membership::NoUser),
         }
     }
+}
+
+/// The generation of a refresh token that names the session `id`. Its token ID must be the one of that generation.
+fn refresh_generation(claims: &TokenClaims, jti: &TokenId, id: SessionId) -> Result<Generation, TokenFault> {
+    let generation = claims.generation.ok_or(TokenFault::BadClaim)?;
+    if *jti == TokenId::of_generation(id, generation) { Ok(generation) } else { Err(TokenFault::BadClaim) }
 }

@@ -31,7 +31,7 @@ impl TokenService {
     async fn verify_other(&self, claims: &TokenClaims, jti: &TokenId) -> Result<(), AuthError> {
         let session = match claims.is(TokenKind::Sliding) {
             true => claims.session.or_else(|| Some(SessionId::adopted(jti))),
-            false => claims.session.filter(|_| self.policy.check_session_on_access),
+            false => claims.session.filter(|_| self.dies_with_session(claims)),
         };
         match session {
             Some(id) => match self.stored_session(id).await? {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::time::UnixTime;
+use crate::time::{Seconds, UnixTime};
 use crate::token::{ClaimNames, Generation, Payload, SessionId, Subject, SubjectClaim, TokenFault, TokenId};
 
 /// The kinds of token, by the claim `token_type`.
@@ -82,6 +82,13 @@ impl TokenClaims {
         let expires_at = self.expires_at.ok_or(TokenFault::NoExpiry)?;
         let id = self.id.as_ref().ok_or(TokenFault::NoId)?;
         Ok((id, expires_at))
+    }
+
+    /// The earliest moment at which it may have been issued: `iat`, or else as long before `exp` as a token of its kind
+    /// lives at most.
+    pub(crate) fn earliest_issue(&self, longest: Seconds) -> UnixTime {
+        let by_end = || self.expires_at.map_or(UnixTime::default(), |end| end.minus(longest));
+        self.issued_at.unwrap_or_else(by_end)
     }
 
     /// Whether it says to be of this kind.

@@ -1,13 +1,15 @@
 //! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
 
+mod rules;
+
+pub(in crate::service) use rules::sliding_generation;
+
 use crate::error::AuthError;
 use crate::service::lookup::Membership;
-use crate::service::{SignedToken, TokenService};
+use crate::service::{Issued, SignedToken, TokenService};
 use crate::time::{Seconds, UnixTime};
 use crate::token::claims::NewToken;
-use crate::token::{
-    Authentication, ClientInfo, CustomClaims, RawToken, Session, TokenClaims, TokenFault, TokenId, TokenKind,
-};
+use crate::token::{Authentication, ClientInfo, CustomClaims, RawToken, Session, TokenFault, TokenId, TokenKind};
 use crate::user::User;
 
 /// How sliding tokens live.
@@ -44,8 +46,19 @@ impl TokenService {
         Ok(token)
     }
 
+    /// A session that replaces `ends` and is not stored yet, and its sliding token.
+    pub(in crate::service) async fn sliding_replacement(
+        &self,
+        user: &User,
+        ends: Session,
+    ) -> Result<(Session, Issued), AuthError> {
+        let authentication = Authentication::of(&ends);
+        let (session, token) = self.first_sliding(user, &authentication, ends.client).await?;
+        Ok((session, Issued::Sliding(token)))
+    }
+
     /// A session that is not stored yet, and its sliding token.
-    pub(in crate::service) async fn first_sliding(
+    async fn first_sliding(
         &self,
         user: &User,
         authentication: &Authentication,
@@ -91,13 +104,7 @@ impl TokenService {
     /// # Errors
     /// [`TokenFault::WrongKind`].
     pub fn check_sliding(&self) -> Result<(), TokenFault> {
-        if self.policy.accepted_kinds.contains(&TokenKind::Sliding) { Ok(()) } else { Err(TokenFault::WrongKind) }
-    }
-
-    /// How long the session of a sliding token is kept: as long as a token of it may live.
-    pub(in crate::service) fn sliding_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
-        let end = claims.refresh_expires_at.map_or(expires_at, |end| end.plus(self.policy.sliding.ttl));
-        end.max(expires_at)
+        if self.accepts_sliding() { Ok(()) } else { Err(TokenFault::WrongKind) }
     }
 
     fn sign_sliding(

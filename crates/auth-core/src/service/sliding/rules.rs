@@ -1,0 +1,64 @@
+//! How sliding tokens differ from the others, for the use cases that meet both.
+
+use crate::service::{SlidingPolicy, TokenService};
+use crate::time::UnixTime;
+use crate::token::{Generation, SessionId, TokenClaims, TokenFault, TokenId, TokenKind};
+
+/// The generation of a sliding token that names the session `id`; `None` for a token of another kind.
+///
+/// The session keeps its first generation, because a renewed token keeps its token ID.
+///
+/// # Errors
+/// [`TokenFault::BadClaim`] if the token ID `jti` is not the one of this session.
+pub(in crate::service) fn sliding_generation(
+    claims: &TokenClaims,
+    jti: &TokenId,
+    id: SessionId,
+) -> Result<Option<Generation>, TokenFault> {
+    if !claims.is(TokenKind::Sliding) {
+        return Ok(None);
+    }
+    if SessionId::adopted(jti) == id { Ok(Some(Generation::FIRST)) } else { Err(TokenFault::BadClaim) }
+}
+
+impl TokenService {
+    /// Whether sliding tokens open guarded routes.
+    pub(in crate::service) fn accepts_sliding(&self) -> bool {
+        self.policy.accepted_kinds.contains(&TokenKind::Sliding)
+    }
+
+    /// Whether a session starts with a sliding token alone, because access tokens open no guarded route.
+    pub(in crate::service) fn issues_sliding_only(&self) -> bool {
+        !self.policy.accepted_kinds.contains(&TokenKind::Access)
+    }
+
+    /// The kind that a token must have to be blacklisted or presented at a logout: a refresh token, or also a sliding one
+    /// where sliding tokens are accepted.
+    pub(in crate::service) fn revocable_kind(&self, claims: &TokenClaims) -> TokenKind {
+        if claims.is(TokenKind::Sliding) && self.accepts_sliding() { TokenKind::Sliding } else { TokenKind::Refresh }
+    }
+
+    /// Whether a token that opens guarded routes dies with its session. A sliding token always does: it is its own refresh
+    /// token.
+    pub(in crate::service) fn dies_with_session(&self, claims: &TokenClaims) -> bool {
+        self.policy.check_session_on_access || claims.is(TokenKind::Sliding)
+    }
+
+    /// The end of the session that a token is adopted as: for a sliding token the latest moment at which a token renewed
+    /// from it may expire, otherwise its own `expires_at`.
+    pub(in crate::service) fn adopted_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
+        let end = claims.refresh_expires_at.map_or(expires_at, |end| end.plus(self.policy.sliding.ttl));
+        end.max(expires_at)
+    }
+
+    /// The earliest moment at which the first of the tokens that a sliding token was renewed from may have been issued;
+    /// `None` for a token of another kind.
+    pub(in crate::service) fn earliest_sliding_issue(&self, claims: &TokenClaims) -> Option<UnixTime> {
+        if !claims.is(TokenKind::Sliding) {
+            return None;
+        }
+        let SlidingPolicy { ttl, refresh_ttl } = self.policy.sliding;
+        let issued_at = claims.earliest_issue(ttl.max(refresh_ttl));
+        Some(claims.refresh_expires_at.map_or(issued_at, |end| issued_at.min(end.minus(refresh_ttl))))
+    }
+}
