@@ -1,20 +1,41 @@
-//! Adoption: how an externally issued token becomes a session.
+//! Adoption: how an externally issued token becomes a session. Such a token names no session; a refresh token or a sliding
+//! one is adopted when it is first refreshed or revoked.
 
 use crate::error::AuthError;
+use crate::event::EventKind;
 use crate::ports::Adoption;
 use crate::service::TokenService;
 use crate::service::lookup::{Member, Membership};
 use crate::time::UnixTime;
-use crate::token::{ClientInfo, Generation, Session, SessionId, TokenClaims, TokenFault, TokenId, TokenKind};
+use crate::token::{
+    ClientInfo, Generation, Session, SessionId, SessionOfUser, TokenClaims, TokenFault, TokenId, TokenKind,
+};
 use crate::user::User;
 
+/// The ID of the session that a token belongs to: the one that it names, or the one that it is adopted as. `None` for an
+/// access token that names none: these are never adopted.
+pub(super) fn session_id(claims: &TokenClaims, jti: &TokenId) -> Option<SessionId> {
+    let is_adopted = claims.is(TokenKind::Refresh) || claims.is(TokenKind::Sliding);
+    claims.session.or_else(|| is_adopted.then(|| SessionId::adopted(jti)))
+}
+
 impl TokenService {
+    /// Makes a session for a token that names none, or finds the one that an earlier call made.
+    ///
+    /// # Errors
+    /// [`TokenFault::UnknownSession`] where the policy adopts nothing, and for the tokens of other issuers;
+    /// [`TokenFault::Revoked`] if the token is in the blacklist, if all sessions of its user have ended since it was issued,
+    /// if it may have been issued for another user, or if its user has or needs a second factor that its issuer did not ask
+    /// for; [`TokenFault::BadClaim`] if its session belongs to another user.
     pub(super) async fn adopt(
         &self,
         claims: &TokenClaims,
         jti: &TokenId,
         expires_at: UnixTime,
     ) -> Result<Membership, AuthError> {
+        if !self.policy.adopt_foreign_tokens || !claims.is_own {
+            return Err(TokenFault::UnknownSession.into());
+        }
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
         let is_required = self.policy.multi_factor_required_for.includes(&user);
         if is_required || self.may_be_of_another(claims, &user) {
@@ -29,7 +50,7 @@ impl TokenService {
                 Some(found) => {
                     self.end_surplus(&user.id, session.id).await?;
                     let generation = Generation::FIRST;
-                    Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: true })))
+                    Ok(Membership::Member(Box::new(Member { found, generation, is_adopted: true })))
                 }
                 None => Ok(Membership::SessionGone),
             },
@@ -54,6 +75,43 @@ impl TokenService {
             authenticated_at: created_at,
             client: ClientInfo::default(),
         }
+    }
+
+    /// Records the adoption of a token that a refresh has exchanged; nothing for a token that named its session.
+    pub(super) fn record_adoption(&self, member: &Member) {
+        if member.is_adopted {
+            self.record(EventKind::TokenAdopted, member);
+        }
+    }
+
+    /// The session that a token which opens guarded routes and names no session was adopted as, with its user. `None` if it
+    /// was not adopted; an access token never is.
+    ///
+    /// # Errors
+    /// [`TokenFault::Revoked`] if a token that can be adopted is in the blacklist.
+    pub(super) async fn adopted(&self, claims: &TokenClaims) -> Result<Option<SessionOfUser>, AuthError> {
+        if !claims.is(TokenKind::Sliding) {
+            return Ok(None);
+        }
+        let (jti, _) = claims.require_any_kind()?;
+        let found = self.stored_session(SessionId::adopted(jti)).await?;
+        if found.is_none() {
+            self.check_not_blacklisted(jti).await?;
+        }
+        Ok(found)
+    }
+
+    /// Verifies a token whose session is not stored: it is good if it does not need one and is not in the blacklist.
+    ///
+    /// # Errors
+    /// [`TokenFault::UnknownSession`]; [`TokenFault::Revoked`].
+    pub(super) async fn verify_without_session(&self, claims: &TokenClaims, jti: &TokenId) -> Result<(), AuthError> {
+        let needs_session = match claims.is(TokenKind::Refresh) {
+            true => !self.policy.adopt_foreign_tokens,
+            // A sliding token that names no session opens guarded routes whatever the policy adopts.
+            false => claims.session.is_some(),
+        };
+        if needs_session { Err(TokenFault::UnknownSession.into()) } else { self.check_not_blacklisted(jti).await }
     }
 
     /// Whether a token of no session may have been issued for an account that had the name before, or for one that had

@@ -70,12 +70,13 @@ impl TokenService {
     /// The user of a token as the storage has it, remembered for the next time if it is let in.
     async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims) -> Result<User, AuthError> {
         let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
-        let user = match claims.session {
-            Some(id) => match self.stored_session(id).await? {
-                Some(found) => self.user_of_session(claims, found)?,
-                None => self.user_without_session(claims).await?,
-            },
-            None if claims.is(TokenKind::Sliding) => self.user_of_foreign_sliding(claims).await?,
+        let found = match claims.session {
+            Some(id) => self.stored_session(id).await?,
+            None => self.adopted(claims).await?,
+        };
+        let user = match found {
+            Some(found) => self.user_of_session(claims, found)?,
+            None if claims.session.is_some() => self.user_without_session(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
         if let Some((views, mark, pass)) = memory
@@ -125,16 +126,6 @@ impl TokenService {
             return Err(TokenFault::Revoked.into());
         }
         Ok(user)
-    }
-
-    /// A sliding token from elsewhere, which may have become a session when it was refreshed or taken out of use.
-    async fn user_of_foreign_sliding(&self, claims: &TokenClaims) -> Result<User, AuthError> {
-        let (jti, _) = claims.require_any_kind()?;
-        match self.stored_session(SessionId::adopted(jti)).await? {
-            Some(found) => self.user_of_session(claims, found),
-            None if self.ports.store.is_refused(jti).await? => Err(TokenFault::Revoked.into()),
-            None => self.user_from_elsewhere(claims).await,
-        }
     }
 
     async fn known_user(&self, claims: &TokenClaims) -> Result<User, AuthError> {

@@ -1,6 +1,7 @@
 //! Lookups in the storage: the session of a token, its user, and whether it is in the blacklist.
 
 use crate::error::{AuthError, StoreError};
+use crate::event::{EventKind, SecurityEvent};
 use crate::service::TokenService;
 use crate::token::{Generation, SessionId, SessionOfUser, Subject, SubjectClaim, TokenClaims, TokenFault, TokenId};
 use crate::user::{User, UserId};
@@ -9,8 +10,8 @@ use crate::user::{User, UserId};
 pub(super) struct Member {
     pub(super) found: SessionOfUser,
     pub(super) generation: Generation,
-    /// Issued elsewhere with the same key; it names no session.
-    pub(super) is_foreign: bool,
+    /// Externally issued with the same key; it names no session.
+    pub(super) is_adopted: bool,
 }
 
 /// What a refresh token belongs to.
@@ -49,8 +50,17 @@ impl TokenService {
         !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::Id(UserId::String(_))))
     }
 
-    /// Refuses a token ID that is in the blacklist.
-    pub(super) async fn verify_not_refused(&self, jti: &TokenId) -> Result<(), AuthError> {
+    /// Checks that a token ID is not in the blacklist.
+    ///
+    /// # Errors
+    /// [`TokenFault::Revoked`].
+    pub(super) async fn check_not_blacklisted(&self, jti: &TokenId) -> Result<(), AuthError> {
         if self.ports.store.is_refused(jti).await? { Err(TokenFault::Revoked.into()) } else { Ok(()) }
+    }
+
+    /// Records an event of the session of a token.
+    pub(super) fn record(&self, kind: EventKind, member: &Member) {
+        let found = &member.found;
+        self.ports.record(SecurityEvent::of_session(kind, &found.user.id, found.session.id));
     }
 }

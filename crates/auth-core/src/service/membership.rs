@@ -7,14 +7,13 @@ use crate::service::sliding::sliding_generation;
 use crate::token::{Generation, SessionId, TokenClaims, TokenFault, TokenId};
 
 impl TokenService {
-    /// Finds the session of a refresh token or a sliding one. One from elsewhere becomes a session first, if the policy
-    /// allows.
+    /// Finds the session of a refresh token or a sliding one. A token that names no session is adopted, if the policy allows
+    /// it.
     pub(super) async fn membership(&self, claims: &TokenClaims) -> Result<Membership, AuthError> {
         let (jti, expires_at) = claims.require_any_kind()?;
         match claims.session {
             Some(id) => self.own_session(claims, jti, id).await,
-            None if self.policy.adopt_foreign_tokens && claims.is_own => self.adopt(claims, jti, expires_at).await,
-            None => Err(TokenFault::UnknownSession.into()),
+            None => self.adopt(claims, jti, expires_at).await,
         }
     }
 
@@ -26,7 +25,7 @@ impl TokenService {
         match self.stored_session(id).await? {
             // Subject and session belong together (SEC-025).
             Some(found) if !self.is_named(&found.user, &claims.subject) => Err(TokenFault::BadClaim.into()),
-            Some(found) => Ok(Membership::Member(Box::new(Member { found, generation, is_foreign: false }))),
+            Some(found) => Ok(Membership::Member(Box::new(Member { found, generation, is_adopted: false }))),
             None if self.user_of(claims).await?.is_some() => Ok(Membership::SessionGone),
             None => Ok(Membership::NoUser),
         }

@@ -2,7 +2,7 @@
 
 use crate::effects::Effects;
 use crate::error::{AuthError, StoreError};
-use crate::event::{EventKind, SecurityEvent};
+use crate::event::EventKind;
 use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
 use crate::service::lookup::{Member, Membership};
@@ -46,9 +46,7 @@ impl TokenService {
                     let made = self.claims_for(&member, &claims, custom).await?;
                     let pair = self.sign_pair(&member.found.user, session, next, &made)?;
                     if self.ports.store.advance(session.id, session.generation, next).await? == Swap::Done {
-                        if member.is_foreign {
-                            self.record(EventKind::TokenAdopted, &member);
-                        }
+                        self.record_adoption(&member);
                         return Ok(pair.into());
                     }
                     custom = Some((member.found.user, made));
@@ -108,10 +106,5 @@ impl TokenService {
             self.record(EventKind::RefreshReused, member);
         }
         Err(failure.unwrap_or_else(|| TokenFault::Reused.into()))
-    }
-
-    pub(super) fn record(&self, kind: EventKind, member: &Member) {
-        let found = &member.found;
-        self.ports.record(SecurityEvent::of_session(kind, &found.user.id, found.session.id));
     }
 }
