@@ -16,7 +16,7 @@ use crate::secret::Mac;
 
 pub use link::{LinkCondition, LinkTarget};
 pub(crate) use text::to_hex;
-pub use text::{ChallengeToken, DigitCode, LinkToken};
+pub use text::{ChallengeToken, LinkToken, SixDigitCode};
 
 /// The name of a one-time code: a random UUID (version 4). Not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +24,7 @@ pub struct CodeId([u8; 16]);
 
 impl CodeId {
     /// A new name, drawn at random.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         Self(random_uuid(randomness).into_bytes())
     }
 

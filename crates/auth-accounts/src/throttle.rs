@@ -10,9 +10,9 @@ use auth_core::time::{MAX_SKEW, Seconds, UnixTime};
 
 /// Who or what attempts are counted for, as a keyed hash: what was typed does not stand in the storage.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Bucket(String);
+pub struct LimitKey(String);
 
-impl Bucket {
+impl LimitKey {
     /// Longest name, in bytes.
     pub const MAX_LEN: usize = 128;
 
@@ -156,7 +156,7 @@ impl Limit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// For whom.
-    pub bucket: Bucket,
+    pub bucket: LimitKey,
     /// How many are let in.
     pub limit: Limit,
 }

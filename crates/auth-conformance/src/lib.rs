@@ -104,7 +104,7 @@ pub use cases::{
 };
 pub use doubles::{
     BEGINNING, FixedClock, PlainHasher, PlainSecret, PlainSigner, RecordedEvents, RecordedMailer, SeededRandomness, at,
-    code_id, code_of, email, hash_of, login_email, mac, mail_id, memory_ports, new_mail, new_request, new_user,
+    code_id, code_of, email, hash_of, login_email, mac, memory_ports, message_id, new_email, new_request, new_user,
     person_name, session_id, session_of, successor_of, user_of, username,
 };
 pub use memory::{MemoryFeed, MemoryStore};

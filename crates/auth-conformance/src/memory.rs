@@ -19,10 +19,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use attempts::Count;
 use auth_accounts::account::{Email, ProfileChange, Taken, Username};
 use auth_accounts::code::OneTimeCode;
-use auth_accounts::mail::NewMail;
+use auth_accounts::mail::OutgoingEmail;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::second_factor::Factors;
-use auth_accounts::throttle::Bucket;
+use auth_accounts::throttle::LimitKey;
 use auth_core::ports::Change;
 use auth_core::time::UnixTime;
 use auth_core::token::{Session, SessionId, TokenId};
@@ -96,7 +96,7 @@ impl MemoryStore {
     }
 
     /// Everything in the outbox, in whatever state, in the order in which it was put in.
-    pub fn mails(&self) -> Vec<NewMail> {
+    pub fn mails(&self) -> Vec<OutgoingEmail> {
         self.state().outbox.mails()
     }
 
@@ -123,7 +123,7 @@ struct State {
     ends: HashMap<SessionId, UnixTime>,
     blacklist: HashMap<TokenId, UnixTime>,
     codes: CodeList,
-    attempts: HashMap<Bucket, Count>,
+    attempts: HashMap<LimitKey, Count>,
     outbox: MailQueue,
     news: News,
 }

@@ -18,8 +18,9 @@
 //! | what a token and a rule know of a user | [`user`] |
 //! | what a storage must do | [`ports`] |
 //! | the use-cases | [`service`] |
-//! | the auth cache of guarded routes | [`view`] |
+//! | the auth cache of guarded routes | [`auth_cache`] |
 
+pub mod auth_cache;
 pub mod bounded;
 pub mod effects;
 pub mod error;
@@ -33,6 +34,5 @@ pub mod service;
 pub mod time;
 pub mod token;
 pub mod user;
-pub mod view;
 
 pub use error::{AuthError, ErrorKind, StoreError};

@@ -7,7 +7,7 @@ use auth_accounts::account::{Email, LoginName, NewEmail, NewUser, ProfileChange,
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
     AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
-    ProvenEmail,
+    VerifiedEmail,
 };
 use auth_core::StoreError;
 use auth_core::ports::TokenUsers;
@@ -189,7 +189,7 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         let proven = proven.clone();
         let email = Some(proven.email.clone());
         let wanted = Wanted { own: Some(proven.user.clone()), username: None, is_imported: false, email };
@@ -344,8 +344,8 @@ fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bo
     Ok(changed == 1)
 }
 
-fn confirm(connection: &mut AnyConnection, proven: &ProvenEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
-    let ProvenEmail { user, code, email, is_change, only_at, effects } = proven;
+fn confirm(connection: &mut AnyConnection, proven: &VerifiedEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
+    let VerifiedEmail { user, code, email, is_change, only_at, effects } = proven;
     let Some(account) = lock_account(connection, user)? else { return Ok(EmailUpdate::Overtaken) };
     let is_due = *is_change || account.logs_in_with(email);
     if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, account.id, now.unix())? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
-use auth_accounts::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
+use auth_accounts::throttle::{Admission, Attempt, Counter, Forgiveness, LimitKey};
 use auth_core::StoreError;
 use auth_core::time::{Seconds, UnixTime};
 use diesel::prelude::*;
@@ -42,7 +42,7 @@ impl Attempts for DieselStore {
         .await
     }
 
-    async fn forgive(&self, buckets: &[(Bucket, Forgiveness)]) -> Result<(), StoreError> {
+    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
         let mut buckets = buckets.to_vec();
         // In the order in which they are locked for an attempt.
         buckets.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -117,7 +117,7 @@ fn store<'a>(connection: &mut AnyConnection, counted: impl Iterator<Item = &'a C
 }
 
 /// Takes back one attempt, or all; a count of nothing goes.
-fn take_back(connection: &mut AnyConnection, bucket: &Bucket, forgiveness: Forgiveness) -> QueryResult<()> {
+fn take_back(connection: &mut AnyConnection, bucket: &LimitKey, forgiveness: Forgiveness) -> QueryResult<()> {
     let least = match forgiveness {
         Forgiveness::One => 1,
         Forgiveness::All => i32::MAX,
@@ -170,7 +170,7 @@ struct CounterRow {
 }
 
 impl CounterRow {
-    fn new(bucket: &Bucket, counter: Counter, expires_at: UnixTime) -> Self {
+    fn new(bucket: &LimitKey, counter: Counter, expires_at: UnixTime) -> Self {
         Self {
             bucket: bucket.as_str().to_owned(),
             // No limit is that high.

@@ -1,7 +1,9 @@
 //! Mails, from the moment that caused them until they are sent.
 
 use async_trait::async_trait;
-use auth_accounts::mail::{ClaimedMail, MailId, MailKind, MailRequest, NewMail, OutboxEntry, Queued, RetryPolicy};
+use auth_accounts::mail::{
+    ClaimedEmail, EmailKind, EmailRequest, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy,
+};
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_accounts::secret::Sealed;
 use auth_core::StoreError;
@@ -25,12 +27,12 @@ diesel::define_sql_function! {
 
 #[async_trait]
 impl Outbox for DieselStore {
-    async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError> {
+    async fn enqueue(&self, mail: &OutgoingEmail) -> Result<(), StoreError> {
         let mail = mail.clone();
         self.write(move |connection| Ok(enqueue(connection, None, &mail).map(drop)?)).await
     }
 
-    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
+    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError> {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(seq) = due_for_longest(connection, now, until)? else { return Ok(None) };
@@ -45,7 +47,7 @@ impl Outbox for DieselStore {
         .await
     }
 
-    async fn delivered(&self, claimed: MailId, attempt: u32) -> Result<bool, StoreError> {
+    async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError> {
         self.write(move |connection| {
             let attempt = attempt.try_into().map_err(out_of_range)?;
             Ok(diesel::delete(last_claim(claimed.into(), attempt)).execute(connection)? == 1)
@@ -55,7 +57,7 @@ impl Outbox for DieselStore {
 
     async fn postpone(
         &self,
-        claimed: MailId,
+        claimed: MessageId,
         attempt: u32,
         next_attempt_at: UnixTime,
         error: &str,
@@ -73,7 +75,7 @@ impl Outbox for DieselStore {
         .await
     }
 
-    async fn give_up(&self, claimed: MailId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
+    async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
         let error = storable(error);
         self.write(move |connection| {
             let attempt = attempt.try_into().map_err(out_of_range)?;
@@ -150,13 +152,13 @@ impl Outbox for DieselStore {
 /// Commits the effects of a write with it: enqueues the emails, which are deleted with their owner.
 pub(crate) fn put(connection: &mut AnyConnection, owner: UserKey, effects: &Effects) -> QueryResult<()> {
     for message in &effects.messages {
-        let email = NewMail::try_from(message).map_err(|error| Error::SerializationError(error.into()))?;
+        let email = OutgoingEmail::try_from(message).map_err(|error| Error::SerializationError(error.into()))?;
         enqueue(connection, Some(owner), &email)?;
     }
     Ok(())
 }
 
-fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &NewMail) -> QueryResult<usize> {
+fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &OutgoingEmail) -> QueryResult<usize> {
     let row = NewMailRow {
         id: mail.id.into(),
         user_id: owner,
@@ -170,8 +172,8 @@ fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &NewMai
 }
 
 /// Takes out a request for good, since it was answered; `false` if it is not there any more.
-pub(crate) fn take_request(connection: &mut AnyConnection, id: MailId) -> QueryResult<bool> {
-    let names: Vec<_> = MailRequest::ALL.iter().map(|request| request.name()).collect();
+pub(crate) fn take_request(connection: &mut AnyConnection, id: MessageId) -> QueryResult<bool> {
+    let names: Vec<_> = EmailRequest::ALL.iter().map(|request| request.name()).collect();
     let request = outbox::table.filter(outbox::id.eq(DbId::from(id))).filter(outbox::kind.eq_any(names));
     Ok(diesel::delete(request).execute(connection)? == 1)
 }
@@ -210,8 +212,8 @@ fn last_claim(id: DbId, attempt: i32) -> _ {
 }
 
 fn known_kinds() -> Vec<&'static str> {
-    let mails = MailKind::ALL.iter().map(|kind| kind.name());
-    mails.chain(MailRequest::ALL.iter().map(|request| request.name())).collect()
+    let mails = EmailKind::ALL.iter().map(|kind| kind.name());
+    mails.chain(EmailRequest::ALL.iter().map(|request| request.name())).collect()
 }
 
 fn read_kind(name: &str) -> QueryResult<Queued> {
@@ -248,11 +250,11 @@ struct ClaimedRow {
     attempts: i32,
 }
 
-impl TryFrom<ClaimedRow> for ClaimedMail {
+impl TryFrom<ClaimedRow> for ClaimedEmail {
     type Error = diesel::result::Error;
 
     fn try_from(row: ClaimedRow) -> QueryResult<Self> {
-        let mail = NewMail {
+        let mail = OutgoingEmail {
             id: row.id.into(),
             queued: read_kind(&row.kind)?,
             to: row.recipient,

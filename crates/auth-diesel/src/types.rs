@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use auth_accounts::code::CodeId;
-use auth_accounts::mail::MailId;
+use auth_accounts::mail::MessageId;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::SessionId;
 use diesel::backend::Backend;
@@ -52,7 +52,7 @@ macro_rules! ids {
     };
 }
 
-ids!(SessionId, CodeId, MailId);
+ids!(SessionId, CodeId, MessageId);
 
 /// A moment on its way to or from a column: microseconds since 1970-01-01T00:00:00Z.
 #[derive(AsExpression, Clone, Copy, Debug, FromSqlRow, PartialEq, Eq, PartialOrd, Ord)]

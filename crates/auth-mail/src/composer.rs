@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use auth_accounts::mail::Mail;
-use auth_accounts::ports::MailError;
+use auth_accounts::ports::EmailError;
 use auth_core::time::UnixTime;
 use lettre::Address;
 use mail_builder::MessageBuilder;
@@ -56,9 +56,9 @@ impl Composer {
     }
 
     /// The message of a mail that is sent `now`.
-    pub(crate) fn compose(&self, mail: &Mail, now: UnixTime) -> Result<Letter, MailError> {
+    pub(crate) fn compose(&self, mail: &Mail, now: UnixTime) -> Result<Letter, EmailError> {
         let to = parse_address(&mail.to).ok_or_else(|| {
-            MailError::Permanent(format!("no mail can be sent to the address {}", one_line(&mail.to, MAX_ADDRESS)))
+            EmailError::Permanent(format!("no mail can be sent to the address {}", one_line(&mail.to, MAX_ADDRESS)))
         })?;
         let Rendered { subject, text, html } = self.templates.render(mail)?;
         let from =
@@ -72,7 +72,7 @@ impl Composer {
             .header("Auto-Submitted", Raw::new("auto-generated"))
             .header("X-Auto-Response-Suppress", Raw::new("All"))
             .body(MimePart::new("multipart/alternative", vec![part("text/plain", &text), part("text/html", &html)]));
-        let bytes = message.write_to_vec().map_err(|error| MailError::Temporary(error.to_string()))?;
+        let bytes = message.write_to_vec().map_err(|error| EmailError::Temporary(error.to_string()))?;
         Ok(Letter { from: self.from.clone(), to, bytes })
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use auth_accounts::mail::Mail;
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::ports::{EmailError, Mailer};
 
 use crate::composer::{Composer, Letter, now};
 use crate::error::{Setting, SetupError};
@@ -39,7 +39,7 @@ impl FolderMailer {
 
 #[async_trait]
 impl Mailer for FolderMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
         let letter = self.composer.compose(mail, now())?;
         let name = format!("{:010}-{}-{}.eml", mail.caused_at.seconds(), mail.kind.name(), mail.id);
         let folder = Arc::clone(&self.folder);
@@ -49,9 +49,9 @@ impl Mailer for FolderMailer {
                 tracing::info!(path = %path.display(), kind = mail.kind.name(), "mail written");
                 Ok(())
             }
-            Ok(Ok(Err(error))) => Err(MailError::Temporary(format!("{}: {error}", self.folder.display()))),
-            Ok(Err(_)) => Err(MailError::Temporary("writing the mail was broken off".to_owned())),
-            Err(_) => Err(MailError::Temporary(format!("{}: not written in time", self.folder.display()))),
+            Ok(Ok(Err(error))) => Err(EmailError::Temporary(format!("{}: {error}", self.folder.display()))),
+            Ok(Err(_)) => Err(EmailError::Temporary("writing the mail was broken off".to_owned())),
+            Err(_) => Err(EmailError::Temporary(format!("{}: not written in time", self.folder.display()))),
         }
     }
 }

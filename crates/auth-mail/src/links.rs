@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use auth_accounts::mail::MailKind;
+use auth_accounts::mail::EmailKind;
 use url::{Host, ParseError, Url};
 
 use crate::error::{Setting, SetupError};
@@ -37,19 +37,19 @@ impl Links {
     }
 
     /// The link of a mail; `None`: mails of this kind have none.
-    pub(crate) fn link(&self, kind: MailKind, token: &str) -> Option<String> {
+    pub(crate) fn link(&self, kind: EmailKind, token: &str) -> Option<String> {
         let path = match kind {
-            MailKind::PasswordReset => &self.password_reset_path,
-            MailKind::EmailVerification | MailKind::EmailChange => &self.email_verification_path,
-            MailKind::SecondFactorCode
-            | MailKind::EmailChangeRequested
-            | MailKind::EmailChanged
-            | MailKind::PasswordChanged
-            | MailKind::SecondFactorAdded
-            | MailKind::SecondFactorRemoved
-            | MailKind::RecoveryCodesReplaced
-            | MailKind::RecoveryCodeUsed
-            | MailKind::SessionReused => return None,
+            EmailKind::PasswordReset => &self.password_reset_path,
+            EmailKind::EmailVerification | EmailKind::EmailChange => &self.email_verification_path,
+            EmailKind::SecondFactorCode
+            | EmailKind::EmailChangeRequested
+            | EmailKind::EmailChanged
+            | EmailKind::PasswordChanged
+            | EmailKind::SecondFactorAdded
+            | EmailKind::SecondFactorRemoved
+            | EmailKind::RecoveryCodesReplaced
+            | EmailKind::RecoveryCodeUsed
+            | EmailKind::SessionReused => return None,
         };
         Some(self.base_url.clone() + &path.replace(TOKEN, &percent_encoded(token)))
     }
@@ -127,7 +127,7 @@ mod tests {
             ("http://127.1", "http://127.0.0.1/verify/t"),
         ] {
             let links = Links::new(base, PATH, PATH).unwrap();
-            assert_eq!(links.link(MailKind::EmailChange, "t").unwrap(), link);
+            assert_eq!(links.link(EmailKind::EmailChange, "t").unwrap(), link);
         }
         for base in [
             "",
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn each_kind_leads_to_its_page() {
         let links = Links::new("https://app.example", "/#/reset/{token}", "/verify?token={token}").unwrap();
-        let with_link: Vec<_> = MailKind::ALL.iter().filter_map(|kind| links.link(*kind, "a&b/..\"")).collect();
+        let with_link: Vec<_> = EmailKind::ALL.iter().filter_map(|kind| links.link(*kind, "a&b/..\"")).collect();
         assert_eq!(
             with_link,
             [

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_accounts::mail::Mail;
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::ports::{EmailError, Mailer};
 
 /// Takes every mail and sends none: for services that need no mail. Whatever depends on a link or a code does not work
 /// with it.
@@ -11,7 +11,7 @@ pub struct NoMailer;
 
 #[async_trait]
 impl Mailer for NoMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
         tracing::debug!(id = %mail.id, kind = mail.kind.name(), "mail dropped: none is sent");
         Ok(())
     }

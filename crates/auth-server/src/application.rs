@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use async_trait::async_trait;
-use auth_core::ports::{ClaimsEnricher, SecurityEvents};
+use auth_core::ports::{ClaimsProvider, SecurityEvents};
 use auth_diesel::DieselStore;
 use auth_http::routes::{AuthRoutes, Routes};
 
@@ -58,7 +58,7 @@ pub trait Application: Send + Sync {
     }
 
     /// Sources of claims, beside those of the configuration (`tokens.claims`).
-    fn enrichers(&self, store: &Self::Store) -> Vec<Arc<dyn ClaimsEnricher>> {
+    fn claims_providers(&self, store: &Self::Store) -> Vec<Arc<dyn ClaimsProvider>> {
         let _ = store;
         Vec::new()
     }

@@ -8,10 +8,10 @@ use auth_accounts::ports::Mailer;
 use auth_accounts::service::{
     AccountContext, AccountService, AdministrationService, LoginService, OutboxService, Ports, SecondFactorService,
 };
-use auth_core::ports::{ClaimsEnricher, Recognised, SignError, TokenSigner, VerifyError};
+use auth_core::auth_cache::AuthCache;
+use auth_core::ports::{ClaimsProvider, Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::service::TokenService;
 use auth_core::token::{Payload, RawToken, TokenKind};
-use auth_core::view::GuardViews;
 use auth_crypto::{BoundedHasher, HasherOptions, SystemClock, SystemRandomness};
 use auth_http::routes::{AuthRoutes, RouteTable, Routes, sliding, standard};
 use auth_http::{AccountServices, AnonymousThrottle, App, Readiness};
@@ -77,11 +77,11 @@ impl<S: Storage> Composition<S> {
             keyed_hash: application_secret.clone(),
             secret_box: application_secret,
             events: application.events(&store),
-            views: Some(Arc::new(GuardViews::new(checked.views))),
+            auth_cache: Some(Arc::new(AuthCache::new(checked.auth_cache))),
         };
-        let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsEnricher>);
+        let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsProvider>);
         let tokens = TokenService::new(ports.for_tokens(&checked.accounts), checked.tokens.clone());
-        let tokens = built_in.chain(application.enrichers(&store)).fold(tokens, TokenService::enriched_by);
+        let tokens = built_in.chain(application.claims_providers(&store)).fold(tokens, TokenService::enriched_by);
         let context = Arc::new(AccountContext::new(ports.clone(), checked.accounts.clone(), tokens));
         Ok(Self { ports, store, jwks, context })
     }

@@ -140,9 +140,9 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use auth_accounts::mail::{Mail, MailContent, MailKind, NewMail, Queued, RetryPolicy};
-    use auth_accounts::ports::{MailError, Mailer, Outbox, OutboxPage};
-    use auth_conformance::{BEGINNING, MemoryStore, TestService, mail_id};
+    use auth_accounts::mail::{EmailContent, EmailKind, Mail, OutgoingEmail, Queued, RetryPolicy};
+    use auth_accounts::ports::{EmailError, Mailer, Outbox, OutboxPage};
+    use auth_conformance::{BEGINNING, MemoryStore, TestService, message_id};
     use tokio::sync::Semaphore;
 
     use super::*;
@@ -155,7 +155,7 @@ mod tests {
 
     #[async_trait]
     impl Mailer for GatedMailer {
-        async fn send(&self, _: &Mail) -> Result<(), MailError> {
+        async fn send(&self, _: &Mail) -> Result<(), EmailError> {
             self.begun.send_modify(|begun| *begun += 1);
             self.let_through.acquire().await.unwrap().forget();
             Ok(())
@@ -182,10 +182,10 @@ mod tests {
         }
 
         async fn put_in(&self, number: u64) {
-            let (id, queued) = (mail_id(number), Queued::Mail(MailKind::PasswordChanged));
-            let content = MailContent::default().to_bytes();
-            let content = self.service.ports().secret_box.seal(&MailContent::context(id, queued), &content).unwrap();
-            let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: BEGINNING };
+            let (id, queued) = (message_id(number), Queued::Mail(EmailKind::PasswordChanged));
+            let content = EmailContent::default().to_bytes();
+            let content = self.service.ports().secret_box.seal(&EmailContent::context(id, queued), &content).unwrap();
+            let mail = OutgoingEmail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: BEGINNING };
             self.store.enqueue(&mail).await.unwrap();
         }
 

@@ -8,8 +8,8 @@ use actix_web::dev::ServerHandle;
 use anyhow::{Context, Result};
 use auth_accounts::service::prune;
 use auth_core::StoreError;
-use auth_core::ports::ChangeFeed;
-use auth_core::view::follow;
+use auth_core::auth_cache::follow;
+use auth_core::ports::InvalidationFeed;
 use auth_http::{ConnectionLimits, ServeOptions, application as http_application, listen};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -100,13 +100,13 @@ async fn prune_regularly(ports: auth_accounts::service::Ports, checked: Checked)
 }
 
 /// Keeps what guarded routes remember up to date with what other processes change.
-async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn ChangeFeed>) {
-    let Some(views) = &ports.views else { return };
+async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn InvalidationFeed>) {
+    let Some(auth_cache) = &ports.auth_cache else { return };
     let report = |error: &StoreError| {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::warn!(%error, cause, "it is not known what has changed; guarded routes do without their memory");
     };
-    follow(views, feed.as_mut(), ports.clock.as_ref(), report).await;
+    follow(auth_cache, feed.as_mut(), ports.clock.as_ref(), report).await;
 }
 
 /// Says what is allowed, and seldom meant.

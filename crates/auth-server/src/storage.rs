@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use auth_accounts::ports::Store;
 use auth_core::StoreError;
-use auth_core::ports::ChangeFeed;
+use auth_core::ports::InvalidationFeed;
 use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 
 use crate::config::Checked;
@@ -31,7 +31,7 @@ pub trait Storage: Store + Sized + 'static {
     async fn ping(&self) -> Result<(), StoreError>;
 
     /// What any process changes in it.
-    fn changes(&self) -> Box<dyn ChangeFeed>;
+    fn changes(&self) -> Box<dyn InvalidationFeed>;
 
     /// The names of the migrations that are pending. A storage without tables has none.
     async fn pending_migrations(&self) -> Result<Vec<String>>;
@@ -61,7 +61,7 @@ impl Storage for DieselStore {
         Self::ping(self).await
     }
 
-    fn changes(&self) -> Box<dyn ChangeFeed> {
+    fn changes(&self) -> Box<dyn InvalidationFeed> {
         Box::new(Self::changes(self))
     }
 
@@ -115,7 +115,7 @@ mod tests {
             Ok(())
         }
 
-        fn changes(&self) -> Box<dyn ChangeFeed> {
+        fn changes(&self) -> Box<dyn InvalidationFeed> {
             Box::new(self.changes())
         }
 

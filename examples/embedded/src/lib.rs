@@ -42,7 +42,7 @@ impl Service {
             clock: Arc::new(SystemClock),
             randomness: Arc::new(SystemRandomness),
             events: Arc::new(StandardError),
-            views: None,
+            auth_cache: None,
             reuse_notices: None,
         };
         let tokens = TokenService::new(ports, TokenPolicy::default());

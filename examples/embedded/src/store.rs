@@ -122,7 +122,7 @@ impl Sessions for Store {
         Ok(true)
     }
 
-    /// Tokens that others issued become no sessions here (`TokenPolicy::adopt_foreign_tokens` is off).
+    /// Tokens that others issued become no sessions here (`TokenPolicy::adopt_external_tokens` is off).
     async fn adopt(&self, _: &Session, _: &TokenId, _: Option<UnixTime>) -> Result<Adoption, StoreError> {
         Ok(Adoption::Refused)
     }

@@ -33,7 +33,7 @@ fn token_service(store: OwnStore) -> Result<TokenService, Box<dyn Error>> {
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
         events: Arc::new(Printed),
-        views: None,
+        auth_cache: None,
         reuse_notices: None,
     };
     // Without a window for retries, the first replay of a used token counts as reuse.

@@ -49,7 +49,7 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
 
 /// An account whose tokens are the models of the forged ones.
 struct Model {
-    /// Shown where a forged token needs company.
+    /// Reauthentication where a forged token needs company.
     access: String,
     /// The payloads of its tokens: access, refresh.
     payloads: [String; 2],

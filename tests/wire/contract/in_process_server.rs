@@ -120,7 +120,7 @@ fn service() -> TestService {
                 access_ttl: Seconds::new(1_800),
                 session_max_ttl: None,
                 keep_custom_claims: true,
-                adopt_foreign_tokens: true,
+                adopt_external_tokens: true,
                 check_session_on_access: false,
                 ..TokenPolicy::default()
             },

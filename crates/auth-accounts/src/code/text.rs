@@ -19,7 +19,7 @@ pub struct LinkToken {
 
 impl LinkToken {
     /// A new one for this code.
-    pub fn draw(id: CodeId, randomness: &dyn Randomness) -> Self {
+    pub fn generate(id: CodeId, randomness: &dyn Randomness) -> Self {
         let mut secret = [0; 32];
         randomness.fill(&mut secret);
         Self { id, secret }
@@ -94,16 +94,16 @@ impl fmt::Debug for ChallengeToken {
 
 /// Six digits, as mailed or shown by an authenticator. Secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct DigitCode(u32);
+pub struct SixDigitCode(u32);
 
-impl DigitCode {
+impl SixDigitCode {
     /// How many there are.
     pub const COUNT: u32 = 1_000_000;
 
     /// A new one: each as likely as any other.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         // The largest multiple of COUNT that fits; what lies above would favour the small ones.
-        const LIMIT: u32 = u32::MAX - u32::MAX % DigitCode::COUNT;
+        const LIMIT: u32 = u32::MAX - u32::MAX % SixDigitCode::COUNT;
         loop {
             let mut bytes = [0; 4];
             randomness.fill(&mut bytes);
@@ -146,9 +146,9 @@ impl DigitCode {
     }
 }
 
-impl fmt::Debug for DigitCode {
+impl fmt::Debug for SixDigitCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DigitCode(***)")
+        f.write_str("SixDigitCode(***)")
     }
 }
 
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_link_has_one_spelling() {
-        let token = LinkToken::draw(CodeId::from_bytes([0xAB; 16]), &Ones);
+        let token = LinkToken::generate(CodeId::from_bytes([0xAB; 16]), &Ones);
         let text = token.expose();
         assert_eq!(text.len(), 96);
         assert_eq!(LinkToken::parse(&text), Some(token));
@@ -212,15 +212,15 @@ mod tests {
             ("\u{0661}23456", None),
             ("", None),
         ] {
-            assert_eq!(DigitCode::parse(text).map(DigitCode::expose).as_deref(), expected, "{text:?}");
+            assert_eq!(SixDigitCode::parse(text).map(SixDigitCode::expose).as_deref(), expected, "{text:?}");
         }
-        assert_eq!(DigitCode::of_number(1_284_755_224).expose(), "755224");
+        assert_eq!(SixDigitCode::of_number(1_284_755_224).expose(), "755224");
     }
 
     #[test]
     fn debug_shows_no_secret() {
-        let token = LinkToken::draw(CodeId::from_bytes([0; 16]), &Ones);
+        let token = LinkToken::generate(CodeId::from_bytes([0; 16]), &Ones);
         assert!(!format!("{token:?}").contains("0101"));
-        assert_eq!(format!("{:?}", DigitCode::of_number(123_456)), "DigitCode(***)");
+        assert_eq!(format!("{:?}", SixDigitCode::of_number(123_456)), "SixDigitCode(***)");
     }
 }

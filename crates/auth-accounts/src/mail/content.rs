@@ -6,7 +6,7 @@ use std::fmt;
 use auth_core::time::UnixTime;
 
 use crate::mail::kind::names;
-use crate::mail::{MailId, MailKind, Queued};
+use crate::mail::{EmailKind, MessageId, Queued};
 
 names! {
     /// Something that a template may speak of.
@@ -37,16 +37,16 @@ names! {
 /// What a mail says. Secret as a whole: a `Debug` that names the facts and not their values.
 ///
 /// ```
-/// use auth_accounts::mail::{Fact, MailContent};
-/// let content = MailContent::default().with(Fact::Code, "123456");
+/// use auth_accounts::mail::{Fact, EmailContent};
+/// let content = EmailContent::default().with(Fact::Code, "123456");
 /// assert_eq!(content.get(Fact::Code), Some("123456"));
-/// assert_eq!(MailContent::from_bytes(&content.to_bytes()), Some(content.clone()));
+/// assert_eq!(EmailContent::from_bytes(&content.to_bytes()), Some(content.clone()));
 /// assert!(!format!("{content:?}").contains("123456"));
 /// ```
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct MailContent(BTreeMap<Fact, String>);
+pub struct EmailContent(BTreeMap<Fact, String>);
 
-impl MailContent {
+impl EmailContent {
     /// The same with one more fact.
     pub fn with(mut self, fact: Fact, value: impl Into<String>) -> Self {
         self.0.insert(fact, value.into());
@@ -97,12 +97,12 @@ impl MailContent {
     }
 
     /// What the content of a mail is sealed for: it opens in no other row of the outbox.
-    pub fn context(id: MailId, queued: Queued) -> Vec<u8> {
+    pub fn context(id: MessageId, queued: Queued) -> Vec<u8> {
         [b"mail ", queued.name().as_bytes(), b" ", &id.bytes()[..]].concat()
     }
 }
 
-impl fmt::Debug for MailContent {
+impl fmt::Debug for EmailContent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys().map(|fact| fact.name())).finish()
     }
@@ -118,13 +118,13 @@ fn is_one_word(text: &str) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
     /// Its name.
-    pub id: MailId,
+    pub id: MessageId,
     /// What it is about.
-    pub kind: MailKind,
+    pub kind: EmailKind,
     /// The address it goes to.
     pub to: String,
     /// What it says.
-    pub content: MailContent,
+    pub content: EmailContent,
     /// When it was caused.
     pub caused_at: UnixTime,
 }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_stranger_writes_nothing_into_an_email_to_an_address_that_is_not_verified() {
-        let all = Fact::ALL.iter().fold(MailContent::default(), |all, fact| all.with(*fact, "text"));
+        let all = Fact::ALL.iter().fold(EmailContent::default(), |all, fact| all.with(*fact, "text"));
         let kept: Vec<_> = all.without_free_text().facts().map(|(fact, _)| fact.name()).collect();
         assert_eq!(kept, ["username", "token", "code", "minutes", "method", "left", "address"]);
     }
@@ -156,7 +156,7 @@ mod tests {
             ("пароль", false),
             ("evil。com", false),
         ] {
-            let content = MailContent::default().with(Fact::Username, username).without_free_text();
+            let content = EmailContent::default().with(Fact::Username, username).without_free_text();
             assert_eq!(content.get(Fact::Username).is_some(), is_kept, "{username}");
         }
     }

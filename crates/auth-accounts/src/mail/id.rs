@@ -10,16 +10,16 @@ use uuid::Uuid;
 /// `Message-ID`, so that a mail that was sent twice can be known for one.
 ///
 /// ```
-/// use auth_accounts::mail::MailId;
-/// let id = MailId::from_bytes([7; 16]);
-/// assert_eq!(MailId::parse(&id.to_string()), Some(id));
+/// use auth_accounts::mail::MessageId;
+/// let id = MessageId::from_bytes([7; 16]);
+/// assert_eq!(MessageId::parse(&id.to_string()), Some(id));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MailId([u8; 16]);
+pub struct MessageId([u8; 16]);
 
-impl MailId {
+impl MessageId {
     /// A new name, drawn at random.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         Self(random_uuid(randomness).into_bytes())
     }
 
@@ -40,7 +40,7 @@ impl MailId {
     }
 }
 
-impl fmt::Display for MailId {
+impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Uuid::from_bytes(self.0).simple().fmt(f)
     }

@@ -26,7 +26,7 @@ pub(crate) use names;
 
 names! {
     /// What a mail is about. The [`name`](Self::name) is that of its templates.
-    MailKind {
+    EmailKind {
         /// A link to set a new password. Fact: `token`.
         PasswordReset = "password_reset",
         /// A link that proves the address of an account. Fact: `token`.
@@ -57,7 +57,7 @@ names! {
 names! {
     /// What somebody asked for who may or may not have an account. It is written down as it was asked, and looked into
     /// afterwards: so the answer cannot tell, not even by its time, whether there is an account.
-    MailRequest {
+    EmailRequest {
         /// A link to set a new password.
         PasswordReset = "password_reset_requested",
         /// A link that proves an address.
@@ -69,9 +69,9 @@ names! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queued {
     /// A mail to be sent.
-    Mail(MailKind),
+    Mail(EmailKind),
     /// A wish to be looked into.
-    Request(MailRequest),
+    Request(EmailRequest),
 }
 
 impl Queued {
@@ -87,37 +87,37 @@ impl Queued {
     /// the password is forgotten; a flood of anything else must delay neither.
     ///
     /// ```
-    /// use auth_accounts::mail::{MailKind, MailRequest, Queued};
+    /// use auth_accounts::mail::{EmailKind, EmailRequest, Queued};
     /// let order = [
-    ///     Queued::Mail(MailKind::SecondFactorCode),
-    ///     Queued::Request(MailRequest::PasswordReset),
-    ///     Queued::Mail(MailKind::EmailVerification),
+    ///     Queued::Mail(EmailKind::SecondFactorCode),
+    ///     Queued::Request(EmailRequest::PasswordReset),
+    ///     Queued::Mail(EmailKind::EmailVerification),
     /// ];
     /// assert!(order.is_sorted_by_key(|queued| queued.priority()));
     /// ```
     pub const fn priority(self) -> u8 {
         match self {
-            Self::Mail(MailKind::SecondFactorCode) => 0,
-            Self::Mail(MailKind::PasswordReset) | Self::Request(MailRequest::PasswordReset) => 1,
+            Self::Mail(EmailKind::SecondFactorCode) => 0,
+            Self::Mail(EmailKind::PasswordReset) | Self::Request(EmailRequest::PasswordReset) => 1,
             Self::Mail(
-                MailKind::EmailVerification
-                | MailKind::EmailChange
-                | MailKind::EmailChangeRequested
-                | MailKind::EmailChanged
-                | MailKind::PasswordChanged
-                | MailKind::SecondFactorAdded
-                | MailKind::SecondFactorRemoved
-                | MailKind::RecoveryCodesReplaced
-                | MailKind::RecoveryCodeUsed
-                | MailKind::SessionReused,
+                EmailKind::EmailVerification
+                | EmailKind::EmailChange
+                | EmailKind::EmailChangeRequested
+                | EmailKind::EmailChanged
+                | EmailKind::PasswordChanged
+                | EmailKind::SecondFactorAdded
+                | EmailKind::SecondFactorRemoved
+                | EmailKind::RecoveryCodesReplaced
+                | EmailKind::RecoveryCodeUsed
+                | EmailKind::SessionReused,
             )
-            | Self::Request(MailRequest::EmailVerification) => 2,
+            | Self::Request(EmailRequest::EmailVerification) => 2,
         }
     }
 
     /// The one with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        MailKind::from_name(name).map(Self::Mail).or_else(|| MailRequest::from_name(name).map(Self::Request))
+        EmailKind::from_name(name).map(Self::Mail).or_else(|| EmailRequest::from_name(name).map(Self::Request))
     }
 }
 
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn whatever_is_queued_is_found_by_its_name() {
-        let mails = MailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
-        for queued in mails.chain(MailRequest::ALL.iter().map(|request| Queued::Request(*request))) {
+        let mails = EmailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
+        for queued in mails.chain(EmailRequest::ALL.iter().map(|request| Queued::Request(*request))) {
             assert_eq!(Queued::from_name(queued.name()), Some(queued));
         }
         assert_eq!(Queued::from_name("invoice"), None);

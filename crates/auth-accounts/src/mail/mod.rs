@@ -9,10 +9,10 @@ mod id;
 mod kind;
 mod retry;
 
-pub use content::{Fact, Mail, MailContent};
-pub use id::MailId;
+pub use content::{EmailContent, Fact, Mail};
+pub use id::MessageId;
 pub(crate) use kind::names;
-pub use kind::{MailKind, MailRequest, Queued};
+pub use kind::{EmailKind, EmailRequest, Queued};
 pub use retry::RetryPolicy;
 
 use std::error::Error;
@@ -25,38 +25,38 @@ use crate::secret::Sealed;
 
 /// Something to be put into the outbox: a mail, or somebody's wish for one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMail {
+pub struct OutgoingEmail {
     /// Its name.
-    pub id: MailId,
+    pub id: MessageId,
     /// What it is.
     pub queued: Queued,
     /// The address it goes to: that of the account, or as it was typed by whoever asked.
     pub to: String,
-    /// What it says, sealed for [`MailContent::context`].
+    /// What it says, sealed for [`EmailContent::context`].
     pub content: Sealed,
     /// When it was caused.
     pub queued_at: UnixTime,
 }
 
-impl From<NewMail> for Message {
-    fn from(mail: NewMail) -> Self {
-        let NewMail { id, queued, to, content, queued_at } = mail;
+impl From<OutgoingEmail> for Message {
+    fn from(mail: OutgoingEmail) -> Self {
+        let OutgoingEmail { id, queued, to, content, queued_at } = mail;
         Self { id: id.bytes(), kind: queued.name(), to, content: content.bytes().to_vec(), queued_at }
     }
 }
 
-impl FromIterator<NewMail> for Effects {
-    fn from_iter<T: IntoIterator<Item = NewMail>>(mails: T) -> Self {
+impl FromIterator<OutgoingEmail> for Effects {
+    fn from_iter<T: IntoIterator<Item = OutgoingEmail>>(mails: T) -> Self {
         Self { messages: mails.into_iter().map(Message::from).collect() }
     }
 }
 
-impl TryFrom<&Message> for NewMail {
+impl TryFrom<&Message> for OutgoingEmail {
     type Error = UnknownKind;
 
     fn try_from(message: &Message) -> Result<Self, UnknownKind> {
         let Message { id, kind, to, content, queued_at } = message;
-        let (id, queued) = (MailId::from_bytes(*id), Queued::from_name(kind).ok_or(UnknownKind)?);
+        let (id, queued) = (MessageId::from_bytes(*id), Queued::from_name(kind).ok_or(UnknownKind)?);
         Ok(Self { id, queued, to: to.clone(), content: Sealed::new(content.clone()), queued_at: *queued_at })
     }
 }
@@ -75,9 +75,9 @@ impl Error for UnknownKind {}
 
 /// Something taken out of the outbox, to be done with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimedMail {
+pub struct ClaimedEmail {
     /// What was put in.
-    pub mail: NewMail,
+    pub mail: OutgoingEmail,
     /// How often it was taken, this time included. It names the claim: whoever reports an outcome names it too.
     pub attempt: u32,
 }
@@ -86,7 +86,7 @@ pub struct ClaimedMail {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
     /// Its name.
-    pub id: MailId,
+    pub id: MessageId,
     /// What it is.
     pub queued: Queued,
     /// The address it goes to.

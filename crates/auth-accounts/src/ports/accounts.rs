@@ -86,7 +86,7 @@ pub enum PasswordUpdate {
 
 /// An address that was proven by a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProvenEmail {
+pub struct VerifiedEmail {
     /// Whose it is.
     pub user: UserId,
     /// The code that proved it.
@@ -110,7 +110,7 @@ pub enum EmailUpdate {
     /// Another account has the address; nothing changed, and the code is as it was.
     Taken,
     /// The code cannot be used, the address is not that of the account any more, or the account no longer has the
-    /// [stamp](ProvenEmail::only_at) that it must have; nothing changed.
+    /// [stamp](VerifiedEmail::only_at) that it must have; nothing changed.
     Overtaken,
 }
 
@@ -199,7 +199,7 @@ pub trait Accounts: Send + Sync {
 
     /// Notes that the address of an account was proven, or changes it to one that was; uses the code, whatever its attempts;
     /// puts the mails into the outbox. A change also advances the `security_stamp` and ends every open code of the account.
-    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
+    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
     /// Activates or deactivates an account, and advances its `security_stamp`. Deactivation also ends its open codes:
     /// activating the account again does not make them valid. Returns `false` if the account does not exist.

@@ -7,14 +7,14 @@ use auth_core::time::UnixTime;
 use auth_core::user::{SecurityStamp, User};
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::mail::MailId;
+use crate::mail::MessageId;
 use crate::second_factor::Proof;
 
 /// What has to be so at the moment in which a code is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IssueIf {
     /// This request is in the outbox; it is taken out of it.
-    pub answers: Option<MailId>,
+    pub answers: Option<MessageId>,
     /// The account is as it was when it was decided that it gets a code.
     pub owner: Option<OwnerAsRead>,
     /// No [open](OneTimeCode::is_open) code of the same account and purpose was made after this moment.

@@ -14,12 +14,12 @@ use auth_core::ports::TokenStore;
 pub use crate::secret::{KeyedHash, SealError, SecretBox};
 pub use accounts::{
     AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
-    ProvenEmail,
+    VerifiedEmail,
 };
 pub use attempts::Attempts;
 pub use codes::{Codes, IssueIf, OwnerAsRead};
 pub use hasher::{HashError, PasswordHasher, QueueShare, Verdict};
-pub use mailer::{MAX_SEND_TIME, MailError, Mailer};
+pub use mailer::{EmailError, MAX_SEND_TIME, Mailer};
 pub use outbox::{Outbox, OutboxPage, Retry};
 pub use second_factors::SecondFactors;
 

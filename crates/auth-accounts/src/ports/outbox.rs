@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use auth_core::error::StoreError;
 use auth_core::time::UnixTime;
 
-use crate::mail::{ClaimedMail, MailId, NewMail, OutboxEntry};
+use crate::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
 
 /// Which part of the outbox is listed: those after `after`, in the order in which they were put in, at most `limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct OutboxPage {
     /// Only those that were given up.
     pub only_failed: bool,
     /// The last entry of the page before; `None` for the first page.
-    pub after: Option<MailId>,
+    pub after: Option<MessageId>,
     /// How many at most.
     pub limit: u32,
 }
@@ -23,7 +23,7 @@ pub enum Retry {
     /// All that were given up.
     AllFailed,
     /// This one, given up or waiting; not while somebody has taken it out.
-    One(MailId),
+    One(MessageId),
 }
 
 /// Mails, and wishes for mails, from the moment that caused them until they are sent.
@@ -32,7 +32,7 @@ pub enum Retry {
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Puts something in that nothing else is stored with.
-    async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError>;
+    async fn enqueue(&self, mail: &OutgoingEmail) -> Result<(), StoreError>;
 
     /// Takes out the mail that is due for longest among those of the lowest
     /// [`priority`](crate::mail::Queued::priority), counts an attempt, and keeps it from everybody else until `until`, or
@@ -43,15 +43,15 @@ pub trait Outbox: Send + Sync {
     /// [`MAX_WAIT`](crate::mail::RetryPolicy::MAX_WAIT), which only a clock that was moved back can do. The same holds for
     /// `until`, by more than twice `until - now`: the clocks of two machines may differ, and a mail that is being sent must
     /// not be sent by another one because of that.
-    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError>;
+    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError>;
 
     /// It was sent: forgets it. `false`, and nothing done, if the claim is not the last one any more.
-    async fn delivered(&self, claimed: MailId, attempt: u32) -> Result<bool, StoreError>;
+    async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError>;
 
     /// It was not sent: it is due again at a moment. `false` as above.
     async fn postpone(
         &self,
-        claimed: MailId,
+        claimed: MessageId,
         attempt: u32,
         next_attempt_at: UnixTime,
         error: &str,
@@ -59,7 +59,7 @@ pub trait Outbox: Send + Sync {
 
     /// It was not sent, and will not be: keeps it as failed, until somebody asks for it [again](Self::retry). `false` as
     /// above.
-    async fn give_up(&self, claimed: MailId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError>;
+    async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError>;
 
     /// What is in it.
     async fn list_outbox(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, StoreError>;

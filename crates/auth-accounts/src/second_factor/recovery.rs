@@ -17,7 +17,7 @@ impl RecoveryCode {
     const LENGTH: usize = 16;
 
     /// A new one.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         let mut bytes = [0; Self::LENGTH];
         randomness.fill(&mut bytes);
         // 32 divides 256: each character is as likely as any other.

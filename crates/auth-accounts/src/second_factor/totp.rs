@@ -6,7 +6,7 @@ use auth_core::ports::Randomness;
 use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
-use crate::code::DigitCode;
+use crate::code::SixDigitCode;
 use crate::secret::{KeyedHash, user_context};
 
 /// How long one code is shown, in seconds (RFC 6238 §5.2).
@@ -18,7 +18,7 @@ pub struct TotpSecret(Vec<u8>);
 
 impl TotpSecret {
     /// A new one.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         let mut bytes = vec![0; 20];
         randomness.fill(&mut bytes);
         Self(bytes)
@@ -79,7 +79,7 @@ pub const fn step_of(now: UnixTime) -> u64 {
 /// `last_step`, so that no code is good twice. `None`: it is not right.
 pub fn matching_step(
     secret: &TotpSecret,
-    code: DigitCode,
+    code: SixDigitCode,
     last_step: Option<u64>,
     now: UnixTime,
     keyed_hash: &dyn KeyedHash,
@@ -88,7 +88,7 @@ pub fn matching_step(
     let is_new = |step: &u64| last_step.is_none_or(|last| *step > last);
     // All of them are computed: the time does not tell which one it was.
     let right = [current.saturating_sub(1), current, current + 1]
-        .map(|step| (DigitCode::of_number(keyed_hash.hotp(secret.expose(), step)) == code).then_some(step));
+        .map(|step| (SixDigitCode::of_number(keyed_hash.hotp(secret.expose(), step)) == code).then_some(step));
     right.into_iter().flatten().find(is_new)
 }
 

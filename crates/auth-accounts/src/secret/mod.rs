@@ -73,7 +73,7 @@ pub enum MacPurpose {
     /// A recovery code of an account.
     RecoveryCode,
     /// Who or what attempts are counted for.
-    Bucket,
+    LimitKey,
 }
 
 impl MacPurpose {
@@ -84,7 +84,7 @@ impl MacPurpose {
             Self::Challenge => "challenge",
             Self::Code => "code",
             Self::RecoveryCode => "recovery-code",
-            Self::Bucket => "bucket",
+            Self::LimitKey => "bucket",
         }
     }
 }

@@ -10,11 +10,11 @@ use auth_core::user::User;
 
 use crate::account::{AccountFault, Email, NewEmail, NewUser, PersonName, ProfileChange, Username};
 use crate::error::AccountError;
-use crate::mail::{MailKind, MailRequest};
+use crate::mail::{EmailKind, EmailRequest};
 use crate::password::CheckedPassword;
 use crate::ports::{ProfileUpdate, QueueShare};
 use crate::service::context::AccountContext;
-use crate::service::{AccountPolicy, EmailVerification, Shown};
+use crate::service::{AccountPolicy, EmailVerification, Reauthentication};
 
 /// What somebody registers with. Each part is checked already; its type is the proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl AccountService {
         let hash = self.context.ports.hasher.hash(&account.password, QueueShare::Half).await;
         let hash = counted.settle_spent(hash).await?;
         let wants_proof = self.context.policy.email_verification != EmailVerification::Off;
-        let request = self.context.emails.request(MailRequest::EmailVerification, &account.email, client)?;
+        let request = self.context.emails.request(EmailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {
             id: self.context.next_user_id(),
             username: account.username,
@@ -110,7 +110,7 @@ impl AccountService {
         &self,
         caller: Caller,
         mut change: ProfileChange,
-        shown: Option<&Shown>,
+        shown: Option<&Reauthentication>,
         client: &ClientInfo,
     ) -> Result<ProfileUpdated, AccountError> {
         let mut caller = caller.user;
@@ -130,7 +130,7 @@ impl AccountService {
             self.admit_email(&caller, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
             let content = self.context.emails.content_of_change(&caller, email, client);
-            change.effects = self.context.emails.mail(MailKind::EmailChanged, caller.email.as_deref(), &content)?;
+            change.effects = self.context.emails.mail(EmailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
         let user = if change.is_empty() { caller } else { self.apply(&caller, &change).await? };
         // Last: a change that is refused sends no link.
@@ -142,7 +142,11 @@ impl AccountService {
 
     /// Checks that the user may change the email address, which takes all that a login asks for where reauthentication is
     /// required. Returns the account that the decision was based on.
-    async fn admitted_to_change_email(&self, user: User, shown: Option<&Shown>) -> Result<User, AccountError> {
+    async fn admitted_to_change_email(
+        &self,
+        user: User,
+        shown: Option<&Reauthentication>,
+    ) -> Result<User, AccountError> {
         if !self.takes_proof() && !self.context.asks_for_factor(&user).await? {
             return Ok(user);
         }

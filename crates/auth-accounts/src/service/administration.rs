@@ -12,7 +12,7 @@ use auth_core::user::{GroupName, User};
 
 use crate::account::{AccountFault, LoginName, NewUser, NewUserId};
 use crate::error::AccountError;
-use crate::mail::MailKind;
+use crate::mail::EmailKind;
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, ListedUsers, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
@@ -92,7 +92,7 @@ impl AdministrationService {
     }
 
     /// What the owner of an account is told of a change that they did not make.
-    fn notice(&self, kind: MailKind, user: &User) -> Result<Effects, AuthError> {
+    fn notice(&self, kind: EmailKind, user: &User) -> Result<Effects, AuthError> {
         let context = &self.context;
         context.emails.mail(kind, user.email.as_deref(), &context.emails.content(user, &ClientInfo::default()))
     }
@@ -110,7 +110,7 @@ impl AdministrationService {
             Action::Delete => store.delete(&user.id).await?,
             Action::SetPassword(password) => {
                 let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
-                let effects = self.notice(MailKind::PasswordChanged, &user)?;
+                let effects = self.notice(EmailKind::PasswordChanged, &user)?;
                 let new = NewPassword { effects, ..NewPassword::new(user.id.clone(), hash) };
                 let is_done = store.set_password(&new, self.context.ports.clock.now()).await? == PasswordUpdate::Done;
                 self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;

@@ -9,7 +9,7 @@ use auth_core::user::User;
 use crate::account::Email;
 use crate::code::{CodeId, CodePurpose, LinkTarget, LinkToken, OneTimeCode};
 use crate::error::AccountError;
-use crate::mail::{Fact, MailContent, MailId, MailKind, MailRequest, NewMail, Queued};
+use crate::mail::{EmailContent, EmailKind, EmailRequest, Fact, MessageId, OutgoingEmail, Queued};
 use crate::second_factor::Method;
 use crate::service::Ports;
 use crate::service::verification::shortened;
@@ -29,33 +29,33 @@ impl Emails {
 
     /// What an email to an account says about the account and the client that caused it. An email to an unverified address
     /// contains no text that the client chose, since anyone can register a stranger's address.
-    pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> MailContent {
+    pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> EmailContent {
         self.about(user, Self::content_of_client(client))
     }
 
-    pub(in crate::service) fn about(&self, user: &User, content: MailContent) -> MailContent {
+    pub(in crate::service) fn about(&self, user: &User, content: EmailContent) -> EmailContent {
         let content = content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name);
         if user.email_verified_at.is_some() { content } else { content.without_free_text() }
     }
 
     /// The same with a new address, for a mail to the present one.
-    pub(in crate::service) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> MailContent {
+    pub(in crate::service) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> EmailContent {
         let content = self.content(user, client);
         // Its domain is chosen by whoever asks, and looks like a link.
         if user.email_verified_at.is_some() { content.with(Fact::NewEmail, shortened(new)) } else { content }
     }
 
-    pub(in crate::service) fn content_of_client(client: &ClientInfo) -> MailContent {
-        let content = MailContent::default().with_known(Fact::Address, client.ip.as_deref());
+    pub(in crate::service) fn content_of_client(client: &ClientInfo) -> EmailContent {
+        let content = EmailContent::default().with_known(Fact::Address, client.ip.as_deref());
         content.with_known(Fact::UserAgent, client.user_agent.as_deref())
     }
 
     /// An email for the outbox; none to a user without an address, and none where no emails are sent.
     pub(in crate::service) fn mail(
         &self,
-        kind: MailKind,
+        kind: EmailKind,
         to: Option<&str>,
-        content: &MailContent,
+        content: &EmailContent,
     ) -> Result<Effects, AuthError> {
         match to.filter(|to| self.sends_mail && !to.is_empty()) {
             Some(to) => Ok([self.queued(Queued::Mail(kind), to, content)?].into_iter().collect()),
@@ -73,7 +73,7 @@ impl Emails {
         let mut notices = Effects::default();
         for method in methods {
             let content = self.content(user, client).with(Fact::Method, method.name());
-            notices.append(self.mail(MailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
+            notices.append(self.mail(EmailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
         }
         Ok(notices)
     }
@@ -81,21 +81,21 @@ impl Emails {
     /// A wish for the outbox, as a mail.
     pub(in crate::service) fn request(
         &self,
-        request: MailRequest,
+        request: EmailRequest,
         to: &Email,
         client: &ClientInfo,
-    ) -> Result<Option<NewMail>, AuthError> {
+    ) -> Result<Option<OutgoingEmail>, AuthError> {
         if !self.sends_mail {
             return Ok(None);
         }
         self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
     }
 
-    fn queued(&self, queued: Queued, to: &str, content: &MailContent) -> Result<NewMail, AuthError> {
-        let id = MailId::draw(self.ports.randomness.as_ref());
-        let sealed = self.ports.secret_box.seal(&MailContent::context(id, queued), &content.to_bytes());
+    fn queued(&self, queued: Queued, to: &str, content: &EmailContent) -> Result<OutgoingEmail, AuthError> {
+        let id = MessageId::generate(self.ports.randomness.as_ref());
+        let sealed = self.ports.secret_box.seal(&EmailContent::context(id, queued), &content.to_bytes());
         let content = sealed.map_err(AuthError::Crypto)?;
-        Ok(NewMail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
+        Ok(OutgoingEmail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
     }
 
     /// A code whose token goes to an address with a link, and the mail that brings it.
@@ -103,12 +103,12 @@ impl Emails {
         &self,
         user: &User,
         purpose: CodePurpose,
-        kind: MailKind,
+        kind: EmailKind,
         target: &LinkTarget,
-        content: MailContent,
+        content: EmailContent,
     ) -> Result<(OneTimeCode, Effects), AuthError> {
-        let id = CodeId::draw(self.ports.randomness.as_ref());
-        let token = LinkToken::draw(id, self.ports.randomness.as_ref());
+        let id = CodeId::generate(self.ports.randomness.as_ref());
+        let token = LinkToken::generate(id, self.ports.randomness.as_ref());
         let mut code = OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now());
         code.mac = Some(token.mac(self.ports.keyed_hash.as_ref()));
         code.payload = Some(target.to_payload());
@@ -137,6 +137,6 @@ impl ReuseNotices for Emails {
     fn effects(&self, user: &User) -> Result<Effects, AuthError> {
         // Who presented the token is not known; whose session it was, its owner knows.
         let content = self.content(user, &ClientInfo::default());
-        self.mail(MailKind::SessionReused, user.email.as_deref(), &content)
+        self.mail(EmailKind::SessionReused, user.email.as_deref(), &content)
     }
 }

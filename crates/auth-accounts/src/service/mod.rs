@@ -69,4 +69,6 @@ pub use outbox::{Delivery, OutboxService};
 pub use password::PasswordChange;
 pub use policy::{AccountPolicy, EmailVerification};
 pub use ports::Ports;
-pub use second_factor::{ConfirmedFactor, Enrolment, FactorStatus, SecondFactorChallenge, SecondFactorService, Shown};
+pub use second_factor::{
+    ConfirmedFactor, Enrolment, FactorStatus, Reauthentication, SecondFactorChallenge, SecondFactorService,
+};

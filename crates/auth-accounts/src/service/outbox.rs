@@ -9,8 +9,10 @@ use auth_core::user::User;
 use crate::account::Email;
 use crate::code::{CodePurpose, LinkCondition, LinkTarget};
 use crate::error::AccountError;
-use crate::mail::{ClaimedMail, Mail, MailContent, MailId, MailKind, MailRequest, OutboxEntry, Queued, RetryPolicy};
-use crate::ports::{IssueIf, MAX_SEND_TIME, MailError, Mailer, OutboxPage, Retry};
+use crate::mail::{
+    ClaimedEmail, EmailContent, EmailKind, EmailRequest, Mail, MessageId, OutboxEntry, Queued, RetryPolicy,
+};
+use crate::ports::{EmailError, IssueIf, MAX_SEND_TIME, Mailer, OutboxPage, Retry};
 use crate::service::EmailVerification;
 use crate::service::context::AccountContext;
 
@@ -31,11 +33,11 @@ pub enum Delivery {
     /// There was nothing to do.
     Idle,
     /// It was sent, or it was a request that was looked into.
-    Done(MailId),
+    Done(MessageId),
     /// It was not sent, and will be tried again.
-    Postponed(MailId, String),
+    Postponed(MessageId, String),
     /// It was not sent, and will not be.
-    GivenUp(MailId, String),
+    GivenUp(MessageId, String),
 }
 
 impl OutboxService {
@@ -65,7 +67,7 @@ impl OutboxService {
         };
         if claimed.attempt > self.retry.max_attempts {
             // Whoever took it before has died each time.
-            return self.report(&claimed, Err(MailError::Permanent("it was tried too often".to_owned()))).await;
+            return self.report(&claimed, Err(EmailError::Permanent("it was tried too often".to_owned()))).await;
         }
         match claimed.mail.queued {
             Queued::Request(request) => {
@@ -89,22 +91,22 @@ impl OutboxService {
         Ok(self.context.ports.store.retry(which).await?)
     }
 
-    async fn send(&self, claimed: &ClaimedMail, kind: MailKind) -> Result<(), MailError> {
+    async fn send(&self, claimed: &ClaimedEmail, kind: EmailKind) -> Result<(), EmailError> {
         let mail = &claimed.mail;
         let age = self.context.ports.clock.now().seconds().saturating_sub(mail.queued_at.seconds());
         if useful_for(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
-            return Err(MailError::Permanent("what it says is no longer good".to_owned()));
+            return Err(EmailError::Permanent("what it says is no longer good".to_owned()));
         }
-        let opened = self.context.ports.secret_box.open(&MailContent::context(mail.id, mail.queued), &mail.content);
-        let opened = opened.map_err(|error| MailError::Temporary(format!("it cannot be opened: {error}")))?;
-        let content = MailContent::from_bytes(&opened);
-        let content = content.ok_or_else(|| MailError::Permanent("what it says cannot be read".to_owned()))?;
+        let opened = self.context.ports.secret_box.open(&EmailContent::context(mail.id, mail.queued), &mail.content);
+        let opened = opened.map_err(|error| EmailError::Temporary(format!("it cannot be opened: {error}")))?;
+        let content = EmailContent::from_bytes(&opened);
+        let content = content.ok_or_else(|| EmailError::Permanent("what it says cannot be read".to_owned()))?;
         let mail = Mail { id: mail.id, kind, to: mail.to.clone(), content, caused_at: mail.queued_at };
         let sent = within(self.context.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
-        sent.unwrap_or_else(|interruption| Err(MailError::Temporary(format!("sending it failed: {interruption}"))))
+        sent.unwrap_or_else(|interruption| Err(EmailError::Temporary(format!("sending it failed: {interruption}"))))
     }
 
-    async fn report(&self, claimed: &ClaimedMail, outcome: Result<(), MailError>) -> Result<Delivery, AccountError> {
+    async fn report(&self, claimed: &ClaimedEmail, outcome: Result<(), EmailError>) -> Result<Delivery, AccountError> {
         let (store, now) = (&self.context.ports.store, self.context.ports.clock.now());
         let (id, attempt) = (claimed.mail.id, claimed.attempt);
         let (why, wait) = match outcome {
@@ -112,8 +114,8 @@ impl OutboxService {
                 self.note_delivered(id, attempt).await?;
                 return Ok(Delivery::Done(id));
             }
-            Err(MailError::Temporary(why)) => (why, self.retry.wait_after(attempt)),
-            Err(MailError::Permanent(why)) => (why, None),
+            Err(EmailError::Temporary(why)) => (why, self.retry.wait_after(attempt)),
+            Err(EmailError::Permanent(why)) => (why, None),
         };
         match wait {
             Some(wait) => {
@@ -128,7 +130,7 @@ impl OutboxService {
     }
 
     /// Notes that a mail was sent: more than once, if the storage is busy, for else it is sent again.
-    async fn note_delivered(&self, id: MailId, attempt: u32) -> Result<(), AccountError> {
+    async fn note_delivered(&self, id: MessageId, attempt: u32) -> Result<(), AccountError> {
         for _ in 1..Self::NOTES {
             if self.context.ports.store.delivered(id, attempt).await.is_ok() {
                 return Ok(());
@@ -138,7 +140,7 @@ impl OutboxService {
     }
 
     /// Finds out whether there is an account that a request is about; if so, puts a mail in the place of the request.
-    async fn look_into(&self, claimed: &ClaimedMail, request: MailRequest) -> Result<(), AccountError> {
+    async fn look_into(&self, claimed: &ClaimedEmail, request: EmailRequest) -> Result<(), AccountError> {
         if let Some(user) = self.meant(&claimed.mail.to, request).await? {
             match self.answer(claimed, request, &user).await {
                 // Too many mails to one account: this one is not sent, and nobody is told (SEC-117).
@@ -151,13 +153,13 @@ impl OutboxService {
     }
 
     /// The account that a request is about, if it is to get what was asked for.
-    async fn meant(&self, address: &str, request: MailRequest) -> Result<Option<User>, AccountError> {
+    async fn meant(&self, address: &str, request: EmailRequest) -> Result<Option<User>, AccountError> {
         let Ok(email) = Email::parse(address) else { return Ok(None) };
         let user = self.context.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
         let Some(user) = user else { return Ok(None) };
         let is_wanted = match request {
-            MailRequest::PasswordReset => true,
-            MailRequest::EmailVerification => user.email_verified_at.is_none() && self.verifies(&user).await?,
+            EmailRequest::PasswordReset => true,
+            EmailRequest::EmailVerification => user.email_verified_at.is_none() && self.verifies(&user).await?,
         };
         Ok(is_wanted.then_some(user))
     }
@@ -169,12 +171,12 @@ impl OutboxService {
         Ok(is_asked || self.context.ports.store.factors_of(&user.id).await?.is_on())
     }
 
-    async fn answer(&self, claimed: &ClaimedMail, request: MailRequest, user: &User) -> Result<(), AccountError> {
+    async fn answer(&self, claimed: &ClaimedEmail, request: EmailRequest, user: &User) -> Result<(), AccountError> {
         let context = &self.context;
         let now = self.context.ports.clock.now();
         let (purpose, kind) = match request {
-            MailRequest::PasswordReset => (CodePurpose::PasswordReset, MailKind::PasswordReset),
-            MailRequest::EmailVerification => (CodePurpose::EmailVerification, MailKind::EmailVerification),
+            EmailRequest::PasswordReset => (CodePurpose::PasswordReset, EmailKind::PasswordReset),
+            EmailRequest::EmailVerification => (CodePurpose::EmailVerification, EmailKind::EmailVerification),
         };
         // The address of the account, never the one that was typed (SEC-113), and only if it is a login name.
         // One that was written past the rules gets no mail, and its request ends as those of nobody do.
@@ -189,23 +191,23 @@ impl OutboxService {
                 .map_err(Into::into);
         };
         let none_since = match request {
-            MailRequest::PasswordReset => self.context.policy.throttle.map(|_| now.minus(Self::RESET_INTERVAL)),
-            MailRequest::EmailVerification => {
+            EmailRequest::PasswordReset => self.context.policy.throttle.map(|_| now.minus(Self::RESET_INTERVAL)),
+            EmailRequest::EmailVerification => {
                 context.limits.admit_link(user).await?;
                 None
             }
         };
         let condition = match request {
-            MailRequest::PasswordReset => LinkCondition::Nothing,
-            MailRequest::EmailVerification => self.condition_of_verification(user).await?,
+            EmailRequest::PasswordReset => LinkCondition::Nothing,
+            EmailRequest::EmailVerification => self.condition_of_verification(user).await?,
         };
         let target = LinkTarget { email: to, condition };
         let asked = self
             .context
             .ports
             .secret_box
-            .open(&MailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
-        let asked = asked.ok().and_then(|bytes| MailContent::from_bytes(&bytes)).unwrap_or_default();
+            .open(&EmailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
+        let asked = asked.ok().and_then(|bytes| EmailContent::from_bytes(&bytes)).unwrap_or_default();
         let content = context.emails.about(user, asked);
         let (code, effects) = context.emails.link(user, purpose, kind, &target, content)?;
         let only = IssueIf { answers: Some(claimed.mail.id), none_since, ..IssueIf::still(user) };
@@ -232,19 +234,19 @@ impl OutboxService {
 }
 
 /// For how long a mail is worth sending; `None`: always.
-const fn useful_for(kind: MailKind) -> Option<Seconds> {
+const fn useful_for(kind: EmailKind) -> Option<Seconds> {
     match kind {
-        MailKind::PasswordReset => Some(CodePurpose::PasswordReset.ttl()),
-        MailKind::EmailVerification => Some(CodePurpose::EmailVerification.ttl()),
-        MailKind::EmailChange => Some(CodePurpose::EmailChange.ttl()),
-        MailKind::SecondFactorCode => Some(CodePurpose::Login.ttl()),
-        MailKind::EmailChangeRequested
-        | MailKind::EmailChanged
-        | MailKind::PasswordChanged
-        | MailKind::SecondFactorAdded
-        | MailKind::SecondFactorRemoved
-        | MailKind::RecoveryCodesReplaced
-        | MailKind::RecoveryCodeUsed
-        | MailKind::SessionReused => None,
+        EmailKind::PasswordReset => Some(CodePurpose::PasswordReset.ttl()),
+        EmailKind::EmailVerification => Some(CodePurpose::EmailVerification.ttl()),
+        EmailKind::EmailChange => Some(CodePurpose::EmailChange.ttl()),
+        EmailKind::SecondFactorCode => Some(CodePurpose::Login.ttl()),
+        EmailKind::EmailChangeRequested
+        | EmailKind::EmailChanged
+        | EmailKind::PasswordChanged
+        | EmailKind::SecondFactorAdded
+        | EmailKind::SecondFactorRemoved
+        | EmailKind::RecoveryCodesReplaced
+        | EmailKind::RecoveryCodeUsed
+        | EmailKind::SessionReused => None,
     }
 }

@@ -6,16 +6,16 @@ use auth_core::service::{Caller, Continuation, Issued};
 use auth_core::user::User;
 
 use crate::error::AccountError;
-use crate::mail::MailKind;
+use crate::mail::EmailKind;
 use crate::password::RawPassword;
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
-use crate::service::{LoginService, Shown};
+use crate::service::{LoginService, Reauthentication};
 
 /// What somebody asks for who wants another password.
 #[derive(Clone, Debug)]
 pub struct PasswordChange {
     /// The password that they have, and the second factor where a login takes one.
-    pub shown: Shown,
+    pub shown: Reauthentication,
     /// The password that they want.
     pub new: RawPassword,
 }
@@ -57,7 +57,7 @@ impl LoginService {
                 None => Continuation::default(),
             };
             let effects = context.emails.mail(
-                MailKind::PasswordChanged,
+                EmailKind::PasswordChanged,
                 user.email.as_deref(),
                 &context.emails.content(&user, &shown.client),
             )?;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use auth_core::auth_cache::AuthCache;
 use auth_core::event::SecurityEvent;
 use auth_core::ports::{Change, Clock, Randomness, SecurityEvents, TokenSigner};
 use auth_core::service::TokenPorts;
 use auth_core::user::UserId;
-use auth_core::view::GuardViews;
 
 use crate::ports::{KeyedHash, PasswordHasher, SecretBox, Store};
 use crate::service::{AccountPolicy, Emails};
@@ -31,7 +31,7 @@ pub struct Ports {
     /// The audit log.
     pub events: Arc<dyn SecurityEvents>,
     /// What guarded routes remember; `None`: nothing, they ask the storage each time.
-    pub views: Option<Arc<GuardViews>>,
+    pub auth_cache: Option<Arc<AuthCache>>,
 }
 
 impl Ports {
@@ -43,7 +43,7 @@ impl Ports {
             clock: self.clock.clone(),
             randomness: self.randomness.clone(),
             events: self.events.clone(),
-            views: self.views.clone(),
+            auth_cache: self.auth_cache.clone(),
             reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_mail))),
         }
     }
@@ -54,8 +54,8 @@ impl Ports {
 
     /// Also after all sessions of an account, but perhaps one, were ended.
     pub(super) fn note_changed(&self, user: &UserId) {
-        if let Some(views) = &self.views {
-            views.apply(Change::AccountChanged(user.clone()));
+        if let Some(auth_cache) = &self.auth_cache {
+            auth_cache.apply(Change::AccountChanged(user.clone()));
         }
     }
 }

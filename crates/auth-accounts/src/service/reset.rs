@@ -7,7 +7,7 @@ use auth_core::user::User;
 use crate::account::Email;
 use crate::code::{CodeId, CodePurpose};
 use crate::error::AccountError;
-use crate::mail::{MailKind, MailRequest};
+use crate::mail::{EmailKind, EmailRequest};
 use crate::password::{PasswordHash, RawPassword};
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
@@ -32,7 +32,7 @@ impl AccountService {
     /// # Errors
     /// [`AccountError::Throttled`], by the address that was typed and that of the client, never by the account.
     pub async fn request_reset(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
-        self.ask(MailRequest::PasswordReset, email, client).await
+        self.ask(EmailRequest::PasswordReset, email, client).await
     }
 
     /// How often a reset is tried again when the second factors of the account change while it is under way.
@@ -90,7 +90,7 @@ impl AccountService {
     ) -> Result<PasswordUpdate, AccountError> {
         let (context, user) = (&self.context, &reset.user);
         let mut effects = context.emails.mail(
-            MailKind::PasswordChanged,
+            EmailKind::PasswordChanged,
             user.email.as_deref(),
             &context.emails.content(user, client),
         )?;
@@ -115,7 +115,7 @@ impl AccountService {
         Ok(outcome)
     }
 
-    pub(super) async fn ask(&self, what: MailRequest, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
+    pub(super) async fn ask(&self, what: EmailRequest, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
         let context = &self.context;
         context.limits.admit_request(what, email, client).await?;
         if let Some(request) = context.emails.request(what, email, client)? {

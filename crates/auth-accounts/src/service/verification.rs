@@ -9,8 +9,8 @@ use auth_core::user::User;
 use crate::account::{AccountFault, Email, Taken};
 use crate::code::{CodePurpose, LinkCondition, LinkTarget};
 use crate::error::AccountError;
-use crate::mail::{MailKind, MailRequest};
-use crate::ports::{EmailUpdate, IssueIf, ProvenEmail};
+use crate::mail::{EmailKind, EmailRequest};
+use crate::ports::{EmailUpdate, IssueIf, VerifiedEmail};
 use crate::service::AccountService;
 use crate::service::context::AccountContext;
 
@@ -21,7 +21,7 @@ impl AccountService {
     /// # Errors
     /// [`AccountError::Throttled`], by the address that was typed and that of the client.
     pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
-        self.ask(MailRequest::EmailVerification, email, client).await
+        self.ask(EmailRequest::EmailVerification, email, client).await
     }
 
     /// Verifies the email address of an account with the token of a link, or changes it to the one that the link was sent
@@ -62,12 +62,12 @@ impl AccountService {
         let effects = match is_change {
             true => {
                 let content = context.emails.content_of_change(&user, &email, client);
-                context.emails.mail(MailKind::EmailChanged, user.email.as_deref(), &content)?
+                context.emails.mail(EmailKind::EmailChanged, user.email.as_deref(), &content)?
             }
             false => Effects::default(),
         };
         let only_at = Some(user.security_stamp);
-        let proven = ProvenEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
+        let proven = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
         match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
                 context.ports.note_changed(&user.id);
@@ -114,8 +114,8 @@ impl AccountService {
         let condition = LinkCondition::Unchanged(user.security_stamp);
         let target = LinkTarget { email: email.clone(), condition };
         let (code, mut effects) =
-            context.emails.link(user, CodePurpose::EmailChange, MailKind::EmailChange, &target, content)?;
-        effects.append(context.emails.mail(MailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
+            context.emails.link(user, CodePurpose::EmailChange, EmailKind::EmailChange, &target, content)?;
+        effects.append(context.emails.mail(EmailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
         if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
         }

@@ -3,7 +3,7 @@
 
 use auth_accounts::account::{LoginName, NewEmail, NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{Fact, MailKind, MailRequest, Queued};
+use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::ports::{Accounts, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
@@ -30,7 +30,7 @@ async fn with_contact(service: &TestService, name: &str, address: &str) -> User 
     stored(service, name, Some(NewEmail::Contact(email(address)))).await
 }
 
-fn emails_for(service: &TestService, address: &str) -> Vec<MailKind> {
+fn emails_for(service: &TestService, address: &str) -> Vec<EmailKind> {
     let kind = |queued| match queued {
         Queued::Mail(kind) => kind,
         Queued::Request(request) => panic!("a request: {request:?}"),
@@ -66,10 +66,10 @@ async fn notices_go_to_a_contact_and_to_no_empty_address() {
     assert_eq!(
         emails_for(&service, "info@example.com"),
         [
-            MailKind::SecondFactorAdded,
-            MailKind::SecondFactorRemoved,
-            MailKind::SessionReused,
-            MailKind::PasswordChanged
+            EmailKind::SecondFactorAdded,
+            EmailKind::SecondFactorRemoved,
+            EmailKind::SessionReused,
+            EmailKind::PasswordChanged
         ]
     );
     assert!(service.deliver_emails().await.iter().all(|mail| mail.to == "info@example.com"));
@@ -108,7 +108,7 @@ async fn a_reset_by_a_contact_is_that_of_whoever_logs_in_with_it() {
     assert_eq!(service.deliver_emails().await, []);
     service.register("alice").await;
     request().await.unwrap();
-    let link = token_of(&service.deliver_emails().await, MailKind::PasswordReset);
+    let link = token_of(&service.deliver_emails().await, EmailKind::PasswordReset);
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     assert!(has_password(&service, "alice", NEW_PASSWORD).await);
     assert!(has_password(&service, "contact", PASSWORD).await);
@@ -123,7 +123,7 @@ async fn a_verification_of_a_contact_is_that_of_whoever_logs_in_with_it() {
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
     assert_eq!(service.deliver_emails().await, []);
     service.register("alice").await;
-    let link = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let link = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     let verified = service.accounts.verify_email(&link, None, &client()).await.unwrap();
     assert_eq!((verified.username.as_str(), verified.email_verified_at.is_some()), ("alice", true));
     assert_eq!(service.user("contact").await, contact);
@@ -140,9 +140,9 @@ async fn an_authenticator_asks_for_no_verification_of_a_contact() {
     for name in ["contact", "none"] {
         service.enrol_totp(name).await;
     }
-    let request = Queued::Request(MailRequest::EmailVerification);
+    let request = Queued::Request(EmailRequest::EmailVerification);
     assert!(service.enqueued().iter().all(|(queued, _)| *queued != request), "{:?}", service.enqueued());
-    assert_eq!(emails_for(&service, "alice@example.com"), [MailKind::SecondFactorAdded], "that of the contact");
+    assert_eq!(emails_for(&service, "alice@example.com"), [EmailKind::SecondFactorAdded], "that of the contact");
 }
 
 /// Otherwise they could have no second factor at all: none of them can verify an address.
@@ -169,9 +169,9 @@ async fn codes_by_email_cannot_be_switched_on_without_an_address() {
     // The user's own mailbox, also if others read it.
     let contact = with_contact(&service, "contact", "info@example.com").await;
     let enrolment = service.second_factors.enrol(&contact, Method::Email, shown(PASSWORD)).await.unwrap();
-    assert_eq!(emails_for(&service, "info@example.com"), [MailKind::SecondFactorCode]);
+    assert_eq!(emails_for(&service, "info@example.com"), [EmailKind::SecondFactorCode]);
     let Enrolment::Email(challenge) = enrolment else { panic!("codes by email") };
-    let code = service.enqueued_fact(MailKind::SecondFactorCode, Fact::Code);
+    let code = service.enqueued_fact(EmailKind::SecondFactorCode, Fact::Code);
     service.second_factors.confirm(&contact, challenge.expose(), &code, &client()).await.unwrap();
     assert!(service.user("contact").await.email_verified_at.is_some());
 }
@@ -183,7 +183,7 @@ async fn the_code_of_an_address_that_is_gone_is_wrong() {
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
     let Enrolment::Email(challenge) = enrolment else { panic!("codes by email") };
-    let code = service.enqueued_fact(MailKind::SecondFactorCode, Fact::Code);
+    let code = service.enqueued_fact(EmailKind::SecondFactorCode, Fact::Code);
     let gone = User { email: None, email_is_login_name: false, ..user };
     assert!(service.store.put_user(gone.clone()));
     let refused = service.second_factors.confirm(&gone, challenge.expose(), &code, &client()).await;
@@ -201,7 +201,7 @@ async fn a_login_that_needs_a_code_by_email_is_refused_without_an_address() {
     assert!(matches!(refused, Err(AccountError::Auth(AuthError::MultiFactorRequired))), "{refused:?}");
     with_contact(&service, "contact", "info@example.com").await;
     assert_eq!(service.second_factor_challenge("contact").await.methods, [Method::Email]);
-    assert_eq!(emails_for(&service, "info@example.com"), [MailKind::SecondFactorCode]);
+    assert_eq!(emails_for(&service, "info@example.com"), [EmailKind::SecondFactorCode]);
 }
 
 /// A factor that needs the address is on, and the address is gone: nobody gets in by the password alone.
@@ -257,15 +257,15 @@ async fn a_first_address_is_a_login_name_when_it_is_verified() {
     without_address(&service, "none").await;
     with_contact(&service, "contact", "info@example.com").await;
     for (name, address, expected) in [
-        ("none", "none@example.com", vec![MailKind::EmailChange]),
+        ("none", "none@example.com", vec![EmailKind::EmailChange]),
         // The contact is told of what is asked for in its own name.
-        ("contact", "info@example.com", vec![MailKind::EmailChange, MailKind::EmailChangeRequested]),
+        ("contact", "info@example.com", vec![EmailKind::EmailChange, EmailKind::EmailChangeRequested]),
     ] {
         let before = change_address(&service, name, address).await.unwrap();
         assert!(!before.email_is_login_name, "{name}");
         assert_eq!(emails_for(&service, address), expected, "{name}");
         let mails = service.deliver_emails().await;
-        let link = token_of(&mails, MailKind::EmailChange);
+        let link = token_of(&mails, EmailKind::EmailChange);
         let user = service.accounts.verify_email(&link, None, &client()).await.unwrap();
         assert_eq!((user.login_email(), user.email_verified_at.is_some()), (Some(address), true));
         assert!(service.deliver_emails().await.iter().all(|mail| !mail.to.is_empty()));

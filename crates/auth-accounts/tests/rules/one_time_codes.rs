@@ -2,11 +2,11 @@
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::MailKind;
+use auth_accounts::mail::EmailKind;
 use auth_accounts::password::{CheckedPassword, PasswordPolicy};
 use auth_accounts::ports::{Accounts, Codes, IssueIf, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
-use auth_accounts::service::{Action, EmailVerification, Enrolment, Shown};
+use auth_accounts::service::{Action, EmailVerification, Enrolment, Reauthentication};
 use auth_conformance::{code_id, code_of};
 use auth_core::effects::Effects;
 use auth_core::service::{Caller, LogoutRequest};
@@ -254,7 +254,7 @@ async fn change_factors(event: Event, service: &TestService, user: &User) {
 }
 
 /// The challenge of an enrolment of an authenticator, and its first code.
-async fn begun(service: &TestService, user: &User, reauthentication: Option<Shown>) -> (String, String) {
+async fn begun(service: &TestService, user: &User, reauthentication: Option<Reauthentication>) -> (String, String) {
     let shown = reauthentication.unwrap_or_else(|| shown(PASSWORD));
     let begun = service.second_factors.enrol(user, Method::Totp, shown).await.unwrap();
     let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
@@ -267,14 +267,14 @@ async fn change_profile(event: Event, service: &TestService, user: &User) {
     let mut change = ProfileChange::default();
     match event {
         Event::EmailVerified => {
-            let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+            let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
             open_every_kind(service, user);
             service.accounts.verify_email(&token, None, &client()).await.unwrap();
         }
         Event::EmailVerifiedAndChanged => {
             change.email = Some(email("new@example.com"));
             service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
-            let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+            let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
             open_every_kind(service, user);
             service.accounts.verify_email(&token, None, &client()).await.unwrap();
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_accounts::ports::Store;
-use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
+use auth_accounts::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey};
 use auth_core::time::Seconds;
 use macro_rules_attribute::apply;
 
@@ -11,7 +11,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count};
 use crate::at;
 
 fn most(most: u32, name: String) -> Attempt {
-    Attempt { bucket: Bucket::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
+    Attempt { bucket: LimitKey::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
 }
 
 /// Makes these attempts concurrently. Returns how many are allowed.
@@ -37,7 +37,7 @@ async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
             longest_wait: Seconds::new(8),
             forget: Seconds::new(100),
         };
-        let attempts = vec![vec![Attempt { bucket: Bucket::new(format!("row {round}")), limit: row }]; 8];
+        let attempts = vec![vec![Attempt { bucket: LimitKey::new(format!("row {round}")), limit: row }]; 8];
         assert_eq!(admitted(&store, round, attempts).await, 4);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use auth_accounts::ports::Store;
-use auth_accounts::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness, Limit};
+use auth_accounts::throttle::{Admission, Attempt, Counter, Forgiveness, Limit, LimitKey};
 use auth_core::ports::Randomness;
 use auth_core::time::{Seconds, UnixTime};
 use macro_rules_attribute::apply;
@@ -16,8 +16,8 @@ const MINUTE: Limit = Limit::Window { most: 3, window: Seconds::new(60) };
 const GROWING: Limit =
     Limit::Growing { free: 2, first_wait: Seconds::new(1), longest_wait: Seconds::new(4), forget: Seconds::new(100) };
 
-fn bucket(name: &str) -> Bucket {
-    Bucket::new(name)
+fn bucket(name: &str) -> LimitKey {
+    LimitKey::new(name)
 }
 
 fn of(name: &str, limit: Limit) -> Attempt {
@@ -189,7 +189,7 @@ async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
 
 #[apply(account_case!)]
 async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
-    let (long, longer) = ("x".repeat(Bucket::MAX_LEN - 1), "x".repeat(Bucket::MAX_LEN));
+    let (long, longer) = ("x".repeat(LimitKey::MAX_LEN - 1), "x".repeat(LimitKey::MAX_LEN));
     let names = ["a", "A", "a ", " a", "aa", "a%", "_", "%", "'a'", "\\", "a:1", "a:10", &long, &longer];
     for name in names {
         assert_eq!(left(&*store, name, HOUR, 0).await, 2, "{name:?}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::ports::{Change, ChangeFeed};
+use auth_core::ports::{Change, InvalidationFeed};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
@@ -31,13 +31,13 @@ struct Broken {
 }
 
 #[async_trait]
-impl ChangeFeed for Broken {
+impl InvalidationFeed for Broken {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         let mut changes = self.inner.next().await?;
         let is_first = std::mem::take(&mut self.is_new);
         let is_end = |change: &Change| matches!(change, Change::SessionEnded(_));
         match self.defect {
-            Defect::BeginsWithoutMissed => changes.retain(|change| *change != Change::Missed),
+            Defect::BeginsWithoutMissed => changes.retain(|change| *change != Change::Gap),
             _ if is_first => {}
             Defect::ForgetsAccounts => changes.retain(is_end),
             Defect::ForgetsAllButOneSession => {

@@ -11,7 +11,7 @@ use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{code_now, effects, enrolled, issued, queued, stored, totp};
-use crate::{at, code_id, code_of, hash_of, mac, mail_id, new_request};
+use crate::{at, code_id, code_of, hash_of, mac, message_id, new_request};
 
 #[apply(account_case!)]
 async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
@@ -121,7 +121,7 @@ async fn one_of_many_codes_answers_a_request(store: Arc<dyn Store>) {
             let code = code_of(&user, code, CodePurpose::PasswordReset, at(0));
             gate.send(move |store| async move {
                 store
-                    .issue(&code, &effects, &IssueIf { answers: Some(mail_id(0)), ..IssueIf::default() })
+                    .issue(&code, &effects, &IssueIf { answers: Some(message_id(0)), ..IssueIf::default() })
                     .await
                     .unwrap()
             })

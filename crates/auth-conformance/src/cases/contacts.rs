@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{LoginName, NewEmail, NewUser, ProfileChange, Taken};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
 use auth_accounts::second_factor::{Method, NewFactor};
 use auth_core::effects::Effects;
 use auth_core::token::Subject;
@@ -107,7 +107,7 @@ async fn what_proves_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store
     let none = without_address(&*store, "none").await;
     for (number, user) in [(1, &contact), (2, &none)] {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailVerification).await.id;
-        let proven = ProvenEmail {
+        let proven = VerifiedEmail {
             user: user.id.clone(),
             code,
             email: email("alice@example.com"),
@@ -117,7 +117,7 @@ async fn what_proves_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store
         };
         assert_eq!(store.confirm_email(&proven, at(1).into()).await.unwrap(), EmailUpdate::Overtaken);
         // Nor to the address of another.
-        let change = ProvenEmail { is_change: true, ..proven };
+        let change = VerifiedEmail { is_change: true, ..proven };
         assert_eq!(store.confirm_email(&change, at(1).into()).await.unwrap(), EmailUpdate::Taken);
         assert_eq!(user_now(&*store, &user.id).await, *user);
         // A new password is set, and neither verifies the address nor removes the factors.
@@ -141,7 +141,7 @@ async fn a_proven_change_makes_a_login_name(store: Arc<dyn Store>) {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailChange).await.id;
         let (email, only_at) = (email(address), Some(user.security_stamp));
         let proven =
-            ProvenEmail { user: user.id.clone(), code, email, is_change: true, only_at, effects: Effects::default() };
+            VerifiedEmail { user: user.id.clone(), code, email, is_change: true, only_at, effects: Effects::default() };
         let EmailUpdate::Done(now) = store.confirm_email(&proven, at(1).into()).await.unwrap() else { panic!() };
         let expected = User {
             email: Some(address.to_owned()),

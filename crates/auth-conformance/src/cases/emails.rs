@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, ProfileChange, Taken};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
 use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
 use auth_core::user::{SecurityStamp, User, UserId};
@@ -17,8 +17,8 @@ use crate::{at, code_id, email, hash_of, login_email, new_user, person_name, use
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
 /// An email address verified by a code, with an email to enqueue.
-fn proven(user: &UserId, code: CodeId, address: &str, is_change: bool) -> ProvenEmail {
-    ProvenEmail { user: user.clone(), code, email: email(address), is_change, only_at: None, effects: effects(&[1]) }
+fn proven(user: &UserId, code: CodeId, address: &str, is_change: bool) -> VerifiedEmail {
+    VerifiedEmail { user: user.clone(), code, email: email(address), is_change, only_at: None, effects: effects(&[1]) }
 }
 
 fn moved(address: &str) -> ProfileChange {
@@ -28,11 +28,11 @@ fn moved(address: &str) -> ProfileChange {
 async fn assert_nothing_done(
     store: &dyn Store,
     fixture: &AccountFixture<'_>,
-    proven: &ProvenEmail,
+    proven: &VerifiedEmail,
     expected: &EmailUpdate,
     why: &str,
 ) {
-    let proven = ProvenEmail { effects: effects(&[99]), ..proven.clone() };
+    let proven = VerifiedEmail { effects: effects(&[99]), ..proven.clone() };
     let before = fixture.state().await;
     assert_eq!(store.confirm_email(&proven, NOW).await.unwrap(), *expected, "{why}");
     assert_eq!(fixture.state().await, before, "{why}");
@@ -95,7 +95,7 @@ async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn St
 async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { effects: Effects::default(), ..proven(&fixture.id, code, "alice@example.com", false) };
+    let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code, "alice@example.com", false) };
     assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)));
     let before = fixture.state().await;
     let taken = stored(&*store, "other").await;
@@ -138,7 +138,7 @@ async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     let spared = AccountFixture::of(&*store, "other").await;
     let (mut expected, others) = (fixture.state().await, spared.state().await);
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = ProvenEmail { effects: Effects::default(), ..proven(&fixture.id, code, "ALICE@example.com", false) };
+    let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code, "ALICE@example.com", false) };
 
     let answer = store.confirm_email(&proof, NOW).await.unwrap();
 
@@ -211,7 +211,7 @@ async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
     {
         assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
         exhaust(&*store, code.id, NOW.unix()).await;
-        let proof = ProvenEmail { effects: Effects::default(), ..proven(&fixture.id, code.id, address, true) };
+        let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code.id, address, true) };
         assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");
         let used = OneTimeCode { attempts: 0, ..code_now(&*store, code.id).await };
         assert_eq!(used, OneTimeCode { consumed_at: Some(NOW.unix()), ..code });

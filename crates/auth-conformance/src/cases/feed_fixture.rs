@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_accounts::ports::Store;
-use auth_core::ports::{Change, ChangeFeed};
+use auth_core::ports::{Change, InvalidationFeed};
 use auth_core::token::{RevokeReason, SessionId};
 use auth_core::user::User;
 use tokio::time::timeout;
@@ -24,12 +24,12 @@ pub struct FeedFixture {
     /// use, the same store again.
     pub other: Arc<dyn Store>,
     /// A feed of each.
-    pub feeds: [Box<dyn ChangeFeed>; 2],
+    pub feeds: [Box<dyn InvalidationFeed>; 2],
 }
 
 /// Both feeds, past their first answer, and the user whose sessions are ended to mark a moment.
 pub(super) struct Followers {
-    pub(super) feeds: [Box<dyn ChangeFeed>; 2],
+    pub(super) feeds: [Box<dyn InvalidationFeed>; 2],
     marker: User,
     marks: u64,
 }
@@ -39,7 +39,7 @@ impl FeedFixture {
     pub(super) async fn begin(self) -> (Arc<dyn Store>, Arc<dyn Store>, Followers) {
         let Self { store, other, mut feeds } = self;
         for feed in &mut feeds {
-            assert_eq!(answer(feed).await.first(), Some(&Change::Missed), "a feed begins with Missed");
+            assert_eq!(answer(feed).await.first(), Some(&Change::Gap), "a feed begins with Gap");
         }
         let marker = stored(&*store, "marker").await;
         (store, other, Followers { feeds, marker, marks: 0 })
@@ -53,7 +53,7 @@ impl Followers {
         let [one, two] = &mut self.feeds;
         let (one, two) = tokio::join!(up_to(one, last.clone()), up_to(two, last));
         assert_eq!(one, two, "two feeds of one store");
-        assert!(!one.contains(&Change::Missed), "a feed has missed something while it was followed");
+        assert!(!one.contains(&Change::Gap), "a feed has missed something while it was followed");
         one
     }
 
@@ -72,12 +72,12 @@ impl Followers {
 }
 
 /// The next answer.
-pub(super) async fn answer(feed: &mut Box<dyn ChangeFeed>) -> Vec<Change> {
+pub(super) async fn answer(feed: &mut Box<dyn InvalidationFeed>) -> Vec<Change> {
     timeout(PATIENCE, feed.next()).await.expect("a feed answers within a second").unwrap()
 }
 
 /// What is reported before this change.
-pub(super) async fn up_to(feed: &mut Box<dyn ChangeFeed>, last: Change) -> Vec<Change> {
+pub(super) async fn up_to(feed: &mut Box<dyn InvalidationFeed>, last: Change) -> Vec<Change> {
     let mut reported = Vec::new();
     let all = async {
         while !reported.contains(&last) {

@@ -324,6 +324,6 @@ async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
     let expected: Vec<_> = (0..SESSIONS).map(ended).collect();
     for feed in &mut followers.feeds {
         let answer = answer(feed).await;
-        assert!(answer == expected || answer.first() == Some(&Change::Missed), "{answer:?}");
+        assert!(answer == expected || answer.first() == Some(&Change::Gap), "{answer:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Change feeds: what they report of verified email addresses, and of sessions that a new password keeps.
 
 use auth_accounts::code::CodePurpose;
-use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProvenEmail};
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, VerifiedEmail};
 use auth_accounts::second_factor::{NewFactor, Proof};
 use auth_core::effects::Effects;
 use auth_core::ports::KeptSession;
@@ -30,7 +30,7 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     assert!(store.redeem(codes[0], Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [], "a code is nobody else's business");
     let (user_id, code, effects) = (user.id.clone(), codes[1], Effects::NONE);
-    let proof = ProvenEmail {
+    let proof = VerifiedEmail {
         user: user_id,
         code,
         email: email("alice@example.com"),
@@ -42,7 +42,7 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     assert_eq!(store.confirm_email(&proof, at(2).into()).await.unwrap(), EmailUpdate::Overtaken);
     assert_eq!(followers.reports(&*store).await, []);
-    let proof = ProvenEmail { code: codes[2], email: email("new@example.com"), is_change: true, ..proof };
+    let proof = VerifiedEmail { code: codes[2], email: email("new@example.com"), is_change: true, ..proof };
     assert!(matches!(store.confirm_email(&proof, at(3).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     let other = stored(&*store, "other").await;

@@ -12,7 +12,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::{User, UserId};
 
 pub(super) use super::token_fixture::{effects, jti_of, number_of, session_now, started};
-use crate::{SeededRandomness, at, code_id, code_of, hash_of, mail_id, new_user};
+use crate::{SeededRandomness, at, code_id, code_of, hash_of, message_id, new_user};
 
 /// A new user with this username, which is also the password.
 pub(super) async fn stored(store: &dyn Store, name: &str) -> User {
@@ -56,7 +56,7 @@ pub(super) async fn code_now(store: &dyn Store, id: CodeId) -> OneTimeCode {
 /// Adds a second factor, with these recovery codes.
 pub(super) async fn enrolled(store: &dyn Store, user: &UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
     let is_by_mail = u64::from(*factor == NewFactor::Email);
-    let enrolment = CodeId::draw(&SeededRandomness::new(2 * number_of(user) + is_by_mail));
+    let enrolment = CodeId::generate(&SeededRandomness::new(2 * number_of(user) + is_by_mail));
     assert!(
         store
             .issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &Effects::NONE, &IssueIf::default())
@@ -77,9 +77,9 @@ pub(super) async fn outbox(store: &dyn Store) -> Vec<OutboxEntry> {
     store.list_outbox(OutboxPage { only_failed: false, after: None, limit: u32::MAX }).await.unwrap()
 }
 
-/// The message IDs in the outbox, as the arguments of [`mail_id`].
+/// The message IDs in the outbox, as the arguments of [`message_id`].
 pub(super) async fn queued(store: &dyn Store) -> Vec<u64> {
-    let number = |entry: OutboxEntry| (0..1_000).find(|number| mail_id(*number) == entry.id).expect("a number");
+    let number = |entry: OutboxEntry| (0..1_000).find(|number| message_id(*number) == entry.id).expect("a number");
     outbox(store).await.into_iter().map(number).collect()
 }
 

@@ -9,19 +9,19 @@ use macro_rules_attribute::apply;
 
 use super::fixture::{outbox, queued};
 use super::outbox::{claimed, enqueued};
-use crate::{at, mail_id};
+use crate::{at, message_id};
 
 /// Enqueues these emails and gives them up, one after the other.
 async fn failed(store: &dyn Store, numbers: impl IntoIterator<Item = (u64, i64)>) {
     for (number, failed_at) in numbers {
         enqueued(store, [number]).await;
         assert_eq!(claimed(store, 0).await, Some((number, 1)));
-        assert!(store.give_up(mail_id(number), 1, at(failed_at), "unknown").await.unwrap());
+        assert!(store.give_up(message_id(number), 1, at(failed_at), "unknown").await.unwrap());
     }
 }
 
 async fn entry(store: &dyn Store, number: u64) -> OutboxEntry {
-    outbox(store).await.into_iter().find(|entry| entry.id == mail_id(number)).expect("it is in the outbox")
+    outbox(store).await.into_iter().find(|entry| entry.id == message_id(number)).expect("it is in the outbox")
 }
 
 #[apply(account_case!)]
@@ -29,7 +29,7 @@ async fn all_mails_that_were_given_up_are_tried_again(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
     assert_eq!(claimed(&*store, 0).await, Some((3, 1)));
-    assert!(store.postpone(mail_id(3), 1, at(1_000), "busy").await.unwrap());
+    assert!(store.postpone(message_id(3), 1, at(1_000), "busy").await.unwrap());
     let spared = entry(&*store, 3).await;
     assert_eq!(store.retry(Retry::AllFailed).await.unwrap(), 2);
     assert_eq!(store.retry(Retry::AllFailed).await.unwrap(), 0);
@@ -47,9 +47,9 @@ async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
     assert_eq!(claimed(&*store, 0).await, Some((3, 1)));
-    assert!(store.postpone(mail_id(3), 1, at(1_000), "busy").await.unwrap());
+    assert!(store.postpone(message_id(3), 1, at(1_000), "busy").await.unwrap());
     for (number, expected) in [(2, 1), (3, 1), (4, 0)] {
-        assert_eq!(store.retry(Retry::One(mail_id(number))).await.unwrap(), expected, "{number}");
+        assert_eq!(store.retry(Retry::One(message_id(number))).await.unwrap(), expected, "{number}");
         assert_eq!(claimed(&*store, 5).await, (expected == 1).then_some((number, 1)));
     }
     assert_eq!(entry(&*store, 1).await.failed_at, Some(at(10)));
@@ -59,11 +59,11 @@ async fn one_mail_is_tried_again(store: Arc<dyn Store>) {
 async fn a_mail_that_somebody_has_taken_out_is_left_to_them(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
-    for which in [Retry::One(mail_id(1)), Retry::AllFailed] {
+    for which in [Retry::One(message_id(1)), Retry::AllFailed] {
         assert_eq!(store.retry(which).await.unwrap(), 0, "{which:?}");
     }
     assert_eq!(claimed(&*store, 59).await, None);
-    assert!(store.delivered(mail_id(1), 1).await.unwrap());
+    assert!(store.delivered(message_id(1), 1).await.unwrap());
 }
 
 /// A time further in the future than any delay can reach was written before the clock was set back. It is ignored.
@@ -73,7 +73,7 @@ async fn a_clock_that_was_moved_back_holds_no_mail(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     let next_attempt_at = at(100_000);
-    assert!(store.postpone(mail_id(1), 1, next_attempt_at, "busy").await.unwrap());
+    assert!(store.postpone(message_id(1), 1, next_attempt_at, "busy").await.unwrap());
     let moved_back = next_attempt_at.minus(longest).seconds() - at(0).seconds();
     assert_eq!(claimed(&*store, moved_back).await, None, "so long is no longer than any");
     assert_eq!(claimed(&*store, moved_back - second.get() as i64).await, Some((1, 2)));
@@ -98,7 +98,7 @@ async fn a_mail_of_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>) {
     for seconds in [-1_000_000, -1] {
         let (number, attempt) = claimed(&*store, seconds).await.expect("it is due at once");
         assert_eq!(number, 1);
-        assert!(store.postpone(mail_id(1), attempt, at(seconds), "busy").await.unwrap());
+        assert!(store.postpone(message_id(1), attempt, at(seconds), "busy").await.unwrap());
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{ClaimedMail, MailKind, MailRequest, NewMail, OutboxEntry, Queued};
-use auth_accounts::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, ProvenEmail, Store};
+use auth_accounts::mail::{ClaimedEmail, EmailKind, EmailRequest, OutboxEntry, OutgoingEmail, Queued};
+use auth_accounts::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store, VerifiedEmail};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
 use auth_accounts::secret::Sealed;
 use auth_core::time::UnixTime;
@@ -13,23 +13,23 @@ use macro_rules_attribute::apply;
 
 use super::account_fixture::AccountFixture;
 use super::fixture::{created, effects, outbox, queued, stored};
-use crate::{at, code_id, code_of, email, hash_of, mail_id, new_mail, new_request, new_user};
+use crate::{at, code_id, code_of, email, hash_of, message_id, new_email, new_request, new_user};
 
 /// Claims an email for a minute. Returns the number of its ID and the attempt.
 pub(super) async fn claimed(store: &dyn Store, seconds: i64) -> Option<(u64, u32)> {
-    let ClaimedMail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
-    let number = (0..1_000).find(|number| mail_id(*number) == mail.id).expect("a number");
+    let ClaimedEmail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
+    let number = (0..1_000).find(|number| message_id(*number) == mail.id).expect("a number");
     Some((number, attempt))
 }
 
 /// Enqueues emails in this order.
 pub(super) async fn enqueued(store: &dyn Store, numbers: impl IntoIterator<Item = u64>) {
     for number in numbers {
-        store.enqueue(&new_mail(number)).await.unwrap();
+        store.enqueue(&new_email(number)).await.unwrap();
     }
 }
 
-fn waiting(mail: &NewMail) -> OutboxEntry {
+fn waiting(mail: &OutgoingEmail) -> OutboxEntry {
     OutboxEntry {
         id: mail.id,
         queued: mail.queued,
@@ -44,8 +44,8 @@ fn waiting(mail: &NewMail) -> OutboxEntry {
 
 #[apply(account_case!)]
 async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
-    let kinds = MailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
-    let requests = MailRequest::ALL.iter().map(|request| Queued::Request(*request));
+    let kinds = EmailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
+    let requests = EmailRequest::ALL.iter().map(|request| Queued::Request(*request));
     let longest = format!("{}@example.com", "\u{E9}'\"%\\".repeat(48));
     let every_byte: Vec<u8> = (0..=255).cycle().take(4_096).collect();
     let contents = [every_byte, Vec::new(), b"\0".to_vec()].into_iter().cycle();
@@ -54,11 +54,12 @@ async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
     for ((number, queued), (content, (to, queued_at))) in
         (0..).zip(kinds.chain(requests)).zip(contents.zip(addresses.zip(moments)))
     {
-        let mail = NewMail { queued, to: to.to_owned(), content: Sealed::new(content), queued_at, ..new_mail(number) };
+        let mail =
+            OutgoingEmail { queued, to: to.to_owned(), content: Sealed::new(content), queued_at, ..new_email(number) };
         store.enqueue(&mail).await.unwrap();
         assert_eq!(outbox(&*store).await, [waiting(&mail)]);
         let claimed = store.claim(at(0), at(60)).await.unwrap();
-        assert_eq!(claimed, Some(ClaimedMail { mail: mail.clone(), attempt: 1 }));
+        assert_eq!(claimed, Some(ClaimedEmail { mail: mail.clone(), attempt: 1 }));
         assert!(store.delivered(mail.id, 1).await.unwrap());
         assert_eq!(outbox(&*store).await, []);
     }
@@ -83,10 +84,10 @@ async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2, 3]).await;
     for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
-        assert!(store.postpone(mail_id(number), 1, at(next_attempt_at), "busy").await.unwrap());
+        assert!(store.postpone(message_id(number), 1, at(next_attempt_at), "busy").await.unwrap());
     }
-    store.enqueue(&NewMail { queued_at: at(20), ..new_mail(4) }).await.unwrap();
-    store.enqueue(&NewMail { queued_at: at(40), ..new_mail(5) }).await.unwrap();
+    store.enqueue(&OutgoingEmail { queued_at: at(20), ..new_email(4) }).await.unwrap();
+    store.enqueue(&OutgoingEmail { queued_at: at(40), ..new_email(5) }).await.unwrap();
     for expected in [(2, 2), (4, 1), (3, 2), (5, 1), (1, 2)] {
         assert_eq!(claimed(&*store, 100).await, Some(expected));
     }
@@ -96,17 +97,17 @@ async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
     let (others, resets, codes) = (
-        [Queued::Mail(MailKind::EmailVerification), Queued::Request(MailRequest::EmailVerification)],
-        [Queued::Request(MailRequest::PasswordReset), Queued::Mail(MailKind::PasswordReset)],
-        [Queued::Mail(MailKind::SecondFactorCode), Queued::Mail(MailKind::SecondFactorCode)],
+        [Queued::Mail(EmailKind::EmailVerification), Queued::Request(EmailRequest::EmailVerification)],
+        [Queued::Request(EmailRequest::PasswordReset), Queued::Mail(EmailKind::PasswordReset)],
+        [Queued::Mail(EmailKind::SecondFactorCode), Queued::Mail(EmailKind::SecondFactorCode)],
     );
     for (number, queued) in (0..).zip(others.into_iter().chain(resets).chain(codes)) {
         let queued_at = at(number - 100);
-        store.enqueue(&NewMail { queued, queued_at, ..new_mail(number.unsigned_abs()) }).await.unwrap();
+        store.enqueue(&OutgoingEmail { queued, queued_at, ..new_email(number.unsigned_abs()) }).await.unwrap();
     }
     // One that waits for its next attempt holds up nobody.
     assert_eq!(claimed(&*store, 0).await, Some((4, 1)));
-    assert!(store.postpone(mail_id(4), 1, at(50), "busy").await.unwrap());
+    assert!(store.postpone(message_id(4), 1, at(50), "busy").await.unwrap());
     for expected in [5, 2, 3, 0] {
         assert_eq!(claimed(&*store, 0).await, Some((expected, 1)));
     }
@@ -137,16 +138,16 @@ async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
     }
     let before = outbox(&*store).await;
     for (number, attempt) in [(1, 1), (1, 0), (1, 3), (9, 2)] {
-        assert!(!store.delivered(mail_id(number), attempt).await.unwrap());
-        assert!(!store.postpone(mail_id(number), attempt, at(60), "busy").await.unwrap());
-        assert!(!store.give_up(mail_id(number), attempt, at(60), "unknown").await.unwrap());
+        assert!(!store.delivered(message_id(number), attempt).await.unwrap());
+        assert!(!store.postpone(message_id(number), attempt, at(60), "busy").await.unwrap());
+        assert!(!store.give_up(message_id(number), attempt, at(60), "unknown").await.unwrap());
         assert_eq!(outbox(&*store).await, before);
         assert_eq!(claimed(&*store, 61).await, None);
     }
     // A claim is the last one until there is another, however late its outcome is reported.
-    assert!(store.delivered(mail_id(1), 2).await.unwrap());
-    assert!(!store.delivered(mail_id(1), 2).await.unwrap());
-    assert!(store.give_up(mail_id(2), 2, at(100_000), "unknown").await.unwrap());
+    assert!(store.delivered(message_id(1), 2).await.unwrap());
+    assert!(!store.delivered(message_id(1), 2).await.unwrap());
+    assert!(store.give_up(message_id(2), 2, at(100_000), "unknown").await.unwrap());
     assert_eq!(queued(&*store).await, [2]);
 }
 
@@ -156,12 +157,12 @@ async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
     let mut now = 0;
     for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"away\" (%s)"), (3, 105, "")] {
         assert_eq!(claimed(&*store, now).await, Some((1, attempt)));
-        assert!(store.postpone(mail_id(1), attempt, at(next_attempt_at), error).await.unwrap());
+        assert!(store.postpone(message_id(1), attempt, at(next_attempt_at), error).await.unwrap());
         let expected = OutboxEntry {
             attempts: attempt,
             next_attempt_at: Some(at(next_attempt_at)),
             last_error: Some(error.to_owned()),
-            ..waiting(&new_mail(1))
+            ..waiting(&new_email(1))
         };
         assert_eq!(outbox(&*store).await, [expected]);
         assert_eq!(claimed(&*store, next_attempt_at - 1).await, None);
@@ -171,14 +172,14 @@ async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
 
 #[apply(account_case!)]
 async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Store>) {
-    for (number, mail) in [(1, new_mail(1)), (2, new_request(2))] {
+    for (number, mail) in [(1, new_email(1)), (2, new_request(2))] {
         store.enqueue(&mail).await.unwrap();
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
-        assert!(store.postpone(mail_id(number), 1, at(10), "busy").await.unwrap());
+        assert!(store.postpone(message_id(number), 1, at(10), "busy").await.unwrap());
         assert_eq!(claimed(&*store, 10).await, Some((number, 2)));
-        assert!(store.give_up(mail_id(number), 2, at(20), "unknown").await.unwrap());
+        assert!(store.give_up(message_id(number), 2, at(20), "unknown").await.unwrap());
     }
-    let expected = [new_mail(1), new_request(2)].map(|mail| OutboxEntry {
+    let expected = [new_email(1), new_request(2)].map(|mail| OutboxEntry {
         attempts: 2,
         failed_at: Some(at(20)),
         last_error: Some("unknown".to_owned()),
@@ -197,7 +198,7 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
     }
     for number in [5, 4] {
-        assert!(store.give_up(mail_id(number), 1, at(1), "unknown").await.unwrap());
+        assert!(store.give_up(message_id(number), 1, at(1), "unknown").await.unwrap());
     }
     for (only_failed, after, limit, expected) in [
         (false, None, 10, vec![4, 1, 5, 2, 3]),
@@ -212,9 +213,9 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
         (true, Some(1), 1, vec![5]),
         (true, Some(5), 1, vec![]),
     ] {
-        let page = OutboxPage { only_failed, after: after.map(mail_id), limit };
+        let page = OutboxPage { only_failed, after: after.map(message_id), limit };
         let listed = store.list_outbox(page).await.unwrap();
-        let expected: Vec<_> = expected.into_iter().map(mail_id).collect();
+        let expected: Vec<_> = expected.into_iter().map(message_id).collect();
         assert_eq!(listed.into_iter().map(|entry| entry.id).collect::<Vec<_>>(), expected, "{page:?}");
     }
 }
@@ -228,7 +229,7 @@ async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     let change = ProfileChange { effects: effects(&[2]), ..ProfileChange::default() };
     store.update_profile(&id, &change).await.unwrap();
     let verification = code(CodePurpose::EmailVerification);
-    let proven = |effects| ProvenEmail {
+    let proven = |effects| VerifiedEmail {
         user: id.clone(),
         code: verification,
         email: email("alice@example.com"),
@@ -255,7 +256,7 @@ async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
     assert!(store.delete(&id).await.unwrap());
 
     assert_eq!(queued(&*store).await, [1, 11]);
-    assert!(!store.delivered(mail_id(2), 1).await.unwrap());
+    assert!(!store.delivered(message_id(2), 1).await.unwrap());
     assert!(store.delete(&other).await.unwrap());
     assert_eq!(queued(&*store).await, [11]);
     stored(&*store, "alice").await;

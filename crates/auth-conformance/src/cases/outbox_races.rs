@@ -8,7 +8,7 @@ use macro_rules_attribute::apply;
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::queued;
 use super::outbox::{claimed, enqueued};
-use crate::{at, mail_id, new_mail};
+use crate::{at, message_id, new_email};
 
 /// Claims emails until none is left.
 async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
@@ -38,7 +38,8 @@ async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
         let gate = Gate::of(6, round, &store);
-        let rivals = (0..6).map(|_| gate.send(async move |s| s.delivered(mail_id(round), 1).await.unwrap())).collect();
+        let rivals =
+            (0..6).map(|_| gate.send(async move |s| s.delivered(message_id(round), 1).await.unwrap())).collect();
         assert_eq!(count(&answers(rivals).await, |delivered| *delivered), 1);
         assert!(queued(&*store).await.is_empty());
     }
@@ -51,13 +52,13 @@ async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
         let gate = Gate::of(2, round, &store);
-        let outcome = gate.send(async move |s| s.delivered(mail_id(round), 1).await.unwrap());
+        let outcome = gate.send(async move |s| s.delivered(message_id(round), 1).await.unwrap());
         let successor = gate.send(async move |s| claimed(&*s, 60).await);
         match (outcome.await.unwrap(), successor.await.unwrap()) {
             (true, None) => {}
             (false, Some(claimed)) => {
                 assert_eq!(claimed, (round, 2));
-                assert!(store.delivered(mail_id(round), 2).await.unwrap());
+                assert!(store.delivered(message_id(round), 2).await.unwrap());
             }
             both => panic!("{both:?}"),
         }
@@ -74,7 +75,7 @@ async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>)
         let claim_and = |outcome: u64| {
             gate.send(async move |s| {
                 let Some((number, attempt)) = claimed(&*s, 0).await else { return };
-                let id = mail_id(number);
+                let id = message_id(number);
                 match outcome {
                     0 => s.delivered(id, attempt).await.map(drop).unwrap(),
                     1 => s.postpone(id, attempt, at(0), "busy").await.map(drop).unwrap(),
@@ -88,9 +89,9 @@ async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>)
             claim_and(2),
             claim_and(2),
             gate.send(async move |s| s.retry(Retry::AllFailed).await.map(drop).unwrap()),
-            gate.send(async move |s| s.retry(Retry::One(mail_id(4 * round))).await.map(drop).unwrap()),
+            gate.send(async move |s| s.retry(Retry::One(message_id(4 * round))).await.map(drop).unwrap()),
             gate.send(async move |s| s.prune_outbox(at(1), 2).await.map(drop).unwrap()),
-            gate.send(async move |s| s.enqueue(&new_mail(4 * round + 3)).await.unwrap()),
+            gate.send(async move |s| s.enqueue(&new_email(4 * round + 3)).await.unwrap()),
         ];
         answers(calls).await;
     }

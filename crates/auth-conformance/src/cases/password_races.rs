@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewEmail, NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
 use auth_core::effects::Effects;
 use auth_core::ports::{KeptSession, ReplacedSession, Swap};
 use auth_core::token::{Generation, RevokeReason};
@@ -142,7 +142,14 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
             let number = 10 * round + number_of(&user);
             let code = issued(&*store, &user, number, CodePurpose::EmailChange).await.id;
             let email = email(&format!("{spelling}{round}@example.com"));
-            proofs.push(ProvenEmail { user, code, email, is_change: true, only_at: None, effects: Effects::default() });
+            proofs.push(VerifiedEmail {
+                user,
+                code,
+                email,
+                is_change: true,
+                only_at: None,
+                effects: Effects::default(),
+            });
         }
         let gate = Gate::of(proofs.len(), round, &store);
         let rivals = proofs.iter().cloned().map(|proof| {
@@ -166,7 +173,7 @@ async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
         let gate = Gate::of(5, round, &store);
         let rivals = (0..5).map(|rival| {
             let (email, effects) = (email(&format!("{rival}.{round}@example.com")), effects(&[5 * round + rival]));
-            let proof = ProvenEmail { user: user.clone(), code, email, is_change: true, only_at: None, effects };
+            let proof = VerifiedEmail { user: user.clone(), code, email, is_change: true, only_at: None, effects };
             gate.send(move |store| async move { store.confirm_email(&proof, at(1).into()).await.unwrap() })
         });
         let rivals = answers(rivals.collect()).await;
@@ -184,7 +191,7 @@ async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let address = email(&format!("new{round}@example.com"));
         let code = issued(&*store, &amy, round, CodePurpose::EmailChange).await.id;
-        let proof = ProvenEmail {
+        let proof = VerifiedEmail {
             user: amy.clone(),
             code,
             email: address.clone(),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::{CodeId, CodePurpose};
-use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
 use auth_core::effects::Effects;
 use auth_core::ports::Swap;
@@ -50,7 +50,7 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
     );
     assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap(), "{what}");
     let email = email("overtaken@example.com");
-    let proven = ProvenEmail {
+    let proven = VerifiedEmail {
         user: before.id.clone(),
         code: code.id,
         email,
@@ -126,7 +126,7 @@ async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>
     user = assert_moved(&*store, &user, "an unverified address").await;
     let code = issued(&*store, &id, 1, CodePurpose::EmailChange).await.id;
     let (email, only_at) = (email("newest@example.com"), Some(user.security_stamp));
-    let proven = ProvenEmail { user: id, code, email, is_change: true, only_at, effects: Effects::default() };
+    let proven = VerifiedEmail { user: id, code, email, is_change: true, only_at, effects: Effects::default() };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_moved(&*store, &user, "a verified address").await;
     assert_eq!(user_now(&*store, &other.id).await, other);
@@ -161,7 +161,7 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
     let code = issued(&*store, &id, 1, CodePurpose::Login).await.id;
     assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &Effects::NONE, at(3)).await.unwrap());
     let code = issued(&*store, &id, 2, CodePurpose::EmailVerification).await.id;
-    let proven = ProvenEmail {
+    let proven = VerifiedEmail {
         user: id.clone(),
         code,
         email: email("alice@example.com"),

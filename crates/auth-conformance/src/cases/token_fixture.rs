@@ -9,7 +9,7 @@ use auth_core::token::{Generation, Session, SessionId, Subject, TokenId};
 use auth_core::user::{User, UserId};
 
 use super::TokenHost;
-use crate::{at, new_mail, session_id, session_of, user_of};
+use crate::{at, new_email, session_id, session_of, user_of};
 
 /// A new user with this username.
 pub(super) async fn added(host: &dyn TokenHost, name: &str) -> User {
@@ -75,7 +75,7 @@ pub(super) fn jti_of(session: &Session) -> TokenId {
 
 /// Effects that enqueue emails with these numbers.
 pub(super) fn effects(emails: &[u64]) -> Effects {
-    emails.iter().map(|number| new_mail(*number)).collect()
+    emails.iter().map(|number| new_email(*number)).collect()
 }
 
 /// A number for IDs of sessions and codes that depend on their user.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, NewUserId, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail, Store};
+use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
 use auth_core::effects::Effects;
 use auth_core::ports::Adoption;
@@ -119,7 +119,7 @@ async fn passwords_codes_and_factors_belong_to_users_with_any_id(store: Arc<dyn 
         let moved = issued(&*store, &user.id, code(2), CodePurpose::EmailChange).await.id;
         let (user, effects) = (user.id, effects(&[number]));
         let proof =
-            ProvenEmail { user: user.clone(), code: moved, email: address, is_change: true, only_at: None, effects };
+            VerifiedEmail { user: user.clone(), code: moved, email: address, is_change: true, only_at: None, effects };
         let EmailUpdate::Done(now) = store.confirm_email(&proof, at(3).into()).await.unwrap() else {
             panic!("{user}: the address was not changed");
         };

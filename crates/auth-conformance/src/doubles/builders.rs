@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use auth_accounts::account::{Email, NewEmail, NewUser, NewUserId, PersonName, Username, UsernameRules};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::mail::{MailId, MailKind, MailRequest, NewMail, Queued};
+use auth_accounts::mail::{EmailKind, EmailRequest, MessageId, OutgoingEmail, Queued};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::secret::{Mac, Sealed};
 use auth_core::effects::Effects;
@@ -152,24 +152,24 @@ pub const fn mac(number: u8) -> Mac {
 }
 
 /// The mail name with this number.
-pub const fn mail_id(number: u64) -> MailId {
-    MailId::from_bytes(session_id(number).bytes())
+pub const fn message_id(number: u64) -> MessageId {
+    MessageId::from_bytes(session_id(number).bytes())
 }
 
 /// A mail with this number to alice@example.com, put in at [`BEGINNING`]. What it says opens for nobody.
-pub fn new_mail(number: u64) -> NewMail {
-    NewMail {
-        id: mail_id(number),
-        queued: Queued::Mail(MailKind::PasswordChanged),
+pub fn new_email(number: u64) -> OutgoingEmail {
+    OutgoingEmail {
+        id: message_id(number),
+        queued: Queued::Mail(EmailKind::PasswordChanged),
         to: "alice@example.com".to_owned(),
         content: Sealed::new(format!("mail {number}").into_bytes()),
         queued_at: BEGINNING,
     }
 }
 
-/// The wish for a mail with this number, as [`new_mail`] makes mails.
-pub fn new_request(number: u64) -> NewMail {
-    NewMail { queued: Queued::Request(MailRequest::PasswordReset), ..new_mail(number) }
+/// The wish for a mail with this number, as [`new_email`] makes mails.
+pub fn new_request(number: u64) -> OutgoingEmail {
+    OutgoingEmail { queued: Queued::Request(EmailRequest::PasswordReset), ..new_email(number) }
 }
 
 /// What a rotation of this session writes at this moment, for another day.

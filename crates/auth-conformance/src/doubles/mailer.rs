@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use auth_accounts::mail::Mail;
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::ports::{EmailError, Mailer};
 
 /// Keeps the mails that it is given, in their order, and sends none. Fails when it is told to.
 #[derive(Debug, Default)]
@@ -14,7 +14,7 @@ pub struct RecordedMailer(Mutex<Record>);
 #[derive(Debug, Default)]
 struct Record {
     mails: Vec<Mail>,
-    failures: VecDeque<MailError>,
+    failures: VecDeque<EmailError>,
 }
 
 impl RecordedMailer {
@@ -24,7 +24,7 @@ impl RecordedMailer {
     }
 
     /// Fails so for the next mails, so many, after those that it was told to fail for before.
-    pub fn fail(&self, times: usize, error: &MailError) {
+    pub fn fail(&self, times: usize, error: &EmailError) {
         self.record().failures.extend(std::iter::repeat_n(error.clone(), times));
     }
 
@@ -35,7 +35,7 @@ impl RecordedMailer {
 
 #[async_trait]
 impl Mailer for RecordedMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
         let mut record = self.record();
         match record.failures.pop_front() {
             Some(error) => Err(error),
@@ -49,21 +49,21 @@ impl Mailer for RecordedMailer {
 
 #[cfg(test)]
 mod tests {
-    use auth_accounts::mail::{MailContent, MailKind};
+    use auth_accounts::mail::{EmailContent, EmailKind};
 
     use super::*;
-    use crate::{BEGINNING, mail_id};
+    use crate::{BEGINNING, message_id};
 
     #[tokio::test]
     async fn it_fails_as_it_is_told_and_keeps_the_rest() {
         let mail = |number| Mail {
-            id: mail_id(number),
-            kind: MailKind::PasswordChanged,
+            id: message_id(number),
+            kind: EmailKind::PasswordChanged,
             to: "alice@example.com".to_owned(),
-            content: MailContent::default(),
+            content: EmailContent::default(),
             caused_at: BEGINNING,
         };
-        let (busy, unknown) = (MailError::Temporary("busy".to_owned()), MailError::Permanent("unknown".to_owned()));
+        let (busy, unknown) = (EmailError::Temporary("busy".to_owned()), EmailError::Permanent("unknown".to_owned()));
         let mailer = RecordedMailer::default();
         mailer.fail(2, &busy);
         mailer.fail(1, &unknown);

@@ -11,7 +11,7 @@ mod randomness;
 mod signer;
 
 pub use builders::{
-    BEGINNING, at, code_id, code_of, email, hash_of, login_email, mac, mail_id, new_mail, new_request, new_user,
+    BEGINNING, at, code_id, code_of, email, hash_of, login_email, mac, message_id, new_email, new_request, new_user,
     person_name, session_id, session_of, successor_of, user_of, username,
 };
 pub use clock::FixedClock;

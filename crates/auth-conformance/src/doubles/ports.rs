@@ -30,6 +30,6 @@ pub fn memory_ports() -> Ports {
         keyed_hash: application_secret.clone(),
         secret_box: application_secret,
         events: Arc::new(RecordedEvents::default()),
-        views: None,
+        auth_cache: None,
     }
 }

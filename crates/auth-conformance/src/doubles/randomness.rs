@@ -10,7 +10,7 @@ use auth_core::ports::Randomness;
 /// ```
 /// use auth_conformance::SeededRandomness;
 /// use auth_core::token::SessionId;
-/// let draw = |seed| SessionId::draw(&SeededRandomness::new(seed));
+/// let draw = |seed| SessionId::generate(&SeededRandomness::new(seed));
 /// assert_eq!(draw(1), draw(1));
 /// assert_ne!(draw(1), draw(2));
 /// ```

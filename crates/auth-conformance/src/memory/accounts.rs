@@ -7,7 +7,7 @@ use auth_accounts::account::{Email, LoginName, NewEmail, NewUser, ProfileChange,
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
     AccountPage, Accounts, EmailUpdate, ListPosition, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate,
-    ProvenEmail,
+    VerifiedEmail,
 };
 use auth_accounts::second_factor::{Factors, Method};
 use auth_core::StoreError;
@@ -179,8 +179,8 @@ impl Accounts for MemoryStore {
         Ok(PasswordUpdate::Done)
     }
 
-    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
-        let ProvenEmail { user, code, email, is_change, only_at, effects } = proven;
+    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+        let VerifiedEmail { user, code, email, is_change, only_at, effects } = proven;
         let mails = emails_of(effects)?;
         let mut state = self.state();
         let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || account.logs_in_with(email));

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
-use auth_accounts::throttle::{Admission, Attempt, Bucket, Counter, Forgiveness};
+use auth_accounts::throttle::{Admission, Attempt, Counter, Forgiveness, LimitKey};
 use auth_core::StoreError;
 use auth_core::time::UnixTime;
 
@@ -33,7 +33,7 @@ impl Attempts for MemoryStore {
         Ok(Admission::Admitted)
     }
 
-    async fn forgive(&self, buckets: &[(Bucket, Forgiveness)]) -> Result<(), StoreError> {
+    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
         let counts = &mut self.state().attempts;
         for (bucket, forgiveness) in buckets {
             match counts.get_mut(bucket) {

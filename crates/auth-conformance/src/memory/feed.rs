@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::ports::{Change, ChangeFeed};
+use auth_core::ports::{Change, InvalidationFeed};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::time::timeout;
@@ -42,10 +42,10 @@ impl News {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use auth_conformance::{MemoryStore, hash_of, new_user};
 /// use auth_accounts::ports::Accounts;
-/// use auth_core::ports::{Change, ChangeFeed};
+/// use auth_core::ports::{Change, InvalidationFeed};
 /// let store = MemoryStore::default();
 /// let mut feed = store.changes();
-/// assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+/// assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
 /// let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
 /// store.set_active(&alice.id, false).await.unwrap();
 /// assert_eq!(feed.next().await.unwrap(), [Change::AccountChanged(alice.id)]);
@@ -64,7 +64,7 @@ impl MemoryFeed {
         loop {
             match self.news.try_recv() {
                 Ok(change) => changes.push(change),
-                Err(TryRecvError::Lagged(_)) => changes.insert(0, Change::Missed),
+                Err(TryRecvError::Lagged(_)) => changes.insert(0, Change::Gap),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return changes,
             }
         }
@@ -72,14 +72,14 @@ impl MemoryFeed {
 }
 
 #[async_trait]
-impl ChangeFeed for MemoryFeed {
+impl InvalidationFeed for MemoryFeed {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
-        let mut changes: Vec<_> = take(&mut self.is_new).then_some(Change::Missed).into_iter().collect();
+        let mut changes: Vec<_> = take(&mut self.is_new).then_some(Change::Gap).into_iter().collect();
         changes.extend(self.waiting());
         if changes.is_empty() {
             match timeout(HEARTBEAT, self.news.recv()).await {
                 Ok(Ok(change)) => changes.push(change),
-                Ok(Err(RecvError::Lagged(_))) => changes.push(Change::Missed),
+                Ok(Err(RecvError::Lagged(_))) => changes.push(Change::Gap),
                 Ok(Err(RecvError::Closed)) => return Err(StoreError::unavailable("the store is gone")),
                 Err(_) => {}
             }

@@ -1,7 +1,7 @@
 //! Mails on their way out, in memory.
 
 use async_trait::async_trait;
-use auth_accounts::mail::{ClaimedMail, MailId, NewMail, OutboxEntry, Queued, RetryPolicy};
+use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy};
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
 use auth_core::effects::Effects;
@@ -13,7 +13,7 @@ use super::{MemoryStore, all_but};
 /// A mail, and what became of it so far.
 #[derive(Debug)]
 struct Entry {
-    mail: NewMail,
+    mail: OutgoingEmail,
     owner: Option<UserId>,
     attempts: u32,
     /// Until when whoever took it out keeps it from everybody else.
@@ -24,7 +24,7 @@ struct Entry {
 }
 
 impl Entry {
-    fn new(owner: Option<UserId>, mail: NewMail) -> Self {
+    fn new(owner: Option<UserId>, mail: OutgoingEmail) -> Self {
         let (kept_until, next_attempt_at, failed_at, last_error) = (None, None, None, None);
         Self { mail, owner, attempts: 0, kept_until, next_attempt_at, failed_at, last_error }
     }
@@ -59,8 +59,8 @@ impl Entry {
 
 /// All mails, in the order in which they were put in.
 /// The emails among the effects of a write, which are all that this store knows.
-pub(super) fn emails_of(effects: &Effects) -> Result<Vec<NewMail>, StoreError> {
-    let emails: Result<_, _> = effects.messages.iter().map(NewMail::try_from).collect();
+pub(super) fn emails_of(effects: &Effects) -> Result<Vec<OutgoingEmail>, StoreError> {
+    let emails: Result<_, _> = effects.messages.iter().map(OutgoingEmail::try_from).collect();
     emails.map_err(StoreError::broken)
 }
 
@@ -69,19 +69,19 @@ pub(super) struct MailQueue(Vec<Entry>);
 
 impl MailQueue {
     /// Puts mails in; they go with their owner.
-    pub(super) fn put(&mut self, owner: Option<&UserId>, mails: &[NewMail]) {
+    pub(super) fn put(&mut self, owner: Option<&UserId>, mails: &[OutgoingEmail]) {
         self.0.extend(mails.iter().map(|mail| Entry::new(owner.cloned(), mail.clone())));
     }
 
-    pub(super) fn mails(&self) -> Vec<NewMail> {
+    pub(super) fn mails(&self) -> Vec<OutgoingEmail> {
         self.0.iter().map(|entry| entry.mail.clone()).collect()
     }
 
-    pub(super) fn has_request(&self, id: MailId) -> bool {
+    pub(super) fn has_request(&self, id: MessageId) -> bool {
         self.0.iter().any(|entry| entry.mail.id == id && matches!(entry.mail.queued, Queued::Request(_)))
     }
 
-    pub(super) fn remove(&mut self, id: MailId) {
+    pub(super) fn remove(&mut self, id: MessageId) {
         self.0.retain(|entry| entry.mail.id != id);
     }
 
@@ -90,7 +90,7 @@ impl MailQueue {
     }
 
     /// The mail of the last claim of it, whose outcome was not reported yet; it is not kept any more.
-    fn returned(&mut self, id: MailId, attempt: u32) -> Option<&mut Entry> {
+    fn returned(&mut self, id: MessageId, attempt: u32) -> Option<&mut Entry> {
         let is_it = |entry: &&mut Entry| entry.mail.id == id && entry.attempts == attempt;
         let entry = self.0.iter_mut().find(is_it)?;
         entry.kept_until.take().map(|_| entry)
@@ -99,22 +99,22 @@ impl MailQueue {
 
 #[async_trait]
 impl Outbox for MemoryStore {
-    async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError> {
+    async fn enqueue(&self, mail: &OutgoingEmail) -> Result<(), StoreError> {
         self.state().outbox.put(None, std::slice::from_ref(mail));
         Ok(())
     }
 
-    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
+    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError> {
         let entries = &mut self.state().outbox.0;
         let due = entries.iter_mut().filter(|entry| entry.is_due(now, now.distance(until)));
         Ok(due.min_by_key(|entry| (entry.mail.queued.priority(), entry.due_since())).map(|entry| {
             entry.attempts += 1;
             entry.kept_until = Some(until);
-            ClaimedMail { mail: entry.mail.clone(), attempt: entry.attempts }
+            ClaimedEmail { mail: entry.mail.clone(), attempt: entry.attempts }
         }))
     }
 
-    async fn delivered(&self, claimed: MailId, attempt: u32) -> Result<bool, StoreError> {
+    async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError> {
         let outbox = &mut self.state().outbox;
         let is_last = outbox.returned(claimed, attempt).is_some();
         if is_last {
@@ -125,7 +125,7 @@ impl Outbox for MemoryStore {
 
     async fn postpone(
         &self,
-        claimed: MailId,
+        claimed: MessageId,
         attempt: u32,
         next_attempt_at: UnixTime,
         error: &str,
@@ -137,7 +137,7 @@ impl Outbox for MemoryStore {
         Ok(true)
     }
 
-    async fn give_up(&self, claimed: MailId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
+    async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
         let outbox = &mut self.state().outbox;
         let Some(entry) = outbox.returned(claimed, attempt) else { return Ok(false) };
         entry.next_attempt_at = None;

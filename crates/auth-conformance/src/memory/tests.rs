@@ -1,7 +1,7 @@
 //! What the in-memory store can do that no port can.
 
 use auth_accounts::ports::Accounts;
-use auth_core::ports::{Change, ChangeFeed, Sessions};
+use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::token::Session;
 use auth_core::user::User;
 
@@ -30,7 +30,7 @@ async fn what_is_put_past_all_rules_is_reported() {
     }
     assert!(store.put_user(User { last_login: Some(at(1).into()), ..alice.clone() }));
     assert!(store.put_user(User { email_verified_at: Some(at(1).into()), ..alice.clone() }));
-    let expected = [Change::Missed, Change::SessionEnded(session.id), Change::AccountChanged(alice.id)];
+    let expected = [Change::Gap, Change::SessionEnded(session.id), Change::AccountChanged(alice.id)];
     assert_eq!(feed.next().await.unwrap(), expected);
 }
 
@@ -39,12 +39,12 @@ async fn a_feed_that_nobody_asks_has_missed_the_oldest() {
     let store = MemoryStore::default();
     let mut feed = store.changes();
     let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
-    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
     for round in 0..20_000 {
         assert!(store.set_staff(&alice.id, round % 2 == 0).await.unwrap());
     }
     let changes = feed.next().await.unwrap();
-    assert!(changes[0] == Change::Missed && changes.len() < 20_000, "{}", changes.len());
+    assert!(changes[0] == Change::Gap && changes.len() < 20_000, "{}", changes.len());
     assert_eq!(feed.next().await.unwrap(), []);
     drop(store);
     assert!(feed.next().await.is_err());

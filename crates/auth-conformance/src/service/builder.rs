@@ -7,7 +7,7 @@ use auth_accounts::service::{
     AccountContext, AccountPolicy, AccountService, AdministrationService, LoginService, OutboxService, Ports,
     SecondFactorService,
 };
-use auth_core::ports::ClaimsEnricher;
+use auth_core::ports::ClaimsProvider;
 use auth_core::service::{TokenPolicy, TokenService};
 
 use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer, TestService, memory_ports};
@@ -34,7 +34,7 @@ pub struct TestServiceBuilder {
     policy: TestPolicy,
     ports: Ports,
     has_own_ports: bool,
-    claims_providers: Vec<Arc<dyn ClaimsEnricher>>,
+    claims_providers: Vec<Arc<dyn ClaimsProvider>>,
     store: Arc<MemoryStore>,
     clock: Arc<FixedClock>,
     hasher: Arc<PlainHasher>,
@@ -83,7 +83,7 @@ impl TestServiceBuilder {
     }
 
     /// Adds a source of claims. Of two that write the same claim, the one added later wins.
-    pub fn claims_provider(mut self, provider: Arc<dyn ClaimsEnricher>) -> Self {
+    pub fn claims_provider(mut self, provider: Arc<dyn ClaimsProvider>) -> Self {
         self.claims_providers.push(provider);
         self
     }

@@ -1,6 +1,6 @@
 //! The outbox: what waits in it, and its delivery.
 
-use auth_accounts::mail::{Fact, Mail, MailContent, MailKind, Queued};
+use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, Queued};
 use auth_accounts::service::Delivery;
 
 use crate::TestService;
@@ -11,14 +11,14 @@ impl TestService {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
     /// use auth_conformance::{TestService, email};
-    /// use auth_accounts::mail::{Fact, MailKind};
+    /// use auth_accounts::mail::{Fact, EmailKind};
     /// use auth_core::token::ClientInfo;
     ///
     /// let service = TestService::new();
     /// service.register("alice").await;
     /// service.accounts.request_reset(&email("alice@example.com"), &ClientInfo::default()).await?;
     /// let sent = service.deliver_emails().await;
-    /// assert_eq!(sent[0].kind, MailKind::PasswordReset);
+    /// assert_eq!(sent[0].kind, EmailKind::PasswordReset);
     /// assert!(sent[0].content.get(Fact::Token).is_some());
     /// # Ok(()) }
     /// ```
@@ -39,13 +39,13 @@ impl TestService {
     ///
     /// # Panics
     /// If no such email waits, or it does not contain the value.
-    pub fn enqueued_fact(&self, kind: MailKind, fact: Fact) -> String {
+    pub fn enqueued_fact(&self, kind: EmailKind, fact: Fact) -> String {
         let mails = self.store.mails();
         let newest = mails.iter().rev().find(|mail| mail.queued == Queued::Mail(kind));
         let mail = newest.unwrap_or_else(|| panic!("no email of kind {kind:?} in the outbox"));
-        let context = MailContent::context(mail.id, mail.queued);
+        let context = EmailContent::context(mail.id, mail.queued);
         let content = self.ports().secret_box.open(&context, &mail.content).expect("an email that was sealed here");
-        let content = MailContent::from_bytes(&content).expect("the content of an email");
+        let content = EmailContent::from_bytes(&content).expect("the content of an email");
         content.get(fact).unwrap_or_else(|| panic!("no {fact:?} in an email of kind {kind:?}")).to_owned()
     }
 }

@@ -1,11 +1,11 @@
 //! Second factors: enrolled, asked for and answered.
 
 use auth_accounts::account::LoginName;
-use auth_accounts::mail::{Fact, MailKind};
+use auth_accounts::mail::{EmailKind, Fact};
 use auth_accounts::password::RawPassword;
 use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret, step_of};
-use auth_accounts::service::{Enrolment, LoginOutcome, SecondFactorChallenge, Shown};
+use auth_accounts::service::{Enrolment, LoginOutcome, Reauthentication, SecondFactorChallenge};
 use auth_core::time::Seconds;
 use auth_core::token::ClientInfo;
 
@@ -77,7 +77,7 @@ impl TestService {
     /// # Panics
     /// If no such email waits.
     pub fn emailed_code(&self) -> String {
-        self.enqueued_fact(MailKind::SecondFactorCode, Fact::Code)
+        self.enqueued_fact(EmailKind::SecondFactorCode, Fact::Code)
     }
 
     /// The code that an authenticator app shows, `steps` time steps from now.
@@ -98,7 +98,11 @@ impl TestService {
     }
 
     async fn enrol(&self, name: &str, method: Method) -> Enrolment {
-        let shown = Shown { password: RawPassword::new(Self::PASSWORD), answer: None, client: ClientInfo::default() };
+        let shown = Reauthentication {
+            password: RawPassword::new(Self::PASSWORD),
+            answer: None,
+            client: ClientInfo::default(),
+        };
         let enrolment = self.second_factors.enrol(&self.user(name).await, method, shown).await;
         enrolment.unwrap_or_else(|error| panic!("cannot enrol {method:?} for {name:?}: {error:?}"))
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::time::{Timestamp, UnixTime};
 
 /// The time of day. It may jump, also backwards: whatever measures an age with it has to bear that, as the
-/// [views](crate::view) do by the distance to either side.
+/// [views](crate::auth_cache) do by the distance to either side.
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// The present moment.

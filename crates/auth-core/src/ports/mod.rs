@@ -16,8 +16,8 @@ mod signer;
 
 pub use crate::random::Randomness;
 pub use blacklist::Blacklist;
-pub use changes::{Change, ChangeFeed};
-pub use claims::{ClaimsEnricher, EnrichError};
+pub use changes::{Change, InvalidationFeed};
+pub use claims::{ClaimsError, ClaimsProvider};
 pub use clock::Clock;
 pub use events::SecurityEvents;
 pub use notices::ReuseNotices;

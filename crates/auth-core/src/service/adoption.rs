@@ -33,7 +33,7 @@ impl TokenService {
         jti: &TokenId,
         expires_at: UnixTime,
     ) -> Result<Membership, AuthError> {
-        if !self.policy.adopt_foreign_tokens || !claims.is_own {
+        if !self.policy.adopt_external_tokens || !claims.is_own {
             return Err(TokenFault::UnknownSession.into());
         }
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
@@ -107,7 +107,7 @@ impl TokenService {
     /// [`TokenFault::UnknownSession`]; [`TokenFault::Revoked`].
     pub(super) async fn verify_without_session(&self, claims: &TokenClaims, jti: &TokenId) -> Result<(), AuthError> {
         let needs_session = match claims.is(TokenKind::Refresh) {
-            true => !self.policy.adopt_foreign_tokens,
+            true => !self.policy.adopt_external_tokens,
             // A sliding token that names no session opens guarded routes whatever the policy adopts.
             false => claims.session.is_some(),
         };

@@ -1,5 +1,6 @@
 //! Authentication: who is the bearer of an access token.
 
+use crate::auth_cache::{CacheKey, WhenStale};
 use crate::error::{AuthError, StoreError};
 use crate::revocation::{follows_factor, predates_epoch};
 use crate::service::TokenService;
@@ -7,7 +8,6 @@ use crate::token::{
     RawToken, RevokeReason, SessionId, SessionOfUser, SubjectClaim, TokenClaims, TokenFault, TokenKind,
 };
 use crate::user::User;
-use crate::view::{Pass, WhenStale};
 
 /// The bearer of a good access token, as the account is now: rights come from here, never from a claim (SEC-103).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct Caller {
 
 impl TokenService {
     /// Finds the bearer of an access token, or of a sliding one where those are accepted. Asks the storage only for
-    /// whom the [views](crate::view) do not know.
+    /// whom the [views](crate::auth_cache) do not know.
     pub async fn authenticate(&self, presented: &RawToken) -> Result<Caller, AuthError> {
         let claims = self.read(presented).await?;
         let kind = self.accepted_kind(&claims)?;
@@ -50,12 +50,12 @@ impl TokenService {
     }
 
     /// The user of a token, without asking the storage.
-    fn remembered(&self, pass: Option<&Pass>, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
-        let Some(views) = &self.ports.views else { return Ok(None) };
-        if views.staleness() == Some(WhenStale::Refuse) {
+    fn remembered(&self, pass: Option<&CacheKey>, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
+        let Some(auth_cache) = &self.ports.auth_cache else { return Ok(None) };
+        if auth_cache.staleness() == Some(WhenStale::Refuse) {
             return Err(StoreError::unavailable("it is not known what has changed lately").into());
         }
-        let user = pass.and_then(|pass| views.find(pass, self.ports.clock.now()));
+        let user = pass.and_then(|pass| auth_cache.find(pass, self.ports.clock.now()));
         // Why another one is refused, the storage says.
         Ok(user.filter(|user| {
             let is_doubtful = claims.session.is_none()
@@ -68,8 +68,9 @@ impl TokenService {
     }
 
     /// The user of a token as the storage has it, remembered for the next time if it is let in.
-    async fn looked_up(&self, pass: Option<Pass>, claims: &TokenClaims) -> Result<User, AuthError> {
-        let memory = self.ports.views.as_ref().zip(pass).map(|(views, pass)| (views, views.mark(), pass));
+    async fn looked_up(&self, pass: Option<CacheKey>, claims: &TokenClaims) -> Result<User, AuthError> {
+        let memory =
+            self.ports.auth_cache.as_ref().zip(pass).map(|(auth_cache, pass)| (auth_cache, auth_cache.mark(), pass));
         let found = match claims.session {
             Some(id) => self.stored_session(id).await?,
             None => self.adopted(claims).await?,
@@ -79,10 +80,10 @@ impl TokenService {
             None if claims.session.is_some() => self.user_without_session(claims).await?,
             None => self.user_from_elsewhere(claims).await?,
         };
-        if let Some((views, mark, pass)) = memory
+        if let Some((auth_cache, mark, pass)) = memory
             && self.may_pass(&user)
         {
-            views.remember(mark, pass, &user, self.ports.clock.now());
+            auth_cache.remember(mark, pass, &user, self.ports.clock.now());
         }
         Ok(user)
     }
@@ -138,10 +139,10 @@ impl TokenService {
 
 /// By what the bearer can be remembered. A sliding token from elsewhere may have been taken out of use without a
 /// session.
-fn pass(claims: &TokenClaims, kind: TokenKind) -> Option<Pass> {
+fn pass(claims: &TokenClaims, kind: TokenKind) -> Option<CacheKey> {
     match (claims.session, &claims.subject) {
-        (Some(session), _) => Some(Pass::Session(session)),
-        (None, SubjectClaim::Named(subject)) if kind == TokenKind::Access => Some(Pass::Subject(subject.clone())),
+        (Some(session), _) => Some(CacheKey::Session(session)),
+        (None, SubjectClaim::Named(subject)) if kind == TokenKind::Access => Some(CacheKey::Subject(subject.clone())),
         _ => None,
     }
 }

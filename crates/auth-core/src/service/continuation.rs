@@ -70,7 +70,7 @@ impl TokenService {
         }
         let now = self.ports.clock.now();
         let session = Session {
-            id: SessionId::draw(self.ports.randomness.as_ref()),
+            id: SessionId::generate(self.ports.randomness.as_ref()),
             generation: Generation::FIRST,
             rotated_at: now,
             last_used_at: now,

@@ -99,7 +99,7 @@ impl TokenService {
         let now = self.ports.clock.now();
         self.sign(NewToken {
             kind: TokenKind::Access,
-            id: TokenId::draw(self.ports.randomness.as_ref()),
+            id: TokenId::generate(self.ports.randomness.as_ref()),
             issued_at: now,
             expires_at: session.cap(now.plus(self.policy.access_ttl)),
             subject: &self.subject_to_sign(user)?,
@@ -132,18 +132,18 @@ impl TokenService {
         self.subject_of(user).is_some_and(|subject| *claim == SubjectClaim::Named(subject))
     }
 
-    /// The claims beside this service's own: those inherited, under those that the enrichers find out now (SEC-026).
+    /// The claims beside this service's own: those inherited, under those that the claims_providers find out now (SEC-026).
     pub(super) async fn custom_claims(&self, user: &User, mut claims: CustomClaims) -> Result<CustomClaims, AuthError> {
-        if self.enrichers.is_empty() {
+        if self.claims_providers.is_empty() {
             return Ok(claims);
         }
         let work = async {
-            for enricher in &self.enrichers {
-                enricher.enrich(user, &mut claims).await?;
+            for claims_provider in &self.claims_providers {
+                claims_provider.add_claims(user, &mut claims).await?;
             }
             Ok(())
         };
-        let outcome = within(self.ports.clock.as_ref(), self.policy.enrich_timeout, work).await;
+        let outcome = within(self.ports.clock.as_ref(), self.policy.claims_timeout, work).await;
         outcome.unwrap_or_else(|interruption| Err(interruption.into())).map_err(AuthError::Unavailable)?;
         Ok(claims)
     }

@@ -51,16 +51,16 @@ pub use logout::LogoutRequest;
 pub use sliding::SlidingPolicy;
 pub use verifier::{AccessVerifier, Bearer};
 
+use crate::auth_cache::AuthCache;
 use crate::error::AuthError;
 use crate::event::SecurityEvent;
 use crate::ports::{
-    Change, ClaimsEnricher, Clock, Randomness, Recognised, ReuseNotices, SecurityEvents, TokenSigner, TokenStore,
+    Change, ClaimsProvider, Clock, Randomness, Recognised, ReuseNotices, SecurityEvents, TokenSigner, TokenStore,
 };
 use crate::rotation::RotationPolicy;
 use crate::time::Seconds;
 use crate::token::{ClaimRules, RawToken, RequiredFor, SessionId, TokenClaims, TokenKind};
 use crate::user::UserId;
-use crate::view::GuardViews;
 
 /// The adapters that issuing, exchanging, judging and ending tokens takes.
 #[derive(Clone)]
@@ -76,7 +76,7 @@ pub struct TokenPorts {
     /// The audit log.
     pub events: Arc<dyn SecurityEvents>,
     /// The auth cache of guarded routes; `None`: they read the storage each time.
-    pub views: Option<Arc<GuardViews>>,
+    pub auth_cache: Option<Arc<AuthCache>>,
     /// What users are told when a used token of theirs is presented; `None`: nothing.
     pub reuse_notices: Option<Arc<dyn ReuseNotices>>,
 }
@@ -88,8 +88,8 @@ impl TokenPorts {
 
     /// Makes the guarded routes of this process obey a change before it is answered.
     fn note(&self, change: Change) {
-        if let Some(views) = &self.views {
-            views.apply(change);
+        if let Some(auth_cache) = &self.auth_cache {
+            auth_cache.apply(change);
         }
     }
 
@@ -114,12 +114,12 @@ pub struct TokenPolicy {
     pub session_max_ttl: Option<Seconds>,
     /// Which claims are required.
     pub claim_rules: ClaimRules,
-    /// How long an enricher may take.
-    pub enrich_timeout: Duration,
+    /// How long an claims_provider may take.
+    pub claims_timeout: Duration,
     /// Whether claims that this service does not know are copied from a refresh token to its successors.
     pub keep_custom_claims: bool,
     /// Whether a well-signed refresh token of no session becomes one (SEC-025); tokens of SimpleJWT with the same key.
-    pub adopt_foreign_tokens: bool,
+    pub adopt_external_tokens: bool,
     /// Whether access tokens die with their session (SEC-032).
     pub check_session_on_access: bool,
     /// Whether the user of a token has to be active, on guarded routes and at a refresh (SEC-028). At a login always.
@@ -146,9 +146,9 @@ impl Default for TokenPolicy {
             rotation: RotationPolicy::default(),
             session_max_ttl: Some(Seconds::new(30 * 24 * 60 * 60)),
             claim_rules: ClaimRules::default(),
-            enrich_timeout: Duration::from_secs(2),
+            claims_timeout: Duration::from_secs(2),
             keep_custom_claims: false,
-            adopt_foreign_tokens: false,
+            adopt_external_tokens: false,
             check_session_on_access: true,
             check_user_is_active: true,
             update_last_login: true,
@@ -167,18 +167,18 @@ impl Default for TokenPolicy {
 pub struct TokenService {
     ports: TokenPorts,
     policy: TokenPolicy,
-    enrichers: Vec<Arc<dyn ClaimsEnricher>>,
+    claims_providers: Vec<Arc<dyn ClaimsProvider>>,
 }
 
 impl TokenService {
     /// A service on these adapters.
     pub const fn new(ports: TokenPorts, policy: TokenPolicy) -> Self {
-        Self { ports, policy, enrichers: Vec::new() }
+        Self { ports, policy, claims_providers: Vec::new() }
     }
 
     /// The same with one more source of claims. Of two that write the same claim the later one wins.
-    pub fn enriched_by(mut self, enricher: Arc<dyn ClaimsEnricher>) -> Self {
-        self.enrichers.push(enricher);
+    pub fn enriched_by(mut self, claims_provider: Arc<dyn ClaimsProvider>) -> Self {
+        self.claims_providers.push(claims_provider);
         self
     }
 

@@ -82,7 +82,7 @@ impl TokenService {
         let now = self.ports.clock.now();
         let absolute_expires_at = self.policy.session_max_ttl.map(|ttl| now.plus(ttl));
         Session {
-            id: SessionId::draw(self.ports.randomness.as_ref()),
+            id: SessionId::generate(self.ports.randomness.as_ref()),
             user_id: user.id.clone(),
             generation: Generation::FIRST,
             rotated_at: now,

@@ -70,7 +70,7 @@ impl CustomClaims {
     }
 }
 
-/// A claim that is taken from the account: the enrichers that an installation can choose by name.
+/// A claim that is taken from the account: the claims_providers that an installation can choose by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProfileClaim {
     /// `email`: the address.

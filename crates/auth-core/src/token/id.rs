@@ -16,7 +16,7 @@ pub struct SessionId([u8; 16]);
 
 impl SessionId {
     /// A new name, drawn at random.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         Self(random_uuid(randomness).into_bytes())
     }
 
@@ -73,7 +73,7 @@ impl TokenId {
     }
 
     /// A new name, drawn at random: a UUID of version 4 as 32 lower-case hex digits.
-    pub fn draw(randomness: &dyn Randomness) -> Self {
+    pub fn generate(randomness: &dyn Randomness) -> Self {
         Self(random_uuid(randomness).simple().to_string())
     }
 

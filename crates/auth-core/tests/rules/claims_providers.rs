@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use auth_accounts::service::Action;
-use auth_core::ports::{ClaimsEnricher, EnrichError, Sessions};
+use auth_core::ports::{ClaimsError, ClaimsProvider, Sessions};
 use auth_core::service::TokenPolicy;
 use auth_core::time::Seconds;
 use auth_core::token::{CustomClaims, ProfileClaim, SessionId, TokenKind};
@@ -31,8 +31,8 @@ enum Trouble {
 }
 
 #[async_trait]
-impl ClaimsEnricher for Scripted {
-    async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
+impl ClaimsProvider for Scripted {
+    async fn add_claims(&self, user: &User, claims: &mut CustomClaims) -> Result<(), ClaimsError> {
         let call = self.calls.fetch_add(1, Ordering::SeqCst);
         claims.insert("call", call)?;
         claims.insert("tenant", user.username.as_str())?;
@@ -79,7 +79,7 @@ async fn are_made_anew_at_each_refresh() {
         for token in [access_of(pair), refresh_of(pair)] {
             let claims = service.claims(&token);
             assert_eq!((&claims["call"], &claims["tenant"]), (&json!(call), &json!("alice")));
-            // Those of the enrichers before are still there.
+            // Those of the claims_providers before are still there.
             assert_eq!(claims["role"], "user");
         }
     }

@@ -7,12 +7,12 @@ use async_trait::async_trait;
 use auth_accounts::password::{PasswordPolicy, RawPassword};
 use auth_accounts::service::{Action, Ports};
 use auth_core::StoreError;
-use auth_core::ports::{Change, ChangeFeed, Clock, Sessions};
+use auth_core::auth_cache::{AuthCache, AuthCachePolicy, follow};
+use auth_core::ports::{Change, Clock, InvalidationFeed, Sessions};
 use auth_core::rotation::{OnRetry, RotationPolicy};
 use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, Session, SessionId};
-use auth_core::view::{GuardViews, ViewPolicy, follow};
 use proptest::prelude::*;
 use tokio::task::yield_now;
 
@@ -56,7 +56,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// What has been seen so far, kept apart from the store.
 #[derive(Default)]
-struct Seen {
+struct CacheEntry {
     pairs: Vec<(SessionId, TokenPair)>,
     /// Sessions that have ended on purpose at some time.
     ended: BTreeSet<SessionId>,
@@ -64,7 +64,7 @@ struct Seen {
     ends: BTreeMap<SessionId, i64>,
 }
 
-impl Seen {
+impl CacheEntry {
     fn add(&mut self, service: &TestService, pair: TokenPair) {
         let claims = service.claims(&refresh_of(&pair));
         let id = SessionId::parse(claims["sid"].as_str().unwrap()).unwrap();
@@ -81,7 +81,7 @@ impl Seen {
     }
 }
 
-async fn stored(service: &TestService, seen: &Seen) -> BTreeMap<SessionId, Session> {
+async fn stored(service: &TestService, seen: &CacheEntry) -> BTreeMap<SessionId, Session> {
     let mut sessions = BTreeMap::new();
     for id in seen.ends.keys() {
         sessions.insert(*id, service.store.find_session(*id).await.unwrap().unwrap().session);
@@ -90,7 +90,7 @@ async fn stored(service: &TestService, seen: &Seen) -> BTreeMap<SessionId, Sessi
 }
 
 /// Does one thing. Gives the session it is about, or `None` if it may concern all.
-async fn take(service: &TestService, seen: &mut Seen, step: &Step) -> Option<SessionId> {
+async fn take(service: &TestService, seen: &mut CacheEntry, step: &Step) -> Option<SessionId> {
     let chosen = match step {
         Step::Refresh(number) | Step::Logout(number) | Step::Blacklist(number) => Some(seen.pick(*number)?.clone()),
         _ => None,
@@ -142,7 +142,7 @@ async fn take(service: &TestService, seen: &mut Seen, step: &Step) -> Option<Ses
 }
 
 /// The caller with the first access token that is still accepted.
-async fn caller(service: &TestService, seen: &Seen) -> Option<auth_core::service::Caller> {
+async fn caller(service: &TestService, seen: &CacheEntry) -> Option<auth_core::service::Caller> {
     for (_, pair) in seen.pairs.iter().rev() {
         if let Ok(caller) = service.tokens.authenticate(&access_of(pair)).await {
             return Some(caller);
@@ -151,7 +151,7 @@ async fn caller(service: &TestService, seen: &Seen) -> Option<auth_core::service
     None
 }
 
-async fn check_invariants(service: &TestService, seen: &Seen) {
+async fn check_invariants(service: &TestService, seen: &CacheEntry) {
     let mut live: BTreeMap<SessionId, BTreeSet<String>> = BTreeMap::new();
     for (id, pair) in &seen.pairs {
         let tokens: [RawToken; 2] = [refresh_of(pair), access_of(pair)];
@@ -174,7 +174,7 @@ async fn check_invariants(service: &TestService, seen: &Seen) {
 struct Silent;
 
 #[async_trait]
-impl ChangeFeed for Silent {
+impl InvalidationFeed for Silent {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         yield_now().await;
         Ok(Vec::new())
@@ -183,11 +183,11 @@ impl ChangeFeed for Silent {
 
 /// A service with an auth cache, which already follows its feed.
 async fn cached(policy: TokenPolicy) -> TestService {
-    let views = Arc::new(GuardViews::new(ViewPolicy::default()));
-    let service = builder(policy).ports(|ports| Ports { views: Some(views.clone()), ..ports }).build();
-    let (clock, followed) = (service.clock.clone(), views.clone());
+    let auth_cache = Arc::new(AuthCache::new(AuthCachePolicy::default()));
+    let service = builder(policy).ports(|ports| Ports { auth_cache: Some(auth_cache.clone()), ..ports }).build();
+    let (clock, followed) = (service.clock.clone(), auth_cache.clone());
     tokio::spawn(async move { follow(&followed, &mut Silent, clock.as_ref(), |_| ()).await });
-    while views.staleness().is_some() {
+    while auth_cache.staleness().is_some() {
         yield_now().await;
     }
     service
@@ -196,7 +196,7 @@ async fn cached(policy: TokenPolicy) -> TestService {
 async fn run(steps: Vec<Step>, policy: TokenPolicy, is_cached: bool) {
     let service = if is_cached { cached(policy).await } else { service(policy) };
     service.register("alice").await;
-    let mut seen = Seen::default();
+    let mut seen = CacheEntry::default();
     seen.add(&service, service.login("alice").await);
     for step in &steps {
         let before = stored(&service, &seen).await;
@@ -217,7 +217,7 @@ fn any_policy() -> impl Strategy<Value = TokenPolicy> {
     (prop::bool::ANY, prop::bool::ANY).prop_map(|(replay, adopt)| {
         let on_retry = if replay { OnRetry::Replay } else { OnRetry::Refuse };
         let rotation = RotationPolicy { on_retry, ..policy().rotation };
-        TokenPolicy { rotation, adopt_foreign_tokens: adopt, ..policy() }
+        TokenPolicy { rotation, adopt_external_tokens: adopt, ..policy() }
     })
 }
 

@@ -78,7 +78,7 @@ async fn live_as_long_as_their_own_policy_says() {
 async fn call_the_end_of_their_refresh_period_as_is_wanted() {
     let names = ClaimNames::new("token_type", "jti", "user_id", "until").unwrap();
     let claim_rules = ClaimRules { names, ..ClaimRules::default() };
-    let service = service(TokenPolicy { claim_rules, adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let service = service(TokenPolicy { claim_rules, adopt_external_tokens: true, ..policy_with_sliding() });
     let user = service.register("alice").await;
     let mut token = raw(&service.try_login_sliding("alice").await.unwrap());
     let end = service.now().seconds() + REFRESH_TTL as i64;
@@ -120,7 +120,7 @@ async fn end_with_their_refresh_period() {
 
 #[tokio::test]
 async fn say_until_when_they_can_be_refreshed() {
-    let service = service(TokenPolicy { adopt_foreign_tokens: true, ..policy_with_sliding() });
+    let service = service(TokenPolicy { adopt_external_tokens: true, ..policy_with_sliding() });
     let user = service.register("alice").await;
     for (changes, expected) in [
         (json!({}), None),
@@ -148,7 +148,7 @@ async fn say_until_when_they_can_be_refreshed() {
 #[tokio::test]
 async fn of_elsewhere_become_sessions_and_can_be_ended() {
     let service =
-        service(TokenPolicy { check_session_on_access: false, adopt_foreign_tokens: true, ..policy_with_sliding() });
+        service(TokenPolicy { check_session_on_access: false, adopt_external_tokens: true, ..policy_with_sliding() });
     let user = service.register("alice").await;
     let claims = json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name", "iat": service.now().seconds(),
         "user_id": user.id.to_string(), "refresh_exp": service.now().seconds() + 600});

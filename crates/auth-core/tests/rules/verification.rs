@@ -69,7 +69,7 @@ async fn the_kind_of_a_token_decides_where_it_is_looked_up() {
     for (adopt, check) in [(false, false), (false, true), (true, false), (true, true)] {
         let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
         let service = service(TokenPolicy {
-            adopt_foreign_tokens: adopt,
+            adopt_external_tokens: adopt,
             check_session_on_access: check,
             accepted_kinds,
             ..policy()

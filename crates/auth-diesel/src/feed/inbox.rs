@@ -40,7 +40,7 @@ pub(super) struct Found {
 impl Found {
     /// The answer to a call; `has_missed`: after one that failed.
     pub(super) fn after(self, has_missed: bool) -> Vec<Change> {
-        let missed = (self.has_missed || has_missed).then_some(Change::Missed);
+        let missed = (self.has_missed || has_missed).then_some(Change::Gap);
         missed.into_iter().chain(self.changes).collect()
     }
 
@@ -49,10 +49,10 @@ impl Found {
     }
 
     fn add(&mut self, changes: Vec<Change>) {
-        if changes.contains(&Change::Missed) {
+        if changes.contains(&Change::Gap) {
             self.has_missed = true;
         }
-        self.changes.extend(changes.into_iter().filter(|change| *change != Change::Missed));
+        self.changes.extend(changes.into_iter().filter(|change| *change != Change::Gap));
         if self.changes.len() > MOST {
             self.miss();
         }
@@ -150,15 +150,15 @@ mod tests {
     #[test]
     fn what_is_missed_comes_first_and_once() {
         let inbox = Inbox::default();
-        inbox.end_look(1, vec![change(1), Change::Missed, change(2), Change::Missed]);
+        inbox.end_look(1, vec![change(1), Change::Gap, change(2), Change::Gap]);
         inbox.end_look(2, vec![change(3)]);
-        assert_eq!(taken(&inbox), [Change::Missed, change(1), change(2), change(3)]);
+        assert_eq!(taken(&inbox), [Change::Gap, change(1), change(2), change(3)]);
         assert_eq!(taken(&inbox), []);
-        assert_eq!(Found::default().after(true), [Change::Missed]);
+        assert_eq!(Found::default().after(true), [Change::Gap]);
         inbox.end_look(3, vec![change(4)]);
         inbox.restart();
         inbox.end_look(4, vec![change(5)]);
-        assert_eq!(taken(&inbox), [Change::Missed, change(5)]);
+        assert_eq!(taken(&inbox), [Change::Gap, change(5)]);
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
         inbox.end_look(4, vec![change(1)]);
         assert_eq!(inbox.state().found.changes.capacity(), 0);
         inbox.end_look(5, vec![change(2)]);
-        assert_eq!(taken(&inbox), [Change::Missed, change(2)]);
+        assert_eq!(taken(&inbox), [Change::Gap, change(2)]);
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_core::StoreError;
-use auth_core::ports::{Change, ChangeFeed};
+use auth_core::ports::{Change, InvalidationFeed};
 use auth_core::token::SessionId;
 use auth_core::user::UserId;
 use tokio::time::timeout;
@@ -43,7 +43,7 @@ impl DieselStore {
     /// A feed of what any process changes in this database: this one, another replica, a command, a person with a
     /// database client.
     ///
-    /// It begins with its first [`next`](ChangeFeed::next), and has a thread and a connection of its own from then on,
+    /// It begins with its first [`next`](InvalidationFeed::next), and has a thread and a connection of its own from then on,
     /// until it is dropped. What happens is known about a fifth of a second later; an answer holds everything that was
     /// committed before the call. A lost connection is made anew, however long that takes. On PostgreSQL it must be a
     /// connection to the server itself or through a pooler that keeps sessions: `LISTEN` does not survive another kind.
@@ -72,7 +72,7 @@ impl DieselFeed {
 }
 
 #[async_trait]
-impl ChangeFeed for DieselFeed {
+impl InvalidationFeed for DieselFeed {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         if let Err(error) = self.begin() {
             self.has_missed = true;
@@ -104,7 +104,7 @@ impl fmt::Debug for DieselFeed {
 
 /// Reads what a trigger reports.
 ///
-/// What cannot be read is [`Change::Missed`]: a later release may report what this one does not know, and during an
+/// What cannot be read is [`Change::Gap`]: a later release may report what this one does not know, and during an
 /// update both run. It costs reading everything anew; and whoever may write into the database may do worse.
 fn change(report: &str) -> Change {
     let known = match report.split_once(':') {
@@ -113,7 +113,7 @@ fn change(report: &str) -> Change {
         Some(("x", id)) => UserId::parse(id).ok().map(Change::AccountChanged),
         _ => None,
     };
-    known.unwrap_or(Change::Missed)
+    known.unwrap_or(Change::Gap)
 }
 
 #[cfg(test)]
@@ -130,16 +130,16 @@ mod tests {
             ("u:-9223372036854775808", Change::AccountChanged(UserId::new(i64::MIN))),
             (&*format!("x:{UUID}"), Change::AccountChanged(UserId::parse(UUID).unwrap())),
             ("x:a:b", Change::AccountChanged(UserId::parse("a:b").unwrap())),
-            ("x:", Change::Missed),
-            ("", Change::Missed),
-            ("*", Change::Missed),
-            ("s:", Change::Missed),
-            ("s:abab", Change::Missed),
-            ("u:", Change::Missed),
-            ("u:9223372036854775808", Change::Missed),
-            ("u:7 ", Change::Missed),
-            ("key:1", Change::Missed),
-            ("\u{0}\u{1F980}", Change::Missed),
+            ("x:", Change::Gap),
+            ("", Change::Gap),
+            ("*", Change::Gap),
+            ("s:", Change::Gap),
+            ("s:abab", Change::Gap),
+            ("u:", Change::Gap),
+            ("u:9223372036854775808", Change::Gap),
+            ("u:7 ", Change::Gap),
+            ("key:1", Change::Gap),
+            ("\u{0}\u{1F980}", Change::Gap),
         ] {
             assert_eq!(change(report), expected, "{report:?}");
         }

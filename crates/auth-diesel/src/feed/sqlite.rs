@@ -50,7 +50,7 @@ impl Watch {
         // Fewer than were given numbers: some are forgotten already. A lower number: another past, from a backup.
         let is_whole = last.checked_sub(self.last).is_some_and(|given| usize::try_from(given) == Ok(changes.len()));
         (self.version, self.last) = (version, last);
-        let missed = (!is_whole).then_some(Change::Missed);
+        let missed = (!is_whole).then_some(Change::Gap);
         Ok(missed.into_iter().chain(changes).collect())
     }
 }

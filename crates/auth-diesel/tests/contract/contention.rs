@@ -7,8 +7,8 @@ use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{Accounts, Attempts, Codes, IssueIf, NewPassword, Outbox, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
-use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit};
-use auth_conformance::{at, code_id, code_of, hash_of, new_mail, person_name, session_id, session_of};
+use auth_accounts::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey};
+use auth_conformance::{at, code_id, code_of, hash_of, new_email, person_name, session_id, session_of};
 use auth_core::effects::Effects;
 use auth_core::ports::Sessions;
 use auth_core::time::Seconds;
@@ -62,7 +62,7 @@ async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
 }
 
 async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, place: u64) {
-    let (id, effects) = (user.id.clone(), [new_mail(100 * round + place)].into_iter().collect::<Effects>());
+    let (id, effects) = (user.id.clone(), [new_email(100 * round + place)].into_iter().collect::<Effects>());
     let code = |place| code_id(10 * round + place);
     match place {
         0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &effects, at(1).into()).await.unwrap()),
@@ -101,7 +101,7 @@ const GENEROUS: Limit = Limit::Window { most: u32::MAX, window: Seconds::new(1_0
 
 async fn calls_for_the_same_buckets(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
-    let buckets = ["a", "b", "c"].map(Bucket::new);
+    let buckets = ["a", "b", "c"].map(LimitKey::new);
     let mut calls = JoinSet::new();
     for number in 0..60 {
         let (store, mut buckets) = (store.clone(), buckets.to_vec());
@@ -137,7 +137,7 @@ async fn assert_no_deadlocks(store: DieselStore, database: &Database) {
 async fn a_thousand_attempts_touch_no_index(database: Arc<Database>) {
     const ATTEMPTS: usize = 1_000;
     let store = database.store(PoolSettings::default()).await;
-    let attempt = Attempt { bucket: Bucket::new("a"), limit: GENEROUS };
+    let attempt = Attempt { bucket: LimitKey::new("a"), limit: GENEROUS };
     for number in 0..ATTEMPTS {
         assert_eq!(
             store.admit(std::slice::from_ref(&attempt), at(number as i64 / 2)).await.unwrap(),

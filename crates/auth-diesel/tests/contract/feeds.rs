@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{
-    Accounts, Codes, EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProvenEmail, SecondFactors,
+    Accounts, Codes, EmailUpdate, IssueIf, NewPassword, PasswordUpdate, SecondFactors, VerifiedEmail,
 };
 use auth_accounts::second_factor::{Method, Proof};
 use auth_conformance::{
-    FeedFixture, at, code_id, code_of, email, feed_cases, hash_of, new_mail, new_user, session_id, session_of,
+    FeedFixture, at, code_id, code_of, email, feed_cases, hash_of, new_email, new_user, session_id, session_of,
     successor_of,
 };
 use auth_core::effects::Effects;
-use auth_core::ports::{Change, ChangeFeed, KeptSession, Sessions, Swap};
+use auth_core::ports::{Change, InvalidationFeed, KeptSession, Sessions, Swap};
 use auth_core::token::{RevokeReason, Session, SessionId};
 use auth_core::user::{User, UserId};
 use auth_diesel::{DieselFeed, DieselStore, PoolSettings};
@@ -67,7 +67,7 @@ async fn two_processes(database: &Database) -> (DieselStore, DieselStore) {
 /// A feed that has begun.
 async fn begun(store: &DieselStore) -> DieselFeed {
     let mut feed = store.changes();
-    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
     feed
 }
 
@@ -89,7 +89,7 @@ async fn recovers(feed: &mut DieselFeed) {
     loop {
         let answer = feed.next().await;
         if let Ok(changes) = &answer {
-            assert_eq!(changes.first(), Some(&Change::Missed));
+            assert_eq!(changes.first(), Some(&Change::Gap));
             return;
         }
         assert!(is_unavailable(&answer), "{answer:?}");
@@ -146,7 +146,7 @@ async fn what_a_person_changes_is_reported(database: Arc<Database>) {
     if let Database::Postgres(_) = &*database {
         for table in ["sessions", "users CASCADE"] {
             database.query(&format!("TRUNCATE {table}"));
-            assert_eq!(feed.next().await.unwrap()[0], Change::Missed);
+            assert_eq!(feed.next().await.unwrap()[0], Change::Gap);
         }
     }
 }
@@ -210,13 +210,16 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
     }
     assert!(store.redeem(login.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     store
-        .update_profile(&user.id, &ProfileChange { effects: [new_mail(9)].into_iter().collect(), ..Default::default() })
+        .update_profile(
+            &user.id,
+            &ProfileChange { effects: [new_email(9)].into_iter().collect(), ..Default::default() },
+        )
         .await
         .unwrap();
     assert!(!store.remove_factors(&user.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), []);
     // The address is another matter.
-    let proven = ProvenEmail {
+    let proven = VerifiedEmail {
         user: user.id.clone(),
         code: verification.id,
         email: email(user.email.as_deref().unwrap()),
@@ -319,7 +322,7 @@ async fn what_is_not_asked_for_does_not_pile_up(database: Arc<Database>) {
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let answer = feed.next().await.unwrap();
-    assert!(answer[0] == Change::Missed && answer.len() < 10_000, "{}", answer.len());
+    assert!(answer[0] == Change::Gap && answer.len() < 10_000, "{}", answer.len());
     assert!(store.set_staff(&user.id, true).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::{hash_of, new_user};
-use auth_core::ports::{Change, ChangeFeed};
+use auth_core::ports::{Change, InvalidationFeed};
 use auth_core::user::{GroupName, User};
 use auth_diesel::{DieselStore, PoolSettings};
 use libtest_mimic::Trial;
@@ -53,7 +53,7 @@ async fn a_change_of_groups_by_sql_is_read_and_reported(database: Arc<Database>)
     let bob = store.create(&new_user("bob"), &hash_of("x")).await.unwrap().unwrap();
     set_groups(&store, &alice, &["chief editors", "writers"]).await;
     let mut feed = store.changes();
-    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
     let id = |name: &str| format!("(SELECT id FROM groups WHERE name = '{name}')");
     let (a, b) = (integer(&alice), integer(&bob));
     let mut steps = vec![

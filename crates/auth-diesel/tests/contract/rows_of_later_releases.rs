@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{Codes, IssueIf, Outbox, OutboxPage, Retry, SecondFactors};
 use auth_accounts::second_factor::NewFactor;
-use auth_conformance::{at, code_id, code_of, mail_id, new_mail};
+use auth_conformance::{at, code_id, code_of, message_id, new_email};
 use auth_core::StoreError;
 use auth_core::effects::Effects;
 use auth_core::user::User;
@@ -26,18 +26,18 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
 async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     for number in [1, 2, 3] {
-        store.enqueue(&new_mail(number)).await.unwrap();
+        store.enqueue(&new_email(number)).await.unwrap();
     }
     database.query("UPDATE outbox SET kind = 'invoice' WHERE seq <> 2");
     let claimed = store.claim(at(0), at(60)).await.unwrap().unwrap();
-    assert_eq!((claimed.mail.id, claimed.attempt), (mail_id(2), 1));
+    assert_eq!((claimed.mail.id, claimed.attempt), (message_id(2), 1));
     assert_eq!(store.claim(at(0), at(60)).await.unwrap(), None);
     // A page is full of what can be shown.
     let page = OutboxPage { only_failed: false, after: None, limit: 1 };
     let listed = store.list_outbox(page).await.unwrap();
-    assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [mail_id(2)]);
-    assert_eq!(store.list_outbox(OutboxPage { after: Some(mail_id(2)), ..page }).await.unwrap(), []);
-    assert_eq!(store.list_outbox(OutboxPage { after: Some(mail_id(1)), ..page }).await.unwrap(), listed);
+    assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [message_id(2)]);
+    assert_eq!(store.list_outbox(OutboxPage { after: Some(message_id(2)), ..page }).await.unwrap(), []);
+    assert_eq!(store.list_outbox(OutboxPage { after: Some(message_id(1)), ..page }).await.unwrap(), listed);
     assert_eq!(store.retry(Retry::AllFailed).await.unwrap(), 0);
     let untouched = "SELECT CAST(count(*) AS text) AS value FROM outbox
                      WHERE kind = 'invoice' AND attempts = 0 AND claimed_until IS NULL";

@@ -1,7 +1,7 @@
 //! What changes of the caller's account, as a body of `PUT` or `PATCH` asks for it.
 
 use auth_accounts::account::{Email, PersonName, ProfileChange, Username, UsernameRules};
-use auth_accounts::service::Shown;
+use auth_accounts::service::Reauthentication;
 use auth_core::token::ClientInfo;
 use auth_core::user::User;
 use utoipa::ToSchema;
@@ -68,7 +68,7 @@ impl ProfileChangeBody {
     }
 
     /// The proof, if there is one.
-    pub(super) fn shown(&self, client: ClientInfo) -> Option<Shown> {
+    pub(super) fn shown(&self, client: ClientInfo) -> Option<Reauthentication> {
         Some(shown(self.password.clone()?, self.challenge.clone().zip(self.code.clone()), client))
     }
 

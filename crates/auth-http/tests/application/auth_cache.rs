@@ -7,8 +7,8 @@ use actix_web::rt::{self, task::JoinHandle};
 use async_trait::async_trait;
 use auth_accounts::service::Action;
 use auth_core::StoreError;
-use auth_core::ports::{Change, ChangeFeed};
-use auth_core::view::{GuardViews, WhenStale, follow};
+use auth_core::auth_cache::{AuthCache, WhenStale, follow};
+use auth_core::ports::{Change, InvalidationFeed};
 use auth_http::routes::{Endpoint, Routes, standard};
 use auth_http::{CurrentUser, rfc_3339};
 use serde_json::json;
@@ -24,21 +24,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Silent(bool);
 
 #[async_trait]
-impl ChangeFeed for Silent {
+impl InvalidationFeed for Silent {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         match std::mem::replace(&mut self.0, true) {
-            false => Ok(vec![Change::Missed]),
+            false => Ok(vec![Change::Gap]),
             true => std::future::pending().await,
         }
     }
 }
 
 /// Keeps the auth cache up to date until the handle is aborted. It is up to date when this returns.
-async fn followed(fixture: &Fixture, views: &Arc<GuardViews>, mut feed: impl ChangeFeed + 'static) -> JoinHandle<()> {
-    let (clock, kept) = (fixture.service.clock.clone(), views.clone());
+async fn followed(
+    fixture: &Fixture,
+    auth_cache: &Arc<AuthCache>,
+    mut feed: impl InvalidationFeed + 'static,
+) -> JoinHandle<()> {
+    let (clock, kept) = (fixture.service.clock.clone(), auth_cache.clone());
     let follower = rt::spawn(async move { follow(&kept, &mut feed, clock.as_ref(), |_| {}).await });
     let is_heard = async {
-        while views.staleness().is_some() {
+        while auth_cache.staleness().is_some() {
             yield_now().await;
         }
     };
@@ -57,9 +61,9 @@ async fn client(fixture: &Fixture) -> TestClient {
 
 #[actix_web::test]
 async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
-    let (fixture, views) = Fixture::cached(WhenStale::Read);
+    let (fixture, auth_cache) = Fixture::cached(WhenStale::Read);
     let client = client(&fixture).await;
-    followed(&fixture, &views, Silent(false)).await;
+    followed(&fixture, &auth_cache, Silent(false)).await;
     for all in [false, true] {
         let name = if all { "alice" } else { "bob" };
         fixture.service.register(name).await;
@@ -83,9 +87,9 @@ async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
 
 #[actix_web::test]
 async fn a_change_of_the_profile_is_seen_by_the_next_request() {
-    let (fixture, views) = Fixture::cached(WhenStale::Read);
+    let (fixture, auth_cache) = Fixture::cached(WhenStale::Read);
     let client = client(&fixture).await;
-    followed(&fixture, &views, Silent(false)).await;
+    followed(&fixture, &auth_cache, Silent(false)).await;
     let token = fixture.access_token("alice").await;
     let who = async || client.get("/whoami/", Some(&token)).await.text;
     assert_eq!(who().await, "alice since 2001-09-09T01:46:40.000000Z, nobody");
@@ -96,9 +100,9 @@ async fn a_change_of_the_profile_is_seen_by_the_next_request() {
 
 #[actix_web::test]
 async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
-    let (fixture, views) = Fixture::cached(WhenStale::Read);
+    let (fixture, auth_cache) = Fixture::cached(WhenStale::Read);
     let client = client(&fixture).await;
-    followed(&fixture, &views, fixture.service.store.changes()).await;
+    followed(&fixture, &auth_cache, fixture.service.store.changes()).await;
     let token = fixture.access_token("alice").await;
     let becomes = async |status: u16, part: &str| {
         let heard = async {
@@ -128,7 +132,7 @@ async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
 #[actix_web::test]
 async fn who_does_not_hear_reads_each_time_or_refuses() {
     for (when_stale, status, reads) in [(WhenStale::Read, 200, 1), (WhenStale::Refuse, 503, 0)] {
-        let (fixture, views) = Fixture::cached(when_stale);
+        let (fixture, auth_cache) = Fixture::cached(when_stale);
         let client = client(&fixture).await;
         let token = fixture.access_token("alice").await;
         let cost = async || {
@@ -136,7 +140,7 @@ async fn who_does_not_hear_reads_each_time_or_refuses() {
             let answer = client.get("/whoami/", Some(&token)).await;
             (answer, fixture.service.store.calls() - before)
         };
-        let follower = followed(&fixture, &views, Silent(false)).await;
+        let follower = followed(&fixture, &auth_cache, Silent(false)).await;
         assert_eq!((cost().await.0.status, cost().await.1), (200, 0));
         follower.abort();
         assert!(follower.await.unwrap_err().is_cancelled());
@@ -148,7 +152,7 @@ async fn who_does_not_hear_reads_each_time_or_refuses() {
                 assert!(answer.header("retry-after").unwrap().parse::<u32>().unwrap() > 0);
             }
         }
-        followed(&fixture, &views, Silent(false)).await;
+        followed(&fixture, &auth_cache, Silent(false)).await;
         assert_eq!((cost().await.0.status, cost().await.1), (200, 0));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use auth_accounts::ports::Accounts;
-use auth_core::ports::{ClaimsEnricher, EnrichError};
+use auth_core::ports::{ClaimsError, ClaimsProvider};
 use auth_core::time::Seconds;
 use auth_core::token::CustomClaims;
 use auth_core::user::{User, UserId};
@@ -39,8 +39,8 @@ struct Tenant {
 }
 
 #[async_trait]
-impl ClaimsEnricher for Tenant {
-    async fn enrich(&self, user: &User, claims: &mut CustomClaims) -> Result<(), EnrichError> {
+impl ClaimsProvider for Tenant {
+    async fn add_claims(&self, user: &User, claims: &mut CustomClaims) -> Result<(), ClaimsError> {
         let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         claims.insert("visit", count)?;
         claims.insert("tenant", user.email.as_deref().and_then(|email| email.rsplit('@').next()).unwrap())?;

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::{fmt, io};
 
-use auth_accounts::ports::MailError;
+use auth_accounts::ports::EmailError;
 use lettre::transport::smtp::Error;
 
 use crate::line::one_line;
@@ -38,18 +38,18 @@ impl fmt::Display for Stage {
 /// A mail is given up when the server refuses its recipient or what it says for good (5yz, RFC 5321 §4.2.1). Until it has
 /// heard of the recipient its refusals are about us (the network we come from, our certificate, login, sender address), and
 /// so are a missing login or missing TLS at any time (RFC 4954 §6): an operator mends those, and the mail waits.
-pub(super) fn failure(server: &str, stage: Stage, error: &Error) -> MailError {
+pub(super) fn failure(server: &str, stage: Stage, error: &Error) -> EmailError {
     let code = error.status().map(u16::from);
     let why = one_line(&format!("{server}: {stage}: {}", reason(stage, code, error)), MAX_WHY);
     let is_about_the_mail = matches!(stage, Stage::Recipient | Stage::Content)
         && error.is_permanent()
         && !matches!(code, Some(530 | 534 | 535 | 538));
-    if is_about_the_mail { MailError::Permanent(why) } else { MailError::Temporary(why) }
+    if is_about_the_mail { EmailError::Permanent(why) } else { EmailError::Temporary(why) }
 }
 
 /// There is no connection.
-pub(super) fn unreachable(server: &str, error: &io::Error) -> MailError {
-    MailError::Temporary(one_line(&format!("{server}: {}: {error}", Stage::Connection), MAX_WHY))
+pub(super) fn unreachable(server: &str, error: &io::Error) -> EmailError {
+    EmailError::Temporary(one_line(&format!("{server}: {}: {error}", Stage::Connection), MAX_WHY))
 }
 
 fn reason(stage: Stage, code: Option<u16>, error: &Error) -> String {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use auth_accounts::mail::Mail;
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::ports::{EmailError, Mailer};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
@@ -28,7 +28,7 @@ pub use options::{SmtpOptions, SmtpPassword, SmtpTls};
 /// Hands mails over to a mail server, with a connection for each: mails are few, and a connection that was kept is one that
 /// may have been closed.
 ///
-/// A mail is [`Permanent`](MailError::Permanent)ly refused when the server will not have its recipient or what it says;
+/// A mail is [`Permanent`](EmailError::Permanent)ly refused when the server will not have its recipient or what it says;
 /// anything else (no connection, no TLS, no login, no answer in time, 4yz) may pass, or be mended.
 pub struct SmtpMailer {
     composer: Composer,
@@ -67,7 +67,7 @@ impl SmtpMailer {
     }
 
     /// Connects, and gets as far as one may speak of a mail.
-    async fn connect(&self) -> Result<AsyncSmtpConnection, MailError> {
+    async fn connect(&self) -> Result<AsyncSmtpConnection, EmailError> {
         let failed = |stage| move |error: Error| failure(&self.server(), stage, &error);
         // A name may have several addresses: one that does not answer leaves time for the next.
         let patience = self.timeout / 3;
@@ -92,7 +92,7 @@ impl SmtpMailer {
     }
 
     /// Gives the server a message; `Ok` is its word that it has taken it.
-    async fn hand_over(&self, connection: &mut AsyncSmtpConnection, letter: &Letter) -> Result<(), MailError> {
+    async fn hand_over(&self, connection: &mut AsyncSmtpConnection, letter: &Letter) -> Result<(), EmailError> {
         let failed = |stage| move |error: Error| failure(&self.server(), stage, &error);
         let parameters = self.parameters(connection, letter)?;
         let from = MailFrom::new(Some(letter.from.clone()), parameters);
@@ -104,14 +104,14 @@ impl SmtpMailer {
     }
 
     /// What the message needs of the server beyond ASCII (RFC 6152, RFC 6531).
-    fn parameters(&self, connection: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailParameter>, MailError> {
+    fn parameters(&self, connection: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailParameter>, EmailError> {
         if letter.bytes.is_ascii() {
             return Ok(Vec::new());
         }
         let offers = |extension| connection.server_info().supports_feature(extension);
         if !(offers(Extension::SmtpUtfEight) && offers(Extension::EightBitMime)) {
             let why = format!("{}: takes no address with letters beyond ASCII", self.server());
-            return Err(MailError::Permanent(why));
+            return Err(EmailError::Permanent(why));
         }
         Ok(vec![MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)])
     }
@@ -123,7 +123,7 @@ impl SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
         let letter = self.composer.compose(mail, now())?;
         let conversation = async {
             let mut connection = self.connect().await?;
@@ -131,7 +131,7 @@ impl Mailer for SmtpMailer {
             Ok((connection, outcome))
         };
         let (mut connection, outcome) = timeout(self.timeout, conversation).await.unwrap_or_else(|_| {
-            Err(MailError::Temporary(format!("{}: no answer within {:?}", self.server(), self.timeout)))
+            Err(EmailError::Temporary(format!("{}: no answer within {:?}", self.server(), self.timeout)))
         })?;
         // The mail is theirs or refused by now: whatever becomes of the farewell changes nothing.
         let _ = timeout(QUIT_TIME, connection.quit()).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use auth_accounts::mail::{Fact, Mail, MailContent, MailId, MailKind};
+use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, MessageId};
 use auth_core::time::UnixTime;
 
 use super::{Part, Rendered, Templates, facts};
@@ -18,11 +18,11 @@ const CODE: &str = "907135";
 
 impl Templates {
     pub(super) fn check(&self) -> Result<(), SetupError> {
-        MailKind::ALL.iter().try_for_each(|kind| {
+        EmailKind::ALL.iter().try_for_each(|kind| {
             Part::ALL.iter().try_for_each(|part| self.check_names(&part.name(*kind)))?;
             // With every fact and with none: a mail must be readable whatever is known.
-            self.sample(*kind, MailContent::default())?;
-            let all = Fact::ALL.iter().fold(MailContent::default(), |all, fact| all.with(*fact, sample_of(*fact)));
+            self.sample(*kind, EmailContent::default())?;
+            let all = Fact::ALL.iter().fold(EmailContent::default(), |all, fact| all.with(*fact, sample_of(*fact)));
             self.check_contents(*kind, &self.sample(*kind, all)?)
         })
     }
@@ -45,14 +45,14 @@ impl Templates {
         }
     }
 
-    fn sample(&self, kind: MailKind, content: MailContent) -> Result<Rendered, SetupError> {
-        let id = MailId::from_bytes([0; 16]);
+    fn sample(&self, kind: EmailKind, content: EmailContent) -> Result<Rendered, SetupError> {
+        let id = MessageId::from_bytes([0; 16]);
         let mail = Mail { id, kind, to: "somebody@example.com".to_owned(), content, caused_at: UnixTime::default() };
         self.try_render(&mail).map_err(|error| self.explain(kind.name(), &error))
     }
 
     /// Whether a mail says what it is sent for, and says no secret in its subject, which is shown on locked screens.
-    fn check_contents(&self, kind: MailKind, rendered: &Rendered) -> Result<(), SetupError> {
+    fn check_contents(&self, kind: EmailKind, rendered: &Rendered) -> Result<(), SetupError> {
         let Rendered { subject, text, html } = rendered;
         let name = |part: Part| part.name(kind);
         if subject.is_empty() {
@@ -63,7 +63,7 @@ impl Templates {
         }
         let (what, sample) = match (self.links.link(kind, TOKEN), kind) {
             (Some(_), _) => ("link", TOKEN),
-            (None, MailKind::SecondFactorCode) => ("code", CODE),
+            (None, EmailKind::SecondFactorCode) => ("code", CODE),
             _ => return Ok(()),
         };
         let parts = [(Part::Text, text), (Part::Html, html)];

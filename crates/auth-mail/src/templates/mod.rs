@@ -8,8 +8,8 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auth_accounts::mail::{Mail, MailKind};
-use auth_accounts::ports::MailError;
+use auth_accounts::mail::{EmailKind, Mail};
+use auth_accounts::ports::EmailError;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
 use crate::error::{Setting, SetupError};
@@ -82,11 +82,11 @@ impl Templates {
     }
 
     /// The sentences of a mail. A template that fails is mended by an operator, so the mail can wait.
-    pub(crate) fn render(&self, mail: &Mail) -> Result<Rendered, MailError> {
+    pub(crate) fn render(&self, mail: &Mail) -> Result<Rendered, EmailError> {
         // Neither the text of the error nor its source: they may quote what the mail says.
         let failed = |error: minijinja::Error| {
             let name = error.name().unwrap_or("template");
-            MailError::Temporary(format!("{name}, line {}: {}", error.line().unwrap_or_default(), error.kind()))
+            EmailError::Temporary(format!("{name}, line {}: {}", error.line().unwrap_or_default(), error.kind()))
         };
         self.try_render(mail).map_err(failed)
     }
@@ -126,7 +126,7 @@ enum Part {
 impl Part {
     const ALL: [Self; 3] = [Self::Subject, Self::Text, Self::Html];
 
-    fn name(self, kind: MailKind) -> String {
+    fn name(self, kind: EmailKind) -> String {
         let ending = match self {
             Self::Subject => "subject.txt",
             Self::Text => "txt",

@@ -3,8 +3,8 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use auth_accounts::mail::{MailId, MailKind};
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::mail::{EmailKind, MessageId};
+use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{FolderMailer, NoMailer, Setting};
 
 use crate::{composer, mail};
@@ -25,7 +25,7 @@ async fn each_mail_is_a_file_that_only_its_owner_reads() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("a").join("mails");
     let mailer = FolderMailer::new(composer(), &folder).unwrap();
-    mailer.send(&mail(MailKind::PasswordReset)).await.unwrap();
+    mailer.send(&mail(EmailKind::PasswordReset)).await.unwrap();
     assert_eq!(mode(&folder), 0o700);
     let name = format!("1795567679-password_reset-{}.eml", "07".repeat(16));
     assert_eq!(names(&folder), std::slice::from_ref(&name));
@@ -36,9 +36,9 @@ async fn each_mail_is_a_file_that_only_its_owner_reads() {
 async fn a_mail_that_is_sent_twice_is_one_file() {
     let home = tempfile::tempdir().unwrap();
     let mailer = FolderMailer::new(composer(), home.path()).unwrap();
-    let first = mail(MailKind::PasswordReset);
+    let first = mail(EmailKind::PasswordReset);
     let mut second = first.clone();
-    second.id = MailId::from_bytes([8; 16]);
+    second.id = MessageId::from_bytes([8; 16]);
     for mail in [&first, &second, &first] {
         mailer.send(mail).await.unwrap();
     }
@@ -51,7 +51,7 @@ async fn a_folder_that_went_away_is_made_again() {
     let folder = home.path().join("mails");
     let mailer = FolderMailer::new(composer(), &folder).unwrap();
     std::fs::remove_dir(&folder).unwrap();
-    mailer.send(&mail(MailKind::PasswordReset)).await.unwrap();
+    mailer.send(&mail(EmailKind::PasswordReset)).await.unwrap();
     assert_eq!(names(&folder).len(), 1);
 }
 
@@ -62,8 +62,8 @@ async fn a_mail_that_cannot_be_written_waits_and_leaves_nothing_behind() {
     // A folder where the file would be: it fails for root as well, unlike a missing permission.
     let name = format!("1795567679-password_reset-{}.eml", "07".repeat(16));
     std::fs::create_dir_all(home.path().join(&name).join("x")).unwrap();
-    let outcome = mailer.send(&mail(MailKind::PasswordReset)).await;
-    assert!(matches!(outcome, Err(MailError::Temporary(_))), "{outcome:?}");
+    let outcome = mailer.send(&mail(EmailKind::PasswordReset)).await;
+    assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{outcome:?}");
     assert_eq!(names(home.path()), [name]);
 }
 
@@ -78,7 +78,7 @@ fn a_folder_that_cannot_be_made_stops_the_start() {
 
 #[tokio::test]
 async fn no_mailer_takes_everything() {
-    for kind in MailKind::ALL {
+    for kind in EmailKind::ALL {
         assert_eq!(NoMailer.send(&mail(*kind)).await, Ok(()));
     }
 }

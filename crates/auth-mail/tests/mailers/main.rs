@@ -9,7 +9,7 @@ mod smtp;
 mod templates;
 mod tls;
 
-use auth_accounts::mail::{Fact, Mail, MailContent, MailId, MailKind};
+use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, MessageId};
 use auth_core::time::UnixTime;
 use auth_mail::{Composer, Links, TemplateOptions, Templates};
 
@@ -28,26 +28,26 @@ fn composer() -> Composer {
 }
 
 /// A mail of this kind, with the facts that it has in the service.
-fn mail(kind: MailKind) -> Mail {
-    let content = MailContent::default()
+fn mail(kind: EmailKind) -> Mail {
+    let content = EmailContent::default()
         .with(Fact::Username, "ann")
         .with(Fact::FirstName, "Ann")
         .with(Fact::Address, "192.0.2.7")
         .with(Fact::UserAgent, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0");
     let content = match kind {
-        MailKind::PasswordReset | MailKind::EmailVerification | MailKind::EmailChange => {
+        EmailKind::PasswordReset | EmailKind::EmailVerification | EmailKind::EmailChange => {
             content.with(Fact::Token, TOKEN).with(Fact::Minutes, "30")
         }
-        MailKind::EmailChangeRequested | MailKind::EmailChanged => content.with(Fact::NewEmail, "n***@new.example"),
-        MailKind::SecondFactorCode => content.with(Fact::Code, "123456").with(Fact::Minutes, "10"),
-        MailKind::SecondFactorAdded | MailKind::SecondFactorRemoved => content.with(Fact::Method, "totp"),
-        MailKind::RecoveryCodeUsed => content.with(Fact::Left, "7"),
+        EmailKind::EmailChangeRequested | EmailKind::EmailChanged => content.with(Fact::NewEmail, "n***@new.example"),
+        EmailKind::SecondFactorCode => content.with(Fact::Code, "123456").with(Fact::Minutes, "10"),
+        EmailKind::SecondFactorAdded | EmailKind::SecondFactorRemoved => content.with(Fact::Method, "totp"),
+        EmailKind::RecoveryCodeUsed => content.with(Fact::Left, "7"),
         _ => content,
     };
     mail_with(kind, content)
 }
 
-fn mail_with(kind: MailKind, content: MailContent) -> Mail {
+fn mail_with(kind: EmailKind, content: EmailContent) -> Mail {
     let caused_at = UnixTime::from_seconds(1_795_567_679);
-    Mail { id: MailId::from_bytes([7; 16]), kind, to: "ann@home.example".to_owned(), content, caused_at }
+    Mail { id: MessageId::from_bytes([7; 16]), kind, to: "ann@home.example".to_owned(), content, caused_at }
 }

@@ -1,6 +1,6 @@
 //! What a message looks like, whatever its facts are.
 
-use auth_accounts::mail::{Fact, Mail, MailContent, MailKind};
+use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail};
 use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, Templates};
 use tempfile::TempDir;
@@ -79,7 +79,7 @@ impl Message {
 #[tokio::test]
 async fn headers_say_where_from_where_to_and_that_nobody_wrote_it() {
     let inbox = Inbox::new();
-    let message = inbox.receive(&mail(MailKind::PasswordReset)).await;
+    let message = inbox.receive(&mail(EmailKind::PasswordReset)).await;
     assert_eq!(message.names(), HEADERS);
     assert_eq!(message.header("From"), "\"Example\" <no-reply@mail.example>");
     assert_eq!(message.header("To"), "<ann@home.example>");
@@ -95,18 +95,18 @@ async fn headers_say_where_from_where_to_and_that_nobody_wrote_it() {
 async fn each_mail_says_what_it_is_sent_for() {
     let inbox = Inbox::new();
     for (kind, said) in [
-        (MailKind::PasswordReset, "It works once, and for 30 minutes."),
-        (MailKind::EmailVerification, "Open this link to show that it is yours"),
-        (MailKind::EmailChange, "is to become the one of an account"),
-        (MailKind::EmailChangeRequested, "n***@new.example"),
-        (MailKind::EmailChanged, "n***@new.example"),
-        (MailKind::SecondFactorCode, "Never tell it to anybody"),
-        (MailKind::PasswordChanged, "was changed"),
-        (MailKind::SecondFactorAdded, "an authenticator app"),
-        (MailKind::SecondFactorRemoved, "an authenticator app"),
-        (MailKind::RecoveryCodesReplaced, "new recovery codes"),
-        (MailKind::RecoveryCodeUsed, "There are 7 left."),
-        (MailKind::SessionReused, "change your password"),
+        (EmailKind::PasswordReset, "It works once, and for 30 minutes."),
+        (EmailKind::EmailVerification, "Open this link to show that it is yours"),
+        (EmailKind::EmailChange, "is to become the one of an account"),
+        (EmailKind::EmailChangeRequested, "n***@new.example"),
+        (EmailKind::EmailChanged, "n***@new.example"),
+        (EmailKind::SecondFactorCode, "Never tell it to anybody"),
+        (EmailKind::PasswordChanged, "was changed"),
+        (EmailKind::SecondFactorAdded, "an authenticator app"),
+        (EmailKind::SecondFactorRemoved, "an authenticator app"),
+        (EmailKind::RecoveryCodesReplaced, "new recovery codes"),
+        (EmailKind::RecoveryCodeUsed, "There are 7 left."),
+        (EmailKind::SessionReused, "change your password"),
     ] {
         let Message { text, html, .. } = &inbox.receive(&mail(kind)).await;
         for part in [text, html] {
@@ -125,9 +125,11 @@ async fn each_mail_says_what_it_is_sent_for() {
 #[tokio::test]
 async fn the_link_stands_on_a_line_of_its_own() {
     let inbox = Inbox::new();
-    for (kind, page) in
-        [(MailKind::PasswordReset, "reset"), (MailKind::EmailVerification, "verify"), (MailKind::EmailChange, "verify")]
-    {
+    for (kind, page) in [
+        (EmailKind::PasswordReset, "reset"),
+        (EmailKind::EmailVerification, "verify"),
+        (EmailKind::EmailChange, "verify"),
+    ] {
         let Message { text, html, headers } = inbox.receive(&mail(kind)).await;
         let link = format!("https://app.example/{page}?token={TOKEN}");
         assert!(text.lines().any(|line| line == link), "{text}");
@@ -139,7 +141,7 @@ async fn the_link_stands_on_a_line_of_its_own() {
 #[tokio::test]
 async fn a_code_is_in_the_body_and_not_in_the_subject() {
     let inbox = Inbox::new();
-    let Message { text, html, headers } = inbox.receive(&mail(MailKind::SecondFactorCode)).await;
+    let Message { text, html, headers } = inbox.receive(&mail(EmailKind::SecondFactorCode)).await;
     assert!(text.lines().any(|line| line.trim() == "123456"), "{text}");
     assert!(html.contains(">123456<"), "{html}");
     assert!(!format!("{headers:?}").contains("123456"));
@@ -162,8 +164,8 @@ async fn whatever_somebody_typed_does_no_harm() {
         long.as_str(),
         "",
     ] {
-        for kind in MailKind::ALL {
-            let content = Fact::ALL.iter().fold(MailContent::default(), |all, fact| all.with(*fact, typed));
+        for kind in EmailKind::ALL {
+            let content = Fact::ALL.iter().fold(EmailContent::default(), |all, fact| all.with(*fact, typed));
             // The only fact that nobody types: it is as long as it is.
             let content = content.with(Fact::Token, typed.chars().take(100).collect::<String>());
             let message = inbox.receive(&mail_with(*kind, content)).await;
@@ -186,10 +188,10 @@ async fn whatever_somebody_typed_does_no_harm() {
 #[tokio::test]
 async fn a_name_or_a_program_brings_no_link_of_its_own() {
     let inbox = Inbox::new();
-    let content = MailContent::default()
+    let content = EmailContent::default()
         .with(Fact::FirstName, "You won: https://evil.example/x www.evil evil.example")
         .with(Fact::UserAgent, "Mozilla/5.0 (+https://evil.example)");
-    let Message { text, html, .. } = inbox.receive(&mail_with(MailKind::PasswordChanged, content)).await;
+    let Message { text, html, .. } = inbox.receive(&mail_with(EmailKind::PasswordChanged, content)).await;
     assert!(
         text.contains("Hello You won: [...] [...] [...],") && text.contains("Program: Mozilla/5.0 [...]"),
         "{text}"
@@ -203,7 +205,7 @@ async fn letters_of_every_script_arrive() {
     let mut options = options();
     options.service_name = "Bücher & Co".to_owned();
     let composer = Composer::new("Bücher & Co <no-reply@bücher.example>", Templates::new(options).unwrap()).unwrap();
-    let mail = mail_with(MailKind::PasswordChanged, MailContent::default().with(Fact::FirstName, "Ångström 王"));
+    let mail = mail_with(EmailKind::PasswordChanged, EmailContent::default().with(Fact::FirstName, "Ångström 王"));
     FolderMailer::new(composer, home.path()).unwrap().send(&mail).await.unwrap();
     let entry = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap();
     let message = std::fs::read(entry.path()).unwrap();

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use auth_accounts::mail::{MailContent, MailKind};
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::mail::{EmailContent, EmailKind};
+use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 
 use crate::mock_smtp::{Heard, Reply, Script, start};
@@ -14,14 +14,14 @@ fn script(command: &'static str, reply: Reply) -> Script {
     Script { replies: HashMap::from([(command, reply)]), ..Script::default() }
 }
 
-async fn send(script: Script, change: impl FnOnce(&mut SmtpOptions)) -> (Result<(), MailError>, Heard) {
+async fn send(script: Script, change: impl FnOnce(&mut SmtpOptions)) -> (Result<(), EmailError>, Heard) {
     let (address, heard) = start(script).await;
     let mut options = SmtpOptions::new(address.ip().to_string(), SmtpTls::None);
     options.port = Some(address.port());
     options.helo_name = Some("auth.example".to_owned());
     change(&mut options);
     let mailer = SmtpMailer::new(composer(), options).unwrap();
-    (mailer.send(&mail(MailKind::PasswordReset)).await, heard)
+    (mailer.send(&mail(EmailKind::PasswordReset)).await, heard)
 }
 
 #[tokio::test]
@@ -42,10 +42,10 @@ async fn one_mailer_sends_many_mails() {
     let mut options = SmtpOptions::new("localhost", SmtpTls::None);
     options.port = Some(address.port());
     let mailer = SmtpMailer::new(composer(), options).unwrap();
-    for kind in MailKind::ALL {
+    for kind in EmailKind::ALL {
         assert_eq!(mailer.send(&mail(*kind)).await, Ok(()));
     }
-    assert_eq!(heard.lines().iter().filter(|line| *line == "QUIT").count(), MailKind::ALL.len());
+    assert_eq!(heard.lines().iter().filter(|line| *line == "QUIT").count(), EmailKind::ALL.len());
 }
 
 #[tokio::test]
@@ -87,8 +87,8 @@ async fn a_mail_is_given_up_only_for_what_it_is() {
     ] {
         let (outcome, _) = send(script(command, Reply::Say(reply)), login).await;
         match outcome.unwrap_err() {
-            MailError::Permanent(why) => assert!(is_permanent, "{command} {reply}: {why}"),
-            MailError::Temporary(why) => assert!(!is_permanent, "{command} {reply}: {why}"),
+            EmailError::Permanent(why) => assert!(is_permanent, "{command} {reply}: {why}"),
+            EmailError::Temporary(why) => assert!(!is_permanent, "{command} {reply}: {why}"),
         }
     }
 }
@@ -97,7 +97,7 @@ async fn a_mail_is_given_up_only_for_what_it_is() {
 async fn a_connection_that_breaks_lets_the_mail_wait() {
     for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
         let (outcome, _) = send(script(command, Reply::Close), |_| ()).await;
-        assert!(matches!(outcome, Err(MailError::Temporary(_))), "{command}: {outcome:?}");
+        assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{command}: {outcome:?}");
     }
 }
 
@@ -106,7 +106,7 @@ async fn a_silent_server_lets_the_mail_wait() {
     for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
         let (outcome, _) =
             send(script(command, Reply::Silence), |options| options.timeout = Duration::from_millis(300)).await;
-        let Err(MailError::Temporary(why)) = outcome else { panic!("{command}: {outcome:?}") };
+        let Err(EmailError::Temporary(why)) = outcome else { panic!("{command}: {outcome:?}") };
         assert!(why.ends_with("no answer within 300ms"), "{why}");
     }
 }
@@ -124,8 +124,8 @@ async fn a_server_that_is_not_there_lets_the_mail_wait() {
     let (address, _) = start(Script::default()).await;
     let mut options = SmtpOptions::new("127.0.0.2", SmtpTls::None);
     options.port = Some(address.port());
-    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(MailKind::PasswordReset)).await;
-    let Err(MailError::Temporary(why)) = outcome else { panic!("{outcome:?}") };
+    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(EmailKind::PasswordReset)).await;
+    let Err(EmailError::Temporary(why)) = outcome else { panic!("{outcome:?}") };
     assert!(why.starts_with(&format!("127.0.0.2 port {}: connection: ", address.port())), "{why}");
 }
 
@@ -161,12 +161,12 @@ async fn letters_beyond_ascii_need_a_server_that_takes_them() {
         let (address, heard) = start(script("EHLO", Reply::Say(ehlo))).await;
         let mut options = SmtpOptions::new("127.0.0.1", SmtpTls::None);
         options.port = Some(address.port());
-        let mut mail = mail(MailKind::PasswordChanged);
+        let mut mail = mail(EmailKind::PasswordChanged);
         to.clone_into(&mut mail.to);
         let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail).await;
         assert_eq!(outcome.is_ok(), is_taken, "{to}: {outcome:?}");
         assert_eq!(heard.has(rcpt), is_taken, "{to}");
-        assert!(is_taken || matches!(outcome, Err(MailError::Permanent(_))), "{outcome:?}");
+        assert!(is_taken || matches!(outcome, Err(EmailError::Permanent(_))), "{outcome:?}");
     }
 }
 
@@ -190,11 +190,11 @@ async fn no_address_becomes_a_second_command_or_recipient() {
         let (address, heard) = start(Script::default()).await;
         let mut options = SmtpOptions::new("127.0.0.1", SmtpTls::None);
         options.port = Some(address.port());
-        let mut mail = mail(MailKind::PasswordChanged);
+        let mut mail = mail(EmailKind::PasswordChanged);
         to.clone_into(&mut mail.to);
-        mail.content = MailContent::default();
+        mail.content = EmailContent::default();
         let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail).await;
-        assert!(matches!(outcome, Err(MailError::Permanent(_))), "{to:?}: {outcome:?}");
+        assert!(matches!(outcome, Err(EmailError::Permanent(_))), "{to:?}: {outcome:?}");
         assert!(!outcome.unwrap_err().to_string().contains(char::is_control));
         assert_eq!(heard.lines(), [""; 0], "{to:?}");
     }

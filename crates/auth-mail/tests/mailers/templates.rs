@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auth_accounts::mail::MailKind;
+use auth_accounts::mail::EmailKind;
 use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, SetupError, Templates};
 use tempfile::TempDir;
@@ -26,7 +26,7 @@ fn read(folder: &Path, language: &str) -> Result<Templates, SetupError> {
     Templates::new(options)
 }
 
-async fn sent(templates: Templates, kind: MailKind) -> String {
+async fn sent(templates: Templates, kind: EmailKind) -> String {
     let home = tempfile::tempdir().unwrap();
     let composer = Composer::new("no-reply@mail.example", templates).unwrap();
     FolderMailer::new(composer, home.path()).unwrap().send(&mail(kind)).await.unwrap();
@@ -42,10 +42,10 @@ fn what_is_shipped_is_whole() {
 #[tokio::test]
 async fn a_file_takes_the_place_of_one_template() {
     let own = folder(&[("en/password_changed.subject.txt", "Your key\n has\n changed, {{ username }}\n")]);
-    let message = sent(read(own.path(), "en").unwrap(), MailKind::PasswordChanged).await;
+    let message = sent(read(own.path(), "en").unwrap(), EmailKind::PasswordChanged).await;
     assert!(message.contains("Subject: Your key has changed, ann\r\n"), "{message}");
     assert!(message.contains("Hello Ann,"), "{message}");
-    let message = sent(read(own.path(), "en").unwrap(), MailKind::PasswordReset).await;
+    let message = sent(read(own.path(), "en").unwrap(), EmailKind::PasswordReset).await;
     assert!(message.contains("Subject: Set a new password for Example\r\n"), "{message}");
 }
 
@@ -55,9 +55,9 @@ async fn another_language_falls_back_to_english() {
         ("de/layout.txt", "Hallo {{ first_name }},\n{% block message %}{% endblock %}\n"),
         ("de/password_changed.txt", "{% extends \"layout.txt\" %}{% block message %}Neues Passwort.{% endblock %}"),
     ]);
-    let message = sent(read(own.path(), "de").unwrap(), MailKind::PasswordChanged).await;
+    let message = sent(read(own.path(), "de").unwrap(), EmailKind::PasswordChanged).await;
     assert!(message.contains("Hallo Ann,\r\nNeues Passwort."), "{message}");
-    let message = sent(read(own.path(), "de").unwrap(), MailKind::SessionReused).await;
+    let message = sent(read(own.path(), "de").unwrap(), EmailKind::SessionReused).await;
     assert!(message.contains("Hallo Ann,\r\n\r\nA login") && message.contains("Log in\r\nagain"), "{message}");
 }
 
@@ -69,7 +69,7 @@ async fn html_is_escaped_and_text_is_not() {
     ]);
     let mut options = options();
     (options.service_name, options.folder) = ("A & B".to_owned(), Some(own.path().to_owned()));
-    let message = sent(Templates::new(options).unwrap(), MailKind::PasswordChanged).await;
+    let message = sent(Templates::new(options).unwrap(), EmailKind::PasswordChanged).await;
     assert!(message.contains("<p>A &amp; B</p>") && message.contains("\r\nA & B\r\n"), "{message}");
 }
 

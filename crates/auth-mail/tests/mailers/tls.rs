@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auth_accounts::mail::MailKind;
-use auth_accounts::ports::{MailError, Mailer};
+use auth_accounts::mail::EmailKind;
+use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{Setting, SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::ServerConfig;
@@ -45,14 +45,14 @@ impl Authority {
     }
 }
 
-async fn send(tls: SmtpTls, script: Script, trusted: &Authority) -> (Result<(), MailError>, Heard) {
+async fn send(tls: SmtpTls, script: Script, trusted: &Authority) -> (Result<(), EmailError>, Heard) {
     let (address, heard) = start(Script { is_implicit: tls == SmtpTls::Implicit, ..script }).await;
     let mut options = SmtpOptions::new("localhost", tls);
     options.port = Some(address.port());
     options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
     options.ca_file = Some(trusted.folder.path().join("ca.pem"));
     let mailer = SmtpMailer::new(composer(), options).unwrap();
-    (mailer.send(&mail(MailKind::PasswordReset)).await, heard)
+    (mailer.send(&mail(EmailKind::PasswordReset)).await, heard)
 }
 
 const BOTH: [SmtpTls; 2] = [SmtpTls::Implicit, SmtpTls::StartTls];
@@ -80,7 +80,7 @@ async fn a_server_that_cannot_show_who_it_is_gets_nothing() {
         {
             let script = Script { tls: Some(acceptor), ..Script::default() };
             let (outcome, heard) = send(tls, script, &authority).await;
-            let Err(MailError::Temporary(text)) = outcome else { panic!("{tls:?}: {outcome:?}") };
+            let Err(EmailError::Temporary(text)) = outcome else { panic!("{tls:?}: {outcome:?}") };
             assert!(text.contains(why), "{tls:?}: {text}");
             assert!(!heard.has("AUTH") && !heard.has("MAIL"), "{:#?}", heard.lines());
         }
@@ -97,7 +97,7 @@ async fn a_server_without_starttls_gets_neither_password_nor_mail() {
     ] {
         let script = Script { replies: HashMap::from([(command, Reply::Say(reply))]), ..Script::default() };
         let (outcome, heard) = send(SmtpTls::StartTls, script, &authority).await;
-        assert!(matches!(outcome, Err(MailError::Temporary(_))), "{reply}: {outcome:?}");
+        assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{reply}: {outcome:?}");
         assert!(!heard.has("AUTH") && !heard.has("MAIL"), "{:#?}", heard.lines());
     }
 }
@@ -113,7 +113,7 @@ async fn nothing_said_before_tls_is_heard_after_it() {
         ..Script::default()
     };
     let (outcome, heard) = send(SmtpTls::StartTls, script, &authority).await;
-    assert!(matches!(outcome, Err(MailError::Temporary(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{outcome:?}");
     assert!(!heard.has("[TLS]") && !heard.has("MAIL"), "{:#?}", heard.lines());
 }
 
@@ -124,8 +124,8 @@ async fn a_server_that_speaks_no_tls_gets_nothing() {
     let mut options = SmtpOptions::new("localhost", SmtpTls::Implicit);
     options.port = Some(address.port());
     options.ca_file = Some(authority.folder.path().join("ca.pem"));
-    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(MailKind::PasswordReset)).await;
-    assert!(matches!(outcome, Err(MailError::Temporary(_))), "{outcome:?}");
+    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(EmailKind::PasswordReset)).await;
+    assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{outcome:?}");
     assert!(!heard.has("MAIL"));
 }
 

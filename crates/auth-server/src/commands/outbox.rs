@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use auth_accounts::mail::{MailId, OutboxEntry};
+use auth_accounts::mail::{MessageId, OutboxEntry};
 use auth_accounts::ports::{OutboxPage, Retry};
 use auth_accounts::service::OutboxService;
 use auth_core::time::UnixTime;
@@ -78,7 +78,7 @@ fn moment(time: UnixTime) -> String {
 async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
     let (mut due, mut missing) = (0, Vec::new());
     for id in ids {
-        let found = match MailId::parse(id) {
+        let found = match MessageId::parse(id) {
             Some(id) => outbox.retry(Retry::One(id)).await?,
             None => 0,
         };
@@ -96,15 +96,15 @@ async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use auth_accounts::mail::{MailKind, Queued};
+    use auth_accounts::mail::{EmailKind, Queued};
 
     use super::*;
 
     #[test]
     fn a_row_is_one_line_whatever_stands_in_it() {
         let entry = OutboxEntry {
-            id: MailId::from_bytes([7; 16]),
-            queued: Queued::Mail(MailKind::PasswordReset),
+            id: MessageId::from_bytes([7; 16]),
+            queued: Queued::Mail(EmailKind::PasswordReset),
             to: "a\u{1b}[2J\r\nb\u{202e}@example.com".to_owned(),
             queued_at: UnixTime::from_seconds(0),
             attempts: 3,

@@ -7,11 +7,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::service::AccountPolicy;
+use auth_core::auth_cache::AuthCachePolicy;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
 use auth_core::service::{SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{ClaimNames, ClaimRules, CustomClaims, ProfileClaim, RequiredFor, TokenKind};
-use auth_core::view::ViewPolicy;
 use auth_crypto::{Algorithm, Argon2Cost};
 use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
@@ -46,7 +46,7 @@ pub struct Checked {
     /// Where the keys of another issuer are; `None`: none are accepted.
     pub jwks_url: Option<Url>,
     /// What guarded routes remember.
-    pub views: ViewPolicy,
+    pub auth_cache: AuthCachePolicy,
     /// How many requests somebody without credentials may make.
     pub anonymous_rate: Option<Rate>,
     /// How the wire looks.
@@ -74,7 +74,7 @@ impl Checked {
             transport,
             claims: claims(&settings.tokens)?,
             jwks_url: jwks_url(&settings.tokens.jwks_url)?,
-            views: view_policy(&settings)?,
+            auth_cache: view_policy(&settings)?,
             anonymous_rate: settings.throttle.anonymous_rate()?,
             http: http_settings(&settings)?,
             settings,
@@ -230,9 +230,9 @@ fn token_policy(tokens: &Tokens, multi_factor_required_for: RequiredFor) -> Resu
         },
         session_max_ttl: (max > 0).then_some(Seconds::new(max)),
         claim_rules: claim_rules(tokens)?,
-        enrich_timeout: Duration::from_millis(tokens.claims_timeout_milliseconds),
+        claims_timeout: Duration::from_millis(tokens.claims_timeout_milliseconds),
         keep_custom_claims: tokens.keep_custom_claims,
-        adopt_foreign_tokens: tokens.adopt_foreign_tokens,
+        adopt_external_tokens: tokens.adopt_foreign_tokens,
         check_session_on_access: tokens.check_session_on_access,
         check_user_is_active: tokens.check_user_is_active,
         update_last_login: tokens.update_last_login,
@@ -307,9 +307,9 @@ fn credentials(http: &Http) -> Result<CredentialHeader> {
     })
 }
 
-fn view_policy(settings: &Settings) -> Result<ViewPolicy> {
+fn view_policy(settings: &Settings) -> Result<AuthCachePolicy> {
     let guards = &settings.guards;
-    Ok(ViewPolicy {
+    Ok(AuthCachePolicy {
         ttl: Seconds::new(guards.memory_ttl_seconds),
         capacity: NonZeroUsize::new(guards.memory_capacity).context("guards.memory_capacity: is 0")?,
         when_stale: guards.when_stale.into(),

@@ -2,7 +2,7 @@
 //! says what they mean.
 
 use auth_accounts::{account, service};
-use auth_core::{rotation, token, view};
+use auth_core::{auth_cache, rotation, token};
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -101,7 +101,7 @@ pub enum WhenStale {
     Refuse,
 }
 
-impl From<WhenStale> for view::WhenStale {
+impl From<WhenStale> for auth_cache::WhenStale {
     fn from(choice: WhenStale) -> Self {
         match choice {
             WhenStale::Read => Self::Read,

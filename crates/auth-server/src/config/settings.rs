@@ -200,7 +200,7 @@ pub struct Tokens {
     /// Claims from the account.
     #[serde(deserialize_with = "choice::list")]
     pub claims: Vec<UserClaim>,
-    /// For an enricher of claims.
+    /// For an claims_provider of claims.
     pub claims_timeout_milliseconds: u64,
     /// Copy unknown claims.
     pub keep_custom_claims: bool,

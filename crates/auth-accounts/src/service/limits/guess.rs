@@ -4,21 +4,21 @@ use auth_core::time::Seconds;
 
 use crate::error::AccountError;
 use crate::service::Ports;
-use crate::throttle::{Bucket, Forgiveness, Limit};
+use crate::throttle::{Forgiveness, Limit, LimitKey};
 
 /// A guess that was counted before it was compared. Its outcome must be stated by [`settle`](Self::settle), in one place: no
 /// error on the way can keep the count of a guess that nobody compared.
 #[must_use = "the outcome of a guess must be stated"]
 pub(in crate::service) struct Guess<'a> {
     ports: &'a Ports,
-    buckets: Vec<(Bucket, Forgiveness)>,
+    buckets: Vec<(LimitKey, Forgiveness)>,
     /// Set if the client IP had too many failures: the guess counts only if it is right, and nothing may tell that it was
     /// compared. How long the client IP has to wait.
     exception: Option<Seconds>,
 }
 
 impl<'a> Guess<'a> {
-    pub(super) const fn new(ports: &'a Ports, buckets: Vec<(Bucket, Forgiveness)>) -> Self {
+    pub(super) const fn new(ports: &'a Ports, buckets: Vec<(LimitKey, Forgiveness)>) -> Self {
         Self { ports, buckets, exception: None }
     }
 

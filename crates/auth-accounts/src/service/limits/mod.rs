@@ -15,10 +15,10 @@ use auth_core::user::User;
 use crate::account::{Email, LoginName, Username};
 use crate::code::{CodePurpose, to_hex};
 use crate::error::AccountError;
-use crate::mail::MailRequest;
+use crate::mail::EmailRequest;
 use crate::secret::MacPurpose;
 use crate::service::Ports;
-use crate::throttle::{Admission, Attempt, Bucket, Forgiveness, Limit, ThrottlePolicy, network};
+use crate::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey, ThrottlePolicy, network};
 
 /// Limits of attempts.
 #[derive(Clone)]
@@ -99,7 +99,7 @@ impl Limits {
     /// none, it is counted as an exception.
     async fn guess(
         &self,
-        counted: Option<(Bucket, Limit, Forgiveness)>,
+        counted: Option<(LimitKey, Limit, Forgiveness)>,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
         let Some((policy, counted)) = self.policy.zip(counted) else { return Ok(self.counted(Vec::new())) };
@@ -124,9 +124,9 @@ impl Limits {
     /// Counts a guess, or says how long it has to wait.
     async fn try_guess(
         &self,
-        counted: &[(Bucket, Limit, Forgiveness)],
+        counted: &[(LimitKey, Limit, Forgiveness)],
     ) -> Result<Result<Guess<'_>, Seconds>, StoreError> {
-        let attempt = |(bucket, limit, _): &(Bucket, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
+        let attempt = |(bucket, limit, _): &(LimitKey, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
         let attempts: Vec<_> = counted.iter().map(attempt).collect();
         Ok(match self.count(&attempts).await? {
             None => Ok(self.counted(counted.iter().map(|(bucket, _, how)| (bucket.clone(), *how)).collect())),
@@ -139,7 +139,7 @@ impl Limits {
         AccountError::Throttled { retry_after }
     }
 
-    const fn counted(&self, buckets: Vec<(Bucket, Forgiveness)>) -> Guess<'_> {
+    const fn counted(&self, buckets: Vec<(LimitKey, Forgiveness)>) -> Guess<'_> {
         Guess::new(&self.ports, buckets)
     }
 
@@ -159,7 +159,7 @@ impl Limits {
     /// Counts a request for a mail to an address as it was typed.
     pub(in crate::service) async fn admit_request(
         &self,
-        what: MailRequest,
+        what: EmailRequest,
         email: &Email,
         client: &ClientInfo,
     ) -> Result<(), AccountError> {
@@ -265,23 +265,23 @@ impl Limits {
         })
     }
 
-    fn password_bucket(&self, user: &User) -> Bucket {
+    fn password_bucket(&self, user: &User) -> LimitKey {
         self.bucket("password", &user.id.to_string())
     }
 
     /// One for all spellings of a name (SEC-123).
-    fn name_bucket(&self, name: &LoginName) -> Bucket {
+    fn name_bucket(&self, name: &LoginName) -> LimitKey {
         self.bucket("name", &typed(name))
     }
 
-    fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<Bucket> {
+    fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<LimitKey> {
         let address: IpAddr = client.ip.as_deref()?.parse().ok()?;
         Some(self.bucket(scope, &format!("address {}", network(address))))
     }
 
-    fn bucket(&self, scope: &str, whom: &str) -> Bucket {
-        let mac = self.ports.keyed_hash.mac(MacPurpose::Bucket, format!("{scope} {whom}").as_bytes());
-        Bucket::new(format!("{scope} {}", to_hex(mac.bytes())))
+    fn bucket(&self, scope: &str, whom: &str) -> LimitKey {
+        let mac = self.ports.keyed_hash.mac(MacPurpose::LimitKey, format!("{scope} {whom}").as_bytes());
+        LimitKey::new(format!("{scope} {}", to_hex(mac.bytes())))
     }
 }
 

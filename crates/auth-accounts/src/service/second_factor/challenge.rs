@@ -8,9 +8,9 @@ use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
-use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
+use crate::code::{ChallengeToken, CodeId, CodePurpose, OneTimeCode, SixDigitCode};
 use crate::error::AccountError;
-use crate::mail::{Fact, MailKind};
+use crate::mail::{EmailKind, Fact};
 use crate::password::RawPassword;
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
@@ -27,7 +27,7 @@ pub struct SecondFactorChallenge {
 
 /// How somebody shows that it is them. A `Debug` that shows no secret.
 #[derive(Clone)]
-pub struct Shown {
+pub struct Reauthentication {
     /// Their password.
     pub password: RawPassword,
     /// A challenge and the code that answers it; needed where a login takes a second factor.
@@ -36,9 +36,12 @@ pub struct Shown {
     pub client: ClientInfo,
 }
 
-impl fmt::Debug for Shown {
+impl fmt::Debug for Reauthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shown").field("is_answered", &self.answer.is_some()).field("client", &self.client).finish()
+        f.debug_struct("Reauthentication")
+            .field("is_answered", &self.answer.is_some())
+            .field("client", &self.client)
+            .finish()
     }
 }
 
@@ -97,7 +100,7 @@ impl AccountContext {
     }
 
     pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
-        let id = CodeId::draw(self.ports.randomness.as_ref());
+        let id = CodeId::generate(self.ports.randomness.as_ref());
         OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now())
     }
 
@@ -112,11 +115,11 @@ impl AccountContext {
         user: &User,
         client: &ClientInfo,
     ) -> Result<Effects, AuthError> {
-        let digits = DigitCode::draw(self.ports.randomness.as_ref());
+        let digits = SixDigitCode::generate(self.ports.randomness.as_ref());
         code.mac = Some(digits.mac(code.id, self.ports.keyed_hash.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
         let content = self.emails.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
-        self.emails.mail(MailKind::SecondFactorCode, user.email.as_deref(), &content)
+        self.emails.mail(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
     }
 
     /// Answers a challenge: who it was for, if the code is right. It is used up then, and so is the code.
@@ -164,14 +167,22 @@ impl AccountContext {
 
     /// Reauthenticates a user who is logged in with all that a login asks for (SEC-134). Returns the account that the
     /// decision was based on.
-    pub(in crate::service) async fn authorize(&self, user: &User, shown: &Shown) -> Result<User, AccountError> {
+    pub(in crate::service) async fn authorize(
+        &self,
+        user: &User,
+        shown: &Reauthentication,
+    ) -> Result<User, AccountError> {
         let user = self.own_password(user, &shown.password, &shown.client).await?;
         self.confirm_factor(&user, shown).await?;
         Ok(user)
     }
 
     /// The second factor, where a login would ask for one.
-    pub(in crate::service) async fn confirm_factor(&self, user: &User, shown: &Shown) -> Result<(), AccountError> {
+    pub(in crate::service) async fn confirm_factor(
+        &self,
+        user: &User,
+        shown: &Reauthentication,
+    ) -> Result<(), AccountError> {
         if !self.asks_for_factor(user).await? {
             return Ok(());
         }
@@ -205,7 +216,7 @@ impl AccountContext {
             let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(&user.id, mac, keyed_hash));
             return Ok(known.next().copied().map(Proof::RecoveryCode));
         }
-        let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
+        let Some(digits) = SixDigitCode::parse(text) else { return Ok(None) };
         if digits.matches(code, keyed_hash) {
             return Ok(Some(Proof::Email));
         }
@@ -227,7 +238,7 @@ impl AccountContext {
         let Proof::RecoveryCode(_) = proof else { return Ok(Effects::default()) };
         let left = factors.recovery_codes.len().saturating_sub(1).to_string();
         self.emails.mail(
-            MailKind::RecoveryCodeUsed,
+            EmailKind::RecoveryCodeUsed,
             user.email.as_deref(),
             &self.emails.content(user, client).with(Fact::Left, left),
         )

@@ -9,14 +9,14 @@ use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
 use crate::account::Email;
-use crate::code::{ChallengeToken, CodeId, CodePurpose, DigitCode, OneTimeCode};
+use crate::code::{ChallengeToken, CodeId, CodePurpose, OneTimeCode, SixDigitCode};
 use crate::error::AccountError;
-use crate::mail::{Fact, MailKind, MailRequest, NewMail};
+use crate::mail::{EmailKind, EmailRequest, Fact, OutgoingEmail};
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
 use crate::secret::{Mac, Sealed};
 use crate::service::context::AccountContext;
-use crate::service::second_factor::{SecondFactorChallenge, SecondFactorService, Shown};
+use crate::service::second_factor::{Reauthentication, SecondFactorChallenge, SecondFactorService};
 
 /// The second factors of an account, as its owner sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl SecondFactorService {
     /// are sent or the user has no address;
     /// [`AccountError::EmailNotVerified`] for an authenticator where email addresses are verified and this one is not:
     /// otherwise it could be that of a stranger who registered the address. The code of an enrolment by mail verifies it.
-    pub async fn enrol(&self, user: &User, method: Method, shown: Shown) -> Result<Enrolment, AccountError> {
+    pub async fn enrol(&self, user: &User, method: Method, shown: Reauthentication) -> Result<Enrolment, AccountError> {
         let purpose = match method {
             Method::Email if self.context.policy.sends_mail => CodePurpose::EmailEnrolment,
             Method::Totp => CodePurpose::TotpEnrolment,
@@ -105,7 +105,7 @@ impl SecondFactorService {
         let challenge = context.challenge_of(code.id);
         let (effects, enrolment) = match method {
             Method::Totp => {
-                let secret = TotpSecret::draw(self.context.ports.randomness.as_ref());
+                let secret = TotpSecret::generate(self.context.ports.randomness.as_ref());
                 let sealed = self.context.ports.secret_box.seal(&TotpSecret::context(&user.id), secret.expose());
                 code.payload = Some(sealed.map_err(AuthError::Crypto)?.bytes().to_vec());
                 let uri = secret.expose_uri(&self.context.policy.service_name, &user.username);
@@ -168,7 +168,7 @@ impl SecondFactorService {
     /// The factor of an enrolment, if this is its code.
     fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AccountError> {
         let (keyed_hash, payload) = (self.context.ports.keyed_hash.as_ref(), code.payload.clone().unwrap_or_default());
-        let Some(digits) = DigitCode::parse(text) else { return Ok(None) };
+        let Some(digits) = SixDigitCode::parse(text) else { return Ok(None) };
         if code.purpose == CodePurpose::EmailEnrolment {
             let is_same_address = user.email.as_ref().is_some_and(|email| payload == email.as_bytes());
             let is_right = digits.matches(code, keyed_hash) && is_same_address;
@@ -192,7 +192,7 @@ impl SecondFactorService {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
         let content = self.context.emails.content(user, client).with(Fact::Method, method.name());
-        let mut effects = self.context.emails.mail(MailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
+        let mut effects = self.context.emails.mail(EmailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
         if method == Method::Totp && user.email_verified_at.is_none() {
             // Until it is verified, the factor does not outlast a reset of the password.
             effects.append(self.verification_request(user, client)?.into_iter().collect());
@@ -207,9 +207,9 @@ impl SecondFactorService {
 
     /// A request to verify the email address of a user; none if there is none, or it is a contact only, by which another user
     /// would be found, or it was written past the rules.
-    fn verification_request(&self, user: &User, client: &ClientInfo) -> Result<Option<NewMail>, AuthError> {
+    fn verification_request(&self, user: &User, client: &ClientInfo) -> Result<Option<OutgoingEmail>, AuthError> {
         match user.login_email().and_then(|email| Email::parse(email).ok()) {
-            Some(email) => self.context.emails.request(MailRequest::EmailVerification, &email, client),
+            Some(email) => self.context.emails.request(EmailRequest::EmailVerification, &email, client),
             None => Ok(None),
         }
     }
@@ -218,7 +218,7 @@ impl SecondFactorService {
     ///
     /// # Errors
     /// As for [`enrol`](Self::enrol), and [`AccountError::NoSecondFactor`] if it is not on.
-    pub async fn remove(&self, user: &User, method: Method, shown: Shown) -> Result<(), AccountError> {
+    pub async fn remove(&self, user: &User, method: Method, shown: Reauthentication) -> Result<(), AccountError> {
         let factors = self.context.ports.store.factors_of(&user.id).await?;
         if method == Method::RecoveryCode || !factors.has(method) {
             return Err(AccountError::NoSecondFactor);
@@ -236,14 +236,18 @@ impl SecondFactorService {
     ///
     /// # Errors
     /// As for [`remove`](Self::remove).
-    pub async fn replace_recovery_codes(&self, user: &User, shown: Shown) -> Result<Vec<RecoveryCode>, AccountError> {
+    pub async fn replace_recovery_codes(
+        &self,
+        user: &User,
+        shown: Reauthentication,
+    ) -> Result<Vec<RecoveryCode>, AccountError> {
         if !self.context.ports.store.factors_of(&user.id).await?.is_on() {
             return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(&user);
         let content = self.context.emails.content(&user, &shown.client);
-        let effects = self.context.emails.mail(MailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
+        let effects = self.context.emails.mail(EmailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
         let only_at = Some(user.security_stamp);
         if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &effects).await? {
             return Err(AccountContext::overtaken());
@@ -253,7 +257,7 @@ impl SecondFactorService {
     }
 
     fn new_recovery_codes(&self, user: &User) -> (Vec<RecoveryCode>, Vec<Mac>) {
-        let draw = |_| RecoveryCode::draw(self.context.ports.randomness.as_ref());
+        let draw = |_| RecoveryCode::generate(self.context.ports.randomness.as_ref());
         let codes: Vec<_> = (0..Factors::RECOVERY_CODES).map(draw).collect();
         let macs = codes.iter().map(|code| code.mac(&user.id, self.context.ports.keyed_hash.as_ref())).collect();
         (codes, macs)

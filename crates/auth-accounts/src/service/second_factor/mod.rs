@@ -6,7 +6,7 @@ mod enrolment;
 pub(super) use std::sync::Arc;
 
 pub(in crate::service) use challenge::{Expected, Proven};
-pub use challenge::{SecondFactorChallenge, Shown};
+pub use challenge::{Reauthentication, SecondFactorChallenge};
 pub use enrolment::{ConfirmedFactor, Enrolment, FactorStatus};
 
 use crate::service::context::AccountContext;

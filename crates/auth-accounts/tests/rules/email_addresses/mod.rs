@@ -6,7 +6,7 @@ mod verification_requests;
 mod verified_change;
 
 use auth_accounts::account::{AccountFault, ProfileChange, Taken};
-use auth_accounts::mail::{Fact, MailKind, MailRequest, Queued};
+use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::service::{Action, EmailVerification, ProfileUpdated};
 use auth_core::event::EventKind;
 use auth_core::service::{Caller, LogoutRequest};
@@ -60,7 +60,7 @@ async fn links_that_strangers_ask_for_take_no_login_codes_from_the_owner() {
 async fn a_link_whose_time_ran_out_meanwhile_is_refused() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Optional));
     service.register("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.advance(24 * HOUR - 1);
     let clock = service.clock.clone();
     eventful.before("find_user", async move { clock.advance(Seconds::new(1)) });

@@ -14,7 +14,7 @@ async fn takes_effect_at_once_and_is_told_to_the_old_address() {
     assert_eq!(service.take_event_kinds(), [EventKind::ProfileChanged]);
     let mails = service.deliver_emails().await;
     assert_eq!(mails.len(), 1);
-    assert_eq!((mails[0].kind, mails[0].to.as_str()), (MailKind::EmailChanged, "alice@example.com"));
+    assert_eq!((mails[0].kind, mails[0].to.as_str()), (EmailKind::EmailChanged, "alice@example.com"));
     assert_eq!(mails[0].content.get(Fact::NewEmail), None, "an unverified address may be a stranger's");
 
     let verified = User { email_verified_at: Some(service.now().into()), ..service.user("alice").await };

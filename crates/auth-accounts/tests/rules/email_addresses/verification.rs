@@ -6,8 +6,8 @@ use super::*;
 async fn is_asked_for_at_the_registration_where_it_is_wanted() {
     for (wanted, expected) in [
         (EmailVerification::Off, vec![]),
-        (EmailVerification::Optional, vec![Queued::Request(MailRequest::EmailVerification)]),
-        (EmailVerification::Required, vec![Queued::Request(MailRequest::EmailVerification)]),
+        (EmailVerification::Optional, vec![Queued::Request(EmailRequest::EmailVerification)]),
+        (EmailVerification::Required, vec![Queued::Request(EmailRequest::EmailVerification)]),
     ] {
         let service = service(verifying(wanted));
         service.register("alice").await;
@@ -16,7 +16,7 @@ async fn is_asked_for_at_the_registration_where_it_is_wanted() {
         let mails = service.deliver_emails().await;
         assert_eq!(mails.len(), expected.len(), "{wanted:?}");
         if let Some(mail) = mails.first() {
-            assert_eq!((mail.kind, mail.to.as_str()), (MailKind::EmailVerification, "alice@example.com"));
+            assert_eq!((mail.kind, mail.to.as_str()), (EmailKind::EmailVerification, "alice@example.com"));
             assert_eq!(mail.content.get(Fact::Minutes), Some("1440"));
         }
     }
@@ -40,7 +40,7 @@ async fn is_needed_to_log_in_only_where_it_is_required() {
 async fn lets_in_whoever_brings_it() {
     let service = service(verifying(EmailVerification::Required));
     service.register("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.events.taken();
     let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
     assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
@@ -82,7 +82,7 @@ async fn works_for_a_day_and_for_the_account_it_was_made_for() {
 async fn of_an_address_that_is_not_the_accounts_any_more_proves_nothing() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     // By an administrator, past the use-case.
     let user = service.user("alice").await;
     let other = ProfileChange { email: Some(email("other@example.com")), ..ProfileChange::default() };
@@ -96,7 +96,7 @@ async fn of_an_address_that_is_not_the_accounts_any_more_proves_nothing() {
 async fn proves_nothing_if_a_second_factor_was_added_meanwhile() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Optional));
     service.register("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     // By a replica where email addresses need no verification.
     let other = TestService::builder().policy(verifying(EmailVerification::Off)).memory(service.store.clone()).build();
     eventful.before("confirm_email", async move { drop(other.enrol_totp("alice").await) });
@@ -108,7 +108,7 @@ async fn proves_nothing_if_a_second_factor_was_added_meanwhile() {
 async fn of_an_inactive_account_is_refused() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.act("alice", Action::Deactivate).await;
     assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
 }

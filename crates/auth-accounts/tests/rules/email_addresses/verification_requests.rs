@@ -29,9 +29,9 @@ async fn goes_to_those_who_have_something_to_prove() {
 async fn ends_the_link_before_it() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
-    let older = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let older = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
-    let newer = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let newer = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     assert!(is_bad_link(&service.accounts.verify_email(&older, None, &client()).await));
     assert!(service.accounts.verify_email(&newer, None, &client()).await.is_ok());
 }

@@ -43,7 +43,7 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
     for wanted in [EmailVerification::Optional, EmailVerification::Required] {
         let service = service(verifying(wanted));
         service.register("alice").await;
-        let first = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+        let first = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
         service.accounts.verify_email(&first, None, &client()).await.unwrap();
         service.events.taken();
         let updated = change(&service, "alice", "new@example.com", Some(PASSWORD)).await.unwrap();
@@ -55,20 +55,20 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
         let sent: Vec<_> = mails.iter().map(|mail| (mail.kind, mail.to.as_str())).collect();
         assert_eq!(
             sent,
-            [(MailKind::EmailChange, "new@example.com"), (MailKind::EmailChangeRequested, "alice@example.com")]
+            [(EmailKind::EmailChange, "new@example.com"), (EmailKind::EmailChangeRequested, "alice@example.com")]
         );
         assert_eq!(mails[0].content.get(Fact::FirstName), None, "the new address may be a stranger's");
         assert_eq!(mails[1].content.get(Fact::Token), None, "the old address gets no link");
         assert_eq!(mails[1].content.get(Fact::NewEmail), Some("n…@example.com"));
 
         service.advance(1);
-        let token = token_of(&mails, MailKind::EmailChange);
+        let token = token_of(&mails, EmailKind::EmailChange);
         let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
         assert_eq!(user.email.as_deref(), Some("new@example.com"));
         assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
         assert_eq!(service.take_event_kinds(), [EventKind::EmailChanged]);
         let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
-        assert_eq!(told, [(MailKind::EmailChanged, "alice@example.com".to_owned())]);
+        assert_eq!(told, [(EmailKind::EmailChanged, "alice@example.com".to_owned())]);
         assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "once");
     }
 }
@@ -77,7 +77,7 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
 async fn of_letter_case_only_is_none() {
     let service = service(verifying(EmailVerification::Required));
     service.register("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.accounts.verify_email(&token, None, &client()).await.unwrap();
     let updated = change(&service, "alice", "Alice@Example.com", None).await.unwrap();
     assert_eq!((updated.user.email.as_deref(), updated.pending_email), (Some("Alice@Example.com"), None));
@@ -95,7 +95,7 @@ async fn is_refused_if_another_has_the_address_by_then() {
     assert_eq!(service.enqueued(), []);
 
     change(&service, "alice", "carol@example.com", Some(PASSWORD)).await.unwrap();
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     service.register("carol").await;
     service.deliver_emails().await;
     assert!(is_taken(&service.accounts.verify_email(&token, None, &client()).await));
@@ -112,9 +112,9 @@ async fn is_overtaken_by_a_newer_one() {
     service.register("alice").await;
     service.deliver_emails().await;
     change(&service, "alice", "first@example.com", Some(PASSWORD)).await.unwrap();
-    let first = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let first = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     change(&service, "alice", "second@example.com", Some(PASSWORD)).await.unwrap();
-    let second = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let second = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     assert!(is_bad_link(&service.accounts.verify_email(&first, None, &client()).await));
     assert_eq!(
         service.accounts.verify_email(&second, None, &client()).await.unwrap().email.as_deref(),
@@ -128,7 +128,7 @@ async fn dies_with_the_password() {
     service.register("alice").await;
     service.deliver_emails().await;
     change(&service, "alice", "thief@example.com", Some(PASSWORD)).await.unwrap();
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));
@@ -141,7 +141,7 @@ async fn is_done_once_by_any_number_at_once() {
     service.register("alice").await;
     service.deliver_emails().await;
     change(&service, "alice", "new@example.com", Some(PASSWORD)).await.unwrap();
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     eventful.yield_at_each_call();
     let mut proofs = tokio::task::JoinSet::new();
     for _ in 0..20 {
@@ -195,7 +195,7 @@ async fn ends_with_every_change_of_the_rights() {
         service.register("alice").await;
         service.deliver_emails().await;
         change(&service, "alice", "new@example.com", Some(PASSWORD)).await.unwrap();
-        let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+        let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
         match number {
             0 => service.act("alice", Action::Promote).await,
             1 => service.act("alice", Action::SetGroups([GroupName::parse("editors").unwrap()].into())).await,

@@ -12,7 +12,7 @@ async fn a_mail_is_sent_once_and_forgotten() {
     assert_eq!(mails.len(), 1);
     assert_eq!(
         (mails[0].id, mails[0].kind, mails[0].to.as_str()),
-        (id, MailKind::PasswordChanged, "alice@example.com")
+        (id, EmailKind::PasswordChanged, "alice@example.com")
     );
     assert_eq!((mails[0].content.get(Fact::Code), mails[0].caused_at), (Some("123456"), service.now()));
     assert_eq!(service.outbox.list(ALL).await.unwrap(), []);
@@ -26,18 +26,18 @@ async fn mails_leave_in_the_order_in_which_they_came() {
         service.advance(1);
     }
     let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.id).collect();
-    assert_eq!(sent, [3, 1, 2].map(auth_conformance::mail_id));
+    assert_eq!(sent, [3, 1, 2].map(auth_conformance::message_id));
 }
 
 #[tokio::test]
 async fn what_is_no_longer_good_is_not_sent() {
     for (kind, seconds) in [
-        (MailKind::PasswordReset, Some(30 * 60)),
-        (MailKind::EmailVerification, Some(24 * 60 * 60)),
-        (MailKind::EmailChange, Some(24 * 60 * 60)),
-        (MailKind::SecondFactorCode, Some(10 * 60)),
-        (MailKind::PasswordChanged, None),
-        (MailKind::SessionReused, None),
+        (EmailKind::PasswordReset, Some(30 * 60)),
+        (EmailKind::EmailVerification, Some(24 * 60 * 60)),
+        (EmailKind::EmailChange, Some(24 * 60 * 60)),
+        (EmailKind::SecondFactorCode, Some(10 * 60)),
+        (EmailKind::PasswordChanged, None),
+        (EmailKind::SessionReused, None),
     ] {
         let service = service(mailing());
         let id = put_kind(&service, 1, kind).await;
@@ -72,7 +72,7 @@ async fn a_token_that_comes_back_is_told_once_for_each_session() {
         assert!(replays.join_all().await.into_iter().all(|is_refused| is_refused));
         assert_eq!(service.take_event_kinds(), [EventKind::RefreshReused]);
         let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
-        assert_eq!(told, [(MailKind::SessionReused, "alice@example.com".to_owned())]);
+        assert_eq!(told, [(EmailKind::SessionReused, "alice@example.com".to_owned())]);
     }
 }
 

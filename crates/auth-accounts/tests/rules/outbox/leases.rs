@@ -20,7 +20,7 @@ async fn any_number_of_services_send_each_mail_once() {
         services.join_all().await;
         service.advance(15);
     }
-    let mut sent = BTreeMap::<MailId, usize>::new();
+    let mut sent = BTreeMap::<MessageId, usize>::new();
     service.mailer.taken().into_iter().for_each(|mail| *sent.entry(mail.id).or_default() += 1);
     assert_eq!(sent.len(), 200);
     assert!(sent.values().all(|times| *times == 1), "{sent:?}");
@@ -33,7 +33,7 @@ struct Slow {
 
 #[async_trait]
 impl Mailer for Slow {
-    async fn send(&self, mail: &Mail) -> Result<(), MailError> {
+    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
         tokio::task::yield_now().await;
         self.inner.send(mail).await
     }
@@ -83,8 +83,8 @@ async fn a_late_report_changes_nothing() {
         let id = put(&service, 1).await;
         let method = match &error {
             None => "delivered",
-            Some(MailError::Temporary(_)) => "postpone",
-            Some(MailError::Permanent(_)) => "give_up",
+            Some(EmailError::Temporary(_)) => "postpone",
+            Some(EmailError::Permanent(_)) => "give_up",
         };
         error.iter().for_each(|error| service.mailer.fail(1, error));
         let (store, clock) = (service.store.clone(), service.clock.clone());

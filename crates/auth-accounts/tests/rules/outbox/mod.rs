@@ -12,8 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use auth_accounts::code::ChallengeToken;
-use auth_accounts::mail::{ClaimedMail, Fact, Mail, MailContent, MailId, MailKind, NewMail, Queued, RetryPolicy};
-use auth_accounts::ports::{MAX_SEND_TIME, MailError, Mailer, Outbox, OutboxPage, Retry};
+use auth_accounts::mail::{
+    ClaimedEmail, EmailContent, EmailKind, Fact, Mail, MessageId, OutgoingEmail, Queued, RetryPolicy,
+};
+use auth_accounts::ports::{EmailError, MAX_SEND_TIME, Mailer, Outbox, OutboxPage, Retry};
 use auth_accounts::second_factor::TotpSecret;
 use auth_accounts::service::{Action, Delivery, OutboxService, Ports, SecondFactorChallenge};
 use auth_core::event::EventKind;
@@ -27,24 +29,24 @@ const FAILED: OutboxPage = OutboxPage { only_failed: true, ..ALL };
 /// How long a claimed email is kept from other processes.
 const LEASE: u64 = 240;
 
-fn busy() -> MailError {
-    MailError::Temporary("451 try again".to_owned())
+fn busy() -> EmailError {
+    EmailError::Temporary("451 try again".to_owned())
 }
 
-fn refused() -> MailError {
-    MailError::Permanent("550 no such mailbox".to_owned())
+fn refused() -> EmailError {
+    EmailError::Permanent("550 no such mailbox".to_owned())
 }
 
 /// Enqueues an email that never expires.
-async fn put(service: &TestService, name: u64) -> MailId {
-    put_kind(service, name, MailKind::PasswordChanged).await
+async fn put(service: &TestService, name: u64) -> MessageId {
+    put_kind(service, name, EmailKind::PasswordChanged).await
 }
 
-async fn put_kind(service: &TestService, name: u64, kind: MailKind) -> MailId {
-    let (id, queued) = (auth_conformance::mail_id(name), Queued::Mail(kind));
-    let content = MailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
-    let content = service.ports().secret_box.seal(&MailContent::context(id, queued), &content.to_bytes()).unwrap();
-    let mail = NewMail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
+async fn put_kind(service: &TestService, name: u64, kind: EmailKind) -> MessageId {
+    let (id, queued) = (auth_conformance::message_id(name), Queued::Mail(kind));
+    let content = EmailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
+    let content = service.ports().secret_box.seal(&EmailContent::context(id, queued), &content.to_bytes()).unwrap();
+    let mail = OutgoingEmail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
     service.store.enqueue(&mail).await.unwrap();
     id
 }

@@ -83,7 +83,7 @@ struct Faulty {
 
 #[async_trait]
 impl Mailer for Faulty {
-    async fn send(&self, _: &Mail) -> Result<(), MailError> {
+    async fn send(&self, _: &Mail) -> Result<(), EmailError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if self.hangs { pending().await } else { panic!("a fault of the mailer") }
     }

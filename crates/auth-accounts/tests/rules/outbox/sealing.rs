@@ -5,20 +5,20 @@ use super::*;
 #[tokio::test]
 async fn the_content_of_another_row_does_not_open() {
     let service = service(mailing());
-    let (one, queued) = (put_kind(&service, 1, MailKind::PasswordReset).await, Queued::Mail(MailKind::PasswordReset));
+    let (one, queued) = (put_kind(&service, 1, EmailKind::PasswordReset).await, Queued::Mail(EmailKind::PasswordReset));
     let content = service.store.mails().remove(0).content;
     // Somebody who can write to the storage sends alice's link to himself.
-    let moved = NewMail {
-        id: auth_conformance::mail_id(2),
+    let moved = OutgoingEmail {
+        id: auth_conformance::message_id(2),
         queued,
         to: "mallory@example.com".to_owned(),
         content: content.clone(),
         queued_at: service.now(),
     };
     // Or has a template show the secret that is not made for it.
-    let other_kind = NewMail {
-        id: auth_conformance::mail_id(3),
-        queued: Queued::Mail(MailKind::PasswordChanged),
+    let other_kind = OutgoingEmail {
+        id: auth_conformance::message_id(3),
+        queued: Queued::Mail(EmailKind::PasswordChanged),
         content,
         ..moved.clone()
     };
@@ -31,9 +31,9 @@ async fn the_content_of_another_row_does_not_open() {
         assert!(entry.last_error.as_deref().is_some_and(|error| error.starts_with("it cannot be opened")), "{entry:?}");
     }
     // As another kind under its own name, too.
-    let id = put_kind(&service, 4, MailKind::PasswordReset).await;
+    let id = put_kind(&service, 4, EmailKind::PasswordReset).await;
     let mail = service.store.mails().into_iter().find(|mail| mail.id == id).unwrap();
-    let context = MailContent::context(id, Queued::Mail(MailKind::PasswordChanged));
+    let context = EmailContent::context(id, Queued::Mail(EmailKind::PasswordChanged));
     assert!(service.ports().secret_box.open(&context, &mail.content).is_err());
 }
 
@@ -45,11 +45,11 @@ async fn nothing_shows_a_secret_by_its_debug() {
     let code = service.emailed_code();
     service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
     let mails = service.deliver_emails().await;
-    let link = token_of(&mails, MailKind::PasswordReset);
+    let link = token_of(&mails, EmailKind::PasswordReset);
     let secrets = [code.clone(), link.clone(), link[32..].to_owned(), challenge.challenge.expose()[32..].to_owned()];
     put(&service, 9).await;
-    let new: NewMail = service.store.mails().remove(0);
-    let claimed: ClaimedMail =
+    let new: OutgoingEmail = service.store.mails().remove(0);
+    let claimed: ClaimedEmail =
         service.store.claim(service.now(), service.now().plus(Seconds::new(1))).await.unwrap().unwrap();
     let entries = service.outbox.list(ALL).await.unwrap();
     let shown = format!("{mails:?} {:?} {challenge:?} {new:?} {claimed:?} {entries:?}", service.store.codes());

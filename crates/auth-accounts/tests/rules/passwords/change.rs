@@ -214,7 +214,7 @@ async fn is_told_by_mail() {
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordChanged]);
     let mails = service.deliver_emails().await;
     assert_eq!(mails.len(), 1);
-    assert_eq!((mails[0].kind, mails[0].to.as_str()), (MailKind::PasswordChanged, "alice@example.com"));
+    assert_eq!((mails[0].kind, mails[0].to.as_str()), (EmailKind::PasswordChanged, "alice@example.com"));
     assert_eq!(mails[0].content.get(Fact::Address), Some("192.0.2.7"));
     assert_eq!(mails[0].content.get(Fact::Token), None);
 }

@@ -6,7 +6,7 @@ mod reset_request;
 
 use auth_accounts::account::{AccountFault, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{Fact, MailKind, MailRequest, Queued};
+use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::password::{Attribute, PasswordFlaw};
 use auth_accounts::ports::{Accounts, NewPassword, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method};
@@ -32,5 +32,5 @@ async fn an_administrators_password_ends_all_and_is_told() {
     assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));
     assert!(is_bad_link(&reset_password(&service, &link, "Third-horse-45").await));
     let sent: Vec<_> = service.deliver_emails().await.iter().map(|mail| mail.kind).collect();
-    assert_eq!(sent, [MailKind::PasswordChanged]);
+    assert_eq!(sent, [EmailKind::PasswordChanged]);
 }

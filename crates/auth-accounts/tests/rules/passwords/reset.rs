@@ -14,7 +14,7 @@ async fn sets_the_password_once_and_logs_nobody_in() {
     assert!(is_bad_link(&reset_password(&service, &link, "Third-horse-45").await));
     assert!(has_password(&service, "alice", NEW_PASSWORD).await);
     let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [MailKind::PasswordChanged]);
+    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::PasswordChanged]);
 }
 
 #[tokio::test]
@@ -137,7 +137,7 @@ async fn ends_with_an_address_that_was_proven() {
     let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     let caller = Caller { user, session: None };
     service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
-    let proof = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let proof = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     service.accounts.verify_email(&proof, None, &client()).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await));
 }
@@ -190,7 +190,7 @@ async fn does_not_go_round_the_second_factor() {
     let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
     // The link that came with it: an authenticator does not verify the email address.
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     let caller = Caller { user: user.clone(), session: None };
     service.accounts.verify_email(&token, Some(&caller), &client()).await.unwrap();
     let link = reset_link(&service, "alice").await;
@@ -205,11 +205,11 @@ async fn does_not_go_round_the_second_factor() {
 async fn takes_the_token_of_a_link_to_reset_and_no_other() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     let user = service.register("alice").await;
-    let verification = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let verification = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     let caller = Caller { user, session: None };
     service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
-    let address = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let address = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     let reset = reset_link(&service, "alice").await;
     for token in [&verification, &address] {
         assert!(is_bad_link(&reset_password(&service, token, NEW_PASSWORD).await));
@@ -266,7 +266,7 @@ async fn that_verifies_the_address_removes_the_factors_added_before() {
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordReset, EventKind::SecondFactorRemoved]);
     let told = service.deliver_emails().await;
     let kinds: Vec<_> = told.iter().map(|mail| mail.kind).collect();
-    assert_eq!(kinds, [MailKind::PasswordChanged, MailKind::SecondFactorRemoved]);
+    assert_eq!(kinds, [EmailKind::PasswordChanged, EmailKind::SecondFactorRemoved]);
     assert_eq!(told[1].content.get(Fact::Method), Some("totp"));
     let code = recovery[0].expose();
     let answer = service.logins.answer_challenge(open.challenge.expose(), &code, client()).await;
@@ -292,7 +292,7 @@ async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed()
     let user = service.register("alice").await;
     service.register("mallory").await;
     service.enrol_totp("alice").await;
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     let mallory = Caller { user: service.user("mallory").await, session: None };
     for caller in [None, Some(&mallory)] {
         let refused = service.accounts.verify_email(&token, caller, &client()).await;

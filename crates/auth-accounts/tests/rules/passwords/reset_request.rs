@@ -16,7 +16,7 @@ async fn leaves_the_same_trace_whether_or_not_there_is_an_account() {
         service.accounts.request_reset(&address, &client()).await.unwrap();
         traces.push((service.store.calls() - calls, service.take_event_kinds()));
         let queued: Vec<_> = service.enqueued().split_off(before);
-        assert_eq!(queued, [(Queued::Request(MailRequest::PasswordReset), address.as_str().to_owned())]);
+        assert_eq!(queued, [(Queued::Request(EmailRequest::PasswordReset), address.as_str().to_owned())]);
         assert_eq!(service.store.codes(), []);
     }
     assert_eq!(traces[0], traces[1]);
@@ -35,7 +35,7 @@ async fn makes_a_link_for_the_active_account_and_nothing_else() {
     let mails = service.deliver_emails().await;
     // To the address of the account, not to the one that was typed.
     let sent: Vec<_> = mails.iter().map(|mail| (mail.kind, mail.to.as_str())).collect();
-    assert_eq!(sent, [(MailKind::PasswordReset, "alice@example.com")]);
+    assert_eq!(sent, [(EmailKind::PasswordReset, "alice@example.com")]);
     assert_eq!(mails[0].content.get(Fact::Minutes), Some("30"));
     assert_eq!(mails[0].content.get(Fact::Address), Some("192.0.2.7"));
     assert_eq!(service.store.codes().len(), 1);
@@ -94,7 +94,7 @@ async fn is_not_counted_together_with_requests_for_verification() {
     service.deliver_emails().await;
     service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
     let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [MailKind::PasswordReset]);
+    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::PasswordReset]);
 }
 
 /// A stranger who names an address all the time does not keep its owner from being answered.

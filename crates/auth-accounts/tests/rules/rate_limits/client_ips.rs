@@ -85,7 +85,7 @@ async fn with_too_many_failures_still_log_in_to_an_account_that_has_none() {
     // A failure under the other name counts as well.
     let by_email = LoginName::Email("carol@example.com".to_owned());
     assert!(is_wrong(&try_login_from(&service, &by_email, WRONG, "203.0.113.2").await));
-    let shown = Shown { client: from("203.0.113.1"), ..shown(PASSWORD) };
+    let shown = Reauthentication { client: from("203.0.113.1"), ..shown(PASSWORD) };
     let change = PasswordChange { shown, new: raw(NEW_PASSWORD) };
     let changed = service.logins.change_password(&carol, change).await;
     assert!(wait(&changed).is_some(), "also of a user who is logged in: {changed:?}");

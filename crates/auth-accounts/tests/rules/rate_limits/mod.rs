@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use auth_accounts::account::LoginName;
 use auth_accounts::password::{CheckedPassword, PasswordHash, PasswordPolicy, RawPassword};
 use auth_accounts::ports::{Attempts, HashError, PasswordHasher, QueueShare, Verdict};
-use auth_accounts::service::{Action, LoginService, PasswordChange, Ports, Shown};
+use auth_accounts::service::{Action, LoginService, PasswordChange, Ports, Reauthentication};
 use auth_accounts::throttle::{Counter, Limit, ThrottlePolicy};
 use auth_core::event::EventKind;
 use auth_core::time::{Seconds, UnixTime};

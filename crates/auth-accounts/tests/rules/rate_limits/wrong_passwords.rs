@@ -229,5 +229,5 @@ async fn leave_no_name_in_the_storage() {
     service.register("alice").await;
     guess_wrong(&service, "alice", 1).await;
     assert!(!format!("{:?}", service.store).contains("password alice"));
-    assert!(format!("{:?}", service.store).contains("Bucket(\"password "), "which is where it would stand");
+    assert!(format!("{:?}", service.store).contains("LimitKey(\"password "), "which is where it would stand");
 }

@@ -1,13 +1,13 @@
 //! Codes by email go to the current email address, so a change of it needs what a login needs (SEC-134).
 
 use auth_accounts::account::ProfileChange;
-use auth_accounts::service::{AccountPolicy, Shown};
+use auth_accounts::service::{AccountPolicy, Reauthentication};
 use auth_core::service::Caller;
 use auth_core::token::{RequiredFor, TokenFault};
 
 use super::*;
 
-async fn moved(service: &TestService, shown: Option<&Shown>) -> Result<String, AccountError> {
+async fn moved(service: &TestService, shown: Option<&Reauthentication>) -> Result<String, AccountError> {
     let caller = Caller { user: service.user("alice").await, session: None };
     let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     service
@@ -50,7 +50,7 @@ async fn takes_password_and_code_where_a_login_does() {
         assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
         if is_proven {
             // The owner of the new address may have nothing to do with the account or its factors.
-            let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+            let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
             let refused = service.accounts.verify_email(&token, None, &client()).await;
             assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
             let caller = Caller { user: user.clone(), session: None };
@@ -70,7 +70,7 @@ async fn that_was_asked_for_before_a_promotion_does_not_happen() {
     service.register("alice").await;
     service.deliver_emails().await;
     moved(&service, Some(&shown(PASSWORD))).await.unwrap();
-    let token = token_of(&service.deliver_emails().await, MailKind::EmailChange);
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     service.act("alice", Action::Promote).await;
     let user = service.user("alice").await;
     for caller in [None, Some(&Caller { user, session: None })] {
@@ -87,7 +87,7 @@ async fn takes_a_login_with_a_factor_where_that_is_required_by_now() {
     let user = before.register("alice").await;
     before.deliver_emails().await;
     moved(&before, Some(&shown(PASSWORD))).await.unwrap();
-    let token = token_of(&before.deliver_emails().await, MailKind::EmailChange);
+    let token = token_of(&before.deliver_emails().await, EmailKind::EmailChange);
     let pair = before.try_login("alice", PASSWORD).await.unwrap();
     let session = before.caller(&pair).await.session;
     let restarted = TestService::builder().policy(TestPolicy { accounts, ..requiring(RequiredFor::All) });

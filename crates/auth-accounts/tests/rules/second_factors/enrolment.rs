@@ -28,7 +28,7 @@ async fn by_mail_is_on_with_the_code_that_was_mailed() {
     let again = service.second_factors.confirm(&user, challenge, &code, &client()).await;
     assert!(is_invalid(&again), "once: {again:?}");
     let mails = service.deliver_emails().await;
-    let told: Vec<_> = mails.iter().filter(|mail| mail.kind == MailKind::SecondFactorAdded).collect();
+    let told: Vec<_> = mails.iter().filter(|mail| mail.kind == EmailKind::SecondFactorAdded).collect();
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].content.get(Fact::Method), Some("email"));
 }
@@ -187,7 +187,7 @@ async fn of_an_authenticator_takes_a_verified_email_address_where_they_are_verif
         assert_eq!(codes_for(&service, CodePurpose::TotpEnrolment), []);
         // The code of an enrolment by email verifies the address.
         assert!(service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.is_ok());
-        let token = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+        let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
         let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
         let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
         assert!(begun.is_ok(), "{email_verification:?}: {begun:?}");
@@ -202,9 +202,9 @@ async fn of_an_authenticator_sends_a_link_to_an_email_address_that_is_not_verifi
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
     assert_eq!(service.deliver_emails().await, [], "no factor, no link");
     service.enrol_totp("alice").await;
-    let first = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let first = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
-    let second = token_of(&service.deliver_emails().await, MailKind::EmailVerification);
+    let second = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     let caller = Caller { user: service.user("alice").await, session: None };
     let caller = Some(&caller);
     assert!(is_bad_link(&service.accounts.verify_email(&first, caller, &client()).await), "a newer one was sent");

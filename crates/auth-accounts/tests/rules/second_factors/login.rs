@@ -25,7 +25,7 @@ async fn with_a_mailed_code_is_answered_once() {
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
     let mails = service.deliver_emails().await;
-    let mail = mails.iter().rfind(|mail| mail.kind == MailKind::SecondFactorCode).unwrap();
+    let mail = mails.iter().rfind(|mail| mail.kind == EmailKind::SecondFactorCode).unwrap();
     assert_eq!(mail.to, "alice@example.com");
     assert_eq!(mail.content.get(Fact::Minutes), Some("10"));
     let wrong = answer(&service, &challenge, &other_than(&code)).await;
@@ -94,7 +94,7 @@ async fn with_a_recovery_code_uses_it_up_and_is_told() {
     assert!(is_wrong(&foreign), "of another account: {foreign:?}");
     assert!(answer(&service, &challenge, &codes[0].expose().to_uppercase().replace('-', " ")).await.is_ok());
     let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [MailKind::RecoveryCodeUsed]);
+    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::RecoveryCodeUsed]);
     assert_eq!(mails[0].content.get(Fact::Left), Some("9"));
     let challenge = service.second_factor_challenge("alice").await;
     let again = answer(&service, &challenge, &codes[0].expose()).await;
@@ -114,7 +114,10 @@ async fn with_one_recovery_code_for_two_challenges_at_once_succeeds_once() {
     eventful.yield_at_each_call();
     let outcomes = in_parallel(&service, challenges, &codes[0].expose()).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
-    assert_eq!(service.deliver_emails().await.iter().filter(|mail| mail.kind == MailKind::RecoveryCodeUsed).count(), 1);
+    assert_eq!(
+        service.deliver_emails().await.iter().filter(|mail| mail.kind == EmailKind::RecoveryCodeUsed).count(),
+        1
+    );
 }
 
 #[tokio::test]

@@ -8,14 +8,14 @@ mod login;
 mod password_change;
 mod removal;
 
-use auth_accounts::code::{CodePurpose, DigitCode, OneTimeCode};
-use auth_accounts::mail::{Fact, MailKind};
+use auth_accounts::code::{CodePurpose, OneTimeCode, SixDigitCode};
+use auth_accounts::mail::{EmailKind, Fact};
 use auth_accounts::ports::{NewPassword, PasswordUpdate, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method, RecoveryCode, TotpSecret};
 use auth_accounts::secret::MacPurpose;
 use auth_accounts::service::{
-    Action, ConfirmedFactor, EmailVerification, Enrolment, LoginOutcome, LoginService, Outcome, SecondFactorChallenge,
-    Shown,
+    Action, ConfirmedFactor, EmailVerification, Enrolment, LoginOutcome, LoginService, Outcome, Reauthentication,
+    SecondFactorChallenge,
 };
 use auth_core::event::EventKind;
 use auth_core::service::{Issued, TokenPair, TokenPolicy};
@@ -83,7 +83,7 @@ async fn new_recovery_codes_end_the_old_ones() {
     assert!(is_wrong(&answer(&service, &challenge, &old[0].expose()).await));
     assert!(answer(&service, &challenge, &new[0].expose()).await.is_ok());
     let told = service.deliver_emails().await;
-    assert!(told.iter().any(|mail| mail.kind == MailKind::RecoveryCodesReplaced));
+    assert!(told.iter().any(|mail| mail.kind == EmailKind::RecoveryCodesReplaced));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn recovery_codes_are_no_second_factor_by_themselves() {
 fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
     let application_secret = auth_conformance::PlainSecret::default();
     let (one, two) = (auth_conformance::code_id(1), auth_conformance::code_id(2));
-    let digits = DigitCode::parse("123456").unwrap();
+    let digits = SixDigitCode::parse("123456").unwrap();
     assert_ne!(digits.mac(one, &application_secret), digits.mac(two, &application_secret));
     let (alice, mallory) = (UserId::new(1), UserId::new(2));
     let recovery = RecoveryCode::parse("01ab-cdef-ghjk-mnpq").unwrap();
@@ -132,7 +132,7 @@ fn debug_shows_no_secret() {
         &auth_conformance::PlainSecret::default(),
     );
     let enrolment = Enrolment::Totp { challenge, secret: secret.clone(), uri };
-    let shown = Shown { answer: Some(("a-challenge".to_owned(), "123456".to_owned())), ..shown(PASSWORD) };
+    let shown = Reauthentication { answer: Some(("a-challenge".to_owned(), "123456".to_owned())), ..shown(PASSWORD) };
     let text = format!("{enrolment:?} {shown:?}");
     for hidden in [&*secret.expose_base32(), "otpauth", "123456", "a-challenge", PASSWORD] {
         assert!(!text.contains(hidden), "{text}");

@@ -13,7 +13,7 @@ async fn takes_password_and_code_and_is_told() {
     assert!(matches!(missing, Err(AccountError::ChallengeMissing)), "{missing:?}");
     let challenge = confirmation(&service, &user).await;
     let right = service.totp_code(&secret, 0);
-    let shown = Shown { password: raw("Wrong-horse-42"), ..shown_with(&challenge, &right) };
+    let shown = Reauthentication { password: raw("Wrong-horse-42"), ..shown_with(&challenge, &right) };
     let refused = service.second_factors.remove(&user, Method::Totp, shown).await;
     assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
     assert!(is_wrong(
@@ -23,7 +23,7 @@ async fn takes_password_and_code_and_is_told() {
     service.second_factors.remove(&user, Method::Totp, shown_with(&challenge, &right)).await.unwrap();
     assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default(), "the recovery codes go too");
     let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [MailKind::SecondFactorRemoved]);
+    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::SecondFactorRemoved]);
     assert_eq!(mails[0].content.get(Fact::Method), Some("totp"));
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
     drop(codes);
@@ -96,7 +96,7 @@ async fn by_an_administrator_is_for_those_who_lost_theirs() {
     assert!(is_invalid(&answer(&service, &open, &codes[0].expose()).await), "old recovery codes open nothing");
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
     let sent: Vec<_> = service.deliver_emails().await.iter().map(|mail| mail.kind).collect();
-    assert_eq!(sent, [MailKind::SecondFactorRemoved], "told once");
+    assert_eq!(sent, [EmailKind::SecondFactorRemoved], "told once");
 }
 
 #[tokio::test]

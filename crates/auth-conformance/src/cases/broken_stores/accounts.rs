@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use auth_accounts::account::{Email, LoginName, NewEmail, NewUser, ProfileChange, Taken};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{
-    AccountPage, Accounts, EmailUpdate, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate, ProvenEmail,
+    AccountPage, Accounts, EmailUpdate, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate, VerifiedEmail,
 };
 use auth_core::StoreError;
 use auth_core::ports::{Sessions, TokenUsers};
@@ -138,7 +138,7 @@ impl Accounts for Broken {
         }
     }
 
-    async fn confirm_email(&self, proven: &ProvenEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         if self.has(Defect::ConfirmsWithUsedCodes) {
             self.revive(proven.code);
         }

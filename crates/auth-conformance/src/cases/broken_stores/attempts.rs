@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
-use auth_accounts::throttle::{Admission, Attempt, Bucket, Forgiveness};
+use auth_accounts::throttle::{Admission, Attempt, Forgiveness, LimitKey};
 use auth_core::StoreError;
 use auth_core::ports::Blacklist;
 use auth_core::time::UnixTime;
@@ -60,7 +60,7 @@ impl Attempts for Broken {
         }
     }
 
-    async fn forgive(&self, buckets: &[(Bucket, Forgiveness)]) -> Result<(), StoreError> {
+    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
         if self.has(Defect::ForgivesNothing) { Ok(()) } else { self.inner.forgive(buckets).await }
     }
 

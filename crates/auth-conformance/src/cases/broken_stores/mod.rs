@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use auth_accounts::code::{CodeId, OneTimeCode};
 use auth_accounts::ports::Accounts;
-use auth_accounts::throttle::{Bucket, Counter};
+use auth_accounts::throttle::{Counter, LimitKey};
 use auth_core::StoreError;
 use auth_core::ports::Sessions;
 use auth_core::token::{Session, SessionId};
@@ -78,7 +78,7 @@ struct Broken {
     /// How many users were stored past the check that names are unique.
     inserted: AtomicUsize,
     /// Attempts, for a store that does not let the inner one count them.
-    counts: Mutex<HashMap<Bucket, Counter>>,
+    counts: Mutex<HashMap<LimitKey, Counter>>,
     is_busy: AtomicBool,
 }
 

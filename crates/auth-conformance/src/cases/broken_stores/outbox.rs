@@ -1,7 +1,7 @@
 //! An outbox with a defect.
 
 use async_trait::async_trait;
-use auth_accounts::mail::{ClaimedMail, MailId, NewMail, OutboxEntry};
+use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
 use auth_core::time::UnixTime;
@@ -15,7 +15,7 @@ impl Broken {
     }
 
     /// The attempt for which the inner store records an outcome.
-    async fn attempt(&self, id: MailId, attempt: u32) -> u32 {
+    async fn attempt(&self, id: MessageId, attempt: u32) -> u32 {
         match self.entry(|entry| entry.id == id).await {
             Some(entry) if self.has(Defect::AcceptsAnyOutcome) => entry.attempts,
             _ => attempt,
@@ -25,11 +25,11 @@ impl Broken {
 
 #[async_trait]
 impl Outbox for Broken {
-    async fn enqueue(&self, mail: &NewMail) -> Result<(), StoreError> {
+    async fn enqueue(&self, mail: &OutgoingEmail) -> Result<(), StoreError> {
         self.inner.enqueue(mail).await
     }
 
-    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedMail>, StoreError> {
+    async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError> {
         if !self.has(Defect::ClaimsInTwoSteps) {
             return self.inner.claim(now, until).await;
         }
@@ -37,16 +37,16 @@ impl Outbox for Broken {
         let mail = fresh.and_then(|entry| self.inner.mails().into_iter().find(|mail| mail.id == entry.id));
         other_calls().await;
         let claimed = self.inner.claim(now, until).await?;
-        Ok(mail.map(|mail| ClaimedMail { mail, attempt: 1 }).or(claimed))
+        Ok(mail.map(|mail| ClaimedEmail { mail, attempt: 1 }).or(claimed))
     }
 
-    async fn delivered(&self, claimed: MailId, attempt: u32) -> Result<bool, StoreError> {
+    async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError> {
         self.inner.delivered(claimed, self.attempt(claimed, attempt).await).await
     }
 
     async fn postpone(
         &self,
-        claimed: MailId,
+        claimed: MessageId,
         attempt: u32,
         next_attempt_at: UnixTime,
         error: &str,
@@ -55,7 +55,7 @@ impl Outbox for Broken {
         self.inner.postpone(claimed, attempt, next_attempt_at, error).await
     }
 
-    async fn give_up(&self, claimed: MailId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
+    async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
         let attempt = self.attempt(claimed, attempt).await;
         self.inner.give_up(claimed, attempt, now, error).await
     }

@@ -31,7 +31,7 @@ async fn without_a_feed_every_request_is_a_read() {
 
 #[tokio::test]
 async fn accounts_are_remembered_for_a_while_and_the_least_seen_is_forgotten_first() {
-    let fixture = cached_service(policy(), ViewPolicy { capacity: NonZeroUsize::new(2).unwrap(), ..VIEWS });
+    let fixture = cached_service(policy(), AuthCachePolicy { capacity: NonZeroUsize::new(2).unwrap(), ..VIEWS });
     fixture.start().await;
     let mut tokens = Vec::new();
     for name in ["alice", "bob", "carol"] {

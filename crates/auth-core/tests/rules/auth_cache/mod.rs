@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use auth_accounts::service::{Action, Ports};
-use auth_core::ports::{Change, ChangeFeed, Sessions};
+use auth_core::auth_cache::{AuthCache, AuthCachePolicy, WhenStale, follow};
+use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::service::{LogoutRequest, TokenPair, TokenPolicy};
 use auth_core::time::Seconds;
 use auth_core::token::{RawToken, RevokeReason, SessionId};
 use auth_core::user::GroupName;
-use auth_core::view::{GuardViews, ViewPolicy, WhenStale, follow};
 use auth_core::{AuthError, StoreError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::{JoinHandle, yield_now};
@@ -24,18 +24,18 @@ use crate::fixture::*;
 
 const ACCOUNT_TTL: u64 = 30;
 
-const VIEWS: ViewPolicy =
-    ViewPolicy { ttl: Seconds::new(ACCOUNT_TTL), capacity: NonZeroUsize::MIN, when_stale: WhenStale::Read };
+const VIEWS: AuthCachePolicy =
+    AuthCachePolicy { ttl: Seconds::new(ACCOUNT_TTL), capacity: NonZeroUsize::MIN, when_stale: WhenStale::Read };
 
-fn for_many(policy: ViewPolicy) -> ViewPolicy {
-    ViewPolicy { capacity: NonZeroUsize::new(100).unwrap(), ..policy }
+fn for_many(policy: AuthCachePolicy) -> AuthCachePolicy {
+    AuthCachePolicy { capacity: NonZeroUsize::new(100).unwrap(), ..policy }
 }
 
 /// A feed that returns what a test sends.
 struct Scripted(UnboundedReceiver<Result<Vec<Change>, StoreError>>);
 
 #[async_trait]
-impl ChangeFeed for Scripted {
+impl InvalidationFeed for Scripted {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         match self.0.recv().await {
             Some(said) => said,
@@ -47,27 +47,27 @@ impl ChangeFeed for Scripted {
 /// A service with an auth cache, and the task that follows the feed for it.
 struct CachedService {
     service: TestService,
-    views: Arc<GuardViews>,
+    auth_cache: Arc<AuthCache>,
     feed: UnboundedSender<Result<Vec<Change>, StoreError>>,
     follower: JoinHandle<()>,
     failures: Arc<AtomicUsize>,
 }
 
-fn cached_service(policy: TokenPolicy, views: ViewPolicy) -> CachedService {
-    let views = Arc::new(GuardViews::new(views));
-    let service = builder(policy).ports(|ports| Ports { views: Some(views.clone()), ..ports }).build();
+fn cached_service(policy: TokenPolicy, auth_cache: AuthCachePolicy) -> CachedService {
+    let auth_cache = Arc::new(AuthCache::new(auth_cache));
+    let service = builder(policy).ports(|ports| Ports { auth_cache: Some(auth_cache.clone()), ..ports }).build();
     let (feed, said) = unbounded_channel();
     let failures = Arc::new(AtomicUsize::new(0));
     let follower = tokio::spawn({
-        let (views, clock, failures) = (views.clone(), service.clock.clone(), failures.clone());
+        let (auth_cache, clock, failures) = (auth_cache.clone(), service.clock.clone(), failures.clone());
         async move {
             let report = |_: &StoreError| {
                 failures.fetch_add(1, Ordering::SeqCst);
             };
-            follow(&views, &mut Scripted(said), clock.as_ref(), report).await;
+            follow(&auth_cache, &mut Scripted(said), clock.as_ref(), report).await;
         }
     });
-    CachedService { service, views, feed, follower, failures }
+    CachedService { service, auth_cache, feed, follower, failures }
 }
 
 impl CachedService {
@@ -80,8 +80,8 @@ impl CachedService {
     }
 
     async fn start(&self) {
-        self.say(Ok(vec![Change::Missed])).await;
-        assert_eq!(self.views.staleness(), None);
+        self.say(Ok(vec![Change::Gap])).await;
+        assert_eq!(self.auth_cache.staleness(), None);
     }
 
     /// How many reads of the storage the authentication of a token costs, and whether it is accepted.

@@ -8,7 +8,7 @@ use super::{application_secret, from_hex, stranger, successor};
 use crate::fixture::*;
 
 const PURPOSES: [MacPurpose; 5] =
-    [MacPurpose::Link, MacPurpose::Challenge, MacPurpose::Code, MacPurpose::RecoveryCode, MacPurpose::Bucket];
+    [MacPurpose::Link, MacPurpose::Challenge, MacPurpose::Code, MacPurpose::RecoveryCode, MacPurpose::LimitKey];
 
 /// Stored hashes must be recognised by later releases. These were computed with another library.
 #[test]

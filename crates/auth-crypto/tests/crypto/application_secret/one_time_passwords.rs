@@ -1,6 +1,6 @@
 //! Codes of authenticator apps: the tables of the RFCs, and the accepted time steps.
 
-use auth_accounts::code::DigitCode;
+use auth_accounts::code::SixDigitCode;
 use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::second_factor::{TotpSecret, matching_step, step_of};
 use auth_core::time::UnixTime;
@@ -17,10 +17,10 @@ fn secret() -> TotpSecret {
 }
 
 /// The codes of the steps from 0 on.
-fn codes() -> Vec<DigitCode> {
+fn codes() -> Vec<SixDigitCode> {
     let vectors = vectors();
     let codes = vectors["hotp_sha1_6"].as_array().unwrap();
-    codes.iter().map(|code| DigitCode::parse(code.as_str().unwrap()).unwrap()).collect()
+    codes.iter().map(|code| SixDigitCode::parse(code.as_str().unwrap()).unwrap()).collect()
 }
 
 fn at(seconds: i64) -> UnixTime {
@@ -32,7 +32,7 @@ fn counted_codes_are_those_of_rfc_4226_appendix_d() {
     let codes = codes();
     assert_eq!(codes.len(), 10);
     for (counter, code) in (0..).zip(codes) {
-        assert_eq!(DigitCode::of_number(application_secret().hotp(secret().expose(), counter)), code, "{counter}");
+        assert_eq!(SixDigitCode::of_number(application_secret().hotp(secret().expose(), counter)), code, "{counter}");
     }
     // The same table has the numbers before they are cut to six digits.
     assert_eq!(application_secret().hotp(secret().expose(), 0), 1_284_755_224);
@@ -48,7 +48,7 @@ fn timed_codes_are_those_of_rfc_6238_appendix_b() {
         let now = at(row["t"].as_i64().unwrap());
         let number = application_secret().hotp(secret().expose(), step_of(now));
         assert_eq!(format!("{:08}", number % 100_000_000), row["code"].as_str().unwrap(), "{row}");
-        let code = DigitCode::of_number(number);
+        let code = SixDigitCode::of_number(number);
         assert_eq!(matching_step(&secret(), code, None, now, &application_secret()), Some(step_of(now)), "{row}");
     }
 }

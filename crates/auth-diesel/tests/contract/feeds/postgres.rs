@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, session_id, session_of};
-use auth_core::ports::{Change, ChangeFeed, Sessions};
+use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::time::Seconds;
 use auth_core::token::{RevokeReason, SessionId};
 use auth_core::user::User;
@@ -40,7 +40,7 @@ async fn what_others_notify_is_missed(database: Arc<Database>) {
     assert_eq!(feed.next().await.unwrap(), []);
     for odd in ["NOTIFY auth_changes", "NOTIFY auth_changes, 'hello'", "NOTIFY auth_changes, 's:7'"] {
         database.query(odd);
-        assert_eq!(feed.next().await.unwrap(), [Change::Missed], "{odd}");
+        assert_eq!(feed.next().await.unwrap(), [Change::Gap], "{odd}");
     }
     database.query(&format!("NOTIFY auth_changes, 'u:{}'", user.id.as_integer().unwrap()));
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);

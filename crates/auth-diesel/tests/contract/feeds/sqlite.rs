@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::at;
-use auth_core::ports::{Change, ChangeFeed, Sessions};
+use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::token::RevokeReason;
 use diesel::connection::SimpleConnection;
 use libtest_mimic::Trial;
@@ -47,7 +47,7 @@ async fn changes_are_kept_for_a_while_only(database: Arc<Database>) {
         .await
         .unwrap();
     let answer = feed.next().await.unwrap();
-    assert_eq!((answer[0].clone(), answer.len()), (Change::Missed, 5_001));
+    assert_eq!((answer[0].clone(), answer.len()), (Change::Gap, 5_001));
     assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [Change::SessionEnded(session.id)]);
     assert_eq!(database.count_rows()["changes"], 5_000);
@@ -55,7 +55,7 @@ async fn changes_are_kept_for_a_while_only(database: Arc<Database>) {
     database.query("UPDATE users SET is_staff = 1 - is_staff");
     database.query("DELETE FROM changes");
     let answers = [feed.next().await.unwrap(), feed.next().await.unwrap()].concat();
-    assert!(answers == [Change::Missed] || answers == [changed(&user)], "{answers:?}");
+    assert!(answers == [Change::Gap] || answers == [changed(&user)], "{answers:?}");
 }
 
 async fn a_table_that_is_away_is_missed(database: Arc<Database>) {
@@ -82,7 +82,7 @@ async fn a_backup_that_is_put_back_is_missed(database: Arc<Database>) {
     connection
         .batch_execute("BEGIN; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 1 WHERE name = 'changes'; COMMIT")
         .unwrap();
-    assert_eq!(feed.next().await.unwrap(), [Change::Missed]);
+    assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
     assert!(store.set_staff(&user.id, true).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }

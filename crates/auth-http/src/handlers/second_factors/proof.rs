@@ -2,7 +2,7 @@
 
 use auth_accounts::password::RawPassword;
 use auth_accounts::second_factor::Method;
-use auth_accounts::service::Shown;
+use auth_accounts::service::Reauthentication;
 use auth_core::token::ClientInfo;
 use utoipa::ToSchema;
 
@@ -30,7 +30,7 @@ impl ProofBody {
         Some(Self { password: password?, challenge, code })
     }
 
-    pub(super) fn into_shown(self, client: ClientInfo) -> Shown {
+    pub(super) fn into_shown(self, client: ClientInfo) -> Reauthentication {
         shown(self.password, self.challenge.zip(self.code), client)
     }
 }
@@ -64,12 +64,16 @@ impl FactorChangeBody {
         reader.is_ok().then_some(Self { method, password, challenge, code })
     }
 
-    pub(super) fn into_parts(self, client: ClientInfo) -> (Method, Shown) {
+    pub(super) fn into_parts(self, client: ClientInfo) -> (Method, Reauthentication) {
         (self.method, shown(self.password, self.challenge.zip(self.code), client))
     }
 }
 
 /// The proof as the services take it.
-pub(in crate::handlers) fn shown(password: String, answer: Option<(String, String)>, client: ClientInfo) -> Shown {
-    Shown { password: RawPassword::new(password), answer, client }
+pub(in crate::handlers) fn shown(
+    password: String,
+    answer: Option<(String, String)>,
+    client: ClientInfo,
+) -> Reauthentication {
+    Reauthentication { password: RawPassword::new(password), answer, client }
 }

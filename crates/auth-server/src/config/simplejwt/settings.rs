@@ -118,9 +118,9 @@ const LIFETIME: Read = |value, _| Ok(Outcome::of(read::lifetime(value)?));
 const CLAIM_NAME: Read = |value, _| Ok(Outcome::of(read::claim_name(value)?));
 
 const OWN_CLAIMS: &str = "a serializer of your own cannot run here; claims of the account that it adds (email, role, \
-                          username, groups) are named in `tokens.claims`, others come from the port `ClaimsEnricher`";
+                          username, groups) are named in `tokens.claims`, others come from the port `ClaimsProvider`";
 const OWN_REFRESH: &str = "a serializer of your own cannot run here; claims are made anew at each refresh, see \
-                           `tokens.claims` and the port `ClaimsEnricher`";
+                           `tokens.claims` and the port `ClaimsProvider`";
 const OWN_ANSWER: &str = "a serializer of your own cannot run here, and nothing stands for it";
 const OWN_LISTENER: &str =
     "a function of your own cannot run here; logins, good and bad, are security events in the log";

@@ -261,7 +261,7 @@ fn what_cannot_be_done_here_is_refused_by_name() {
         ("USER_AUTHENTICATION_RULE", json!("<function rule at 0x7f>"), "exists and is active"),
         ("TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "(email, role, username, groups)"),
         ("TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "`tokens.claims`"),
-        ("SLIDING_TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "`ClaimsEnricher`"),
+        ("SLIDING_TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "`ClaimsProvider`"),
         ("TOKEN_REFRESH_SERIALIZER", json!("shop.Refresh"), "cannot run here"),
         ("TOKEN_VERIFY_SERIALIZER", json!("shop.Verify"), "cannot run here"),
         ("TOKEN_BLACKLIST_SERIALIZER", json!("shop.Blacklist"), "cannot run here"),

@@ -13,7 +13,7 @@ use lru::LruCache;
 
 use crate::bounded::within;
 use crate::error::StoreError;
-use crate::ports::{Change, ChangeFeed, Clock};
+use crate::ports::{Change, Clock, InvalidationFeed};
 use crate::time::{Seconds, UnixTime};
 use crate::token::{SessionId, Subject};
 use crate::user::{User, UserId};
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much is remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ViewPolicy {
+pub struct AuthCachePolicy {
     /// How long somebody is taken for what they were, if nobody reports a change.
     pub ttl: Seconds,
     /// How many bearers are remembered; the one not seen for longest is forgotten first.
@@ -34,7 +34,7 @@ pub struct ViewPolicy {
     pub when_stale: WhenStale,
 }
 
-impl Default for ViewPolicy {
+impl Default for AuthCachePolicy {
     /// Ten thousand bearers, for 30 seconds; read while stale.
     fn default() -> Self {
         const CAPACITY: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
@@ -54,7 +54,7 @@ pub enum WhenStale {
 
 /// By what a bearer is remembered: the session of the token, or for tokens of no session whom they name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Pass {
+pub(crate) enum CacheKey {
     Session(SessionId),
     Subject(Subject),
 }
@@ -66,35 +66,35 @@ pub(crate) enum Pass {
 /// use auth_conformance::{FixedClock, MemoryStore, memory_ports};
 /// use auth_accounts::service::{AccountPolicy, Ports};
 /// use auth_core::service::{TokenPolicy, TokenService};
-/// use auth_core::view::{GuardViews, ViewPolicy, follow};
+/// use auth_core::auth_cache::{AuthCache, AuthCachePolicy, follow};
 /// use std::sync::Arc;
 ///
-/// let (store, views) = (Arc::new(MemoryStore::default()), Arc::new(GuardViews::new(ViewPolicy::default())));
-/// let ports = Ports { store: store.clone(), views: Some(views.clone()), ..memory_ports() };
+/// let (store, auth_cache) = (Arc::new(MemoryStore::default()), Arc::new(AuthCache::new(AuthCachePolicy::default())));
+/// let ports = Ports { store: store.clone(), auth_cache: Some(auth_cache.clone()), ..memory_ports() };
 /// let tokens = TokenService::new(ports.for_tokens(&AccountPolicy::default()), TokenPolicy::default());
 /// // As long as somebody follows what others change, guarded routes remember whom they let in.
 /// let follower = tokio::spawn(async move {
-///     follow(&views, &mut store.changes(), &FixedClock::default(), |error| eprintln!("{error}")).await;
+///     follow(&auth_cache, &mut store.changes(), &FixedClock::default(), |error| eprintln!("{error}")).await;
 /// });
 /// # drop((tokens, follower));
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct GuardViews {
-    policy: ViewPolicy,
+pub struct AuthCache {
+    policy: AuthCachePolicy,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
     is_current: bool,
-    seen: LruCache<Pass, Seen>,
-    of_user: HashMap<UserId, HashSet<Pass>>,
+    seen: LruCache<CacheKey, CacheEntry>,
+    of_user: HashMap<UserId, HashSet<CacheKey>>,
     changes: Changes,
 }
 
 #[derive(Debug)]
-struct Seen {
+struct CacheEntry {
     user: User,
     at: UnixTime,
 }
@@ -120,20 +120,20 @@ impl Changes {
     }
 
     /// Whether one since `mark` concerns this bearer, or may have.
-    fn concern(&self, mark: Mark, pass: &Pass, user: &UserId) -> bool {
+    fn concern(&self, mark: Mark, pass: &CacheKey, user: &UserId) -> bool {
         let since = usize::try_from(self.count - mark.0).unwrap_or(usize::MAX);
         since > self.latest.len()
             || self.latest.iter().take(since).any(|change| match change {
-                Change::SessionEnded(id) => *pass == Pass::Session(*id),
+                Change::SessionEnded(id) => *pass == CacheKey::Session(*id),
                 Change::AccountChanged(id) => id == user,
-                Change::Missed => true,
+                Change::Gap => true,
             })
     }
 }
 
-impl GuardViews {
+impl AuthCache {
     /// Views that know nobody, and are used by nobody until [`follow`] keeps them up to date.
-    pub fn new(policy: ViewPolicy) -> Self {
+    pub fn new(policy: AuthCachePolicy) -> Self {
         let state = State {
             is_current: false,
             seen: LruCache::unbounded(), // One with a bound would take all its memory at once.
@@ -154,7 +154,7 @@ impl GuardViews {
     }
 
     /// Who comes with this, if that is known.
-    pub(crate) fn find(&self, pass: &Pass, now: UnixTime) -> Option<User> {
+    pub(crate) fn find(&self, pass: &CacheKey, now: UnixTime) -> Option<User> {
         let mut state = self.state();
         if !state.is_current {
             return None;
@@ -170,13 +170,13 @@ impl GuardViews {
     }
 
     /// Remembers somebody who was looked up after `mark`, unless they changed since.
-    pub(crate) fn remember(&self, mark: Mark, pass: Pass, user: &User, now: UnixTime) {
+    pub(crate) fn remember(&self, mark: Mark, pass: CacheKey, user: &User, now: UnixTime) {
         let mut state = self.state();
         if !state.is_current || state.changes.concern(mark, &pass, &user.id) {
             return;
         }
         state.of_user.entry(user.id.clone()).or_default().insert(pass.clone());
-        state.seen.put(pass, Seen { user: user.clone(), at: now });
+        state.seen.put(pass, CacheEntry { user: user.clone(), at: now });
         if state.seen.len() > self.policy.capacity.get()
             && let Some((evicted, seen)) = state.seen.pop_lru()
         {
@@ -187,7 +187,7 @@ impl GuardViews {
     fn suspend(&self) {
         let mut state = self.state();
         state.is_current = false;
-        state.apply(Change::Missed);
+        state.apply(Change::Gap);
     }
 
     fn catch_up(&self, changes: Vec<Change>) {
@@ -205,7 +205,7 @@ impl State {
     fn apply(&mut self, change: Change) {
         match &change {
             Change::SessionEnded(id) => {
-                let pass = Pass::Session(*id);
+                let pass = CacheKey::Session(*id);
                 if let Some(seen) = self.seen.pop(&pass) {
                     self.unlink(&pass, &seen.user.id);
                 }
@@ -215,7 +215,7 @@ impl State {
                     self.seen.pop(&pass);
                 }
             }
-            Change::Missed => {
+            Change::Gap => {
                 self.seen.clear();
                 self.of_user.clear();
             }
@@ -223,7 +223,7 @@ impl State {
         self.changes.add(change);
     }
 
-    fn unlink(&mut self, pass: &Pass, user: &UserId) {
+    fn unlink(&mut self, pass: &CacheKey, user: &UserId) {
         if let Some(passes) = self.of_user.get_mut(user) {
             passes.remove(pass);
             if passes.is_empty() {
@@ -235,24 +235,29 @@ impl State {
 
 /// Keeps views up to date for as long as it runs. While the feed fails, and when this future is dropped, nobody uses
 /// them. `report` is told the first of several failures in a row. Never returns.
-pub async fn follow(views: &GuardViews, feed: &mut dyn ChangeFeed, clock: &dyn Clock, report: impl Fn(&StoreError)) {
-    struct Suspend<'a>(&'a GuardViews);
+pub async fn follow(
+    auth_cache: &AuthCache,
+    feed: &mut dyn InvalidationFeed,
+    clock: &dyn Clock,
+    report: impl Fn(&StoreError),
+) {
+    struct Suspend<'a>(&'a AuthCache);
     impl Drop for Suspend<'_> {
         fn drop(&mut self) {
             self.0.suspend();
         }
     }
-    let _at_the_end = Suspend(views);
+    let _at_the_end = Suspend(auth_cache);
     let mut is_told = false;
     loop {
         let heard = within(clock, PATIENCE, feed.next()).await;
         match heard.unwrap_or_else(|interruption| Err(StoreError::unavailable(interruption))) {
             Ok(changes) => {
-                views.catch_up(changes);
+                auth_cache.catch_up(changes);
                 is_told = false;
             }
             Err(error) => {
-                views.suspend();
+                auth_cache.suspend();
                 if !is_told {
                     report(&error);
                     is_told = true;
@@ -273,25 +278,25 @@ mod tests {
 
     #[test]
     fn a_change_concerns_those_it_names_and_whoever_may_have_been_missed() {
-        use Change::{AccountChanged, Missed, SessionEnded};
+        use Change::{AccountChanged, Gap, SessionEnded};
         for (changes, expected) in [
             (&[][..], false),
             (&[SessionEnded(OTHER), AccountChanged(UserId::new(2))], false),
             (&[SessionEnded(SESSION), SessionEnded(OTHER)], true),
             (&[AccountChanged(USER), SessionEnded(OTHER)], true),
-            (&[Missed], true),
+            (&[Gap], true),
         ] {
             let mut all = Changes::default();
             all.add(AccountChanged(USER));
             let mark = Mark(all.count);
             changes.iter().for_each(|change| all.add(change.clone()));
-            assert_eq!(all.concern(mark, &Pass::Session(SESSION), &USER), expected, "{changes:?}");
+            assert_eq!(all.concern(mark, &CacheKey::Session(SESSION), &USER), expected, "{changes:?}");
         }
         let mut many = Changes::default();
         let mark = Mark(many.count);
         (0..Changes::KEPT).for_each(|_| many.add(SessionEnded(OTHER)));
-        assert!(!many.concern(mark, &Pass::Session(SESSION), &USER));
+        assert!(!many.concern(mark, &CacheKey::Session(SESSION), &USER));
         many.add(SessionEnded(OTHER));
-        assert!(many.concern(mark, &Pass::Session(SESSION), &USER), "more than are kept");
+        assert!(many.concern(mark, &CacheKey::Session(SESSION), &USER), "more than are kept");
     }
 }
