@@ -46,7 +46,7 @@ impl Mailer for FolderMailer {
         let written = tokio::task::spawn_blocking(move || write(&folder, &name, &letter));
         match tokio::time::timeout(TIMEOUT, written).await {
             Ok(Ok(Ok(path))) => {
-                tracing::info!(path = %path.display(), kind = mail.kind.name(), "mail written");
+                tracing::info!(path = %path.display(), kind = mail.kind.name(), "email written");
                 Ok(())
             }
             Ok(Ok(Err(error))) => Err(EmailError::Temporary(format!("{}: {error}", self.folder.display()))),

@@ -12,7 +12,7 @@ pub struct NoMailer;
 #[async_trait]
 impl Mailer for NoMailer {
     async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
-        tracing::debug!(id = %mail.id, kind = mail.kind.name(), "mail dropped: none is sent");
+        tracing::debug!(id = %mail.id, kind = mail.kind.name(), "email dropped; no emails are sent");
         Ok(())
     }
 }

@@ -44,7 +44,7 @@ pub enum Command {
     /// Look after accounts
     #[command(subcommand)]
     Users(Users),
-    /// Look after mails that wait, and those that were given up
+    /// Manage emails that wait or were given up
     #[command(subcommand)]
     Outbox(Outbox),
     /// Forget sessions, blacklist entries, codes and counts of attempts that have expired
@@ -114,7 +114,7 @@ pub enum Users {
     Delete(Account),
     /// Set the password of an account, and end all its sessions
     SetPassword(SetPassword),
-    /// Switch all second factors of an account off, for somebody who has lost theirs
+    /// Remove all second factors of a user who has lost them
     RemoveSecondFactors(Account),
 }
 
@@ -147,23 +147,23 @@ pub struct SetPassword {
 /// `outbox …`.
 #[derive(Debug, Subcommand)]
 pub enum Outbox {
-    /// List what waits and what was given up, oldest first; never what a mail says
+    /// List emails that wait or were given up, oldest first, without their contents
     List {
-        /// Only mails that were given up
+        /// Only emails that were given up
         #[arg(long)]
         failed: bool,
     },
-    /// Make mails due at once, with their attempts counted anew
+    /// Make emails due at once and reset their attempts
     Retry(OutboxRetry),
 }
 
 /// `outbox retry`.
 #[derive(Args, Debug)]
 pub struct OutboxRetry {
-    /// Ids of mails, as `outbox list` shows them
+    /// Message IDs, as `outbox list` shows them
     #[arg(required_unless_present = "all", conflicts_with = "all", value_name = "ID")]
     pub ids: Vec<String>,
-    /// All mails that were given up
+    /// All emails that were given up
     #[arg(long)]
     pub all: bool,
 }

@@ -181,6 +181,6 @@ fn verifying_key(path: &str, signing: Algorithm) -> Result<VerifyingKey> {
         let same = VerifyingKey::from_pem(Some(signing), text);
         return same.or_else(|_| VerifyingKey::from_pem(None, text)).with_context(context);
     }
-    ensure!(signing.is_symmetric(), "{}: is no PEM, and {signing} has no shared secrets", context());
+    ensure!(signing.is_symmetric(), "{}: is not PEM, and {signing} has no shared secrets", context());
     VerifyingKey::from_secret(signing, text).with_context(context)
 }

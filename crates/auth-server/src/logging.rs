@@ -12,7 +12,7 @@ use crate::config::choice::LogFormat;
 /// is gone or its disk is full, stops nothing.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{},security=info", log.level))
-        .map_err(|_| anyhow!("log.level: {:?} is no level; use error, warn, info, debug or trace", log.level))?;
+        .map_err(|_| anyhow!("log.level: {:?} is not a level; use error, warn, info, debug or trace", log.level))?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .log_internal_errors(false)

@@ -65,7 +65,7 @@ impl Workers {
         let told_at = self.stop.borrow().unwrap_or_else(Instant::now);
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout_at(told_at + within, all).await.is_err() {
-            tracing::warn!("a mail in flight was broken off; it will be sent again");
+            tracing::warn!("delivery of an email was interrupted; it is delivered again");
         }
     }
 }
@@ -97,9 +97,9 @@ fn after(delivery: Delivery) -> Option<Duration> {
     match delivery {
         Delivery::Idle => return Some(IDLE),
         Delivery::Done(_) => {}
-        Delivery::Postponed(id, error) => tracing::warn!(%id, error, "a mail was not sent; it is tried again later"),
+        Delivery::Postponed(id, error) => tracing::warn!(%id, error, "an email was not delivered; it is retried later"),
         Delivery::GivenUp(id, error) => {
-            tracing::warn!(%id, error, "a mail was given up; `outbox retry` tries it again");
+            tracing::warn!(%id, error, "an email was given up; `outbox retry` retries it");
         }
     }
     None
@@ -123,7 +123,7 @@ impl Outages {
         }
         let causes = successors(error.source(), |cause: &&dyn Error| Error::source(*cause)).map(ToString::to_string);
         let cause = causes.collect::<Vec<_>>().join(": ");
-        tracing::warn!(%error, cause, "the outbox cannot be worked on; mails wait");
+        tracing::warn!(%error, cause, "the outbox is unavailable; emails wait");
     }
 
     /// Whether it is to be said again.

@@ -77,7 +77,7 @@ async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: no new requests and mails; those in flight finish");
+    tracing::info!("stopping: no new requests or emails are accepted; those in flight finish");
     mailing.stop();
     server.stop(true).await;
 }
@@ -104,7 +104,7 @@ async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn 
     let Some(auth_cache) = &ports.auth_cache else { return };
     let report = |error: &StoreError| {
         let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::warn!(%error, cause, "it is not known what has changed; guarded routes do without their memory");
+        tracing::warn!(%error, cause, "invalidation feed unavailable; guarded routes fall back to reading the database");
     };
     follow(auth_cache, feed.as_mut(), ports.clock.as_ref(), report).await;
 }
@@ -113,10 +113,10 @@ async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn 
 fn warn_of(checked: &Checked) {
     match checked.transport {
         Some(Transport::Folder) if checked.profile == "production" => {
-            tracing::warn!("mail.transport: is \"folder\"; mails are written into files and reach nobody");
+            tracing::warn!("mail.transport: is \"folder\"; emails are written to files and are not delivered");
         }
         Some(Transport::None) => {
-            tracing::warn!("mail.transport: is \"none\"; nobody can reset a forgotten password");
+            tracing::warn!("mail.transport: is \"none\"; no user can reset a forgotten password");
         }
         _ => {}
     }

@@ -111,7 +111,7 @@ async fn where_a_proof_is_optional_everybody_gets_in(fixture: Fixture) {
     assert!(message.html.contains(message.token()), "{}", message.html);
     let verified = fixture.verify(message.token()).await;
     assert_eq!(verified.status, 200, "{}", verified.text);
-    assert_eq!(verified.json(), json!({"detail": "E-mail address verified."}), "it logs nobody in");
+    assert_eq!(verified.json(), json!({"detail": "Email address verified."}), "it logs nobody in");
     assert_no_good(&fixture.verify(message.token()).await);
     assert_eq!(fixture.client.me(&pair.access).await.status, 200);
     assert_eq!(all_so_far(&fixture).await.len(), 1);
@@ -121,7 +121,7 @@ async fn where_a_proof_is_required_only_who_knows_the_password_is_told(fixture: 
     assert_eq!(fixture.register("alice").await.status, 201);
     let unproven = fixture.try_login("alice", PASSWORD).await;
     assert_eq!(unproven.status, 401);
-    assert_eq!(unproven.json(), json!({"detail": "E-mail address is not verified.", "code": "email_not_verified"}));
+    assert_eq!(unproven.json(), json!({"detail": "Email address is not verified.", "code": "email_not_verified"}));
     let (wrong, nobody) = (fixture.try_login("alice", NEW_PASSWORD).await, fixture.try_login("nobody", PASSWORD).await);
     assert_eq!(wrong.json(), json!({"detail": "No active account found with the given credentials"}));
     assert_eq!((wrong.status, wrong.text), (nobody.status, nobody.text));

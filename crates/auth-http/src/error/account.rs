@@ -97,7 +97,7 @@ impl From<AccountError> for ApiError {
             AccountError::BadCredentials => {
                 Self::detail(StatusCode::UNAUTHORIZED, "No active account found with the given credentials")
             }
-            AccountError::EmailNotVerified => refuse("E-mail address is not verified."),
+            AccountError::EmailNotVerified => refuse("Email address is not verified."),
             AccountError::LoginRequired => refuse("Log in to verify this address: the account has a second factor."),
             AccountError::Account(fault) => Self::account_fault(fault),
             AccountError::PasswordMissing => Self::field(names.password, REQUIRED),

@@ -49,7 +49,7 @@ pub(crate) struct NonFieldErrorsBody {
 /// A challenge, and what may answer it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct ChallengeBody {
-    /// To be shown again with the code.
+    /// Send it back with the code.
     pub challenge: String,
     /// `totp`, `email`, `recovery_code`.
     pub methods: Vec<&'static str>,

@@ -93,7 +93,7 @@ fn requester(caller: &Caller) -> Requester {
 /// 401 where logging in may help, else 403. Which part of the rule refused is for the audit log.
 fn refusal(request: &HttpRequest, caller: Option<&Caller>, denial: &Denial) -> ApiError {
     let Some(caller) = caller else {
-        tracing::debug!(refused_by = %denial, "somebody without credentials is refused");
+        tracing::debug!(refused_by = %denial, "a request without credentials is refused");
         return ApiError::not_authenticated();
     };
     record(request, SecurityEvent::denied(&caller.user.id, denial));

@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::detached::to_its_end;
 use crate::error::{ApiError, DetailBody};
 
-/// Takes a refresh token out of use, and its session with it.
+/// Revokes a refresh token and its session.
 #[utoipa::path(post, path = "/api/token/blacklist/", tag = "token", operation_id = "token_blacklist",
     request_body(content(
         (RefreshBody = "application/json"), (RefreshBody = "application/x-www-form-urlencoded"),
@@ -20,7 +20,7 @@ use crate::error::{ApiError, DetailBody};
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "The token is invalid, expired, or out of use already.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn blacklist(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
     let RefreshBody { refresh } = body.read(RefreshBody::read)?;

@@ -41,7 +41,7 @@ impl LinkBody {
             access token. The token of the link stays good.", body = DetailBody),
         (status = 400, description = "The token is not good, or the address is another account's by now.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn verify(
     request: HttpRequest,
     app: web::Data<AccountApp>,
@@ -60,7 +60,7 @@ pub(crate) async fn verify(
     });
     let verified = verified.await?;
     verified.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
-    Ok(HttpResponse::Ok().json(ToldBody::new("E-mail address verified.")))
+    Ok(HttpResponse::Ok().json(ToldBody::new("Email address verified.")))
 }
 
 /// The access token of the request, if it has one that can be read.
@@ -68,16 +68,16 @@ fn access_token(request: &HttpRequest, app: &AccountApp) -> Option<RawToken> {
     app.settings.credentials.token(request.headers()).ok().flatten()?.ok()
 }
 
-/// Sends another link to prove an address, if it is that of an account and not proven. The answer is the same if not.
+/// Sends another link to verify an email address, if it is the unverified address of a user. The answer is the same otherwise.
 #[utoipa::path(post, path = "/api/email/verify/resend/", tag = "accounts", operation_id = "email_verify_resend",
     request_body(content(
         (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
         (EmailBody = "multipart/form-data"))),
     responses(
         (status = 202, description = "It will be looked into.", body = ToldBody),
-        (status = 400, description = "This is no address.", body = std::collections::HashMap<String, Vec<String>>),
+        (status = 400, description = "Not an email address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn resend(
     request: HttpRequest,
     app: web::Data<AccountApp>,
@@ -87,6 +87,6 @@ pub(crate) async fn resend(
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;
     asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
-    let told = "If this address is that of an account and not verified yet, a mail is on its way to it.";
+    let told = "If an account exists for this email address and the address is not verified, we have sent a message to it.";
     Ok(HttpResponse::Accepted().json(ToldBody::new(told)))
 }

@@ -18,13 +18,13 @@ use crate::error::{ApiError, ChallengedBody, DetailBody};
 /// Credentials. One of `username` and `email` is needed; with both, the username counts.
 #[derive(ToSchema)]
 pub(crate) struct LoginBody {
-    /// The name of the account, exactly as registered.
+    /// The username, exactly as registered.
     #[schema(nullable = false)]
     username: Option<String>,
-    /// Its address, exactly as registered.
+    /// The email address, exactly as registered.
     #[schema(nullable = false)]
     email: Option<String>,
-    /// Its password.
+    /// The password.
     password: String,
 }
 
@@ -75,9 +75,9 @@ impl From<TokenPair> for TokenPairBody {
         (status = 401, description = "No active account has these credentials; or, with the code \
             `second_factor_required`, they are right and a second factor is asked for; or, with `email_not_verified`, \
             the address has to be proven first.", body = ChallengedBody),
-        (status = 429, description = "Too many wrong passwords for the account or from the address; see Retry-After.",
+        (status = 429, description = "Too many wrong passwords for the user or from the client IP; see Retry-After.",
             body = DetailBody),
-        (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
+        (status = 503, description = "The storage is unavailable, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn login(
     request: HttpRequest,

@@ -76,7 +76,7 @@ pub(crate) enum LoggedOutBody {
         (status = 400, description = "Nothing is named, or the token is invalid, out of use, or another user's.",
             body = LogoutErrorBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn logout(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_logout(error, app.settings.reasons);
     let (request, done) = read(body.into_object()).map_err(refuse)?;

@@ -16,7 +16,7 @@ use crate::error::{ApiError, DetailBody, FieldNames};
 use crate::guard::CurrentUser;
 use crate::moment::rfc_3339;
 
-/// The caller's account.
+/// The caller's profile.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeBody {
     /// Its ID: an integer, or a string that is a UUID where new users get those.
@@ -24,7 +24,7 @@ pub(crate) struct MeBody {
     id: Value,
     /// The name it logs in with.
     username: String,
-    /// Its address; empty if it has none.
+    /// The email address; empty if there is none.
     email: String,
     /// First name.
     first_name: String,
@@ -38,7 +38,7 @@ pub(crate) struct MeBody {
     /// When it last logged in.
     #[schema(format = DateTime)]
     last_login: Option<String>,
-    /// After a change: the address that it gets when it is proven.
+    /// After a change: the email address that takes effect when it is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pending_email: Option<String>,
 }
@@ -59,29 +59,29 @@ impl From<User> for MeBody {
     }
 }
 
-/// Shows the caller's account.
+/// Returns the caller's profile.
 #[utoipa::path(get, path = "/api/users/me/", tag = "accounts", operation_id = "me_show", security(("bearer" = [])),
     responses(
         (status = 200, description = "The account.", body = MeBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let user = app.accounts.profile(caller.caller()).await;
     let user = user.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
     Ok(HttpResponse::Ok().json(MeBody::from(user)))
 }
 
-/// Changes the caller's account; name and address have to be given.
+/// Changes the caller's profile; username and email address are required.
 #[utoipa::path(put, path = "/api/users/me/", tag = "accounts", operation_id = "me_replace", security(("bearer" = [])),
     request_body(content(
         (ProfileChangeBody = "application/json"), (ProfileChangeBody = "application/x-www-form-urlencoded"),
         (ProfileChangeBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "The account as it is now.", body = MeBody),
+        (status = 200, description = "The profile after the change.", body = MeBody),
         (status = 400, description = "A field is missing, malformed or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn replace(
     request: HttpRequest,
     app: web::Data<AccountApp>,
@@ -91,17 +91,17 @@ pub(crate) async fn replace(
     update(&request, app, caller, &body.into_fields()?, Completeness::Whole).await
 }
 
-/// Changes what is given of the caller's account.
+/// Changes the given fields of the caller's profile.
 #[utoipa::path(patch, path = "/api/users/me/", tag = "accounts", operation_id = "me_change", security(("bearer" = [])),
     request_body(content(
         (ProfileChangeBody = "application/json"), (ProfileChangeBody = "application/x-www-form-urlencoded"),
         (ProfileChangeBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "The account as it is now.", body = MeBody),
+        (status = 200, description = "The profile after the change.", body = MeBody),
         (status = 400, description = "A field is malformed or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn change(
     request: HttpRequest,
     app: web::Data<AccountApp>,

@@ -66,7 +66,7 @@ pub(crate) struct PasswordChangedBody {
     token: Option<String>,
 }
 
-/// Changes the caller's password. Their other sessions end; this one goes on with new tokens.
+/// Changes the caller's password. The other sessions end; this one continues with new tokens.
 #[utoipa::path(post, path = "/api/users/me/password/", tag = "accounts", operation_id = "password_change",
     security(("bearer" = [])),
     request_body(content(
@@ -78,7 +78,7 @@ pub(crate) struct PasswordChangedBody {
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 429, description = "Too many wrong passwords or codes; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
+        (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn change(
     request: HttpRequest,
@@ -102,7 +102,7 @@ pub(crate) async fn change(
 /// Whose password is to be reset.
 #[derive(ToSchema)]
 pub(crate) struct EmailBody {
-    /// The address of the account; letter case does not count.
+    /// The email address; letter case is ignored.
     #[schema(max_length = 254, format = Email)]
     email: String,
 }
@@ -117,16 +117,16 @@ impl EmailBody {
     }
 }
 
-/// Sends a link to set a new password, if there is an account with this address. The answer is the same if there is none.
+/// Sends a link to set a new password, if a user has this email address. The answer is the same otherwise.
 #[utoipa::path(post, path = "/api/password-reset/", tag = "accounts", operation_id = "password_reset_request",
     request_body(content(
         (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
         (EmailBody = "multipart/form-data"))),
     responses(
         (status = 202, description = "It will be looked into.", body = ToldBody),
-        (status = 400, description = "This is no address.", body = std::collections::HashMap<String, Vec<String>>),
+        (status = 400, description = "Not an email address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn request_reset(
     request: HttpRequest,
     app: web::Data<AccountApp>,
@@ -137,7 +137,7 @@ pub(crate) async fn request_reset(
     let asked = to_its_end(async move { service.accounts.request_reset(&email, &client).await }).await?;
     asked.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     Ok(HttpResponse::Accepted()
-        .json(ToldBody::new("If this is the address of an account, a mail is on its way to it.")))
+        .json(ToldBody::new("If an account exists for this email address, we have sent a message to it.")))
 }
 
 /// The token of a link, and the password that is wanted.
@@ -157,7 +157,7 @@ impl ResetBody {
     }
 }
 
-/// Sets a new password with the token of a link. All sessions of the account end.
+/// Sets a new password with the token of a link. All sessions of the user end.
 #[utoipa::path(post, path = "/api/password-reset/confirm/", tag = "accounts", operation_id = "password_reset_confirm",
     request_body(content(
         (ResetBody = "application/json"), (ResetBody = "application/x-www-form-urlencoded"),
@@ -166,7 +166,7 @@ impl ResetBody {
         (status = 200, description = "It is set.", body = ToldBody),
         (status = 400, description = "The token is not good, or the password is too weak; then the token stays good.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
+        (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn confirm_reset(
     request: HttpRequest,

@@ -22,7 +22,7 @@ pub(super) enum Completeness {
     Partial,
 }
 
-/// Changes to the caller's account, and the proof that another address takes. Other fields are ignored.
+/// Changes to the caller's profile, and the reauthentication that another email address requires. Other fields are ignored.
 #[derive(ToSchema)]
 pub(crate) struct ProfileChangeBody {
     #[serde(flatten)]
@@ -102,7 +102,7 @@ fn shown_email(user: &User) -> &str {
     user.email.as_deref().unwrap_or_default()
 }
 
-/// Changes to the caller's account.
+/// Changes to the caller's profile.
 #[derive(ToSchema)]
 pub(crate) struct ProfileBody {
     /// The name to log in with.

@@ -29,7 +29,7 @@ impl RefreshBody {
 pub(crate) struct RefreshedPairBody {
     /// A new access token.
     access: String,
-    /// A new refresh token; the presented one is spent. Absent where refresh tokens are not rotated.
+    /// A new refresh token; the presented one is used. Absent where refresh tokens are not rotated.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh: Option<String>,
 }
@@ -43,9 +43,9 @@ pub(crate) struct RefreshedPairBody {
         (status = 200, description = "A new pair.", body = RefreshedPairBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "The token is invalid, expired, spent or revoked, or its account is inactive.",
+        (status = 401, description = "The token is not valid, expired, used or revoked, or its user is inactive.",
             body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
     let RefreshBody { refresh } = body.read(RefreshBody::read)?;

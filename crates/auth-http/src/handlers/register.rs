@@ -19,13 +19,13 @@ use crate::error::{ApiError, DetailBody, password_message, value_message};
 /// The fields in the order in which their errors are answered.
 const ORDER: [&str; 5] = ["email", "username", "first_name", "password", "password2"];
 
-/// A new account. Other fields are ignored: nobody registers with privileges.
+/// A new user. Other fields are ignored: privileges cannot be registered.
 #[derive(ToSchema)]
 pub(crate) struct RegisterBody {
-    /// An address that no other account has.
+    /// An email address that no other user has.
     #[schema(required = true, value_type = String, max_length = 254, format = Email)]
     email: Option<String>,
-    /// A name that no other account has.
+    /// A username that no other user has.
     #[schema(required = true, value_type = String, max_length = 150)]
     username: Option<String>,
     /// A first name.
@@ -54,15 +54,15 @@ impl RegisterBody {
     }
 }
 
-/// The account that was made.
+/// The new user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RegisteredBody {
     /// Its ID: an integer, or a string that is a UUID where new users get those.
     #[schema(schema_with = id_schema)]
     id: Value,
-    /// Its name.
+    /// The username.
     username: String,
-    /// Its address.
+    /// The email address.
     email: String,
     /// The first name.
     first_name: String,
@@ -80,7 +80,7 @@ pub(super) fn json_id(user: &User) -> Value {
     user.id.to_json()
 }
 
-/// Makes an account.
+/// Registers a user.
 #[utoipa::path(post, path = "/api/register/", tag = "accounts", operation_id = "register",
     request_body(content(
         (RegisterBody = "application/json"), (RegisterBody = "application/x-www-form-urlencoded"),
@@ -89,10 +89,10 @@ pub(super) fn json_id(user: &User) -> Value {
         (status = 201, description = "The account.", body = RegisteredBody),
         (status = 400, description = "A field is missing, malformed, too weak or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "Credentials were shown, and they are bad.", body = DetailBody),
+        (status = 401, description = "The request has credentials, and they are not valid.", body = DetailBody),
         (status = 429, description = "Too many registrations from one client IP, code `too_many_registrations`; see \
             Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away, or too many passwords are waiting; see Retry-After.",
+        (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn register(
     request: HttpRequest,

@@ -17,7 +17,7 @@ use crate::error::{ApiError, DetailBody};
 pub(crate) struct SecondFactorBody {
     /// The challenge that the login was answered with.
     challenge: String,
-    /// Six digits, of a mail or an authenticator; or a recovery code.
+    /// A 6-digit code from an email or an authenticator, or a recovery code.
     code: String,
 }
 
@@ -38,9 +38,9 @@ impl SecondFactorBody {
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "The code is wrong, or the challenge is used up or over.", body = DetailBody),
-        (status = 429, description = "Too many codes for the account or from the address; see Retry-After.",
+        (status = 429, description = "Too many codes for the user or from the client IP; see Retry-After.",
             body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn answer(
     request: HttpRequest,
     app: web::Data<AccountApp>,

@@ -49,7 +49,7 @@ pub(super) fn answer(token: SignedToken) -> HttpResponse {
         (status = 401, description = "As for a pair of tokens.", body = ChallengedBody),
         (status = 429, description = "As for a pair of tokens.", body = DetailBody),
         (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
-        (status = 503, description = "The storage is away, or too many logins are waiting; see Retry-After.",
+        (status = 503, description = "The storage is unavailable, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]
 pub(crate) async fn login(
     request: HttpRequest,
@@ -74,7 +74,7 @@ pub(crate) async fn login(
         (status = 401, description = "The token is invalid, expired or revoked, its refresh period is over, or its \
             account is inactive.", body = DetailBody),
         (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);
     let SlidingBody { token } = body.read(SlidingBody::read)?;

@@ -32,7 +32,7 @@ impl VerifyBody {
         (status = 400, description = "The token was taken out of use, or the body is malformed or misses a field.",
             body = NonFieldErrorsBody),
         (status = 401, description = "The token is invalid or expired.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn verify(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_verification(error, app.settings.reasons);
     let VerifyBody { token } = body.read(VerifyBody::read)?;

@@ -233,7 +233,7 @@ async fn errors_of_accounts_are_answered_by_their_kind_and_name_the_field() {
         (AccountError::BadCredentials, json!({"detail": "No active account found with the given credentials"})),
         (
             AccountError::EmailNotVerified,
-            json!({"detail": "E-mail address is not verified.", "code": "email_not_verified"}),
+            json!({"detail": "Email address is not verified.", "code": "email_not_verified"}),
         ),
         (
             AccountError::LoginRequired,

@@ -24,6 +24,6 @@ pub(super) async fn flush<A: Application>(checked: &Checked, _: &A) -> Result<()
     let pruned = prune(&store, &SystemClock, checked.settings.maintenance.prune_batch).await?;
     let Pruned { sessions, blacklisted, codes, attempts, mails } = pruned;
     print!("forgot {sessions} sessions and {blacklisted} blacklist entries; ");
-    println!("{codes} codes, {attempts} counts of attempts, {mails} mails that were given up");
+    println!("{codes} codes, {attempts} counts of attempts, {mails} emails that were given up");
     Ok(())
 }

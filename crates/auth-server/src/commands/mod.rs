@@ -76,8 +76,8 @@ fn load(options: &Options) -> Result<Checked> {
     for (name, value) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
         match (name.into_string(), value.into_string()) {
             (Ok(name), Ok(value)) => environment.push((name, value)),
-            (Ok(name), Err(_)) => bail!("{name}: is no text in UTF-8"),
-            (Err(_), _) => bail!("AUTH__…: the name of a variable is no text in UTF-8"),
+            (Ok(name), Err(_)) => bail!("{name}: is not valid UTF-8"),
+            (Err(_), _) => bail!("AUTH__…: the name of a variable is not valid UTF-8"),
         }
     }
     config::load(&Sources {

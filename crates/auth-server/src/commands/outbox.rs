@@ -88,7 +88,7 @@ async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
         }
     }
     if !missing.is_empty() {
-        bail!("there is no mail {} in the outbox; due again: {due}", missing.join(", "));
+        bail!("there is no email {} in the outbox; due again: {due}", missing.join(", "));
     }
     println!("due again: {due}");
     Ok(())

@@ -33,5 +33,5 @@ fn dictionary(path: &Path) -> Result<String> {
     let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
     let length = read.with_context(|| format!("{OPTION}: {} cannot be read", path.display()))?;
     ensure!(length as u64 <= MOST, "{OPTION}: {} is longer than {MOST} bytes", path.display());
-    String::from_utf8(bytes).map_err(|_| anyhow!("{OPTION}: {} is no text in UTF-8", path.display()))
+    String::from_utf8(bytes).map_err(|_| anyhow!("{OPTION}: {} is not valid UTF-8", path.display()))
 }

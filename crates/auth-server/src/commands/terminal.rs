@@ -7,7 +7,7 @@ use auth_accounts::password::RawPassword;
 
 /// Asks for a line of text.
 pub(super) fn ask(what: &str) -> Result<String> {
-    ensure!(io::stdin().is_terminal(), "{what}: not given, and there is nobody to ask");
+    ensure!(io::stdin().is_terminal(), "{what}: missing, and standard input is not a terminal");
     print!("{what}: ");
     io::stdout().flush()?;
     let mut line = String::new();
@@ -24,7 +24,7 @@ pub(super) fn password(from_stdin: bool) -> Result<RawPassword> {
         return Ok(RawPassword::new(text));
     }
     if !io::stdin().is_terminal() {
-        bail!("there is nobody to ask for a password; use --password-stdin");
+        bail!("standard input is not a terminal; use --password-stdin");
     }
     let password = rpassword::prompt_password("Password: ")?;
     ensure!(password == rpassword::prompt_password("Password (again): ")?, "the two passwords are not the same");

@@ -159,7 +159,8 @@ pub(super) fn ensure_in_range(numbers: &[(&str, u64, u64, u64)]) -> Result<()> {
 
 fn bind(text: &str) -> Result<SocketAddr> {
     let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    resolved.ok_or_else(|| anyhow!("server.bind: {text:?} is no address; write HOST:PORT, such as 127.0.0.1:8000"))
+    resolved
+        .ok_or_else(|| anyhow!("server.bind: {text:?} is not a bind address; write HOST:PORT, such as 127.0.0.1:8000"))
 }
 
 fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Transport>) -> Result<AccountPolicy> {
@@ -295,7 +296,9 @@ fn http_settings(settings: &Settings) -> Result<HttpSettings> {
         trim_passwords: settings.passwords.trim,
         credentials: credentials(&settings.http)?,
         trusted_proxies: proxies.map_err(|text| {
-            anyhow!("server.trusted_proxies: {text:?} is no address or network; write such as 10.0.0.0/8 or ::1")
+            anyhow!(
+                "server.trusted_proxies: {text:?} is not an IP address or network; write one such as 10.0.0.0/8 or ::1"
+            )
         })?,
     })
 }

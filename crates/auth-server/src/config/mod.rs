@@ -79,7 +79,7 @@ fn file(path: &Path) -> Result<toml::Table> {
     text.parse().map_err(|error: toml::de::Error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
-        anyhow!("--config: {} is no TOML at line {line}", path.display())
+        anyhow!("--config: {} is not valid TOML at line {line}", path.display())
     })
 }
 
@@ -90,7 +90,7 @@ fn parse(config: Config) -> Result<Settings> {
         serde_ignored::deserialize(config, |path| unknown.push(path.to_string())).map_err(|error| one_line(&error))?;
     match unknown.first() {
         None => Ok(settings),
-        Some(key) => bail!("{key}: there is no such key; config/default.toml has them all"),
+        Some(key) => bail!("{key}: unknown key; config/default.toml lists them all"),
     }
 }
 

@@ -102,7 +102,7 @@ impl Throttle {
         if text.is_empty() {
             return Ok(None);
         }
-        let unreadable = || anyhow!("throttle.anonymous: {text:?} is no rate; write one such as \"100/hour\"");
+        let unreadable = || anyhow!("throttle.anonymous: {text:?} is not a rate; write one such as \"100/hour\"");
         Rate::parse(text).map(Some).ok_or_else(unreadable)
     }
 }

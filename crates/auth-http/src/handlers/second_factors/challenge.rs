@@ -10,15 +10,15 @@ use crate::detached::to_its_end;
 use crate::error::{ApiError, ChallengeBody, DetailBody};
 use crate::guard::CurrentUser;
 
-/// Asks the caller for a second factor, for what takes one; a code is mailed if one of them is by mail.
+/// Starts a second-factor challenge for an operation that requires one. A code is sent by email if that factor is on.
 #[utoipa::path(post, path = "/api/users/me/second-factors/challenge/", tag = "second factors",
     operation_id = "second_factors_challenge", security(("bearer" = [])),
     responses(
         (status = 200, description = "A challenge.", body = ChallengeBody),
         (status = 400, description = "No second factor is on.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 429, description = "Too many mails; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 429, description = "Too many emails; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn challenge(
     request: HttpRequest,
     app: web::Data<AccountApp>,

@@ -16,12 +16,12 @@ use crate::error::{ApiError, DetailBody};
 use crate::guard::CurrentUser;
 use crate::qr::Qr;
 
-/// A second factor that waits for its first code.
+/// A second factor that is not confirmed yet.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EnrolmentBody {
     /// `email` or `totp`.
     method: &'static str,
-    /// To be shown again with the code.
+    /// Send it back with the code.
     challenge: String,
     /// The secret for an authenticator, in base32.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,19 +51,19 @@ impl From<Enrolment> for EnrolmentBody {
     }
 }
 
-/// Begins to switch a second factor on. It is on when its first code is confirmed.
+/// Starts to add a second factor. It is on once its first code is confirmed.
 #[utoipa::path(post, path = "/api/users/me/second-factors/", tag = "second factors",
     operation_id = "second_factors_enrol", security(("bearer" = [])),
     request_body(content(
         (FactorChangeBody = "application/json"), (FactorChangeBody = "application/x-www-form-urlencoded"),
         (FactorChangeBody = "multipart/form-data"))),
     responses(
-        (status = 201, description = "It waits for its first code.", body = EnrolmentBody),
+        (status = 201, description = "It is not confirmed yet.", body = EnrolmentBody),
         (status = 400, description = "Password or code are wrong, or there is no such method.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 429, description = "Too many attempts or mails; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 429, description = "Too many attempts or emails; see Retry-After.", body = DetailBody),
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn enrol(
     request: HttpRequest,
     app: web::Data<AccountApp>,
@@ -82,7 +82,7 @@ pub(crate) async fn enrol(
 pub(crate) struct ConfirmationBody {
     /// The challenge of the enrolment.
     challenge: String,
-    /// Six digits.
+    /// A 6-digit code.
     code: String,
 }
 
@@ -98,12 +98,12 @@ impl ConfirmationBody {
 pub(crate) struct ConfirmedBody {
     /// `email` or `totp`.
     method: &'static str,
-    /// Ten codes to be written down, shown this once; absent if there are some already.
+    /// Ten recovery codes, shown only once; absent if the user has some already.
     #[serde(skip_serializing_if = "Option::is_none")]
     recovery_codes: Option<Vec<String>>,
 }
 
-/// Switches a second factor on with its first code.
+/// Confirms a second factor with its first code.
 #[utoipa::path(post, path = "/api/users/me/second-factors/confirm/", tag = "second factors",
     operation_id = "second_factors_confirm", security(("bearer" = [])),
     request_body(content(
@@ -115,7 +115,7 @@ pub(crate) struct ConfirmedBody {
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 429, description = "Too many codes; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn confirm(
     request: HttpRequest,
     app: web::Data<AccountApp>,

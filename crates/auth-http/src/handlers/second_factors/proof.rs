@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::body::{FieldReader, TEXT, TextRules};
 
-/// The proof that it is the caller who asks.
+/// The reauthentication of the caller.
 #[derive(ToSchema)]
 pub(crate) struct ProofBody {
     /// The caller's password.
@@ -35,7 +35,7 @@ impl ProofBody {
     }
 }
 
-/// What to switch on or off, and the proof that it is the caller who asks.
+/// The method to add or remove, and the reauthentication of the caller.
 #[derive(ToSchema)]
 pub(crate) struct FactorChangeBody {
     /// `email` or `totp`.

@@ -17,7 +17,7 @@ use crate::guard::CurrentUser;
 /// Ten new recovery codes.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RecoveryCodesBody {
-    /// To be written down; shown this once.
+    /// Shown only once; write them down.
     recovery_codes: Vec<String>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct RecoveryCodesBody {
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 429, description = "Too many attempts; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn recovery_codes(
     request: HttpRequest,
     app: web::Data<AccountApp>,

@@ -24,7 +24,7 @@ use crate::handlers::ToldBody;
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
         (status = 429, description = "Too many attempts; see Retry-After.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn remove(
     request: HttpRequest,
     app: web::Data<AccountApp>,

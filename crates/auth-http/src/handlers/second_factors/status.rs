@@ -16,7 +16,7 @@ use crate::moment::rfc_3339;
 /// The second factors of the caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FactorsBody {
-    /// Whether a login has to show one, whatever is on: then codes go by mail.
+    /// Whether a login requires one even if none is on; codes are then sent by email.
     required: bool,
     /// Those that are on.
     methods: Vec<FactorBody>,
@@ -54,7 +54,7 @@ impl From<FactorStatus> for FactorsBody {
     responses(
         (status = 200, description = "What is on.", body = FactorsBody),
         (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
-        (status = 503, description = "The storage is away; see Retry-After.", body = DetailBody)))]
+        (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let status = app.second_factors.status(caller.user()).await.map_err(|error| refuse(error, &app))?;
     Ok(HttpResponse::Ok().json(FactorsBody::from(status)))
