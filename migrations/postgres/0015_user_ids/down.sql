@@ -4,3 +4,10 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE OR REPLACE FUNCTION auth_report_second_factor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('auth_changes', 'u:' || NEW.user_id::text);
+    RETURN NULL;
+END
+$$;

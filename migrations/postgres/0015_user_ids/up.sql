@@ -7,3 +7,11 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE OR REPLACE FUNCTION auth_report_second_factor() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('auth_changes', coalesce('x:' || left(external_id, 256), 'u:' || id::text))
+        FROM users WHERE id = NEW.user_id;
+    RETURN NULL;
+END
+$$;

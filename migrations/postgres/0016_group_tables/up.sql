@@ -29,7 +29,7 @@ UPDATE users SET group_names = replace(group_names, ' ', chr(10)) WHERE strpos(g
 CREATE FUNCTION auth_copy_group_names(of_user bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM users WHERE id = of_user FOR NO KEY UPDATE;
-    UPDATE users SET group_names = copy.names
+    UPDATE users SET group_names = copy.names, security_stamp = security_stamp + 1
         FROM (SELECT coalesce(string_agg(groups.name, chr(10) ORDER BY groups.name COLLATE "C"), '') AS names
               FROM user_groups JOIN groups ON groups.id = user_groups.group_id
               WHERE user_groups.user_id = of_user) AS copy
@@ -81,7 +81,7 @@ $$;
 
 CREATE FUNCTION auth_empty_group_names() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE users SET group_names = '' WHERE group_names <> '';
+    UPDATE users SET group_names = '', security_stamp = security_stamp + 1 WHERE group_names <> '';
     RETURN NULL;
 END
 $$;

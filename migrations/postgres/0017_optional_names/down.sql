@@ -3,7 +3,9 @@
 ALTER TABLE users
     ALTER COLUMN email SET NOT NULL,
     ALTER COLUMN email_canonical SET NOT NULL,
-    ALTER COLUMN username_canonical SET NOT NULL;
+    ALTER COLUMN username_canonical SET NOT NULL,
+    DROP CONSTRAINT users_external_id_check,
+    ADD CONSTRAINT users_external_id_check CHECK (external_id ~ '[^0-9]');
 
 DROP TRIGGER users_report_change ON users;
 

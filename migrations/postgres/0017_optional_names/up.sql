@@ -4,11 +4,15 @@
 -- email_canonical: the address, if there is one, is a contact only. Any number of users may have it; none is found by it.
 -- username_canonical: no more than the exact spelling of the username is reserved.
 --
+-- An external ID may also be digits with a leading zero, which tokens do not take for an integer.
+--
 -- No row is read or written for it.
 ALTER TABLE users
     ALTER COLUMN email DROP NOT NULL,
     ALTER COLUMN email_canonical DROP NOT NULL,
-    ALTER COLUMN username_canonical DROP NOT NULL;
+    ALTER COLUMN username_canonical DROP NOT NULL,
+    DROP CONSTRAINT users_external_id_check,
+    ADD CONSTRAINT users_external_id_check CHECK (external_id !~ '^(0|[1-9][0-9]*)$') NOT VALID;
 
 -- The same as before, with email_canonical: a contact that becomes a login name is a change.
 DROP TRIGGER users_report_change ON users;

@@ -19,3 +19,10 @@ CREATE TRIGGER users_report_deletion AFTER DELETE ON users
 BEGIN
     INSERT INTO changes (what) VALUES ('u:' || OLD.id);
 END;
+
+DROP TRIGGER second_factors_report_addition;
+
+CREATE TRIGGER second_factors_report_addition AFTER INSERT ON second_factors
+BEGIN
+    INSERT INTO changes (what) VALUES ('u:' || NEW.user_id);
+END;

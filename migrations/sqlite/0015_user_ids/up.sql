@@ -21,3 +21,10 @@ CREATE TRIGGER users_report_deletion AFTER DELETE ON users
 BEGIN
     INSERT INTO changes (what) VALUES (coalesce('x:' || OLD.external_id, 'u:' || OLD.id));
 END;
+
+DROP TRIGGER second_factors_report_addition;
+
+CREATE TRIGGER second_factors_report_addition AFTER INSERT ON second_factors
+BEGIN
+    INSERT INTO changes (what) SELECT coalesce('x:' || external_id, 'u:' || id) FROM users WHERE id = NEW.user_id;
+END;

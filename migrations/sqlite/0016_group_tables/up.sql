@@ -42,7 +42,7 @@ BEGIN
     UPDATE users SET group_names = coalesce(
         (SELECT group_concat(name, char(10)) FROM (
             SELECT name FROM user_groups JOIN groups ON groups.id = group_id WHERE user_id = NEW.user_id ORDER BY name)),
-        '')
+        ''), security_stamp = security_stamp + 1
         WHERE id = NEW.user_id;
 END;
 
@@ -55,7 +55,7 @@ BEGIN
     UPDATE users SET group_names = coalesce(
         (SELECT group_concat(name, char(10)) FROM (
             SELECT name FROM user_groups JOIN groups ON groups.id = group_id WHERE user_id = OLD.user_id ORDER BY name)),
-        '')
+        ''), security_stamp = security_stamp + 1
         WHERE id = OLD.user_id;
 END;
 
@@ -64,7 +64,7 @@ BEGIN
     UPDATE users SET group_names = coalesce(
         (SELECT group_concat(name, char(10)) FROM (
             SELECT name FROM user_groups JOIN groups ON groups.id = group_id WHERE user_id = users.id ORDER BY name)),
-        '')
+        ''), security_stamp = security_stamp + 1
         WHERE id IN (OLD.user_id, NEW.user_id);
 END;
 
@@ -73,6 +73,6 @@ BEGIN
     UPDATE users SET group_names = coalesce(
         (SELECT group_concat(name, char(10)) FROM (
             SELECT name FROM user_groups JOIN groups ON groups.id = group_id WHERE user_id = users.id ORDER BY name)),
-        '')
+        ''), security_stamp = security_stamp + 1
         WHERE id IN (SELECT user_id FROM user_groups WHERE group_id = NEW.id);
 END;

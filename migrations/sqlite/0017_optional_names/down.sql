@@ -2,15 +2,17 @@
 -- release before has no place for them.
 CREATE TEMP TABLE users_without_names (number INTEGER CHECK (number = 0));
 INSERT INTO users_without_names
-    SELECT count(*) FROM users WHERE username_canonical IS NULL OR email IS NULL OR email_canonical IS NULL;
+    SELECT count(*) FROM users
+    WHERE username_canonical IS NULL OR email IS NULL OR email_canonical IS NULL OR external_id NOT GLOB '*[^0-9]*';
 DROP TABLE users_without_names;
 
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql =
-    replace(replace(replace(sql,
+    replace(replace(replace(replace(sql,
         'username_canonical TEXT UNIQUE', 'username_canonical TEXT NOT NULL UNIQUE'),
         'email_canonical TEXT UNIQUE', 'email_canonical TEXT NOT NULL UNIQUE'),
-        ' email TEXT,', ' email TEXT NOT NULL,')
+        ' email TEXT,', ' email TEXT NOT NULL,'),
+        'CHECK (external_id GLOB ''*[^0-9]*'' OR external_id GLOB ''0?*'')', 'CHECK (external_id GLOB ''*[^0-9]*'')')
     WHERE type = 'table' AND name = 'users';
 PRAGMA writable_schema = RESET;
 

@@ -4,16 +4,19 @@
 -- email_canonical: the address, if there is one, is a contact only. Any number of users may have it; none is found by it.
 -- username_canonical: no more than the exact spelling of the username is reserved.
 --
+-- An external ID may also be digits with a leading zero, which tokens do not take for an integer.
+--
 -- ALTER TABLE cannot remove NOT NULL. The table is not built anew, since DROP TABLE users would delete what refers to it: the
 -- constraint is removed from its definition, which is a procedure of SQLite's for changes that leave the stored rows as they are
 -- (https://www.sqlite.org/lang_altertable.html#otheralter). It is part of the transaction, and the change of the trigger below makes
 -- other connections read the definition again.
 PRAGMA writable_schema = ON;
 UPDATE sqlite_schema SET sql =
-    replace(replace(replace(sql,
+    replace(replace(replace(replace(sql,
         'username_canonical TEXT NOT NULL UNIQUE', 'username_canonical TEXT UNIQUE'),
         'email_canonical TEXT NOT NULL UNIQUE', 'email_canonical TEXT UNIQUE'),
-        ' email TEXT NOT NULL,', ' email TEXT,')
+        ' email TEXT NOT NULL,', ' email TEXT,'),
+        'CHECK (external_id GLOB ''*[^0-9]*'')', 'CHECK (external_id GLOB ''*[^0-9]*'' OR external_id GLOB ''0?*'')')
     WHERE type = 'table' AND name = 'users';
 PRAGMA writable_schema = RESET;
 

@@ -23,7 +23,6 @@ pub enum Taken {
 
 /// Why an account cannot be as asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum AccountFault {
     /// Another account has it.
     Taken(Taken),

@@ -4,7 +4,6 @@ use crate::password::{CheckedPassword, RawPassword, common, similarity};
 
 /// What is wrong with a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum PasswordFlaw {
     /// It resembles this attribute of its account.
     TooSimilar(Attribute),

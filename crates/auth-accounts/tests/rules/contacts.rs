@@ -324,3 +324,14 @@ async fn the_claim_of_no_address_is_empty() {
     let pair = service.login("none").await;
     assert_eq!(service.claims(&access_of(&pair))["email"], "");
 }
+
+/// Services that read tokens identify users by this claim, and a contact may be the address of several users.
+#[tokio::test]
+async fn have_no_email_claim() {
+    let service = service(policy());
+    let users = [without_address(&service, "alice").await, with_contact(&service, "bob", "b@example.com").await];
+    for user in users {
+        let claims = service.claims(&access_of(&service.login(&user.username).await));
+        assert!(claims.get("email").is_none() && claims["role"] == "user", "{claims:?}");
+    }
+}

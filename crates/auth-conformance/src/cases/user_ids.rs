@@ -15,9 +15,10 @@ use macro_rules_attribute::apply;
 use uuid::Uuid;
 
 use super::feed_fixture::FeedFixture;
-use super::feeds::changed;
+use super::feeds::{all, changed};
 use super::fixture::{
-    by_username, created, effects, hash_now, issued, jti_of, queued, session_now, started, stored, user_now,
+    by_username, created, effects, enrolled, hash_now, issued, jti_of, queued, session_now, started, stored, totp,
+    user_now,
 };
 use crate::{at, email, hash_of, new_user, session_id, session_of};
 
@@ -41,6 +42,16 @@ async fn users_are_found_by_the_ids_they_were_given(store: Arc<dyn Store>) {
         assert_eq!(store.find_by_subject(&Subject::Id(user.id.clone())).await.unwrap().as_ref(), Some(user));
         assert_eq!(by_username(&*store, &user.username).await.as_ref(), Some(user));
     }
+}
+
+/// Leading zeros are not those of an integer.
+#[apply(account_case!)]
+async fn an_id_of_digits_may_be_a_string(store: Arc<dyn Store>) {
+    stored(&*store, "integer").await;
+    let id = NewUserId::String(StringId::parse("0001").unwrap());
+    let user = created(&*store, &NewUser { id, ..new_user("padded") }).await;
+    assert_eq!(user.id.to_string(), "0001");
+    assert_eq!(store.find_user(&user.id).await.unwrap(), Some(user));
 }
 
 /// The key of a row in a database is not the ID of its user.
@@ -139,6 +150,9 @@ async fn changes_name_their_users_by_any_id(fixture: FeedFixture) {
     for user in users(&*store).await {
         assert!(store.set_staff(&user.id, true).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)]);
+        enrolled(&*store, &user.id, &totp(1), &[]).await;
+        // The factor and the stamp: reported once or twice, and never by another ID.
+        assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
         assert!(store.delete(&user.id).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     }

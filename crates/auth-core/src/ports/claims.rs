@@ -42,6 +42,9 @@ pub trait ClaimsProvider: Send + Sync {
 #[async_trait]
 impl ClaimsProvider for ProfileClaim {
     async fn add_claims(&self, user: &User, claims: &mut CustomClaims) -> Result<(), ClaimsError> {
-        Ok(claims.insert(self.name(), self.value(user))?)
+        if let Some(value) = self.value(user) {
+            claims.insert(self.name(), value)?;
+        }
+        Ok(())
     }
 }

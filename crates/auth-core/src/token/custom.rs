@@ -97,14 +97,15 @@ impl ProfileClaim {
         }
     }
 
-    /// Its value for an account.
-    pub fn value(self, user: &User) -> Value {
-        match self {
-            Self::Email => user.email.as_deref().unwrap_or_default().into(),
+    /// Its value for a user. There is no email claim without an email address that is a login name: other addresses may
+    /// belong to several users, and services that read tokens identify users by this claim.
+    pub fn value(self, user: &User) -> Option<Value> {
+        Some(match self {
+            Self::Email => user.login_email()?.into(),
             Self::Role => user.role().into(),
             Self::Username => user.username.as_str().into(),
             Self::Groups => user.groups.iter().map(GroupName::as_str).collect::<Vec<_>>().into(),
-        }
+        })
     }
 }
 

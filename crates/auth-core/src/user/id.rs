@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 /// The ID of a user, as tokens and hosts know it.
 ///
-/// Each ID has one canonical string, its [`Display`](fmt::Display), which tokens carry as their subject, and no two IDs
-/// have the same one.
+/// Each ID has one canonical string, its [`Display`](fmt::Display), which tokens carry as their subject. No two IDs have the
+/// same one, negative integers aside, whose strings are those of a [`StringId`].
 ///
 /// ```
 /// use auth_core::user::UserId;

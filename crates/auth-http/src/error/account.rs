@@ -124,7 +124,8 @@ pub(crate) fn value_message(fault: &AccountFault) -> String {
         AccountFault::BadEmail => "Enter a valid email address.".to_owned(),
         AccountFault::BadPersonName => "Control characters are not allowed.".to_owned(),
         AccountFault::TooLong(limit) => format!("Ensure this field has no more than {limit} characters."),
-        _ => "Enter a valid value.".to_owned(),
+        // Answered with texts of their own.
+        AccountFault::Taken(_) | AccountFault::WeakPassword(_) => "Enter a valid value.".to_owned(),
     }
 }
 
@@ -147,6 +148,5 @@ pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
         PasswordFlaw::TooLong(limit) => format!("Ensure this field has no more than {limit} characters."),
         PasswordFlaw::TooCommon => "This password is too common.".to_owned(),
         PasswordFlaw::EntirelyNumeric => "This password is entirely numeric.".to_owned(),
-        _ => "Enter another password.".to_owned(),
     }
 }

@@ -87,6 +87,7 @@ pub(crate) async fn resend(
     let service = app.clone();
     let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;
     asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
-    let told = "If an account exists for this email address and the address is not verified, we have sent a message to it.";
+    let told =
+        "If an account exists for this email address and the address is not verified, we have sent a message to it.";
     Ok(HttpResponse::Accepted().json(ToldBody::new(told)))
 }
