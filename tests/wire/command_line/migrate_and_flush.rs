@@ -49,7 +49,7 @@ async fn what_expired_long_ago_is_forgotten_and_nothing_else(database: Database)
     let fixture = Fixture::with(database, options.env("AUTH__MAINTENANCE__PRUNE_BATCH", "2"));
     let flushed = || fixture.run(&["flush-expired-tokens"]).done().to_owned();
     const NOTHING: &str = "forgot 0 sessions and 0 blacklist entries; 0 codes, 0 counts of attempts, \
-                           0 mails that were given up\n";
+                           0 emails that were given up\n";
     assert_eq!(flushed(), NOTHING);
 
     // Five logins and three blacklisted tokens of nobody's, all of them still good.

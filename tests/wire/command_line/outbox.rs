@@ -87,10 +87,10 @@ async fn what_was_given_up_is_listed_until_it_is_tried_again(database: Database)
     assert!(queued.ends_with('Z') && failed_at >= queued, "{failed:?}");
     assert!(error.join(" ").contains("127.0.0.1"), "{failed:?}");
     assert_eq!(listed(&fixture, &[]), failed);
-    until(|| fixture.server.log(), |log| log.contains("a mail was given up") && log.contains(id)).await;
+    until(|| fixture.server.log(), |log| log.contains("an email was given up") && log.contains(id)).await;
 
     // It fails again, as often as it is tried.
-    let warnings = || fixture.server.log().matches("a mail was given up").count();
+    let warnings = || fixture.server.log().matches("an email was given up").count();
     for (tries, args) in [(2, ["outbox", "retry", id]), (3, ["outbox", "retry", "--all"])] {
         assert_eq!(fixture.run(&args).done(), "due again: 1\n");
         until(warnings, |found| *found == tries).await;

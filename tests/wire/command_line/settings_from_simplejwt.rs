@@ -198,7 +198,7 @@ async fn a_file_that_cannot_be_understood_is_one_line() {
         (b"6 objects imported automatically (use -v 2 for details).\n{}".as_slice(), "no JSON at line 1"),
         (b"", "no JSON"),
         (b"[]", "no JSON object"),
-        (b"\xff\xfe{\0}\0", "no text in UTF-8"),
+        (b"\xff\xfe{\0}\0", "not valid UTF-8"),
         (long.as_bytes(), "longer than 1048576 bytes"),
     ] {
         let said = Fixture::with(content).translate();

@@ -93,7 +93,7 @@ async fn what_waits_for_a_mail_server_arrives_once_it_is_up(database: Database) 
     let pair = fixture.login("alice").await;
     TokenPair::of(&fixture.change_password(&pair.access, PASSWORD, NEW_PASSWORD).await);
     assert_eq!(fixture.forget("bob@example.com").await.status, 202);
-    logged(&fixture.server, "a mail was not sent", 6).await;
+    logged(&fixture.server, "an email was not delivered", 6).await;
     fixture.smtp.listen();
     all_is_sent(&fixture.server).await;
     let mut expected: Vec<_> = names.iter().map(|name| verification(name)).collect();
@@ -138,8 +138,8 @@ async fn a_mail_that_is_put_off_arrives_once(database: Database) {
     let message = fixture.nth(ALICE, 1).await;
     all_is_sent(&fixture.server).await;
     assert_eq!(arrived(&fixture.smtp), [verification("alice")]);
-    logged(&fixture.server, "a mail was not sent", 2).await;
-    assert_eq!(fixture.server.log().matches("a mail was not sent").count(), 2);
+    logged(&fixture.server, "an email was not delivered", 2).await;
+    assert_eq!(fixture.server.log().matches("an email was not delivered").count(), 2);
     assert_eq!(fixture.verify(message.token()).await.status, 200);
 }
 
@@ -181,8 +181,8 @@ async fn what_was_tried_often_enough_is_kept_as_failed(database: Database) {
         assert_eq!((words[1], words[4]), ("email_verification", "2"), "{line}");
         assert!(line.contains("127.0.0.1 port"), "{line}");
     }
-    logged(&fixture.server, "a mail was given up", 2).await;
-    assert_eq!(fixture.server.log().matches("a mail was given up").count(), 2);
+    logged(&fixture.server, "an email was given up", 2).await;
+    assert_eq!(fixture.server.log().matches("an email was given up").count(), 2);
     fixture.smtp.listen();
     // Nobody sends it by themselves: what is caused later arrives, and those are still kept.
     fixture.register("carol").await;
@@ -323,7 +323,7 @@ async fn a_mail_that_is_broken_off_by_a_stop_comes_again_by_the_same_name(databa
     fixture.server.terminate();
     let status = block_in_place(|| fixture.server.wait());
     assert!(status.success(), "{status}: {}", fixture.server.log());
-    assert!(fixture.server.log().contains("a mail in flight was broken off"), "{}", fixture.server.log());
+    assert!(fixture.server.log().contains("delivery of an email was interrupted"), "{}", fixture.server.log());
     fixture.smtp.set_stalled(false);
     fixture.database.execute("UPDATE outbox SET claimed_until = queued_at WHERE claimed_until IS NOT NULL");
     block_in_place(|| fixture.server.restart());

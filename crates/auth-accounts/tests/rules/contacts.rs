@@ -317,14 +317,6 @@ async fn no_session_starts_for_whom_tokens_cannot_name() {
     assert!(service.try_refresh(&pair).await.is_err());
 }
 
-#[tokio::test]
-async fn the_claim_of_no_address_is_empty() {
-    let service = service(mailing());
-    without_address(&service, "none").await;
-    let pair = service.login("none").await;
-    assert_eq!(service.claims(&access_of(&pair))["email"], "");
-}
-
 /// Services that read tokens identify users by this claim, and a contact may be the address of several users.
 #[tokio::test]
 async fn have_no_email_claim() {
