@@ -1,4 +1,4 @@
-//! Section `mail`: how mails travel, and where the links in them lead.
+//! Section `mail`: how emails are delivered, and where the links in them lead.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use super::check::ensure_in_range;
 use super::choice::{self, MailTransport};
 use crate::address::reachable;
 
-/// The domain of the address that mails come from where nobody has set one: no mail server would believe it.
+/// The domain of the default sender. No mail server would accept it, so with SMTP the operator must set another one.
 const NO_DOMAIN: &str = "@localhost.localdomain";
 
 /// Section `mail`.
@@ -23,19 +23,19 @@ pub struct Mail {
     /// How emails are delivered; empty: not decided yet.
     #[serde(with = "choice::optional")]
     pub transport: Option<MailTransport>,
-    /// Folder for the files; empty: one in the data folder.
+    /// Folder for the files; empty: `mail` in the data folder.
     pub folder: String,
-    /// Who mails come from.
+    /// Sender of the emails.
     pub from: String,
-    /// Where links begin; empty: at the address of this server.
+    /// Base URL of the links; empty: this server.
     pub base_url: String,
-    /// The page for a new password.
+    /// Path of the page that asks for a new password.
     pub password_reset_path: String,
-    /// The page that proves an address.
+    /// Path of the page that verifies an email address.
     pub email_verification_path: String,
     /// Name of the service; empty: the host of the base URL.
     pub service_name: String,
-    /// Language of the mails.
+    /// Language of the emails.
     pub language: String,
     /// Folder of templates; empty: none.
     pub templates_dir: String,
@@ -46,39 +46,39 @@ pub struct Mail {
     /// How the connection is protected.
     #[serde(deserialize_with = "choice::one")]
     pub smtp_tls: choice::SmtpTls,
-    /// Name to log in with; empty: no login.
+    /// Username to log in with; empty: no login.
     pub smtp_username: String,
     /// Password to log in with.
     pub smtp_password: Secret,
-    /// File that holds it.
+    /// File that holds the password.
     pub smtp_password_file: String,
-    /// Certificates that are trusted as well; empty: none.
+    /// File of certificates that are trusted in addition to those of the system; empty: none.
     pub smtp_ca_file: String,
-    /// What this machine calls itself; empty: its host name.
+    /// Name that this machine gives in its greeting; empty: its host name.
     pub smtp_helo_name: String,
-    /// For one mail.
+    /// Time limit for the delivery of one email.
     pub smtp_timeout_seconds: u64,
-    /// How often a mail is tried.
+    /// How many attempts are made to deliver an email.
     pub max_attempts: u32,
-    /// When it is tried again first.
+    /// Delay between the first attempt and the second.
     pub first_retry_seconds: u64,
-    /// How many are sent at once.
+    /// How many emails are delivered at once.
     pub workers: usize,
 }
 
-/// How mails travel.
+/// How emails are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// Into files.
+    /// Written to files.
     Folder,
-    /// To a mail server, with this protection.
+    /// Sent to a mail server over a connection with this protection.
     Smtp(SmtpTls),
     /// Not at all.
     None,
 }
 
 impl Mail {
-    /// Checks the section, as far as no file has to be read for it. `None`: nobody has said how mails travel.
+    /// Checks the section, without reading any file. Returns `None` if no transport is configured.
     pub(super) fn check(&self, bind: SocketAddr) -> Result<Option<Transport>> {
         ensure_in_range(&[
             ("mail.max_attempts", self.max_attempts.into(), 1, 1_000),
@@ -99,7 +99,7 @@ impl Mail {
         Ok(transport)
     }
 
-    /// What may be left out only where no mail server is told.
+    /// Checks the keys that are required only for delivery to a mail server.
     fn check_smtp(&self) -> Result<()> {
         ensure!(!self.smtp_host.is_empty(), "mail.smtp_host: is not set; set the name of the mail server");
         ensure!(
@@ -113,10 +113,10 @@ impl Mail {
         Ok(())
     }
 
-    /// Where links lead, from a server that listens there.
+    /// Returns the links of a server with the bind address `address`.
     pub(crate) fn links(&self, address: SocketAddr) -> Result<Links> {
         let base_url = match self.base_url.as_str() {
-            // Port 0 becomes another one at the start.
+            // Port 0 is replaced by a free port at startup.
             "" if address.port() == 0 => format!("http://{}", host(address)),
             "" => format!("http://{}", reachable(address)),
             configured => configured.to_owned(),
@@ -124,7 +124,7 @@ impl Mail {
         Links::new(&base_url, &self.password_reset_path, &self.email_verification_path).map_err(named)
     }
 
-    /// What the service is called.
+    /// Returns the name of the service; without a configured one, the host of its links.
     pub(crate) fn service_name(&self, address: SocketAddr) -> String {
         if !self.service_name.is_empty() {
             return self.service_name.clone();
@@ -135,13 +135,13 @@ impl Mail {
         }
     }
 
-    /// When a mail that could not be sent is tried again.
+    /// Returns when the delivery of an email is tried again.
     pub(crate) const fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy { max_attempts: self.max_attempts, first_wait: Seconds::new(self.first_retry_seconds) }
     }
 }
 
-/// The host of a server that listens there, as it stands in a URL.
+/// Returns the host of a server with the bind address `address`, as written in a URL.
 fn host(address: SocketAddr) -> String {
     match reachable(address) {
         SocketAddr::V4(address) => address.ip().to_string(),
@@ -149,7 +149,7 @@ fn host(address: SocketAddr) -> String {
     }
 }
 
-/// What is wrong with a setting, by the name of its key.
+/// Converts `error` to one that starts with the configuration key.
 pub(crate) fn named(error: SetupError) -> anyhow::Error {
     let key = match error.setting {
         Setting::BaseUrl => "mail.base_url",

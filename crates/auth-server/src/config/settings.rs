@@ -1,4 +1,4 @@
-//! The configuration as types. What each key means stands in `config/default.toml`.
+//! The configuration as types. `config/default.toml` says what each key means.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,31 +12,31 @@ pub use super::throttle::Throttle;
 /// The whole configuration.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Settings {
-    /// Where files are kept.
+    /// The data folder.
     pub data: Data,
     /// The listener.
     pub server: Server,
-    /// The wire.
+    /// Requests and answers.
     pub http: Http,
-    /// Guarded routes.
+    /// The auth cache of guarded routes.
     pub guards: Guards,
-    /// The storage.
+    /// The database.
     pub database: Database,
-    /// The secret of the installation.
+    /// The application secret.
     pub secrets: Secrets,
     /// Tokens and keys.
     pub tokens: Tokens,
     /// Passwords and their hashing.
     pub passwords: Passwords,
-    /// How mails travel.
+    /// Emails and their delivery.
     pub mail: Mail,
-    /// Names and addresses of accounts.
+    /// Accounts: usernames, email addresses, session limit, user IDs.
     pub accounts: Accounts,
     /// Second factors.
     pub second_factor: SecondFactor,
-    /// Limits of attempts.
+    /// Rate limits.
     pub throttle: Throttle,
-    /// Forgetting what has expired.
+    /// Pruning.
     pub maintenance: Maintenance,
     /// Logs.
     pub log: Log,
@@ -45,30 +45,30 @@ pub struct Settings {
 /// Section `data`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Data {
-    /// Folder for files that the service makes.
+    /// Folder for the files that the service creates.
     pub dir: String,
 }
 
 /// Section `server`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Server {
-    /// Address and port.
+    /// Bind address.
     pub bind: String,
     /// Threads; 0: one for each core.
     pub workers: usize,
-    /// For requests in flight at a stop.
+    /// Time limit for requests in flight at shutdown.
     pub shutdown_timeout_seconds: u64,
-    /// For the head of a request.
+    /// Time limit for the head of a request.
     pub header_timeout_seconds: u64,
-    /// Between two requests on one connection.
+    /// How long a connection stays open between two requests.
     pub keep_alive_seconds: u64,
-    /// In the middle of a body or an answer.
+    /// How long a connection may make no progress in the middle of a body or an answer.
     pub idle_timeout_seconds: u64,
-    /// Most connections; 0: as the process allows.
+    /// Most connections; 0: as many as the process allows.
     pub max_connections: usize,
-    /// Most connections of one client IP that wait for the rest of a request.
+    /// Most connections of one client IP that leave a request incomplete or an answer unread.
     pub max_unanswered_per_client_ip: usize,
-    /// Who may say who the client is.
+    /// Proxies whose `X-Forwarded-For` header is trusted.
     #[serde(deserialize_with = "choice::list")]
     pub trusted_proxies: Vec<String>,
 }
@@ -76,19 +76,19 @@ pub struct Server {
 /// Section `http`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Http {
-    /// Other spellings of the paths.
+    /// Whether the paths of the tutorials are served too.
     pub aliases: bool,
-    /// Longest body of an application's own routes.
+    /// Longest request body of the routes that an application adds.
     pub body_limit_bytes: usize,
-    /// Bytes of bodies in memory at once.
+    /// Most bytes of request bodies in memory at once.
     pub body_budget_bytes: usize,
-    /// For a body.
+    /// Time limit for a request body.
     pub body_timeout_seconds: u64,
-    /// The key `reason`.
+    /// Whether refusals have the key `reason`.
     pub error_reasons: bool,
-    /// Header that brings an access token.
+    /// Name of the header that carries an access token.
     pub auth_header_name: String,
-    /// Schemes in it.
+    /// Schemes accepted in this header.
     #[serde(deserialize_with = "choice::list")]
     pub auth_header_types: Vec<String>,
 }
@@ -96,11 +96,11 @@ pub struct Http {
 /// Section `guards`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Guards {
-    /// How long somebody is remembered.
+    /// How long an entry stays in the auth cache; 0: no auth cache.
     pub memory_ttl_seconds: u64,
-    /// How many are.
+    /// Most entries in the auth cache.
     pub memory_capacity: usize,
-    /// What they do while the invalidation feed is unavailable.
+    /// What guarded routes do while the invalidation feed is unavailable.
     #[serde(deserialize_with = "choice::one")]
     pub when_stale: WhenStale,
 }
@@ -110,118 +110,118 @@ pub struct Guards {
 pub struct Database {
     /// URL; empty: SQLite in the data folder.
     pub url: Secret,
-    /// SQLite in the data folder where there is no URL.
+    /// Whether SQLite in the data folder is used if there is no URL.
     pub embedded: bool,
     /// File that holds the URL.
     pub url_file: String,
-    /// Migrate at the start.
+    /// Whether pending migrations are applied at startup.
     pub auto_migrate: bool,
     /// Most connections.
     pub pool_size: u32,
-    /// For a free connection.
+    /// How long a request waits for a free connection.
     pub acquire_timeout_milliseconds: u64,
-    /// For one statement.
+    /// Time limit for one statement.
     pub statement_timeout_milliseconds: u64,
 }
 
 /// Section `secrets`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Secrets {
-    /// The secret of the installation.
+    /// The application secret.
     pub key: Secret,
-    /// File that holds it.
+    /// File that holds the application secret.
     pub key_file: String,
-    /// Files with former ones.
+    /// Files with former application secrets.
     #[serde(deserialize_with = "choice::list")]
     pub former_key_files: Vec<String>,
-    /// Make one where none is configured.
+    /// Whether one is generated if none is configured.
     pub generate_key: bool,
 }
 
 /// Section `tokens`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Tokens {
-    /// JWA name, or `auto`.
+    /// Signing algorithm: its JWA name, or `auto`.
     pub algorithm: String,
-    /// Secret or private key.
+    /// Signing key: a shared secret or a private key.
     pub signing_key: Secret,
-    /// File that holds it.
+    /// File that holds the signing key.
     pub signing_key_file: String,
-    /// Make a key where none is configured.
+    /// Whether a signing key is generated if none is configured.
     pub generate_key: bool,
-    /// Files with further keys.
+    /// Files with further verifying keys.
     #[serde(deserialize_with = "choice::list")]
     pub verifying_key_files: Vec<String>,
-    /// `iss`.
+    /// The claim `iss`; empty: none.
     pub issuer: String,
-    /// `aud`.
+    /// The claim `aud`; empty: none.
     pub audience: String,
-    /// Keys of another issuer.
+    /// URL of the JWK set of another issuer; empty: none.
     pub jwks_url: String,
-    /// When they are fetched anew.
+    /// Age at which the JWK set is fetched again.
     pub jwks_refresh_seconds: u64,
-    /// When they are used no more.
+    /// Age at which the JWK set is no longer used.
     pub jwks_max_age_seconds: u64,
-    /// Name of the claim of the kind.
+    /// Name of the claim that holds the token type.
     pub token_type_claim: String,
-    /// Name of the claim of the id.
+    /// Name of the claim that holds the token ID.
     pub jti_claim: String,
-    /// Name of the claim of the user.
+    /// Name of the claim that names the user.
     pub user_id_claim: String,
-    /// Field of the account in it.
+    /// Field of the account that this claim holds.
     #[serde(deserialize_with = "choice::one")]
     pub user_id_field: UserIdField,
-    /// Kinds that open guarded routes.
+    /// Token types that open guarded routes.
     #[serde(deserialize_with = "choice::list")]
     pub accepted_kinds: Vec<AcceptedKind>,
-    /// Tolerance of clocks.
+    /// Leeway: how far the clocks of two machines may differ.
     pub leeway_seconds: u64,
-    /// Life of an access token.
+    /// Lifetime of an access token.
     pub access_ttl_seconds: u64,
-    /// Life of a refresh token.
+    /// Lifetime of a refresh token.
     pub refresh_ttl_seconds: u64,
-    /// Life of a sliding token.
+    /// Lifetime of a sliding token.
     pub sliding_ttl_seconds: u64,
-    /// For how long it can be refreshed.
+    /// How long after the login a sliding token can be refreshed.
     pub sliding_refresh_ttl_seconds: u64,
-    /// Name of the claim of the end of that.
+    /// Name of the claim that holds the end of that time.
     pub sliding_refresh_exp_claim: String,
-    /// Answer a new refresh token.
+    /// Whether a refresh returns a new refresh token.
     pub rotate_refresh_tokens: bool,
-    /// Take the old one out of use.
+    /// Whether the old refresh token is refused after a rotation.
     pub blacklist_after_rotation: bool,
-    /// Life of a session; 0: endless.
+    /// Absolute lifetime of a session; 0: unlimited.
     pub session_max_ttl_seconds: u64,
-    /// For retries of a refresh.
+    /// The replay window.
     pub retry_window_seconds: u64,
-    /// What a retry is answered.
+    /// How a retry is answered.
     #[serde(deserialize_with = "choice::one")]
     pub on_retry: OnRetry,
-    /// Claims from the account.
+    /// Claims taken from the account.
     #[serde(deserialize_with = "choice::list")]
     pub claims: Vec<UserClaim>,
-    /// For an claims_provider of claims.
+    /// Time limit for the claims provider.
     pub claims_timeout_milliseconds: u64,
-    /// Copy unknown claims.
+    /// Whether unknown claims are copied from a refresh token to its successors.
     pub keep_custom_claims: bool,
-    /// Accept tokens from elsewhere.
+    /// Whether externally issued refresh tokens are adopted.
     pub adopt_foreign_tokens: bool,
-    /// Access tokens die with their session.
+    /// Whether access tokens are refused once their session has ended.
     pub check_session_on_access: bool,
-    /// Refuse inactive users.
+    /// Whether the tokens of inactive users are refused.
     pub check_user_is_active: bool,
-    /// Note logins.
+    /// Whether the time of each login is stored.
     pub update_last_login: bool,
 }
 
 /// Section `passwords`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Passwords {
-    /// Fewest characters.
+    /// Fewest characters of a new password.
     pub min_chars: usize,
-    /// Name no password may resemble.
+    /// Name that no password may resemble; empty: none.
     pub service_name: String,
-    /// Cut edge blanks.
+    /// Whether leading and trailing whitespace is stripped.
     pub trim: bool,
     /// Argon2id memory.
     pub argon2_memory_kib: u32,
@@ -231,21 +231,21 @@ pub struct Passwords {
     pub argon2_parallelism: u32,
     /// Hashing threads; 0: one for each core.
     pub hash_threads: usize,
-    /// Longest queue.
+    /// Most passwords that may wait for a hashing thread.
     pub hash_queue: usize,
 }
 
 /// Section `accounts`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Accounts {
-    /// What is asked of email addresses.
+    /// Whether users verify their email address.
     #[serde(deserialize_with = "choice::one")]
     pub email_verification: EmailVerification,
-    /// Letters, digits and `@ . + - _` only.
+    /// Whether usernames consist only of letters, digits and `@ . + - _`.
     pub plain_usernames: bool,
-    /// Letter case makes no other name.
+    /// Whether usernames that differ only in letter case are the same.
     pub ignore_username_case: bool,
-    /// Live sessions of an account; 0: any number.
+    /// Most live sessions of one account; 0: unlimited.
     pub max_sessions: u32,
     /// Which IDs new users get.
     #[serde(deserialize_with = "choice::one")]
@@ -255,7 +255,7 @@ pub struct Accounts {
 /// Section `second_factor`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SecondFactor {
-    /// Who needs one.
+    /// Which users need a second factor.
     #[serde(deserialize_with = "choice::one")]
     pub required_for: RequiredFor,
 }
@@ -263,34 +263,34 @@ pub struct SecondFactor {
 /// Section `maintenance`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Maintenance {
-    /// How often; 0: never.
+    /// How often expired rows are deleted; 0: never.
     pub prune_interval_seconds: u64,
-    /// Rows in one transaction.
+    /// Most rows that one transaction deletes.
     pub prune_batch: u32,
 }
 
 /// Section `log`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Log {
-    /// How records are written.
+    /// How log records are written.
     #[serde(deserialize_with = "choice::one")]
     pub format: LogFormat,
-    /// Level or directives.
+    /// Log level or directives.
     pub level: String,
 }
 
-/// A value that is shown to nobody: `Debug` and `Serialize` give a mask.
+/// A value that is never printed: `Debug` and `Serialize` write a mask.
 #[derive(Clone, Default, Deserialize, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// A secret from elsewhere.
+    /// Wraps a value that must not be printed.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text.
+    /// Returns the value itself.
     pub fn expose(&self) -> &str {
         &self.0
     }

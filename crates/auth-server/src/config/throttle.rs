@@ -1,4 +1,4 @@
-//! Section `throttle`: limits of attempts.
+//! Section `throttle`: rate limits.
 
 use anyhow::{Result, anyhow};
 use auth_accounts::throttle::{Limit, ThrottlePolicy};
@@ -14,38 +14,38 @@ const DAY: u64 = 24 * HOUR;
 /// Section `throttle`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Throttle {
-    /// All limits but that of `anonymous`.
+    /// Whether the rate limits apply, except `anonymous`.
     pub enabled: bool,
-    /// Wrong passwords in a row without a wait.
+    /// Wrong passwords in a row that cause no delay.
     pub password_free_attempts: u32,
-    /// The first wait.
+    /// The first delay.
     pub password_first_wait_seconds: u64,
-    /// The longest wait.
+    /// The longest delay.
     pub password_longest_wait_seconds: u64,
-    /// Wrong codes of an account.
+    /// Wrong second-factor codes for an account.
     pub second_factor_per_day: u32,
-    /// Wrong passwords and codes from a client address.
+    /// Wrong passwords and codes from a client IP.
     pub failures_per_address_per_hour: u32,
     /// Registrations from a client IP.
     pub registrations_per_client_ip_per_hour: u32,
-    /// Requests for a mail that name an address.
+    /// Requests for an email that name one email address.
     pub mail_requests_per_email_per_hour: u32,
-    /// Requests for a mail from a client address.
+    /// Requests for an email from a client IP.
     pub mail_requests_per_address_per_hour: u32,
-    /// Mails with a link to an account.
+    /// Emails to an account that ask to verify an email address.
     pub mails_per_account_per_hour: u32,
-    /// Challenges of a second factor for an account.
+    /// Second-factor challenges for an account.
     pub challenges_per_account_per_hour: u32,
-    /// Challenges of a second factor for an account from a client IP.
+    /// Second-factor challenges for an account from a client IP.
     pub challenges_per_account_and_client_ip_per_ten_minutes: u32,
-    /// Mails with a code to an account.
+    /// Emails with a code to an account.
     pub code_mails_per_account_per_hour: u32,
-    /// Requests of an address without credentials, as `3/min`; empty: any number.
+    /// Requests without credentials from a client IP, such as `3/min`; empty: unlimited.
     pub anonymous: String,
 }
 
 impl Throttle {
-    /// The limits of attempts; `None`: any number.
+    /// Returns the rate limits, or `None` if they are turned off.
     pub(super) fn policy(&self) -> Result<Option<ThrottlePolicy>> {
         let many = 1_000_000;
         let (first_wait, longest_wait) = (self.password_first_wait_seconds, self.password_longest_wait_seconds);
@@ -96,7 +96,7 @@ impl Throttle {
         }))
     }
 
-    /// How many requests somebody without credentials may make; `None`: any number.
+    /// Returns the rate limit of requests without credentials, or `None` if there is none.
     pub(super) fn anonymous_rate(&self) -> Result<Option<Rate>> {
         let text = self.anonymous.as_str();
         if text.is_empty() {
