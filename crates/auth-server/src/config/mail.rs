@@ -78,7 +78,7 @@ pub enum Transport {
 }
 
 impl Mail {
-    /// Checks the section, without reading any file. Returns `None` if no transport is configured.
+    /// Checks the section as far as possible without reading a file. Returns `None` if no transport is configured.
     pub(super) fn check(&self, bind: SocketAddr) -> Result<Option<Transport>> {
         ensure_in_range(&[
             ("mail.max_attempts", self.max_attempts.into(), 1, 1_000),

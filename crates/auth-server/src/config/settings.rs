@@ -134,7 +134,7 @@ pub struct Secrets {
     /// Files with former application secrets.
     #[serde(deserialize_with = "choice::list")]
     pub former_key_files: Vec<String>,
-    /// Whether one is generated if none is configured.
+    /// Whether an application secret is generated if none is configured.
     pub generate_key: bool,
 }
 
@@ -241,7 +241,7 @@ pub struct Accounts {
     /// Whether users verify their email address.
     #[serde(deserialize_with = "choice::one")]
     pub email_verification: EmailVerification,
-    /// Whether usernames consist only of letters, digits and `@ . + - _`.
+    /// Whether usernames may contain only letters, digits and `@ . + - _`.
     pub plain_usernames: bool,
     /// Whether usernames that differ only in letter case are the same.
     pub ignore_username_case: bool,
