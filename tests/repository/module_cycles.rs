@@ -1,4 +1,4 @@
-//! No two modules of a crate depend on each other in a circle, a folder and its children aside: someone who reads one module
+//! No two top-level modules of a crate depend on each other in a circle: someone who reads one module
 //! knows which ones to read first.
 
 #![allow(clippy::expect_used, reason = "a test that cannot read the sources has failed")]

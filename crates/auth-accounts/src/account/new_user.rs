@@ -28,8 +28,8 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// When it is made.
     pub date_joined: Timestamp,
-    /// Whether the user comes from elsewhere, with a username that is not chosen anew. It is refused only if another user has
-    /// exactly the same one. If its [canonical form](Username::canonical) is taken, it reserves only its own spelling.
+    /// Whether the user is imported and keeps their username, which is refused only if another user has exactly the same
+    /// one. If its [canonical form](Username::canonical) is taken, it reserves only its own spelling.
     pub is_imported: bool,
     /// When its address was proven to be its owner's; `None`: it was not.
     pub email_verified_at: Option<Timestamp>,

@@ -39,8 +39,8 @@ pub struct AccountPolicy {
 
 impl AccountPolicy {
     /// Whether an account may add an authenticator: only with a verified email address, where they are verified at all.
-    /// Without [`EmailVerification`], or without emails, no owner of an account could. A user whose address is no login name may:
-    /// nobody resets the password with it, so the factor keeps no owner of an address out.
+    /// Without [`EmailVerification`], or without emails, no user could. A user whose email address is not a login name may:
+    /// no password is reset through that address, so the factor locks out no owner of it.
     pub fn lets_add_authenticator(&self, user: &User) -> bool {
         let is_asked = self.sends_mail && !matches!(self.email_verification, EmailVerification::Off);
         !is_asked || user.email_verified_at.is_some() || user.login_email().is_none()

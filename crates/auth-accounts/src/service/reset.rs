@@ -44,7 +44,7 @@ impl AccountService {
     /// nobody in (SEC-115).
     ///
     /// # Errors
-    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over.
+    /// [`AccountError::BadLink`] for a token that was used or altered or has expired.
     /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the password does not pass the
     /// [policy](crate::service::AccountPolicy::passwords);
     /// then the token stays good.

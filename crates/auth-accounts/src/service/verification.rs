@@ -35,7 +35,7 @@ impl AccountService {
     /// with any change of the account's rights, password or factors.
     ///
     /// # Errors
-    /// [`AccountError::BadLink`] for a token that was used or altered, or whose time is over, or if the account has changed
+    /// [`AccountError::BadLink`] for a token that was used or altered or has expired, or if the account has changed
     /// since a change of its address was asked for. [`AccountError::LoginRequired`] if a login is needed and `caller` is
     /// another user or nobody; then the token stays good. Those of
     /// [`TokenService::live_session`](auth_core::service::TokenService::live_session) if the session of the caller would not

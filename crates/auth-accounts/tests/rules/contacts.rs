@@ -293,7 +293,7 @@ async fn nobody_without_a_verified_address_logs_in_where_it_is_required() {
     assert!(matches!(refused, Err(AccountError::EmailNotVerified)), "{refused:?}");
 }
 
-/// Their tokens would name nobody, or somebody else.
+/// Their tokens would identify no user, or another user.
 #[tokio::test]
 async fn no_session_starts_for_whom_tokens_cannot_name() {
     let mut policy = policy();
@@ -311,7 +311,7 @@ async fn no_session_starts_for_whom_tokens_cannot_name() {
     assert_eq!(alice.subject(SubjectField::Email), Some(Subject::Email("alice@example.com".to_owned())));
     let pair = service.login("alice").await;
     assert_eq!(service.caller(&pair).await.user.username, "alice");
-    // The token stays hers when the address is no longer a login name of anybody: it names nobody.
+    // Once the address is no longer a login name, the token identifies no user.
     assert!(service.store.put_user(User { email_is_login_name: false, ..service.user("alice").await }));
     assert!(service.tokens.authenticate(&access_of(&pair)).await.is_err());
     assert!(service.try_refresh(&pair).await.is_err());

@@ -71,7 +71,7 @@ async fn a_contact_is_shared_and_finds_only_whoever_logs_in_with_it(store: Arc<d
     assert_eq!(user_now(&*store, &before.id).await, before);
 }
 
-/// It is another address, even if it is spelt in the same way: whoever proved to read it proved nothing about a login.
+/// This counts as a change, even if the spelling is the same: the verification of a contact does not verify a login name.
 #[apply(account_case!)]
 async fn an_address_that_becomes_a_login_name_is_another_one(store: Arc<dyn Store>) {
     let verified = Some(at(0).into());

@@ -326,7 +326,7 @@ async fn that_verifies_the_address_removes_a_factor_added_meanwhile() {
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }
 
-/// Somebody who knew the password has used up what an account may get of codes and challenges.
+/// An attacker who knew the password has used up the codes and challenges that the account may have.
 #[tokio::test]
 async fn lets_the_owner_log_in_after_logins_of_others() {
     let service = service(mailing());
