@@ -72,12 +72,12 @@ impl Accounts for DieselStore {
             let rows = rows.select((UserRow::as_select(), credentials::password_hash));
             let row = match &name {
                 LoginName::Username(text) if cannot_be_stored(text) => return Ok(None),
-                LoginName::Username(text) => rows.filter(users::username.eq(text)).first(connection),
+                LoginName::Username(text) => rows.filter(users::username.eq(text)).get_result(connection),
                 LoginName::Email(text) => {
                     // Found by the form that is indexed. What is no address is nobody's.
                     let Ok(email) = Email::parse(text) else { return Ok(None) };
                     let same = users::email_canonical.eq(email.canonical()).and(users::email.eq(email.as_str()));
-                    rows.filter(same).first(connection)
+                    rows.filter(same).get_result(connection)
                 }
             };
             let found: Option<(UserRow, String)> = row.optional()?;
@@ -90,7 +90,7 @@ impl Accounts for DieselStore {
         let email = email.canonical().to_owned();
         self.read(move |connection| {
             let row = users::table.filter(users::email_canonical.eq(&email)).select(UserRow::as_select());
-            Ok(row.first(connection).optional()?.map(UserRow::try_into).transpose()?)
+            Ok(row.get_result(connection).optional()?.map(UserRow::try_into).transpose()?)
         })
         .await
     }
@@ -294,13 +294,13 @@ impl TokenUsers for DieselStore {
         self.read(move |connection| {
             let rows = users::table.select(UserRow::as_select());
             let row = match &subject {
-                Subject::Id(id) => rows.filter(has_id(id)).first(connection),
+                Subject::Id(id) => rows.filter(has_id(id)).get_result(connection),
                 Subject::Username(name) if cannot_be_stored(name) => return Ok(None),
-                Subject::Username(name) => rows.filter(users::username.eq(name)).first(connection),
+                Subject::Username(name) => rows.filter(users::username.eq(name)).get_result(connection),
                 Subject::Email(text) => {
                     let Ok(email) = Email::parse(text) else { return Ok(None) };
                     let same = users::email_canonical.eq(email.canonical()).and(users::email.eq(email.as_str()));
-                    rows.filter(same).first(connection)
+                    rows.filter(same).get_result(connection)
                 }
             };
             Ok(row.optional()?.map(UserRow::try_into).transpose()?)
@@ -311,7 +311,7 @@ impl TokenUsers for DieselStore {
 
 fn user_by_id(connection: &mut AnyConnection, id: &UserId) -> QueryResult<Option<User>> {
     let user = users::table.filter(has_id(id)).select(UserRow::as_select());
-    user.first(connection).optional()?.map(UserRow::try_into).transpose()
+    user.get_result(connection).optional()?.map(UserRow::try_into).transpose()
 }
 
 /// Stores a hash in place of the one that stands there, if there is one.

@@ -62,7 +62,7 @@ impl Codes for DieselStore {
         self.read(move |connection| {
             let code = one_time_codes::table.find(DbId::from(id)).filter(is_known());
             let code = code.inner_join(users::table).select((CodeRow::as_select(), users::external_id));
-            let row: Option<(CodeRow, Option<String>)> = code.first(connection).optional()?;
+            let row: Option<(CodeRow, Option<String>)> = code.get_result(connection).optional()?;
             Ok(row.map(|(row, external_id)| row.into_code(external_id.as_deref())).transpose()?)
         })
         .await
@@ -84,7 +84,7 @@ impl Codes for DieselStore {
                 let Some(row) = row else { return Ok(None) };
                 let owner = users::table.find(row.user_id).select(users::external_id);
                 // The owner may have been deleted, and the code with it.
-                let external_id: Option<Option<String>> = owner.first(connection).optional()?;
+                let external_id: Option<Option<String>> = owner.get_result(connection).optional()?;
                 external_id.map(|external_id| row.into_code(external_id.as_deref())).transpose()
             })
         })
@@ -96,7 +96,7 @@ impl Codes for DieselStore {
         self.write(move |connection| {
             connection.transaction_if(|connection| {
                 let code = one_time_codes::table.find(DbId::from(id));
-                let owner: Option<UserKey> = code.select(one_time_codes::user_id).first(connection).optional()?;
+                let owner: Option<UserKey> = code.select(one_time_codes::user_id).get_result(connection).optional()?;
                 let Some(owner) = owner else { return Ok(false) };
                 // Its account first, as for all that needs both: no code goes to another one.
                 lock_row(connection, owner)?;

@@ -41,5 +41,5 @@ pub(crate) fn user_id(key: UserKey, external_id: Option<&str>) -> QueryResult<Us
 
 /// The key of the user with this ID.
 pub(crate) fn key_of(connection: &mut AnyConnection, id: &UserId) -> QueryResult<Option<UserKey>> {
-    users::table.filter(has_id(id)).select(users::id).first(connection).optional()
+    users::table.filter(has_id(id)).select(users::id).get_result(connection).optional()
 }

@@ -61,7 +61,7 @@ impl SecondFactors for DieselStore {
                 end_with_factors(connection, user)?;
                 let method = factor.method();
                 let same = second_factors::table.find((user, method.name()));
-                let replaced: Option<DbTime> = same.select(second_factors::since).first(connection).optional()?;
+                let replaced: Option<DbTime> = same.select(second_factors::since).get_result(connection).optional()?;
                 diesel::delete(same).execute(connection)?;
                 let added_at = DbTime::from(now.unix());
                 let row = FactorRow::new(user, &factor, replaced.unwrap_or(added_at))?;

@@ -83,7 +83,7 @@ impl Sessions for DieselStore {
                 .find(DbId::from(id))
                 .inner_join(users::table)
                 .select((SessionRow::as_select(), UserRow::as_select()))
-                .first(connection)
+                .get_result(connection)
                 .optional()?;
             Ok(found.map(|(session, user)| session.with_user(user)).transpose()?)
         })
@@ -112,7 +112,7 @@ impl Sessions for DieselStore {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let session = sessions::table.find(DbId::from(id));
-                let owner: Option<UserKey> = session.select(sessions::user_id).first(connection).optional()?;
+                let owner: Option<UserKey> = session.select(sessions::user_id).get_result(connection).optional()?;
                 let Some(owner) = owner else { return Ok(false) };
                 // Its account first, as for all that needs both: no session goes to another one.
                 lock_row(connection, owner)?;

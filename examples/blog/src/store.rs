@@ -80,7 +80,7 @@ impl Posts {
             .0
             .read(move |connection| {
                 let one = posts::table.inner_join(users::table).filter(posts::id.eq(id));
-                Ok(one.select(columns!()).first(connection).optional()?)
+                Ok(one.select(columns!()).get_result(connection).optional()?)
             })
             .await?;
         Ok(row.map(Post::from_row))

@@ -77,7 +77,7 @@ async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
     assert!(liked.await.unwrap());
     let found = store.read(move |connection| {
         let note = notes::table.find(id).select((notes::text, notes::is_public, notes::likes));
-        Ok(note.first::<(String, bool, i32)>(connection).optional()?)
+        Ok(note.get_result::<(String, bool, i32)>(connection).optional()?)
     });
     assert_eq!(found.await.unwrap(), Some(("one".to_owned(), true, 1)));
     // It goes with its author, by a foreign key to ours.
@@ -159,7 +159,7 @@ async fn transactions_of_jobs_do_not_lose_updates(database: Arc<Database>) {
                 connection.transaction(|connection| {
                     let note = notes::table.find(id);
                     diesel::update(note).set(notes::is_public.eq(notes::is_public)).execute(connection)?;
-                    let likes: i32 = note.select(notes::likes).first(connection)?;
+                    let likes: i32 = note.select(notes::likes).get_result(connection)?;
                     diesel::update(note).set(notes::likes.eq(likes + 1)).execute(connection).map(drop)
                 })
             };
@@ -168,7 +168,7 @@ async fn transactions_of_jobs_do_not_lose_updates(database: Arc<Database>) {
     }
     jobs.join_all().await;
     let likes =
-        store.read(move |connection| Ok(notes::table.find(id).select(notes::likes).first::<i32>(connection)?));
+        store.read(move |connection| Ok(notes::table.find(id).select(notes::likes).get_result::<i32>(connection)?));
     assert_eq!(likes.await.unwrap(), 50);
 }
 
