@@ -194,7 +194,7 @@ fn the_axum_example_needs_neither_actix_nor_a_database() {
 fn the_store_example_needs_neither_accounts_nor_a_web_framework() {
     let found = dependencies();
     let all: Vec<_> = found["own-store"].iter().collect();
-    assert_eq!(all, ["async-trait", "auth-core", "auth-crypto", "redb", "serde", "serde_json", "tokio"]);
+    assert_eq!(all, ["async-trait", "auth-core", "auth-crypto", "tokio"]);
 }
 
 #[test]

@@ -1,17 +1,15 @@
-//! `own-store [FILE]`: the life of a session on a store of one's own, in this file, else in memory.
+//! The life of two sessions: a refresh, a used refresh token that ends the first, and a logout that ends the second.
 #![expect(clippy::print_stdout, reason = "shows what happens")]
 
 use std::error::Error;
-use std::path::Path;
 use std::sync::Arc;
 
-use auth_core::error::{AuthError, StoreError};
+use auth_core::error::AuthError;
 use auth_core::event::SecurityEvent;
-use auth_core::ports::{Clock, SecurityEvents, TokenUsers};
-use auth_core::rotation::RotationPolicy;
+use auth_core::ports::{Clock, SecurityEvents};
 use auth_core::service::{LogoutRequest, SignedToken, TokenPolicy, TokenPorts, TokenService};
 use auth_core::time::{Seconds, UnixTime};
-use auth_core::token::{Authentication, ClientInfo, RawToken, Subject};
+use auth_core::token::{Authentication, ClientInfo, RawToken};
 use auth_core::user::{SecurityStamp, User, UserId};
 use auth_crypto::{KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness, generate_ed25519_pem};
 use own_store::OwnStore;
@@ -25,10 +23,10 @@ impl SecurityEvents for Printed {
     }
 }
 
-fn token_service(store: OwnStore) -> Result<TokenService, Box<dyn Error>> {
+fn token_service(store: Arc<OwnStore>) -> Result<TokenService, Box<dyn Error>> {
     let key = SigningKey::from_pem(None, &generate_ed25519_pem()?)?;
     let ports = TokenPorts {
-        store: Arc::new(store),
+        store,
         signer: Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default())?),
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
@@ -36,18 +34,50 @@ fn token_service(store: OwnStore) -> Result<TokenService, Box<dyn Error>> {
         auth_cache: None,
         reuse_notices: None,
     };
-    // Without a window for retries, the first replay of a used token counts as reuse.
-    let rotation = RotationPolicy { retry_window: Seconds::new(0), ..RotationPolicy::default() };
-    Ok(TokenService::new(ports, TokenPolicy { rotation, ..TokenPolicy::default() }))
+    let mut policy = TokenPolicy::default();
+    policy.rotation.retry_window = Seconds::new(0); // A used refresh token counts as reused at once, never as a retry.
+    Ok(TokenService::new(ports, policy))
 }
 
-/// A user as the application stores one when they register.
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let store = Arc::new(OwnStore::default());
+    let tokens = token_service(store.clone())?;
+    let alice = alice();
+    store.with_users(|users| users.insert(alice.id.clone(), alice.clone()))?;
+
+    println!("Alice logs in with a passkey, which the application verifies, and refreshes.");
+    let passkey = Authentication::new(["hwk", "mfa"], SystemClock.now())?;
+    let first = tokens.start_session(&alice, &passkey, ClientInfo::default()).await?;
+    let used = presented(&first.refresh)?;
+    let next = tokens.refresh(&used).await?;
+
+    println!("An attacker presents the used refresh token. The session ends, for Alice too.");
+    println!("refused: {}", tokens.refresh(&used).await.err().ok_or("a used token was accepted")?);
+    let access = presented(&next.access)?;
+    println!("refused: {}", tokens.authenticate(&access).await.err().ok_or("the session is live")?);
+
+    println!("Alice logs in again, and out.");
+    let second = tokens.start_session(&alice, &passkey, ClientInfo::default()).await?;
+    let access = presented(&second.access)?;
+    let caller = tokens.authenticate(&access).await?;
+    tokens.logout(&caller, LogoutRequest::All).await?;
+    println!("refused: {}", tokens.authenticate(&access).await.err().ok_or("the session is live")?);
+    Ok(())
+}
+
+/// A token as a request contains it.
+fn presented(token: &SignedToken) -> Result<RawToken, AuthError> {
+    Ok(RawToken::parse(token.expose())?)
+}
+
+/// A user of the application.
 fn alice() -> User {
     User {
         id: UserId::new(1),
         username: "alice".to_owned(),
-        email: Some("alice@example.com".to_owned()),
-        email_is_login_name: true,
+        email: None,
+        email_is_login_name: false,
         first_name: String::new(),
         last_name: String::new(),
         is_active: true,
@@ -61,49 +91,4 @@ fn alice() -> User {
         multi_factor_since: None,
         security_stamp: SecurityStamp::default(),
     }
-}
-
-/// Alice as the store has her, who registers the first time.
-async fn registered(store: &OwnStore) -> Result<User, StoreError> {
-    if let Some(user) = store.find_by_subject(&Subject::Username("alice".to_owned())).await? {
-        return Ok(user);
-    }
-    let user = alice();
-    store.add_user(user.clone()).await?;
-    Ok(user)
-}
-
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let store = match std::env::args().nth(1) {
-        Some(path) => OwnStore::open(Path::new(&path))?,
-        None => OwnStore::in_memory()?,
-    };
-    let tokens = token_service(store.clone())?;
-
-    println!("Alice logs in with a passkey, which the application verifies.");
-    // The user is read first: if she changes while she is authenticated, no session starts.
-    let user = registered(&store).await?;
-    let passkey = Authentication::new(["hwk", "mfa"], SystemClock.now())?;
-    let stolen = tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
-    let other = tokens.start_session(&user, &passkey, ClientInfo::default()).await?;
-
-    println!("She refreshes; then a used refresh token is presented.");
-    let used = presented(&stolen.refresh)?;
-    let next = tokens.refresh(&used).await?;
-    println!("refused: {}", tokens.refresh(&used).await.err().ok_or("a used token was accepted")?);
-    let access = presented(&next.access)?;
-    println!("refused: {}", tokens.authenticate(&access).await.err().ok_or("the session is live")?);
-
-    println!("Her other session is live until she logs out.");
-    let access = presented(&other.access)?;
-    let caller = tokens.authenticate(&access).await?;
-    tokens.logout(&caller, LogoutRequest::All).await?;
-    println!("refused: {}", tokens.authenticate(&access).await.err().ok_or("the session is live")?);
-    Ok(())
-}
-
-/// A token as a request brings it.
-fn presented(token: &SignedToken) -> Result<RawToken, AuthError> {
-    Ok(RawToken::parse(token.expose())?)
 }
