@@ -4,3 +4,4 @@ mod architecture;
 mod golden_files;
 mod module_cycles;
 mod process_state;
+mod terms;

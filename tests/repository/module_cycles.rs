@@ -1,5 +1,5 @@
-//! No two top-level modules of a crate depend on each other in a circle: someone who reads one module
-//! knows which ones to read first.
+//! No two modules of a folder depend on each other, directly or through others: someone who reads one module knows which
+//! ones to read first. A folder and its children may depend on each other.
 
 #![allow(clippy::expect_used, reason = "a test that cannot read the sources has failed")]
 
@@ -9,47 +9,59 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 use syn::{Attribute, ItemMod, ItemUse, UseTree};
 
-/// The modules that each module of a crate names; modules are those at the top of the crate.
+/// The modules that each module of a folder names; both are children of the folder.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// Collects the modules that a file names by `crate::`, or by `super::` where that is the crate.
+/// The names of a module or an item, from the top of its crate.
+type ModulePath = Vec<String>;
+
+/// Collects the paths that a file names by `crate`, `self` or `super`.
 struct Named {
-    is_super_the_crate: bool,
-    modules: BTreeSet<String>,
+    module: ModulePath,
+    paths: BTreeSet<ModulePath>,
 }
 
 impl Named {
-    fn is_crate(&self, first: &syn::Ident) -> bool {
-        first == "crate" || (first == "super" && self.is_super_the_crate)
+    /// Adds a path, unless it leads to another crate.
+    fn add(&mut self, path: &[String]) {
+        let mut rest = path;
+        let mut base = match rest.split_first() {
+            Some((first, after)) if first == "crate" => {
+                rest = after;
+                ModulePath::new()
+            }
+            Some((first, _)) if first == "self" || first == "super" => self.module.clone(),
+            _ => return,
+        };
+        while let Some((first, after)) = rest.split_first().filter(|(first, _)| ["self", "super"].contains(&first.as_str())) {
+            if first == "super" {
+                base.pop();
+            }
+            rest = after;
+        }
+        base.extend_from_slice(rest);
+        self.paths.insert(base);
     }
 
-    fn add(&mut self, tree: &UseTree) {
+    fn add_tree(&mut self, prefix: &[String], tree: &UseTree) {
+        let with = |name: &syn::Ident| [prefix, &[name.to_string()]].concat();
         match tree {
-            UseTree::Path(path) => drop(self.modules.insert(path.ident.to_string())),
-            UseTree::Name(name) => drop(self.modules.insert(name.ident.to_string())),
-            UseTree::Rename(name) => drop(self.modules.insert(name.ident.to_string())),
-            UseTree::Group(group) => group.items.iter().for_each(|tree| self.add(tree)),
-            UseTree::Glob(_) => {}
+            UseTree::Path(path) => self.add_tree(&with(&path.ident), &path.tree),
+            UseTree::Name(name) => self.add(&with(&name.ident)),
+            UseTree::Rename(name) => self.add(&with(&name.ident)),
+            UseTree::Group(group) => group.items.iter().for_each(|tree| self.add_tree(prefix, tree)),
+            UseTree::Glob(_) => self.add(prefix),
         }
     }
 }
 
 impl<'ast> Visit<'ast> for Named {
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
-        if let UseTree::Path(path) = &item.tree
-            && self.is_crate(&path.ident)
-        {
-            self.add(&path.tree);
-        }
+        self.add_tree(&[], &item.tree);
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let mut segments = path.segments.iter();
-        if let (Some(first), Some(second)) = (segments.next(), segments.next())
-            && self.is_crate(&first.ident)
-        {
-            self.modules.insert(second.ident.to_string());
-        }
+        self.add(&path.segments.iter().map(|segment| segment.ident.to_string()).collect::<Vec<_>>());
         syn::visit::visit_path(self, path);
     }
 
@@ -71,25 +83,35 @@ pub(super) fn sources(folder: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The modules that depend on each other in the crate with these sources, with what they name.
-fn graph(source: &Path) -> Graph {
-    let mut graph = Graph::new();
+/// The path of the module in a file below the sources of a crate. `None` for the top of the crate and for tests.
+fn module_of(file: &Path) -> Option<ModulePath> {
+    let mut path: ModulePath = file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    path.pop_if(|last| last == "mod");
+    let is_in_crate = path.first().is_some_and(|top| top != "lib") && path.last().is_some_and(|last| last != "tests");
+    is_in_crate.then_some(path)
+}
+
+/// For each folder of a crate, the modules in it that name each other.
+fn graphs(source: &Path) -> BTreeMap<ModulePath, Graph> {
+    let mut graphs = BTreeMap::<ModulePath, Graph>::new();
     for file in sources(source) {
-        let place = file.strip_prefix(source).expect("a source").with_extension("");
-        let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        let [top, inner @ ..] = parts.as_slice() else { continue };
-        let is_test = parts.last().is_some_and(|name| name == "tests");
-        if top == "lib" || is_test {
-            continue;
+        let Some(module) = module_of(file.strip_prefix(source).expect("a source")) else { continue };
+        for depth in 0..module.len() {
+            graphs.entry(module[..depth].to_vec()).or_default().entry(module[depth].clone()).or_default();
         }
-        let is_super_the_crate = inner.is_empty() || inner == ["mod"];
-        let mut named = Named { is_super_the_crate, modules: BTreeSet::new() };
+        let mut named = Named { module: module.clone(), paths: BTreeSet::new() };
         let text = std::fs::read_to_string(&file).expect("a source");
         named.visit_file(&syn::parse_file(&text).expect("Rust"));
-        named.modules.remove(top);
-        graph.entry(top.clone()).or_default().extend(named.modules);
+        for path in named.paths {
+            let shared = module.iter().zip(&path).take_while(|(one, other)| one == other).count();
+            // Otherwise one of the two is in the folder of the other.
+            if let (Some(from), Some(to)) = (module.get(shared), path.get(shared)) {
+                let graph = graphs.entry(module[..shared].to_vec()).or_default();
+                graph.entry(from.clone()).or_default().insert(to.clone());
+            }
+        }
     }
-    graph
+    graphs
 }
 
 /// What is left of a graph without the modules that depend on nothing else that is left: the circles, and who leads there.
@@ -108,12 +130,14 @@ fn circles(mut graph: Graph) -> Graph {
 #[test]
 fn modules_do_not_depend_on_each_other_in_a_circle() {
     for name in ["auth-core", "auth-accounts", "auth-diesel", "auth-http"] {
-        let graph = graph(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src"));
+        let graphs = graphs(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src"));
         assert!(
-            graph.values().map(BTreeSet::len).sum::<usize>() > 10,
+            graphs[&[][..]].values().map(BTreeSet::len).sum::<usize>() > 10,
             "{name}: the modules of the crate were not found"
         );
-        assert_eq!(circles(graph), Graph::new(), "{name}");
+        for (folder, graph) in graphs {
+            assert_eq!(circles(graph), Graph::new(), "{name}: {folder:?}");
+        }
     }
 }
 
