@@ -29,7 +29,8 @@ impl SecondFactors for DieselStore {
     async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError> {
         let user = user.clone();
         self.read(move |connection| {
-            // One statement, so that both are read at one moment. There are no recovery codes without a factor.
+            // One statement, so that both are read from one snapshot. An account without a factor has no recovery
+            // codes.
             let own = recovery_codes::user_id.eq(second_factors::user_id);
             let rows: Vec<(FactorRow, Option<Vec<u8>>)> = second_factors::table
                 .left_join(recovery_codes::table.on(own))
@@ -154,7 +155,7 @@ fn has_factor(connection: &mut AnyConnection, user: UserKey) -> QueryResult<bool
 }
 
 /// Removes the factors of a locked account that were added before its email address was verified, with their recovery
-/// codes; `false`, and nothing removed, if these are not exactly the ones to remove.
+/// codes; `false`, and nothing removed, if these are not exactly `methods`.
 pub(crate) fn remove_unverified(
     connection: &mut AnyConnection,
     user: UserKey,
@@ -188,7 +189,7 @@ fn remove_recovery_codes(connection: &mut AnyConnection, user: UserKey) -> Query
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(connection)
 }
 
-/// A second factor.
+/// A row of a second factor.
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = second_factors)]
 #[diesel(treat_none_as_default_value = false)]
@@ -221,10 +222,11 @@ impl FactorRow {
     }
 }
 
-/// What the rows of an account mean: each factor with each recovery code.
+/// The factors in the rows of an account, one row for each pair of a factor and a recovery code.
 ///
-/// A method that only a later release knows is passed over where there is another one. Where there is none, the account
-/// must not be taken for one without a second factor: that would open it to whoever knows the password.
+/// A method that only a later release knows is ignored if the account has another one. If it has no other, this is an
+/// error: the account must not count as one without a second factor, which would open it to anyone who knows the
+/// password.
 fn factors(rows: Vec<(FactorRow, Option<Vec<u8>>)>) -> QueryResult<Factors> {
     let mut factors = Factors::default();
     let (is_empty, mut codes) = (rows.is_empty(), Vec::new());
