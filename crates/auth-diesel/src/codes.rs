@@ -29,7 +29,7 @@ impl Codes for DieselStore {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &code.user_id)? else { return Ok(false) };
-                if only.owner.as_ref().is_some_and(|owner| !account.is_still(owner)) {
+                if only.owner.as_ref().is_some_and(|owner| !account.is_unchanged(owner)) {
                     return Ok(false);
                 }
                 if let Some(moment) = only.none_since

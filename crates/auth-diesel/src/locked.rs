@@ -43,7 +43,7 @@ impl LockedAccount {
     }
 
     /// Whether the account is unchanged since it was read.
-    pub(crate) fn is_still(&self, owner: &OwnerAsRead) -> bool {
+    pub(crate) fn is_unchanged(&self, owner: &OwnerAsRead) -> bool {
         self.is_active && self.email == owner.email && self.stamp() == owner.security_stamp
     }
 }
@@ -74,6 +74,6 @@ pub(crate) fn next_stamp() -> _ {
 }
 
 /// Like [`next_stamp`], as a statement of its own, for a locked account.
-pub(crate) fn move_stamp(connection: &mut AnyConnection, user: UserKey) -> QueryResult<usize> {
+pub(crate) fn advance_stamp(connection: &mut AnyConnection, user: UserKey) -> QueryResult<usize> {
     diesel::update(users::table.find(user)).set(next_stamp()).execute(connection)
 }

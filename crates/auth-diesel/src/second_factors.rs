@@ -18,7 +18,7 @@ use crate::codes::{end_with_factors, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
 use crate::keys::{UserKey, has_id};
-use crate::locked::{lock_account, move_stamp, next_stamp};
+use crate::locked::{advance_stamp, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::schema::{recovery_codes, second_factors, users};
 use crate::store::DieselStore;
@@ -139,7 +139,7 @@ impl SecondFactors for DieselStore {
                 }
                 remove_recovery_codes(connection, user)?;
                 add_recovery_codes(connection, user, &codes)?;
-                move_stamp(connection, user)?;
+                advance_stamp(connection, user)?;
                 end_with_factors(connection, user)?;
                 put(connection, user, &effects)?;
                 Ok(true)

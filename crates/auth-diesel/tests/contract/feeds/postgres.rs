@@ -100,17 +100,17 @@ async fn reports_an_unresponsive_server_in_time(database: Arc<Database>) {
     let (proxy, url) = through(&database);
     let store = DieselStore::connect(&url, QUICK).await.unwrap();
     store.migrate().await.unwrap();
-    let direct = database.store(QUICK).await;
-    let (user, _) = user_and_session(&direct).await;
+    let past_it = database.store(QUICK).await;
+    let (user, _) = user_and_session(&past_it).await;
     let mut feed = started_feed(&store).await;
     // The server stops responding and then sends what was reported meanwhile.
     proxy.freeze(true);
     assert_fails(&mut feed).await;
-    assert!(direct.set_staff(&user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true).await.unwrap());
     assert_fails(&mut feed).await;
     proxy.freeze(false);
     assert_recovers(&mut feed).await;
-    assert!(direct.set_staff(&user.id, false).await.unwrap());
+    assert!(past_it.set_staff(&user.id, false).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // The server stops responding, and then the connection is closed.
     proxy.freeze(true);
@@ -118,7 +118,7 @@ async fn reports_an_unresponsive_server_in_time(database: Arc<Database>) {
     proxy.cut();
     proxy.freeze(false);
     assert_recovers(&mut feed).await;
-    assert!(direct.set_staff(&user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // Dropping the feed does not wait for a thread that is blocked by the server.
     proxy.freeze(true);
