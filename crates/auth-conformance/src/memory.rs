@@ -220,8 +220,8 @@ impl State {
         user == before || self.change_security(id, |account| account.user = user)
     }
 
-    /// Which of these names an account other than `own` has. The exact spelling of a username is always compared,
-    /// because an imported username may reserve nothing else.
+    /// Which of these names an account other than `own` has. The exact spelling of a username is always compared: an
+    /// imported username may reserve nothing else, and the rules for canonical forms may have changed.
     fn taken(&self, own: Option<&UserId>, username: Option<WantedName<'_>>, email: Option<&Email>) -> Option<Taken> {
         let others = || self.accounts.values().filter(|account| Some(&account.user.id) != own);
         if username.is_some_and(|name| others().any(|account| name.is_of(account))) {

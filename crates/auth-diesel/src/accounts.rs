@@ -116,7 +116,7 @@ impl Accounts for DieselStore {
                         return Ok(ProfileUpdate::Overtaken);
                     }
                     let moves = change.email.as_ref().is_some_and(|email| !account.logs_in_with(email));
-                    let unproven = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
+                    let unverified = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
                     // The lock column is set again because there may be no other field to set.
                     let lock = users::token_epoch.eq(users::token_epoch);
                     let mut fields = ProfileChangeRow::from(&change);
@@ -126,7 +126,7 @@ impl Accounts for DieselStore {
                         fields.username_canonical = None;
                     }
                     let row: UserRow = diesel::update(users::table.find(account.id))
-                        .set((lock, fields, unproven))
+                        .set((lock, fields, unverified))
                         .returning(UserRow::columns())
                         .get_result(connection)?;
                     if moves {
@@ -171,8 +171,11 @@ impl Accounts for DieselStore {
                     Undo::unless(is_ended, overtaken)?;
                 }
                 let proves = new.proves.as_ref().is_some_and(|email| account.logs_in_with(email));
-                let is_first_proof = proves && account.email_verified_at.is_none();
-                Undo::unless(remove_unverified(connection, account.id, &new.removes, is_first_proof)?, overtaken)?;
+                let is_first_verification = proves && account.email_verified_at.is_none();
+                Undo::unless(
+                    remove_unverified(connection, account.id, &new.removes, is_first_verification)?,
+                    overtaken,
+                )?;
                 let kept = new.keep.map(|kept| kept.id);
                 end_all(connection, &account, kept, RevokeReason::PasswordChanged, now)?;
                 if let Some(replaced) = &new.replace {

@@ -159,7 +159,7 @@ pub(crate) fn put(connection: &mut AnyConnection, owner: UserKey, effects: &Effe
 }
 
 fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &OutgoingEmail) -> QueryResult<usize> {
-    let row = NewMailRow {
+    let row = NewEmailRow {
         id: mail.id.into(),
         user_id: owner,
         kind: mail.queued.name(),
@@ -208,13 +208,13 @@ fn next_due(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> Q
 /// An email, if this is its last claim and the outcome of the claim was not reported.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn last_claim(id: DbId, attempt: i32) -> _ {
-    let mail = outbox::table.filter(outbox::id.eq(id));
-    mail.filter(outbox::attempts.eq(attempt)).filter(outbox::claimed_until.is_not_null())
+    let email = outbox::table.filter(outbox::id.eq(id));
+    email.filter(outbox::attempts.eq(attempt)).filter(outbox::claimed_until.is_not_null())
 }
 
 fn known_kinds() -> Vec<&'static str> {
-    let mails = EmailKind::ALL.iter().map(|kind| kind.name());
-    mails.chain(EmailRequest::ALL.iter().map(|request| request.name())).collect()
+    let emails = EmailKind::ALL.iter().map(|kind| kind.name());
+    emails.chain(EmailRequest::ALL.iter().map(|request| request.name())).collect()
 }
 
 fn read_kind(name: &str) -> QueryResult<Queued> {
@@ -229,7 +229,7 @@ fn storable(text: &str) -> String {
 /// An email to enqueue.
 #[derive(Insertable)]
 #[diesel(table_name = outbox)]
-struct NewMailRow<'a> {
+struct NewEmailRow<'a> {
     id: DbId,
     user_id: Option<i64>,
     kind: &'static str,

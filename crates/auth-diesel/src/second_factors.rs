@@ -69,10 +69,10 @@ impl SecondFactors for DieselStore {
                 let since = account.first_factor_at.unwrap_or(added_at);
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
                 let is_unverified = account.email.is_some() && account.email_verified_at.is_none();
-                let is_proven = method == Method::Email && is_unverified;
-                let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
+                let verifies = method == Method::Email && is_unverified;
+                let verified = verifies.then(|| users::email_verified_at.eq(DbTime::from(now)));
                 let since = (users::first_factor_at.eq(since), users::multi_factor_since.eq(since));
-                let change = (next_stamp(), since, proven);
+                let change = (next_stamp(), since, verified);
                 diesel::update(users::table.find(user)).set(change).execute(connection)?;
                 let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user));
                 let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
@@ -160,10 +160,10 @@ pub(crate) fn remove_unverified(
     connection: &mut AnyConnection,
     user: UserKey,
     methods: &[Method],
-    is_first_proof: bool,
+    is_first_verification: bool,
 ) -> QueryResult<bool> {
     let own = second_factors::table.filter(second_factors::user_id.eq(user));
-    let on: BTreeSet<String> = match is_first_proof {
+    let on: BTreeSet<String> = match is_first_verification {
         true => own.select(second_factors::method).load(connection)?.into_iter().collect(),
         false => BTreeSet::new(),
     };

@@ -123,7 +123,7 @@ async fn counts_an_attempt_for_all_limit_keys_or_for_none(store: Arc<dyn Store>)
         let attempts = order.map(|place| all[place].clone());
         assert_eq!(admitted(&*store, &attempts, 1).await, refused(3_599), "{order:?}");
     }
-    assert_eq!(left(&*store, "a", MINUTE, 1).await, 2, "a refused attempt was counted for another key");
+    assert_eq!(left(&*store, "a", MINUTE, 1).await, 2, "a refused attempt is counted for no key");
     assert_eq!(left(&*store, "c", GROWING, 1).await, 1);
 }
 

@@ -1,4 +1,4 @@
-//! One-time codes: code_redemption them together with the proof.
+//! One-time codes: redeeming them together with the proof.
 
 use std::sync::Arc;
 

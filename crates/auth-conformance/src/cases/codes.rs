@@ -147,7 +147,7 @@ async fn issues_an_answer_only_while_the_request_exists(store: Arc<dyn Store>) {
                 .unwrap()
         );
         assert_eq!(store.find_code(second.id).await.unwrap(), None);
-        assert_eq!(code_now(&*store, first.id).await, first, "the older code was ended");
+        assert_eq!(code_now(&*store, first.id).await, first, "the older code is still open");
         assert!(queued(&*store).await.is_empty());
     }
 }
@@ -163,7 +163,7 @@ async fn refuses_to_issue_a_code_while_a_recent_one_is_open(store: Arc<dyn Store
         store.enqueue(&new_request(9)).await.unwrap();
         let only = IssueIf { answers: Some(new_request(9).id), ..none_since(since) };
         assert!(!store.issue(&code(&alice, 2, 10), &effects(&[1]), &only).await.unwrap(), "{since}");
-        assert_eq!(queued(&*store).await, [9], "the request was removed");
+        assert_eq!(queued(&*store).await, [9], "the request is still in the outbox");
         assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
         assert!(store.delivered(new_request(9).id, 1).await.unwrap());
     }

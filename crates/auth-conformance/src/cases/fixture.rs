@@ -55,8 +55,8 @@ pub(super) async fn code_now(store: &dyn Store, id: CodeId) -> OneTimeCode {
 
 /// Adds a second factor with these recovery codes.
 pub(super) async fn enrolled(store: &dyn Store, user: &UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
-    let is_by_mail = u64::from(*factor == NewFactor::Email);
-    let enrolment = CodeId::generate(&SeededRandomness::new(2 * number_of(user) + is_by_mail));
+    let is_email = u64::from(*factor == NewFactor::Email);
+    let enrolment = CodeId::generate(&SeededRandomness::new(2 * number_of(user) + is_email));
     assert!(
         store
             .issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &Effects::NONE, &IssueIf::default())

@@ -151,8 +151,8 @@ impl Accounts for MemoryStore {
         let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, &new.user, now));
         let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(&new.user, &keep));
         let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(&new.user, replace.ends));
-        let is_first_proof = account.user.email_verified_at.is_none() && verifies_own_email(new, account);
-        let removable = if is_first_proof { account.factors.on() } else { Vec::new() };
+        let is_first_verification = account.user.email_verified_at.is_none() && verifies_own_email(new, account);
+        let removable = if is_first_verification { account.factors.on() } else { Vec::new() };
         let is_as_expected = is_unchanged_since_read && is_same_set(&new.removes, &removable);
         if !is_as_expected || !is_code_good || !is_kept || !is_replaced {
             return Ok(PasswordUpdate::Overtaken);

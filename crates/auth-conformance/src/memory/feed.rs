@@ -32,7 +32,7 @@ impl Feeds {
     }
 
     pub(super) fn feed(&self) -> MemoryFeed {
-        MemoryFeed { feeds: self.0.subscribe(), is_new: true }
+        MemoryFeed { receiver: self.0.subscribe(), is_new: true }
     }
 }
 
@@ -53,7 +53,7 @@ impl Feeds {
 /// ```
 #[derive(Debug)]
 pub struct MemoryFeed {
-    feeds: Receiver<Change>,
+    receiver: Receiver<Change>,
     is_new: bool,
 }
 
@@ -62,7 +62,7 @@ impl MemoryFeed {
     fn pending(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         loop {
-            match self.feeds.try_recv() {
+            match self.receiver.try_recv() {
                 Ok(change) => changes.push(change),
                 Err(TryRecvError::Lagged(_)) => changes.insert(0, Change::Gap),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return changes,
@@ -77,7 +77,7 @@ impl InvalidationFeed for MemoryFeed {
         let mut changes: Vec<_> = take(&mut self.is_new).then_some(Change::Gap).into_iter().collect();
         changes.extend(self.pending());
         if changes.is_empty() {
-            match timeout(HEARTBEAT, self.feeds.recv()).await {
+            match timeout(HEARTBEAT, self.receiver.recv()).await {
                 Ok(Ok(change)) => changes.push(change),
                 Ok(Err(RecvError::Lagged(_))) => changes.push(Change::Gap),
                 Ok(Err(RecvError::Closed)) => return Err(StoreError::unavailable("the store was dropped")),

@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    /// Revokes the live sessions of an account except `keep`; advances its security stamp and token epoch.
+    /// Revokes every session of an account except `keep`; advances its security stamp and token epoch.
     pub(super) fn end_all(
         &mut self,
         user: &UserId,

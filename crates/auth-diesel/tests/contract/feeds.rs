@@ -130,7 +130,7 @@ async fn reports_changes_by_sql(database: Arc<Database>) {
         (format!("DELETE FROM sessions WHERE id = {}", id_of(&database, live.id)), vec![Change::SessionEnded(live.id)]),
         (format!("UPDATE sessions SET revoked_at = {a_moment}"), vec![Change::SessionEnded(session.id)]),
         (format!("UPDATE sessions SET revoked_at = {another}"), vec![]),
-        ("UPDATE users SET first_name = 'Somebody'".to_owned(), vec![changed(&user), changed(&other)]),
+        ("UPDATE users SET first_name = 'Alice'".to_owned(), vec![changed(&user), changed(&other)]),
         (
             format!("UPDATE users SET email_verified_at = {a_moment} WHERE id = {}", user.id.as_integer().unwrap()),
             vec![changed(&user)],
