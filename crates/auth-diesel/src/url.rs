@@ -103,7 +103,7 @@ pub(crate) struct PostgresUrl {
     user: Option<String>,
     password: Option<String>,
     /// Hosts, ports and the name of the database.
-    place: String,
+    target: String,
     options: Vec<(String, String)>,
 }
 
@@ -137,13 +137,13 @@ impl PostgresUrl {
             Some((user, password)) => (Some(user), Some(password).filter(|password| !password.is_empty())),
             None => (None, None),
         };
-        let place = location.strip_prefix(login.unwrap_or_default())?.trim_start_matches('@');
+        let target = location.strip_prefix(login.unwrap_or_default())?.trim_start_matches('@');
         let options = options.split('&').filter(|option| !option.is_empty());
         let options: Option<Vec<_>> = options.map(|option| option.split_once('=').map(owned)).collect();
         Some(Self {
             user: user.map(ToOwned::to_owned),
             password: password.map(ToOwned::to_owned),
-            place: place.to_owned(),
+            target: target.to_owned(),
             options: options?,
         })
     }
@@ -167,7 +167,7 @@ impl PostgresUrl {
             text.extend(password.into_iter().flat_map(|password| [":", password]));
             text.push('@');
         }
-        text.push_str(&self.place);
+        text.push_str(&self.target);
         for (position, (name, value)) in options.enumerate() {
             text.extend([if position == 0 { "?" } else { "&" }, &name, "=", &value]);
         }

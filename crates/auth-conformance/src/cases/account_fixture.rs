@@ -37,16 +37,16 @@ impl<'a> AccountFixture<'a> {
     pub(super) async fn of(store: &'a dyn Store, name: &str) -> Self {
         let id = stored(store, name).await.id;
         let sessions = [started(store, &id, numbered(&id, 0)).await.id, started(store, &id, numbered(&id, 1)).await.id];
-        for (place, purpose) in (0..).zip(CodePurpose::ALL) {
-            issued(store, &id, numbered(&id, place), *purpose).await;
+        for (index, purpose) in (0..).zip(CodePurpose::ALL) {
+            issued(store, &id, numbered(&id, index), *purpose).await;
         }
         Self { store, id, sessions }
     }
 
     /// The ID of the user's code of this purpose.
     pub(super) fn code(&self, purpose: CodePurpose) -> CodeId {
-        let place = CodePurpose::ALL.iter().position(|other| *other == purpose).unwrap();
-        code_id(numbered(&self.id, place as u64))
+        let index = CodePurpose::ALL.iter().position(|other| *other == purpose).unwrap();
+        code_id(numbered(&self.id, index as u64))
     }
 
     /// The state as stored now.
@@ -76,8 +76,8 @@ impl AccountState {
 }
 
 /// Numbers for session and code IDs that no two users share.
-fn numbered(user: &UserId, place: u64) -> u64 {
-    1_000 * number_of(user) + place
+fn numbered(user: &UserId, index: u64) -> u64 {
+    1_000 * number_of(user) + index
 }
 
 /// Stores codes of a user that cannot be used at `now`, and one of another user. Returns each with the reason; the last

@@ -75,7 +75,7 @@ impl CodeList {
             |other: &OneTimeCode| other.user_id == code.user_id && code.purpose.bounded_with().contains(&other.purpose);
         let open = self.0.iter().filter(|other| is_bounded(other) && other.is_open(code.created_at));
         let mut open: Vec<_> = open.map(|other| (other.created_at, other.id)).collect();
-        open.sort_unstable_by_key(|place| Reverse(*place));
+        open.sort_unstable_by_key(|key| Reverse(*key));
         let surplus: Vec<_> = open.into_iter().skip(OneTimeCode::MAX_OPEN - 1).map(|(_, id)| id).collect();
         self.end(Some(code.created_at), |other| surplus.contains(&other.id));
     }
@@ -105,8 +105,8 @@ fn use_up(factors: &mut Factors, proof: Proof) -> bool {
             is_new
         }),
         Proof::RecoveryCode(mac) => {
-            let place = factors.recovery_codes.iter().position(|code| *code == mac);
-            place.map(|place| factors.recovery_codes.remove(place)).is_some()
+            let index = factors.recovery_codes.iter().position(|code| *code == mac);
+            index.map(|index| factors.recovery_codes.remove(index)).is_some()
         }
     }
 }

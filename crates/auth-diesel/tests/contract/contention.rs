@@ -35,9 +35,9 @@ async fn concurrent_calls_for_one_account_do_not_deadlock(database: Arc<Database
     for round in 0..15 {
         let (user, session) = in_round(&store, round).await;
         let mut calls = JoinSet::new();
-        for place in 0..12 {
+        for index in 0..12 {
             let (store, user) = (store.clone(), user.clone());
-            calls.spawn(async move { call(&store, &user, session, round, place).await });
+            calls.spawn(async move { call(&store, &user, session, round, index).await });
         }
         calls.join_all().await;
         assert!(store.delete(&user.id).await.unwrap());
@@ -48,12 +48,12 @@ async fn concurrent_calls_for_one_account_do_not_deadlock(database: Arc<Database
 /// Creates an account with a session, codes and a second factor.
 async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
     let (user, session) = user_and_session(store).await;
-    for (place, purpose) in [CodePurpose::EmailEnrolment, CodePurpose::Login, CodePurpose::PasswordReset]
+    for (index, purpose) in [CodePurpose::EmailEnrolment, CodePurpose::Login, CodePurpose::PasswordReset]
         .into_iter()
         .chain([CodePurpose::Login])
         .enumerate()
     {
-        let id = code_id(10 * round + place as u64);
+        let id = code_id(10 * round + index as u64);
         assert!(
             store.issue(&code_of(&user.id, id, purpose, at(0)), &Effects::NONE, &IssueIf::default()).await.unwrap()
         );
@@ -61,10 +61,10 @@ async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
     (user, session.id)
 }
 
-async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, place: u64) {
-    let (id, effects) = (user.id.clone(), [new_email(100 * round + place)].into_iter().collect::<Effects>());
-    let code = |place| code_id(10 * round + place);
-    match place {
+async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, index: u64) {
+    let (id, effects) = (user.id.clone(), [new_email(100 * round + index)].into_iter().collect::<Effects>());
+    let code = |index| code_id(10 * round + index);
+    match index {
         0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &effects, at(1).into()).await.unwrap()),
         1 => drop(store.redeem(code(1), Proof::Email, &effects, at(1)).await.unwrap()),
         2 => {
@@ -133,7 +133,7 @@ async fn assert_no_deadlocks(store: DieselStore, database: &Database) {
     assert_eq!(database.query(deadlocks), ["0"]);
 }
 
-/// An attacker who guesses passwords makes many attempts. They update one row in place.
+/// An attacker who guesses passwords makes many attempts. They update one row in index.
 async fn counting_attempts_touches_no_index(database: Arc<Database>) {
     const ATTEMPTS: usize = 1_000;
     let store = database.store(PoolSettings::default()).await;

@@ -78,7 +78,7 @@ impl Database {
 
     pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Self::Sqlite(folder) => folder.path().join("auth.sqlite3"),
+            Self::Sqlite(directory) => directory.path().join("auth.sqlite3"),
             Self::Postgres(_) => panic!("PostgreSQL has no file"),
         }
     }

@@ -238,9 +238,9 @@ async fn database_files_are_readable_by_their_owner_only(database: Arc<Database>
     let store = database.store(PoolSettings::default()).await;
     store.migrate().await.unwrap();
     user_and_session(&store).await;
-    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+    let Database::Sqlite(directory) = &*database else { panic!("not SQLite") };
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
         names.push(entry.file_name().into_string().unwrap());
@@ -256,12 +256,12 @@ async fn database_files_are_readable_by_their_owner_only(database: Arc<Database>
 }
 
 async fn reports_an_unreachable_database_in_one_line(database: Arc<Database>) {
-    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
-    let no_database = folder.path().join("letter.txt");
+    let Database::Sqlite(directory) = &*database else { panic!("not SQLite") };
+    let no_database = directory.path().join("letter.txt");
     std::fs::write(&no_database, "Dear Alice, ".repeat(1_000)).unwrap();
     for (path, expected) in [
-        (folder.path().join("missing/auth.sqlite3"), "No such file or directory"),
-        (folder.path().to_owned(), "unable to open"),
+        (directory.path().join("missing/auth.sqlite3"), "No such file or directory"),
+        (directory.path().to_owned(), "unable to open"),
         (no_database, "not a database"),
     ] {
         let url = DatabaseUrl::parse(&format!("sqlite://{}", path.display())).unwrap();
@@ -273,9 +273,9 @@ async fn reports_an_unreachable_database_in_one_line(database: Arc<Database>) {
 
 /// SQLite reads options from names that begin with `file:`, and gives some names a special meaning.
 async fn takes_a_relative_path_literally(database: Arc<Database>) {
-    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+    let Database::Sqlite(directory) = &*database else { panic!("not SQLite") };
     let name = "file:auth.sqlite3";
-    let relative = folder.path().join(name);
+    let relative = directory.path().join(name);
     let steps_up = "../".repeat(std::env::current_dir().unwrap().components().count() - 1);
     let url = format!("sqlite:{steps_up}{}", relative.strip_prefix("/").unwrap().display());
     let store = DieselStore::connect(&DatabaseUrl::parse(&url).unwrap(), PoolSettings::default()).await.unwrap();

@@ -96,10 +96,12 @@ async fn processes_that_start_at_once_migrate_once(database: Arc<Database>) {
 }
 
 async fn each_migration_can_be_reverted(database: Arc<Database>) {
-    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+    let directory = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
     match &*database {
-        Database::Sqlite(_) => revert_and_reapply_each(&mut database.sqlite(), folder(Kind::Sqlite), &database),
-        Database::Postgres(_) => revert_and_reapply_each(&mut database.postgres(), folder(Kind::Postgres), &database),
+        Database::Sqlite(_) => revert_and_reapply_each(&mut database.sqlite(), directory(Kind::Sqlite), &database),
+        Database::Postgres(_) => {
+            revert_and_reapply_each(&mut database.postgres(), directory(Kind::Postgres), &database)
+        }
     }
 }
 
@@ -123,10 +125,10 @@ fn revert_and_reapply_each<DB: Backend>(
 }
 
 async fn migrations_preserve_existing_rows(database: Arc<Database>) {
-    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+    let directory = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
     let before = match &*database {
-        Database::Sqlite(_) => migrate_with_rows(&mut database.sqlite(), folder(Kind::Sqlite), &database),
-        Database::Postgres(_) => migrate_with_rows(&mut database.postgres(), folder(Kind::Postgres), &database),
+        Database::Sqlite(_) => migrate_with_rows(&mut database.sqlite(), directory(Kind::Sqlite), &database),
+        Database::Postgres(_) => migrate_with_rows(&mut database.postgres(), directory(Kind::Postgres), &database),
     };
     assert_eq!(rows_of(&database), before);
     if let Database::Sqlite(_) = &*database {
@@ -303,11 +305,11 @@ fn with_a_user<DB: Backend>(
 }
 
 async fn refuses_to_revert_if_a_column_would_lose_null(database: Arc<Database>) {
-    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+    let directory = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
     match &*database {
-        Database::Sqlite(_) => refuses_to_revert_with_null(&mut database.sqlite(), &folder(Kind::Sqlite), &database),
+        Database::Sqlite(_) => refuses_to_revert_with_null(&mut database.sqlite(), &directory(Kind::Sqlite), &database),
         Database::Postgres(_) => {
-            refuses_to_revert_with_null(&mut database.postgres(), &folder(Kind::Postgres), &database)
+            refuses_to_revert_with_null(&mut database.postgres(), &directory(Kind::Postgres), &database)
         }
     }
 }
@@ -335,8 +337,8 @@ fn refuses_to_revert_with_null<DB: Backend>(
 
 /// The process is killed before the commit, while another process has the database open.
 async fn an_interrupted_migration_changes_nothing(database: Arc<Database>) {
-    let folder = FileBasedMigrations::from_path("../../migrations/sqlite").unwrap();
-    with_a_user(&mut database.sqlite(), &folder, &database, 14);
+    let directory = FileBasedMigrations::from_path("../../migrations/sqlite").unwrap();
+    with_a_user(&mut database.sqlite(), &directory, &database, 14);
     let read_all = "SELECT username || email AS value FROM users";
     let mut other = database.sqlite();
     other.batch_execute("SELECT * FROM users").unwrap();
