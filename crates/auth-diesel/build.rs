@@ -1,4 +1,4 @@
-//! A new folder of migrations is a reason to build again: the macro that embeds them cannot say so.
+//! Rebuilds when a migration is added, which the macro that embeds the migrations cannot detect.
 #![allow(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 fn main() {

@@ -1,14 +1,14 @@
-//! The contract that every storage of `auth-core` and `auth-accounts` must keep, as tests; and test doubles for everything
-//! else.
+//! The contract kit: the tests that every store of `auth-core` and `auth-accounts` must pass, and test doubles for all
+//! other ports.
 //!
-//! A storage adapter is correct if a fresh, empty store of it passes every case of the contract. The contract has two
+//! A storage adapter is correct if every case of the contract passes on a fresh, empty store. The contract has two
 //! halves:
 //!
-//! - the token half ([`token_contract!`]) tests the ports that make up a [`TokenStore`](auth_core::ports::TokenStore):
-//!   sessions, the blacklist, and the users of tokens. It is for an application with users of its own, too: it needs no
-//!   port of `auth-accounts`.
-//! - the account half ([`account_contract!`]) tests the other ports of a [`Store`](auth_accounts::ports::Store). It assumes
-//!   that the store keeps the token half.
+//! - The token half ([`token_contract!`]) tests the ports that make up a [`TokenStore`](auth_core::ports::TokenStore):
+//!   sessions, the blacklist, and the users of tokens. It needs no port of `auth-accounts`, so it also suits an
+//!   application with its own users.
+//! - The account half ([`account_contract!`]) tests the other ports of a [`Store`](auth_accounts::ports::Store). It
+//!   assumes that the store passes the token half.
 //!
 //! A store that implements all ports runs both ([`storage_contract!`]).
 //!
@@ -22,7 +22,7 @@
 //! harness = false
 //! ```
 //!
-//! and let `tests/contract.rs` run one named test for each case. With the in-memory store in place of yours:
+//! and let `tests/contract.rs` run one named test for each case. This example tests the in-memory store:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -33,10 +33,11 @@
 //! }
 //! ```
 //!
-//! `cargo test` then accepts the usual arguments, such as a part of a test name.
+//! `cargo test` then accepts the usual arguments, such as part of a test name.
 //!
-//! The ports of tokens read users and never write them, so the token half also takes a way to add, change and delete users,
-//! a [`TokenHost`]. Here the store is the in-memory one again; the example `own-store` of this workspace has another:
+//! The ports of tokens read users and never write them, so the token half also needs a [`TokenHost`], which adds,
+//! changes and deletes users. This example uses the in-memory store; the example `own-store` of this workspace
+//! implements one for its own tables:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -76,19 +77,19 @@
 //! }
 //! ```
 //!
-//! An adapter that has a change feed adds the tests of [`feed_contract!`]. The tests are [`Trial`](libtest_mimic::Trial)s of
-//! [`libtest_mimic`]. An adapter that needs more than an expression for a fresh store, or tests of its own, uses
-//! [`token_trials`], [`account_trials`] or [`storage_trials`], or makes its trials from [`token_cases`], [`account_cases`]
-//! or [`storage_cases`].
+//! An adapter with an invalidation feed also runs [`feed_contract!`]. The tests are [`Trial`](libtest_mimic::Trial)s of
+//! [`libtest_mimic`]. An adapter whose fresh store cannot be created by one expression, or that adds tests of its own,
+//! uses [`token_trials`], [`account_trials`] or [`storage_trials`], or builds its trials from [`token_cases`],
+//! [`account_cases`] or [`storage_cases`].
 //!
 //! # What the contract covers
 //!
 //! The contract covers only the ports. It does not cover speed, durability after a crash, or anything that no port can
-//! create, such as an account with an externally assigned key. All its times lie in 2001, so that a storage that reads a
-//! clock of its own finds everything expired.
+//! create, such as an account with an externally assigned key. All its times are in 2001, so a store that reads the
+//! system clock finds everything expired.
 //!
-//! [`MemoryStore`] is the smallest store that passes. A [`TestService`] is all services of `auth-core` and `auth-accounts`
-//! over it and the doubles: what a test of the services, or of an application with `auth-core` in it, starts from.
+//! [`MemoryStore`] is the smallest store that passes. A [`TestService`] combines it, the doubles and all services of
+//! `auth-core` and `auth-accounts`; use it to test the services, or an application that embeds them.
 
 mod cases;
 mod doubles;

@@ -1,5 +1,5 @@
-//! A storage in memory: the ports in their plainest form, behind one lock, so that each call is a transaction. It is the
-//! reference for what the ports mean. It forgets everything with the process.
+//! The in-memory store: the simplest implementation of the storage ports, behind one lock, so that each call is a
+//! transaction. It defines what the ports mean. Nothing is persisted.
 
 mod accounts;
 mod attempts;
@@ -28,11 +28,11 @@ use auth_core::time::UnixTime;
 use auth_core::token::{Session, SessionId, TokenId};
 use auth_core::user::{SecurityStamp, User, UserId};
 use codes::CodeList;
+use feed::Feeds;
 pub use feed::MemoryFeed;
-use feed::News;
-use outbox::MailQueue;
+use outbox::EmailQueue;
 
-/// All ports of a storage in memory. Accounts get the numbers 1, 2, 3 …
+/// All storage ports in memory. New users get the IDs 1, 2, 3 and so on.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -48,31 +48,32 @@ use outbox::MailQueue;
 pub struct MemoryStore(Mutex<State>);
 
 impl MemoryStore {
-    /// Puts a session as it is, past all rules, also over one with the same name: to arrange in a test what no port
+    /// Stores a session without checking any rule, in place of one with the same ID: to arrange in a test what no port
     /// can do, such as a restored backup.
     pub fn put_session(&self, session: Session) {
         let mut state = self.state();
-        state.ends.insert(session.id, session.expires_at);
+        state.latest_expiry.insert(session.id, session.expires_at);
         let (id, has_ended) = (session.id, session.revoked_at.is_some());
         let before = state.sessions.insert(id, session);
         if has_ended && before.is_some_and(|before| before.revoked_at.is_none()) {
-            state.news.report(Change::SessionEnded(id));
+            state.feeds.report(Change::SessionEnded(id));
         }
     }
 
-    /// Puts an account as it is over the one with the same number, past all rules: to arrange in a test what no port
-    /// can do, such as an imported account. Its hash, and which names are taken, stay as they are. `false` if there is
-    /// no such account.
+    /// Replaces the user with the same ID without checking any rule: to arrange in a test what no port can do, such as
+    /// an imported account. The password hash and the reserved names are unchanged. Returns `false` if the user does
+    /// not exist.
     pub fn put_user(&self, user: User) -> bool {
         self.state().change(&user.id.clone(), |account| account.user = user)
     }
 
-    /// Puts a code as it is, past all rules, also over one with the same name.
+    /// Stores a code without checking any rule, in place of one with the same ID.
     pub fn put_code(&self, code: OneTimeCode) {
         self.state().codes.put(code);
     }
 
-    /// Puts the second factors of an account as they are, past all rules. `false` if there is no such account.
+    /// Replaces the second factors of an account without checking any rule. Returns `false` if the account does not
+    /// exist.
     pub fn put_factors(&self, user: &UserId, factors: Factors) -> bool {
         self.state().change(user, |account| {
             account.user.multi_factor_since = factors.is_on().then(|| account.first_factor_at.unwrap_or_default());
@@ -80,27 +81,27 @@ impl MemoryStore {
         })
     }
 
-    /// A feed of what changes here.
+    /// An invalidation feed of this store.
     pub fn changes(&self) -> MemoryFeed {
-        self.state().news.feed()
+        self.state().feeds.feed()
     }
 
-    /// Every session there is, in whatever state and order.
+    /// All sessions in any state, in no particular order.
     pub fn sessions(&self) -> Vec<Session> {
         self.state().sessions.values().cloned().collect()
     }
 
-    /// Every one-time code there is, in whatever state, in the order in which they were issued.
+    /// All one-time codes in any state, in the order in which they were issued.
     pub fn codes(&self) -> Vec<OneTimeCode> {
         self.state().codes.to_vec()
     }
 
-    /// Everything in the outbox, in whatever state, in the order in which it was put in.
+    /// All emails in the outbox in any state, in the order in which they were enqueued.
     pub fn mails(&self) -> Vec<OutgoingEmail> {
         self.state().outbox.mails()
     }
 
-    /// How many calls it has answered so far, those of its ports and of its own methods.
+    /// The number of calls of the ports and of the methods of this type so far.
     pub fn calls(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).calls
     }
@@ -115,32 +116,32 @@ impl MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     calls: u64,
-    /// How many users were ever created.
+    /// The number of users that were ever created.
     last_number: i64,
     accounts: BTreeMap<UserId, Account>,
     sessions: HashMap<SessionId, Session>,
-    /// The latest end that any refresh token of a session ever had.
-    ends: HashMap<SessionId, UnixTime>,
+    /// The latest expiry that any refresh token of a session has had.
+    latest_expiry: HashMap<SessionId, UnixTime>,
     blacklist: HashMap<TokenId, UnixTime>,
     codes: CodeList,
     attempts: HashMap<LimitKey, Count>,
-    outbox: MailQueue,
-    news: News,
+    outbox: EmailQueue,
+    feeds: Feeds,
 }
 
 #[derive(Debug)]
 struct Account {
-    /// Its place in the list of users.
+    /// The position in the list of users.
     number: i64,
     user: User,
     username: Username,
-    /// Whether no other user may get a name with the same canonical form.
+    /// Whether the canonical form is reserved, so that no other user can get it.
     reserves_canonical_name: bool,
     /// The email address, if it is a login name.
     login_email: Option<Email>,
     hash: PasswordHash,
     factors: Factors,
-    /// When it first had a second factor.
+    /// When the account first had a second factor.
     first_factor_at: Option<UnixTime>,
 }
 
@@ -149,16 +150,16 @@ impl Account {
         only_at.is_none_or(|stamp| stamp == self.user.security_stamp)
     }
 
-    fn move_stamp(&mut self) {
+    fn advance_stamp(&mut self) {
         self.user.security_stamp = self.user.security_stamp.next();
     }
 
-    /// Whether this is the username that it has, and it reserves only its own spelling.
+    /// Whether this is the current username and reserves only its exact spelling.
     fn reserves_only(&self, name: &Username) -> bool {
         !self.reserves_canonical_name && self.username.as_str() == name.as_str()
     }
 
-    /// Whether this is its address, as a login name.
+    /// Whether this email address is a login name of the account.
     fn logs_in_with(&self, email: &Email) -> bool {
         self.login_email.as_ref().is_some_and(|own| own.canonical() == email.canonical())
     }
@@ -192,26 +193,26 @@ impl State {
         self.accounts.get(id).map(|account| &account.user)
     }
 
-    /// Changes an account, and reports it if something is another than before; `false` if there is none.
+    /// Changes an account, and reports the change if the user differs afterwards; `false` if there is no such account.
     fn change(&mut self, id: &UserId, change: impl FnOnce(&mut Account)) -> bool {
         let Some(account) = self.accounts.get_mut(id) else { return false };
         let before = account.user.clone();
         change(account);
         if (User { last_login: account.user.last_login, ..before }) != account.user {
-            self.news.report(Change::AccountChanged(id.clone()));
+            self.feeds.report(Change::AccountChanged(id.clone()));
         }
         true
     }
 
-    /// Changes what an account may do, or what its owner has to show for it: as [`change`](Self::change), and moves its stamp.
+    /// Like [`change`](Self::change), for a change that advances the security stamp.
     fn change_security(&mut self, id: &UserId, change: impl FnOnce(&mut Account)) -> bool {
         self.change(id, |account| {
             change(account);
-            account.move_stamp();
+            account.advance_stamp();
         })
     }
 
-    /// Changes the rights of an account: the same, if they are others than before.
+    /// Changes the rights of an account; the security stamp advances only if they differ.
     fn change_rights(&mut self, id: &UserId, change: impl FnOnce(&mut User)) -> bool {
         let Some(before) = self.user(id).cloned() else { return false };
         let mut user = before.clone();
@@ -219,8 +220,8 @@ impl State {
         user == before || self.change_security(id, |account| account.user = user)
     }
 
-    /// What an account other than `own` has already. The same text counts as the same name under any rules: one that
-    /// was kept when letter case still made a difference must not be given twice.
+    /// Which of these names an account other than `own` has. The exact spelling of a username is always compared: an
+    /// imported username may reserve nothing else, and the rules for canonical forms may have changed.
     fn taken(&self, own: Option<&UserId>, username: Option<WantedName<'_>>, email: Option<&Email>) -> Option<Taken> {
         let others = || self.accounts.values().filter(|account| Some(&account.user.id) != own);
         if username.is_some_and(|name| others().any(|account| name.is_of(account))) {
@@ -232,7 +233,7 @@ impl State {
         }
     }
 
-    /// The name that a change gives to an account.
+    /// The username that a change sets.
     fn wanted_name<'a>(&self, id: &UserId, change: &'a ProfileChange) -> Option<WantedName<'a>> {
         let name = change.username.as_ref()?;
         let is_exact_only = self.accounts.get(id).is_some_and(|account| account.reserves_only(name));
@@ -240,11 +241,11 @@ impl State {
     }
 }
 
-/// A username that must be free.
+/// A username that must not be taken.
 #[derive(Clone, Copy)]
 struct WantedName<'a> {
     name: &'a Username,
-    /// Whether it is wanted in its own spelling alone.
+    /// Whether it reserves only its exact spelling.
     is_exact_only: bool,
 }
 
@@ -255,19 +256,19 @@ impl WantedName<'_> {
     }
 }
 
-/// Removes at most `limit` entries that have expired; answers how many.
+/// Removes at most `limit` expired entries; returns how many.
 fn prune<K: Eq + Hash, V>(all: &mut HashMap<K, V>, limit: u32, has_expired: impl Fn(&V) -> bool) -> usize {
-    let (before, mut is_left) = (all.len(), all_but(limit, has_expired));
+    let (before, mut is_left) = (all.len(), keep_all_but(limit, has_expired));
     all.retain(|_, value| is_left(value));
     before - all.len()
 }
 
-/// Whether to keep the next one, asked in their order: all but the first so many that have expired.
-fn all_but<T>(limit: u32, has_expired: impl Fn(&T) -> bool) -> impl FnMut(&T) -> bool {
+/// A predicate for `retain` that keeps all but the first `limit` expired values.
+fn keep_all_but<T>(limit: u32, has_expired: impl Fn(&T) -> bool) -> impl FnMut(&T) -> bool {
     let mut left = limit;
     move |value| {
-        let goes = left > 0 && has_expired(value);
-        left -= u32::from(goes);
-        !goes
+        let is_removed = left > 0 && has_expired(value);
+        left -= u32::from(is_removed);
+        !is_removed
     }
 }

@@ -1,4 +1,4 @@
-//! Tests made of the cases, for a test target with `harness = false`.
+//! Trials built from the cases, for a test target with `harness = false`.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,8 +27,8 @@ where
     trials.collect()
 }
 
-/// One test for each case of the account half of the storage contract, likewise. It assumes that the store keeps the token
-/// half.
+/// One test for each case of the account half of the storage contract, named `prefix::case`. It assumes that the store
+/// passes the token half.
 ///
 /// [`account_contract!`](crate::account_contract) is the short form.
 pub fn account_trials<S, F>(prefix: &str, fresh: F) -> Vec<Trial>
@@ -52,8 +52,8 @@ where
 /// use auth_conformance::{MemoryStore, storage_trials};
 ///
 /// let trials = storage_trials("memory", async || MemoryStore::default());
-/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_rotations_wins"));
-/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_new_accounts_gets_the_name"));
+/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_rotations_succeeds"));
+/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_new_accounts_gets_the_username"));
 /// ```
 pub fn storage_trials<S, F>(prefix: &str, fresh: F) -> Vec<Trial>
 where
@@ -68,8 +68,8 @@ where
     trials.collect()
 }
 
-/// One test for each case of the contract of change feeds, named `prefix::case`. `fresh` returns a fresh, empty store
-/// with its feeds and is called once for each test.
+/// One test for each case of the contract of invalidation feeds, named `prefix::case`. `fresh` returns a fresh, empty
+/// store with its feeds and is called once for each test.
 ///
 /// [`feed_contract!`](crate::feed_contract) is the short form. Each test runs on a Tokio runtime of its own with four
 /// worker threads.
@@ -85,8 +85,8 @@ where
     trials.collect()
 }
 
-/// Runs tests as the test harness of Rust does: with its command line arguments and its output. The result is the exit
-/// code of the test program.
+/// Runs tests like Rust's test harness: with the same command-line arguments and similar output. Returns the exit code
+/// of the test program.
 pub fn run_trials(trials: Vec<Trial>) -> ExitCode {
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -95,14 +95,14 @@ fn trial(prefix: &str, name: &str, run: impl AsyncFnOnce() + Send + 'static) -> 
     Trial::test(format!("{prefix}::{name}"), move || {
         let runtime = Builder::new_multi_thread().worker_threads(4).enable_all().build()?;
         runtime.block_on(run());
-        // Not a drop, which waits for blocking tasks: a feed may still be waiting for its database.
+        // Dropping the runtime would wait for blocking tasks, such as a feed that still waits for its database.
         runtime.shutdown_background();
         Ok(())
     })
 }
 
-/// One test for each case of the token half of the storage contract, for the [`TokenHost`]s that an
-/// expression returns: a fresh, empty store each time. The expression may use `await`.
+/// One test for each case of the token half of the storage contract. The expression returns a [`TokenHost`] with a
+/// fresh, empty store and is evaluated once for each test. It may use `await`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -120,15 +120,16 @@ macro_rules! token_contract {
     };
 }
 
-/// One test for each case of the account half of the storage contract, for the stores that an expression returns: a fresh,
-/// empty one each time. The expression may use `await`. [`storage_contract!`](crate::storage_contract) tests both halves.
+/// One test for each case of the account half of the storage contract. The expression returns a fresh, empty store and
+/// is evaluated once for each test. It may use `await`. [`storage_contract!`](crate::storage_contract) tests both
+/// halves.
 ///
 /// ```
 /// use auth_conformance::{MemoryStore, account_contract};
 ///
 /// let trials = account_contract!(memory, MemoryStore::default());
-/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_new_accounts_gets_the_name"));
-/// assert!(trials.iter().all(|trial| trial.name() != "memory::one_of_many_rotations_wins"));
+/// assert!(trials.iter().any(|trial| trial.name() == "memory::one_of_many_new_accounts_gets_the_username"));
+/// assert!(trials.iter().all(|trial| trial.name() != "memory::one_of_many_rotations_succeeds"));
 /// ```
 #[macro_export]
 macro_rules! account_contract {
@@ -137,8 +138,8 @@ macro_rules! account_contract {
     };
 }
 
-/// One test for each case of both halves of the storage contract, for the stores that an expression returns: a fresh, empty one each
-/// time. The expression may use `await`.
+/// One test for each case of both halves of the storage contract. The expression returns a fresh, empty store and is
+/// evaluated once for each test. It may use `await`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -149,8 +150,8 @@ macro_rules! account_contract {
 /// }
 /// ```
 ///
-/// The value is a `Vec` of [`Trial`]s, named `memory::one_of_many_rotations_wins` and so on. A
-/// case that is added to the contract is a new test. Tests that cannot run everywhere are marked as ignored:
+/// The value is a `Vec` of [`Trial`]s, named `memory::one_of_many_rotations_succeeds` and so on. A case that is added to
+/// the contract becomes a new test. Mark tests that cannot run everywhere as ignored:
 ///
 /// ```
 /// # use auth_conformance::{MemoryStore, storage_contract};
@@ -166,8 +167,8 @@ macro_rules! storage_contract {
     };
 }
 
-/// One test for each case of the contract of change feeds, for the [`FeedFixture`]s that an expression returns: a
-/// fresh, empty store each time. The expression may use `await`.
+/// One test for each case of the contract of invalidation feeds. The expression returns a [`FeedFixture`] with a fresh,
+/// empty store and is evaluated once for each test. It may use `await`.
 ///
 /// ```no_run
 /// use std::process::ExitCode;

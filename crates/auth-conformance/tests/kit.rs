@@ -1,4 +1,4 @@
-//! The in-memory store keeps the contract.
+//! The in-memory store passes the contract.
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -74,7 +74,8 @@ impl Accounts for DieselStore {
                 LoginName::Username(text) if cannot_be_stored(text) => return Ok(None),
                 LoginName::Username(text) => rows.filter(users::username.eq(text)).get_result(connection),
                 LoginName::Email(text) => {
-                    // Found by the form that is indexed. What is no address is nobody's.
+                    // The indexed canonical form selects the row. A name that is not a valid email address matches no
+                    // user.
                     let Ok(email) = Email::parse(text) else { return Ok(None) };
                     let same = users::email_canonical.eq(email.canonical()).and(users::email.eq(email.as_str()));
                     rows.filter(same).get_result(connection)
@@ -115,8 +116,8 @@ impl Accounts for DieselStore {
                         return Ok(ProfileUpdate::Overtaken);
                     }
                     let moves = change.email.as_ref().is_some_and(|email| !account.logs_in_with(email));
-                    let unproven = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
-                    // The lock once more: there may be nothing to set.
+                    let unverified = moves.then(|| (users::email_verified_at.eq(None::<DbTime>), next_stamp()));
+                    // The lock column is set again because there may be no other field to set.
                     let lock = users::token_epoch.eq(users::token_epoch);
                     let mut fields = ProfileChangeRow::from(&change);
                     if let Some(name) = &change.username
@@ -125,7 +126,7 @@ impl Accounts for DieselStore {
                         fields.username_canonical = None;
                     }
                     let row: UserRow = diesel::update(users::table.find(account.id))
-                        .set((lock, fields, unproven))
+                        .set((lock, fields, unverified))
                         .returning(UserRow::columns())
                         .get_result(connection)?;
                     if moves {
@@ -170,8 +171,11 @@ impl Accounts for DieselStore {
                     Undo::unless(is_ended, overtaken)?;
                 }
                 let proves = new.proves.as_ref().is_some_and(|email| account.logs_in_with(email));
-                let is_first_proof = proves && account.email_verified_at.is_none();
-                Undo::unless(remove_unverified(connection, account.id, &new.removes, is_first_proof)?, overtaken)?;
+                let is_first_verification = proves && account.email_verified_at.is_none();
+                Undo::unless(
+                    remove_unverified(connection, account.id, &new.removes, is_first_verification)?,
+                    overtaken,
+                )?;
                 let kept = new.keep.map(|kept| kept.id);
                 end_all(connection, &account, kept, RevokeReason::PasswordChanged, now)?;
                 if let Some(replaced) = &new.replace {
@@ -248,7 +252,8 @@ impl Accounts for DieselStore {
         let (id, groups) = (id.clone(), groups.clone());
         self.write(move |connection| {
             connection.transaction_if(|connection| {
-                // Groups first, as for whoever renames or deletes one: its members are changed after it.
+                // Groups before accounts, as when a group is renamed or deleted, which updates the accounts of its
+                // members.
                 let ids = lock_groups(connection, &groups)?;
                 let Some(account) = lock_account(connection, &id)? else { return Err(Undo::Answer(false)) };
                 let names = copied_names(&groups);
@@ -314,7 +319,7 @@ fn user_by_id(connection: &mut AnyConnection, id: &UserId) -> QueryResult<Option
     user.get_result(connection).optional()?.map(UserRow::try_into).transpose()
 }
 
-/// Stores a hash in place of the one that stands there, if there is one.
+/// Stores a password hash, in place of the old one if there is one.
 fn replace_hash(connection: &mut AnyConnection, user: UserKey, new: &NewPassword, now: UnixTime) -> QueryResult<usize> {
     let row = CredentialsRow::new(user, new.hash.expose(), now);
     on_either!(connection, connection => {
@@ -330,7 +335,7 @@ fn replace_hash(connection: &mut AnyConnection, user: UserKey, new: &NewPassword
     })
 }
 
-/// Makes a locked account an administrator's, or an ordinary one; `false` if it was so already.
+/// Grants or removes staff rights of a locked account; `false` if that changes nothing.
 fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bool) -> QueryResult<bool> {
     let user = users::table.find(account.id);
     let changed = if staff {
@@ -364,35 +369,35 @@ fn confirm(connection: &mut AnyConnection, proven: &VerifiedEmail, now: Timestam
     Ok(EmailUpdate::Done(row.try_into()?))
 }
 
-/// Whether no text in any row can be this one. PostgreSQL would not even let us ask.
+/// Whether no column can contain this string: PostgreSQL refuses NUL, even in a query.
 fn cannot_be_stored(text: &str) -> bool {
     text.contains('\0')
 }
 
-/// Whether a user has a username with this canonical form.
+/// Whether some username has this canonical form.
 fn is_canonical_name(connection: &mut AnyConnection, name: &Username) -> QueryResult<bool> {
     let same = users::table.filter(users::username_canonical.eq(name.canonical()));
     diesel::select(exists(same)).get_result(connection)
 }
 
-/// Whether this is the username that a user has, and it reserves only its own spelling.
+/// Whether this is the current username of the user and reserves only its exact spelling.
 fn reserves_only(connection: &mut AnyConnection, key: UserKey, name: &Username) -> QueryResult<bool> {
     let own = users::table.find(key).filter(users::username.eq(name.as_str()));
     diesel::select(exists(own.filter(users::username_canonical.is_null()))).get_result(connection)
 }
 
-/// What must be unique in a write.
+/// The unique names that a write needs.
 struct Wanted {
     own: Option<UserId>,
     username: Option<Username>,
-    /// Whether the username is wanted in its own spelling alone.
+    /// Whether the username reserves only its exact spelling.
     is_imported: bool,
     /// The email address, as a login name.
     email: Option<Email>,
 }
 
 impl Wanted {
-    /// Runs a write. If the database refuses it because something is taken, asks what.
+    /// Runs a write. If a unique index refuses it, finds out which name is taken.
     fn unless_taken<T>(
         &self,
         connection: &mut AnyConnection,
@@ -404,7 +409,7 @@ impl Wanted {
             match write(connection) {
                 Err(failure) if failure.is_unique_violation() => match self.taken(connection)? {
                     Some(taken) => return Ok(Err(taken)),
-                    // Free again in the meantime.
+                    // No longer taken.
                     None if attempts < 3 => {}
                     None => return Err(failure),
                 },
@@ -415,7 +420,7 @@ impl Wanted {
 
     fn taken(&self, connection: &mut AnyConnection) -> QueryResult<Option<Taken>> {
         let own = self.own.as_ref().map(|id| key_of(connection, id)).transpose()?.flatten();
-        // No row has the key that stands for none.
+        // No row has this key.
         let others = users::table.filter(users::id.ne(own.unwrap_or(UserKey::MIN)));
         if let Some(name) = &self.username {
             let exact = users::username.eq(name.as_str());

@@ -1,4 +1,4 @@
-//! Attempts that are counted.
+//! Rate limits: the counts of attempts.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::types::DbTime;
 #[async_trait]
 impl Attempts for DieselStore {
     async fn admit(&self, attempts: &[Attempt], now: UnixTime) -> Result<Admission, StoreError> {
-        // Who is refused costs one read, and makes nobody wait for a lock: they may come in masses.
+        // A refused attempt costs one read and waits for no lock, because refused attempts may come in large numbers.
         let buckets: Vec<_> = attempts.iter().map(|attempt| attempt.bucket.as_str().to_owned()).collect();
         let known = self.read(move |connection| {
             let rows = login_attempts::table.filter(login_attempts::bucket.eq_any(&buckets));
@@ -44,11 +44,11 @@ impl Attempts for DieselStore {
 
     async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
         let mut buckets = buckets.to_vec();
-        // In the order in which they are locked for an attempt.
+        // In the order in which `admit` locks them.
         buckets.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.write(move |connection| {
             connection.transaction(|connection| {
-                buckets.iter().try_for_each(|(bucket, forgiveness)| take_back(connection, bucket, *forgiveness))
+                buckets.iter().try_for_each(|(bucket, forgiveness)| refund(connection, bucket, *forgiveness))
             })
         })
         .await
@@ -60,14 +60,14 @@ impl Attempts for DieselStore {
             self.write(move |connection| {
                 let due = due_for_pruning(connection, now, batch)?;
                 let more = !due.is_empty();
-                Ok(Batch { forgotten: forget_or_postpone(connection, due, now)?, more })
+                Ok(Batch { deleted: delete_or_reschedule(connection, due, now)?, more })
             })
         })
         .await
     }
 }
 
-/// What the counts are after these attempts; or the longest wait, if one of them is refused.
+/// The counts after these attempts, or the longest delay if one of them is refused.
 fn count_all<'a>(
     attempts: &'a [Attempt],
     known: &[CounterRow],
@@ -88,8 +88,8 @@ fn count_all<'a>(
     longest_wait.map_or(Ok(counted), Err)
 }
 
-/// The counts of these buckets, locked one after the other in the order of their names, so that no two calls wait for
-/// each other. Where there is none, a count of nothing is made, which goes unless something is counted.
+/// Reads and locks the counts of these limit keys, in the order of the keys, so that two calls cannot deadlock. Inserts an
+/// empty count where there is none; it is rolled back unless the attempt is allowed.
 fn lock(connection: &mut AnyConnection, attempts: &[Attempt], now: UnixTime) -> QueryResult<Vec<CounterRow>> {
     let none = Counter { count: 0, since: now, last_at: now };
     let row = |Attempt { bucket, limit }: &Attempt| CounterRow::new(bucket, none, limit.expires_at(&none));
@@ -116,8 +116,8 @@ fn store<'a>(connection: &mut AnyConnection, counted: impl Iterator<Item = &'a C
     Ok(())
 }
 
-/// Takes back one attempt, or all; a count of nothing goes.
-fn take_back(connection: &mut AnyConnection, bucket: &LimitKey, forgiveness: Forgiveness) -> QueryResult<()> {
+/// Refunds one attempt or resets the count; deletes the row of an empty count.
+fn refund(connection: &mut AnyConnection, bucket: &LimitKey, forgiveness: Forgiveness) -> QueryResult<()> {
     let least = match forgiveness {
         Forgiveness::One => 1,
         Forgiveness::All => i32::MAX,
@@ -129,7 +129,7 @@ fn take_back(connection: &mut AnyConnection, bucket: &LimitKey, forgiveness: For
     Ok(())
 }
 
-/// The counts that may have expired, those that may have been so for longest first; and when they do now.
+/// Counts whose `prune_at` has passed, the earliest first, with the time at which they expire.
 fn due_for_pruning(connection: &mut AnyConnection, now: DbTime, limit: u32) -> QueryResult<Vec<(String, DbTime)>> {
     login_attempts::table
         .filter(login_attempts::prune_at.lt(now))
@@ -139,9 +139,9 @@ fn due_for_pruning(connection: &mut AnyConnection, now: DbTime, limit: u32) -> Q
         .load(connection)
 }
 
-/// Forgets those that have expired, and notes of the others when to look again. Answers how many were forgotten. Each
-/// statement counts for itself: what is forgotten stays so, whatever becomes of the rest.
-fn forget_or_postpone(connection: &mut AnyConnection, due: Vec<(String, DbTime)>, now: DbTime) -> QueryResult<usize> {
+/// Deletes the counts that have expired and moves `prune_at` of the others to when they expire. Returns how many were
+/// deleted. Each statement commits by itself: a failure of one does not undo the other.
+fn delete_or_reschedule(connection: &mut AnyConnection, due: Vec<(String, DbTime)>, now: DbTime) -> QueryResult<usize> {
     let (expired, others): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, expires_at)| *expires_at < now);
     let names = |rows: Vec<(String, DbTime)>| rows.into_iter().map(|(bucket, _)| bucket).collect::<Vec<_>>();
     if !others.is_empty() {
@@ -151,12 +151,12 @@ fn forget_or_postpone(connection: &mut AnyConnection, due: Vec<(String, DbTime)>
     if expired.is_empty() {
         return Ok(0);
     }
-    // Asked again: another attempt may have been counted since.
+    // Checked again: another attempt may have been counted since.
     let still_expired = login_attempts::bucket.eq_any(names(expired)).and(login_attempts::expires_at.lt(now));
     diesel::delete(login_attempts::table.filter(still_expired)).execute(connection)
 }
 
-/// What was counted for a bucket. Only `prune_at` is in an index, and no attempt moves it up.
+/// The count of a limit key. Only `prune_at` is indexed, and an attempt never moves it to a later time.
 #[derive(AsChangeset, Insertable, Queryable, Selectable)]
 #[diesel(table_name = login_attempts)]
 #[diesel(primary_key(bucket))]
@@ -173,7 +173,7 @@ impl CounterRow {
     fn new(bucket: &LimitKey, counter: Counter, expires_at: UnixTime) -> Self {
         Self {
             bucket: bucket.as_str().to_owned(),
-            // No limit is that high.
+            // Every limit is lower.
             count: counter.count.try_into().unwrap_or(i32::MAX),
             since: counter.since.into(),
             last_at: counter.last_at.into(),
@@ -182,7 +182,7 @@ impl CounterRow {
         }
     }
 
-    /// `None`: nothing was counted.
+    /// The counter, or `None` if nothing is counted.
     fn counter(&self) -> Option<Counter> {
         let count = u32::try_from(self.count).ok().filter(|count| *count > 0)?;
         Some(Counter { count, since: self.since.into(), last_at: self.last_at.into() })

@@ -1,4 +1,4 @@
-//! Single tokens that are refused.
+//! The blacklist: token IDs that are refused until the tokens expire.
 
 use async_trait::async_trait;
 use auth_core::StoreError;
@@ -46,8 +46,8 @@ impl Blacklist for DieselStore {
                     .limit(batch.into())
                     .select(others.field(blacklist::jti));
                 let expired = blacklist::table.filter(blacklist::jti.eq_any(expired));
-                let forgotten = diesel::delete(expired).execute(connection)?;
-                Ok(Batch { forgotten, more: forgotten > 0 })
+                let deleted = diesel::delete(expired).execute(connection)?;
+                Ok(Batch { deleted, more: deleted > 0 })
             })
         })
         .await

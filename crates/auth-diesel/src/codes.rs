@@ -29,7 +29,7 @@ impl Codes for DieselStore {
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &code.user_id)? else { return Ok(false) };
-                if only.owner.as_ref().is_some_and(|owner| !account.is_still(owner)) {
+                if only.owner.as_ref().is_some_and(|owner| !account.is_unchanged(owner)) {
                     return Ok(false);
                 }
                 if let Some(moment) = only.none_since
@@ -83,7 +83,7 @@ impl Codes for DieselStore {
                     .optional()?;
                 let Some(row) = row else { return Ok(None) };
                 let owner = users::table.find(row.user_id).select(users::external_id);
-                // The owner may have been deleted, and the code with it.
+                // The owner may have been deleted since, and the code with it.
                 let external_id: Option<Option<String>> = owner.get_result(connection).optional()?;
                 external_id.map(|external_id| row.into_code(external_id.as_deref())).transpose()
             })
@@ -98,7 +98,7 @@ impl Codes for DieselStore {
                 let code = one_time_codes::table.find(DbId::from(id));
                 let owner: Option<UserKey> = code.select(one_time_codes::user_id).get_result(connection).optional()?;
                 let Some(owner) = owner else { return Ok(false) };
-                // Its account first, as for all that needs both: no code goes to another one.
+                // The account first, as in every write that needs both. A code never changes its account.
                 lock_row(connection, owner)?;
                 Undo::unless(use_code(connection, id, owner, now)?, false)?;
                 Undo::unless(use_up(connection, owner, proof)?, false)?;
@@ -121,11 +121,11 @@ impl Codes for DieselStore {
                     .select(one_time_codes::id);
                 let expired: Vec<DbId> = expired.load(connection)?;
                 if expired.is_empty() {
-                    return Ok(Batch { forgotten: 0, more: false });
+                    return Ok(Batch { deleted: 0, more: false });
                 }
                 let expired = one_time_codes::table.filter(one_time_codes::id.eq_any(expired));
-                let forgotten = diesel::delete(expired).execute(connection)?;
-                Ok(Batch { forgotten, more: forgotten > 0 })
+                let deleted = diesel::delete(expired).execute(connection)?;
+                Ok(Batch { deleted, more: deleted > 0 })
             })
         })
         .await
@@ -142,15 +142,15 @@ impl Codes for DieselStore {
                     .limit(batch.into())
                     .select(others.field(one_time_codes::id));
                 let expired = one_time_codes::table.filter(one_time_codes::id.eq_any(expired));
-                let forgotten = diesel::delete(expired).execute(connection)?;
-                Ok(Batch { forgotten, more: forgotten > 0 })
+                let deleted = diesel::delete(expired).execute(connection)?;
+                Ok(Batch { deleted, more: deleted > 0 })
             })
         })
         .await
     }
 }
 
-/// Ends the oldest challenges of an account, so that with this one no more are open than may be.
+/// Ends the oldest challenges of an account so that, with this one, no more than [`OneTimeCode::MAX_OPEN`] are open.
 fn make_room_for(connection: &mut AnyConnection, user: UserKey, code: &OneTimeCode) -> QueryResult<()> {
     let names: Vec<_> = code.purpose.bounded_with().iter().map(|purpose| purpose.name()).collect();
     if names.is_empty() {
@@ -172,7 +172,7 @@ fn make_room_for(connection: &mut AnyConnection, user: UserKey, code: &OneTimeCo
     Ok(())
 }
 
-/// Whether another code of the same account and purpose is open, and was made after a moment.
+/// Whether another code of the same account and purpose is open and was issued after `moment`.
 fn has_open_since(
     connection: &mut AnyConnection,
     user: UserKey,
@@ -187,13 +187,13 @@ fn has_open_since(
     diesel::select(exists(newer)).get_result(connection)
 }
 
-/// Uses a code of an account, whatever its attempts and its time; `false` if it was used or ended before.
+/// Uses a code of an account, whatever its attempts and its expiry; `false` if it was used or ended before.
 pub(crate) fn use_code(connection: &mut AnyConnection, id: CodeId, user: UserKey, now: UnixTime) -> QueryResult<bool> {
     let code = not_ended(user).filter(one_time_codes::id.eq(DbId::from(id)));
     Ok(diesel::update(code).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)? == 1)
 }
 
-/// The same, only in its time.
+/// Like [`use_code`], but `false` if the code has expired.
 pub(crate) fn use_code_in_time(
     connection: &mut AnyConnection,
     id: CodeId,
@@ -205,9 +205,9 @@ pub(crate) fn use_code_in_time(
     Ok(diesel::update(code).set(one_time_codes::consumed_at.eq(DbTime::from(now))).execute(connection)? == 1)
 }
 
-/// Ends every code of an account; where no moment is known, as of when each was made.
+/// Ends every code of an account; without a time, as of when each code was issued.
 pub(crate) fn end_codes(connection: &mut AnyConnection, user: UserKey, now: Option<UnixTime>) -> QueryResult<usize> {
-    // Those for purposes of a later release among them.
+    // This includes codes for purposes that only a later release knows.
     let codes = diesel::update(not_ended(user));
     match now.map(DbTime::from) {
         Some(now) => codes.set(one_time_codes::consumed_at.eq(now)).execute(connection),
@@ -229,7 +229,7 @@ fn not_ended(user: UserKey) -> _ {
     one_time_codes::table.filter(one_time_codes::user_id.eq(user)).filter(one_time_codes::consumed_at.is_null())
 }
 
-/// What [`OneTimeCode::is_open`] says, together with [`has_attempts_left`].
+/// The condition of [`OneTimeCode::is_open`], except for [`has_attempts_left`].
 #[diesel::dsl::auto_type(no_type_alias)]
 fn in_time(now: UnixTime) -> _ {
     let latest_start: DbTime = now.plus(OneTimeCode::MAX_SKEW).into();
@@ -244,7 +244,7 @@ fn has_attempts_left() -> _ {
     one_time_codes::attempts.lt(most)
 }
 
-/// Whether this release knows what a code is good for. One of a later release is none of its business.
+/// Whether this release knows the purpose of a code. It ignores codes for purposes of a later release.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn is_known() -> _ {
     let names: Vec<&'static str> = known_purposes();
@@ -255,7 +255,7 @@ fn known_purposes() -> Vec<&'static str> {
     CodePurpose::ALL.iter().map(|purpose| purpose.name()).collect()
 }
 
-/// A one-time code.
+/// A row of a one-time code.
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = one_time_codes)]
 #[diesel(treat_none_as_default_value = false)]
@@ -302,7 +302,7 @@ impl CodeRow {
     }
 }
 
-/// A keyed hash as it is stored.
+/// Reads a keyed hash from a column.
 pub(crate) fn read_mac(bytes: &[u8]) -> QueryResult<Mac> {
     bytes.try_into().map(Mac::from_bytes).map_err(|_| unreadable("a keyed hash"))
 }

@@ -1,5 +1,5 @@
-//! A connection to whichever of the two databases it is.
-#![allow(missing_docs, reason = "what diesel derives has no documentation")]
+//! A connection to either of the two databases.
+#![allow(missing_docs, reason = "the items that diesel derives have no documentation")]
 
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::result::Error;
@@ -7,12 +7,12 @@ use diesel::{MultiConnection, PgConnection, QueryResult, SqliteConnection};
 
 use crate::error::JobError;
 
-/// A connection to either database: what a job of [`DieselStore::read`](crate::DieselStore::read) and
-/// [`write`](crate::DieselStore::write) is given.
+/// A connection to either database, passed to the jobs of [`DieselStore::read`](crate::DieselStore::read) and
+/// [`write`](crate::DieselStore::write).
 ///
-/// diesel's queries run on it as on one of the two, as far as both databases know them. For what only one of them
-/// knows, and for statements such as `ON CONFLICT` that diesel writes for each of them in another way, match on it and
-/// use the connection inside.
+/// diesel's queries run on it as they do on the connection of one database, as long as both databases support them. For
+/// anything that only one supports, and for statements such as `ON CONFLICT` that diesel builds differently for each,
+/// match on the connection and use the inner one.
 #[derive(MultiConnection)]
 pub enum AnyConnection {
     /// To PostgreSQL.
@@ -21,8 +21,8 @@ pub enum AnyConnection {
     Sqlite(SqliteConnection),
 }
 
-/// Runs one expression on the connection inside, whichever it is: for statements that both databases know and
-/// `MultiBackend` does not, such as `ON CONFLICT`.
+/// Runs one expression on the inner connection: for statements that both databases support and `MultiBackend` does not,
+/// such as `ON CONFLICT`.
 macro_rules! on_either {
     ($connection:expr, $inner:ident => $run:expr) => {
         match $connection {
@@ -34,25 +34,26 @@ macro_rules! on_either {
 pub(crate) use on_either;
 
 impl AnyConnection {
-    /// Runs statements that count together or not at all: all of them if the answer is `Ok`, none if it is `Err`. Not
-    /// to be nested, and not for reading alone: there it would make other writers wait.
+    /// Runs statements in a transaction: commits all of them if the result is `Ok`, rolls all of them back if it is
+    /// `Err`. Must not be nested. Do not use it for reads alone: it would make other writers wait.
     ///
-    /// In PostgreSQL each statement sees what was committed before it (READ COMMITTED), so that what is read after a
-    /// lock is true as long as the lock is held. SQLite takes its one write lock at the beginning: taken at the first
-    /// write, after a read, it would fail where somebody else has written since.
+    /// In PostgreSQL each statement sees what was committed before it (READ COMMITTED), so a row that is read after it
+    /// was locked stays as read until the lock is released. In SQLite the transaction takes the one write lock at its
+    /// start (`BEGIN IMMEDIATE`): taking it at the first write, after a read, would fail if another connection has
+    /// written in between.
     pub fn transaction<T>(&mut self, statements: impl FnOnce(&mut Self) -> QueryResult<T>) -> Result<T, JobError> {
-        self.commit_if_ok(statements)?.map_err(JobError::of_nothing_stored)
+        self.commit_if_ok(statements)?.map_err(JobError::not_committed)
     }
 
-    /// The same for statements that count only under conditions which some of them check: what was done before a
-    /// condition turns out not to hold is undone, and the answer is the one that was given for that.
+    /// Like [`transaction`](Self::transaction), for statements that depend on conditions which some of them check. If a
+    /// condition does not hold, the transaction is rolled back and the result is the value passed for that condition.
     pub(crate) fn transaction_if<T>(
         &mut self,
         statements: impl FnOnce(&mut Self) -> Result<T, Undo<T>>,
     ) -> Result<T, JobError> {
         match self.commit_if_ok(statements)? {
             Ok(answer) | Err(Undo::Answer(answer)) => Ok(answer),
-            Err(Undo::Failed(error)) => Err(JobError::of_nothing_stored(error)),
+            Err(Undo::Failed(error)) => Err(JobError::not_committed(error)),
         }
     }
 
@@ -64,27 +65,27 @@ impl AnyConnection {
             Self::Postgres(connection) => AnsiTransactionManager::begin_transaction(connection),
             Self::Sqlite(connection) => AnsiTransactionManager::begin_transaction_sql(connection, "BEGIN IMMEDIATE"),
         };
-        begun.map_err(JobError::of_nothing_stored)?;
+        begun.map_err(JobError::not_committed)?;
         let outcome = statements(self);
         match &outcome {
             Ok(_) => <Self as TransactionManager<Self>>::commit_transaction(self)?,
-            // If this fails as well, the connection is broken and known to be.
+            // If the rollback fails too, diesel marks the connection as broken.
             Err(_) => drop(<Self as TransactionManager<Self>>::rollback_transaction(self)),
         }
         Ok(outcome)
     }
 }
 
-/// Why the statements of a transaction do not count.
+/// Why a transaction is rolled back.
 pub(crate) enum Undo<T> {
-    /// A condition does not hold. Nothing has failed: this is the answer.
+    /// A condition does not hold. This is not a failure but the result of the call.
     Answer(T),
     /// A statement failed.
     Failed(Error),
 }
 
 impl<T> Undo<T> {
-    /// Goes on if a condition holds.
+    /// Continues if a condition holds.
     pub(crate) fn unless(holds: bool, answer: T) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self::Answer(answer)) }
     }

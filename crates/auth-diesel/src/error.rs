@@ -1,4 +1,4 @@
-//! What went wrong: what an operator reads, and what a failed statement means.
+//! Errors: the messages for operators, and what a failed statement means for a retry.
 
 use auth_core::StoreError;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error};
@@ -9,12 +9,12 @@ use crate::url::DatabaseUrl;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// There is no connection to be had.
+    /// No connection could be opened.
     #[error("cannot open {database}: {reason}")]
     Unreachable {
         /// The URL, without its password.
         database: String,
-        /// What the database, or its library, said.
+        /// The message of the database or its client library.
         reason: String,
     },
 }
@@ -25,53 +25,51 @@ impl ConnectError {
     }
 }
 
-/// Why the tables could not be brought up to date: one line for the operator, without passwords. What had been done is
-/// undone.
+/// Why the tables could not be migrated: one line for the operator, without passwords. All changes are rolled back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrateError {
-    /// There is no connection to be had.
+    /// No connection could be opened.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// A migration, or the list of them, failed.
+    /// A migration failed, or the list of migrations is not valid.
     #[error("cannot migrate: {0}")]
     Failed(String),
 }
 
-/// A text in one line.
+/// Joins the lines of a message into one.
 pub(crate) fn in_one_line(text: impl ToString) -> String {
     text.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A number that no column can hold: nothing the rules make.
+/// A number that does not fit its column; the rules produce no such number.
 pub(crate) fn out_of_range(error: std::num::TryFromIntError) -> Error {
     Error::SerializationError(error.into())
 }
 
-/// What stands in a column was not written by this release.
+/// A column value that this release did not write.
 pub(crate) fn unreadable(what: &str) -> Error {
-    Error::DeserializationError(format!("{what} that is not known here").into())
+    Error::DeserializationError(format!("the column holds {what} that this release does not know").into())
 }
 
-/// Why a job could not do what it should: what diesel said, as [`DieselStore::read`](crate::DieselStore::read) and
-/// [`write`](crate::DieselStore::write) take it. What it means, and whether the job is worth another try, is theirs to
-/// decide.
+/// Why a job failed: the error of diesel, as [`DieselStore::read`](crate::DieselStore::read) and
+/// [`write`](crate::DieselStore::write) expect it. They decide what it means and whether to retry the job.
 #[derive(Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct JobError {
     #[source]
     pub(crate) error: Error,
-    /// Whether it may have been stored all the same, because only the answer was lost.
-    pub(crate) may_be_stored: bool,
+    /// Whether the write may have been committed although it failed, because only the response was lost.
+    pub(crate) may_be_committed: bool,
 }
 
 impl JobError {
-    /// The failure of something that is certainly not stored.
-    pub(crate) fn of_nothing_stored(failure: impl Into<Self>) -> Self {
-        Self { may_be_stored: false, ..failure.into() }
+    /// An error of a job that certainly committed nothing.
+    pub(crate) fn not_committed(failure: impl Into<Self>) -> Self {
+        Self { may_be_committed: false, ..failure.into() }
     }
 
-    /// Whether a unique index refused the write.
+    /// Whether a unique constraint refused the write.
     pub(crate) fn is_unique_violation(&self) -> bool {
         matches!(self.error, Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
     }
@@ -80,29 +78,29 @@ impl JobError {
 impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         let is_refusal = matches!(error, Error::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _));
-        let may_be_stored = Chance::after(&error) == Chance::OtherConnection && !is_refusal;
-        Self { error, may_be_stored }
+        let may_be_committed = Retry::after(&error) == Retry::NewConnection && !is_refusal;
+        Self { error, may_be_committed }
     }
 }
 
-/// What a failed statement says about its chances.
+/// What a failed statement means for a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Chance {
-    /// The connection is of no use any more; another one may be.
-    OtherConnection,
-    /// The database refused for now, and has undone what it began: a deadlock, a full disk, a statement that took too
-    /// long. The same may work, at once or in a moment.
+pub(crate) enum Retry {
+    /// The connection is unusable; a retry needs another one.
+    NewConnection,
+    /// The database refused the statement for now and rolled it back: a deadlock, a full disk, a statement timeout. The
+    /// same statement may succeed later.
     Again,
-    /// It will not work the next time either.
+    /// The statement would fail again.
     Never,
 }
 
-impl Chance {
-    /// The chance after an error.
+impl Retry {
+    /// Classifies an error.
     pub(crate) fn after(error: &Error) -> Self {
         match error {
             Error::DatabaseError(kind, information) => Self::after_database_error(kind, information.as_ref()),
-            Error::BrokenTransactionManager => Self::OtherConnection,
+            Error::BrokenTransactionManager => Self::NewConnection,
             Error::RollbackErrorOnCommit { commit_error, .. } => Self::after(commit_error),
             _ => Self::Never,
         }
@@ -110,9 +108,9 @@ impl Chance {
 
     fn after_database_error(kind: &DatabaseErrorKind, information: &dyn DatabaseErrorInformation) -> Self {
         match kind {
-            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Self::OtherConnection,
-            // After a failover the connection may end at a standby; a new one finds the primary.
-            DatabaseErrorKind::ReadOnlyTransaction => Self::OtherConnection,
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => Self::NewConnection,
+            // After a failover the connection may lead to a standby; a new one reaches the primary.
+            DatabaseErrorKind::ReadOnlyTransaction => Self::NewConnection,
             DatabaseErrorKind::SerializationFailure => Self::Again,
             DatabaseErrorKind::Unknown if is_permanent(information) => Self::Never,
             DatabaseErrorKind::Unknown => Self::Again,
@@ -121,11 +119,12 @@ impl Chance {
     }
 }
 
-/// Whether an error that diesel has no kind for is a fault of this installation.
+/// Whether an error without a kind of its own in diesel is a permanent fault of this deployment.
 ///
-/// diesel does not give the SQLSTATE of PostgreSQL, and the message is in the language of the server. But a complaint
-/// about the statement itself (no such table, no such column) has a position in it, and what PostgreSQL says of its
-/// own state (deadlock detected, statement timeout, disk full, shutting down) has none. SQLite speaks English.
+/// diesel does not expose the SQLSTATE of PostgreSQL, and the message is in the language of the server. But an error in
+/// the statement itself (no such table, no such column) has a statement position, and an error about the state of the
+/// server (deadlock detected, statement timeout, disk full, shutting down) has none. SQLite's messages are always in
+/// English.
 fn is_permanent(information: &dyn DatabaseErrorInformation) -> bool {
     const PERMANENT: [&str; 7] = [
         "permission denied",
@@ -140,17 +139,17 @@ fn is_permanent(information: &dyn DatabaseErrorInformation) -> bool {
     information.statement_position().is_some() || PERMANENT.iter().any(|begin| message.starts_with(begin))
 }
 
-/// The failure in the terms of `auth-core`, with all that the database said for the log of the operator.
+/// The error as a [`StoreError`], with the full message of the database for the log.
 pub(crate) fn store_error(error: Error) -> StoreError {
-    let chance = Chance::after(&error);
+    let retry = Retry::after(&error);
     let source = DatabaseError { message: in_one_line(&error), source: error };
-    match chance {
-        Chance::OtherConnection | Chance::Again => StoreError::unavailable(source),
-        Chance::Never => StoreError::broken(source),
+    match retry {
+        Retry::NewConnection | Retry::Again => StoreError::unavailable(source),
+        Retry::Never => StoreError::broken(source),
     }
 }
 
-/// An error of the database in one line, with the original behind it.
+/// A database error with its message in one line, and the original as its source.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct DatabaseError {
@@ -169,38 +168,38 @@ mod tests {
     }
 
     #[test]
-    fn every_failure_has_its_chance() {
+    fn classifies_errors_by_whether_a_retry_can_succeed() {
         let database = |kind| Error::DatabaseError(kind, Box::new(String::new()));
         for (error, expected) in [
-            (database(DatabaseErrorKind::ClosedConnection), Chance::OtherConnection),
-            (database(DatabaseErrorKind::UnableToSendCommand), Chance::OtherConnection),
-            (database(DatabaseErrorKind::ReadOnlyTransaction), Chance::OtherConnection),
-            (Error::BrokenTransactionManager, Chance::OtherConnection),
-            (database(DatabaseErrorKind::SerializationFailure), Chance::Again),
-            (unknown("deadlock detected"), Chance::Again),
-            (unknown("Verklemmung entdeckt"), Chance::Again),
-            (unknown("canceling statement due to statement timeout"), Chance::Again),
-            (unknown("database is locked"), Chance::Again),
-            (unknown("database or disk is full"), Chance::Again),
-            (unknown("disk I/O error"), Chance::Again),
-            (unknown("attempt to write a readonly database"), Chance::Again),
-            (unknown("no such table: sessions"), Chance::Never),
-            (unknown("permission denied for table sessions"), Chance::Never),
-            (unknown("database disk image is malformed"), Chance::Never),
-            (database(DatabaseErrorKind::UniqueViolation), Chance::Never),
-            (database(DatabaseErrorKind::ForeignKeyViolation), Chance::Never),
-            (database(DatabaseErrorKind::CheckViolation), Chance::Never),
-            (Error::NotFound, Chance::Never),
-            (Error::DeserializationError("x".into()), Chance::Never),
+            (database(DatabaseErrorKind::ClosedConnection), Retry::NewConnection),
+            (database(DatabaseErrorKind::UnableToSendCommand), Retry::NewConnection),
+            (database(DatabaseErrorKind::ReadOnlyTransaction), Retry::NewConnection),
+            (Error::BrokenTransactionManager, Retry::NewConnection),
+            (database(DatabaseErrorKind::SerializationFailure), Retry::Again),
+            (unknown("deadlock detected"), Retry::Again),
+            (unknown("Verklemmung entdeckt"), Retry::Again),
+            (unknown("canceling statement due to statement timeout"), Retry::Again),
+            (unknown("database is locked"), Retry::Again),
+            (unknown("database or disk is full"), Retry::Again),
+            (unknown("disk I/O error"), Retry::Again),
+            (unknown("attempt to write a readonly database"), Retry::Again),
+            (unknown("no such table: sessions"), Retry::Never),
+            (unknown("permission denied for table sessions"), Retry::Never),
+            (unknown("database disk image is malformed"), Retry::Never),
+            (database(DatabaseErrorKind::UniqueViolation), Retry::Never),
+            (database(DatabaseErrorKind::ForeignKeyViolation), Retry::Never),
+            (database(DatabaseErrorKind::CheckViolation), Retry::Never),
+            (Error::NotFound, Retry::Never),
+            (Error::DeserializationError("x".into()), Retry::Never),
         ] {
-            let is_unavailable = expected != Chance::Never;
-            assert_eq!(Chance::after(&error), expected, "{error:?}");
+            let is_unavailable = expected != Retry::Never;
+            assert_eq!(Retry::after(&error), expected, "{error:?}");
             assert_eq!(matches!(store_error(error), StoreError::Unavailable(_)), is_unavailable);
         }
     }
 
     #[test]
-    fn an_operator_reads_one_line() {
+    fn joins_the_lines_of_a_database_message() {
         let error = store_error(unknown("server closed the connection\n\tThis probably means\n"));
         assert_eq!(error.source().unwrap().to_string(), "server closed the connection This probably means");
     }

@@ -1,4 +1,4 @@
-//! The groups of users: who is in which, and the copy of their names in the row of each user.
+//! The groups of users: the memberships, and the copy of the group names in the row of each user.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::connection::{AnyConnection, on_either};
 use crate::keys::UserKey;
 use crate::schema::{groups, user_groups};
 
-/// What separates two names in the copy. No name contains it.
+/// Separates two names in the copy. No group name contains it.
 pub(crate) const SEPARATOR: char = '\n';
 
-/// The names of groups as `users.group_names` has them: as the triggers write them, in the order of their bytes.
+/// The group names in the form of `users.group_names`: sorted by their bytes, as the triggers write them.
 pub(crate) fn copied_names(groups: &BTreeSet<GroupName>) -> String {
     groups.iter().map(GroupName::as_str).collect::<Vec<_>>().join(&SEPARATOR.to_string())
 }
@@ -21,7 +21,7 @@ pub(crate) fn copied_names(groups: &BTreeSet<GroupName>) -> String {
 /// The IDs of these groups. Creates those that do not exist, and locks all of them until the end of the transaction, so
 /// that none is renamed or deleted meanwhile.
 pub(crate) fn lock_groups(connection: &mut AnyConnection, names: &BTreeSet<GroupName>) -> QueryResult<Vec<i64>> {
-    // In the order of their names, as every other call, so that no two wait for each other.
+    // Always in the order of their names, so that two calls cannot deadlock.
     names.iter().map(|name| lock_group(connection, name)).collect()
 }
 
@@ -38,8 +38,8 @@ fn lock_group(connection: &mut AnyConnection, name: &GroupName) -> QueryResult<i
     })
 }
 
-/// Puts a user into the groups with these IDs and no others. The triggers leave the copy of the names alone if it is
-/// written already.
+/// Makes a user a member of the groups with these IDs and of no others. If the copy of the names is written first, the
+/// triggers leave it unchanged.
 pub(crate) fn replace_groups(connection: &mut AnyConnection, user: UserKey, ids: &[i64]) -> QueryResult<()> {
     let own = user_groups::table.filter(user_groups::user_id.eq(user));
     diesel::delete(own.filter(user_groups::group_id.ne_all(ids))).execute(connection)?;

@@ -1,18 +1,19 @@
-//! The storage ports of `auth-core` on PostgreSQL and on SQLite.
+//! The storage ports of `auth-core` and `auth-accounts` on PostgreSQL and SQLite.
 //!
-//! One set of queries serves both: [`DatabaseUrl`] decides by its scheme which database it is, `pool.rs` holds what
-//! differs between them, and `types.rs` the two column types that they spell differently. State is checked by the
-//! write itself, in its `WHERE`; what takes more than one statement locks the row of the account first, so that calls
+//! One set of queries serves both databases. The scheme of the [`DatabaseUrl`] selects the database, `pool.rs` holds
+//! what differs between them, and `types.rs` the two column types that they spell differently. A write checks the state
+//! itself, in its `WHERE` clause. A write of more than one statement locks the row of the account first, so that calls
 //! for one account queue there on both databases.
 //!
-//! Every call ends within a bounded time ([`PoolSettings`]). While the database is away calls fail with
-//! [`StoreError::Unavailable`](auth_core::StoreError::Unavailable); when it is back they succeed, without a restart.
+//! Every call ends within a bounded time ([`PoolSettings`]). While the database is unavailable, calls fail with
+//! [`StoreError::Unavailable`](auth_core::StoreError::Unavailable); once it is available again they succeed, without a
+//! restart.
 //!
-//! [`DieselStore::changes`] follows what other processes change. [`DieselStore::read`], [`write`](DieselStore::write)
-//! and [`migrate_with`](DieselStore::migrate_with) let an application keep tables of its own beside ours.
+//! [`DieselStore::changes`] reports changes by any process. With [`DieselStore::read`], [`write`](DieselStore::write)
+//! and [`migrate_with`](DieselStore::migrate_with), an application can keep tables of its own in the same database.
 //!
-//! Calls need a Tokio runtime with its timer enabled: they wait for a place there, and do the work on its threads for
-//! blocking jobs, never more of them at once than there are connections.
+//! Calls need a Tokio runtime with its timer enabled. They wait for a connection asynchronously and run on the
+//! runtime's blocking threads, never on more threads at once than there are connections.
 
 mod accounts;
 mod attempts;
@@ -44,5 +45,5 @@ pub use migrate::AppMigrations;
 pub use store::{DieselStore, PoolSettings};
 pub use url::{DatabaseUrl, UrlError};
 
-// Named in Cargo.toml only to choose how they are built.
+// Listed in Cargo.toml only to select how they are built.
 use {libsqlite3_sys as _, openssl_sys as _, pq_sys as _};

@@ -1,4 +1,4 @@
-//! The tables, brought up to date. The migrations are embedded in the program.
+//! Schema migrations. They are embedded in the program.
 
 use std::error::Error;
 use std::fmt;
@@ -20,16 +20,16 @@ use crate::pool::open;
 use crate::store::DieselStore;
 use crate::url::DatabaseUrl;
 
-const OURS: AppMigrations = AppMigrations {
+const BUILT_IN: AppMigrations = AppMigrations {
     postgres: embed_migrations!("../../migrations/postgres"),
     sqlite: embed_migrations!("../../migrations/sqlite"),
 };
 
-/// The advisory lock that whoever migrates a PostgreSQL holds: any number, as long as it stays the same.
+/// The PostgreSQL advisory lock that is held during a migration. An arbitrary number that must never change.
 const LOCK: i64 = 0x61_75_74_68_2d_64_62;
 
 diesel::table! {
-    /// Where diesel notes what it has applied.
+    /// The table in which diesel records the applied migrations.
     __diesel_schema_migrations (version) {
         version -> Text,
         run_on -> Timestamp,
@@ -37,13 +37,13 @@ diesel::table! {
 }
 
 impl DieselStore {
-    /// The migrations that this program knows and the database has not seen, in their order. Changes nothing, and
-    /// needs no right to.
+    /// The migrations of this program that the database has not applied, in order. Only reads, and needs no more rights
+    /// than that.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        self.pending_migrations_of(OURS).await
+        self.pending_migrations_of(BUILT_IN).await
     }
 
-    /// The same of an application's own.
+    /// Like [`pending_migrations`](Self::pending_migrations), for the migrations of an application.
     pub async fn pending_migrations_of(&self, migrations: AppMigrations) -> Result<Vec<String>, StoreError> {
         let known = migrations.names(self.url()).map_err(StoreError::broken)?;
         self.read(move |connection| {
@@ -54,22 +54,24 @@ impl DieselStore {
         .await
     }
 
-    /// Applies the pending migrations, all or none, and answers their names. Of several instances that do so at once,
-    /// one works and the others wait for it and find nothing to do. Takes as long as it takes.
+    /// Applies the pending migrations, all or none, and returns their names. If several processes do so at once, one
+    /// applies them; the others wait for it and find nothing to do. There is no time limit.
     pub async fn migrate(&self) -> Result<Vec<String>, MigrateError> {
-        self.migrate_all(OURS).await
+        self.migrate_all(BUILT_IN).await
     }
 
-    /// Applies an application's own migrations, as [`migrate`](Self::migrate) does ours: all or none, one instance at a
-    /// time, noted in the same table. They are not among those that [`pending_migrations`](Self::pending_migrations)
-    /// knows. Tables that refer to ours want [`migrate`](Self::migrate) first.
+    /// Applies an application's own migrations as [`migrate`](Self::migrate) applies the built-in ones: all or none,
+    /// one process at a time, recorded in the same table. [`pending_migrations`](Self::pending_migrations) does not
+    /// list them. If their tables refer to built-in tables, call [`migrate`](Self::migrate) first.
     ///
-    /// What diesel notes of a migration is what stands before the first `_` of its folder's name, without the `-`. So
-    /// it has to be unique, also among the libraries of one application: best the name of the application and a number
-    /// (`blog-0001_posts`, not `blog_0001_posts`). Numbers of four digits are ours.
+    /// diesel records only the version of a migration: the name of its directory up to the first `_`, without any `-`.
+    /// The version must be unique, also among the libraries of one application; use the name of the application and a
+    /// number (`blog-0001_posts`, not `blog_0001_posts`). Versions of four digits are reserved for the built-in
+    /// migrations.
     ///
     /// # Errors
-    /// [`MigrateError`], before anything is changed, if two migrations would be taken for one, or one for one of ours.
+    /// [`MigrateError`], before anything is changed, if two migrations have the same version or one has a reserved
+    /// version.
     pub async fn migrate_with(&self, migrations: AppMigrations) -> Result<Vec<String>, MigrateError> {
         let names = migrations.names(self.url()).map_err(MigrateError::Failed)?;
         ambiguous(&names).map_or(Ok(()), |fault| Err(MigrateError::Failed(fault)))?;
@@ -83,13 +85,13 @@ impl DieselStore {
     }
 }
 
-/// Migrations for each of the two databases; those for the one that it is are applied.
+/// Migrations for both databases; only those for the connected database are applied.
 ///
 /// ```no_run
 /// use auth_diesel::{AppMigrations, DieselStore, MigrateError};
 /// use diesel_migrations::embed_migrations;
 ///
-/// // Paths are seen from the Cargo.toml of the application.
+/// // Paths are relative to the Cargo.toml of the application.
 /// const MIGRATIONS: AppMigrations = AppMigrations {
 ///     postgres: embed_migrations!("tests/contract/application_migrations/postgres"),
 ///     sqlite: embed_migrations!("tests/contract/application_migrations/sqlite"),
@@ -109,7 +111,7 @@ pub struct AppMigrations {
 }
 
 impl AppMigrations {
-    /// Version and name of each migration for the database of this URL, in their order.
+    /// Version and name of each migration for the database of this URL, in order.
     fn names(&self, url: &DatabaseUrl) -> Result<Vec<(String, String)>, String> {
         let names = match url.is_postgres() {
             true => MigrationSource::<Pg>::migrations(&self.postgres).map(names),
@@ -125,17 +127,17 @@ impl fmt::Debug for AppMigrations {
     }
 }
 
-/// What is wrong with the versions of an application's migrations, which come in their order.
+/// Describes a version that is reserved or that two migrations share. `migrations` must be sorted.
 fn ambiguous(migrations: &[(String, String)]) -> Option<String> {
     let is_ours = |version: &str| version.len() == 4 && version.bytes().all(|b| b.is_ascii_digit());
     let ours = migrations.iter().find(|(version, _)| is_ours(version));
     let twins = migrations.windows(2).find(|two| two[0].0 == two[1].0);
     match (ours, twins) {
-        (Some((version, name)), _) => {
-            Some(format!("the migration {name} has a number that is ours; call it <application>-{version}_…"))
-        }
+        (Some((version, name)), _) => Some(format!(
+            "the migration {name} has a reserved version of four digits; call it <application>-{version}_…"
+        )),
         (None, Some(two)) => Some(format!(
-            "the migrations {} and {} would be taken for one; what stands before the first _ has to differ",
+            "the migrations {} and {} have the same version; the part before the first _ must differ",
             two[0].1, two[1].1
         )),
         (None, None) => None,
@@ -201,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_that_would_be_mistaken_are_found() {
+    fn finds_reserved_and_duplicate_versions() {
         let check = |migrations: &[(&str, &str)]| {
             let owned = |(version, name): &(&str, &str)| ((*version).to_owned(), (*name).to_owned());
             ambiguous(&migrations.iter().map(owned).collect::<Vec<_>>())
@@ -217,8 +219,8 @@ mod tests {
 
     #[test]
     fn both_databases_have_the_same_migrations() {
-        let postgres = names(MigrationSource::<Pg>::migrations(&OURS.postgres).unwrap());
-        let sqlite = names(MigrationSource::<Sqlite>::migrations(&OURS.sqlite).unwrap());
+        let postgres = names(MigrationSource::<Pg>::migrations(&BUILT_IN.postgres).unwrap());
+        let sqlite = names(MigrationSource::<Sqlite>::migrations(&BUILT_IN.sqlite).unwrap());
         assert_eq!(postgres, sqlite);
         for ((version, name), number) in postgres.iter().zip(1..) {
             assert!(*version == format!("{number:04}") && name.starts_with(&format!("{version}_")), "{name}");

@@ -1,4 +1,4 @@
-//! Mails, from the moment that caused them until they are sent.
+//! The outbox: emails from the write that enqueues them until they are delivered.
 
 use async_trait::async_trait;
 use auth_accounts::mail::{
@@ -35,7 +35,7 @@ impl Outbox for DieselStore {
     async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError> {
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let Some(seq) = due_for_longest(connection, now, until)? else { return Ok(None) };
+                let Some(seq) = next_due(connection, now, until)? else { return Ok(None) };
                 let claim = (outbox::attempts.eq(outbox::attempts + 1), outbox::claimed_until.eq(DbTime::from(until)));
                 let row: ClaimedRow = diesel::update(outbox::table.find(seq))
                     .set(claim)
@@ -97,7 +97,7 @@ impl Outbox for DieselStore {
                 entries = entries.filter(outbox::failed_at.is_not_null());
             }
             if let Some(after) = page.after.map(DbId::from) {
-                // After an entry that is gone comes nothing: better than everything once more.
+                // If that entry no longer exists, the page is empty rather than the whole list again.
                 let others = diesel::alias!(outbox as before);
                 let last = others.filter(others.field(outbox::id).eq(after)).select(others.field(outbox::seq));
                 entries = entries.filter(outbox::seq.nullable().gt(last.single_value()));
@@ -116,7 +116,7 @@ impl Outbox for DieselStore {
                 outbox::next_attempt_at.eq(None::<DbTime>),
                 outbox::failed_at.eq(None::<DbTime>),
             );
-            // What somebody has taken out neither waits nor was given up.
+            // An email that a worker has claimed is neither waiting nor given up.
             let returned = outbox::table.filter(outbox::claimed_until.is_null());
             Ok(match which {
                 Retry::AllFailed => {
@@ -141,15 +141,15 @@ impl Outbox for DieselStore {
                     .limit(batch.into())
                     .select(others.field(outbox::seq));
                 let failed = outbox::table.filter(outbox::seq.eq_any(failed));
-                let forgotten = diesel::delete(failed.filter(outbox::failed_at.is_not_null())).execute(connection)?;
-                Ok(Batch { forgotten, more: forgotten > 0 })
+                let deleted = diesel::delete(failed.filter(outbox::failed_at.is_not_null())).execute(connection)?;
+                Ok(Batch { deleted, more: deleted > 0 })
             })
         })
         .await
     }
 }
 
-/// Commits the effects of a write with it: enqueues the emails, which are deleted with their owner.
+/// Commits the effects of a write in its transaction: enqueues the emails, which are deleted with their owner.
 pub(crate) fn put(connection: &mut AnyConnection, owner: UserKey, effects: &Effects) -> QueryResult<()> {
     for message in &effects.messages {
         let email = OutgoingEmail::try_from(message).map_err(|error| Error::SerializationError(error.into()))?;
@@ -159,7 +159,7 @@ pub(crate) fn put(connection: &mut AnyConnection, owner: UserKey, effects: &Effe
 }
 
 fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &OutgoingEmail) -> QueryResult<usize> {
-    let row = NewMailRow {
+    let row = NewEmailRow {
         id: mail.id.into(),
         user_id: owner,
         kind: mail.queued.name(),
@@ -171,25 +171,26 @@ fn enqueue(connection: &mut AnyConnection, owner: Option<UserKey>, mail: &Outgoi
     diesel::insert_into(outbox::table).values(row).execute(connection)
 }
 
-/// Takes out a request for good, since it was answered; `false` if it is not there any more.
+/// Removes a request from the outbox because it was answered; `false` if it is not there any more.
 pub(crate) fn take_request(connection: &mut AnyConnection, id: MessageId) -> QueryResult<bool> {
     let names: Vec<_> = EmailRequest::ALL.iter().map(|request| request.name()).collect();
     let request = outbox::table.filter(outbox::id.eq(DbId::from(id))).filter(outbox::kind.eq_any(names));
     Ok(diesel::delete(request).execute(connection)? == 1)
 }
 
-/// Locks the email that is due for longest among those of the lowest priority value. No two calls find the same one, and
-/// none waits for another. Emails of a kind that only a later release knows are skipped.
-fn due_for_longest(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> QueryResult<Option<i64>> {
-    // Nothing is kept, or has to wait, until a moment as late as these: the clock was moved back. The clocks of others
-    // may be ahead, so that what they keep seems to be kept for longer than it is; for twice as long it never is.
+/// Locks the email that has been due for longest among those with the lowest priority value. No two calls find the same
+/// email, and none waits for another. Emails of a kind that only a later release knows are skipped.
+fn next_due(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> QueryResult<Option<i64>> {
+    // A claim, or a wait, that ends later than these times was stored before the clock was set back, and is ignored.
+    // Claims by machines whose clocks are ahead end late too, but never by as much as the length of a claim.
     let kept_for = now.distance(until).get().saturating_mul(2);
-    let (never_kept, never_next) = (now.plus(Seconds::new(kept_for)), now.plus(RetryPolicy::MAX_WAIT));
-    let (now, never_kept, never_next) = (DbTime::from(now), DbTime::from(never_kept), DbTime::from(never_next));
+    let (implausible_claim, implausible_wait) = (now.plus(Seconds::new(kept_for)), now.plus(RetryPolicy::MAX_WAIT));
+    let (now, implausible_claim, implausible_wait) =
+        (DbTime::from(now), DbTime::from(implausible_claim), DbTime::from(implausible_wait));
     let is_free = outbox::claimed_until.is_null();
-    let is_free = is_free.or(outbox::claimed_until.le(now)).or(outbox::claimed_until.gt(never_kept));
+    let is_free = is_free.or(outbox::claimed_until.le(now)).or(outbox::claimed_until.gt(implausible_claim));
     let is_time = outbox::next_attempt_at.is_null();
-    let is_time = is_time.or(outbox::next_attempt_at.le(now)).or(outbox::next_attempt_at.gt(never_next));
+    let is_time = is_time.or(outbox::next_attempt_at.le(now)).or(outbox::next_attempt_at.gt(implausible_wait));
     let due = outbox::table
         .filter(outbox::failed_at.is_null())
         .filter(is_free)
@@ -204,31 +205,31 @@ fn due_for_longest(connection: &mut AnyConnection, now: UnixTime, until: UnixTim
     }
 }
 
-/// A mail, as long as this claim of it is the last one and its outcome was not reported.
+/// An email, if this is its last claim and the outcome of the claim was not reported.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn last_claim(id: DbId, attempt: i32) -> _ {
-    let mail = outbox::table.filter(outbox::id.eq(id));
-    mail.filter(outbox::attempts.eq(attempt)).filter(outbox::claimed_until.is_not_null())
+    let email = outbox::table.filter(outbox::id.eq(id));
+    email.filter(outbox::attempts.eq(attempt)).filter(outbox::claimed_until.is_not_null())
 }
 
 fn known_kinds() -> Vec<&'static str> {
-    let mails = EmailKind::ALL.iter().map(|kind| kind.name());
-    mails.chain(EmailRequest::ALL.iter().map(|request| request.name())).collect()
+    let emails = EmailKind::ALL.iter().map(|kind| kind.name());
+    emails.chain(EmailRequest::ALL.iter().map(|request| request.name())).collect()
 }
 
 fn read_kind(name: &str) -> QueryResult<Queued> {
-    Queued::from_name(name).ok_or_else(|| unreadable("a kind of mail"))
+    Queued::from_name(name).ok_or_else(|| unreadable("a kind of email"))
 }
 
-/// A text without the one character that PostgreSQL cannot store.
+/// Replaces NUL, the one character that PostgreSQL cannot store.
 fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 
-/// Something to be put in.
+/// An email to enqueue.
 #[derive(Insertable)]
 #[diesel(table_name = outbox)]
-struct NewMailRow<'a> {
+struct NewEmailRow<'a> {
     id: DbId,
     user_id: Option<i64>,
     kind: &'static str,
@@ -238,7 +239,7 @@ struct NewMailRow<'a> {
     queued_at: DbTime,
 }
 
-/// Something that was taken out.
+/// An email that a worker has claimed.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
 struct ClaimedRow {
@@ -265,7 +266,7 @@ impl TryFrom<ClaimedRow> for ClaimedEmail {
     }
 }
 
-/// Something that is in, without what it says.
+/// An email in the outbox, without its content.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = outbox)]
 struct EntryRow {

@@ -1,4 +1,4 @@
-//! How connections are opened and judged.
+//! How connections are opened and checked.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -18,12 +18,12 @@ use crate::url::{DatabaseUrl, Location, PostgresUrl};
 /// How long SQLite waits for another process to finish its write.
 pub(crate) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_millis(5_000);
 
-/// How long PostgreSQL lets a transaction of ours stand still, holding its locks, before it takes us for dead.
+/// How long PostgreSQL lets one of our transactions be idle, with its locks held, before it closes the connection.
 const IDLE_IN_TRANSACTION: &str = "10s";
 
 impl AnyConnection {
-    /// Whether the other side has not closed the connection, as far as is known here: no round trip. Looks twice, for
-    /// the first look may find the server's farewell, and only the second one that nothing follows it.
+    /// Whether the server has not closed the connection, as far as the client knows; makes no round trip. Checks twice:
+    /// the first check may read the server's last message, and only the second finds the end of the stream.
     fn is_open(&mut self) -> bool {
         match self {
             Self::Postgres(connection) => (0..2).all(|_| connection.notifications_iter().all(|found| found.is_ok())),
@@ -32,7 +32,7 @@ impl AnyConnection {
     }
 }
 
-/// Opens the database as it is, without the limits that calls have: for migrations.
+/// Opens the database without the time limits of calls: for migrations.
 pub(crate) fn open(url: &DatabaseUrl) -> Result<AnyConnection, OpenError> {
     match &url.0 {
         Location::Postgres(url) => Ok(AnyConnection::Postgres(PgConnection::establish(&url.for_libpq())?)),
@@ -41,8 +41,8 @@ pub(crate) fn open(url: &DatabaseUrl) -> Result<AnyConnection, OpenError> {
 }
 
 fn open_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
-    make_private_file(path)?;
-    // A name that SQLite could take for something else ("file:…") is one with a folder before it.
+    create_private_file(path)?;
+    // SQLite would interpret some relative names, such as "file:…"; with a directory in front it does not.
     let path = if path.is_relative() { PathBuf::from(".").join(path) } else { path.to_owned() };
     let path = path.to_str().ok_or_else(|| OpenError("the path is not UTF-8".to_owned()))?;
     let mut connection = SqliteConnection::establish(path)?;
@@ -51,13 +51,13 @@ fn open_sqlite(path: &Path) -> Result<SqliteConnection, OpenError> {
          PRAGMA synchronous = FULL;
          PRAGMA foreign_keys = ON;",
     )?;
-    keep_a_write_ahead_log(&mut connection)?;
+    enable_wal(&mut connection)?;
     Ok(connection)
 }
 
-/// Sets the journal mode, which stays with the file. Those who do so to a new file at once are not made to wait for
-/// each other, as for any other lock: SQLite refuses all but one.
-fn keep_a_write_ahead_log(connection: &mut SqliteConnection) -> QueryResult<()> {
+/// Sets the journal mode, which is stored in the file. SQLite does not apply the busy timeout when several connections
+/// set it on a new file at once: it refuses all but one, so the others poll here.
+fn enable_wal(connection: &mut SqliteConnection) -> QueryResult<()> {
     let deadline = Instant::now() + SQLITE_BUSY_TIMEOUT;
     loop {
         match connection.batch_execute("PRAGMA journal_mode = WAL") {
@@ -69,9 +69,9 @@ fn keep_a_write_ahead_log(connection: &mut SqliteConnection) -> QueryResult<()> 
     }
 }
 
-/// Makes the file of a database readable by its owner only, if there is none. SQLite gives the files beside it the
-/// same permissions.
-fn make_private_file(path: &Path) -> Result<(), OpenError> {
+/// Creates the database file, readable by its owner only, if it does not exist. SQLite gives the `-wal` and `-shm`
+/// files the same permissions.
+fn create_private_file(path: &Path) -> Result<(), OpenError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -82,7 +82,7 @@ fn make_private_file(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Why a connection could not be had: one line, without passwords.
+/// Why a connection could not be opened: one line, without passwords.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct OpenError(String);
@@ -99,7 +99,7 @@ impl From<diesel::result::Error> for OpenError {
     }
 }
 
-/// Makes and judges the connections of a pool.
+/// Opens and checks the connections of a pool.
 pub(crate) struct Connections {
     pub(crate) url: DatabaseUrl,
     pub(crate) statement_timeout: Duration,
@@ -108,8 +108,8 @@ pub(crate) struct Connections {
 /// A connection in a pool.
 pub(crate) struct Pooled {
     pub(crate) connection: AnyConnection,
-    /// It has failed in a way that leaves nothing to expect of it.
-    pub(crate) is_lost: bool,
+    /// Set after an error that makes the connection unusable.
+    pub(crate) is_unusable: bool,
 }
 
 impl r2d2::ManageConnection for Connections {
@@ -121,17 +121,17 @@ impl r2d2::ManageConnection for Connections {
         if let (AnyConnection::Postgres(connection), Location::Postgres(url)) = (&mut connection, &self.url.0) {
             set_up_postgres(connection, url, self.statement_timeout)?;
         }
-        Ok(Pooled { connection, is_lost: false })
+        Ok(Pooled { connection, is_unusable: false })
     }
 
-    /// Asked when a connection is taken out of the pool.
+    /// Called when a connection is taken from the pool.
     fn is_valid(&self, pooled: &mut Pooled) -> Result<(), OpenError> {
         if pooled.connection.is_open() { Ok(()) } else { Err(OpenError("the server closed the connection".to_owned())) }
     }
 
-    /// Asked when it is put back.
+    /// Called when a connection is returned to the pool.
     fn has_broken(&self, pooled: &mut Pooled) -> bool {
-        std::thread::panicking() || pooled.is_lost || pooled.connection.is_broken()
+        std::thread::panicking() || pooled.is_unusable || pooled.connection.is_broken()
     }
 }
 
@@ -141,8 +141,8 @@ struct Encoding {
     server_encoding: String,
 }
 
-/// Bounds each statement, unless the URL did; and makes an answered write a durable one, where the server is set up
-/// for less. (It may be set up for more, such as a synchronous standby.)
+/// Limits the time of each statement, unless the URL does, and makes a committed write durable where the server has
+/// `synchronous_commit` off. A stricter setting, such as a synchronous standby, is kept.
 fn set_up_postgres(connection: &mut PgConnection, url: &PostgresUrl, timeout: Duration) -> Result<(), OpenError> {
     let timeout = (!url.sets("statement_timeout")).then(|| format!("{}ms", timeout.as_millis().max(1)));
     let encoding: Encoding = diesel::sql_query(
@@ -157,6 +157,6 @@ fn set_up_postgres(connection: &mut PgConnection, url: &PostgresUrl, timeout: Du
     .get_result(connection)?;
     match encoding.server_encoding.as_str() {
         "UTF8" => Ok(()),
-        other => Err(OpenError(format!("the database has the encoding {other}; it has to be UTF8"))),
+        other => Err(OpenError(format!("the database has the encoding {other}; it must be UTF8"))),
     }
 }

@@ -1,4 +1,4 @@
-//! What a code was proved with, which is good once.
+//! The single use of what a code was verified with.
 
 use auth_accounts::second_factor::{Method, Proof};
 use diesel::prelude::*;
@@ -8,10 +8,11 @@ use crate::error::out_of_range;
 use crate::keys::UserKey;
 use crate::schema::{recovery_codes, second_factors};
 
-/// Uses up what proved a code; `false` if it is not there, or was used before.
+/// Uses up what verified a code: the time step of an authenticator or a recovery code. `false` if it does not exist or
+/// was used before.
 pub(crate) fn use_up(connection: &mut AnyConnection, user: UserKey, proof: Proof) -> QueryResult<bool> {
     let used = match proof {
-        Proof::Email => 1, // The digits were those of the code itself.
+        Proof::Email => 1, // The 6-digit code belongs to the one-time code itself.
         Proof::Totp(step) => {
             let step = i64::try_from(step).map_err(out_of_range)?;
             let is_new = second_factors::last_step.is_null().or(second_factors::last_step.lt(step));

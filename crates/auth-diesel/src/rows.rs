@@ -1,4 +1,4 @@
-//! Rows, and what they mean in the terms of `auth-core`.
+//! Rows, and their conversion to the types of `auth-core`.
 
 use std::num::TryFromIntError;
 
@@ -15,7 +15,7 @@ use crate::keys::{UserKey, external_id, user_id};
 use crate::schema::{blacklist, credentials, sessions, users};
 use crate::types::{DbId, DbTime};
 
-/// An account. The canonical forms are for the database alone.
+/// An account. The canonical forms are used only in queries.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = users)]
 pub(crate) struct UserRow {
@@ -40,7 +40,7 @@ pub(crate) struct UserRow {
 }
 
 impl UserRow {
-    /// What a write has to answer.
+    /// The columns for the `RETURNING` clause of a write.
     pub(crate) fn columns() -> <Self as Selectable<MultiBackend>>::SelectExpression {
         <Self as Selectable<MultiBackend>>::construct_selection()
     }
@@ -60,7 +60,7 @@ impl TryFrom<UserRow> for User {
             is_active: row.is_active,
             is_staff: row.is_staff,
             is_superuser: row.is_superuser,
-            // What is no name was not written here, and gives no rights.
+            // An invalid name was not written by this service and grants no rights.
             groups: row.group_names.split(SEPARATOR).filter_map(|name| GroupName::parse(name).ok()).collect(),
             date_joined: row.date_joined.into(),
             last_login: row.last_login.map(Into::into),
@@ -72,7 +72,7 @@ impl TryFrom<UserRow> for User {
     }
 }
 
-/// A new account: active, never logged in, its epoch and its stamp never moved.
+/// A new account: active, never logged in, with the initial token epoch and security stamp.
 #[derive(Insertable)]
 #[diesel(table_name = users)]
 pub(crate) struct NewUserRow {
@@ -113,7 +113,7 @@ impl NewUserRow {
     }
 }
 
-/// The changes to a profile; what is `None` stays as it is.
+/// The changes to a profile; a field that is `None` is left unchanged.
 #[derive(AsChangeset)]
 #[diesel(table_name = users)]
 pub(crate) struct ProfileChangeRow {
@@ -172,7 +172,8 @@ impl SessionRow {
             expires_at: self.expires_at.into(),
             absolute_expires_at: self.absolute_expires_at.map(Into::into),
             revoked_at: self.revoked_at.map(Into::into),
-            // A reason that only a later release knows is no reason to fail: what counts is the moment.
+            // A reason that only a later release knows is not an error; whether the session is revoked depends on the
+            // time.
             revoke_reason: self.revoke_reason.as_deref().and_then(RevokeReason::from_name),
             amr: self.amr,
             authenticated_at: self.authenticated_at.unwrap_or(self.created_at).into(),
@@ -181,7 +182,7 @@ impl SessionRow {
     }
 }
 
-/// A session as it begins.
+/// A session as it is inserted.
 #[derive(Insertable)]
 #[diesel(table_name = sessions)]
 #[diesel(treat_none_as_default_value = false)]
@@ -226,7 +227,7 @@ impl NewSessionRow {
     }
 }
 
-/// What a rotation changes. No column of it is in an index.
+/// The columns that a rotation changes. None of them is indexed.
 #[derive(AsChangeset)]
 #[diesel(table_name = sessions)]
 pub(crate) struct NextGenerationRow {
@@ -249,7 +250,7 @@ impl TryFrom<NextGeneration> for NextGenerationRow {
     }
 }
 
-/// A token that is refused.
+/// A row of the blacklist.
 #[derive(Insertable)]
 #[diesel(table_name = blacklist)]
 pub(crate) struct RefusedTokenRow {

@@ -1,4 +1,4 @@
-//! The tables, as the migrations make them on both databases.
+//! The tables, as the migrations create them on both databases.
 
 diesel::table! {
     use diesel::sql_types::{BigInt, Bool, Nullable, Text};

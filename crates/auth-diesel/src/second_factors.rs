@@ -18,7 +18,7 @@ use crate::codes::{end_with_factors, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
 use crate::keys::{UserKey, has_id};
-use crate::locked::{lock_account, move_stamp, next_stamp};
+use crate::locked::{advance_stamp, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::schema::{recovery_codes, second_factors, users};
 use crate::store::DieselStore;
@@ -29,7 +29,8 @@ impl SecondFactors for DieselStore {
     async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError> {
         let user = user.clone();
         self.read(move |connection| {
-            // One statement, so that both are read at one moment. There are no recovery codes without a factor.
+            // One statement, so that both are read from one snapshot. An account without a factor has no recovery
+            // codes.
             let own = recovery_codes::user_id.eq(second_factors::user_id);
             let rows: Vec<(FactorRow, Option<Vec<u8>>)> = second_factors::table
                 .left_join(recovery_codes::table.on(own))
@@ -68,10 +69,10 @@ impl SecondFactors for DieselStore {
                 let since = account.first_factor_at.unwrap_or(added_at);
                 diesel::insert_into(second_factors::table).values(row).execute(connection)?;
                 let is_unverified = account.email.is_some() && account.email_verified_at.is_none();
-                let is_proven = method == Method::Email && is_unverified;
-                let proven = is_proven.then(|| users::email_verified_at.eq(DbTime::from(now)));
+                let verifies = method == Method::Email && is_unverified;
+                let verified = verifies.then(|| users::email_verified_at.eq(DbTime::from(now)));
                 let since = (users::first_factor_at.eq(since), users::multi_factor_since.eq(since));
-                let change = (next_stamp(), since, proven);
+                let change = (next_stamp(), since, verified);
                 diesel::update(users::table.find(user)).set(change).execute(connection)?;
                 let some = recovery_codes::table.filter(recovery_codes::user_id.eq(user));
                 let has_some: bool = diesel::select(exists(some)).get_result(connection)?;
@@ -138,7 +139,7 @@ impl SecondFactors for DieselStore {
                 }
                 remove_recovery_codes(connection, user)?;
                 add_recovery_codes(connection, user, &codes)?;
-                move_stamp(connection, user)?;
+                advance_stamp(connection, user)?;
                 end_with_factors(connection, user)?;
                 put(connection, user, &effects)?;
                 Ok(true)
@@ -154,15 +155,15 @@ fn has_factor(connection: &mut AnyConnection, user: UserKey) -> QueryResult<bool
 }
 
 /// Removes the factors of a locked account that were added before its email address was verified, with their recovery
-/// codes; `false`, and nothing removed, if these are not exactly the ones to remove.
+/// codes; `false`, and nothing removed, if these are not exactly `methods`.
 pub(crate) fn remove_unverified(
     connection: &mut AnyConnection,
     user: UserKey,
     methods: &[Method],
-    is_first_proof: bool,
+    is_first_verification: bool,
 ) -> QueryResult<bool> {
     let own = second_factors::table.filter(second_factors::user_id.eq(user));
-    let on: BTreeSet<String> = match is_first_proof {
+    let on: BTreeSet<String> = match is_first_verification {
         true => own.select(second_factors::method).load(connection)?.into_iter().collect(),
         false => BTreeSet::new(),
     };
@@ -188,7 +189,7 @@ fn remove_recovery_codes(connection: &mut AnyConnection, user: UserKey) -> Query
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(connection)
 }
 
-/// A second factor.
+/// A row of a second factor.
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = second_factors)]
 #[diesel(treat_none_as_default_value = false)]
@@ -221,10 +222,11 @@ impl FactorRow {
     }
 }
 
-/// What the rows of an account mean: each factor with each recovery code.
+/// The factors in the rows of an account, one row for each pair of a factor and a recovery code.
 ///
-/// A method that only a later release knows is passed over where there is another one. Where there is none, the account
-/// must not be taken for one without a second factor: that would open it to whoever knows the password.
+/// A method that only a later release knows is ignored if the account has another one. If it has no other, this is an
+/// error: the account must not count as one without a second factor, which would open it to anyone who knows the
+/// password.
 fn factors(rows: Vec<(FactorRow, Option<Vec<u8>>)>) -> QueryResult<Factors> {
     let mut factors = Factors::default();
     let (is_empty, mut codes) = (rows.is_empty(), Vec::new());

@@ -1,4 +1,4 @@
-//! Sessions.
+//! Sessions: rotation, revocation, adoption and pruning.
 
 use std::num::NonZeroU32;
 
@@ -55,7 +55,7 @@ impl Sessions for DieselStore {
         let (session, jti) = (session.clone(), jti.as_str().to_owned());
         self.write(move |connection| {
             connection.transaction(|connection| {
-                // What follows is read after the lock: whoever ends all sessions comes before it, or waits.
+                // Read after the lock: a revocation of all sessions either precedes it or waits for it.
                 let Some(account) = lock_account(connection, &session.user_id)? else { return Ok(Adoption::NoUser) };
                 let with_its_id = sessions::table.find(DbId::from(session.id));
                 if diesel::select(exists(with_its_id)).get_result(connection)? {
@@ -114,7 +114,7 @@ impl Sessions for DieselStore {
                 let session = sessions::table.find(DbId::from(id));
                 let owner: Option<UserKey> = session.select(sessions::user_id).get_result(connection).optional()?;
                 let Some(owner) = owner else { return Ok(false) };
-                // Its account first, as for all that needs both: no session goes to another one.
+                // The account first, as in every write that needs both. A session never changes its account.
                 lock_row(connection, owner)?;
                 let is_ended = end(connection, id, RevokeReason::Reuse, now)?;
                 if is_ended {
@@ -153,7 +153,7 @@ impl Sessions for DieselStore {
         let user = user.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
-                // Two logins at once: the second one waits here, and finds the session of the first.
+                // Of two logins at once, the second waits here and then sees the session of the first.
                 let Some(account) = lock_account(connection, &user)? else { return Ok(Vec::new()) };
                 let surplus = surplus_of(connection, account.id, keep, most, now)?;
                 if !surplus.is_empty() {
@@ -175,7 +175,7 @@ impl Sessions for DieselStore {
             self.write(move |connection| {
                 let due = due_for_pruning(connection, now, batch)?;
                 let more = !due.is_empty();
-                Ok(Batch { forgotten: forget_or_postpone(connection, due, now)?, more })
+                Ok(Batch { deleted: delete_or_reschedule(connection, due, now)?, more })
             })
         })
         .await
@@ -188,7 +188,7 @@ pub(crate) fn begin(connection: &mut AnyConnection, user: UserKey, session: &Ses
     diesel::insert_into(sessions::table).values(row).execute(connection)
 }
 
-/// Ends a session of a locked account; `false` if it had ended before, or is not the account's.
+/// Revokes a session of a locked account; `false` if it was revoked before or belongs to another account.
 pub(crate) fn end_own(
     connection: &mut AnyConnection,
     account: &LockedAccount,
@@ -201,7 +201,7 @@ pub(crate) fn end_own(
     Ok(diesel::update(own.filter(sessions::revoked_at.is_null())).set(end).execute(connection)? == 1)
 }
 
-/// The live sessions of an account beyond so many, in the order of their last use; `keep` comes first.
+/// The live sessions of an account beyond `most`, most recently used first; `keep` always counts as kept.
 fn surplus_of(
     connection: &mut AnyConnection,
     user: UserKey,
@@ -222,15 +222,16 @@ fn surplus_of(
     Ok(others.skip((most.get() as usize).saturating_sub(kept)).collect())
 }
 
-/// Ends a session; `false` if it had ended before, or there is none.
+/// Revokes a session; `false` if it was revoked before or does not exist.
 fn end(connection: &mut AnyConnection, id: SessionId, reason: RevokeReason, now: UnixTime) -> QueryResult<bool> {
     let not_ended = sessions::table.find(DbId::from(id)).filter(sessions::revoked_at.is_null());
     let end = (sessions::revoked_at.eq(DbTime::from(now)), sessions::revoke_reason.eq(reason.name()));
     Ok(diesel::update(not_ended).set(end).execute(connection)? == 1)
 }
 
-/// Ends every session of a locked account but one, and moves its epoch and its stamp; answers how many sessions it ended. A
-/// login or an adoption comes before the lock, and is seen here, or after it, and sees them moved.
+/// Revokes every session of a locked account except `keep`, and advances its token epoch and security stamp; returns
+/// how many sessions it revoked. A login or an adoption either commits before the lock, and its session is revoked
+/// here, or runs after it and sees the new epoch and stamp.
 pub(crate) fn end_all(
     connection: &mut AnyConnection,
     account: &LockedAccount,
@@ -249,7 +250,7 @@ pub(crate) fn end_all(
     }
 }
 
-/// Moves a session of an account on, if it is live and at this generation; `false` otherwise.
+/// Advances a session of an account if it is live and at the expected rotation generation; `false` otherwise.
 pub(crate) fn keep(connection: &mut AnyConnection, user: UserKey, kept: KeptSession) -> QueryResult<bool> {
     let from = i32::try_from(kept.from.get()).map_err(out_of_range)?;
     let next = NextGenerationRow::try_from(kept.next).map_err(out_of_range)?;
@@ -257,13 +258,13 @@ pub(crate) fn keep(connection: &mut AnyConnection, user: UserKey, kept: KeptSess
     Ok(diesel::update(own.filter(live_at(from))).set(next).execute(connection)? == 1)
 }
 
-/// Whether a session has not ended, and this is its live generation.
+/// Whether a session is not revoked and has this rotation generation.
 #[diesel::dsl::auto_type(no_type_alias)]
 fn live_at(generation: i32) -> _ {
     sessions::generation.eq(generation).and(sessions::revoked_at.is_null())
 }
 
-/// The sessions that may have expired, those that may have been so for longest first; and when they do now.
+/// Sessions whose `prune_at` has passed, the earliest first, with the time at which they expire.
 fn due_for_pruning(connection: &mut AnyConnection, now: UnixTime, limit: u32) -> QueryResult<Vec<(DbId, DbTime)>> {
     sessions::table
         .filter(sessions::prune_at.lt(DbTime::from(now)))
@@ -273,21 +274,21 @@ fn due_for_pruning(connection: &mut AnyConnection, now: UnixTime, limit: u32) ->
         .load(connection)
 }
 
-/// Forgets those that have expired, and notes of the others when to look again. Answers how many were forgotten. Each
-/// statement counts for itself: what is forgotten stays so, whatever becomes of the rest.
-fn forget_or_postpone(connection: &mut AnyConnection, due: Vec<(DbId, DbTime)>, now: UnixTime) -> QueryResult<usize> {
+/// Deletes the sessions that have expired and moves `prune_at` of the others to when they expire. Returns how many were
+/// deleted. Each statement commits by itself: a failure of one does not undo the other.
+fn delete_or_reschedule(connection: &mut AnyConnection, due: Vec<(DbId, DbTime)>, now: UnixTime) -> QueryResult<usize> {
     let now = DbTime::from(now);
     let (expired, refreshed): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, expires_at)| *expires_at < now);
     let ids = |sessions: Vec<(DbId, DbTime)>| sessions.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
-    let mut forgotten = 0;
+    let mut deleted = 0;
     if !refreshed.is_empty() {
         let refreshed = sessions::table.filter(sessions::id.eq_any(ids(refreshed)));
         diesel::update(refreshed).set(sessions::prune_at.eq(sessions::expires_at)).execute(connection)?;
     }
     if !expired.is_empty() {
-        // Asked again: it may have been rotated since.
+        // Checked again: a session may have been rotated since it was read.
         let still_expired = sessions::id.eq_any(ids(expired)).and(sessions::expires_at.lt(now));
-        forgotten = diesel::delete(sessions::table.filter(still_expired)).execute(connection)?;
+        deleted = diesel::delete(sessions::table.filter(still_expired)).execute(connection)?;
     }
-    Ok(forgotten)
+    Ok(deleted)
 }

@@ -1,4 +1,4 @@
-//! The store: who may use a connection when, how long, and what happens when that fails.
+//! The store: which call may use a connection, for how long, and what happens when it fails.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,21 +12,22 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout_at;
 
 use crate::connection::AnyConnection;
-use crate::error::{Chance, ConnectError, JobError, in_one_line, store_error};
+use crate::error::{ConnectError, JobError, Retry, in_one_line, store_error};
 use crate::pool::{Connections, SQLITE_BUSY_TIMEOUT};
 use crate::url::DatabaseUrl;
 
-/// How many connections there are, and how long a call may take.
+/// The number of connections, and the time limits of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolSettings {
-    /// How many connections, at least 1; and with them, how many calls are served at once. Others wait.
+    /// Number of connections, at least 1, and so the number of calls that run at once. Further calls wait.
     pub size: u32,
     /// How long a call waits for a connection.
     pub acquire_timeout: Duration,
-    /// How long PostgreSQL may take for one statement; a `statement_timeout` among the `options` of the URL wins.
+    /// How long PostgreSQL may take for one statement. A `statement_timeout` among the `options` of the URL takes
+    /// precedence.
     ///
-    /// A call is answered half a second after the longer of the two times at the latest, whatever happens; on SQLite
-    /// up to 5 seconds later, if another process keeps the file locked.
+    /// On PostgreSQL a call returns at the latest half a second after the longer of the two times. On SQLite the limit is
+    /// `acquire_timeout` plus 5.5 seconds, because another process may keep the file locked for up to 5 seconds.
     pub statement_timeout: Duration,
 }
 
@@ -37,7 +38,7 @@ impl Default for PoolSettings {
     }
 }
 
-/// All ports of a storage in PostgreSQL or SQLite. Clones share their connections.
+/// The storage ports on PostgreSQL or SQLite. Clones share their connections.
 #[derive(Clone)]
 pub struct DieselStore(Arc<Shared>);
 
@@ -45,42 +46,42 @@ struct Shared {
     pool: r2d2::Pool<Connections>,
     url: DatabaseUrl,
     settings: PoolSettings,
-    /// One for each connection. Taken before a thread is, so that waiting costs none.
-    places: Arc<Semaphore>,
-    /// SQLite has one writer at a time. Here they queue in order and without a thread; at its own lock they would
-    /// sleep, and some would never be lucky.
-    turn_to_write: Option<Arc<Semaphore>>,
+    /// One permit for each connection, taken before a thread, so that a waiting call occupies none.
+    permits: Arc<Semaphore>,
+    /// SQLite allows one writer at a time. Writers queue here, in order and without a thread. At SQLite's own lock they
+    /// would sleep and poll, and some could starve.
+    writer_permit: Option<Arc<Semaphore>>,
 }
 
-/// Whether a job changes anything.
+/// Whether a job writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Access {
     Read,
     Write,
 }
 
-/// How long after the last bound a call is given up: what the network and a busy machine add.
+/// Added to the last time limit of a call before the call is given up: time for the network and a busy machine.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How often a job is run again, after the database has undone it or its connection broke.
+/// How often a job is retried after the database rolled it back or its connection broke.
 const RETRIES: u32 = 3;
 
 impl DieselStore {
-    /// Opens the database; makes the file, readable by its owner only, if it is an SQLite file that does not exist.
+    /// Opens the database. Creates an SQLite file that does not exist, readable by its owner only.
     ///
-    /// Changes no table: see [`migrate`](Self::migrate).
+    /// Changes no table; see [`migrate`](Self::migrate).
     pub async fn connect(url: &DatabaseUrl, settings: PoolSettings) -> Result<Self, ConnectError> {
         let own_url = url.clone();
         let opened = spawn_blocking(move || Shared::open(own_url, settings)).await;
         Ok(Self(Arc::new(opened.map_err(|error| ConnectError::unreachable(url, error))??)))
     }
 
-    /// Whether the database answers: one round trip.
+    /// Checks with one round trip that the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read(|connection| Ok(diesel::select(1.into_sql::<Integer>()).execute(connection).map(drop)?)).await
     }
 
-    /// The database.
+    /// The URL of the database.
     pub fn url(&self) -> &DatabaseUrl {
         &self.0.url
     }
@@ -89,15 +90,15 @@ impl DieselStore {
         &self.0.settings
     }
 
-    /// Runs a job that changes nothing. It is run again, on another connection, if the first one breaks.
+    /// Runs a job that only reads. If its connection breaks, the job runs again on another one.
     ///
-    /// A job that changes something belongs to [`write`](Self::write): here it may be run twice, and on SQLite it would
-    /// not wait for its turn.
+    /// A job that writes belongs in [`write`](Self::write): here it might run twice, and on SQLite it would not queue
+    /// with the other writers.
     ///
-    /// This and [`write`](Self::write) are for tables of an application's own in the same database, which
-    /// [`migrate_with`](Self::migrate_with) makes. The tables of this crate may be read, and referred to as
-    /// `REFERENCES users (id) ON DELETE CASCADE`; how they look may change with any release, and what is written into
-    /// them past the ports goes past their rules.
+    /// `read` and [`write`](Self::write) are for an application's own tables in the same database, which
+    /// [`migrate_with`](Self::migrate_with) creates. The application may read the tables of this crate and refer to
+    /// them with `REFERENCES users (id) ON DELETE CASCADE`. Their columns may change in any release, and a write that
+    /// bypasses the ports bypasses their rules.
     ///
     /// ```no_run
     /// use auth_core::StoreError;
@@ -120,14 +121,14 @@ impl DieselStore {
     ///         .await
     /// }
     ///
-    /// /// `false` if there is no such note, or it is somebody else's.
+    /// /// `false` if there is no such note, or it belongs to another user.
     /// async fn hand_over(store: &DieselStore, note: i64, from: i64, to: i64) -> Result<bool, StoreError> {
     ///     store
     ///         .write(move |connection| {
     ///             connection.transaction(|connection| {
     ///                 let own = notes::table.find(note).filter(notes::author_id.eq(from));
     ///                 let moved = diesel::update(own).set(notes::author_id.eq(to)).execute(connection)?;
-    ///                 // … and whatever else has to happen with it.
+    ///                 // … and other statements of the same transaction.
     ///                 Ok(moved == 1)
     ///             })
     ///         })
@@ -136,9 +137,9 @@ impl DieselStore {
     /// ```
     ///
     /// # Errors
-    /// What the ports answer: [`StoreError::Unavailable`] if it may work in a moment, [`StoreError::Broken`] if the
-    /// database refuses the statement for good. What is no failure of the database, such as a row that is not there,
-    /// belongs in the answer.
+    /// The errors of the ports: [`StoreError::Unavailable`] if a retry may succeed, [`StoreError::Broken`] if the
+    /// database refuses the statement permanently. Return outcomes that are not database failures, such as a missing
+    /// row, in `T`.
     pub async fn read<T: Send + 'static>(
         &self,
         job: impl Fn(&mut AnyConnection) -> Result<T, JobError> + Send + 'static,
@@ -146,13 +147,13 @@ impl DieselStore {
         self.run(Access::Read, job).await
     }
 
-    /// Runs a job that changes something: one statement, or one [`transaction`](AnyConnection::transaction). It is run
-    /// again only if the first run certainly changed nothing, such as after a deadlock; so whatever it does beside the
-    /// database it may do more than once. Dropping the future does not undo what has been started.
+    /// Runs a job that writes: one statement, or one [`transaction`](AnyConnection::transaction). The job runs again
+    /// only if the first run certainly committed nothing, for example after a deadlock; so its side effects outside the
+    /// database may happen more than once. Dropping the future does not undo a job that has started.
     ///
     /// # Errors
-    /// As for [`read`](Self::read). With [`StoreError::Unavailable`] it may have been done all the same: the connection
-    /// may have broken when only the answer was outstanding.
+    /// As for [`read`](Self::read). After [`StoreError::Unavailable`] the write may still have been committed, if the
+    /// connection broke while only the response was outstanding.
     pub async fn write<T: Send + 'static>(
         &self,
         job: impl Fn(&mut AnyConnection) -> Result<T, JobError> + Send + 'static,
@@ -167,19 +168,19 @@ impl DieselStore {
     ) -> Result<T, StoreError> {
         let start = Instant::now();
         let connect_by = start + self.0.settings.acquire_timeout;
-        let turn = match (&self.0.turn_to_write, access) {
-            (Some(turn), Access::Write) => Some(self.0.acquire(turn, connect_by).await?),
+        let write_permit = match (&self.0.writer_permit, access) {
+            (Some(writer), Access::Write) => Some(self.0.acquire(writer, connect_by).await?),
             _ => None,
         };
-        let place = self.0.acquire(&self.0.places, connect_by).await?;
+        let permit = self.0.acquire(&self.0.permits, connect_by).await?;
         let shared = Arc::clone(&self.0);
         let answer = spawn_blocking(move || {
             let outcome = shared.attempt(access, start, job);
-            // Not before the connection is back in the pool, nor because the caller went away.
-            drop((place, turn));
+            // Held until the connection is back in the pool, even if the caller dropped the future.
+            drop((permit, write_permit));
             outcome
         });
-        match timeout_at((start + self.0.answer_within()).into(), answer).await {
+        match timeout_at((start + self.0.call_timeout()).into(), answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) if error.is_panic() => Err(StoreError::broken(error)),
             Ok(Err(shutting_down)) => Err(StoreError::unavailable(shutting_down)),
@@ -198,23 +199,24 @@ impl Shared {
     fn open(url: DatabaseUrl, settings: PoolSettings) -> Result<Self, ConnectError> {
         let settings = PoolSettings { size: settings.size.max(1), ..settings };
         let connections = Connections { url: url.clone(), statement_timeout: settings.statement_timeout };
-        // The pool would only say that it waited in vain; and SQLite wants one who sets the journal mode first.
+        // A first connection outside the pool: the pool would report only a timeout, and on SQLite one connection must
+        // set the journal mode before the others are opened.
         r2d2::ManageConnection::connect(&connections).map_err(|error| ConnectError::unreachable(&url, error))?;
         let pool = r2d2::Pool::builder()
             .max_size(settings.size)
             .connection_timeout(settings.acquire_timeout.max(Duration::from_millis(1)))
             .idle_timeout(None)
             .test_on_check_out(true)
-            // Whoever gets no connection is told why, and that is logged.
+            // The caller that gets no connection receives the error, and it is logged there.
             .error_handler(Box::new(r2d2::NopErrorHandler))
             .build_unchecked(connections);
-        let turn_to_write = (!url.is_postgres()).then(|| Arc::new(Semaphore::new(1)));
-        let places = Arc::new(Semaphore::new(settings.size as usize));
-        Ok(Self { pool, url, settings, places, turn_to_write })
+        let writer_permit = (!url.is_postgres()).then(|| Arc::new(Semaphore::new(1)));
+        let permits = Arc::new(Semaphore::new(settings.size as usize));
+        Ok(Self { pool, url, settings, permits, writer_permit })
     }
 
-    /// When a call is given up, counted from its beginning.
-    fn answer_within(&self) -> Duration {
+    /// After how long a call is given up, counted from its start.
+    fn call_timeout(&self) -> Duration {
         let PoolSettings { acquire_timeout, statement_timeout, .. } = self.settings;
         match self.url.is_postgres() {
             true => acquire_timeout.max(statement_timeout) + GRACE,
@@ -222,9 +224,9 @@ impl Shared {
         }
     }
 
-    async fn acquire(&self, places: &Arc<Semaphore>, by: Instant) -> Result<OwnedSemaphorePermit, StoreError> {
-        match timeout_at(by.into(), Arc::clone(places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
+    async fn acquire(&self, permits: &Arc<Semaphore>, by: Instant) -> Result<OwnedSemaphorePermit, StoreError> {
+        match timeout_at(by.into(), Arc::clone(permits).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
             _ => Err(StoreError::unavailable(format!(
                 "no connection to the database was free for {} ms",
                 self.settings.acquire_timeout.as_millis()
@@ -232,7 +234,7 @@ impl Shared {
         }
     }
 
-    /// Runs a job until it succeeds or there is no more point in it.
+    /// Runs a job until it succeeds or a retry is pointless.
     fn attempt<T>(
         &self,
         access: Access,
@@ -242,31 +244,31 @@ impl Shared {
         let mut retries = 0;
         loop {
             let mut pooled = self.connection(start)?;
-            let JobError { error, may_be_stored } = match job(&mut pooled.connection) {
+            let JobError { error, may_be_committed } = match job(&mut pooled.connection) {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
-            let chance = Chance::after(&error);
-            pooled.is_lost = chance == Chance::OtherConnection;
-            let is_worth_it = match chance {
-                Chance::OtherConnection => access == Access::Read || !may_be_stored,
-                // What took as long as a statement may take would do so again.
-                Chance::Again => start.elapsed() < self.settings.statement_timeout,
-                Chance::Never => false,
+            let retry = Retry::after(&error);
+            pooled.is_unusable = retry == Retry::NewConnection;
+            let should_retry = match retry {
+                Retry::NewConnection => access == Access::Read || !may_be_committed,
+                // A statement that used up its time limit would do so again.
+                Retry::Again => start.elapsed() < self.settings.statement_timeout,
+                Retry::Never => false,
             };
             retries += 1;
-            if !is_worth_it || retries > RETRIES {
+            if !should_retry || retries > RETRIES {
                 return Err(store_error(error));
             }
-            tracing::warn!(error = in_one_line(error), "a call to the database is tried again");
+            tracing::warn!(error = in_one_line(error), "retrying a database call");
         }
     }
 
     fn connection(&self, start: Instant) -> Result<r2d2::PooledConnection<Connections>, StoreError> {
         let elapsed = start.elapsed();
-        if elapsed >= self.answer_within() {
-            // The caller was told that it failed. It must not happen now.
-            return Err(StoreError::unavailable("the database was away for too long"));
+        if elapsed >= self.call_timeout() {
+            // The caller has already been told that the call failed, so it must not run now.
+            return Err(StoreError::unavailable("the database was unavailable for too long"));
         }
         let time_left = self.settings.acquire_timeout.saturating_sub(elapsed);
         self.pool.get_timeout(time_left).map_err(StoreError::unavailable)

@@ -1,4 +1,4 @@
-//! The two SQL types that the databases spell differently: ids and moments.
+//! The two SQL types that the databases spell differently: IDs and times.
 
 use std::io::Write;
 
@@ -17,19 +17,19 @@ use diesel::sqlite::{Sqlite, SqliteValue};
 
 use crate::connection::MultiBackend;
 
-/// A 128-bit id: `uuid` in PostgreSQL, a BLOB of 16 bytes in SQLite.
+/// A 128-bit ID: `uuid` in PostgreSQL, a BLOB of 16 bytes in SQLite.
 #[derive(Clone, Copy, Debug, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951))]
 #[diesel(sqlite_type(name = "Binary"))]
 pub struct Id;
 
-/// A moment: `timestamptz` in PostgreSQL, an INTEGER of microseconds since 1970-01-01T00:00:00Z in SQLite.
+/// A point in time: `timestamptz` in PostgreSQL, an INTEGER of microseconds since 1970-01-01T00:00:00Z in SQLite.
 #[derive(Clone, Copy, Debug, QueryId, SqlType)]
 #[diesel(postgres_type(oid = 1184, array_oid = 1185))]
 #[diesel(sqlite_type(name = "Long"))]
 pub struct Moment;
 
-/// An id on its way to or from a column.
+/// A column value of the type [`Id`].
 #[derive(AsExpression, Clone, Copy, Debug, FromSqlRow, PartialEq, Eq)]
 #[diesel(sql_type = Id)]
 pub(crate) struct DbId([u8; 16]);
@@ -54,15 +54,15 @@ macro_rules! ids {
 
 ids!(SessionId, CodeId, MessageId);
 
-/// A moment on its way to or from a column: microseconds since 1970-01-01T00:00:00Z.
+/// A column value of the type [`Moment`], in microseconds since 1970-01-01T00:00:00Z.
 #[derive(AsExpression, Clone, Copy, Debug, FromSqlRow, PartialEq, Eq, PartialOrd, Ord)]
 #[diesel(sql_type = Moment)]
 pub(crate) struct DbTime(i64);
 
 impl DbTime {
-    /// 2000-01-01T00:00:00Z, from where PostgreSQL counts.
+    /// 2000-01-01T00:00:00Z, the epoch of PostgreSQL.
     const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
-    /// The least and the greatest moment that a `timestamptz` can be, as PostgreSQL counts them. Nothing real is near.
+    /// The least and the greatest `timestamptz`, in microseconds since the epoch of PostgreSQL.
     const POSTGRES_RANGE: (i64, i64) = (-211_813_488_000_000_000, 9_223_371_331_199_999_999);
 
     fn to_postgres(self) -> i64 {
@@ -152,7 +152,7 @@ impl FromSql<Moment, Sqlite> for DbTime {
     }
 }
 
-/// The same types on whichever of the two it is.
+/// The same types for a connection to either database.
 macro_rules! on_either_database {
     ($sql_type:ident, $rust_type:ident) => {
         impl HasSqlType<$sql_type> for MultiBackend {
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_counted_as_postgresql_does() {
+    fn converts_times_to_the_epoch_of_postgresql() {
         for (micros, expected) in [
             (946_684_800_000_000, 0),
             (946_684_800_000_001, 1),

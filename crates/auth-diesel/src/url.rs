@@ -1,15 +1,15 @@
-//! Which database it is.
+//! Database URLs.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The URL of a database. Its scheme decides which kind it is; nothing is ever guessed.
+/// The URL of a database. Its scheme alone selects the kind of database.
 ///
 /// - `postgres://` or `postgresql://`: PostgreSQL, with everything that libpq understands in such a URL.
 /// - `sqlite:` or `sqlite://`: the path of a file, taken literally: `sqlite:///var/lib/auth/auth.sqlite3` is absolute,
-///   `sqlite://auth.sqlite3` relative to where the program was started.
+///   `sqlite://auth.sqlite3` relative to the working directory.
 ///
-/// `Debug` and `Display` show it without passwords.
+/// `Debug` and `Display` redact passwords.
 ///
 /// ```
 /// use auth_diesel::DatabaseUrl;
@@ -27,29 +27,29 @@ pub(crate) enum Location {
     Sqlite(PathBuf),
 }
 
-/// Why a text is not the URL of a database. It does not repeat the text, which may hold a password.
+/// Why a string is not a database URL. The message does not repeat the string, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlError {
-    /// It begins with no known scheme.
+    /// The string does not start with a known scheme.
     #[error("a database URL begins with postgres:// or sqlite://")]
     UnknownScheme,
-    /// Something that is no host and port where they belong, or a character that must not stand for itself.
+    /// The host or port is not valid, or a character should have been percent-encoded.
     #[error(
-        "the PostgreSQL URL cannot be read; in user name and password, characters other than letters, digits and -._~ \
-         have to be written as %XX"
+        "not a valid PostgreSQL URL; in user name and password, characters other than letters, digits and -._~ must be \
+         written as %XX"
     )]
     BadPostgresUrl,
-    /// `sqlite:` without the path of a file, or with something after it.
+    /// `sqlite:` without the path of a file, or with options after it.
     #[error("an SQLite URL is sqlite:// and the path of a file, without options")]
     BadSqlitePath,
-    /// A database that each connection would have for itself.
+    /// An in-memory database, which each connection would have for itself.
     #[error("an SQLite database in memory is not supported; use a file")]
     InMemory,
 }
 
 impl DatabaseUrl {
-    /// Reads a URL.
+    /// Parses a URL.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
             return PostgresUrl::parse(rest).map(|url| Self(Location::Postgres(url))).ok_or(UrlError::BadPostgresUrl);
@@ -65,12 +65,12 @@ impl DatabaseUrl {
         }
     }
 
-    /// Whether it is a PostgreSQL, which replicas can share.
+    /// Whether this is a PostgreSQL database, which replicas can share.
     pub fn is_postgres(&self) -> bool {
         matches!(self.0, Location::Postgres(_))
     }
 
-    /// The file, if it is SQLite.
+    /// The path of the file, if this is an SQLite database.
     pub fn sqlite_path(&self) -> Option<&Path> {
         match &self.0 {
             Location::Postgres(_) => None,
@@ -94,21 +94,22 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// A URL for libpq, taken apart far enough to know which parts are secret.
+/// A URL for libpq, parsed far enough to know which parts are secret.
 ///
-/// What libpq cannot read, it quotes in its complaint, password and all; so such a URL must not reach it.
+/// An error message of libpq quotes the part of a URL that it cannot parse, which may contain the password; so such a
+/// URL must not reach libpq.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PostgresUrl {
     user: Option<String>,
     password: Option<String>,
-    /// Hosts and ports, and the name of the database.
-    place: String,
+    /// Hosts, ports and the name of the database.
+    target: String,
     options: Vec<(String, String)>,
 }
 
 impl PostgresUrl {
-    /// What we want of a connection unless the URL says otherwise: that no call hangs on a server that is away. The
-    /// first is in seconds, and libpq takes less than 2 for 2; the last is in milliseconds.
+    /// Options that apply unless the URL sets them, so that no call hangs on an unreachable server. `connect_timeout`
+    /// is in seconds, and libpq raises a value below 2 to 2; `tcp_user_timeout` is in milliseconds.
     const DEFAULTS: [(&str, &str); 5] = [
         ("connect_timeout", "2"),
         ("keepalives_idle", "5"),
@@ -127,7 +128,8 @@ impl PostgresUrl {
             Some((login, hosts)) => (Some(login), hosts),
             None => (None, authority),
         };
-        // Another @ means that the password has one, or a slash before it: where it ends would be a guess.
+        // A second @ means that the password contains one, or a slash before it: where the password ends would be a
+        // guess.
         if hosts.contains('@') || path.contains('@') || !hosts.split(',').all(is_host_and_port) {
             return None;
         }
@@ -135,25 +137,25 @@ impl PostgresUrl {
             Some((user, password)) => (Some(user), Some(password).filter(|password| !password.is_empty())),
             None => (None, None),
         };
-        let place = location.strip_prefix(login.unwrap_or_default())?.trim_start_matches('@');
+        let target = location.strip_prefix(login.unwrap_or_default())?.trim_start_matches('@');
         let options = options.split('&').filter(|option| !option.is_empty());
         let options: Option<Vec<_>> = options.map(|option| option.split_once('=').map(owned)).collect();
         Some(Self {
             user: user.map(ToOwned::to_owned),
             password: password.map(ToOwned::to_owned),
-            place: place.to_owned(),
+            target: target.to_owned(),
             options: options?,
         })
     }
 
-    /// What libpq is given.
+    /// The URL to pass to libpq.
     pub(crate) fn for_libpq(&self) -> String {
         let missing = Self::DEFAULTS.iter().filter(|(name, _)| self.options.iter().all(|(given, _)| given != name));
         let options = self.options.iter().cloned().chain(missing.copied().map(owned));
         self.written(self.password.as_deref(), options)
     }
 
-    /// Whether a setting of the server is among the options.
+    /// Whether the `options` of the URL set this server setting.
     pub(crate) fn sets(&self, setting: &str) -> bool {
         self.options.iter().any(|(name, value)| name == "options" && value.contains(setting))
     }
@@ -165,7 +167,7 @@ impl PostgresUrl {
             text.extend(password.into_iter().flat_map(|password| [":", password]));
             text.push('@');
         }
-        text.push_str(&self.place);
+        text.push_str(&self.target);
         for (position, (name, value)) in options.enumerate() {
             text.extend([if position == 0 { "?" } else { "&" }, &name, "=", &value]);
         }
@@ -187,14 +189,14 @@ fn owned((name, value): (&str, &str)) -> (String, String) {
     (name.to_owned(), value.to_owned())
 }
 
-/// Whether each `%` is followed by two hex digits, and by none that make a NUL.
+/// Whether each `%` is followed by two hex digits that do not encode NUL.
 fn is_percent_encoded(text: &str) -> bool {
     text.split('%')
         .skip(1)
         .all(|rest| rest.get(..2).is_some_and(|code| code.bytes().all(|b| b.is_ascii_hexdigit()) && code != "00"))
 }
 
-/// A name or address, perhaps with a port; IPv6 in brackets. Empty: what libpq takes by default.
+/// A host name or IP address, optionally with a port; IPv6 in brackets. If empty, libpq uses its default.
 fn is_host_and_port(text: &str) -> bool {
     let after_address = match text.strip_prefix('[') {
         Some(address) => address.split_once(']').map(|(_, rest)| rest),
@@ -210,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scheme_alone_decides() {
+    fn selects_the_database_by_the_scheme_alone() {
         for (text, path) in [
             ("sqlite:///var/lib/auth.db", "/var/lib/auth.db"),
             ("sqlite:/var/lib/auth.db", "/var/lib/auth.db"),
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn no_password_is_shown() {
+    fn redacts_passwords() {
         for (text, shown) in [
             ("postgres://u:hunter2@h:1/d", "postgres://u:***@h:1/d"),
             ("postgresql://u:hunter2@h", "postgres://u:***@h"),
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_could_be_read_in_two_ways_is_refused_without_being_repeated() {
+    fn refuses_ambiguous_urls_without_repeating_them() {
         for text in [
             "postgres://u:hunter2@x@h/d",
             "postgres://u:hun/ter2@h/d",
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn libpq_is_told_when_to_give_up_unless_the_url_says_so() {
+    fn adds_connection_timeouts_unless_the_url_sets_them() {
         let for_libpq = |text| match DatabaseUrl::parse(text).unwrap().0 {
             Location::Postgres(url) => url.for_libpq(),
             Location::Sqlite(_) => panic!("{text}"),

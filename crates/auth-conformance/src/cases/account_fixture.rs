@@ -1,4 +1,4 @@
-//! A user with everything that can belong to one, and its state: to compare before and after a call.
+//! A user with sessions, codes and factors, and a snapshot of them to compare before and after a call.
 
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::mail::OutboxEntry;
@@ -20,7 +20,7 @@ pub(super) struct AccountFixture<'a> {
     pub(super) sessions: [SessionId; 2],
 }
 
-/// A user and what belongs to the user, at one moment.
+/// A user with the sessions, codes, factors and emails at one time.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AccountState {
     pub(super) user: User,
@@ -33,20 +33,20 @@ pub(super) struct AccountState {
 }
 
 impl<'a> AccountFixture<'a> {
-    /// Stores the user with this username, which is also the password.
+    /// Creates the user with this username, which is also the password.
     pub(super) async fn of(store: &'a dyn Store, name: &str) -> Self {
         let id = stored(store, name).await.id;
         let sessions = [started(store, &id, numbered(&id, 0)).await.id, started(store, &id, numbered(&id, 1)).await.id];
-        for (place, purpose) in (0..).zip(CodePurpose::ALL) {
-            issued(store, &id, numbered(&id, place), *purpose).await;
+        for (index, purpose) in (0..).zip(CodePurpose::ALL) {
+            issued(store, &id, numbered(&id, index), *purpose).await;
         }
         Self { store, id, sessions }
     }
 
     /// The ID of the user's code of this purpose.
     pub(super) fn code(&self, purpose: CodePurpose) -> CodeId {
-        let place = CodePurpose::ALL.iter().position(|other| *other == purpose).unwrap();
-        code_id(numbered(&self.id, place as u64))
+        let index = CodePurpose::ALL.iter().position(|other| *other == purpose).unwrap();
+        code_id(numbered(&self.id, index as u64))
     }
 
     /// The state as stored now.
@@ -75,27 +75,27 @@ impl AccountState {
     }
 }
 
-/// Numbers of session and code IDs that no two users share.
-fn numbered(user: &UserId, place: u64) -> u64 {
-    1_000 * number_of(user) + place
+/// Numbers for session and code IDs that no two users share.
+fn numbered(user: &UserId, index: u64) -> u64 {
+    1_000 * number_of(user) + index
 }
 
-/// Stores codes of a user that cannot be used at `now`, and one of another user. Returns each with the reason why it
-/// cannot be used. The last one is never stored.
+/// Stores codes of a user that cannot be used at `now`, and one of another user. Returns each with the reason; the last
+/// one is not stored.
 pub(super) async fn unusable_codes(
     store: &dyn Store,
     user: &UserId,
     other: UserId,
     now: UnixTime,
 ) -> Vec<(&'static str, CodeId)> {
-    // New ones of this purpose end no others.
+    // A new code of this purpose does not end older ones.
     let code = |number| code_of(user, code_id(number), CodePurpose::Login, now);
     let too_far = OneTimeCode::MAX_SKEW.get() + 1;
     let codes = [
         ("used", code(1)),
-        ("over", OneTimeCode { expires_at: now, ..code(2) }),
-        ("to come", OneTimeCode { created_at: now.plus(Seconds::new(too_far)), ..code(3) }),
-        ("another's", OneTimeCode { user_id: other, ..code(4) }),
+        ("expired", OneTimeCode { expires_at: now, ..code(2) }),
+        ("not valid yet", OneTimeCode { created_at: now.plus(Seconds::new(too_far)), ..code(3) }),
+        ("of another user", OneTimeCode { user_id: other, ..code(4) }),
     ];
     for (_, code) in &codes {
         assert!(store.issue(code, &Effects::NONE, &IssueIf::default()).await.unwrap());
@@ -106,7 +106,7 @@ pub(super) async fn unusable_codes(
     codes
 }
 
-/// Codes of a user, not stored yet, that can only just be used at `now`.
+/// Codes of a user, not stored yet, that are just within their limits at `now`.
 pub(super) fn usable_codes(user: &UserId, now: UnixTime) -> [OneTimeCode; 3] {
     let code = |number| code_of(user, code_id(number), CodePurpose::Login, now);
     [

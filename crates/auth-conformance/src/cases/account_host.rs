@@ -1,4 +1,4 @@
-//! A store of accounts as a store under test of the token half.
+//! A [`TokenHost`] on a store of accounts.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::TokenHost;
 use super::fixture::{created, number_of, totp, user_now};
 use crate::{code_id, code_of, email, person_name, username};
 
-/// A store of accounts as a [`TokenHost`]: users are added and changed through the ports of accounts.
+/// Runs the token half on a store of accounts: users are added and changed through the ports of `auth-accounts`.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -32,7 +32,7 @@ pub struct AccountHost {
 }
 
 impl AccountHost {
-    /// A host with the users of this store.
+    /// A host for this store.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
@@ -44,10 +44,10 @@ impl AccountHost {
             ..ProfileChange::default()
         };
         let update = self.store.update_profile(&user.id, &change).await.unwrap();
-        assert!(matches!(update, ProfileUpdate::Done(_)), "the username and the email address are free");
+        assert!(matches!(update, ProfileUpdate::Done(_)), "the username or the email address is taken");
     }
 
-    /// Adds a second factor at this moment, or removes it.
+    /// Adds a second factor at this time, or removes it.
     async fn set_factor(&self, before: &User, since: Option<UnixTime>) {
         let id = before.id.clone();
         let Some(since) = since else {
@@ -59,7 +59,7 @@ impl AccountHost {
         assert!(self.store.issue(&enrolment, &Effects::NONE, &IssueIf::default()).await.unwrap());
         let added =
             self.store.add_factor(&id, &totp(1), enrolment.id, &[], &Effects::NONE, since.into()).await.unwrap();
-        assert!(added.is_some(), "the code is unused");
+        assert!(added.is_some(), "the code was used before");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Accounts, and calls of every kind together: what must hold when calls are concurrent.
+//! Accounts: concurrent calls of every kind.
 
 use std::sync::Arc;
 
@@ -8,50 +8,50 @@ use auth_core::token::RevokeReason;
 use auth_core::user::{SecurityStamp, User};
 use macro_rules_attribute::apply;
 
-use super::concurrency::{Gate, ROUNDS, answers, count, moments};
-use super::fixture::{everybody, hash_now, jti_of, password_set, session_now, started, stored, user_now};
+use super::concurrency::{Gate, ROUNDS, answers, count, delay};
+use super::fixture::{all_users, hash_now, jti_of, password_set, session_now, started, stored, user_now};
 use crate::{at, email, hash_of, login_email, new_user, person_name, session_id, session_of, successor_of, username};
 
 /// Creates these accounts concurrently and asserts that exactly one of them is stored.
-async fn assert_one_is_made(store: &Arc<dyn Store>, round: u64, rivals: Vec<NewUser>, otherwise: Taken) {
-    let before = everybody(&**store).await.len();
+async fn assert_one_is_created(store: &Arc<dyn Store>, round: u64, rivals: Vec<NewUser>, otherwise: Taken) {
+    let before = all_users(&**store).await.len();
     let gate = Gate::of(rivals.len(), round, store);
     let calls = rivals.into_iter();
     let calls =
         calls.map(|new| gate.send(move |store| async move { store.create(&new, &hash_of("x")).await.unwrap() }));
     let made = answers(calls.collect()).await;
     assert_eq!(count(&made, |made| *made == Err(otherwise)), made.len() - 1);
-    let after = everybody(&**store).await;
+    let after = all_users(&**store).await;
     assert_eq!(after.len(), before + 1);
     assert!(made.into_iter().flatten().eq(after.into_iter().skip(before)));
 }
 
 #[apply(account_case!)]
-async fn one_of_many_new_accounts_gets_the_name(store: Arc<dyn Store>) {
+async fn one_of_many_new_accounts_gets_the_username(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "\u{FF41}lice", "alice"].into_iter().zip(0..);
         let rivals = spellings.map(|(spelling, rival)| NewUser {
             username: username(&format!("{spelling}{round}")),
             ..new_user(&format!("rival{rival}of{round}"))
         });
-        assert_one_is_made(&store, round, rivals.collect(), Taken::Username).await;
+        assert_one_is_created(&store, round, rivals.collect(), Taken::Username).await;
     }
 }
 
 #[apply(account_case!)]
-async fn one_of_many_new_accounts_gets_the_address(store: Arc<dyn Store>) {
+async fn one_of_many_new_accounts_gets_the_email_address(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE", "alicE", "alice"].into_iter().zip(0..);
         let rivals = spellings.map(|(spelling, rival)| NewUser {
             email: login_email(&format!("{spelling}{round}@example.com")),
             ..new_user(&format!("rival{rival}of{round}"))
         });
-        assert_one_is_made(&store, round, rivals.collect(), Taken::Email).await;
+        assert_one_is_created(&store, round, rivals.collect(), Taken::Email).await;
     }
 }
 
 #[apply(account_case!)]
-async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
+async fn one_of_many_renamed_accounts_gets_the_username(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
         ids.push(stored(&*store, name).await.id);
@@ -65,13 +65,13 @@ async fn one_of_many_renamed_accounts_gets_the_name(store: Arc<dyn Store>) {
         let renamed = answers(rivals.collect()).await;
         assert_eq!(count(&renamed, |answer| *answer == ProfileUpdate::Taken(Taken::Username)), ids.len() - 1);
         let name = format!("x{round}");
-        assert_eq!(count(&everybody(&*store).await, |user| user.username == name), 1);
+        assert_eq!(count(&all_users(&*store).await, |user| user.username == name), 1);
     }
 }
 
-/// A change of one field must not write the other fields back as they were read earlier.
+/// A change of one field must not write back other fields as they were read earlier.
 #[apply(account_case!)]
-async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
+async fn concurrent_changes_to_different_fields_are_all_stored(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let session = session_of(&user.id, session_id(round), at(0));
@@ -91,7 +91,7 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
         let login = gate.send_for(&id, async move |store, id| {
             let mut read = before;
             while !store.start(&session, &read, Some(at(7).into())).await.unwrap() {
-                read = user_now(&*store, &id).await; // Promoted since.
+                read = user_now(&*store, &id).await; // The promotion advanced the stamp.
             }
             store.set_active(&id, false).await.unwrap()
         });
@@ -114,7 +114,7 @@ async fn changes_to_different_fields_are_all_kept(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>) {
+async fn a_hash_upgrade_never_restores_the_old_password(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
         let user = stored(&*store, &name).await;
@@ -133,7 +133,7 @@ async fn a_hash_upgrade_never_brings_the_old_password_back(store: Arc<dyn Store>
 
 /// A login that accepted the old password must not see the epoch of the new one.
 #[apply(account_case!)]
-async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
+async fn find_for_login_reads_one_snapshot(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let (now, password) = (at(round as i64 + 1), format!("password {round}"));
@@ -154,15 +154,15 @@ async fn an_account_and_its_hash_are_read_at_one_moment(store: Arc<dyn Store>) {
         let readers = readers.collect();
         let change = gate.send_for(&id, async move |store, id| password_set(&*store, &id, &password, now).await);
         for (is_new, is_moved) in answers(readers).await.concat() {
-            assert_eq!(is_new, is_moved, "half of a change was seen");
+            assert_eq!(is_new, is_moved, "the user and the hash are from different snapshots");
         }
         change.await.unwrap();
     }
 }
 
-/// A client that disconnects in the middle of a request must not leave half of a change behind.
+/// A client that disconnects during a request must not leave a change half done.
 #[apply(account_case!)]
-async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn Store>) {
+async fn a_dropped_password_change_is_atomic(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let session = started(&*store, &user.id, round).await.id;
@@ -170,7 +170,7 @@ async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn St
         tokio::select! {
             biased;
             () = password_set(&*store, &user.id, "new", at(1)) => {}
-            () = moments(&*store, round % 5) => {}
+            () = delay(&*store, round % 5) => {}
         }
         // The change may still be in progress, so a later read may see more of it than an earlier one, never less.
         let has_new_hash = hash_now(&*store, &user).await == new;
@@ -184,9 +184,9 @@ async fn a_dropped_password_change_happens_whole_or_not_at_all(store: Arc<dyn St
     }
 }
 
-/// In a wrong store, calls that lock the same rows in different orders deadlock, or one of them fails.
+/// In an incorrect store, calls that lock the same rows in different orders deadlock or fail.
 #[apply(account_case!)]
-async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn Store>) {
+async fn concurrent_calls_for_one_account_do_not_fail(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for round in 0..ROUNDS {
         let session = started(&*store, &user.id, 3 * round).await;
@@ -217,6 +217,6 @@ async fn a_storm_of_calls_for_one_account_ends_without_an_error(store: Arc<dyn S
         for answer in answers(calls).await {
             answer.unwrap();
         }
-        assert!(everybody(&*store).await[0].is_staff);
+        assert!(all_users(&*store).await[0].is_staff);
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts: how they are created, found and listed.
+//! Accounts: creating, finding and listing them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use auth_core::user::{SecurityStamp, StringId, User, UserId};
 use macro_rules_attribute::apply;
 use uuid::Uuid;
 
-use super::fixture::{by_email, by_username, created, everybody, stored};
+use super::fixture::{all_users, by_email, by_username, created, stored};
 use crate::{BEGINNING, hash_of, login_email, new_user, person_name, username};
 
 /// One character: four bytes in UTF-8, two code units in UTF-16.
@@ -45,13 +45,13 @@ fn as_stored(new: &NewUser, id: &UserId) -> User {
     }
 }
 
-/// Stores the account and asserts that every lookup returns it with every field as given.
+/// Creates the account and asserts that every lookup returns every field as given.
 async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
     let user = store.create(new, hash).await.unwrap().unwrap();
     assert_eq!(user, as_stored(new, &user.id));
     assert_eq!(store.find_user(&user.id).await.unwrap().as_ref(), Some(&user));
     assert_eq!(store.find_by_subject(&Subject::Id(user.id.clone())).await.unwrap().as_ref(), Some(&user));
-    assert_eq!(everybody(store).await.last(), Some(&user));
+    assert_eq!(all_users(store).await.last(), Some(&user));
     let email = user.login_email().map(|email| LoginName::Email(email.to_owned()));
     for name in [LoginName::Username(user.username.clone())].into_iter().chain(email) {
         let (found, found_hash) = store.find_for_login(&name).await.unwrap().unwrap();
@@ -61,7 +61,7 @@ async fn assert_kept(store: &dyn Store, new: &NewUser, hash: &PasswordHash) {
 }
 
 #[apply(account_case!)]
-async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
+async fn stores_every_field_of_an_account(store: Arc<dyn Store>) {
     let new = NewUser {
         id: NewUserId::Next,
         username: username("Zo\u{EB} O'Neil; \"%_\\\" <\u{674E}>"),
@@ -79,7 +79,7 @@ async fn a_new_account_is_found_with_every_field(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) {
+async fn stores_the_extreme_values_of_an_account(store: Arc<dyn Store>) {
     let domain = ["b".repeat(60), "c".repeat(60), "d".repeat(60), "example".to_owned()].join(".");
     let longest = NewUser {
         id: NewUserId::Next,
@@ -110,8 +110,8 @@ async fn an_account_at_every_limit_is_kept_byte_for_byte(store: Arc<dyn Store>) 
 }
 
 #[apply(account_case!)]
-async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store>) {
-    // One character, whose compatibility form (NFKC) has eighteen.
+async fn stores_a_username_with_a_long_canonical_form(store: Arc<dyn Store>) {
+    // A single character whose compatibility form (NFKC) has eighteen.
     let name = "\u{FDFA}".repeat(Username::MAX_CHARS);
     let long = NewUser { username: username(&name), ..new_user("long") };
     assert_kept(&*store, &long, &hash_of("x")).await;
@@ -120,7 +120,7 @@ async fn a_username_is_kept_however_long_its_canonical_form(store: Arc<dyn Store
 }
 
 #[apply(account_case!)]
-async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn Store>) {
+async fn a_new_account_has_the_given_rights(store: Arc<dyn Store>) {
     for (name, is_staff, is_superuser) in
         [("a", false, false), ("b", true, false), ("c", false, true), ("d", true, true)]
     {
@@ -130,30 +130,30 @@ async fn a_new_account_has_the_privileges_it_was_given(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_name_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
+async fn a_username_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for look_alike in ["alice", "ALICE", "\u{FF41}\u{FF4C}\u{FF49}\u{FF43}\u{FF45}", "ali\u{200B}ce"] {
         let second = NewUser { username: username(look_alike), ..new_user("second") };
         assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Username), "{look_alike:?}");
     }
-    // Nothing was stored: neither the account nor anything that reserves its email address.
-    assert_eq!(everybody(&*store).await, [alice]);
+    // Nothing was stored: neither the account nor a reservation of its email address.
+    assert_eq!(all_users(&*store).await, [alice]);
     stored(&*store, "second").await;
 }
 
 #[apply(account_case!)]
-async fn an_address_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
+async fn an_email_address_with_the_same_canonical_form_is_taken(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     for same in ["alice@example.com", "Alice@EXAMPLE.com"] {
         let second = NewUser { email: login_email(same), ..new_user("second") };
         assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Email), "{same:?}");
     }
-    assert_eq!(everybody(&*store).await, [alice]);
+    assert_eq!(all_users(&*store).await, [alice]);
     stored(&*store, "second").await;
 }
 
 #[apply(account_case!)]
-async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<dyn Store>) {
+async fn reports_the_username_if_both_names_are_taken(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     stored(&*store, "bob").await;
     assert_eq!(store.create(&new_user("ALICE"), &hash_of("x")).await.unwrap(), Err(Taken::Username));
@@ -164,16 +164,17 @@ async fn the_name_is_reported_when_name_and_address_are_taken(store: Arc<dyn Sto
 }
 
 #[apply(account_case!)]
-async fn letter_case_makes_two_names_where_their_canonical_forms_differ(store: Arc<dyn Store>) {
+async fn usernames_with_different_canonical_forms_are_distinct(store: Arc<dyn Store>) {
     let lower = created(&*store, &NewUser { username: cased("alice"), ..new_user("one") }).await;
     let upper = created(&*store, &NewUser { username: cased("Alice"), ..new_user("two") }).await;
     assert_eq!(by_username(&*store, "alice").await, Some(lower));
     assert_eq!(by_username(&*store, "Alice").await, Some(upper));
 }
 
-/// The rules for canonical forms may change between two registrations. A name must still belong to one account only.
+/// The rules for canonical forms may change between two registrations. A username must still belong to one account
+/// only.
 #[apply(account_case!)]
-async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
+async fn an_identical_username_is_taken_under_any_rules(store: Arc<dyn Store>) {
     let kept = NewUser { username: cased("Alice"), ..new_user("one") };
     let user = created(&*store, &kept).await;
     let folded = NewUser { username: username("Alice"), ..new_user("two") };
@@ -183,7 +184,7 @@ async fn the_same_name_is_taken_under_other_rules_too(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn an_unknown_id_is_nobodys(store: Arc<dyn Store>) {
+async fn an_unknown_id_finds_no_user(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     let next = alice.id.as_integer().unwrap() + 1;
     let integers = [0, -1, next, i64::MAX, i64::MIN].map(UserId::new);
@@ -194,9 +195,9 @@ async fn an_unknown_id_is_nobodys(store: Arc<dyn Store>) {
     }
 }
 
-/// Tokens identify an account by its user ID. Those of a deleted account must not be valid for another.
+/// Tokens identify a user by the user ID. Those of a deleted user must not be valid for another.
 #[apply(account_case!)]
-async fn the_number_of_a_deleted_account_is_not_given_again(store: Arc<dyn Store>) {
+async fn the_id_of_a_deleted_account_is_not_assigned_again(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     assert!(store.delete(&alice.id).await.unwrap());
     let bob = stored(&*store, "bob").await;
@@ -219,9 +220,9 @@ async fn a_login_name_is_compared_exactly(store: Arc<dyn Store>) {
     }
 }
 
-/// Arbitrary text from a login form matches no account and is never an error.
+/// An arbitrary string from a login form matches no account and is never an error.
 #[apply(account_case!)]
-async fn a_login_name_may_be_any_text(store: Arc<dyn Store>) {
+async fn a_login_name_may_be_any_string(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let long = "x".repeat(100_000);
     for text in ["alice\0", "\0", "' OR ''='", "\\", "\u{FFFF}\u{10FFFF}", "\r\n\u{1b}", &long] {
@@ -240,7 +241,7 @@ async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn accounts_are_listed_page_by_page_in_the_order_of_their_creation(store: Arc<dyn Store>) {
+async fn lists_accounts_in_pages_in_order_of_creation(store: Arc<dyn Store>) {
     let page = async |after, limit| {
         let ListedUsers { users, end } = store.list(AccountPage { after, limit }).await.unwrap();
         assert_eq!(end.is_some(), !users.is_empty());
@@ -262,7 +263,7 @@ async fn accounts_are_listed_page_by_page_in_the_order_of_their_creation(store: 
     let (users, five) = page(four, 2).await;
     assert_eq!(users, all[4..]);
     assert_eq!(page(five, 2).await.0, []);
-    // The last account of a page may have been deleted when the next page is read.
+    // The last account of a page may be deleted before the next page is read.
     assert!(store.delete(&all[1].id).await.unwrap());
     assert_eq!(page(two, 2).await.0, all[2..4]);
 }
@@ -272,7 +273,7 @@ fn uuid(number: u128) -> NewUserId {
 }
 
 #[apply(account_case!)]
-async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<dyn Store>) {
+async fn has_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<dyn Store>) {
     let superuser = |name| NewUser { is_superuser: true, date_joined: BEGINNING.into(), ..new_user(name) };
     assert!(!store.has_superuser().await.unwrap());
     created(&*store, &NewUser { is_staff: true, ..new_user("staff") }).await;
@@ -282,7 +283,7 @@ async fn there_is_a_superuser_until_the_last_one_is_demoted_or_deleted(store: Ar
     assert!(store.has_superuser().await.unwrap());
     assert!(store.set_staff(&one.id, false).await.unwrap());
     assert!(store.set_active(&two.id, false).await.unwrap());
-    assert!(store.has_superuser().await.unwrap(), "an inactive one is one");
+    assert!(store.has_superuser().await.unwrap(), "an inactive superuser counts");
     assert!(store.delete(&two.id).await.unwrap());
     assert!(!store.has_superuser().await.unwrap());
 }

@@ -1,4 +1,4 @@
-//! Sessions: when an externally issued token is adopted, and when it is not.
+//! Sessions: adoption of externally issued tokens.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ async fn adopted(store: &dyn TokenStore, session: &Session, issued_at: Option<Un
 }
 
 #[apply(token_case!)]
-async fn a_token_from_elsewhere_becomes_a_session_with_every_field(host: Arc<dyn TokenHost>) {
+async fn adoption_stores_every_field_of_the_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = Session {
@@ -35,17 +35,17 @@ async fn a_token_from_elsewhere_becomes_a_session_with_every_field(host: Arc<dyn
     assert_eq!(
         found,
         Some(SessionOfUser { session: session.clone(), user }),
-        "and it is no login: the account is as it was"
+        "adoption is no login and leaves the account unchanged"
     );
-    // From now on it is a session like any other.
+    // From now on it behaves like any other session.
     let next = successor_of(&session, at(3));
     assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
     assert!(store.revoke(session.id, RevokeReason::Logout, at(4)).await.unwrap());
 }
 
-/// A second adoption must not make a used or revoked token valid again.
+/// A second adoption must not make a used or revoked token live again.
 #[apply(token_case!)]
-async fn an_adopted_session_is_left_as_it_is(host: Arc<dyn TokenHost>) {
+async fn a_second_adoption_changes_nothing(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = session_of(&user.id, session_id(1), at(0));
@@ -66,9 +66,9 @@ async fn an_adopted_session_is_left_as_it_is(host: Arc<dyn TokenHost>) {
     assert_eq!(session_now(&*store, session.id).await, revoked);
 }
 
-/// The store may return `Present` or `Refused` when both are true. It must not change the session.
+/// If both apply, the store may return `Present` or `Refused`. It must not change the session.
 #[apply(token_case!)]
-async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(host: Arc<dyn TokenHost>) {
+async fn a_refused_second_adoption_changes_nothing(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = session_of(&user.id, session_id(1), at(0));
@@ -84,10 +84,10 @@ async fn a_session_that_could_not_be_adopted_any_more_is_left_as_it_is(host: Arc
 }
 
 #[apply(token_case!)]
-async fn a_blacklisted_token_is_not_adopted(host: Arc<dyn TokenHost>) {
+async fn refuses_to_adopt_a_blacklisted_token(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
-    // The session ID may be derived from the token ID; the blacklist contains the token ID.
+    // The session ID may be derived from the token ID; the blacklist holds the token ID.
     let jti = TokenId::parse("my-token").unwrap();
     assert!(store.refuse(&jti, at(500), "test").await.unwrap());
     let session = session_of(&user.id, session_id(1), at(0));
@@ -98,7 +98,7 @@ async fn a_blacklisted_token_is_not_adopted(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(host: Arc<dyn TokenHost>) {
+async fn refuses_to_adopt_a_token_not_issued_after_the_epoch(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = added(&*host, "other").await;
@@ -122,7 +122,7 @@ async fn a_token_not_issued_after_a_moved_epoch_is_not_adopted(host: Arc<dyn Tok
 }
 
 #[apply(token_case!)]
-async fn while_the_epoch_was_never_moved_any_token_is_adopted(host: Arc<dyn TokenHost>) {
+async fn adopts_any_token_until_the_epoch_first_advances(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for (number, issued_at) in [(1, None), (2, Some(UnixTime::from_seconds(0))), (3, Some(at(0)))] {
@@ -134,7 +134,7 @@ async fn while_the_epoch_was_never_moved_any_token_is_adopted(host: Arc<dyn Toke
 }
 
 #[apply(token_case!)]
-async fn a_token_of_nobody_is_not_adopted(host: Arc<dyn TokenHost>) {
+async fn refuses_to_adopt_a_token_of_a_missing_user(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     host.delete_user(&user.id).await;
@@ -148,7 +148,7 @@ async fn a_token_of_nobody_is_not_adopted(host: Arc<dyn TokenHost>) {
 
 /// If the session were pruned before its first token expires, a used or revoked token could be adopted again.
 #[apply(token_case!)]
-async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(host: Arc<dyn TokenHost>) {
+async fn an_adopted_session_is_not_pruned_before_its_first_token_expires(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = Session { expires_at: at(1_000), ..session_of(&user.id, session_id(1), at(0)) };
@@ -165,9 +165,9 @@ async fn a_session_is_kept_as_long_as_the_token_it_was_adopted_from(host: Arc<dy
     assert_eq!(store.prune_sessions(at(1_001), 10).await.unwrap(), 1);
 }
 
-/// That is checked when the session is used.
+/// Whether the account is active is checked when the session is used.
 #[apply(token_case!)]
-async fn adoption_does_not_ask_whether_the_account_is_active(host: Arc<dyn TokenHost>) {
+async fn adoption_does_not_check_whether_the_account_is_active(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     set_active(&*host, &user.id, false).await;
@@ -176,9 +176,9 @@ async fn adoption_does_not_ask_whether_the_account_is_active(host: Arc<dyn Token
     assert!(!store.find_session(session.id).await.unwrap().unwrap().user.is_active);
 }
 
-/// The issuer did not ask for it.
+/// The issuer did not require the second factor.
 #[apply(token_case!)]
-async fn a_token_not_issued_before_a_second_factor_is_not_adopted(host: Arc<dyn TokenHost>) {
+async fn refuses_to_adopt_a_token_not_issued_before_a_second_factor(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let (user, other) = (added(&*host, "alice").await, added(&*host, "other").await.id);
     let id = user.id.clone();
@@ -196,18 +196,22 @@ async fn a_token_not_issued_before_a_second_factor_is_not_adopted(host: Arc<dyn 
         assert_eq!(adopted(&*store, &session, issued_at).await, expected, "{issued_at:?}");
         assert_eq!(store.find_session(session.id).await.unwrap().is_some(), expected == Adoption::Present);
     }
-    // What became a session before stays one.
+    // A session that was adopted earlier stays.
     assert_eq!(adopted(&*store, &adopted_early, Some(at(5))).await, Adoption::Present);
     let session = session_of(&other, session_id(3), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     with_factor_since(&*host, user, None).await;
     let session = session_of(&id, session_id(4), at(0));
-    assert_eq!(adopted(&*store, &session, Some(at(101))).await, Adoption::Present, "the user has none any more");
+    assert_eq!(
+        adopted(&*store, &session, Some(at(101))).await,
+        Adoption::Present,
+        "the user has no second factor any more"
+    );
 }
 
 async fn with_factor_since(host: &dyn TokenHost, user: User, since: Option<UnixTime>) -> User {
     let stamp = user.security_stamp.next();
     let user = changed(host, User { multi_factor_since: since, security_stamp: stamp, ..user }).await;
-    assert_eq!(user.multi_factor_since, since, "the host stores the change");
+    assert_eq!(user.multi_factor_since, since, "the host did not store the change");
     user
 }

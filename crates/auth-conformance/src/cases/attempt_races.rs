@@ -1,4 +1,4 @@
-//! Attempts: the limit holds when attempts are concurrent.
+//! Rate limits: concurrent attempts.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ fn most(most: u32, name: String) -> Attempt {
     Attempt { bucket: LimitKey::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
 }
 
-/// Makes these attempts concurrently. Returns how many are allowed.
+/// Makes these attempts concurrently. Returns how many were allowed.
 async fn admitted(store: &Arc<dyn Store>, round: u64, rivals: Vec<Vec<Attempt>>) -> usize {
     let gate = Gate::of(rivals.len(), round, store);
     let rivals = rivals
@@ -23,9 +23,9 @@ async fn admitted(store: &Arc<dyn Store>, round: u64, rivals: Vec<Vec<Attempt>>)
     count(&answers(rivals.collect()).await, |admission| *admission == Admission::Admitted)
 }
 
-/// Both the first attempts, when the counter does not exist yet, and later ones, when it does.
+/// Covers the first attempts, which create the count, and later ones, which update it.
 #[apply(account_case!)]
-async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
+async fn concurrent_attempts_are_allowed_up_to_the_limit(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         for rivals in [3, 8] {
             let attempts = vec![vec![most(5, format!("bucket {round}"))]; rivals];
@@ -42,9 +42,9 @@ async fn exactly_the_limit_is_let_in_of_many(store: Arc<dyn Store>) {
     }
 }
 
-/// A store that locks the counters in the order of the call would deadlock or fail.
+/// A store that locks the counts in the order of the call would deadlock or fail.
 #[apply(account_case!)]
-async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
+async fn concurrent_attempts_may_list_limit_keys_in_any_order(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let (one, two) = (most(5, format!("one {round}")), most(5, format!("two {round}")));
         let orders = [vec![one.clone(), two.clone()], vec![two, one]];
@@ -54,7 +54,7 @@ async fn two_buckets_are_counted_in_whatever_order(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dyn Store>) {
+async fn a_refused_concurrent_attempt_is_counted_for_no_limit_key(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let (narrow, wide) = (most(3, format!("narrow {round}")), most(10, format!("wide {round}")));
         let attempts = vec![vec![narrow, wide.clone()]; 8];
@@ -64,28 +64,28 @@ async fn what_one_bucket_refuses_is_counted_in_no_other(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn attempts_are_taken_back_while_others_are_counted(store: Arc<dyn Store>) {
+async fn concurrent_refunds_lose_no_attempt(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let attempt = most(100, format!("bucket {round}"));
         let other = most(100, format!("another {round}"));
         let both = [(attempt.bucket.clone(), Forgiveness::One), (other.bucket.clone(), Forgiveness::One)];
         let gate = Gate::of(6, round, &store);
         let calls = (0..6).map(|rival| {
-            let (mut attempts, mut taken_back) = ([attempt.clone(), other.clone()], both.clone());
+            let (mut attempts, mut refunds) = ([attempt.clone(), other.clone()], both.clone());
             if rival % 2 == 0 {
                 attempts.reverse();
-                taken_back.reverse();
+                refunds.reverse();
             }
             gate.send(move |store| async move {
                 assert_eq!(store.admit(&attempts, at(0)).await.unwrap(), Admission::Admitted);
                 if rival < 4 {
-                    store.forgive(&taken_back).await.unwrap();
+                    store.forgive(&refunds).await.unwrap();
                 }
                 store.prune_attempts(at(0), 10).await.unwrap();
             })
         });
         answers(calls.collect()).await;
-        // Two of six remain.
+        // Two of the six attempts remain counted.
         for name in ["bucket", "another"] {
             let attempts = vec![vec![most(6, format!("{name} {round}"))]; 8];
             assert_eq!(admitted(&store, round, attempts).await, 4);

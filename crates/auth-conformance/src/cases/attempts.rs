@@ -1,4 +1,4 @@
-//! Attempts: how they are counted, refused, refunded and pruned.
+//! Rate limits: counting, refusing, refunding and pruning attempts.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,14 +28,14 @@ async fn admitted(store: &dyn Store, attempts: &[Attempt], seconds: i64) -> Admi
     store.admit(attempts, at(seconds)).await.unwrap()
 }
 
-/// How many more attempts are allowed at this moment.
+/// How many more attempts are allowed at this time.
 async fn left(store: &dyn Store, name: &str, limit: Limit, seconds: i64) -> usize {
     for number in 0..100 {
         if admitted(store, &[of(name, limit)], seconds).await != Admission::Admitted {
             return number;
         }
     }
-    panic!("there is no limit");
+    panic!("100 attempts were allowed");
 }
 
 const fn refused(seconds: u64) -> Admission {
@@ -43,7 +43,7 @@ const fn refused(seconds: u64) -> Admission {
 }
 
 #[apply(account_case!)]
-async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<dyn Store>) {
+async fn a_window_allows_a_limited_number_of_attempts(store: Arc<dyn Store>) {
     for (seconds, expected) in [
         (0, Admission::Admitted),
         (20, Admission::Admitted),
@@ -62,7 +62,7 @@ async fn so_many_attempts_are_let_in_while_a_window_is_open(store: Arc<dyn Store
 }
 
 #[apply(account_case!)]
-async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
+async fn the_delay_grows_with_each_attempt(store: Arc<dyn Store>) {
     for (seconds, expected) in [
         (0, Admission::Admitted),
         (0, Admission::Admitted),
@@ -84,9 +84,9 @@ async fn attempts_in_a_row_wait_longer_and_longer(store: Arc<dyn Store>) {
     }
 }
 
-/// After any sequence of attempts, and also after the clock was set back.
+/// After any sequence of attempts, even if the clock was set back.
 #[apply(account_case!)]
-async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
+async fn admits_exactly_what_the_limit_allows(store: Arc<dyn Store>) {
     let chance = SeededRandomness::new(1);
     let mut counters: HashMap<&str, Option<Counter>> = HashMap::new();
     let mut now = 0;
@@ -115,7 +115,7 @@ async fn what_is_let_in_is_what_the_limit_decides(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn Store>) {
+async fn counts_an_attempt_for_all_limit_keys_or_for_none(store: Arc<dyn Store>) {
     let all = [of("a", MINUTE), of("b", HOUR), of("c", GROWING)];
     assert_eq!(admitted(&*store, &all, 0).await, Admission::Admitted);
     assert_eq!(admitted(&*store, &all[1..2], 0).await, Admission::Admitted);
@@ -123,12 +123,12 @@ async fn several_buckets_count_an_attempt_all_or_none(store: Arc<dyn Store>) {
         let attempts = order.map(|place| all[place].clone());
         assert_eq!(admitted(&*store, &attempts, 1).await, refused(3_599), "{order:?}");
     }
-    assert_eq!(left(&*store, "a", MINUTE, 1).await, 2, "nothing was counted where there was room");
+    assert_eq!(left(&*store, "a", MINUTE, 1).await, 2, "a refused attempt is counted for no key");
     assert_eq!(left(&*store, "c", GROWING, 1).await, 1);
 }
 
 #[apply(account_case!)]
-async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
+async fn returns_the_longest_delay(store: Arc<dyn Store>) {
     left(&*store, "minute", MINUTE, 0).await;
     left(&*store, "hour", HOUR, 0).await;
     left(&*store, "row", GROWING, 0).await;
@@ -146,7 +146,7 @@ async fn the_longest_wait_is_answered(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
+async fn refunds_one_attempt(store: Arc<dyn Store>) {
     let one = |name| (bucket(name), Forgiveness::One);
     for name in ["a", "b"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
@@ -154,17 +154,17 @@ async fn an_attempt_is_taken_back(store: Arc<dyn Store>) {
     store.forgive(&[one("a"), one("never counted")]).await.unwrap();
     assert_eq!(left(&*store, "a", MINUTE, 10).await, 1);
     assert_eq!(left(&*store, "b", MINUTE, 10).await, 0);
-    assert_eq!(left(&*store, "a", MINUTE, 59).await, 0, "the window began with the first one");
+    assert_eq!(left(&*store, "a", MINUTE, 59).await, 0, "the window starts with the first attempt");
     assert_eq!(left(&*store, "never counted", MINUTE, 0).await, 3);
-    // With all attempts refunded, the delay starts again from the beginning.
+    // When all attempts are refunded, the delay starts from the beginning.
     assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
     store.forgive(&[one("row"), one("row")]).await.unwrap();
     assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
 }
 
-/// The next attempt starts a window of its own.
+/// The next attempt starts a new window.
 #[apply(account_case!)]
-async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn Store>) {
+async fn refunding_the_only_attempt_removes_the_count(store: Arc<dyn Store>) {
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 0).await, Admission::Admitted);
     for _ in 0..2 {
         store.forgive(&[(bucket("a"), Forgiveness::One)]).await.unwrap();
@@ -174,7 +174,7 @@ async fn the_only_attempt_that_is_taken_back_was_never_counted(store: Arc<dyn St
 }
 
 #[apply(account_case!)]
-async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
+async fn resets_a_count(store: Arc<dyn Store>) {
     for name in ["a", "b", "c"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
     }
@@ -182,13 +182,13 @@ async fn a_count_is_taken_back_whole(store: Arc<dyn Store>) {
     store.forgive(&buckets).await.unwrap();
     store.forgive(&[]).await.unwrap();
     assert_eq!(left(&*store, "a", MINUTE, 50).await, 3);
-    assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50), "and began anew");
+    assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50), "the window starts again");
     assert_eq!(left(&*store, "b", MINUTE, 50).await, 1);
     assert_eq!(left(&*store, "c", MINUTE, 50).await, 0);
 }
 
 #[apply(account_case!)]
-async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
+async fn limit_keys_are_compared_exactly(store: Arc<dyn Store>) {
     let (long, longer) = ("x".repeat(LimitKey::MAX_LEN - 1), "x".repeat(LimitKey::MAX_LEN));
     let names = ["a", "A", "a ", " a", "aa", "a%", "_", "%", "'a'", "\\", "a:1", "a:10", &long, &longer];
     for name in names {
@@ -201,7 +201,7 @@ async fn buckets_are_told_apart_exactly(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
+async fn prunes_only_expired_counts(store: Arc<dyn Store>) {
     for (name, limit, seconds) in
         [("old", MINUTE, 39), ("now", MINUTE, 40), ("row", GROWING, 0), ("old row", GROWING, -1), ("hour", HOUR, 0)]
     {
@@ -213,12 +213,12 @@ async fn only_counts_that_expired_before_are_pruned(store: Arc<dyn Store>) {
     assert_eq!(store.prune_attempts(at(100), 10).await.unwrap(), 0);
     assert_eq!(left(&*store, "hour", HOUR, 100).await, 0);
     assert_eq!(store.prune_attempts(at(101), 10).await.unwrap(), 3);
-    assert_eq!(left(&*store, "old", MINUTE, 41).await, 3, "what was forgotten was never counted");
+    assert_eq!(left(&*store, "old", MINUTE, 41).await, 3, "a pruned count starts again at zero");
     assert_eq!(store.prune_attempts(UnixTime::MAX, 10).await.unwrap(), 2);
 }
 
 #[apply(account_case!)]
-async fn at_most_so_many_counts_are_pruned(store: Arc<dyn Store>) {
+async fn prunes_no_more_counts_than_the_limit(store: Arc<dyn Store>) {
     for number in 0..7 {
         assert_eq!(admitted(&*store, &[of(&number.to_string(), HOUR)], 0).await, Admission::Admitted);
     }

@@ -1,4 +1,4 @@
-//! The blacklist: single tokens that are refused.
+//! The blacklist.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn jti(text: &str) -> TokenId {
 }
 
 #[apply(token_case!)]
-async fn a_token_is_refused_from_the_first_time_on(host: Arc<dyn TokenHost>) {
+async fn a_blacklisted_token_stays_refused(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let (token, other) = (jti("token"), jti("other"));
     assert!(!store.is_refused(&token).await.unwrap());
@@ -29,7 +29,7 @@ async fn a_token_is_refused_from_the_first_time_on(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn tokens_are_told_apart_exactly(host: Arc<dyn TokenHost>) {
+async fn token_ids_are_compared_exactly(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let (long, longer) = ("\u{1F980}".repeat(254), "\u{1F980}".repeat(255));
     let names = ["a", "A", "a ", " a", "\u{FF41}", "caf\u{E9}", "cafe\u{301}", "'a'", "%", "_", "\\", &long, &longer];
@@ -43,7 +43,7 @@ async fn tokens_are_told_apart_exactly(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn only_tokens_that_expired_before_are_pruned(host: Arc<dyn TokenHost>) {
+async fn prunes_only_expired_blacklist_entries(host: Arc<dyn TokenHost>) {
     let store = host.store();
     for (name, expires_at) in [("later", at(101)), ("before", at(99)), ("now", at(100)), ("old", at(-5))] {
         assert!(store.refuse(&jti(name), expires_at, "test").await.unwrap());
@@ -57,7 +57,7 @@ async fn only_tokens_that_expired_before_are_pruned(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn at_most_so_many_tokens_are_pruned(host: Arc<dyn TokenHost>) {
+async fn prunes_no_more_blacklist_entries_than_the_limit(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let names: Vec<_> = (0..7).map(|n| jti(&n.to_string())).collect();
     for name in &names {

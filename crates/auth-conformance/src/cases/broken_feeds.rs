@@ -1,4 +1,5 @@
-//! The cases find broken feeds: the feed of the in-memory store with one defect each.
+//! Tests of the feed cases: each case fails for the feeds whose defect it covers. A broken feed is the one of the
+//! in-memory store with one defect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use tokio::time::timeout;
 use super::{FeedFixture, feeds};
 use crate::{MemoryFeed, MemoryStore, session_id};
 
-/// What is wrong with a feed.
+/// The defect of a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
-    BeginsWithoutMissed,
+    StartsWithoutGap,
     ForgetsAccounts,
     ForgetsAllButOneSession,
     ReportsTooEarly,
@@ -37,7 +38,7 @@ impl InvalidationFeed for Broken {
         let is_first = std::mem::take(&mut self.is_new);
         let is_end = |change: &Change| matches!(change, Change::SessionEnded(_));
         match self.defect {
-            Defect::BeginsWithoutMissed => changes.retain(|change| *change != Change::Gap),
+            Defect::StartsWithoutGap => changes.retain(|change| *change != Change::Gap),
             _ if is_first => {}
             Defect::ForgetsAccounts => changes.retain(is_end),
             Defect::ForgetsAllButOneSession => {
@@ -45,7 +46,7 @@ impl InvalidationFeed for Broken {
                 let mut position = 0..;
                 changes.retain(|change| (position.next() == last) | !is_end(change));
             }
-            // In place of a change, reports the one that is made next.
+            // Before a change, reports the one that follows it.
             Defect::ReportsTooEarly => {
                 let ended = |number| Change::SessionEnded(session_id(number));
                 if let Some(number) = (0..100).find(|number| changes.contains(&ended(*number))) {
@@ -66,13 +67,13 @@ where
     let broken = || Box::new(Broken { inner: store.changes(), defect, is_new: true, late: Vec::new() }) as _;
     let fixture = FeedFixture { feeds: [broken(), broken()], other: store.clone(), store: store.clone() };
     let run = case(fixture);
-    // On this thread, so that the output of its panic is captured. A case that waits for ever fails as well.
+    // On this thread, so that the output of its panic is captured. A case that never ends fails too.
     let local = LocalSet::new();
     let outcome = local.run_until(async { timeout(Duration::from_secs(3), spawn_local(run)).await });
     matches!(outcome.await, Ok(Ok(())))
 }
 
-macro_rules! found_out {
+macro_rules! detects {
     ($($test:ident: $defect:ident fails [$($failed:path),+] passes [$($passed:path),*])*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -84,24 +85,24 @@ macro_rules! found_out {
     };
 }
 
-found_out! {
-    // Every case reads the first answer, so none passes.
-    a_beginning_without_missed: BeginsWithoutMissed
-        fails [feeds::a_feed_begins_with_missed_and_says_it_once]
+detects! {
+    // Every case reads the first result, so none passes.
+    detects_a_missing_first_gap: StartsWithoutGap
+        fails [feeds::a_feed_starts_with_a_single_gap]
         passes []
-    accounts_that_are_not_reported: ForgetsAccounts
-        fails [feeds::each_change_of_an_account_is_reported, feeds::a_deletion_is_reported,
-            feeds::the_end_of_all_sessions_is_reported_with_its_account, feeds::what_another_process_does_is_reported,
-            feeds::what_changes_nothing_is_not_reported]
-        passes [feeds::the_end_of_a_session_is_reported_once, feeds::what_is_reported_can_be_read]
-    ends_that_hide_others: ForgetsAllButOneSession
-        fails [feeds::a_password_change_is_reported_with_its_sessions,
-            feeds::the_end_of_all_sessions_is_reported_with_its_account, feeds::the_end_of_a_session_is_reported_once]
-        passes [feeds::each_change_of_an_account_is_reported]
-    reports_before_the_commit: ReportsTooEarly
-        fails [feeds::what_is_reported_can_be_read]
-        passes [feeds::each_change_of_an_account_is_reported]
-    late_reports: IsLate
-        fails [feeds::an_answer_leaves_no_older_change_out]
-        passes [feeds::changes_are_reported_in_their_order, feeds::the_end_of_a_session_is_reported_once]
+    detects_unreported_accounts: ForgetsAccounts
+        fails [feeds::reports_each_change_of_an_account, feeds::reports_a_deletion,
+            feeds::reports_revoke_all_with_its_account, feeds::reports_changes_by_another_process,
+            feeds::does_not_report_no_ops]
+        passes [feeds::reports_a_revocation_once, feeds::reports_only_committed_changes]
+    detects_dropped_revocations: ForgetsAllButOneSession
+        fails [feeds::reports_a_password_change_with_its_sessions,
+            feeds::reports_revoke_all_with_its_account, feeds::reports_a_revocation_once]
+        passes [feeds::reports_each_change_of_an_account]
+    detects_uncommitted_reports: ReportsTooEarly
+        fails [feeds::reports_only_committed_changes]
+        passes [feeds::reports_each_change_of_an_account]
+    detects_late_reports: IsLate
+        fails [feeds::a_call_returns_every_earlier_change]
+        passes [feeds::reports_changes_in_order, feeds::reports_a_revocation_once]
 }

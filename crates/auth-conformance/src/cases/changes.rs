@@ -1,4 +1,4 @@
-//! Accounts: how they are changed and deleted.
+//! Accounts: changing and deleting them.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use auth_core::user::{SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
 use super::fixture::{
-    by_email, by_username, created, everybody, hash_now, password_set, session_now, started, stored, user_now,
+    all_users, by_email, by_username, created, hash_now, password_set, session_now, started, stored, user_now,
 };
 use crate::{at, email, hash_of, login_email, new_user, person_name, session_id, session_of, username};
 
@@ -25,7 +25,7 @@ fn moved(address: &str) -> ProfileChange {
 }
 
 #[apply(account_case!)]
-async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn Store>) {
+async fn a_profile_change_changes_only_the_given_fields(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let mut user = created(&*store, &NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = session_of(&user.id, session_id(1), at(0));
@@ -61,11 +61,11 @@ async fn a_profile_change_changes_what_is_given_and_nothing_else(store: Arc<dyn 
         assert_eq!(restored, user);
     }
     assert_eq!(session_now(&*store, session.id).await, session);
-    assert_eq!(everybody(&*store).await, [bystander, user]);
+    assert_eq!(all_users(&*store).await, [bystander, user]);
 }
 
 #[apply(account_case!)]
-async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Store>) {
+async fn an_empty_profile_change_returns_the_account_unchanged(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let answer = store.update_profile(&user.id, &ProfileChange::default()).await.unwrap();
     assert_eq!(answer, ProfileUpdate::Done(user.clone()));
@@ -73,7 +73,7 @@ async fn an_empty_profile_change_answers_the_account_as_it_is(store: Arc<dyn Sto
 }
 
 #[apply(account_case!)]
-async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Store>) {
+async fn a_profile_change_to_a_taken_name_changes_nothing(store: Arc<dyn Store>) {
     stored(&*store, "alice").await;
     let bob = stored(&*store, "bob").await;
     let first_name = Some(person_name("Robert"));
@@ -96,7 +96,7 @@ async fn a_profile_change_to_what_another_has_changes_nothing(store: Arc<dyn Sto
 }
 
 #[apply(account_case!)]
-async fn an_account_may_keep_and_respell_its_own_name_and_address(store: Arc<dyn Store>) {
+async fn an_account_may_keep_and_respell_its_own_names(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     for (name, address) in [("alice", "alice@example.com"), ("ALICE", "Alice@EXAMPLE.com")] {
         let change = ProfileChange { username: Some(username(name)), ..moved(address) };
@@ -122,7 +122,7 @@ async fn a_changed_name_is_taken_and_the_old_one_is_free(store: Arc<dyn Store>) 
 }
 
 #[apply(account_case!)]
-async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
+async fn changes_of_a_missing_user_are_refused(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     for change in [ProfileChange::default(), renamed("x")] {
         assert_eq!(store.update_profile(&NOBODY, &change).await.unwrap(), ProfileUpdate::Gone);
@@ -136,11 +136,11 @@ async fn what_is_asked_of_nobody_is_answered_so(store: Arc<dyn Store>) {
     assert!(!store.delete(&NOBODY).await.unwrap());
     assert_eq!(store.revoke_all(&NOBODY, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
     assert_eq!(hash_now(&*store, &bystander).await, hash_of("bystander"));
-    assert_eq!(everybody(&*store).await, [bystander]);
+    assert_eq!(all_users(&*store).await, [bystander]);
 }
 
 #[apply(account_case!)]
-async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
+async fn upgrades_only_the_expected_hash(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let session = started(&*store, &user.id, 1).await;
@@ -149,10 +149,10 @@ async fn a_hash_is_upgraded_if_it_is_still_the_old_one(store: Arc<dyn Store>) {
     assert!(!store.upgrade_hash(&user.id, &hash_of("alice"), &hash_of("too late")).await.unwrap());
     assert!(!store.upgrade_hash(&user.id, &hash_of("Upgraded"), &hash_of("too late")).await.unwrap());
     assert_eq!(hash_now(&*store, &user).await, hash_of("upgraded"));
-    // It ends no session and does not affect other accounts.
+    // The upgrade revokes no session and does not affect other accounts.
     assert_eq!(session_now(&*store, session.id).await, session);
     assert_eq!(hash_now(&*store, &other).await, hash_of("other"));
-    assert_eq!(everybody(&*store).await, [user, other]);
+    assert_eq!(all_users(&*store).await, [user, other]);
 }
 
 #[apply(account_case!)]
@@ -164,7 +164,7 @@ async fn a_hash_upgrade_does_not_undo_a_password_change(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Store>) {
+async fn a_password_change_revokes_every_session_of_the_account(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let other = stored(&*store, "other").await;
     let (one, two, ended) =
@@ -186,26 +186,26 @@ async fn a_password_change_ends_every_session_of_the_account(store: Arc<dyn Stor
     }
     assert_eq!(hash_now(&*store, &other).await, hash_of("other"));
     let security_stamp = user.security_stamp.next();
-    assert_eq!(everybody(&*store).await, [User { token_epoch: at(5), security_stamp, ..user }, other]);
+    assert_eq!(all_users(&*store).await, [User { token_epoch: at(5), security_stamp, ..user }, other]);
 }
 
 #[apply(account_case!)]
-async fn an_account_is_deactivated_and_activated_and_nothing_else_changes(store: Arc<dyn Store>) {
+async fn set_active_changes_nothing_else(store: Arc<dyn Store>) {
     let user = created(&*store, &NewUser { is_staff: true, is_superuser: true, ..new_user("alice") }).await;
     let other = stored(&*store, "other").await;
     let session = started(&*store, &user.id, 1).await;
-    // The second call changes nothing, but the account exists, so it succeeds.
+    // The second call is a no-op, which succeeds because the account exists.
     for (is_active, changes) in [(false, 1), (false, 1), (true, 2), (true, 2)] {
         assert!(store.set_active(&user.id, is_active).await.unwrap());
         let security_stamp = SecurityStamp::new(changes);
-        assert_eq!(everybody(&*store).await, [User { is_active, security_stamp, ..user.clone() }, other.clone()]);
+        assert_eq!(all_users(&*store).await, [User { is_active, security_stamp, ..user.clone() }, other.clone()]);
         assert_eq!(session_now(&*store, session.id).await, session);
     }
     assert_eq!(hash_now(&*store, &user).await, hash_of("alice"));
 }
 
 #[apply(account_case!)]
-async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
+async fn set_staff_grants_and_removes_rights(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let owner = created(&*store, &NewUser { is_superuser: true, ..new_user("owner") }).await;
     let session = started(&*store, &user.id, 1).await;
@@ -224,7 +224,7 @@ async fn an_administrator_is_made_and_unmade(store: Arc<dyn Store>) {
     }
     let user = User { security_stamp: SecurityStamp::new(2), ..user };
     let owner = User { is_staff: true, is_superuser: false, security_stamp: SecurityStamp::new(3), ..owner };
-    assert_eq!(everybody(&*store).await, [user, owner]);
+    assert_eq!(all_users(&*store).await, [user, owner]);
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
@@ -244,9 +244,9 @@ async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     assert_eq!(store.find_session(one.id).await.unwrap(), None);
     assert_eq!(store.find_session(two.id).await.unwrap(), None);
     assert!(!store.revoke(one.id, RevokeReason::Logout, at(2)).await.unwrap());
-    assert_eq!(everybody(&*store).await, [other]);
+    assert_eq!(all_users(&*store).await, [other]);
     assert_eq!(session_now(&*store, spared.id).await, spared);
-    // A session without an account cannot be found, but it would be counted here.
+    // A session without an account is never found, but pruning would count it.
     assert_eq!(store.prune_sessions(spared.expires_at.plus(auth_core::time::Seconds::new(1)), 10).await.unwrap(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! One-time codes and second factors: what must hold when calls are concurrent.
+//! One-time codes and second factors: concurrent calls.
 
 use auth_core::effects::Effects;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use super::fixture::{code_now, effects, enrolled, issued, queued, stored, totp};
 use crate::{at, code_id, code_of, hash_of, mac, message_id, new_request};
 
 #[apply(account_case!)]
-async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
+async fn concurrent_attempts_do_not_exceed_the_limit_of_a_code(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
@@ -23,13 +23,13 @@ async fn no_more_tries_are_answered_than_a_code_has(store: Arc<dyn Store>) {
         let answered: Vec<_> = answers(tries.collect()).await.into_iter().flatten().collect();
         assert_eq!(answered.len(), OneTimeCode::MAX_ATTEMPTS as usize);
         let counts: BTreeSet<_> = answered.iter().map(|code| code.attempts).collect();
-        assert!(counts.into_iter().eq(1..=OneTimeCode::MAX_ATTEMPTS), "each of them is another one");
+        assert!(counts.into_iter().eq(1..=OneTimeCode::MAX_ATTEMPTS), "each call counts a different attempt");
         assert_eq!(code_now(&*store, code).await.attempts, OneTimeCode::MAX_ATTEMPTS);
     }
 }
 
 #[apply(account_case!)]
-async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
+async fn one_of_many_redemptions_of_a_code_succeeds(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
@@ -46,8 +46,8 @@ async fn one_of_many_redemptions_of_a_code_wins(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
 }
 
-/// Redeems each of these codes concurrently with the same proof. One is redeemed, the others do not change.
-async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
+/// Redeems each of these codes concurrently with the same proof. One is redeemed; the others are unchanged.
+async fn assert_redeems_one(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
     let gate = Gate::of(codes.len(), round, store);
     let rivals = codes.iter().map(|code| code.id);
     let rivals = rivals
@@ -60,7 +60,7 @@ async fn assert_proves_once(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTi
 }
 
 #[apply(account_case!)]
-async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn Store>) {
+async fn a_recovery_code_or_time_step_redeems_one_of_many_codes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
     enrolled(&*store, &user, &totp(100), &recovery_codes).await;
@@ -70,14 +70,14 @@ async fn a_recovery_code_or_time_step_proves_one_of_many_codes(store: Arc<dyn St
             for number in 0..5 {
                 codes.push(issued(&*store, &user, 10 * round + 5 * half + number, CodePurpose::Login).await);
             }
-            assert_proves_once(&store, round, codes, proof).await;
+            assert_redeems_one(&store, round, codes, proof).await;
         }
     }
     assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, []);
 }
 
 #[apply(account_case!)]
-async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
+async fn one_of_many_codes_that_end_each_other_stays_open(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
@@ -97,7 +97,7 @@ async fn one_of_many_codes_that_end_each_other_is_left(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn one_of_many_codes_that_keep_a_distance_is_issued(store: Arc<dyn Store>) {
+async fn one_of_many_codes_within_the_minimum_interval_is_issued(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let gate = Gate::of(6, round, &store);
@@ -156,9 +156,9 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
     }
 }
 
-/// A code is used for one thing only, whatever that is.
+/// A code can be used only once, by any of the calls that use codes.
 #[apply(account_case!)]
-async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
+async fn a_code_is_used_for_only_one_call(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let code = issued(&*store, &user, round, CodePurpose::Login).await.id;
@@ -180,7 +180,7 @@ async fn a_code_is_used_for_one_of_many_things(store: Arc<dyn Store>) {
 
 /// The first confirmation ends the other enrolments.
 #[apply(account_case!)]
-async fn one_of_many_enrolments_at_once_is_confirmed(store: Arc<dyn Store>) {
+async fn one_of_many_enrolments_is_confirmed(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await.id;
         let mut codes = Vec::new();

@@ -1,4 +1,4 @@
-//! One-time codes: how they are issued, found, tried and pruned.
+//! One-time codes: issuing, finding, trying and pruning them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use super::fixture::{code_now, effects, issued, queued, stored, user_now};
 use crate::{at, code_id, code_of, mac, new_request};
 
 #[apply(account_case!)]
-async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
+async fn stores_every_field_of_a_code(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every_byte: Vec<u8> = (0..=255).cycle().take(1_024).collect();
     let address = b"Alice@Example.com".to_vec();
@@ -35,7 +35,7 @@ async fn an_issued_code_is_found_with_every_field(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
+async fn issues_a_code_only_for_an_unchanged_account(store: Arc<dyn Store>) {
     let read = stored(&*store, "alice").await;
     let code = |number| code_of(&read.id, code_id(number), CodePurpose::Login, at(0));
     let only = |change: fn(&mut OwnerAsRead)| {
@@ -61,7 +61,7 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
+async fn refuses_to_issue_a_code_for_a_missing_user(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     assert!(store.delete(&user).await.unwrap());
     store.enqueue(&new_request(1)).await.unwrap();
@@ -76,7 +76,7 @@ async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn Store>) {
+async fn a_new_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     for (place, purpose) in (0_u64..).zip(CodePurpose::ALL) {
         let numbered = |number| 10 * place + number;
@@ -98,13 +98,13 @@ async fn a_newer_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn 
         for untouched in others.into_iter().chain([newer]) {
             assert_eq!(code_now(&*store, untouched.id).await, untouched, "{purpose:?}");
         }
-        // Leaves no open code to the next purpose.
+        // Uses the remaining open code, so that none is left for the next purpose.
         assert!(store.redeem(code_id(numbered(3)), Proof::Email, &Effects::NONE, at(9)).await.unwrap());
     }
 }
 
 #[apply(account_case!)]
-async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
+async fn issuing_a_code_removes_the_request_that_it_answers(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in [1, 2, 3] {
         store.enqueue(&new_request(number)).await.unwrap();
@@ -124,11 +124,11 @@ async fn a_code_takes_the_request_that_it_answers_out(store: Arc<dyn Store>) {
         );
         assert_eq!(queued(&*store).await, left);
     }
-    assert!(!store.delivered(new_request(1).id, 1).await.unwrap(), "it is out already");
+    assert!(!store.delivered(new_request(1).id, 1).await.unwrap(), "the request was removed");
 }
 
 #[apply(account_case!)]
-async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
+async fn issues_an_answer_only_while_the_request_exists(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     store.enqueue(&new_request(1)).await.unwrap();
     let first = code_of(&user, code_id(1), CodePurpose::EmailVerification, at(0));
@@ -147,13 +147,13 @@ async fn a_code_that_answers_no_request_is_not_issued(store: Arc<dyn Store>) {
                 .unwrap()
         );
         assert_eq!(store.find_code(second.id).await.unwrap(), None);
-        assert_eq!(code_now(&*store, first.id).await, first, "and the one before it did not end");
+        assert_eq!(code_now(&*store, first.id).await, first, "the older code is still open");
         assert!(queued(&*store).await.is_empty());
     }
 }
 
 #[apply(account_case!)]
-async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
+async fn refuses_to_issue_a_code_while_a_recent_one_is_open(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     let purpose = CodePurpose::PasswordReset;
     let code = |user, number, seconds| code_of(user, code_id(number), purpose, at(seconds));
@@ -163,18 +163,18 @@ async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
         store.enqueue(&new_request(9)).await.unwrap();
         let only = IssueIf { answers: Some(new_request(9).id), ..none_since(since) };
         assert!(!store.issue(&code(&alice, 2, 10), &effects(&[1]), &only).await.unwrap(), "{since}");
-        assert_eq!(queued(&*store).await, [9], "the request stays");
+        assert_eq!(queued(&*store).await, [9], "the request is still in the outbox");
         assert!(store.claim(at(0), at(60)).await.unwrap().is_some());
         assert!(store.delivered(new_request(9).id, 1).await.unwrap());
     }
     assert_eq!(store.find_code(code_id(2)).await.unwrap(), None);
-    // Of another account or purpose, or older than that.
+    // Open codes of another account or purpose, or issued earlier, do not matter.
     assert!(store.issue(&code(&bob, 3, 10), &Effects::NONE, &none_since(-300)).await.unwrap());
     let other = code_of(&alice, code_id(4), CodePurpose::EmailVerification, at(10));
     assert!(store.issue(&other, &Effects::NONE, &none_since(-300)).await.unwrap());
     assert!(store.issue(&code(&alice, 5, 300), &Effects::NONE, &none_since(0)).await.unwrap());
-    assert_eq!(code_now(&*store, code_id(1)).await.consumed_at, None, "both are good");
-    // One that is used or over is not open.
+    assert_eq!(code_now(&*store, code_id(1)).await.consumed_at, None, "both codes stay open");
+    // A used or expired code is not open.
     assert!(!store.issue(&code(&bob, 6, 11), &Effects::NONE, &none_since(-300)).await.unwrap());
     assert!(store.redeem(code_id(3), Proof::Email, &Effects::NONE, at(12)).await.unwrap());
     assert!(store.issue(&code(&bob, 7, 12), &Effects::NONE, &none_since(-300)).await.unwrap());
@@ -184,7 +184,7 @@ async fn a_code_is_not_issued_while_a_newer_one_is_open(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
+async fn a_code_allows_a_limited_number_of_attempts(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
         (issued(&*store, &user, 1, CodePurpose::Login).await, issued(&*store, &user, 2, CodePurpose::Login).await);
@@ -201,7 +201,7 @@ async fn a_code_is_tried_so_often_and_no_more(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
+async fn a_code_can_be_tried_only_during_its_lifetime(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let made_at = at(1_000);
     let code = code_of(&user, code_id(1), CodePurpose::Login, made_at);
@@ -224,7 +224,7 @@ async fn a_code_is_tried_in_its_time_only(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
+async fn a_used_or_ended_code_cannot_be_tried(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let used = issued(&*store, &user, 1, CodePurpose::Login).await;
     assert!(store.redeem(used.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
@@ -239,14 +239,14 @@ async fn a_used_or_ended_code_is_not_tried(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
+async fn prunes_only_expired_codes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, expires_at) in [(1, 101), (2, 99), (3, 100), (4, 98), (5, 101), (6, 101)] {
         let code =
             OneTimeCode { expires_at: at(expires_at), ..code_of(&user, code_id(number), CodePurpose::Login, at(0)) };
         assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    // A code that was used, ended or tried too often has not expired.
+    // A code that was used, ended or exhausted has not expired.
     assert!(store.redeem(code_id(4), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     assert!(store.redeem(code_id(5), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
     exhaust(&*store, code_id(6), at(1)).await;
@@ -258,7 +258,7 @@ async fn only_codes_that_expired_before_are_pruned(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
+async fn prunes_no_more_codes_than_the_limit(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for number in 0..7 {
         issued(&*store, &user, number, CodePurpose::Login).await;
@@ -274,7 +274,7 @@ async fn at_most_so_many_codes_are_pruned(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<dyn Store>) {
+async fn a_new_challenge_beyond_the_limit_ends_the_oldest(store: Arc<dyn Store>) {
     let (alice, bob) = (stored(&*store, "alice").await.id, stored(&*store, "bob").await.id);
     let others = [
         issued(&*store, &bob, 1_000, CodePurpose::Login).await,
@@ -302,7 +302,7 @@ async fn no_more_challenges_are_open_than_may_be_and_the_oldest_ends(store: Arc<
 }
 
 #[apply(account_case!)]
-async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
+async fn prunes_expired_challenges_but_not_links(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
         let code = OneTimeCode { expires_at: at(100), ..code_of(&user, code_id(number), *purpose, at(0)) };
@@ -318,9 +318,9 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
     }
 }
 
-/// Activating the account again does not make them valid.
+/// Reactivating the account does not open them again.
 #[apply(account_case!)]
-async fn every_open_code_ends_when_the_account_is_deactivated(store: Arc<dyn Store>) {
+async fn deactivation_ends_every_open_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     assert!(store.set_active(&fixture.id, true).await.unwrap());

@@ -1,5 +1,4 @@
-//! Concurrent calls: they start at the same moment, or nearly, so that a late one finds another in the middle of its
-//! work.
+//! Concurrent calls. They start at nearly the same time, so that one runs while another is in progress.
 
 use std::sync::Arc;
 
@@ -11,10 +10,10 @@ use tokio::task::{JoinHandle, yield_now};
 
 use crate::SeededRandomness;
 
-/// How many times each race is run. Most wrong stores fail in the first rounds.
+/// How often each race is run. Most incorrect stores fail in the first rounds.
 pub(super) const ROUNDS: u64 = 25;
 
-/// A store behind a gate, which opens once the expected number of calls wait at it.
+/// A store behind a barrier that opens when the expected number of calls wait at it.
 pub(super) struct Gate<S: ?Sized> {
     store: Arc<S>,
     barrier: Arc<Barrier>,
@@ -22,8 +21,8 @@ pub(super) struct Gate<S: ?Sized> {
 }
 
 impl<S: TokenUsers + ?Sized + 'static> Gate<S> {
-    /// A gate for this number of calls; with fewer it never opens. In two rounds of three, some calls are delayed
-    /// behind it.
+    /// A gate for this number of calls; it does not open for fewer. In two of three rounds, some calls are delayed
+    /// after it.
     pub(super) fn of(calls: usize, round: u64, store: &Arc<S>) -> Self {
         let pauses = (!round.is_multiple_of(3)).then(|| SeededRandomness::new(round));
         Self { store: Arc::clone(store), barrier: Arc::new(Barrier::new(calls)), pauses }
@@ -39,7 +38,7 @@ impl<S: TokenUsers + ?Sized + 'static> Gate<S> {
         let pause = self.pause();
         tokio::spawn(async move {
             barrier.wait().await;
-            moments(&*store, pause).await;
+            delay(&*store, pause).await;
             call(store).await
         })
     }
@@ -67,15 +66,15 @@ impl<S: TokenUsers + ?Sized + 'static> Gate<S> {
     }
 }
 
-/// Lets some time pass without a sleep: on any store, a read takes about as long as a step of another call.
-pub(super) async fn moments(store: &(impl TokenUsers + ?Sized), number: u64) {
+/// Lets time pass without sleeping: on any store, a read takes about as long as a step of another call.
+pub(super) async fn delay(store: &(impl TokenUsers + ?Sized), number: u64) {
     for _ in 0..number {
         assert_eq!(store.find_by_subject(&Subject::Id(UserId::new(0))).await.unwrap(), None);
         yield_now().await;
     }
 }
 
-/// The results of calls, in the order in which they were sent.
+/// The results of the calls, in the order in which they were sent.
 pub(super) async fn answers<T>(calls: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut answers = Vec::with_capacity(calls.len());
     for call in calls {

@@ -1,4 +1,4 @@
-//! Accounts without an email address, and with one that is a contact only.
+//! Accounts without an email address, and accounts whose email address is only a contact.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use auth_core::token::Subject;
 use auth_core::user::User;
 use macro_rules_attribute::apply;
 
-use super::fixture::{by_email, by_username, code_now, created, enrolled, everybody, issued, stored, totp, user_now};
+use super::fixture::{all_users, by_email, by_username, code_now, created, enrolled, issued, stored, totp, user_now};
 use crate::{at, code_id, code_of, email, hash_of, login_email, mac, new_user};
 
-async fn without_address(store: &dyn Store, name: &str) -> User {
+async fn without_email(store: &dyn Store, name: &str) -> User {
     created(store, &NewUser { email: None, ..new_user(name) }).await
 }
 
@@ -26,7 +26,7 @@ fn moved(address: &str) -> ProfileChange {
     ProfileChange { email: Some(email(address)), ..ProfileChange::default() }
 }
 
-/// Whom each way to ask by this address finds.
+/// Asserts which user every lookup by this email address finds.
 async fn assert_found(store: &dyn Store, address: &str, expected: Option<&User>) {
     assert_eq!(store.find_by_email(&email(address)).await.unwrap().as_ref(), expected);
     assert_eq!(by_email(store, address).await.as_ref(), expected);
@@ -34,16 +34,16 @@ async fn assert_found(store: &dyn Store, address: &str, expected: Option<&User>)
 }
 
 #[apply(account_case!)]
-async fn any_number_of_accounts_have_no_address(store: Arc<dyn Store>) {
+async fn many_accounts_may_have_no_email_address(store: Arc<dyn Store>) {
     let mut users = Vec::new();
     for name in ["amy", "bob", "cid"] {
-        let user = without_address(&*store, name).await;
+        let user = without_email(&*store, name).await;
         assert_eq!((&user.email, user.email_is_login_name), (&None, false));
         assert_eq!(user_now(&*store, &user.id).await, user);
         assert_eq!(by_username(&*store, name).await.as_ref(), Some(&user));
         users.push(user);
     }
-    assert_eq!(everybody(&*store).await, users);
+    assert_eq!(all_users(&*store).await, users);
     for text in ["", "None", "null", "amy"] {
         assert_eq!(store.find_for_login(&LoginName::Email(text.to_owned())).await.unwrap(), None, "{text:?}");
         assert_eq!(store.find_by_subject(&Subject::Email(text.to_owned())).await.unwrap(), None, "{text:?}");
@@ -51,7 +51,7 @@ async fn any_number_of_accounts_have_no_address(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_contact_is_shared_and_finds_only_whoever_logs_in_with_it(store: Arc<dyn Store>) {
+async fn a_contact_finds_no_user_but_one_who_logs_in_with_it(store: Arc<dyn Store>) {
     let before = created(&*store, &with_contact("before", "alice@example.com")).await;
     assert_eq!((before.email.as_deref(), before.email_is_login_name), (Some("alice@example.com"), false));
     assert_found(&*store, "alice@example.com", None).await;
@@ -62,22 +62,23 @@ async fn a_contact_is_shared_and_finds_only_whoever_logs_in_with_it(store: Arc<d
     assert_eq!(by_email(&*store, "ALICE@example.com").await, None, "a login name is compared exactly");
     let second = NewUser { email: login_email("Alice@example.com"), ..new_user("second") };
     assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Email));
-    assert_eq!(everybody(&*store).await, [before.clone(), alice.clone(), after, respelt]);
+    assert_eq!(all_users(&*store).await, [before.clone(), alice.clone(), after, respelt]);
     assert!(store.delete(&alice.id).await.unwrap());
     assert_found(&*store, "alice@example.com", None).await;
-    // It was reserved by nobody.
+    // The contacts have not reserved the email address.
     let heir = created(&*store, &NewUser { email: login_email("alice@example.com"), ..new_user("heir") }).await;
     assert_found(&*store, "alice@example.com", Some(&heir)).await;
     assert_eq!(user_now(&*store, &before.id).await, before);
 }
 
-/// This counts as a change, even if the spelling is the same: the verification of a contact does not verify a login name.
+/// This counts as a change even if the spelling is the same: the verification of a contact does not verify a login
+/// name.
 #[apply(account_case!)]
-async fn an_address_that_becomes_a_login_name_is_another_one(store: Arc<dyn Store>) {
+async fn turning_a_contact_into_a_login_name_is_a_change(store: Arc<dyn Store>) {
     let verified = Some(at(0).into());
     let contact = NewUser { email_verified_at: verified, ..with_contact("contact", "info@example.com") };
     let contact = created(&*store, &contact).await;
-    let none = without_address(&*store, "none").await;
+    let none = without_email(&*store, "none").await;
     let other = created(&*store, &with_contact("other", "info@example.com")).await;
     for (number, user, address) in [(1, contact, "info@example.com"), (2, none, "none@example.com")] {
         let code = issued(&*store, &user.id, number, CodePurpose::PasswordReset).await.id;
@@ -101,10 +102,10 @@ async fn an_address_that_becomes_a_login_name_is_another_one(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn what_proves_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store>) {
+async fn verifying_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     let contact = created(&*store, &with_contact("contact", "alice@example.com")).await;
-    let none = without_address(&*store, "none").await;
+    let none = without_email(&*store, "none").await;
     for (number, user) in [(1, &contact), (2, &none)] {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailVerification).await.id;
         let proven = VerifiedEmail {
@@ -116,11 +117,11 @@ async fn what_proves_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store
             effects: Effects::default(),
         };
         assert_eq!(store.confirm_email(&proven, at(1).into()).await.unwrap(), EmailUpdate::Overtaken);
-        // Nor to the address of another.
+        // Nor can it be changed to the login name of another user.
         let change = VerifiedEmail { is_change: true, ..proven };
         assert_eq!(store.confirm_email(&change, at(1).into()).await.unwrap(), EmailUpdate::Taken);
         assert_eq!(user_now(&*store, &user.id).await, *user);
-        // A new password is set, and neither verifies the address nor removes the factors.
+        // The new password is set, but neither verifies the email address nor removes the factors.
         enrolled(&*store, &user.id, &totp(1), &[mac(1)]).await;
         let proves = Some(email("alice@example.com"));
         let new = NewPassword { proves, ..NewPassword::new(user.id.clone(), hash_of("new")) };
@@ -134,9 +135,9 @@ async fn what_proves_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store
 }
 
 #[apply(account_case!)]
-async fn a_proven_change_makes_a_login_name(store: Arc<dyn Store>) {
+async fn a_verified_change_sets_a_login_name(store: Arc<dyn Store>) {
     let contact = created(&*store, &with_contact("contact", "info@example.com")).await;
-    let none = without_address(&*store, "none").await;
+    let none = without_email(&*store, "none").await;
     for (number, user, address) in [(1, contact, "info@example.com"), (2, none, "none@example.com")] {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailChange).await.id;
         let (email, only_at) = (email(address), Some(user.security_stamp));
@@ -156,8 +157,8 @@ async fn a_proven_change_makes_a_login_name(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_code_is_issued_to_an_account_without_address_as_it_was_read(store: Arc<dyn Store>) {
-    let user = without_address(&*store, "alice").await;
+async fn issues_a_code_to_an_unchanged_account_without_an_email_address(store: Arc<dyn Store>) {
+    let user = without_email(&*store, "alice").await;
     let code = |number| code_of(&user.id, code_id(number), CodePurpose::TotpEnrolment, at(0));
     assert!(store.issue(&code(1), &Effects::NONE, &IssueIf::still(&user)).await.unwrap());
     let with_one = User { email: Some(String::new()), ..user.clone() };
@@ -167,8 +168,8 @@ async fn a_code_is_issued_to_an_account_without_address_as_it_was_read(store: Ar
 }
 
 #[apply(account_case!)]
-async fn a_factor_verifies_no_address_that_is_not_there(store: Arc<dyn Store>) {
-    let user = without_address(&*store, "alice").await;
+async fn an_email_factor_verifies_nothing_without_an_email_address(store: Arc<dyn Store>) {
+    let user = without_email(&*store, "alice").await;
     enrolled(&*store, &user.id, &NewFactor::Email, &[]).await;
     assert_eq!(user_now(&*store, &user.id).await.email_verified_at, None);
 }

@@ -1,4 +1,4 @@
-//! Accounts: how their email addresses are found, changed and verified.
+//! Accounts: finding, changing and verifying email addresses.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ async fn assert_nothing_done(
 }
 
 #[apply(account_case!)]
-async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<dyn Store>) {
+async fn find_by_email_ignores_letter_case(store: Arc<dyn Store>) {
     let alice = created(&*store, &NewUser { email: login_email("Alice@Example.com"), ..new_user("alice") }).await;
     stored(&*store, "bob").await;
     let found = async |address: &str| store.find_by_email(&email(address)).await.unwrap();
@@ -66,7 +66,7 @@ async fn an_account_is_found_by_its_address_whatever_the_letter_case(store: Arc<
 }
 
 #[apply(account_case!)]
-async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn Store>) {
+async fn a_changed_email_address_is_unverified_and_ends_all_open_codes(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
@@ -92,7 +92,7 @@ async fn another_address_is_not_proven_and_ends_the_open_codes(store: Arc<dyn St
 }
 
 #[apply(account_case!)]
-async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Store>) {
+async fn a_profile_change_that_keeps_the_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
     let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code, "alice@example.com", false) };
@@ -117,7 +117,7 @@ async fn a_profile_change_that_moves_no_mailbox_ends_no_code(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn Store>) {
+async fn enqueues_emails_only_if_an_account_is_created_or_changed(store: Arc<dyn Store>) {
     let alice = created(&*store, &NewUser { effects: effects(&[1, 2]), ..new_user("alice") }).await;
     assert_eq!(queued(&*store).await, [1, 2]);
     let again = NewUser { effects: effects(&[3]), ..new_user("alice") };
@@ -133,7 +133,7 @@ async fn the_mails_of_an_account_go_out_if_it_is_made_or_changed(store: Arc<dyn 
 }
 
 #[apply(account_case!)]
-async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
+async fn a_code_verifies_the_email_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (mut expected, others) = (fixture.state().await, spared.state().await);
@@ -146,13 +146,13 @@ async fn a_code_proves_the_address_of_its_account(store: Arc<dyn Store>) {
     assert_eq!(answer, EmailUpdate::Done(expected.user.clone()));
     let used = expected.codes.iter_mut().find(|other| other.id == code).unwrap();
     used.consumed_at = Some(NOW.unix());
-    assert_eq!(fixture.state().await, expected, "and every other code is as it was");
+    assert_eq!(fixture.state().await, expected, "all other codes are unchanged");
     assert_eq!(spared.state().await, others);
-    assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, "once more").await;
+    assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, "used before").await;
 }
 
 #[apply(account_case!)]
-async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
+async fn a_code_changes_the_email_address_of_its_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let before = fixture.state().await;
     let code = fixture.code(CodePurpose::EmailChange);
@@ -167,24 +167,27 @@ async fn a_code_changes_the_address_of_its_account(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await, [1]);
     assert_eq!(by_email(&*store, "alice@example.com").await, None);
     assert_eq!(by_email(&*store, "New@Example.com").await, Some(expected));
-    created(&*store, &NewUser { email: login_email("Alice@example.com"), ..new_user("heir") }).await; // It is free.
+    created(&*store, &NewUser { email: login_email("Alice@example.com"), ..new_user("heir") }).await; // The former email address is not taken.
     let same = NewUser { email: login_email("new@example.com"), ..new_user("another") };
     assert_eq!(store.create(&same, &hash_of("x")).await.unwrap(), Err(Taken::Email));
 }
 
 #[apply(account_case!)]
-async fn a_taken_address_is_not_confirmed(store: Arc<dyn Store>) {
+async fn refuses_to_verify_a_taken_email_address(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let code = fixture.code(CodePurpose::EmailChange);
     let change = proven(&fixture.id, code, "Other@example.com", true);
     assert_nothing_done(&*store, &fixture, &change, &EmailUpdate::Taken, "taken").await;
     assert!(store.delete(&other).await.unwrap());
-    assert!(matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)), "the code is still good");
+    assert!(
+        matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)),
+        "the code can still be used"
+    );
 }
 
 #[apply(account_case!)]
-async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn Store>) {
+async fn refuses_to_verify_a_former_email_address(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
     let code = fixture.code(CodePurpose::EmailVerification);
@@ -195,7 +198,7 @@ async fn an_address_that_the_account_has_no_more_is_not_confirmed(store: Arc<dyn
 }
 
 #[apply(account_case!)]
-async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
+async fn verifies_an_email_address_only_with_a_usable_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     for (fault, code) in unusable_codes(&*store, &fixture.id, other, NOW.unix()).await {
@@ -205,7 +208,7 @@ async fn a_code_confirms_an_address_if_it_can_be_used(store: Arc<dyn Store>) {
         }
     }
     let nobody = proven(&UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
-    assert_nothing_done(&*store, &fixture, &nobody, &EmailUpdate::Overtaken, "nobody").await;
+    assert_nothing_done(&*store, &fixture, &nobody, &EmailUpdate::Overtaken, "missing user").await;
     for (address, code) in
         ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(&fixture.id, NOW.unix()))
     {

@@ -1,4 +1,4 @@
-//! A store and two feeds of it, and what the feeds report.
+//! A store with two feeds, and what the feeds report.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use tokio::time::timeout;
 use super::fixture::{started, stored};
 use crate::at;
 
-/// How long to wait for a report that is due within a second, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for a change that should be reported within a second, even on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a feed case runs on: a fresh, empty store, as two processes see it.
+/// The fixture of a feed case: a fresh, empty store, as two processes see it.
 pub struct FeedFixture {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// The same data through connections of its own, as in another process. For a store that only one process can
-    /// use, the same store again.
+    /// The same data through other connections, as in another process. If only one process can use the store, the same
+    /// store again.
     pub other: Arc<dyn Store>,
-    /// A feed of each.
+    /// A feed of each store.
     pub feeds: [Box<dyn InvalidationFeed>; 2],
 }
 
-/// Both feeds, past their first answer, and the user whose sessions are ended to mark a moment.
+/// Both feeds after their first result, and the user whose sessions are revoked as markers.
 pub(super) struct Followers {
     pub(super) feeds: [Box<dyn InvalidationFeed>; 2],
     marker: User,
@@ -35,11 +35,11 @@ pub(super) struct Followers {
 }
 
 impl FeedFixture {
-    /// Reads the first answer of both feeds.
+    /// Reads the first result of both feeds.
     pub(super) async fn begin(self) -> (Arc<dyn Store>, Arc<dyn Store>, Followers) {
         let Self { store, other, mut feeds } = self;
         for feed in &mut feeds {
-            assert_eq!(answer(feed).await.first(), Some(&Change::Gap), "a feed begins with Gap");
+            assert_eq!(answer(feed).await.first(), Some(&Change::Gap), "the first change of a feed is Gap");
         }
         let marker = stored(&*store, "marker").await;
         (store, other, Followers { feeds, marker, marks: 0 })
@@ -47,22 +47,22 @@ impl FeedFixture {
 }
 
 impl Followers {
-    /// What the feeds report of the calls so far. Both must report the same, in the same order.
+    /// What the feeds have reported of the calls so far. Both must report the same, in the same order.
     pub(super) async fn reports(&mut self, store: &dyn Store) -> Vec<Change> {
         let last = Change::SessionEnded(self.mark(store).await);
         let [one, two] = &mut self.feeds;
         let (one, two) = tokio::join!(up_to(one, last.clone()), up_to(two, last));
-        assert_eq!(one, two, "two feeds of one store");
-        assert!(!one.contains(&Change::Gap), "a feed has missed something while it was followed");
+        assert_eq!(one, two, "the two feeds differ");
+        assert!(!one.contains(&Change::Gap), "a feed reported a gap although it was polled");
         one
     }
 
-    /// What the feeds report, as a set: changes made by one call have no order.
+    /// What the feeds report, as a set, because the changes of one call have no order.
     pub(super) async fn reported(&mut self, store: &dyn Store) -> HashSet<Change> {
         self.reports(store).await.into_iter().collect()
     }
 
-    /// Ends a session of the marker user.
+    /// Revokes a session of the marker user.
     async fn mark(&mut self, store: &dyn Store) -> SessionId {
         self.marks += 1;
         let session = started(store, &self.marker.id, 1_000_000 + self.marks).await;
@@ -71,12 +71,12 @@ impl Followers {
     }
 }
 
-/// The next answer.
+/// The changes of the next call.
 pub(super) async fn answer(feed: &mut Box<dyn InvalidationFeed>) -> Vec<Change> {
-    timeout(PATIENCE, feed.next()).await.expect("a feed answers within a second").unwrap()
+    timeout(TIMEOUT, feed.next()).await.expect("a call of `next` returns within a second").unwrap()
 }
 
-/// What is reported before this change.
+/// The changes that are reported before `last`.
 pub(super) async fn up_to(feed: &mut Box<dyn InvalidationFeed>, last: Change) -> Vec<Change> {
     let mut reported = Vec::new();
     let all = async {
@@ -84,7 +84,7 @@ pub(super) async fn up_to(feed: &mut Box<dyn InvalidationFeed>, last: Change) ->
             reported.extend(answer(feed).await);
         }
     };
-    timeout(PATIENCE, all).await.unwrap_or_else(|_| panic!("{last:?} is not reported"));
+    timeout(TIMEOUT, all).await.unwrap_or_else(|_| panic!("{last:?} was not reported"));
     let end = reported.iter().position(|change| *change == last);
     reported.truncate(end.unwrap_or_default());
     reported

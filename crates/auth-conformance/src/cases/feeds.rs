@@ -1,4 +1,4 @@
-//! Change feeds: what they report and what they do not.
+//! Invalidation feeds: what they report.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn renamed(name: &str) -> ProfileChange {
 }
 
 #[apply(feed_case!)]
-async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture) {
+async fn a_feed_starts_with_a_single_gap(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     for _ in 0..3 {
         assert_eq!(followers.reports(&*store).await, []);
@@ -46,9 +46,9 @@ async fn a_feed_begins_with_missed_and_says_it_once(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
+async fn returns_within_a_second_without_changes(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
-    followers.reports(&*store).await; // So that no report is outstanding.
+    followers.reports(&*store).await; // Reads all outstanding reports.
     for feed in &mut followers.feeds {
         for _ in 0..3 {
             let start = Instant::now();
@@ -59,7 +59,7 @@ async fn silence_is_answered_within_a_second(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) {
+async fn reports_a_revocation_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(&user.id, session_id(0), at(0)) };
@@ -77,7 +77,7 @@ async fn the_end_of_a_session_is_reported_once(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixture) {
+async fn reports_revoke_all_with_its_account(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
@@ -85,7 +85,7 @@ async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixtu
     }
     assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
     assert_eq!(followers.reported(&*store).await, all([ended(4)]));
-    // The call also moves the epoch of the account.
+    // The call also advances the epoch of the account.
     assert_eq!(store.revoke_all(&user.id, Some(session_id(2)), RevokeReason::LogoutAll, at(2)).await.unwrap(), 2);
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(3), changed(&user)]));
     assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
@@ -95,7 +95,7 @@ async fn the_end_of_all_sessions_is_reported_with_its_account(fixture: FeedFixtu
 }
 
 #[apply(feed_case!)]
-async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
+async fn reports_a_password_change_with_its_sessions(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     started(&*store, &user.id, 1).await;
@@ -105,7 +105,7 @@ async fn a_password_change_is_reported_with_its_sessions(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
+async fn reports_each_change_of_an_account(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = started(&*store, &user.id, 1).await;
@@ -134,9 +134,9 @@ async fn each_change_of_an_account_is_reported(fixture: FeedFixture) {
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-/// An externally issued token that was let in before may be refused now.
+/// An externally issued token that was accepted before may be refused now.
 #[apply(feed_case!)]
-async fn a_second_factor_that_is_added_is_reported(fixture: FeedFixture) {
+async fn reports_an_added_second_factor(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     enrolled(&*store, &user.id, &totp(1), &[]).await;
@@ -145,7 +145,7 @@ async fn a_second_factor_that_is_added_is_reported(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn a_deletion_is_reported(fixture: FeedFixture) {
+async fn reports_a_deletion(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     started(&*store, &user.id, 1).await;
@@ -153,13 +153,13 @@ async fn a_deletion_is_reported(fixture: FeedFixture) {
     assert!(store.delete(&other.id).await.unwrap());
     assert!(!store.delete(&user.id).await.unwrap());
     let mut reported = followers.reports(&*store).await;
-    // The sessions are deleted with the account. A feed may report them as well.
+    // The sessions are deleted with the account. A feed may report them too.
     reported.retain(|change| *change != ended(1));
     assert_eq!(reported, [changed(&user), changed(&other)]);
 }
 
 #[apply(feed_case!)]
-async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
+async fn does_not_report_no_ops(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     stored(&*store, "bob").await;
@@ -172,11 +172,11 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     for change in [ProfileChange::default(), renamed("alice")] {
         assert!(matches!(store.update_profile(&user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
     }
-    // Refused.
+    // Refused calls.
     let taken = ProfileChange { first_name: Some(person_name("Bob")), ..renamed("bob") };
     assert!(matches!(store.update_profile(&user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
     assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
-    // Calls for a user that does not exist.
+    // Calls for a missing user.
     let nobody = auth_core::user::UserId::new(i64::MAX);
     assert!(!store.set_active(&nobody, false).await.unwrap());
     let new = NewPassword::new(nobody.clone(), hash_of("x"));
@@ -185,9 +185,9 @@ async fn what_changes_nothing_is_not_reported(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, []);
 }
 
-/// They are frequent, and change nothing that a cache holds.
+/// These calls are frequent and change nothing that an auth cache holds.
 #[apply(feed_case!)]
-async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
+async fn does_not_report_logins_and_rotations(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = session_of(&user.id, session_id(1), at(0));
@@ -208,7 +208,7 @@ async fn logins_and_rotations_are_not_reported(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn what_another_process_does_is_reported(fixture: FeedFixture) {
+async fn reports_changes_by_another_process(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
@@ -225,7 +225,7 @@ async fn what_another_process_does_is_reported(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
+async fn reports_changes_in_order(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let (alice, bob) = (stored(&*store, "alice").await, stored(&*store, "bob").await);
     let mut expected = Vec::new();
@@ -239,9 +239,9 @@ async fn changes_are_reported_in_their_order(fixture: FeedFixture) {
     assert_eq!(followers.reports(&*store).await, expected);
 }
 
-/// An answer to a call of `next` contains every change made before the call. A cache could not be current otherwise.
+/// A call of `next` returns every change that was committed before it. Otherwise an auth cache could not be current.
 #[apply(feed_case!)]
-async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
+async fn a_call_returns_every_earlier_change(fixture: FeedFixture) {
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     for number in 0..10 {
@@ -256,7 +256,7 @@ async fn an_answer_leaves_no_older_change_out(fixture: FeedFixture) {
 
 /// A change must not be reported before it is committed.
 #[apply(feed_case!)]
-async fn what_is_reported_can_be_read(fixture: FeedFixture) {
+async fn reports_only_committed_changes(fixture: FeedFixture) {
     const SESSIONS: u64 = 100;
     let (store, other, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
@@ -273,7 +273,7 @@ async fn what_is_reported_can_be_read(fixture: FeedFixture) {
     while reported.len() < SESSIONS as usize {
         for change in answer(feed).await {
             let Change::SessionEnded(id) = change else { panic!("{change:?}") };
-            assert!(session_now(&*other, id).await.revoked_at.is_some(), "{id} has not ended yet");
+            assert!(session_now(&*other, id).await.revoked_at.is_some(), "{id} is not revoked yet");
             reported.insert(id);
         }
     }
@@ -281,7 +281,7 @@ async fn what_is_reported_can_be_read(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
+async fn reports_concurrent_changes(fixture: FeedFixture) {
     const WRITERS: u64 = 50;
     let (store, other, mut followers) = fixture.begin().await;
     let mut expected = HashSet::new();
@@ -311,9 +311,9 @@ async fn what_many_do_at_once_is_reported(fixture: FeedFixture) {
     assert_eq!(following.await.unwrap().into_iter().collect::<HashSet<_>>(), expected);
 }
 
-/// A feed that cannot keep all changes reports a gap instead.
+/// A feed that cannot keep all changes reports a gap.
 #[apply(feed_case!)]
-async fn what_happens_while_nobody_asks_is_reported(fixture: FeedFixture) {
+async fn reports_changes_made_between_calls(fixture: FeedFixture) {
     const SESSIONS: u64 = 300;
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;

@@ -1,4 +1,4 @@
-//! What the cases of the account half store first, and how they read it back.
+//! Helpers of the account half: they store test data and read it back.
 
 use auth_accounts::account::{LoginName, NewUser};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
@@ -32,31 +32,31 @@ pub(super) async fn password_set(store: &dyn Store, user: &UserId, password: &st
 
 /// The user as stored now.
 pub(super) async fn user_now(store: &dyn Store, id: &UserId) -> User {
-    store.find_user(id).await.unwrap().expect("the account is there")
+    store.find_user(id).await.unwrap().expect("the account exists")
 }
 
 /// The password hash of a user as stored now.
 pub(super) async fn hash_now(store: &dyn Store, user: &User) -> PasswordHash {
     let name = LoginName::Username(user.username.clone());
-    store.find_for_login(&name).await.unwrap().expect("the account is there").1
+    store.find_for_login(&name).await.unwrap().expect("the account exists").1
 }
 
 /// A new code of a user, issued at [`at`]`(0)`.
 pub(super) async fn issued(store: &dyn Store, user: &UserId, number: u64, purpose: CodePurpose) -> OneTimeCode {
     let code = code_of(user, code_id(number), purpose, at(0));
-    assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap(), "there is such an account");
+    assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap(), "the account exists");
     code
 }
 
 /// The code as stored now.
 pub(super) async fn code_now(store: &dyn Store, id: CodeId) -> OneTimeCode {
-    store.find_code(id).await.unwrap().expect("the code is there")
+    store.find_code(id).await.unwrap().expect("the code exists")
 }
 
-/// Adds a second factor, with these recovery codes.
+/// Adds a second factor with these recovery codes.
 pub(super) async fn enrolled(store: &dyn Store, user: &UserId, factor: &NewFactor, recovery_codes: &[Mac]) {
-    let is_by_mail = u64::from(*factor == NewFactor::Email);
-    let enrolment = CodeId::generate(&SeededRandomness::new(2 * number_of(user) + is_by_mail));
+    let is_email = u64::from(*factor == NewFactor::Email);
+    let enrolment = CodeId::generate(&SeededRandomness::new(2 * number_of(user) + is_email));
     assert!(
         store
             .issue(&code_of(user, enrolment, CodePurpose::Login, at(0)), &Effects::NONE, &IssueIf::default())
@@ -67,7 +67,7 @@ pub(super) async fn enrolled(store: &dyn Store, user: &UserId, factor: &NewFacto
     assert!(answer.is_some(), "the code is unused");
 }
 
-/// An authenticator whose code of this time step has been used.
+/// An authenticator whose code of this time step was used.
 pub(super) fn totp(step: u64) -> NewFactor {
     NewFactor::Totp { secret: Sealed::new(vec![0xFF, 0, b'T']), step }
 }
@@ -94,6 +94,6 @@ pub(super) async fn by_email(store: &dyn Store, text: &str) -> Option<User> {
 }
 
 /// Every user.
-pub(super) async fn everybody(store: &dyn Store) -> Vec<User> {
+pub(super) async fn all_users(store: &dyn Store) -> Vec<User> {
     store.list(AccountPage { after: None, limit: u32::MAX }).await.unwrap().users
 }

@@ -1,4 +1,4 @@
-//! Accounts: their groups.
+//! Accounts: groups.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use auth_core::token::{RevokeReason, Subject};
 use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 use macro_rules_attribute::apply;
 
-use super::fixture::{everybody, password_set, session_now, started, stored, user_now};
+use super::fixture::{all_users, password_set, session_now, started, stored, user_now};
 use crate::{at, hash_of, new_user, session_id, session_of, username};
 
 fn groups(names: &[&str]) -> BTreeSet<GroupName> {
@@ -18,7 +18,7 @@ fn groups(names: &[&str]) -> BTreeSet<GroupName> {
 }
 
 #[apply(account_case!)]
-async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
+async fn set_groups_replaces_all_groups(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let bystander = stored(&*store, "bystander").await;
     let session = started(&*store, &user.id, 1).await;
@@ -50,9 +50,9 @@ async fn groups_are_set_replaced_and_emptied(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>) {
+async fn every_lookup_returns_the_groups(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    assert_eq!(user.groups, groups(&[]), "a new account is in none");
+    assert_eq!(user.groups, groups(&[]), "a new account is in no group");
     let session = started(&*store, &user.id, 1).await;
     let expected = User { groups: groups(&["editors", "writers"]), security_stamp: SecurityStamp::new(1), ..user };
     assert!(store.set_groups(&expected.id, &expected.groups).await.unwrap());
@@ -68,7 +68,7 @@ async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>)
         assert_eq!(found, expected, "{name:?}");
     }
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user, expected);
-    assert_eq!(everybody(&*store).await, std::slice::from_ref(&expected));
+    assert_eq!(all_users(&*store).await, std::slice::from_ref(&expected));
     let answer = store.update_profile(&expected.id, &ProfileChange::default()).await.unwrap();
     assert_eq!(answer, ProfileUpdate::Done(expected.clone()));
     let change = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
@@ -77,7 +77,7 @@ async fn groups_are_found_in_every_way_an_account_is_read(store: Arc<dyn Store>)
 }
 
 #[apply(account_case!)]
-async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>) {
+async fn other_changes_keep_the_groups(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let expected = groups(&["editors", "writers"]);
     assert!(store.set_groups(&user.id, &expected).await.unwrap());
@@ -96,7 +96,7 @@ async fn groups_survive_every_other_change_of_the_account(store: Arc<dyn Store>)
 }
 
 #[apply(account_case!)]
-async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
+async fn set_groups_refuses_a_missing_user(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let gone = stored(&*store, "gone").await;
     assert!(store.delete(&gone.id).await.unwrap());
@@ -104,8 +104,8 @@ async fn nobody_is_put_into_groups(store: Arc<dyn Store>) {
         assert!(!store.set_groups(&id, &groups(&["editors"])).await.unwrap(), "{id:?}");
         assert!(!store.set_groups(&id, &groups(&[])).await.unwrap(), "{id:?}");
     }
-    assert_eq!(everybody(&*store).await, [bystander]);
-    // A new account with the same name does not get the groups of the deleted one.
+    assert_eq!(all_users(&*store).await, [bystander]);
+    // A new account with the same username does not get the groups of the deleted one.
     let again = store.create(&new_user("gone"), &hash_of("x")).await.unwrap().unwrap();
     assert_eq!(again.groups, groups(&[]));
 }

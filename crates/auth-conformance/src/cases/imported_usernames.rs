@@ -1,4 +1,4 @@
-//! Accounts that come from elsewhere, where letter case made a difference between usernames.
+//! Accounts imported from a system in which usernames differ by letter case.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use auth_core::user::User;
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
-use super::fixture::{by_username, created, everybody, stored, user_now};
+use super::fixture::{all_users, by_username, created, stored, user_now};
 use crate::{email, hash_of, login_email, new_user, person_name, username};
 
-/// A new user with this username, and an email address that no other one has.
+/// A new imported user with this username and a unique email address.
 fn imported(name: &str, address: &str) -> NewUser {
     NewUser { is_imported: true, email: login_email(&format!("{address}@example.com")), ..new_user(name) }
 }
@@ -30,7 +30,7 @@ fn renamed(name: &str) -> ProfileChange {
 }
 
 #[apply(account_case!)]
-async fn imported_usernames_may_differ_in_letter_case_only(store: Arc<dyn Store>) {
+async fn imported_usernames_may_differ_only_in_letter_case(store: Arc<dyn Store>) {
     let upper = created(&*store, &imported("Alice", "one")).await;
     let lower = created(&*store, &imported("alice", "two")).await;
     assert_eq!((upper.username.as_str(), lower.username.as_str()), ("Alice", "alice"));
@@ -40,7 +40,7 @@ async fn imported_usernames_may_differ_in_letter_case_only(store: Arc<dyn Store>
         assert_eq!(store.find_by_subject(&subject).await.unwrap().as_ref(), Some(user));
     }
     assert_eq!(by_username(&*store, "ALICE").await, None);
-    // A registration is compared with the canonical form, and with each exact name.
+    // A registration is compared with the reserved canonical form and with every exact username.
     for name in ["ALICE", "Alice", "alice", "\u{FF41}lice"] {
         assert_taken(&*store, &registered(name), Taken::Username).await;
     }
@@ -48,23 +48,23 @@ async fn imported_usernames_may_differ_in_letter_case_only(store: Arc<dyn Store>
         assert_taken(&*store, &imported(name, "three"), Taken::Username).await;
     }
     assert_taken(&*store, &imported("ALICE", "ONE"), Taken::Email).await;
-    assert_eq!(everybody(&*store).await, [upper, lower]);
+    assert_eq!(all_users(&*store).await, [upper, lower]);
     created(&*store, &imported("ALICE", "three")).await;
 }
 
 #[apply(account_case!)]
-async fn an_imported_username_may_differ_from_a_registered_one(store: Arc<dyn Store>) {
+async fn an_imported_username_may_differ_from_a_registered_one_only_in_case(store: Arc<dyn Store>) {
     let registered_one = stored(&*store, "alice").await;
     let imported_one = created(&*store, &imported("ALICE", "one")).await;
     assert_eq!(by_username(&*store, "alice").await, Some(registered_one));
     assert_eq!(by_username(&*store, "ALICE").await, Some(imported_one));
-    // Where nothing is taken, it reserves what a registration does.
+    // If no other username has its canonical form, an imported one reserves it like a registered one.
     created(&*store, &imported("Bob", "two")).await;
     assert_taken(&*store, &registered("bob"), Taken::Username).await;
 }
 
 #[apply(account_case!)]
-async fn an_imported_username_that_came_second_reserves_its_own_spelling(store: Arc<dyn Store>) {
+async fn a_second_imported_username_reserves_only_its_exact_spelling(store: Arc<dyn Store>) {
     let upper = created(&*store, &imported("Alice", "one")).await;
     let lower = created(&*store, &imported("alice", "two")).await;
     assert!(store.delete(&upper.id).await.unwrap());
@@ -75,7 +75,7 @@ async fn an_imported_username_that_came_second_reserves_its_own_spelling(store: 
 }
 
 #[apply(account_case!)]
-async fn an_imported_username_is_changed_as_a_registered_one(store: Arc<dyn Store>) {
+async fn an_imported_username_can_be_changed(store: Arc<dyn Store>) {
     let upper = created(&*store, &imported("Alice", "one")).await;
     let lower = created(&*store, &imported("alice", "two")).await;
     stored(&*store, "bob").await;
@@ -84,17 +84,17 @@ async fn an_imported_username_is_changed_as_a_registered_one(store: Arc<dyn Stor
         assert_eq!(answer, ProfileUpdate::Taken(Taken::Username), "{taken}");
         assert_eq!(user_now(&*store, &lower.id).await, lower);
     }
-    // To keep it is no change, whatever else is changed with it.
+    // Keeping the username is not a change, whatever else changes.
     let kept = ProfileChange { first_name: Some(person_name("Al")), ..renamed("alice") };
     let lower = User { first_name: "Al".to_owned(), ..lower };
     assert_eq!(store.update_profile(&lower.id, &kept).await.unwrap(), ProfileUpdate::Done(lower.clone()));
     let of_upper = ProfileChange { email: Some(email("ONE@example.com")), ..renamed("alice") };
     assert_eq!(store.update_profile(&lower.id, &of_upper).await.unwrap(), ProfileUpdate::Taken(Taken::Email));
     assert_taken(&*store, &registered("aLICE"), Taken::Username).await;
-    // The other one may respell its own.
+    // The other user may respell its own username.
     let respelt = User { username: "ALICE".to_owned(), ..upper };
     assert_eq!(store.update_profile(&respelt.id, &renamed("ALICE")).await.unwrap(), ProfileUpdate::Done(respelt));
-    // A new name is reserved in every spelling, and the old one is free.
+    // A new username is reserved in every spelling, and the old one is released.
     let answer = store.update_profile(&lower.id, &renamed("Alicia")).await.unwrap();
     assert_eq!(answer, ProfileUpdate::Done(User { username: "Alicia".to_owned(), ..lower }));
     assert_taken(&*store, &registered("ALICIA"), Taken::Username).await;
@@ -102,7 +102,7 @@ async fn an_imported_username_is_changed_as_a_registered_one(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn imports_at_once_are_all_kept_and_one_reserves_the_name(store: Arc<dyn Store>) {
+async fn concurrent_imports_succeed_and_one_reserves_the_canonical_form(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let spellings = ["alice", "ALICE", "Alice", "aLICE"].into_iter().zip(0..);
         let news: Vec<_> = spellings

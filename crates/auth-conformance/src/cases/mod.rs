@@ -1,6 +1,6 @@
 //! The cases of the contract. Each one tests a rule of the ports: it takes a fresh, empty store, and panics if the
-//! store breaks the rule. Those of the token half know a [`TokenHost`] and no port of accounts.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a case that fails must panic")]
+//! store breaks the rule. The cases of the token half use a [`TokenHost`] and no port of `auth-accounts`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing case must panic")]
 
 #[macro_use]
 mod registry;
@@ -8,6 +8,7 @@ mod registry;
 mod account_fixture;
 mod account_host;
 mod account_races;
+mod account_sessions;
 mod accounts;
 mod adoption;
 mod attempt_races;
@@ -15,33 +16,32 @@ mod attempts;
 mod blacklist;
 mod changes;
 mod code_races;
+mod code_redemption;
 mod codes;
 mod concurrency;
 mod contacts;
+mod email_retries;
 mod emails;
-mod end_of_all_races;
 mod feed_fixture;
 mod feeds;
-mod feeds_of_proofs;
 mod fixture;
 mod groups;
 mod imported_usernames;
-mod mail_retries;
 mod outbox;
 mod outbox_races;
 mod password_races;
 mod passwords;
-mod redeeming;
+mod revocation_races;
 mod second_factors;
 mod security_stamps;
 mod session_races;
+mod session_starts;
 mod sessions;
-mod sessions_of_accounts;
-mod starting;
 mod subjects;
 mod token_fixture;
 mod token_host;
 mod user_ids;
+mod verification_feeds;
 
 #[cfg(test)]
 mod broken_feeds;

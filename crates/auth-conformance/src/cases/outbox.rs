@@ -1,4 +1,4 @@
-//! The outbox: how emails are enqueued, claimed, listed and rescheduled.
+//! The outbox: enqueuing, claiming, listing and rescheduling emails.
 
 use std::sync::Arc;
 
@@ -15,14 +15,14 @@ use super::account_fixture::AccountFixture;
 use super::fixture::{created, effects, outbox, queued, stored};
 use crate::{at, code_id, code_of, email, hash_of, message_id, new_email, new_request, new_user};
 
-/// Claims an email for a minute. Returns the number of its ID and the attempt.
+/// Claims an email for a minute. Returns its number and the attempt.
 pub(super) async fn claimed(store: &dyn Store, seconds: i64) -> Option<(u64, u32)> {
     let ClaimedEmail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
     let number = (0..1_000).find(|number| message_id(*number) == mail.id).expect("a number");
     Some((number, attempt))
 }
 
-/// Enqueues emails in this order.
+/// Enqueues emails with these numbers, in order.
 pub(super) async fn enqueued(store: &dyn Store, numbers: impl IntoIterator<Item = u64>) {
     for number in numbers {
         store.enqueue(&new_email(number)).await.unwrap();
@@ -43,7 +43,7 @@ fn waiting(mail: &OutgoingEmail) -> OutboxEntry {
 }
 
 #[apply(account_case!)]
-async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
+async fn stores_every_field_of_an_email(store: Arc<dyn Store>) {
     let kinds = EmailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
     let requests = EmailRequest::ALL.iter().map(|request| Queued::Request(*request));
     let longest = format!("{}@example.com", "\u{E9}'\"%\\".repeat(48));
@@ -67,7 +67,7 @@ async fn a_mail_is_taken_out_with_every_field(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<dyn Store>) {
+async fn claims_emails_in_the_order_in_which_they_were_enqueued(store: Arc<dyn Store>) {
     let user = NewUser { effects: effects(&[7, 2, 9]), ..new_user("alice") };
     enqueued(&*store, [5, 3, 8]).await;
     created(&*store, &user).await;
@@ -80,7 +80,7 @@ async fn mails_are_taken_out_in_the_order_in_which_they_were_put_in(store: Arc<d
 }
 
 #[apply(account_case!)]
-async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
+async fn claims_the_email_that_has_been_due_for_longest_first(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2, 3]).await;
     for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -93,9 +93,9 @@ async fn the_mail_that_is_due_for_longest_comes_first(store: Arc<dyn Store>) {
     }
 }
 
-/// However many wait: a flood of registrations must delay neither a code nor a reset.
+/// A flood of registrations must not delay codes and password resets.
 #[apply(account_case!)]
-async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
+async fn claims_codes_before_resets_before_other_emails(store: Arc<dyn Store>) {
     let (others, resets, codes) = (
         [Queued::Mail(EmailKind::EmailVerification), Queued::Request(EmailRequest::EmailVerification)],
         [Queued::Request(EmailRequest::PasswordReset), Queued::Mail(EmailKind::PasswordReset)],
@@ -105,7 +105,7 @@ async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
         let queued_at = at(number - 100);
         store.enqueue(&OutgoingEmail { queued, queued_at, ..new_email(number.unsigned_abs()) }).await.unwrap();
     }
-    // One that waits for its next attempt holds up nobody.
+    // An email that waits for its next attempt does not block the others.
     assert_eq!(claimed(&*store, 0).await, Some((4, 1)));
     assert!(store.postpone(message_id(4), 1, at(50), "busy").await.unwrap());
     for expected in [5, 2, 3, 0] {
@@ -116,7 +116,7 @@ async fn codes_come_first_and_then_resets(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_mail_that_was_taken_out_is_kept_from_others_until_its_moment(store: Arc<dyn Store>) {
+async fn a_claimed_email_is_not_claimed_again_before_the_claim_ends(store: Arc<dyn Store>) {
     enqueued(&*store, [1, 2]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     assert_eq!(claimed(&*store, 30).await, Some((2, 1)));
@@ -144,7 +144,7 @@ async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
         assert_eq!(outbox(&*store).await, before);
         assert_eq!(claimed(&*store, 61).await, None);
     }
-    // A claim is the last one until there is another, however late its outcome is reported.
+    // A claim is the last one until the next claim, however late its outcome is reported.
     assert!(store.delivered(message_id(1), 2).await.unwrap());
     assert!(!store.delivered(message_id(1), 2).await.unwrap());
     assert!(store.give_up(message_id(2), 2, at(100_000), "unknown").await.unwrap());
@@ -152,10 +152,10 @@ async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
+async fn a_rescheduled_email_is_due_at_the_given_time(store: Arc<dyn Store>) {
     enqueued(&*store, [1]).await;
     let mut now = 0;
-    for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"away\" (%s)"), (3, 105, "")] {
+    for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"busy\" (%s)"), (3, 105, "")] {
         assert_eq!(claimed(&*store, now).await, Some((1, attempt)));
         assert!(store.postpone(message_id(1), attempt, at(next_attempt_at), error).await.unwrap());
         let expected = OutboxEntry {
@@ -171,7 +171,7 @@ async fn a_postponed_mail_is_due_at_its_moment(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Store>) {
+async fn an_email_that_was_given_up_stays_but_is_not_claimed(store: Arc<dyn Store>) {
     for (number, mail) in [(1, new_email(1)), (2, new_request(2))] {
         store.enqueue(&mail).await.unwrap();
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -192,7 +192,7 @@ async fn a_mail_that_was_given_up_stays_and_is_not_taken_out(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
+async fn lists_the_outbox_in_pages(store: Arc<dyn Store>) {
     enqueued(&*store, [4, 1, 5, 2, 3]).await;
     for number in [4, 1, 5] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
@@ -220,9 +220,9 @@ async fn the_outbox_is_listed_page_by_page(store: Arc<dyn Store>) {
     }
 }
 
-/// An email enqueued by a method of another port belongs to that account; one enqueued by itself belongs to none.
+/// An email that another port enqueues belongs to its account; one enqueued with `enqueue` belongs to none.
 #[apply(account_case!)]
-async fn the_mails_of_a_deleted_account_go_with_it(store: Arc<dyn Store>) {
+async fn deleting_an_account_deletes_its_emails(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let (id, code) = (fixture.id.clone(), |purpose| fixture.code(purpose));
     let other = created(&*store, &NewUser { effects: effects(&[1]), ..new_user("other") }).await.id;

@@ -1,4 +1,4 @@
-//! The outbox: each email is claimed by one process at a time.
+//! The outbox: concurrent calls.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::fixture::queued;
 use super::outbox::{claimed, enqueued};
 use crate::{at, message_id, new_email};
 
-/// Claims emails until none is left.
+/// Claims emails until there are none left.
 async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
     let mut mails = Vec::new();
     while let Some(mail) = claimed(&*store, 0).await {
@@ -20,7 +20,7 @@ async fn all_claimed(store: Arc<dyn Store>) -> Vec<(u64, u32)> {
 }
 
 #[apply(account_case!)]
-async fn each_mail_is_taken_out_by_one_of_many(store: Arc<dyn Store>) {
+async fn each_email_is_claimed_by_one_of_many_workers(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 8 * round..8 * (round + 1)).await;
         let gate = Gate::of(4, round, &store);
@@ -45,9 +45,9 @@ async fn one_of_many_outcomes_of_a_claim_counts(store: Arc<dyn Store>) {
     }
 }
 
-/// When a claim has run out, either its late outcome counts or a new claim does, but not both.
+/// After a claim has ended, either its late outcome is accepted or the email is claimed again, but not both.
 #[apply(account_case!)]
-async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
+async fn an_expired_claim_is_either_reported_or_claimed_again(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, [round]).await;
         assert_eq!(claimed(&*store, 0).await, Some((round, 1)));
@@ -66,9 +66,9 @@ async fn a_mail_is_done_with_or_taken_over(store: Arc<dyn Store>) {
     }
 }
 
-/// Calls that lock the same emails in different orders.
+/// The calls lock the same emails in different orders.
 #[apply(account_case!)]
-async fn a_storm_of_calls_for_mails_ends_without_an_error(store: Arc<dyn Store>) {
+async fn concurrent_outbox_calls_do_not_fail(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         enqueued(&*store, 4 * round..4 * round + 3).await;
         let gate = Gate::of(8, round, &store);

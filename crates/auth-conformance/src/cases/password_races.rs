@@ -1,4 +1,4 @@
-//! Passwords and email addresses: what must hold when calls are concurrent.
+//! Passwords and email addresses: concurrent calls.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::{
-    by_email, code_now, effects, everybody, hash_now, issued, number_of, queued, session_now, started, stored, user_now,
+    all_users, by_email, code_now, effects, hash_now, issued, number_of, queued, session_now, started, stored, user_now,
 };
 use crate::{at, email, hash_of, new_user, session_id, session_of, successor_of};
 
-/// Sets a different password in each of several concurrent calls. One of them is stored, with its email.
+/// Sets a different password in each of several concurrent calls. Exactly one is stored, with its email.
 async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPassword) {
     const RIVALS: u64 = 6;
     let user = user_now(&**store, &condition.user).await;
@@ -35,7 +35,7 @@ async fn assert_one_is_set(store: &Arc<dyn Store>, round: u64, condition: &NewPa
 }
 
 #[apply(account_case!)]
-async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn Store>) {
+async fn one_of_many_passwords_at_the_same_stamp_is_set(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let name = format!("user{round}");
         let user = stored(&*store, &name).await;
@@ -46,7 +46,7 @@ async fn one_of_many_passwords_in_place_of_the_same_one_is_set(store: Arc<dyn St
 }
 
 #[apply(account_case!)]
-async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
+async fn one_of_many_passwords_with_the_same_code_is_set(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, &user, round, CodePurpose::PasswordReset).await.id;
@@ -55,9 +55,9 @@ async fn one_of_many_passwords_by_the_same_code_is_set(store: Arc<dyn Store>) {
     }
 }
 
-/// The first call to rotate the session to keep succeeds; the other one must return that it came too late.
+/// Whichever call first rotates the session succeeds; the other reports that it was overtaken.
 #[apply(account_case!)]
-async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn Store>) {
+async fn a_session_is_kept_by_a_new_password_or_rotated_but_not_both(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let session = started(&*store, &user, round).await;
@@ -70,7 +70,7 @@ async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn St
             gate.send(move |store| async move { store.advance(id, Generation::FIRST, rotated).await.unwrap() });
         let end = gate.send(move |store| async move { store.revoke(id, RevokeReason::Logout, at(5)).await.unwrap() });
         let (update, rotation) = (update.await.unwrap(), rotation.await.unwrap());
-        assert!(end.await.unwrap(), "a session that is kept can end");
+        assert!(end.await.unwrap(), "a kept session can be revoked");
         let now = session_now(&*store, id).await;
         match (update, rotation) {
             (PasswordUpdate::Done, Swap::LostRace) => assert_eq!(now.current(), kept),
@@ -82,7 +82,7 @@ async fn a_session_is_kept_by_a_password_or_rotated_by_another(store: Arc<dyn St
 }
 
 #[apply(account_case!)]
-async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>) {
+async fn no_login_survives_a_new_password_that_keeps_a_session(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let kept = started(&*store, &id, 5 * round).await;
@@ -101,16 +101,16 @@ async fn no_login_escapes_a_password_that_keeps_a_session(store: Arc<dyn Store>)
         for (session, started) in logins.iter().zip(answers(starts).await) {
             let found = store.find_session(session.id).await.unwrap();
             assert_eq!(found.is_some(), started);
-            assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a login escaped");
+            assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a login survived the new password");
         }
         assert_eq!(session_now(&*store, kept.id).await.revoked_at, None);
     }
 }
 
-/// Whatever ends all sessions comes before the password, which is not set then, or after it, and ends the session that began
+/// `revoke_all` either runs first, and the password is not set, or runs second and revokes the session that started
 /// with it.
 #[apply(account_case!)]
-async fn no_session_that_begins_with_a_password_escapes_the_end_of_all_sessions(store: Arc<dyn Store>) {
+async fn no_session_started_by_a_new_password_survives_revoke_all(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let ends = started(&*store, &id, 2 * round).await.id;
@@ -123,15 +123,15 @@ async fn no_session_that_begins_with_a_password_escapes_the_end_of_all_sessions(
             store.revoke_all(&id, None, RevokeReason::LogoutAll, at(2)).await.unwrap()
         });
         let (update, ended) = (update.await.unwrap(), end.await.unwrap());
-        assert_eq!(ended, 1, "the one before or the one after");
+        assert_eq!(ended, 1, "either the old session or the new one");
         let found = store.find_session(begins.id).await.unwrap();
         assert_eq!(found.is_some(), update == PasswordUpdate::Done);
-        assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a session escaped");
+        assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a session survived revoke_all");
     }
 }
 
 #[apply(account_case!)]
-async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn Store>) {
+async fn one_of_many_accounts_gets_the_address_that_all_verify(store: Arc<dyn Store>) {
     let mut ids = Vec::new();
     for name in ["amy", "bob", "cid", "dan"] {
         ids.push(stored(&*store, name).await.id);
@@ -166,7 +166,7 @@ async fn one_of_many_accounts_gets_the_address_that_all_confirm(store: Arc<dyn S
 }
 
 #[apply(account_case!)]
-async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
+async fn one_of_many_verifications_with_a_code_succeeds(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for round in 0..ROUNDS {
         let code = issued(&*store, &user, round, CodePurpose::EmailChange).await.id;
@@ -184,9 +184,9 @@ async fn one_of_many_confirmations_by_a_code_is_done(store: Arc<dyn Store>) {
     }
 }
 
-/// Whether by registration, by a profile change or by a confirmation.
+/// Concurrently by registration, by a profile change and by a verified change.
 #[apply(account_case!)]
-async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
+async fn an_email_address_is_assigned_only_once(store: Arc<dyn Store>) {
     let (amy, bob) = (stored(&*store, "amy").await.id, stored(&*store, "bob").await.id);
     for round in 0..ROUNDS {
         let address = email(&format!("new{round}@example.com"));
@@ -212,6 +212,6 @@ async fn an_address_is_given_in_one_of_many_ways(store: Arc<dyn Store>) {
             gate.send(async move |s| s.create(&new, &hash_of("x")).await.unwrap().is_ok()),
         ];
         assert_eq!(count(&answers(ways).await, |given| *given), 1);
-        assert_eq!(count(&everybody(&*store).await, |user| user.login_email() == Some(address.as_str())), 1);
+        assert_eq!(count(&all_users(&*store).await, |user| user.login_email() == Some(address.as_str())), 1);
     }
 }

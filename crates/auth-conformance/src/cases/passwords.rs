@@ -1,4 +1,4 @@
-//! Accounts: how a password is set, and the conditions for it.
+//! Accounts: setting a password, and the conditions for it.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ fn new_password(user: &UserId) -> NewPassword {
     NewPassword { effects: effects(&[1]), ..NewPassword::new(user.clone(), hash_of("new")) }
 }
 
-/// The session as one that the new password keeps.
+/// The session as a [`KeptSession`], with its next rotation generation.
 async fn kept(store: &dyn Store, id: SessionId) -> KeptSession {
     let session = session_now(store, id).await;
     KeptSession { id, from: session.generation, next: successor_of(&session, at(60)) }
@@ -35,20 +35,20 @@ async fn assert_overtaken(store: &dyn Store, fixture: &AccountFixture<'_>, new: 
 }
 
 #[apply(account_case!)]
-async fn a_password_takes_the_place_of_the_one_that_was_compared(store: Arc<dyn Store>) {
+async fn sets_a_password_only_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     stored(&*store, "other").await;
     let read = user_now(&*store, &fixture.id).await.security_stamp;
     let only_at = |stamp| NewPassword { only_at: Some(stamp), ..new_password(&fixture.id) };
-    assert_overtaken(&*store, &fixture, &only_at(read.next()), "another stamp").await;
+    assert_overtaken(&*store, &fixture, &only_at(read.next()), "wrong stamp").await;
     assert_eq!(store.set_password(&only_at(read), at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(fixture.state().await.hash, hash_of("new"));
-    assert_overtaken(&*store, &fixture, &only_at(read), "the same once more").await;
+    assert_overtaken(&*store, &fixture, &only_at(read), "former stamp").await;
     assert_eq!(queued(&*store).await, [1]);
 }
 
 #[apply(account_case!)]
-async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
+async fn sets_a_password_only_with_a_usable_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let by = |code| NewPassword { code: Some(code), effects: Effects::default(), ..new_password(&fixture.id) };
@@ -59,12 +59,12 @@ async fn a_code_sets_a_password_if_it_can_be_used(store: Arc<dyn Store>) {
         assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
         assert_eq!(store.set_password(&by(code.id), at(60)).await.unwrap(), PasswordUpdate::Done, "{code:?}");
         assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(60)), ..code.clone() });
-        assert_overtaken(&*store, &fixture, &by(code.id), "used by a password").await;
+        assert_overtaken(&*store, &fixture, &by(code.id), "used by a new password").await;
     }
 }
 
 #[apply(account_case!)]
-async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc<dyn Store>) {
+async fn an_exhausted_code_still_sets_a_password(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     exhaust(&*store, code, at(1)).await;
@@ -74,7 +74,7 @@ async fn a_code_that_was_tried_too_often_sets_a_password_all_the_same(store: Arc
 }
 
 #[apply(account_case!)]
-async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc<dyn Store>) {
+async fn sets_a_password_only_if_the_kept_session_is_live(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let foreign = started(&*store, &other, 1).await.id;
@@ -83,20 +83,20 @@ async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc
     let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(&fixture.id) };
     assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
     for (fault, keep) in [
-        ("ended", kept(&*store, ended).await),
-        ("another's", kept(&*store, foreign).await),
+        ("revoked", kept(&*store, ended).await),
+        ("of another user", kept(&*store, foreign).await),
         ("unknown", KeptSession { id: session_id(2), ..good }),
-        ("of a generation to come", KeptSession { from: Generation::new(1), ..good }),
+        ("of a later generation", KeptSession { from: Generation::new(1), ..good }),
     ] {
         assert_overtaken(&*store, &fixture, &keeping(keep), fault).await;
     }
     assert_eq!(store.advance(id, good.from, good.next).await.unwrap(), Swap::Done);
-    assert_overtaken(&*store, &fixture, &keeping(good), "rotated since").await;
+    assert_overtaken(&*store, &fixture, &keeping(good), "rotated meanwhile").await;
     assert!(session_now(&*store, foreign).await.revoked_at.is_none());
 }
 
 #[apply(account_case!)]
-async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
+async fn a_new_password_revokes_all_sessions_but_the_kept_one(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (before, others) = (fixture.state().await, spared.state().await);
@@ -121,17 +121,17 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     let security_stamp = before.user.security_stamp.next();
     assert_eq!(after.user, User { token_epoch: at(60), security_stamp, ..before.user.clone() });
     assert_eq!(spared.state().await, others);
-    // A token of the previous generation is not valid any more, and a login in progress must not start a session.
+    // A token of the previous rotation generation is no longer live, and a login in progress must not start a session.
     assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
     let login = session_of(&fixture.id, session_id(1), at(60));
     assert!(!store.start(&login, &before.user, None).await.unwrap());
     let next = successor_of(&goes_on, at(61));
     assert_eq!(store.advance(id, goes_on.generation, next).await.unwrap(), Swap::Done);
-    assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the one that was kept lives longer");
+    assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the kept session expires later");
 }
 
 #[apply(account_case!)]
-async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store: Arc<dyn Store>) {
+async fn a_new_password_can_replace_a_session(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let foreign = started(&*store, &other, 1).await.id;
@@ -142,7 +142,7 @@ async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store:
         NewPassword { replace, effects: Effects::default(), ..new_password(&fixture.id) }
     };
     assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
-    for (fault, ends) in [("ended", ended), ("another's", foreign), ("unknown", session_id(3))] {
+    for (fault, ends) in [("revoked", ended), ("of another user", foreign), ("unknown", session_id(3))] {
         assert_overtaken(&*store, &fixture, &replacing(ends), fault).await;
         assert_eq!(store.find_session(begins.id).await.unwrap(), None, "{fault}");
     }
@@ -156,7 +156,7 @@ async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store:
 }
 
 #[apply(account_case!)]
-async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn Store>) {
+async fn a_new_password_ends_all_open_codes(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
@@ -172,7 +172,7 @@ async fn another_password_ends_the_open_codes_of_every_purpose(store: Arc<dyn St
 }
 
 #[apply(account_case!)]
-async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn Store>) {
+async fn a_new_password_verifies_only_the_current_email_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     stored(&*store, "other").await;
     for (now, address, expected) in [
@@ -192,7 +192,7 @@ async fn a_password_proves_the_address_that_the_account_still_has(store: Arc<dyn
 }
 
 #[apply(account_case!)]
-async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
+async fn sets_a_password_only_if_all_conditions_hold(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::PasswordReset);
     let keep = kept(&*store, fixture.sessions[0]).await;
@@ -206,9 +206,9 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
         ..new_password(&fixture.id)
     };
     for (fault, bad) in [
-        ("another password", NewPassword { only_at: Some(read.next()), ..good.clone() }),
-        ("another code", NewPassword { code: Some(code_id(5)), ..good.clone() }),
-        ("another session", NewPassword { keep: Some(KeptSession { id: session_id(1), ..keep }), ..good.clone() }),
+        ("wrong stamp", NewPassword { only_at: Some(read.next()), ..good.clone() }),
+        ("unknown code", NewPassword { code: Some(code_id(5)), ..good.clone() }),
+        ("unknown session", NewPassword { keep: Some(KeptSession { id: session_id(1), ..keep }), ..good.clone() }),
     ] {
         assert_overtaken(&*store, &fixture, &bad, fault).await;
     }
@@ -220,14 +220,14 @@ async fn every_condition_of_a_password_must_hold(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, &fixture.id).await.email_verified_at, Some(at(60).into()));
 }
 
-/// Stores a new password that verifies the email address and removes these factors, and enqueues an email.
+/// Sets a new password that verifies the email address and removes these factors, with an email to enqueue.
 async fn removed(store: &dyn Store, user: &UserId, address: Option<&str>, removes: &[Method]) -> PasswordUpdate {
     let new = NewPassword { proves: address.map(email), removes: removes.to_vec(), ..new_password(user) };
     store.set_password(&new, at(60)).await.unwrap()
 }
 
 #[apply(account_case!)]
-async fn a_password_that_verifies_the_address_removes_the_factors_added_before(store: Arc<dyn Store>) {
+async fn verifying_with_a_new_password_removes_earlier_factors(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     for id in [fixture.id.clone(), spared.id.clone()] {
@@ -251,13 +251,13 @@ async fn a_password_that_verifies_the_address_removes_the_factors_added_before(s
     assert_eq!((after.factors, after.user.email_verified_at), (Factors::default(), Some(at(60).into())));
     assert_eq!(queued(&*store).await, [1]);
     assert_eq!(AccountState { outbox: Vec::new(), ..spared.state().await }, others);
-    // The codes of the removed factor prove nothing with the next one.
+    // The recovery codes of the removed factor are not valid with the next one.
     enrolled(&*store, &fixture.id, &NewFactor::Email, &[mac(3)]).await;
     assert_eq!(store.factors_of(&fixture.id).await.unwrap().recovery_codes, [mac(3)]);
 }
 
 #[apply(account_case!)]
-async fn a_password_leaves_the_factors_of_a_verified_address(store: Arc<dyn Store>) {
+async fn a_new_password_keeps_the_factors_of_a_verified_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     enrolled(&*store, &user, &NewFactor::Email, &[mac(1)]).await;
     enrolled(&*store, &user, &totp(1), &[]).await;

@@ -1,7 +1,7 @@
-//! The cases, which register themselves.
+//! The registry of the cases, which register themselves.
 //!
 //! A case is a function with the attribute `#[apply(token_case!)]`, `#[apply(account_case!)]` or
-//! `#[apply(feed_case!)]`. Without the attribute it is never used, and the compiler warns about it.
+//! `#[apply(feed_case!)]`. Without the attribute it is unused, and the compiler warns about it.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,23 +10,23 @@ use auth_accounts::ports::Store;
 
 use super::{AccountHost, FeedFixture, TokenHost};
 
-/// A case in progress. It panics if the store breaks the contract.
+/// A running case. It panics if the store breaks the contract.
 pub type CaseRun = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A case of the token half of the storage contract: of the ports that make up a
+/// A case of the token half of the storage contract, for the ports that make up a
 /// [`TokenStore`](auth_core::ports::TokenStore).
 #[derive(Debug)]
 pub struct TokenCase {
     /// The rule that the case tests, as a sentence in snake_case. Names are unique, and a name never changes its
     /// meaning, so that an adapter can list exceptions.
     pub name: &'static str,
-    /// Runs the case on a fresh, empty store. Needs a Tokio runtime with more than one thread: on a single thread, the
-    /// races are none.
+    /// Runs the case on a fresh, empty store. Needs a Tokio runtime with more than one thread; on a single thread,
+    /// concurrent calls would not overlap.
     pub run: fn(Arc<dyn TokenHost>) -> CaseRun,
     pub(super) module: &'static str,
 }
 
-/// A case of the account half of the storage contract: of the other ports of a [`Store`], and of what they do to tokens.
+/// A case of the account half of the storage contract, for the other ports of a [`Store`] and their effects on tokens.
 #[derive(Debug)]
 pub struct AccountCase {
     /// The rule that the case tests, as for a [`TokenCase`].
@@ -50,7 +50,7 @@ enum Half {
     Accounts(&'static AccountCase),
 }
 
-/// A case of the contract of change feeds.
+/// A case of the contract of invalidation feeds.
 #[derive(Debug)]
 pub struct FeedCase {
     /// The rule that the case tests, as a sentence in snake_case. Names are unique, and a name never changes its
@@ -66,21 +66,21 @@ inventory::collect!(AccountCase);
 inventory::collect!(FeedCase);
 
 impl TokenCase {
-    /// What the case is about, such as `session_races`: the name of the file that contains it.
+    /// The topic of the case, such as `session_races`: the name of the file that contains it.
     pub fn topic(&self) -> &'static str {
         topic(self.module)
     }
 }
 
 impl AccountCase {
-    /// What the case is about, such as `passwords`: the name of the file that contains it.
+    /// The topic of the case, such as `passwords`: the name of the file that contains it.
     pub fn topic(&self) -> &'static str {
         topic(self.module)
     }
 }
 
 impl StorageCase {
-    /// What the case is about: the name of the file that contains it.
+    /// The topic of the case: the name of the file that contains it.
     pub fn topic(&self) -> &'static str {
         match self.half {
             Half::Tokens(case) => case.topic(),
@@ -88,8 +88,8 @@ impl StorageCase {
         }
     }
 
-    /// Runs the case on a fresh, empty store: one of the token half on an [`AccountHost`]. Needs a Tokio runtime with more
-    /// than one thread.
+    /// Runs the case on a fresh, empty store; a case of the token half runs on an [`AccountHost`]. Needs a Tokio
+    /// runtime with more than one thread.
     pub fn run(&self, store: Arc<dyn Store>) -> CaseRun {
         match self.half {
             Half::Tokens(case) => (case.run)(Arc::new(AccountHost::new(store))),
@@ -99,7 +99,7 @@ impl StorageCase {
 }
 
 impl FeedCase {
-    /// What the case is about, such as `feeds`: the name of the file that contains it.
+    /// The topic of the case, such as `feeds`: the name of the file that contains it.
     pub fn topic(&self) -> &'static str {
         topic(self.module)
     }
@@ -109,8 +109,8 @@ fn topic(module: &'static str) -> &'static str {
     module.rsplit("::").next().unwrap_or(module)
 }
 
-/// Registers a function as a [`TokenCase`]. The other modules here can name the function: the tests of broken stores
-/// do.
+/// Registers a function as a [`TokenCase`]. The function is visible to the other modules, such as the tests of broken
+/// stores.
 macro_rules! token_case {
     ($(#[$meta:meta])* async fn $name:ident($host:ident: $type:ty) $body:block) => {
         $(#[$meta])*
@@ -126,7 +126,7 @@ macro_rules! token_case {
     };
 }
 
-/// Registers a function as an [`AccountCase`], likewise.
+/// Registers a function as an [`AccountCase`], like `token_case!`.
 macro_rules! account_case {
     ($(#[$meta:meta])* async fn $name:ident($store:ident: $type:ty) $body:block) => {
         $(#[$meta])*
@@ -142,7 +142,7 @@ macro_rules! account_case {
     };
 }
 
-/// Registers a function as a [`FeedCase`], likewise.
+/// Registers a function as a [`FeedCase`], like `token_case!`.
 macro_rules! feed_case {
     ($(#[$meta:meta])* async fn $name:ident($fixture:ident: $type:ty) $body:block) => {
         $(#[$meta])*
@@ -173,10 +173,10 @@ macro_rules! feed_case {
 /// ```
 ///
 /// # Panics
-/// If there is none, since an adapter would pass a contract without cases.
+/// If no case is registered: an adapter would pass an empty contract.
 pub fn token_cases() -> Vec<&'static TokenCase> {
     let mut cases: Vec<_> = inventory::iter::<TokenCase>.into_iter().collect();
-    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
+    assert!(!cases.is_empty(), "no case is registered; the linker may have dropped them");
     cases.sort_by_key(|case| (case.topic(), case.name));
     cases
 }
@@ -184,10 +184,10 @@ pub fn token_cases() -> Vec<&'static TokenCase> {
 /// Every case of the account half of the storage contract, sorted by topic and name.
 ///
 /// # Panics
-/// If there is none.
+/// If no case is registered.
 pub fn account_cases() -> Vec<&'static AccountCase> {
     let mut cases: Vec<_> = inventory::iter::<AccountCase>.into_iter().collect();
-    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
+    assert!(!cases.is_empty(), "no case is registered; the linker may have dropped them");
     cases.sort_by_key(|case| (case.topic(), case.name));
     cases
 }
@@ -207,7 +207,7 @@ pub fn account_cases() -> Vec<&'static AccountCase> {
 /// ```
 ///
 /// # Panics
-/// If there is none in one of the halves.
+/// If no case is registered for one of the halves.
 pub fn storage_cases() -> Vec<StorageCase> {
     let tokens = token_cases().into_iter().map(|case| StorageCase { name: case.name, half: Half::Tokens(case) });
     let accounts = account_cases().into_iter().map(|case| StorageCase { name: case.name, half: Half::Accounts(case) });
@@ -216,13 +216,13 @@ pub fn storage_cases() -> Vec<StorageCase> {
     cases
 }
 
-/// Every case of the contract of change feeds, sorted by topic and name.
+/// Every case of the contract of invalidation feeds, sorted by topic and name.
 ///
 /// # Panics
-/// If there is none.
+/// If no case is registered.
 pub fn feed_cases() -> Vec<&'static FeedCase> {
     let mut cases: Vec<_> = inventory::iter::<FeedCase>.into_iter().collect();
-    assert!(!cases.is_empty(), "the linker has dropped the cases of the contract");
+    assert!(!cases.is_empty(), "no case is registered; the linker may have dropped them");
     cases.sort_by_key(|case| (case.topic(), case.name));
     cases
 }
@@ -245,11 +245,11 @@ mod tests {
     fn names_are_unique() {
         let mut names = HashSet::new();
         for (topic, name) in registered() {
-            assert!(names.insert(name), "{topic}::{name} is the second case with this name");
+            assert!(names.insert(name), "two cases are named {name}; one is in {topic}");
         }
     }
 
-    /// Every file beside this one, with the number of cases written in it, must be compiled and linked.
+    /// Every case in a file of this directory must be compiled and linked.
     #[test]
     fn every_case_of_every_file_is_registered() {
         let mut written = BTreeMap::new();

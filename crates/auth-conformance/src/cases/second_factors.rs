@@ -1,4 +1,4 @@
-//! Second factors: how they are added and removed, and their recovery codes.
+//! Second factors and recovery codes: adding and removing them.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::{at, code_id, mac};
 
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
-/// The factors of an account, with the recovery codes sorted.
+/// The factors of an account, with sorted recovery codes.
 async fn factors_now(store: &dyn Store, user: &UserId) -> Factors {
     let mut factors = store.factors_of(user).await.unwrap();
     factors.recovery_codes.sort_unstable();
     factors
 }
 
-/// Adds a factor by this code, and enqueues an email with this number.
+/// Adds a factor with this code, and enqueues an email with this number.
 async fn added(
     store: &dyn Store,
     user: &UserId,
@@ -37,7 +37,7 @@ async fn added(
 }
 
 #[apply(account_case!)]
-async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
+async fn a_new_account_has_no_second_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     for id in [user, UserId::new(i64::MAX)] {
         assert_eq!(store.factors_of(&id).await.unwrap(), Factors::default());
@@ -45,7 +45,7 @@ async fn an_account_has_no_second_factor_at_first(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(store: Arc<dyn Store>) {
+async fn factor_changes_end_challenges_enrolments_and_email_changes(store: Arc<dyn Store>) {
     let links = [CodePurpose::PasswordReset, CodePurpose::EmailVerification];
     let (adding, removing) =
         (AccountFixture::of(&*store, "adding").await, AccountFixture::of(&*store, "removing").await);
@@ -56,14 +56,14 @@ async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(
 
     let code = removing.code(CodePurpose::TotpEnrolment);
     assert_eq!(added(&*store, &removing.id, &totp(5), code, &[], 2).await, Some(true));
-    // Issued after the factor was added, so that the addition has not ended it.
+    // Issued after the factor was added, so that the addition did not end them.
     let later = [(91, CodePurpose::Confirmation), (92, CodePurpose::EmailChange)];
     for (number, purpose) in later {
         issued(&*store, &removing.id, number, purpose).await;
     }
     assert!(!store.remove_factors(&removing.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
     for (number, _) in later {
-        assert_eq!(code_now(&*store, code_id(number)).await.consumed_at, None, "nothing was removed");
+        assert_eq!(code_now(&*store, code_id(number)).await.consumed_at, None, "no factor was removed");
     }
     assert!(store.remove_factors(&removing.id, &[Method::Totp], None, &Effects::NONE).await.unwrap());
     for (number, purpose) in later {
@@ -74,7 +74,7 @@ async fn challenges_enrolments_and_email_changes_end_when_second_factors_change(
 }
 
 #[apply(account_case!)]
-async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_replaced(store: Arc<dyn Store>) {
+async fn new_recovery_codes_end_challenges_enrolments_and_email_changes(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let replaced = async |number: u64, is_on: bool| {
         for (place, purpose) in (number..).zip(CodePurpose::ALL) {
@@ -94,14 +94,14 @@ async fn challenges_enrolments_and_email_changes_end_when_recovery_codes_are_rep
 }
 
 #[apply(account_case!)]
-async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
+async fn stores_every_field_of_a_factor(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let before = fixture.state().await;
     let every_byte: Vec<u8> = (0..=255).collect();
     // A time step of more than 32 bits.
     let factor = NewFactor::Totp { secret: Sealed::new(every_byte), step: 8_446_743_359 };
-    let NewFactor::Totp { secret, step } = factor.clone() else { panic!("it is one") };
+    let NewFactor::Totp { secret, step } = factor.clone() else { panic!("not a TOTP factor") };
     let code = fixture.code(CodePurpose::TotpEnrolment);
     assert_eq!(added(&*store, &fixture.id, &factor, code, &[mac(1), mac(2)], 1).await, Some(true));
     let totp = Some(TotpFactor { secret, last_step: Some(step), since: NOW.unix() });
@@ -112,7 +112,7 @@ async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
     let user = User { security_stamp: SecurityStamp::new(1), multi_factor_since, ..before.user };
     assert_eq!((&after.user, &after.sessions, &after.hash), (&user, &before.sessions, &before.hash));
     assert_eq!(code_now(&*store, code).await.consumed_at, Some(NOW.unix()));
-    assert!(after.open().contains(&CodePurpose::PasswordReset), "links are still good");
+    assert!(after.open().contains(&CodePurpose::PasswordReset), "links stay open");
 
     let code = issued(&*store, &fixture.id, 90, CodePurpose::EmailEnrolment).await.id;
     assert_eq!(added(&*store, &fixture.id, &NewFactor::Email, code, &[mac(3)], 2).await, Some(false));
@@ -124,7 +124,7 @@ async fn an_added_factor_is_found_with_every_field(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
+async fn a_factor_replaces_one_of_the_same_method(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     enrolled(&*store, &user, &totp(500), &[mac(1)]).await;
     enrolled(&*store, &user, &NewFactor::Email, &[]).await;
@@ -134,15 +134,15 @@ async fn a_factor_takes_the_place_of_one_of_its_method(store: Arc<dyn Store>) {
     assert_eq!(added(&*store, &user, &factor, code, &[mac(2)], 1).await, Some(false));
     let code = issued(&*store, &user, 2, CodePurpose::EmailEnrolment).await.id;
     assert_eq!(added(&*store, &user, &NewFactor::Email, code, &[], 2).await, Some(false));
-    // Each is on since the first of its method was.
+    // Each keeps the start time of the first one of its method.
     let totp = Some(TotpFactor { secret, last_step: Some(400), since: at(0) });
     let expected = Factors { email_since: Some(at(0)), totp, recovery_codes: vec![mac(1)] };
     assert_eq!(factors_now(&*store, &user).await, expected);
 }
 
-/// Tokens that were issued elsewhere while the account had a factor are not adopted after a change of factors.
+/// Tokens that were issued externally while the account had a factor are not adopted after a change of factors.
 #[apply(account_case!)]
-async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
+async fn multi_factor_since_is_when_the_account_first_had_a_factor(store: Arc<dyn Store>) {
     for (name, first, second) in [("one", totp(1), NewFactor::Email), ("two", NewFactor::Email, totp(1))] {
         let user = stored(&*store, name).await.id;
         let number = 10 * number_of(&user);
@@ -169,7 +169,7 @@ async fn a_factor_is_on_since_the_account_first_had_one(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn Store>) {
+async fn adds_a_factor_only_with_an_unused_code_of_the_account(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let used = fixture.code(CodePurpose::TotpEnrolment);
@@ -192,20 +192,20 @@ async fn a_factor_is_added_by_an_unused_code_of_its_account_only(store: Arc<dyn 
     }
     assert_eq!(code_now(&*store, foreign).await.consumed_at, None);
     assert_eq!(store.factors_of(&other).await.unwrap(), Factors::default());
-    // The code was tried before, and the last attempt may have been the correct one.
+    // The code may have no attempts left: the last one may have been correct.
     exhaust(&*store, newer, at(1)).await;
     assert!(added(&*store, &fixture.id, &NewFactor::Email, newer, &[], 1).await.is_some());
-    assert_eq!(added(&*store, &fixture.id, &totp(1), newer, &[], 2).await, None, "it was used");
+    assert_eq!(added(&*store, &fixture.id, &totp(1), newer, &[], 2).await, None, "the code was used");
     assert_eq!(queued(&*store).await, [1]);
 }
 
 #[apply(account_case!)]
-async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
+async fn an_email_factor_verifies_the_email_address(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     enrolled(&*store, &alice.id, &totp(1), &[]).await;
     let multi_factor_since = Some(at(0));
     let alice = User { security_stamp: SecurityStamp::new(1), multi_factor_since, ..alice };
-    assert_eq!(user_now(&*store, &alice.id).await, alice, "an authenticator proves no address");
+    assert_eq!(user_now(&*store, &alice.id).await, alice, "an authenticator verifies no email address");
     let code = issued(&*store, &alice.id, 1, CodePurpose::EmailEnrolment).await.id;
     assert!(added(&*store, &alice.id, &NewFactor::Email, code, &[], 1).await.is_some());
     let proven = User { email_verified_at: Some(NOW), security_stamp: SecurityStamp::new(2), ..alice };
@@ -214,11 +214,11 @@ async fn a_factor_by_mail_proves_the_address(store: Arc<dyn Store>) {
     let later = at(1_000).into();
     assert!(store.add_factor(&proven.id, &NewFactor::Email, code, &[], &Effects::NONE, later).await.unwrap().is_some());
     let proven = User { security_stamp: SecurityStamp::new(3), ..proven };
-    assert_eq!(user_now(&*store, &proven.id).await, proven, "it was proven before");
+    assert_eq!(user_now(&*store, &proven.id).await, proven, "it was verified before");
 }
 
 #[apply(account_case!)]
-async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Arc<dyn Store>) {
+async fn removing_the_last_factor_removes_the_recovery_codes(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &other, &totp(1), &[mac(1), mac(2)]).await;
     enrolled(&*store, &other, &NewFactor::Email, &[]).await;
@@ -247,7 +247,7 @@ async fn a_factor_is_removed_and_the_last_one_takes_the_recovery_codes(store: Ar
 }
 
 #[apply(account_case!)]
-async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
+async fn removing_absent_factors_changes_nothing(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every = [Method::Email, Method::Totp, Method::RecoveryCode];
     for nobody in [user.clone(), UserId::new(i64::MAX)] {
@@ -260,12 +260,12 @@ async fn what_is_not_on_is_not_removed(store: Arc<dyn Store>) {
         assert_eq!(factors_now(&*store, &user).await, before, "{methods:?}");
     }
     assert!(queued(&*store).await.is_empty());
-    assert!(store.remove_factors(&user, &every, None, &Effects::NONE).await.unwrap(), "one of them was on");
+    assert!(store.remove_factors(&user, &every, None, &Effects::NONE).await.unwrap(), "one of them exists");
     assert_eq!(factors_now(&*store, &user).await, Factors::default());
 }
 
 #[apply(account_case!)]
-async fn recovery_codes_are_replaced_where_a_factor_is_on(store: Arc<dyn Store>) {
+async fn replaces_recovery_codes_only_with_a_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &other, &NewFactor::Email, &[mac(1), mac(2)]).await;

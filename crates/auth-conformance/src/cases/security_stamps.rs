@@ -1,5 +1,5 @@
-//! The security stamp: what moves it, and what is not written once it has moved. And the promotion, which gives rights and
-//! ends what began without them.
+//! The security stamp: what advances it, and which writes are refused afterwards. Also promotions, which grant rights
+//! and revoke what was started without them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use macro_rules_attribute::apply;
 use super::account_fixture::AccountFixture;
 use super::concurrency::{Gate, ROUNDS, answers};
 use super::fixture::{
-    created, enrolled, everybody, issued, password_set, session_now, started, stored, totp, user_now,
+    all_users, created, enrolled, issued, password_set, session_now, started, stored, totp, user_now,
 };
 use crate::{at, code_id, code_of, email, hash_of, mac, new_user, session_id, session_of, successor_of, username};
 
@@ -26,9 +26,9 @@ async fn stamp(store: &dyn Store, id: &UserId) -> SecurityStamp {
     user_now(store, id).await.security_stamp
 }
 
-/// Asserts that the stamp has moved since `before` was read, and that nothing that was decided on it is written. Returns the
-/// account as it is now.
-async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
+/// Asserts that the stamp has advanced since `before` was read, and that no write conditional on the old stamp
+/// succeeds. Returns the current account.
+async fn assert_advanced(store: &dyn Store, before: &User, what: &str) -> User {
     let now = user_now(store, &before.id).await;
     assert_ne!(now.security_stamp, before.security_stamp, "{what}");
     let login = session_of(&before.id, session_id(900), at(0));
@@ -69,71 +69,71 @@ async fn assert_moved(store: &dyn Store, before: &User, what: &str) -> User {
 }
 
 #[apply(account_case!)]
-async fn every_change_of_rights_moves_the_stamp(store: Arc<dyn Store>) {
+async fn every_change_of_rights_advances_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
     let id = user.id.clone();
     for active in [false, true] {
         assert!(store.set_active(&id, active).await.unwrap());
-        user = assert_moved(&*store, &user, "is_active").await;
+        user = assert_advanced(&*store, &user, "is_active").await;
     }
     for staff in [true, false] {
         assert!(store.set_staff(&id, staff).await.unwrap());
-        user = assert_moved(&*store, &user, "is_staff").await;
+        user = assert_advanced(&*store, &user, "is_staff").await;
     }
     for groups in [vec!["editors"], vec!["editors", "writers"], vec![]] {
         let groups = groups.into_iter().map(|name| auth_core::user::GroupName::parse(name).unwrap()).collect();
         assert!(store.set_groups(&id, &groups).await.unwrap());
-        user = assert_moved(&*store, &user, "groups").await;
+        user = assert_advanced(&*store, &user, "groups").await;
     }
     assert!(store.promote(&id, at(1)).await.unwrap());
-    assert_moved(&*store, &user, "promotion").await;
+    assert_advanced(&*store, &user, "promotion").await;
     assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(account_case!)]
-async fn every_change_of_password_and_factors_moves_the_stamp(store: Arc<dyn Store>) {
+async fn every_change_of_password_and_factors_advances_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
     let id = user.id.clone();
     password_set(&*store, &id, "new", at(1)).await;
-    user = assert_moved(&*store, &user, "a password").await;
+    user = assert_advanced(&*store, &user, "a new password").await;
     store.revoke_all(&id, None, RevokeReason::LogoutAll, at(2)).await.unwrap();
-    user = assert_moved(&*store, &user, "the end of all sessions").await;
+    user = assert_advanced(&*store, &user, "revoke_all").await;
     for (number, factor) in (0..).zip([NewFactor::Email, totp(1), totp(2)]) {
         issued(&*store, &id, number, CodePurpose::TotpEnrolment).await;
         let added =
             store.add_factor(&id, &factor, code_id(number), &[mac(1)], &Effects::NONE, at(3).into()).await.unwrap();
         assert!(added.is_some());
-        user = assert_moved(&*store, &user, "a factor added or replaced").await;
+        user = assert_advanced(&*store, &user, "a factor added or replaced").await;
     }
     assert!(store.replace_recovery_codes(&id, &[mac(2)], None, &Effects::NONE).await.unwrap());
-    user = assert_moved(&*store, &user, "recovery codes replaced").await;
+    user = assert_advanced(&*store, &user, "recovery codes replaced").await;
     for method in [Method::RecoveryCode, Method::Totp, Method::Email] {
         assert!(store.remove_factors(&id, &[method], None, &Effects::NONE).await.unwrap());
-        user = assert_moved(&*store, &user, "a factor removed").await;
+        user = assert_advanced(&*store, &user, "a factor removed").await;
     }
     assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(account_case!)]
-async fn every_change_of_the_email_address_moves_the_stamp(store: Arc<dyn Store>) {
+async fn every_change_of_the_email_address_advances_the_stamp(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let mut user = stored(&*store, "alice").await;
     let id = user.id.clone();
     let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     assert!(matches!(store.update_profile(&id, &moved).await.unwrap(), ProfileUpdate::Done(_)));
-    user = assert_moved(&*store, &user, "an unverified address").await;
+    user = assert_advanced(&*store, &user, "an unverified email address").await;
     let code = issued(&*store, &id, 1, CodePurpose::EmailChange).await.id;
     let (email, only_at) = (email("newest@example.com"), Some(user.security_stamp));
     let proven = VerifiedEmail { user: id, code, email, is_change: true, only_at, effects: Effects::default() };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
-    assert_moved(&*store, &user, "a verified address").await;
+    assert_advanced(&*store, &user, "a verified email address").await;
     assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
 #[apply(account_case!)]
-async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
+async fn changes_factors_only_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let id = stored(&*store, "alice").await.id;
     enrolled(&*store, &id, &NewFactor::Email, &[mac(1)]).await;
     let only_at = Some(stamp(&*store, &id).await);
@@ -144,7 +144,7 @@ async fn factors_are_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn Store>) {
+async fn other_changes_keep_the_stamp(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let id = user.id;
     enrolled(&*store, &id, &NewFactor::Email, &[mac(1), mac(2)]).await;
@@ -157,7 +157,7 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
     assert!(matches!(store.update_profile(&id, &renamed).await.unwrap(), ProfileUpdate::Done(_)));
     let respelt = ProfileChange { email: Some(email("ALICE@example.com")), ..ProfileChange::default() };
     assert!(matches!(store.update_profile(&id, &respelt).await.unwrap(), ProfileUpdate::Done(_)));
-    // What is used up at a login.
+    // A login uses these up.
     let code = issued(&*store, &id, 1, CodePurpose::Login).await.id;
     assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &Effects::NONE, at(3)).await.unwrap());
     let code = issued(&*store, &id, 2, CodePurpose::EmailVerification).await.id;
@@ -170,7 +170,7 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
         effects: Effects::default(),
     };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
-    // No-ops, and what is refused.
+    // No-ops and refused calls.
     assert!(store.set_active(&id, true).await.unwrap());
     assert!(store.set_staff(&id, false).await.unwrap());
     assert!(store.set_groups(&id, &user.groups).await.unwrap());
@@ -181,7 +181,7 @@ async fn what_changes_neither_rights_nor_factors_leaves_the_stamp(store: Arc<dyn
 }
 
 #[apply(account_case!)]
-async fn a_profile_is_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
+async fn changes_a_profile_only_at_the_stamp_that_was_read(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     stored(&*store, "other").await;
     let only_at = Some(user.security_stamp);
@@ -199,14 +199,14 @@ async fn a_profile_is_changed_at_the_stamp_that_was_read(store: Arc<dyn Store>) 
     }
 }
 
-/// Asserts that a session was ended by the promotion at `now`.
+/// Asserts that the promotion at `now` revoked a session.
 fn assert_ended(session: &Session, now: UnixTime) {
     let ended = (session.revoked_at, session.revoke_reason);
     assert_eq!(ended, (Some(now), Some(RevokeReason::Administrator)));
 }
 
 #[apply(account_case!)]
-async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Store>) {
+async fn a_promotion_grants_staff_rights_and_revokes_every_session(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (before, others) = (fixture.state().await, spared.state().await);
@@ -222,17 +222,17 @@ async fn a_promotion_gives_the_rights_and_ends_every_session(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn a_promotion_of_an_administrator_changes_nothing(store: Arc<dyn Store>) {
+async fn a_promotion_of_a_staff_user_changes_nothing(store: Arc<dyn Store>) {
     let user = created(&*store, &auth_accounts::account::NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = started(&*store, &user.id, 1).await;
     assert!(store.promote(&user.id, at(60)).await.unwrap());
-    assert_eq!(everybody(&*store).await, [user]);
+    assert_eq!(all_users(&*store).await, [user]);
     assert_eq!(session_now(&*store, session.id).await, session);
 }
 
-/// Of logins that read an ordinary account, none has a session once it is an administrator's.
+/// No session that was started on the rights of an ordinary account stays live after the promotion.
 #[apply(account_case!)]
-async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
+async fn no_login_survives_a_promotion(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         let id = user.id;
@@ -240,7 +240,7 @@ async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
         let sessions: Vec<_> = (0..4).map(|n| session_of(&id, session_id(4 * round + n), at(0))).collect();
         let logins = sessions.iter().cloned().map(|session| {
             gate.send_for(&id, async move |store, id| {
-                // As a login does: what it asks for is decided on the account as it was read.
+                // A login decides on the account as it was read.
                 let read = user_now(&*store, &id).await;
                 !read.is_staff && store.start(&session, &read, None).await.unwrap()
             })
@@ -258,9 +258,9 @@ async fn no_login_escapes_a_promotion(store: Arc<dyn Store>) {
     }
 }
 
-/// A login that found no second factor does not start once one is on.
+/// A login that read the account without a second factor must not start a session after one was added.
 #[apply(account_case!)]
-async fn no_session_starts_without_a_factor_that_was_added(store: Arc<dyn Store>) {
+async fn no_session_starts_for_a_user_read_before_a_factor_was_added(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let user = stored(&*store, &format!("user{round}")).await;
         issued(&*store, &user.id, round, CodePurpose::EmailEnrolment).await;

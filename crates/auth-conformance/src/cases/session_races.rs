@@ -1,4 +1,4 @@
-//! Sessions: which calls succeed when calls are concurrent, and what must hold in any case.
+//! Sessions: which of several concurrent calls succeed, and what must always hold.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub(super) async fn rotate_on(store: Arc<dyn TokenStore>, mut session: Session) 
     20
 }
 
-pub(super) async fn assert_dead(store: &dyn TokenStore, session: &Session, moment: UnixTime) {
+pub(super) async fn assert_revoked(store: &dyn TokenStore, session: &Session, moment: UnixTime) {
     let left = session_now(store, session.id).await;
     assert_eq!(left.revoked_at, Some(moment));
     let next = successor_of(&left, at(1));
@@ -36,7 +36,7 @@ pub(super) async fn assert_dead(store: &dyn TokenStore, session: &Session, momen
 }
 
 #[apply(token_case!)]
-async fn one_of_many_rotations_wins(host: Arc<dyn TokenHost>) {
+async fn one_of_many_rotations_succeeds(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
@@ -69,13 +69,13 @@ async fn a_rotation_never_revives_a_revoked_session(host: Arc<dyn TokenHost>) {
             gate.send(move |store| async move { store.revoke(session.id, RevokeReason::Logout, at(5)).await.unwrap() });
         assert!(end.await.unwrap());
         let rotations = rotations.await.unwrap();
-        assert_dead(&*store, &session, at(5)).await;
+        assert_revoked(&*store, &session, at(5)).await;
         assert_eq!(session_now(&*store, session.id).await.generation.get(), rotations);
     }
 }
 
 #[apply(token_case!)]
-async fn one_of_many_revocations_is_the_first(host: Arc<dyn TokenHost>) {
+async fn one_of_many_revocations_succeeds(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
@@ -92,7 +92,7 @@ async fn one_of_many_revocations_is_the_first(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn each_session_is_ended_by_one_of_many_ends_of_all(host: Arc<dyn TokenHost>) {
+async fn concurrent_revoke_all_calls_revoke_each_session_once(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await.id;
     for round in 0..ROUNDS {
@@ -110,9 +110,9 @@ async fn each_session_is_ended_by_one_of_many_ends_of_all(host: Arc<dyn TokenHos
     }
 }
 
-/// Each call adopts the same token and then rotates it: there is one session, so one rotation succeeds.
+/// Each call adopts the same token and then rotates it. There is one session, so one rotation succeeds.
 #[apply(token_case!)]
-async fn many_adoptions_of_one_token_make_one_session(host: Arc<dyn TokenHost>) {
+async fn concurrent_adoptions_of_one_token_create_one_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
@@ -160,7 +160,7 @@ async fn no_session_outlives_its_account(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn no_session_starts_once_an_account_is_inactive(host: Arc<dyn TokenHost>) {
+async fn no_session_starts_after_a_deactivation(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for round in 0..ROUNDS {
@@ -187,9 +187,9 @@ async fn no_session_starts_once_an_account_is_inactive(host: Arc<dyn TokenHost>)
     }
 }
 
-/// Pruning must check a session as it is when it is deleted, not as it was when it was selected.
+/// Pruning must check the expiry when it deletes a session, not only when it selects it.
 #[apply(token_case!)]
-async fn a_session_that_was_rotated_in_time_is_not_pruned(host: Arc<dyn TokenHost>) {
+async fn pruning_spares_a_session_rotated_meanwhile(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await.id;
     let (now, later) = (at(1_000_000), at(2_000_000));
@@ -208,7 +208,11 @@ async fn a_session_that_was_rotated_in_time_is_not_pruned(host: Arc<dyn TokenHos
             (0..2).map(|_| gate.send(move |store| async move { store.prune_sessions(now, 4).await.unwrap() }));
         let pruned: usize = answers(prunings.collect()).await.iter().sum();
         let rotations = answers(rotations).await;
-        assert_eq!(pruned, count(&rotations, |swap| *swap == Swap::LostRace), "each one is pruned, once, or rotated");
+        assert_eq!(
+            pruned,
+            count(&rotations, |swap| *swap == Swap::LostRace),
+            "each session is either pruned once or rotated"
+        );
         for (session, swap) in sessions.into_iter().zip(rotations) {
             assert_eq!(store.find_session(session).await.unwrap().is_some(), swap == Swap::Done);
         }
@@ -216,7 +220,7 @@ async fn a_session_that_was_rotated_in_time_is_not_pruned(host: Arc<dyn TokenHos
 }
 
 #[apply(token_case!)]
-async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(host: Arc<dyn TokenHost>) {
+async fn concurrent_logins_do_not_exceed_the_session_limit(host: Arc<dyn TokenHost>) {
     let store = host.store();
     for round in 0..ROUNDS {
         let user = added(&*host, &format!("user{round}")).await;
@@ -233,13 +237,13 @@ async fn of_any_number_of_logins_at_once_no_more_sessions_are_left_than_may_be(h
         for login in 0..6 {
             live += usize::from(session_now(&*store, session_id(6 * round + login)).await.revoked_at.is_none());
         }
-        assert_eq!((live, ended), (2, 4), "each is ended once");
+        assert_eq!((live, ended), (2, 4), "each surplus session is revoked once");
     }
 }
 
-/// In a wrong store, calls that lock the same rows in different orders deadlock, or one of them fails.
+/// In an incorrect store, calls that lock the same rows in different orders deadlock or fail.
 #[apply(token_case!)]
-async fn a_storm_of_token_calls_for_one_user_ends_without_an_error(host: Arc<dyn TokenHost>) {
+async fn concurrent_token_calls_for_one_user_do_not_fail(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let id = added(&*host, "alice").await.id;
     for round in 0..ROUNDS {

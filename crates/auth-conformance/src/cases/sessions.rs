@@ -1,4 +1,4 @@
-//! Sessions: how they are rotated, ended and pruned.
+//! Sessions: rotation, revocation and pruning.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::{at, session_id, session_of, successor_of};
 const GENERATION: fn(u32) -> Generation = Generation::new;
 
 #[apply(token_case!)]
-async fn a_rotation_writes_the_next_generation_and_nothing_else(host: Arc<dyn TokenHost>) {
+async fn rotation_writes_only_the_next_generation(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = started(&*store, &user.id, 1).await;
@@ -41,7 +41,7 @@ async fn a_rotation_writes_the_next_generation_and_nothing_else(host: Arc<dyn To
 }
 
 #[apply(token_case!)]
-async fn only_the_live_generation_is_rotated(host: Arc<dyn TokenHost>) {
+async fn rotates_only_the_live_generation(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = Session { generation: GENERATION(5), ..session_of(&user.id, session_id(1), at(0)) };
@@ -57,7 +57,7 @@ async fn only_the_live_generation_is_rotated(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn a_revoked_session_is_not_rotated(host: Arc<dyn TokenHost>) {
+async fn refuses_to_advance_a_revoked_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = started(&*store, &user.id, 1).await;
@@ -72,7 +72,7 @@ async fn a_revoked_session_is_not_rotated(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn a_missing_session_is_neither_rotated_nor_revoked(host: Arc<dyn TokenHost>) {
+async fn refuses_to_advance_or_revoke_a_missing_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = started(&*store, &user.id, 1).await;
@@ -84,7 +84,7 @@ async fn a_missing_session_is_neither_rotated_nor_revoked(host: Arc<dyn TokenHos
 }
 
 #[apply(token_case!)]
-async fn the_last_generation_is_reached(host: Arc<dyn TokenHost>) {
+async fn advances_to_the_last_generation(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let before_last = GENERATION(Generation::LAST.get() - 1);
@@ -95,9 +95,9 @@ async fn the_last_generation_is_reached(host: Arc<dyn TokenHost>) {
     assert_eq!(session_now(&*store, session.id).await.generation, Generation::LAST);
 }
 
-/// The rules check whether a token has expired and whether the user is active; the store does not.
+/// Expiry and the user's state are checked by the rules, not by the store.
 #[apply(token_case!)]
-async fn a_rotation_asks_neither_the_time_nor_the_account(host: Arc<dyn TokenHost>) {
+async fn advance_checks_neither_expiry_nor_the_account(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = started(&*store, &user.id, 1).await;
@@ -109,7 +109,7 @@ async fn a_rotation_asks_neither_the_time_nor_the_account(host: Arc<dyn TokenHos
 }
 
 #[apply(token_case!)]
-async fn a_session_is_revoked_once_and_the_first_reason_stays(host: Arc<dyn TokenHost>) {
+async fn a_second_revocation_changes_nothing(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = started(&*store, &user.id, 100).await;
@@ -124,12 +124,12 @@ async fn a_session_is_revoked_once_and_the_first_reason_stays(host: Arc<dyn Toke
         assert_eq!(session_now(&*store, revoked.id).await, revoked);
     }
     assert_eq!(session_now(&*store, other.id).await, other);
-    assert_eq!(user_now(&*store, &user.id).await, user, "the end of one session is not the end of all logins");
+    assert_eq!(user_now(&*store, &user.id).await, user, "revoking one session does not advance the epoch");
 }
 
 /// A store without an outbox ignores the emails.
 #[apply(token_case!)]
-async fn a_reused_session_ends_once_and_the_first_reason_stays(host: Arc<dyn TokenHost>) {
+async fn a_reused_session_is_revoked_once(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let (session, other) = (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await);
@@ -146,7 +146,7 @@ async fn a_reused_session_ends_once_and_the_first_reason_stays(host: Arc<dyn Tok
 }
 
 #[apply(token_case!)]
-async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(host: Arc<dyn TokenHost>) {
+async fn revoke_all_spares_the_kept_session_and_other_accounts(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = added(&*host, "other").await;
@@ -172,14 +172,14 @@ async fn the_end_of_all_sessions_spares_the_one_to_keep_and_other_accounts(host:
         assert_eq!(session_now(&*store, expected.id).await, expected);
     }
     assert_eq!(user_now(&*store, &other.id).await, other);
-    // A session that was kept once can be ended later.
+    // A kept session can be revoked later.
     assert_eq!(store.revoke_all(&user.id, None, RevokeReason::Administrator, at(6)).await.unwrap(), 1);
     let kept = session_now(&*store, keep.id).await;
     assert_eq!(kept, by(RevokeReason::Administrator, at(6), keep));
 }
 
 #[apply(token_case!)]
-async fn a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing(host: Arc<dyn TokenHost>) {
+async fn revoke_all_keeps_only_a_live_session_of_the_account(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = added(&*host, "other").await;
@@ -196,7 +196,7 @@ async fn a_session_to_keep_that_is_no_live_one_of_the_account_keeps_nothing(host
 }
 
 #[apply(token_case!)]
-async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none(host: Arc<dyn TokenHost>) {
+async fn revoke_all_advances_the_epoch_without_live_sessions(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = added(&*host, "other").await;
@@ -208,9 +208,9 @@ async fn the_end_of_all_sessions_moves_the_epoch_even_if_there_is_none(host: Arc
     assert_eq!(user_now(&*store, &other.id).await, other);
 }
 
-/// A login that read one epoch must not start a session after the next one, even if the clock was set back.
+/// A login that read the old epoch must not start a session, even if the clock was set back.
 #[apply(token_case!)]
-async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back(host: Arc<dyn TokenHost>) {
+async fn revoke_all_advances_the_epoch_whatever_the_clock_says(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for (now, expected) in [(at(100), at(100)), (at(100), at(101)), (at(50), at(102)), (at(200), at(200))] {
@@ -220,14 +220,14 @@ async fn the_epoch_moves_on_within_one_second_and_when_the_clock_goes_back(host:
 }
 
 #[apply(token_case!)]
-async fn only_sessions_whose_last_token_expired_before_are_pruned(host: Arc<dyn TokenHost>) {
+async fn prunes_only_expired_sessions(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for (number, expires_at) in [(1, at(101)), (2, at(99)), (3, at(100)), (4, at(98)), (5, at(98))] {
         let session = Session { expires_at, ..session_of(&user.id, session_id(number), at(0)) };
         assert!(store.start(&session, &user, None).await.unwrap());
     }
-    // An ended session is kept until it expires, so that its tokens are recognised. A rotation moves the expiry.
+    // A revoked session is kept until it expires, so that its tokens are recognised. A rotation changes the expiry.
     assert!(store.revoke(session_id(1), RevokeReason::Logout, at(1)).await.unwrap());
     assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
     let next = NextGeneration { generation: GENERATION(1), rotated_at: at(97), expires_at: at(110) };
@@ -243,7 +243,7 @@ async fn only_sessions_whose_last_token_expired_before_are_pruned(host: Arc<dyn 
 }
 
 #[apply(token_case!)]
-async fn at_most_so_many_sessions_are_pruned(host: Arc<dyn TokenHost>) {
+async fn prunes_no_more_sessions_than_the_limit(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     for number in 0..7 {
@@ -261,7 +261,7 @@ async fn at_most_so_many_sessions_are_pruned(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn the_least_recently_used_of_too_many_sessions_end(host: Arc<dyn TokenHost>) {
+async fn the_session_limit_revokes_the_least_recently_used(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let (alice, bob) = (added(&*host, "alice").await, added(&*host, "bob").await);
     let most = |most| NonZeroU32::new(most).unwrap();
@@ -282,11 +282,11 @@ async fn the_least_recently_used_of_too_many_sessions_end(host: Arc<dyn TokenHos
         ended.sort_unstable();
         ended
     };
-    // Five are live: 1, 3, 4, 2, 6 in the order of their last use.
+    // Five live sessions: 1, 3, 4, 2, 6 in order of last use.
     assert_eq!(end(6, 5).await, []);
-    assert_eq!(end(6, 3).await, [2, 4].map(session_id), "the one that is kept is not ended, and counts");
+    assert_eq!(end(6, 3).await, [2, 4].map(session_id), "the kept session counts and is not revoked");
     assert_eq!(end(6, 3).await, []);
-    assert_eq!(end(5, 2).await, [session_id(6)], "one that has ended does not count");
+    assert_eq!(end(5, 2).await, [session_id(6)], "a revoked session does not count");
     assert_eq!(end(1, 1).await, [session_id(3)]);
     for (number, reason) in [
         (1, None),

@@ -1,4 +1,4 @@
-//! Accounts: how they are found by the subject of a token.
+//! Users: finding them by the subject of a token.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ async fn addressed(store: &dyn TokenStore, address: &str) -> Option<User> {
 }
 
 #[apply(token_case!)]
-async fn an_account_is_found_by_exactly_its_name_and_address(host: Arc<dyn TokenHost>) {
+async fn a_subject_is_compared_exactly(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let alice =
         added_as(&*host, &User { email: Some("Alice@Example.com".to_owned()), ..user_of(unused_id(), "Alice") }).await;
@@ -39,9 +39,9 @@ async fn an_account_is_found_by_exactly_its_name_and_address(host: Arc<dyn Token
     }
 }
 
-/// An externally issued token may contain any text as its subject. It matches no account and is never an error.
+/// The subject of an externally issued token may be any string. Such a string matches no user and is never an error.
 #[apply(token_case!)]
-async fn a_subject_may_be_any_text(host: Arc<dyn TokenHost>) {
+async fn a_subject_may_be_any_string(host: Arc<dyn TokenHost>) {
     let store = host.store();
     added(&*host, "alice").await;
     let long = "x".repeat(100_000);
@@ -58,7 +58,7 @@ async fn a_subject_may_be_any_text(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn a_name_that_was_given_up_names_nobody_until_another_takes_it(host: Arc<dyn TokenHost>) {
+async fn a_released_name_finds_no_user_until_it_is_taken_again(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let alice = added(&*host, "alice").await;
     let (username, email) = ("Alice".to_owned(), Some("alicia@example.com".to_owned()));

@@ -1,4 +1,4 @@
-//! What the cases of the token half store first, and how they read it back: with nothing but a [`TokenHost`].
+//! Helpers of the token half: they store test data and read it back, with only a [`TokenHost`].
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,23 +22,23 @@ pub(super) async fn added_as(host: &dyn TokenHost, user: &User) -> User {
     user_now(&*host.store(), &id).await
 }
 
-/// An ID that no case has given to a user yet.
+/// A user ID that no case has used yet.
 pub(super) fn unused_id() -> UserId {
     static LAST: AtomicI64 = AtomicI64::new(0);
     UserId::new(LAST.fetch_add(1, Ordering::Relaxed) + 1)
 }
 
-/// Puts a user with other fields in place of the one with this ID. Returns it as the store has it.
+/// Replaces the fields of the user with this ID. Returns the user as stored.
 pub(super) async fn changed(host: &dyn TokenHost, user: User) -> User {
     host.update_user(&user).await;
     user_now(&*host.store(), &user.id).await
 }
 
-/// Activates or deactivates a user, which moves the stamp.
+/// Activates or deactivates a user, which advances the security stamp.
 pub(super) async fn set_active(host: &dyn TokenHost, id: &UserId, is_active: bool) -> User {
     let user = user_now(&*host.store(), id).await;
     let changed = changed(host, User { is_active, security_stamp: user.security_stamp.next(), ..user }).await;
-    assert_eq!(changed.is_active, is_active, "the host stores the change");
+    assert_eq!(changed.is_active, is_active, "the host did not store the change");
     changed
 }
 
@@ -48,14 +48,14 @@ pub(super) async fn started(store: &dyn TokenStore, user: &UserId, number: u64) 
     let user = user_now(store, user).await;
     assert!(
         store.start(&session, &user, None).await.unwrap(),
-        "an active user whose security stamp is known starts a session"
+        "a session of an active user with the current security stamp was refused"
     );
     session
 }
 
 /// The user as stored now.
 pub(super) async fn user_now(store: &dyn TokenStore, id: &UserId) -> User {
-    user_with(store, id).await.expect("the user is there")
+    user_with(store, id).await.expect("the user exists")
 }
 
 /// The user with this ID, if there is one.
@@ -65,10 +65,10 @@ pub(super) async fn user_with(store: &dyn TokenStore, id: &UserId) -> Option<Use
 
 /// The session as stored now.
 pub(super) async fn session_now(store: &dyn TokenStore, id: SessionId) -> Session {
-    store.find_session(id).await.unwrap().expect("the session is there").session
+    store.find_session(id).await.unwrap().expect("the session exists").session
 }
 
-/// The `jti` of the externally issued token that becomes this session.
+/// The `jti` of the externally issued token that is adopted as this session.
 pub(super) fn jti_of(session: &Session) -> TokenId {
     TokenId::of_generation(session.id, Generation::FIRST)
 }
@@ -78,7 +78,7 @@ pub(super) fn effects(emails: &[u64]) -> Effects {
     emails.iter().map(|number| new_email(*number)).collect()
 }
 
-/// A number for IDs of sessions and codes that depend on their user.
+/// A number derived from a user ID, for the IDs of the user's sessions and codes.
 pub(super) fn number_of(id: &UserId) -> u64 {
     let hash = || {
         let mut hasher = DefaultHasher::new();

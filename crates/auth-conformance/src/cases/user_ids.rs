@@ -1,4 +1,4 @@
-//! Users whose IDs are UUIDs or strings: everything that belongs to a user works as with an integer.
+//! Users whose IDs are UUIDs or strings: everything works as with an integer ID.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ use crate::{at, email, hash_of, new_user, session_id, session_of};
 
 const UUID: u128 = 0x67e5_5044_10b1_426f_9247_bb68_0e5f_e0c8;
 
-/// A user with a UUID and one with a string, after one with an integer, so that no key of a row is the same as an ID.
+/// A user with a UUID and one with a string, after one with an integer ID, so that no row has a key equal to its user's
+/// ID.
 async fn users(store: &dyn Store) -> [User; 2] {
     stored(store, "integer").await;
     let uuid = NewUser { id: NewUserId::Uuid(Uuid::from_u128(UUID)), ..new_user("uuid") };
@@ -33,7 +34,7 @@ async fn users(store: &dyn Store) -> [User; 2] {
 }
 
 #[apply(account_case!)]
-async fn users_are_found_by_the_ids_they_were_given(store: Arc<dyn Store>) {
+async fn finds_users_by_their_assigned_ids(store: Arc<dyn Store>) {
     let [uuid, string] = users(&*store).await;
     assert_eq!(uuid.id, UserId::Uuid(Uuid::from_u128(UUID)));
     assert_eq!(string.id.to_string(), "idp|5f7c \u{e9}");
@@ -44,9 +45,9 @@ async fn users_are_found_by_the_ids_they_were_given(store: Arc<dyn Store>) {
     }
 }
 
-/// Leading zeros are not those of an integer.
+/// A string with leading zeros is not an integer.
 #[apply(account_case!)]
-async fn an_id_of_digits_may_be_a_string(store: Arc<dyn Store>) {
+async fn a_string_id_may_consist_of_digits(store: Arc<dyn Store>) {
     stored(&*store, "integer").await;
     let id = NewUserId::String(StringId::parse("0001").unwrap());
     let user = created(&*store, &NewUser { id, ..new_user("padded") }).await;
@@ -54,9 +55,9 @@ async fn an_id_of_digits_may_be_a_string(store: Arc<dyn Store>) {
     assert_eq!(store.find_user(&user.id).await.unwrap(), Some(user));
 }
 
-/// The key of a row in a database is not the ID of its user.
+/// The primary key of a row is not the ID of its user.
 #[apply(account_case!)]
-async fn no_integer_finds_or_changes_a_user_with_another_id(store: Arc<dyn Store>) {
+async fn an_integer_id_does_not_reach_a_user_with_another_id(store: Arc<dyn Store>) {
     let [uuid, string] = users(&*store).await;
     for integer in (0..10).map(UserId::Integer).filter(|id| *id != UserId::Integer(1)) {
         assert_eq!(store.find_user(&integer).await.unwrap(), None, "{integer}");
@@ -77,7 +78,7 @@ async fn no_integer_finds_or_changes_a_user_with_another_id(store: Arc<dyn Store
 }
 
 #[apply(account_case!)]
-async fn an_id_is_given_once(store: Arc<dyn Store>) {
+async fn an_id_is_assigned_only_once(store: Arc<dyn Store>) {
     let [uuid, _] = users(&*store).await;
     let again = NewUser { id: NewUserId::Uuid(Uuid::from_u128(UUID)), ..new_user("again") };
     assert!(store.create(&again, &hash_of("x")).await.is_err());
@@ -86,7 +87,7 @@ async fn an_id_is_given_once(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn sessions_belong_to_users_with_any_id(store: Arc<dyn Store>) {
+async fn sessions_work_for_users_with_any_id(store: Arc<dyn Store>) {
     for (number, user) in (0..).zip(users(&*store).await) {
         let id = |place| session_id(10 * number + place);
         let first = started(&*store, &user.id, 10 * number).await;
@@ -104,7 +105,7 @@ async fn sessions_belong_to_users_with_any_id(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn passwords_codes_and_factors_belong_to_users_with_any_id(store: Arc<dyn Store>) {
+async fn passwords_codes_and_factors_work_for_users_with_any_id(store: Arc<dyn Store>) {
     for (number, user) in (0..).zip(users(&*store).await) {
         let code = |place| 10 * number + place;
         let enrolment = issued(&*store, &user.id, code(0), CodePurpose::EmailEnrolment).await;
@@ -132,7 +133,7 @@ async fn passwords_codes_and_factors_belong_to_users_with_any_id(store: Arc<dyn 
         let proof =
             VerifiedEmail { user: user.clone(), code: moved, email: address, is_change: true, only_at: None, effects };
         let EmailUpdate::Done(now) = store.confirm_email(&proof, at(3).into()).await.unwrap() else {
-            panic!("{user}: the address was not changed");
+            panic!("{user}: the email address was not changed");
         };
         assert_eq!(now.id, user);
         let change = ProfileChange { username: None, ..ProfileChange::default() };
@@ -140,18 +141,18 @@ async fn passwords_codes_and_factors_belong_to_users_with_any_id(store: Arc<dyn 
         assert!(store.set_active(&user, false).await.unwrap() && store.promote(&user, at(4)).await.unwrap());
         assert!(store.delete(&user).await.unwrap());
         assert_eq!(store.find_user(&user).await.unwrap(), None);
-        assert!(!queued(&*store).await.contains(&number), "its email went with it");
+        assert!(!queued(&*store).await.contains(&number), "its email is deleted too");
     }
 }
 
 #[apply(feed_case!)]
-async fn changes_name_their_users_by_any_id(fixture: FeedFixture) {
+async fn feeds_report_users_with_any_id(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     for user in users(&*store).await {
         assert!(store.set_staff(&user.id, true).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)]);
         enrolled(&*store, &user.id, &totp(1), &[]).await;
-        // The factor and the stamp: reported once or twice, and never by another ID.
+        // The factor and the stamp: reported once or twice, never with another ID.
         assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
         assert!(store.delete(&user.id).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)]);

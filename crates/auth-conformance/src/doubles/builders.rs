@@ -1,5 +1,5 @@
-//! Values to begin a test with. They panic on what the types refuse: a test that asks for it is wrong.
-#![allow(clippy::expect_used, reason = "a value that no type accepts is a fault of the test itself")]
+//! Builders of test values. They panic if the value is not valid, which is an error in the test.
+#![allow(clippy::expect_used, reason = "an invalid value is an error in the test")]
 
 use std::collections::BTreeSet;
 
@@ -15,34 +15,34 @@ use auth_core::user::{SecurityStamp, User, UserId};
 
 use super::PlainHasher;
 
-/// When everything begins that is built here: 2001-09-09T01:46:40Z.
+/// The time at which the test values begin: 2001-09-09T01:46:40Z.
 pub const BEGINNING: UnixTime = UnixTime::from_seconds(1_000_000_000);
 
-/// So many seconds after [`BEGINNING`].
+/// The time `seconds` seconds after [`BEGINNING`].
 pub const fn at(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(BEGINNING.seconds() + seconds)
 }
 
-/// A username of any visible text, whose letter case makes no difference.
+/// A username. Any visible characters are allowed, and letter case is ignored.
 ///
 /// # Panics
-/// If it is none.
+/// If it is not valid.
 pub fn username(text: &str) -> Username {
-    Username::parse(text, UsernameRules { plain_alphabet: false, ignore_case: true }).expect("a username")
+    Username::parse(text, UsernameRules { plain_alphabet: false, ignore_case: true }).expect("a valid username")
 }
 
-/// An address.
+/// An email address.
 ///
 /// # Panics
-/// If it is none.
+/// If it is not valid.
 pub fn email(text: &str) -> Email {
-    Email::parse(text).expect("an address")
+    Email::parse(text).expect("a valid email address")
 }
 
 /// The email address of a new user, who logs in with it.
 ///
 /// # Panics
-/// If it is none.
+/// If it is not valid.
 pub fn login_email(text: &str) -> Option<NewEmail> {
     Some(NewEmail::LoginName(email(text)))
 }
@@ -50,22 +50,22 @@ pub fn login_email(text: &str) -> Option<NewEmail> {
 /// A first or last name.
 ///
 /// # Panics
-/// If it is none.
+/// If it is not valid.
 pub fn person_name(text: &str) -> PersonName {
-    PersonName::parse(text).expect("a name of a person")
+    PersonName::parse(text).expect("a valid personal name")
 }
 
-/// An ordinary account to be made, which may also log in with the address `name@example.com`.
+/// A new account without special rights, whose user can also log in with the email address `name@example.com`.
 ///
 /// ```
 /// use auth_conformance::new_user;
 /// use auth_accounts::account::NewUser;
-/// let owner = NewUser { is_staff: true, is_superuser: true, ..new_user("olga") };
-/// assert_eq!(owner.email, auth_conformance::login_email("olga@example.com"));
+/// let admin = NewUser { is_staff: true, is_superuser: true, ..new_user("olga") };
+/// assert_eq!(admin.email, auth_conformance::login_email("olga@example.com"));
 /// ```
 ///
 /// # Panics
-/// If the name is no username, or makes no address.
+/// If `name` is not a valid username, or `name@example.com` is not a valid email address.
 pub fn new_user(name: &str) -> NewUser {
     NewUser {
         id: NewUserId::Next,
@@ -82,8 +82,8 @@ pub fn new_user(name: &str) -> NewUser {
     }
 }
 
-/// An ordinary user of a store without accounts, as [`new_user`] makes accounts: active, with the email address
-/// `name@example.com`.
+/// The user of a store without accounts that corresponds to [`new_user`]: active, without special rights, with the
+/// email address `name@example.com`.
 pub fn user_of(id: UserId, name: &str) -> User {
     User {
         id,
@@ -105,18 +105,19 @@ pub fn user_of(id: UserId, name: &str) -> User {
     }
 }
 
-/// The "hash" that a [`PlainHasher`] makes of this password.
+/// The "hash" that a [`PlainHasher`] computes of this password.
 pub fn hash_of(password: &str) -> PasswordHash {
     PasswordHash::new(format!("{}{password}", PlainHasher::PREFIX))
 }
 
-/// The session name with this number.
+/// The session ID with this number.
 pub const fn session_id(number: u64) -> SessionId {
-    // The bits of a UUID of version 4: an adapter may look at them.
+    // With the version bits of a random UUID, which an adapter may check.
     SessionId::from_bytes((0x4000_8000_0000_0000_0000_u128 | number as u128).to_be_bytes())
 }
 
-/// A live session at its first generation, for a day and, if refreshed, for thirty.
+/// A live session at the first rotation generation. It expires after one day without a refresh, and after 30 days in
+/// any case.
 pub fn session_of(user: &UserId, id: SessionId, started_at: UnixTime) -> Session {
     const DAY: u64 = 86_400;
     Session {
@@ -136,27 +137,27 @@ pub fn session_of(user: &UserId, id: SessionId, started_at: UnixTime) -> Session
     }
 }
 
-/// The code name with this number.
+/// The code ID with this number.
 pub const fn code_id(number: u64) -> CodeId {
     CodeId::from_bytes(session_id(number).bytes())
 }
 
-/// An open code without a secret, made now.
+/// An open code without a keyed hash, issued at `now`.
 pub fn code_of(user: &UserId, id: CodeId, purpose: CodePurpose, now: UnixTime) -> OneTimeCode {
     OneTimeCode::new(id, user.clone(), purpose, now)
 }
 
-/// A keyed hash of nothing, with this number.
+/// A keyed hash with every byte set to `number`.
 pub const fn mac(number: u8) -> Mac {
     Mac::from_bytes([number; 32])
 }
 
-/// The mail name with this number.
+/// The message ID with this number.
 pub const fn message_id(number: u64) -> MessageId {
     MessageId::from_bytes(session_id(number).bytes())
 }
 
-/// A mail with this number to alice@example.com, put in at [`BEGINNING`]. What it says opens for nobody.
+/// An email with this number to alice@example.com, enqueued at [`BEGINNING`]. Its content is not validly sealed.
 pub fn new_email(number: u64) -> OutgoingEmail {
     OutgoingEmail {
         id: message_id(number),
@@ -167,15 +168,15 @@ pub fn new_email(number: u64) -> OutgoingEmail {
     }
 }
 
-/// The wish for a mail with this number, as [`new_email`] makes mails.
+/// The request for an email with this number; like [`new_email`] otherwise.
 pub fn new_request(number: u64) -> OutgoingEmail {
     OutgoingEmail { queued: Queued::Request(EmailRequest::PasswordReset), ..new_email(number) }
 }
 
-/// What a rotation of this session writes at this moment, for another day.
+/// What a rotation of this session at `now` writes; the successor expires after one day.
 ///
 /// # Panics
-/// If it is at its last generation.
+/// If the session is at its last rotation generation.
 pub fn successor_of(session: &Session, now: UnixTime) -> NextGeneration {
-    session.next(now, Seconds::new(86_400)).expect("a generation after this one")
+    session.next(now, Seconds::new(86_400)).expect("a session that is not at its last generation")
 }

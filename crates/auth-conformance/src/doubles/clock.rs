@@ -1,4 +1,4 @@
-//! A clock that stands still until it is told the time.
+//! A clock that tests set.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::BEGINNING;
 
-/// A clock that shows what it was set to; [`BEGINNING`] at first.
+/// A clock that shows the time it was set to, at first [`BEGINNING`].
 ///
 /// ```
 /// use auth_conformance::{FixedClock, at};
@@ -27,18 +27,18 @@ pub struct FixedClock {
 }
 
 impl FixedClock {
-    /// A clock that shows this moment.
+    /// A clock set to `moment`.
     pub fn new(moment: impl Into<Timestamp>) -> Self {
         Self { micros: AtomicI64::new(moment.into().micros()), moved: Notify::new() }
     }
 
-    /// Shows this moment from now on, which may be earlier than the one before.
+    /// Sets the clock to `moment`, which may be earlier than the current time.
     pub fn set(&self, moment: impl Into<Timestamp>) {
         self.micros.store(moment.into().micros(), Ordering::SeqCst);
         self.moved.notify_waiters();
     }
 
-    /// Moves the clock on.
+    /// Moves the clock forward.
     pub fn advance(&self, duration: Seconds) {
         let micros = i64::try_from(duration.get()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
         self.micros.fetch_add(micros, Ordering::SeqCst);
@@ -58,7 +58,7 @@ impl Clock for FixedClock {
         Timestamp::from_micros(self.micros.load(Ordering::SeqCst))
     }
 
-    /// Ends when the clock has been moved on so far.
+    /// Returns when the clock has been moved forward by `duration`.
     async fn sleep(&self, duration: Duration) {
         let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
         let until = self.micros.load(Ordering::SeqCst).saturating_add(micros);

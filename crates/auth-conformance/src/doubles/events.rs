@@ -1,16 +1,16 @@
-//! An audit log that can be read.
+//! An audit log that tests can read.
 
 use std::sync::{Mutex, PoisonError};
 
 use auth_core::event::SecurityEvent;
 use auth_core::ports::SecurityEvents;
 
-/// Keeps the events that it is told, in their order.
+/// Keeps the recorded events in order.
 #[derive(Debug, Default)]
 pub struct RecordedEvents(Mutex<Vec<SecurityEvent>>);
 
 impl RecordedEvents {
-    /// The events since the last time that they were taken.
+    /// Takes the events that were recorded since the last call.
     pub fn taken(&self) -> Vec<SecurityEvent> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_taken_once_and_in_their_order() {
+    fn returns_events_once_and_in_order() {
         let events = RecordedEvents::default();
         let of = |kind| SecurityEvent::of_user(kind, &UserId::new(1));
         events.record(of(EventKind::LoginFailed));

@@ -1,4 +1,4 @@
-//! Password "hashes" that cost nothing and hide nothing.
+//! Password "hashes" that cost nothing and protect nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use auth_accounts::password::{CheckedPassword, PasswordHash, RawPassword};
 use auth_accounts::ports::{HashError, PasswordHasher, QueueShare, Verdict};
 
-/// **Protects nothing**: its "hash" of a password is `plain$` and the password itself, so that tests need not wait.
+/// **Protects nothing**: the "hash" of a password is `plain$` followed by the password, so that tests need not wait.
 ///
-/// Hashes with a prefix that was declared [outdated](Self::set_outdated) are recognised too, as due for an upgrade.
+/// Hashes with a prefix that was declared [outdated](Self::set_outdated) are accepted too, and reported as due for an
+/// upgrade.
 #[derive(Debug, Default)]
 pub struct PlainHasher {
     outdated: Mutex<Option<String>>,
@@ -17,15 +18,15 @@ pub struct PlainHasher {
 }
 
 impl PlainHasher {
-    /// What its hashes begin with.
+    /// The prefix of its hashes.
     pub const PREFIX: &'static str = "plain$";
 
-    /// Takes hashes that begin so for outdated ones from now on: `old$secret` for one of the password `secret`.
+    /// Treats hashes with this prefix as outdated from now on: with `old$`, the hash of `secret` is `old$secret`.
     pub fn set_outdated(&self, prefix: impl Into<String>) {
         *self.outdated.lock().unwrap_or_else(PoisonError::into_inner) = Some(prefix.into());
     }
 
-    /// How many comparisons were done, those with no hash included.
+    /// The number of verifications so far, including those without a hash.
     pub fn verifications(&self) -> usize {
         self.verifications.load(Ordering::SeqCst)
     }
@@ -58,7 +59,7 @@ mod tests {
     use auth_accounts::password::PasswordPolicy;
 
     #[tokio::test]
-    async fn every_verdict() {
+    async fn returns_each_verdict() {
         let hasher = PlainHasher::default();
         hasher.set_outdated("old$");
         let old = PasswordHash::new("old$secret");
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn its_own_hashes_are_those_of_the_builder() {
+    async fn hashes_as_the_builder_does() {
         let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).unwrap();
         assert_eq!(
             PlainHasher::default().hash(&password, QueueShare::Whole).await.unwrap(),

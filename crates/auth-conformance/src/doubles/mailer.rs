@@ -1,4 +1,4 @@
-//! A mailer whose mails can be read.
+//! A mailer whose emails tests can read.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use auth_accounts::mail::Mail;
 use auth_accounts::ports::{EmailError, Mailer};
 
-/// Keeps the mails that it is given, in their order, and sends none. Fails when it is told to.
+/// Keeps the emails in order and sends none. Fails when told to.
 #[derive(Debug, Default)]
 pub struct RecordedMailer(Mutex<Record>);
 
@@ -18,12 +18,12 @@ struct Record {
 }
 
 impl RecordedMailer {
-    /// The mails since the last time that they were taken.
+    /// Takes the emails that were sent since the last call.
     pub fn taken(&self) -> Vec<Mail> {
         std::mem::take(&mut self.record().mails)
     }
 
-    /// Fails so for the next mails, so many, after those that it was told to fail for before.
+    /// Fails with `error` for the next `times` emails, after the failures that were set before.
     pub fn fail(&self, times: usize, error: &EmailError) {
         self.record().failures.extend(std::iter::repeat_n(error.clone(), times));
     }
@@ -55,7 +55,7 @@ mod tests {
     use crate::{BEGINNING, message_id};
 
     #[tokio::test]
-    async fn it_fails_as_it_is_told_and_keeps_the_rest() {
+    async fn fails_as_told_and_keeps_the_other_emails() {
         let mail = |number| Mail {
             id: message_id(number),
             kind: EmailKind::PasswordChanged,

@@ -1,4 +1,4 @@
-//! Doubles for the ports that are no storage, and values to begin a test with. Nothing here protects anything.
+//! Test doubles for the ports other than storage, and builders of test values. None of them protects anything.
 
 mod builders;
 mod clock;

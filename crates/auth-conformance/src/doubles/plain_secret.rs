@@ -1,13 +1,13 @@
-//! A secret that everybody may know.
+//! An application secret that is public.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
 use auth_accounts::ports::{KeyedHash, SealError, SecretBox};
 use auth_accounts::secret::{Mac, MacPurpose, Sealed};
 
-/// **Protects nothing**: its keyed hashes are checksums (SipHash under a seed), and what it sealed can be read by
-/// everybody. It opens with the right context only, and two of them open each other's if their seeds are the same: enough
-/// for tests that need secrets and no cryptography.
+/// **Protects nothing**: its keyed hashes are checksums (SipHash under a seed), and anyone can read what it seals. A
+/// sealed value opens only with its context and under the same seed, which is enough for tests that need secrets but no
+/// cryptography.
 ///
 /// ```
 /// use auth_conformance::PlainSecret;
@@ -25,12 +25,12 @@ pub struct PlainSecret {
 }
 
 impl PlainSecret {
-    /// An application secret with this "key".
+    /// An application secret whose "key" is this seed.
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// What stands before everything that is sealed with this context.
+    /// The prefix of everything that is sealed with this context.
     fn marker(&self, context: &[u8]) -> Vec<u8> {
         [format!("plain:{}:", self.seed).as_bytes(), context, b":"].concat()
     }
@@ -72,7 +72,7 @@ impl SecretBox for PlainSecret {
 
     fn open(&self, context: &[u8], sealed: &Sealed) -> Result<Vec<u8>, SealError> {
         let plain = sealed.bytes().strip_prefix(&*self.marker(context));
-        plain.map(<[u8]>::to_vec).ok_or_else(|| "it was sealed for something else, or under another secret".into())
+        plain.map(<[u8]>::to_vec).ok_or_else(|| "sealed for another context or under another secret".into())
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_told_apart_by_everything_in_them() {
+    fn hashes_depend_on_seed_purpose_and_message() {
         let application_secret = PlainSecret::new(1);
         let mac = application_secret.mac(MacPurpose::Code, b"123456");
         assert!(application_secret.matches(MacPurpose::Code, b"123456", &mac));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sealed_opens_with_its_context_only() {
+    fn opens_only_with_the_same_context_and_seed() {
         let application_secret = PlainSecret::new(1);
         let sealed = application_secret.seal(b"a", b"\0secret").unwrap();
         assert_eq!(application_secret.open(b"a", &sealed).unwrap(), b"\0secret");
@@ -100,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn numbers_follow_from_secret_and_counter() {
+    fn hotp_values_depend_on_secret_and_counter_only() {
         let number = PlainSecret::new(1).hotp(b"secret", 1);
         assert!(number < 1 << 31);
-        assert_eq!(PlainSecret::new(2).hotp(b"secret", 1), number, "the secret is the user's own");
+        assert_eq!(PlainSecret::new(2).hotp(b"secret", 1), number, "HOTP uses the secret of the user, not the seed");
         assert_ne!(PlainSecret::new(1).hotp(b"secret", 2), number);
         assert_ne!(PlainSecret::new(1).hotp(b"Secret", 1), number);
     }

@@ -1,4 +1,4 @@
-//! Everything that the services need, in memory.
+//! All ports of the services as doubles.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use auth_accounts::service::Ports;
 use super::{FixedClock, PlainHasher, PlainSecret, PlainSigner, RecordedEvents, SeededRandomness};
 use crate::MemoryStore;
 
-/// Every port as its double: an empty store, a clock that stands still. Protects nothing.
+/// Every port as its double, with an empty store and a stopped clock. Protects nothing.
 ///
 /// ```
 /// use auth_conformance::{MemoryStore, memory_ports};
 /// use auth_accounts::service::Ports;
 /// use std::sync::Arc;
-/// // With a double of one's own, to look into it afterwards.
+/// // Keep a handle to a double to inspect it afterwards.
 /// let store = Arc::new(MemoryStore::default());
 /// let ports = Ports { store: store.clone(), ..memory_ports() };
 /// assert_eq!(store.sessions(), []);

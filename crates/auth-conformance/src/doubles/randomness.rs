@@ -1,18 +1,17 @@
-//! Chance that repeats itself.
+//! Predictable random bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use auth_core::ports::Randomness;
 
-/// Bytes that follow from a seed: the same seed gives the same ones in the same order (SplitMix64). Anybody can
-/// predict them.
+/// Bytes computed from a seed with SplitMix64: the same seed gives the same sequence. Anyone can predict them.
 ///
 /// ```
 /// use auth_conformance::SeededRandomness;
 /// use auth_core::token::SessionId;
-/// let draw = |seed| SessionId::generate(&SeededRandomness::new(seed));
-/// assert_eq!(draw(1), draw(1));
-/// assert_ne!(draw(1), draw(2));
+/// let session_id = |seed| SessionId::generate(&SeededRandomness::new(seed));
+/// assert_eq!(session_id(1), session_id(1));
+/// assert_ne!(session_id(1), session_id(2));
 /// ```
 #[derive(Debug, Default)]
 pub struct SeededRandomness(AtomicU64);
@@ -45,8 +44,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_published_sequence() {
-        // The first two numbers of SplitMix64 from 0, as in the reference implementation of S. Vigna.
+    fn generates_the_published_splitmix64_sequence() {
+        // The first two outputs of SplitMix64 with the seed 0, computed with S. Vigna's reference implementation.
         let mut bytes = [0; 20];
         SeededRandomness::new(0).fill(&mut bytes);
         assert_eq!(bytes[..8], 0xE220_A839_7B1D_CDAF_u64.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Tokens with a checksum where the signature would be.
+//! Tokens with a checksum in place of the signature.
 
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -8,25 +8,25 @@ use auth_core::ports::{Recognised, SignError, TokenSigner, VerifyError};
 use auth_core::token::{Payload, RawToken};
 use serde_json::Value;
 
-/// **Protects nothing**: writes tokens in the shape of a JWS, three parts, whose last one is a 64-bit checksum (SipHash
-/// under a seed). Who reads this page can forge them. For tests that need tokens and no cryptography.
+/// **Protects nothing**: signs tokens of three parts, like a JWS, whose last part is a 64-bit checksum (SipHash under a
+/// seed). Anyone can forge them. For tests that need tokens but no cryptography.
 ///
-/// Two signers know each other's tokens if their seeds are the same.
+/// Two signers accept each other's tokens if their seeds are the same.
 #[derive(Clone, Debug, Default)]
 pub struct PlainSigner {
     seed: u64,
 }
 
 impl PlainSigner {
-    /// The first part of its tokens: `plain`, in hex.
+    /// The first part of its tokens: `plain` in hex.
     const HEADER: &'static str = "706c61696e";
 
-    /// A signer with this "key".
+    /// A signer whose "key" is this seed.
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// The payload of a token that a signer with this seed wrote.
+    /// The payload of a token, if a signer with this seed signed it.
     pub fn open(&self, token: &RawToken) -> Option<Payload> {
         let (signed, checksum) = token.expose().rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_read_by_the_signer_that_wrote_it() {
+    fn accepts_a_token_only_under_the_same_seed() {
         let signer = PlainSigner::new(1);
         let token = signer.sign(&payload()).unwrap();
         assert_eq!(verified(&signer, &token), Some(payload()));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_changed_at_any_place_is_not_read() {
+    fn refuses_a_token_with_any_byte_changed() {
         let signer = PlainSigner::default();
         let token = signer.sign(&payload()).unwrap();
         for place in (0..token.len()).filter(|place| token.as_bytes()[*place] != b'.') {

@@ -30,8 +30,8 @@ impl State {
     }
 }
 
-/// Whether a new password verifies the address that the account has.
-fn is_address_of(new: &NewPassword, account: &Account) -> bool {
+/// Whether a new password verifies the current email address of the account.
+fn verifies_own_email(new: &NewPassword, account: &Account) -> bool {
     new.proves.as_ref().is_some_and(|email| account.logs_in_with(email))
 }
 
@@ -125,7 +125,7 @@ impl Accounts for MemoryStore {
             account.apply(change);
             if is_other {
                 account.user.email_verified_at = None;
-                account.move_stamp();
+                account.advance_stamp();
             }
         });
         if is_other {
@@ -147,13 +147,13 @@ impl Accounts for MemoryStore {
         let mails = emails_of(&new.effects)?;
         let mut state = self.state();
         let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
-        let is_as_read = account.has_stamp(new.only_at);
+        let is_unchanged_since_read = account.has_stamp(new.only_at);
         let is_code_good = new.code.is_none_or(|code| state.codes.is_usable(code, &new.user, now));
         let is_kept = new.keep.is_none_or(|keep| state.is_live_session_of(&new.user, &keep));
         let is_replaced = new.replace.as_ref().is_none_or(|replace| state.has_live_session(&new.user, replace.ends));
-        let is_first_proof = account.user.email_verified_at.is_none() && is_address_of(new, account);
-        let removable = if is_first_proof { account.factors.on() } else { Vec::new() };
-        let is_as_expected = is_as_read && is_same_set(&new.removes, &removable);
+        let is_first_verification = account.user.email_verified_at.is_none() && verifies_own_email(new, account);
+        let removable = if is_first_verification { account.factors.on() } else { Vec::new() };
+        let is_as_expected = is_unchanged_since_read && is_same_set(&new.removes, &removable);
         if !is_as_expected || !is_code_good || !is_kept || !is_replaced {
             return Ok(PasswordUpdate::Overtaken);
         }
@@ -166,7 +166,7 @@ impl Accounts for MemoryStore {
         }
         state.change(&new.user, |account| {
             account.hash = new.hash.clone();
-            if is_address_of(new, account) {
+            if verifies_own_email(new, account) {
                 account.user.email_verified_at = Some(now.into());
             }
             if !new.removes.is_empty() {
@@ -194,7 +194,7 @@ impl Accounts for MemoryStore {
         state.change(user, |account| {
             if *is_change {
                 account.set_login_email(email);
-                account.move_stamp();
+                account.advance_stamp();
             }
             account.user.email_verified_at = Some(now);
         });
@@ -240,10 +240,10 @@ impl Accounts for MemoryStore {
         let mut state = self.state();
         state.sessions.retain(|_, session| session.user_id != *id);
         state.codes.retain(|code| code.user_id != *id);
-        state.outbox.forget_all_of(id.clone());
+        state.outbox.delete_all_of(id.clone());
         let is_deleted = state.accounts.remove(id).is_some();
         if is_deleted {
-            state.news.report(Change::AccountChanged(id.clone()));
+            state.feeds.report(Change::AccountChanged(id.clone()));
         }
         Ok(is_deleted)
     }

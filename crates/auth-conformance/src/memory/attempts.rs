@@ -1,4 +1,4 @@
-//! Attempts that are counted, in memory.
+//! Rate limits in memory.
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
@@ -8,7 +8,7 @@ use auth_core::time::UnixTime;
 
 use super::{MemoryStore, prune};
 
-/// What was counted for a bucket, and when it can be forgotten.
+/// The count of a limit key, and when it expires.
 #[derive(Debug)]
 pub(super) struct Count {
     counter: Counter,
@@ -38,7 +38,7 @@ impl Attempts for MemoryStore {
         for (bucket, forgiveness) in buckets {
             match counts.get_mut(bucket) {
                 Some(count) if *forgiveness == Forgiveness::One && count.counter.count > 1 => count.counter.count -= 1,
-                // A count of none is no count: whatever comes next is the first one.
+                // An empty count is the same as none: the next attempt is the first one.
                 _ => drop(counts.remove(bucket)),
             }
         }

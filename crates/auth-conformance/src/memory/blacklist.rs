@@ -1,4 +1,4 @@
-//! Single tokens that are refused, in memory.
+//! The blacklist in memory.
 
 use async_trait::async_trait;
 use auth_core::StoreError;

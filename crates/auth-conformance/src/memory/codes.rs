@@ -12,7 +12,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
 use super::outbox::emails_of;
-use super::{Account, MemoryStore, all_but};
+use super::{Account, MemoryStore, keep_all_but};
 
 /// One-time codes, in the order in which they were issued.
 #[derive(Debug, Default)]
@@ -42,12 +42,12 @@ impl CodeList {
         self.0.retain(is_left);
     }
 
-    /// Whether a code is one of this account that was neither used nor ended. Its attempts and its time are not asked.
+    /// Whether a code belongs to this account and was neither used nor ended, whatever its attempts and its expiry.
     pub(super) fn is_unused(&self, id: CodeId, user: &UserId) -> bool {
         self.get(id).is_some_and(|code| code.user_id == *user && code.consumed_at.is_none())
     }
 
-    /// Whether a code is one of this account that can be used, whatever its attempts.
+    /// Whether a code belongs to this account and is open, whatever its attempts.
     pub(super) fn is_usable(&self, id: CodeId, user: &UserId, now: UnixTime) -> bool {
         let is_open = |code: &OneTimeCode| OneTimeCode { attempts: 0, ..code.clone() }.is_open(now);
         self.get(id).is_some_and(|code| code.user_id == *user && is_open(code))
@@ -59,7 +59,7 @@ impl CodeList {
         }
     }
 
-    /// Ends every code of an account; where no moment is known, as of when it was made.
+    /// Ends every code of an account; without a time, as of when each code was issued.
     pub(super) fn end_all_of(&mut self, user: &UserId, now: Option<UnixTime>) {
         self.end(now, |code| code.user_id == *user);
     }
@@ -69,32 +69,33 @@ impl CodeList {
         self.end(None, |code| code.user_id == *user && CodePurpose::ENDED_BY_FACTOR_CHANGES.contains(&code.purpose));
     }
 
-    /// Ends the oldest challenges, so that with this one no more are open than may be.
+    /// Ends the oldest challenges so that, with this one, no more than [`OneTimeCode::MAX_OPEN`] are open.
     fn make_room_for(&mut self, code: &OneTimeCode) {
         let is_bounded =
             |other: &OneTimeCode| other.user_id == code.user_id && code.purpose.bounded_with().contains(&other.purpose);
         let open = self.0.iter().filter(|other| is_bounded(other) && other.is_open(code.created_at));
         let mut open: Vec<_> = open.map(|other| (other.created_at, other.id)).collect();
-        open.sort_unstable_by_key(|place| Reverse(*place));
+        open.sort_unstable_by_key(|key| Reverse(*key));
         let surplus: Vec<_> = open.into_iter().skip(OneTimeCode::MAX_OPEN - 1).map(|(_, id)| id).collect();
         self.end(Some(code.created_at), |other| surplus.contains(&other.id));
     }
 
-    /// Those that cannot be used any more end too, which makes no difference.
-    fn end(&mut self, now: Option<UnixTime>, is_meant: impl Fn(&OneTimeCode) -> bool) {
-        for code in self.0.iter_mut().filter(|code| is_meant(code)) {
+    /// Ends the selected codes. Includes expired ones, which makes no difference.
+    fn end(&mut self, now: Option<UnixTime>, is_selected: impl Fn(&OneTimeCode) -> bool) {
+        for code in self.0.iter_mut().filter(|code| is_selected(code)) {
             code.consumed_at.get_or_insert(now.unwrap_or(code.created_at));
         }
     }
 }
 
-/// Whether an account is as somebody read it.
-fn is_still(account: &Account, owner: &OwnerAsRead) -> bool {
+/// Whether an account is unchanged since it was read.
+fn is_unchanged(account: &Account, owner: &OwnerAsRead) -> bool {
     let user = &account.user;
     user.is_active && (&user.email, user.security_stamp) == (&owner.email, owner.security_stamp)
 }
 
-/// Uses up what proved a code; `false` if it is not there, or was used before.
+/// Uses up what verified a code: the time step of an authenticator or a recovery code. `false` if it does not exist or
+/// was used before.
 fn use_up(factors: &mut Factors, proof: Proof) -> bool {
     match proof {
         Proof::Email => true,
@@ -104,8 +105,8 @@ fn use_up(factors: &mut Factors, proof: Proof) -> bool {
             is_new
         }),
         Proof::RecoveryCode(mac) => {
-            let place = factors.recovery_codes.iter().position(|code| *code == mac);
-            place.map(|place| factors.recovery_codes.remove(place)).is_some()
+            let index = factors.recovery_codes.iter().position(|code| *code == mac);
+            index.map(|index| factors.recovery_codes.remove(index)).is_some()
         }
     }
 }
@@ -116,7 +117,8 @@ impl Codes for MemoryStore {
         let mails = emails_of(effects)?;
         let mut state = self.state();
         let is_asked = only.answers.is_none_or(|request| state.outbox.has_request(request));
-        let is_as_read = |account: &Account| only.owner.as_ref().is_none_or(|owner| is_still(account, owner));
+        let is_unchanged_since_read =
+            |account: &Account| only.owner.as_ref().is_none_or(|owner| is_unchanged(account, owner));
         let is_newer = |other: &OneTimeCode| {
             other.user_id == code.user_id
                 && other.purpose == code.purpose
@@ -126,11 +128,11 @@ impl Codes for MemoryStore {
         if state.codes.0.iter().any(is_newer) {
             return Ok(false);
         }
-        if !is_asked || !state.accounts.get(&code.user_id).is_some_and(is_as_read) {
+        if !is_asked || !state.accounts.get(&code.user_id).is_some_and(is_unchanged_since_read) {
             return Ok(false);
         }
         if state.codes.get(code.id).is_some() {
-            return Err(StoreError::broken("two codes with one name"));
+            return Err(StoreError::broken("another code has this ID"));
         }
         if code.purpose.ends_older() {
             let is_older = |other: &OneTimeCode| other.user_id == code.user_id && other.purpose == code.purpose;
@@ -174,14 +176,14 @@ impl Codes for MemoryStore {
         let codes = &mut self.state().codes.0;
         let before = codes.len();
         let is_challenge = |code: &OneTimeCode| CodePurpose::OF_SECOND_FACTORS.contains(&code.purpose);
-        codes.retain(all_but(limit, |code: &OneTimeCode| is_challenge(code) && code.expires_at < now));
+        codes.retain(keep_all_but(limit, |code: &OneTimeCode| is_challenge(code) && code.expires_at < now));
         Ok(before - codes.len())
     }
 
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         let codes = &mut self.state().codes.0;
         let before = codes.len();
-        codes.retain(all_but(limit, |code: &OneTimeCode| code.expires_at < now));
+        codes.retain(keep_all_but(limit, |code: &OneTimeCode| code.expires_at < now));
         Ok(before - codes.len())
     }
 }

@@ -1,4 +1,4 @@
-//! What changes in the store, told to whoever follows.
+//! Invalidation feeds in memory.
 
 use std::mem::take;
 use std::time::Duration;
@@ -10,33 +10,33 @@ use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::broadcast::{Receiver, Sender};
 use tokio::time::timeout;
 
-/// How many changes wait for a feed. Of more, the oldest are missed.
-const MOST: usize = 10_000;
-/// How long a feed waits for one.
+/// How many changes a feed buffers. Beyond that, the oldest are dropped and reported as a gap.
+const CAPACITY: usize = 10_000;
+/// How long a call waits for a change before it returns none.
 const HEARTBEAT: Duration = Duration::from_millis(200);
 
-/// Tells all feeds.
+/// Sends every change to all feeds.
 #[derive(Debug)]
-pub(super) struct News(Sender<Change>);
+pub(super) struct Feeds(Sender<Change>);
 
-impl Default for News {
+impl Default for Feeds {
     fn default() -> Self {
-        Self(Sender::new(MOST))
+        Self(Sender::new(CAPACITY))
     }
 }
 
-impl News {
+impl Feeds {
     pub(super) fn report(&self, change: Change) {
-        // An error says that nobody follows.
+        // An error only means that there are no feeds.
         let _ = self.0.send(change);
     }
 
     pub(super) fn feed(&self) -> MemoryFeed {
-        MemoryFeed { news: self.0.subscribe(), is_new: true }
+        MemoryFeed { receiver: self.0.subscribe(), is_new: true }
     }
 }
 
-/// A feed of what changes in a [`MemoryStore`](crate::MemoryStore).
+/// An invalidation feed of a [`MemoryStore`](crate::MemoryStore).
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -53,16 +53,16 @@ impl News {
 /// ```
 #[derive(Debug)]
 pub struct MemoryFeed {
-    news: Receiver<Change>,
+    receiver: Receiver<Change>,
     is_new: bool,
 }
 
 impl MemoryFeed {
-    /// What has been reported and not been taken.
-    fn waiting(&mut self) -> Vec<Change> {
+    /// The changes that were reported since the last call.
+    fn pending(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
         loop {
-            match self.news.try_recv() {
+            match self.receiver.try_recv() {
                 Ok(change) => changes.push(change),
                 Err(TryRecvError::Lagged(_)) => changes.insert(0, Change::Gap),
                 Err(TryRecvError::Empty | TryRecvError::Closed) => return changes,
@@ -75,15 +75,15 @@ impl MemoryFeed {
 impl InvalidationFeed for MemoryFeed {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         let mut changes: Vec<_> = take(&mut self.is_new).then_some(Change::Gap).into_iter().collect();
-        changes.extend(self.waiting());
+        changes.extend(self.pending());
         if changes.is_empty() {
-            match timeout(HEARTBEAT, self.news.recv()).await {
+            match timeout(HEARTBEAT, self.receiver.recv()).await {
                 Ok(Ok(change)) => changes.push(change),
                 Ok(Err(RecvError::Lagged(_))) => changes.push(Change::Gap),
-                Ok(Err(RecvError::Closed)) => return Err(StoreError::unavailable("the store is gone")),
+                Ok(Err(RecvError::Closed)) => return Err(StoreError::unavailable("the store was dropped")),
                 Err(_) => {}
             }
-            changes.extend(self.waiting());
+            changes.extend(self.pending());
         }
         Ok(changes)
     }

@@ -1,4 +1,4 @@
-//! Mails on their way out, in memory.
+//! The outbox in memory.
 
 use async_trait::async_trait;
 use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy};
@@ -8,16 +8,16 @@ use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::user::UserId;
 
-use super::{MemoryStore, all_but};
+use super::{MemoryStore, keep_all_but};
 
-/// A mail, and what became of it so far.
+/// An email and the state of its delivery.
 #[derive(Debug)]
 struct Entry {
     mail: OutgoingEmail,
     owner: Option<UserId>,
     attempts: u32,
-    /// Until when whoever took it out keeps it from everybody else.
-    kept_until: Option<UnixTime>,
+    /// Until when a worker has claimed it.
+    claimed_until: Option<UnixTime>,
     next_attempt_at: Option<UnixTime>,
     failed_at: Option<UnixTime>,
     last_error: Option<String>,
@@ -25,17 +25,17 @@ struct Entry {
 
 impl Entry {
     fn new(owner: Option<UserId>, mail: OutgoingEmail) -> Self {
-        let (kept_until, next_attempt_at, failed_at, last_error) = (None, None, None, None);
-        Self { mail, owner, attempts: 0, kept_until, next_attempt_at, failed_at, last_error }
+        let (claimed_until, next_attempt_at, failed_at, last_error) = (None, None, None, None);
+        Self { mail, owner, attempts: 0, claimed_until, next_attempt_at, failed_at, last_error }
     }
 
-    /// Whether it can be taken out now, to be kept for so long.
-    fn is_due(&self, now: UnixTime, kept_for: Seconds) -> bool {
-        // A moment further away than any can be was set before the clock was moved back.
+    /// Whether it can be claimed now, for `claim_length`.
+    fn is_due(&self, now: UnixTime, claim_length: Seconds) -> bool {
+        // A time further away than any claim or wait was stored before the clock was set back, and is ignored.
         let has_come = |moment: UnixTime, longest: Seconds| moment <= now || moment.distance(now) > longest;
-        let twice = Seconds::new(kept_for.get().saturating_mul(2));
+        let twice = Seconds::new(claim_length.get().saturating_mul(2));
         self.failed_at.is_none()
-            && self.kept_until.is_none_or(|until| has_come(until, twice))
+            && self.claimed_until.is_none_or(|until| has_come(until, twice))
             && self.next_attempt_at.is_none_or(|moment| has_come(moment, RetryPolicy::MAX_WAIT))
     }
 
@@ -57,18 +57,18 @@ impl Entry {
     }
 }
 
-/// All mails, in the order in which they were put in.
-/// The emails among the effects of a write, which are all that this store knows.
+/// The emails among the effects of a write, the only messages that this store supports.
 pub(super) fn emails_of(effects: &Effects) -> Result<Vec<OutgoingEmail>, StoreError> {
     let emails: Result<_, _> = effects.messages.iter().map(OutgoingEmail::try_from).collect();
     emails.map_err(StoreError::broken)
 }
 
+/// The emails in the order in which they were enqueued.
 #[derive(Debug, Default)]
-pub(super) struct MailQueue(Vec<Entry>);
+pub(super) struct EmailQueue(Vec<Entry>);
 
-impl MailQueue {
-    /// Puts mails in; they go with their owner.
+impl EmailQueue {
+    /// Enqueues emails, which are deleted with their owner.
     pub(super) fn put(&mut self, owner: Option<&UserId>, mails: &[OutgoingEmail]) {
         self.0.extend(mails.iter().map(|mail| Entry::new(owner.cloned(), mail.clone())));
     }
@@ -85,15 +85,15 @@ impl MailQueue {
         self.0.retain(|entry| entry.mail.id != id);
     }
 
-    pub(super) fn forget_all_of(&mut self, owner: UserId) {
+    pub(super) fn delete_all_of(&mut self, owner: UserId) {
         self.0.retain(|entry| entry.owner != Some(owner.clone()));
     }
 
-    /// The mail of the last claim of it, whose outcome was not reported yet; it is not kept any more.
-    fn returned(&mut self, id: MessageId, attempt: u32) -> Option<&mut Entry> {
+    /// The email of this claim, if it is the last one and its outcome was not reported; the claim ends.
+    fn take_claimed(&mut self, id: MessageId, attempt: u32) -> Option<&mut Entry> {
         let is_it = |entry: &&mut Entry| entry.mail.id == id && entry.attempts == attempt;
         let entry = self.0.iter_mut().find(is_it)?;
-        entry.kept_until.take().map(|_| entry)
+        entry.claimed_until.take().map(|_| entry)
     }
 }
 
@@ -109,14 +109,14 @@ impl Outbox for MemoryStore {
         let due = entries.iter_mut().filter(|entry| entry.is_due(now, now.distance(until)));
         Ok(due.min_by_key(|entry| (entry.mail.queued.priority(), entry.due_since())).map(|entry| {
             entry.attempts += 1;
-            entry.kept_until = Some(until);
+            entry.claimed_until = Some(until);
             ClaimedEmail { mail: entry.mail.clone(), attempt: entry.attempts }
         }))
     }
 
     async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError> {
         let outbox = &mut self.state().outbox;
-        let is_last = outbox.returned(claimed, attempt).is_some();
+        let is_last = outbox.take_claimed(claimed, attempt).is_some();
         if is_last {
             outbox.remove(claimed);
         }
@@ -131,7 +131,7 @@ impl Outbox for MemoryStore {
         error: &str,
     ) -> Result<bool, StoreError> {
         let outbox = &mut self.state().outbox;
-        let Some(entry) = outbox.returned(claimed, attempt) else { return Ok(false) };
+        let Some(entry) = outbox.take_claimed(claimed, attempt) else { return Ok(false) };
         entry.next_attempt_at = Some(next_attempt_at);
         entry.last_error = Some(error.to_owned());
         Ok(true)
@@ -139,7 +139,7 @@ impl Outbox for MemoryStore {
 
     async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {
         let outbox = &mut self.state().outbox;
-        let Some(entry) = outbox.returned(claimed, attempt) else { return Ok(false) };
+        let Some(entry) = outbox.take_claimed(claimed, attempt) else { return Ok(false) };
         entry.next_attempt_at = None;
         entry.failed_at = Some(now);
         entry.last_error = Some(error.to_owned());
@@ -148,7 +148,7 @@ impl Outbox for MemoryStore {
 
     async fn list_outbox(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, StoreError> {
         let entries = &self.state().outbox.0;
-        // After an entry that is gone by now comes nothing: better than everything once more.
+        // If that entry no longer exists, the page is empty rather than the whole list again.
         let is_before = |entry: &&Entry| page.after.is_some_and(|after| entry.mail.id != after);
         let following = entries.iter().skip_while(is_before).skip(usize::from(page.after.is_some()));
         let wanted = following.filter(|entry| !page.only_failed || entry.failed_at.is_some());
@@ -156,13 +156,13 @@ impl Outbox for MemoryStore {
     }
 
     async fn retry(&self, which: Retry) -> Result<usize, StoreError> {
-        let is_meant = |entry: &&mut Entry| match which {
+        let is_selected = |entry: &&mut Entry| match which {
             Retry::AllFailed => entry.failed_at.is_some(),
-            // What somebody has taken out neither waits nor was given up.
-            Retry::One(id) => entry.mail.id == id && entry.kept_until.is_none(),
+            // An email that a worker has claimed is neither waiting nor given up.
+            Retry::One(id) => entry.mail.id == id && entry.claimed_until.is_none(),
         };
         let mut state = self.state();
-        let again = state.outbox.0.iter_mut().filter(is_meant);
+        let again = state.outbox.0.iter_mut().filter(is_selected);
         Ok(again
             .map(|entry| {
                 let last_error = entry.last_error.take();
@@ -174,7 +174,8 @@ impl Outbox for MemoryStore {
     async fn prune_outbox(&self, failed_before: UnixTime, limit: u32) -> Result<usize, StoreError> {
         let entries = &mut self.state().outbox.0;
         let before = entries.len();
-        entries.retain(all_but(limit, |entry: &Entry| entry.failed_at.is_some_and(|moment| moment < failed_before)));
+        entries
+            .retain(keep_all_but(limit, |entry: &Entry| entry.failed_at.is_some_and(|moment| moment < failed_before)));
         Ok(before - entries.len())
     }
 }

@@ -1,4 +1,4 @@
-//! Second factors in memory: they stand with their account.
+//! Second factors in memory, stored with their account.
 
 use async_trait::async_trait;
 use auth_accounts::code::CodeId;
@@ -13,7 +13,7 @@ use auth_core::user::{SecurityStamp, UserId};
 use super::outbox::emails_of;
 use super::{Account, MemoryStore};
 
-/// Switches a factor on, in place of one of the same method, since when that was on.
+/// Adds a factor. If it replaces one of the same method, that one's start time is kept.
 fn switch_on(account: &mut Account, factor: &NewFactor, now: UnixTime) {
     account.user.multi_factor_since = Some(*account.first_factor_at.get_or_insert(now));
     match factor {
@@ -25,7 +25,7 @@ fn switch_on(account: &mut Account, factor: &NewFactor, now: UnixTime) {
     }
 }
 
-/// Switches a method off; with the last one the recovery codes go.
+/// Removes a method, and the recovery codes with the last one.
 fn switch_off(account: &mut Account, method: Method) {
     let factors = &mut account.factors;
     match method {
@@ -60,21 +60,21 @@ impl SecondFactors for MemoryStore {
         if !state.codes.is_unused(enrolment, user) {
             return Ok(None);
         }
-        let mut are_taken = false;
+        let mut are_used = false;
         state.change_security(user, |account| {
             switch_on(account, factor, now.unix());
             if factor.method() == Method::Email && account.user.email.is_some() {
                 account.user.email_verified_at.get_or_insert(now);
             }
-            are_taken = account.factors.recovery_codes.is_empty();
-            if are_taken {
+            are_used = account.factors.recovery_codes.is_empty();
+            if are_used {
                 account.factors.recovery_codes = recovery_codes.to_vec();
             }
         });
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
         state.outbox.put(Some(user), &mails);
-        Ok(Some(are_taken))
+        Ok(Some(are_used))
     }
 
     async fn remove_factors(

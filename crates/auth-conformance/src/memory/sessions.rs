@@ -12,22 +12,22 @@ use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 use auth_core::user::{User, UserId};
 
-use super::feed::News;
+use super::feed::Feeds;
 use super::outbox::emails_of;
 use super::{Account, MemoryStore, State, prune};
 
 impl State {
     pub(super) fn insert(&mut self, session: Session) {
-        self.note_end(session.id, session.expires_at);
+        self.record_expiry(session.id, session.expires_at);
         self.sessions.insert(session.id, session);
     }
 
-    fn note_end(&mut self, id: SessionId, expires_at: UnixTime) {
-        let end = self.ends.entry(id).or_insert(expires_at);
+    fn record_expiry(&mut self, id: SessionId, expires_at: UnixTime) {
+        let end = self.latest_expiry.entry(id).or_insert(expires_at);
         *end = expires_at.max(*end);
     }
 
-    /// Whether this is the live generation of a session that has not ended.
+    /// Whether a session is not revoked and this is its rotation generation.
     pub(super) fn is_live(&self, id: SessionId, generation: Generation) -> bool {
         let session = self.sessions.get(&id);
         session.is_some_and(|session| session.generation == generation && session.revoked_at.is_none())
@@ -39,11 +39,11 @@ impl State {
             session.rotated_at = next.rotated_at;
             session.last_used_at = next.rotated_at;
             session.expires_at = next.expires_at;
-            self.note_end(id, next.expires_at);
+            self.record_expiry(id, next.expires_at);
         }
     }
 
-    /// Ends the sessions of an account that have not ended, but `keep`; moves its stamp and its epoch.
+    /// Revokes every session of an account except `keep`; advances its security stamp and token epoch.
     pub(super) fn end_all(
         &mut self,
         user: &UserId,
@@ -57,18 +57,18 @@ impl State {
             return 0;
         }
         let of_user = self.sessions.values_mut().filter(|s| s.user_id == *user && Some(s.id) != keep);
-        of_user.map(|session| end(session, reason, now, &self.news)).filter(|ended| *ended).count()
+        of_user.map(|session| end(session, reason, now, &self.feeds)).filter(|ended| *ended).count()
     }
 }
 
-/// Ends a session; `false` if it had ended before.
-fn end(session: &mut Session, reason: RevokeReason, now: UnixTime, news: &News) -> bool {
+/// Revokes a session; `false` if it was revoked before.
+fn end(session: &mut Session, reason: RevokeReason, now: UnixTime, feeds: &Feeds) -> bool {
     if session.revoked_at.is_some() {
         return false;
     }
     session.revoked_at = Some(now);
     session.revoke_reason = Some(reason);
-    news.report(Change::SessionEnded(session.id));
+    feeds.report(Change::SessionEnded(session.id));
     true
 }
 
@@ -77,7 +77,7 @@ impl Sessions for MemoryStore {
     async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
         let mut state = self.state();
         if state.sessions.contains_key(&session.id) {
-            return Err(StoreError::broken("two sessions with one name"));
+            return Err(StoreError::broken("another session has this ID"));
         }
         match state.accounts.get_mut(&user.id) {
             Some(Account { user: now, .. }) if now.is_active && now.security_stamp == user.security_stamp => {
@@ -125,15 +125,15 @@ impl Sessions for MemoryStore {
     }
 
     async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
-        let State { sessions, news, .. } = &mut *self.state();
-        Ok(sessions.get_mut(&id).is_some_and(|session| end(session, reason, now, news)))
+        let State { sessions, feeds, .. } = &mut *self.state();
+        Ok(sessions.get_mut(&id).is_some_and(|session| end(session, reason, now, feeds)))
     }
 
     async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
         let mails = emails_of(effects)?;
         let state = &mut *self.state();
         let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
-        let is_ended = end(session, RevokeReason::Reuse, now, &state.news);
+        let is_ended = end(session, RevokeReason::Reuse, now, &state.feeds);
         if is_ended {
             state.outbox.put(Some(&session.user_id), &mails);
         }
@@ -157,7 +157,7 @@ impl Sessions for MemoryStore {
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let State { sessions, news, .. } = &mut *self.state();
+        let State { sessions, feeds, .. } = &mut *self.state();
         let is_live = |session: &&mut Session| {
             session.user_id == *user && session.revoked_at.is_none() && now < session.expires_at
         };
@@ -166,7 +166,7 @@ impl Sessions for MemoryStore {
         let surplus = live.into_iter().skip(most.get() as usize).filter(|session| session.id != keep);
         Ok(surplus
             .map(|session| {
-                end(session, RevokeReason::SessionLimit, now, news);
+                end(session, RevokeReason::SessionLimit, now, feeds);
                 session.id
             })
             .collect())
@@ -174,9 +174,10 @@ impl Sessions for MemoryStore {
 
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {
         let state = &mut *self.state();
-        let forgotten =
-            prune(&mut state.sessions, limit, |session| state.ends.get(&session.id).is_none_or(|end| *end < now));
-        state.ends.retain(|id, _| state.sessions.contains_key(id));
-        Ok(forgotten)
+        let pruned = prune(&mut state.sessions, limit, |session| {
+            state.latest_expiry.get(&session.id).is_none_or(|end| *end < now)
+        });
+        state.latest_expiry.retain(|id, _| state.sessions.contains_key(id));
+        Ok(pruned)
     }
 }

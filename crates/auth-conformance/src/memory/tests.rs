@@ -1,4 +1,4 @@
-//! What the in-memory store can do that no port can.
+//! The methods of the in-memory store that bypass the ports.
 
 use auth_accounts::ports::Accounts;
 use auth_core::ports::{Change, InvalidationFeed, Sessions};
@@ -8,7 +8,7 @@ use auth_core::user::User;
 use crate::{MemoryStore, at, hash_of, new_user, session_id, session_of};
 
 #[tokio::test]
-async fn a_session_is_put_past_all_rules() {
+async fn put_session_checks_no_rule() {
     let store = MemoryStore::default();
     let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
     let mut session = session_of(&alice.id, session_id(1), at(0));
@@ -20,7 +20,7 @@ async fn a_session_is_put_past_all_rules() {
 }
 
 #[tokio::test]
-async fn what_is_put_past_all_rules_is_reported() {
+async fn reports_changes_that_bypass_the_ports() {
     let store = MemoryStore::default();
     let mut feed = store.changes();
     let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
@@ -35,7 +35,7 @@ async fn what_is_put_past_all_rules_is_reported() {
 }
 
 #[tokio::test]
-async fn a_feed_that_nobody_asks_has_missed_the_oldest() {
+async fn a_full_feed_drops_the_oldest_changes() {
     let store = MemoryStore::default();
     let mut feed = store.changes();
     let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! A [`TestService`] with parts of the caller's own.
+//! Builds a [`TestService`] with some parts replaced.
 
 use std::sync::Arc;
 
@@ -15,20 +15,20 @@ use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer
 /// The policy of a [`TestService`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestPolicy {
-    /// That of tokens.
+    /// The policy of tokens.
     pub tokens: TokenPolicy,
-    /// That of accounts.
+    /// The policy of accounts.
     pub accounts: AccountPolicy,
 }
 
 impl From<TokenPolicy> for TestPolicy {
-    /// With the default policy of accounts.
+    /// Combines it with the default account policy.
     fn from(tokens: TokenPolicy) -> Self {
         Self { tokens, accounts: AccountPolicy::default() }
     }
 }
 
-/// Builds a [`TestService`]; made by [`TestService::builder`].
+/// Builds a [`TestService`]; created by [`TestService::builder`].
 #[must_use]
 pub struct TestServiceBuilder {
     policy: TestPolicy,
@@ -42,13 +42,13 @@ pub struct TestServiceBuilder {
 }
 
 impl TestServiceBuilder {
-    /// Sets the policy of all services. The default is the default of both, but that emails are sent.
+    /// Sets the policy of all services. By default both policies are the default ones, except that emails are sent.
     pub fn policy(mut self, policy: impl Into<TestPolicy>) -> Self {
         self.policy = policy.into();
         self
     }
 
-    /// Keeps everything in this memory, which may be that of another service, as after a restart.
+    /// Uses this store, which may be the one of another service, as after a restart.
     ///
     /// Sets the storage port too.
     ///
@@ -61,9 +61,9 @@ impl TestServiceBuilder {
         self
     }
 
-    /// Replaces ports: `change` gets all of them as they are, and returns the replacements.
+    /// Replaces ports: `change` receives all current ports and returns the new ones.
     ///
-    /// A store over the same memory, which tests can still look into:
+    /// For example, a store that wraps the same [`MemoryStore`], so that tests can still inspect it:
     ///
     /// ```
     /// use auth_conformance::{MemoryStore, TestService};
@@ -75,14 +75,14 @@ impl TestServiceBuilder {
     /// assert_eq!(service.store.sessions(), []);
     /// ```
     ///
-    /// The doubles in the fields of the [`TestService`] stay, but services no longer use those that were replaced.
+    /// The fields of the [`TestService`] keep the doubles, even those that the services no longer use.
     pub fn ports(mut self, change: impl FnOnce(Ports) -> Ports) -> Self {
         self.ports = change(self.ports);
         self.has_own_ports = true;
         self
     }
 
-    /// Adds a source of claims. Of two that write the same claim, the one added later wins.
+    /// Adds a claims provider. If two write the same claim, the one added later wins.
     pub fn claims_provider(mut self, provider: Arc<dyn ClaimsProvider>) -> Self {
         self.claims_providers.push(provider);
         self

@@ -1,4 +1,4 @@
-//! The outbox: what waits in it, and its delivery.
+//! The outbox: waiting emails and their delivery.
 
 use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, Queued};
 use auth_accounts::service::Delivery;
@@ -30,15 +30,15 @@ impl TestService {
         self.mailer.taken()
     }
 
-    /// What waits in the outbox, and for which email address, in order.
+    /// The kind and recipient of each email in the outbox, in order.
     pub fn enqueued(&self) -> Vec<(Queued, String)> {
         self.store.mails().into_iter().map(|mail| (mail.queued, mail.to)).collect()
     }
 
-    /// A value in the newest email of this kind that waits in the outbox.
+    /// A value in the newest email of this kind in the outbox.
     ///
     /// # Panics
-    /// If no such email waits, or it does not contain the value.
+    /// If there is no such email, or it does not contain the value.
     pub fn enqueued_fact(&self, kind: EmailKind, fact: Fact) -> String {
         let mails = self.store.mails();
         let newest = mails.iter().rev().find(|mail| mail.queued == Queued::Mail(kind));

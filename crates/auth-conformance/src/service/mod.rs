@@ -1,5 +1,5 @@
-//! Every service of `auth-core` over the doubles of this crate: a whole deployment in memory.
-#![allow(clippy::expect_used, clippy::panic, reason = "a fixture that cannot be arranged fails its test")]
+//! All services over the doubles of this crate: a whole deployment in memory.
+#![allow(clippy::expect_used, clippy::panic, reason = "a fixture that cannot be set up fails its test")]
 
 mod builder;
 mod emails;
@@ -21,11 +21,11 @@ use crate::{FixedClock, MemoryStore, PlainHasher, RecordedEvents, RecordedMailer
 pub use builder::{TestPolicy, TestServiceBuilder};
 pub use tokens::{access_of, refresh_of};
 
-/// A whole service in memory, for tests: the services of `auth-core`, the doubles that they run on, and shorthands for
-/// what most tests do. **Protects nothing.**
+/// All services of `auth-core` and `auth-accounts` in memory, with the doubles that they use and shorthands for common
+/// test steps. **Protects nothing.**
 ///
-/// The clock stands still until [`advance`](Self::advance) moves it, random bytes follow from a seed, and nothing is
-/// shared between two services: tests can run in parallel.
+/// The clock stands still until [`advance`](Self::advance) moves it, and random bytes are computed from a seed.
+/// Services share nothing, so tests can run in parallel.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
@@ -60,13 +60,13 @@ pub struct TestService {
     pub logins: LoginService,
     /// Registration, profiles, password resets and email verification.
     pub accounts: AccountService,
-    /// What an administrator does to users.
+    /// Commands of an administrator.
     pub administration: AdministrationService,
-    /// Enrols, removes and asks for second factors.
+    /// Enrols and removes second factors and sends their challenges.
     pub second_factors: SecondFactorService,
     /// Delivers the emails in the outbox to [`mailer`](Self::mailer).
     pub outbox: OutboxService,
-    /// The memory behind the storage port.
+    /// The store behind the storage port.
     pub store: Arc<MemoryStore>,
     /// The clock of all services, unless the builder was given another one.
     pub clock: Arc<FixedClock>,
@@ -74,7 +74,7 @@ pub struct TestService {
     pub hasher: Arc<PlainHasher>,
     /// The audit log, unless the builder was given another one.
     pub events: Arc<RecordedEvents>,
-    /// Keeps the delivered emails.
+    /// Keeps the emails that were delivered.
     pub mailer: Arc<RecordedMailer>,
     context: Arc<AccountContext>,
 }
@@ -83,7 +83,7 @@ impl TestService {
     /// The password of every user that [`register`](Self::register) creates.
     pub const PASSWORD: &'static str = "Correct-horse-42";
 
-    /// A service with the default policy, but that it sends emails, as [`builder`](Self::builder) does.
+    /// A service with the default policies, except that it sends emails.
     pub fn new() -> Self {
         Self::builder().build()
     }
@@ -114,17 +114,17 @@ impl TestService {
         TestServiceBuilder::default()
     }
 
-    /// The ports that the services use.
+    /// The ports of the services.
     pub fn ports(&self) -> &Ports {
         self.context.ports()
     }
 
-    /// What the services of accounts share, to build another one.
+    /// The context that the account services share, for building another service.
     pub fn context(&self) -> Arc<AccountContext> {
         self.context.clone()
     }
 
-    /// The same with these ports; its tokens are those of [`tokens`](Self::tokens).
+    /// The same context with other ports; it keeps the token service of [`tokens`](Self::tokens).
     pub fn context_with(&self, ports: Ports) -> Arc<AccountContext> {
         Arc::new(AccountContext::new(ports, self.context.policy().clone(), self.tokens.clone()))
     }
@@ -134,14 +134,14 @@ impl TestService {
         self.ports().clock.now()
     }
 
-    /// Moves [`clock`](Self::clock) forward. No effect on a clock that the builder was given.
+    /// Moves [`clock`](Self::clock) forward. Has no effect on another clock that was set with the builder.
     pub fn advance(&self, seconds: u64) {
         self.clock.advance(Seconds::new(seconds));
     }
 
     /// The kinds of the events that were recorded since the last call, in order.
     ///
-    /// [`RecordedEvents::taken`] gives the events themselves.
+    /// [`RecordedEvents::taken`] returns the events themselves.
     pub fn take_event_kinds(&self) -> Vec<EventKind> {
         self.events.taken().iter().map(|event| event.kind).collect()
     }
@@ -161,16 +161,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_login_registers_a_user_who_does_not_exist() {
+    async fn login_registers_a_missing_user() {
         let service = TestService::new();
         let (first, second) = (service.login("alice").await, service.login("alice").await);
         assert_eq!(service.caller(&first).await.user.id, service.caller(&second).await.user.id);
-        let nobody = service.try_login("bob", TestService::PASSWORD).await;
-        assert!(matches!(nobody, Err(AccountError::BadCredentials)));
+        let unregistered = service.try_login("bob", TestService::PASSWORD).await;
+        assert!(matches!(unregistered, Err(AccountError::BadCredentials)));
     }
 
     #[tokio::test]
-    async fn a_service_over_the_memory_of_another_knows_its_users_and_tokens() {
+    async fn services_on_one_store_share_users_and_tokens() {
         let service = TestService::new();
         let pair = service.login("alice").await;
         let restarted = TestService::builder().memory(service.store.clone()).build();
@@ -179,12 +179,12 @@ mod tests {
 
     #[tokio::test]
     #[should_panic(expected = r#"Promote of "alice": Ok(NoSuchAccount)"#)]
-    async fn an_action_on_a_user_who_does_not_exist_panics() {
+    async fn acting_on_a_missing_user_panics() {
         TestService::new().act("alice", Action::Promote).await;
     }
 
     #[tokio::test]
-    async fn a_second_factor_by_email_is_asked_for_at_the_next_login() {
+    async fn requires_an_enrolled_email_factor_at_the_next_login() {
         let service = TestService::new();
         service.register("alice").await;
         assert_eq!(service.enrol_email("alice").await.len(), auth_accounts::second_factor::Factors::RECOVERY_CODES);

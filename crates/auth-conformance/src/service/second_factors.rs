@@ -1,4 +1,4 @@
-//! Second factors: enrolled, asked for and answered.
+//! Enrolling, requiring and answering second factors.
 
 use auth_accounts::account::LoginName;
 use auth_accounts::mail::{EmailKind, Fact};
@@ -12,9 +12,10 @@ use auth_core::token::ClientInfo;
 use crate::{PlainSecret, TestService};
 
 impl TestService {
-    /// Enrols an authenticator app for a user who has no second factor. Returns its secret and the recovery codes.
+    /// Enrols an authenticator for a user who has no second factor. Returns its secret and the recovery codes.
     ///
-    /// The code of the current time step is used up: call [`next_totp_step`](Self::next_totp_step) before a login.
+    /// The enrolment uses up the code of the current time step; call [`next_totp_step`](Self::next_totp_step) before a
+    /// login.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
@@ -25,9 +26,9 @@ impl TestService {
     /// service.register("alice").await;
     /// let (secret, _) = service.enrol_totp("alice").await;
     /// service.next_totp_step();
-    /// let asked = service.second_factor_challenge("alice").await;
+    /// let required = service.second_factor_challenge("alice").await;
     /// let code = service.totp_code(&secret, 0);
-    /// service.logins.answer_challenge(asked.challenge.expose(), &code, ClientInfo::default()).await?;
+    /// service.logins.answer_challenge(required.challenge.expose(), &code, ClientInfo::default()).await?;
     /// # Ok(()) }
     /// ```
     ///
@@ -60,7 +61,7 @@ impl TestService {
         self.challenged(name, Self::PASSWORD).await
     }
 
-    /// The same with this password.
+    /// Like [`second_factor_challenge`](Self::second_factor_challenge), with this password.
     ///
     /// # Panics
     /// As for [`second_factor_challenge`](Self::second_factor_challenge).
@@ -72,27 +73,27 @@ impl TestService {
         }
     }
 
-    /// The code in the newest email with a code that waits in the outbox.
+    /// The code in the newest email of the outbox that contains one.
     ///
     /// # Panics
-    /// If no such email waits.
+    /// If there is no such email.
     pub fn emailed_code(&self) -> String {
         self.enqueued_fact(EmailKind::SecondFactorCode, Fact::Code)
     }
 
-    /// The code that an authenticator app shows, `steps` time steps from now.
+    /// The code that an authenticator shows `steps` time steps from now.
     ///
-    /// Computed as [`PlainSecret`] does it, the default application secret of a test service.
+    /// Computed with the default [`PlainSecret`], whose seed does not matter here.
     ///
     /// # Panics
-    /// If that step lies before 1970.
+    /// If that time step is before 1970.
     pub fn totp_code(&self, secret: &TotpSecret, steps: i64) -> String {
         let step = step_of(self.now()).checked_add_signed(steps).expect("a time step after 1970");
-        // Another application_secret than that of the services: a application_secret that counts its calls counts only theirs.
+        // Not the application secret of the services, which may count its calls.
         format!("{:06}", PlainSecret::default().hotp(secret.expose(), step) % 1_000_000)
     }
 
-    /// Moves the clock forward by one time step of authenticator apps.
+    /// Moves the clock forward by one time step of authenticators.
     pub fn next_totp_step(&self) {
         self.clock.advance(Seconds::new(TOTP_STEP.unsigned_abs()));
     }

@@ -1,4 +1,4 @@
-//! Tokens: issued, refreshed, read and forged.
+//! Issuing, refreshing, reading and forging tokens.
 
 use auth_accounts::AccountError;
 use auth_accounts::account::LoginName;
@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::{PlainSigner, TestService};
 
 impl TestService {
-    /// Logs the user in with [`PASSWORD`](Self::PASSWORD); [registers](Self::register) the user first if there is none
-    /// with this name.
+    /// Logs in with [`PASSWORD`](Self::PASSWORD), after [registering](Self::register) the user if it does not exist.
     ///
     /// # Panics
     /// If the login is refused.
@@ -25,13 +24,13 @@ impl TestService {
         pair.unwrap_or_else(|error| panic!("cannot log {name:?} in: {error:?}"))
     }
 
-    /// Logs in with this username and password. Registers nobody.
+    /// Logs in with this username and password. Does not register the user.
     ///
     /// # Errors
-    /// The refusal.
+    /// If the login is refused.
     ///
     /// # Panics
-    /// If a second factor is asked for.
+    /// If a second factor is required.
     pub async fn try_login(&self, name: &str, password: &str) -> Result<TokenPair, AccountError> {
         let name = LoginName::Username(name.to_owned());
         let outcome = self.logins.login(&name, &RawPassword::new(password), ClientInfo::default()).await?;
@@ -41,10 +40,10 @@ impl TestService {
     /// Logs in with this username and [`PASSWORD`](Self::PASSWORD), for a sliding token.
     ///
     /// # Errors
-    /// The refusal: always if the policy does not accept sliding tokens.
+    /// If the login is refused, which it always is unless the policy accepts sliding tokens.
     ///
     /// # Panics
-    /// If a second factor is asked for.
+    /// If a second factor is required.
     pub async fn try_login_sliding(&self, name: &str) -> Result<SignedToken, AccountError> {
         let name = LoginName::Username(name.to_owned());
         let outcome =
@@ -63,7 +62,7 @@ impl TestService {
     /// Like [`refresh`](Self::refresh), for a refresh that may be refused.
     ///
     /// # Errors
-    /// The refusal.
+    /// If the refresh is refused.
     ///
     /// # Panics
     /// If the policy does not rotate refresh tokens.
@@ -81,7 +80,7 @@ impl TestService {
         caller.unwrap_or_else(|error| panic!("cannot authenticate: {error:?}"))
     }
 
-    /// The claims of a token, whether it is still accepted or not.
+    /// The claims of a token, whether or not it is still accepted.
     ///
     /// # Panics
     /// If the token was not signed by [`PlainSigner::default`], the default signer of a test service.
@@ -94,7 +93,7 @@ impl TestService {
     /// # Panics
     /// If `claims` is not an object, or cannot be signed.
     pub fn forge(&self, claims: Value) -> RawToken {
-        let Value::Object(claims) = claims else { panic!("claims are an object, not {claims}") };
+        let Value::Object(claims) = claims else { panic!("claims must be a JSON object, not {claims}") };
         parsed(&self.ports().signer.sign(&claims).expect("a signature"))
     }
 }
@@ -118,7 +117,7 @@ pub fn refresh_of(pair: &TokenPair) -> RawToken {
 fn tokens_of<T>(outcome: LoginOutcome<T>) -> T {
     match outcome {
         LoginOutcome::Tokens(tokens) => tokens,
-        LoginOutcome::SecondFactorRequired(_) => panic!("a second factor is asked for"),
+        LoginOutcome::SecondFactorRequired(_) => panic!("a second factor is required"),
     }
 }
 

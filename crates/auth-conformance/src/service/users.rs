@@ -1,4 +1,4 @@
-//! Users: created, looked up and changed.
+//! Creating, finding and changing users.
 
 use auth_accounts::AccountError;
 use auth_accounts::account::{LoginName, NewUser};
@@ -13,14 +13,14 @@ impl TestService {
     /// Registers a user with [`PASSWORD`](Self::PASSWORD) and the email address `name@example.com`.
     ///
     /// # Panics
-    /// If the registration is refused: for instance, if the name is taken.
+    /// If the registration is refused, for example because the username is taken.
     pub async fn register(&self, name: &str) -> User {
         self.try_register(name).await.unwrap_or_else(|error| panic!("cannot register {name:?}: {error:?}"))
     }
 
     /// Like [`register`](Self::register), for a registration that may be refused.
     ///
-    /// # Errors
+    /// If the registration is refused.
     /// The refusal.
     ///
     /// # Panics
@@ -41,7 +41,7 @@ impl TestService {
         found.unwrap_or_else(|| panic!("no user named {name:?}"))
     }
 
-    /// Does this to the user, as an administrator.
+    /// Performs an action on the user, as an administrator.
     ///
     /// # Panics
     /// If the outcome is not [`Outcome::Done`], for example because the user does not exist.

@@ -1,7 +1,7 @@
-//! What any process changes, as the triggers of the tables report it.
+//! The invalidation feed: the changes by all processes, as the triggers of the tables report them.
 //!
-//! A thread with a connection of its own looks several times a second; [`DieselFeed`] hands over what it has found. It
-//! keeps no transaction open and takes no place in the pool.
+//! A thread with a connection of its own polls several times a second, and [`DieselFeed`] returns what it has found.
+//! The thread keeps no transaction open and takes no connection from the pool.
 
 mod inbox;
 mod postgres;
@@ -26,40 +26,41 @@ use crate::pool::Connections;
 use crate::store::DieselStore;
 use crate::url::DatabaseUrl;
 
-/// How long a call waits for the database.
-const PATIENCE: Duration = Duration::from_millis(950);
+/// How long a call waits for an answer from the database.
+const CALL_TIMEOUT: Duration = Duration::from_millis(950);
 
-/// What any process changes in the database of a [`DieselStore`]: see [`changes`](DieselStore::changes).
+/// The changes by all processes to the database of a [`DieselStore`]; see [`changes`](DieselStore::changes).
 pub struct DieselFeed {
     url: DatabaseUrl,
     statement_timeout: Duration,
     inbox: Arc<Inbox>,
     thread: Option<JoinHandle<()>>,
-    /// The last answer was an error, or there was none.
-    has_missed: bool,
+    /// Whether the last call failed, or there was none yet.
+    has_gap: bool,
 }
 
 impl DieselStore {
-    /// A feed of what any process changes in this database: this one, another replica, a command, a person with a
-    /// database client.
+    /// An invalidation feed of all changes to this database: by this process, another replica, a command or a database
+    /// client.
     ///
-    /// It begins with its first [`next`](InvalidationFeed::next), and has a thread and a connection of its own from then on,
-    /// until it is dropped. What happens is known about a fifth of a second later; an answer holds everything that was
-    /// committed before the call. A lost connection is made anew, however long that takes. On PostgreSQL it must be a
-    /// connection to the server itself or through a pooler that keeps sessions: `LISTEN` does not survive another kind.
+    /// The feed starts with the first call of [`next`](InvalidationFeed::next). From then on it has a thread and a
+    /// connection of its own, until it is dropped. A change is reported about 200 ms after it is committed; a call
+    /// returns every change that was committed before it began. A lost connection is reopened, with no limit on the
+    /// number of attempts. On PostgreSQL the connection must lead to the server itself or through a pooler in session
+    /// mode, because `LISTEN` depends on the session.
     pub fn changes(&self) -> DieselFeed {
         DieselFeed {
             url: self.url().clone(),
             statement_timeout: self.settings().statement_timeout,
             inbox: Arc::default(),
             thread: None,
-            has_missed: true,
+            has_gap: true,
         }
     }
 }
 
 impl DieselFeed {
-    /// Starts the thread, unless it runs.
+    /// Starts the thread unless it is running.
     fn begin(&mut self) -> io::Result<()> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             let connections = Connections { url: self.url.clone(), statement_timeout: self.statement_timeout };
@@ -75,22 +76,22 @@ impl DieselFeed {
 impl InvalidationFeed for DieselFeed {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         if let Err(error) = self.begin() {
-            self.has_missed = true;
+            self.has_gap = true;
             return Err(StoreError::unavailable(error));
         }
-        let look = self.inbox.next_look();
-        match timeout(PATIENCE, self.inbox.found_by(look)).await {
-            Ok(found) => Ok(found.after(std::mem::take(&mut self.has_missed))),
+        let poll = self.inbox.next_poll();
+        match timeout(CALL_TIMEOUT, self.inbox.found_by(poll)).await {
+            Ok(found) => Ok(found.after(std::mem::take(&mut self.has_gap))),
             Err(_) => {
-                self.has_missed = true;
-                Err(StoreError::unavailable(self.inbox.trouble()))
+                self.has_gap = true;
+                Err(StoreError::unavailable(self.inbox.error()))
             }
         }
     }
 }
 
 impl Drop for DieselFeed {
-    /// The thread ends by itself: at once, or after the round trip it is in.
+    /// Tells the thread to end, which it does at once or after its current round trip.
     fn drop(&mut self) {
         self.inbox.close();
     }
@@ -102,10 +103,11 @@ impl fmt::Debug for DieselFeed {
     }
 }
 
-/// Reads what a trigger reports.
+/// Parses a report of a trigger.
 ///
-/// What cannot be read is [`Change::Gap`]: a later release may report what this one does not know, and during an
-/// update both run. It costs reading everything anew; and whoever may write into the database may do worse.
+/// A report that is not understood is [`Change::Gap`]: during an update two releases run on one database, and the later
+/// one may report what this one does not know. A gap costs reading everything again; a user who can write to the
+/// database could do worse.
 fn change(report: &str) -> Change {
     let known = match report.split_once(':') {
         Some(("s", id)) => SessionId::parse(id).map(Change::SessionEnded),
@@ -121,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_are_read() {
+    fn parses_the_reports_of_the_triggers() {
         const UUID: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
         let id = SessionId::from_bytes([0xAB; 16]);
         for (report, expected) in [

@@ -1,4 +1,4 @@
-//! PostgreSQL: `LISTEN`.
+//! The changes on PostgreSQL, received with `LISTEN`.
 
 use auth_core::ports::Change;
 use diesel::connection::SimpleConnection;
@@ -8,10 +8,10 @@ use diesel::{PgConnection, QueryResult, QueryableByName, RunQueryDsl};
 
 use crate::feed::change;
 
-/// The channel that the triggers report to.
+/// The channel to which the triggers report.
 const CHANNEL: &str = "auth_changes";
 
-/// A connection that listens.
+/// A listening connection.
 pub(super) struct Watch {
     connection: PgConnection,
 }
@@ -23,24 +23,26 @@ struct Answer {
 }
 
 impl Watch {
-    /// Listens from here on.
+    /// Starts to listen.
     pub(super) fn begin(mut connection: PgConnection) -> QueryResult<Self> {
         connection.batch_execute(&format!("LISTEN {CHANNEL}"))?;
         let mut watch = Self { connection };
-        match watch.ask(THERE_ARE_REPORTERS)? {
+        match watch.ask(HAS_TRIGGERS)? {
             true => Ok(watch),
-            false => Err(failure("the triggers that report changes are missing; the tables have to be migrated")),
+            false => Err(failure("the triggers that report changes are missing; run the migrations")),
         }
     }
 
-    /// The round trip shows that the server is there. It brings with it what was reported before.
-    pub(super) fn look(&mut self) -> QueryResult<Vec<Change>> {
+    /// The changes since the last poll. The round trip shows that the server is reachable, and receives what was
+    /// reported before it.
+    pub(super) fn poll(&mut self) -> QueryResult<Vec<Change>> {
         if !self.ask(IS_LISTENING)? {
-            return Err(failure("the connection does not listen any more; is there a pooler that shares sessions?"));
+            let message = "the connection is no longer listening; connect directly or through a pooler in session mode";
+            return Err(failure(message));
         }
         let reports = self.connection.notifications_iter();
-        let ours = reports.filter(|report| report.as_ref().map_or(true, |report| report.channel == CHANNEL));
-        ours.map(|report| report.map(|report| change(&report.payload))).collect()
+        let reports_here = reports.filter(|report| report.as_ref().map_or(true, |report| report.channel == CHANNEL));
+        reports_here.map(|report| report.map(|report| change(&report.payload))).collect()
     }
 
     fn ask(&mut self, question: &str) -> QueryResult<bool> {
@@ -52,9 +54,9 @@ impl Watch {
 const IS_LISTENING: &str =
     "SELECT EXISTS (SELECT FROM pg_listening_channels() AS name WHERE name = 'auth_changes') AS yes";
 
-/// Without them there would be silence, which is taken for good news. Those for sessions deleted by hand and for
-/// `TRUNCATE` are not asked for.
-const THERE_ARE_REPORTERS: &str = "SELECT count(*) = 3 AS yes FROM pg_trigger WHERE tgenabled IN ('O', 'A')
+/// Without these triggers no change is reported, which looks like no change at all. The triggers for deleted sessions
+/// and for `TRUNCATE` are not checked.
+const HAS_TRIGGERS: &str = "SELECT count(*) = 3 AS yes FROM pg_trigger WHERE tgenabled IN ('O', 'A')
      AND (tgrelid = to_regclass('sessions') AND tgname = 'sessions_report_end'
           OR tgrelid = to_regclass('users') AND tgname IN ('users_report_change', 'users_report_deletion'))";
 

@@ -1,4 +1,4 @@
-//! SQLite: the table of changes, read when somebody has committed.
+//! The changes on SQLite: the table `changes`, read when another connection has committed.
 
 use auth_core::ports::Change;
 use diesel::connection::SimpleConnection;
@@ -7,10 +7,10 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl, SqliteConnection};
 
 use crate::feed::change;
 
-/// A connection that has seen the changes up to some number.
+/// A connection, and the last change that it has read.
 pub(super) struct Watch {
     connection: SqliteConnection,
-    /// Another value when another connection has committed.
+    /// `PRAGMA data_version`, which differs after another connection has committed.
     version: i32,
     last: i64,
 }
@@ -21,7 +21,7 @@ struct Version {
     data_version: i32,
 }
 
-/// A change; or, without `what`, the last number that was given.
+/// A change, or, without `what`, the last sequence number that was assigned.
 #[derive(QueryableByName)]
 struct Row {
     #[diesel(sql_type = BigInt)]
@@ -31,23 +31,24 @@ struct Row {
 }
 
 impl Watch {
-    /// Follows from here on.
+    /// Starts after the last change.
     pub(super) fn begin(mut connection: SqliteConnection) -> QueryResult<Self> {
-        // It only reads, which nobody keeps it from for long. Who waits for news gives up sooner.
+        // In WAL mode a reader rarely waits for a lock. The waiting call times out after about a second.
         connection.batch_execute("PRAGMA busy_timeout = 500")?;
         let version = version(&mut connection)?;
         let (last, _) = after(i64::MAX, &mut connection)?;
         Ok(Self { connection, version, last })
     }
 
-    pub(super) fn look(&mut self) -> QueryResult<Vec<Change>> {
-        // Read first: what is committed after it is seen by the next look.
+    pub(super) fn poll(&mut self) -> QueryResult<Vec<Change>> {
+        // Read before the changes: a commit after it is seen by the next poll.
         let version = version(&mut self.connection)?;
         if version == self.version {
             return Ok(Vec::new());
         }
         let (last, changes) = after(self.last, &mut self.connection)?;
-        // Fewer than were given numbers: some are forgotten already. A lower number: another past, from a backup.
+        // Fewer changes than assigned numbers: some were deleted already. A lower number: the file was restored from a
+        // backup.
         let is_whole = last.checked_sub(self.last).is_some_and(|given| usize::try_from(given) == Ok(changes.len()));
         (self.version, self.last) = (version, last);
         let missed = (!is_whole).then_some(Change::Gap);
@@ -59,7 +60,7 @@ fn version(connection: &mut SqliteConnection) -> QueryResult<i32> {
     diesel::sql_query("PRAGMA data_version").get_result(connection).map(|Version { data_version }| data_version)
 }
 
-/// The last number that was given, and the changes with a number above this one; both at one moment.
+/// The last sequence number that was assigned, and the changes after `number`; both from one snapshot.
 fn after(number: i64, connection: &mut SqliteConnection) -> QueryResult<(i64, Vec<Change>)> {
     let rows: Vec<Row> = diesel::sql_query(
         "SELECT seq, what FROM changes WHERE seq > ?

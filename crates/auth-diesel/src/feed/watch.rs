@@ -1,4 +1,4 @@
-//! The thread that looks.
+//! The thread that polls.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::feed::inbox::Inbox;
 use crate::feed::{postgres, sqlite};
 use crate::pool::Connections;
 
-/// How long it sleeps between two looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
-/// How long it sleeps at most before it tries again to connect.
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long the thread sleeps between two polls.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
+/// The longest delay before the thread connects again.
+const MAX_RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-/// A connection from which changes are known, all of them since it was made.
+/// A connection that sees all changes since it was opened.
 enum Watch {
     Postgres(postgres::Watch),
     Sqlite(sqlite::Watch),
@@ -32,44 +32,44 @@ impl Watch {
         begun.map_err(in_one_line)
     }
 
-    /// The changes since the last look.
-    fn look(&mut self) -> QueryResult<Vec<Change>> {
+    /// The changes since the last poll.
+    fn poll(&mut self) -> QueryResult<Vec<Change>> {
         match self {
-            Self::Postgres(watch) => watch.look(),
-            Self::Sqlite(watch) => watch.look(),
+            Self::Postgres(watch) => watch.poll(),
+            Self::Sqlite(watch) => watch.poll(),
         }
     }
 }
 
-/// Looks until the inbox is closed. Whatever fails is tried again, on another connection.
+/// Polls until the inbox is closed. After an error it continues on another connection.
 pub(super) fn watch(inbox: &Inbox, connections: &Connections) {
-    let mut pause = BETWEEN_LOOKS;
+    let mut pause = POLL_INTERVAL;
     while inbox.is_open() {
-        let trouble = match Watch::begin(connections) {
+        let error = match Watch::begin(connections) {
             Ok(watch) => {
                 inbox.restart();
-                pause = BETWEEN_LOOKS;
+                pause = POLL_INTERVAL;
                 follow(watch, inbox)
             }
-            Err(trouble) => Some(trouble),
+            Err(error) => Some(error),
         };
-        let Some(trouble) = trouble else { return };
-        tracing::debug!(error = trouble, "changes in the database are not seen");
-        inbox.complain(trouble);
+        let Some(error) = error else { return };
+        tracing::debug!(error = error, "invalidation feed cannot read changes; reconnecting");
+        inbox.report_error(error);
         inbox.pause(pause);
-        pause = LONGEST_PAUSE.min(2 * pause);
+        pause = MAX_RECONNECT_DELAY.min(2 * pause);
     }
 }
 
-/// Looks until something fails, or the inbox is closed.
+/// Polls until a poll fails or the inbox is closed. Returns the error, if one ended it.
 fn follow(mut watch: Watch, inbox: &Inbox) -> Option<String> {
     while inbox.is_open() {
-        let look = inbox.begin_look();
-        match watch.look() {
-            Ok(changes) => inbox.end_look(look, changes),
+        let poll = inbox.begin_poll();
+        match watch.poll() {
+            Ok(changes) => inbox.end_poll(poll, changes),
             Err(error) => return Some(in_one_line(error)),
         }
-        inbox.pause(BETWEEN_LOOKS);
+        inbox.pause(POLL_INTERVAL);
     }
     None
 }

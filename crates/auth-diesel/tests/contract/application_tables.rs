@@ -1,4 +1,4 @@
-//! Tables of an application's own in the same database.
+//! An application's own tables in the same database.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,15 +17,15 @@ use crate::on;
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     vec![
-        on(kind, "an_application_keeps_a_table_of_its_own", an_application_keeps_a_table_of_its_own),
-        on(kind, "instances_that_start_at_once_migrate_the_application_once", instances_migrate_the_application_once),
-        on(kind, "ambiguous_migrations_are_refused", ambiguous_migrations_are_refused),
-        on(kind, "a_failed_migration_of_an_application_leaves_nothing", a_failed_migration_leaves_nothing),
-        on(kind, "a_transaction_of_a_job_counts_whole_or_not_at_all", a_transaction_counts_whole_or_not_at_all),
+        on(kind, "an_application_can_use_its_own_table", an_application_can_use_its_own_table),
+        on(kind, "processes_that_start_at_once_migrate_the_application_once", processes_migrate_the_application_once),
+        on(kind, "refuses_ambiguous_migrations", refuses_ambiguous_migrations),
+        on(kind, "a_failed_migration_of_an_application_changes_nothing", a_failed_migration_changes_nothing),
+        on(kind, "commits_a_transaction_of_a_job_whole_or_not_at_all", commits_a_transaction_whole_or_not_at_all),
         on(kind, "transactions_of_jobs_do_not_lose_updates", transactions_of_jobs_do_not_lose_updates),
-        on(kind, "what_a_job_may_not_do_is_a_fault", what_a_job_may_not_do_is_a_fault),
-        on(kind, "a_job_that_panics_is_a_fault", a_job_that_panics_is_a_fault),
-        on(kind, "a_job_is_given_either_connection", a_job_is_given_either_connection),
+        on(kind, "a_refused_statement_is_a_permanent_error", a_refused_statement_is_a_permanent_error),
+        on(kind, "a_panic_in_a_job_is_a_permanent_error", a_panic_in_a_job_is_a_permanent_error),
+        on(kind, "a_job_can_match_on_the_connection", a_job_can_match_on_the_connection),
     ]
 }
 
@@ -64,7 +64,7 @@ async fn texts(store: &DieselStore) -> Vec<String> {
     store.read(|connection| Ok(notes::table.order(notes::id).select(notes::text).load(connection)?)).await.unwrap()
 }
 
-async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
+async fn an_application_can_use_its_own_table(database: Arc<Database>) {
     let (store, author) = with_notes(&database).await;
     assert!(store.migrate_with(MIGRATIONS).await.unwrap().is_empty());
     assert!(store.pending_migrations().await.unwrap().is_empty());
@@ -80,12 +80,12 @@ async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
         Ok(note.get_result::<(String, bool, i32)>(connection).optional()?)
     });
     assert_eq!(found.await.unwrap(), Some(("one".to_owned(), true, 1)));
-    // It goes with its author, by a foreign key to ours.
+    // The note is deleted with its author, through a foreign key to `users`.
     assert!(store.delete(&auth_core::user::UserId::new(author)).await.unwrap());
     assert!(texts(&store).await.is_empty());
 }
 
-async fn instances_migrate_the_application_once(database: Arc<Database>) {
+async fn processes_migrate_the_application_once(database: Arc<Database>) {
     drop(database.store(PoolSettings::default()).await);
     let start = || async {
         let store = database.store(PoolSettings { size: 1, ..PoolSettings::default() }).await;
@@ -95,16 +95,16 @@ async fn instances_migrate_the_application_once(database: Arc<Database>) {
     assert_eq!(a + b + c + d, NAMES.len());
 }
 
-/// Ours would hide the first of these, and the third would hide the second.
-async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
-    const OURS: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/like_ours");
+/// A built-in migration would hide the first of these; the third would hide the second.
+async fn refuses_ambiguous_migrations(database: Arc<Database>) {
+    const RESERVED: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/reserved_version");
     let store = database.store(PoolSettings::default()).await;
     let before = database.count_rows();
-    const TWINS: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/twins");
-    let ours = AppMigrations { postgres: OURS, sqlite: OURS };
+    const DUPLICATES: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/same_version");
+    let reserved = AppMigrations { postgres: RESERVED, sqlite: RESERVED };
     for (migrations, expected) in [
-        (ours, "0001_posts has a number that is ours"),
-        (AppMigrations { postgres: TWINS, sqlite: TWINS }, "would be taken for one"),
+        (reserved, "0001_posts has a reserved version"),
+        (AppMigrations { postgres: DUPLICATES, sqlite: DUPLICATES }, "have the same version"),
     ] {
         let error = store.migrate_with(migrations).await.unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -112,7 +112,7 @@ async fn ambiguous_migrations_are_refused(database: Arc<Database>) {
     assert_eq!(database.count_rows(), before);
 }
 
-async fn a_failed_migration_leaves_nothing(database: Arc<Database>) {
+async fn a_failed_migration_changes_nothing(database: Arc<Database>) {
     const BROKEN: EmbeddedMigrations = embed_migrations!("tests/contract/application_migrations/broken");
     let store = database.store(PoolSettings::default()).await;
     let before = database.count_rows();
@@ -121,7 +121,7 @@ async fn a_failed_migration_leaves_nothing(database: Arc<Database>) {
     assert_eq!(database.count_rows(), before);
 }
 
-async fn a_transaction_counts_whole_or_not_at_all(database: Arc<Database>) {
+async fn commits_a_transaction_whole_or_not_at_all(database: Arc<Database>) {
     let (store, author) = with_notes(&database).await;
     let two = |text: &'static str, outcome: QueryResult<()>| {
         let outcome = std::sync::Mutex::new(Some(outcome));
@@ -147,7 +147,8 @@ async fn a_transaction_counts_whole_or_not_at_all(database: Arc<Database>) {
     assert_eq!(texts(&store).await, ["a", "a"]);
 }
 
-/// A read, then a write that rests on it: the row is locked in between, or the database undoes one and it is run again.
+/// A write that depends on a read: either the row is locked in between, or the database rolls one job back and it runs
+/// again.
 async fn transactions_of_jobs_do_not_lose_updates(database: Arc<Database>) {
     let (store, author) = with_notes(&database).await;
     let id = store.write(move |connection| Ok(insert(connection, author, "one")?)).await.unwrap();
@@ -172,7 +173,7 @@ async fn transactions_of_jobs_do_not_lose_updates(database: Arc<Database>) {
     assert_eq!(likes.await.unwrap(), 50);
 }
 
-async fn what_a_job_may_not_do_is_a_fault(database: Arc<Database>) {
+async fn a_refused_statement_is_a_permanent_error(database: Arc<Database>) {
     let (store, _) = with_notes(&database).await;
     let runs = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&runs);
@@ -188,18 +189,18 @@ async fn what_a_job_may_not_do_is_a_fault(database: Arc<Database>) {
     assert_eq!(opaque.to_string(), diesel::result::Error::NotFound.to_string());
 }
 
-async fn a_job_that_panics_is_a_fault(database: Arc<Database>) {
+async fn a_panic_in_a_job_is_a_permanent_error(database: Arc<Database>) {
     let store = database.store(PoolSettings { size: 1, ..PoolSettings::default() }).await;
     let panics = store.write(|connection| -> Result<(), JobError> {
-        connection.transaction(|_| -> QueryResult<()> { panic!("a fault of the application") })
+        connection.transaction(|_| -> QueryResult<()> { panic!("a bug in the application") })
     });
     assert!(matches!(panics.await, Err(StoreError::Broken(_))));
-    // Neither the connection nor the place is lost, and no transaction is left open.
+    // Neither the connection nor the permit is lost, and no transaction is left open.
     assert!(!store.has_superuser().await.unwrap());
     store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
 }
 
-async fn a_job_is_given_either_connection(database: Arc<Database>) {
+async fn a_job_can_match_on_the_connection(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let is_postgres = store.read(|connection| Ok(matches!(connection, AnyConnection::Postgres(_)))).await.unwrap();
     assert_eq!(is_postgres, store.url().is_postgres());

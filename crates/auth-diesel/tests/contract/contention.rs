@@ -1,4 +1,4 @@
-//! Many calls at once that need the same rows.
+//! Concurrent calls that need the same rows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,21 +23,21 @@ use crate::on;
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     vec![
-        on(kind, "calls_for_one_account_do_not_wait_in_a_circle", calls_for_one_account_do_not_wait_in_a_circle),
-        on(kind, "calls_for_the_same_buckets_do_not_wait_in_a_circle", calls_for_the_same_buckets),
-        on(kind, "a_thousand_attempts_touch_no_index", a_thousand_attempts_touch_no_index),
+        on(kind, "concurrent_calls_for_one_account_do_not_deadlock", concurrent_calls_for_one_account_do_not_deadlock),
+        on(kind, "concurrent_calls_for_the_same_limit_keys_do_not_deadlock", concurrent_calls_for_the_same_limit_keys),
+        on(kind, "counting_attempts_touches_no_index", counting_attempts_touches_no_index),
     ]
 }
 
-/// Whatever the order of the rows that they need: a deadlock would be tried again, but only after a second.
-async fn calls_for_one_account_do_not_wait_in_a_circle(database: Arc<Database>) {
+/// Calls must lock their rows in one order. A deadlock would be resolved and retried, but only after a second.
+async fn concurrent_calls_for_one_account_do_not_deadlock(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     for round in 0..15 {
         let (user, session) = in_round(&store, round).await;
         let mut calls = JoinSet::new();
-        for place in 0..12 {
+        for index in 0..12 {
             let (store, user) = (store.clone(), user.clone());
-            calls.spawn(async move { call(&store, &user, session, round, place).await });
+            calls.spawn(async move { call(&store, &user, session, round, index).await });
         }
         calls.join_all().await;
         assert!(store.delete(&user.id).await.unwrap());
@@ -45,15 +45,15 @@ async fn calls_for_one_account_do_not_wait_in_a_circle(database: Arc<Database>) 
     assert_no_deadlocks(store, &database).await;
 }
 
-/// An account with a session, codes and a second factor.
+/// Creates an account with a session, codes and a second factor.
 async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
     let (user, session) = user_and_session(store).await;
-    for (place, purpose) in [CodePurpose::EmailEnrolment, CodePurpose::Login, CodePurpose::PasswordReset]
+    for (index, purpose) in [CodePurpose::EmailEnrolment, CodePurpose::Login, CodePurpose::PasswordReset]
         .into_iter()
         .chain([CodePurpose::Login])
         .enumerate()
     {
-        let id = code_id(10 * round + place as u64);
+        let id = code_id(10 * round + index as u64);
         assert!(
             store.issue(&code_of(&user.id, id, purpose, at(0)), &Effects::NONE, &IssueIf::default()).await.unwrap()
         );
@@ -61,10 +61,10 @@ async fn in_round(store: &DieselStore, round: u64) -> (User, SessionId) {
     (user, session.id)
 }
 
-async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, place: u64) {
-    let (id, effects) = (user.id.clone(), [new_email(100 * round + place)].into_iter().collect::<Effects>());
-    let code = |place| code_id(10 * round + place);
-    match place {
+async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, index: u64) {
+    let (id, effects) = (user.id.clone(), [new_email(100 * round + index)].into_iter().collect::<Effects>());
+    let code = |index| code_id(10 * round + index);
+    match index {
         0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &effects, at(1).into()).await.unwrap()),
         1 => drop(store.redeem(code(1), Proof::Email, &effects, at(1)).await.unwrap()),
         2 => {
@@ -99,7 +99,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
 
 const GENEROUS: Limit = Limit::Window { most: u32::MAX, window: Seconds::new(1_000) };
 
-async fn calls_for_the_same_buckets(database: Arc<Database>) {
+async fn concurrent_calls_for_the_same_limit_keys(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let buckets = ["a", "b", "c"].map(LimitKey::new);
     let mut calls = JoinSet::new();
@@ -118,23 +118,23 @@ async fn calls_for_the_same_buckets(database: Arc<Database>) {
     assert_no_deadlocks(store, &database).await;
 }
 
-/// In PostgreSQL, by the server's own count.
+/// Checked on PostgreSQL, which counts deadlocks.
 async fn assert_no_deadlocks(store: DieselStore, database: &Database) {
-    drop(store); // A server process reports its counts at its end.
+    drop(store); // PostgreSQL reports its statistics when a session ends.
     let Database::Postgres(_) = database else { return };
     let others = "SELECT count(*) FROM pg_stat_activity
                   WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
     let deadline = Instant::now() + Duration::from_secs(30);
     while database.query(others) != ["0"] {
-        assert!(Instant::now() < deadline, "the connections are never closed");
+        assert!(Instant::now() < deadline, "the connections of the store are still open");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     assert_eq!(database.query(deadlocks), ["0"]);
 }
 
-/// Whoever guesses passwords makes many attempts: they change one row, in its place.
-async fn a_thousand_attempts_touch_no_index(database: Arc<Database>) {
+/// An attacker who guesses passwords makes many attempts. They update one row in index.
+async fn counting_attempts_touches_no_index(database: Arc<Database>) {
     const ATTEMPTS: usize = 1_000;
     let store = database.store(PoolSettings::default()).await;
     let attempt = Attempt { bucket: LimitKey::new("a"), limit: GENEROUS };
@@ -147,8 +147,8 @@ async fn a_thousand_attempts_touch_no_index(database: Arc<Database>) {
     assert_eq!(database.count_rows()["login_attempts"], 1);
     if let Database::Postgres(_) = &*database {
         drop(store);
-        let updates = 2 * ATTEMPTS as i64 - 1; // One to lock and one to count, but for the first row.
-        let heap_only = crate::beyond_the_contract::until_counted(&database, "login_attempts", updates).await;
+        let updates = 2 * ATTEMPTS as i64 - 1; // Each attempt locks and counts; the first one inserts.
+        let heap_only = crate::diesel_store::wait_for_hot_updates(&database, "login_attempts", updates).await;
         assert!(heap_only >= updates * 9 / 10, "{heap_only} of {updates} updates were heap-only");
     }
 }

@@ -1,4 +1,4 @@
-//! Fresh databases, and ways into them past the store.
+//! Test databases, and access to them that bypasses the store.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,14 +32,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A database that goes away with this value.
+/// A database that is deleted when this value is dropped.
 pub(crate) enum Database {
     Sqlite(TempDir),
     Postgres(TestDatabase),
 }
 
 impl Database {
-    /// With all tables, and nothing in them: a copy of a template.
+    /// A migrated database without rows, copied from a template.
     pub(crate) fn migrated(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => {
@@ -58,7 +58,7 @@ impl Database {
         }
     }
 
-    /// As [`migrated`](Self::migrated), for what uses nothing but the ports.
+    /// As [`migrated`](Self::migrated), for trials that use only the ports.
     pub(crate) fn reused(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::migrated(kind),
@@ -68,7 +68,7 @@ impl Database {
         }
     }
 
-    /// Without tables.
+    /// A database without tables.
     pub(crate) fn empty(kind: Kind) -> Self {
         match kind {
             Kind::Sqlite => Self::Sqlite(tempfile::tempdir().unwrap()),
@@ -78,7 +78,7 @@ impl Database {
 
     pub(crate) fn path(&self) -> PathBuf {
         match self {
-            Self::Sqlite(folder) => folder.path().join("auth.sqlite3"),
+            Self::Sqlite(directory) => directory.path().join("auth.sqlite3"),
             Self::Postgres(_) => panic!("PostgreSQL has no file"),
         }
     }
@@ -107,12 +107,12 @@ impl Database {
         }
     }
 
-    /// A store of its own, with its own connections, as another process would have.
+    /// A new store with its own connection pool, as another process would have.
     pub(crate) async fn store(&self, settings: PoolSettings) -> DieselStore {
         DieselStore::connect(&self.url(), settings).await.unwrap()
     }
 
-    /// Runs SQL past the store; each row gives its first column.
+    /// Runs SQL that bypasses the store; returns the first column of each row.
     pub(crate) fn query(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Sqlite(_) => {
@@ -132,7 +132,7 @@ impl Database {
         PgConnection::establish(self.postgres_url()).unwrap()
     }
 
-    /// How many rows there are in each table, of whatever name.
+    /// The number of rows in each table.
     pub(crate) fn count_rows(&self) -> BTreeMap<String, i64> {
         let tables = match self {
             Self::Sqlite(_) => "SELECT name AS value FROM sqlite_schema WHERE type = 'table'",
@@ -147,14 +147,14 @@ impl Database {
     }
 }
 
-/// Creates the tables, and leaves no connection open: on SQLite the file holds all of it then.
+/// Migrates a database and closes all connections; on SQLite the database is then a single file.
 fn migrate(url: &DatabaseUrl) {
     let url = url.clone();
     let migrate = async move {
         let store = DieselStore::connect(&url, PoolSettings::default()).await.unwrap();
         store.migrate().await.unwrap();
     };
-    // Not on the runtime of the trial, which may be at work on this thread.
+    // On a thread of its own: a runtime cannot block on another one.
     std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(migrate)).join().unwrap();
 }
 
@@ -170,7 +170,7 @@ pub(crate) struct Number {
     pub(crate) value: i64,
 }
 
-/// An account and a session of it.
+/// Creates an account and starts a session for it.
 pub(crate) async fn user_and_session(store: &DieselStore) -> (User, Session) {
     let user = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
     let session = session_of(&user.id, session_id(1), at(0));

@@ -1,4 +1,4 @@
-//! PostgreSQL goes away and comes back.
+//! Outages of PostgreSQL and how the store recovers.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -26,24 +26,24 @@ pub(crate) fn trials() -> Vec<Trial> {
     let kind = Kind::Postgres;
     vec![
         on_clusters(
-            "a_stopped_server_is_unavailable_until_it_is_back",
-            a_stopped_server_is_unavailable_until_it_is_back,
+            "a_stopped_server_is_unavailable_until_it_restarts",
+            a_stopped_server_is_unavailable_until_it_restarts,
         ),
-        on_clusters("a_restart_while_nothing_happens_is_not_noticed", a_restart_while_nothing_happens_is_not_noticed),
-        on(kind, "closed_connections_are_not_used_again", closed_connections_are_not_used_again),
-        on(kind, "what_was_not_committed_is_done_on_another_connection", what_was_not_committed_is_done_again),
-        on(kind, "what_may_have_been_committed_is_not_done_twice", what_may_have_been_committed_is_not_done_twice),
-        on(kind, "a_silent_server_is_given_up_in_time", a_silent_server_is_given_up_in_time),
+        on_clusters("a_restart_between_calls_causes_no_error", a_restart_between_calls_causes_no_error),
+        on(kind, "does_not_reuse_closed_connections", does_not_reuse_closed_connections),
+        on(kind, "retries_an_uncommitted_write_on_another_connection", retries_an_uncommitted_write),
         on(
             kind,
-            "a_server_that_is_silent_from_the_start_is_given_up",
-            a_server_that_is_silent_from_the_start_is_given_up,
+            "does_not_retry_a_write_that_may_have_been_committed",
+            does_not_retry_a_write_that_may_have_been_committed,
         ),
-        on(kind, "a_slow_statement_is_cancelled", a_slow_statement_is_cancelled),
-        on(kind, "a_deadlock_is_tried_again", a_deadlock_is_tried_again),
-        on(kind, "a_serialization_failure_is_tried_again", a_serialization_failure_is_tried_again),
-        on(kind, "a_standby_is_unavailable_until_it_is_the_primary", a_standby_is_unavailable_until_it_is_the_primary),
-        on_empty(kind, "a_missing_table_is_a_fault", a_missing_table_is_a_fault),
+        on(kind, "times_out_if_the_server_stops_responding", times_out_if_the_server_stops_responding),
+        on(kind, "times_out_connecting_to_an_unresponsive_server", times_out_connecting_to_an_unresponsive_server),
+        on(kind, "cancels_a_slow_statement", cancels_a_slow_statement),
+        on(kind, "retries_after_a_deadlock", retries_after_a_deadlock),
+        on(kind, "retries_after_a_serialization_failure", retries_after_a_serialization_failure),
+        on(kind, "a_standby_is_unavailable_until_it_is_promoted", a_standby_is_unavailable_until_it_is_promoted),
+        on_empty(kind, "a_missing_table_is_a_permanent_error", a_missing_table_is_a_permanent_error),
     ]
 }
 
@@ -53,17 +53,17 @@ pub(crate) const QUICK: PoolSettings = PoolSettings {
     statement_timeout: Duration::from_millis(500),
 };
 
-/// Longer than any call may take with `QUICK` settings, on a machine that is busy with other things.
+/// More than any call may take with the settings `QUICK`, even on a busy machine.
 const IN_TIME: Duration = Duration::from_secs(5);
 
-/// REL-004: works again by itself so long after the database does.
-const BACK_WITHIN: Duration = Duration::from_secs(5);
+/// REL-004: the store recovers within this time, without a restart.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(5);
 
 async fn in_time<T>(call: impl Future<Output = T>) -> T {
-    tokio::time::timeout(IN_TIME, call).await.expect("a call was not answered in time")
+    tokio::time::timeout(IN_TIME, call).await.expect("a call did not return in time")
 }
 
-/// One call of each kind, made at once, so often: read, write, and a write of more than one statement.
+/// Runs calls of each kind concurrently, `times` times: a read, a write, a write of several statements and a ping.
 async fn calls(store: &DieselStore, user: &User, session: &Session, times: usize) -> Vec<Result<(), StoreError>> {
     let mut calls = JoinSet::new();
     for _ in 0..times {
@@ -86,9 +86,9 @@ async fn assert_works(store: &DieselStore, user: &User, session: &Session) {
     }
 }
 
-/// Waits until the store works. Until then it is unavailable, and nothing else.
+/// Waits until the store works again. Until then, every error is `Unavailable`.
 async fn assert_recovers(store: &DieselStore, user: &User, session: &Session) {
-    let deadline = Instant::now() + BACK_WITHIN;
+    let deadline = Instant::now() + RECOVERY_LIMIT;
     while let Err(error) = in_time(store.ping()).await {
         assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert!(Instant::now() < deadline, "the store has not recovered: {error:?}");
@@ -96,7 +96,7 @@ async fn assert_recovers(store: &DieselStore, user: &User, session: &Session) {
     assert_works(store, user, session).await;
 }
 
-async fn a_stopped_server_is_unavailable_until_it_is_back() {
+async fn a_stopped_server_is_unavailable_until_it_restarts() {
     let mut cluster = spawn_blocking(Cluster::start).await.unwrap();
     let store = DieselStore::connect(&DatabaseUrl::parse(&cluster.url()).unwrap(), QUICK).await.unwrap();
     store.migrate().await.unwrap();
@@ -113,8 +113,8 @@ async fn a_stopped_server_is_unavailable_until_it_is_back() {
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session, session);
 }
 
-/// No connection of the pool works any more, and no call has to find out the hard way.
-async fn a_restart_while_nothing_happens_is_not_noticed() {
+/// Every connection of the pool is closed, but no call fails because of it.
+async fn a_restart_between_calls_causes_no_error() {
     let mut cluster = spawn_blocking(Cluster::start).await.unwrap();
     let settings = PoolSettings::default();
     let store = DieselStore::connect(&DatabaseUrl::parse(&cluster.url()).unwrap(), settings).await.unwrap();
@@ -125,8 +125,8 @@ async fn a_restart_while_nothing_happens_is_not_noticed() {
     assert_works(&store, &user, &session).await;
 }
 
-/// The server closes connections one by one: an administrator, a proxy's idle timeout.
-async fn closed_connections_are_not_used_again(database: Arc<Database>) {
+/// A single connection may be closed by an administrator or by the idle timeout of a proxy.
+async fn does_not_reuse_closed_connections(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     for _ in 0..10 {
@@ -142,21 +142,21 @@ pub(crate) fn terminate_all(database: &Database) {
     );
 }
 
-/// A connection of the test itself, which holds the lock of the session.
-fn holder_of(database: &Database, table: &str) -> PgConnection {
+/// Locks the rows of a table on a connection outside the store.
+fn lock_rows(database: &Database, table: &str) -> PgConnection {
     let mut connection = database.postgres();
     connection.batch_execute("SET application_name = 'keep'; SET deadlock_timeout = '60s'; BEGIN").unwrap();
     connection.batch_execute(&format!("SELECT * FROM {table} FOR UPDATE")).unwrap();
     connection
 }
 
-/// Waits until so many calls of the store wait for a lock.
-async fn until_waiting(calls: i64, database: &Database) {
+/// Waits until exactly `calls` calls of the store are blocked by a lock.
+async fn wait_for_blocked_calls(calls: i64, database: &Database) {
     let question = "SELECT count(*) FROM pg_stat_activity
                     WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name <> 'keep'";
     let deadline = Instant::now() + Duration::from_secs(20);
     while database.query(question) != [calls.to_string()] {
-        assert!(Instant::now() < deadline, "there are never {calls} calls waiting");
+        assert!(Instant::now() < deadline, "timed out waiting until {calls} calls are blocked");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -164,42 +164,42 @@ async fn until_waiting(calls: i64, database: &Database) {
 const PATIENT: PoolSettings =
     PoolSettings { size: 4, acquire_timeout: Duration::from_secs(30), statement_timeout: Duration::from_secs(30) };
 
-async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
+async fn retries_an_uncommitted_write(database: Arc<Database>) {
     let store = database.store(PATIENT).await;
     let (user, session) = user_and_session(&store).await;
-    let mut holder = holder_of(&database, "sessions");
+    let mut holder = lock_rows(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
         async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
     });
-    until_waiting(1, &database).await;
+    wait_for_blocked_calls(1, &database).await;
     terminate_all(&database);
-    until_waiting(1, &database).await;
+    wait_for_blocked_calls(1, &database).await;
     holder.batch_execute("ROLLBACK").unwrap();
     assert_eq!(call.await.unwrap().unwrap(), 1);
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session.revoked_at, Some(at(5)));
 }
 
-async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>) {
+async fn does_not_retry_a_write_that_may_have_been_committed(database: Arc<Database>) {
     let store = database.store(PATIENT).await;
     let (_, session) = user_and_session(&store).await;
-    let mut holder = holder_of(&database, "sessions");
+    let mut holder = lock_rows(&database, "sessions");
     let call = tokio::spawn({
         let (store, session) = (store.clone(), session.clone());
         async move { store.advance(session.id, session.generation, successor_of(&session, at(1))).await }
     });
-    until_waiting(1, &database).await;
+    wait_for_blocked_calls(1, &database).await;
     terminate_all(&database);
-    until_waiting(0, &database).await;
+    wait_for_blocked_calls(0, &database).await;
     holder.batch_execute("ROLLBACK").unwrap();
     let answer = call.await.unwrap();
     assert!(is_unavailable(&answer), "{answer:?}");
-    // And the connection was not put back.
+    // The broken connection was not returned to the pool.
     let again = store.advance(session.id, session.generation, successor_of(&session, at(1))).await;
     assert_eq!(again.unwrap(), Swap::Done);
 }
 
-async fn a_silent_server_is_given_up_in_time(database: Arc<Database>) {
+async fn times_out_if_the_server_stops_responding(database: Arc<Database>) {
     let (proxy, url) = through(&database);
     let store = DieselStore::connect(&url, QUICK).await.unwrap();
     store.migrate().await.unwrap();
@@ -212,7 +212,7 @@ async fn a_silent_server_is_given_up_in_time(database: Arc<Database>) {
         proxy.freeze(false);
         assert_recovers(&store, &user, &session).await;
     }
-    // Silence, and then the end of all connections.
+    // The server stops responding, and then all connections are closed.
     proxy.freeze(true);
     assert!(is_unavailable(&in_time(store.ping()).await));
     proxy.cut();
@@ -220,35 +220,36 @@ async fn a_silent_server_is_given_up_in_time(database: Arc<Database>) {
     assert_recovers(&store, &user, &session).await;
 }
 
-async fn a_server_that_is_silent_from_the_start_is_given_up(database: Arc<Database>) {
+async fn times_out_connecting_to_an_unresponsive_server(database: Arc<Database>) {
     let (proxy, url) = through(&database);
     proxy.freeze(true);
     let error = in_time(DieselStore::connect(&url, QUICK)).await.unwrap_err();
     assert!(error.to_string().contains("timeout"), "{error}");
 }
 
-async fn a_slow_statement_is_cancelled(database: Arc<Database>) {
+async fn cancels_a_slow_statement(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
-    let mut holder = holder_of(&database, "users");
+    let mut holder = lock_rows(&database, "users");
     let answer = in_time(store.set_staff(&user.id, true)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
-    // The server has really stopped, and given the connection back.
+    // The server cancelled the statement, and the connection is usable.
     holder.batch_execute("ROLLBACK").unwrap();
     assert_works(&store, &user, &session).await;
     assert!(!store.find_user(&user.id).await.unwrap().unwrap().is_staff);
 }
 
-/// REL-011. The other side is told to be more patient, so that ours is the one that loses.
-async fn a_deadlock_is_tried_again(database: Arc<Database>) {
+/// REL-011. The connection of the test has a long `deadlock_timeout`, so the deadlock check runs on the one of the
+/// store.
+async fn retries_after_a_deadlock(database: Arc<Database>) {
     let store = database.store(PATIENT).await;
     let (user, session) = user_and_session(&store).await;
-    let mut holder = holder_of(&database, "sessions");
+    let mut holder = lock_rows(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
         async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
     });
-    until_waiting(1, &database).await;
+    wait_for_blocked_calls(1, &database).await;
     let holder = spawn_blocking(move || {
         holder.batch_execute("UPDATE users SET first_name = 'Deadlock'; COMMIT").unwrap();
     });
@@ -258,7 +259,7 @@ async fn a_deadlock_is_tried_again(database: Arc<Database>) {
     assert!(deadlocks(&database).await >= 1);
 }
 
-/// How many deadlocks the database has seen; waits until it is more than none.
+/// How many deadlocks the server has counted; waits until there is at least one.
 async fn deadlocks(database: &Database) -> i64 {
     let mut connection = database.postgres();
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -272,8 +273,8 @@ async fn deadlocks(database: &Database) -> i64 {
     }
 }
 
-/// REL-011. The operator may set any isolation: rotations that meet fail there instead of waiting.
-async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
+/// REL-011. With SERIALIZABLE as the default, concurrent rotations fail instead of waiting.
+async fn retries_after_a_serialization_failure(database: Arc<Database>) {
     let name = database.name();
     database.query(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'"));
     let store = database.store(PATIENT).await;
@@ -292,8 +293,8 @@ async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
     assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
 }
 
-/// After a failover the pool may hold connections to what is now a standby.
-async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database>) {
+/// After a failover the pool may hold connections to a server that is now a standby.
+async fn a_standby_is_unavailable_until_it_is_promoted(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     let name = database.name();
@@ -311,13 +312,13 @@ async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database
     assert_works(&store, &user, &session).await;
 }
 
-async fn a_missing_table_is_a_fault(database: Arc<Database>) {
+async fn a_missing_table_is_a_permanent_error(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let answer = store.has_superuser().await;
     assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}");
 }
 
-/// Where the server listens, and the URL of the database with another port on this machine instead.
+/// A proxy in front of the server, and the URL of the database through it.
 pub(crate) fn through(database: &Database) -> (Proxy, DatabaseUrl) {
     let url = database.postgres_url();
     let (before, after) = url.split_once('@').unwrap();
@@ -328,8 +329,8 @@ pub(crate) fn through(database: &Database) -> (Proxy, DatabaseUrl) {
     (proxy, url)
 }
 
-/// Stands between the store and the server. Frozen, it passes nothing on and accepts what comes, as a server that
-/// hangs does, or a network that drops everything.
+/// A TCP proxy between the store and the server. While frozen it accepts connections and data but forwards nothing,
+/// like a server that hangs or a network that drops all packets.
 pub(crate) struct Proxy {
     port: u16,
     state: Arc<(Mutex<State>, Condvar)>,

@@ -1,4 +1,4 @@
-//! The contract of feeds on both databases, and what only a real database can show.
+//! The contract of invalidation feeds on both databases, and the behaviour of `DieselFeed` beyond it.
 
 mod postgres;
 mod sqlite;
@@ -41,13 +41,13 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
         })
         .collect();
     trials.extend([
-        on(kind, "what_a_person_changes_is_reported", what_a_person_changes_is_reported),
-        on(kind, "a_change_in_any_column_is_reported", a_change_in_any_column_is_reported),
-        on(kind, "what_takes_an_account_as_a_lock_is_no_change", what_takes_an_account_as_a_lock_is_no_change),
-        on(kind, "nothing_is_reported_before_its_commit", nothing_is_reported_before_its_commit),
-        on(kind, "a_feed_follows_fifty_writers", a_feed_follows_fifty_writers),
-        on_empty(kind, "a_feed_of_tables_that_are_not_there_fails", a_feed_of_tables_that_are_not_there_fails),
-        on(kind, "what_is_not_asked_for_does_not_pile_up", what_is_not_asked_for_does_not_pile_up),
+        on(kind, "reports_changes_by_sql", reports_changes_by_sql),
+        on(kind, "reports_a_change_of_any_column", reports_a_change_of_any_column),
+        on(kind, "does_not_report_a_lock_as_a_change", does_not_report_a_lock_as_a_change),
+        on(kind, "reports_nothing_before_the_commit", reports_nothing_before_the_commit),
+        on(kind, "reports_the_changes_of_many_writers", reports_the_changes_of_many_writers),
+        on_empty(kind, "fails_until_the_tables_are_migrated", fails_until_the_tables_are_migrated),
+        on(kind, "drops_changes_that_no_call_collects", drops_changes_that_no_call_collects),
     ]);
     trials.extend(match kind {
         Kind::Sqlite => sqlite::trials(),
@@ -56,7 +56,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     trials
 }
 
-/// Longer than a report may take, on a machine that is busy with other things.
+/// More than a report may take, even on a busy machine.
 const IN_TIME: Duration = Duration::from_secs(10);
 
 async fn two_processes(database: &Database) -> (DieselStore, DieselStore) {
@@ -64,18 +64,18 @@ async fn two_processes(database: &Database) -> (DieselStore, DieselStore) {
     (database.store(settings).await, database.store(settings).await)
 }
 
-/// A feed that has begun.
-async fn begun(store: &DieselStore) -> DieselFeed {
+/// Creates a feed and starts it.
+async fn started_feed(store: &DieselStore) -> DieselFeed {
     let mut feed = store.changes();
     assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
     feed
 }
 
-/// An account, a session, and a feed that knows of both.
-async fn stage(database: &Database) -> (DieselStore, User, Session, DieselFeed) {
+/// Creates an account with a session, and a feed that was started after both.
+async fn fixture(database: &Database) -> (DieselStore, User, Session, DieselFeed) {
     let store = database.store(PoolSettings::default()).await;
     let (user, session) = user_and_session(&store).await;
-    let feed = begun(&store).await;
+    let feed = started_feed(&store).await;
     (store, user, session, feed)
 }
 
@@ -83,8 +83,8 @@ fn changed(user: &User) -> Change {
     Change::AccountChanged(user.id.clone())
 }
 
-/// Waits until the feed works again. Until then it is unavailable, and then it has missed something.
-async fn recovers(feed: &mut DieselFeed) {
+/// Waits until the feed works again. Until then every error is `Unavailable`; the first changes begin with a gap.
+async fn assert_recovers(feed: &mut DieselFeed) {
     let deadline = Instant::now() + IN_TIME;
     loop {
         let answer = feed.next().await;
@@ -97,8 +97,8 @@ async fn recovers(feed: &mut DieselFeed) {
     }
 }
 
-/// Asks until it fails. That takes no longer than it may.
-async fn fails(feed: &mut DieselFeed) {
+/// Polls until the feed fails, and checks that no call takes too long.
+async fn assert_fails(feed: &mut DieselFeed) {
     let deadline = Instant::now() + IN_TIME;
     loop {
         let start = Instant::now();
@@ -108,12 +108,12 @@ async fn fails(feed: &mut DieselFeed) {
             assert!(is_unavailable(&answer), "{answer:?}");
             return;
         }
-        assert!(Instant::now() < deadline, "the feed goes on");
+        assert!(Instant::now() < deadline, "the feed did not fail");
     }
 }
 
-async fn what_a_person_changes_is_reported(database: Arc<Database>) {
-    let (store, user, session, mut feed) = stage(&database).await;
+async fn reports_changes_by_sql(database: Arc<Database>) {
+    let (store, user, session, mut feed) = fixture(&database).await;
     let other = store.create(&new_user("other"), &hash_of("x")).await.unwrap().unwrap();
     let (a_moment, another, in_2100) = match &*database {
         Database::Sqlite(_) => ("1000000000000000", "2000000000000000", "4102444800000000"),
@@ -125,12 +125,12 @@ async fn what_a_person_changes_is_reported(database: Arc<Database>) {
         ("UPDATE users SET is_active = is_active, token_epoch = token_epoch".to_owned(), vec![]),
         (format!("UPDATE users SET last_login = {a_moment}"), vec![]),
         ("UPDATE sessions SET revoked_at = NULL, generation = 3".to_owned(), vec![]),
-        // A live one that is deleted, and others that are over.
+        // A live session that is deleted, and others that have expired.
         (format!("UPDATE sessions SET expires_at = {in_2100}"), vec![]),
         (format!("DELETE FROM sessions WHERE id = {}", id_of(&database, live.id)), vec![Change::SessionEnded(live.id)]),
         (format!("UPDATE sessions SET revoked_at = {a_moment}"), vec![Change::SessionEnded(session.id)]),
         (format!("UPDATE sessions SET revoked_at = {another}"), vec![]),
-        ("UPDATE users SET first_name = 'Somebody'".to_owned(), vec![changed(&user), changed(&other)]),
+        ("UPDATE users SET first_name = 'Alice'".to_owned(), vec![changed(&user), changed(&other)]),
         (
             format!("UPDATE users SET email_verified_at = {a_moment} WHERE id = {}", user.id.as_integer().unwrap()),
             vec![changed(&user)],
@@ -139,7 +139,7 @@ async fn what_a_person_changes_is_reported(database: Arc<Database>) {
         ("DELETE FROM users".to_owned(), vec![changed(&other)]),
     ] {
         database.query(&sql);
-        // One statement changes its rows in any order.
+        // A statement changes its rows in any order.
         let reported: HashSet<_> = feed.next().await.unwrap().into_iter().collect();
         assert_eq!(reported, expected.into_iter().collect(), "{sql}");
     }
@@ -158,9 +158,9 @@ fn id_of(database: &Database, id: SessionId) -> String {
     }
 }
 
-/// Also in one that a later migration adds.
-async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
-    let (_, user, _, mut feed) = stage(&database).await;
+/// This includes columns that a later migration adds.
+async fn reports_a_change_of_any_column(database: Arc<Database>) {
+    let (_, user, _, mut feed) = fixture(&database).await;
     database.query("DELETE FROM sessions");
     let columns = match &*database {
         Database::Sqlite(_) => "SELECT name || ' ' || type AS value FROM pragma_table_info('users')",
@@ -186,7 +186,7 @@ async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
         let is_silent = ["last_login", "username_canonical", "first_factor_at"].contains(&name);
         database.query(&format!("UPDATE users SET {name} = {value}"));
         let integer = user.id.as_integer().unwrap();
-        // What names the user is set back, which is reported as a change of the user with the other ID.
+        // The columns that identify the user are set back, which is reported as a change of the user with the other ID.
         let (undo, other) = match name {
             "id" => (Some(format!("UPDATE users SET id = {integer}")), Some(UserId::Integer(integer + 1000))),
             "external_id" => {
@@ -201,8 +201,8 @@ async fn a_change_in_any_column_is_reported(database: Arc<Database>) {
     }
 }
 
-async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
-    let (store, user, session, mut feed) = stage(&database).await;
+async fn does_not_report_a_lock_as_a_change(database: Arc<Database>) {
+    let (store, user, session, mut feed) = fixture(&database).await;
     let code = |number, purpose| code_of(&user.id, code_id(number), purpose, at(0));
     let (login, verification) = (code(1, CodePurpose::Login), code(2, CodePurpose::EmailVerification));
     for code in [&login, &verification] {
@@ -218,7 +218,7 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
         .unwrap();
     assert!(!store.remove_factors(&user.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), []);
-    // The address is another matter.
+    // A verified email address is a change.
     let proven = VerifiedEmail {
         user: user.id.clone(),
         code: verification.id,
@@ -229,7 +229,7 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
     };
     assert!(matches!(store.confirm_email(&proven, at(2).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
-    // A session that goes on is not reported as one that has ended.
+    // A session that is kept is not reported as ended.
     let next = successor_of(&session, at(3));
     let keep = Some(KeptSession { id: session.id, from: session.generation, next });
     let new = NewPassword { keep, ..NewPassword::new(user.id.clone(), hash_of("new")) };
@@ -237,8 +237,8 @@ async fn what_takes_an_account_as_a_lock_is_no_change(database: Arc<Database>) {
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
-async fn nothing_is_reported_before_its_commit(database: Arc<Database>) {
-    let (_, user, _, mut feed) = stage(&database).await;
+async fn reports_nothing_before_the_commit(database: Arc<Database>) {
+    let (_, user, _, mut feed) = fixture(&database).await;
     let statements = ["UPDATE users SET is_staff = NOT is_staff", "UPDATE users SET first_name = 'x'"];
     let mut connection: Box<dyn FnMut(&str) + Send> = match &*database {
         Database::Sqlite(_) => {
@@ -262,11 +262,11 @@ async fn nothing_is_reported_before_its_commit(database: Arc<Database>) {
     }
 }
 
-/// Rotations, logins and ends, by two processes; a third one follows.
-async fn a_feed_follows_fifty_writers(database: Arc<Database>) {
+/// Two processes start, rotate and revoke sessions; the feed of a third one reports the revocations.
+async fn reports_the_changes_of_many_writers(database: Arc<Database>) {
     let (one, two) = two_processes(&database).await;
     let (user, _) = user_and_session(&one).await;
-    let mut feed = begun(&database.store(PoolSettings::default()).await).await;
+    let mut feed = started_feed(&database.store(PoolSettings::default()).await).await;
     let mut writers = JoinSet::new();
     for writer in 0..50_u64 {
         let (store, user) = (if writer % 2 == 0 { one.clone() } else { two.clone() }, user.clone());
@@ -296,18 +296,18 @@ async fn a_feed_follows_fifty_writers(database: Arc<Database>) {
     assert_eq!(ended.map(Change::SessionEnded).collect::<HashSet<_>>(), reported);
 }
 
-async fn a_feed_of_tables_that_are_not_there_fails(database: Arc<Database>) {
+async fn fails_until_the_tables_are_migrated(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let mut feed = store.changes();
     let error = feed.next().await.unwrap_err();
     let reason = std::error::Error::source(&error).unwrap().to_string();
-    assert!(reason.contains("migrated") || reason.contains("no such table"), "{reason}");
+    assert!(reason.contains("migrations") || reason.contains("no such table"), "{reason}");
     store.migrate().await.unwrap();
-    recovers(&mut feed).await;
+    assert_recovers(&mut feed).await;
 }
 
-async fn what_is_not_asked_for_does_not_pile_up(database: Arc<Database>) {
-    let (store, user, _, mut feed) = stage(&database).await;
+async fn drops_changes_that_no_call_collects(database: Arc<Database>) {
+    let (store, user, _, mut feed) = fixture(&database).await;
     for round in 0..12 {
         database.query(&match &*database {
             Database::Sqlite(_) => format!(

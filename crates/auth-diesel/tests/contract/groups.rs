@@ -1,4 +1,4 @@
-//! Groups that are changed by SQL: users are read with the groups that they are in, and the changes are reported.
+//! Group changes by SQL and by concurrent calls: they are read with the users and reported by the feed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,20 +15,24 @@ use crate::on;
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let mut trials = vec![
-        on(kind, "a_change_of_groups_by_sql_is_read_and_reported", a_change_of_groups_by_sql_is_read_and_reported),
-        on(kind, "groups_are_kept_when_their_last_member_leaves", groups_are_kept_when_their_last_member_leaves),
-        on(kind, "names_that_would_be_read_as_two_are_refused", names_that_would_be_read_as_two_are_refused),
+        on(kind, "reads_and_reports_group_changes_by_sql", reads_and_reports_group_changes_by_sql),
+        on(kind, "keeps_groups_without_members", keeps_groups_without_members),
         on(
             kind,
-            "groups_that_are_set_at_once_are_those_of_one_call",
-            groups_that_are_set_at_once_are_those_of_one_call,
+            "refuses_group_names_with_a_separator_and_empty_ones",
+            refuses_group_names_with_a_separator_and_empty_ones,
+        ),
+        on(
+            kind,
+            "concurrent_calls_do_not_mix_the_groups_that_they_set",
+            concurrent_calls_do_not_mix_the_groups_that_they_set,
         ),
     ];
     if kind == Kind::Postgres {
-        let name = "additions_by_sql_at_once_are_all_read";
-        trials.push(on(kind, name, additions_by_sql_at_once_are_all_read));
-        let name = "a_group_is_not_deleted_while_a_user_is_put_into_it";
-        trials.push(on(kind, name, a_group_is_not_deleted_while_a_user_is_put_into_it));
+        let name = "concurrent_additions_by_sql_lose_no_group";
+        trials.push(on(kind, name, concurrent_additions_by_sql_lose_no_group));
+        let name = "deleting_a_group_while_a_user_joins_it_stays_consistent";
+        trials.push(on(kind, name, deleting_a_group_while_a_user_joins_it_stays_consistent));
     }
     trials
 }
@@ -47,7 +51,7 @@ async fn set_groups(store: &DieselStore, user: &User, names: &[&str]) {
     assert!(store.set_groups(&user.id, &groups).await.unwrap());
 }
 
-async fn a_change_of_groups_by_sql_is_read_and_reported(database: Arc<Database>) {
+async fn reads_and_reports_group_changes_by_sql(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
     let bob = store.create(&new_user("bob"), &hash_of("x")).await.unwrap().unwrap();
@@ -98,12 +102,12 @@ async fn a_change_of_groups_by_sql_is_read_and_reported(database: Arc<Database>)
         let of_user = |id| Change::AccountChanged(auth_core::user::UserId::new(id));
         assert_eq!(reported, changed.into_iter().map(of_user).collect(), "{sql}");
     }
-    // What is set afterwards is not mixed up with it.
+    // Setting groups through the port afterwards replaces what SQL has set.
     set_groups(&store, &bob, &["editors"]).await;
     assert_eq!(groups_of(&store, &bob).await, ["editors"]);
 }
 
-async fn groups_are_kept_when_their_last_member_leaves(database: Arc<Database>) {
+async fn keeps_groups_without_members(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
     let bob = store.create(&new_user("bob"), &hash_of("x")).await.unwrap().unwrap();
@@ -116,12 +120,12 @@ async fn groups_are_kept_when_their_last_member_leaves(database: Arc<Database>) 
     set_groups(&store, &bob, &[]).await;
     assert_eq!(database.query("SELECT name AS value FROM groups ORDER BY name"), ["editors", "writers"]);
     assert!(database.query(members).is_empty());
-    // A user who does not exist leaves no group behind.
+    // Setting groups of a user that does not exist creates no group.
     assert!(!store.set_groups(&alice.id, &[GroupName::parse("ghosts").unwrap()].into()).await.unwrap());
     assert_eq!(database.query("SELECT name AS value FROM groups ORDER BY name"), ["editors", "writers"]);
 }
 
-async fn names_that_would_be_read_as_two_are_refused(database: Arc<Database>) {
+async fn refuses_group_names_with_a_separator_and_empty_ones(database: Arc<Database>) {
     let line_feed = match &*database {
         Database::Sqlite(_) => "char(10)",
         Database::Postgres(_) => "chr(10)",
@@ -133,7 +137,7 @@ async fn names_that_would_be_read_as_two_are_refused(database: Arc<Database>) {
     }
 }
 
-async fn groups_that_are_set_at_once_are_those_of_one_call(database: Arc<Database>) {
+async fn concurrent_calls_do_not_mix_the_groups_that_they_set(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let other = database.store(PoolSettings::default()).await;
     let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
@@ -147,9 +151,8 @@ async fn groups_that_are_set_at_once_are_those_of_one_call(database: Arc<Databas
     }
 }
 
-/// Each of the transactions copies the names without those that the others have not committed yet, unless it waits for
-/// them.
-async fn additions_by_sql_at_once_are_all_read(database: Arc<Database>) {
+/// Each transaction copies the names of the groups that it sees, and must therefore wait for the others to commit.
+async fn concurrent_additions_by_sql_lose_no_group(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
     let names: Vec<String> = (0..8).map(|number| format!("group {number}")).collect();
@@ -168,7 +171,7 @@ async fn additions_by_sql_at_once_are_all_read(database: Arc<Database>) {
     assert_eq!(groups_of(&store, &alice).await, names);
 }
 
-async fn a_group_is_not_deleted_while_a_user_is_put_into_it(database: Arc<Database>) {
+async fn deleting_a_group_while_a_user_joins_it_stays_consistent(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let alice = store.create(&new_user("alice"), &hash_of("x")).await.unwrap().unwrap();
     for _ in 0..8 {

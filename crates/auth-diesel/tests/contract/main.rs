@@ -1,18 +1,18 @@
-//! The contract of the storage ports on both databases, and what only a real database can show.
+//! The contract kit on both databases, and the behaviour of `auth-diesel` beyond the contract.
 //!
-//! Every trial is named for its database: `sqlite::…`, `postgres::…`. Those of PostgreSQL are ignored where there is
-//! none (see `auth_tests::postgres`).
+//! The name of each trial begins with its database: `sqlite::…`, `postgres::…`. Without a PostgreSQL server the trials
+//! on PostgreSQL are ignored; see `auth_tests::postgres`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "these are tests")]
 
 mod application_tables;
-mod beyond_the_contract;
 mod contention;
 mod database;
 mod database_outages;
+mod diesel_store;
 mod feeds;
 mod groups;
 mod migrations;
-mod refresh_speed;
+mod refresh_throughput;
 mod rows_of_later_releases;
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 use database::{Database, Kind};
 
-/// How many trials run at the same time, unless the command line says otherwise: many of them wait for something.
+/// How many trials run at once unless the command line sets it; most of them wait rather than compute.
 const TEST_THREADS: usize = 6;
 
 fn main() {
@@ -38,23 +38,23 @@ fn main() {
                 case.run(Arc::new(store)).await;
             })
         }));
-        trials.extend(beyond_the_contract::trials(kind));
+        trials.extend(diesel_store::trials(kind));
         trials.extend(contention::trials(kind));
         trials.extend(feeds::trials(kind));
         trials.extend(groups::trials(kind));
         trials.extend(rows_of_later_releases::trials(kind));
         trials.extend(migrations::trials(kind));
         trials.extend(application_tables::trials(kind));
-        trials.extend(refresh_speed::trials(kind));
+        trials.extend(refresh_throughput::trials(kind));
     }
-    trials.extend(beyond_the_contract::sqlite_trials());
+    trials.extend(diesel_store::sqlite_trials());
     trials.extend(database_outages::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     postgres::drop_kept_databases();
     conclusion.exit();
 }
 
-/// A trial with a database of this kind of its own, which has tables, and nothing in them.
+/// A trial on a database of its own, migrated and without rows.
 fn on<F>(kind: Kind, name: &str, run: impl FnOnce(Arc<Database>) -> F + Send + 'static) -> Trial
 where
     F: Future<Output = ()>,
@@ -62,8 +62,8 @@ where
     on_database(kind, Database::migrated, name, run)
 }
 
-/// A trial of the contract with a database of this kind, which has tables, and nothing in them. It uses nothing but the
-/// ports, so that another one can have the database after it.
+/// A trial of the contract on a migrated database without rows. The trial uses only the ports, so another one can reuse
+/// the database after it.
 fn on_reused<F>(kind: Kind, name: &str, run: impl FnOnce(Arc<Database>) -> F + Send + 'static) -> Trial
 where
     F: Future<Output = ()>,
@@ -71,7 +71,7 @@ where
     on_database(kind, Database::reused, name, run)
 }
 
-/// A trial with a database of this kind of its own, without tables.
+/// A trial on a database of its own without tables.
 fn on_empty<F>(kind: Kind, name: &str, run: impl FnOnce(Arc<Database>) -> F + Send + 'static) -> Trial
 where
     F: Future<Output = ()>,
@@ -99,14 +99,14 @@ where
     }
 }
 
-/// Runs a trial on a runtime of its own. A thread of a job that still waits for a database does not hold it up.
+/// Runs a trial on a runtime of its own. Does not wait for blocking threads that still wait for a database.
 fn run_async(trial: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
     runtime.block_on(trial);
     runtime.shutdown_background();
 }
 
-/// A trial that starts PostgreSQL servers of its own.
+/// A trial that starts its own PostgreSQL servers.
 fn on_clusters<F>(name: &str, run: impl FnOnce() -> F + Send + 'static) -> Trial
 where
     F: Future<Output = ()>,

@@ -1,4 +1,4 @@
-//! Migrations.
+//! The migrations of the service: applying, reverting and existing rows.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,34 +41,50 @@ const ALL: [&str; 17] = [
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     let mut trials = vec![
-        on_empty(kind, "pending_migrations_are_known_and_applied_once", pending_migrations_are_known_and_applied_once),
-        on_empty(kind, "instances_that_start_at_once_migrate_once", instances_that_start_at_once_migrate_once),
-        on_empty(kind, "each_migration_can_be_taken_back", each_migration_can_be_taken_back),
-        on_empty(kind, "rows_of_earlier_releases_are_carried_over", rows_of_earlier_releases_are_carried_over),
+        on_empty(
+            kind,
+            "lists_pending_migrations_and_applies_them_once",
+            lists_pending_migrations_and_applies_them_once,
+        ),
+        on_empty(kind, "processes_that_start_at_once_migrate_once", processes_that_start_at_once_migrate_once),
+        on_empty(kind, "each_migration_can_be_reverted", each_migration_can_be_reverted),
+        on_empty(kind, "migrations_preserve_existing_rows", migrations_preserve_existing_rows),
     ];
-    trials.push(on_empty(kind, "names_without_a_place_stop_the_way_back", names_without_a_place_stop_the_way_back));
+    trials.push(on_empty(
+        kind,
+        "refuses_to_revert_if_a_column_would_lose_null",
+        refuses_to_revert_if_a_column_would_lose_null,
+    ));
     if kind == Kind::Sqlite {
-        let name = "a_migration_that_is_interrupted_changes_nothing";
-        trials.push(on_empty(kind, name, a_migration_that_is_interrupted_changes_nothing));
+        let name = "an_interrupted_migration_changes_nothing";
+        trials.push(on_empty(kind, name, an_interrupted_migration_changes_nothing));
     }
     if kind == Kind::Postgres {
-        trials.push(on(kind, "who_may_not_migrate_may_ask", who_may_not_migrate_may_ask));
-        trials.push(on(kind, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line));
-        trials.push(on(kind, "another_encoding_is_refused", another_encoding_is_refused));
+        trials.push(on(
+            kind,
+            "lists_pending_migrations_without_the_right_to_migrate",
+            lists_pending_migrations_without_the_right_to_migrate,
+        ));
+        trials.push(on(
+            kind,
+            "reports_an_unreachable_database_in_one_line",
+            reports_an_unreachable_database_in_one_line,
+        ));
+        trials.push(on(kind, "refuses_an_encoding_other_than_utf8", refuses_an_encoding_other_than_utf8));
     }
     trials
 }
 
-async fn pending_migrations_are_known_and_applied_once(database: Arc<Database>) {
+async fn lists_pending_migrations_and_applies_them_once(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     assert_eq!(store.pending_migrations().await.unwrap(), ALL);
-    assert_eq!(database.count_rows().len(), 0, "asking has changed something");
+    assert_eq!(database.count_rows().len(), 0, "listing the pending migrations changed the schema");
     assert_eq!(store.migrate().await.unwrap(), ALL);
     assert!(store.pending_migrations().await.unwrap().is_empty());
     assert!(store.migrate().await.unwrap().is_empty());
 }
 
-async fn instances_that_start_at_once_migrate_once(database: Arc<Database>) {
+async fn processes_that_start_at_once_migrate_once(database: Arc<Database>) {
     let start = || async {
         let store = database.store(PoolSettings { size: 2, ..PoolSettings::default() }).await;
         let applied = store.migrate().await.unwrap();
@@ -79,50 +95,52 @@ async fn instances_that_start_at_once_migrate_once(database: Arc<Database>) {
     assert_eq!([a, b, c, d].iter().sum::<usize>(), ALL.len());
 }
 
-async fn each_migration_can_be_taken_back(database: Arc<Database>) {
-    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+async fn each_migration_can_be_reverted(database: Arc<Database>) {
+    let directory = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
     match &*database {
-        Database::Sqlite(_) => there_and_back(&mut database.sqlite(), folder(Kind::Sqlite), &database),
-        Database::Postgres(_) => there_and_back(&mut database.postgres(), folder(Kind::Postgres), &database),
+        Database::Sqlite(_) => revert_and_reapply_each(&mut database.sqlite(), directory(Kind::Sqlite), &database),
+        Database::Postgres(_) => {
+            revert_and_reapply_each(&mut database.postgres(), directory(Kind::Postgres), &database)
+        }
     }
 }
 
-fn there_and_back<DB: Backend>(
+fn revert_and_reapply_each<DB: Backend>(
     connection: &mut (impl MigrationHarness<DB> + Connection),
     migrations: FileBasedMigrations,
     database: &Database,
 ) {
-    assert!(connection.has_pending_migration(migrations.clone()).unwrap()); // Makes the table of migrations.
+    assert!(connection.has_pending_migration(migrations.clone()).unwrap()); // Creates diesel's table of migrations.
     for _ in ALL {
-        let before = everything_in(database);
+        let before = schema_of(database);
         connection.run_next_migration(migrations.clone()).unwrap();
-        let after = everything_in(database);
+        let after = schema_of(database);
         assert_ne!(after, before);
         connection.revert_last_migration(migrations.clone()).unwrap();
-        assert_eq!(everything_in(database), before);
+        assert_eq!(schema_of(database), before);
         connection.run_next_migration(migrations.clone()).unwrap();
-        assert_eq!(everything_in(database), after);
+        assert_eq!(schema_of(database), after);
     }
     assert!(!connection.has_pending_migration(migrations).unwrap());
 }
 
-async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
-    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+async fn migrations_preserve_existing_rows(database: Arc<Database>) {
+    let directory = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
     let before = match &*database {
-        Database::Sqlite(_) => with_rows_in_between(&mut database.sqlite(), folder(Kind::Sqlite), &database),
-        Database::Postgres(_) => with_rows_in_between(&mut database.postgres(), folder(Kind::Postgres), &database),
+        Database::Sqlite(_) => migrate_with_rows(&mut database.sqlite(), directory(Kind::Sqlite), &database),
+        Database::Postgres(_) => migrate_with_rows(&mut database.postgres(), directory(Kind::Postgres), &database),
     };
     assert_eq!(rows_of(&database), before);
     if let Database::Sqlite(_) = &*database {
         assert!(database.query("SELECT \"table\" AS value FROM pragma_foreign_key_check").is_empty());
         assert_eq!(database.query("SELECT integrity_check AS value FROM pragma_integrity_check"), ["ok"]);
     }
-    // Codes first, then resets.
+    // Codes have the highest priority, then password resets.
     let outbox = "SELECT kind || ' ' || CAST(priority AS text) AS value FROM outbox ORDER BY seq";
     assert_eq!(database.query(outbox), ["email_changed 2", "password_reset 1", "second_factor_code 0"]);
     let store = database.store(PoolSettings::default()).await;
     let alice = store.find_user(&UserId::new(1)).await.unwrap().unwrap();
-    assert_eq!(alice.multi_factor_since, Some(UnixTime::from_seconds(1_000_000_005)), "that of the first factor");
+    assert_eq!(alice.multi_factor_since, Some(UnixTime::from_seconds(1_000_000_005)), "the time of the first factor");
     let bob = store.find_user(&UserId::new(2)).await.unwrap().unwrap();
     assert_eq!(bob.multi_factor_since, None);
     let groups = |user: &User| user.groups.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>();
@@ -137,9 +155,9 @@ async fn rows_of_earlier_releases_are_carried_over(database: Arc<Database>) {
     assert_eq!(next.id, UserId::new(4), "the ID of a deleted user is not assigned again");
 }
 
-/// Applies each migration, with rows that the releases before it may have left. Answers the rows as they were before the tables
-/// of groups.
-fn with_rows_in_between<DB: Backend>(
+/// Applies all migrations, and after some of them inserts rows that the releases of that time could contain. Returns
+/// the rows as they were before migration 0016, which adds the tables of groups.
+fn migrate_with_rows<DB: Backend>(
     connection: &mut (impl MigrationHarness<DB> + Connection),
     migrations: FileBasedMigrations,
     database: &Database,
@@ -234,7 +252,7 @@ fn with_rows_in_between<DB: Backend>(
     before
 }
 
-/// Every row of each table that has rows in all releases, but for the names of groups, which are written in another way.
+/// Every row of the tables that existed before 0016, without the column of group names, whose format 0016 changes.
 fn rows_of(database: &Database) -> BTreeMap<String, Vec<String>> {
     const TABLES: [&str; 9] = [
         "users",
@@ -267,7 +285,7 @@ fn rows_of(database: &Database) -> BTreeMap<String, Vec<String>> {
     rows.into()
 }
 
-/// Applies the first migrations, and inserts a user.
+/// Applies the first `count` migrations and inserts a user.
 fn with_a_user<DB: Backend>(
     connection: &mut (impl MigrationHarness<DB> + Connection),
     migrations: &FileBasedMigrations,
@@ -286,21 +304,23 @@ fn with_a_user<DB: Backend>(
     ));
 }
 
-async fn names_without_a_place_stop_the_way_back(database: Arc<Database>) {
-    let folder = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
+async fn refuses_to_revert_if_a_column_would_lose_null(database: Arc<Database>) {
+    let directory = |kind| FileBasedMigrations::from_path(format!("../../migrations/{kind}")).unwrap();
     match &*database {
-        Database::Sqlite(_) => no_way_back(&mut database.sqlite(), &folder(Kind::Sqlite), &database),
-        Database::Postgres(_) => no_way_back(&mut database.postgres(), &folder(Kind::Postgres), &database),
+        Database::Sqlite(_) => refuses_to_revert_with_null(&mut database.sqlite(), &directory(Kind::Sqlite), &database),
+        Database::Postgres(_) => {
+            refuses_to_revert_with_null(&mut database.postgres(), &directory(Kind::Postgres), &database)
+        }
     }
 }
 
-fn no_way_back<DB: Backend>(
+fn refuses_to_revert_with_null<DB: Backend>(
     connection: &mut (impl MigrationHarness<DB> + Connection),
     migrations: &FileBasedMigrations,
     database: &Database,
 ) {
     with_a_user(connection, migrations, database, ALL.len());
-    let before = everything_in(database);
+    let before = schema_of(database);
     for (null, back) in [
         ("username_canonical = NULL", "username_canonical = 'alice'"),
         ("email_canonical = NULL", "email_canonical = 'alice@b.co'"),
@@ -308,21 +328,21 @@ fn no_way_back<DB: Backend>(
     ] {
         database.query(&format!("UPDATE users SET {null}"));
         assert!(connection.revert_last_migration(migrations.clone()).is_err(), "{null}");
-        assert_eq!(everything_in(database), before, "{null}");
+        assert_eq!(schema_of(database), before, "{null}");
         database.query(&format!("UPDATE users SET {back}"));
     }
     connection.revert_last_migration(migrations.clone()).unwrap();
-    assert_ne!(everything_in(database), before);
+    assert_ne!(schema_of(database), before);
 }
 
-/// The process is killed before the commit; another one has the database open all the time.
-async fn a_migration_that_is_interrupted_changes_nothing(database: Arc<Database>) {
-    let folder = FileBasedMigrations::from_path("../../migrations/sqlite").unwrap();
-    with_a_user(&mut database.sqlite(), &folder, &database, 14);
+/// The process is killed before the commit, while another process has the database open.
+async fn an_interrupted_migration_changes_nothing(database: Arc<Database>) {
+    let directory = FileBasedMigrations::from_path("../../migrations/sqlite").unwrap();
+    with_a_user(&mut database.sqlite(), &directory, &database, 14);
     let read_all = "SELECT username || email AS value FROM users";
     let mut other = database.sqlite();
     other.batch_execute("SELECT * FROM users").unwrap();
-    let before = everything_in(&database);
+    let before = schema_of(&database);
     for end in ["", "ROLLBACK"] {
         let mut connection = database.sqlite();
         connection.batch_execute("BEGIN IMMEDIATE").unwrap();
@@ -332,7 +352,7 @@ async fn a_migration_that_is_interrupted_changes_nothing(database: Arc<Database>
         }
         connection.batch_execute(end).unwrap();
         drop(connection);
-        assert_eq!(everything_in(&database), before);
+        assert_eq!(schema_of(&database), before);
         assert_eq!(database.query(read_all), ["AliceAlice@b.co"]);
         assert!(other.batch_execute("UPDATE users SET email = NULL").is_err());
     }
@@ -344,7 +364,7 @@ async fn a_migration_that_is_interrupted_changes_nothing(database: Arc<Database>
 }
 
 /// The tables, columns, indexes, constraints, triggers and functions.
-fn everything_in(database: &Database) -> Vec<String> {
+fn schema_of(database: &Database) -> Vec<String> {
     let question = match database {
         Database::Sqlite(_) => {
             "SELECT name || coalesce(sql, '') AS value FROM sqlite_schema
@@ -365,10 +385,10 @@ fn everything_in(database: &Database) -> Vec<String> {
     database.query(question)
 }
 
-/// A service may run as a user without the right to change tables.
-async fn who_may_not_migrate_may_ask(database: Arc<Database>) {
+/// A server may run as a database user who cannot change tables.
+async fn lists_pending_migrations_without_the_right_to_migrate(database: Arc<Database>) {
     if std::env::var_os(auth_tests::postgres::URL_VARIABLE).is_some() {
-        return; // Whom that server lets in is not ours to know.
+        return; // That server may not accept the new role.
     }
     drop(database.store(PoolSettings::default()).await);
     let name = format!("guest_of_{}", database.name());
@@ -380,7 +400,7 @@ async fn who_may_not_migrate_may_ask(database: Arc<Database>) {
     database.query(&format!("DROP OWNED BY {name} CASCADE; DROP ROLE {name}"));
 }
 
-async fn another_encoding_is_refused(database: Arc<Database>) {
+async fn refuses_an_encoding_other_than_utf8(database: Arc<Database>) {
     let name = format!("{}_ascii", database.name());
     database.query(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII'"));
     let url = DatabaseUrl::parse(&beside(&database, "ascii")).unwrap();
@@ -389,7 +409,7 @@ async fn another_encoding_is_refused(database: Arc<Database>) {
     assert!(error.contains("encoding SQL_ASCII"), "{error}");
 }
 
-async fn what_cannot_be_opened_is_one_line(database: Arc<Database>) {
+async fn reports_an_unreachable_database_in_one_line(database: Arc<Database>) {
     let missing = beside(&database, "missing");
     for (url, expected) in [
         ("postgres://auth:hunter2@127.0.0.1:1/auth", "refused"),
@@ -407,7 +427,7 @@ async fn what_cannot_be_opened_is_one_line(database: Arc<Database>) {
     }
 }
 
-/// The URL of a database whose name begins with that of this one.
+/// The URL of the database with this one's name and a suffix.
 fn beside(database: &Database, suffix: &str) -> String {
     database.postgres_url().replace(database.name(), &format!("{}_{suffix}", database.name()))
 }

@@ -1,4 +1,4 @@
-//! Rows that a later release has written, whose names this one does not know: during an update both run.
+//! Rows that a later release has written, with names that this one does not know. During an update both releases run.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::on;
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     vec![
-        on(kind, "mails_of_a_later_release_are_left_to_it", mails_of_a_later_release_are_left_to_it),
-        on(kind, "codes_of_a_later_release_are_left_to_it", codes_of_a_later_release_are_left_to_it),
-        on(kind, "a_second_factor_of_a_later_release_is_not_none", a_second_factor_of_a_later_release_is_not_none),
+        on(kind, "ignores_emails_of_a_later_release", ignores_emails_of_a_later_release),
+        on(kind, "ignores_codes_of_a_later_release", ignores_codes_of_a_later_release),
+        on(kind, "an_unknown_second_factor_does_not_count_as_none", an_unknown_second_factor_does_not_count_as_none),
     ]
 }
 
-async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
+async fn ignores_emails_of_a_later_release(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     for number in [1, 2, 3] {
         store.enqueue(&new_email(number)).await.unwrap();
@@ -32,7 +32,7 @@ async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
     let claimed = store.claim(at(0), at(60)).await.unwrap().unwrap();
     assert_eq!((claimed.mail.id, claimed.attempt), (message_id(2), 1));
     assert_eq!(store.claim(at(0), at(60)).await.unwrap(), None);
-    // A page is full of what can be shown.
+    // The limit of a page counts only the emails of known kinds.
     let page = OutboxPage { only_failed: false, after: None, limit: 1 };
     let listed = store.list_outbox(page).await.unwrap();
     assert_eq!(listed.iter().map(|entry| entry.id).collect::<Vec<_>>(), [message_id(2)]);
@@ -44,7 +44,7 @@ async fn mails_of_a_later_release_are_left_to_it(database: Arc<Database>) {
     assert_eq!(database.query(untouched), ["2"]);
 }
 
-async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
+async fn ignores_codes_of_a_later_release(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&store).await;
     let code = code_of(&user.id, code_id(1), CodePurpose::Login, at(0));
@@ -55,20 +55,20 @@ async fn codes_of_a_later_release_are_left_to_it(database: Arc<Database>) {
     assert_eq!(database.query("SELECT CAST(attempts AS text) AS value FROM one_time_codes"), ["0"]);
 }
 
-async fn a_second_factor_of_a_later_release_is_not_none(database: Arc<Database>) {
+async fn an_unknown_second_factor_does_not_count_as_none(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&store).await;
-    by_mail(&store, &user, 1).await;
+    add_email_factor(&store, &user, 1).await;
     database.query("UPDATE second_factors SET method = 'passkey'");
     let answer = store.factors_of(&user.id).await;
     assert!(matches!(answer, Err(StoreError::Broken(_))), "{answer:?}");
-    // One that is known is asked for, and the other passed over.
-    by_mail(&store, &user, 2).await;
+    // With a known factor beside it, the unknown one is ignored.
+    add_email_factor(&store, &user, 2).await;
     let factors = store.factors_of(&user.id).await.unwrap();
     assert!(factors.email_since.is_some() && factors.totp.is_none(), "{factors:?}");
 }
 
-async fn by_mail(store: &DieselStore, user: &User, number: u64) {
+async fn add_email_factor(store: &DieselStore, user: &User, number: u64) {
     let enrolment = code_of(&user.id, code_id(number), CodePurpose::EmailEnrolment, at(0));
     assert!(store.issue(&enrolment, &Effects::NONE, &IssueIf::default()).await.unwrap());
     let added =

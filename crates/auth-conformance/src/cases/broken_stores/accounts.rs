@@ -1,4 +1,4 @@
-//! Accounts with a defect.
+//! Broken ports of accounts.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -24,7 +24,7 @@ impl Broken {
         self.inner.find_for_login(&name).await.unwrap().map(|(_, hash)| hash)
     }
 
-    /// Stores a user without a check that the username and the email address are free.
+    /// Stores a user without checking that the username and the email address are not taken.
     async fn insert(&self, new: &NewUser, hash: &PasswordHash) -> User {
         let number = self.inserted.fetch_add(1, Ordering::SeqCst);
         let (username, email) =
@@ -173,7 +173,7 @@ impl Accounts for Broken {
         let sessions = self.inner.sessions().into_iter().filter(|session| session.user_id == *id);
         let codes = self.inner.codes().into_iter().filter(|code| code.user_id == *id);
         let is_deleted = self.inner.delete(id).await?;
-        if self.has(Defect::LeavesCodesOfTheDeleted) {
+        if self.has(Defect::LeavesCodesOfDeletedUsers) {
             codes.for_each(|code| self.inner.put_code(code));
         }
         if self.has(Defect::DeletesWithoutCascade) {

@@ -1,4 +1,4 @@
-//! A blacklist and attempts with a defect.
+//! Broken blacklist and rate limits.
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
@@ -14,7 +14,7 @@ use super::{Broken, Defect, other_calls};
 impl Blacklist for Broken {
     async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, reason: &str) -> Result<bool, StoreError> {
         let is_new = self.inner.refuse(jti, expires_at, reason).await?;
-        Ok(is_new || self.has(Defect::BlacklistsAgainAndAgain))
+        Ok(is_new || self.has(Defect::BlacklistsRepeatedly))
     }
 
     async fn is_refused(&self, jti: &TokenId) -> Result<bool, StoreError> {
@@ -47,7 +47,7 @@ impl Attempts for Broken {
         self.wait_or_fail().await?;
         match self.defect {
             Defect::AdmitsInTwoSteps => Ok(self.count_in_two_steps(attempts, now).await),
-            Defect::CountsTheRefused => {
+            Defect::CountsRefusedAttempts => {
                 let mut refused = None;
                 for attempt in attempts {
                     if let Admission::Refused(wait) = self.inner.admit(std::slice::from_ref(attempt), now).await? {
@@ -61,7 +61,7 @@ impl Attempts for Broken {
     }
 
     async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
-        if self.has(Defect::ForgivesNothing) { Ok(()) } else { self.inner.forgive(buckets).await }
+        if self.has(Defect::RefundsNothing) { Ok(()) } else { self.inner.forgive(buckets).await }
     }
 
     async fn prune_attempts(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

@@ -1,4 +1,4 @@
-//! One-time codes and second factors with a defect.
+//! Broken ports of one-time codes and second factors.
 
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, OneTimeCode};
@@ -68,7 +68,7 @@ impl Codes for Broken {
 }
 
 impl Broken {
-    /// Makes the time step that the owner of a code used last usable again.
+    /// Makes the last used time step of the code's owner usable again.
     async fn forget_time_step(&self, id: CodeId) -> Result<(), StoreError> {
         if let Some(code) = self.code(id) {
             let factors = self.inner.factors_of(&code.user_id).await?;

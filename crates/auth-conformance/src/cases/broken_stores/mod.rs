@@ -1,7 +1,7 @@
 //! Stores that break the contract on purpose: the in-memory store with one defect each.
 //!
-//! Most make several calls of the inner store where one was needed, as an adapter does that uses several statements
-//! instead of one transaction. Such a defect shows only when calls are concurrent.
+//! Most defects split a call into several calls of the inner store, like an adapter that runs several statements
+//! without a transaction. Such a defect shows only under concurrency.
 
 mod accounts;
 mod attempts;
@@ -24,32 +24,32 @@ use auth_core::user::{User, UserId};
 
 use crate::MemoryStore;
 
-/// What is wrong with a store.
+/// The defect of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
     AcceptsAnyOutcome,
     AddsFactorsByAnyCode,
     AdmitsInTwoSteps,
     AdoptsInTwoSteps,
-    BlacklistsAgainAndAgain,
+    BlacklistsRepeatedly,
     ChecksPasswordsInTwoSteps,
     ClaimsInTwoSteps,
     ConfirmsWithUsedCodes,
     CountsInTwoSteps,
-    CountsTheRefused,
+    CountsRefusedAttempts,
     CreatesInTwoSteps,
     DeletesWithoutCascade,
-    EndsAllButTheEpoch,
-    EndsNewestSurplus,
+    KeepsTheEpoch,
+    RevokesNewestSurplus,
     EndsNoOlderCodes,
     FailsWhenBusy,
     FindsSubjectsInAnyCase,
     FindsTornSessions,
-    ForgivesNothing,
+    RefundsNothing,
     IgnoresTheCode,
     IgnoresTheTimeStep,
     IssuesWithoutRequest,
-    LeavesCodesOfTheDeleted,
+    LeavesCodesOfDeletedUsers,
     LosesRevocations,
     NamesAreNotUnique,
     PromotesInTwoSteps,
@@ -64,7 +64,7 @@ enum Defect {
     RotatesAnyGeneration,
     RotatesInTwoSteps,
     SetsPasswordsInTwoSteps,
-    StartsForTheInactive,
+    StartsForInactiveUsers,
     StartsInTwoSteps,
     TriesInTwoSteps,
     UpgradesInTwoSteps,
@@ -75,9 +75,9 @@ enum Defect {
 struct Broken {
     inner: MemoryStore,
     defect: Defect,
-    /// How many users were stored past the check that names are unique.
+    /// How many users were stored without checking that their names are unique.
     inserted: AtomicUsize,
-    /// Attempts, for a store that does not let the inner one count them.
+    /// The counts, for a store that does not use those of the inner one.
     counts: Mutex<HashMap<LimitKey, Counter>>,
     is_busy: AtomicBool,
 }
@@ -116,12 +116,12 @@ impl Broken {
         }
     }
 
-    /// The limit that is applied when entries are pruned.
+    /// The limit that is used for pruning.
     fn limit(&self, limit: u32) -> u32 {
         if self.has(Defect::PrunesWithoutLimit) { u32::MAX } else { limit }
     }
 
-    /// A busy store takes its time for a call, and fails if another call is in progress.
+    /// A busy store yields during a call, and fails if another call is in progress.
     async fn wait_or_fail(&self) -> Result<(), StoreError> {
         if self.has(Defect::FailsWhenBusy) {
             if self.is_busy.swap(true, Ordering::SeqCst) {
@@ -134,7 +134,7 @@ impl Broken {
     }
 }
 
-/// Lets other calls run between two steps that should have been one.
+/// Lets other calls run between two steps that should be one.
 async fn other_calls() {
     tokio::task::yield_now().await;
 }

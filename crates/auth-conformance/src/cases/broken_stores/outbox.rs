@@ -1,4 +1,4 @@
-//! An outbox with a defect.
+//! A broken outbox.
 
 use async_trait::async_trait;
 use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};

@@ -1,4 +1,4 @@
-//! Sessions with a defect.
+//! Broken sessions.
 
 use std::num::NonZeroU32;
 
@@ -21,7 +21,7 @@ impl Sessions for Broken {
                 let Some(now) = self.user(&user.id).await else { return Ok(false) };
                 self.inner.start(session, &now, last_login).await
             }
-            (Defect::StartsForTheInactive, Some(now)) if now.token_epoch == user.token_epoch => {
+            (Defect::StartsForInactiveUsers, Some(now)) if now.token_epoch == user.token_epoch => {
                 self.inner.put_session(session.clone());
                 Ok(true)
             }
@@ -108,7 +108,7 @@ impl Sessions for Broken {
                 self.inner.revoke_all(user, keep, reason, now).await?;
                 Ok(live)
             }
-            (Defect::EndsAllButTheEpoch, Some(before)) => {
+            (Defect::KeepsTheEpoch, Some(before)) => {
                 let ended = self.inner.revoke_all(user, keep, reason, now).await?;
                 self.inner.put_user(before);
                 Ok(ended)
@@ -124,7 +124,7 @@ impl Sessions for Broken {
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
-        if self.has(Defect::EndsNewestSurplus) {
+        if self.has(Defect::RevokesNewestSurplus) {
             let is_live = |s: &Session| s.user_id == *user && s.revoked_at.is_none() && s.id != keep;
             let mut live: Vec<_> = self.inner.sessions().into_iter().filter(is_live).collect();
             live.sort_by_key(|session| session.last_used_at);

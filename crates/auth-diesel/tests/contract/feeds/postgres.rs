@@ -1,4 +1,4 @@
-//! `LISTEN`, and what may happen to a connection.
+//! `LISTEN`, and the failures of its connection.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use diesel::sql_types::Text;
 use libtest_mimic::Trial;
 use tokio::task::spawn_blocking;
 
-use super::{IN_TIME, begun, changed, fails, recovers, stage};
+use super::{IN_TIME, assert_fails, assert_recovers, changed, fixture, started_feed};
 use crate::database::{Database, Kind, user_and_session};
 use crate::database_outages::{QUICK, terminate_all, through};
 use crate::{on, on_clusters};
@@ -25,17 +25,17 @@ use crate::{on, on_clusters};
 pub(super) fn trials() -> Vec<Trial> {
     let kind = Kind::Postgres;
     vec![
-        on(kind, "what_others_notify_is_missed", what_others_notify_is_missed),
-        on(kind, "a_dropped_feed_ends_its_connection", a_dropped_feed_ends_its_connection),
-        on(kind, "a_closed_connection_is_made_anew", a_closed_connection_is_made_anew),
-        on(kind, "a_feed_that_listens_no_more_is_made_anew", a_feed_that_listens_no_more_is_made_anew),
-        on(kind, "a_silent_server_is_reported_in_time", a_silent_server_is_reported_in_time),
-        on_clusters("a_feed_goes_on_after_an_outage", a_feed_goes_on_after_an_outage),
+        on(kind, "reports_a_gap_after_unknown_notifications", reports_a_gap_after_unknown_notifications),
+        on(kind, "a_dropped_feed_closes_its_connection", a_dropped_feed_closes_its_connection),
+        on(kind, "reopens_a_closed_connection", reopens_a_closed_connection),
+        on(kind, "reconnects_when_it_is_no_longer_listening", reconnects_when_it_is_no_longer_listening),
+        on(kind, "reports_an_unresponsive_server_in_time", reports_an_unresponsive_server_in_time),
+        on_clusters("resumes_after_an_outage", resumes_after_an_outage),
     ]
 }
 
-async fn what_others_notify_is_missed(database: Arc<Database>) {
-    let (_, user, _, mut feed) = stage(&database).await;
+async fn reports_a_gap_after_unknown_notifications(database: Arc<Database>) {
+    let (_, user, _, mut feed) = fixture(&database).await;
     database.query("NOTIFY other_channel, 'u:1'");
     assert_eq!(feed.next().await.unwrap(), []);
     for odd in ["NOTIFY auth_changes", "NOTIFY auth_changes, 'hello'", "NOTIFY auth_changes, 's:7'"] {
@@ -49,11 +49,11 @@ async fn what_others_notify_is_missed(database: Arc<Database>) {
 const LISTENERS: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%pg_listening_channels%'";
 
-async fn a_dropped_feed_ends_its_connection(database: Arc<Database>) {
+async fn a_dropped_feed_closes_its_connection(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     let unused = store.changes();
     assert_eq!(database.query(LISTENERS), ["0"]);
-    let (one, two) = (begun(&store).await, begun(&store).await);
+    let (one, two) = (started_feed(&store).await, started_feed(&store).await);
     assert_eq!(database.query(LISTENERS), ["2"]);
     for (feed, expected) in [(unused, "2"), (one, "1"), (two, "0")] {
         drop(feed);
@@ -66,21 +66,21 @@ async fn a_dropped_feed_ends_its_connection(database: Arc<Database>) {
     store.ping().await.unwrap();
 }
 
-async fn a_closed_connection_is_made_anew(database: Arc<Database>) {
-    let (_, user, _, mut feed) = stage(&database).await;
+async fn reopens_a_closed_connection(database: Arc<Database>) {
+    let (_, user, _, mut feed) = fixture(&database).await;
     for _ in 0..3 {
         terminate_all(&database);
         database.query("UPDATE users SET is_staff = NOT is_staff");
-        recovers(&mut feed).await;
+        assert_recovers(&mut feed).await;
         database.query("UPDATE users SET is_active = NOT is_active");
         assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     }
     assert_eq!(database.query(LISTENERS), ["1"]);
 }
 
-/// As behind a pooler that gives each statement another session. Here the function that tells is replaced.
-async fn a_feed_that_listens_no_more_is_made_anew(database: Arc<Database>) {
-    let (_, _, _, mut feed) = stage(&database).await;
+/// As behind a pooler that gives each statement another session. The test replaces `pg_listening_channels`.
+async fn reconnects_when_it_is_no_longer_listening(database: Arc<Database>) {
+    let (_, _, _, mut feed) = fixture(&database).await;
     database.query(
         "ALTER DATABASE %name SET search_path = fake, pg_catalog, public;
          CREATE SCHEMA fake;
@@ -89,58 +89,58 @@ async fn a_feed_that_listens_no_more_is_made_anew(database: Arc<Database>) {
             .as_str(),
     );
     terminate_all(&database);
-    fails(&mut feed).await;
+    assert_fails(&mut feed).await;
     let error = feed.next().await.unwrap_err();
     assert!(std::error::Error::source(&error).unwrap().to_string().contains("pooler"), "{error:?}");
     database.query(&format!("DROP SCHEMA fake CASCADE; ALTER DATABASE {} RESET search_path", database.name()));
-    recovers(&mut feed).await;
+    assert_recovers(&mut feed).await;
 }
 
-async fn a_silent_server_is_reported_in_time(database: Arc<Database>) {
+async fn reports_an_unresponsive_server_in_time(database: Arc<Database>) {
     let (proxy, url) = through(&database);
     let store = DieselStore::connect(&url, QUICK).await.unwrap();
     store.migrate().await.unwrap();
     let past_it = database.store(QUICK).await;
     let (user, _) = user_and_session(&past_it).await;
-    let mut feed = begun(&store).await;
-    // Silence, and then what was said meanwhile.
+    let mut feed = started_feed(&store).await;
+    // The server stops responding and then sends what was reported meanwhile.
     proxy.freeze(true);
-    fails(&mut feed).await;
+    assert_fails(&mut feed).await;
     assert!(past_it.set_staff(&user.id, true).await.unwrap());
-    fails(&mut feed).await;
+    assert_fails(&mut feed).await;
     proxy.freeze(false);
-    recovers(&mut feed).await;
+    assert_recovers(&mut feed).await;
     assert!(past_it.set_staff(&user.id, false).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
-    // Silence, and then the end of the connection.
+    // The server stops responding, and then the connection is closed.
     proxy.freeze(true);
-    fails(&mut feed).await;
+    assert_fails(&mut feed).await;
     proxy.cut();
     proxy.freeze(false);
-    recovers(&mut feed).await;
+    assert_recovers(&mut feed).await;
     assert!(past_it.set_staff(&user.id, true).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
-    // A thread that hangs with the server keeps nobody.
+    // Dropping the feed does not wait for a thread that is blocked by the server.
     proxy.freeze(true);
     let start = Instant::now();
     drop(feed);
     assert!(start.elapsed() < Duration::from_secs(1));
 }
 
-/// What happened in between is found by those who read anew after the first answer.
-async fn a_feed_goes_on_after_an_outage() {
+/// A session that was revoked during the outage is found by reading everything after the first successful call.
+async fn resumes_after_an_outage() {
     let mut cluster = spawn_blocking(Cluster::start).await.unwrap();
     let store = DieselStore::connect(&DatabaseUrl::parse(&cluster.url()).unwrap(), QUICK).await.unwrap();
     store.migrate().await.unwrap();
     let (user, _) = user_and_session(&store).await;
-    let mut feed = begun(&store).await;
+    let mut feed = started_feed(&store).await;
     for round in 1..3_u64 {
         cluster.stop();
-        fails(&mut feed).await;
-        fails(&mut feed).await;
+        assert_fails(&mut feed).await;
+        assert_fails(&mut feed).await;
         cluster.restart();
-        let writer = tokio::spawn(end_many_sessions(store.clone(), user.clone(), round));
-        recovers(&mut feed).await;
+        let writer = tokio::spawn(revoke_many_sessions(store.clone(), user.clone(), round));
+        assert_recovers(&mut feed).await;
         let mut known = ended_sessions(&store).await;
         let done = writer.await.unwrap();
         let reported = feed.next().await.unwrap();
@@ -155,8 +155,8 @@ async fn a_feed_goes_on_after_an_outage() {
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
-/// From as soon as the database is back until two seconds later. Answers which have ended.
-async fn end_many_sessions(store: DieselStore, user: User, round: u64) -> Vec<SessionId> {
+/// Starts and revokes sessions until two seconds have passed, ignoring errors. Returns the revoked ones.
+async fn revoke_many_sessions(store: DieselStore, user: User, round: u64) -> Vec<SessionId> {
     let (end, mut ended) = (Instant::now() + Duration::from_secs(2), Vec::new());
     for number in 0.. {
         if Instant::now() > end && ended.len() >= 10 {

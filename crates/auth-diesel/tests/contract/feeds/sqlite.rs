@@ -1,4 +1,4 @@
-//! The table of changes.
+//! The table of changes on SQLite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +12,24 @@ use diesel::connection::SimpleConnection;
 use libtest_mimic::Trial;
 use tokio::task::spawn_blocking;
 
-use super::{IN_TIME, changed, fails, recovers, stage};
+use super::{IN_TIME, assert_fails, assert_recovers, changed, fixture};
 use crate::database::{Database, Kind};
 use crate::on;
 
 pub(super) fn trials() -> Vec<Trial> {
     let kind = Kind::Sqlite;
     vec![
-        on(kind, "changes_are_kept_for_a_while_only", changes_are_kept_for_a_while_only),
-        on(kind, "a_table_that_is_away_is_missed", a_table_that_is_away_is_missed),
-        on(kind, "a_backup_that_is_put_back_is_missed", a_backup_that_is_put_back_is_missed),
+        on(kind, "keeps_a_limited_number_of_changes", keeps_a_limited_number_of_changes),
+        on(kind, "reports_a_gap_after_an_error", reports_a_gap_after_an_error),
+        on(kind, "reports_a_gap_after_a_restored_backup", reports_a_gap_after_a_restored_backup),
         on(kind, "a_dropped_feed_ends_its_thread", a_dropped_feed_ends_its_thread),
     ]
 }
 
-async fn changes_are_kept_for_a_while_only(database: Arc<Database>) {
-    let (store, user, session, mut feed) = stage(&database).await;
+async fn keeps_a_limited_number_of_changes(database: Arc<Database>) {
+    let (store, user, session, mut feed) = fixture(&database).await;
     for _ in 0..3 {
-        // In one transaction, so that the feed cannot come in between.
+        // In one transaction, so that the feed reads all of them at once.
         let toggle = "UPDATE users SET is_staff = 1 - is_staff;".repeat(2_100);
         spawn_blocking({
             let mut connection = database.sqlite();
@@ -39,7 +39,7 @@ async fn changes_are_kept_for_a_while_only(database: Arc<Database>) {
         .unwrap();
     }
     assert_eq!(database.count_rows()["changes"], 5_000);
-    // Within what is kept, or missed; but never silence.
+    // Either all changes are reported or a gap, never nothing.
     assert!(!feed.next().await.unwrap().is_empty());
     let toggle = "UPDATE users SET is_staff = 1 - is_staff;".repeat(5_001);
     let mut connection = database.sqlite();
@@ -51,29 +51,29 @@ async fn changes_are_kept_for_a_while_only(database: Arc<Database>) {
     assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [Change::SessionEnded(session.id)]);
     assert_eq!(database.count_rows()["changes"], 5_000);
-    // Who deletes them makes others miss them.
+    // Changes that are deleted before they are read are reported as a gap.
     database.query("UPDATE users SET is_staff = 1 - is_staff");
     database.query("DELETE FROM changes");
     let answers = [feed.next().await.unwrap(), feed.next().await.unwrap()].concat();
     assert!(answers == [Change::Gap] || answers == [changed(&user)], "{answers:?}");
 }
 
-async fn a_table_that_is_away_is_missed(database: Arc<Database>) {
-    let (store, user, _, mut feed) = stage(&database).await;
+async fn reports_a_gap_after_an_error(database: Arc<Database>) {
+    let (store, user, _, mut feed) = fixture(&database).await;
     let with_triggers_off = "PRAGMA legacy_alter_table = ON";
     let mut connection = database.sqlite();
     connection.batch_execute(&format!("{with_triggers_off}; ALTER TABLE changes RENAME TO gone")).unwrap();
-    fails(&mut feed).await;
-    fails(&mut feed).await;
+    assert_fails(&mut feed).await;
+    assert_fails(&mut feed).await;
     connection.batch_execute("ALTER TABLE gone RENAME TO changes").unwrap();
-    recovers(&mut feed).await;
+    assert_recovers(&mut feed).await;
     assert!(store.set_active(&user.id, false).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
-/// The numbers go back, and what they stood for is not what it was.
-async fn a_backup_that_is_put_back_is_missed(database: Arc<Database>) {
-    let (store, user, _, mut feed) = stage(&database).await;
+/// The sequence numbers go back and are assigned again.
+async fn reports_a_gap_after_a_restored_backup(database: Arc<Database>) {
+    let (store, user, _, mut feed) = fixture(&database).await;
     for staff in [true, false] {
         assert!(store.set_staff(&user.id, staff).await.unwrap());
     }
@@ -87,9 +87,9 @@ async fn a_backup_that_is_put_back_is_missed(database: Arc<Database>) {
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
-/// And its connection with it: the file is open once less.
+/// The connection of the thread is closed too: the process has one descriptor of the file less.
 async fn a_dropped_feed_ends_its_thread(database: Arc<Database>) {
-    let (_, _, _, feed) = stage(&database).await;
+    let (_, _, _, feed) = fixture(&database).await;
     let path = database.path().canonicalize().unwrap();
     let open = || {
         let files = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| entry.ok()?.path().read_link().ok());

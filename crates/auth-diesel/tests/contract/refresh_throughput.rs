@@ -1,5 +1,5 @@
-//! How fast it is. Not run unless asked for:
-//! `cargo test --release -p auth-diesel --test contract -- --ignored speed --nocapture`.
+//! Measures the throughput of refreshes. Ignored by default; run it with `cargo test --release -p auth-diesel --test
+//! contract -- --ignored refresh_throughput --nocapture`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +16,7 @@ use crate::database::{Database, Kind, user_and_session};
 use crate::{on, on_clusters};
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
-    let name = "speed_of_refreshes";
+    let name = "refresh_throughput";
     vec![
         match kind {
             Kind::Sqlite => on(kind, name, async move |database: Arc<Database>| {
@@ -34,7 +34,7 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     ]
 }
 
-/// Find and advance, as a refresh does, by so many clients with a session each.
+/// Finds and advances a session, as a refresh does, with several concurrent clients and a session for each.
 async fn measure(kind: Kind, store: DieselStore) {
     let (user, _) = user_and_session(&store).await;
     for clients in [1, 8, 32] {

@@ -1,4 +1,4 @@
-//! Sessions: how a login starts one, and how it is found.
+//! Sessions: starting and finding them.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::{at, session_id, session_of};
 
 const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
 
-/// Asserts that no session starts and that nothing is stored, including the time of the last login.
+/// Asserts that no session starts and that nothing is stored, not even the time of the last login.
 async fn assert_refused(store: &dyn TokenStore, session: &Session, user: &User) {
     let before = user_with(store, &user.id).await;
     assert!(!store.start(session, user, Some(LOGIN)).await.unwrap());
@@ -24,7 +24,7 @@ async fn assert_refused(store: &dyn TokenStore, session: &Session, user: &User) 
 }
 
 #[apply(token_case!)]
-async fn a_started_session_is_found_with_every_field(host: Arc<dyn TokenHost>) {
+async fn stores_every_field_of_a_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let session = Session {
@@ -47,7 +47,7 @@ async fn a_started_session_is_found_with_every_field(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn a_session_at_every_limit_is_kept_byte_for_byte(host: Arc<dyn TokenHost>) {
+async fn stores_the_extreme_values_of_a_session(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let widest = "\u{1F980}".repeat(ClientInfo::MAX_USER_AGENT_CHARS);
@@ -93,7 +93,7 @@ async fn an_unknown_session_is_not_found(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn a_login_is_noted_with_its_account_or_left(host: Arc<dyn TokenHost>) {
+async fn start_stores_the_last_login_if_given(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let other = added(&*host, "other").await;
@@ -121,7 +121,7 @@ async fn no_session_starts_for_an_inactive_account(host: Arc<dyn TokenHost>) {
 }
 
 #[apply(token_case!)]
-async fn no_session_starts_after_the_end_of_all_sessions(host: Arc<dyn TokenHost>) {
+async fn no_session_starts_for_a_user_read_before_revoke_all(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let kept = started(&*store, &user.id, 1).await;
@@ -136,7 +136,7 @@ async fn no_session_starts_after_the_end_of_all_sessions(host: Arc<dyn TokenHost
 }
 
 #[apply(token_case!)]
-async fn no_session_starts_after_a_change_of_rights(host: Arc<dyn TokenHost>) {
+async fn no_session_starts_for_a_user_read_before_a_change_of_rights(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let read = added(&*host, "alice").await;
     let session = session_of(&read.id, session_id(1), at(0));
@@ -159,9 +159,10 @@ async fn no_session_starts_for_a_deleted_account(host: Arc<dyn TokenHost>) {
     assert_refused(&*store, &session_of(&user.id, session_id(1), at(0)), &user).await;
 }
 
-/// Of the user as the caller read it, only the stamp counts. Whether the user is active is read from the store.
+/// Of the user as read by the caller, only the security stamp counts. Whether the user is active is checked in the
+/// store.
 #[apply(token_case!)]
-async fn the_account_at_rest_decides_whether_a_session_starts(host: Arc<dyn TokenHost>) {
+async fn start_checks_the_stored_account(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let renamed = changed(&*host, User { username: "alicia".to_owned(), ..user.clone() }).await;
@@ -172,7 +173,7 @@ async fn the_account_at_rest_decides_whether_a_session_starts(host: Arc<dyn Toke
 }
 
 #[apply(token_case!)]
-async fn a_session_is_found_with_its_user_as_it_is_now(host: Arc<dyn TokenHost>) {
+async fn find_session_returns_the_current_user(host: Arc<dyn TokenHost>) {
     let store = host.store();
     let user = added(&*host, "alice").await;
     let id = started(&*store, &user.id, 1).await.id;

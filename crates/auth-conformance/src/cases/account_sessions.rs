@@ -1,4 +1,4 @@
-//! Sessions: what ends or refuses them in a store of accounts, beside what the token half tests.
+//! Sessions: what revokes or refuses them in a store of accounts, beyond the token half.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ async fn adopted(store: &dyn TokenStore, session: &Session, issued_at: Option<Un
 }
 
 #[apply(account_case!)]
-async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Store>) {
+async fn revoking_a_reused_session_enqueues_its_emails_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let (session, other) = (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await);
     assert!(store.end_reused(session.id, &effects(&[1, 2]), at(5)).await.unwrap());
@@ -35,9 +35,9 @@ async fn a_reused_session_ends_once_and_its_mails_go_with_it(store: Arc<dyn Stor
     assert_eq!(user_now(&*store, &user.id).await, user);
 }
 
-/// A login that read one epoch must not start a session after the next one.
+/// A login that read the old epoch must not start a session.
 #[apply(account_case!)]
-async fn a_new_password_moves_the_epoch_on_within_one_second(store: Arc<dyn Store>) {
+async fn a_new_password_advances_the_epoch_within_one_second(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(200)).await.unwrap();
     password_set(&*store, &user.id, "other", at(200)).await;
@@ -45,7 +45,7 @@ async fn a_new_password_moves_the_epoch_on_within_one_second(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn no_session_starts_after_a_password_change(store: Arc<dyn Store>) {
+async fn no_session_starts_for_a_user_read_before_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let session = session_of(&user.id, session_id(1), at(0));
     password_set(&*store, &user.id, "new", at(1)).await;
@@ -66,7 +66,7 @@ async fn a_session_is_found_with_its_user_after_a_password_change(store: Arc<dyn
 }
 
 #[apply(account_case!)]
-async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>) {
+async fn refuses_to_adopt_a_token_from_before_a_password_change(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     password_set(&*store, &user.id, "new", at(10)).await;
     let session = session_of(&user.id, session_id(1), at(0));
@@ -77,9 +77,9 @@ async fn no_token_from_before_a_password_change_is_adopted(store: Arc<dyn Store>
     }
 }
 
-/// The issuer did not ask for it.
+/// The issuer did not require the second factor.
 #[apply(account_case!)]
-async fn a_second_factor_refuses_tokens_since_the_user_first_had_one(store: Arc<dyn Store>) {
+async fn refuses_to_adopt_a_token_issued_since_the_first_second_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let adopts = async |number, issued_at| {
         let session = session_of(&user, session_id(number), at(0));
@@ -89,9 +89,9 @@ async fn a_second_factor_refuses_tokens_since_the_user_first_had_one(store: Arc<
     assert!(store.add_factor(&user, &totp(1), code, &[], &Effects::NONE, at(100).into()).await.unwrap().is_some());
     assert_eq!(adopts(1, 101).await, Adoption::Refused);
     assert!(store.remove_factors(&user, &[Method::Totp], None, &Effects::NONE).await.unwrap());
-    assert_eq!(adopts(1, 101).await, Adoption::Present, "the account has none any more");
+    assert_eq!(adopts(1, 101).await, Adoption::Present, "the account has no second factor any more");
     let code = issued(&*store, &user, 2, CodePurpose::TotpEnrolment).await.id;
     assert!(store.add_factor(&user, &totp(1), code, &[], &Effects::NONE, at(1_000).into()).await.unwrap().is_some());
-    assert_eq!(adopts(2, 101).await, Adoption::Refused, "it had one before");
+    assert_eq!(adopts(2, 101).await, Adoption::Refused, "the account had a second factor before");
     assert_eq!(adopts(2, 39).await, Adoption::Present);
 }

@@ -1,4 +1,4 @@
-//! What both databases have to do beyond the contract.
+//! The behaviour of both databases beyond the contract kit.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -22,12 +22,16 @@ use crate::{on, on_empty};
 
 pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
     vec![
-        on(kind, "ten_thousand_rotations_add_no_row", ten_thousand_rotations_add_no_row),
-        on(kind, "an_exhausted_pool_answers_in_time_and_recovers", an_exhausted_pool_answers_in_time_and_recovers),
-        on(kind, "fifty_registrations_of_one_name_make_one_account", fifty_registrations_of_one_name_make_one_account),
-        on(kind, "pruning_works_through_more_than_a_batch", pruning_works_through_more_than_a_batch),
-        on(kind, "a_dropped_call_gives_its_connection_back", a_dropped_call_gives_its_connection_back),
-        on(kind, "a_ping_is_answered", async |database| {
+        on(kind, "rotations_add_no_rows", rotations_add_no_rows),
+        on(kind, "an_exhausted_pool_times_out_and_recovers", an_exhausted_pool_times_out_and_recovers),
+        on(
+            kind,
+            "concurrent_registrations_of_one_name_create_one_account",
+            concurrent_registrations_of_one_name_create_one_account,
+        ),
+        on(kind, "prunes_more_than_one_batch", prunes_more_than_one_batch),
+        on(kind, "a_dropped_call_releases_its_connection", a_dropped_call_releases_its_connection),
+        on(kind, "answers_a_ping", async |database| {
             database.store(PoolSettings::default()).await.ping().await.unwrap()
         }),
     ]
@@ -35,17 +39,21 @@ pub(crate) fn trials(kind: Kind) -> Vec<Trial> {
 
 pub(crate) fn sqlite_trials() -> Vec<Trial> {
     vec![
-        on(Kind::Sqlite, "fifty_writers_never_find_the_database_locked", fifty_writers),
-        on(Kind::Sqlite, "a_new_file_may_be_opened_by_many_at_once", a_new_file_may_be_opened_by_many_at_once),
-        on_empty(Kind::Sqlite, "its_files_are_for_their_owner_only", its_files_are_for_their_owner_only),
-        on(Kind::Sqlite, "what_cannot_be_opened_is_one_line", what_cannot_be_opened_is_one_line),
-        on(Kind::Sqlite, "a_relative_path_is_never_an_option", a_relative_path_is_never_an_option),
+        on(Kind::Sqlite, "concurrent_writers_never_fail_with_a_locked_database", concurrent_writers_never_fail),
+        on(Kind::Sqlite, "many_stores_open_a_new_file_at_once", many_stores_open_a_new_file_at_once),
+        on_empty(
+            Kind::Sqlite,
+            "database_files_are_readable_by_their_owner_only",
+            database_files_are_readable_by_their_owner_only,
+        ),
+        on(Kind::Sqlite, "reports_an_unreachable_database_in_one_line", reports_an_unreachable_database_in_one_line),
+        on(Kind::Sqlite, "takes_a_relative_path_literally", takes_a_relative_path_literally),
     ]
 }
 
-/// A session with a million refreshes is as big as a new one (design, section 3); and in PostgreSQL, no refresh touches
-/// an index.
-async fn ten_thousand_rotations_add_no_row(database: Arc<Database>) {
+/// Rotations update the row of the session and insert nothing (ADR 0001). In PostgreSQL they are heap-only updates,
+/// which touch no index.
+async fn rotations_add_no_rows(database: Arc<Database>) {
     const ROTATIONS: u32 = 10_000;
     let store = database.store(PoolSettings::default()).await;
     let (_, session) = user_and_session(&store).await;
@@ -60,15 +68,16 @@ async fn ten_thousand_rotations_add_no_row(database: Arc<Database>) {
     assert_eq!(database.count_rows(), before);
     assert_eq!(store.find_session(now.id).await.unwrap().unwrap().session.generation.get(), ROTATIONS);
     if let Database::Postgres(_) = &*database {
-        drop(store); // A server process reports its counts at its end.
-        let heap_only = until_counted(&database, "sessions", i64::from(ROTATIONS)).await;
-        // Not all: while a backend of another test starts, the page of the session cannot be tidied up.
+        drop(store); // PostgreSQL reports its statistics when a session ends.
+        let heap_only = wait_for_hot_updates(&database, "sessions", i64::from(ROTATIONS)).await;
+        // Not all: while another backend starts, the page of the session cannot be pruned.
         assert!(heap_only >= 9_500, "{heap_only} of {ROTATIONS} updates were heap-only");
     }
 }
 
-/// How many of so many updates of a table touched no index, by the server's own count.
-pub(crate) async fn until_counted(database: &Database, table: &str, updates: i64) -> i64 {
+/// Waits until the server has counted `updates` updates of a table. Returns how many of them were heap-only, that is,
+/// touched no index.
+pub(crate) async fn wait_for_hot_updates(database: &Database, table: &str, updates: i64) -> i64 {
     let question =
         format!("SELECT n_tup_upd || ' ' || n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = '{table}'");
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -83,8 +92,8 @@ pub(crate) async fn until_counted(database: &Database, table: &str, updates: i64
     }
 }
 
-/// Somebody else holds what a call needs, and that call holds the only connection: others are told so in time.
-async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>) {
+/// While one call holds the only connection and waits for a lock, other calls time out.
+async fn an_exhausted_pool_times_out_and_recovers(database: Arc<Database>) {
     let settings = PoolSettings {
         size: 1,
         acquire_timeout: Duration::from_millis(300),
@@ -92,7 +101,7 @@ async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>)
     };
     let store = database.store(settings).await;
     let (user, _) = user_and_session(&store).await;
-    let release = hold_the_account(&database);
+    let release = lock_accounts(&database);
     let stuck = tokio::spawn({
         let (store, id) = (store.clone(), user.id.clone());
         async move { store.set_staff(&id, true).await }
@@ -105,16 +114,16 @@ async fn an_exhausted_pool_answers_in_time_and_recovers(database: Arc<Database>)
         if is_unavailable(&answer) {
             break;
         }
-        answer.unwrap(); // Too early: the other call had not begun yet.
-        assert!(Instant::now() < deadline, "the pool is not exhausted");
+        answer.unwrap(); // The other call had not started yet.
+        assert!(Instant::now() < deadline, "the pool was never exhausted");
     }
     release();
     assert!(stuck.await.unwrap().unwrap());
     assert!(store.find_user(&user.id).await.unwrap().unwrap().is_staff);
 }
 
-/// Locks what a change of an account needs, until the answer is called.
-fn hold_the_account(database: &Database) -> Box<dyn FnOnce() + Send> {
+/// Takes the lock that a change of an account needs; the returned function releases it.
+fn lock_accounts(database: &Database) -> Box<dyn FnOnce() + Send> {
     match database {
         Database::Sqlite(_) => {
             let mut connection = database.sqlite();
@@ -129,8 +138,8 @@ fn hold_the_account(database: &Database) -> Box<dyn FnOnce() + Send> {
     }
 }
 
-/// SEC-065: the unique index decides.
-async fn fifty_registrations_of_one_name_make_one_account(database: Arc<Database>) {
+/// SEC-065: the unique index decides which registration succeeds.
+async fn concurrent_registrations_of_one_name_create_one_account(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     for (round, expected) in [(0, Taken::Username), (1, Taken::Email)] {
         let mut calls = JoinSet::new();
@@ -148,7 +157,7 @@ async fn fifty_registrations_of_one_name_make_one_account(database: Arc<Database
     }
 }
 
-async fn pruning_works_through_more_than_a_batch(database: Arc<Database>) {
+async fn prunes_more_than_one_batch(database: Arc<Database>) {
     const EACH: u64 = 1_100;
     let store = database.store(PoolSettings::default()).await;
     let (user, kept) = user_and_session(&store).await;
@@ -171,8 +180,8 @@ async fn pruning_works_through_more_than_a_batch(database: Arc<Database>) {
     assert_eq!(store.prune_sessions(later.plus(Seconds::new(1)), u32::MAX).await.unwrap() as u64, EACH + 1);
 }
 
-/// A client that hangs up must not use connections up.
-async fn a_dropped_call_gives_its_connection_back(database: Arc<Database>) {
+/// A client that disconnects must not use up connections.
+async fn a_dropped_call_releases_its_connection(database: Arc<Database>) {
     let store = database.store(PoolSettings { size: 2, ..PoolSettings::default() }).await;
     let (user, _) = user_and_session(&store).await;
     for _ in 0..50 {
@@ -185,8 +194,8 @@ async fn a_dropped_call_gives_its_connection_back(database: Arc<Database>) {
     assert!(store.find_user(&user.id).await.unwrap().is_some());
 }
 
-/// REL-010; half of them in another pool, as in another process.
-async fn fifty_writers(database: Arc<Database>) {
+/// REL-010. Half of the writers use another pool, as another process would.
+async fn concurrent_writers_never_fail(database: Arc<Database>) {
     let one = database.store(PoolSettings::default()).await;
     let other = database.store(PoolSettings::default()).await;
     let (user, _) = user_and_session(&one).await;
@@ -208,8 +217,9 @@ async fn fifty_writers(database: Arc<Database>) {
     assert_eq!(database.count_rows()["sessions"], 251);
 }
 
-/// The service, a command and a health check may all start on a new machine. SQLite lets only one set the journal mode.
-async fn a_new_file_may_be_opened_by_many_at_once(_: Arc<Database>) {
+/// The server, a command and a health check may all start on a new machine. SQLite lets only one connection set the
+/// journal mode.
+async fn many_stores_open_a_new_file_at_once(_: Arc<Database>) {
     for _ in 0..40 {
         let database = Database::empty(Kind::Sqlite);
         let mut starts = JoinSet::new();
@@ -224,13 +234,13 @@ async fn a_new_file_may_be_opened_by_many_at_once(_: Arc<Database>) {
     }
 }
 
-async fn its_files_are_for_their_owner_only(database: Arc<Database>) {
+async fn database_files_are_readable_by_their_owner_only(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
     store.migrate().await.unwrap();
     user_and_session(&store).await;
-    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+    let Database::Sqlite(directory) = &*database else { panic!("not SQLite") };
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
         names.push(entry.file_name().into_string().unwrap());
@@ -245,13 +255,13 @@ async fn its_files_are_for_their_owner_only(database: Arc<Database>) {
     assert_eq!(mode, "wal");
 }
 
-async fn what_cannot_be_opened_is_one_line(database: Arc<Database>) {
-    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
-    let no_database = folder.path().join("letter.txt");
+async fn reports_an_unreachable_database_in_one_line(database: Arc<Database>) {
+    let Database::Sqlite(directory) = &*database else { panic!("not SQLite") };
+    let no_database = directory.path().join("letter.txt");
     std::fs::write(&no_database, "Dear Alice, ".repeat(1_000)).unwrap();
     for (path, expected) in [
-        (folder.path().join("missing/auth.sqlite3"), "No such file or directory"),
-        (folder.path().to_owned(), "unable to open"),
+        (directory.path().join("missing/auth.sqlite3"), "No such file or directory"),
+        (directory.path().to_owned(), "unable to open"),
         (no_database, "not a database"),
     ] {
         let url = DatabaseUrl::parse(&format!("sqlite://{}", path.display())).unwrap();
@@ -261,11 +271,11 @@ async fn what_cannot_be_opened_is_one_line(database: Arc<Database>) {
     }
 }
 
-/// SQLite reads options out of names that begin with `file:`, and takes some names for no file at all.
-async fn a_relative_path_is_never_an_option(database: Arc<Database>) {
-    let Database::Sqlite(folder) = &*database else { panic!("not SQLite") };
+/// SQLite reads options from names that begin with `file:`, and gives some names a special meaning.
+async fn takes_a_relative_path_literally(database: Arc<Database>) {
+    let Database::Sqlite(directory) = &*database else { panic!("not SQLite") };
     let name = "file:auth.sqlite3";
-    let relative = folder.path().join(name);
+    let relative = directory.path().join(name);
     let steps_up = "../".repeat(std::env::current_dir().unwrap().components().count() - 1);
     let url = format!("sqlite:{steps_up}{}", relative.strip_prefix("/").unwrap().display());
     let store = DieselStore::connect(&DatabaseUrl::parse(&url).unwrap(), PoolSettings::default()).await.unwrap();

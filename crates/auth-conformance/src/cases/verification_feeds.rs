@@ -1,4 +1,4 @@
-//! Change feeds: what they report of verified email addresses, and of sessions that a new password keeps.
+//! Invalidation feeds: verified email addresses, and sessions that a new password keeps.
 
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, VerifiedEmail};
@@ -12,9 +12,9 @@ use super::feeds::{all, changed, ended};
 use super::fixture::{started, stored};
 use crate::{at, code_id, code_of, email, hash_of, successor_of};
 
-/// The auth cache contains whether the email address is verified.
+/// The auth cache holds whether the email address is verified.
 #[apply(feed_case!)]
-async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
+async fn reports_a_verified_email_address(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let codes: [_; 4] = std::array::from_fn(|number| code_id(number as u64));
@@ -28,7 +28,7 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
     }
     assert!(store.try_code(codes[0], at(1)).await.unwrap().is_some());
     assert!(store.redeem(codes[0], Proof::Email, &Effects::NONE, at(1)).await.unwrap());
-    assert_eq!(followers.reports(&*store).await, [], "a code is nobody else's business");
+    assert_eq!(followers.reports(&*store).await, [], "using a code is not reported");
     let (user_id, code, effects) = (user.id.clone(), codes[1], Effects::NONE);
     let proof = VerifiedEmail {
         user: user_id,
@@ -61,7 +61,7 @@ async fn a_proof_of_an_address_is_reported(fixture: FeedFixture) {
 }
 
 #[apply(feed_case!)]
-async fn a_password_that_keeps_a_session_is_reported_without_it(fixture: FeedFixture) {
+async fn does_not_report_a_session_kept_by_a_new_password(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let kept = started(&*store, &user.id, 1).await;

@@ -1,5 +1,5 @@
-//! The end of all sessions of a user: what must hold when it is concurrent with calls for those sessions. A logout from
-//! everything ends them all, which is of the token half; so does a new password, which is of the account half.
+//! Revocation of all sessions of a user, concurrent with calls for those sessions. `revoke_all` belongs to the token
+//! half, a new password to the account half.
 
 use std::sync::Arc;
 
@@ -12,20 +12,20 @@ use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
 use super::fixture::password_set;
-use super::session_races::{assert_dead, rotate_on};
+use super::session_races::{assert_revoked, rotate_on};
 use super::token_fixture::{added, jti_of, started, user_now};
 use super::{AccountHost, TokenHost};
 use crate::{at, session_id, session_of};
 
-/// What ends all sessions of a user.
+/// A call that revokes all sessions of a user.
 #[derive(Clone)]
-enum EndOfAll {
+enum Revocation {
     Logout(Arc<dyn TokenStore>),
     NewPassword(Arc<dyn Store>),
 }
 
-impl EndOfAll {
-    /// Ends them. Returns how many ended, if the store reports it.
+impl Revocation {
+    /// Revokes them. Returns how many were revoked, if the store reports it.
     async fn run(&self, user: &UserId, now: UnixTime) -> Option<usize> {
         match self {
             Self::Logout(store) => Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap()),
@@ -37,7 +37,7 @@ impl EndOfAll {
     }
 }
 
-async fn rotations_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
+async fn race_with_rotations(host: &dyn TokenHost, end: Revocation) {
     let store = host.store();
     let user = added(host, "alice").await.id;
     for round in 0..ROUNDS {
@@ -51,22 +51,22 @@ async fn rotations_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
         answers(rotations.into()).await;
         assert!(ended.is_none_or(|ended| ended == 2));
         for session in &sessions {
-            assert_dead(&*store, session, now).await;
+            assert_revoked(&*store, session, now).await;
         }
     }
 }
 
 #[apply(token_case!)]
-async fn a_rotation_never_survives_the_end_of_all_sessions(host: Arc<dyn TokenHost>) {
-    rotations_and_the_end(&*host, EndOfAll::Logout(host.store())).await;
+async fn no_rotation_survives_revoke_all(host: Arc<dyn TokenHost>) {
+    race_with_rotations(&*host, Revocation::Logout(host.store())).await;
 }
 
 #[apply(account_case!)]
-async fn a_rotation_never_survives_a_new_password(store: Arc<dyn Store>) {
-    rotations_and_the_end(&AccountHost::new(store.clone()), EndOfAll::NewPassword(store)).await;
+async fn no_rotation_survives_a_new_password(store: Arc<dyn Store>) {
+    race_with_rotations(&AccountHost::new(store.clone()), Revocation::NewPassword(store)).await;
 }
 
-async fn adoptions_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
+async fn race_with_adoptions(host: &dyn TokenHost, end: Revocation) {
     let store = host.store();
     for round in 0..ROUNDS {
         let user = added(host, &format!("user{round}")).await.id;
@@ -84,7 +84,7 @@ async fn adoptions_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
         let ended = ended.await.unwrap();
         for (session, adoption) in sessions.iter().zip(&adoptions) {
             match adoption {
-                Adoption::Present => assert_dead(&*store, session, now).await,
+                Adoption::Present => assert_revoked(&*store, session, now).await,
                 _ => assert_eq!(store.find_session(session.id).await.unwrap(), None),
             }
         }
@@ -94,16 +94,16 @@ async fn adoptions_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
 }
 
 #[apply(token_case!)]
-async fn no_adoption_escapes_the_end_of_all_sessions(host: Arc<dyn TokenHost>) {
-    adoptions_and_the_end(&*host, EndOfAll::Logout(host.store())).await;
+async fn no_adoption_survives_revoke_all(host: Arc<dyn TokenHost>) {
+    race_with_adoptions(&*host, Revocation::Logout(host.store())).await;
 }
 
 #[apply(account_case!)]
-async fn no_adoption_escapes_a_new_password(store: Arc<dyn Store>) {
-    adoptions_and_the_end(&AccountHost::new(store.clone()), EndOfAll::NewPassword(store)).await;
+async fn no_adoption_survives_a_new_password(store: Arc<dyn Store>) {
+    race_with_adoptions(&AccountHost::new(store.clone()), Revocation::NewPassword(store)).await;
 }
 
-async fn logins_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
+async fn race_with_logins(host: &dyn TokenHost, end: Revocation) {
     let store = host.store();
     let id = added(host, "alice").await.id;
     for round in 0..ROUNDS {
@@ -122,7 +122,7 @@ async fn logins_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
         let ended = ended.await.unwrap();
         for (session, started) in sessions.iter().zip(&logins) {
             match started {
-                true => assert_dead(&*store, session, now).await,
+                true => assert_revoked(&*store, session, now).await,
                 false => assert_eq!(store.find_session(session.id).await.unwrap(), None),
             }
         }
@@ -132,16 +132,16 @@ async fn logins_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
 }
 
 #[apply(token_case!)]
-async fn no_login_escapes_the_end_of_all_sessions(host: Arc<dyn TokenHost>) {
-    logins_and_the_end(&*host, EndOfAll::Logout(host.store())).await;
+async fn no_login_survives_revoke_all(host: Arc<dyn TokenHost>) {
+    race_with_logins(&*host, Revocation::Logout(host.store())).await;
 }
 
 #[apply(account_case!)]
-async fn no_login_escapes_a_new_password(store: Arc<dyn Store>) {
-    logins_and_the_end(&AccountHost::new(store.clone()), EndOfAll::NewPassword(store)).await;
+async fn no_login_survives_a_new_password(store: Arc<dyn Store>) {
+    race_with_logins(&AccountHost::new(store.clone()), Revocation::NewPassword(store)).await;
 }
 
-async fn reads_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
+async fn race_with_reads(host: &dyn TokenHost, end: Revocation) {
     let store = host.store();
     let user = added(host, "alice").await.id;
     for round in 0..ROUNDS {
@@ -162,18 +162,18 @@ async fn reads_and_the_end(host: &dyn TokenHost, end: EndOfAll) {
         let ending = end.clone();
         let ended = gate.send_for(&user, async move |_, user| ending.run(&user, now).await);
         for (is_revoked, is_moved) in answers(readers).await.concat() {
-            assert_eq!(is_revoked, is_moved, "half of a change was seen");
+            assert_eq!(is_revoked, is_moved, "the session and its user are from different snapshots");
         }
         ended.await.unwrap();
     }
 }
 
 #[apply(token_case!)]
-async fn a_session_and_its_user_are_read_at_one_moment(host: Arc<dyn TokenHost>) {
-    reads_and_the_end(&*host, EndOfAll::Logout(host.store())).await;
+async fn find_session_reads_one_snapshot(host: Arc<dyn TokenHost>) {
+    race_with_reads(&*host, Revocation::Logout(host.store())).await;
 }
 
 #[apply(account_case!)]
-async fn a_session_and_its_user_are_read_at_one_moment_of_a_new_password(store: Arc<dyn Store>) {
-    reads_and_the_end(&AccountHost::new(store.clone()), EndOfAll::NewPassword(store)).await;
+async fn find_session_reads_one_snapshot_of_a_password_change(store: Arc<dyn Store>) {
+    race_with_reads(&AccountHost::new(store.clone()), Revocation::NewPassword(store)).await;
 }

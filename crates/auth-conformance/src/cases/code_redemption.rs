@@ -1,4 +1,4 @@
-//! One-time codes: how they are redeemed, together with the proof.
+//! One-time codes: redeeming them together with the proof.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ async fn last_step(store: &dyn Store, user: &UserId) -> Option<u64> {
     store.factors_of(user).await.unwrap().totp.and_then(|totp| totp.last_step)
 }
 
-/// Asserts that the code is not redeemed: code, factors and outbox do not change.
+/// Asserts that the code is not redeemed and that code, factors and outbox are unchanged.
 async fn assert_refused(store: &dyn Store, user: &UserId, code: CodeId, proof: Proof) {
     let (before, factors, mails) =
         (code_now(store, code).await, store.factors_of(user).await.unwrap(), queued(store).await);
@@ -29,7 +29,7 @@ async fn assert_refused(store: &dyn Store, user: &UserId, code: CodeId, proof: P
 }
 
 #[apply(account_case!)]
-async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
+async fn a_code_is_redeemed_only_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
         (issued(&*store, &user, 1, CodePurpose::Login).await, issued(&*store, &user, 2, CodePurpose::Login).await);
@@ -38,13 +38,13 @@ async fn a_code_is_redeemed_once(store: Arc<dyn Store>) {
     assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(5)), ..code });
     assert_eq!(code_now(&*store, other.id).await, other);
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert!(!store.redeem(code_id(3), Proof::Email, &effects(&[3]), at(5)).await.unwrap(), "there is no such code");
+    assert!(!store.redeem(code_id(3), Proof::Email, &effects(&[3]), at(5)).await.unwrap(), "the code does not exist");
     assert_eq!(queued(&*store).await, [1, 2]);
 }
 
-/// Both were checked by `try_code`, and the last attempt may have been the correct one.
+/// `try_code` has checked both, and the last attempt may have been correct.
 #[apply(account_case!)]
-async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn Store>) {
+async fn redeem_checks_neither_attempts_nor_expiry(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let code = issued(&*store, &user, 1, CodePurpose::Login).await;
     exhaust(&*store, code.id, at(1)).await;
@@ -55,7 +55,7 @@ async fn a_code_is_redeemed_whatever_its_attempts_and_its_time(store: Arc<dyn St
 }
 
 #[apply(account_case!)]
-async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
+async fn refuses_to_redeem_an_ended_code(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let ended = issued(&*store, &user, 1, CodePurpose::EmailEnrolment).await;
     issued(&*store, &user, 2, CodePurpose::EmailEnrolment).await;
@@ -63,12 +63,12 @@ async fn an_ended_code_is_not_redeemed(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Store>) {
+async fn a_time_step_is_good_once_and_invalidates_earlier_ones(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &user, &totp(100), &[]).await;
     enrolled(&*store, &other, &totp(100), &[]).await;
-    // More than 32 bits, as in the far future.
+    // A time step of more than 32 bits, far in the future.
     let late = 8_446_743_359;
     for (number, step, is_new) in [
         (1, 100, false),
@@ -94,7 +94,7 @@ async fn a_time_step_proves_once_and_none_before_it_any_more(store: Arc<dyn Stor
 }
 
 #[apply(account_case!)]
-async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
+async fn refuses_a_time_step_without_an_authenticator(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &other, &totp(1), &[]).await;
@@ -108,7 +108,7 @@ async fn an_authenticator_that_is_not_on_proves_nothing(store: Arc<dyn Store>) {
 }
 
 #[apply(account_case!)]
-async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
+async fn a_recovery_code_is_good_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &user, &totp(1), &[mac(1), mac(2), mac(3)]).await;
@@ -118,7 +118,7 @@ async fn a_recovery_code_proves_once(store: Arc<dyn Store>) {
     assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &effects(&[1]), at(1)).await.unwrap());
     assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(2))).await;
     assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(4))).await;
-    // A code that was used before does not use up a recovery code.
+    // Trying to redeem a used code does not use up a recovery code.
     assert_refused(&*store, &user, first, Proof::RecoveryCode(mac(1))).await;
     assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, [mac(1)]);
