@@ -5,8 +5,8 @@ use auth_core::ports::SecurityEvents;
 use auth_core::user::UserId;
 use tracing::Value;
 
-/// Writes each event as one record of the target `security`. Time is the log's, request id and address are those of
-/// the request it happens in.
+/// Writes each event as one log record with the target `security`. The span of the request adds the request ID and the client
+/// IP.
 #[derive(Clone, Copy, Debug)]
 pub struct LoggedEvents;
 
