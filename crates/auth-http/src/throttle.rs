@@ -66,6 +66,7 @@ impl AnonymousThrottle {
     pub(crate) fn allow(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let times = seen.get_or_insert_mut(network(address), VecDeque::new);
+        // A sliding window: only requests of the last period count.
         while times.front().is_some_and(|time| now.duration_since(*time) >= self.rate.period) {
             times.pop_front();
         }

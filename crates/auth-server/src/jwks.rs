@@ -54,6 +54,7 @@ pub(crate) fn with_remote_keys(own: KeyRing, url: Url, tokens: &Tokens) -> Remot
     let agent = Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
+        // Ignores HTTPS_PROXY and similar variables.
         .proxy(None)
         .tls_config(tls)
         .build()

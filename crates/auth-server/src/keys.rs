@@ -88,6 +88,7 @@ impl KeyFolder {
     pub(crate) fn create_file(&self, file_name: &str, content: &str) -> Result<()> {
         let cannot = || format!("{}: a key cannot be written to this folder", self.path.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).with_context(cannot)?;
+        // Written under another name first, so that no process reads an incomplete key.
         let draft = self.path.join(format!("{file_name}.{}.draft", random_suffix()));
         let mut file: File =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
@@ -109,6 +110,7 @@ impl KeyFolder {
     /// Retires a verifying key. The signing key cannot be retired before there is a newer one.
     pub(crate) fn retire(&self, name: &str, algorithm: Option<Algorithm>) -> Result<()> {
         let keys = self.load(algorithm)?;
+        // Only names of loaded keys are accepted, so `name` cannot lead out of the folder.
         ensure!(keys.iter().any(|key| key.name == name), "there is no key {name:?}; see `auth-server keys list`");
         ensure!(
             keys.last().is_some_and(|signing| signing.name != name),

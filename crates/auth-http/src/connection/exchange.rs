@@ -116,6 +116,7 @@ impl Stream for RequestBody {
         if !self.has_ended.replace(self.has_ended.get() || has_ended)
             && let Some(state) = &self.state
         {
+            // A handler that polls and gets nothing waits for the client; one that got bytes is busy with them.
             match polled {
                 Poll::Pending => state.body_awaited(),
                 Poll::Ready(Some(Ok(_))) => state.body_not_awaited(),

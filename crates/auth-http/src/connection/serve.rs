@@ -75,6 +75,7 @@ where
 {
     let (address, limits) = (listener.local_addr()?, options.limits);
     let connections = Arc::new(Connections::new(limits, options.trusted_proxies.clone()));
+    // The limit of actix-server is per worker.
     let builder = Server::build()
         .workers(options.workers)
         .max_concurrent_connections(limits.max_connections.div_ceil(options.workers).max(1))

@@ -24,6 +24,7 @@ pub(crate) enum Document {
 pub(crate) fn parse(bytes: &[u8]) -> Result<Document, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let document: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    // The document is valid JSON, so the first byte determines its type.
     let raw = document.get();
     Ok(match raw.as_bytes().first() {
         Some(b'{') => {

@@ -50,6 +50,7 @@ pub(crate) async fn verify(
     let LinkBody { token } = body.read(LinkBody::read)?;
     let (service, client, presented) = (app.clone(), client(&request), access_token(&request, &app));
     let verified = run_to_completion(async move {
+        // Credentials are read only if the link requires them, so that an expired access token does no harm otherwise.
         match (service.accounts.verify_email(&token, None, &client).await, presented) {
             (Err(AccountError::LoginRequired), Some(presented)) => {
                 let caller = service.tokens.authenticate(&presented).await?;

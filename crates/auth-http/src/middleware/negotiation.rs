@@ -22,6 +22,7 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
     if accepted.iter().all(|value| value.trim().is_empty()) {
         return Some(Format::Compact);
     }
+    // Of several acceptable ranges, the one with the deepest indentation counts; quality values other than 0 make no difference.
     let ranges = accepted.iter().flat_map(|value| value.split(','));
     ranges.filter_map(|range| range.trim().parse().ok()).filter(accepts_json).map(|range| format(&range)).max_by_key(
         |format| match format {

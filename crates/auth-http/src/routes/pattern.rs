@@ -6,6 +6,7 @@ pub(super) fn hides(earlier: &str, later: &str) -> bool {
     let (earlier, later) = (segments(&shape(earlier)), segments(&shape(later)));
     let cover = |segments: &[String]| segments.iter().zip(&later).all(|(by, segment)| covers(by, segment));
     match earlier.split_last() {
+        // A tail pattern matches one or more further segments.
         Some((tail, others)) if matches!(tail.as_str(), "{}*" | "{:.*}") => later.len() > others.len() && cover(others),
         _ => earlier.len() == later.len() && cover(&earlier),
     }

@@ -48,6 +48,7 @@ impl TrustedProxies {
             return peer;
         }
         let values: Vec<_> = headers.get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default()).collect();
+        // Each proxy appends the address of its peer, so the header is read from its end.
         let mut last = peer;
         for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
             let Some(address) = hop_address(hop.trim()) else { break };

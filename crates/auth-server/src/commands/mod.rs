@@ -29,7 +29,7 @@ pub fn run(application: impl Application) -> ExitCode {
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let system = actix_web::rt::System::new();
     let outcome = system.block_on(execute(cli, &application));
-    // Dropping the runtime would wait, without a time limit, for blocking calls to an unavailable database.
+    // Dropping the runtime would wait, without a time limit, for blocking calls to an unresponsive database.
     std::mem::forget(system);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

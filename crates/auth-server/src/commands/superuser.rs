@@ -37,6 +37,7 @@ pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application:
     }
     let new = superuser(checked, &composition, &options.username, &options.email)?;
     let random = generate_secret()?;
+    // 192 bits, in base64url.
     let random: String = random.chars().take(32).collect();
     let password = check_password(checked, RawPassword::new(random.clone()), &[])?;
     let user = store(&service, &new, &password).await?;

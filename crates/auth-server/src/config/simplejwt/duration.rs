@@ -34,6 +34,7 @@ fn from_text(text: &str) -> Result<u64, &'static str> {
         return Err(NEGATIVE);
     }
     let iso = if text.starts_with('P') { Some(text.to_owned()) } else { iso_from_python(text) };
+    // Days are 24 hours, as in a timedelta; months and years are refused.
     let span: Option<Span> = iso.and_then(|iso| iso.parse().ok());
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()).ok_or(SHAPE)?;
     if duration.subsec_nanos() != 0 {
