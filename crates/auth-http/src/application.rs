@@ -1,4 +1,4 @@
-//! An application with the routes of the service and nothing else.
+//! An application that serves the routes of the service and nothing else.
 
 use actix_http::Request;
 use actix_service::IntoServiceFactory;
@@ -10,7 +10,7 @@ use actix_web::{App as Application, Error};
 use crate::middleware::application_middleware;
 use crate::routes::AuthRoutes;
 
-/// A program with these routes and no others: no route can be added that has no rule. All other paths are answered 404.
+/// Returns an application that serves only `routes`, so that every route has a rule. All other paths are answered 404.
 ///
 /// ```no_run
 /// # async fn run(routes: auth_http::routes::AuthRoutes) -> std::io::Result<()> {
@@ -20,8 +20,8 @@ use crate::routes::AuthRoutes;
 /// # }
 /// ```
 ///
-/// `actix_web::HttpServer` can serve it too, with fewer limits for connections: see [`serve`](fn@crate::serve). A host adds
-/// routes to an application of its own with [`AuthRoutes::configure`].
+/// `actix_web::HttpServer` can serve it too, but does not enforce [`ConnectionLimits`](crate::ConnectionLimits). A host adds
+/// the routes to its own application with [`AuthRoutes::configure`].
 pub fn application(
     routes: &AuthRoutes,
 ) -> impl ServiceFactory<Request, Config = AppConfig, Response = ServiceResponse<BoxBody>, Error = Error, InitError = ()>

@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, also behind proxies.
+//! The client of a request: client IP and `User-Agent`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,12 +8,12 @@ use auth_core::token::ClientInfo;
 
 use crate::app::App;
 
-/// The client IP of a request; `None` where there is no connection.
+/// Returns the client IP of a request; `None` if the request did not arrive over a connection, as in tests.
 pub(crate) fn client_ip(peer: Option<SocketAddr>, headers: &HeaderMap, app: Option<&App>) -> Option<IpAddr> {
     let peer = peer?.ip();
     let Some(app) = app else { return Some(peer) };
     let proxies = &app.settings.trusted_proxies;
-    // Once: anybody can send the header.
+    // Logged only once, because any client can send the header.
     if proxies.ignores(peer, headers) && app.state.is_first_proxy_warning() {
         tracing::warn!(
             peer = %peer.to_canonical(),
@@ -24,7 +24,7 @@ pub(crate) fn client_ip(peer: Option<SocketAddr>, headers: &HeaderMap, app: Opti
     Some(proxies.client(peer, headers))
 }
 
-/// What is known of the client of a request: its IP and `User-Agent`, for the session that begins with it.
+/// Returns the client IP and `User-Agent` of a request, to be stored with a session that the request starts.
 pub fn client(request: &HttpRequest) -> ClientInfo {
     let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
     let ip = client_ip(request.peer_addr(), request.headers(), app);
@@ -41,7 +41,7 @@ mod tests {
     use crate::settings::TrustedProxies;
 
     #[test]
-    fn each_application_warns_once_of_a_proxy_that_it_does_not_trust() {
+    fn an_untrusted_proxy_is_warned_about_once_per_application() {
         let tokens = TestService::builder().build().tokens;
         let trusted = TrustedProxies::parse(&["10.0.0.0/8".to_owned()]).unwrap();
         for (peer, forwarded, warned) in [

@@ -1,25 +1,24 @@
-//! The wire: actix-web routes, guards, error bodies and the OpenAPI document for `auth-core`.
+//! The HTTP layer: actix-web routes, guards, error responses and the OpenAPI document.
 //!
-//! A handler translates: it reads a body into types, calls one service method, and writes an answer. What is allowed is
-//! decided in `auth-core`; how it looks on the wire is decided here, after the contract of Django REST Framework and
-//! SimpleJWT.
+//! A handler reads a body into types, calls one service method, and writes a response. The rules are in `auth-core` and
+//! `auth-accounts`; this crate implements the wire contract, which follows Django REST Framework and SimpleJWT.
 //!
-//! | question | module |
+//! | subject | module |
 //! |---|---|
-//! | which paths there are, and who may call them | [`routes`] |
-//! | how a host adds them to an application of its own | [`routes::AuthRoutes`] |
-//! | what a path does | `handlers` |
-//! | in which order a request is checked | `middleware` |
-//! | who the caller is, and whether the rule of a route allows them | [`CurrentUser`], [`ObjectPermission`], `guard` |
-//! | how many requests a client without credentials may make | [`AnonymousThrottle`] |
-//! | what an operator sets | [`HttpSettings`] |
-//! | which header brings a token | [`CredentialHeader`] |
-//! | which client IP a request has behind proxies | [`TrustedProxies`] |
-//! | how many connections there may be, and when each ends | [`ConnectionLimits`], [`serve`](fn@serve) |
-//! | how a body is read | [`body`] within its limits, `fields` in its format |
-//! | how a refusal looks, and which error becomes which refusal | [`error`] |
+//! | paths and their permission rules | [`routes`] |
+//! | embedding in a host's application | [`routes::AuthRoutes`] |
+//! | what an endpoint does | `handlers` |
+//! | the order of checks | `middleware` |
+//! | the caller and the permission rule of a route | [`CurrentUser`], [`ObjectPermission`], `guard` |
+//! | the rate limit for requests without credentials | [`AnonymousThrottle`] |
+//! | settings | [`HttpSettings`] |
+//! | the header that carries an access token | [`CredentialHeader`] |
+//! | the client IP behind proxies | [`TrustedProxies`] |
+//! | limits and timeouts of connections | [`ConnectionLimits`], [`serve`](fn@serve) |
+//! | request bodies | [`body`] (limits), `fields` (formats) |
+//! | error responses | [`error`] |
 //!
-//! Modules depend on each other in one direction: `error`, `fields` and `settings` lie below [`App`]; [`body`], `guard`,
+//! Modules depend on each other in one direction: `error`, `fields` and `settings` are below [`App`]; [`body`], `guard`,
 //! `middleware` and `handlers` above it; [`routes`] above all.
 
 pub mod app;
@@ -45,7 +44,7 @@ pub use app::{AccountServices, App, AppState, Readiness};
 pub use application::application;
 pub use client::client as client_info;
 pub use connection::{ConnectionLimits, ServeOptions, listen, serve};
-pub use detached::to_its_end;
+pub use detached::run_to_completion;
 pub use error::ApiError;
 pub use guard::{CurrentUser, ObjectPermission};
 pub use middleware::require;

@@ -58,20 +58,20 @@ impl Modify for BearerScheme {
     }
 }
 
-/// The OpenAPI 3.1 document of this service, with every path that it can serve.
+/// Returns the OpenAPI 3.1 document with every endpoint of the service.
 pub fn document() -> Document {
     Api::openapi()
 }
 
-/// The same with the paths of these endpoints alone, and with the header that brings a token. An application's own endpoints are
-/// not described.
+/// Returns the document with only these endpoints, and with the configured credential header. Endpoints of a host are not
+/// described.
 pub(crate) fn document_of<'a>(
     endpoints: impl Iterator<Item = &'a Endpoint>,
     credentials: &CredentialHeader,
 ) -> Document {
     let mut document = document();
     if !credentials.is_standard() {
-        let description = format!("The word {} and a token, with a blank between them.", credentials.scheme());
+        let description = format!("The scheme {} and an access token, separated by a space.", credentials.scheme());
         let key = ApiKeyValue::with_description(credentials.name(), &description);
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::ApiKey(ApiKey::Header(key)));

@@ -1,16 +1,16 @@
-//! QR codes, for what an authenticator is to read.
+//! QR codes for authenticators.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use qrcode::render::svg;
 use qrcode::{Color, QrCode};
 
-/// Light modules around the code (ISO/IEC 18004 §6.3.8).
+/// Width of the light border, in modules (ISO/IEC 18004 §6.3.8).
 const QUIET_ZONE: usize = 4;
-/// Pixels of one module.
+/// Width of a module in the PNG image, in pixels.
 const SCALE: usize = 6;
 
-/// A QR code, in two formats.
+/// A QR code in two formats.
 pub(crate) struct Qr {
     /// An SVG document.
     pub(crate) svg: String,
@@ -19,7 +19,7 @@ pub(crate) struct Qr {
 }
 
 impl Qr {
-    /// The code of a text; `None` if it is too long for one, or the image cannot be written.
+    /// Encodes a string; returns `None` if it is too long or the image cannot be encoded.
     pub(crate) fn of(text: &str) -> Option<Self> {
         let code = QrCode::new(text.as_bytes()).ok()?;
         let svg = code.render::<svg::Color<'_>>().min_dimensions(200, 200).build();
@@ -33,7 +33,7 @@ fn png_of(code: &QrCode) -> Option<Vec<u8>> {
     let side = (modules + 2 * QUIET_ZONE) * SCALE;
     let is_dark = |pixel: usize| (pixel / SCALE).checked_sub(QUIET_ZONE).filter(|module| *module < modules);
     let shade = |x, y| match is_dark(x).zip(is_dark(y)) {
-        Some(place) if code[place] == Color::Dark => 0,
+        Some(module) if code[module] == Color::Dark => 0,
         _ => u8::MAX,
     };
     let pixels: Vec<u8> = (0..side).flat_map(|y| (0..side).map(move |x| shade(x, y))).collect();
@@ -51,7 +51,7 @@ mod tests {
 
     const TEXT: &str = "otpauth://totp/A%26B:alice?secret=MZXW6YTBOI&issuer=A%26B&algorithm=SHA1&digits=6&period=30";
 
-    /// What another program reads from it.
+    /// Decodes a QR code with an independent library.
     fn read(side: usize, shade: impl FnMut(usize, usize) -> u8) -> String {
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(side, side, shade);
         let grids = image.detect_grids();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_png_is_read_by_another_program() {
+    fn the_png_is_decoded_by_an_independent_library() {
         let url = Qr::of(TEXT).unwrap().png;
         let bytes = BASE64_STANDARD.decode(url.strip_prefix("data:image/png;base64,").unwrap()).unwrap();
         let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
@@ -74,14 +74,14 @@ mod tests {
         let svg = Qr::of(TEXT).unwrap().svg;
         let code = QrCode::new(TEXT).unwrap();
         let dark = code.to_colors().iter().filter(|color| **color == Color::Dark).count();
-        // One move of the pen for each run of dark modules in a row, or for each module.
+        // The path has one `M` for each run of dark modules in a row, or for each module.
         let moves = svg.matches('M').count();
         assert!(svg.starts_with("<?xml") && (1..=dark).contains(&moves), "{moves} of {dark}: {svg}");
-        assert!(!svg.contains("otpauth"), "nothing but the picture");
+        assert!(!svg.contains("otpauth"), "the secret must not appear as text");
     }
 
     #[test]
-    fn what_is_too_long_has_none() {
+    fn refuses_a_string_that_is_too_long() {
         assert!(Qr::of(&"x".repeat(5_000)).is_none());
     }
 }

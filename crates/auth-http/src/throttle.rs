@@ -1,7 +1,7 @@
-//! How many requests somebody without credentials may make: the anonymous throttle of Django REST Framework.
+//! The rate limit for requests without credentials, as `AnonRateThrottle` of Django REST Framework.
 //!
-//! It keeps the times of the last requests of each address, so that it can say when the next one is let in, to the
-//! second of the wire contract. Counts are those of one process, and end with it.
+//! It keeps the times of the last requests of each client IP, because `Retry-After` must be exact to the second. Counts are
+//! per process and not persistent.
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use auth_accounts::throttle::network;
 use lru::LruCache;
 
-/// So many requests in so long.
+/// A number of requests in a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     requests: usize,
@@ -19,12 +19,12 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Most requests that are counted.
+    /// Most requests of a rate.
     pub const MAX_REQUESTS: usize = 10_000;
 
-    /// Reads a rate as Django REST Framework writes it: `3/min`, `100/day`. Of the period the first letter counts:
-    /// second, minute, hour, day. `None` for anything else, and unless it is from 1 to
-    /// [`MAX_REQUESTS`](Self::MAX_REQUESTS) requests.
+    /// Parses a rate in the notation of Django REST Framework, such as `3/min` or `100/day`. Only the first letter of the period
+    /// counts: second, minute, hour, day. Returns `None` for anything else, and if the number is not from 1 to
+    /// [`MAX_REQUESTS`](Self::MAX_REQUESTS).
     ///
     /// ```
     /// use auth_http::Rate;
@@ -45,7 +45,7 @@ impl Rate {
     }
 }
 
-/// Counts the requests of each address.
+/// Counts the requests of each client IP (in IPv6, of each /64).
 #[derive(Debug)]
 pub struct AnonymousThrottle {
     rate: Rate,
@@ -53,33 +53,34 @@ pub struct AnonymousThrottle {
 }
 
 impl AnonymousThrottle {
-    /// How many addresses are counted; the one not seen for longest is forgotten first. Each takes 16 bytes for each
-    /// request of its rate.
-    pub const MAX_ADDRESSES: usize = 100_000;
+    /// Most client IPs that are counted; the least recently seen one is dropped first. Each takes up to 16 bytes for each
+    /// request of the rate.
+    pub const MAX_CLIENT_IPS: usize = 100_000;
 
-    /// At most this rate for each address.
+    /// Creates a rate limit of `rate` for each client IP.
     pub fn new(rate: Rate) -> Self {
         Self { rate, seen: Mutex::new(LruCache::unbounded()) }
     }
 
-    /// Counts a request, or says how long to wait: one that is refused is not counted.
-    pub(crate) fn admit(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Allows and counts a request, or returns the delay until the next one is allowed. A refused request is not counted.
+    pub(crate) fn allow(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let times = seen.get_or_insert_mut(network(address), VecDeque::new);
+        // A sliding window: only requests of the last period count.
         while times.front().is_some_and(|time| now.duration_since(*time) >= self.rate.period) {
             times.pop_front();
         }
-        let admitted = match times.front() {
+        let allowed = match times.front() {
             Some(oldest) if times.len() >= self.rate.requests => Err(self.rate.period - now.duration_since(*oldest)),
             _ => {
                 times.push_back(now);
                 Ok(())
             }
         };
-        if seen.len() > Self::MAX_ADDRESSES {
+        if seen.len() > Self::MAX_CLIENT_IPS {
             seen.pop_lru();
         }
-        admitted
+        allowed
     }
 }
 
@@ -90,7 +91,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn rates_as_django_rest_framework_writes_them() {
+    fn parses_rates_as_django_rest_framework_does() {
         let rate = |requests, seconds| Some(Rate { requests, period: Duration::from_secs(seconds) });
         for (text, expected) in [
             ("3/min", rate(3, 60)),
@@ -111,20 +112,20 @@ mod tests {
     }
 
     #[test]
-    fn the_next_request_is_let_in_when_the_oldest_leaves() {
+    fn a_request_is_allowed_once_the_oldest_has_expired() {
         let throttle = AnonymousThrottle::new(Rate::parse("2/min").unwrap());
         let (start, address) = (Instant::now(), IpAddr::from([192, 0, 2, 1]));
         for (after, expected) in
             [(0, Ok(())), (10, Ok(())), (10, Err(50)), (59, Err(1)), (60, Ok(())), (60, Err(10)), (70, Ok(()))]
         {
-            let admitted = throttle.admit(address, start + after * SECOND).map_err(|wait| wait.as_secs());
-            assert_eq!(admitted, expected, "after {after} s");
+            let allowed = throttle.allow(address, start + after * SECOND).map_err(|delay| delay.as_secs());
+            assert_eq!(allowed, expected, "after {after} s");
         }
-        assert_eq!(throttle.admit(IpAddr::from([192, 0, 2, 2]), start), Ok(()), "another address");
+        assert_eq!(throttle.allow(IpAddr::from([192, 0, 2, 2]), start), Ok(()), "another client IP");
     }
 
     #[test]
-    fn the_addresses_of_one_subnet_count_as_one() {
+    fn an_ipv6_subnet_counts_as_one_client_ip() {
         for (one, other, same) in [
             ("2001:db8::1", "2001:db8::ffff:1", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),
@@ -136,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn the_addresses_that_are_counted_are_bounded() {
+    fn the_number_of_counted_client_ips_is_bounded() {
         let throttle = AnonymousThrottle::new(Rate::parse("2/day").unwrap());
         let (start, first) = (Instant::now(), IpAddr::from([0, 0, 0, 0]));
-        let most = AnonymousThrottle::MAX_ADDRESSES as u32;
-        assert_eq!(throttle.admit(first, start), Ok(()));
+        let most = AnonymousThrottle::MAX_CLIENT_IPS as u32;
+        assert_eq!(throttle.allow(first, start), Ok(()));
         for number in 0..most {
-            assert_eq!(throttle.admit(IpAddr::from((0x0100_0000 + number).to_be_bytes()), start), Ok(()));
+            assert_eq!(throttle.allow(IpAddr::from((0x0100_0000 + number).to_be_bytes()), start), Ok(()));
         }
         assert_eq!(throttle.seen.lock().unwrap().len(), most as usize);
         assert!(!throttle.seen.lock().unwrap().contains(&first));

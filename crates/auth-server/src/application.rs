@@ -1,4 +1,4 @@
-//! What an application adds to the service: its routes, its tables, its claims. The service alone adds nothing.
+//! What an application adds to the service: routes, tables, claims.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use auth_http::routes::{AuthRoutes, Routes};
 use crate::events::LoggedEvents;
 use crate::storage::Storage;
 
-/// An application that is served together with the accounts and tokens, by one program with the flags, files and
-/// environment of `auth-server`: see [`run`](crate::run).
+/// An application that is served together with the accounts and tokens, by one program with the command line and the
+/// configuration of `auth-server`: see [`run`](crate::run).
 #[async_trait]
 pub trait Application: Send + Sync {
-    /// The storage of the accounts and sessions. Without one of the application's own: [`DieselStore`].
+    /// The storage of the accounts and sessions, normally [`DieselStore`].
     type Store: Storage;
 
     /// The name of the program.
     fn name(&self) -> &'static str;
 
-    /// What it is, in one line of its help.
+    /// A one-line description for `--help`.
     fn about(&self) -> &'static str {
-        "A token-authentication service: accounts, JWT pairs, rotating refresh tokens, logout that logs out"
+        "A token authentication service: accounts, JWT pairs, rotating refresh tokens, sessions that can be revoked"
     }
 
     /// Adds routes to those of the service.
@@ -31,40 +31,41 @@ pub trait Application: Send + Sync {
         routes
     }
 
-    /// Gives the handlers what they work with ([`with_data`](AuthRoutes::with_data)), once. The storage is that of the
-    /// accounts, for tables in the same database.
+    /// Adds application data for the handlers ([`with_data`](AuthRoutes::with_data)). Called once, with the storage of the
+    /// accounts, so that the application can have tables in the same database.
     fn data(&self, routes: AuthRoutes, store: &Self::Store) -> AuthRoutes {
         let _ = store;
         routes
     }
 
-    /// What of the application's own tables is not up to date, by name: it stops a start that may change no table.
+    /// The names of the application's own pending migrations. If there are any and `database.auto_migrate` is off, the server
+    /// does not start.
     async fn pending_migrations(&self, store: &Self::Store) -> Result<Vec<String>> {
         let _ = store;
         Ok(Vec::new())
     }
 
-    /// Brings the application's own tables up to date; answers what was done. Called whenever those of the service are.
+    /// Applies the application's own pending migrations and returns their names. Called after those of the service.
     async fn migrate(&self, store: &Self::Store) -> Result<Vec<String>> {
         let _ = store;
         Ok(Vec::new())
     }
 
-    /// The audit log: where security events go. By default they are log records of the target `security`; an application
-    /// that records them elsewhere too calls [`LoggedEvents`] itself.
+    /// The audit log, which receives the security events. By default, they are log records with the target `security`. An
+    /// application with its own audit log can still call [`LoggedEvents`].
     fn events(&self, store: &Self::Store) -> Arc<dyn SecurityEvents> {
         let _ = store;
         Arc::new(LoggedEvents)
     }
 
-    /// Sources of claims, beside those of the configuration (`tokens.claims`).
+    /// Claims providers, in addition to the claims of `tokens.claims`.
     fn claims_providers(&self, store: &Self::Store) -> Vec<Arc<dyn ClaimsProvider>> {
         let _ = store;
         Vec::new()
     }
 }
 
-/// The service, and nothing else.
+/// The service without an application.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ServiceAlone;
 

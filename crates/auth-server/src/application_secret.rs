@@ -1,4 +1,4 @@
-//! The secret of the installation: configured, or made at the first start and kept beside the keys.
+//! The application secret: configured, or generated at the first start and stored beside the signing keys.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,14 +9,14 @@ use auth_crypto::{ApplicationSecret, ApplicationSecretError, WhichSecret, genera
 use crate::config::{Checked, Secret};
 use crate::keys::KeyFolder;
 
-/// The file of the secret that the service makes. Its ending is that of no key.
+/// The file of the generated secret. Its extension is not one of a signing key.
 const FILE: &str = "accounts.vault";
 
-/// What seals and keys hashes. Makes the secret where none is configured, if it may.
+/// Returns the application secret, and generates it if none is configured and `secrets.generate_key` is on.
 pub(crate) fn application_secret(checked: &Checked) -> Result<ApplicationSecret> {
     let secrets = &checked.settings.secrets;
-    let (current, place) = match secrets.key.expose() {
-        "" => made(checked)?,
+    let (current, source) = match secrets.key.expose() {
+        "" => generated(checked)?,
         _ => (secrets.key.clone(), "secrets.key".to_owned()),
     };
     let former = secrets.former_key_files.iter().map(|path| former(path)).collect::<Result<Vec<_>>>()?;
@@ -26,12 +26,12 @@ pub(crate) fn application_secret(checked: &Checked) -> Result<ApplicationSecret>
         | ApplicationSecretError::NotSecret { which: WhichSecret::Former(_), .. } => {
             anyhow!("secrets.former_key_files: {error}")
         }
-        _ => anyhow!("{place}: {error}"),
+        _ => anyhow!("{source}: {error}"),
     })
 }
 
-/// The secret that the service has made, now or before, and where it is.
-fn made(checked: &Checked) -> Result<(Secret, String)> {
+/// Returns the generated secret and the path of its file. Generates it if there is no such file.
+fn generated(checked: &Checked) -> Result<(Secret, String)> {
     ensure!(
         checked.settings.secrets.generate_key,
         "secrets.key: is not set; set AUTH__SECRETS__KEY or AUTH__SECRETS__KEY_FILE to a secret of at least 32 bytes"
@@ -40,18 +40,18 @@ fn made(checked: &Checked) -> Result<(Secret, String)> {
     let path = folder.file(FILE);
     let mut read = fs::read_to_string(&path);
     if read.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        // Another process may do so at the same moment: the first one's is the secret.
-        folder.keep(FILE, &generate_secret()?)?;
+        // Several processes may start at once. All of them use the file that was created first.
+        folder.create_file(FILE, &generate_secret()?)?;
         read = fs::read_to_string(&path);
     }
-    let text = read.with_context(|| format!("{} cannot be read", path.display()))?;
-    Ok((Secret::new(text.trim_end()), path.display().to_string()))
+    let secret = read.with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok((Secret::new(secret.trim_end()), path.display().to_string()))
 }
 
 fn former(path: &str) -> Result<Secret> {
-    let text = fs::read_to_string(path);
-    let text = text.with_context(|| format!("secrets.former_key_files: {path} cannot be read"))?;
-    Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
+    let secret = fs::read_to_string(path);
+    let secret = secret.with_context(|| format!("secrets.former_key_files: {path} cannot be read"))?;
+    Ok(Secret::new(secret.trim_end_matches(['\r', '\n'])))
 }
 
 #[cfg(test)]
@@ -85,9 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn the_secret_is_made_once_and_is_its_owners() {
+    fn the_secret_is_generated_once_and_readable_by_its_owner_only() {
         let dir = tempfile::tempdir().unwrap();
-        // All at once, as several first starts may be.
+        // Several processes may start for the first time at once.
         let sealed: Vec<_> = std::thread::scope(|scope| {
             let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| seal(dir.path()))).collect();
             starts.into_iter().map(|start| start.join().unwrap()).collect()
@@ -99,18 +99,18 @@ mod tests {
         for algorithm in [None, Some("HS256".parse().unwrap())] {
             assert!(
                 KeyFolder::of(&checked(dir.path(), &[])).load(algorithm).unwrap().is_empty(),
-                "it is no signing key"
+                "it is not a signing key"
             );
         }
     }
 
     #[test]
-    fn former_secrets_are_read_and_no_more_used() {
+    fn former_secrets_open_but_do_not_seal() {
         let dir = tempfile::tempdir().unwrap();
         let sealed = seal(dir.path());
-        let made = dir.path().join("keys").join(FILE);
+        let generated = dir.path().join("keys").join(FILE);
         let key = [("AUTH__SECRETS__KEY", "another-secret-0123456789-0123456789")];
-        let both = [key[0], ("AUTH__SECRETS__FORMER_KEY_FILES", made.to_str().unwrap())];
+        let both = [key[0], ("AUTH__SECRETS__FORMER_KEY_FILES", generated.to_str().unwrap())];
         assert!(!opens(dir.path(), &key, &sealed));
         assert!(opens(dir.path(), &both, &sealed));
         let new = application_secret(&checked(dir.path(), &both)).unwrap().seal(b"context", b"text").unwrap();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_secret_is_named_by_its_key_and_not_shown() {
+    fn a_refused_secret_is_named_by_its_key_and_not_shown() {
         let dir = tempfile::tempdir().unwrap();
         let short = dir.path().join("short");
         fs::write(&short, "too-short-to-be-one\n").unwrap();
@@ -136,7 +136,7 @@ mod tests {
             assert!(refusal.contains(expected) && !refusal.contains('\n'), "{name}={value}: {refusal}");
             assert!(!refusal.contains("too-short-to-be-one") && !refusal.contains("secretsecret"), "{refusal}");
         }
-        // One that the service has made, and somebody has emptied.
+        // A generated file that has been emptied.
         fs::create_dir(dir.path().join("keys")).unwrap();
         fs::write(dir.path().join("keys").join(FILE), "").unwrap();
         assert!(refusal(dir.path(), &[]).contains("accounts.vault: "));

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-/// A token-authentication service: accounts, JWT pairs, rotating refresh tokens, logout that logs out.
+/// A token authentication service: accounts, JWT pairs, rotating refresh tokens, sessions that can be revoked.
 #[derive(Debug, Parser)]
 #[command(name = "auth-server", version, about, propagate_version = true)]
 pub struct Cli {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub options: Options,
-    /// What to do; without a command: serve.
+    /// The command; `None`: serve.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -22,7 +22,7 @@ pub struct Options {
     /// Set of defaults: development, production or simplejwt
     #[arg(long, global = true, value_name = "NAME", env = "AUTH_PROFILE", default_value = "development")]
     pub profile: String,
-    /// Configuration file (TOML); config/default.toml in the sources names every key
+    /// Configuration file (TOML); config/default.toml in the sources lists every key
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Address and port to listen on
@@ -35,37 +35,37 @@ pub struct Options {
 pub enum Command {
     /// Serve requests (the default)
     Serve,
-    /// Bring the tables of the database up to date
+    /// Apply pending database migrations
     Migrate,
-    /// Make an administrator's account; asks for what is not given
+    /// Create a superuser; prompts for what is not given
     CreateSuperuser(CreateSuperuser),
-    /// Make the first administrator's account with a random password, printed once; does nothing if there is one
+    /// Create the first superuser with a random password, printed once; does nothing if there is a superuser
     MakeSuperuser(MakeSuperuser),
-    /// Look after accounts
+    /// Manage users
     #[command(subcommand)]
     Users(Users),
-    /// Manage emails that wait or were given up
+    /// Manage emails that wait for delivery or were given up
     #[command(subcommand)]
     Outbox(Outbox),
-    /// Forget sessions, blacklist entries, codes and counts of attempts that have expired
+    /// Delete expired sessions, blacklist entries, codes and counts of attempts
     FlushExpiredTokens,
-    /// Look after the keys that the service made
+    /// Manage the signing keys that the service has generated
     #[command(subcommand)]
     Keys(Keys),
-    /// Check the configuration and print what is in force, secrets masked
+    /// Check the configuration and print the settings in force, with secrets masked
     CheckConfig(CheckConfig),
-    /// Print every route, its methods, and who may call it
+    /// Print every route with its methods and its permission rule
     Routes,
     /// Print the OpenAPI document
     Openapi,
-    /// Ask a running server whether it is ready; exit code 0 if it is
+    /// Check whether a running server is ready; exit code 0 if it is
     Healthcheck,
 }
 
 /// `check-config`.
 #[derive(Args, Debug)]
 pub struct CheckConfig {
-    /// Print instead the configuration that does what this SIMPLE_JWT dictionary does (a JSON file)
+    /// Print the configuration that is equivalent to this SIMPLE_JWT dictionary (a JSON file) instead
     #[arg(long, value_name = "FILE")]
     pub from_simplejwt: Option<PathBuf>,
 }
@@ -73,13 +73,13 @@ pub struct CheckConfig {
 /// `create-superuser`.
 #[derive(Args, Debug)]
 pub struct CreateSuperuser {
-    /// Name of the account
+    /// Username
     #[arg(long)]
     pub username: Option<String>,
-    /// Its address
+    /// Email address
     #[arg(long)]
     pub email: Option<String>,
-    /// Read the password from standard input instead of asking for it
+    /// Read the password from standard input instead of prompting for it
     #[arg(long)]
     pub password_stdin: bool,
 }
@@ -87,10 +87,10 @@ pub struct CreateSuperuser {
 /// `make-superuser`.
 #[derive(Args, Debug)]
 pub struct MakeSuperuser {
-    /// Name of the account
+    /// Username
     #[arg(long, default_value = "admin")]
     pub username: String,
-    /// Its address
+    /// Email address
     #[arg(long, default_value = "admin@example.com")]
     pub email: String,
 }
@@ -98,48 +98,48 @@ pub struct MakeSuperuser {
 /// `users …`.
 #[derive(Debug, Subcommand)]
 pub enum Users {
-    /// List all accounts
+    /// List all users
     List,
-    /// Let an account log in and refresh again
+    /// Let a user log in and refresh tokens again
     Activate(Account),
-    /// Let an account neither log in nor refresh
+    /// Stop a user from logging in and refreshing tokens
     Deactivate(Account),
-    /// Make an account an administrator's
+    /// Give a user staff rights
     Promote(Account),
-    /// Make an account an ordinary one
+    /// Take the staff rights from a user
     Demote(Account),
-    /// Put an account into these groups and no others
+    /// Set the groups of a user, replacing the previous ones
     SetGroups(SetGroups),
-    /// Delete an account and all it owns
+    /// Delete a user and all data of the account
     Delete(Account),
-    /// Set the password of an account, and end all its sessions
+    /// Set the password of a user, and revoke all sessions of the user
     SetPassword(SetPassword),
     /// Remove all second factors of a user who has lost them
     RemoveSecondFactors(Account),
 }
 
-/// The account that a command is about.
+/// The user that a command acts on.
 #[derive(Args, Debug)]
 pub struct Account {
-    /// Name of the account, exactly
+    /// Username, spelt exactly as stored
     pub username: String,
 }
 
 /// `users set-groups`.
 #[derive(Args, Debug)]
 pub struct SetGroups {
-    /// Name of the account, exactly
+    /// Username, spelt exactly as stored
     pub username: String,
-    /// Names of groups, each one argument, also with spaces in it; none: out of all
+    /// Group names, one for each argument (they may contain spaces); without any, the user is in no group
     pub groups: Vec<String>,
 }
 
 /// `users set-password`.
 #[derive(Args, Debug)]
 pub struct SetPassword {
-    /// Name of the account, exactly
+    /// Username, spelt exactly as stored
     pub username: String,
-    /// Read the password from standard input instead of asking for it
+    /// Read the password from standard input instead of prompting for it
     #[arg(long)]
     pub password_stdin: bool,
 }
@@ -171,11 +171,11 @@ pub struct OutboxRetry {
 /// `keys …`.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Make a new signing key; tokens of the keys before stay good. Servers use it after a restart
+    /// Generate a signing key, used after a restart; tokens of earlier keys stay valid
     Generate,
-    /// List the keys
+    /// List the generated keys
     List,
-    /// Refuse all tokens of a key from the next restart on
+    /// Refuse all tokens of a key after a restart
     Retire {
         /// Name of the key, as `keys list` shows it
         name: String,

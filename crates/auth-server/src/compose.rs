@@ -1,4 +1,4 @@
-//! The wiring: one place that knows every adapter.
+//! The composition root: the only module that knows every adapter.
 
 use std::sync::Arc;
 
@@ -23,20 +23,23 @@ use crate::jwks::with_remote_keys;
 use crate::keys;
 use crate::storage::Storage;
 
-/// Every adapter, put together.
+/// All adapters and services of a process.
 pub struct Composition<S> {
-    /// The adapters as the services take them.
+    /// The adapters, by port.
     pub ports: Ports,
-    /// The storage itself.
+    /// The storage.
     pub store: Arc<S>,
-    /// The public keys.
+    /// The public keys, as a JWK set.
     pub jwks: serde_json::Value,
-    /// What the services of accounts share.
+    /// Shared by the account services.
     context: Arc<AccountContext>,
 }
 
 impl<S: Storage> Composition<S> {
-    /// Builds the adapters: opens the database, and loads or makes the keys.
+    /// Builds the adapters: opens the storage, and loads or generates the keys.
+    ///
+    /// # Errors
+    /// If an adapter cannot be built; names the configuration key.
     pub async fn new(checked: &Checked, application: &impl Application<Store = S>) -> Result<Self> {
         let ring = keys::key_ring(checked)?;
         let (jwks, tokens) = (ring.jwks(), &checked.settings.tokens);
@@ -45,7 +48,8 @@ impl<S: Storage> Composition<S> {
             Some(url) => {
                 if tokens.audience.is_empty() {
                     tracing::warn!(
-                        "tokens.audience: is not set; tokens that the issuer of tokens.jwks_url made for others are accepted too"
+                        "tokens.audience: is not set; tokens that the issuer of tokens.jwks_url has issued for other services \
+                         are accepted too"
                     );
                 }
                 Arc::new(with_remote_keys(ring, url.clone(), tokens))
@@ -54,7 +58,10 @@ impl<S: Storage> Composition<S> {
         Self::with_signer(checked, application, signer, jwks).await
     }
 
-    /// The same without keys, for commands that neither write nor read a token.
+    /// Builds the adapters without keys, for commands that neither issue nor verify tokens.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
     pub async fn without_keys(checked: &Checked, application: &impl Application<Store = S>) -> Result<Self> {
         Self::with_signer(checked, application, Arc::new(NoKeys), serde_json::Value::Null).await
     }
@@ -86,7 +93,10 @@ impl<S: Storage> Composition<S> {
         Ok(Self { ports, store, jwks, context })
     }
 
-    /// Every route that is served, with the services behind it.
+    /// Returns every route that is served, with the services behind it.
+    ///
+    /// # Errors
+    /// If the routes of the application are not valid.
     pub fn routes(&self, checked: &Checked, application: &impl Application<Store = S>) -> Result<AuthRoutes> {
         let routes = AuthRoutes::new(routes(checked, application)?, self.app(checked), Some(self.accounts()))?;
         Ok(application.data(routes, &self.store))
@@ -110,18 +120,18 @@ impl<S: Storage> Composition<S> {
         }
     }
 
-    /// What the commands for administrators need.
+    /// Returns the service behind the administration commands.
     pub fn administration(&self) -> AdministrationService {
         AdministrationService::new(self.context.clone())
     }
 
-    /// What sends mails, and what the commands for the outbox need.
+    /// Returns the service that delivers emails and is behind the outbox commands.
     pub(crate) fn outbox(&self, checked: &Checked, mailer: Arc<dyn Mailer>) -> OutboxService {
         OutboxService::new(self.context.clone(), mailer, checked.settings.mail.retry_policy())
     }
 }
 
-/// Signs nothing and recognises nothing.
+/// A signer that can neither sign nor verify.
 struct NoKeys;
 
 #[async_trait]
@@ -148,13 +158,13 @@ fn hasher(checked: &Checked) -> Result<BoundedHasher> {
     let passwords = &checked.settings.passwords;
     let cost = checked.password_cost;
     if cost.is_weak() {
-        tracing::warn!("passwords.argon2_memory_kib: new password hashes are weaker than they should be outside tests");
+        tracing::warn!("passwords.argon2_memory_kib: new password hashes are too weak for anything but tests");
     }
     let threads = (passwords.hash_threads > 0).then_some(passwords.hash_threads);
     BoundedHasher::new(HasherOptions { cost, threads, queue: passwords.hash_queue }).context("passwords.hash_threads")
 }
 
-/// Opens the database, and brings it up to date if that is allowed.
+/// Opens the storage, and applies pending migrations if `database.auto_migrate` is on.
 async fn open_migrated<S: Storage>(checked: &Checked, application: &impl Application<Store = S>) -> Result<S> {
     let store = S::open(checked).await?;
     let mut pending = store.pending_migrations().await?;
@@ -174,14 +184,20 @@ async fn open_migrated<S: Storage>(checked: &Checked, application: &impl Applica
     Ok(store)
 }
 
-/// Brings all tables up to date: those of the service, then those of the application. Answers what was done.
+/// Applies the pending migrations of the service, then those of the application, and returns their names.
+///
+/// # Errors
+/// If a migration fails.
 pub async fn migrate<S: Storage>(store: &S, application: &impl Application<Store = S>) -> Result<Vec<String>> {
     let mut applied = store.migrate().await?;
     applied.extend(application.migrate(store).await?);
     Ok(applied)
 }
 
-/// Every route that is served, and who may call it.
+/// Returns the table of all routes that are served.
+///
+/// # Errors
+/// If the routes of the application are not valid.
 pub fn routes(checked: &Checked, application: &impl Application) -> Result<RouteTable> {
     let slides = checked.tokens.accepted_kinds.contains(&TokenKind::Sliding);
     let sliding = if slides { sliding() } else { Vec::new() };
@@ -215,7 +231,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_application_has_the_audit_log_that_it_wants() {
+    async fn an_application_can_replace_the_audit_log() {
         let folder = tempfile::tempdir().unwrap();
         let environment = vec![("AUTH__DATA__DIR".to_owned(), folder.path().display().to_string())];
         let checked = load(&Sources { profile: "development".to_owned(), environment, ..Sources::default() }).unwrap();

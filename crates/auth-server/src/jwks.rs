@@ -1,4 +1,4 @@
-//! The keys of another issuer, over HTTP.
+//! Fetching the JWK set of another issuer over HTTP.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -16,12 +16,12 @@ use url::{Host, Url};
 
 use crate::config::Tokens;
 
-/// How long a fetch may take.
+/// Time limit for a fetch.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The least time between two.
+/// Shortest time between two fetches.
 const MIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Fetches a JWK set. Follows no redirect: keys are believed because of where they come from.
+/// Fetches a JWK set. Does not follow redirects, because the keys are trusted for the URL they come from.
 struct HttpSource {
     agent: Agent,
     url: Url,
@@ -32,19 +32,19 @@ impl KeySource for HttpSource {
     async fn fetch(&self) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
         let (agent, url) = (self.agent.clone(), self.url.clone());
         tokio::task::spawn_blocking(move || {
-            let mut answer =
+            let mut response =
                 agent.get(url.as_str()).header("Accept", "application/jwk-set+json, application/json").call()?;
-            if answer.status() != StatusCode::OK {
-                return Err(format!("the answer is {}", answer.status()).into());
+            if response.status() != StatusCode::OK {
+                return Err(format!("the response is {}", response.status()).into());
             }
-            // One byte more, so that what is too long is refused, and not cut.
-            Ok(answer.body_mut().with_config().limit(RemoteKeyRing::MAX_BYTES as u64 + 1).read_to_vec()?)
+            // One byte more than the limit, so that a longer document is refused and not truncated.
+            Ok(response.body_mut().with_config().limit(RemoteKeyRing::MAX_BYTES as u64 + 1).read_to_vec()?)
         })
         .await?
     }
 }
 
-/// A ring that accepts what the keys at `url` verify too.
+/// Creates a key ring that also accepts signatures of the keys at `url`.
 pub(crate) fn with_remote_keys(own: KeyRing, url: Url, tokens: &Tokens) -> RemoteKeyRing {
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
@@ -54,6 +54,7 @@ pub(crate) fn with_remote_keys(own: KeyRing, url: Url, tokens: &Tokens) -> Remot
     let agent = Agent::config_builder()
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
+        // Ignores HTTPS_PROXY and similar variables.
         .proxy(None)
         .tls_config(tls)
         .build()
@@ -68,14 +69,14 @@ pub(crate) fn with_remote_keys(own: KeyRing, url: Url, tokens: &Tokens) -> Remot
     RemoteKeyRing::new(own, Box::new(HttpSource { agent, url }), options)
 }
 
-/// What [`safe_url`] accepts, for messages.
+/// What [`safe_url`] accepts, for error messages.
 pub(crate) const SAFE_URL: &str = "a URL without a password that begins with https:// (or http:// on this machine)";
 
-/// A URL where keys are those that were published: by https, or from this machine. It has no user and no password, and no
-/// other syntax violation that a browser would repair.
-pub(crate) fn safe_url(text: &str) -> Option<Url> {
+/// Parses a URL from which keys may be fetched: https, or http on this machine. Returns `None` if it has a username, a
+/// password, or any other syntax violation that the parser would tolerate.
+pub(crate) fn safe_url(url: &str) -> Option<Url> {
     let has_violation = Cell::new(false);
-    let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(text);
+    let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(url);
     let url = parsed.ok().filter(|_| !has_violation.get())?;
     let is_local = match url.host()? {
         Host::Domain(name) => name == "localhost",
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_come_by_https_or_from_this_machine() {
+    fn a_safe_url_is_https_or_on_this_machine() {
         for (url, accepted) in [
             ("https://issuer.example/jwks.json", true),
             ("https://issuer.example:8443/jwks.json?x=1", true),

@@ -1,8 +1,8 @@
-//! Keys: those that are configured, and those that the service makes and keeps in files.
+//! The key ring: configured keys, and keys that the service generates and stores in files.
 //!
-//! Made keys are files in the folder `keys` of the data folder, readable by their owner only. Their names begin with
-//! the time they were made; the newest one signs, all of them verify. Beside them lies the [secret of the
-//! installation](crate::application_secret), with an ending of its own: it is no key of theirs.
+//! Generated keys are files in the folder `keys` of the data folder, readable by their owner only. Their names begin with
+//! the time of their creation; the newest one signs, and all of them verify. The [application
+//! secret](crate::application_secret) is in the same folder, with another extension.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -21,18 +21,18 @@ use crate::config::Checked;
 const PEM: &str = "pem";
 const SECRET: &str = "secret";
 const RETIRED: &str = "retired";
-/// The name of the key made at the first start. Fixed, so that of two first starts at once one makes it.
+/// The name of the key generated at the first start. It is fixed, so that processes that start at once share one key.
 const FIRST: &str = "000000000000-first";
 
 /// A key in a file.
 pub(crate) struct KeyFile {
-    /// Its name: that of the file, without its ending.
+    /// The name of the file, without its extension.
     pub(crate) name: String,
     /// The key.
     pub(crate) key: SigningKey,
 }
 
-/// The folder of made keys.
+/// The folder of generated keys.
 pub(crate) struct KeyFolder {
     path: PathBuf,
 }
@@ -42,14 +42,14 @@ impl KeyFolder {
         Self { path: Path::new(&checked.settings.data.dir).join("keys") }
     }
 
-    /// The keys in use, oldest first: the last one signs.
+    /// Loads the keys in use, oldest first. The last one signs.
     pub(crate) fn load(&self, algorithm: Option<Algorithm>) -> Result<Vec<KeyFile>> {
         let mut files = self.files(algorithm)?;
         files.sort();
         files.iter().map(|path| load_file(path, algorithm)).collect()
     }
 
-    /// The files with keys for an algorithm: profiles with secrets and those with key pairs may share a folder.
+    /// The files with keys for an algorithm. Shared secrets and key pairs may be in one folder.
     fn files(&self, algorithm: Option<Algorithm>) -> Result<Vec<PathBuf>> {
         let wanted = if algorithm.is_some_and(Algorithm::is_symmetric) { SECRET } else { PEM };
         let entries = match fs::read_dir(&self.path) {
@@ -57,40 +57,43 @@ impl KeyFolder {
             entries => entries.with_context(|| format!("{} cannot be read", self.path.display()))?,
         };
         let paths: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
-        let is_key = |path: &PathBuf| path.extension().is_some_and(|ending| ending == wanted);
+        let is_key = |path: &PathBuf| path.extension().is_some_and(|extension| extension == wanted);
         Ok(paths.into_iter().filter(is_key).collect())
     }
 
-    /// Makes a key that signs from the next start on. Gives its name.
+    /// Generates a key that signs from the next start on, and returns its name.
     pub(crate) fn generate(&self, algorithm: Option<Algorithm>) -> Result<String> {
         let name = format!("{:012}-{}", SystemClock.now().seconds(), random_suffix());
         self.write(&name, algorithm)?;
         Ok(name)
     }
 
-    /// Makes the first key. Another process may have made it a moment ago: then that one is the key.
+    /// Generates the first key, unless another process has just done so.
     fn generate_first(&self, algorithm: Option<Algorithm>) -> Result<()> {
         self.write(FIRST, algorithm)
     }
 
     fn write(&self, name: &str, algorithm: Option<Algorithm>) -> Result<()> {
-        let (text, ending) = match algorithm {
+        let (key, extension) = match algorithm {
             None | Some(Algorithm::EdDsa) => (generate_ed25519_pem()?, PEM),
             Some(symmetric) if symmetric.is_symmetric() => (generate_secret()?, SECRET),
-            Some(other) => bail!("tokens.signing_key_file: needed for {other}; the service makes no such keys itself"),
+            Some(other) => {
+                bail!("tokens.signing_key_file: required for {other}; the service cannot generate such a key")
+            }
         };
-        self.keep(&format!("{name}.{ending}"), &text)
+        self.create_file(&format!("{name}.{extension}"), &key)
     }
 
-    /// Keeps a text in a new file, readable by its owner only. A file of that name that is there stays as it is.
-    pub(crate) fn keep(&self, file_name: &str, text: &str) -> Result<()> {
-        let cannot = || format!("{}: a key cannot be written there", self.path.display());
+    /// Creates a file, readable by its owner only. If the file exists, it is unchanged.
+    pub(crate) fn create_file(&self, file_name: &str, content: &str) -> Result<()> {
+        let cannot = || format!("{}: a key cannot be written to this folder", self.path.display());
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.path).with_context(cannot)?;
+        // Written under another name first, so that no process reads an incomplete key.
         let draft = self.path.join(format!("{file_name}.{}.draft", random_suffix()));
         let mut file: File =
             OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).with_context(cannot)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
-        // A link, unlike a renaming, does not replace a file that is there.
+        file.write_all(content.as_bytes()).and_then(|()| file.sync_all()).with_context(cannot)?;
+        // Unlike a rename, a hard link does not replace an existing file.
         let linked = fs::hard_link(&draft, self.file(file_name));
         fs::remove_file(&draft).with_context(cannot)?;
         match linked {
@@ -99,18 +102,19 @@ impl KeyFolder {
         }
     }
 
-    /// The path of a file in the folder.
+    /// Returns the path of a file in the folder.
     pub(crate) fn file(&self, file_name: &str) -> PathBuf {
         self.path.join(file_name)
     }
 
-    /// Takes a key out of use. The signing key stays until there is a newer one.
+    /// Retires a verifying key. The signing key cannot be retired before there is a newer one.
     pub(crate) fn retire(&self, name: &str, algorithm: Option<Algorithm>) -> Result<()> {
         let keys = self.load(algorithm)?;
+        // Only names of loaded keys are accepted, so `name` cannot lead out of the folder.
         ensure!(keys.iter().any(|key| key.name == name), "there is no key {name:?}; see `auth-server keys list`");
         ensure!(
             keys.last().is_some_and(|signing| signing.name != name),
-            "{name} is the signing key; make another one first: `auth-server keys generate`"
+            "{name} is the signing key; generate another one first: `auth-server keys generate`"
         );
         let files = self.files(algorithm)?;
         let path = files.iter().find(|path| path.file_stem().is_some_and(|stem| stem == name));
@@ -126,25 +130,26 @@ fn random_suffix() -> String {
 }
 
 fn load_file(path: &Path, algorithm: Option<Algorithm>) -> Result<KeyFile> {
-    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let content = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let key = signing_key(text.trim_end(), algorithm).with_context(|| format!("{} is no key", path.display()))?;
+    let key = signing_key(content.trim_end(), algorithm);
+    let key = key.with_context(|| format!("{} is not a valid key", path.display()))?;
     Ok(KeyFile { name, key })
 }
 
-fn is_pem(text: &str) -> bool {
-    text.trim_start().starts_with("-----BEGIN")
+fn is_pem(key: &str) -> bool {
+    key.trim_start().starts_with("-----BEGIN")
 }
 
-fn signing_key(text: &str, algorithm: Option<Algorithm>) -> Result<SigningKey> {
+fn signing_key(key: &str, algorithm: Option<Algorithm>) -> Result<SigningKey> {
     Ok(match algorithm {
-        Some(symmetric) if symmetric.is_symmetric() => SigningKey::from_secret(symmetric, text)?,
-        algorithm if is_pem(text) || algorithm.is_some() => SigningKey::from_pem(algorithm, text)?,
-        _ => SigningKey::from_secret(Algorithm::Hs256, text)?,
+        Some(symmetric) if symmetric.is_symmetric() => SigningKey::from_secret(symmetric, key)?,
+        algorithm if is_pem(key) || algorithm.is_some() => SigningKey::from_pem(algorithm, key)?,
+        _ => SigningKey::from_secret(Algorithm::Hs256, key)?,
     })
 }
 
-/// The key ring of a configuration. Makes the first key where none is configured, if it may.
+/// Returns the key ring, and generates the first key if none is configured and `tokens.generate_key` is on.
 pub(crate) fn key_ring(checked: &Checked) -> Result<KeyRing> {
     let (signing, mut verifying) = own_keys(checked)?;
     for path in &checked.settings.tokens.verifying_key_files {
@@ -168,19 +173,19 @@ fn own_keys(checked: &Checked) -> Result<(SigningKey, Vec<VerifyingKey>)> {
         folder.generate_first(checked.algorithm)?;
         keys = folder.load(checked.algorithm)?;
     }
-    let signing = keys.pop().ok_or_else(|| anyhow!("{}: the key just made is gone", folder.path.display()))?;
+    let signing = keys.pop().ok_or_else(|| anyhow!("{}: the generated key has disappeared", folder.path.display()))?;
     Ok((signing.key, keys.iter().map(|file| file.key.verifying_key()).collect()))
 }
 
 fn verifying_key(path: &str, signing: Algorithm) -> Result<VerifyingKey> {
     let context = || format!("tokens.verifying_key_files: {path}");
-    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", context()))?;
-    let text = text.trim_end();
-    if is_pem(text) {
-        // A former key of the same kind has the same algorithm; one of another kind has the usual one of its kind.
-        let same = VerifyingKey::from_pem(Some(signing), text);
-        return same.or_else(|_| VerifyingKey::from_pem(None, text)).with_context(context);
+    let key = fs::read_to_string(path).with_context(|| format!("{} cannot be read", context()))?;
+    let key = key.trim_end();
+    if is_pem(key) {
+        // A key of the same type is used with the algorithm of the signing key, any other key with the default of its type.
+        let same = VerifyingKey::from_pem(Some(signing), key);
+        return same.or_else(|_| VerifyingKey::from_pem(None, key)).with_context(context);
     }
-    ensure!(signing.is_symmetric(), "{}: is not PEM, and {signing} has no shared secrets", context());
-    VerifyingKey::from_secret(signing, text).with_context(context)
+    ensure!(signing.is_symmetric(), "{}: is not PEM, and {signing} does not use shared secrets", context());
+    VerifyingKey::from_secret(signing, key).with_context(context)
 }

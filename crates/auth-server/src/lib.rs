@@ -1,4 +1,5 @@
-//! The binary's parts: command line, configuration, wiring, start and stop. No rules: those are in `auth-core`.
+//! The parts of the server program: command line, configuration, composition, startup and shutdown. The rules are in
+//! `auth-core` and `auth-accounts`.
 
 mod address;
 pub mod application;

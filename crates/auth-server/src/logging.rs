@@ -1,4 +1,4 @@
-//! Logs, on standard error.
+//! Logging to standard error.
 
 use std::io::{self, IsTerminal};
 
@@ -8,8 +8,8 @@ use tracing_subscriber::EnvFilter;
 use crate::config::Log;
 use crate::config::choice::LogFormat;
 
-/// Starts logging. Security events are logged whatever the level says. A log that cannot be written, because its reader
-/// is gone or its disk is full, stops nothing.
+/// Starts logging. Security events are logged at every level. Errors while writing the log, such as a closed pipe or a full
+/// disk, are ignored.
 pub(crate) fn start(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(format!("{},security=info", log.level))
         .map_err(|_| anyhow!("log.level: {:?} is not a level; use error, warn, info, debug or trace", log.level))?;

@@ -1,4 +1,4 @@
-//! How mails leave: the mailer of the configured transport, with the texts of the mails.
+//! The mailer of the configured transport, with its templates.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,8 +11,8 @@ use auth_mail::{Composer, FolderMailer, SmtpMailer, SmtpOptions, SmtpPassword, S
 
 use crate::config::{Checked, Mail, Transport, named};
 
-/// The mailer of a server that listens there; `None`: no mails are sent. All texts are read and tried here, so that none
-/// fails when a mail waits.
+/// Returns the mailer of a server with the bind address `address`, or `None` if no emails are sent. All templates are loaded
+/// and rendered here, so that none fails at a delivery.
 pub(crate) fn mailer(checked: &Checked, address: SocketAddr) -> Result<Option<Arc<dyn Mailer>>> {
     let mail = &checked.settings.mail;
     let mailer: Arc<dyn Mailer> = match checked.transport {
@@ -27,7 +27,7 @@ pub(crate) fn mailer(checked: &Checked, address: SocketAddr) -> Result<Option<Ar
     Ok(Some(mailer))
 }
 
-/// The folder that mails are written to.
+/// Returns the folder that emails are written to.
 pub(crate) fn folder(checked: &Checked) -> PathBuf {
     match checked.settings.mail.folder.as_str() {
         "" => Path::new(&checked.settings.data.dir).join("mail"),
@@ -39,7 +39,7 @@ fn composer(mail: &Mail, address: SocketAddr) -> Result<Composer> {
     let options = TemplateOptions {
         service_name: mail.service_name(address),
         language: mail.language.clone(),
-        folder: filled(&mail.templates_dir).map(PathBuf::from),
+        folder: non_empty(&mail.templates_dir).map(PathBuf::from),
         links: mail.links(address)?,
     };
     Composer::new(&mail.from, Templates::new(options).map_err(named)?).map_err(named)
@@ -50,17 +50,17 @@ fn smtp_options(mail: &Mail, tls: SmtpTls) -> SmtpOptions {
     let has_login = !(mail.smtp_username.is_empty() && password.is_empty());
     SmtpOptions {
         port: Some(mail.smtp_port).filter(|port| *port > 0),
-        // With one of the two alone there is no login: the mailer says so.
+        // If only one of the two is set, the mailer refuses the login.
         login: has_login.then(|| (mail.smtp_username.clone(), SmtpPassword::new(password))),
-        helo_name: filled(&mail.smtp_helo_name),
+        helo_name: non_empty(&mail.smtp_helo_name),
         timeout: Duration::from_secs(mail.smtp_timeout_seconds),
-        ca_file: filled(&mail.smtp_ca_file).map(PathBuf::from),
+        ca_file: non_empty(&mail.smtp_ca_file).map(PathBuf::from),
         ..SmtpOptions::new(&mail.smtp_host, tls)
     }
 }
 
-fn filled(text: &str) -> Option<String> {
-    Some(text.to_owned()).filter(|text| !text.is_empty())
+fn non_empty(value: &str) -> Option<String> {
+    Some(value.to_owned()).filter(|value| !value.is_empty())
 }
 
 #[cfg(test)]
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
     use crate::config::{Sources, load};
 
-    fn made(environment: &[(&str, &str)]) -> Result<bool> {
+    fn has_mailer(environment: &[(&str, &str)]) -> Result<bool> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let environment = environment.iter().map(owned).collect();
         let checked = load(&Sources { profile: "development".to_owned(), environment, ..Sources::default() })?;
@@ -76,13 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn each_transport_has_its_mailer() {
+    fn every_transport_has_a_mailer_except_none() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().to_str().unwrap();
-        assert!(made(&[("AUTH__DATA__DIR", dir)]).unwrap());
+        assert!(has_mailer(&[("AUTH__DATA__DIR", dir)]).unwrap());
         assert!(Path::new(dir).join("mail").is_dir());
         let none = [("AUTH__MAIL__TRANSPORT", "none"), ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off")];
-        assert!(!made(&none).unwrap());
+        assert!(!has_mailer(&none).unwrap());
         for (tls, host) in [("starttls", "mail.example"), ("implicit", "mail.example"), ("none", "127.0.0.1")] {
             let smtp = [
                 ("AUTH__MAIL__TRANSPORT", "smtp"),
@@ -93,12 +93,12 @@ mod tests {
                 ("AUTH__MAIL__BASE_URL", "https://app.example"),
                 ("AUTH__MAIL__FROM", "no-reply@app.example"),
             ];
-            assert!(made(&smtp).unwrap(), "{tls}");
+            assert!(has_mailer(&smtp).unwrap(), "{tls}");
         }
     }
 
     #[test]
-    fn what_makes_no_mailer_is_one_line_that_names_the_key() {
+    fn an_error_is_one_line_that_names_the_key() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path().to_str().unwrap();
         let templates = Path::new(dir).join("en");
@@ -124,7 +124,7 @@ mod tests {
                 ("AUTH__MAIL__FROM", "no-reply@app.example"),
                 (name, value),
             ];
-            let error = made(&smtp).err().map(|error| format!("{error:#}"));
+            let error = has_mailer(&smtp).err().map(|error| format!("{error:#}"));
             let error = error.unwrap_or_else(|| panic!("{name}={value} is accepted"));
             assert!(error.starts_with(expected) && !error.contains('\n'), "{name}={value}: {error}");
             assert!(!error.contains("hunter2"), "{error}");

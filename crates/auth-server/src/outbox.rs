@@ -1,4 +1,4 @@
-//! Workers that send what is in the outbox, for as long as the server runs.
+//! Workers that deliver the emails in the outbox while the server runs.
 
 use std::error::Error;
 use std::iter::successors;
@@ -11,40 +11,40 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// How long a worker that found nothing to do waits before it looks again.
+/// How long a worker waits after it found nothing to deliver.
 const IDLE: Duration = Duration::from_millis(500);
-/// How often [`IDLE`] is doubled at most while the storage fails: up to sixteen seconds.
-const MOST_DOUBLINGS: u32 = 5;
-/// How often at most it is said that the storage fails.
+/// How often [`IDLE`] is doubled while the storage fails: up to 16 seconds.
+const MAX_DOUBLINGS: u32 = 5;
+/// Shortest time between two log records about a failing storage.
 const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 
-/// When the workers were told to stop, if they were.
-type Told = Option<Instant>;
+/// When the workers were asked to stop.
+type StopRequest = Option<Instant>;
 
-/// Tasks that send mails. They end when they are [told to](Workers::stopper), or when this is dropped.
+/// Tasks that deliver emails. They end when they are [asked to stop](Workers::stopper), or when this is dropped.
 #[derive(Default)]
 pub(crate) struct Workers {
     tasks: JoinSet<()>,
-    stop: watch::Sender<Told>,
+    stop: watch::Sender<StopRequest>,
 }
 
-/// Tells workers to stop.
+/// Asks workers to stop.
 #[derive(Clone)]
-pub(crate) struct Stopper(watch::Sender<Told>);
+pub(crate) struct Stopper(watch::Sender<StopRequest>);
 
 impl Stopper {
-    /// From now on no worker takes out another mail.
+    /// Asks the workers to claim no further email. Only the first call has an effect.
     pub(crate) fn stop(&self) {
-        self.0.send_if_modified(|told| {
-            let is_news = told.is_none();
-            told.get_or_insert_with(Instant::now);
-            is_news
+        self.0.send_if_modified(|requested_at| {
+            let is_first = requested_at.is_none();
+            requested_at.get_or_insert_with(Instant::now);
+            is_first
         });
     }
 }
 
 impl Workers {
-    /// Starts so many.
+    /// Starts `count` workers.
     pub(crate) fn start(service: &OutboxService, count: usize) -> Self {
         let mut workers = Self::default();
         let outages = Arc::new(Outages::default());
@@ -58,19 +58,19 @@ impl Workers {
         Stopper(self.stop.clone())
     }
 
-    /// Stops them, and waits until the mails in flight are sent, for so long at most, counted from the moment that the workers
-    /// were told to stop. What is broken off then is sent again by whoever takes it out next.
-    pub(crate) async fn finish(mut self, within: Duration) {
+    /// Stops the workers and waits for the deliveries in flight, for at most `limit` after the workers were asked to stop. A
+    /// delivery that is cancelled then is repeated by the next worker that claims the email.
+    pub(crate) async fn finish(mut self, limit: Duration) {
         self.stopper().stop();
-        let told_at = self.stop.borrow().unwrap_or_else(Instant::now);
+        let requested_at = self.stop.borrow().unwrap_or_else(Instant::now);
         let all = async { while self.tasks.join_next().await.is_some() {} };
-        if timeout_at(told_at + within, all).await.is_err() {
+        if timeout_at(requested_at + limit, all).await.is_err() {
             tracing::warn!("delivery of an email was interrupted; it is delivered again");
         }
     }
 }
 
-async fn work(service: OutboxService, outages: Arc<Outages>, mut stop: watch::Receiver<Told>) {
+async fn work(service: OutboxService, outages: Arc<Outages>, mut stop: watch::Receiver<StopRequest>) {
     let mut failures = 0;
     while stop.borrow().is_none() {
         let pause = match service.deliver_next().await {
@@ -92,7 +92,7 @@ async fn work(service: OutboxService, outages: Arc<Outages>, mut stop: watch::Re
     }
 }
 
-/// Says what became of a mail. Answers how long to wait before the next one.
+/// Logs the outcome of a delivery, and returns how long to wait before the next one.
 fn after(delivery: Delivery) -> Option<Duration> {
     match delivery {
         Delivery::Idle => return Some(IDLE),
@@ -105,12 +105,12 @@ fn after(delivery: Delivery) -> Option<Duration> {
     None
 }
 
-/// How long to wait after so many failures of the storage in a row.
+/// The delay after a number of consecutive failures of the storage.
 fn backoff(failures: u32) -> Duration {
-    IDLE * 2_u32.pow(failures.min(MOST_DOUBLINGS))
+    IDLE * 2_u32.pow(failures.min(MAX_DOUBLINGS))
 }
 
-/// Failures of the storage, as all workers meet them at once.
+/// Limits the log records about a failing storage, which all workers notice at once.
 #[derive(Default)]
 struct Outages {
     reported_at: Mutex<Option<Instant>>,
@@ -126,7 +126,7 @@ impl Outages {
         tracing::warn!(%error, cause, "the outbox is unavailable; emails wait");
     }
 
-    /// Whether it is to be said again.
+    /// Whether a failure is to be logged again.
     fn is_due(&self, now: Instant) -> bool {
         let mut reported_at = self.reported_at.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = reported_at.is_none_or(|at| now.duration_since(at) >= REPORT_INTERVAL);
@@ -147,32 +147,32 @@ mod tests {
 
     use super::*;
 
-    /// Sends as many mails as it is let.
+    /// A mailer that blocks until the test releases a permit for each email.
     struct GatedMailer {
-        begun: watch::Sender<usize>,
-        let_through: Semaphore,
+        started: watch::Sender<usize>,
+        permits: Semaphore,
     }
 
     #[async_trait]
     impl Mailer for GatedMailer {
         async fn send(&self, _: &Mail) -> Result<(), EmailError> {
-            self.begun.send_modify(|begun| *begun += 1);
-            self.let_through.acquire().await.unwrap().forget();
+            self.started.send_modify(|started| *started += 1);
+            self.permits.acquire().await.unwrap().forget();
             Ok(())
         }
     }
 
-    struct Stage {
+    struct Fixture {
         store: Arc<MemoryStore>,
         service: TestService,
         mailer: Arc<GatedMailer>,
     }
 
-    impl Stage {
+    impl Fixture {
         fn new() -> Self {
             let store = Arc::new(MemoryStore::default());
             let service = TestService::builder().memory(store.clone()).build();
-            let mailer = Arc::new(GatedMailer { begun: watch::Sender::default(), let_through: Semaphore::new(0) });
+            let mailer = Arc::new(GatedMailer { started: watch::Sender::default(), permits: Semaphore::new(0) });
             Self { store, service, mailer }
         }
 
@@ -181,7 +181,7 @@ mod tests {
             Workers::start(&outbox, workers)
         }
 
-        async fn put_in(&self, number: u64) {
+        async fn enqueue(&self, number: u64) {
             let (id, queued) = (message_id(number), Queued::Mail(EmailKind::PasswordChanged));
             let content = EmailContent::default().to_bytes();
             let content = self.service.ports().secret_box.seal(&EmailContent::context(id, queued), &content).unwrap();
@@ -189,63 +189,64 @@ mod tests {
             self.store.enqueue(&mail).await.unwrap();
         }
 
-        async fn begun(&self, count: usize) {
-            self.mailer.begun.subscribe().wait_for(|begun| *begun >= count).await.unwrap();
+        /// Waits until `count` deliveries have started.
+        async fn wait_until_started(&self, count: usize) {
+            self.mailer.started.subscribe().wait_for(|started| *started >= count).await.unwrap();
         }
 
-        async fn left(&self) -> usize {
+        async fn remaining(&self) -> usize {
             self.store.list_outbox(OutboxPage { only_failed: false, after: None, limit: 10 }).await.unwrap().len()
         }
 
-        async fn is_empty(&self) {
-            while self.left().await > 0 {
+        async fn wait_until_empty(&self) {
+            while self.remaining().await > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
     }
 
     #[tokio::test]
-    async fn what_is_put_in_later_is_sent_too() {
-        let stage = Stage::new();
-        stage.mailer.let_through.add_permits(10);
-        stage.put_in(1).await;
-        let workers = stage.start(2);
-        stage.is_empty().await;
-        stage.put_in(2).await;
-        stage.put_in(3).await;
-        stage.is_empty().await;
+    async fn emails_enqueued_later_are_delivered_too() {
+        let fixture = Fixture::new();
+        fixture.mailer.permits.add_permits(10);
+        fixture.enqueue(1).await;
+        let workers = fixture.start(2);
+        fixture.wait_until_empty().await;
+        fixture.enqueue(2).await;
+        fixture.enqueue(3).await;
+        fixture.wait_until_empty().await;
         workers.finish(Duration::from_secs(60)).await;
-        assert_eq!(*stage.mailer.begun.borrow(), 3);
+        assert_eq!(*fixture.mailer.started.borrow(), 3);
     }
 
     #[tokio::test]
-    async fn at_a_stop_the_mail_in_flight_is_finished_and_no_other_begun() {
-        let stage = Stage::new();
-        stage.put_in(1).await;
-        stage.put_in(2).await;
-        let workers = stage.start(1);
-        stage.begun(1).await;
+    async fn a_stop_waits_for_the_delivery_in_flight_and_starts_no_other() {
+        let fixture = Fixture::new();
+        fixture.enqueue(1).await;
+        fixture.enqueue(2).await;
+        let workers = fixture.start(1);
+        fixture.wait_until_started(1).await;
         workers.stopper().stop();
-        stage.mailer.let_through.add_permits(10);
+        fixture.mailer.permits.add_permits(10);
         workers.finish(Duration::from_secs(60)).await;
-        assert_eq!((*stage.mailer.begun.borrow(), stage.left().await), (1, 1));
+        assert_eq!((*fixture.mailer.started.borrow(), fixture.remaining().await), (1, 1));
     }
 
     #[tokio::test]
-    async fn a_mail_that_takes_too_long_at_a_stop_is_broken_off() {
-        let stage = Stage::new();
-        stage.put_in(1).await;
-        let workers = stage.start(2);
-        stage.begun(1).await;
+    async fn a_delivery_that_exceeds_the_limit_is_cancelled() {
+        let fixture = Fixture::new();
+        fixture.enqueue(1).await;
+        let workers = fixture.start(2);
+        fixture.wait_until_started(1).await;
         workers.finish(Duration::from_millis(20)).await;
-        assert_eq!(stage.left().await, 1);
+        assert_eq!(fixture.remaining().await, 1);
     }
 
     #[test]
-    fn failures_are_waited_out_and_told_once_a_minute() {
+    fn failures_back_off_and_are_logged_once_a_minute() {
         assert_eq!([1, 2, 5, 6, u32::MAX].map(|failures| backoff(failures).as_secs()), [1, 2, 16, 16, 16]);
         let (outages, start) = (Outages::default(), Instant::now());
-        let told = [0, 1, 59, 60, 61, 119, 120].map(|second| outages.is_due(start + Duration::from_secs(second)));
-        assert_eq!(told, [true, false, false, true, false, false, true]);
+        let logged = [0, 1, 59, 60, 61, 119, 120].map(|second| outages.is_due(start + Duration::from_secs(second)));
+        assert_eq!(logged, [true, false, false, true, false, false, true]);
     }
 }

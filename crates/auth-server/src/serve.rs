@@ -1,4 +1,4 @@
-//! Start and stop of the server.
+//! Startup and shutdown of the server.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -22,16 +22,17 @@ use crate::mail::{folder, mailer};
 use crate::outbox::{Stopper, Workers};
 use crate::storage::Storage;
 
-/// Serves requests and sends mails until SIGTERM or Ctrl-C; then finishes those in flight, within the configured time.
+/// Serves requests and delivers emails until SIGTERM or Ctrl-C, then finishes those in flight within
+/// `server.shutdown_timeout_seconds`.
 pub(crate) async fn serve(checked: &Checked, application: &impl Application) -> Result<()> {
-    // First of all: from here on, a signal is heard.
+    // Before anything else, so that a signal during startup is not lost.
     let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let composition = Composition::new(checked, application).await?;
     let routes = composition.routes(checked, application)?;
     let server = &checked.settings.server;
     let options = serve_options(checked)?;
     let listener = listen(checked.bind);
-    let listener = listener.with_context(|| format!("server.bind: {} cannot be listened on", checked.bind))?;
+    let listener = listener.with_context(|| format!("server.bind: cannot listen on {}", checked.bind))?;
     let address = listener.local_addr().context("server.bind")?;
     let mailing = match mailer(checked, address)? {
         Some(mailer) => Workers::start(&composition.outbox(checked, mailer), checked.settings.mail.workers),
@@ -42,7 +43,7 @@ pub(crate) async fn serve(checked: &Checked, application: &impl Application) -> 
     let stopping = tokio::spawn(stop_on_signal(signals, running.handle(), mailing.stopper()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
     let following = tokio::spawn(follow_changes(composition.ports.clone(), composition.store.changes()));
-    warn_of(checked);
+    warn_about_settings(checked);
     announce(checked, address, &composition.store.location());
     running.await.context("server")?;
     mailing.finish(Duration::from_secs(server.shutdown_timeout_seconds)).await;
@@ -53,7 +54,7 @@ pub(crate) async fn serve(checked: &Checked, application: &impl Application) -> 
     Ok(())
 }
 
-/// How the application is served: within the limits that are configured, or that the process has.
+/// The options of the server, from the configuration and the limits of the process.
 fn serve_options(checked: &Checked) -> Result<ServeOptions> {
     let server = &checked.settings.server;
     let defaults = ServeOptions::default();
@@ -82,7 +83,7 @@ async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server
     server.stop(true).await;
 }
 
-/// Forgets expired rows from time to time. A failure is logged and tried again the next time.
+/// Prunes expired rows at the configured interval. A failure is logged, and the next tick tries again.
 async fn prune_regularly(ports: auth_accounts::service::Ports, checked: Checked) {
     let maintenance = &checked.settings.maintenance;
     if maintenance.prune_interval_seconds == 0 {
@@ -93,13 +94,13 @@ async fn prune_regularly(ports: auth_accounts::service::Ports, checked: Checked)
     loop {
         interval.tick().await;
         match prune(ports.store.as_ref(), ports.clock.as_ref(), maintenance.prune_batch).await {
-            Ok(pruned) => tracing::debug!(?pruned, "forgot expired rows"),
-            Err(error) => tracing::warn!(error = %error, "expired rows could not be forgotten"),
+            Ok(pruned) => tracing::debug!(?pruned, "pruned expired rows"),
+            Err(error) => tracing::warn!(error = %error, "expired rows could not be pruned; this is retried later"),
         }
     }
 }
 
-/// Keeps what guarded routes remember up to date with what other processes change.
+/// Invalidates the auth cache when other processes report changes.
 async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn InvalidationFeed>) {
     let Some(auth_cache) = &ports.auth_cache else { return };
     let report = |error: &StoreError| {
@@ -109,8 +110,8 @@ async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn 
     follow(auth_cache, feed.as_mut(), ports.clock.as_ref(), report).await;
 }
 
-/// Says what is allowed, and seldom meant.
-fn warn_of(checked: &Checked) {
+/// Warns about settings that are valid but rarely intended.
+fn warn_about_settings(checked: &Checked) {
     match checked.transport {
         Some(Transport::Folder) if checked.profile == "production" => {
             tracing::warn!("mail.transport: is \"folder\"; emails are written to files and are not delivered");
@@ -121,32 +122,32 @@ fn warn_of(checked: &Checked) {
         _ => {}
     }
     if checked.accounts.throttle.is_none() {
-        tracing::warn!("throttle.enabled: is false; passwords and codes can be guessed without end");
+        tracing::warn!("throttle.enabled: is false; passwords and codes can be guessed without limit");
     }
 }
 
-/// Says where the server is to be found: to a person with lines to try, to a machine with a record.
+/// Logs the address of the server. With the text format, also prints commands to try.
 fn announce(checked: &Checked, address: SocketAddr, database: &str) {
     tracing::info!(%address, %database, "listening");
     if checked.settings.log.format != LogFormat::Text {
         return;
     }
-    let mails = match checked.transport {
+    let mail_folder = match checked.transport {
         Some(Transport::Folder) => format!("\nMails in      {}", folder(checked).display()),
         _ => String::new(),
     };
-    // Nobody there to read it is no reason not to serve.
+    // The server runs even if standard output is closed.
     let _ = writeln!(
         std::io::stdout(),
         r#"
 Listening on  http://{address}
-Data in       {database}{mails}
+Data in       {database}{mail_folder}
 
 Try it:
 
   curl -X POST http://{address}/api/register/ -H 'Content-Type: application/json' -d '{{"username":"alice","email":"alice@example.com","first_name":"Alice","password":"Correct-horse-42","password2":"Correct-horse-42"}}'
   curl -X POST http://{address}/api/token/ -H 'Content-Type: application/json' -d '{{"username":"alice","password":"Correct-horse-42"}}'
-  curl http://{address}/api/users/me/ -H "Authorization: Bearer $ACCESS"    # ACCESS: the "access" of the answer before
+  curl http://{address}/api/users/me/ -H "Authorization: Bearer $ACCESS"    # ACCESS: "access" of the previous response
 "#
     );
 }

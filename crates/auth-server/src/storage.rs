@@ -1,4 +1,4 @@
-//! What a server keeps its data in.
+//! The storage of a server.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use auth_diesel::{DatabaseUrl, DieselStore, PoolSettings};
 
 use crate::config::Checked;
 
-/// A storage that a server can run on: the ports, and what starting, watching and upgrading it takes. `auth-diesel` has
-/// the one that `auth-server` runs on; for another one, see [`Application::Store`](crate::Application::Store).
+/// A storage that a server can run on: all storage ports, and the operations to open, check and migrate it. `auth-server`
+/// uses [`DieselStore`]; an application can choose another one as its [`Application::Store`](crate::Application::Store).
 ///
-/// The contract kit `auth-conformance` tests the ports and the feed of a storage.
+/// The contract kit `auth-conformance` tests the ports and the invalidation feed of a storage.
 #[async_trait]
 pub trait Storage: Store + Sized + 'static {
-    /// Opens the storage that the configuration names, and changes no table in it.
+    /// Opens the configured storage without changing any table.
     async fn open(checked: &Checked) -> Result<Self>;
 
-    /// Where it is, for logs and for the operator: without a password.
+    /// The location, for logs and the operator, without a password.
     fn location(&self) -> String;
 
-    /// Whether it answers.
+    /// Checks that the storage responds.
     ///
     /// # Errors
-    /// [`StoreError`] if it does not.
+    /// [`StoreError`] if it does not respond.
     async fn ping(&self) -> Result<(), StoreError>;
 
-    /// What any process changes in it.
+    /// The invalidation feed: changes by any process.
     fn changes(&self) -> Box<dyn InvalidationFeed>;
 
     /// The names of the migrations that are pending. A storage without tables has none.
@@ -74,7 +74,7 @@ impl Storage for DieselStore {
     }
 }
 
-/// The URL of the database in force; a file in the data folder where none is configured.
+/// Returns the configured URL of the database, or that of a file in the data folder.
 fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
     let url = checked.settings.database.url.expose();
     if !url.is_empty() {
@@ -85,7 +85,7 @@ fn database_url(checked: &Checked) -> Result<DatabaseUrl> {
         "database.url: is not set; set DATABASE_URL, or database.embedded = true for an SQLite file in data.dir"
     );
     let dir = Path::new(&checked.settings.data.dir);
-    std::fs::create_dir_all(dir).with_context(|| format!("data.dir: {} cannot be made", dir.display()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("data.dir: {} cannot be created", dir.display()))?;
     let dir = dir.canonicalize().with_context(|| format!("data.dir: {} cannot be read", dir.display()))?;
     DatabaseUrl::parse(&format!("sqlite://{}/auth.sqlite3", dir.display())).context("data.dir")
 }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_application_runs_on_a_storage_of_its_own() {
+    async fn an_application_can_use_another_storage() {
         let folder = tempfile::tempdir().unwrap();
         let environment = vec![("AUTH__DATA__DIR".to_owned(), folder.path().display().to_string())];
         let checked = load(&Sources { profile: "development".to_owned(), environment, ..Sources::default() }).unwrap();

@@ -1,4 +1,4 @@
-//! What the handlers of accounts work with.
+//! The services behind the account routes.
 
 use std::ops::Deref;
 
@@ -7,18 +7,18 @@ use auth_accounts::service::{AccountService, LoginService, SecondFactorService};
 
 use super::App;
 
-/// What the routes for accounts need: login, registration, profiles, passwords, email addresses, second factors.
+/// The services that the account routes need: login, registration, profiles, passwords, email addresses, second factors.
 #[derive(Clone)]
 pub struct AccountServices {
-    /// Logins and changes of the password.
+    /// Logins and password changes.
     pub logins: LoginService,
-    /// Accounts.
+    /// Registration, profiles, password resets and email verification.
     pub accounts: AccountService,
     /// Second factors.
     pub second_factors: SecondFactorService,
 }
 
-/// An [`App`] whose users have accounts here. The handlers of accounts take it, so that none of them can run without.
+/// An [`App`] with account services. Account handlers extract this type, so none of them can run without the services.
 pub(crate) struct AccountApp {
     app: web::Data<App>,
     pub(crate) logins: LoginService,

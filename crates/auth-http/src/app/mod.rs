@@ -1,4 +1,4 @@
-//! What the handlers work with.
+//! The data that handlers share.
 
 mod accounts;
 mod state;
@@ -22,29 +22,29 @@ use crate::throttle::AnonymousThrottle;
 /// Whether this process can serve requests that need its storage.
 #[async_trait]
 pub trait Readiness: Send + Sync {
-    /// Asks the storage for a sign of life. Must answer within a few seconds.
+    /// Checks that the storage responds. Must return within a few seconds.
     async fn is_ready(&self) -> bool;
 }
 
-/// What the routes for tokens and all guarded routes need. Shared by all workers.
+/// What the token routes and all guarded routes need. Shared by all workers.
 pub struct App {
-    /// Tokens.
+    /// The token service.
     pub tokens: TokenService,
     /// The public keys, as a JWK set (RFC 7517 §5).
     pub jwks: Value,
-    /// Whether the storage answers.
+    /// The readiness check behind `/readyz`.
     pub readiness: Box<dyn Readiness>,
-    /// How many requests a client without credentials may make to the routes that have a name
-    /// ([`Endpoint::named`](crate::routes::Endpoint::named)); `None`: any number.
+    /// The rate limit for requests without credentials to [named](crate::routes::Endpoint::named) endpoints; `None`: no
+    /// limit.
     pub throttle: Option<AnonymousThrottle>,
-    /// How the wire looks.
+    /// Settings of requests and responses.
     pub settings: HttpSettings,
-    /// What the application keeps from one request to the next.
+    /// State that outlives a request.
     pub state: AppState,
 }
 
 impl App {
-    /// With the default settings, no throttle, and an empty JWK set; the readiness is that of the token storage.
+    /// Creates an `App` with the default settings, no rate limit, an empty JWK set, and the readiness of the token storage.
     pub fn new(tokens: TokenService) -> Self {
         Self {
             readiness: Box::new(TokenStoreReadiness(tokens.ports().store.clone())),
@@ -56,13 +56,13 @@ impl App {
         }
     }
 
-    /// What the bearer of a refused access token is told about it.
+    /// Returns what a 401 on a guarded route says about the refused access token.
     pub(crate) fn explanation(&self) -> Explanation<'_> {
         Explanation { reasons: self.settings.reasons, accepted_kinds: &self.tokens.policy().accepted_kinds }
     }
 }
 
-/// Ready while the token storage answers a read.
+/// Ready if the token storage answers a read.
 struct TokenStoreReadiness(Arc<dyn TokenStore>);
 
 #[async_trait]

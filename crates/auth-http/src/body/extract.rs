@@ -1,4 +1,4 @@
-//! The extractor: takes a body off the connection, within limits, and parses it by its Content-Type.
+//! Extractors that read a request body, within limits, and parse it by its `Content-Type`.
 
 use std::future::{Ready, ready};
 use std::time::Duration;
@@ -17,15 +17,15 @@ use crate::fields::json::Document;
 use crate::fields::{FieldReader, Fields, form, json};
 use crate::settings::{OWN_BODY_LIMIT, Share};
 
-/// A parsed body. No body at all is an empty object.
+/// A parsed request body. A missing body is parsed as an empty object.
 #[derive(Debug)]
 pub struct Body(Document);
 
 impl Body {
-    /// The fields of a body that has to be an object.
+    /// Returns the fields of a body that must be an object.
     ///
     /// # Errors
-    /// 400 for anything else.
+    /// 400 if the body is not an object.
     pub fn into_fields(self) -> Result<Fields, ApiError> {
         match self.0 {
             Document::Object(fields) => Ok(fields),
@@ -36,17 +36,17 @@ impl Body {
         }
     }
 
-    /// Reads the fields of a body that has to be an object. `read` gives `None` if a field is missing or malformed.
+    /// Reads the fields of a body that must be an object. `read` returns `None` if a field is missing or malformed.
     ///
     /// # Errors
-    /// 400, with what the reader found.
+    /// 400 with the field errors that the reader collected.
     pub(crate) fn read<T>(self, read: impl FnOnce(&mut FieldReader<'_>) -> Option<T>) -> Result<T, ApiError> {
         let fields = self.into_fields()?;
         let mut reader = FieldReader::new(&fields);
         read(&mut reader).ok_or_else(|| ApiError::fields(reader.into_errors()))
     }
 
-    /// The fields of a body, if it is an object.
+    /// Returns the fields of the body, or `None` if it is not an object.
     pub fn into_object(self) -> Option<Fields> {
         match self.0 {
             Document::Object(fields) => Some(fields),
@@ -55,15 +55,15 @@ impl Body {
     }
 }
 
-/// A body that has not been read yet, for handlers that have to look something up first: an object is found, and
-/// permission asked, before the body is looked at (wire contract section 6).
+/// A request body that has not been read yet, for handlers that look up an object and check its permission first
+/// (docs/wire-contract.md, section 6).
 pub struct UnreadBody {
     request: HttpRequest,
     payload: Payload,
 }
 
 impl UnreadBody {
-    /// Reads and parses it.
+    /// Reads and parses the body.
     ///
     /// # Errors
     /// 400, 408, 413 or 415.
@@ -98,21 +98,21 @@ impl FromRequest for Body {
             let read = rt::time::timeout(time, read(&request, payload, limit, settings.body_budget.share())).await;
             let (bytes, share) =
                 read.map_err(|_| ApiError::detail(StatusCode::REQUEST_TIMEOUT, "Request body timed out."))??;
-            // What was parsed of it lives as long as the request.
+            // The parsed body may live as long as the request, so its share of the budget does too.
             request.extensions_mut().insert(share);
             parse(&request, bytes).await.map(Self)
         })
     }
 }
 
-/// Marks a request for a route of the service itself.
+/// Request extension that marks a route of the service itself, as opposed to one of the host.
 pub(crate) struct OwnRoute;
 
-/// How long a client waits that comes when there is no memory left for its body, in seconds.
+/// `Retry-After` of a 503 that is answered because the body budget is exhausted, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 2;
 
-/// Takes the body off the connection; stops at the first byte over the limit, and before the first one if its length
-/// is announced. Only what has come counts for the budget: a length that is announced costs a client nothing.
+/// Reads the body, and stops at the first byte over `limit`, or before the first byte if `Content-Length` exceeds it. Only
+/// received bytes count against the budget: a client cannot reserve memory by announcing a length.
 async fn read(
     request: &HttpRequest,
     mut payload: Payload,
@@ -121,7 +121,7 @@ async fn read(
 ) -> Result<(Bytes, Share), ApiError> {
     let too_large = || ApiError::detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body is too large.");
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+    if announced.and_then(|value| value.parse::<usize>().ok()).is_some_and(|length| length > limit) {
         return Err(too_large());
     }
     let mut bytes = BytesMut::new();
@@ -131,7 +131,7 @@ async fn read(
             return Err(too_large());
         }
         if !share.grow(chunk.len()) {
-            tracing::warn!("http.body_budget_bytes: is used up; a request is answered 503");
+            tracing::warn!("http.body_budget_bytes: exhausted; a request is answered 503");
             return Err(ApiError::unavailable(RETRY_AFTER_SECONDS));
         }
         bytes.extend_from_slice(&chunk);

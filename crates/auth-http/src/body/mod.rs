@@ -1,4 +1,4 @@
-//! The extractors of request bodies, and what a handler reads of a body.
+//! Extractors for request bodies, and the types with which handlers read fields.
 
 mod extract;
 

@@ -1,4 +1,4 @@
-//! One request and its answer, as far as the connection is concerned: whether a handler waits for the body, and whether it
+//! One request and its response, as the connection sees them: whether a handler waits for the body, and whether the body
 //! was read to its end.
 
 use std::cell::{Cell, RefCell};
@@ -19,24 +19,24 @@ use futures_util::{FutureExt, Stream, StreamExt};
 use super::LINGER_BYTES;
 use super::state::State;
 
-/// A request and its answer. When this is dropped, the answer is complete.
+/// A request and its response. Dropped when the response is complete.
 ///
-/// It keeps the body of the request until then: for a chunked body that was dropped, actix-http waits without a limit
-/// before it closes the connection; for one that was kept and not read, it lingers and closes.
+/// It holds the body of the request until then. If a chunked body is dropped before its end, actix-http waits for the rest
+/// without a time limit; if it is held but not read, actix-http lingers and closes the connection.
 pub(crate) struct Exchange {
-    /// `None` where the application is not served by [`serve`](fn@super::serve).
+    /// `None` if the application is not served by [`serve`](fn@super::serve).
     state: Option<Arc<State>>,
-    body: Option<Incoming>,
+    body: Option<RequestBody>,
 }
 
 impl Exchange {
-    /// Begins with a request, and watches how its body is read.
+    /// Starts an exchange, and wraps the body of `request` to observe how it is read.
     pub(crate) fn begin(request: &mut ServiceRequest) -> Self {
         let state = request.request().conn_data::<Arc<State>>().cloned();
         let body = match request.take_payload() {
             Payload::None => None,
             payload => {
-                let body = Incoming {
+                let body = RequestBody {
                     payload: Rc::new(RefCell::new(payload)),
                     has_ended: Rc::new(Cell::new(false)),
                     state: state.clone(),
@@ -51,10 +51,11 @@ impl Exchange {
         Self { state, body }
     }
 
-    /// Ends with a response, once that has been written. If the body was not read to its end, or others need the place of the
-    /// connection, it closes then, and the response says so (RFC 9112 §9.6).
+    /// Attaches the exchange to `response`, so that it ends when the response has been written. If the body was not read to its
+    /// end, or the server is over its soft limit of connections, the response announces that the connection closes
+    /// (RFC 9112 §9.6).
     pub(crate) async fn finish(self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-        let mut closes = self.state.as_ref().is_some_and(|state| state.is_crowded());
+        let mut closes = self.state.as_ref().is_some_and(|state| state.is_over_soft_limit());
         if let Some(body) = self.body.as_ref().filter(|body| body.is_abandoned()) {
             body.discard().await;
             closes |= !body.has_ended.get();
@@ -63,35 +64,35 @@ impl Exchange {
         if closes && !head.upgrade() {
             head.set_connection_type(ConnectionType::Close);
         }
-        response.map_body(|_, body| BoxBody::new(Answer { body, _exchange: self }))
+        response.map_body(|_, body| BoxBody::new(ResponseBody { body, _exchange: self }))
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         if let Some(state) = &self.state {
-            state.answer_ended(self.body.as_ref().is_none_or(|body| body.has_ended.get()));
+            state.response_ended(self.body.as_ref().is_none_or(|body| body.has_ended.get()));
         }
     }
 }
 
 /// The body of a request.
 #[derive(Clone)]
-struct Incoming {
+struct RequestBody {
     payload: Rc<RefCell<Payload>>,
     has_ended: Rc<Cell<bool>>,
     state: Option<Arc<State>>,
 }
 
-impl Incoming {
-    /// Whether it was not read to its end, and no handler will do so.
+impl RequestBody {
+    /// Whether the body was not read to its end and no handler holds it any more.
     fn is_abandoned(&self) -> bool {
         !self.has_ended.get() && Rc::strong_count(&self.payload) == 1
     }
 
-    /// Discards what has come already, so that a refusal of a whole request costs no connection.
+    /// Discards the bytes that have already arrived, so that refusing a complete request does not cost the connection.
     async fn discard(&self) {
-        // actix-http calls a handler with the head, before it looks at the bytes of the body that came with it.
+        // actix-http calls the handler before it has decoded the body bytes that arrived with the head.
         tokio::task::yield_now().await;
         let (mut body, mut discarded) = (self.clone(), 0);
         while discarded < LINGER_BYTES {
@@ -106,7 +107,7 @@ impl Incoming {
     }
 }
 
-impl Stream for Incoming {
+impl Stream for RequestBody {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -115,6 +116,7 @@ impl Stream for Incoming {
         if !self.has_ended.replace(self.has_ended.get() || has_ended)
             && let Some(state) = &self.state
         {
+            // A handler that polls and gets nothing waits for the client; one that got bytes is busy with them.
             match polled {
                 Poll::Pending => state.body_awaited(),
                 Poll::Ready(Some(Ok(_))) => state.body_not_awaited(),
@@ -125,13 +127,13 @@ impl Stream for Incoming {
     }
 }
 
-/// The body of an answer, and what ends with it.
-struct Answer {
+/// The body of a response, with the exchange that ends when it is dropped.
+struct ResponseBody {
     body: BoxBody,
     _exchange: Exchange,
 }
 
-impl MessageBody for Answer {
+impl MessageBody for ResponseBody {
     type Error = Box<dyn Error>;
 
     fn size(&self) -> BodySize {

@@ -1,4 +1,4 @@
-//! All connections of a server, and how many of them each client has.
+//! All connections of a server, counted by client IP.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use auth_accounts::throttle::network;
 
 use super::ConnectionLimits;
-use super::places::Places;
+use super::slots::Slots;
 use super::state::State;
 use crate::settings::TrustedProxies;
 
@@ -17,11 +17,11 @@ use crate::settings::TrustedProxies;
 pub(super) struct Connections {
     limits: ConnectionLimits,
     trusted_proxies: TrustedProxies,
-    places: Arc<Places>,
+    slots: Arc<Slots>,
     clients: Mutex<HashMap<IpAddr, Client>>,
 }
 
-/// The connections of one client.
+/// The connections of one client IP.
 #[derive(Debug, Default)]
 struct Client {
     unanswered: Arc<AtomicUsize>,
@@ -30,26 +30,26 @@ struct Client {
 
 impl Connections {
     pub(super) fn new(limits: ConnectionLimits, trusted_proxies: TrustedProxies) -> Self {
-        let places = Arc::new(Places::new(limits.max_connections));
-        Self { limits, trusted_proxies, places, clients: Mutex::default() }
+        let slots = Arc::new(Slots::new(limits.max_connections));
+        Self { limits, trusted_proxies, slots, clients: Mutex::default() }
     }
 
     pub(super) const fn limits(&self) -> &ConnectionLimits {
         &self.limits
     }
 
-    /// Adds a connection, and asks another one to close if it takes its place.
+    /// Adds a connection, and evicts another one if no slot is free.
     pub(super) fn add(&self, peer: IpAddr) -> Arc<State> {
-        self.places.make_room();
+        self.slots.make_room();
         let is_proxy = self.trusted_proxies.contains(peer.to_canonical());
         let most = if is_proxy { usize::MAX } else { self.limits.max_unanswered_per_client_ip };
         let mut clients = self.clients();
         let client = clients.entry(network(peer)).or_default();
         client.connections += 1;
-        State::begin_connection(self.places.clone(), client.unanswered.clone(), most)
+        State::begin_connection(self.slots.clone(), client.unanswered.clone(), most)
     }
 
-    /// Forgets a connection that has ended.
+    /// Removes a connection that has ended.
     pub(super) fn remove(&self, peer: IpAddr, state: &State) {
         state.close();
         let (mut clients, key) = (self.clients(), network(peer));

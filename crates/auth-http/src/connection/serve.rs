@@ -1,4 +1,4 @@
-//! A server whose connections have limits.
+//! An HTTP server that enforces [`ConnectionLimits`].
 
 use std::fmt;
 use std::io;
@@ -17,24 +17,24 @@ use super::stream::Stream;
 use super::{ConnectionLimits, LINGER};
 use crate::settings::TrustedProxies;
 
-/// How many connections the operating system keeps that have not been accepted.
+/// Most connections that the operating system queues before they are accepted.
 const BACKLOG: u32 = 1_024;
 
-/// How an application is served.
+/// Options of [`serve`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServeOptions {
-    /// Threads that serve requests; at least one.
+    /// Number of worker threads; at least one.
     pub workers: usize,
-    /// How long requests in flight may take to finish after a graceful stop, in seconds.
+    /// Time limit for requests in flight at a graceful shutdown, in seconds.
     pub shutdown_timeout_seconds: u64,
-    /// The limits of connections.
+    /// Connection limits.
     pub limits: ConnectionLimits,
-    /// Proxies whose connections are those of many clients.
+    /// Proxies whose connections carry requests of many clients.
     pub trusted_proxies: TrustedProxies,
 }
 
 impl Default for ServeOptions {
-    /// One worker for each core, ten seconds to finish, the default limits, no proxies.
+    /// One worker for each core, 10 seconds to shut down, the default limits, no proxies.
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(1, usize::from),
@@ -45,10 +45,10 @@ impl Default for ServeOptions {
     }
 }
 
-/// Listens on an address. Must be called within a Tokio runtime.
+/// Listens on a bind address. Must be called within a Tokio runtime.
 ///
 /// # Errors
-/// If the address cannot be listened on.
+/// If the socket cannot be created or bound.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
@@ -56,9 +56,9 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Serves an application, as `actix_web::HttpServer` does, within [`ConnectionLimits`]: the connections of all workers
-/// together are bounded, each ends when it has stood still for too long, and one whose request was answered before its
-/// body was read ends a second later. The server does not listen to signals; stop it by its
+/// Serves an application, as `actix_web::HttpServer` does, and enforces [`ConnectionLimits`]: the number of connections of
+/// all workers together is bounded, a connection that makes no progress ends, and one whose request was answered before
+/// its body was read ends a second later. The server does not listen for signals; stop it with its
 /// [`handle`](Server::handle).
 ///
 /// # Errors
@@ -75,6 +75,7 @@ where
 {
     let (address, limits) = (listener.local_addr()?, options.limits);
     let connections = Arc::new(Connections::new(limits, options.trusted_proxies.clone()));
+    // The limit of actix-server is per worker.
     let builder = Server::build()
         .workers(options.workers)
         .max_concurrent_connections(limits.max_connections.div_ceil(options.workers).max(1))

@@ -1,4 +1,4 @@
-//! What one connection is waiting for, and since when.
+//! The state of one connection: what it is waiting for, and since when.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,27 +7,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::places::{Places, Turn};
-use super::{ConnectionLimits, GRACE, GRACE_OF_A_CROWD, LINGER, LINGER_BYTES};
+use super::slots::{EvictionRank, Slots};
+use super::{ConnectionLimits, GRACE, LINGER, LINGER_BYTES, UNANSWERED_GRACE};
 
-/// What a connection is waiting for. Connections give way in this order; those after [`Writing`](Self::Writing) never do.
+/// What a connection is waiting for. Connections are evicted in this order; those after [`Writing`](Self::Writing) never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// For the end of [`LINGER`]: the request is answered, and its body was not read to its end.
+    /// The end of [`LINGER`]: the request was answered, but its body was not read to its end.
     Lingering,
-    /// For the next request.
+    /// The next request.
     Idle,
-    /// For the rest of a head, or of the first one.
+    /// The rest of a head, or any part of the first one.
     Head,
-    /// For the rest of a body, which a handler waits for.
+    /// The rest of a body that a handler waits for.
     Body,
-    /// For the client to take the rest of an answer.
+    /// The client, to read the rest of a response.
     Writing,
-    /// For a handler that does not wait for the rest of the body: it is busy, or has enough to read.
+    /// A handler that does not wait for the rest of the body: it is busy, or has bytes left to read.
     Unread,
-    /// For a handler that has read the whole request.
+    /// A handler that has read the whole request.
     Handling,
-    /// For the dispatcher, which was told that the client sends nothing more.
+    /// The dispatcher, which has been told that the stream has ended.
     Closing,
 }
 
@@ -37,61 +37,61 @@ impl Phase {
         matches!(self, Self::Head | Self::Body)
     }
 
-    /// Whether the connection may be ended for another one.
-    pub(super) const fn gives_way(self) -> bool {
+    /// Whether the connection may be evicted.
+    pub(super) const fn is_evictable(self) -> bool {
         !matches!(self, Self::Unread | Self::Handling | Self::Closing)
     }
 }
 
-/// The state of a connection, shared by its stream, its requests and the registry.
+/// The state of a connection, shared by its stream, its exchanges and the registry.
 #[derive(Debug)]
 pub(crate) struct State {
     this: Weak<State>,
     progress: Mutex<Progress>,
-    places: Arc<Places>,
-    /// On how many connections the same client owes something.
+    slots: Arc<Slots>,
+    /// Number of connections of the same client IP that wait for the client.
     unanswered: Arc<AtomicUsize>,
-    /// On how many it may.
+    /// Most such connections.
     most_unanswered: usize,
 }
 
 #[derive(Debug)]
 struct Progress {
     phase: Phase,
-    /// When this phase began, or, where the client keeps sending or reading, when it last did.
+    /// When the phase began, or when the client last sent or read bytes in it.
     since: Instant,
     discarded: usize,
-    /// Whether it was asked to close for another one, and has not got a whole request since.
-    is_asked: bool,
-    /// Whether the client does not take what it was answered, even while a handler is at work on more.
+    /// Whether the connection was asked to close and has not received a complete request since.
+    is_eviction_requested: bool,
+    /// Whether the client does not read the response, possibly while a handler is working on the next one.
     is_blocked: bool,
     waker: Option<Waker>,
 }
 
 impl Progress {
-    /// Whether it counts as open, and as one whose client owes something.
+    /// Whether the connection counts as open, and whether it counts as waiting for its client.
     const fn counts(&self) -> (bool, bool) {
-        let is_open = !self.is_yielding() && !matches!(self.phase, Phase::Closing);
-        (is_open, is_open && self.is_owed())
+        let is_open = !self.is_evicting() && !matches!(self.phase, Phase::Closing);
+        (is_open, is_open && self.waits_for_client())
     }
 
-    /// Whether the client owes something: the rest of a request, or to take an answer.
-    const fn is_owed(&self) -> bool {
-        self.phase.is_unanswered() || self.is_stuck()
+    /// Whether the connection waits for the client to send the rest of a request or to read a response.
+    const fn waits_for_client(&self) -> bool {
+        self.phase.is_unanswered() || self.waits_for_reader()
     }
 
-    /// Whether it waits for the client to take an answer. A large one is written while its handler counts as at work, and so
-    /// are those of pipelined requests.
-    const fn is_stuck(&self) -> bool {
+    /// Whether the connection waits for the client to read a response. Its phase may still be that of a running handler: a
+    /// large response is written while it is produced, and pipelined requests overlap.
+    const fn waits_for_reader(&self) -> bool {
         self.is_blocked && matches!(self.phase, Phase::Writing | Phase::Unread | Phase::Handling)
     }
 
-    /// Whether it closes as soon as there is nothing more to read from the client.
-    const fn is_yielding(&self) -> bool {
-        self.is_asked && matches!(self.phase, Phase::Idle | Phase::Head | Phase::Body)
+    /// Whether the connection closes as soon as everything that the client has sent is read.
+    const fn is_evicting(&self) -> bool {
+        self.is_eviction_requested && matches!(self.phase, Phase::Idle | Phase::Head | Phase::Body)
     }
 
-    /// Wakes the task of the connection, which reads and flushes the stream.
+    /// Wakes the task that reads and flushes the stream.
     fn wake(&self) {
         if let Some(waker) = &self.waker {
             waker.wake_by_ref();
@@ -100,17 +100,22 @@ impl Progress {
 }
 
 impl State {
-    /// A connection that was just accepted.
+    /// Creates the state of a connection that was just accepted.
     pub(super) fn begin_connection(
-        places: Arc<Places>,
+        slots: Arc<Slots>,
         unanswered: Arc<AtomicUsize>,
         most_unanswered: usize,
     ) -> Arc<Self> {
-        // It counts from the first phase on, which begins below.
-        let (phase, since) = (Phase::Closing, Instant::now());
-        let progress =
-            Mutex::new(Progress { phase, since, discarded: 0, is_asked: false, is_blocked: false, waker: None });
-        let this = |this: &Weak<Self>| Self { this: this.clone(), progress, places, unanswered, most_unanswered };
+        // `Closing` counts as nothing; the change to `Head` below makes the connection count as open.
+        let progress = Mutex::new(Progress {
+            phase: Phase::Closing,
+            since: Instant::now(),
+            discarded: 0,
+            is_eviction_requested: false,
+            is_blocked: false,
+            waker: None,
+        });
+        let this = |this: &Weak<Self>| Self { this: this.clone(), progress, slots, unanswered, most_unanswered };
         let state = Arc::new_cyclic(this);
         state.change(&mut state.progress(), |progress| progress.phase = Phase::Head);
         state
@@ -120,27 +125,27 @@ impl State {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a phase, unless the connection is closing.
+    /// Enters `phase`, unless the connection is closing.
     fn begin(&self, progress: &mut Progress, phase: Phase) {
         if progress.phase == Phase::Closing {
             return;
         }
         self.change(progress, |progress| {
             (progress.phase, progress.since) = (phase, Instant::now());
-            // The client was as fast as it could.
-            progress.is_asked &= matches!(phase, Phase::Head | Phase::Body | Phase::Unread);
+            // A complete request cancels the eviction.
+            progress.is_eviction_requested &= matches!(phase, Phase::Head | Phase::Body | Phase::Unread);
         });
         if phase == Phase::Closing {
             progress.wake();
         }
     }
 
-    /// Changes a connection, what it counts as, and when it gives way.
+    /// Applies `change`, and updates the counters and the eviction rank accordingly.
     fn change(&self, progress: &mut Progress, change: impl FnOnce(&mut Progress)) {
-        let ((was_open, was_unanswered), turn) = (progress.counts(), self.turn(progress));
+        let ((was_open, was_unanswered), rank) = (progress.counts(), self.rank(progress));
         change(progress);
         let (is_open, is_unanswered) = progress.counts();
-        let counts = [(self.places.open(), was_open, is_open), (&*self.unanswered, was_unanswered, is_unanswered)];
+        let counts = [(self.slots.open(), was_open, is_open), (&*self.unanswered, was_unanswered, is_unanswered)];
         for (count, before, after) in counts {
             match (before, after) {
                 (false, true) => drop(count.fetch_add(1, Ordering::Relaxed)),
@@ -148,37 +153,37 @@ impl State {
                 _ => {}
             }
         }
-        self.places.change_turn(turn, self.turn(progress), &self.this);
+        self.slots.change_rank(rank, self.rank(progress), &self.this);
     }
 
-    /// Puts off the deadline: the client keeps sending or reading.
-    fn put_off(&self, progress: &mut Progress) {
+    /// Extends the deadline, because the client has sent bytes.
+    fn extend_deadline(&self, progress: &mut Progress) {
         self.change(progress, |progress| progress.since = Instant::now());
     }
 
-    /// When it gives way; `None` if it does not, or was asked to already.
-    fn turn(&self, progress: &Progress) -> Option<Turn> {
+    /// The eviction rank; `None` if the connection is not evictable or is being evicted.
+    fn rank(&self, progress: &Progress) -> Option<EvictionRank> {
         let phase = match progress.phase {
-            // To wait for the rest of a head and for that of a body is the same.
+            // Waiting for a head and waiting for a body have the same rank.
             Phase::Body => Phase::Head,
-            _ if progress.is_stuck() => Phase::Writing,
+            _ if progress.waits_for_reader() => Phase::Writing,
             phase => phase,
         };
         let (since, id) = (progress.since, self.this.as_ptr().addr());
-        (phase.gives_way() && !progress.is_yielding()).then_some(Turn { phase, since, id })
+        (phase.is_evictable() && !progress.is_evicting()).then_some(EvictionRank { phase, since, id })
     }
 
-    /// A handler gets a request.
+    /// A handler receives a request.
     pub(super) fn request_began(&self, has_body: bool) {
         self.begin(&mut self.progress(), if has_body { Phase::Unread } else { Phase::Handling });
     }
 
-    /// A handler waits for the rest of a body. From now on the client owes it.
+    /// A handler waits for the rest of a body. From here on, the client owes it.
     pub(super) fn body_awaited(&self) {
         let mut progress = self.progress();
         if progress.phase == Phase::Unread {
             self.begin(&mut progress, Phase::Body);
-            // There is a deadline now. The handler may wait in another task than the stream.
+            // There is a deadline now, and the handler may run in another task than the stream.
             progress.wake();
         }
     }
@@ -199,38 +204,38 @@ impl State {
         }
     }
 
-    /// The last byte of an answer is ready to be sent.
-    pub(super) fn answer_ended(&self, body_was_read: bool) {
+    /// The last byte of a response is ready to be sent.
+    pub(super) fn response_ended(&self, body_was_read: bool) {
         let mut progress = self.progress();
         progress.discarded = 0;
         self.begin(&mut progress, if body_was_read { Phase::Writing } else { Phase::Lingering });
     }
 
-    /// Bytes came.
+    /// Bytes were received.
     pub(super) fn received(&self, bytes: usize) {
         let mut progress = self.progress();
         match progress.phase {
             Phase::Idle if bytes > 0 => self.begin(&mut progress, Phase::Head),
-            Phase::Body => self.put_off(&mut progress),
+            Phase::Body => self.extend_deadline(&mut progress),
             Phase::Lingering => progress.discarded += bytes,
             _ => {}
         }
     }
 
-    /// The client took bytes.
+    /// The client accepted bytes.
     pub(super) fn sent(&self) {
         let mut progress = self.progress();
         self.change(&mut progress, |progress| {
             progress.is_blocked = false;
-            // A head has its time as a whole.
+            // The time limit of a head covers the whole head.
             if progress.phase != Phase::Head {
                 progress.since = Instant::now();
             }
         });
     }
 
-    /// The client does not take the bytes that are ready for it. If others need its place, one gives way: they may have come
-    /// while this connection looked busy.
+    /// The client does not accept the bytes that are ready for it. Over the soft limit, one connection is evicted: others may
+    /// have been accepted while this one was not evictable.
     pub(super) fn blocked(&self) {
         let mut progress = self.progress();
         if progress.is_blocked {
@@ -238,29 +243,29 @@ impl State {
         }
         self.change(&mut progress, |progress| (progress.is_blocked, progress.since) = (true, Instant::now()));
         drop(progress);
-        if self.is_crowded() {
-            self.places.make_room();
+        if self.is_over_soft_limit() {
+            self.slots.make_room();
         }
     }
 
-    /// Whether others need the place of a connection whose request is answered.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.places.is_crowded()
+    /// Whether the server is over its soft limit of connections.
+    pub(super) fn is_over_soft_limit(&self) -> bool {
+        self.slots.is_over_soft_limit()
     }
 
-    /// The client took all there is. If others have come to need its place since the head of the answer was made, the
-    /// connection closes like any idle one that gives way.
+    /// The client accepted the whole response. Over the soft limit, the connection is evicted like an idle one, although its
+    /// response did not announce that it closes.
     pub(super) fn flushed(&self) {
         let mut progress = self.progress();
         if progress.phase == Phase::Writing {
             self.begin(&mut progress, Phase::Idle);
-            if self.is_crowded() {
-                self.ask(&mut progress);
+            if self.is_over_soft_limit() {
+                self.request_eviction(&mut progress);
             }
         }
     }
 
-    /// How much more may be read.
+    /// How many more bytes may be read.
     pub(super) fn may_read(&self) -> usize {
         let progress = self.progress();
         match progress.phase {
@@ -269,8 +274,9 @@ impl State {
         }
     }
 
-    /// When the connection has stood still for too long; `None` while it waits for a handler. The task with this waker is
-    /// woken if it is asked to close before. `true` if that moment may come sooner: when the client has too many others.
+    /// The time at which the connection has made no progress for too long, or `None` while it waits for a handler. The flag is
+    /// `true` if the deadline can move closer, because it depends on the other connections of the client IP. `waker` is woken
+    /// if the connection is evicted earlier.
     pub(super) fn deadline(&self, limits: &ConnectionLimits, waker: &Waker) -> Option<(Instant, bool)> {
         let mut progress = self.progress();
         if !progress.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
@@ -285,40 +291,40 @@ impl State {
             Phase::Unread | Phase::Handling => return None,
             Phase::Closing => Duration::ZERO,
         };
-        let is_owed = progress.is_owed();
-        let is_one_too_many = is_owed && self.unanswered.load(Ordering::Relaxed) > self.most_unanswered;
-        let limit = if is_one_too_many { limit.min(GRACE_OF_A_CROWD) } else { limit };
-        Some((progress.since + limit, is_owed))
+        let waits_for_client = progress.waits_for_client();
+        let is_over_limit = waits_for_client && self.unanswered.load(Ordering::Relaxed) > self.most_unanswered;
+        let limit = if is_over_limit { limit.min(UNANSWERED_GRACE) } else { limit };
+        Some((progress.since + limit, waits_for_client))
     }
 
-    /// Asks the connection to close for another one; `false` if this is not its turn any more. What the client has sent
-    /// already is read first: of many clients that connect at the same time, none has been read yet.
-    pub(super) fn give_way(&self, turn: Turn) -> bool {
+    /// Evicts the connection; returns `false` if its rank has changed in the meantime. What the client has already sent is
+    /// read first, because none of many connections accepted at the same time has been read yet.
+    pub(super) fn evict(&self, rank: EvictionRank) -> bool {
         let mut progress = self.progress();
-        if self.turn(&progress) != Some(turn) {
+        if self.rank(&progress) != Some(rank) {
             return false;
         }
         if matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
-            self.ask(&mut progress);
+            self.request_eviction(&mut progress);
         } else {
             self.begin(&mut progress, Phase::Closing);
         }
         true
     }
 
-    /// Has the stream close as soon as there is nothing more to read from the client.
-    fn ask(&self, progress: &mut Progress) {
-        self.change(progress, |progress| progress.is_asked = true);
+    /// Makes the stream close as soon as everything that the client has sent is read.
+    fn request_eviction(&self, progress: &mut Progress) {
+        self.change(progress, |progress| progress.is_eviction_requested = true);
         progress.wake();
     }
 
-    /// Whether it closes as soon as there is nothing more to read from the client.
-    pub(super) fn is_yielding(&self) -> bool {
-        self.progress().is_yielding()
+    /// Whether the connection closes as soon as everything that the client has sent is read.
+    pub(super) fn is_evicting(&self) -> bool {
+        self.progress().is_evicting()
     }
 
-    /// Closes the connection. Its task is woken only when this begins: a flush may call it again and again, and while the
-    /// buffers in front of the handler are full, actix-http does not read the end of the stream.
+    /// Closes the connection. The task is woken only by the first call: every flush may call this, and actix-http does not read
+    /// the end of the stream while its request buffers are full.
     pub(super) fn close(&self) {
         self.begin(&mut self.progress(), Phase::Closing);
     }
@@ -335,22 +341,22 @@ mod tests {
 
         fn become_idle(&self) {
             self.request_began(false);
-            self.answer_ended(true);
+            self.response_ended(true);
             self.flushed();
         }
     }
 
     #[test]
-    fn connections_give_way_by_what_they_wait_for_and_then_by_how_long() {
-        // Ten connections have room.
-        let places = Arc::new(Places::new(11));
-        let connection = || State::begin_connection(places.clone(), Arc::default(), usize::MAX);
+    fn connections_are_evicted_by_phase_and_then_by_age() {
+        // The soft limit is ten.
+        let slots = Arc::new(Slots::new(11));
+        let connection = || State::begin_connection(slots.clone(), Arc::default(), usize::MAX);
         let [handling, unread, writing, body, head, later_head, last_head, idle, later_idle, lingering] =
             std::array::from_fn(|_| connection());
         handling.request_began(false);
         unread.request_began(true);
         writing.request_began(false);
-        writing.answer_ended(true);
+        writing.response_ended(true);
         body.request_began(true);
         body.body_awaited();
         later_head.become_idle();
@@ -361,14 +367,14 @@ mod tests {
         idle.become_idle();
         later_idle.become_idle();
         lingering.request_began(true);
-        lingering.answer_ended(false);
+        lingering.response_ended(false);
         let order = [lingering, idle, later_idle, head, later_head, body, last_head, writing, unread, handling];
         let mut others = Vec::new();
         for gone in 0..10 {
             let open: Vec<_> = order.iter().map(|state| state.is_open()).collect();
-            // Those whose handlers are at work never do.
+            // Connections with a running handler are never evicted.
             assert_eq!(open, std::array::from_fn::<_, 10, _>(|n| n >= gone.min(8)));
-            places.make_room();
+            slots.make_room();
             others.push(connection());
             others[gone].request_began(false);
         }

@@ -1,4 +1,4 @@
-//! The stream of a connection: ends it when it has stood still for too long, or is asked to close.
+//! The stream of a connection, which ends when the connection makes no progress or is evicted.
 
 use std::future::Future;
 use std::io;
@@ -15,15 +15,15 @@ use super::RECHECK;
 use super::registry::Connections;
 use super::state::State;
 
-/// A connection as actix-http reads and writes it. It reads the end of the stream where the connection has to end, which
-/// actix-http answers by finishing what it is at and closing; where that waits for the client too, writing fails.
+/// A connection as actix-http reads and writes it. When the connection must end, reading reports the end of the stream:
+/// actix-http then finishes the current response and closes. If that waits for the client too, writing fails.
 pub(super) struct Stream {
     io: TcpStream,
     peer: IpAddr,
     connections: Arc<Connections>,
     state: Arc<State>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// Whether bytes were read last.
+    /// Whether the last read returned bytes.
     has_read: bool,
 }
 
@@ -37,26 +37,27 @@ impl Stream {
         &self.state
     }
 
-    /// Whether the connection has to end now. If not, the task is woken when it has to.
-    fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
+    /// Whether the connection must end now. Otherwise, arranges for the task to be woken at the deadline.
+    fn has_expired(&mut self, cx: &mut Context<'_>) -> bool {
         let limits = self.connections.limits();
-        let Some((deadline, is_checked_again)) = self.state.deadline(limits, cx.waker()) else {
+        let Some((deadline, may_move_closer)) = self.state.deadline(limits, cx.waker()) else {
             return false;
         };
         if deadline <= Instant::now() {
             self.state.close();
             return true;
         }
-        let deadline = if is_checked_again { deadline.min(Instant::now() + RECHECK) } else { deadline };
+        let deadline = if may_move_closer { deadline.min(Instant::now() + RECHECK) } else { deadline };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-        // A timer that fires too early is set again then: most deadlines are put off by the next byte.
+        // A timer that would fire too early is left alone and reset when it fires: most deadlines are extended by the next
+        // byte.
         if timer.deadline() > deadline || timer.is_elapsed() {
             timer.as_mut().reset(deadline);
         }
         while timer.as_mut().poll(cx).is_ready() {
             if deadline <= Instant::now() {
-                // Looks again: it may be the end, or only time to ask how many connections the client has.
-                return self.is_over(cx);
+                // The real deadline may be later: this may only be the recheck of the limit of the client IP.
+                return self.has_expired(cx);
             }
             timer.as_mut().reset(deadline);
         }
@@ -65,7 +66,7 @@ impl Stream {
 }
 
 impl Stream {
-    /// Reads some bytes, and not more than `most`.
+    /// Reads at most `most` bytes.
     fn poll_part(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>, most: usize) -> Poll<io::Result<()>> {
         if most >= buf.remaining() {
             return Pin::new(&mut self.io).poll_read(cx, buf);
@@ -87,7 +88,7 @@ impl Drop for Stream {
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.is_over(cx) {
+        if this.has_expired(cx) {
             return Poll::Ready(Ok(()));
         }
         let most = this.state.may_read();
@@ -96,11 +97,11 @@ impl AsyncRead for Stream {
         }
         let before = buf.filled().len();
         if this.poll_part(cx, buf, most)?.is_pending() {
-            if !this.state.is_yielding() {
+            if !this.state.is_evicting() {
                 return Poll::Pending;
             }
             if std::mem::take(&mut this.has_read) {
-                // actix-http looks at what it has read before it reads again.
+                // Let actix-http process the bytes of the last read first: they may complete a request.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
@@ -123,7 +124,7 @@ impl AsyncWrite for Stream {
             }
             Poll::Pending => {
                 this.state.blocked();
-                if this.is_over(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
+                if this.has_expired(cx) { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
             }
             other => other,
         }
@@ -133,9 +134,9 @@ impl AsyncWrite for Stream {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.io).poll_flush(cx))?;
         this.state.flushed();
-        // A request may have been answered since the last read, which set another deadline. If that is over, the state has
-        // woken the task, and actix-http reads the end of the stream as soon as it reads at all.
-        this.is_over(cx);
+        // A response since the last read has changed the deadline, so the timer must be set again. If the deadline has
+        // passed, the state has woken the task, and the next read reports the end of the stream.
+        this.has_expired(cx);
         Poll::Ready(Ok(()))
     }
 
@@ -168,7 +169,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (io, peer) = listener.accept().await.unwrap();
-        // There is room for one.
+        // The soft limit is one.
         let limits = ConnectionLimits { max_connections: 2, ..ConnectionLimits::default() };
         let connections = Connections::new(limits, TrustedProxies::default());
         (client, Stream::new(io, peer.ip(), Arc::new(connections)))
@@ -182,7 +183,7 @@ mod tests {
 
     /// actix-http does not read while its buffers are full, but flushes whenever the task wakes.
     #[actix_web::test]
-    async fn a_connection_that_is_not_read_is_woken_once_to_close() {
+    async fn closing_wakes_the_task_once() {
         let (_client, mut stream) = accepted().await;
         let wakes = Arc::default();
         assert_eq!(flush(&mut stream, &wakes), 0);
@@ -193,16 +194,16 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_connection_that_gives_way_does_so_when_its_handler_waits_for_the_body() {
+    async fn a_connection_is_evicted_once_its_handler_waits_for_the_body() {
         let (_client, mut stream) = accepted().await;
         let (state, wakes) = (stream.state().clone(), Arc::default());
         flush(&mut stream, &wakes);
         stream.connections.add(stream.peer);
         state.request_began(true);
-        assert!(!state.is_yielding());
+        assert!(!state.is_evicting());
         assert_eq!(flush(&mut stream, &wakes), 1);
         state.body_awaited();
-        assert!(state.is_yielding());
+        assert!(state.is_evicting());
         assert_eq!(flush(&mut stream, &wakes), 2);
     }
 }

@@ -1,26 +1,26 @@
-//! The groups of the service's routes: each is served or left out as a whole.
+//! Endpoint groups: endpoints that are served or left out together.
 
-/// A group of routes.
+/// A group of the service's own endpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RouteGroup {
+pub(crate) enum EndpointGroup {
     /// Refresh, verification, blacklist, logout.
     Tokens,
-    /// The login with a password.
+    /// Login with a password.
     Login,
-    /// New accounts.
+    /// Registration.
     Registration,
-    /// The profile, passwords, email addresses.
+    /// Profile, passwords, email addresses.
     Accounts,
-    /// Second factors, and the login that one completes.
+    /// Second factors, and logins that are completed with one.
     SecondFactors,
     /// The OpenAPI document and the JWK set.
     Documents,
-    /// Health and readiness.
+    /// Liveness and readiness.
     Health,
 }
 
-impl RouteGroup {
-    /// Whether its handlers work with accounts, so that tokens alone are not enough.
+impl EndpointGroup {
+    /// Whether the handlers need [`AccountServices`](crate::AccountServices).
     pub(crate) const fn needs_accounts(self) -> bool {
         matches!(self, Self::Login | Self::Registration | Self::Accounts | Self::SecondFactors)
     }

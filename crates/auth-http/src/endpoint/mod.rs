@@ -1,4 +1,4 @@
-//! One route: a path, its methods, and who may call it.
+//! An endpoint: a path with its methods, its handlers and its permission rule.
 
 mod group;
 mod options;
@@ -11,13 +11,13 @@ use actix_web::http::header::HeaderValue;
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, Route, web};
 use auth_core::permission::Rule;
 
-pub(crate) use group::RouteGroup;
+pub(crate) use group::EndpointGroup;
 pub(crate) use options::Description;
 
 use crate::error::ApiError;
 
-/// A path, its methods, and who may call it. Closed to all but the bearers of good tokens, unless a
-/// [`rule`](Self::rule) says otherwise.
+/// A path with its methods, its handlers and its permission rule. Without a [`rule`](Self::rule), it requires a caller
+/// ([`Rule::IsAuthenticated`]).
 #[derive(Clone)]
 pub struct Endpoint {
     path: String,
@@ -25,13 +25,13 @@ pub struct Endpoint {
     routes: Vec<(Method, Arc<dyn Fn() -> Route + Send + Sync>)>,
     rule: Option<Rule>,
     reads_credentials: bool,
-    group: Option<RouteGroup>,
+    group: Option<EndpointGroup>,
     prefix: String,
     about: Option<(String, String)>,
 }
 
 impl Endpoint {
-    /// A route without methods as yet. The path may have parts such as `{id}` and `{id:[0-9]+}`, as those of actix-web.
+    /// Creates an endpoint without methods. The path may have parameters as in actix-web, such as `{id}` and `{id:[0-9]+}`.
     pub fn new(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
@@ -45,51 +45,55 @@ impl Endpoint {
         }
     }
 
-    /// Who may call it: 401 without credentials, 403 with. A rule that needs to know who owns the object lets the
-    /// request through to the handler, which then has to ask its [`ObjectPermission`](crate::ObjectPermission), before
-    /// it changes anything: an answer of a handler that did not is withheld, what it has done is done.
+    /// Sets the permission rule. A refused request is answered 401 without credentials and 403 with them.
     ///
-    /// Whoever shows credentials must show good ones, also under [`Rule::AllowAny`].
+    /// A rule that depends on the owner of an object passes the request on to the handler, which must check its
+    /// [`ObjectPermission`](crate::ObjectPermission) before it changes anything. If it does not, its response is withheld
+    /// (500), but what it has changed stays changed.
+    ///
+    /// Invalid credentials are refused under every rule, even [`Rule::AllowAny`].
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rule = Some(rule);
         self
     }
 
-    /// Open to anybody; credentials are not looked at, so that bad ones do no harm. For routes where credentials are
-    /// got. Another rule for it is refused when the routes are built.
+    /// Allows every request and does not read credentials, so that invalid ones do no harm: for endpoints that issue
+    /// credentials. Combining this with another rule is refused when the routes are built.
     pub fn without_credentials(mut self) -> Self {
         self.reads_credentials = false;
         self
     }
 
-    /// A route of the service itself: bodies are short, whatever an application allows for its own.
-    pub(crate) const fn in_group(mut self, group: RouteGroup) -> Self {
+    /// Marks the endpoint as one of the service itself. Its bodies are limited to
+    /// [`OWN_BODY_LIMIT`](crate::body::OWN_BODY_LIMIT).
+    pub(crate) const fn in_group(mut self, group: EndpointGroup) -> Self {
         self.group = Some(group);
         self
     }
 
-    /// The same with a prefix before the path and its other spellings.
-    pub(crate) fn under(mut self, prefix: &str) -> Self {
+    /// Adds a prefix to the path and its aliases.
+    pub(crate) fn with_prefix(mut self, prefix: &str) -> Self {
         self.path.insert_str(0, prefix);
         self.aliases.iter_mut().for_each(|alias| alias.insert_str(0, prefix));
         self.prefix.insert_str(0, prefix);
         self
     }
 
-    /// What `OPTIONS` calls it. Then it is a route of the wire contract: `OPTIONS` is answered, a client that accepts no
-    /// JSON is answered 406, and requests without credentials are counted ([`App::throttle`](crate::App::throttle)).
+    /// Sets the name and description that `OPTIONS` returns. A named endpoint follows the wire contract: `OPTIONS` is answered,
+    /// a client that does not accept JSON gets 406, and requests without credentials are rate-limited
+    /// ([`App::throttle`](crate::App::throttle)).
     pub fn named(mut self, name: &str, description: &str) -> Self {
         self.about = Some((name.to_owned(), description.to_owned()));
         self
     }
 
-    /// Another spelling of the path, served where aliases are on.
+    /// Adds another path, served if aliases are enabled.
     pub fn alias(mut self, path: &str) -> Self {
         self.aliases.push(path.to_owned());
         self
     }
 
-    /// Answers `GET`, and `HEAD`.
+    /// Adds a handler for `GET` and `HEAD`.
     pub fn get<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args> + Send + Sync,
@@ -99,7 +103,7 @@ impl Endpoint {
         self.method(Method::GET, handler.clone()).method(Method::HEAD, handler)
     }
 
-    /// Answers `POST`.
+    /// Adds a handler for `POST`.
     pub fn post<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args> + Send + Sync,
@@ -109,7 +113,7 @@ impl Endpoint {
         self.method(Method::POST, handler)
     }
 
-    /// Answers `PUT`.
+    /// Adds a handler for `PUT`.
     pub fn put<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args> + Send + Sync,
@@ -119,7 +123,7 @@ impl Endpoint {
         self.method(Method::PUT, handler)
     }
 
-    /// Answers `PATCH`.
+    /// Adds a handler for `PATCH`.
     pub fn patch<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args> + Send + Sync,
@@ -129,7 +133,7 @@ impl Endpoint {
         self.method(Method::PATCH, handler)
     }
 
-    /// Answers `DELETE`.
+    /// Adds a handler for `DELETE`.
     pub fn delete<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args> + Send + Sync,
@@ -139,36 +143,36 @@ impl Endpoint {
         self.method(Method::DELETE, handler)
     }
 
-    /// Answers any other method.
+    /// Adds a handler for `method`.
     pub fn method<F, Args>(mut self, method: Method, handler: F) -> Self
     where
         F: Handler<Args> + Send + Sync,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let wanted = method.clone();
-        self.routes.push((method, Arc::new(move || web::method(wanted.clone()).to(handler.clone()))));
+        let matched = method.clone();
+        self.routes.push((method, Arc::new(move || web::method(matched.clone()).to(handler.clone()))));
         self
     }
 
-    /// Its path.
+    /// The path.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Other spellings of the path.
+    /// The aliases of the path.
     pub fn aliases(&self) -> impl Iterator<Item = &str> {
         self.aliases.iter().map(String::as_str)
     }
 
-    /// Its methods, as the `Allow` header names them.
+    /// The methods, as in the `Allow` header.
     pub fn allow(&self) -> String {
         let options = self.about.as_ref().map(|_| Method::OPTIONS);
         let methods = self.routes.iter().map(|(method, _)| method.clone()).chain(options);
         methods.map(|method| method.to_string()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Who may call it.
+    /// The permission rule in force.
     pub const fn required_rule(&self) -> &Rule {
         match &self.rule {
             Some(rule) => rule,
@@ -177,38 +181,38 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn has_method_twice(&self) -> bool {
+    pub(crate) fn has_duplicate_method(&self) -> bool {
         let methods = || self.routes.iter().map(|(method, _)| method);
         methods().enumerate().any(|(place, method)| methods().take(place).any(|before| before == method))
     }
 
-    /// Whether credentials are looked at.
+    /// Whether credentials are read.
     pub const fn reads_credentials(&self) -> bool {
         self.reads_credentials
     }
 
-    /// Whether it is a route of the service itself.
+    /// Whether this is an endpoint of the service itself.
     pub(crate) const fn is_own(&self) -> bool {
         self.group.is_some()
     }
 
-    /// Which routes of the service it belongs to; `None` for those of an application.
-    pub(crate) const fn group(&self) -> Option<RouteGroup> {
+    /// The endpoint group; `None` for endpoints of the host.
+    pub(crate) const fn group(&self) -> Option<EndpointGroup> {
         self.group
     }
 
-    /// Its path as the OpenAPI document of the service has it: without a prefix.
+    /// The path without the prefix, as in the OpenAPI document that is generated from the handlers.
     pub(crate) fn documented_path(&self) -> &str {
         &self.path[self.prefix.len()..]
     }
 
-    /// Whether it is a route of the wire contract; others are operational.
+    /// Whether the endpoint follows the wire contract, unlike operational endpoints.
     pub(crate) const fn is_named(&self) -> bool {
         self.about.is_some()
     }
 
     pub(crate) fn allow_header(&self) -> HeaderValue {
-        // Methods are tokens (RFC 9110 §9.1), which a header value may hold.
+        // Methods are tokens (RFC 9110 §9.1), so this is a valid header value.
         HeaderValue::from_str(&self.allow()).unwrap_or_else(|_| HeaderValue::from_static(""))
     }
 

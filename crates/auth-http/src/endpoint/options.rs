@@ -1,9 +1,9 @@
-//! What `OPTIONS` says of an endpoint.
+//! The response to `OPTIONS`.
 
 use actix_web::HttpResponse;
 use serde::Serialize;
 
-/// What `OPTIONS` answers.
+/// The body of the response to `OPTIONS`.
 #[derive(Serialize)]
 struct AboutBody<'a> {
     name: &'a str,
@@ -12,10 +12,10 @@ struct AboutBody<'a> {
     parses: [&'static str; 3],
 }
 
-/// Marks an answer that describes a route.
+/// Response extension that marks the response to `OPTIONS`, which shows no object.
 pub(crate) struct Description;
 
-/// Describes a route, as Django REST Framework does.
+/// Describes an endpoint, as Django REST Framework does.
 pub(super) fn describe((name, description): &(String, String)) -> HttpResponse {
     let mut response = HttpResponse::Ok().json(AboutBody {
         name,

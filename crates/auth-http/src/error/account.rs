@@ -1,4 +1,4 @@
-//! How the errors of accounts are answered.
+//! Conversion of account errors to responses.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ const WRONG_PASSWORD: &str = "Wrong password.";
 const WRONG_CODE: &str = "Invalid code.";
 const CHALLENGE_INVALID: &str = "Challenge is invalid or expired.";
 
-/// What an endpoint calls its fields.
+/// The names of the password fields of an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FieldNames {
-    /// That of the password that somebody has.
+    /// The field of the current password.
     pub password: &'static str,
-    /// That of the one they want.
+    /// The field of the new password.
     pub new_password: &'static str,
 }
 
@@ -30,20 +30,19 @@ impl Default for FieldNames {
 }
 
 impl ApiError {
-    /// Why a login or a registration failed; `reasons` says whether the answer has a `reason`.
+    /// Converts an error of a login or a registration; `reasons`: whether the response includes a `reason`.
     pub(crate) fn at_login(error: AccountError, reasons: bool) -> Self {
         let code = error.code();
         match error {
             AccountError::Auth(error) => Self::at_token_endpoint(error, reasons),
-            // Here a challenge and its code are credentials, as a password is.
+            // At a login, a challenge and its code are credentials, like a password.
             AccountError::ChallengeInvalid => Self::coded(StatusCode::UNAUTHORIZED, CHALLENGE_INVALID, code),
             AccountError::WrongCode => Self::coded(StatusCode::UNAUTHORIZED, WRONG_CODE, code),
             other => other.into(),
         }
     }
 
-    /// Why something failed that a user asks for who is logged in, or who has the token of a link. What is wrong with a
-    /// field is said of the field.
+    /// Converts an error of an endpoint for authenticated users or link tokens. An error about a field becomes a field error.
     pub(crate) fn at_account_path(error: AccountError, names: FieldNames, explanation: Explanation<'_>) -> Self {
         match error {
             AccountError::Auth(error) => Self::at_guarded_path(error, explanation),
@@ -59,7 +58,7 @@ impl ApiError {
         }
     }
 
-    /// Why an account cannot be as asked.
+    /// Converts a refused value of an account.
     fn account_fault(fault: AccountFault) -> Self {
         match fault {
             AccountFault::Taken(Taken::Username) => Self::field("username", "User with this username already exists."),
@@ -67,7 +66,7 @@ impl ApiError {
             AccountFault::BadUsername => Self::field("username", value_message(&fault)),
             AccountFault::BadEmail => Self::field("email", value_message(&fault)),
             AccountFault::WeakPassword(flaws) => Self::weak_password(FieldNames::default().new_password, flaws),
-            // It does not name its field.
+            // These do not name their field.
             fault => Self::non_field(value_message(&fault)),
         }
     }
@@ -84,10 +83,8 @@ impl ApiError {
 }
 
 impl From<AccountError> for ApiError {
-    /// For the handlers of a host that call the services of accounts themselves, without a `reason`. The status is that of the
-    /// [kind](AccountError::kind); a 400 names the field, as our own endpoints call it.
-    ///
-    /// Exhaustive: a new error must be mapped here.
+    /// Converts an error for handlers of a host that call the account services, without a `reason`. The status follows the
+    /// [kind](AccountError::kind); a 400 uses the field names of this crate's endpoints.
     fn from(error: AccountError) -> Self {
         let code = error.code();
         let refuse = |detail: &str| Self::coded(StatusCode::UNAUTHORIZED, detail, code);
@@ -115,7 +112,7 @@ impl From<AccountError> for ApiError {
     }
 }
 
-/// The text for a refused value of a field.
+/// The message for a refused value of a field.
 pub(crate) fn value_message(fault: &AccountFault) -> String {
     match fault {
         AccountFault::BadUsername => "Enter a valid username. This value may contain only letters, numbers, and \
@@ -124,12 +121,12 @@ pub(crate) fn value_message(fault: &AccountFault) -> String {
         AccountFault::BadEmail => "Enter a valid email address.".to_owned(),
         AccountFault::BadPersonName => "Control characters are not allowed.".to_owned(),
         AccountFault::TooLong(limit) => format!("Ensure this field has no more than {limit} characters."),
-        // Answered with texts of their own.
+        // Unused: these have their own messages.
         AccountFault::Taken(_) | AccountFault::WeakPassword(_) => "Enter a valid value.".to_owned(),
     }
 }
 
-/// The text for what is wrong with a password.
+/// The message for a flaw of a password.
 pub(crate) fn password_message(flaw: PasswordFlaw) -> String {
     match flaw {
         PasswordFlaw::TooSimilar(attribute) => {

@@ -1,4 +1,4 @@
-//! A refusal or failure as it is sent.
+//! [`ApiError`]: an error response.
 
 use std::error::Error;
 use std::fmt;
@@ -11,10 +11,10 @@ use auth_accounts::service::SecondFactorChallenge;
 
 use super::{ChallengeBody, ChallengedBody, DetailBody, FieldErrors, LogoutErrorBody, NonFieldErrorsBody};
 
-/// The challenge of every 401 (RFC 6750 §3).
+/// The default `WWW-Authenticate` challenge of a 401 (RFC 6750 §3).
 const CHALLENGE: &str = r#"Bearer realm="api""#;
 
-/// Marks an answer whose challenge is this crate's: where other schemes are configured, it names those.
+/// Response extension that marks a 401 of this crate, whose challenge is replaced if another scheme is configured.
 pub(crate) struct OwnChallenge;
 
 #[derive(Debug)]
@@ -26,7 +26,7 @@ enum ErrorBody {
     Logout(LogoutErrorBody),
 }
 
-/// A refusal or failure, ready to be sent.
+/// An error response: status, body, and `Retry-After` where it applies.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
@@ -35,12 +35,12 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// A refusal with a text and nothing else.
+    /// An error with only a `detail`.
     pub fn detail(status: StatusCode, detail: impl Into<String>) -> Self {
         Self::with_body(status, DetailBody { detail: detail.into(), ..DetailBody::default() })
     }
 
-    /// A refusal with a text and a code.
+    /// An error with a `detail` and a `code`.
     pub fn coded(status: StatusCode, detail: &str, code: &'static str) -> Self {
         Self::with_body(status, DetailBody { detail: detail.to_owned(), code: Some(code), ..DetailBody::default() })
     }
@@ -49,12 +49,12 @@ impl ApiError {
         Self { status, body: ErrorBody::Detail(body), retry_after: None }
     }
 
-    /// Fields of the body that are refused: 400.
+    /// Field errors: 400.
     pub const fn fields(errors: FieldErrors) -> Self {
         Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::Fields(errors), retry_after: None }
     }
 
-    /// A body refused as a whole: 400.
+    /// An error about the body as a whole: 400.
     pub fn non_field(message: impl Into<String>) -> Self {
         let body = NonFieldErrorsBody { non_field_errors: vec![message.into()] };
         Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::NonField(body), retry_after: None }
@@ -66,24 +66,24 @@ impl ApiError {
         Self { status: StatusCode::BAD_REQUEST, body, retry_after: None }
     }
 
-    /// No credentials where they are needed: 401.
+    /// Credentials are required but missing: 401.
     pub fn not_authenticated() -> Self {
         Self::detail(StatusCode::UNAUTHORIZED, "Authentication credentials were not provided.")
     }
 
-    /// Not allowed to do this: 403.
+    /// The caller lacks permission: 403.
     pub fn permission_denied() -> Self {
         Self::detail(StatusCode::FORBIDDEN, "You do not have permission to perform this action.")
     }
 
-    /// There is no such thing: 404.
+    /// The object does not exist: 404.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::detail(StatusCode::NOT_FOUND, detail)
     }
 
-    /// Too many requests: 429. Whole seconds, rounded up.
-    pub(crate) fn throttled(wait: Duration) -> Self {
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    /// Too many requests: 429, with `delay` rounded up to whole seconds.
+    pub(crate) fn throttled(delay: Duration) -> Self {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         let unit = if seconds == 1 { "second" } else { "seconds" };
         let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
         let mut error = Self::detail(StatusCode::TOO_MANY_REQUESTS, detail);
@@ -91,7 +91,8 @@ impl ApiError {
         error
     }
 
-    /// Too many registrations: 429. Unlike other limits this one is named, since many users of one network share it.
+    /// Too many registrations: 429. Unlike other rate limits, this one has its own code, because all users of a network share
+    /// it.
     pub(super) fn too_many_registrations(retry_after: u64) -> Self {
         let unit = if retry_after == 1 { "second" } else { "seconds" };
         let detail =
@@ -101,12 +102,12 @@ impl ApiError {
         error
     }
 
-    /// The password is right, and a second factor is asked for: 401.
-    pub(crate) fn challenged(asked: &SecondFactorChallenge) -> Self {
+    /// The password is correct, but a second factor is required: 401.
+    pub(crate) fn challenged(required: &SecondFactorChallenge) -> Self {
         let body = ChallengedBody {
             detail: "A second factor is required.",
             code: "second_factor_required",
-            challenge: ChallengeBody::new(&asked.challenge, &asked.methods),
+            challenge: ChallengeBody::new(&required.challenge, &required.methods),
         };
         Self { status: StatusCode::UNAUTHORIZED, body: ErrorBody::Challenged(Box::new(body)), retry_after: None }
     }
@@ -116,12 +117,12 @@ impl ApiError {
         Self::internal()
     }
 
-    /// A fault of this installation: 500. What it is stands in the log, not in the answer (SEC-202).
+    /// An internal error: 500. The cause belongs in the log, not in the response (SEC-202).
     pub fn internal() -> Self {
         Self::detail(StatusCode::INTERNAL_SERVER_ERROR, "A server error occurred.")
     }
 
-    /// It may work in a moment: 503.
+    /// Temporarily unavailable: 503. `retry_after` is in seconds.
     pub fn unavailable(retry_after: u64) -> Self {
         let detail = "Service temporarily unavailable, try again later.";
         let mut error = Self::coded(StatusCode::SERVICE_UNAVAILABLE, detail, "temporarily_unavailable");
@@ -130,7 +131,7 @@ impl ApiError {
     }
 }
 
-/// Says to the operator what the client is not told, with all its causes.
+/// Logs an error with all its sources, which the client is not told.
 pub(super) fn log_failure(error: &(dyn Error + 'static)) {
     let mut chain = error.to_string();
     let mut source = error.source();

@@ -1,4 +1,4 @@
-//! The bodies of refusals.
+//! The bodies of error responses.
 
 use auth_accounts::code::ChallengeToken;
 use auth_accounts::second_factor::Method;

@@ -1,18 +1,18 @@
-//! What is wrong with the fields of a body.
+//! Errors in the fields of a request body.
 
 use serde::{Serialize, Serializer};
 
-/// What is wrong with which field, in the order of the fields.
+/// Error messages by field, in the order in which they are serialized.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldErrors(Vec<(&'static str, Vec<String>)>);
 
 impl FieldErrors {
-    /// One thing wrong with one field.
+    /// Creates one error for one field.
     pub fn of(field: &'static str, message: impl Into<String>) -> Self {
         Self(vec![(field, vec![message.into()])])
     }
 
-    /// Adds messages for a field; none is no error.
+    /// Adds messages for a field. An empty list adds nothing.
     pub fn add(&mut self, field: &'static str, messages: Vec<String>) {
         if messages.is_empty() {
             return;
@@ -23,17 +23,17 @@ impl FieldErrors {
         }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there are no errors.
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether something is wrong with this field.
+    /// Whether there is an error for this field.
     pub(crate) fn contains(&self, field: &str) -> bool {
         self.0.iter().any(|(name, _)| *name == field)
     }
 
-    /// Puts the fields into the order of `names`, which is the order of the endpoint's fields.
+    /// Sorts the fields by their position in `names`.
     pub fn sort_by(&mut self, names: &[&str]) {
         self.0.sort_by_key(|(field, _)| names.iter().position(|name| name == field));
     }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn errors_keep_the_order_of_the_endpoint() {
+    fn errors_are_sorted_by_the_given_names() {
         let mut errors = FieldErrors::default();
         errors.add("b", vec!["1".into()]);
         errors.add("a", vec!["2".into()]);

@@ -1,6 +1,6 @@
-//! Refusals and failures on the wire: status, body and headers of the contract, section 4.
+//! Error responses: status, body and headers (docs/wire-contract.md, section 4).
 //!
-//! Every 401 carries `WWW-Authenticate`, every 503 `Retry-After`. A body never shows what went wrong inside.
+//! Every 401 has `WWW-Authenticate`, every 503 has `Retry-After`. No body shows internals (SEC-202).
 
 mod account;
 mod api_error;

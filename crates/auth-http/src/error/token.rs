@@ -1,4 +1,4 @@
-//! How the errors of tokens are answered.
+//! Conversion of token errors to responses.
 
 use actix_web::http::StatusCode;
 use auth_core::time::Seconds;
@@ -8,18 +8,18 @@ use auth_core::{AuthError, StoreError};
 use super::api_error::log_failure;
 use super::{ApiError, DetailBody, TokenMessage};
 
-/// What the bearer of a refused access token is told about it.
+/// What a response says about a refused access token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Explanation<'a> {
-    /// Whether the answer has a `reason`.
+    /// Whether the response includes a `reason`.
     pub reasons: bool,
-    /// The kinds of token that are accepted: each of them has a message in the answer.
+    /// The accepted token types, each of which has a message in the response.
     pub accepted_kinds: &'a [TokenKind],
 }
 
 impl ApiError {
-    /// Why something failed at an endpoint that takes a token in its body; `reasons` says whether the answer has a `reason`.
-    /// The status is that of the [kind](AuthError::kind). Exhaustive: a new error must be mapped here.
+    /// Converts an error of an endpoint that takes a token in its body; `reasons`: whether the response includes a `reason`.
+    /// The status follows the [kind](AuthError::kind).
     pub(crate) fn at_token_endpoint(error: AuthError, reasons: bool) -> Self {
         let refuse = |detail: &str, code, reason: Option<&'static str>| {
             let reason = reason.filter(|_| reasons);
@@ -51,7 +51,7 @@ impl ApiError {
         }
     }
 
-    /// Why the bearer of an access token is refused on a guarded path.
+    /// Converts an error about the access token of a guarded route.
     pub(crate) fn at_guarded_path(error: AuthError, explanation: Explanation<'_>) -> Self {
         let Explanation { reasons, accepted_kinds } = explanation;
         match error {
@@ -60,7 +60,7 @@ impl ApiError {
                 DetailBody {
                     detail: "Given token not valid for any token type".to_owned(),
                     code: Some(error.code()),
-                    messages: Some(accepted_kinds.iter().map(|kind| told(*kind, fault)).collect()),
+                    messages: Some(accepted_kinds.iter().map(|kind| token_message(*kind, fault)).collect()),
                     reason: reason(fault).filter(|_| reasons),
                 },
             ),
@@ -68,7 +68,7 @@ impl ApiError {
         }
     }
 
-    /// Why a token is refused at verification: one that was taken out of use is an error of the body.
+    /// Converts an error of the verify endpoint, where a blacklisted token is a 400.
     pub(crate) fn at_verification(error: AuthError, reasons: bool) -> Self {
         match error {
             AuthError::Token(fault) if fault.is_blacklisted() => Self::non_field(message(fault)),
@@ -76,7 +76,7 @@ impl ApiError {
         }
     }
 
-    /// Why a logout is refused.
+    /// Converts an error of a logout.
     pub(crate) fn at_logout(error: AuthError, reasons: bool) -> Self {
         match error {
             AuthError::Token(fault) => Self::logout(message(fault)),
@@ -85,8 +85,8 @@ impl ApiError {
     }
 }
 
-/// What one kind of accepted token says to the presented one.
-const fn told(kind: TokenKind, fault: TokenFault) -> TokenMessage {
+/// The message of one accepted token type about the presented token.
+const fn token_message(kind: TokenKind, fault: TokenFault) -> TokenMessage {
     let token_class = match kind {
         TokenKind::Access => "AccessToken",
         TokenKind::Refresh => "RefreshToken",
@@ -95,7 +95,7 @@ const fn told(kind: TokenKind, fault: TokenFault) -> TokenMessage {
     TokenMessage { token_class, token_type: kind.name(), message: message(fault) }
 }
 
-/// The text for a refused token. A forger learns nothing: all that is not well signed is one text.
+/// The message for a refused token. Every token without a valid signature gets the same message, so forgers learn nothing.
 const fn message(fault: TokenFault) -> &'static str {
     match fault {
         TokenFault::Expired => "Token is expired",
@@ -110,7 +110,7 @@ const fn message(fault: TokenFault) -> &'static str {
     }
 }
 
-/// The stable reason, for the bearer of a well-signed token.
+/// The stable `reason`; `None` for a token without a valid signature.
 const fn reason(fault: TokenFault) -> Option<&'static str> {
     match fault {
         TokenFault::Expired | TokenFault::RefreshExpired => Some("token_expired"),
@@ -130,15 +130,14 @@ const fn reason(fault: TokenFault) -> Option<&'static str> {
 }
 
 impl From<AuthError> for ApiError {
-    /// What the endpoints for tokens answer, without a `reason`: for the handlers of a host. The status is that of the
-    /// [kind](AuthError::kind).
+    /// Converts an error for handlers of a host, without a `reason`. The status follows the [kind](AuthError::kind).
     fn from(error: AuthError) -> Self {
         Self::at_token_endpoint(error, false)
     }
 }
 
 impl From<StoreError> for ApiError {
-    /// What a storage could not do, for the handlers of a host: 503 or 500.
+    /// Converts an error of the storage for handlers of a host: 503 or 500.
     fn from(error: StoreError) -> Self {
         AuthError::from(error).into()
     }

@@ -1,25 +1,25 @@
-//! One field of a body, before anybody asked for a type.
+//! The value of a field, before it is converted to a type.
 
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Field {
-    /// A text.
+    /// A string.
     Text(String),
-    /// A text with half of a surrogate pair in it, which is no character: the first one found.
+    /// A string with an unpaired surrogate; holds the first one.
     LoneSurrogate(u16),
-    /// A number, as Python would write it.
+    /// A number, formatted as Python's `str` does.
     Number(String),
     /// `true` or `false`.
     Bool(bool),
     /// `null`.
     Null,
-    /// A list, an object or an uploaded file.
+    /// An array, an object or an uploaded file.
     Composite,
 }
 
 impl Field {
-    /// Whether it means "yes". Unlike Python's truth, `"0"` and `"false"` mean "no" (wire contract section 12), and a
-    /// list or an object means nothing at all.
+    /// Whether the value means "yes". Unlike in Python, `"0"` and `"false"` mean "no" (docs/wire-contract.md, section 12), and
+    /// so do arrays and objects.
     pub fn is_yes(&self) -> bool {
         match self {
             Self::Text(text) => !matches!(
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_yes() {
+    fn is_yes_follows_the_wire_contract() {
         let text = |text: &str| Field::Text(text.to_owned());
         let number = |text: &str| Field::Number(text.to_owned());
         for (field, expected) in [

@@ -1,4 +1,4 @@
-//! Form and multipart bodies. Every field is a text, except an uploaded file.
+//! URL-encoded and multipart bodies. Every field is a string, except an uploaded file.
 
 use std::convert::Infallible;
 
@@ -8,12 +8,12 @@ use multer::Multipart;
 
 use super::{Field, Fields};
 
-/// Reads `application/x-www-form-urlencoded` (WHATWG URL §5.1). Nothing is malformed there.
+/// Parses `application/x-www-form-urlencoded` (WHATWG URL §5.1), which cannot be malformed.
 pub(crate) fn parse_urlencoded(bytes: &[u8]) -> Fields {
     form_urlencoded::parse(bytes).map(|(name, value)| (name.into_owned(), Field::Text(value.into_owned()))).collect()
 }
 
-/// Reads `multipart/form-data` (RFC 7578). The error is the parser's own text.
+/// Parses `multipart/form-data` (RFC 7578). The error is the message of the parser.
 pub(crate) async fn parse_multipart(bytes: Bytes, boundary: &str) -> Result<Fields, String> {
     let body = stream::iter([Ok::<_, Infallible>(bytes)]);
     let mut parts = Multipart::new(body, boundary);
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urlencoded_fields() {
+    fn parses_urlencoded_fields() {
         let fields = parse_urlencoded(b"a=1&a=2&b=x+y%21&c=%FF&d");
         let text = |name: &str| fields[name].clone();
         assert_eq!(text("a"), Field::Text("2".to_owned()));
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn multipart_fields_and_files() {
+    async fn parses_multipart_fields_and_files() {
         let body = "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx y\r\n--B\r\n\
                     Content-Disposition: form-data; name=\"f\"; filename=\"f.txt\"\r\n\r\nhello\r\n--B--\r\n";
         let fields = parse_multipart(Bytes::from_static(body.as_bytes()), "B").await.unwrap();

@@ -1,7 +1,7 @@
 //! JSON bodies.
 //!
-//! Each field is kept as raw text until it is asked for, so that a body that is malformed, deep or wide costs one scan
-//! without recursion, and half of a surrogate pair is found where it stands.
+//! Values are first read as raw JSON, so a malformed, deep or wide body costs one scan without recursion, and an unpaired
+//! surrogate is found in the field that contains it.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,22 @@ use serde_json::value::RawValue;
 
 use super::{Field, Fields};
 
-/// What a JSON document holds at its top.
+/// The top-level value of a JSON document.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Document {
     /// An object.
     Object(Fields),
     /// `null`.
     Null,
-    /// Something else, by the name that Python gives its type.
+    /// Any other value, by the name of its Python type.
     Other(&'static str),
 }
 
-/// Reads a document (RFC 8259). The error is the parser's own text.
+/// Parses a document (RFC 8259). The error is the message of the parser.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Document, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let document: &RawValue = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    // The document is valid JSON, so the first byte determines its type.
     let raw = document.get();
     Ok(match raw.as_bytes().first() {
         Some(b'{') => {
@@ -54,7 +55,7 @@ fn is_integer(raw: &str) -> bool {
     !raw.contains(['.', 'e', 'E'])
 }
 
-/// The text of a number as Python's `str` has it: integers as they stand, others with a point or an exponent.
+/// Formats a number as Python's `str` does: integers unchanged, others with a decimal point or an exponent.
 fn number(raw: &str) -> String {
     match raw.parse::<f64>() {
         Ok(value) if !is_integer(raw) => format!("{value:?}"),
@@ -62,18 +63,18 @@ fn number(raw: &str) -> String {
     }
 }
 
-/// A text that the parser refuses although its syntax was right has an escape for half of a surrogate pair: the only
+/// Finds the unpaired surrogate in a string that is valid JSON but that the parser refuses: an escaped surrogate is the only
 /// thing that RFC 8259 §8.2 allows and Unicode does not.
 fn lone_surrogate(raw: &str) -> Field {
     let mut units = Vec::new();
     let mut rest = raw;
     while let Some((between, escape)) = rest.split_once('\\') {
         if !between.is_empty() {
-            units.push(0); // What stands between two halves parts them.
+            units.push(0); // Anything between two surrogates separates them.
         }
-        match escape.strip_prefix('u').and_then(|digits| digits.get(..4)) {
-            Some(digits) => {
-                units.push(u16::from_str_radix(digits, 16).unwrap_or(0));
+        match escape.strip_prefix('u').and_then(|hex| hex.get(..4)) {
+            Some(hex) => {
+                units.push(u16::from_str_radix(hex, 16).unwrap_or(0));
                 rest = &escape[5..];
             }
             None => {
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_every_type() {
+    fn parses_fields_of_every_type() {
         for (json, expected) in [
             (r#""x""#, Field::Text("x".to_owned())),
             (r#""\u00e4\ud83d\ude00\n""#, Field::Text("\u{E4}\u{1F600}\n".to_owned())),
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn documents_that_are_no_objects() {
+    fn names_the_python_type_of_other_documents() {
         for (json, expected) in [
             ("[]", Document::Other("list")),
             (" \"abc\"", Document::Other("str")),
@@ -136,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_documents_are_refused() {
+    fn refuses_malformed_documents() {
         for json in [
             &b"{\"a\": "[..],
             b"{'a': 1}",
@@ -156,13 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_comes_twice_the_last_one_counts() {
+    fn the_last_of_duplicate_names_counts() {
         let Ok(Document::Object(fields)) = parse(br#"{"a": "x", "a": 5}"#) else { panic!() };
         assert_eq!(fields["a"], Field::Number("5".to_owned()));
     }
 
     #[test]
-    fn depth_and_width_cost_no_stack() {
+    fn deep_documents_do_not_overflow_the_stack() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(parse(deep.as_bytes()), Ok(Document::Other("list")));
         assert_eq!(parse_field(&deep), Field::Composite);

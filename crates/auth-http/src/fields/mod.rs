@@ -1,5 +1,5 @@
-//! The fields of a request body: read from JSON, forms and multipart as Django REST Framework reads them (wire contract
-//! section 5), and asked for by name.
+//! The fields of a request body, parsed from JSON, URL-encoded or multipart bodies as in Django REST Framework
+//! (docs/wire-contract.md, section 5).
 
 mod field;
 pub(crate) mod form;
@@ -12,5 +12,5 @@ pub use field::Field;
 pub(crate) use reader::text;
 pub use reader::{BLANKABLE, FieldReader, TEXT, TextRules};
 
-/// The fields of a body by name; of a name that comes twice, the last one.
+/// The fields of a body by name. Of duplicate names, the last one counts.
 pub type Fields = HashMap<String, Field>;

@@ -1,37 +1,37 @@
-//! Reading fields as texts, with the messages of Django REST Framework's `CharField`.
+//! Reading fields as strings, with the messages of Django REST Framework's `CharField`.
 
 use super::{Field, Fields};
 use crate::error::FieldErrors;
 
-/// How a text field is read.
+/// How a string field is validated.
 #[derive(Clone, Copy, Debug)]
 pub struct TextRules {
-    /// Whether the empty text is a value.
+    /// Whether a blank string is accepted.
     pub may_be_blank: bool,
-    /// Whether blanks at its edges are cut off.
+    /// Whether leading and trailing whitespace is removed.
     pub trim: bool,
-    /// Most characters; `None`: any number.
+    /// Most characters; `None`: unlimited.
     pub max_chars: Option<usize>,
 }
 
-/// A text that has to say something, without the blanks at its edges.
+/// A string that must not be blank, trimmed.
 pub const TEXT: TextRules = TextRules { may_be_blank: false, trim: true, max_chars: None };
-/// A text that may be empty, without the blanks at its edges.
+/// A string that may be blank, trimmed.
 pub const BLANKABLE: TextRules = TextRules { may_be_blank: true, trim: true, max_chars: None };
 
-/// Reads fields one by one and collects what is wrong with them.
+/// Reads fields one by one and collects their errors.
 pub struct FieldReader<'a> {
     fields: &'a Fields,
     errors: FieldErrors,
 }
 
 impl<'a> FieldReader<'a> {
-    /// A reader of these fields.
+    /// Creates a reader without errors.
     pub fn new(fields: &'a Fields) -> Self {
         Self { fields, errors: FieldErrors::default() }
     }
 
-    /// A field that has to be there.
+    /// Reads a required field. Returns `None` and records an error if it is missing or invalid.
     pub fn required(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
         if !self.has(name) {
             self.refuse(name, "This field is required.");
@@ -39,7 +39,7 @@ impl<'a> FieldReader<'a> {
         self.optional(name, rules)
     }
 
-    /// A field that may be absent.
+    /// Reads an optional field. Returns `None` if it is missing, and records an error if it is invalid.
     pub fn optional(&mut self, name: &'static str, rules: TextRules) -> Option<String> {
         match text(self.fields.get(name)?, rules) {
             Ok(text) => Some(text),
@@ -50,28 +50,28 @@ impl<'a> FieldReader<'a> {
         }
     }
 
-    /// Whether the body has this field, whatever its value.
+    /// Whether the body has this field, with any value.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
     }
 
-    /// Adds a message for a field.
+    /// Records an error for a field.
     pub(crate) fn refuse(&mut self, name: &'static str, message: impl Into<String>) {
         self.errors.add(name, vec![message.into()]);
     }
 
-    /// Whether nothing was wrong so far.
+    /// Whether no error has been recorded.
     pub(crate) const fn is_ok(&self) -> bool {
         self.errors.is_empty()
     }
 
-    /// What was wrong so far.
+    /// Returns the recorded errors.
     pub fn into_errors(self) -> FieldErrors {
         self.errors
     }
 }
 
-/// The text of a field, or what is wrong with it.
+/// Returns the string value of a field, or the error message.
 pub(crate) fn text(field: &Field, rules: TextRules) -> Result<String, String> {
     let text = match field {
         Field::Text(text) | Field::Number(text) => text,
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_and_their_messages() {
+    fn strings_are_validated_with_the_messages_of_charfield() {
         let exact = TextRules { may_be_blank: false, trim: false, max_chars: None };
         let short = TextRules { max_chars: Some(3), ..TEXT };
         for (field, rules, expected) in [

@@ -1,4 +1,4 @@
-//! Who asks: the bearer of the access token of a request.
+//! Authentication: the caller that the access token of a request identifies.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use auth_core::service::Caller;
 use crate::app::App;
 use crate::error::ApiError;
 
-/// Notes the bearer of the access token with the request, if it has one. Bad credentials are refused, whatever the
-/// rule.
+/// Stores the caller in the request extensions, if the request has an access token. Invalid credentials are refused under
+/// every rule.
 pub(super) async fn authenticate(request: &ServiceRequest) -> Result<(), ApiError> {
     let app = request.app_data::<web::Data<App>>().ok_or_else(missing_app)?;
     if request.extensions().get::<AuthenticatedBy>().is_some_and(|by| Arc::ptr_eq(&by.0, app)) {
         return Ok(());
     }
-    // A caller that another service authenticated does not count here.
+    // Another service in the same application may have stored a caller, who is unknown here.
     request.extensions_mut().remove::<Caller>();
     let Some(token) = app.settings.credentials.token(request.headers())? else { return Ok(()) };
     let authenticated = match token {
@@ -31,7 +31,7 @@ pub(super) async fn authenticate(request: &ServiceRequest) -> Result<(), ApiErro
     Ok(())
 }
 
-/// The service that authenticated the caller.
+/// Request extension: the service that authenticated the caller.
 struct AuthenticatedBy(Arc<App>);
 
 fn missing_app() -> ApiError {

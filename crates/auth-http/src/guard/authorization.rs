@@ -1,4 +1,4 @@
-//! Whether a rule lets the caller in.
+//! Authorization: whether a permission rule allows a request.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -15,64 +15,64 @@ use super::authentication::authenticate;
 use super::record;
 use crate::error::ApiError;
 
-/// What a rule says before the handler runs.
-pub(crate) enum Standing {
-    /// Let in.
-    Settled,
-    /// The handler has to ask.
-    UpToTheHandler(AskedFor),
+/// The decision of a rule before the handler runs.
+pub(crate) enum Authorization {
+    /// The request is allowed.
+    Allowed,
+    /// The decision depends on the owner of an object, so the handler must check it.
+    LeftToHandler(OwnershipCheck),
 }
 
-/// What a route's rule left open, and whether the handler asked since.
+/// Request extension: the rule, and whether the handler has checked it for its object.
 #[derive(Clone)]
-pub(super) struct Pending {
+pub(super) struct PendingRule {
     pub(super) rule: Rc<Rule>,
     pub(super) is_checked: Rc<Cell<bool>>,
 }
 
-/// Whether the handler has asked for the permission that was left to it.
-pub(crate) struct AskedFor(Rc<Cell<bool>>);
+/// Whether the handler has checked the permission that was left to it.
+pub(crate) struct OwnershipCheck(Rc<Cell<bool>>);
 
-impl AskedFor {
+impl OwnershipCheck {
     pub(crate) fn is_missing(&self) -> bool {
         !self.0.get()
     }
 }
 
-/// Finds out who asks, and whether a rule lets them.
+/// Authenticates the caller and applies a rule.
 pub(crate) async fn authorize(
     rule: &Rule,
     reads_credentials: bool,
     request: &ServiceRequest,
-) -> Result<Standing, ApiError> {
+) -> Result<Authorization, ApiError> {
     if reads_credentials {
         authenticate(request).await?;
     }
-    let pending = Pending { rule: Rc::new(rule.clone()), is_checked: Rc::default() };
-    let asked = AskedFor(pending.is_checked.clone());
+    let pending = PendingRule { rule: Rc::new(rule.clone()), is_checked: Rc::default() };
+    let check = OwnershipCheck(pending.is_checked.clone());
     let caller = request.extensions().get::<Caller>().cloned();
     request.extensions_mut().insert(pending);
     match decide(rule, caller.as_ref(), request.method(), Ownership::Unknown) {
-        Decision::Allowed => Ok(Standing::Settled),
-        Decision::Undecided => Ok(Standing::UpToTheHandler(asked)),
+        Decision::Allowed => Ok(Authorization::Allowed),
+        Decision::Undecided => Ok(Authorization::LeftToHandler(check)),
         Decision::Denied(denial) => Err(refusal(request.request(), caller.as_ref(), &denial)),
     }
 }
 
-/// Finds out who asks, and whether a rule lets them, where there is no object that could be theirs.
+/// Authenticates the caller and applies a rule where there is no object to own.
 pub(crate) async fn authorize_without_object(rule: &Rule, request: &ServiceRequest) -> Result<(), ApiError> {
     authenticate(request).await?;
-    settle(rule, request.request(), None)
+    enforce(rule, request.request(), None)
 }
 
-/// What a rule says where it is known who owns the object, or that there is none.
-pub(super) fn settle(rule: &Rule, request: &HttpRequest, owner: Option<&UserId>) -> Result<(), ApiError> {
+/// Applies a rule to an object of `owner`; `None`: there is no object.
+pub(super) fn enforce(rule: &Rule, request: &HttpRequest, owner: Option<&UserId>) -> Result<(), ApiError> {
     let caller = request.extensions().get::<Caller>().cloned();
     let is_owner = caller.as_ref().is_some_and(|caller| Some(&caller.user.id) == owner);
     let ownership = if is_owner { Ownership::Owner } else { Ownership::Stranger };
     match decide(rule, caller.as_ref(), request.method(), ownership) {
         Decision::Allowed => Ok(()),
-        // It cannot be: who owns it is known.
+        // Unreachable: the ownership is known.
         Decision::Undecided => Err(ApiError::permission_denied()),
         Decision::Denied(denial) => Err(refusal(request, caller.as_ref(), &denial)),
     }
@@ -90,10 +90,10 @@ fn requester(caller: &Caller) -> Requester {
     Requester { is_staff: caller.user.is_staff, roles }
 }
 
-/// 401 where logging in may help, else 403. Which part of the rule refused is for the audit log.
+/// 401 without a caller, otherwise 403. The part of the rule that refused is recorded in the audit log.
 fn refusal(request: &HttpRequest, caller: Option<&Caller>, denial: &Denial) -> ApiError {
     let Some(caller) = caller else {
-        tracing::debug!(refused_by = %denial, "a request without credentials is refused");
+        tracing::debug!(refused_by = %denial, "refused a request without credentials");
         return ApiError::not_authenticated();
     };
     record(request, SecurityEvent::denied(&caller.user.id, denial));

@@ -1,4 +1,4 @@
-//! The caller, as a handler asks for them.
+//! The extractor of the caller.
 
 use std::future::{Ready, ready};
 
@@ -9,33 +9,33 @@ use auth_core::user::{User, UserId};
 
 use crate::error::ApiError;
 
-/// The bearer of the request's access token. Where there is none, a handler that asks for one is answered 401; one that
-/// asks for an `Option` of it gets `None`.
+/// Extractor of the caller. Without a caller, the request is answered 401; extract an `Option<CurrentUser>` to handle that
+/// case.
 #[derive(Clone, Debug)]
 pub struct CurrentUser(Caller);
 
 impl CurrentUser {
-    /// The ID of the user.
+    /// The user ID.
     pub const fn id(&self) -> &UserId {
         &self.0.user.id
     }
 
-    /// The name of the account.
+    /// The username.
     pub fn username(&self) -> &str {
         &self.0.user.username
     }
 
-    /// Whether the account is an administrator's.
+    /// Whether the user is staff.
     pub const fn is_staff(&self) -> bool {
         self.0.user.is_staff
     }
 
-    /// The account, as it was at most a moment ago.
+    /// The user, possibly from the auth cache.
     pub const fn user(&self) -> &User {
         &self.0.user
     }
 
-    /// The caller as the services take it.
+    /// The caller, as an argument of the services.
     pub const fn caller(&self) -> &Caller {
         &self.0
     }

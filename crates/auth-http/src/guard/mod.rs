@@ -1,4 +1,4 @@
-//! Permission: who asks, whether the rule of the route lets them, and whether the object is theirs.
+//! Guards: authentication of the caller, the permission rule of the route, and ownership of objects.
 
 mod authentication;
 mod authorization;
@@ -9,7 +9,7 @@ mod throttle;
 use actix_web::{HttpRequest, web};
 use auth_core::event::SecurityEvent;
 
-pub(crate) use authorization::{Standing, authorize, authorize_without_object};
+pub(crate) use authorization::{Authorization, authorize, authorize_without_object};
 pub use current_user::CurrentUser;
 pub use object_permission::ObjectPermission;
 pub(crate) use throttle::throttle;

@@ -1,4 +1,4 @@
-//! The rule of a route, as a handler asks for it that has found the object.
+//! The extractor with which handlers check permission for an object.
 
 use std::future::{Ready, ready};
 
@@ -6,11 +6,11 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use auth_core::user::UserId;
 
-use super::authorization::{Pending, settle};
+use super::authorization::{PendingRule, enforce};
 use crate::error::ApiError;
 
-/// The rule of the route, for a handler that has found the object and knows whose it is. To be asked before anything is
-/// changed.
+/// Extractor of the permission rule of the route. A handler that has looked up an object calls [`check`](Self::check) with
+/// its owner before it changes or returns anything.
 ///
 /// ```no_run
 /// # use actix_web::{HttpResponse, web};
@@ -26,17 +26,17 @@ use crate::error::ApiError;
 /// ```
 pub struct ObjectPermission {
     request: HttpRequest,
-    pending: Pending,
+    pending: PendingRule,
 }
 
 impl ObjectPermission {
-    /// Whether the requester may do this to an object of `owner`.
+    /// Checks that the request is allowed for an object of `owner`.
     ///
     /// # Errors
-    /// 401 without credentials, else 403.
+    /// If it is not allowed: 401 without credentials, otherwise 403.
     pub fn check(&self, owner: &UserId) -> Result<(), ApiError> {
         self.pending.is_checked.set(true);
-        settle(&self.pending.rule, &self.request, Some(owner))
+        enforce(&self.pending.rule, &self.request, Some(owner))
     }
 }
 
@@ -45,10 +45,10 @@ impl FromRequest for ObjectPermission {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let pending = request.extensions().get::<Pending>().cloned();
+        let pending = request.extensions().get::<PendingRule>().cloned();
         let found = pending.map(|pending| Self { request: request.clone(), pending });
         ready(found.ok_or_else(|| {
-            tracing::error!("a handler asks for the rule of a route that has none");
+            tracing::error!("a handler extracts ObjectPermission on a route that is not an Endpoint");
             ApiError::internal()
         }))
     }

@@ -1,4 +1,4 @@
-//! Whether a client without credentials may make another request.
+//! The rate limit for requests without credentials.
 
 use std::time::Instant;
 
@@ -12,15 +12,15 @@ use crate::app::App;
 use crate::client::client_ip;
 use crate::error::ApiError;
 
-/// Counts a request of somebody without credentials.
+/// Counts a request without credentials, or refuses it with a 429.
 pub(crate) fn throttle(request: &ServiceRequest) -> Result<(), ApiError> {
     let app = request.app_data::<web::Data<App>>().map(|app| app.get_ref());
     let throttle = app.and_then(|app| app.throttle.as_ref());
     match (throttle, client_ip(request.peer_addr(), request.headers(), app)) {
         (Some(throttle), Some(ip)) if !request.extensions().contains::<Caller>() => {
-            throttle.admit(ip, Instant::now()).map_err(|wait| {
+            throttle.allow(ip, Instant::now()).map_err(|delay| {
                 record(request.request(), SecurityEvent::of_nobody(EventKind::RequestThrottled));
-                ApiError::throttled(wait)
+                ApiError::throttled(delay)
             })
         }
         _ => Ok(()),

@@ -7,7 +7,7 @@ use super::EmptyBody;
 use super::refresh::RefreshBody;
 use crate::app::App;
 use crate::body::Body;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody};
 
 /// Revokes a refresh token and its session.
@@ -26,6 +26,6 @@ pub(crate) async fn blacklist(app: web::Data<App>, body: Body) -> Result<HttpRes
     let RefreshBody { refresh } = body.read(RefreshBody::read)?;
     let presented = RawToken::parse(&refresh).map_err(|fault| refuse(fault.into()))?;
     let service = app.clone();
-    to_its_end(async move { service.tokens.blacklist(&presented).await }).await?.map_err(refuse)?;
+    run_to_completion(async move { service.tokens.blacklist(&presented).await }).await?.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(EmptyBody {}))
 }

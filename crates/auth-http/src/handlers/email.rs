@@ -5,12 +5,12 @@ use auth_accounts::AccountError;
 use auth_core::token::RawToken;
 use utoipa::ToSchema;
 
-use super::ToldBody;
+use super::SuccessBody;
 use super::password::EmailBody;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody, FieldNames};
 
 /// The token of a link.
@@ -36,7 +36,7 @@ impl LinkBody {
         (LinkBody = "application/json"), (LinkBody = "application/x-www-form-urlencoded"),
         (LinkBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is verified.", body = ToldBody),
+        (status = 200, description = "It is verified.", body = SuccessBody),
         (status = 401, description = "The account has a second factor: log in and send the request again with the \
             access token. The token of the link stays good.", body = DetailBody),
         (status = 400, description = "The token is not good, or the address is another account's by now.",
@@ -49,7 +49,8 @@ pub(crate) async fn verify(
 ) -> Result<HttpResponse, ApiError> {
     let LinkBody { token } = body.read(LinkBody::read)?;
     let (service, client, presented) = (app.clone(), client(&request), access_token(&request, &app));
-    let verified = to_its_end(async move {
+    let verified = run_to_completion(async move {
+        // Credentials are read only if the link requires them, so that an expired access token does no harm otherwise.
         match (service.accounts.verify_email(&token, None, &client).await, presented) {
             (Err(AccountError::LoginRequired), Some(presented)) => {
                 let caller = service.tokens.authenticate(&presented).await?;
@@ -60,10 +61,10 @@ pub(crate) async fn verify(
     });
     let verified = verified.await?;
     verified.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
-    Ok(HttpResponse::Ok().json(ToldBody::new("Email address verified.")))
+    Ok(HttpResponse::Ok().json(SuccessBody::new("Email address verified.")))
 }
 
-/// The access token of the request, if it has one that can be read.
+/// Returns the access token of the request, if there is a well-formed one.
 fn access_token(request: &HttpRequest, app: &AccountApp) -> Option<RawToken> {
     app.settings.credentials.token(request.headers()).ok().flatten()?.ok()
 }
@@ -74,7 +75,7 @@ fn access_token(request: &HttpRequest, app: &AccountApp) -> Option<RawToken> {
         (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
         (EmailBody = "multipart/form-data"))),
     responses(
-        (status = 202, description = "It will be looked into.", body = ToldBody),
+        (status = 202, description = "It will be looked into.", body = SuccessBody),
         (status = 400, description = "Not an email address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
@@ -85,9 +86,10 @@ pub(crate) async fn resend(
 ) -> Result<HttpResponse, ApiError> {
     let (email, client) = (body.read(EmailBody::read)?.email()?, client(&request));
     let service = app.clone();
-    let asked = to_its_end(async move { service.accounts.request_verification(&email, &client).await }).await?;
-    asked.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
-    let told =
+    let requested =
+        run_to_completion(async move { service.accounts.request_verification(&email, &client).await }).await?;
+    requested.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
+    let message =
         "If an account exists for this email address and the address is not verified, we have sent a message to it.";
-    Ok(HttpResponse::Accepted().json(ToldBody::new(told)))
+    Ok(HttpResponse::Accepted().json(SuccessBody::new(message)))
 }

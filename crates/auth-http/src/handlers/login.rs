@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT, TextRules};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, ChallengedBody, DetailBody};
 
 /// Credentials. One of `username` and `email` is needed; with both, the username counts.
@@ -38,7 +38,7 @@ impl LoginBody {
         Some(Self { username, email, password: reader.required("password", password)? })
     }
 
-    /// The credentials in a body.
+    /// Reads the credentials from a body.
     pub(super) fn credentials(body: Body, password: TextRules) -> Result<(LoginName, RawPassword), ApiError> {
         body.read(|reader| {
             let Self { username, email, password } = Self::read(reader, password)?;
@@ -86,12 +86,12 @@ pub(crate) async fn login(
 ) -> Result<HttpResponse, ApiError> {
     let (name, password) = LoginBody::credentials(body, app.settings.password_rules())?;
     let (service, client) = (app.clone(), client(&request));
-    let outcome = to_its_end(async move { service.logins.login(&name, &password, client).await }).await?;
+    let outcome = run_to_completion(async move { service.logins.login(&name, &password, client).await }).await?;
     let pair = tokens(outcome, &app)?;
     Ok(HttpResponse::Ok().json(TokenPairBody::from(pair)))
 }
 
-/// The tokens of a login; an error where a second factor is asked for, or the login was refused.
+/// Returns the tokens of a login, or an error if a second factor is required or the login was refused.
 pub(super) fn tokens<T>(outcome: Result<LoginOutcome<T>, AccountError>, app: &AccountApp) -> Result<T, ApiError> {
     match outcome {
         Ok(LoginOutcome::Tokens(tokens)) => Ok(tokens),

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, Field, Fields, TEXT, text};
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody, LogoutErrorBody};
 use crate::guard::CurrentUser;
 
@@ -38,7 +38,7 @@ impl LogoutBody {
         Self { refresh: token("refresh"), refresh_token: token("refresh_token"), all, others }
     }
 
-    /// What to end, and the answer when it has ended.
+    /// Returns the sessions to revoke, and the body of the response.
     fn request(&self) -> Result<(LogoutRequest, LoggedOutBody), AuthError> {
         if self.all {
             return Ok((LogoutRequest::All, LoggedOutBody::Status("OK, goodbye, all refresh tokens blacklisted")));
@@ -81,7 +81,7 @@ pub(crate) async fn logout(app: web::Data<App>, caller: CurrentUser, body: Body)
     let refuse = |error| ApiError::at_logout(error, app.settings.reasons);
     let (request, done) = read(body.into_object()).map_err(refuse)?;
     let service = app.clone();
-    to_its_end(async move { service.tokens.logout(caller.caller(), request).await }).await?.map_err(refuse)?;
+    run_to_completion(async move { service.tokens.logout(caller.caller(), request).await }).await?.map_err(refuse)?;
     Ok(HttpResponse::Ok().json(done))
 }
 
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_body_asks_for() {
+    fn a_body_selects_one_session_the_others_or_all() {
         let token = || Field::Text("a.b.c".to_owned());
         let yes = || Field::Text("1".to_owned());
         let no = || Field::Text("0".to_owned());

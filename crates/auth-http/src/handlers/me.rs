@@ -11,7 +11,7 @@ use super::register::{id_schema, json_id};
 use crate::app::AccountApp;
 use crate::body::{Body, Fields};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody, FieldNames};
 use crate::guard::CurrentUser;
 use crate::moment::rfc_3339;
@@ -120,10 +120,11 @@ async fn update(
 ) -> Result<HttpResponse, ApiError> {
     let (body, errors) = ProfileChangeBody::read(fields, completeness, caller.user(), app.settings.password_rules());
     let (accounts, client) = (app.accounts.clone(), client(request));
-    let shown = body.shown(client.clone());
+    let reauthentication = body.reauthentication(client.clone());
     let change = body.into_change(errors, caller.user(), app.accounts.policy().usernames).map_err(ApiError::fields)?;
-    let updated =
-        to_its_end(async move { accounts.update_profile(caller.into_caller(), change, shown.as_ref(), &client).await });
+    let updated = run_to_completion(async move {
+        accounts.update_profile(caller.into_caller(), change, reauthentication.as_ref(), &client).await
+    });
     let updated =
         updated.await?.map_err(|error| ApiError::at_account_path(error, FieldNames::default(), app.explanation()))?;
     let pending_email = updated.pending_email.map(|email| email.as_str().to_owned());

@@ -1,4 +1,4 @@
-//! One module for each resource. A handler translates; it decides nothing.
+//! Handlers, one module for each resource. A handler converts between HTTP and the services; it contains no rules.
 
 pub(crate) mod blacklist;
 pub(crate) mod email;
@@ -26,12 +26,13 @@ pub(crate) struct EmptyBody {}
 
 /// What was done, for people.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-pub(crate) struct ToldBody {
+#[schema(as = ToldBody)]
+pub(crate) struct SuccessBody {
     /// What was done.
     detail: &'static str,
 }
 
-impl ToldBody {
+impl SuccessBody {
     pub(crate) const fn new(detail: &'static str) -> Self {
         Self { detail }
     }

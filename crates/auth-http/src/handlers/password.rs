@@ -9,16 +9,16 @@ use auth_core::token::ClientInfo;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::ToldBody;
-use super::second_factors::shown;
+use super::SuccessBody;
+use super::second_factors::reauthentication;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldErrors, FieldReader, TEXT, TextRules};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody, FieldNames, value_message};
 use crate::guard::CurrentUser;
 
-/// The fields that passwords are read from.
+/// The password fields of a password change.
 const CHANGE: FieldNames = FieldNames { password: "old_password", new_password: "new_password" };
 
 /// The password that the caller has, and the one they want.
@@ -45,7 +45,7 @@ impl PasswordChangeBody {
     }
 
     fn into_change(self, client: ClientInfo) -> PasswordChange {
-        let shown = shown(self.old_password, self.challenge.zip(self.code), client);
+        let shown = reauthentication(self.old_password, self.challenge.zip(self.code), client);
         PasswordChange { shown, new: RawPassword::new(self.new_password) }
     }
 }
@@ -89,7 +89,7 @@ pub(crate) async fn change(
     let change = body.read(|reader| PasswordChangeBody::read(reader, app.settings.password_rules()))?;
     let change = change.into_change(client(&request));
     let service = app.clone();
-    let changed = to_its_end(async move { service.logins.change_password(caller.caller(), change).await });
+    let changed = run_to_completion(async move { service.logins.change_password(caller.caller(), change).await });
     let issued = changed.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     let (refresh, access, token) = match issued {
         Some(Issued::Pair(pair)) => (Some(pair.refresh.into_exposed()), Some(pair.access.into_exposed()), None),
@@ -123,7 +123,7 @@ impl EmailBody {
         (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
         (EmailBody = "multipart/form-data"))),
     responses(
-        (status = 202, description = "It will be looked into.", body = ToldBody),
+        (status = 202, description = "It will be looked into.", body = SuccessBody),
         (status = 400, description = "Not an email address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
@@ -134,10 +134,10 @@ pub(crate) async fn request_reset(
 ) -> Result<HttpResponse, ApiError> {
     let (email, client) = (body.read(EmailBody::read)?.email()?, client(&request));
     let service = app.clone();
-    let asked = to_its_end(async move { service.accounts.request_reset(&email, &client).await }).await?;
-    asked.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
+    let requested = run_to_completion(async move { service.accounts.request_reset(&email, &client).await }).await?;
+    requested.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
     Ok(HttpResponse::Accepted()
-        .json(ToldBody::new("If an account exists for this email address, we have sent a message to it.")))
+        .json(SuccessBody::new("If an account exists for this email address, we have sent a message to it.")))
 }
 
 /// The token of a link, and the password that is wanted.
@@ -163,7 +163,7 @@ impl ResetBody {
         (ResetBody = "application/json"), (ResetBody = "application/x-www-form-urlencoded"),
         (ResetBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is set.", body = ToldBody),
+        (status = 200, description = "It is set.", body = SuccessBody),
         (status = 400, description = "The token is not good, or the password is too weak; then the token stays good.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",
@@ -177,7 +177,7 @@ pub(crate) async fn confirm_reset(
         body.read(|reader| ResetBody::read(reader, app.settings.password_rules()))?;
     let new = RawPassword::new(new_password);
     let (service, client) = (app.clone(), client(&request));
-    let reset = to_its_end(async move { service.accounts.confirm_reset(&token, new, &client).await });
+    let reset = run_to_completion(async move { service.accounts.confirm_reset(&token, new, &client).await });
     reset.await?.map_err(|error| ApiError::at_account_path(error, CHANGE, app.explanation()))?;
-    Ok(HttpResponse::Ok().json(ToldBody::new("Password has been reset.")))
+    Ok(HttpResponse::Ok().json(SuccessBody::new("Password has been reset.")))
 }

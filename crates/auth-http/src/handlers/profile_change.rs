@@ -1,4 +1,4 @@
-//! What changes of the caller's account, as a body of `PUT` or `PATCH` asks for it.
+//! The body of `PUT` and `PATCH /api/users/me/`, and the profile change that it requests.
 
 use auth_accounts::account::{Email, PersonName, ProfileChange, Username, UsernameRules};
 use auth_accounts::service::Reauthentication;
@@ -7,13 +7,13 @@ use auth_core::user::User;
 use utoipa::ToSchema;
 
 use super::register::parse;
-use super::second_factors::shown;
+use super::second_factors::reauthentication;
 use crate::body::{BLANKABLE, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 
-/// The fields in the order in which their errors are answered.
+/// The order of the fields in error responses.
 const ORDER: [&str; 4] = ["username", "email", "first_name", "last_name"];
 
-/// Whether username and email address must be given.
+/// Whether the username and the email address are required.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completeness {
     /// `PUT`.
@@ -37,21 +37,21 @@ pub(crate) struct ProfileChangeBody {
 }
 
 impl ProfileChangeBody {
-    /// Reads it, and says what is wrong with the fields of the profile. A proof that is not a string is as good as absent:
-    /// most changes need none.
+    /// Reads the body and returns the errors in the profile fields. An invalid field of the reauthentication is treated as
+    /// missing, because most changes do not require it.
     pub(super) fn read(
         fields: &Fields,
         completeness: Completeness,
         user: &User,
         password: TextRules,
     ) -> (Self, FieldErrors) {
-        let (mut reader, mut proof) = (FieldReader::new(fields), FieldReader::new(fields));
+        let (mut reader, mut lenient) = (FieldReader::new(fields), FieldReader::new(fields));
         let mut key = |name, rules| match completeness {
             Completeness::Whole => reader.required(name, rules),
             Completeness::Partial => reader.optional(name, rules),
         };
-        // A user without an address is shown an empty one, and may send it back.
-        let email_rules = if shown_email(user).is_empty() { BLANKABLE } else { TEXT };
+        // The profile of a user without an email address shows an empty one, which a client may send back.
+        let email_rules = if displayed_email(user).is_empty() { BLANKABLE } else { TEXT };
         let profile = ProfileBody {
             username: key("username", TEXT),
             email: key("email", email_rules),
@@ -60,19 +60,19 @@ impl ProfileChangeBody {
         };
         let body = Self {
             profile,
-            password: proof.optional("password", password),
-            challenge: proof.optional("challenge", TEXT),
-            code: proof.optional("code", TEXT),
+            password: lenient.optional("password", password),
+            challenge: lenient.optional("challenge", TEXT),
+            code: lenient.optional("code", TEXT),
         };
         (body, reader.into_errors())
     }
 
-    /// The proof, if there is one.
-    pub(super) fn shown(&self, client: ClientInfo) -> Option<Reauthentication> {
-        Some(shown(self.password.clone()?, self.challenge.clone().zip(self.code.clone()), client))
+    /// Returns the reauthentication, if the body has a password.
+    pub(super) fn reauthentication(&self, client: ClientInfo) -> Option<Reauthentication> {
+        Some(reauthentication(self.password.clone()?, self.challenge.clone().zip(self.code.clone()), client))
     }
 
-    /// What is to be changed of this user, or what is wrong besides these errors. `usernames` are the rules of registration.
+    /// Returns the change to `user`, or `errors` with further errors added. `usernames` are the rules of registration.
     pub(super) fn into_change(
         self,
         mut errors: FieldErrors,
@@ -80,10 +80,10 @@ impl ProfileChangeBody {
         usernames: UsernameRules,
     ) -> Result<ProfileChange, FieldErrors> {
         let Self { mut profile, .. } = self;
-        // A user keeps the name they have, even one that could not be chosen today.
+        // An unchanged username is not validated: the rules may have changed since it was chosen.
         profile.username.take_if(|name| *name == user.username);
-        profile.email.take_if(|email| *email == shown_email(user));
-        // The reference implementation has the plain alphabet here, whatever it accepts at registration.
+        profile.email.take_if(|email| *email == displayed_email(user));
+        // Like the reference implementation, allow only the plain alphabet here, regardless of the rules of registration.
         let rules = UsernameRules { plain_alphabet: true, ..usernames };
         let change = ProfileChange {
             username: parse(&mut errors, "username", &profile.username, |text| Username::parse(text, rules)),
@@ -97,8 +97,8 @@ impl ProfileChangeBody {
     }
 }
 
-/// The address that a user is shown: empty if there is none.
-fn shown_email(user: &User) -> &str {
+/// The email address as the profile shows it: empty if there is none.
+fn displayed_email(user: &User) -> &str {
     user.email.as_deref().unwrap_or_default()
 }
 

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::body::{Body, FieldReader, TEXT};
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody};
 
 /// A refresh token.
@@ -51,7 +51,7 @@ pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpRespo
     let RefreshBody { refresh } = body.read(RefreshBody::read)?;
     let presented = RawToken::parse(&refresh).map_err(|fault| refuse(fault.into()))?;
     let service = app.clone();
-    let pair = to_its_end(async move { service.tokens.refresh(&presented).await }).await?.map_err(refuse)?;
+    let pair = run_to_completion(async move { service.tokens.refresh(&presented).await }).await?.map_err(refuse)?;
     let refresh = pair.refresh.map(SignedToken::into_exposed);
     let body = RefreshedPairBody { access: pair.access.into_exposed(), refresh };
     Ok(HttpResponse::Ok().json(body))

@@ -13,10 +13,10 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, 
 use crate::app::AccountApp;
 use crate::body::{Body, FieldErrors, FieldReader, Fields, TEXT, TextRules};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody, password_message, value_message};
 
-/// The fields in the order in which their errors are answered.
+/// The order of the fields in error responses.
 const ORDER: [&str; 5] = ["email", "username", "first_name", "password", "password2"];
 
 /// A new user. Other fields are ignored: privileges cannot be registered.
@@ -40,7 +40,7 @@ pub(crate) struct RegisterBody {
 }
 
 impl RegisterBody {
-    /// Reads it, and says what is wrong with its fields.
+    /// Reads the body and returns the errors in its fields.
     fn read(fields: &Fields, password: TextRules) -> (Self, FieldErrors) {
         let mut reader = FieldReader::new(fields);
         let body = Self {
@@ -75,7 +75,7 @@ pub(super) fn id_schema() -> Schema {
     OneOfBuilder::new().item(integer).item(ObjectBuilder::new().schema_type(Type::String)).into()
 }
 
-/// The JSON `id` of a user: a number when it is an integer, else a string.
+/// The JSON `id` of a user: a number if it is an integer, otherwise a string.
 pub(super) fn json_id(user: &User) -> Value {
     user.id.to_json()
 }
@@ -101,7 +101,7 @@ pub(crate) async fn register(
 ) -> Result<HttpResponse, ApiError> {
     let account = new_account(&app, &body.into_fields()?).map_err(ApiError::fields)?;
     let (service, client) = (app.clone(), client(&request));
-    let registered = to_its_end(async move { service.accounts.register(account, &client).await }).await?;
+    let registered = run_to_completion(async move { service.accounts.register(account, &client).await }).await?;
     let user = registered.map_err(|error| ApiError::at_login(error, app.settings.reasons))?;
     let id = json_id(&user);
     let body = RegisteredBody {
@@ -113,14 +113,14 @@ pub(crate) async fn register(
     Ok(HttpResponse::Created().json(body))
 }
 
-/// Reads a registration: first every field for itself, then whether the passwords are the same.
+/// Reads a registration: first each field by itself, then whether the two passwords match.
 fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErrors> {
     let (body, mut errors) = RegisterBody::read(fields, app.settings.password_rules());
     let email = parse(&mut errors, "email", &body.email, Email::parse);
     let username =
         parse(&mut errors, "username", &body.username, |text| Username::parse(text, app.accounts.policy().usernames));
     let first_name = parse(&mut errors, "first_name", &body.first_name, PersonName::parse);
-    // Compared with what passed only: the work grows with the length of both.
+    // The password is compared only with valid values, because the cost grows with the length of both.
     let known = [
         (Attribute::Username, username.as_ref().map(Username::as_str)),
         (Attribute::FirstName, first_name.as_ref().map(PersonName::as_str)),
@@ -144,7 +144,7 @@ fn new_account(app: &AccountApp, fields: &Fields) -> Result<NewAccount, FieldErr
     }
 }
 
-/// Parses a field that is there and has no error yet.
+/// Parses a field that is present and has no error yet.
 pub(super) fn parse<T>(
     errors: &mut FieldErrors,
     field: &'static str,

@@ -8,11 +8,11 @@ use utoipa::openapi::OpenApi;
 
 use crate::error::ApiError;
 
-/// The OpenAPI document of the routes that are served, as JSON. It is built once for all workers, when a client first asks for
-/// it: building takes milliseconds, and any client may ask.
+/// The OpenAPI document of the served routes, as JSON. It is built on the first request and shared by all workers: building
+/// takes milliseconds, and any client may request it.
 pub(crate) struct SchemaDocument(LazyLock<Option<Bytes>, BuildDocument>);
 
-/// Builds the document; `None` if it cannot be written as JSON.
+/// Builds the document; returns `None` if it cannot be serialized.
 type BuildDocument = Box<dyn FnOnce() -> Option<Bytes> + Send>;
 
 impl SchemaDocument {
@@ -27,7 +27,7 @@ impl SchemaDocument {
 }
 
 fn log(error: &serde_json::Error) {
-    tracing::error!(%error, "the OpenAPI document cannot be written as JSON");
+    tracing::error!(%error, "the OpenAPI document cannot be serialized");
 }
 
 /// The OpenAPI 3.1 document of this service, with the paths that are served here.

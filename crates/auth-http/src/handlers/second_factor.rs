@@ -9,7 +9,7 @@ use super::sliding;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody};
 
 /// The answer to a challenge.
@@ -48,7 +48,8 @@ pub(crate) async fn answer(
 ) -> Result<HttpResponse, ApiError> {
     let SecondFactorBody { challenge, code } = body.read(SecondFactorBody::read)?;
     let (service, client) = (app.clone(), client(&request));
-    let issued = to_its_end(async move { service.logins.answer_challenge(&challenge, &code, client).await }).await?;
+    let issued =
+        run_to_completion(async move { service.logins.answer_challenge(&challenge, &code, client).await }).await?;
     match issued.map_err(|error| ApiError::at_login(error, app.settings.reasons))? {
         Issued::Pair(pair) => Ok(HttpResponse::Ok().json(TokenPairBody::from(pair))),
         Issued::Sliding(token) => Ok(sliding::answer(token)),

@@ -10,7 +10,7 @@ use super::login::{LoginBody, tokens};
 use crate::app::{AccountApp, App};
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, ChallengedBody, DetailBody};
 
 /// A sliding token to be refreshed.
@@ -58,7 +58,8 @@ pub(crate) async fn login(
 ) -> Result<HttpResponse, ApiError> {
     let (name, password) = LoginBody::credentials(body, app.settings.password_rules())?;
     let (service, client) = (app.clone(), client(&request));
-    let outcome = to_its_end(async move { service.logins.login_sliding(&name, &password, client).await }).await?;
+    let outcome =
+        run_to_completion(async move { service.logins.login_sliding(&name, &password, client).await }).await?;
     tokens(outcome, &app).map(answer)
 }
 
@@ -80,6 +81,7 @@ pub(crate) async fn refresh(app: web::Data<App>, body: Body) -> Result<HttpRespo
     let SlidingBody { token } = body.read(SlidingBody::read)?;
     let presented = RawToken::parse(&token).map_err(|fault| refuse(fault.into()))?;
     let service = app.clone();
-    let token = to_its_end(async move { service.tokens.refresh_sliding(&presented).await }).await?.map_err(refuse)?;
+    let token =
+        run_to_completion(async move { service.tokens.refresh_sliding(&presented).await }).await?.map_err(refuse)?;
     Ok(answer(token))
 }

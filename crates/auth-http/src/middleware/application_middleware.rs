@@ -1,4 +1,4 @@
-//! What surrounds every request of an application: its ID, its log record, and the limit of its headers.
+//! The middleware for every request of an application: request ID, log record, and the limit on headers.
 
 use std::time::Instant;
 
@@ -16,24 +16,24 @@ use crate::client::client_ip;
 use crate::connection::Exchange;
 use crate::error::ApiError;
 
-/// Longest header value, in bytes, as the reference peer has it.
+/// Longest header value, in bytes, as in the reference implementation.
 const MAX_HEADER_LEN: usize = 8_190;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Wraps the whole application.
 ///
-/// A request ID that the client sends is kept if it is short and plain; otherwise the application generates one. It is in every
-/// log record of the request, and in its answer.
+/// A request ID sent by the client is kept if it has 1 to 64 characters of `A-Z a-z 0-9 - _ .`; otherwise one is generated.
+/// It appears in every log record of the request and in the response.
 pub(crate) async fn application_middleware(
     app: web::Data<App>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let exchange = Exchange::begin(&mut request);
-    let id = sent_request_id(request.headers()).map_or_else(|| app.state.next_request_id(), str::to_owned);
+    let id = received_request_id(request.headers()).map_or_else(|| app.state.next_request_id(), str::to_owned);
     let address = client_ip(request.peer_addr(), request.headers(), Some(&app));
     let address = address.map(|address| address.to_string()).unwrap_or_default();
-    // Security events are logged at every level, and so is what surrounds them.
+    // Security events are logged at every log level, and so must be the span that holds the client IP.
     let span = tracing::info_span!(target: "security", "request", request_id = id, address);
     let response = answer_and_log(id, request, next).instrument(span).await?;
     Ok(exchange.finish(response).await)
@@ -48,7 +48,7 @@ async fn answer_and_log(
     let method = request.method().clone();
     let mut response = answer(request, next).await?;
     add_own_headers(&mut response);
-    // The route, not the path: people put tokens into paths.
+    // Log the route and not the path, because clients put tokens into paths.
     let route = response.request().match_pattern();
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -70,8 +70,8 @@ async fn answer(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// The request ID that the client sends, if it is short and plain.
-fn sent_request_id(headers: &HeaderMap) -> Option<&str> {
+/// The request ID sent by the client, if it is acceptable.
+fn received_request_id(headers: &HeaderMap) -> Option<&str> {
     let is_plain = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     };
@@ -83,13 +83,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_plain_request_ids_are_taken_over() {
-        for (sent, taken) in
+    fn only_plain_request_ids_are_kept() {
+        for (sent, kept) in
             [("abc-1_2.3", true), ("a b", false), ("a\"b", false), ("", false), (&*"x".repeat(65), false)]
         {
             let mut headers = HeaderMap::new();
             headers.insert(REQUEST_ID, HeaderValue::from_str(sent).unwrap());
-            assert_eq!(sent_request_id(&headers).is_some(), taken, "{sent:?}");
+            assert_eq!(received_request_id(&headers).is_some(), kept, "{sent:?}");
         }
     }
 }

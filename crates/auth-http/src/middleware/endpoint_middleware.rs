@@ -1,5 +1,5 @@
-//! What stands before every handler, in the order of the contract (section 6): the answer's format, then the bearer's
-//! credentials and permission, then the throttle, then the method, then the body.
+//! The middleware of an endpoint. It checks a request in the order of docs/wire-contract.md, section 6: `Accept`, access
+//! token, permission rule, rate limit; then the resource checks the method, and the handler the body.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use super::negotiation::{Format, indent, negotiate};
 use crate::body::OwnRoute;
 use crate::endpoint::{Description, Endpoint};
 use crate::error::ApiError;
-use crate::guard::{Standing, authorize, throttle};
+use crate::guard::{Authorization, authorize, throttle};
 
-/// Checks a request before its handler sees it, and answers for a handler that panics.
+/// Checks a request before its handler runs, and answers 500 if the handler panics.
 pub(crate) async fn endpoint_middleware(
     endpoint: Arc<Endpoint>,
     request: ServiceRequest,
@@ -48,20 +48,23 @@ async fn answer(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let admitted = match format {
+    let checked = match format {
         None => Err(ApiError::detail(StatusCode::NOT_ACCEPTABLE, "Could not satisfy the request Accept header.")),
-        Some(_) => admit(endpoint, &request).await,
+        Some(_) => check(endpoint, &request).await,
     };
-    let standing = match admitted {
-        Ok(standing) => standing,
+    let authorization = match checked {
+        Ok(authorization) => authorization,
         Err(refusal) => return Ok(request.into_response(refusal.error_response())),
     };
     let response = next.call(request).await?.map_into_boxed_body();
-    match standing {
-        Standing::UpToTheHandler(asked)
-            if asked.is_missing() && !is_description(&response) && lets_through(&response) =>
+    match authorization {
+        Authorization::LeftToHandler(ownership)
+            if ownership.is_missing() && !is_description(&response) && reveals_object(&response) =>
         {
-            tracing::error!(path = endpoint.path(), "the handler did not ask its ObjectPermission: answer withheld");
+            tracing::error!(
+                path = endpoint.path(),
+                "the handler did not check its ObjectPermission; response withheld"
+            );
             let (request, _) = response.into_parts();
             Ok(ServiceResponse::new(request, ApiError::internal().error_response()))
         }
@@ -69,21 +72,21 @@ async fn answer(
     }
 }
 
-async fn admit(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Standing, ApiError> {
-    let standing = authorize(endpoint.required_rule(), endpoint.reads_credentials(), request).await?;
+async fn check(endpoint: &Endpoint, request: &ServiceRequest) -> Result<Authorization, ApiError> {
+    let authorization = authorize(endpoint.required_rule(), endpoint.reads_credentials(), request).await?;
     if endpoint.is_named() {
         throttle(request)?;
     }
-    Ok(standing)
+    Ok(authorization)
 }
 
-/// What a route is called is no object.
+/// Whether this is the response to `OPTIONS`, which shows no object.
 fn is_description(response: &ServiceResponse<BoxBody>) -> bool {
     response.response().extensions().contains::<Description>()
 }
 
-/// Whether an answer is neither a refusal nor a failure: 1xx, 2xx or 3xx. Such answers may have to be withheld.
-fn lets_through(response: &ServiceResponse<BoxBody>) -> bool {
+/// Whether a response may show an object: any status but 4xx and 5xx.
+fn reveals_object(response: &ServiceResponse<BoxBody>) -> bool {
     let status = response.status();
     status.is_informational() || status.is_success() || status.is_redirection()
 }
@@ -91,7 +94,7 @@ fn lets_through(response: &ServiceResponse<BoxBody>) -> bool {
 async fn indented(response: ServiceResponse<BoxBody>, depth: usize) -> ServiceResponse<BoxBody> {
     let (request, response) = response.into_parts();
     let (head, body) = response.into_parts();
-    // Our own bodies are in memory already; reading one cannot fail.
+    // The bodies of this crate are in memory, so reading one cannot fail.
     let bytes = to_bytes(body).await.unwrap_or_default();
     let bytes = indent(&bytes, depth).map_or(bytes, Into::into);
     ServiceResponse::new(request, head.set_body(BoxBody::new(bytes)))

@@ -1,5 +1,5 @@
-//! What stands around handlers: around all of an application, around an [`Endpoint`](crate::endpoint::Endpoint), and around what a
-//! host registers itself.
+//! Middleware: for a whole application, for an [`Endpoint`](crate::endpoint::Endpoint), and for what a host registers with
+//! actix-web itself.
 
 mod application_middleware;
 mod endpoint_middleware;

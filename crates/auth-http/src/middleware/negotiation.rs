@@ -1,26 +1,28 @@
-//! Which answer a client accepts (RFC 9110 §12.5.1): JSON, or none. With `indent=N` it is indented.
+//! Content negotiation (RFC 9110 §12.5.1). The only media type is JSON, indented by `indent=N`.
 
 use actix_web::http::header::{self, HeaderMap};
 use mime::Mime;
 
-/// Deepest indentation, in blanks.
+/// Most spaces for each level of indentation.
 const MAX_INDENT: usize = 8;
 
-/// How JSON is to be written.
+/// How JSON is formatted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// Without blanks.
+    /// Without whitespace.
     Compact,
-    /// With so many blanks for each level.
+    /// With this many spaces for each level.
     Indented(usize),
 }
 
-/// The format that a client accepts; `None` if it accepts no JSON. No `Accept` header accepts everything.
+/// Returns the format that the client accepts, or `None` if it does not accept JSON. Without `Accept`, it accepts
+/// everything.
 pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
     let accepted: Vec<_> = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).collect();
     if accepted.iter().all(|value| value.trim().is_empty()) {
         return Some(Format::Compact);
     }
+    // Of several acceptable ranges, the one with the deepest indentation counts; quality values other than 0 make no difference.
     let ranges = accepted.iter().flat_map(|value| value.split(','));
     ranges.filter_map(|range| range.trim().parse().ok()).filter(accepts_json).map(|range| format(&range)).max_by_key(
         |format| match format {
@@ -45,13 +47,13 @@ fn format(range: &Mime) -> Format {
     }
 }
 
-/// Writes JSON anew with an indentation; `None` if it is no JSON.
+/// Reformats JSON with an indentation; returns `None` if it is not valid JSON.
 pub(super) fn indent(json: &[u8], depth: usize) -> Option<Vec<u8>> {
-    let blanks = vec![b' '; depth];
+    let spaces = vec![b' '; depth];
     let mut indented = Vec::with_capacity(json.len() * 2);
-    let formatter = serde_json::ser::PrettyFormatter::with_indent(&blanks);
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
     let mut serializer = serde_json::Serializer::with_formatter(&mut indented, formatter);
-    // Straight from text to text: the order of the keys stays.
+    // Transcoding, unlike parsing into a map, keeps the order of the keys.
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     serde_transcode::transcode(&mut deserializer, &mut serializer).ok()?;
     Some(indented)
@@ -64,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_what_there_is() {
+    fn only_json_is_acceptable() {
         for (accept, expected) in [
             (None, Some(Format::Compact)),
             (Some(""), Some(Format::Compact)),
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn indentation_keeps_the_order() {
+    fn indentation_keeps_the_order_of_keys() {
         let indented = indent(br#"{"b":[1],"a":{}}"#, 2).unwrap();
         assert_eq!(String::from_utf8(indented).unwrap(), "{\n  \"b\": [\n    1\n  ],\n  \"a\": {}\n}");
         assert_eq!(indent(b"<html>", 2), None);

@@ -1,4 +1,4 @@
-//! The middleware for what a host registers itself.
+//! The middleware for scopes and resources that a host registers itself.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,9 +9,10 @@ use auth_core::permission::Rule;
 use super::add_own_headers;
 use crate::guard::authorize_without_object;
 
-/// Middleware for a scope or resource of a host's own: lets in whom a rule lets in. Nobody is the owner of anything here.
-/// The application must have [`AuthRoutes`](crate::routes::AuthRoutes), else every request is refused. If it has several, say
-/// which one is meant: [`AuthRoutes::app`](crate::routes::AuthRoutes::app).
+/// Middleware that applies a permission rule to a scope or resource of the host. No caller counts as an owner.
+///
+/// The application must have [`AuthRoutes`](crate::routes::AuthRoutes), otherwise every request is refused. If it has
+/// several, select one with [`AuthRoutes::app`](crate::routes::AuthRoutes::app).
 ///
 /// ```no_run
 /// use actix_web::{middleware::from_fn, web};

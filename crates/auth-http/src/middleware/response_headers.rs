@@ -1,4 +1,4 @@
-//! The headers of every answer: those for security, and the challenge of a refusal.
+//! Headers of every response: security headers, and the challenge of a 401.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -9,8 +9,7 @@ use actix_web::{Error, web};
 use crate::app::App;
 use crate::error::OwnChallenge;
 
-/// Sent with every answer (SEC-093, SEC-094). `no-store` too: nearly every answer here is about one person, and the
-/// others are small.
+/// Sent with every response unless the handler has set the header (SEC-093, SEC-094).
 const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -20,7 +19,7 @@ const SECURITY_HEADERS: [(HeaderName, &str); 6] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
-/// Adds what every answer of ours carries: the security headers, and the challenge of the scheme that is configured.
+/// Adds the security headers, and replaces the challenge of a 401 by that of the configured scheme.
 pub(crate) fn add_own_headers(response: &mut ServiceResponse<BoxBody>) {
     let is_challenged = response.response().extensions().contains::<OwnChallenge>();
     let app = response.request().app_data::<web::Data<App>>().filter(|_| is_challenged);
@@ -36,7 +35,7 @@ pub(crate) fn add_own_headers(response: &mut ServiceResponse<BoxBody>) {
     }
 }
 
-/// Wraps a route of ours that has no guard.
+/// Middleware for routes of the service that have no guard.
 pub(crate) async fn with_own_headers(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

@@ -1,4 +1,4 @@
-//! The routes of the service with the services behind them: in an application of a host's own, or alone.
+//! The routes of the service with the services behind them, for a host's application or alone.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use actix_web::web::{self, ServiceConfig};
 
 use crate::app::{AccountApp, AccountServices, App};
 use crate::endpoint::Endpoint;
-use crate::endpoint::RouteGroup;
+use crate::endpoint::EndpointGroup;
 use crate::handlers::schema::SchemaDocument;
 use crate::routes::unknown::unknown;
 use crate::routes::{AuthRoutesBuilder, RouteError, RouteTable};
 
-/// Routes, and the services that their handlers work with. Everything is checked when it is made: no route lacks a
-/// service, and no two routes have one path.
+/// Routes, and the services behind them. Construction checks that no route lacks a service and that no two routes have the
+/// same path.
 ///
 /// A host adds them to its own actix-web application:
 ///
@@ -39,8 +39,8 @@ use crate::routes::{AuthRoutesBuilder, RouteError, RouteTable};
 /// # Ok(()) }
 /// ```
 ///
-/// Guarded is what is registered as an [`Endpoint`] or wrapped in [`require`](fn@crate::require). What the host registers
-/// with actix-web itself is left as it is, and so are the answers to unknown paths.
+/// Only an [`Endpoint`] or what is wrapped in [`require`](fn@crate::require) is guarded. What the host registers with
+/// actix-web directly is unchanged, and so are the responses to unknown paths.
 #[derive(Clone)]
 pub struct AuthRoutes {
     table: RouteTable,
@@ -50,21 +50,21 @@ pub struct AuthRoutes {
     data: Vec<AddData>,
 }
 
-/// Adds one thing that handlers work with.
+/// Adds one value to the application data.
 type AddData = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
 impl AuthRoutes {
-    /// Begins with the routes for tokens (refresh, verify, blacklist, logout), documents (OpenAPI, JWK set) and health.
+    /// Starts with the routes for tokens (refresh, verify, blacklist, logout), documents (OpenAPI, JWK set) and health.
     pub fn builder(app: App) -> AuthRoutesBuilder {
         AuthRoutesBuilder::new(app)
     }
 
-    /// Routes that were put together before, and the services behind them.
+    /// Combines a route table with the services behind it.
     ///
     /// # Errors
-    /// [`RouteError::NoAccounts`] if a route works with accounts, and their services are not given.
+    /// [`RouteError::NoAccounts`] if `accounts` is `None` and a route needs it.
     pub fn new(table: RouteTable, app: App, accounts: Option<AccountServices>) -> Result<Self, RouteError> {
-        let needs_accounts = |endpoint: &&Endpoint| endpoint.group().is_some_and(RouteGroup::needs_accounts);
+        let needs_accounts = |endpoint: &&Endpoint| endpoint.group().is_some_and(EndpointGroup::needs_accounts);
         if accounts.is_none()
             && let Some(endpoint) = table.endpoints().find(needs_accounts)
         {
@@ -77,7 +77,7 @@ impl AuthRoutes {
         Ok(Self { table, app, document: web::Data::new(document), accounts, data: Vec::new() })
     }
 
-    /// With something that handlers work with: they take a [`web::Data`] of it.
+    /// Adds application data, which handlers extract as [`web::Data`].
     pub fn with_data<T: Send + Sync + ?Sized + 'static>(mut self, data: web::Data<T>) -> Self {
         self.data.push(Arc::new(move |config| {
             config.app_data(data.clone());
@@ -85,8 +85,8 @@ impl AuthRoutes {
         self
     }
 
-    /// The service that checks the tokens. [`require`](fn@crate::require) finds it in the application; where an application
-    /// has two [`AuthRoutes`], a scope names its own, after any `configure`:
+    /// The data with which [`require`](fn@crate::require) authenticates callers. An application with one [`AuthRoutes`] finds
+    /// it by itself; with several, each scope adds its own, after any `configure`:
     ///
     /// ```no_run
     /// # use actix_web::{middleware::from_fn, web};
@@ -101,35 +101,35 @@ impl AuthRoutes {
         self.app.clone()
     }
 
-    /// The routes alone. Its `Display` is a table: methods, path, rule.
+    /// The route table. Its `Display` prints a row for each route: path, methods, rule.
     pub const fn table(&self) -> &RouteTable {
         &self.table
     }
 
-    /// Adds every route to an application of the host's own, which must not be a [`web::scope`]: a
-    /// [prefix](AuthRoutesBuilder::prefix) does what a scope does. A path of the service without its last slash is
-    /// redirected: an application that is wrapped in [`NormalizePath`](actix_web::middleware::NormalizePath) must not trim
-    /// that slash, or the redirect leads to itself.
+    /// Adds every route to the application of a host. Use a [prefix](AuthRoutesBuilder::prefix) instead of a [`web::scope`].
     ///
-    /// Several can be added to one application: each of their routes stays with its own service.
+    /// A path of the service without its trailing slash is redirected. If the application is wrapped in
+    /// [`NormalizePath`](actix_web::middleware::NormalizePath), that must not trim trailing slashes, or the redirect loops.
+    ///
+    /// One application can have several `AuthRoutes`: each route keeps its own services.
     pub fn configure(&self, config: &mut ServiceConfig) {
         self.register(config);
         self.table.register_redirects(config, &|resource| self.bound(resource));
     }
 
-    /// Adds every route, and the answer to all other paths.
+    /// Adds every route, and a handler for all other paths.
     pub(crate) fn configure_alone(&self, config: &mut ServiceConfig) {
         self.register(config);
         config.default_service(web::to(unknown));
     }
 
-    /// Each route keeps the service that it was made with, whatever else the application is given.
     fn register(&self, config: &mut ServiceConfig) {
         config.app_data(self.app.clone()).app_data(web::Data::new(self.table.clone()));
         self.data.iter().for_each(|add| add(config));
         self.table.register(config, &|resource| self.bound(resource));
     }
 
+    /// Binds a route to its services, so that other application data does not replace them.
     fn bound(&self, resource: Resource) -> Resource {
         let resource = resource.app_data(self.app.clone()).app_data(web::Data::new(self.table.clone()));
         let resource = resource.app_data(self.document.clone());

@@ -1,4 +1,4 @@
-//! Which routes of the service a host mounts, and where.
+//! The builder of [`AuthRoutes`]: which routes of the service a host serves, and under which prefix.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use auth_core::permission::Rule;
 use auth_core::token::TokenKind;
 
 use crate::app::{AccountServices, App};
-use crate::endpoint::{Endpoint, RouteGroup};
+use crate::endpoint::{Endpoint, EndpointGroup};
 use crate::routes::{AuthRoutes, RouteError, Routes, sliding, standard};
 
-/// [`AuthRoutes`] as they are put together.
+/// Builder of [`AuthRoutes`].
 pub struct AuthRoutesBuilder {
     routes: Routes,
     app: App,
@@ -23,84 +23,83 @@ impl AuthRoutesBuilder {
         Self { routes: Routes::new(standard().into_iter().chain(sliding)), app, accounts: None }
     }
 
-    /// With the routes for accounts too: login, registration, profile, passwords, email addresses, second factors.
+    /// Adds the account routes: login, registration, profile, passwords, email addresses, second factors.
     pub fn accounts(mut self, services: AccountServices) -> Self {
         self.accounts = Some(services);
         self
     }
 
-    /// With a prefix before the paths of the service, such as `/auth`; slashes at either end make no difference. Paths in
-    /// the OpenAPI document, redirects and the path of the JWK set have it too; links in emails have the paths that are
-    /// configured for them.
+    /// Sets a prefix for the paths of the service, such as `/auth`; leading and trailing slashes are ignored. It also applies to
+    /// redirects, the OpenAPI document and the JWK set, but not to links in emails, whose paths are configured separately.
     pub fn prefix(self, prefix: impl Into<String>) -> Self {
         Self { routes: self.routes.prefix(prefix), ..self }
     }
 
-    /// With the other spellings of the paths (such as `/accounts/token/`), or without, as by default.
+    /// Whether aliases such as `/accounts/token/` are served; off by default.
     pub fn aliases(self, served: bool) -> Self {
         Self { routes: self.routes.aliases(served), ..self }
     }
 
-    /// With a route of the host, at its path as it is: the prefix does not stand before it. It is guarded.
+    /// Adds an endpoint of the host. It is guarded, and the prefix does not apply to it.
     pub fn with(self, endpoint: Endpoint) -> Self {
         Self { routes: self.routes.with(endpoint), ..self }
     }
 
-    /// With another rule for a route that is there: see [`Routes::rule_for`].
+    /// Replaces the rule of an existing route: see [`Routes::rule_for`].
     pub fn rule_for(self, path: &str, rule: Rule) -> Self {
         Self { routes: self.routes.rule_for(path, rule), ..self }
     }
 
-    /// Without refresh, verification, blacklist and logout.
+    /// Leaves out refresh, verify, blacklist and logout.
     pub fn without_tokens(self) -> Self {
-        self.without(RouteGroup::Tokens)
+        self.without(EndpointGroup::Tokens)
     }
 
-    /// Without the login by password, for a host that has its own.
+    /// Leaves out the login with a password, for a host that has its own.
     pub fn without_login(self) -> Self {
-        self.without(RouteGroup::Login)
+        self.without(EndpointGroup::Login)
     }
 
-    /// Without registration.
+    /// Leaves out registration.
     pub fn without_registration(self) -> Self {
-        self.without(RouteGroup::Registration)
+        self.without(EndpointGroup::Registration)
     }
 
-    /// Without profile, passwords and email addresses.
+    /// Leaves out the profile, passwords and email addresses.
     pub fn without_profile(self) -> Self {
-        self.without(RouteGroup::Accounts)
+        self.without(EndpointGroup::Accounts)
     }
 
-    /// Without second factors. The login of a user who has one then cannot be completed.
+    /// Leaves out second factors. Users who have one can then not log in.
     pub fn without_second_factors(self) -> Self {
-        self.without(RouteGroup::SecondFactors)
+        self.without(EndpointGroup::SecondFactors)
     }
 
-    /// Without the OpenAPI document and the JWK set.
+    /// Leaves out the OpenAPI document and the JWK set.
     pub fn without_documents(self) -> Self {
-        self.without(RouteGroup::Documents)
+        self.without(EndpointGroup::Documents)
     }
 
-    /// Without `/healthz` and `/readyz`.
+    /// Leaves out `/healthz` and `/readyz`.
     pub fn without_health(self) -> Self {
-        self.without(RouteGroup::Health)
+        self.without(EndpointGroup::Health)
     }
 
-    fn without(mut self, group: RouteGroup) -> Self {
+    fn without(mut self, group: EndpointGroup) -> Self {
         self.routes.retain(|endpoint| endpoint.group() != Some(group));
         self
     }
 
-    /// Checks them.
+    /// Checks the routes and builds them.
     ///
     /// # Errors
-    /// [`RouteError`], which names the path: a prefix that is not a path, or a route of the host at a path of the service.
+    /// [`RouteError`], for example if the prefix is not a path, or a route of the host has a path of the service.
     ///
     /// # Panics
-    /// If actix-web cannot read a path as a pattern, such as `/a/{`.
+    /// If a path is not a valid pattern of actix-web, such as `/a/{`.
     pub fn build(mut self) -> Result<AuthRoutes, RouteError> {
         if self.accounts.is_none() {
-            self.routes.retain(|endpoint| !endpoint.group().is_some_and(RouteGroup::needs_accounts));
+            self.routes.retain(|endpoint| !endpoint.group().is_some_and(EndpointGroup::needs_accounts));
         }
         AuthRoutes::new(self.routes.build()?, self.app, self.accounts)
     }

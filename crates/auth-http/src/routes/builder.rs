@@ -1,4 +1,4 @@
-//! Routes as they are put together, and what is checked then.
+//! The builder of a [`RouteTable`], and its checks.
 
 use actix_web::dev::ResourceDef;
 use auth_core::permission::Rule;
@@ -8,7 +8,7 @@ use crate::routes::pattern::hides;
 use crate::routes::prefix::normalized;
 use crate::routes::{RouteError, RouteTable};
 
-/// Routes as they are put together.
+/// Builder of a [`RouteTable`].
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
     endpoints: Vec<Endpoint>,
@@ -18,49 +18,48 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// These routes.
+    /// Starts with these endpoints.
     pub fn new(endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         Self { endpoints: endpoints.into_iter().collect(), ..Self::default() }
     }
 
-    /// With one more.
+    /// Adds an endpoint.
     pub fn with(mut self, endpoint: Endpoint) -> Self {
         self.endpoints.push(endpoint);
         self
     }
 
-    /// With another rule for a route that is there, in place of its own: it may let in more, or fewer. The path is the one
-    /// that is served, with its prefix.
+    /// Replaces the rule of an existing route by a stricter or a weaker one. `path` is the path as served, with its prefix.
     pub fn rule_for(mut self, path: &str, rule: Rule) -> Self {
         self.replaced.push((path.to_owned(), rule));
         self
     }
 
-    /// With a prefix before the paths of the service, and before their other spellings. Those of an application stay as
-    /// they are. Slashes at either end make no difference.
+    /// Sets a prefix for the paths of the service and their aliases, but not for those of the host. Leading and trailing
+    /// slashes are ignored.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// Without some of them.
+    /// Keeps only the endpoints for which `is_kept` returns `true`.
     pub(super) fn retain(&mut self, is_kept: impl Fn(&Endpoint) -> bool) {
         self.endpoints.retain(is_kept);
     }
 
-    /// With the other spellings of the paths, or without.
+    /// Whether aliases are served; off by default.
     pub const fn aliases(mut self, served: bool) -> Self {
         self.aliases = served;
         self
     }
 
-    /// Checks them.
+    /// Checks the routes and builds the table.
     ///
     /// # Errors
     /// [`RouteError`], which names the path.
     ///
     /// # Panics
-    /// If actix-web cannot read a path as a pattern, such as `/a/{`.
+    /// If a path is not a valid pattern of actix-web, such as `/a/{`.
     pub fn build(mut self) -> Result<RouteTable, RouteError> {
         self.add_prefix()?;
         for (path, rule) in std::mem::take(&mut self.replaced) {
@@ -73,7 +72,7 @@ impl Routes {
             check_endpoint(endpoint)?;
             for path in endpoint.paths(self.aliases) {
                 check_path(path, endpoint.required_rule())?;
-                check_reached(path, &patterns)?;
+                check_reachable(path, &patterns)?;
                 patterns.push(ResourceDef::new(path));
             }
         }
@@ -83,7 +82,7 @@ impl Routes {
     fn add_prefix(&mut self) -> Result<(), RouteError> {
         let prefix = normalized(&self.prefix)?;
         for endpoint in self.endpoints.iter_mut().filter(|endpoint| endpoint.is_own()) {
-            *endpoint = endpoint.clone().under(&prefix);
+            *endpoint = endpoint.clone().with_prefix(&prefix);
         }
         Ok(())
     }
@@ -94,7 +93,7 @@ fn check_endpoint(endpoint: &Endpoint) -> Result<(), RouteError> {
     if !endpoint.reads_credentials() && *endpoint.required_rule() != Rule::AllowAny {
         return Err(RouteError::NoCredentials(path()));
     }
-    if endpoint.has_method_twice() { Err(RouteError::MethodTwice(path())) } else { Ok(()) }
+    if endpoint.has_duplicate_method() { Err(RouteError::MethodTwice(path())) } else { Ok(()) }
 }
 
 fn check_path(path: &str, rule: &Rule) -> Result<(), RouteError> {
@@ -107,9 +106,8 @@ fn check_path(path: &str, rule: &Rule) -> Result<(), RouteError> {
     Ok(())
 }
 
-/// Refuses a path that is taken by one of these, which come before it, as far as that can be told without comparing regular
-/// expressions.
-fn check_reached(path: &str, earlier: &[ResourceDef]) -> Result<(), RouteError> {
+/// Refuses a path that an earlier pattern shadows, as far as that can be decided without comparing regular expressions.
+fn check_reachable(path: &str, earlier: &[ResourceDef]) -> Result<(), RouteError> {
     for known in earlier {
         let by = known.pattern().unwrap_or_default();
         if by == path {
@@ -140,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_refused_by_name() {
+    fn refuses_invalid_routes_and_names_the_path() {
         let nobody = |path: &str, rule: Rule| RouteError::AllowsNobody { path: path.to_owned(), rule };
         for (routes, expected) in [
             (Routes::new([at("/a/"), at("/b/")]), None),
@@ -174,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_is_never_reached_is_refused() {
+    fn refuses_a_route_that_is_never_reached() {
         let shadowed = |path: &str, by: &str| Some(RouteError::Shadowed { path: path.to_owned(), by: by.to_owned() });
         for (first, second, expected) in [
             ("/posts/{id}/", "/posts/{name}/", shadowed("/posts/{name}/", "/posts/{id}/")),
@@ -201,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_stands_before_the_paths_of_the_service_alone() {
+    fn a_prefix_applies_only_to_the_paths_of_the_service() {
         let routes = Routes::new(standard()).with(at("/posts/")).aliases(true);
         let table = routes.clone().prefix("auth/").rule_for("/auth/api/logout/", IsAdmin).build().unwrap();
         for path in ["/auth/api/token/", "/auth/accounts/token/", "/auth/.well-known/jwks.json", "/posts/"] {

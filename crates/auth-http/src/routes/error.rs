@@ -1,41 +1,41 @@
-//! Why routes cannot be served.
+//! Errors in a set of routes.
 
 use std::error::Error;
 use std::fmt;
 
 use auth_core::permission::Rule;
 
-/// Why routes cannot be served.
+/// An error in a set of routes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteError {
-    /// Two routes have one path.
+    /// Two routes have the same path.
     Twice(String),
-    /// A route is never reached, since an earlier one matches its path.
+    /// A route is never reached, because an earlier one matches its path.
     Shadowed {
         /// The path of the route.
         path: String,
-        /// The path of the earlier one.
+        /// The path of the earlier route.
         by: String,
     },
-    /// A rule is for a path that no route has.
+    /// A rule was set for a path that no route has.
     NoSuchPath(String),
-    /// A rule lets nobody in, whoever it is: a mistake, such as an empty list.
+    /// A rule refuses every request: a mistake, such as an empty list.
     AllowsNobody {
         /// The path.
         path: String,
         /// The rule.
         rule: Rule,
     },
-    /// A rule is for a route where credentials are not looked at.
+    /// A rule was set for a route that does not read credentials.
     NoCredentials(String),
-    /// A path that does not begin with a slash.
+    /// A path does not begin with a slash.
     BadPath(String),
-    /// A prefix that is not a path.
+    /// The prefix is not a path.
     BadPrefix(String),
-    /// A route works with accounts, and no services of accounts are given.
+    /// A route needs account services, but none were given.
     NoAccounts(String),
-    /// Two handlers for one method.
+    /// A route has two handlers for one method.
     MethodTwice(String),
 }
 
@@ -43,15 +43,15 @@ impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Twice(path) => write!(f, "there are two routes at {path}"),
-            Self::NoSuchPath(path) => write!(f, "there is a rule for {path}, and no such route"),
-            Self::AllowsNobody { path, rule } => write!(f, "the rule for {path} lets nobody in: {rule}"),
-            Self::NoCredentials(path) => write!(f, "there is a rule for {path}, where credentials are not looked at"),
+            Self::NoSuchPath(path) => write!(f, "there is a rule for {path}, but no such route"),
+            Self::AllowsNobody { path, rule } => write!(f, "the rule for {path} refuses every request: {rule}"),
+            Self::NoCredentials(path) => write!(f, "there is a rule for {path}, which does not read credentials"),
             Self::Shadowed { path, by } => {
                 write!(f, "the route {path} is never reached: {by} comes first and matches it")
             }
             Self::BadPrefix(prefix) => write!(f, "the prefix {prefix:?} is not a path; use one such as /auth"),
             Self::NoAccounts(path) => {
-                write!(f, "the route {path} works with accounts, and there are no services for them")
+                write!(f, "the route {path} needs account services, but none were given")
             }
             Self::MethodTwice(path) => write!(f, "there are two handlers for one method at {path}"),
             Self::BadPath(path) => write!(f, "the path {path:?} does not begin with a slash"),

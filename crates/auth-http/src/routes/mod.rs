@@ -1,6 +1,6 @@
-//! The routes: every path, its methods, and who may call it. A table, so that it can be read, printed and compared.
+//! The routes: every path with its methods and its permission rule, as a table that can be printed and compared.
 //!
-//! An application adds its own to those of the service:
+//! An application adds its own endpoints to those of the service:
 //!
 //! ```
 //! use actix_web::{HttpResponse, Responder};
@@ -21,7 +21,7 @@
 //!     .build()
 //!     .unwrap();
 //! assert!(routes.to_string().contains("/api/report/"));
-//! // A rule for a path that is not there, or that nobody passes, is refused.
+//! // A rule for an unknown path, and a rule that refuses every request, are errors.
 //! assert!(Routes::new(standard()).rule_for("/api/nowhere/", IsAdmin).build().is_err());
 //! assert!(Routes::new(standard()).rule_for("/api/logout/", !AllowAny).build().is_err());
 //! ```

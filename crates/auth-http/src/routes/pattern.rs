@@ -1,25 +1,26 @@
-//! Which patterns of paths match whatever another one matches.
+//! Comparison of path patterns: whether one matches every path that another one matches.
 
-/// Whether a pattern matches every path that a later one does, as far as that can be told without comparing regular
+/// Whether `earlier` matches every path that `later` matches, as far as that can be decided without comparing regular
 /// expressions.
 pub(super) fn hides(earlier: &str, later: &str) -> bool {
     let (earlier, later) = (segments(&shape(earlier)), segments(&shape(later)));
     let cover = |segments: &[String]| segments.iter().zip(&later).all(|(by, segment)| covers(by, segment));
     match earlier.split_last() {
+        // A tail pattern matches one or more further segments.
         Some((tail, others)) if matches!(tail.as_str(), "{}*" | "{:.*}") => later.len() > others.len() && cover(others),
         _ => earlier.len() == later.len() && cover(&earlier),
     }
 }
 
-/// Whether one segment of a pattern matches everything that a segment of another one does: they are equal, or the first is
-/// `{name}` and the other is a string or a parameter that cannot contain a slash.
+/// Whether the segment `by` matches everything that `segment` matches: they are equal, or `by` is `{name}` and `segment`
+/// cannot match a slash.
 fn covers(by: &str, segment: &str) -> bool {
     let without_classes = segment.replace(r"\d", "").replace(r"\w", "");
     let may_contain_slashes = segment.contains("{:") && without_classes.contains(['.', '^', '\\', '/']);
     by == segment || (by == "{}" && !segment.is_empty() && !segment.ends_with("}*") && !may_contain_slashes)
 }
 
-/// The segments of a pattern. A slash within braces belongs to a regular expression and separates nothing.
+/// Splits a pattern at slashes, except within braces, where a slash belongs to a regular expression.
 fn segments(pattern: &str) -> Vec<String> {
     let mut depth = 0_usize;
     let is_boundary = |character: char| {
@@ -33,8 +34,8 @@ fn segments(pattern: &str) -> Vec<String> {
     pattern.split(is_boundary).map(str::to_owned).collect()
 }
 
-/// A pattern without the names of its parameters: two that differ in nothing else match the same paths. Braces within a
-/// parameter belong to its regular expression.
+/// Removes the names of the parameters from a pattern: patterns that differ only in names match the same paths. Braces within
+/// a parameter belong to its regular expression.
 fn shape(pattern: &str) -> String {
     let (mut shape, mut depth, mut is_name) = (String::new(), 0_usize, false);
     for character in pattern.chars() {

@@ -1,11 +1,10 @@
-//! What stands before the paths of the service.
+//! The prefix of the paths of the service.
 
 use crate::routes::RouteError;
 
-/// The prefix as paths take it: a slash at its beginning and none at its end, or nothing.
+/// Normalizes a prefix: a leading slash and no trailing one, or an empty string.
 ///
-/// The characters of a segment are those of RFC 3986 §3.3 without percent-encoding: a pattern is compared with a path that
-/// is decoded.
+/// Segments may have the characters of RFC 3986 §3.3 except percent-encoding, because patterns match decoded paths.
 pub(super) fn normalized(prefix: &str) -> Result<String, RouteError> {
     let trimmed = prefix.trim_matches('/');
     if trimmed.is_empty() {

@@ -1,15 +1,15 @@
-//! The routes of the service.
+//! The endpoints of the service.
 
 use auth_core::permission::Rule;
 
 use crate::endpoint::Endpoint;
-use crate::endpoint::RouteGroup::{Accounts, Documents, Health, Login, Registration, SecondFactors, Tokens};
+use crate::endpoint::EndpointGroup::{Accounts, Documents, Health, Login, Registration, SecondFactors, Tokens};
 use crate::handlers::{
     blacklist, email, health, jwks, login, logout, me, password, refresh, register, schema, second_factor,
     second_factors, sliding as sliding_tokens, verify,
 };
 
-/// The routes of the service, but for those of [`sliding`] tokens.
+/// Returns the endpoints of the service, without those for [`sliding`] tokens.
 pub fn standard() -> Vec<Endpoint> {
     let mut endpoints = token_endpoints();
     endpoints.extend(account_endpoints());
@@ -131,7 +131,7 @@ fn token_endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The routes of sliding tokens: for where those open guarded routes.
+/// Returns the endpoints for sliding tokens, to be served if sliding tokens are accepted.
 pub fn sliding() -> Vec<Endpoint> {
     vec![
         Endpoint::new("/api/token/sliding/")

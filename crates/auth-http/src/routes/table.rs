@@ -1,4 +1,4 @@
-//! Routes that can be served.
+//! The route table.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::openapi::document_of;
 use crate::routes::unknown::unknown;
 use crate::settings::CredentialHeader;
 
-/// Routes that can be served. Its `Display` is a table: methods, path, rule.
+/// Checked routes. Its `Display` prints a row for each route: path, methods, rule.
 #[derive(Clone)]
 pub struct RouteTable(Arc<Table>);
 
@@ -26,30 +26,29 @@ struct Table {
 }
 
 impl RouteTable {
-    /// Of endpoints that were checked. `patterns` are those of their paths, and of the other spellings if `aliases` are served.
+    /// Creates a table of checked endpoints. `patterns` are those of their paths, and of their aliases if `aliases` is set.
     pub(super) fn new(endpoints: Vec<Endpoint>, aliases: bool, patterns: Vec<ResourceDef>) -> Self {
         let endpoints = endpoints.into_iter().map(Arc::new).collect();
         Self(Arc::new(Table { endpoints, aliases, patterns }))
     }
 
-    /// The routes, in the order in which they were added.
+    /// The endpoints, in the order in which they were added.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         self.0.endpoints.iter().map(Arc::as_ref)
     }
 
-    /// Adds every route, each behind its guard.
+    /// Registers every route with its middleware.
     pub(super) fn register(&self, config: &mut web::ServiceConfig, bound: &dyn Fn(Resource) -> Resource) {
         for endpoint in &self.0.endpoints {
             for path in endpoint.paths(self.0.aliases) {
                 let own = endpoint.clone();
-                let guard = from_fn(move |request, next| endpoint_middleware(own.clone(), request, next));
-                config.service(bound(endpoint.resource(path)).wrap(guard));
+                let middleware = from_fn(move |request, next| endpoint_middleware(own.clone(), request, next));
+                config.service(bound(endpoint.resource(path)).wrap(middleware));
             }
         }
     }
 
-    /// Adds redirects for the paths of the service that end with a slash, to be used where the answer to unknown paths is
-    /// another one's.
+    /// Registers redirects from paths without the trailing slash, for an application that answers unknown paths itself.
     pub(super) fn register_redirects(&self, config: &mut web::ServiceConfig, bound: &dyn Fn(Resource) -> Resource) {
         let own = self.0.endpoints.iter().filter(|endpoint| endpoint.is_own());
         for bare in own.flat_map(|endpoint| endpoint.paths(self.0.aliases)).filter_map(|path| path.strip_suffix('/')) {
@@ -57,12 +56,12 @@ impl RouteTable {
         }
     }
 
-    /// Whether there is a route at exactly this path.
+    /// Whether a route matches exactly this path.
     pub(crate) fn has_route(&self, path: &str) -> bool {
         self.0.patterns.iter().any(|pattern| pattern.is_match(path))
     }
 
-    /// The OpenAPI 3.1 document of these routes, with the header that brings a token. An application's own routes are not
+    /// Returns the OpenAPI 3.1 document of these routes, with the configured credential header. Endpoints of a host are not
     /// described.
     pub fn openapi_document(&self, credentials: &CredentialHeader) -> OpenApi {
         document_of(self.endpoints(), credentials)
@@ -109,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_shows_who_may_call_what() {
+    fn display_prints_paths_methods_and_rules() {
         let routes = Routes::new([
             at("/posts/").rule(AllowAny),
             at("/posts/{id:[0-9]+}/").rule(IsOwner | IsAdmin).delete(nothing).named("Post", ""),
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_has_the_routes_that_are_served_and_the_header_that_is_read() {
+    fn the_openapi_document_has_the_served_routes_and_the_credential_header() {
         let all = standard().into_iter().chain(sliding());
         let mut paths: Vec<_> = all.clone().map(|endpoint| endpoint.path().to_owned()).collect();
         paths.sort_unstable();
@@ -141,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_without_a_rule_is_closed() {
+    fn a_route_without_a_rule_requires_a_caller() {
         let table = Routes::new([at("/a/{id}/")]).build().unwrap();
         assert_eq!(table.endpoints().next().unwrap().required_rule(), &IsAuthenticated);
     }

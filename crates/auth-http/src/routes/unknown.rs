@@ -1,4 +1,4 @@
-//! Paths that are no routes.
+//! The handler for unknown paths.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use crate::error::ApiError;
 use crate::routes::RouteTable;
 
-/// 308 where only the slash at the end is missing, so that method and body are sent again; else 404.
+/// Answers 308 if only the trailing slash is missing, so that the client repeats method and body; otherwise 404.
 pub(super) async fn unknown(request: HttpRequest, routes: web::Data<RouteTable>) -> HttpResponse {
     let path = format!("{}/", request.path());
     if !routes.has_route(&path) {

@@ -1,15 +1,15 @@
-//! How much memory the bodies of all requests together may take.
+//! The memory that the bodies of all requests together may take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::OWN_BODY_LIMIT;
 
-/// How many bytes of request bodies may be in memory at once, in all requests together: a client can send a body slowly,
-/// and many clients can do so at the same time. Clones share what is left.
+/// Limit on the bytes of request bodies in memory, over all requests, since many clients can send bodies slowly at the same
+/// time. Clones share one budget.
 ///
-/// A body of more than [`OWN_BODY_LIMIT`] bytes may use three quarters only, so that the long bodies of an application
-/// leave room for logins.
+/// A body of more than [`OWN_BODY_LIMIT`] bytes may use only three quarters of the budget, so that long bodies leave room
+/// for logins.
 #[derive(Clone, Debug)]
 pub struct BodyBudget {
     bytes: usize,
@@ -17,12 +17,12 @@ pub struct BodyBudget {
 }
 
 impl BodyBudget {
-    /// At most so many bytes.
+    /// Creates a budget of `bytes` bytes.
     pub fn new(bytes: usize) -> Self {
         Self { bytes, used: Arc::default() }
     }
 
-    /// The share of one request, empty as yet.
+    /// Returns the share of one request, which is initially empty.
     pub(crate) fn share(&self) -> Share {
         Share { budget: self.clone(), bytes: 0 }
     }
@@ -35,7 +35,7 @@ impl Default for BodyBudget {
     }
 }
 
-/// Budgets are equal if they allow the same; how much is used is not compared.
+/// Compares the limits, not how much is in use.
 impl PartialEq for BodyBudget {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -44,7 +44,7 @@ impl PartialEq for BodyBudget {
 
 impl Eq for BodyBudget {}
 
-/// What one request uses of the budget. Gives it back when dropped.
+/// The part of the budget that one request uses, returned on drop.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: BodyBudget,
@@ -52,16 +52,16 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Takes more; `false`, and nothing is taken, if there is not enough left.
+    /// Reserves `bytes` more; returns `false` and reserves nothing if not enough is left.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let is_long = self.bytes + bytes > OWN_BODY_LIMIT;
         let most = if is_long { self.budget.bytes / 4 * 3 } else { self.budget.bytes };
         let more = |used: usize| used.checked_add(bytes).filter(|used| *used <= most);
-        let is_taken = self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
-        if is_taken {
+        let is_reserved = self.budget.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok();
+        if is_reserved {
             self.bytes += bytes;
         }
-        is_taken
+        is_reserved
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_used_comes_back() {
+    fn a_dropped_share_is_returned_to_the_budget() {
         let budget = BodyBudget::new(100);
         let (mut one, mut other) = (budget.share(), budget.clone().share());
         assert!(one.grow(60) && other.grow(30) && one.grow(10));

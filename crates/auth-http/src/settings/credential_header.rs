@@ -1,4 +1,4 @@
-//! The header that brings an access token.
+//! The header that carries an access token.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use auth_core::token::{RawToken, TokenFault};
 
 use crate::error::ApiError;
 
-/// Which header is read, and which schemes in it (SimpleJWT: `AUTH_HEADER_NAME`, `AUTH_HEADER_TYPES`).
+/// The header that carries an access token, and the accepted schemes (SimpleJWT: `AUTH_HEADER_NAME`,
+/// `AUTH_HEADER_TYPES`).
 ///
 /// ```
 /// use auth_http::CredentialHeader;
@@ -22,21 +23,21 @@ pub struct CredentialHeader {
     challenge: HeaderValue,
 }
 
-/// Why a header cannot be read.
+/// Why a [`CredentialHeader`] is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CredentialHeaderError {
-    /// Not the name of a header (RFC 9110 §5.1), or of one that means something else to every server.
+    /// The name is not a header name (RFC 9110 §5.1), or is reserved for another purpose.
     BadName,
-    /// Not the name of a scheme (RFC 9110 §11.1), or none at all.
+    /// A scheme is not valid (RFC 9110 §11.1), or there is none.
     BadScheme,
 }
 
 impl fmt::Display for CredentialHeaderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BadName => "not the name of a header that can bring a token",
-            Self::BadScheme => "not the name of a scheme; write one such as Bearer",
+            Self::BadName => "not the name of a header that can carry a token",
+            Self::BadScheme => "not the name of a scheme; use one such as Bearer",
         })
     }
 }
@@ -44,20 +45,20 @@ impl fmt::Display for CredentialHeaderError {
 impl std::error::Error for CredentialHeaderError {}
 
 impl CredentialHeader {
-    /// Headers that servers and proxies read, change or leave out themselves.
-    const TAKEN: [&'static str; 8] =
+    /// Headers that servers and proxies interpret, change or drop.
+    const RESERVED: [&'static str; 8] =
         ["host", "cookie", "content-length", "content-type", "connection", "transfer-encoding", "accept", "te"];
 
-    /// This header, and these schemes, compared exactly. The first one is named in `WWW-Authenticate`.
+    /// Creates a header with its schemes, which are case-sensitive. `WWW-Authenticate` names the first one.
     ///
     /// # Errors
-    /// [`CredentialHeaderError`].
+    /// [`CredentialHeaderError`] if the name or a scheme is not valid, or there is no scheme.
     pub fn new(
         name: &str,
         schemes: impl IntoIterator<Item = impl Into<String>>,
     ) -> Result<Self, CredentialHeaderError> {
         let name = HeaderName::try_from(name).map_err(|_| CredentialHeaderError::BadName)?;
-        if Self::TAKEN.contains(&name.as_str()) {
+        if Self::RESERVED.contains(&name.as_str()) {
             return Err(CredentialHeaderError::BadName);
         }
         let schemes: Vec<String> = schemes.into_iter().map(Into::into).collect();
@@ -70,7 +71,7 @@ impl CredentialHeader {
         Ok(Self { name, schemes, challenge })
     }
 
-    /// Whether it is `Authorization: Bearer` alone (RFC 6750 §2.1).
+    /// Whether this is exactly `Authorization: Bearer` (RFC 6750 §2.1).
     pub(crate) fn is_standard(&self) -> bool {
         *self == Self::default()
     }
@@ -79,17 +80,20 @@ impl CredentialHeader {
         self.name.as_str()
     }
 
-    /// The first of its schemes.
+    /// The first scheme.
     pub(crate) fn scheme(&self) -> &str {
         self.schemes.first().map_or("", String::as_str)
     }
 
-    /// The challenge of every 401 (RFC 6750 §3).
+    /// The `WWW-Authenticate` challenge of a 401 (RFC 6750 §3).
     pub(crate) const fn challenge(&self) -> &HeaderValue {
         &self.challenge
     }
 
-    /// The token in the header; `None` without one, or with another scheme. Two headers are one too many.
+    /// Returns the token in the header; `None` if the header is missing or has another scheme.
+    ///
+    /// # Errors
+    /// 401 if the header is malformed or repeated.
     pub(crate) fn token(&self, headers: &HeaderMap) -> Result<Option<Result<RawToken, TokenFault>>, ApiError> {
         let mut values = headers.get_all(&self.name);
         let (Some(value), second) = (values.next(), values.next()) else { return Ok(None) };
@@ -100,8 +104,8 @@ impl CredentialHeader {
         }
         match (parts.next(), parts.next(), second) {
             (Some(token), None, None) => {
-                let text = std::str::from_utf8(token).map_err(|_| TokenFault::NotOurs);
-                Ok(Some(text.and_then(RawToken::parse)))
+                let token = std::str::from_utf8(token).map_err(|_| TokenFault::NotOurs);
+                Ok(Some(token.and_then(RawToken::parse)))
             }
             _ => {
                 let detail = "Authorization header must contain two space-delimited values";
@@ -137,7 +141,7 @@ mod tests {
     const MALFORMED: Result<Option<bool>, StatusCode> = Err(StatusCode::UNAUTHORIZED);
 
     #[test]
-    fn every_shape_of_the_header() {
+    fn reads_only_a_scheme_and_one_token() {
         for (values, expected) in [
             (&[][..], Ok(None)),
             (&[b"".as_slice()], Ok(None)),
@@ -160,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_and_schemes() {
+    fn reads_the_configured_header_and_schemes() {
         let header = CredentialHeader::new("X-Access-Token", ["JWT", "Bearer"]).unwrap();
         assert_eq!(header.challenge(), r#"JWT realm="api""#);
         for (value, expected) in [
@@ -177,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_bring_no_token() {
+    fn refuses_invalid_names_and_schemes() {
         use CredentialHeaderError::{BadName, BadScheme};
         for (name, schemes, expected) in [
             ("Authorization", &["Bearer"][..], None),

@@ -1,4 +1,4 @@
-//! What an operator sets: limits of bodies, the header that brings a token, the proxies that are trusted.
+//! Settings: body limits, the credential header, trusted proxies.
 
 mod body_budget;
 mod credential_header;
@@ -11,39 +11,39 @@ pub use trusted_proxies::TrustedProxies;
 
 use crate::fields::{TEXT, TextRules};
 
-/// Longest body of the service's own routes, in bytes: no token, name or password needs more.
+/// Longest request body of the service's own endpoints, in bytes.
 pub const OWN_BODY_LIMIT: usize = 65_536;
 
-/// How the wire looks.
+/// Settings of requests and responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpSettings {
-    /// Longest body, in bytes, that [`Body`](crate::body::Body) and [`UnreadBody`](crate::body::UnreadBody) take in the handlers
-    /// of an application; longer ones are answered 413 without reading them to their end. Those of the service take
+    /// Longest body, in bytes, that [`Body`](crate::body::Body) and [`UnreadBody`](crate::body::UnreadBody) accept in handlers
+    /// of a host; longer ones are answered 413 without being read to their end. For endpoints of the service, the limit is
     /// [`OWN_BODY_LIMIT`].
     pub body_limit: usize,
-    /// How many bytes of bodies may be in memory at once; beyond it, requests are answered 503.
+    /// Most bytes of request bodies in memory at once; beyond that, requests are answered 503.
     pub body_budget: BodyBudget,
-    /// How long a client may take to send a body, in seconds; slower ones are answered 408.
+    /// Time limit for receiving a body, in seconds; after it, the request is answered 408.
     pub body_timeout_seconds: u64,
-    /// Whether a refusal to the bearer of a well-signed token also says the `reason`.
+    /// Whether a 401 for a token with a valid signature includes a `reason`.
     pub reasons: bool,
-    /// Whether blanks at the edges of passwords are cut off, as the reference peer does.
+    /// Whether leading and trailing whitespace of passwords is removed, as in the reference implementation.
     pub trim_passwords: bool,
-    /// Where access tokens are read from.
+    /// The header that carries an access token.
     pub credentials: CredentialHeader,
-    /// The proxies that are believed whom they speak for.
+    /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: TrustedProxies,
 }
 
 impl HttpSettings {
-    /// How the fields of passwords are read.
+    /// How password fields are validated.
     pub(crate) const fn password_rules(&self) -> TextRules {
         TextRules { trim: self.trim_passwords, ..TEXT }
     }
 }
 
 impl Default for HttpSettings {
-    /// 64 KiB in 30 seconds, 64 MiB in all requests together, with reasons, passwords as they are, `Authorization: Bearer`, no proxies.
+    /// 64 KiB in 30 seconds, 64 MiB over all requests, with reasons, untrimmed passwords, `Authorization: Bearer`, no proxies.
     fn default() -> Self {
         Self {
             body_limit: OWN_BODY_LIMIT,

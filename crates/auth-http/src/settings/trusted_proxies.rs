@@ -1,4 +1,4 @@
-//! Which proxies are trusted, and whose request one of them forwards.
+//! Trusted proxies, and the client IP behind them.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,12 +7,12 @@ use ipnet::IpNet;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The proxies whose `X-Forwarded-For` is believed. From anybody else it is a claim, and not looked at (SEC-092).
+/// Proxies whose `X-Forwarded-For` header is trusted. From any other peer, the header is ignored (SEC-092).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Reads addresses (`192.0.2.1`, `2001:db8::1`) and networks (`10.0.0.0/8`).
+    /// Parses IP addresses (`192.0.2.1`, `2001:db8::1`) and networks (`10.0.0.0/8`).
     ///
     /// ```
     /// use auth_http::TrustedProxies;
@@ -21,33 +21,34 @@ impl TrustedProxies {
     /// ```
     ///
     /// # Errors
-    /// The first text that is neither.
-    pub fn parse(texts: &[String]) -> Result<Self, String> {
-        let read = |text: &String| {
-            let address = text.parse::<IpAddr>().map(IpNet::from);
-            address.or_else(|_| text.parse::<IpNet>()).map_err(|_| text.clone())
+    /// The first string that is neither.
+    pub fn parse(proxies: &[String]) -> Result<Self, String> {
+        let parse = |proxy: &String| {
+            let address = proxy.parse::<IpAddr>().map(IpNet::from);
+            address.or_else(|_| proxy.parse::<IpNet>()).map_err(|_| proxy.clone())
         };
-        texts.iter().map(read).collect::<Result<_, _>>().map(Self)
+        proxies.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether this is one of them.
+    /// Whether `address` belongs to a trusted proxy.
     pub(crate) fn contains(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// Whether the request has the header, and its peer is not trusted to send it.
+    /// Whether the request has the header, but its peer is not trusted.
     pub(crate) fn ignores(&self, peer: IpAddr, headers: &HeaderMap) -> bool {
         headers.contains_key(FORWARDED_FOR) && !self.contains(peer.to_canonical())
     }
 
-    /// The address of the client: that of the connection, unless it is a proxy's. Then the last address in the header that is
-    /// no proxy's; those before it are hearsay.
+    /// Returns the client IP: the address of the peer, or, if that is a trusted proxy, the last address in the header that does
+    /// not belong to one. The addresses before it are not trustworthy.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
             return peer;
         }
         let values: Vec<_> = headers.get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default()).collect();
+        // Each proxy appends the address of its peer, so the header is read from its end.
         let mut last = peer;
         for hop in values.iter().rev().flat_map(|value| value.rsplit(',')) {
             let Some(address) = hop_address(hop.trim()) else { break };
@@ -60,11 +61,11 @@ impl TrustedProxies {
     }
 }
 
-/// An address as proxies write it: alone, or with a port.
-fn hop_address(text: &str) -> Option<IpAddr> {
-    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
-    let address = text.parse().ok().or_else(bare);
-    address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip())).map(|address: IpAddr| address.to_canonical())
+/// Parses an address as proxies write it, with or without a port.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let address = hop.parse().ok().or_else(bracketed);
+    address.or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip())).map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_address_that_is_no_proxys_is_the_clients() {
+    fn the_client_ip_is_the_last_address_that_is_not_a_trusted_proxy() {
         let trusted = TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "2001:db8::/64".to_owned()]).unwrap();
         for (peer, forwarded, expected) in [
             ("192.0.2.1", &["198.51.100.7"][..], "192.0.2.1"),
@@ -89,7 +90,7 @@ mod tests {
             ("10.0.0.1", &["[2001:db8:1::1]"], "2001:db8:1::1"),
             ("::ffff:10.0.0.1", &["::ffff:198.51.100.7"], "198.51.100.7"),
             ("2001:db8::1", &["198.51.100.7"], "198.51.100.7"),
-            // What cannot be read ends the search: nothing before it is believed.
+            // An invalid entry ends the search: nothing before it is trusted.
             ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.7, , 10.1.1.1"], "10.1.1.1"),
             ("10.0.0.1", &[""], "10.0.0.1"),

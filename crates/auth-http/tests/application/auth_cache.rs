@@ -1,4 +1,4 @@
-//! The auth cache, over HTTP: one read of the storage, and every change takes effect with the next request.
+//! The auth cache over HTTP: one read of the storage, and every change takes effect with the next request.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use tokio::time::timeout;
 
 use crate::fixture::*;
 
-/// How long to wait for what must happen.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit for what must happen.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// A feed that reports a gap, and then nothing.
+/// A feed that reports one gap and then no more change events.
 struct Silent(bool);
 
 #[async_trait]
@@ -33,7 +33,7 @@ impl InvalidationFeed for Silent {
     }
 }
 
-/// Keeps the auth cache up to date until the handle is aborted. It is up to date when this returns.
+/// Keeps the auth cache up to date until the returned handle is aborted. The cache is up to date on return.
 async fn followed(
     fixture: &Fixture,
     auth_cache: &Arc<AuthCache>,
@@ -41,12 +41,12 @@ async fn followed(
 ) -> JoinHandle<()> {
     let (clock, kept) = (fixture.service.clock.clone(), auth_cache.clone());
     let follower = rt::spawn(async move { follow(&kept, &mut feed, clock.as_ref(), |_| {}).await });
-    let is_heard = async {
+    let up_to_date = async {
         while auth_cache.staleness().is_some() {
             yield_now().await;
         }
     };
-    assert!(timeout(PATIENCE, is_heard).await.is_ok(), "the cache does not follow the feed");
+    assert!(timeout(TIME_LIMIT, up_to_date).await.is_ok(), "the cache does not follow the feed");
     follower
 }
 
@@ -60,7 +60,7 @@ async fn client(fixture: &Fixture) -> TestClient {
 }
 
 #[actix_web::test]
-async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
+async fn cached_requests_do_not_read_and_a_logout_applies_to_the_next_request() {
     let (fixture, auth_cache) = Fixture::cached(WhenStale::Read);
     let client = client(&fixture).await;
     followed(&fixture, &auth_cache, Silent(false)).await;
@@ -71,7 +71,7 @@ async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
         let token = pair["access"].as_str().unwrap().to_owned();
         let before = fixture.service.store.calls();
         assert_eq!(client.get("/whoami/", Some(&token)).await.status, 200);
-        assert_eq!(fixture.service.store.calls(), before + 1, "the first request is the one that reads");
+        assert_eq!(fixture.service.store.calls(), before + 1, "only the first request reads");
         for _ in 0..1_000 {
             assert_eq!(client.get("/whoami/", Some(&token)).await.status, 200);
         }
@@ -86,7 +86,7 @@ async fn a_thousand_requests_cost_no_read_and_a_logout_is_obeyed_by_the_next() {
 }
 
 #[actix_web::test]
-async fn a_change_of_the_profile_is_seen_by_the_next_request() {
+async fn a_profile_change_applies_to_the_next_request() {
     let (fixture, auth_cache) = Fixture::cached(WhenStale::Read);
     let client = client(&fixture).await;
     followed(&fixture, &auth_cache, Silent(false)).await;
@@ -99,13 +99,13 @@ async fn a_change_of_the_profile_is_seen_by_the_next_request() {
 }
 
 #[actix_web::test]
-async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
+async fn changes_by_other_processes_apply_once_the_feed_reports_them() {
     let (fixture, auth_cache) = Fixture::cached(WhenStale::Read);
     let client = client(&fixture).await;
     followed(&fixture, &auth_cache, fixture.service.store.changes()).await;
     let token = fixture.access_token("alice").await;
     let becomes = async |status: u16, part: &str| {
-        let heard = async {
+        let changed = async {
             loop {
                 let answer = client.get("/whoami/", Some(&token)).await;
                 if answer.status == status && answer.text.contains(part) {
@@ -114,7 +114,7 @@ async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
                 yield_now().await;
             }
         };
-        assert!(timeout(PATIENCE, heard).await.is_ok(), "it does not become {status} {part}");
+        assert!(timeout(TIME_LIMIT, changed).await.is_ok(), "it does not become {status} {part}");
     };
     becomes(200, "nobody").await;
     fixture.act("alice", Action::Promote).await;
@@ -130,7 +130,7 @@ async fn what_others_change_is_obeyed_as_soon_as_it_is_heard() {
 }
 
 #[actix_web::test]
-async fn who_does_not_hear_reads_each_time_or_refuses() {
+async fn a_stale_cache_reads_the_storage_or_refuses() {
     for (when_stale, status, reads) in [(WhenStale::Read, 200, 1), (WhenStale::Refuse, 503, 0)] {
         let (fixture, auth_cache) = Fixture::cached(when_stale);
         let client = client(&fixture).await;

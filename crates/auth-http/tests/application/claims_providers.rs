@@ -1,4 +1,4 @@
-//! Claims providers, over HTTP: their claims are in both tokens, and a failure affects one request only.
+//! Claims providers over HTTP: their claims are in both tokens, and a failure affects only one request.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::fixture::*;
 
-/// What goes wrong.
+/// A fault of the claims provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Fault {
@@ -24,7 +24,7 @@ enum Fault {
     Fails,
     Hangs,
     Panics,
-    /// Writes a claim that belongs to the service.
+    /// Writes a reserved claim.
     Oversteps,
 }
 
@@ -33,7 +33,7 @@ const INSIDE: &str = "the tenant database is on fire";
 
 /// Counts its calls in the claim `visit`.
 struct Tenant {
-    asked: AtomicU64,
+    calls: AtomicU64,
     fault: AtomicU8,
     hangs: Notify,
 }
@@ -41,7 +41,7 @@ struct Tenant {
 #[async_trait]
 impl ClaimsProvider for Tenant {
     async fn add_claims(&self, user: &User, claims: &mut CustomClaims) -> Result<(), ClaimsError> {
-        let count = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let count = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
         claims.insert("visit", count)?;
         claims.insert("tenant", user.email.as_deref().and_then(|email| email.rsplit('@').next()).unwrap())?;
         let fault = self.fault.load(Ordering::SeqCst);
@@ -61,20 +61,20 @@ impl ClaimsProvider for Tenant {
 
 async fn fixture() -> (Fixture, Arc<Tenant>, TestClient) {
     let tenant =
-        Arc::new(Tenant { asked: AtomicU64::new(0), fault: AtomicU8::new(Fault::None as u8), hangs: Notify::new() });
+        Arc::new(Tenant { calls: AtomicU64::new(0), fault: AtomicU8::new(Fault::None as u8), hangs: Notify::new() });
     let fixture = Fixture::over(builder().claims_provider(tenant.clone()).build());
     fixture.service.register("alice").await;
     let client = TestClient::of(fixture.application(Routes::new(standard()))).await;
     (fixture, tenant, client)
 }
 
-/// Sends a request while the provider has this fault. The clock moves past the timeout of a provider that hangs.
-async fn asked(fixture: &Fixture, tenant: &Tenant, fault: Fault, request: impl Future<Output = Answer>) -> Answer {
+/// Sends a request while the provider has this fault. If it hangs, the clock advances past its time limit.
+async fn with_fault(fixture: &Fixture, tenant: &Tenant, fault: Fault, request: impl Future<Output = Answer>) -> Answer {
     tenant.fault.store(fault as u8, Ordering::SeqCst);
     let time_passes = async {
         if fault == Fault::Hangs {
             tenant.hangs.notified().await;
-            fixture.service.clock.advance(Seconds::new(ENRICH_SECONDS));
+            fixture.service.clock.advance(Seconds::new(CLAIMS_TIMEOUT_SECONDS));
         }
     };
     let (answer, ()) = tokio::join!(request, time_passes);
@@ -91,7 +91,7 @@ fn assert_unavailable(fault: Fault, answer: &Answer) {
 }
 
 #[actix_web::test]
-async fn claims_that_work_are_in_both_tokens_and_are_made_anew_at_a_refresh() {
+async fn both_tokens_have_the_claims_and_a_refresh_renews_them() {
     let (_, _, client) = fixture().await;
     let mut answer = client.login("alice").await.json();
     for visit in 1..=3 {
@@ -105,11 +105,11 @@ async fn claims_that_work_are_in_both_tokens_and_are_made_anew_at_a_refresh() {
 }
 
 #[actix_web::test]
-async fn a_login_whose_claims_are_not_to_be_had_is_503_and_leaves_nothing() {
+async fn a_login_without_claims_is_503_and_changes_nothing() {
     let (fixture, tenant, client) = fixture().await;
     for fault in FAULTS {
         let before = fixture.service.store.find_user(&UserId::new(1)).await.unwrap();
-        let answer = asked(&fixture, &tenant, fault, client.login("alice")).await;
+        let answer = with_fault(&fixture, &tenant, fault, client.login("alice")).await;
         assert_unavailable(fault, &answer);
         assert_eq!(fixture.service.store.sessions(), [], "{fault:?}");
         assert_eq!(fixture.service.store.find_user(&UserId::new(1)).await.unwrap(), before, "{fault:?}");
@@ -119,21 +119,21 @@ async fn a_login_whose_claims_are_not_to_be_had_is_503_and_leaves_nothing() {
 }
 
 #[actix_web::test]
-async fn a_refresh_whose_claims_are_not_to_be_had_is_503_and_can_be_tried_again() {
+async fn a_refresh_without_claims_is_503_and_can_be_retried() {
     let (fixture, tenant, client) = fixture().await;
     let pair = client.login("alice").await.json();
     let body = json!({"refresh": pair["refresh"]});
     for fault in FAULTS {
         let before = fixture.service.store.sessions();
         let refresh = client.post("/api/token/refresh/", None, body.clone());
-        assert_unavailable(fault, &asked(&fixture, &tenant, fault, refresh).await);
+        assert_unavailable(fault, &with_fault(&fixture, &tenant, fault, refresh).await);
         assert_eq!(fixture.service.store.sessions(), before, "{fault:?}");
     }
     assert_eq!(client.post("/api/token/refresh/", None, body).await.status, 200);
-    // Wrong passwords do not get so far.
-    let asked_before = tenant.asked.load(Ordering::SeqCst);
+    // A wrong password does not call the provider.
+    let calls_before = tenant.calls.load(Ordering::SeqCst);
     tenant.fault.store(Fault::Fails as u8, Ordering::SeqCst);
     let wrong = json!({"username": "alice", "password": "Wrong-horse-42"});
     assert_eq!(client.post("/api/token/", None, wrong).await.status, 401);
-    assert_eq!(tenant.asked.load(Ordering::SeqCst), asked_before);
+    assert_eq!(tenant.calls.load(Ordering::SeqCst), calls_before);
 }

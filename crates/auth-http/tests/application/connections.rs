@@ -1,4 +1,4 @@
-//! Connections of a server whose handlers are slow: what their clients owe, and what they do not (adr/0008).
+//! Connections of a server with slow handlers (docs/adr/0008-connections-end.md).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ async fn slow(handlers: web::Data<Handlers>, body: web::Payload) -> Result<Strin
     Ok(length.to_string())
 }
 
-/// A hundred answers are more than all buffers between server and client take.
+/// A hundred of these responses exceed all buffers between server and client.
 async fn large() -> Vec<u8> {
     vec![b'x'; 256 * 1024]
 }
@@ -64,8 +64,8 @@ impl SlowServer {
         client
     }
 
-    /// Has the worker do all that it has to do before it answers another connection.
-    async fn turn(&self) {
+    /// Waits until the worker has answered a request on another connection, and so has processed all earlier events.
+    async fn settle(&self) {
         assert!(self.connect(HEALTH).await.answer().await.is_some());
     }
 
@@ -81,7 +81,7 @@ impl SlowServer {
 struct Client(BufReader<TcpStream>);
 
 impl Client {
-    /// Sends bytes. An error is ignored: the connection may have ended, and then there is no answer.
+    /// Sends bytes. Errors are ignored: if the connection has ended, there is no answer.
     async fn send(&mut self, bytes: &str) {
         let _ = self.0.write_all(bytes.as_bytes()).await;
     }
@@ -109,18 +109,18 @@ fn assert_answered(answer: Option<(String, String)>, length: usize) {
     assert_eq!(body, length.to_string());
 }
 
-/// A request to the slow handler with a body, of which only the beginning may have been sent.
+/// A request to the slow handler, with the part of its body that is sent at first.
 fn slow_request(length: usize, sent: &str) -> String {
     format!("POST /slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{sent}")
 }
 
 #[actix_web::test]
-async fn a_whole_request_that_is_read_late_keeps_its_connection() {
+async fn a_complete_request_that_is_read_late_keeps_its_connection() {
     let limits = ConnectionLimits { idle_timeout: Duration::ZERO, ..ConnectionLimits::default() };
     let server = SlowServer::start(limits);
     let mut client = server.connect(&slow_request(2, "{}")).await;
     server.wait_for_handlers(1).await;
-    server.turn().await;
+    server.settle().await;
     server.release(1);
     assert_answered(client.answer().await, 2);
     client.send(HEALTH).await;
@@ -136,19 +136,19 @@ async fn a_client_owes_a_body_only_once_its_handler_waits_for_it() {
     for _ in 0..16 {
         crowd.push(server.connect("GET /slow HTTP/1.1\r\n").await);
     }
-    server.turn().await;
+    server.settle().await;
     server.release(1);
     early.send(",2").await;
     assert_answered(early.answer().await, 4);
-    // The oldest one of the crowd gave way instead.
+    // The oldest of the other connections was evicted instead.
     assert!(crowd[0].answer().await.is_none());
 }
 
 #[actix_web::test]
-async fn an_answer_says_that_its_connection_closes_where_there_are_too_many() {
+async fn a_response_over_the_soft_limit_announces_that_the_connection_closes() {
     let server = SlowServer::start(ConnectionLimits { max_connections: 16, ..ConnectionLimits::default() });
     let mut clients = Vec::new();
-    // Fifteen have room. The last one is accepted too, because all handlers are at work.
+    // The soft limit is fifteen. The last connection is accepted too, because none is evictable.
     for _ in 0..16 {
         clients.push(server.connect(&slow_request(0, "")).await);
         server.wait_for_handlers(1).await;
@@ -157,27 +157,27 @@ async fn an_answer_says_that_its_connection_closes_where_there_are_too_many() {
     let mut closing = 0;
     for client in &mut clients {
         let (head, _) = client.answer().await.unwrap();
-        let is_told = head.contains("\r\nconnection: close\r\n");
-        closing += u32::from(is_told);
+        let is_announced = head.contains("\r\nconnection: close\r\n");
+        closing += u32::from(is_announced);
         client.send(HEALTH).await;
-        assert_eq!(client.answer().await.is_none(), is_told, "{head}");
+        assert_eq!(client.answer().await.is_none(), is_announced, "{head}");
     }
     assert_eq!(closing, 1);
 }
 
-/// A handler counts as at work, for the answer before its own is not written to its end.
+/// The handler of a pipelined request counts as running while the response before its own is written.
 #[actix_web::test]
-async fn clients_that_do_not_read_their_answers_leave_their_places_to_others() {
+async fn connections_of_clients_that_do_not_read_are_evicted() {
     let hour = Duration::from_secs(60 * 60);
     let limits = ConnectionLimits { max_connections: 16, idle_timeout: hour, ..ConnectionLimits::default() };
     let server = SlowServer::start(limits);
     let mut crowd = Vec::new();
     for _ in 0..20 {
         let mut client = server.connect(&"GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(100)).await;
-        assert!(!client.0.fill_buf().await.unwrap().is_empty(), "it is answered");
+        assert!(!client.0.fill_buf().await.unwrap().is_empty(), "there is no answer");
         crowd.push(client);
     }
     for _ in 0..3 {
-        server.turn().await;
+        server.settle().await;
     }
 }

@@ -1,4 +1,4 @@
-//! The routes of the service in an application of a host's own.
+//! The routes of the service in the application of a host.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,12 +29,12 @@ async fn home() -> impl Responder {
     "home"
 }
 
-/// What the host answers to unknown paths.
+/// The host's handler for unknown paths.
 async fn lost() -> impl Responder {
     HttpResponse::NotFound().body("lost")
 }
 
-/// A host with these routes under `/auth`, and routes of its own.
+/// A host with these routes under `/auth`, and its own routes.
 async fn host(builder: AuthRoutesBuilder) -> TestClient {
     let routes = builder.prefix("/auth").build().unwrap();
     let reports = web::scope("/reports")
@@ -55,7 +55,7 @@ async fn host(builder: AuthRoutesBuilder) -> TestClient {
 }
 
 #[actix_web::test]
-async fn a_host_without_accounts_has_the_routes_for_tokens_and_its_own() {
+async fn a_host_without_account_services_serves_the_token_routes_and_its_own() {
     let fixture = Fixture::new();
     let pair = fixture.service.login("alice").await;
     let (access, refresh) = (pair.access.into_exposed(), pair.refresh.into_exposed());
@@ -76,7 +76,7 @@ async fn a_host_without_accounts_has_the_routes_for_tokens_and_its_own() {
 }
 
 #[actix_web::test]
-async fn routes_of_the_host_stay_as_they_are() {
+async fn routes_of_the_host_are_unchanged() {
     let fixture = Fixture::new();
     let (token, admin) = (fixture.access_token("alice").await, fixture.staff("dora").await);
     let client = host(AuthRoutes::builder(fixture.app())).await;
@@ -87,13 +87,13 @@ async fn routes_of_the_host_stay_as_they_are() {
             assert_eq!(answer.header("x-frame-options"), None, "{path}");
         }
     }
-    // Guarded is what is wrapped in `require`, with the same refusals as our own routes.
+    // What is wrapped in `require` is guarded, with the same refusals as the routes of the service.
     for path in ["/reports/mine", "/reports/7", "/own"] {
         let answer = client.get(path, None).await;
         answer.assert_refused(401, NO_CREDENTIALS);
         assert_eq!(answer.header("www-authenticate"), Some(r#"Bearer realm="api""#));
         fixture.service.events.taken();
-        // No handler says whose object it is.
+        // No caller counts as the owner.
         client.get(path, Some(&token)).await.assert_refused(403, FORBIDDEN);
         assert_eq!(fixture.denials().len(), 1, "{path}");
         assert_eq!(client.get(path, Some(&admin)).await.text, "home");
@@ -128,7 +128,7 @@ async fn documents_and_redirects_have_the_prefix() {
 
 #[actix_web::test]
 async fn two_services_in_one_application_keep_their_routes_apart() {
-    // Each with keys of its own.
+    // Each service has its own keys.
     let other_keys = |ports| Ports { signer: Arc::new(PlainSigner::new(7)), ..ports };
     let (staff, customers) = (Fixture::new(), Fixture::over(builder().ports(other_keys).build()));
     let routes = |fixture: &Fixture, prefix: &str| {
@@ -165,7 +165,7 @@ async fn two_services_in_one_application_keep_their_routes_apart() {
         assert_eq!(client.get(path, Some(good)).await.status, 200, "{path}");
         client.get(path, Some(bad)).await.assert_refused(401, BAD_TOKEN);
     }
-    // Who is known to one of two guards is not known to the other one.
+    // A caller that one service has authenticated is unknown to the other one.
     for bearer in [&alice, &bob] {
         client.get("/both/hello", Some(bearer)).await.assert_refused(401, BAD_TOKEN);
     }
@@ -185,7 +185,7 @@ async fn two_applications_in_one_process_share_no_state() {
         for count in ["0", "1"] {
             let answer = client.get("/healthz", None).await;
             let id = answer.header("x-request-id").unwrap();
-            assert_eq!(id.rsplit('-').next(), Some(count), "the other one does not count: {id}");
+            assert_eq!(id.rsplit('-').next(), Some(count), "the counter is shared: {id}");
             ids.push(id.to_owned());
         }
     }
@@ -203,9 +203,9 @@ fn status_of(kind: ErrorKind) -> u16 {
     }
 }
 
-/// As docs/embedding.md says, for handlers that use `?`.
+/// As documented in docs/embedding.md, for handlers that use `?`.
 #[test]
-fn errors_are_answered_by_their_kind() {
+fn the_status_of_a_token_error_follows_its_kind() {
     for error in [
         AuthError::NothingNamed,
         AuthError::NoOwnSession,
@@ -224,7 +224,7 @@ fn errors_are_answered_by_their_kind() {
 }
 
 #[actix_web::test]
-async fn errors_of_accounts_are_answered_by_their_kind_and_name_the_field() {
+async fn the_status_of_an_account_error_follows_its_kind_and_the_body_names_the_field() {
     let retry_after = Seconds::new(7);
     let fields = |name: &str, message: &str| json!({name: [message]});
     let throttled = "Request was throttled. Expected available in 7 seconds.";
@@ -294,7 +294,7 @@ async fn errors_of_accounts_are_answered_by_their_kind_and_name_the_field() {
 }
 
 #[test]
-fn every_group_can_be_left_out() {
+fn every_endpoint_group_can_be_left_out() {
     let fixture = Fixture::new();
     let builder = || AuthRoutes::builder(fixture.app());
     let all = || builder().accounts(fixture.accounts());
@@ -311,7 +311,7 @@ fn every_group_can_be_left_out() {
 }
 
 #[test]
-fn mistakes_are_refused_at_startup() {
+fn build_refuses_invalid_routes() {
     let fixture = Fixture::new();
     let builder = || AuthRoutes::builder(fixture.app()).prefix("auth/");
     let at = |path: &str| Endpoint::new(path).rule(AllowAny).get(home);
@@ -319,7 +319,7 @@ fn mistakes_are_refused_at_startup() {
     assert_eq!(refused(builder().with(at("/auth/healthz"))), RouteError::Twice("/auth/healthz".to_owned()));
     assert_eq!(refused(builder().prefix("/{tenant}")), RouteError::BadPrefix("/{tenant}".to_owned()));
     assert_eq!(refused(builder().with(at("hello"))), RouteError::BadPath("hello".to_owned()));
-    // Without a prefix the path is free.
+    // With the prefix, this path is free.
     builder().with(at("/healthz")).build().unwrap();
     let table = Routes::new(standard()).build().unwrap();
     let error = AuthRoutes::new(table, fixture.app(), None).unwrap_err();

@@ -1,5 +1,5 @@
-//! An application in memory, asked over HTTP: one executable for all tests.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot arrange its fixture has failed")]
+//! Tests of an in-memory application over HTTP, in one executable.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set up its fixture has failed")]
 
 mod auth_cache;
 mod claims_providers;

@@ -67,19 +67,19 @@ async fn the_document_describes_the_fields_that_are_read() {
     let fixture = Fixture::new();
     let token = fixture.access_token("alice").await;
     let client = TestClient::of(fixture.application(Routes::new(standard().into_iter().chain(sliding())))).await;
-    // A logout names no field.
+    // The errors of a logout do not name a field.
     let bodies: Vec<_> = described().into_iter().filter(|body| body.path != "/api/logout/").collect();
     assert!(bodies.len() > 15, "the document was not read");
     for body in &bodies {
         let (ignored, also_required, required_later) = match body.path.as_str() {
-            // One of both is read.
+            // Only one of the two is read.
             "/api/token/" | "/api/token/sliding/" => (set(&["email"]), set(&["username"]), set(&[])),
-            // The schema is that of `PATCH` too. A proof that is not a string is as good as absent.
+            // `PATCH` has the same schema. An invalid field of the reauthentication is treated as missing.
             "/api/users/me/" if body.method == Method::PUT => {
                 (set(&["password", "challenge", "code"]), set(&["username", "email"]), set(&[]))
             }
             "/api/users/me/" => (set(&["password", "challenge", "code"]), set(&[]), set(&[])),
-            // The service refuses a proof without them.
+            // The handler does not require them; the service does.
             "/api/users/me/second-factors/recovery-codes/" => (set(&[]), set(&[]), set(&["challenge", "code"])),
             _ => (set(&[]), set(&[]), set(&[])),
         };

@@ -16,7 +16,7 @@ async fn put(client: &TestClient, method: Method, token: &str, body: &Value) -> 
 }
 
 #[actix_web::test]
-async fn an_address_that_is_not_there_is_shown_as_empty_and_may_be_sent_back() {
+async fn a_missing_email_address_is_shown_as_empty_and_may_be_sent_back() {
     let fixture = Fixture::new();
     let new = NewUser { email: None, ..new_user("alice") };
     fixture.service.store.create(&new, &hash_of(PASSWORD)).await.unwrap().unwrap();
@@ -37,7 +37,7 @@ async fn an_address_that_is_not_there_is_shown_as_empty_and_may_be_sent_back() {
     assert_eq!(answer.status, 400, "{answer:?}");
     let answer = put(&client, Method::PATCH, &token, &json!({"email": "alice@example.com"})).await;
     assert_eq!((answer.status, &answer.json()["email"]), (200, &json!("alice@example.com")));
-    // One that is there cannot be made empty.
+    // An existing email address cannot be removed.
     for method in [Method::PUT, Method::PATCH] {
         let answer = put(&client, method, &token, &json!({"username": "alice", "email": ""})).await;
         assert_eq!((answer.status, answer.json()), (400, json!({"email": ["This field may not be blank."]})));

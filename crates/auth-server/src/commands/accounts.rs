@@ -14,7 +14,7 @@ use crate::cli::{SetPassword, Users};
 use crate::compose::Composition;
 use crate::config::Checked;
 
-/// Accounts that one read brings.
+/// Users that are read at once.
 const PAGE: u32 = 500;
 
 pub(super) async fn run(checked: &Checked, command: Users, application: &impl Application) -> Result<()> {
@@ -27,7 +27,7 @@ pub(super) async fn run(checked: &Checked, command: Users, application: &impl Ap
         Users::Promote(account) => (account.username, Action::Promote, "is an administrator"),
         Users::Demote(account) => (account.username, Action::Demote, "is no administrator"),
         Users::SetGroups(options) => {
-            (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups and no others")
+            (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups only")
         }
         Users::Delete(account) => (account.username, Action::Delete, "is deleted"),
         Users::RemoveSecondFactors(account) => {
@@ -38,9 +38,8 @@ pub(super) async fn run(checked: &Checked, command: Users, application: &impl Ap
 }
 
 fn groups(names: &[String]) -> Result<BTreeSet<GroupName>> {
-    let parse = |name: &String| {
-        GroupName::parse(name).map_err(|error| anyhow!("{name:?} cannot be the name of a group: {error}"))
-    };
+    let parse =
+        |name: &String| GroupName::parse(name).map_err(|error| anyhow!("{name:?} is not a valid group name: {error}"));
     names.iter().map(parse).collect()
 }
 
@@ -48,14 +47,14 @@ async fn act(service: &AdministrationService, username: &str, action: &Action, d
     match service.act(username, action).await? {
         Outcome::Done => println!("{username} {done}"),
         Outcome::NothingToDo => println!("{username} has no second factors; nothing changed"),
-        Outcome::NoSuchAccount => bail!("there is no account named {username:?}"),
+        Outcome::NoSuchAccount => bail!("there is no user {username:?}"),
     }
     Ok(())
 }
 
 async fn set_password(checked: &Checked, service: &AdministrationService, options: SetPassword) -> Result<()> {
     let Some(user) = service.find(&options.username).await? else {
-        bail!("there is no account named {:?}", options.username);
+        bail!("there is no user {:?}", options.username);
     };
     let password = terminal::password(options.password_stdin)?;
     let password = superuser::check_password(checked, password, &attributes(&user))?;

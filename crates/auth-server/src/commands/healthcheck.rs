@@ -7,7 +7,7 @@ use anyhow::{Result, anyhow};
 use crate::address::reachable;
 use crate::config::Checked;
 
-/// How long a server may take to say that it is ready.
+/// Time limit for the response of the server.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn run(checked: &Checked) -> Result<()> {

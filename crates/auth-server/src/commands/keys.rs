@@ -9,12 +9,12 @@ use crate::keys::KeyFolder;
 pub(super) fn run(checked: &Checked, command: &Keys) -> Result<()> {
     ensure!(
         checked.settings.tokens.signing_key.expose().is_empty(),
-        "tokens.signing_key: is configured; the keys that the service makes are not in use"
+        "tokens.signing_key: is set; generated keys are not used"
     );
     let folder = KeyFolder::of(checked);
     match command {
         Keys::Generate => {
-            println!("made {}; restart the servers to sign with it", folder.generate(checked.algorithm)?);
+            println!("generated {}; restart the servers to sign with it", folder.generate(checked.algorithm)?);
         }
         Keys::Retire { name } => {
             folder.retire(name, checked.algorithm)?;

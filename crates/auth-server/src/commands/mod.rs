@@ -1,4 +1,4 @@
-//! What the commands do. Each prints its result on standard output; a failure is one line on standard error.
+//! The commands. Each prints its result to standard output; an error is one line on standard error.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program prints")]
 
 mod accounts;
@@ -22,14 +22,14 @@ use crate::cli::{CheckConfig, Cli, Command, Options};
 use crate::config::{self, Checked, Sources};
 use crate::{logging, serve};
 
-/// Runs the command line of this process, for the service and an application that is served with it. Exit codes: 0
-/// done, 1 failed; 2, wrong usage, is `clap`'s.
+/// Runs the command line of this process for the service and an application. Exit codes: 0 success, 1 failure, 2 wrong usage
+/// (from `clap`).
 pub fn run(application: impl Application) -> ExitCode {
     let matches = Cli::command().name(application.name()).about(application.about()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let system = actix_web::rt::System::new();
     let outcome = system.block_on(execute(cli, &application));
-    // Ending the runtime would wait for a database that does not answer, however long that takes; the process need not.
+    // Dropping the runtime would wait, without a time limit, for blocking calls to an unresponsive database.
     std::mem::forget(system);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,9 +71,9 @@ async fn with_database(checked: &Checked, command: Command, application: &impl A
 }
 
 fn load(options: &Options) -> Result<Checked> {
-    let is_ours = |name: &OsStr| name == "DATABASE_URL" || name.as_encoded_bytes().starts_with(b"AUTH__");
+    let is_setting = |name: &OsStr| name == "DATABASE_URL" || name.as_encoded_bytes().starts_with(b"AUTH__");
     let mut environment = Vec::new();
-    for (name, value) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
+    for (name, value) in std::env::vars_os().filter(|(name, _)| is_setting(name)) {
         match (name.into_string(), value.into_string()) {
             (Ok(name), Ok(value)) => environment.push((name, value)),
             (Ok(name), Err(_)) => bail!("{name}: is not valid UTF-8"),

@@ -15,12 +15,12 @@ use crate::cli::{Outbox, OutboxRetry};
 use crate::compose::Composition;
 use crate::config::Checked;
 
-/// Entries that one read brings.
+/// Entries that are read at once.
 const PAGE: u32 = 500;
 
 pub(super) async fn run(checked: &Checked, command: Outbox, application: &impl Application) -> Result<()> {
     let composition = Composition::without_keys(checked, application).await?;
-    // Sending is the servers' business.
+    // Commands do not deliver emails; servers do.
     let outbox = composition.outbox(checked, Arc::new(NoMailer));
     match command {
         Outbox::List { failed } => list(&outbox, failed).await,
@@ -38,7 +38,7 @@ async fn list(outbox: &OutboxService, only_failed: bool) -> Result<()> {
     loop {
         let entries = outbox.list(OutboxPage { only_failed, after, limit: PAGE }).await?;
         for entry in &entries {
-            println!("{}", shown(entry));
+            println!("{}", formatted(entry));
         }
         match entries.last() {
             Some(last) => after = Some(last.id),
@@ -47,18 +47,18 @@ async fn list(outbox: &OutboxService, only_failed: bool) -> Result<()> {
     }
 }
 
-fn shown(entry: &OutboxEntry) -> String {
+fn formatted(entry: &OutboxEntry) -> String {
     let state = match (entry.failed_at, entry.next_attempt_at) {
-        (Some(failed_at), _) => format!("failed {}", moment(failed_at)),
-        (None, Some(next_attempt_at)) => format!("due {}", moment(next_attempt_at)),
+        (Some(failed_at), _) => format!("failed {}", rfc_3339(failed_at)),
+        (None, Some(next_attempt_at)) => format!("due {}", rfc_3339(next_attempt_at)),
         (None, None) => "due at once".to_owned(),
     };
     row([
         &entry.id.to_string(),
         entry.queued.name(),
-        // Both may be what a stranger has typed.
+        // The recipient and the error may contain the input of a client.
         &printable(&entry.to),
-        &moment(entry.queued_at),
+        &rfc_3339(entry.queued_at),
         &entry.attempts.to_string(),
         &state,
         &printable(entry.last_error.as_deref().unwrap_or_default()),
@@ -70,8 +70,8 @@ fn row([id, kind, to, queued, attempts, state, error]: [&str; 7]) -> String {
     line.trim_end().to_owned()
 }
 
-/// A moment as RFC 3339 writes it, in UTC.
-fn moment(time: UnixTime) -> String {
+/// Formats a time as RFC 3339, in UTC.
+fn rfc_3339(time: UnixTime) -> String {
     jiff::Timestamp::from_second(time.seconds()).map_or_else(|_| time.seconds().to_string(), |time| time.to_string())
 }
 
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_is_one_line_whatever_stands_in_it() {
+    fn a_row_is_one_line_for_any_content() {
         let entry = OutboxEntry {
             id: MessageId::from_bytes([7; 16]),
             queued: Queued::Mail(EmailKind::PasswordReset),
@@ -112,7 +112,7 @@ mod tests {
             failed_at: Some(UnixTime::from_seconds(60)),
             last_error: Some("550 no\u{9b}such\tuser\u{2028}".to_owned()),
         };
-        let line = shown(&entry);
+        let line = formatted(&entry);
         assert!(!line.chars().any(|c| c.is_control() || ['\u{202e}', '\u{2028}'].contains(&c)), "{line:?}");
         assert!(line.contains("failed 1970-01-01T00:01:00Z") && line.contains("password_reset "), "{line}");
     }

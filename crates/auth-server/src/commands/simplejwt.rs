@@ -8,12 +8,12 @@ use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::config::simplejwt;
 
-/// The longest file that is read, in bytes. A dictionary has a few thousand.
-const MOST: u64 = 1024 * 1024;
+/// Longest file that is read, in bytes. A dictionary has a few thousand.
+const MAX_BYTES: u64 = 1024 * 1024;
 const OPTION: &str = "--from-simplejwt";
 
-/// Prints the configuration. Where it cannot be, says all that stands in its way, each on one line: the last one is the
-/// error that the caller shows.
+/// Prints the configuration. If the dictionary cannot be translated, prints every refusal on its own line, except the last
+/// one, which is returned as the error.
 pub(super) fn run(path: &Path) -> Result<()> {
     match simplejwt::translate(&dictionary(path)?) {
         Ok(configuration) => print!("{configuration}"),
@@ -30,8 +30,8 @@ pub(super) fn run(path: &Path) -> Result<()> {
 
 fn dictionary(path: &Path) -> Result<String> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     let length = read.with_context(|| format!("{OPTION}: {} cannot be read", path.display()))?;
-    ensure!(length as u64 <= MOST, "{OPTION}: {} is longer than {MOST} bytes", path.display());
+    ensure!(length as u64 <= MAX_BYTES, "{OPTION}: {} is longer than {MAX_BYTES} bytes", path.display());
     String::from_utf8(bytes).map_err(|_| anyhow!("{OPTION}: {} is not valid UTF-8", path.display()))
 }

@@ -32,15 +32,16 @@ pub(super) async fn make(checked: &Checked, options: MakeSuperuser, application:
     let composition = Composition::without_keys(checked, application).await?;
     let service = composition.administration();
     if service.has_superuser().await? {
-        println!("there is an administrator already; nothing changed");
+        println!("there is already a superuser; nothing changed");
         return Ok(());
     }
     let new = superuser(checked, &composition, &options.username, &options.email)?;
     let random = generate_secret()?;
+    // 192 bits, in base64url.
     let random: String = random.chars().take(32).collect();
     let password = check_password(checked, RawPassword::new(random.clone()), &[])?;
     let user = store(&service, &new, &password).await?;
-    println!("username: {}\npassword: {random}\nThe password is shown this once.", user.username);
+    println!("username: {}\npassword: {random}\nThe password is not shown again.", user.username);
     Ok(())
 }
 
@@ -53,15 +54,15 @@ fn superuser(
     let username = Username::parse(username, checked.accounts.usernames);
     Ok(NewUser {
         id: NewUserId::Next,
-        username: username.map_err(|fault| anyhow!("--username: {}", say(&fault)))?,
-        email: Some(NewEmail::LoginName(Email::parse(email).map_err(|fault| anyhow!("--email: {}", say(&fault)))?)),
+        username: username.map_err(|fault| anyhow!("--username: {}", message(&fault)))?,
+        email: Some(NewEmail::LoginName(Email::parse(email).map_err(|fault| anyhow!("--email: {}", message(&fault)))?)),
         first_name: PersonName::default(),
         last_name: PersonName::default(),
         is_staff: true,
         is_superuser: true,
         is_imported: false,
         date_joined: composition.ports.clock.timestamp(),
-        // Whoever may run this vouches for the address.
+        // The operator vouches for the email address.
         email_verified_at: Some(composition.ports.clock.timestamp()),
         effects: Effects::default(),
     })
@@ -69,29 +70,29 @@ fn superuser(
 
 async fn store(service: &AdministrationService, new: &NewUser, password: &CheckedPassword) -> Result<User> {
     match service.create(new, password).await {
-        Err(AccountError::Account(fault)) => bail!("{}", say(&fault)),
+        Err(AccountError::Account(fault)) => bail!("{}", message(&fault)),
         other => Ok(other?),
     }
 }
 
-fn say(fault: &AccountFault) -> String {
+fn message(fault: &AccountFault) -> String {
     match fault {
-        AccountFault::Taken(Taken::Username) => "there is an account with this name".to_owned(),
-        AccountFault::Taken(Taken::Email) => "there is an account with this address".to_owned(),
-        AccountFault::BadUsername => "this is no username: use letters, digits and @ . + - _".to_owned(),
-        AccountFault::BadEmail => "this is no e-mail address".to_owned(),
+        AccountFault::Taken(Taken::Username) => "there is already an account with this name".to_owned(),
+        AccountFault::Taken(Taken::Email) => "there is already an account with this address".to_owned(),
+        AccountFault::BadUsername => "not a valid username; use letters, digits and @ . + - _".to_owned(),
+        AccountFault::BadEmail => "not a valid email address".to_owned(),
         AccountFault::TooLong(limit) => format!("more than {limit} characters"),
         other => format!("{other:?}"),
     }
 }
 
-/// Lets a password through, or says in one line what is wrong with it.
+/// Checks a password. The error is one line that names its flaws.
 pub(super) fn check_password(
     checked: &Checked,
     password: RawPassword,
     attributes: &[(Attribute, &str)],
 ) -> Result<CheckedPassword> {
-    // As it would arrive at a login.
+    // A login trims passwords in the same way.
     let trimmed = if checked.http.trim_passwords { password.expose().trim() } else { password.expose() };
     checked.accounts.passwords.check(RawPassword::new(trimmed), attributes).map_err(|flaws| {
         let flaws: Vec<_> = flaws.iter().map(|flaw| format!("{flaw:?}")).collect();

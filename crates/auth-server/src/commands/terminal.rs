@@ -1,11 +1,11 @@
-//! Asking a person.
+//! Prompts, and output that is safe for a terminal.
 
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Context, Result, bail, ensure};
 use auth_accounts::password::RawPassword;
 
-/// Asks for a line of text.
+/// Prompts for a line.
 pub(super) fn ask(what: &str) -> Result<String> {
     ensure!(io::stdin().is_terminal(), "{what}: missing, and standard input is not a terminal");
     print!("{what}: ");
@@ -15,29 +15,30 @@ pub(super) fn ask(what: &str) -> Result<String> {
     Ok(line.trim().to_owned())
 }
 
-/// Reads a password: from standard input, whole and without the line break at its end, or by asking for it twice.
+/// Reads a password: all of standard input without the trailing line break, or the answer to a prompt that is repeated.
 pub(super) fn password(from_stdin: bool) -> Result<RawPassword> {
     if from_stdin {
-        let mut text = io::read_to_string(io::stdin()).context("the password cannot be read from standard input")?;
-        text.truncate(text.trim_end_matches(['\r', '\n']).len());
-        ensure!(!text.is_empty(), "standard input holds no password");
-        return Ok(RawPassword::new(text));
+        let mut password =
+            io::read_to_string(io::stdin()).context("the password cannot be read from standard input")?;
+        password.truncate(password.trim_end_matches(['\r', '\n']).len());
+        ensure!(!password.is_empty(), "standard input is empty; it must contain the password");
+        return Ok(RawPassword::new(password));
     }
     if !io::stdin().is_terminal() {
         bail!("standard input is not a terminal; use --password-stdin");
     }
     let password = rpassword::prompt_password("Password: ")?;
-    ensure!(password == rpassword::prompt_password("Password (again): ")?, "the two passwords are not the same");
+    ensure!(password == rpassword::prompt_password("Password (again): ")?, "the two passwords do not match");
     Ok(RawPassword::new(password))
 }
 
-/// A text that may come from a stranger, as it may be printed: on one line, without what a terminal obeys or nobody sees.
-pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if is_obeyed(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+/// Makes an untrusted string safe to print on one line: replaces characters that control the terminal or are invisible.
+pub(super) fn printable(untrusted: &str) -> String {
+    untrusted.chars().map(|c| if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// Control characters, ends of lines and paragraphs, and marks that turn the direction of writing or take no room.
-fn is_obeyed(c: char) -> bool {
+/// Control characters, line and paragraph separators, bidirectional controls and zero-width characters.
+fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
         || matches!(c, '\u{E0000}'..='\u{E007F}')

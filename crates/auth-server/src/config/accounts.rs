@@ -1,4 +1,4 @@
-//! Section `accounts`: what is asked of accounts, and whether it can be.
+//! Section `accounts`: the checks.
 
 use anyhow::{Result, ensure};
 use auth_accounts::account::UsernameRules;
@@ -15,8 +15,8 @@ impl Accounts {
     }
 }
 
-/// Refuses what cannot be without mails.
-pub(super) fn check_mails(
+/// Refuses settings that require emails if the transport is `none`.
+pub(super) fn check_requires_emails(
     policy: &AccountPolicy,
     required_for: RequiredFor,
     transport: Option<Transport>,
@@ -26,11 +26,11 @@ pub(super) fn check_mails(
     }
     ensure!(
         policy.email_verification == EmailVerification::Off,
-        "accounts.email_verification: needs mails, and mail.transport is \"none\"; set it to \"off\", or set a transport"
+        "accounts.email_verification: requires emails, but mail.transport is \"none\"; set it to \"off\", or set a transport"
     );
     ensure!(
         required_for == RequiredFor::Nobody,
-        "second_factor.required_for: needs mails, and mail.transport is \"none\"; set it to \"nobody\", or set a transport"
+        "second_factor.required_for: requires emails, but mail.transport is \"none\"; set it to \"nobody\", or set a transport"
     );
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The checks: what the settings mean to the rules, or which of them cannot be.
+//! The checks: converts the settings to the types of the services, or refuses them.
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -17,44 +17,44 @@ use auth_http::body::{BodyBudget, OWN_BODY_LIMIT};
 use auth_http::{CredentialHeader, CredentialHeaderError, HttpSettings, Rate, TrustedProxies};
 use url::Url;
 
-use super::accounts::check_mails;
+use super::accounts::check_requires_emails;
 use super::mail::Transport;
 use super::{Http, Passwords, Secret, Settings, Tokens};
 use crate::jwks;
 
-/// Settings that passed the checks, with their meaning.
+/// Checked settings, with the types that the services take.
 #[derive(Clone, Debug)]
 pub struct Checked {
     /// The settings.
     pub settings: Settings,
-    /// The profile that they began with.
+    /// The name of the profile.
     pub profile: String,
-    /// What to listen on.
+    /// The bind address.
     pub bind: SocketAddr,
-    /// The algorithm of the signing key; `None`: as the key wants it.
+    /// The signing algorithm; `None`: chosen by the key.
     pub algorithm: Option<Algorithm>,
-    /// The cost of a new password hash.
+    /// The cost of new password hashes.
     pub password_cost: Argon2Cost,
-    /// The rules for tokens.
+    /// The token policy.
     pub tokens: TokenPolicy,
-    /// The rules for accounts.
+    /// The account policy.
     pub accounts: AccountPolicy,
-    /// How mails travel; `None`: nobody has said so, and nothing starts that could cause one.
+    /// How emails are delivered; `None`: not configured, so nothing that could send an email starts.
     pub transport: Option<Transport>,
-    /// Claims that are taken from the account.
+    /// Claims taken from the account.
     pub claims: Vec<ProfileClaim>,
-    /// Where the keys of another issuer are; `None`: none are accepted.
+    /// URL of the JWK set of another issuer; `None`: no other issuer is accepted.
     pub jwks_url: Option<Url>,
-    /// What guarded routes remember.
+    /// The auth cache of guarded routes.
     pub auth_cache: AuthCachePolicy,
-    /// How many requests somebody without credentials may make.
+    /// The rate limit for requests without credentials; `None`: no limit.
     pub anonymous_rate: Option<Rate>,
-    /// How the wire looks.
+    /// Settings of requests and responses.
     pub http: HttpSettings,
 }
 
 impl Checked {
-    /// Checks the settings. The error is one line that names the key and what mends it.
+    /// Checks the settings. The error is one line that names the key and the remedy.
     pub(super) fn new(mut settings: Settings, profile: &str) -> Result<Self> {
         read_secrets(&mut settings)?;
         check_numbers(&settings)?;
@@ -74,7 +74,7 @@ impl Checked {
             transport,
             claims: claims(&settings.tokens)?,
             jwks_url: jwks_url(&settings.tokens.jwks_url)?,
-            auth_cache: view_policy(&settings)?,
+            auth_cache: auth_cache_policy(&settings)?,
             anonymous_rate: settings.throttle.anonymous_rate()?,
             http: http_settings(&settings)?,
             settings,
@@ -82,7 +82,7 @@ impl Checked {
     }
 }
 
-/// Puts what stands in files in the place of what is not given.
+/// Reads the secrets that are configured as files.
 fn read_secrets(settings: &mut Settings) -> Result<()> {
     let (database, secrets, tokens, mail) =
         (&mut settings.database, &mut settings.secrets, &mut settings.tokens, &mut settings.mail);
@@ -93,16 +93,16 @@ fn read_secrets(settings: &mut Settings) -> Result<()> {
     Ok(())
 }
 
-/// A secret that is given in a variable or in a file, not in both.
+/// Returns a secret that is set by value or by file, but not by both.
 fn secret_or_file(given: &Secret, key: &str, path: &str) -> Result<Secret> {
     if path.is_empty() {
         return Ok(given.clone());
     }
-    ensure!(given.expose().is_empty(), "{key}: is given, and {key}_file too; remove one of them");
-    let text = std::fs::read_to_string(path).with_context(|| format!("{key}_file: {path} cannot be read"))?;
-    let text = text.trim_end_matches(['\r', '\n']);
-    ensure!(!text.is_empty(), "{key}_file: {path} is empty");
-    Ok(Secret::new(text))
+    ensure!(given.expose().is_empty(), "{key}: is set together with {key}_file; remove one of them");
+    let secret = std::fs::read_to_string(path).with_context(|| format!("{key}_file: {path} cannot be read"))?;
+    let secret = secret.trim_end_matches(['\r', '\n']);
+    ensure!(!secret.is_empty(), "{key}_file: {path} is empty");
+    Ok(Secret::new(secret))
 }
 
 fn check_numbers(settings: &Settings) -> Result<()> {
@@ -144,12 +144,12 @@ fn check_numbers(settings: &Settings) -> Result<()> {
     ])
 }
 
-/// Room for one long body, beside the quarter that is left to others.
+/// Smallest budget in which one body of the greatest length fits into the three quarters that long bodies may use.
 fn least_budget(http: &Http) -> u64 {
     (http.body_limit_bytes.max(OWN_BODY_LIMIT) as u64).saturating_mul(2)
 }
 
-/// Refuses a number that is not from the least to the most. Each row: its key, the number, the least, the most.
+/// Refuses a number that is out of range. Each row: key, value, minimum, maximum.
 pub(super) fn ensure_in_range(numbers: &[(&str, u64, u64, u64)]) -> Result<()> {
     for (key, value, least, most) in numbers {
         ensure!((least..=most).contains(&value), "{key}: is {value}; must be from {least} to {most}");
@@ -157,10 +157,10 @@ pub(super) fn ensure_in_range(numbers: &[(&str, u64, u64, u64)]) -> Result<()> {
     Ok(())
 }
 
-fn bind(text: &str) -> Result<SocketAddr> {
-    let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+fn bind(address: &str) -> Result<SocketAddr> {
+    let resolved = address.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     resolved
-        .ok_or_else(|| anyhow!("server.bind: {text:?} is not a bind address; write HOST:PORT, such as 127.0.0.1:8000"))
+        .ok_or_else(|| anyhow!("server.bind: {address:?} is not a bind address; use HOST:PORT, such as 127.0.0.1:8000"))
 }
 
 fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Transport>) -> Result<AccountPolicy> {
@@ -176,7 +176,7 @@ fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Trans
         new_user_ids: settings.accounts.new_user_ids.into(),
         service_name: settings.mail.service_name(bind),
     };
-    check_mails(&policy, settings.second_factor.required_for.into(), transport)?;
+    check_requires_emails(&policy, settings.second_factor.required_for.into(), transport)?;
     Ok(policy)
 }
 
@@ -214,7 +214,7 @@ fn on_refresh(tokens: &Tokens) -> OnRefresh {
     match (tokens.rotate_refresh_tokens, tokens.blacklist_after_rotation) {
         (true, true) => OnRefresh::Spend,
         (true, false) => OnRefresh::KeepAndRotate,
-        // As SimpleJWT has it: what is not rotated is not blacklisted either.
+        // As in SimpleJWT, a refresh token that is not rotated is not blacklisted either.
         (false, _) => OnRefresh::Keep,
     }
 }
@@ -274,14 +274,13 @@ fn accepted_kinds(tokens: &Tokens) -> Result<Vec<TokenKind>> {
     }
 }
 
-/// The claims that are taken from the account. None may have the name of one that says something else.
+/// Returns the claims taken from the account. None may have the name of another claim.
 fn claims(tokens: &Tokens) -> Result<Vec<ProfileClaim>> {
     let names = claim_rules(tokens)?.names;
     let claims: Vec<_> = tokens.claims.iter().copied().map(ProfileClaim::from).collect();
     for claim in &claims {
         let inserted = CustomClaims::new(names.clone()).insert(claim.name(), "");
-        inserted
-            .map_err(|error| anyhow!("tokens.claims: {error}; give that one another name, or leave this one out"))?;
+        inserted.map_err(|error| anyhow!("tokens.claims: {error}; rename that claim, or remove this one"))?;
     }
     Ok(claims)
 }
@@ -295,9 +294,9 @@ fn http_settings(settings: &Settings) -> Result<HttpSettings> {
         reasons: settings.http.error_reasons,
         trim_passwords: settings.passwords.trim,
         credentials: credentials(&settings.http)?,
-        trusted_proxies: proxies.map_err(|text| {
+        trusted_proxies: proxies.map_err(|proxy| {
             anyhow!(
-                "server.trusted_proxies: {text:?} is not an IP address or network; write one such as 10.0.0.0/8 or ::1"
+                "server.trusted_proxies: {proxy:?} is not an IP address or network; use one such as 10.0.0.0/8 or ::1"
             )
         })?,
     })
@@ -310,7 +309,7 @@ fn credentials(http: &Http) -> Result<CredentialHeader> {
     })
 }
 
-fn view_policy(settings: &Settings) -> Result<AuthCachePolicy> {
+fn auth_cache_policy(settings: &Settings) -> Result<AuthCachePolicy> {
     let guards = &settings.guards;
     Ok(AuthCachePolicy {
         ttl: Seconds::new(guards.memory_ttl_seconds),

@@ -1,12 +1,12 @@
-//! Settings that are one of a few words. The variants of each enum are the words that its key allows; `config/default.toml`
-//! says what they mean.
+//! Settings with a fixed set of values. The variants of each enum are the values that its key allows; `config/default.toml`
+//! documents them.
 
 use auth_accounts::{account, service};
 use auth_core::{auth_cache, rotation, token};
 use serde::de::IntoDeserializer;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What a retry of a refresh is answered: `tokens.on_retry`.
+/// How a retry of a refresh is answered: `tokens.on_retry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnRetry {
@@ -25,7 +25,7 @@ impl From<OnRetry> for rotation::OnRetry {
     }
 }
 
-/// The field of a user that its tokens name: `tokens.user_id_field`.
+/// The field that identifies a user in tokens: `tokens.user_id_field`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserIdField {
@@ -47,7 +47,7 @@ impl From<UserIdField> for token::SubjectField {
     }
 }
 
-/// A kind of token that opens guarded routes: an item of `tokens.accepted_kinds`.
+/// A token type that opens guarded routes: an item of `tokens.accepted_kinds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AcceptedKind {
@@ -66,13 +66,13 @@ impl From<AcceptedKind> for token::TokenKind {
     }
 }
 
-/// A claim that is taken from the user: an item of `tokens.claims`.
+/// A claim taken from the account: an item of `tokens.claims`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum UserClaim {
     /// The email address.
     Email,
-    /// `admin` for staff and superusers, else `user`.
+    /// `admin` for staff and superusers, otherwise `user`.
     Role,
     /// The username.
     Username,
@@ -110,15 +110,15 @@ impl From<WhenStale> for auth_cache::WhenStale {
     }
 }
 
-/// What is asked of the email address of a user: `accounts.email_verification`.
+/// Whether users verify their email address: `accounts.email_verification`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EmailVerification {
-    /// Nothing.
+    /// No.
     Off,
-    /// An email asks to verify it.
+    /// They receive an email to verify it.
     Optional,
-    /// The same, and there is no login before.
+    /// They receive the email, and cannot log in before they have verified the address.
     Required,
 }
 
@@ -151,11 +151,11 @@ impl From<NewUserIds> for account::NewUserIds {
     }
 }
 
-/// Who needs a second factor: `second_factor.required_for`.
+/// Which users need a second factor: `second_factor.required_for`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RequiredFor {
-    /// Nobody.
+    /// None.
     Nobody,
     /// Staff and superusers.
     Staff,
@@ -217,30 +217,30 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads one of the words of an enum. The deserializer of the `config` crate refuses another one without the list of
-/// those that are allowed; serde has them in its message, which [`not_allowed`] reads.
+/// Deserializes an enum from a string. Going through serde's own deserializer, unlike that of the `config` crate, gives an
+/// error message with the allowed values, which [`not_allowed`] parses.
 pub(super) fn one<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     T::deserialize(String::deserialize(deserializer)?.into_deserializer())
 }
 
-/// Reads a list of them, or, as the environment has it, a string with commas.
+/// Deserializes a list of values, or a comma-separated string, as in environment variables.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Either {
         List(Vec<String>),
-        Text(String),
+        Joined(String),
     }
     let items = match Either::deserialize(deserializer)? {
         Either::List(list) => list,
-        Either::Text(text) => {
-            text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        Either::Joined(items) => {
+            items.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
         }
     };
     items.into_iter().map(|item| T::deserialize(item.into_deserializer())).collect()
 }
 
-/// One of the words of an enum, or `None` for an empty string.
+/// An enum value, or `None` for an empty string.
 pub(super) mod optional {
     use super::*;
 
@@ -249,8 +249,8 @@ pub(super) mod optional {
         D: Deserializer<'de>,
         T: Deserialize<'de>,
     {
-        let word = String::deserialize(deserializer)?;
-        if word.is_empty() { Ok(None) } else { T::deserialize(word.into_deserializer()).map(Some) }
+        let value = String::deserialize(deserializer)?;
+        if value.is_empty() { Ok(None) } else { T::deserialize(value.into_deserializer()).map(Some) }
     }
 
     pub(in crate::config) fn serialize<S, T>(choice: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
@@ -265,8 +265,7 @@ pub(super) mod optional {
     }
 }
 
-/// What is wrong with a word that is not allowed, from the message of serde: "unknown variant `x`, expected `y` or `z`".
-/// `None`: the message is about something else.
+/// Converts serde's message "unknown variant `x`, expected `y` or `z`"; returns `None` for any other message.
 pub(super) fn not_allowed(message: &str) -> Option<String> {
     let (found, allowed) = message.strip_prefix("unknown variant `")?.rsplit_once("`, expected ")?;
     Some(format!("is {found:?}; must be {}", allowed.replace('`', "\"")))
@@ -285,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_the_key_the_value_and_what_is_allowed() {
+    fn an_error_names_the_key_the_value_and_the_allowed_values() {
         for (key, allowed) in [
             ("tokens.on_retry", r#""refuse" or "replay""#),
             ("tokens.user_id_field", r#"one of "id", "username", "email""#),
@@ -313,8 +312,8 @@ mod tests {
     }
 
     #[test]
-    fn every_allowed_word_is_shown_as_it_was_read() {
-        for (variable, words) in [
+    fn every_allowed_value_is_serialized_as_it_was_read() {
+        for (variable, values) in [
             ("AUTH__TOKENS__ON_RETRY", &["refuse", "replay"][..]),
             ("AUTH__TOKENS__USER_ID_FIELD", &["id", "username", "email"]),
             ("AUTH__TOKENS__ACCEPTED_KINDS", &["access", "sliding"]),
@@ -326,19 +325,19 @@ mod tests {
             ("AUTH__MAIL__SMTP_TLS", &["starttls", "implicit", "none"]),
             ("AUTH__LOG__FORMAT", &["text", "json"]),
         ] {
-            for word in words {
-                let settings = load_with(variable, word).unwrap().settings;
+            for value in values {
+                let settings = load_with(variable, value).unwrap().settings;
                 let shown = toml::Table::try_from(&settings).unwrap();
                 let (section, key) = variable.strip_prefix("AUTH__").unwrap().split_once("__").unwrap();
                 let shown = &shown[&section.to_lowercase()][&key.to_lowercase()];
                 let shown = shown.as_array().map_or(shown, |items| &items[0]);
-                assert_eq!(shown.as_str(), Some(*word), "{variable}");
+                assert_eq!(shown.as_str(), Some(*value), "{variable}");
             }
         }
     }
 
     #[test]
-    fn fields_and_claims_have_the_names_that_the_rules_give_them() {
+    fn fields_and_claims_have_the_names_of_auth_core() {
         for field in SubjectField::ALL {
             let checked = load_with("AUTH__TOKENS__USER_ID_FIELD", field.name()).unwrap();
             assert_eq!(checked.tokens.claim_rules.subject_field, field);

@@ -104,11 +104,11 @@ impl Mail {
         ensure!(!self.smtp_host.is_empty(), "mail.smtp_host: is not set; set the name of the mail server");
         ensure!(
             !self.base_url.is_empty(),
-            "mail.base_url: is not set; set where the pages are that links lead to, such as https://app.example.com"
+            "mail.base_url: is not set; set the base URL of the links, such as https://app.example.com"
         );
         ensure!(
             !self.from.trim_end_matches('>').ends_with(NO_DOMAIN),
-            "mail.from: is not set; set who mails come from, such as Example <no-reply@example.com>"
+            "mail.from: is not set; set the sender of emails, such as Example <no-reply@example.com>"
         );
         Ok(())
     }
@@ -183,12 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn retries_are_by_default_those_of_the_rules() {
+    fn the_default_retry_policy_is_that_of_auth_accounts() {
         assert_eq!(load_with(&[]).unwrap().settings.mail.retry_policy(), RetryPolicy::default());
     }
 
     #[test]
-    fn a_service_without_a_name_is_called_by_its_host() {
+    fn the_default_service_name_is_the_host_of_the_links() {
         for (name, base_url, bind, expected) in [
             ("", "", "127.0.0.1:8000", "127.0.0.1"),
             ("", "", "0.0.0.0:0", "127.0.0.1"),
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_this_server_unless_told_otherwise() {
+    fn the_default_base_url_is_this_server() {
         let links = |base_url: &str| {
             let paths = ["/password-reset/confirm/?token={token}", "/email/verify/?token={token}"];
             Links::new(base_url, paths[0], paths[1]).unwrap()
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_server_needs_what_nobody_can_guess() {
+    fn smtp_requires_the_keys_without_a_usable_default() {
         let mut environment = vec![("AUTH__MAIL__TRANSPORT", "smtp")];
         for (key, name, value) in [
             ("mail.smtp_host", "AUTH__MAIL__SMTP_HOST", "mail.example"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn without_mails_nothing_is_asked_that_needs_them() {
+    fn the_transport_none_refuses_settings_that_require_emails() {
         let off = ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off");
         let none = ("AUTH__MAIL__TRANSPORT", "none");
         assert!(!load_with(&[none, off]).unwrap().accounts.sends_mail);

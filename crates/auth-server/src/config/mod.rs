@@ -1,4 +1,4 @@
-//! Configuration: defaults, profile, file, environment and command line, in this order; then the checks.
+//! The configuration: defaults, profile, file, environment and command line, where later sources win; then the checks.
 
 mod accounts;
 mod check;
@@ -27,20 +27,23 @@ const PROFILES: [(&str, &str); 3] = [
 ];
 const DEFAULTS: &str = include_str!("../../../../config/default.toml");
 
-/// What the command line says of the configuration.
+/// The sources of the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// Name of the profile.
     pub profile: String,
-    /// A file of the operator's.
+    /// Configuration file (`--config`).
     pub file: Option<PathBuf>,
-    /// `server.bind`.
+    /// Value for `server.bind` (`--bind`).
     pub bind: Option<String>,
-    /// The environment: every variable that may matter.
+    /// Environment variables: `DATABASE_URL` and those that begin with `AUTH__`.
     pub environment: Vec<(String, String)>,
 }
 
-/// Reads and checks the configuration. The error is one line that names the key and what mends it.
+/// Reads and checks the configuration.
+///
+/// # Errors
+/// If a source cannot be read or a setting is refused: one line that names the key and the remedy.
 pub fn load(sources: &Sources) -> Result<Checked> {
     let settings = read(sources)?;
     Checked::new(settings, &sources.profile)
@@ -49,30 +52,30 @@ pub fn load(sources: &Sources) -> Result<Checked> {
 fn read(sources: &Sources) -> Result<Settings> {
     let Some((_, profile)) = PROFILES.iter().find(|(name, _)| *name == sources.profile) else {
         let names = PROFILES.map(|(name, _)| name).join(", ");
-        bail!("--profile: there is no profile {:?}; there are {names}", sources.profile);
+        bail!("--profile: unknown profile {:?}; use one of {names}", sources.profile);
     };
     let mut builder = Config::builder()
         .add_source(File::from_str(DEFAULTS, FileFormat::Toml))
         .add_source(File::from_str(profile, FileFormat::Toml));
     if let Some(path) = &sources.file {
-        // As text again: a `Config` made of the table itself would lose its empty lists.
+        // Serialized again, because a `Config` built from the table would lose its empty lists.
         builder = builder.add_source(File::from_str(&file(path)?.to_string(), FileFormat::Toml));
     }
     let variable = |name: &str| sources.environment.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-    // More general than our own variable, which therefore wins.
+    // AUTH__DATABASE__URL is more specific, so it wins.
     if let Some(url) = variable("DATABASE_URL").filter(|_| variable("AUTH__DATABASE__URL").is_none()) {
         builder = builder.set_override("database.url", url.as_str()).map_err(|error| one_line(&error))?;
     }
-    let ours = sources.environment.iter().filter(|(name, _)| name.starts_with("AUTH__")).cloned().collect();
+    let variables = sources.environment.iter().filter(|(name, _)| name.starts_with("AUTH__")).cloned().collect();
     let environment = Environment::with_prefix("AUTH").prefix_separator("__").separator("__");
-    builder = builder.add_source(environment.source(Some(ours)));
+    builder = builder.add_source(environment.source(Some(variables)));
     if let Some(bind) = &sources.bind {
         builder = builder.set_override("server.bind", bind.as_str()).map_err(|error| one_line(&error))?;
     }
     parse(builder.build().map_err(|error| one_line(&error))?)
 }
 
-/// Reads the operator's file. What is wrong with it is told without its text, which may hold a secret.
+/// Reads the configuration file. An error gives the line but not its content, which may be secret.
 fn file(path: &Path) -> Result<toml::Table> {
     let text = std::fs::read_to_string(path);
     let text = text.with_context(|| format!("--config: {} cannot be read", path.display()))?;
@@ -83,7 +86,7 @@ fn file(path: &Path) -> Result<toml::Table> {
     })
 }
 
-/// Refuses keys that nobody reads: a misspelt one would be a setting that is silently not in force.
+/// Deserializes the settings and refuses unknown keys, because a misspelt key would silently have no effect.
 fn parse(config: Config) -> Result<Settings> {
     let mut unknown = Vec::new();
     let settings: Settings =
@@ -94,7 +97,7 @@ fn parse(config: Config) -> Result<Settings> {
     }
 }
 
-/// What is wrong, without the value that is: it may be a secret.
+/// Converts an error to one line without the refused value, which may be secret.
 fn one_line(error: &ConfigError) -> anyhow::Error {
     match error {
         ConfigError::At { error, key: None, .. } => one_line(error),
@@ -107,9 +110,9 @@ fn one_line(error: &ConfigError) -> anyhow::Error {
             anyhow!("{key}must be {expected}")
         }
         ConfigError::NotFound(key) => anyhow!("{key}: is missing"),
-        // The word is shown: it is that of a key that has no secrets.
+        // The value may be shown, because a key with a fixed set of values is not secret.
         ConfigError::Message(message) if let Some(refusal) = not_allowed(message) => anyhow!("{refusal}"),
-        _ => anyhow!("the value of a key cannot be understood"),
+        _ => anyhow!("the value of a key is not valid"),
     }
 }
 
@@ -128,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_file_is_named_and_not_quoted() {
+    fn the_error_of_a_malformed_file_gives_the_line_and_not_its_content() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("auth.toml");
         std::fs::write(&path, "[tokens]\nsigning_key = \"a-secret-without-its-quote\n").unwrap();
@@ -139,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_list_in_a_file_is_an_empty_list() {
+    fn an_empty_list_in_a_file_replaces_the_default() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("auth.toml");
         std::fs::write(&path, "[tokens]\nclaims = []\n").unwrap();
@@ -148,21 +151,21 @@ mod tests {
     }
 
     #[test]
-    fn every_profile_is_a_configuration() {
+    fn every_profile_passes_the_checks() {
         for (name, _) in PROFILES {
             assert!(load_with(name, &[]).is_ok(), "{name}: {:?}", load_with(name, &[]).err());
         }
     }
 
     #[test]
-    fn connections_outlive_the_idle_timeout_of_load_balancers() {
+    fn the_keep_alive_time_exceeds_the_idle_timeout_of_load_balancers() {
         for (name, _) in PROFILES {
             assert_eq!(load_with(name, &[]).unwrap().settings.server.keep_alive_seconds, 75, "{name}");
         }
     }
 
     #[test]
-    fn the_environment_wins_over_the_profile() {
+    fn the_environment_overrides_the_profile() {
         let checked = load_with(
             "simplejwt",
             &[
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_one_line_that_names_the_key() {
+    fn an_error_is_one_line_that_names_the_key() {
         for (name, value, expected) in [
             ("AUTH__TOKENS__ACESS_TTL", "7", "tokens.acess_ttl"),
             ("AUTH__NOWHERE__X", "7", "nowhere"),
@@ -248,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn no_claim_has_the_name_of_another() {
+    fn refuses_claims_with_the_same_name() {
         for (name, value) in [("USER_ID_CLAIM", "email"), ("TOKEN_TYPE_CLAIM", "role"), ("JTI_CLAIM", "email")] {
             let error = load_with("simplejwt", &[(&format!("AUTH__TOKENS__{name}"), value)]).err();
             let error = error.map(|error| format!("{error:#}")).unwrap_or_default();
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_shown_to_nobody() {
+    fn secrets_are_masked() {
         let secret = "0123456789-0123456789-0123456789";
         let environment = [
             ("AUTH__TOKENS__SIGNING_KEY", secret),

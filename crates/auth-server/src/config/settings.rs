@@ -286,8 +286,8 @@ pub struct Secret(String);
 
 impl Secret {
     /// Wraps a value that must not be printed.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    pub fn new(value: impl Into<String>) -> Self {
+        Self(value.into())
     }
 
     /// Returns the value itself.

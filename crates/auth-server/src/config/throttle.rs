@@ -98,12 +98,12 @@ impl Throttle {
 
     /// Returns the rate limit of requests without credentials, or `None` if there is none.
     pub(super) fn anonymous_rate(&self) -> Result<Option<Rate>> {
-        let text = self.anonymous.as_str();
-        if text.is_empty() {
+        let rate = self.anonymous.as_str();
+        if rate.is_empty() {
             return Ok(None);
         }
-        let unreadable = || anyhow!("throttle.anonymous: {text:?} is not a rate; write one such as \"100/hour\"");
-        Rate::parse(text).map(Some).ok_or_else(unreadable)
+        let invalid = || anyhow!("throttle.anonymous: {rate:?} is not a rate; use one such as \"100/hour\"");
+        Rate::parse(rate).map(Some).ok_or_else(invalid)
     }
 }
 
@@ -114,7 +114,7 @@ mod tests {
     use crate::config::{Sources, load};
 
     #[test]
-    fn the_defaults_are_those_of_the_rules() {
+    fn the_default_rate_limits_are_those_of_auth_accounts() {
         let development = || Sources { profile: "development".to_owned(), ..Sources::default() };
         let policy = load(&development()).unwrap().accounts.throttle;
         assert_eq!(policy, Some(ThrottlePolicy::default()));

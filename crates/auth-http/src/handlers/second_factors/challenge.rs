@@ -6,7 +6,7 @@ use auth_accounts::service::SecondFactorChallenge;
 use super::refuse;
 use crate::app::AccountApp;
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, ChallengeBody, DetailBody};
 use crate::guard::CurrentUser;
 
@@ -25,7 +25,8 @@ pub(crate) async fn challenge(
     caller: CurrentUser,
 ) -> Result<HttpResponse, ApiError> {
     let (service, client) = (app.clone(), client(&request));
-    let asked = to_its_end(async move { service.second_factors.challenge(caller.user(), &client).await }).await?;
-    let SecondFactorChallenge { challenge, methods } = asked.map_err(|error| refuse(error, &app))?;
+    let started =
+        run_to_completion(async move { service.second_factors.challenge(caller.user(), &client).await }).await?;
+    let SecondFactorChallenge { challenge, methods } = started.map_err(|error| refuse(error, &app))?;
     Ok(HttpResponse::Ok().json(ChallengeBody::new(&challenge, &methods)))
 }

@@ -1,4 +1,4 @@
-//! Switching a second factor on: `POST /api/users/me/second-factors/`, and `confirm/` with its first code.
+//! Enrolment of a second factor: `POST /api/users/me/second-factors/`, then `confirm/` with the first code.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth_accounts::second_factor::{Method, RecoveryCode};
@@ -6,12 +6,12 @@ use auth_accounts::service::{ConfirmedFactor, Enrolment};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::proof::FactorChangeBody;
+use super::reauthentication::FactorChangeBody;
 use super::refuse;
 use crate::app::AccountApp;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody};
 use crate::guard::CurrentUser;
 use crate::qr::Qr;
@@ -71,10 +71,12 @@ pub(crate) async fn enrol(
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
     let change = body.read(|reader| FactorChangeBody::read(reader, app.settings.password_rules()))?;
-    let (method, shown) = change.into_parts(client(&request));
+    let (method, reauthentication) = change.into_parts(client(&request));
     let service = app.clone();
-    let begun = to_its_end(async move { service.second_factors.enrol(caller.user(), method, shown).await }).await?;
-    Ok(HttpResponse::Created().json(EnrolmentBody::from(begun.map_err(|error| refuse(error, &app))?)))
+    let enrolment =
+        run_to_completion(async move { service.second_factors.enrol(caller.user(), method, reauthentication).await });
+    let enrolment = enrolment.await?.map_err(|error| refuse(error, &app))?;
+    Ok(HttpResponse::Created().json(EnrolmentBody::from(enrolment)))
 }
 
 /// The first code of a second factor.
@@ -125,7 +127,9 @@ pub(crate) async fn confirm(
     let ConfirmationBody { challenge, code } = body.read(ConfirmationBody::read)?;
     let (service, client) = (app.clone(), client(&request));
     let confirmed =
-        to_its_end(async move { service.second_factors.confirm(caller.user(), &challenge, &code, &client).await });
+        run_to_completion(
+            async move { service.second_factors.confirm(caller.user(), &challenge, &code, &client).await },
+        );
     let ConfirmedFactor { method, recovery_codes } = confirmed.await?.map_err(|error| refuse(error, &app))?;
     let recovery_codes = recovery_codes.map(|codes| codes.iter().map(RecoveryCode::expose).collect());
     Ok(HttpResponse::Ok().json(ConfirmedBody { method: method.name(), recovery_codes }))

@@ -1,13 +1,13 @@
-//! `/api/users/me/second-factors/`: which are on, and how one is switched on or off.
+//! `/api/users/me/second-factors/`: listing, adding and removing second factors.
 
 pub(crate) mod challenge;
 pub(crate) mod enrolment;
-mod proof;
+mod reauthentication;
 pub(crate) mod recovery_codes;
 pub(crate) mod removal;
 pub(crate) mod status;
 
-pub(super) use proof::shown;
+pub(super) use reauthentication::reauthentication;
 
 use crate::app::AccountApp;
 use crate::error::{ApiError, FieldNames};

@@ -5,12 +5,12 @@ use auth_accounts::second_factor::RecoveryCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::proof::ProofBody;
+use super::reauthentication::ReauthenticationBody;
 use super::refuse;
 use crate::app::AccountApp;
 use crate::body::Body;
 use crate::client::client;
-use crate::detached::to_its_end;
+use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody};
 use crate::guard::CurrentUser;
 
@@ -25,8 +25,8 @@ pub(crate) struct RecoveryCodesBody {
 #[utoipa::path(post, path = "/api/users/me/second-factors/recovery-codes/", tag = "second factors",
     operation_id = "second_factors_recovery_codes", security(("bearer" = [])),
     request_body(content(
-        (ProofBody = "application/json"), (ProofBody = "application/x-www-form-urlencoded"),
-        (ProofBody = "multipart/form-data"))),
+        (ReauthenticationBody = "application/json"), (ReauthenticationBody = "application/x-www-form-urlencoded"),
+        (ReauthenticationBody = "multipart/form-data"))),
     responses(
         (status = 200, description = "The new codes.", body = RecoveryCodesBody),
         (status = 400, description = "Password or code are wrong, or no second factor is on.",
@@ -40,12 +40,13 @@ pub(crate) async fn recovery_codes(
     caller: CurrentUser,
     body: Body,
 ) -> Result<HttpResponse, ApiError> {
-    let proof = body.read(|reader| ProofBody::read(reader, app.settings.password_rules()))?;
-    let shown = proof.into_shown(client(&request));
+    let body = body.read(|reader| ReauthenticationBody::read(reader, app.settings.password_rules()))?;
+    let reauthentication = body.into_reauthentication(client(&request));
     let service = app.clone();
-    let made =
-        to_its_end(async move { service.second_factors.replace_recovery_codes(caller.user(), shown).await }).await?;
-    let codes = made.map_err(|error| refuse(error, &app))?;
+    let codes = run_to_completion(async move {
+        service.second_factors.replace_recovery_codes(caller.user(), reauthentication).await
+    });
+    let codes = codes.await?.map_err(|error| refuse(error, &app))?;
     let recovery_codes = codes.iter().map(RecoveryCode::expose).collect();
     Ok(HttpResponse::Ok().json(RecoveryCodesBody { recovery_codes }))
 }

@@ -1,4 +1,4 @@
-//! The second factors of the caller.
+//! `GET /api/users/me/second-factors/`.
 
 use actix_web::{HttpResponse, web};
 use auth_accounts::second_factor::Method;

@@ -1,4 +1,4 @@
-//! Rules and guards over HTTP: which callers are allowed where, and what is left to handlers.
+//! Permission rules and guards over HTTP.
 
 mod object_permissions;
 mod refusals;
@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, Responder};
 use auth_http::routes::{Endpoint, Routes, standard};
 use serde_json::json;
 
-/// What no refused caller may read.
+/// Must not appear in any refusal.
 const SECRET: &str = "what is inside";
 
 async fn inside() -> impl Responder {

@@ -1,4 +1,4 @@
-//! Rules about owners, and what is answered if the handler never says whose the object is.
+//! Rules about owners, and the response if the handler does not check them.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use super::{SECRET, inside, routes};
 use crate::fixture::*;
 
-/// Posts 1 and 2 are those of the first two accounts.
+/// Posts 1 and 2 belong to the first two users.
 fn post_of(id: i64) -> Result<UserId, ApiError> {
     if (1..=2).contains(&id) {
         Ok(UserId::new(id))
@@ -40,7 +40,7 @@ pub(super) fn posts(rule: Rule) -> Routes {
 }
 
 #[actix_web::test]
-async fn an_object_is_for_its_owner_and_administrators() {
+async fn rules_about_owners_are_checked_by_the_handler() {
     let fixture = Fixture::new();
     let (owner, stranger) = (fixture.access_token("alice").await, fixture.access_token("bob").await);
     let admin = fixture.staff("dora").await;
@@ -64,7 +64,7 @@ async fn an_object_is_for_its_owner_and_administrators() {
 }
 
 #[actix_web::test]
-async fn who_may_not_is_told_so_before_the_body_is_looked_at() {
+async fn permission_is_checked_before_the_body_is_read() {
     let fixture = Fixture::new();
     let (owner, stranger) = (fixture.access_token("alice").await, fixture.access_token("bob").await);
     let client = TestClient::of(fixture.application(posts(IsOwner | IsAdmin))).await;
@@ -89,7 +89,7 @@ async fn who_may_not_is_told_so_before_the_body_is_looked_at() {
 }
 
 #[actix_web::test]
-async fn only_the_routes_of_an_application_take_long_bodies() {
+async fn only_endpoints_of_the_host_accept_long_bodies() {
     let fixture = Fixture { body_limit: 200_000, ..Fixture::new() };
     let owner = fixture.access_token("alice").await;
     let client = TestClient::of(fixture.application(posts(IsOwner))).await;
@@ -115,9 +115,9 @@ async fn only_the_routes_of_an_application_take_long_bodies() {
     }
 }
 
-/// What was parsed of a body takes as much memory as the body did.
+/// The parsed body takes as much memory as the raw one.
 #[actix_web::test]
-async fn a_body_counts_for_the_budget_until_its_request_is_answered() {
+async fn a_body_counts_against_the_budget_until_its_request_is_answered() {
     let fixture = Fixture { body_budget: BodyBudget::new(100), ..Fixture::new() };
     let answer_now = Arc::new(Notify::new());
     let held = answer_now.clone();
@@ -158,7 +158,7 @@ async fn nothing() -> impl Responder {
 }
 
 #[actix_web::test]
-async fn what_a_forgetful_handler_answers_is_withheld() {
+async fn the_response_of_a_handler_that_does_not_check_is_withheld() {
     let fixture = Fixture::new();
     let (token, admin) = (fixture.access_token("alice").await, fixture.staff("dora").await);
     let owned = |path: &str| Endpoint::new(path).rule(IsOwner | IsAdmin);
@@ -181,12 +181,12 @@ async fn what_a_forgetful_handler_answers_is_withheld() {
             assert!(!format!("{answer:?}").contains(SECRET), "{method} {path}: {answer:?}");
             assert_eq!(answer.json()["detail"], FAULT);
         }
-        // What refuses lets nothing out.
+        // A refusal is not withheld.
         client.get("/gone/", bearer).await.assert_refused(404, "No Post matches the given query.");
         let answer = client.ask(Method::OPTIONS, "/forgetful/", bearer).await;
         assert_eq!((answer.status, &answer.json()["name"]), (200, &json!("Forgetful")), "{answer:?}");
     }
-    // Nothing was left to the handler.
+    // The rule is decided without the owner.
     assert_eq!(client.get("/forgetful/", Some(&admin)).await.json()["secret"], SECRET);
     assert_eq!(client.get("/elsewhere/", Some(&admin)).await.status, 302);
 }

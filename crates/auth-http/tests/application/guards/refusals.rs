@@ -1,4 +1,4 @@
-//! What clients, handlers and the audit log learn of a refusal.
+//! Refusals, as clients, handlers and the audit log see them.
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::from_fn;
@@ -18,7 +18,7 @@ async fn panics() -> HttpResponse {
 }
 
 #[actix_web::test]
-async fn a_handler_that_panics_is_a_fault_and_no_more() {
+async fn a_handler_that_panics_is_answered_500() {
     let fixture = Fixture::new();
     let token = fixture.access_token("alice").await;
     let routes = routes().with(Endpoint::new("/panics/").get(panics)).with(at("/inside/"));
@@ -34,7 +34,7 @@ async fn a_handler_that_panics_is_a_fault_and_no_more() {
 }
 
 #[actix_web::test]
-async fn a_denial_is_recorded_with_what_refused_and_the_answer_does_not_say() {
+async fn a_denial_is_recorded_with_its_cause_and_the_response_does_not_show_it() {
     let fixture = Fixture::new();
     let (alice, bob) = (fixture.access_token("alice").await, fixture.access_token("bob").await);
     let routes = posts(IsOwner).with(at("/staff/").rule(IsAuthenticated & Rule::role("librarian")));
@@ -60,7 +60,7 @@ async fn a_denial_is_recorded_with_what_refused_and_the_answer_does_not_say() {
 }
 
 #[actix_web::test]
-async fn who_is_nobody_is_challenged_and_who_may_not_is_not() {
+async fn a_401_has_a_challenge_and_a_403_has_none() {
     let mut fixture = Fixture::new();
     let other = CredentialHeader::new("X-Access-Token", ["JWT", "Bearer"]).unwrap();
     for (credentials, header, challenge) in [
@@ -114,7 +114,7 @@ async fn lost(_: ObjectPermission) -> impl Responder {
 }
 
 #[actix_web::test]
-async fn handlers_are_told_who_asks() {
+async fn handlers_can_extract_the_caller() {
     let fixture = Fixture::new();
     let (alice, dora) = (fixture.access_token("alice").await, fixture.staff("dora").await);
     let routes = routes()
@@ -133,13 +133,13 @@ async fn handlers_are_told_who_asks() {
     for bearer in [None, Some(&*alice), Some("a.b.c")] {
         assert_eq!(client.get("/unread/", bearer).await.json(), json!({"name": null}));
     }
-    // A handler outside the guarded application is a fault, not an open door.
+    // ObjectPermission outside a guarded route is answered 500; access is not granted.
     let alone = actix_web::App::new().service(web::resource("/lost").to(lost));
     TestClient::of(alone).await.get("/lost", None).await.assert_refused(500, FAULT);
 }
 
 #[actix_web::test]
-async fn those_without_credentials_are_throttled_and_the_others_are_not() {
+async fn only_requests_without_credentials_are_rate_limited() {
     let mut fixture = Fixture::new();
     fixture.rate = Rate::parse("2/min");
     let token = fixture.access_token("alice").await;

@@ -7,7 +7,7 @@ use super::{SECRET, at, routes};
 use crate::fixture::*;
 
 #[actix_web::test]
-async fn a_route_without_a_rule_is_closed() {
+async fn a_route_without_a_rule_requires_a_caller() {
     let fixture = Fixture::new();
     let token = fixture.access_token("alice").await;
     let client = TestClient::of(fixture.application(routes().with(at("/inside/")))).await;
@@ -16,10 +16,10 @@ async fn a_route_without_a_rule_is_closed() {
     assert_eq!(client.get("/inside/", Some(&token)).await.status, 200);
 }
 
-/// Each kind of rule, and what `GET` and `POST` answer to: an anonymous request, a user, an editor, a banned user, a
-/// member of the staff. `+` is 200, `1` is 401, `3` is 403.
+/// Each kind of rule, and the status of `GET` and `POST` for: a request without credentials, a user, an editor, a banned
+/// user, a staff user. `+` is 200, `1` is 401, `3` is 403, `5` is 500.
 #[actix_web::test]
-async fn every_rule_says_the_same_over_http() {
+async fn rules_are_enforced_over_http() {
     let role = |name: &'static str| Rule::role(name);
     let table = [
         (AllowAny, ["++", "++", "++", "++", "++"]),
@@ -33,7 +33,7 @@ async fn every_rule_says_the_same_over_http() {
         (IsAuthenticated & !role("banned"), ["11", "++", "++", "33", "++"]),
         (IsAdmin | role("chief editor"), ["11", "33", "++", "33", "++"]),
         (IsAuthenticatedOrReadOnly & !role("banned"), ["+1", "++", "++", "33", "++"]),
-        // The handler never says whose object it is, so its answer is withheld.
+        // The handler does not check the owner, so its response is withheld.
         (IsAdmin & IsOwner, ["11", "33", "33", "33", "55"]),
     ];
     let fixture = Fixture::new();

@@ -1,4 +1,4 @@
-//! The dictionary as it arrived.
+//! The parsed dictionary.
 
 use auth_crypto::Algorithm;
 use serde_json::{Map, Value};
@@ -10,25 +10,25 @@ impl Dictionary {
     pub(super) fn parse(json: &str) -> Result<Self, String> {
         match serde_json::from_str(json) {
             Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err("the file holds no JSON object; write the whole dictionary, {…}".to_owned()),
+            Ok(_) => Err("the file contains no JSON object; write the whole dictionary, {…}".to_owned()),
             Err(error) => Err(format!(
-                "the file is no JSON at line {}; with `manage.py shell -v 0` nothing else gets into it",
+                "the file is no JSON at line {}; use `manage.py shell -v 0`, so that nothing else is printed to it",
                 error.line()
             )),
         }
     }
 
-    /// The names in it.
+    /// The names of the settings in the dictionary.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// What it says of a setting; `None`: nothing.
+    /// The value of a setting; `None` if the dictionary does not set it.
     pub(super) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
-    /// The algorithm of tokens; `None` if there is no such one here.
+    /// The signing algorithm; `None` if it is not supported.
     pub(super) fn algorithm(&self) -> Option<Algorithm> {
         match self.get("ALGORITHM") {
             None => Some(Algorithm::Hs256),

@@ -1,4 +1,4 @@
-//! How Python's durations look in JSON.
+//! Python durations in JSON.
 
 use jiff::{Span, SpanRelativeTo};
 use serde_json::{Number, Value};
@@ -6,9 +6,9 @@ use serde_json::{Number, Value};
 const SHAPE: &str =
     "must be a number of seconds, or a duration such as \"0:05:00\", \"1 day, 0:00:00\" or \"P1DT00H05M00S\"";
 const NEGATIVE: &str = "is negative";
-const FRACTION: &str = "has parts of a second; whole seconds are all there is here";
+const FRACTION: &str = "has a fraction of a second; only whole seconds are supported";
 
-/// Whole seconds: from a number, from `str(timedelta)`, or from ISO 8601 as Django writes it.
+/// Converts a duration to whole seconds: a number, `str(timedelta)`, or ISO 8601 as written by Django.
 pub(super) fn whole_seconds(value: &Value) -> Result<u64, String> {
     match value {
         Value::Number(number) => from_number(number),
@@ -23,7 +23,7 @@ fn from_number(number: &Number) -> Result<u64, &'static str> {
         (Some(seconds), _) => Ok(seconds),
         (None, Some(seconds)) if seconds < 0.0 => Err(NEGATIVE),
         (None, Some(seconds)) if seconds.fract() != 0.0 => Err(FRACTION),
-        // What does not fit is the greatest number: too many for every setting.
+        // The cast saturates: a number that does not fit becomes the maximum, which every setting refuses.
         (None, Some(seconds)) => Ok(seconds as u64),
         (None, None) => Err(SHAPE),
     }
@@ -33,7 +33,8 @@ fn from_text(text: &str) -> Result<u64, &'static str> {
     if text.starts_with('-') {
         return Err(NEGATIVE);
     }
-    let iso = if text.starts_with('P') { Some(text.to_owned()) } else { iso_of_python(text) };
+    let iso = if text.starts_with('P') { Some(text.to_owned()) } else { iso_from_python(text) };
+    // Days are 24 hours, as in a timedelta; months and years are refused.
     let span: Option<Span> = iso.and_then(|iso| iso.parse().ok());
     let duration = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()).ok_or(SHAPE)?;
     if duration.subsec_nanos() != 0 {
@@ -42,8 +43,8 @@ fn from_text(text: &str) -> Result<u64, &'static str> {
     u64::try_from(duration.as_secs()).map_err(|_| NEGATIVE)
 }
 
-/// `str(timedelta)`, such as `7 days, 12:30:00.500000`, in ISO 8601.
-fn iso_of_python(text: &str) -> Option<String> {
+/// Converts `str(timedelta)`, such as `7 days, 12:30:00.500000`, to ISO 8601.
+fn iso_from_python(text: &str) -> Option<String> {
     let (days, clock) = match text.split_once(", ") {
         Some((days, clock)) => (days.strip_suffix(" days").or_else(|| days.strip_suffix(" day"))?, clock),
         None => ("0", text),
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_duration() {
+    fn converts_every_form_of_a_duration() {
         const DAY: u64 = 24 * 60 * 60;
         for (value, expected) in [
             (json!(0), Ok(0)),
@@ -87,7 +88,7 @@ mod tests {
             (json!("P7DT12H30M01S"), Ok(7 * DAY + 45_001)),
             (json!("P0DT00H00M00.500000S"), Err(FRACTION)),
             (json!("-P0DT00H00M30S"), Err(NEGATIVE)),
-            // How long a month is, nobody knows.
+            // Months and years have no fixed length.
             (json!("P1M"), Err(SHAPE)),
             (json!("P1Y"), Err(SHAPE)),
             (json!("P"), Err(SHAPE)),

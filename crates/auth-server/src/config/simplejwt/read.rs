@@ -1,4 +1,4 @@
-//! How values are read. An error says what a value has to be; it stands behind the name of the setting.
+//! Parsing of values. Errors follow the name of the setting, as in "LEEWAY: is negative".
 
 use auth_core::token::{ClaimNames, SubjectField};
 use auth_crypto::Algorithm;
@@ -8,24 +8,24 @@ use serde_json::Value;
 use super::duration::whole_seconds;
 use super::settings::Outcome;
 
-/// The longest lifetime, as in the checks of the configuration.
+/// Longest lifetime, in seconds, as in the checks of the configuration.
 const CENTURY: u64 = 100 * 365 * 24 * 60 * 60;
-/// The greatest leeway, likewise.
+/// Greatest leeway, in seconds, as in the checks of the configuration.
 const HOUR: u64 = 60 * 60;
 
-/// A text from elsewhere, for a message: on one line, and not too long.
-pub(super) fn shown(text: &str) -> String {
-    const MOST: usize = 80;
-    if text.chars().count() > MOST {
-        let start: String = text.chars().take(MOST).collect();
+/// Formats an untrusted string for a message: on one line, quoted where necessary, and truncated.
+pub(super) fn displayed(text: &str) -> String {
+    const MAX_CHARS: usize = 80;
+    if text.chars().count() > MAX_CHARS {
+        let start: String = text.chars().take(MAX_CHARS).collect();
         return format!("{start:?}…");
     }
     let is_plain = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if is_plain { text.to_owned() } else { format!("{text:?}") }
 }
 
-pub(super) fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| "must be a text".to_owned())
+pub(super) fn string(value: &Value) -> Result<&str, String> {
+    value.as_str().ok_or_else(|| "must be a string".to_owned())
 }
 
 pub(super) fn flag(value: &Value) -> Result<bool, String> {
@@ -34,25 +34,25 @@ pub(super) fn flag(value: &Value) -> Result<bool, String> {
 
 pub(super) fn lifetime(value: &Value) -> Result<i64, String> {
     match whole_seconds(value)? {
-        0 => Err("is zero: such a token would never be good".to_owned()),
+        0 => Err("is zero: such a token would never be valid".to_owned()),
         seconds => at_most(CENTURY, seconds),
     }
 }
 
-/// `LEEWAY`: none, a number or a duration.
+/// `LEEWAY`: null, a number or a duration.
 pub(super) fn leeway(value: &Value) -> Result<i64, String> {
     if value.is_null() { Ok(0) } else { at_most(HOUR, whole_seconds(value)?) }
 }
 
 fn at_most(most: u64, seconds: u64) -> Result<i64, String> {
     let seconds = Some(seconds).filter(|seconds| *seconds <= most).and_then(|seconds| i64::try_from(seconds).ok());
-    seconds.ok_or_else(|| format!("is too long: {most} seconds are the most"))
+    seconds.ok_or_else(|| format!("is too long: at most {most} seconds are allowed"))
 }
 
 pub(super) fn algorithm(value: &Value) -> Result<&'static str, String> {
-    let reason = match text(value)? {
-        "ES512" | "ES521" => "its curve, P-521, is not offered here; use ES256, ES384 or EdDSA",
-        "ES256K" => "its curve, secp256k1, is not offered here; use ES256, ES384 or EdDSA",
+    let reason = match string(value)? {
+        "ES512" | "ES521" => "its curve, P-521, is not supported; use ES256, ES384 or EdDSA",
+        "ES256K" => "its curve, secp256k1, is not supported; use ES256, ES384 or EdDSA",
         name => match name.parse::<Algorithm>() {
             Ok(algorithm) => return Ok(algorithm.name()),
             Err(_) => return Err(format!("must be one of {}", Algorithm::ALL.map(Algorithm::name).join(", "))),
@@ -61,13 +61,13 @@ pub(super) fn algorithm(value: &Value) -> Result<&'static str, String> {
     Err(reason.to_owned())
 }
 
-/// An issuer or audience: none or a text. One that is empty would be written and required; here it would be neither.
+/// An issuer or audience: null or a string. An empty string is refused: in SimpleJWT it is a value, here it means none.
 pub(super) fn party(value: &Value) -> Result<&str, String> {
     match value {
         Value::Null => Ok(""),
-        Value::String(party) if party.is_empty() => Err("is empty; null is for none".to_owned()),
+        Value::String(party) if party.is_empty() => Err("is empty; use null for none".to_owned()),
         Value::String(party) => Ok(party),
-        _ => Err("must be a text or null".to_owned()),
+        _ => Err("must be a string or null".to_owned()),
     }
 }
 
@@ -75,16 +75,16 @@ pub(super) fn audience(value: &Value) -> Result<&str, String> {
     match value {
         Value::Array(parties) => match parties.as_slice() {
             [one] if one.is_string() => party(one),
-            _ => Err("must be one audience; there can be no more and no fewer in a list here".to_owned()),
+            _ => Err("must be one audience, also in a list".to_owned()),
         },
         one => party(one),
     }
 }
 
-/// The name of a claim that is this setting's to choose.
+/// The name of a claim. Only reserved names are refused here, not those that another setting uses.
 pub(super) fn claim_name(value: &Value) -> Result<&str, String> {
-    let name = text(value)?;
-    // Whether two settings choose the same name is not decided here.
+    let name = string(value)?;
+    // Placeholders for the other three claims, which no setting can equal.
     let others = ["\u{0}1", "\u{0}2", "\u{0}3"];
     match ClaimNames::new(name, others[0], others[1], others[2]) {
         Ok(_) => Ok(name),
@@ -92,34 +92,32 @@ pub(super) fn claim_name(value: &Value) -> Result<&str, String> {
     }
 }
 
-/// The name of a claim that SimpleJWT lets go without, and this service does not.
-pub(super) fn claim_that_must_be<'a>(value: &'a Value, why: &str) -> Result<&'a str, String> {
+/// The name of a claim that is optional in SimpleJWT and required here.
+pub(super) fn required_claim_name<'a>(value: &'a Value, why: &str) -> Result<&'a str, String> {
     if value.is_null() { Err(format!("must name a claim: {why}")) } else { claim_name(value) }
 }
 
 pub(super) fn user_id_field(value: &Value) -> Result<Outcome, String> {
-    let name = if value == "pk" { "id" } else { text(value)? };
+    let name = if value == "pk" { "id" } else { string(value)? };
     let field = SubjectField::ALL.into_iter().find(|field| field.name() == name);
     let field = field.ok_or(
-        "must be id, pk, username or email; import keys of another field as external ids, and tokens name those",
+        "must be id, pk, username or email; import the values of another field as external IDs, which tokens can use",
     )?;
     let note = match field {
         SubjectField::Id => "",
-        _ => {
-            "a name may be somebody else's later: tokens that are older than the account which has it now are refused."
-        }
+        _ => "another user may have the same value later: tokens that are older than the account are refused.",
     };
     Ok(Outcome::of(field.name()).with_note(note))
 }
 
-/// The name of a request header, from its spelling in WSGI (PEP 3333).
+/// The name of a request header, converted from its WSGI form (PEP 3333).
 pub(super) fn header_name(value: &Value) -> Result<String, String> {
-    let wsgi = text(value)?;
+    let wsgi = string(value)?;
     let name = wsgi.strip_prefix("HTTP_").filter(|name| {
         !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
     });
     let name = name.ok_or(
-        "must be a header as WSGI spells it, HTTP_ and capital letters: HTTP_X_ACCESS_TOKEN is X-Access-Token",
+        "must be a header name in its WSGI form, HTTP_ and capital letters: HTTP_X_ACCESS_TOKEN is X-Access-Token",
     )?;
     let name = name.split('_').map(capitalised).collect::<Vec<_>>().join("-");
     match CredentialHeader::new(&name, ["Bearer"]) {
@@ -133,9 +131,9 @@ fn capitalised(word: &str) -> String {
     format!("{first}{}", rest.to_ascii_lowercase())
 }
 
-/// One scheme, or several.
+/// One or more schemes.
 pub(super) fn header_types(value: &Value) -> Result<Vec<String>, String> {
-    const SHAPE: &str = "must be a text, or a list of texts";
+    const SHAPE: &str = "must be a string or a list of strings";
     let schemes = match value {
         Value::String(one) => Some(vec![one.clone()]),
         Value::Array(several) => several.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
@@ -144,12 +142,12 @@ pub(super) fn header_types(value: &Value) -> Result<Vec<String>, String> {
     let schemes = schemes.ok_or(SHAPE)?;
     match CredentialHeader::new("Authorization", &schemes) {
         Ok(_) => Ok(schemes),
-        Err(CredentialHeaderError::BadScheme) if schemes.is_empty() => Err("names no scheme".to_owned()),
-        Err(error) => Err(format!("has one that is {error}")),
+        Err(CredentialHeaderError::BadScheme) if schemes.is_empty() => Err("contains no scheme".to_owned()),
+        Err(error) => Err(format!("contains a value that is {error}")),
     }
 }
 
-/// The kinds of token, from classes of SimpleJWT.
+/// Token types, from SimpleJWT's token classes.
 pub(super) fn token_classes(value: &Value) -> Result<Vec<String>, String> {
     let mut kinds = Vec::new();
     for class in classes(value).ok_or("must be a list of classes")? {
@@ -157,44 +155,44 @@ pub(super) fn token_classes(value: &Value) -> Result<Vec<String>, String> {
             "AccessToken" => "access".to_owned(),
             "SlidingToken" => "sliding".to_owned(),
             "UntypedToken" => {
-                return Err("UntypedToken takes every kind: a refresh token would open guarded routes \
+                return Err("UntypedToken accepts every token type: a refresh token would open guarded routes \
                             (RFC 8725 §3.11)"
                     .to_owned());
             }
             "RefreshToken" => return Err("a refresh token would open guarded routes (RFC 8725 §3.11)".to_owned()),
             _ => {
-                let class = shown(class);
-                return Err(format!("{class} cannot run here; there are AccessToken and SlidingToken"));
+                let class = displayed(class);
+                return Err(format!("{class} cannot run in this service; use AccessToken or SlidingToken"));
             }
         };
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
-    if kinds.is_empty() { Err("names no class: no token would open a guarded route".to_owned()) } else { Ok(kinds) }
+    if kinds.is_empty() { Err("contains no class: no token would open a guarded route".to_owned()) } else { Ok(kinds) }
 }
 
-/// The names of classes: a list, or the text that `str()` makes of a tuple, list or set.
+/// The names of classes: a list, or a tuple, list or set converted with `str()`.
 fn classes(value: &Value) -> Option<Vec<&str>> {
-    let of_text = |text| -> Vec<&str> {
-        let inner = str::trim_matches(text, ['(', ')', '[', ']', '{', '}', ' ']);
+    let split = |list| -> Vec<&str> {
+        let inner = str::trim_matches(list, ['(', ')', '[', ']', '{', '}', ' ']);
         inner.split(',').map(class).filter(|name| !name.is_empty()).collect()
     };
     match value {
-        Value::String(text) => Some(of_text(text)),
+        Value::String(list) => Some(split(list)),
         Value::Array(list) => list.iter().map(|one| one.as_str().map(class)).collect(),
         _ => None,
     }
 }
 
-/// The dotted path of a class: as it is, in quotes, or as `str()` shows the class.
+/// The dotted path of a class: plain, quoted, or in the form of `str()`, `<class '…'>`.
 fn class(text: &str) -> &str {
     let text = text.trim();
     let inner = text.strip_prefix("<class ").and_then(|text| text.strip_suffix('>')).unwrap_or(text);
     inner.trim_matches(['\'', '"'])
 }
 
-/// Lets SimpleJWT's own code through, and none at all.
+/// Accepts SimpleJWT's own code and null, and refuses everything else with `reason`.
 pub(super) fn code(value: &Value, own: Option<&str>, reason: &str) -> Result<(), String> {
     match value {
         Value::Null => Ok(()),

@@ -1,50 +1,50 @@
-//! Every setting of SimpleJWT: its own value, how another one is read, and what it becomes here.
+//! Every setting of SimpleJWT: its default, its parser, and the key that replaces it.
 
 use serde_json::Value;
 
 use super::dictionary::Dictionary;
 use super::{keys, read};
 
-/// A setting.
+/// A setting of SimpleJWT.
 pub(super) struct Setting {
     /// Its name in SIMPLE_JWT.
     pub(super) name: &'static str,
     meaning: Meaning,
 }
 
-/// What a setting is here.
+/// What replaces a setting.
 enum Meaning {
     /// A key of the configuration, `section.key`.
-    Key { key: &'static str, own: Own, read: Read },
-    /// Code of one's own, which cannot run here: refused unless it is SimpleJWT's, or none.
+    Key { key: &'static str, default: DefaultValue, read: Read },
+    /// Python code, which cannot run here: refused unless it is SimpleJWT's own or null.
     Code { own: Option<&'static str>, reason: &'static str },
-    /// Nothing, as the note says.
+    /// Nothing, as the note explains.
     Nothing { note: &'static str },
-    /// It is no setting any more: SimpleJWT does not start with it.
+    /// Nothing: SimpleJWT has removed the setting and does not start with it.
     Removed { now: &'static str },
 }
 
-/// SimpleJWT's own value of a setting.
+/// SimpleJWT's default of a setting.
 #[derive(Clone, Copy)]
-enum Own {
+enum DefaultValue {
     None,
-    Text(&'static str),
+    String(&'static str),
     Number(u32),
     Flag(bool),
 }
 
-/// Reads a value, beside the rest of the dictionary. The error says what is wrong with it, without a secret.
+/// Parses a value; may depend on the rest of the dictionary. The error contains no secret.
 type Read = fn(&Value, &Dictionary) -> Result<Outcome, String>;
 
-/// What became of a setting.
+/// The translation of a setting.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     /// The value of its key.
     pub(super) value: Option<toml::Value>,
-    /// What to know about it; may have several lines.
+    /// A comment for the operator; may have several lines.
     pub(super) note: String,
-    /// It waits for the operator, as a comment.
-    pub(super) is_proposal: bool,
+    /// Whether the key is commented out, because the operator must complete it.
+    pub(super) is_commented_out: bool,
 }
 
 impl Outcome {
@@ -52,8 +52,8 @@ impl Outcome {
         Self { value: Some(value.into()), ..Self::default() }
     }
 
-    /// A list of nothing.
-    pub(super) fn of_no_entries() -> Self {
+    /// An empty list.
+    pub(super) fn empty_list() -> Self {
         Self::of(toml::value::Array::new())
     }
 
@@ -63,7 +63,7 @@ impl Outcome {
 }
 
 impl Setting {
-    /// The key that it becomes, `section.key`.
+    /// The key that replaces the setting, `section.key`.
     pub(super) const fn key(&self) -> Option<&'static str> {
         match self.meaning {
             Meaning::Key { key, .. } => Some(key),
@@ -71,10 +71,12 @@ impl Setting {
         }
     }
 
-    /// What the dictionary says, else SimpleJWT's own value.
+    /// The value in the dictionary, or SimpleJWT's default.
     pub(super) fn value(&self, dictionary: &Dictionary) -> Option<Value> {
         match self.meaning {
-            Meaning::Key { own, .. } => Some(dictionary.get(self.name).cloned().unwrap_or_else(|| own.to_json())),
+            Meaning::Key { default, .. } => {
+                Some(dictionary.get(self.name).cloned().unwrap_or_else(|| default.to_json()))
+            }
             _ => dictionary.get(self.name).cloned(),
         }
     }
@@ -84,25 +86,25 @@ impl Setting {
         match self.meaning {
             Meaning::Key { read, .. } => read(&value, dictionary),
             Meaning::Code { own, reason } => read::code(&value, own, reason).map(|()| Outcome::default()),
-            Meaning::Nothing { note } => read::text(&value).map(|_| Outcome::default().with_note(note)),
+            Meaning::Nothing { note } => read::string(&value).map(|_| Outcome::default().with_note(note)),
             Meaning::Removed { now } => Err(format!("was removed from SimpleJWT, which does not start with it; {now}")),
         }
     }
 }
 
-impl Own {
+impl DefaultValue {
     fn to_json(self) -> Value {
         match self {
             Self::None => Value::Null,
-            Self::Text(text) => text.into(),
+            Self::String(string) => string.into(),
             Self::Number(number) => number.into(),
             Self::Flag(flag) => flag.into(),
         }
     }
 }
 
-const fn key(name: &'static str, key: &'static str, own: Own, read: Read) -> Setting {
-    Setting { name, meaning: Meaning::Key { key, own, read } }
+const fn key(name: &'static str, key: &'static str, default: DefaultValue, read: Read) -> Setting {
+    Setting { name, meaning: Meaning::Key { key, default, read } }
 }
 
 const fn code(name: &'static str, own: Option<&'static str>, reason: &'static str) -> Setting {
@@ -117,104 +119,120 @@ const PLAIN: Read = |value, _| Ok(Outcome::of(read::flag(value)?));
 const LIFETIME: Read = |value, _| Ok(Outcome::of(read::lifetime(value)?));
 const CLAIM_NAME: Read = |value, _| Ok(Outcome::of(read::claim_name(value)?));
 
-const OWN_CLAIMS: &str = "a serializer of your own cannot run here; claims of the account that it adds (email, role, \
-                          username, groups) are named in `tokens.claims`, others come from the port `ClaimsProvider`";
-const OWN_REFRESH: &str = "a serializer of your own cannot run here; claims are made anew at each refresh, see \
-                           `tokens.claims` and the port `ClaimsProvider`";
-const OWN_ANSWER: &str = "a serializer of your own cannot run here, and nothing stands for it";
-const OWN_LISTENER: &str =
-    "a function of your own cannot run here; logins, good and bad, are security events in the log";
+const CUSTOM_CLAIMS: &str = "a serializer of your own cannot run in this service; list the claims from the account that \
+                             it adds (email, role, username, groups) in `tokens.claims`; others come from the port \
+                             `ClaimsProvider`";
+const CUSTOM_REFRESH: &str = "a serializer of your own cannot run in this service; claims are built again at each refresh, \
+                              see `tokens.claims` and the port `ClaimsProvider`";
+const CUSTOM_RESPONSE: &str = "a serializer of your own cannot run in this service, and nothing replaces it";
+const CUSTOM_LISTENER: &str = "a function of your own cannot run in this service; logins and failed logins are security \
+                               events in the log";
 
 const OBTAIN: &str = "rest_framework_simplejwt.serializers.TokenObtainPairSerializer";
 
 /// Every setting, in the order in which it is printed. One setting may be two keys.
 pub(super) const SETTINGS: &[Setting] = &[
-    key("AUTH_HEADER_NAME", "http.auth_header_name", Own::Text("HTTP_AUTHORIZATION"), |value, _| {
+    key("AUTH_HEADER_NAME", "http.auth_header_name", DefaultValue::String("HTTP_AUTHORIZATION"), |value, _| {
         Ok(Outcome::of(read::header_name(value)?))
     }),
-    key("AUTH_HEADER_TYPES", "http.auth_header_types", Own::Text("Bearer"), |value, _| {
+    key("AUTH_HEADER_TYPES", "http.auth_header_types", DefaultValue::String("Bearer"), |value, _| {
         Ok(Outcome::of(read::header_types(value)?))
     }),
-    key("ALGORITHM", "tokens.algorithm", Own::Text("HS256"), |value, _| Ok(Outcome::of(read::algorithm(value)?))),
-    key("SIGNING_KEY", "tokens.generate_key", Own::None, |_, _| Ok(keys::none_made_up())),
-    key("SIGNING_KEY", "tokens.signing_key_file", Own::None, |_, dictionary| keys::signing(dictionary)),
-    key("VERIFYING_KEY", "tokens.verifying_key_files", Own::Text(""), keys::verifying),
-    key("JWK_URL", "tokens.jwks_url", Own::None, keys::jwk_url),
-    key("ISSUER", "tokens.issuer", Own::None, |value, _| Ok(Outcome::of(read::party(value)?))),
-    key("AUDIENCE", "tokens.audience", Own::None, |value, _| Ok(Outcome::of(read::audience(value)?))),
-    key("LEEWAY", "tokens.leeway_seconds", Own::Number(0), |value, _| Ok(Outcome::of(read::leeway(value)?))),
-    key("TOKEN_TYPE_CLAIM", "tokens.token_type_claim", Own::Text("token_type"), |value, _| {
-        let why = "without a kind in it, a refresh token would open guarded routes (RFC 8725 §3.11)";
-        read::claim_that_must_be(value, why).map(Outcome::of)
+    key("ALGORITHM", "tokens.algorithm", DefaultValue::String("HS256"), |value, _| {
+        Ok(Outcome::of(read::algorithm(value)?))
     }),
-    key("JTI_CLAIM", "tokens.jti_claim", Own::Text("jti"), |value, _| {
-        let why = "a token without an id cannot be taken out of use";
-        read::claim_that_must_be(value, why).map(Outcome::of)
+    key("SIGNING_KEY", "tokens.generate_key", DefaultValue::None, |_, _| Ok(keys::never_generated())),
+    key("SIGNING_KEY", "tokens.signing_key_file", DefaultValue::None, |_, dictionary| keys::signing(dictionary)),
+    key("VERIFYING_KEY", "tokens.verifying_key_files", DefaultValue::String(""), keys::verifying),
+    key("JWK_URL", "tokens.jwks_url", DefaultValue::None, keys::jwk_url),
+    key("ISSUER", "tokens.issuer", DefaultValue::None, |value, _| Ok(Outcome::of(read::party(value)?))),
+    key("AUDIENCE", "tokens.audience", DefaultValue::None, |value, _| Ok(Outcome::of(read::audience(value)?))),
+    key("LEEWAY", "tokens.leeway_seconds", DefaultValue::Number(0), |value, _| Ok(Outcome::of(read::leeway(value)?))),
+    key("TOKEN_TYPE_CLAIM", "tokens.token_type_claim", DefaultValue::String("token_type"), |value, _| {
+        let why = "without a token type, a refresh token would open guarded routes (RFC 8725 §3.11)";
+        read::required_claim_name(value, why).map(Outcome::of)
     }),
-    key("USER_ID_CLAIM", "tokens.user_id_claim", Own::Text("user_id"), CLAIM_NAME),
-    key("USER_ID_FIELD", "tokens.user_id_field", Own::Text("id"), |value, _| read::user_id_field(value)),
-    key("TOKEN_OBTAIN_SERIALIZER", "tokens.claims", Own::Text(OBTAIN), |value, _| {
-        read::code(value, Some(OBTAIN), OWN_CLAIMS)?;
-        let note = "SimpleJWT's own adds no claims. If a view of yours names one that does:\n\
-                    email, role, username and groups can be listed here.";
-        Ok(Outcome::of_no_entries().with_note(note))
+    key("JTI_CLAIM", "tokens.jti_claim", DefaultValue::String("jti"), |value, _| {
+        let why = "a token without an ID cannot be revoked";
+        read::required_claim_name(value, why).map(Outcome::of)
     }),
-    key("AUTH_TOKEN_CLASSES", "tokens.accepted_kinds", Own::Text("AccessToken"), |value, _| {
+    key("USER_ID_CLAIM", "tokens.user_id_claim", DefaultValue::String("user_id"), CLAIM_NAME),
+    key("USER_ID_FIELD", "tokens.user_id_field", DefaultValue::String("id"), |value, _| read::user_id_field(value)),
+    key("TOKEN_OBTAIN_SERIALIZER", "tokens.claims", DefaultValue::String(OBTAIN), |value, _| {
+        read::code(value, Some(OBTAIN), CUSTOM_CLAIMS)?;
+        let note = "SimpleJWT's own serializer adds no claims. If a view of yours uses one that does,\n\
+                    list those of email, role, username and groups that it adds.";
+        Ok(Outcome::empty_list().with_note(note))
+    }),
+    key("AUTH_TOKEN_CLASSES", "tokens.accepted_kinds", DefaultValue::String("AccessToken"), |value, _| {
         Ok(Outcome::of(read::token_classes(value)?))
     }),
-    key("ACCESS_TOKEN_LIFETIME", "tokens.access_ttl_seconds", Own::Number(300), LIFETIME),
-    key("REFRESH_TOKEN_LIFETIME", "tokens.refresh_ttl_seconds", Own::Number(86_400), LIFETIME),
-    key("SLIDING_TOKEN_LIFETIME", "tokens.sliding_ttl_seconds", Own::Number(300), LIFETIME),
-    key("SLIDING_TOKEN_REFRESH_LIFETIME", "tokens.sliding_refresh_ttl_seconds", Own::Number(86_400), LIFETIME),
-    key("SLIDING_TOKEN_REFRESH_EXP_CLAIM", "tokens.sliding_refresh_exp_claim", Own::Text("refresh_exp"), CLAIM_NAME),
-    key("ROTATE_REFRESH_TOKENS", "tokens.rotate_refresh_tokens", Own::Flag(false), PLAIN),
-    key("BLACKLIST_AFTER_ROTATION", "tokens.blacklist_after_rotation", Own::Flag(false), |value, _| {
+    key("ACCESS_TOKEN_LIFETIME", "tokens.access_ttl_seconds", DefaultValue::Number(300), LIFETIME),
+    key("REFRESH_TOKEN_LIFETIME", "tokens.refresh_ttl_seconds", DefaultValue::Number(86_400), LIFETIME),
+    key("SLIDING_TOKEN_LIFETIME", "tokens.sliding_ttl_seconds", DefaultValue::Number(300), LIFETIME),
+    key("SLIDING_TOKEN_REFRESH_LIFETIME", "tokens.sliding_refresh_ttl_seconds", DefaultValue::Number(86_400), LIFETIME),
+    key(
+        "SLIDING_TOKEN_REFRESH_EXP_CLAIM",
+        "tokens.sliding_refresh_exp_claim",
+        DefaultValue::String("refresh_exp"),
+        CLAIM_NAME,
+    ),
+    key("ROTATE_REFRESH_TOKENS", "tokens.rotate_refresh_tokens", DefaultValue::Flag(false), PLAIN),
+    key("BLACKLIST_AFTER_ROTATION", "tokens.blacklist_after_rotation", DefaultValue::Flag(false), |value, _| {
         let is_on = read::flag(value)?;
-        let note = "SimpleJWT skips it in silence where the app token_blacklist is not installed; here it is done.";
+        let note = "SimpleJWT silently ignores it if the app token_blacklist is not installed; here it always applies.";
         Ok(Outcome::of(is_on).with_note(if is_on { note } else { "" }))
     }),
-    key("CHECK_REVOKE_TOKEN", "tokens.check_session_on_access", Own::Flag(false), |value, _| {
+    key("CHECK_REVOKE_TOKEN", "tokens.check_session_on_access", DefaultValue::Flag(false), |value, _| {
         let is_on = read::flag(value)?;
-        let note = "a change of the password ends the sessions of the account, and with them\n\
-                    their access tokens; no claim is needed for that.";
+        let note = "a password change revokes the sessions of the account and their access tokens;\n\
+                    this needs no claim.";
         Ok(Outcome::of(is_on).with_note(if is_on { note } else { "" }))
     }),
     Setting {
         name: "REVOKE_TOKEN_CLAIM",
-        meaning: Meaning::Nothing { note: "has no effect here: no fingerprint of a password is in any token." },
+        meaning: Meaning::Nothing { note: "has no effect: no token contains a fingerprint of the password." },
     },
-    key("CHECK_USER_IS_ACTIVE", "tokens.check_user_is_active", Own::Flag(true), PLAIN),
-    key("UPDATE_LAST_LOGIN", "tokens.update_last_login", Own::Flag(false), PLAIN),
-    code("JSON_ENCODER", None, "a class of your own cannot run here; claims are plain JSON"),
+    key("CHECK_USER_IS_ACTIVE", "tokens.check_user_is_active", DefaultValue::Flag(true), PLAIN),
+    key("UPDATE_LAST_LOGIN", "tokens.update_last_login", DefaultValue::Flag(false), PLAIN),
+    code("JSON_ENCODER", None, "a class of your own cannot run in this service; claims are plain JSON"),
     code(
         "TOKEN_USER_CLASS",
         Some("rest_framework_simplejwt.models.TokenUser"),
-        "a class of your own cannot run here; guarded routes get the account as it is stored (`CurrentUser`)",
+        "a class of your own cannot run in this service; handlers get the stored account (`CurrentUser`)",
     ),
     code(
         "USER_AUTHENTICATION_RULE",
         Some("rest_framework_simplejwt.authentication.default_user_authentication_rule"),
-        "a function of your own cannot run here; the rule is that the account exists and is active",
+        "a function of your own cannot run in this service; the rule is that the account exists and is active",
     ),
-    code("TOKEN_REFRESH_SERIALIZER", Some("rest_framework_simplejwt.serializers.TokenRefreshSerializer"), OWN_REFRESH),
-    code("TOKEN_VERIFY_SERIALIZER", Some("rest_framework_simplejwt.serializers.TokenVerifySerializer"), OWN_ANSWER),
+    code(
+        "TOKEN_REFRESH_SERIALIZER",
+        Some("rest_framework_simplejwt.serializers.TokenRefreshSerializer"),
+        CUSTOM_REFRESH,
+    ),
+    code(
+        "TOKEN_VERIFY_SERIALIZER",
+        Some("rest_framework_simplejwt.serializers.TokenVerifySerializer"),
+        CUSTOM_RESPONSE,
+    ),
     code(
         "TOKEN_BLACKLIST_SERIALIZER",
         Some("rest_framework_simplejwt.serializers.TokenBlacklistSerializer"),
-        OWN_ANSWER,
+        CUSTOM_RESPONSE,
     ),
     code(
         "SLIDING_TOKEN_OBTAIN_SERIALIZER",
         Some("rest_framework_simplejwt.serializers.TokenObtainSlidingSerializer"),
-        OWN_CLAIMS,
+        CUSTOM_CLAIMS,
     ),
     code(
         "SLIDING_TOKEN_REFRESH_SERIALIZER",
         Some("rest_framework_simplejwt.serializers.TokenRefreshSlidingSerializer"),
-        OWN_REFRESH,
+        CUSTOM_REFRESH,
     ),
-    code("ON_LOGIN_SUCCESS", Some("rest_framework_simplejwt.serializers.default_on_login_success"), OWN_LISTENER),
-    code("ON_LOGIN_FAILED", Some("rest_framework_simplejwt.serializers.default_on_login_failed"), OWN_LISTENER),
+    code("ON_LOGIN_SUCCESS", Some("rest_framework_simplejwt.serializers.default_on_login_success"), CUSTOM_LISTENER),
+    code("ON_LOGIN_FAILED", Some("rest_framework_simplejwt.serializers.default_on_login_failed"), CUSTOM_LISTENER),
     removed("AUTH_HEADER_TYPE", "use AUTH_HEADER_TYPES"),
     removed("AUTH_TOKEN_CLASS", "use AUTH_TOKEN_CLASSES"),
     removed("SECRET_KEY", "use SIGNING_KEY"),

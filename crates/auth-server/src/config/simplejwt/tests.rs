@@ -1,4 +1,4 @@
-//! One row for each setting and each refusal.
+//! Tests of the translation: one row for each setting and each refusal.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +22,7 @@ fn refusals(dictionary: &Value) -> Vec<String> {
     translate(&dictionary.to_string()).err().unwrap_or_else(|| panic!("{dictionary} is accepted"))
 }
 
-/// The value of a key, `section.key`, as TOML reads it.
+/// The parsed value of a key, `section.key`.
 fn key(configuration: &str, key: &str) -> Option<toml::Value> {
     let table: toml::Table = configuration.parse().unwrap_or_else(|error| panic!("{error}: {configuration}"));
     let (section, key) = key.split_once('.').unwrap();
@@ -30,7 +30,7 @@ fn key(configuration: &str, key: &str) -> Option<toml::Value> {
 }
 
 #[test]
-fn every_setting_becomes_its_key() {
+fn translates_every_setting_to_its_key() {
     let class = "rest_framework_simplejwt.tokens";
     for (setting, value, name, expected) in [
         ("ACCESS_TOKEN_LIFETIME", json!("0:30:00"), "tokens.access_ttl_seconds", json!(1800)),
@@ -108,9 +108,9 @@ fn every_setting_becomes_its_key() {
     }
 }
 
-/// SimpleJWT's own values, not those of the profile.
+/// The defaults are SimpleJWT's, not those of the profile.
 #[test]
-fn what_the_dictionary_does_not_name_is_as_in_simplejwt() {
+fn missing_settings_get_simplejwts_defaults() {
     let configuration = translated(&json!({}));
     for (name, expected) in [
         ("http.auth_header_name", json!("Authorization")),
@@ -149,25 +149,25 @@ fn what_the_dictionary_does_not_name_is_as_in_simplejwt() {
 }
 
 #[test]
-fn keys_become_files_and_are_never_shown() {
+fn keys_become_file_names_and_are_never_printed() {
     let (hs, rs) = ("HS256", "RS256");
     let pair = json!({"ALGORITHM": rs, "SIGNING_KEY": RSA, "VERIFYING_KEY": RSA_PUBLIC});
     let url = "https://us.example/jwks";
     for (dictionary, signing, verifying, note) in [
-        (json!({}), None, json!([]), "Django's SECRET_KEY is the key"),
-        (json!({"ALGORITHM": rs}), None, json!([]), "no private key for RS256"),
+        (json!({}), None, json!([]), "the default is Django's SECRET_KEY"),
+        (json!({"ALGORITHM": rs}), None, json!([]), "not a private key for RS256"),
         (json!({"ALGORITHM": hs, "SIGNING_KEY": SECRET}), Some("signing.key"), json!([]), "owner only"),
         (json!({"ALGORITHM": rs, "SIGNING_KEY": RSA.trim_end()}), Some("signing.pem"), json!([]), "owner only"),
         (json!({"ALGORITHM": "ES256", "SIGNING_KEY": P256}), Some("signing.pem"), json!([]), "owner only"),
         (json!({"SIGNING_KEY": SECRET, "VERIFYING_KEY": "x"}), Some("signing.key"), json!([]), "SimpleJWT ignores it"),
         (json!({"SIGNING_KEY": SECRET, "VERIFYING_KEY": ""}), Some("signing.key"), json!([]), "owner only"),
-        (pair.clone(), Some("signing.pem"), json!([]), "the public half of SIGNING_KEY, from which"),
+        (pair.clone(), Some("signing.pem"), json!([]), "not needed: it is the public half of SIGNING_KEY"),
         (json!({"ALGORITHM": rs, "VERIFYING_KEY": RSA_PUBLIC}), None, json!(["verifying.pem"]), "into this file"),
         (
             json!({"ALGORITHM": "ES256", "VERIFYING_KEY": P256_PUBLIC, "JWK_URL": url}),
             None,
             json!([]),
-            "SimpleJWT ignores it beside JWK_URL",
+            "SimpleJWT ignores it if JWK_URL is set",
         ),
     ] {
         let configuration = translated(&dictionary);
@@ -181,7 +181,7 @@ fn keys_become_files_and_are_never_shown() {
 }
 
 #[test]
-fn a_set_of_keys_is_asked_where_simplejwt_asks_it() {
+fn jwk_url_applies_only_to_asymmetric_algorithms() {
     let url = "https://us.example/jwks";
     for (dictionary, expected) in [
         (json!({"ALGORITHM": "RS256", "JWK_URL": url}), url),
@@ -195,17 +195,17 @@ fn a_set_of_keys_is_asked_where_simplejwt_asks_it() {
 }
 
 #[test]
-fn what_cannot_be_done_here_is_refused_by_name() {
+fn refuses_what_cannot_be_translated_and_names_the_setting() {
     for (setting, value, reason) in [
         ("ACCESS_TOKEN_LIFETIME", json!(0), "zero"),
         ("ACCESS_TOKEN_LIFETIME", json!("0:00:00"), "zero"),
         ("ACCESS_TOKEN_LIFETIME", json!(3_153_600_001_u64), "too long"),
         ("ACCESS_TOKEN_LIFETIME", json!(null), "must be a number of seconds"),
         ("REFRESH_TOKEN_LIFETIME", json!("-1 day, 23:59:30"), "negative"),
-        ("SLIDING_TOKEN_LIFETIME", json!("0:00:00.500000"), "parts of a second"),
+        ("SLIDING_TOKEN_LIFETIME", json!("0:00:00.500000"), "fraction of a second"),
         ("SLIDING_TOKEN_REFRESH_LIFETIME", json!(true), "must be a number of seconds"),
-        ("SLIDING_TOKEN_REFRESH_EXP_CLAIM", json!(null), "must be a text"),
-        ("LEEWAY", json!(0.5), "parts of a second"),
+        ("SLIDING_TOKEN_REFRESH_EXP_CLAIM", json!(null), "must be a string"),
+        ("LEEWAY", json!(0.5), "fraction of a second"),
         ("LEEWAY", json!(-1), "negative"),
         ("LEEWAY", json!(3601), "too long"),
         ("LEEWAY", json!("soon"), "must be a number of seconds"),
@@ -214,66 +214,66 @@ fn what_cannot_be_done_here_is_refused_by_name() {
         ("UPDATE_LAST_LOGIN", json!(null), "true or false"),
         ("CHECK_REVOKE_TOKEN", json!("yes"), "true or false"),
         ("CHECK_USER_IS_ACTIVE", json!([]), "true or false"),
-        ("ALGORITHM", json!("ES512"), "P-521, is not offered here; use ES256, ES384 or EdDSA"),
+        ("ALGORITHM", json!("ES512"), "P-521, is not supported; use ES256, ES384 or EdDSA"),
         ("ALGORITHM", json!("ES521"), "P-521"),
         ("ALGORITHM", json!("ES256K"), "secp256k1"),
         ("ALGORITHM", json!("none"), "one of HS256"),
-        ("ALGORITHM", json!(null), "must be a text"),
+        ("ALGORITHM", json!(null), "must be a string"),
         ("AUDIENCE", json!(["us", "them"]), "one audience"),
         ("AUDIENCE", json!([]), "one audience"),
         ("AUDIENCE", json!([1]), "one audience"),
         ("AUDIENCE", json!([""]), "is empty"),
-        ("AUDIENCE", json!(1), "a text or null"),
+        ("AUDIENCE", json!(1), "a string or null"),
         ("ISSUER", json!(""), "is empty"),
-        ("ISSUER", json!(["us"]), "a text or null"),
+        ("ISSUER", json!(["us"]), "a string or null"),
         ("JWK_URL", json!("file:///etc/keys"), "https://"),
-        ("JWK_URL", json!(1), "must be a text"),
+        ("JWK_URL", json!(1), "must be a string"),
         ("AUTH_HEADER_TYPES", json!([]), "no scheme"),
         ("AUTH_HEADER_TYPES", json!(["two words"]), "not the name of a scheme"),
-        ("AUTH_HEADER_TYPES", json!([1]), "list of texts"),
-        ("AUTH_HEADER_TYPES", json!(null), "list of texts"),
+        ("AUTH_HEADER_TYPES", json!([1]), "list of strings"),
+        ("AUTH_HEADER_TYPES", json!(null), "list of strings"),
         ("AUTH_HEADER_NAME", json!("CONTENT_TYPE"), "HTTP_X_ACCESS_TOKEN"),
         ("AUTH_HEADER_NAME", json!("X-Access-Token"), "HTTP_X_ACCESS_TOKEN"),
         ("AUTH_HEADER_NAME", json!("HTTP_X_Access_Token"), "HTTP_X_ACCESS_TOKEN"),
         ("AUTH_HEADER_NAME", json!("HTTP_"), "HTTP_X_ACCESS_TOKEN"),
-        ("AUTH_HEADER_NAME", json!("HTTP_COOKIE"), "Cookie is not the name of a header that can bring a token"),
-        ("AUTH_HEADER_NAME", json!(null), "must be a text"),
-        ("USER_ID_FIELD", json!("uuid"), "external ids"),
-        ("USER_ID_FIELD", json!(null), "must be a text"),
+        ("AUTH_HEADER_NAME", json!("HTTP_COOKIE"), "Cookie is not the name of a header that can carry a token"),
+        ("AUTH_HEADER_NAME", json!(null), "must be a string"),
+        ("USER_ID_FIELD", json!("uuid"), "external IDs"),
+        ("USER_ID_FIELD", json!(null), "must be a string"),
         ("USER_ID_CLAIM", json!("exp"), "another claim"),
         ("USER_ID_CLAIM", json!(""), "needs a name"),
-        ("USER_ID_CLAIM", json!(null), "must be a text"),
+        ("USER_ID_CLAIM", json!(null), "must be a string"),
         ("TOKEN_TYPE_CLAIM", json!(null), "RFC 8725 §3.11"),
         ("TOKEN_TYPE_CLAIM", json!("sid"), "another claim"),
-        ("JTI_CLAIM", json!(null), "out of use"),
-        ("JTI_CLAIM", json!(1), "must be a text"),
+        ("JTI_CLAIM", json!(null), "cannot be revoked"),
+        ("JTI_CLAIM", json!(1), "must be a string"),
         ("JTI_CLAIM", json!("user_id"), "different names"),
-        ("REVOKE_TOKEN_CLAIM", json!(1), "must be a text"),
+        ("REVOKE_TOKEN_CLAIM", json!(1), "must be a string"),
         ("AUTH_TOKEN_CLASSES", json!([]), "no class"),
         ("AUTH_TOKEN_CLASSES", json!("()"), "no class"),
         ("AUTH_TOKEN_CLASSES", json!(null), "list of classes"),
         ("AUTH_TOKEN_CLASSES", json!([1]), "list of classes"),
         ("AUTH_TOKEN_CLASSES", json!(["rest_framework_simplejwt.tokens.UntypedToken"]), "RFC 8725 §3.11"),
         ("AUTH_TOKEN_CLASSES", json!(["rest_framework_simplejwt.tokens.RefreshToken"]), "RFC 8725 §3.11"),
-        ("AUTH_TOKEN_CLASSES", json!(["shop.tokens.AccessToken"]), "\"shop.tokens.AccessToken\" cannot run here"),
+        ("AUTH_TOKEN_CLASSES", json!(["shop.tokens.AccessToken"]), "\"shop.tokens.AccessToken\" cannot run"),
         ("JSON_ENCODER", json!("shop.Encoder"), "plain JSON"),
-        ("TOKEN_USER_CLASS", json!("shop.User"), "cannot run here"),
+        ("TOKEN_USER_CLASS", json!("shop.User"), "cannot run in this service"),
         ("USER_AUTHENTICATION_RULE", json!("<function rule at 0x7f>"), "exists and is active"),
         ("TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "(email, role, username, groups)"),
         ("TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "`tokens.claims`"),
         ("SLIDING_TOKEN_OBTAIN_SERIALIZER", json!("shop.Obtain"), "`ClaimsProvider`"),
-        ("TOKEN_REFRESH_SERIALIZER", json!("shop.Refresh"), "cannot run here"),
-        ("TOKEN_VERIFY_SERIALIZER", json!("shop.Verify"), "cannot run here"),
-        ("TOKEN_BLACKLIST_SERIALIZER", json!("shop.Blacklist"), "cannot run here"),
-        ("SLIDING_TOKEN_REFRESH_SERIALIZER", json!("shop.Refresh"), "cannot run here"),
+        ("TOKEN_REFRESH_SERIALIZER", json!("shop.Refresh"), "cannot run in this service"),
+        ("TOKEN_VERIFY_SERIALIZER", json!("shop.Verify"), "cannot run in this service"),
+        ("TOKEN_BLACKLIST_SERIALIZER", json!("shop.Blacklist"), "cannot run in this service"),
+        ("SLIDING_TOKEN_REFRESH_SERIALIZER", json!("shop.Refresh"), "cannot run in this service"),
         ("ON_LOGIN_SUCCESS", json!("shop.welcome"), "security events in the log"),
         ("ON_LOGIN_FAILED", json!(7), "security events in the log"),
         ("AUTH_HEADER_TYPE", json!("Bearer"), "use AUTH_HEADER_TYPES"),
         ("AUTH_TOKEN_CLASS", json!("x"), "use AUTH_TOKEN_CLASSES"),
         ("SECRET_KEY", json!(SECRET), "use SIGNING_KEY"),
         ("TOKEN_BACKEND_CLASS", json!(null), "use ALGORITHM, SIGNING_KEY"),
-        ("ACESS_TOKEN_LIFETIME", json!(SECRET), "in silence"),
-        ("access_token_lifetime", json!(300), "in silence"),
+        ("ACESS_TOKEN_LIFETIME", json!(SECRET), "silently ignores"),
+        ("access_token_lifetime", json!(300), "silently ignores"),
     ] {
         let found = refusals(&json!({ setting: value }));
         assert!(found.len() == 1 && found[0].contains(setting) && found[0].contains(reason), "{value}: {found:?}");
@@ -282,15 +282,15 @@ fn what_cannot_be_done_here_is_refused_by_name() {
 }
 
 #[test]
-fn keys_that_are_not_good_enough_are_refused_and_not_shown() {
+fn refuses_invalid_keys_and_does_not_print_them() {
     let short = |algorithm: &str, length: usize| json!({"ALGORITHM": algorithm, "SIGNING_KEY": &SECRET[..length]});
     for (dictionary, name, reason) in [
         (short("HS256", 31), "SIGNING_KEY: ", "HS256 needs at least 32 (RFC 7518 §3.2)"),
         (short("HS384", 47), "SIGNING_KEY: ", "HS384 needs at least 48"),
         (short("HS512", 63), "SIGNING_KEY: ", "HS512 needs at least 64"),
         (json!({"SIGNING_KEY": ""}), "SIGNING_KEY: ", "needs at least 32"),
-        (json!({"SIGNING_KEY": null}), "SIGNING_KEY: ", "must be a text"),
-        (json!({"SIGNING_KEY": 12_345}), "SIGNING_KEY: ", "must be a text"),
+        (json!({"SIGNING_KEY": null}), "SIGNING_KEY: ", "must be a string"),
+        (json!({"SIGNING_KEY": 12_345}), "SIGNING_KEY: ", "must be a string"),
         (json!({"SIGNING_KEY": format!("b'{SECRET}'")}), "SIGNING_KEY: ", "bytes in Python"),
         (json!({"SIGNING_KEY": format!("{SECRET}\n")}), "SIGNING_KEY: ", "line break"),
         (json!({"SIGNING_KEY": RSA}), "SIGNING_KEY: ", "line break"),
@@ -301,7 +301,7 @@ fn keys_that_are_not_good_enough_are_refused_and_not_shown() {
         (json!({"ALGORITHM": "RS256", "VERIFYING_KEY": RSA}), "VERIFYING_KEY: ", "private key"),
         (json!({"ALGORITHM": "RS256", "VERIFYING_KEY": SECRET}), "VERIFYING_KEY: ", "PEM"),
         (json!({"ALGORITHM": "RS256", "VERIFYING_KEY": format!("b'{RSA_PUBLIC}'")}), "VERIFYING_KEY: ", "bytes"),
-        (json!({"VERIFYING_KEY": 1}), "VERIFYING_KEY: ", "must be a text"),
+        (json!({"VERIFYING_KEY": 1}), "VERIFYING_KEY: ", "must be a string"),
     ] {
         let found = refusals(&dictionary);
         assert!(found.len() == 1 && found[0].starts_with(name) && found[0].contains(reason), "{reason}: {found:?}");
@@ -313,7 +313,7 @@ fn keys_that_are_not_good_enough_are_refused_and_not_shown() {
 }
 
 #[test]
-fn simplejwts_own_code_is_nothing_to_refuse() {
+fn accepts_simplejwts_own_code() {
     for setting in SETTINGS {
         let (name, module) = (setting.name, "rest_framework_simplejwt");
         let own = match name {
@@ -341,7 +341,7 @@ fn simplejwts_own_code_is_nothing_to_refuse() {
 }
 
 #[test]
-fn all_refusals_are_told_at_once() {
+fn reports_all_refusals_at_once() {
     let dictionary = json!({
         "ALGORITHM": "ES512",
         "SIGNING_KEY": SECRET,
@@ -370,7 +370,7 @@ fn all_refusals_are_told_at_once() {
 }
 
 #[test]
-fn what_is_no_dictionary_is_one_refusal() {
+fn a_file_without_a_dictionary_is_one_refusal() {
     for (text, reason) in [
         ("", "no JSON at line 1"),
         ("{\n\"SIGNING_KEY\": a-secret}", "no JSON at line 2"),
@@ -386,7 +386,7 @@ fn what_is_no_dictionary_is_one_refusal() {
 }
 
 #[test]
-fn what_is_printed_is_a_configuration() {
+fn the_translation_is_a_valid_configuration() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("auth.toml");
     for dictionary in [
@@ -408,8 +408,7 @@ fn what_is_printed_is_a_configuration() {
 }
 
 #[test]
-fn no_setting_of_simplejwt_is_missing() {
-    // The second list: names that SimpleJWT had once. It does not start with them.
+fn knows_every_setting_of_simplejwt() {
     let current = [
         "ACCESS_TOKEN_LIFETIME",
         "REFRESH_TOKEN_LIFETIME",
@@ -448,6 +447,7 @@ fn no_setting_of_simplejwt_is_missing() {
         "ON_LOGIN_SUCCESS",
         "ON_LOGIN_FAILED",
     ];
+    // SimpleJWT does not start with these.
     let removed = ["AUTH_HEADER_TYPE", "AUTH_TOKEN_CLASS", "SECRET_KEY", "TOKEN_BACKEND_CLASS"];
     let expected: BTreeSet<_> = current.into_iter().chain(removed).collect();
     let found: BTreeSet<_> = SETTINGS.iter().map(|setting| setting.name).collect();
@@ -455,7 +455,7 @@ fn no_setting_of_simplejwt_is_missing() {
 }
 
 #[test]
-fn the_documentation_has_every_setting_with_its_key() {
+fn the_documentation_lists_every_setting_with_its_key() {
     let text = include_str!("../../../../../docs/compatibility.md");
     let (text, _) = text.split_once("## Answers that differ").unwrap();
     let defaults: toml::Table = crate::config::DEFAULTS.parse().unwrap();
@@ -475,7 +475,7 @@ fn the_documentation_has_every_setting_with_its_key() {
     }
     for row in rows {
         let name = row[0].trim_matches('`');
-        assert!(SETTINGS.iter().any(|setting| setting.name == name), "{name} is no setting");
+        assert!(SETTINGS.iter().any(|setting| setting.name == name), "{name} is not a setting");
         for key in row[1].split('`').filter_map(|part| part.split_once('.')) {
             assert!(defaults.get(key.0).and_then(|section| section.get(key.1)).is_some(), "there is no key {key:?}");
         }

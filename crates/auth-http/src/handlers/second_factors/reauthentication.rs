@@ -1,4 +1,4 @@
-//! Reauthentication: the password, and a second factor where one is on, asked for again.
+//! Reauthentication: the password, and a second factor if one is on.
 
 use auth_accounts::password::RawPassword;
 use auth_accounts::second_factor::Method;
@@ -10,7 +10,8 @@ use crate::body::{FieldReader, TEXT, TextRules};
 
 /// The reauthentication of the caller.
 #[derive(ToSchema)]
-pub(crate) struct ProofBody {
+#[schema(as = ProofBody)]
+pub(crate) struct ReauthenticationBody {
     /// The caller's password.
     #[schema(format = Password)]
     password: String,
@@ -22,16 +23,17 @@ pub(crate) struct ProofBody {
     code: Option<String>,
 }
 
-impl ProofBody {
-    /// Reads it. Where a second factor is on, the service refuses a proof without challenge and code.
+impl ReauthenticationBody {
+    /// Reads the body. `challenge` and `code` are optional here; the service refuses the request if a second factor is on and
+    /// they are missing.
     pub(super) fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
         let password = reader.required("password", password);
         let (challenge, code) = (reader.optional("challenge", TEXT), reader.optional("code", TEXT));
         Some(Self { password: password?, challenge, code })
     }
 
-    pub(super) fn into_shown(self, client: ClientInfo) -> Reauthentication {
-        shown(self.password, self.challenge.zip(self.code), client)
+    pub(super) fn into_reauthentication(self, client: ClientInfo) -> Reauthentication {
+        reauthentication(self.password, self.challenge.zip(self.code), client)
     }
 }
 
@@ -55,22 +57,22 @@ pub(crate) struct FactorChangeBody {
 impl FactorChangeBody {
     pub(super) fn read(reader: &mut FieldReader<'_>, password: TextRules) -> Option<Self> {
         let method = reader.required("method", TEXT);
-        let proof = ProofBody::read(reader, password);
+        let body = ReauthenticationBody::read(reader, password);
         let known = method.as_deref().and_then(Method::from_name).filter(|method| *method != Method::RecoveryCode);
         if method.is_some() && known.is_none() {
             reader.refuse("method", "Not a valid choice.");
         }
-        let (method, ProofBody { password, challenge, code }) = (known?, proof?);
+        let (method, ReauthenticationBody { password, challenge, code }) = (known?, body?);
         reader.is_ok().then_some(Self { method, password, challenge, code })
     }
 
     pub(super) fn into_parts(self, client: ClientInfo) -> (Method, Reauthentication) {
-        (self.method, shown(self.password, self.challenge.zip(self.code), client))
+        (self.method, reauthentication(self.password, self.challenge.zip(self.code), client))
     }
 }
 
-/// The proof as the services take it.
-pub(in crate::handlers) fn shown(
+/// Creates the argument that the services require.
+pub(in crate::handlers) fn reauthentication(
     password: String,
     answer: Option<(String, String)>,
     client: ClientInfo,
