@@ -1,7 +1,6 @@
-//! No two top-level modules of a crate depend on each other in a circle: someone who reads one module
-//! knows which ones to read first.
+//! The top-level modules of a crate have no cyclic dependencies, so that they can be read in order.
 
-#![allow(clippy::expect_used, reason = "a test that cannot read the sources has failed")]
+#![allow(clippy::expect_used, reason = "a test without the sources has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -9,18 +8,18 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 use syn::{Attribute, ItemMod, ItemUse, UseTree};
 
-/// The modules that each module of a crate names; modules are those at the top of the crate.
+/// The top-level modules of a crate, each with the top-level modules it names.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// Collects the modules that a file names by `crate::`, or by `super::` where that is the crate.
-struct Named {
-    is_super_the_crate: bool,
+/// Collects the top-level modules that a file names with `crate::`, or with `super::` where that is the crate root.
+struct ModuleNames {
+    super_is_crate_root: bool,
     modules: BTreeSet<String>,
 }
 
-impl Named {
+impl ModuleNames {
     fn is_crate(&self, first: &syn::Ident) -> bool {
-        first == "crate" || (first == "super" && self.is_super_the_crate)
+        first == "crate" || (first == "super" && self.super_is_crate_root)
     }
 
     fn add(&mut self, tree: &UseTree) {
@@ -34,7 +33,7 @@ impl Named {
     }
 }
 
-impl<'ast> Visit<'ast> for Named {
+impl<'ast> Visit<'ast> for ModuleNames {
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         if let UseTree::Path(path) = &item.tree
             && self.is_crate(&path.ident)
@@ -71,19 +70,19 @@ pub(super) fn sources(folder: &Path) -> Vec<PathBuf> {
     files.filter(|file| file.extension().is_some_and(|extension| extension == "rs")).collect()
 }
 
-/// The modules that depend on each other in the crate with these sources, with what they name.
+/// Returns the dependencies between the top-level modules of a crate with these sources.
 fn graph(source: &Path) -> Graph {
     let mut graph = Graph::new();
     for file in sources(source) {
-        let place = file.strip_prefix(source).expect("a source").with_extension("");
-        let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        let path = file.strip_prefix(source).expect("a source").with_extension("");
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
         let [top, inner @ ..] = parts.as_slice() else { continue };
         let is_test = parts.last().is_some_and(|name| name == "tests");
         if top == "lib" || is_test {
             continue;
         }
-        let is_super_the_crate = inner.is_empty() || inner == ["mod"];
-        let mut named = Named { is_super_the_crate, modules: BTreeSet::new() };
+        let super_is_crate_root = inner.is_empty() || inner == ["mod"];
+        let mut named = ModuleNames { super_is_crate_root, modules: BTreeSet::new() };
         let text = std::fs::read_to_string(&file).expect("a source");
         named.visit_file(&syn::parse_file(&text).expect("Rust"));
         named.modules.remove(top);
@@ -92,8 +91,9 @@ fn graph(source: &Path) -> Graph {
     graph
 }
 
-/// What is left of a graph without the modules that depend on nothing else that is left: the circles, and who leads there.
-fn circles(mut graph: Graph) -> Graph {
+/// Removes modules that depend on no remaining module until none is left: what remains are the cycles and the modules
+/// that lead to them.
+fn cycles(mut graph: Graph) -> Graph {
     loop {
         let known: BTreeSet<_> = graph.keys().cloned().collect();
         graph.values_mut().for_each(|named| named.retain(|module| known.contains(module)));
@@ -106,19 +106,16 @@ fn circles(mut graph: Graph) -> Graph {
 }
 
 #[test]
-fn modules_do_not_depend_on_each_other_in_a_circle() {
+fn modules_have_no_cyclic_dependencies() {
     for name in ["auth-core", "auth-accounts", "auth-diesel", "auth-http"] {
         let graph = graph(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src"));
-        assert!(
-            graph.values().map(BTreeSet::len).sum::<usize>() > 10,
-            "{name}: the modules of the crate were not found"
-        );
-        assert_eq!(circles(graph), Graph::new(), "{name}");
+        assert!(graph.values().map(BTreeSet::len).sum::<usize>() > 10, "{name}: its modules were not found");
+        assert_eq!(cycles(graph), Graph::new(), "{name}");
     }
 }
 
 #[test]
-fn a_circle_is_found() {
+fn detects_a_cycle() {
     let graph = |edges: &[(&str, &str)]| {
         let mut graph = Graph::new();
         for (from, to) in edges {
@@ -127,7 +124,7 @@ fn a_circle_is_found() {
         }
         graph
     };
-    assert_eq!(circles(graph(&[("a", "b"), ("b", "c"), ("a", "c")])), Graph::new());
-    let found = circles(graph(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")]));
+    assert_eq!(cycles(graph(&[("a", "b"), ("b", "c"), ("a", "c")])), Graph::new());
+    let found = cycles(graph(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")]));
     assert_eq!(found.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
 }
