@@ -1,8 +1,8 @@
-//! Does the time of an answer tell whether there is an account? (SEC-081, SEC-112.)
+//! Do response times reveal whether an account exists (SEC-081, SEC-112)?
 //!
-//! Asks about accounts that are there and about nobody, in random order, and compares the times; beside that, two groups of
-//! accounts that are both there, which is the noise of this machine. See `bench/README.md`.
-#![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement that cannot be made has failed")]
+//! Sends requests for existing and unknown accounts in random order and compares the times; two groups of existing accounts
+//! measure the noise of this machine. See `bench/README.md`.
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement without its server has failed")]
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ use serde_json::{Value, json};
 const BINARY: &str = env!("CARGO_BIN_EXE_server-under-test");
 /// Requests of each kind, unless the command line says otherwise.
 const SAMPLES: usize = 400;
-/// Accounts in each group: few enough wrong passwords for each that none has to wait.
+/// Accounts in each group: so many that no account gets enough wrong passwords to be delayed.
 const ACCOUNTS: usize = 100;
-/// From when on a difference is not by chance.
-const UNLIKELY: f64 = 0.001;
+/// The p-value below which a difference counts as significant.
+const SIGNIFICANCE: f64 = 0.001;
 
-/// Who is asked about.
+/// The accounts that requests are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
-    /// Accounts that are there.
+    /// Existing accounts.
     Known,
-    /// Others that are there.
+    /// Other existing accounts, for the noise.
     AlsoKnown,
-    /// Nobody.
+    /// Accounts that do not exist.
     Unknown,
 }
 
@@ -43,35 +43,35 @@ impl Group {
     }
 }
 
-/// What is asked.
-struct Question {
+/// A request to measure.
+struct Measurement {
     title: &'static str,
     path: &'static str,
     body: fn(&str) -> Value,
     status: u16,
 }
 
-const QUESTIONS: [Question; 4] = [
-    Question {
-        title: "login by name",
+const MEASUREMENTS: [Measurement; 4] = [
+    Measurement {
+        title: "login by username",
         path: "/api/token/",
         body: |name| json!({"username": name, "password": "Wrong-horse-42"}),
         status: 401,
     },
-    Question {
-        title: "login by address",
+    Measurement {
+        title: "login by email",
         path: "/api/token/",
         body: |name| json!({"email": format!("{name}@example.com"), "password": "Wrong-horse-42"}),
         status: 401,
     },
-    Question {
+    Measurement {
         title: "password reset",
         path: "/api/password-reset/",
         body: |name| json!({"email": format!("{name}@example.com")}),
         status: 202,
     },
-    Question {
-        title: "resend of a link",
+    Measurement {
+        title: "resend of link",
         path: "/api/email/verify/resend/",
         body: |name| json!({"email": format!("{name}@example.com")}),
         status: 202,
@@ -85,13 +85,14 @@ fn main() -> ExitCode {
     register(&client, &server);
     println!("{samples} requests of each kind, in random order; medians in microseconds\n");
     println!("{:<18}{:>10}{:>10}{:>8}{:>9}{:>14}{:>10}", "", "known", "unknown", "ratio", "p", "noise: ratio", "p");
-    let verdicts: Vec<_> = QUESTIONS.iter().map(|question| judge(&client, &server, question, samples)).collect();
-    if verdicts.iter().all(|is_good| *is_good) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let results: Vec<_> =
+        MEASUREMENTS.iter().map(|measurement| measure(&client, &server, measurement, samples)).collect();
+    if results.iter().all(|passed| *passed) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A server with all limits on, wide enough for the measurement.
+/// Starts a server with all rate limits enabled, high enough for the measurement.
 fn start(samples: usize) -> TestServer {
-    let many = (GROUPS.len() * QUESTIONS.len() * samples * 2).to_string();
+    let many = (GROUPS.len() * MEASUREMENTS.len() * samples * 2).to_string();
     let per_name = (4 * samples / ACCOUNTS + 10).to_string();
     let options =
         ServerOptions::new("development", None).with_real_hashing().env("AUTH__LOG__LEVEL", "error,auth_server=info");
@@ -113,39 +114,39 @@ fn register(client: &Client, server: &TestServer) {
     }
 }
 
-/// Asks, compares and prints; whether the times tell nothing.
-fn judge(client: &Client, server: &TestServer, question: &Question, samples: usize) -> bool {
+/// Sends the requests, compares and prints the times; returns whether they reveal nothing.
+fn measure(client: &Client, server: &TestServer, measurement: &Measurement, samples: usize) -> bool {
     let mut times: [Vec<f64>; 3] = Default::default();
     let mut order: Vec<_> = (0..samples * GROUPS.len()).collect();
     shuffle(&mut order);
-    for place in order {
-        let (group, number) = (place % GROUPS.len(), place / GROUPS.len());
-        let body = (question.body)(&GROUPS[group].name(number));
-        let request = client.post(format!("{}{}", server.url(), question.path)).json(&body);
+    for index in order {
+        let (group, number) = (index % GROUPS.len(), index / GROUPS.len());
+        let body = (measurement.body)(&GROUPS[group].name(number));
+        let request = client.post(format!("{}{}", server.url(), measurement.path)).json(&body);
         let start = Instant::now();
         let answer = request.send().expect("an answer");
         let status = answer.status();
         answer.bytes().expect("a body");
         times[group].push(start.elapsed().as_secs_f64() * 1e6);
-        assert_eq!(status, question.status, "{}", question.title);
+        assert_eq!(status, measurement.status, "{}", measurement.title);
     }
     let [known, also_known, unknown] = &times;
-    let (ratio, chance) = (median(unknown) / median(known), chance_of_difference(known, unknown));
-    let (noise_ratio, noise_chance) = (median(also_known) / median(known), chance_of_difference(known, also_known));
+    let (ratio, p) = (median(unknown) / median(known), p_value(known, unknown));
+    let (noise_ratio, noise_p) = (median(also_known) / median(known), p_value(known, also_known));
     let (difference, noise) = ((ratio - 1.0).abs(), (noise_ratio - 1.0).abs().max(0.005));
-    let is_good = (0.9..=1.1).contains(&ratio) && (chance >= UNLIKELY || difference <= 3.0 * noise);
+    let passed = (0.9..=1.1).contains(&ratio) && (p >= SIGNIFICANCE || difference <= 3.0 * noise);
     println!(
         "{:<18}{:>10.0}{:>10.0}{:>8.3}{:>9.4}{:>14.3}{:>10.4}  {}",
-        question.title,
+        measurement.title,
         median(known),
         median(unknown),
         ratio,
-        chance,
+        p,
         noise_ratio,
-        noise_chance,
-        if is_good { "tells nothing" } else { "TELLS" }
+        noise_p,
+        if passed { "ok" } else { "REVEALED" }
     );
-    is_good
+    passed
 }
 
 fn median(times: &[f64]) -> f64 {
@@ -154,19 +155,19 @@ fn median(times: &[f64]) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-/// How likely a difference at least like this is if both groups are of one kind: the test of Mann and Whitney, two-sided,
-/// with the normal approximation (good from twenty samples on; ties do not occur among times).
-fn chance_of_difference(one: &[f64], other: &[f64]) -> f64 {
+/// The two-sided p-value of the Mann–Whitney test that both groups have the same distribution, with the normal approximation
+/// (good from twenty samples on; ties do not occur among times).
+fn p_value(one: &[f64], other: &[f64]) -> f64 {
     let mut all: Vec<_> = one.iter().map(|time| (*time, true)).chain(other.iter().map(|time| (*time, false))).collect();
     all.sort_by(|a, b| a.0.total_cmp(&b.0));
     let ranks: f64 =
-        all.iter().enumerate().filter(|(_, (_, is_one))| *is_one).map(|(place, _)| place as f64 + 1.0).sum();
+        all.iter().enumerate().filter(|(_, (_, is_one))| *is_one).map(|(index, _)| index as f64 + 1.0).sum();
     let (n, m) = (one.len() as f64, other.len() as f64);
     let (mean, deviation) = (n * (n + m + 1.0) / 2.0, (n * m * (n + m + 1.0) / 12.0).sqrt());
     2.0 * normal_tail(((ranks - mean) / deviation).abs())
 }
 
-/// The chance that a normal variable is greater than `z` (Abramowitz and Stegun 26.2.17; error below 7.5e-8).
+/// The probability that a standard normal variable exceeds `z` (Abramowitz and Stegun 26.2.17; error below 7.5e-8).
 fn normal_tail(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
     let polynomial =
@@ -174,13 +175,13 @@ fn normal_tail(z: f64) -> f64 {
     (-z * z / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt() * polynomial
 }
 
-/// The same order each time (xorshift64), so that a run can be repeated.
+/// Shuffles with a fixed seed (xorshift64), so that a run can be repeated.
 fn shuffle(order: &mut [usize]) {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    for place in (1..order.len()).rev() {
+    for index in (1..order.len()).rev() {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        order.swap(place, (state % (place as u64 + 1)) as usize);
+        order.swap(index, (state % (index as u64 + 1)) as usize);
     }
 }

@@ -1,5 +1,5 @@
-//! A new folder of migrations is a reason to build again: the macro that embeds them cannot say so.
-#![allow(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
+//! Rebuilds when a migration changes: the macro that embeds them cannot declare the folder.
+#![allow(clippy::print_stdout, reason = "build scripts instruct cargo on standard output")]
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

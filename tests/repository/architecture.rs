@@ -1,7 +1,7 @@
-//! The dependency rule: arrows point inwards (docs/architecture.md). What a crate may use stands in one table; a new
-//! edge is one reviewed line in it.
+//! The dependency rule: dependencies point inwards (docs/architecture.md). One table lists what each crate may use; a new
+//! dependency is one reviewed line in it.
 
-#![allow(clippy::expect_used, reason = "a test that cannot ask cargo has failed")]
+#![allow(clippy::expect_used, reason = "a test without cargo metadata has failed")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use cargo_metadata::{DependencyKind, MetadataCommand};
 use syn::visit::Visit;
 
-/// Crate, and the dependencies of its library or program. Crates of this workspace come first.
+/// Each crate with the dependencies of its library or program; crates of this workspace come first.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("auth-core", &["async-trait", "lru", "serde_json", "sha2", "thiserror", "uuid"]),
     ("auth-accounts", &["auth-core", "async-trait", "serde_json", "thiserror", "unicode-normalization", "uuid"]),
@@ -153,9 +153,9 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn every_crate_uses_only_what_it_may() {
+fn crates_have_only_the_allowed_dependencies() {
     let mut found = dependencies();
-    // The tests know everything, and examples are what others write.
+    // The tests may use everything, and the examples stand for code outside this repository.
     ["auth-tests", "axum-guard", "blog", "embedded", "own-store"].iter().for_each(|name| drop(found.remove(*name)));
     assert_eq!(found.keys().collect::<Vec<_>>(), {
         let mut names: Vec<_> = ALLOWED.iter().map(|(name, _)| *name).collect();
@@ -165,14 +165,14 @@ fn every_crate_uses_only_what_it_may() {
     for (name, allowed) in ALLOWED {
         let allowed: BTreeSet<_> = allowed.iter().map(|name| (*name).to_owned()).collect();
         let extra: Vec<_> = found[*name].difference(&allowed).collect();
-        assert!(extra.is_empty(), "{name} uses {extra:?}: add a reviewed line to the table, or do without");
+        assert!(extra.is_empty(), "{name} uses {extra:?}: add a line to the table, or remove the dependency");
         let unused: Vec<_> = allowed.difference(&found[*name]).collect();
-        assert!(unused.is_empty(), "{name} may use {unused:?} and does not: remove it from the table");
+        assert!(unused.is_empty(), "{name} does not use {unused:?}: remove it from the table");
     }
 }
 
 #[test]
-fn adapters_never_name_each_other() {
+fn adapters_do_not_depend_on_each_other() {
     let found = dependencies();
     for adapter in ["auth-crypto", "auth-diesel", "auth-http", "auth-mail", "auth-conformance"] {
         let ours: Vec<_> = found[adapter].iter().filter(|name| name.starts_with("auth-")).collect();
@@ -182,16 +182,16 @@ fn adapters_never_name_each_other() {
     assert_eq!((ours("auth-accounts"), ours("auth-core")), (vec!["auth-core".to_owned()], vec![]));
 }
 
-/// What an example is there to show: that those crates are enough.
+/// The example shows that these crates are enough.
 #[test]
-fn the_axum_example_needs_neither_actix_nor_a_database() {
+fn the_axum_example_uses_neither_actix_nor_a_database() {
     let found = dependencies();
     let all: Vec<_> = found["axum-guard"].iter().collect();
     assert_eq!(all, ["auth-core", "auth-crypto", "axum", "serde_json", "tokio"]);
 }
 
 #[test]
-fn the_store_example_needs_neither_accounts_nor_a_web_framework() {
+fn the_store_example_uses_neither_accounts_nor_a_web_framework() {
     let found = dependencies();
     let all: Vec<_> = found["own-store"].iter().collect();
     assert_eq!(all, ["async-trait", "auth-core", "auth-crypto", "tokio"]);
@@ -208,9 +208,9 @@ fn migrations_have_the_same_names_for_both_databases() {
     assert_eq!(names("sqlite"), names("postgres"));
 }
 
-/// A host that authenticates its users itself has none of these.
+/// A host with its own login needs none of these.
 #[test]
-fn no_port_of_the_core_names_an_email_a_code_or_a_password() {
+fn no_port_of_auth_core_mentions_emails_codes_or_passwords() {
     #[derive(Default)]
     struct Identifiers(BTreeSet<String>);
     impl<'ast> Visit<'ast> for Identifiers {
@@ -220,11 +220,11 @@ fn no_port_of_the_core_names_an_email_a_code_or_a_password() {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/auth-core/src/ports");
     let mut found = Identifiers::default();
-    for entry in std::fs::read_dir(folder).expect("the folder of the ports") {
+    for entry in std::fs::read_dir(folder).expect("the folder of ports") {
         let source = std::fs::read_to_string(entry.expect("a file").path()).expect("a source file");
         found.visit_file(&syn::parse_file(&source).expect("Rust"));
     }
-    assert!(found.0.contains("revoke_all"), "the ports were read");
+    assert!(found.0.contains("revoke_all"), "the ports were not read");
     let forbidden = |name: &&String| ["mail", "code", "password"].iter().any(|word| name.contains(word));
     assert_eq!(found.0.iter().filter(forbidden).collect::<Vec<_>>(), Vec::<&String>::new());
 }

@@ -1,4 +1,4 @@
-//! What the repository itself must keep: which crate may depend on which, and what may only change on purpose.
+//! Rules that the repository itself follows: dependencies, module structure, process state and golden files.
 
 mod architecture;
 mod golden_files;

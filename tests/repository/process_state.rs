@@ -1,6 +1,7 @@
-//! No library keeps mutable state for the whole process: two applications in one process do not share it, and a test replaces it.
+//! No library has mutable state for the whole process: applications in one process share nothing, and tests can replace
+//! everything.
 
-#![allow(clippy::expect_used, reason = "a test that cannot read the sources has failed")]
+#![allow(clippy::expect_used, reason = "a test without the sources has failed")]
 
 use std::path::Path;
 
@@ -9,13 +10,13 @@ use syn::{ItemMod, ItemStatic};
 
 use super::module_cycles::{is_test, sources};
 
-/// Types whose value changes through a shared reference.
+/// Types with interior mutability.
 const MUTABLE: [&str; 7] = ["Mutex", "RwLock", "Cell", "RefCell", "OnceCell", "OnceLock", "UnsafeCell"];
 
-/// The mutable statics of a file, but for those of its tests.
+/// Collects the mutable statics of a file, except those of its tests.
 #[derive(Default)]
 struct Statics {
-    /// The static whose type is being looked at.
+    /// The static whose type is being visited.
     current: Option<String>,
     mutable: Vec<String>,
 }
@@ -62,7 +63,7 @@ fn no_library_has_a_mutable_static() {
 }
 
 #[test]
-fn a_mutable_static_is_found() {
+fn detects_a_mutable_static() {
     for (text, found) in [
         ("static A: AtomicBool = AtomicBool::new(false);", true),
         ("fn f() { static A: LazyLock<Mutex<u8>> = LazyLock::new(Default::default); }", true),

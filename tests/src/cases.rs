@@ -1,16 +1,16 @@
-//! How a function becomes a trial: [`cases!`](macro@crate::cases) with what it runs on.
+//! Turns functions into trials: [`cases!`](macro@crate::cases), with what each function runs on.
 //!
 //! ```ignore
 //! cases![
-//!     OnBothDatabases => one_of_many_rotations_wins;   // async fn(Database): two trials
-//!     OnSqlite => a_reset_ends_every_session;          // async fn(Database)
-//!     Once => the_help_names_every_command;            // async fn()
-//!     servers.development => names_have_no_line_breaks // async fn(&T), on a server that cases share
+//!     OnBothDatabases => one_of_many_rotations_wins;     // async fn(Database): two trials
+//!     OnSqlite => a_reset_revokes_every_session;         // async fn(Database)
+//!     Once => help_lists_every_command;                  // async fn()
+//!     servers.development => accepts_long_names; // async fn(&T), on a server shared by several cases
 //! ]
 //! ```
 //!
-//! A trial is named for the module and the function, and for the database or the server where there are several:
-//! `email::password_reset::a_reset_ends_every_session`.
+//! The name of a trial is the path of the function, with the database or server appended where there are several:
+//! `email::password_reset::a_reset_revokes_every_session`.
 #![expect(clippy::expect_used, reason = "tests cannot run without a runtime")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,10 +22,10 @@ use tokio::runtime::Runtime;
 use crate::database::{Database, DatabaseKind};
 use crate::postgres;
 
-/// One runtime for all trials: connections that a client keeps live on it.
+/// One runtime for all trials: pooled connections of a client belong to the runtime that opened them.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-/// Makes the trials of a topic of functions; see [`cases`](mod@crate::cases).
+/// Turns functions into trials; see [`cases`](mod@crate::cases).
 #[macro_export]
 macro_rules! cases {
     ($($on:expr => $($case:ident),+ $(,)?);+ $(;)?) => {
@@ -36,38 +36,38 @@ macro_rules! cases {
     };
 }
 
-/// The name of a trial: the path of the function in its executable.
+/// Returns the name of a trial: the path of the function without the name of its crate.
 pub fn name(module: &str, case: &str) -> String {
     let path = module.split_once("::").map_or("", |(_, path)| path);
     format!("{path}::{case}")
 }
 
-/// For a case that brings what it needs, and that no database makes a difference to.
+/// Runs a case without a database.
 #[derive(Clone, Copy, Debug)]
 pub struct Once;
 
-/// For a case with a SQLite file of its own, that no other database makes a difference to.
+/// Runs a case on a SQLite database of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct OnSqlite;
 
-/// For a case about PostgreSQL, with a database of its own.
+/// Runs a case on a PostgreSQL database of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct OnPostgres;
 
-/// For a case that the database can make a difference to: run on each, with a database of its own.
+/// Runs a case once for each kind of database, on a database of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct OnBothDatabases;
 
-/// For a case about migrations: run on each database, without any tables in it.
+/// Runs a case once for each kind of database, on a database without tables.
 #[derive(Clone, Copy, Debug)]
 pub struct OnBothEmptyDatabases;
 
-/// For a case that starts, stops and restarts PostgreSQL servers of its own.
+/// Runs a case that starts, stops and restarts its own PostgreSQL servers.
 #[derive(Clone, Copy, Debug)]
 pub struct OnCluster;
 
 impl OnCluster {
-    /// The trial.
+    /// Returns the trial.
     pub fn trials(self, name: String, case: impl AsyncFn() + Send + 'static) -> Vec<Trial> {
         vec![postgres::cluster_trial(name, move || {
             RUNTIME.block_on(case());
@@ -77,35 +77,35 @@ impl OnCluster {
 }
 
 impl Once {
-    /// The trial.
+    /// Returns the trial.
     pub fn trials(self, name: String, case: impl AsyncFn() + Send + 'static) -> Vec<Trial> {
         vec![trial(None, name, move || RUNTIME.block_on(case()))]
     }
 }
 
 impl OnSqlite {
-    /// The trial.
+    /// Returns the trial.
     pub fn trials(self, name: String, case: impl AsyncFn(Database) + Send + 'static) -> Vec<Trial> {
         vec![on(DatabaseKind::Sqlite, Database::new, name, case)]
     }
 }
 
 impl OnPostgres {
-    /// The trial.
+    /// Returns the trial.
     pub fn trials(self, name: String, case: impl AsyncFn(Database) + Send + 'static) -> Vec<Trial> {
         vec![on(DatabaseKind::Postgres, Database::new, format!("{name}::postgres"), case)]
     }
 }
 
 impl OnBothDatabases {
-    /// The two trials.
+    /// Returns both trials.
     pub fn trials(self, name: String, case: impl AsyncFn(Database) + Copy + Send + 'static) -> Vec<Trial> {
         DatabaseKind::ALL.map(|kind| on(kind, Database::new, format!("{name}::{kind}"), case)).into()
     }
 }
 
 impl OnBothEmptyDatabases {
-    /// The two trials.
+    /// Returns both trials.
     pub fn trials(self, name: String, case: impl AsyncFn(Database) + Copy + Send + 'static) -> Vec<Trial> {
         DatabaseKind::ALL.map(|kind| on(kind, Database::empty, format!("{name}::{kind}"), case)).into()
     }
@@ -128,8 +128,8 @@ fn trial(kind: Option<DatabaseKind>, name: String, run: impl FnOnce() + Send + '
     if kind == Some(DatabaseKind::Postgres) { postgres::trial(name, run) } else { Trial::test(name, run) }
 }
 
-/// A server that many cases use at the same time, each with users of its own. It is started when the first of them runs,
-/// and ends with this value.
+/// A server that several cases use concurrently, each with its own users. It starts when the first of them runs and stops
+/// when this value is dropped.
 pub struct Shared<T> {
     name: &'static str,
     kind: DatabaseKind,
@@ -138,7 +138,7 @@ pub struct Shared<T> {
 }
 
 impl<T: Send + Sync + 'static> Shared<T> {
-    /// Something that `start` starts on a database of its own. Trials on it have the name in theirs.
+    /// Creates a server that `start` will start on a database of its own; `name` becomes part of the names of its trials.
     pub fn new(
         name: &'static str,
         kind: DatabaseKind,
@@ -147,13 +147,13 @@ impl<T: Send + Sync + 'static> Shared<T> {
         Arc::new(Self { name, kind, start: Box::new(start), started: OnceLock::new() })
     }
 
-    /// Starts it if it is not started yet. Panics if it does not start, and does not try again for the next case.
+    /// Starts the server on the first call. Panics if it does not start, without a second attempt for the next case.
     pub fn get(&self) -> &T {
         let start = || catch_unwind(AssertUnwindSafe(|| (self.start)(Database::new(self.kind)))).ok();
-        self.started.get_or_init(start).as_ref().expect("the shared server does not start; see the panic above")
+        self.started.get_or_init(start).as_ref().expect("the shared server did not start; see the panic above")
     }
 
-    /// The trial.
+    /// Returns the trial.
     pub fn trials(self: &Arc<Self>, name: String, case: impl AsyncFn(&T) + Send + 'static) -> Vec<Trial> {
         let shared = Arc::clone(self);
         let run = move || RUNTIME.block_on(case(shared.get()));

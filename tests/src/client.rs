@@ -13,7 +13,7 @@ use crate::PATIENCE;
 /// A password that passes the policy.
 pub const PASSWORD: &str = "Correct-horse-42";
 
-/// An answer, read to its end.
+/// An answer with its complete body.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status.
@@ -25,54 +25,54 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads an answer. Panics if the connection breaks.
+    /// Reads the body. Panics if the connection breaks.
     pub async fn of(response: Response) -> Self {
         Self::try_of(response).await.expect("a body")
     }
 
-    /// Reads an answer of a server that may be killed while it answers.
+    /// Reads the body, from a server that may be killed meanwhile.
     pub async fn try_of(response: Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
         Ok(Self { status, headers, text: response.text().await? })
     }
 
-    /// The body as JSON; `null` if it is not valid JSON.
+    /// Returns the body as JSON, or `null` if it is not valid JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// A string in the body. Panics if it is missing.
+    /// Returns a string of the body. Panics if it is missing.
     #[track_caller]
     pub fn field(&self, name: &str) -> String {
         self.json()[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.text)).to_owned()
     }
 
-    /// A header; empty if it is missing or not text.
+    /// Returns the value of a header, or `""` if it is missing or not ASCII.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Panics unless it has this status. Gives the body.
+    /// Panics unless the answer has this status; returns the body.
     #[track_caller]
-    pub fn with(&self, status: u16) -> Value {
+    pub fn expect_status(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text);
         self.json()
     }
 
-    /// Panics unless it has this status and body.
+    /// Panics unless the answer has this status and body.
     #[track_caller]
-    pub fn is(&self, status: u16, body: Value) {
+    pub fn assert_json(&self, status: u16, body: Value) {
         assert_eq!((self.status.as_u16(), self.json()), (status, body));
     }
 
-    /// Panics unless it is a 400 with this one message for this one field.
+    /// Panics unless the answer is a 400 with this one message for this one field.
     #[track_caller]
-    pub fn refuses(&self, field: &str, message: &str) {
-        self.is(400, json!({field: [message]}));
+    pub fn assert_field_error(&self, field: &str, message: &str) {
+        self.assert_json(400, json!({field: [message]}));
     }
 }
 
-/// What a login answers.
+/// The tokens that a login returns.
 #[derive(Clone, Debug)]
 pub struct TokenPair {
     /// The access token.
@@ -82,7 +82,7 @@ pub struct TokenPair {
 }
 
 impl TokenPair {
-    /// The tokens of a 200. Panics if there are none.
+    /// Reads the tokens of a 200. Panics if they are missing.
     #[track_caller]
     pub fn of(answer: &Answer) -> Self {
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -93,34 +93,34 @@ impl TokenPair {
 /// A client of one server. Clones share its connections.
 #[derive(Clone, Debug)]
 pub struct TestClient {
-    /// The connections, for requests that no method here makes.
+    /// The underlying client, for requests that have no method here.
     pub http: Client,
-    /// `http://ADDRESS:PORT`, without a slash at its end.
+    /// `http://ADDRESS:PORT`, without a trailing slash.
     pub url: Arc<str>,
 }
 
 impl TestClient {
-    /// A client of the server at this URL.
+    /// Creates a client of the server at this URL.
     pub fn new(url: &str) -> Self {
         Self::with_headers(url, HeaderMap::new())
     }
 
-    /// A client with an IP address of its own, for a server that trusts `X-Forwarded-For` of 127.0.0.1: rate limits of
-    /// other clients do not concern it.
+    /// Creates a client with its own client IP, for a server that trusts `X-Forwarded-For` from 127.0.0.1, so that it does not
+    /// share the rate limits of other clients.
     pub fn forwarded_for(url: &str, client_ip: &str) -> Self {
         let client_ip = HeaderValue::from_str(client_ip).expect("an IP address");
         Self::with_headers(url, HeaderMap::from_iter([("x-forwarded-for".parse().expect("a name"), client_ip)]))
     }
 
     fn with_headers(url: &str, headers: HeaderMap) -> Self {
-        // A request that hangs fails the test, and does not stop it. No connection is used that the server is about to
-        // close, since it has been idle.
+        // The timeout makes a hanging request fail the test. The idle timeout is shorter than that of the server, so that no
+        // request uses a connection that the server is closing.
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().timeout(PATIENCE);
         let client = client.pool_idle_timeout(Duration::from_secs(2));
         Self { http: client.default_headers(headers).build().expect("a client"), url: url.into() }
     }
 
-    /// Sends a request; an error if the connection breaks.
+    /// Sends a request; fails if the connection breaks.
     pub async fn try_send(
         &self,
         method: Method,
@@ -138,32 +138,32 @@ impl TestClient {
         Answer::try_of(request.send().await?).await
     }
 
-    /// Sends a request with the bearer's access token, and JSON, if given.
+    /// Sends a request, with a bearer token and a JSON body if given.
     pub async fn send(&self, method: Method, path: &str, bearer: Option<&str>, body: Option<Value>) -> Answer {
         self.try_send(method, path, bearer, body.as_ref()).await.expect("an answer")
     }
 
-    /// `POST` of JSON to a server that may be killed meanwhile.
+    /// Sends a `POST` with a JSON body to a server that may be killed meanwhile.
     pub async fn try_post(&self, path: &str, bearer: Option<&str>, body: &Value) -> reqwest::Result<Answer> {
         self.try_send(Method::POST, path, bearer, Some(body)).await
     }
 
-    /// `POST` of JSON.
+    /// Sends a `POST` with a JSON body.
     pub async fn post(&self, path: &str, bearer: Option<&str>, body: Value) -> Answer {
         self.send(Method::POST, path, bearer, Some(body)).await
     }
 
-    /// `GET` without credentials.
+    /// Sends a `GET` without credentials.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, None, None).await
     }
 
-    /// `GET` with credentials.
+    /// Sends a `GET` with credentials.
     pub async fn get_as(&self, bearer: &str, path: &str) -> Answer {
         self.send(Method::GET, path, Some(bearer), None).await
     }
 
-    /// Registers an account, `NAME@example.com`.
+    /// Registers the user `name` with the email address `NAME@example.com`.
     pub async fn register(&self, name: &str) -> Answer {
         let email = format!("{name}@example.com");
         let body = json!({
@@ -172,18 +172,18 @@ impl TestClient {
         self.post("/api/register/", None, body).await
     }
 
-    /// Logs in, whatever comes of it.
+    /// Attempts a login.
     pub async fn try_login(&self, name: &str, password: &str) -> Answer {
         self.post("/api/token/", None, json!({"username": name, "password": password})).await
     }
 
-    /// Logs in.
+    /// Logs in. Panics if the login fails.
     pub async fn login(&self, name: &str) -> TokenPair {
         TokenPair::of(&self.try_login(name, PASSWORD).await)
     }
 
-    /// Registers and logs in.
-    pub async fn newcomer(&self, name: &str) -> TokenPair {
+    /// Registers a user and logs in.
+    pub async fn register_and_login(&self, name: &str) -> TokenPair {
         let registered = self.register(name).await;
         assert_eq!(registered.status, 201, "{}", registered.text);
         self.login(name).await
@@ -194,27 +194,27 @@ impl TestClient {
         self.post("/api/token/refresh/", None, json!({"refresh": token})).await
     }
 
-    /// The profile.
+    /// Reads the user's own profile.
     pub async fn me(&self, bearer: &str) -> Answer {
         self.get_as(bearer, "/api/users/me/").await
     }
 
-    /// `GET` of a path until the answer has this status: changes by another process take effect within a second.
-    pub async fn becomes(&self, bearer: &str, path: &str, status: u16) -> Answer {
+    /// Polls a path until the answer has this status: changes by another process take effect within a second.
+    pub async fn wait_for_status(&self, bearer: &str, path: &str, status: u16) -> Answer {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let answer = self.get_as(bearer, path).await;
             if answer.status == status {
                 return answer;
             }
-            assert!(Instant::now() < deadline, "{path} stays {}, and does not become {status}", answer.status);
+            assert!(Instant::now() < deadline, "{path} still answers {} instead of {status}", answer.status);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// The profile, as [`becomes`](Self::becomes).
-    pub async fn me_becomes(&self, bearer: &str, status: u16) -> Answer {
-        self.becomes(bearer, "/api/users/me/", status).await
+    /// Polls the user's own profile; see [`wait_for_status`](Self::wait_for_status).
+    pub async fn wait_for_me(&self, bearer: &str, status: u16) -> Answer {
+        self.wait_for_status(bearer, "/api/users/me/", status).await
     }
 
     /// Logs out.

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::ServerOptions;
 use crate::postgres::{self, TestDatabase};
 
-/// Which database.
+/// The kind of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseKind {
     /// A file.
@@ -26,7 +26,7 @@ impl DatabaseKind {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
 
-    /// What trials on it are named by.
+    /// Returns the name that the names of trials contain.
     pub fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
@@ -43,35 +43,35 @@ impl fmt::Display for DatabaseKind {
 
 static MIGRATING_PROGRAM: OnceLock<&str> = OnceLock::new();
 
-/// Names the program whose command `migrate` creates the tables of every [`Database::new`].
+/// Sets the program whose command `migrate` creates the tables of every [`Database::new`].
 pub fn migrate_with(program: &'static str) {
     MIGRATING_PROGRAM.get_or_init(|| program);
 }
 
-/// Creates the tables in the database with this URL. Panics unless [`migrate_with`] was called.
+/// Creates the tables of the database at this URL. Panics unless [`migrate_with`] was called.
 pub fn migrate(url: &str) {
     let program = MIGRATING_PROGRAM.get().expect("a program that migrates");
-    let output = ServerOptions::new("development", Some(url)).run_to_end(program, &["migrate"]);
+    let output = ServerOptions::new("development", Some(url)).run_to_exit(program, &["migrate"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// A database of its own, for as many servers as a case needs. It is removed with this value.
+/// A database of one case, for any number of servers. It is removed when dropped.
 #[derive(Debug)]
 pub enum Database {
-    /// A file in a folder.
+    /// A file in a temporary folder.
     Sqlite(TempDir),
     /// A database on the PostgreSQL server of this test process.
     Postgres(TestDatabase),
 }
 
 impl Database {
-    /// A new file that no server has opened, without tables.
+    /// Creates a SQLite database without tables; its file does not exist yet.
     pub fn sqlite() -> Self {
         Self::Sqlite(TempDir::new().expect("a temporary folder"))
     }
 
-    /// A new database. On PostgreSQL it has its tables already, since there it takes much longer to create tables than to
-    /// copy them; [`migrate_with`] says how they are created.
+    /// Creates a database. On PostgreSQL it already has its tables, because copying them is much faster than creating them;
+    /// [`migrate_with`] sets how they are created.
     pub fn new(kind: DatabaseKind) -> Self {
         match kind {
             DatabaseKind::Sqlite => Self::sqlite(),
@@ -79,7 +79,7 @@ impl Database {
         }
     }
 
-    /// A new database without any tables.
+    /// Creates a database without tables.
     pub fn empty(kind: DatabaseKind) -> Self {
         match kind {
             DatabaseKind::Sqlite => Self::sqlite(),
@@ -87,17 +87,17 @@ impl Database {
         }
     }
 
-    /// Whether it is a file.
+    /// Returns whether this is a SQLite database.
     pub fn is_sqlite(&self) -> bool {
         matches!(self, Self::Sqlite(_))
     }
 
-    /// Options of a server of this profile on this database.
+    /// Returns the options of a server with this profile on this database.
     pub fn server(&self, profile: &str) -> ServerOptions {
         ServerOptions::new(profile, Some(&self.url()))
     }
 
-    /// What `DATABASE_URL` names it by.
+    /// Returns the value of `DATABASE_URL` for this database.
     pub fn url(&self) -> String {
         match self {
             Self::Sqlite(folder) => format!("sqlite://{}", file_in(folder).display()),
@@ -105,7 +105,7 @@ impl Database {
         }
     }
 
-    /// The PostgreSQL database. Panics on SQLite.
+    /// Returns the PostgreSQL database. Panics on SQLite.
     pub fn postgres(&self) -> &TestDatabase {
         match self {
             Self::Postgres(database) => database,
@@ -113,15 +113,15 @@ impl Database {
         }
     }
 
-    /// A connection to the SQLite file past every server. Panics on PostgreSQL.
+    /// Opens a direct connection to the SQLite file. Panics on PostgreSQL.
     pub fn connection(&self) -> Connection {
-        let Self::Sqlite(folder) = self else { panic!("not a file") };
+        let Self::Sqlite(folder) = self else { panic!("not a SQLite database") };
         let connection = Connection::open(file_in(folder)).expect("the database");
         connection.busy_timeout(Duration::from_secs(60)).expect("a timeout");
         connection
     }
 
-    /// Runs SQL past every server.
+    /// Executes SQL directly on the database.
     pub fn execute(&self, sql: &str) {
         match self {
             Self::Sqlite(_) => self.connection().execute_batch(sql).expect(sql),
@@ -129,7 +129,7 @@ impl Database {
         }
     }
 
-    /// The first column of a query past every server.
+    /// Executes a query directly on the database; returns its first column.
     pub fn query(&self, sql: &str) -> Vec<String> {
         match self {
             Self::Postgres(database) => database.psql(sql).lines().map(str::to_owned).collect(),

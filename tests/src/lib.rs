@@ -1,15 +1,15 @@
-//! The harness of the tests over the wire: a private PostgreSQL, server processes, an HTTP client, a mock SMTP
-//! server, and how a case becomes a trial. A dev-dependency only.
+//! The harness of the end-to-end tests: a private PostgreSQL, server processes, an HTTP client, a mock SMTP server, and the
+//! macro that turns functions into trials. A dev-dependency only.
 //!
-//! | question | module |
+//! | task | module |
 //! |---|---|
-//! | which database a case runs on | [`database`], [`postgres`] |
-//! | how the program under test is started, stopped and killed | [`server`] |
-//! | what talks to it | [`client`], [`raw_connection`], [`smtp`], [`tcp_proxy`] |
-//! | how a function becomes one trial, or one for each database | [`mod@cases`] |
-//! | what every answer must be | [`answers`] |
-//! | tokens read and forged without the code under test | [`tokens`] |
-//! | calls at one moment, and waiting without a fixed pause | [`concurrency`] |
+//! | databases | [`database`], [`postgres`] |
+//! | starting, stopping and killing the program under test | [`server`] |
+//! | clients, servers and proxies that it talks to | [`client`], [`raw_connection`], [`smtp`], [`tcp_proxy`] |
+//! | one trial per function, or one per database | [`mod@cases`] |
+//! | assertions on answers | [`answers`] |
+//! | reading and forging tokens without the code under test | [`tokens`] |
+//! | concurrent calls and polling | [`concurrency`] |
 
 pub mod postgres;
 
@@ -43,6 +43,6 @@ pub use server::{ServerOptions, TestServer};
 #[cfg(feature = "server")]
 pub use smtp::{MockSmtp, ReceivedEmail};
 
-/// How long something outside a test may take: far longer than it needs, also on a busy machine. A test that waits so
+/// How long a test waits for something outside it: far longer than it takes, even on a busy machine. A test that waits this
 /// long has failed.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! An SMTP server on loopback that keeps what arrives, and can be told to stall or to refuse.
+//! An SMTP server on the loopback interface that records emails, and can stall or refuse them.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test whose email does not arrive has failed")]
 
 use std::io;
@@ -11,16 +11,16 @@ use tokio::net::TcpSocket;
 
 use crate::PATIENCE;
 
-/// An email as it arrived.
+/// A received email.
 #[derive(Clone, Debug)]
 pub struct ReceivedEmail {
-    /// The recipients of the envelope.
+    /// The recipients in the envelope.
     pub to: Vec<String>,
-    /// The header `Subject`.
+    /// The `Subject` header.
     pub subject: String,
-    /// The header `Message-ID`.
+    /// The `Message-ID` header.
     pub id: String,
-    /// The plain text part.
+    /// The text part.
     pub text: String,
     /// The HTML part.
     pub html: String,
@@ -41,7 +41,7 @@ impl ReceivedEmail {
         }
     }
 
-    /// The one link in it, which is on a line of its own.
+    /// Returns the only link, which is on a line of its own.
     pub fn link(&self) -> &str {
         let mut links = self.text.lines().filter(|line| line.starts_with("http"));
         let link = links.next().unwrap_or_else(|| panic!("no link in {}", self.text));
@@ -49,43 +49,43 @@ impl ReceivedEmail {
         link
     }
 
-    /// The token at the end of the link.
+    /// Returns the link token at the end of the link.
     pub fn token(&self) -> &str {
         self.link().split_once("token=").expect("a token").1
     }
 
-    /// The 6-digit code in it.
+    /// Returns the 6-digit code.
     pub fn code(&self) -> &str {
         let is_code = |word: &&str| word.len() == 6 && word.bytes().all(|b| b.is_ascii_digit());
         self.text.split_whitespace().find(is_code).unwrap_or_else(|| panic!("no code in {}", self.text))
     }
 }
 
-/// How the server behaves.
+/// The state shared by all connections.
 #[derive(Debug, Default)]
 struct State {
     received: Vec<ReceivedEmail>,
-    /// Recipients that are refused permanently.
+    /// Recipients that are refused permanently (550).
     refused: Vec<String>,
-    /// How many messages are refused for now before one is accepted.
+    /// How many of the next messages are refused temporarily (451).
     fail_temporarily: usize,
-    /// Whether messages are held back.
+    /// Whether answers to messages are withheld.
     is_stalled: bool,
-    /// How many clients wait for an answer.
+    /// How many clients wait for an answer to a message.
     waiting: usize,
 }
 
-/// The server. Clones are handles of the same one.
+/// A mock SMTP server. Clones are handles to the same server.
 #[derive(Clone, Debug)]
 pub struct MockSmtp {
     shared: Arc<(Mutex<State>, Condvar)>,
     address: SocketAddr,
-    /// Keeps the port while nothing listens on it.
+    /// Reserves the port while nothing listens on it.
     reserved: Arc<Mutex<Option<TcpSocket>>>,
 }
 
 impl MockSmtp {
-    /// A port of its own that nothing listens on yet: connections are refused.
+    /// Reserves a port that nothing listens on yet: connections are refused.
     pub fn closed() -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
@@ -93,7 +93,7 @@ impl MockSmtp {
         Self { shared: Arc::default(), address, reserved: Arc::new(Mutex::new(Some(socket))) }
     }
 
-    /// A server that listens.
+    /// Starts a server.
     pub fn open() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -102,7 +102,7 @@ impl MockSmtp {
         smtp
     }
 
-    /// Listens from now on, until the end of the process. Panics if it listens already.
+    /// Starts listening, until the process ends. Panics if it already listens.
     pub fn listen(&self) {
         let socket = self.reserved.lock().expect("a lock").take().expect("a port that nothing listens on");
         let listener = socket.listen(128).and_then(|listener| listener.into_std()).expect("a listener");
@@ -121,7 +121,7 @@ impl MockSmtp {
         });
     }
 
-    /// Its port.
+    /// Returns its port.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
@@ -136,34 +136,34 @@ impl MockSmtp {
         self.lock().refused.clear();
     }
 
-    /// Answers the next `count` messages with a temporary failure (451).
+    /// Refuses the next `count` messages temporarily (451).
     pub fn fail_temporarily(&self, count: usize) {
         self.lock().fail_temporarily = count;
     }
 
-    /// Whether to hold every message back instead of answering it.
+    /// Sets whether answers to messages are withheld.
     pub fn set_stalled(&self, is_stalled: bool) {
         self.lock().is_stalled = is_stalled;
         self.shared.1.notify_all();
     }
 
-    /// Blocks until a client waits for the answer to a message.
+    /// Blocks until a client waits for an answer to a message.
     pub fn wait_for_a_waiting_client(&self) {
         self.wait_while("a client sends a message", |state| state.waiting == 0);
     }
 
-    /// All emails that arrived so far.
+    /// Returns all emails received so far.
     pub fn received(&self) -> Vec<ReceivedEmail> {
         self.lock().received.clone()
     }
 
-    /// All emails that arrived so far for one email address.
+    /// Returns all emails received so far for one email address.
     pub fn received_to(&self, address: &str) -> Vec<ReceivedEmail> {
         self.received().into_iter().filter(|email| email.to == [address]).collect()
     }
 
-    /// Waits until `count` emails to an email address have arrived, and gives the last of them.
-    pub async fn nth(&self, address: &str, count: usize) -> ReceivedEmail {
+    /// Waits until `count` emails to an email address have arrived; returns the last of them.
+    pub async fn wait_for_nth(&self, address: &str, count: usize) -> ReceivedEmail {
         let (smtp, address) = (self.clone(), address.to_owned());
         let wait = move || {
             let is_missing = |state: &mut State| {
@@ -175,13 +175,13 @@ impl MockSmtp {
         tokio::task::spawn_blocking(wait).await.expect("an email arrives")
     }
 
-    /// Waits for an email to this address whose subject contains `text`.
-    pub async fn with_subject(&self, address: &str, text: &str) -> ReceivedEmail {
+    /// Waits for an email to this email address whose subject contains `text`.
+    pub async fn wait_for_subject(&self, address: &str, text: &str) -> ReceivedEmail {
         let (smtp, address, text) = (self.clone(), address.to_owned(), text.to_owned());
         let wait = move || {
-            let is_it = |email: &&ReceivedEmail| email.to == [address.as_str()] && email.subject.contains(&text);
-            smtp.wait_while(&format!("{text:?} to {address}"), |state| !state.received.iter().any(|one| is_it(&one)));
-            smtp.received().iter().rfind(is_it).cloned()
+            let matches = |email: &&ReceivedEmail| email.to == [address.as_str()] && email.subject.contains(&text);
+            smtp.wait_while(&format!("{text:?} to {address}"), |state| !state.received.iter().any(|one| matches(&one)));
+            smtp.received().iter().rfind(matches).cloned()
         };
         tokio::task::spawn_blocking(wait).await.expect("an email arrives").expect("it has arrived")
     }
@@ -190,10 +190,10 @@ impl MockSmtp {
         self.shared.0.lock().expect("a lock")
     }
 
-    fn wait_while(&self, what: &str, is_early: impl FnMut(&mut State) -> bool) {
-        let (state, timeout) = self.shared.1.wait_timeout_while(self.lock(), PATIENCE, is_early).expect("a lock");
+    fn wait_while(&self, what: &str, is_pending: impl FnMut(&mut State) -> bool) {
+        let (state, timeout) = self.shared.1.wait_timeout_while(self.lock(), PATIENCE, is_pending).expect("a lock");
         let arrived: Vec<_> = state.received.iter().map(|email| (&email.to, &email.subject)).collect();
-        assert!(!timeout.timed_out(), "timed out: {what}; there is {arrived:?}");
+        assert!(!timeout.timed_out(), "timed out: {what}; received {arrived:?}");
     }
 }
 

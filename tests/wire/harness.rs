@@ -1,4 +1,4 @@
-//! The harness itself: PostgreSQL servers and databases that are separate, and go away.
+//! The harness itself: PostgreSQL servers and databases are separate and are removed.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -15,17 +15,17 @@ use libtest_mimic::Trial;
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut trials = auth_tests::cases![OnCluster =>
-        databases_are_separate_and_go_away,
+        databases_are_separate_and_removed,
         a_reused_database_is_empty_and_its_connections_are_closed,
-        a_cluster_keeps_its_port_and_its_data_when_it_is_stopped_and_started,
-        a_killed_process_leaves_nothing_behind,
+        a_cluster_keeps_port_and_data_over_a_restart,
+        a_killed_process_leaves_no_cluster,
     ];
-    let killed = OnCluster.trials(KILLED.to_owned(), async || is_killed());
+    let killed = OnCluster.trials(CHILD.to_owned(), async || child_process());
     trials.extend(killed.into_iter().map(|trial| trial.with_ignored_flag(true)));
     trials
 }
 
-async fn databases_are_separate_and_go_away() {
+async fn databases_are_separate_and_removed() {
     let (one, other) = (fresh_database(), fresh_database());
     one.psql("CREATE TABLE t (n int); INSERT INTO t VALUES (1), (2)");
     assert_eq!(one.psql("SELECT n, n + 1 FROM t ORDER BY n"), "1|2\n2|3");
@@ -47,12 +47,12 @@ async fn a_reused_database_is_empty_and_its_connections_are_closed() {
     .await;
     database.psql(&format!("{insert} ('b', now(), 'x')"));
     drop(database);
-    assert!(holder.join().unwrap().is_err(), "its connection is closed");
+    assert!(holder.join().unwrap().is_err(), "the connection is still open");
     let again = reused_database(migrate);
     assert_eq!((again.name(), again.psql("SELECT count(*) FROM blacklist").as_str()), (name.as_str(), "0"));
 }
 
-async fn a_cluster_keeps_its_port_and_its_data_when_it_is_stopped_and_started() {
+async fn a_cluster_keeps_port_and_data_over_a_restart() {
     let mut cluster = Cluster::start();
     let (folder, url) = (cluster.folder().to_owned(), cluster.url());
     psql(&url, "CREATE TABLE t (n int)").unwrap();
@@ -64,13 +64,13 @@ async fn a_cluster_keeps_its_port_and_its_data_when_it_is_stopped_and_started() 
     assert!(!folder.exists());
 }
 
-/// Not a case of its own: the process that the next one kills.
-const KILLED: &str = "harness::is_killed";
-/// Says that this process is the one to be killed.
-const IS_CHILD: &str = "AUTH_TESTS_IS_KILLED";
+/// Not a case of its own: the child process that the last case kills.
+const CHILD: &str = "harness::child_process";
+/// Set in the environment of the child process.
+const IS_CHILD: &str = "AUTH_TESTS_IS_CHILD";
 
 #[expect(clippy::print_stdout, reason = "the parent reads it")]
-fn is_killed() {
+fn child_process() {
     if std::env::var_os(IS_CHILD).is_none() {
         return;
     }
@@ -80,9 +80,9 @@ fn is_killed() {
     thread::sleep(Duration::from_secs(600));
 }
 
-async fn a_killed_process_leaves_nothing_behind() {
+async fn a_killed_process_leaves_no_cluster() {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", KILLED, "--ignored"])
+        .args(["--exact", CHILD, "--ignored"])
         .env(IS_CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -95,7 +95,7 @@ async fn a_killed_process_leaves_nothing_behind() {
     child.wait().unwrap();
     let deadline = Instant::now() + PATIENCE;
     while Path::new(&folder).exists() {
-        assert!(Instant::now() < deadline, "{folder} is still there");
+        assert!(Instant::now() < deadline, "{folder} still exists");
         thread::sleep(Duration::from_millis(20));
     }
     assert!(psql(&url, "SELECT 1").is_err());

@@ -1,19 +1,19 @@
-//! The service over the wire: real processes, real databases, real connections.
+//! End-to-end tests: real processes, databases and connections.
 //!
-//! | topic | what is tried |
+//! | module | what it tests |
 //! |---|---|
-//! | `contract` | each recorded row of the wire contract |
-//! | `tutorials` | the walk-throughs that newcomers follow |
+//! | `contract` | every recorded row of the wire contract |
+//! | `tutorials` | the steps of popular tutorials |
 //! | `email` | password resets, changes of email addresses, second factors, rate limits, the outbox |
-//! | `guarded_routes` | an application's own routes: credentials, invalidation, keys of another issuer |
-//! | `bad_input` | what a hostile client sends |
+//! | `guarded_routes` | the routes of an application: credentials, invalidation, keys of another issuer |
+//! | `bad_input` | malformed and malicious requests |
 //! | `operation` | starts, stops, crashes, outages, races, logs |
-//! | `command_line` | each command of the program |
-//! | `other_jwt_libraries` | tokens of other libraries here, and ours there |
-//! | `harness` | the throw-away PostgreSQL itself |
+//! | `command_line` | every command of the program |
+//! | `other_jwt_libraries` | tokens exchanged with other libraries |
+//! | `harness` | the temporary PostgreSQL itself |
 //!
-//! Cases do not sleep; they poll with a time limit. The exception is `contract`, which waits for the auth cache.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test has no better answer")]
+//! Cases poll with a time limit instead of sleeping, except `contract`, which waits for the auth cache.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failed test panics")]
 
 mod bad_input;
 mod command_line;
@@ -30,12 +30,12 @@ use std::process::ExitCode;
 use auth_tests::{database, postgres};
 use libtest_mimic::Arguments;
 
-/// The service.
+/// The program `auth-server`.
 const SERVER: &str = env!("CARGO_BIN_EXE_server-under-test");
-/// The example blog, which is the service and an application on it.
+/// The example blog, an application on top of the service.
 const BLOG: &str = env!("CARGO_BIN_EXE_blog-under-test");
 
-/// How many cases run at the same time, unless the command line says otherwise: most of them wait for something.
+/// How many cases run concurrently by default: most of them wait for something.
 const TEST_THREADS: usize = 12;
 
 fn main() -> ExitCode {
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     ];
     let conclusion = libtest_mimic::run(&arguments, topics.into_iter().flatten().collect());
     let is_complete = contract.is_complete(&arguments);
-    // The shared servers end here: a process that exits drops nothing.
+    // Stop the shared servers before their databases are dropped.
     drop((contract, bad_input, email));
     postgres::drop_kept_databases();
     if conclusion.has_failed() || !is_complete { ExitCode::FAILURE } else { ExitCode::SUCCESS }

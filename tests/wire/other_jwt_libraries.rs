@@ -1,4 +1,4 @@
-//! Tokens of both sides: what PyJWT wrote is accepted here, and what is written here another library reads.
+//! Interoperability: the service accepts tokens of PyJWT, and another library reads the service's tokens.
 
 use auth_tests::cases::Once;
 use auth_tests::server::SIGNING_KEY;
@@ -13,9 +13,9 @@ use crate::SERVER;
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases![Once =>
-        tokens_of_pyjwt_are_accepted,
-        tokens_of_ours_are_read_by_another_library,
-        a_client_that_knows_only_the_published_keys_reads_tokens,
+        accepts_tokens_of_pyjwt,
+        another_library_reads_the_tokens,
+        a_generated_key_verifies_with_the_published_keys,
     ]
 }
 
@@ -34,18 +34,18 @@ fn start(database: &Database, algorithm: &str, key: Option<&str>) -> (TestServer
     (server, api)
 }
 
-/// `alice`, who has the number 1, as the tokens of PyJWT name her.
+/// Registers `alice`, who gets the user ID 1, as in the tokens of PyJWT.
 async fn alice(api: &TestClient) -> TokenPair {
-    api.newcomer("alice").await
+    api.register_and_login("alice").await
 }
 
-async fn tokens_of_pyjwt_are_accepted() {
+async fn accepts_tokens_of_pyjwt() {
     let tokens: Value = serde_json::from_str(include_str!("../data/pyjwt.json")).unwrap();
     for (algorithm, key) in [("HS256", None), ("RS256", Some("rsa2048"))] {
         let database = Database::sqlite();
         let (_server, api) = start(&database, algorithm, key);
         alice(&api).await;
-        // The account is older than the recorded tokens; else they would be those of another one.
+        // The account must be older than the recorded tokens, or they would be refused.
         database.execute("UPDATE users SET date_joined = 0");
         let of = |name: &str| tokens[algorithm][name].as_str().expect(name).to_owned();
         for name in ["access", "access_user_id_number", "access_without_iat", "access_float_exp"] {
@@ -61,17 +61,17 @@ async fn tokens_of_pyjwt_are_accepted() {
         for name in ["refresh", "refresh_custom"] {
             let pair = TokenPair::of(&api.refresh(&of(name)).await);
             assert_eq!(api.me(&pair.access).await.status, 200, "{algorithm} {name}");
-            // It is spent as one of ours.
+            // An adopted token can be used once, like any other.
             assert_eq!(api.refresh(&of(name)).await.status, 401, "{algorithm} {name}");
             assert_eq!(api.refresh(&pair.refresh).await.status, 200, "{algorithm} {name}");
         }
-        // Those of another key are not.
+        // Tokens signed with another key are refused.
         let other = if algorithm == "HS256" { "RS256" } else { "HS256" };
         assert_eq!(api.me(tokens[other]["access"].as_str().unwrap()).await.status, 401);
     }
 }
 
-/// What another library reads in a token, with the keys as the service publishes them, or with the shared secret.
+/// Verifies a token with another library, with the published keys or the shared secret.
 async fn read(api: &TestClient, token: &str, is_shared: bool) -> HeaderAndClaims<Map<String, Value>> {
     let read = if is_shared {
         jwtk::verify(token, &HmacKey::from_bytes(SIGNING_KEY.as_bytes(), HmacAlgorithm::HS256))
@@ -79,10 +79,10 @@ async fn read(api: &TestClient, token: &str, is_shared: bool) -> HeaderAndClaims
         let keys = api.get("/.well-known/jwks.json").await.text;
         serde_json::from_str::<JwkSet>(&keys).expect("a JWK set").verifier().verify(token)
     };
-    read.expect("a good token")
+    read.expect("a valid token")
 }
 
-async fn tokens_of_ours_are_read_by_another_library() {
+async fn another_library_reads_the_tokens() {
     for (algorithm, key) in [
         ("HS256", None),
         ("RS256", Some("rsa2048")),
@@ -105,8 +105,8 @@ async fn tokens_of_ours_are_read_by_another_library() {
     }
 }
 
-/// Also with the key that it makes itself.
-async fn a_client_that_knows_only_the_published_keys_reads_tokens() {
+/// The service generates its key.
+async fn a_generated_key_verifies_with_the_published_keys() {
     let server = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY").start(SERVER);
     let api = server.client();
     let pair = alice(&api).await;

@@ -1,8 +1,8 @@
-//! A service on axum whose routes are guarded with access tokens that another service issued: `auth-core` says what a
-//! token must be and who may do what, `auth-crypto` recognises signatures. No actix-web, no database.
+//! An axum service whose routes are guarded by access tokens that another service issued: `auth-core` validates claims and
+//! decides permissions, `auth-crypto` verifies signatures. No actix-web, no database.
 //!
-//! The account is what the token says it was when it was issued, and a logout is noticed when the token expires: the
-//! price of asking nobody.
+//! The service sends no requests to the issuer: it sees the account as it was when the token was issued, and accepts a token
+//! after a logout until it expires.
 
 use std::sync::Arc;
 
@@ -22,16 +22,16 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::json;
 
-/// A verifier for the tokens of the service with this public key, in PEM. (With [`verifier_of`] and
-/// [`VerifyingKey::from_jwk`], what stands in the service's `/.well-known/jwks.json` will do as well.)
+/// Creates a verifier for tokens signed with the private half of this public key, in PEM. For a key from the issuer's
+/// `/.well-known/jwks.json`, use [`VerifyingKey::from_jwk`] and [`verifier_of`].
 ///
 /// # Errors
-/// [`KeyError`] if the text is no public key.
+/// [`KeyError`] if the string is not a public key.
 pub fn verifier(public_key: &str) -> Result<AccessVerifier, KeyError> {
     verifier_of(VerifyingKey::from_pem(None, public_key)?)
 }
 
-/// The same for a key that was read already.
+/// Creates a verifier for a key that has already been parsed.
 ///
 /// # Errors
 /// None with a single key.
@@ -39,12 +39,12 @@ pub fn verifier_of(key: VerifyingKey) -> Result<AccessVerifier, KeyError> {
     Ok(verifier_with(Arc::new(KeyRing::verifying(vec![key])?)))
 }
 
-/// The same for keys from elsewhere, such as an `auth_crypto::RemoteKeyRing` that fetches what an issuer publishes.
+/// Creates a verifier for other keys, such as an `auth_crypto::RemoteKeyRing`, which fetches the JWK set of an issuer.
 pub fn verifier_with(keys: Arc<dyn TokenSigner>) -> AccessVerifier {
     AccessVerifier::new(keys, Arc::new(SystemClock), ClaimRules::default())
 }
 
-/// The service: `/hello` for whoever is logged in, `/report` for administrators.
+/// The service: `/hello` for every authenticated caller, `/report` for staff.
 pub fn router(verifier: AccessVerifier) -> Router {
     let guarded = |rule: Rule| middleware::from_fn_with_state(Guard { verifier: verifier.clone(), rule }, guard);
     Router::new()
@@ -66,7 +66,7 @@ struct Guard {
     rule: Rule,
 }
 
-/// Finds out who asks, and whether the rule lets them.
+/// Authenticates the caller and applies the rule.
 async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> Response {
     let bearer = match token(request.headers()) {
         None => None,
@@ -90,14 +90,14 @@ async fn guard(State(guard): State<Guard>, mut request: Request, next: Next) -> 
     }
 }
 
-/// The token in the one `Authorization: Bearer` header.
+/// Returns the token of the only `Authorization: Bearer` header.
 fn token(headers: &HeaderMap) -> Option<RawToken> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     RawToken::parse(value.to_str().ok()?.strip_prefix("Bearer ")?).ok()
 }
 
-/// The refusal for an error: a token that is not valid is 401, and keys that cannot be reached are 503 for a moment.
+/// Maps an error to a refusal: an invalid token is a 401, unreachable keys are a 503 with `Retry-After`.
 fn refuse_for(error: &AuthError) -> Response {
     match error.kind() {
         ErrorKind::Unavailable => {
@@ -121,7 +121,7 @@ fn refuse(status: StatusCode, detail: &str) -> Response {
     response
 }
 
-/// Whoever the guard found.
+/// The caller, as authenticated by [`guard`].
 struct CurrentBearer(Bearer);
 
 impl<S: Sync> FromRequestParts<S> for CurrentBearer {

@@ -1,6 +1,6 @@
-//! `axum-guard PUBLIC_KEY.pem [HOST:PORT]`: serves there, else on 127.0.0.1:8001, for the tokens of the service with this
-//! key.
-#![expect(clippy::print_stdout, reason = "says where it listens")]
+//! `axum-guard PUBLIC_KEY.pem [HOST:PORT]`: serves on this address, by default 127.0.0.1:8001, and accepts the tokens signed
+//! with the private half of this key.
+#![expect(clippy::print_stdout, reason = "prints the bind address")]
 
 use std::error::Error;
 

@@ -1,5 +1,5 @@
-//! The example, run: tokens of one key open its routes, and no others do.
-#![allow(clippy::unwrap_used, reason = "a test that cannot set its stage has failed")]
+//! The example over HTTP: tokens signed with one key open its routes, others do not.
+#![allow(clippy::unwrap_used, reason = "a test without its fixture has failed")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-/// What another service has: a private key.
+/// The issuer's keys, with a private key.
 fn issuer() -> KeyRing {
     let key = SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap();
     KeyRing::new(key, Vec::new(), RingOptions::default()).unwrap()
@@ -31,7 +31,7 @@ fn token(issuer: &KeyRing, changes: Value) -> String {
 }
 
 #[tokio::test]
-async fn only_good_tokens_open_a_route_and_only_admins_the_report() {
+async fn routes_require_a_valid_token_and_the_report_requires_staff() {
     let (ours, theirs) = (issuer(), issuer());
     let key = VerifyingKey::from_jwk(None, &ours.jwks()["keys"][0]).unwrap();
     let verifier = axum_guard::verifier_of(key).unwrap();
@@ -67,7 +67,7 @@ async fn only_good_tokens_open_a_route_and_only_admins_the_report() {
     assert_eq!(answer.json::<Value>().await.unwrap(), json!({"message": "Hello, user 3!"}));
 }
 
-/// The keys of an issuer that does not answer.
+/// The keys of an unreachable issuer.
 struct Unreachable;
 
 #[async_trait]
@@ -78,7 +78,7 @@ impl KeySource for Unreachable {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_reached_are_503_and_say_when_to_try_again() {
+async fn unreachable_keys_are_a_503_with_retry_after() {
     let ring = RemoteKeyRing::new(issuer(), Box::new(Unreachable), RemoteOptions::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hello", listener.local_addr().unwrap());
@@ -89,9 +89,9 @@ async fn keys_that_cannot_be_reached_are_503_and_say_when_to_try_again() {
     assert!(answer.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 0);
 }
 
-/// The program itself, as its README starts it.
+/// Runs the program as its README does.
 #[tokio::test]
-async fn the_program_serves_with_a_public_key_from_a_file() {
+async fn the_program_reads_the_public_key_from_a_file() {
     const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/auth-crypto/tests/vectors/keys");
     let mut program = tokio::process::Command::new(env!("CARGO_BIN_EXE_axum-guard"))
         .args([format!("{KEYS}/ed25519.pub.pem"), "127.0.0.1:0".to_owned()])

@@ -1,4 +1,4 @@
-//! What the routes of the blog answer.
+//! The handlers of the blog.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -31,19 +31,19 @@ struct MessageBody {
     message: String,
 }
 
-/// `GET /api/protected/`: greets whoever is logged in.
+/// `GET /api/protected/`: greets the caller.
 pub async fn protected(user: CurrentUser) -> HttpResponse {
     HttpResponse::Ok().json(MessageBody { message: format!("Hello, {}!", user.username()) })
 }
 
-/// `GET /api/posts/`: every post, the newest first. (Without pages, as the tutorials have it: nothing for a blog that
-/// grows.)
+/// `GET /api/posts/`: every post, newest first. Like in the tutorials there is no pagination, which a growing blog would
+/// need.
 pub async fn list(posts: web::Data<Posts>) -> Result<HttpResponse, ApiError> {
     let posts: Vec<PostBody> = posts.list().await?.into_iter().map(Into::into).collect();
     Ok(HttpResponse::Ok().json(posts))
 }
 
-/// `POST /api/posts/create/`: the author is whoever is logged in, whatever the body says.
+/// `POST /api/posts/create/`: the author is the caller, whatever the body contains.
 pub async fn create(
     app: web::Data<App>,
     posts: web::Data<Posts>,
@@ -57,7 +57,7 @@ pub async fn create(
         return Err(ApiError::fields(reader.into_errors()));
     };
     let id = posts.create(user.id(), title, content, app.tokens.ports().clock.timestamp()).await?;
-    // Deleted by another process a moment ago.
+    // The user was deleted by another process in the meantime.
     let id = id.ok_or_else(|| ApiError::coded(StatusCode::UNAUTHORIZED, "User not found", "user_not_found"))?;
     Ok(HttpResponse::Created().json(PostBody::from(found(&posts, id).await?)))
 }
@@ -71,7 +71,7 @@ pub async fn show(
     Ok(HttpResponse::Ok().json(PostBody::from(permitted(&posts, &id, &permission).await?)))
 }
 
-/// `PUT /api/posts/{id}/`: title and content have to be given.
+/// `PUT /api/posts/{id}/`: title and content are required.
 pub async fn replace(
     posts: web::Data<Posts>,
     id: web::Path<String>,
@@ -81,7 +81,7 @@ pub async fn replace(
     update(&posts, &id, &permission, body, |reader, name, rules| reader.required(name, rules)).await
 }
 
-/// `PATCH /api/posts/{id}/`: changes what is given.
+/// `PATCH /api/posts/{id}/`: changes only the given fields.
 pub async fn change(
     posts: web::Data<Posts>,
     id: web::Path<String>,
@@ -109,15 +109,15 @@ async fn found(posts: &Posts, id: i64) -> Result<Post, ApiError> {
     posts.find(id).await?.ok_or_else(no_such_post)
 }
 
-/// The post of a path, if its author or an administrator asks for it.
+/// Returns the post of a path if the caller is its author or staff.
 async fn permitted(posts: &Posts, id: &str, permission: &ObjectPermission) -> Result<Post, ApiError> {
-    // A number beyond all posts is that of none.
+    // No post has an ID that does not fit an `i64`.
     let post = found(posts, id.parse().map_err(|_| no_such_post())?).await?;
     permission.check(&post.author_id)?;
     Ok(post)
 }
 
-/// How a field is read: as one that has to be given, or not.
+/// How a field is read: as a required or an optional one.
 type Read = fn(&mut FieldReader<'_>, &'static str, TextRules) -> Option<String>;
 
 async fn update(

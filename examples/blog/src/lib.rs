@@ -1,9 +1,9 @@
-//! The tutorials' blog: everybody reads the list, whoever is logged in writes, and the author or an administrator opens,
-//! changes and deletes a post.
+//! The tutorials' blog: anyone can list posts, a logged-in user can create one, and its author or a staff user can read,
+//! change and delete it.
 //!
 //! Accounts, tokens and guards come from `auth-core`, `auth-http` and `auth-diesel`; the command line and configuration
-//! from `auth-server`. What is here is what an application writes itself: a table ([`store`]), handlers ([`handlers`]),
-//! and the ten lines below that say who may do what.
+//! from `auth-server`. This crate contains the application's own code: a table ([`store`]), handlers ([`handlers`]), and the
+//! routes with their permission rules below.
 
 pub mod handlers;
 mod schema;
@@ -24,7 +24,7 @@ const MIGRATIONS: AppMigrations = AppMigrations {
     sqlite: embed_migrations!("migrations/sqlite"),
 };
 
-/// The blog, beside the accounts.
+/// The blog as an application of `auth-server`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Blog;
 

@@ -1,4 +1,4 @@
-//! `blog`: see the README beside this folder.
+//! `blog`: see `README.md`.
 
 use std::process::ExitCode;
 

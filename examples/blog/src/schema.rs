@@ -1,4 +1,4 @@
-//! The blog's table, and what it reads of the accounts.
+//! The blog's table, and the columns of the accounts that it reads.
 
 diesel::table! {
     posts (id) {

@@ -1,4 +1,4 @@
-//! Posts at rest: a table of the blog's own in the database of the accounts.
+//! The storage of posts: a table of the blog in the database of the accounts.
 
 use auth_core::StoreError;
 use auth_core::time::Timestamp;
@@ -9,7 +9,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 use crate::schema::{posts, users};
 
-/// What is read of a post.
+/// The columns of a [`Row`].
 macro_rules! columns {
     () => {
         (posts::id, posts::author_id, users::username, posts::title, posts::content, posts::created_at)
@@ -19,17 +19,17 @@ macro_rules! columns {
 /// A post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Post {
-    /// Its number.
+    /// Its ID.
     pub id: i64,
-    /// Whose it is.
+    /// The user ID of its author.
     pub author_id: UserId,
-    /// The name of its author now.
+    /// The author's current username.
     pub author: String,
     /// Its title.
     pub title: String,
     /// Its text.
     pub content: String,
-    /// When it was written.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
@@ -42,7 +42,7 @@ impl Post {
     }
 }
 
-/// What is changed of a post; `None` stays as it is.
+/// The fields of a post to change; `None` leaves a field unchanged.
 #[derive(AsChangeset, Clone, Debug, Default)]
 #[diesel(table_name = posts)]
 pub struct PostChange {
@@ -52,17 +52,17 @@ pub struct PostChange {
     pub content: Option<String>,
 }
 
-/// All posts.
+/// The posts in a database.
 #[derive(Clone, Debug)]
 pub struct Posts(DieselStore);
 
 impl Posts {
-    /// Those in this database.
+    /// The posts in this database.
     pub const fn new(store: DieselStore) -> Self {
         Self(store)
     }
 
-    /// Every post, the newest first.
+    /// Every post, newest first.
     pub async fn list(&self) -> Result<Vec<Post>, StoreError> {
         let rows: Vec<Row> = self
             .0
@@ -86,10 +86,10 @@ impl Posts {
         Ok(row.map(Post::from_row))
     }
 
-    /// Stores a new post; answers its number, or `None` if the author's account is gone.
+    /// Stores a new post; returns its ID, or `None` if the author's account has been deleted.
     ///
     /// # Errors
-    /// [`StoreError`] also for an author whose ID is not an integer: the table of posts refers to users by integers.
+    /// [`StoreError`] also if the author's user ID is not an integer, because the table of posts refers to users by integers.
     pub async fn create(
         &self,
         author: &UserId,
@@ -114,7 +114,7 @@ impl Posts {
             .await
     }
 
-    /// Changes a post; `false` if it is gone. A change of nothing is not looked up, and is `true`.
+    /// Changes a post; `false` if it does not exist. A change without fields is not looked up and returns `true`.
     pub async fn change(&self, id: i64, change: PostChange) -> Result<bool, StoreError> {
         self.0
             .write(move |connection| {
@@ -126,7 +126,7 @@ impl Posts {
             .await
     }
 
-    /// Deletes a post; `false` if it is gone.
+    /// Deletes a post; `false` if it does not exist.
     pub async fn delete(&self, id: i64) -> Result<bool, StoreError> {
         self.0.write(move |connection| Ok(diesel::delete(posts::table.find(id)).execute(connection)? == 1)).await
     }

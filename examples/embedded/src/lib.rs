@@ -1,5 +1,5 @@
-//! An actix-web service that has users of its own, with UUID keys and bcrypt hashes, and takes from `auth-http` what tokens
-//! need: refresh, verification, logout, the JWK set and the OpenAPI document under `/auth`, and guards for its own routes.
+//! An actix-web service with its own users, which have UUID keys and bcrypt hashes. It takes the token endpoints from
+//! `auth-http`: refresh, verification, logout, the JWK set and the OpenAPI document under `/auth`, and guards for its routes.
 //!
 //! It authenticates its users itself (`POST /login`) and then calls `TokenService::start_session`. It has no account services:
 //! no registration, email or second factor of `auth-accounts`.
@@ -23,17 +23,17 @@ use serde_json::json;
 
 use crate::store::Store;
 
-/// The service: built once, added to the application of each worker.
+/// The service. Build it once and configure the application of each worker with it.
 #[derive(Clone)]
 pub struct Service {
     routes: AuthRoutes,
 }
 
 impl Service {
-    /// A service with these users and this signing key.
+    /// Creates a service with these users and this signing key.
     ///
     /// # Errors
-    /// [`RouteError`] if two routes have one path, or the prefix is not a path.
+    /// [`RouteError`] if two routes have the same path, or the prefix is not a path.
     pub fn new(store: Store, keys: KeyRing) -> Result<Self, RouteError> {
         let (store, jwks) = (Arc::new(store), keys.jwks());
         let ports = TokenPorts {
@@ -58,15 +58,15 @@ impl Service {
         Ok(Self { routes })
     }
 
-    /// Adds its routes: those with a rule, and a page that is registered with actix-web itself and so has none.
+    /// Adds the routes with their rules, and a page that is registered with actix-web directly and so has no rule.
     pub fn configure(&self, config: &mut web::ServiceConfig) {
         self.routes.configure(config);
         config.route("/", web::get().to(home));
     }
 }
 
-/// `POST /login`: takes `email` and `password`, and starts a session. A real service also limits the attempts per address and
-/// account, and how many passwords are compared at once.
+/// `POST /login`: takes `email` and `password`, and starts a session. A real service must also limit the attempts per client
+/// IP and account, and the number of concurrent password checks.
 async fn login(
     request: HttpRequest,
     tokens: web::Data<TokenService>,
@@ -77,7 +77,7 @@ async fn login(
     let mut reader = FieldReader::new(&fields);
     let (email, password) = (reader.required("email", TEXT), reader.required("password", TEXT));
     let (Some(email), Some(password)) = (email, password) else { return Err(ApiError::fields(reader.into_errors())) };
-    // The user is read before the password is compared: if it changes meanwhile, no session starts.
+    // The user is read before the password check: if the user changes meanwhile, no session starts.
     let (user, hash) = store.find_by_email(&email).unzip();
     if !web::block(move || is_right(&password, hash)).await.unwrap_or(false) {
         return Err(wrong_credentials());
@@ -89,7 +89,7 @@ async fn login(
     Ok(HttpResponse::Ok().json(json!({"access": pair.access.into_exposed(), "refresh": pair.refresh.into_exposed()})))
 }
 
-/// Compares a password. An unknown user costs as much as a known one.
+/// Compares a password. An unknown user takes as long as a known one.
 fn is_right(password: &str, hash: Option<String>) -> bool {
     match hash {
         Some(hash) => bcrypt::verify(password, &hash).unwrap_or(false),
@@ -109,7 +109,7 @@ async fn whoami(user: CurrentUser) -> HttpResponse {
     HttpResponse::Ok().json(json!({"id": user.user().id.to_json(), "email": user.user().email}))
 }
 
-/// `GET /users`, for administrators.
+/// `GET /users`, for staff.
 async fn users(store: web::Data<Store>) -> HttpResponse {
     HttpResponse::Ok().json(json!({"count": store.count_users()}))
 }
@@ -118,7 +118,7 @@ async fn home() -> &'static str {
     "A page that anyone may read."
 }
 
-/// The audit log.
+/// The audit log, on standard error.
 struct StandardError;
 
 impl SecurityEvents for StandardError {

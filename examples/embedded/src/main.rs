@@ -1,6 +1,6 @@
-//! `embedded [HOST:PORT]`: serves there, else on 127.0.0.1:8002, for the user `alice@example.com` with the password
-//! `correct horse`. Users, sessions and the signing key are lost at the end of the process.
-#![expect(clippy::print_stdout, reason = "says where it listens")]
+//! `embedded [HOST:PORT]`: serves on this address, by default 127.0.0.1:8002, with the user `alice@example.com` whose
+//! password is `correct horse`. Users, sessions and the signing key are lost when the process ends.
+#![expect(clippy::print_stdout, reason = "prints the bind address")]
 
 use std::error::Error;
 

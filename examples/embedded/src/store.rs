@@ -1,7 +1,7 @@
 //! Users and sessions in memory: the storage that tokens need, `auth_core::ports::TokenStore`.
 //!
-//! In a real service the users are a table that is there already. Sessions and refused tokens are two tables beside it,
-//! and each method is one transaction.
+//! A real service already has a table of users. Sessions and refused tokens are two tables beside it, and each method is one
+//! transaction.
 
 use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroU32;
@@ -19,7 +19,7 @@ use auth_core::token::{
 use auth_core::user::{SecurityStamp, User, UserId};
 use auth_crypto::{SystemClock, SystemRandomness};
 
-/// Users, their sessions, and refused tokens.
+/// The users, their sessions, and the blacklist.
 #[derive(Default)]
 pub struct Store(Mutex<State>);
 
@@ -30,14 +30,14 @@ struct State {
     refused: HashMap<TokenId, UnixTime>,
 }
 
-/// A user as the service has it.
+/// A user with the password hash.
 struct UserRow {
     user: User,
     password_hash: String,
 }
 
 impl Store {
-    /// Adds a user, and returns its ID, which is a UUID.
+    /// Adds a user and returns the user ID, which is a UUID.
     pub fn add_user(&self, email: &str, password_hash: String) -> UserId {
         let id = UserId::Uuid(random_uuid(&SystemRandomness));
         let user = User {
@@ -62,7 +62,7 @@ impl Store {
         id
     }
 
-    /// Changes a user, such as its rights. Sessions that are being started are refused.
+    /// Changes a user, such as the rights. Sessions that are starting concurrently are refused.
     pub fn change_user(&self, email: &str, change: impl FnOnce(&mut User)) {
         if let Some(row) = self.state().users.iter_mut().find(|row| row.user.login_email() == Some(email)) {
             change(&mut row.user);
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-/// Ends a session; `false` if it had ended before.
+/// Revokes a session; `false` if it had already been revoked.
 fn end(session: &mut Session, reason: RevokeReason, now: UnixTime) -> bool {
     let is_live = session.revoked_at.is_none();
     if is_live {
@@ -122,7 +122,7 @@ impl Sessions for Store {
         Ok(true)
     }
 
-    /// Tokens that others issued become no sessions here (`TokenPolicy::adopt_external_tokens` is off).
+    /// Externally issued tokens are not adopted (`TokenPolicy::adopt_external_tokens` is off).
     async fn adopt(&self, _: &Session, _: &TokenId, _: Option<UnixTime>) -> Result<Adoption, StoreError> {
         Ok(Adoption::Refused)
     }
@@ -209,7 +209,7 @@ impl Blacklist for Store {
     }
 }
 
-/// Removes at most `limit` entries, and returns how many.
+/// Removes at most `limit` expired entries; returns how many it removed.
 fn prune<K: Clone + Eq + std::hash::Hash, V>(
     entries: &mut HashMap<K, V>,
     limit: u32,

@@ -1,5 +1,5 @@
-//! The example over HTTP, on a free port of this process.
-#![allow(clippy::unwrap_used, reason = "a test that cannot arrange its fixture has failed")]
+//! The example over HTTP, on a free port in this process.
+#![allow(clippy::unwrap_used, reason = "a test without its fixture has failed")]
 
 use actix_web::{App, HttpServer};
 use auth_core::user::UserId;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const EMAIL: &str = "alice@example.com";
 const PASSWORD: &str = "correct horse";
 
-/// A client of a running server.
+/// A client of a server in this process.
 struct TestClient {
     url: String,
     client: Client,
@@ -44,7 +44,7 @@ impl TestClient {
     }
 }
 
-/// A store with one user, and the user's ID.
+/// Returns a store with one user, and the user ID.
 fn store() -> (Store, UserId) {
     let store = Store::default();
     let id = store.add_user(EMAIL, bcrypt::hash(PASSWORD, 4).unwrap());
@@ -52,7 +52,7 @@ fn store() -> (Store, UserId) {
 }
 
 #[actix_web::test]
-async fn a_user_of_the_host_logs_in_refreshes_and_logs_out() {
+async fn a_host_user_logs_in_refreshes_and_logs_out() {
     let (store, id) = store();
     let client = TestClient::of(store);
     let pair: Value = client.login(PASSWORD).await.json().await.unwrap();
@@ -63,7 +63,7 @@ async fn a_user_of_the_host_logs_in_refreshes_and_logs_out() {
     let answer = client.post("/auth/api/token/refresh/", None, json!({"refresh": refresh})).await;
     assert_eq!(answer.status(), 200);
     let next: Value = answer.json().await.unwrap();
-    // A used refresh token ends the session of both who have one.
+    // Reuse of a refresh token revokes the session, and with it the successor.
     assert_eq!(client.post("/auth/api/token/refresh/", None, json!({"refresh": refresh})).await.status(), 401);
 
     let pair: Value = client.login(PASSWORD).await.json().await.unwrap();
@@ -74,7 +74,7 @@ async fn a_user_of_the_host_logs_in_refreshes_and_logs_out() {
 }
 
 #[actix_web::test]
-async fn a_login_is_refused_without_the_right_password() {
+async fn refuses_wrong_credentials_and_inactive_users() {
     let client = TestClient::of(store().0);
     for (body, status) in [
         (json!({"email": EMAIL, "password": "wrong"}), 401),
@@ -91,7 +91,7 @@ async fn a_login_is_refused_without_the_right_password() {
 }
 
 #[actix_web::test]
-async fn rules_hold_for_the_routes_of_the_host_that_have_one() {
+async fn rules_guard_the_routes_of_the_host() {
     let (store, _) = store();
     store.add_user("dora@example.com", bcrypt::hash(PASSWORD, 4).unwrap());
     store.change_user("dora@example.com", |user| user.is_staff = true);
@@ -109,7 +109,7 @@ async fn rules_hold_for_the_routes_of_the_host_that_have_one() {
 }
 
 #[actix_web::test]
-async fn documents_are_below_the_prefix() {
+async fn documents_are_served_under_the_prefix() {
     let client = TestClient::of(store().0);
     let keys: Value = client.get("/auth/.well-known/jwks.json", None).await.json().await.unwrap();
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);

@@ -1,4 +1,4 @@
-//! The same program as the example `blog`, built with the tests, so that they never run one that is out of date.
+//! The example `blog`, built together with the tests so that they never run an outdated binary.
 
 use std::process::ExitCode;
 

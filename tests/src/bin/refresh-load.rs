@@ -1,9 +1,9 @@
-//! How many refreshes a second a running server does: `refresh-load URL CLIENTS SECONDS`; or how many requests of a
-//! guarded path: `refresh-load URL CLIENTS SECONDS /api/protected/`.
+//! Measures how many refreshes a running server completes per second (`refresh-load URL CLIENTS SECONDS`), or how many
+//! requests to a guarded path (`refresh-load URL CLIENTS SECONDS /api/protected/`).
 //!
-//! Each client has a session of its own, and exchanges its refresh token, or asks with its access token, as fast as it
-//! is answered. Ends by itself.
-#![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for the terminal")]
+//! Each client has its own session and sends requests back to back: it exchanges its refresh token, or sends its access
+//! token. The program ends when the time is up.
+#![allow(clippy::print_stdout, clippy::expect_used, reason = "a command-line tool")]
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -25,29 +25,30 @@ async fn main() {
     let run = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_millis();
     let mut tokens = Vec::new();
     for number in 0..clients {
-        tokens.push(newcomer(&client, url, &format!("load-{run}-{number}")).await);
+        tokens.push(register_and_login(&client, url, &format!("load-{run}-{number}")).await);
     }
     let end = Instant::now() + Duration::from_secs(seconds);
-    let loads = tokens.into_iter().map(|pair| {
+    let tasks = tokens.into_iter().map(|pair| {
         let (client, url) = (client.clone(), url.clone());
         match &path {
-            None => tokio::spawn(load(client, url, refresh_of(&pair), end)),
-            Some(path) => tokio::spawn(ask(client, format!("{url}{path}"), access_of(&pair), end)),
+            None => tokio::spawn(refresh_repeatedly(client, url, refresh_of(&pair), end)),
+            Some(path) => tokio::spawn(get_repeatedly(client, format!("{url}{path}"), access_of(&pair), end)),
         }
     });
-    let loads: Vec<_> = loads.collect();
+    let tasks: Vec<_> = tasks.collect();
     let mut latencies = Vec::new();
-    for load in loads {
-        latencies.extend(load.await.expect("a client that ends"));
+    for task in tasks {
+        latencies.extend(task.await.expect("a client task"));
     }
     latencies.sort_unstable();
-    let at = |share: f64| latencies.get((latencies.len() as f64 * share) as usize).copied().unwrap_or_default();
+    let percentile =
+        |fraction: f64| latencies.get((latencies.len() as f64 * fraction) as usize).copied().unwrap_or_default();
     let rate = latencies.len() as u64 / seconds;
     let what = path.as_deref().unwrap_or("refreshes");
-    println!("{rate} {what} a second, {clients} clients, median {:?}, p99 {:?}", at(0.5), at(0.99));
+    println!("{rate} {what} per second, {clients} clients, median {:?}, p99 {:?}", percentile(0.5), percentile(0.99));
 }
 
-async fn newcomer(client: &Client, url: &str, name: &str) -> Value {
+async fn register_and_login(client: &Client, url: &str, name: &str) -> Value {
     let password = "Correct-horse-42";
     let account = json!({
         "username": name, "email": format!("{name}@example.com"), "first_name": "Load", "password": password,
@@ -57,7 +58,7 @@ async fn newcomer(client: &Client, url: &str, name: &str) -> Value {
     post(client, url, "/api/token/", &json!({"username": name, "password": password})).await
 }
 
-async fn ask(client: Client, url: String, token: String, end: Instant) -> Vec<Duration> {
+async fn get_repeatedly(client: Client, url: String, token: String, end: Instant) -> Vec<Duration> {
     let mut latencies = Vec::new();
     while Instant::now() < end {
         let started = Instant::now();
@@ -68,7 +69,7 @@ async fn ask(client: Client, url: String, token: String, end: Instant) -> Vec<Du
     latencies
 }
 
-async fn load(client: Client, url: String, mut token: String, end: Instant) -> Vec<Duration> {
+async fn refresh_repeatedly(client: Client, url: String, mut token: String, end: Instant) -> Vec<Duration> {
     let mut latencies = Vec::new();
     while Instant::now() < end {
         let started = Instant::now();

@@ -1,4 +1,4 @@
-//! The same program as `auth-server`, built with the tests, so that they never run one that is out of date.
+//! The program `auth-server`, built together with the tests so that they never run an outdated binary.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! A private server.
+//! A private PostgreSQL server.
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
@@ -10,13 +10,13 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::must;
 use super::programs::Programs;
+use super::unwrap_or_panic;
 use crate::PATIENCE;
 
-/// Makes the cluster, then starts and stops its server as it is told on its standard input, and cleans up at the end of
-/// that: however the test process ends, the kernel closes the pipe. Runs in the cluster's folder. The arguments are
-/// the two programs, a further argument for `initdb` or nothing, and the settings of the server.
+/// Creates the cluster, then starts and stops its server on commands from its standard input, and cleans up when that ends:
+/// the kernel closes the pipe however the test process ends. Runs in the folder of the cluster. The arguments are the two
+/// programs, a further argument for `initdb` or an empty one, and the settings of the server.
 const SUPERVISOR: &str = r#"
 trap '' HUP INT TERM
 initdb=$1 postgres=$2 sync=$3
@@ -45,17 +45,17 @@ folder=$PWD
 cd / && rm -rf "$folder"
 "#;
 
-/// What a crash of the machine may cost.
+/// What a crash of the machine may lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing is forced to the disk. A crash of the service, or of the server alone, loses nothing even so.
+    /// Skips fsync. A crash of the service or of the database server alone still loses nothing.
     Fast,
-    /// As in production: for measurements.
+    /// As in production; for measurements.
     Real,
 }
 
-/// A private server in a temporary folder, on a free port of 127.0.0.1. Both are gone after this value, and after the
-/// process that held it. Its one user is `postgres`, without a password.
+/// A private server in a temporary folder, on a free port of 127.0.0.1. Both are removed when this value is dropped, or when
+/// the process ends. Its only user is `postgres`, without a password.
 #[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
@@ -66,45 +66,45 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster and starts it, [`Durability::Fast`].
+    /// Creates a cluster with [`Durability::Fast`] and starts it.
     pub fn start() -> Self {
         Self::start_with(Durability::Fast)
     }
 
-    /// Makes a cluster and starts it.
+    /// Creates a cluster and starts it.
     pub fn start_with(durability: Durability) -> Self {
-        must(Self::try_start(durability))
+        unwrap_or_panic(Self::try_start(durability))
     }
 
-    /// A `postgres://` URL of its maintenance database.
+    /// Returns the `postgres://` URL of its maintenance database.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The port it listens on, also after [`restart`](Self::restart).
+    /// Returns its port, which stays the same after [`restart`](Self::restart).
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it keeps its files.
+    /// Returns the folder with its files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Stops the server at once, as a crash would: connections break, and the next start recovers.
+    /// Stops the server immediately, like a crash: connections break, and the next start recovers.
     pub fn stop(&mut self) {
-        must(self.order("stop").and_then(|()| self.report()));
+        unwrap_or_panic(self.order("stop").and_then(|()| self.report()));
     }
 
     /// Starts the server again, on the same port, and waits until it accepts connections.
     pub fn restart(&mut self) {
-        must(self.try_restart());
+        unwrap_or_panic(self.try_restart());
     }
 
     fn try_start(durability: Durability) -> Result<Self, String> {
         let programs = Programs::find()?;
         let mut cluster = Self::make(&programs, &Folder::make()?, durability)?;
-        // Somebody else may take the port between the choice and the start.
+        // Another process may take the port between the choice and the start.
         let mut outcome = Err(String::new());
         for _ in 0..5 {
             cluster.port = free_port()?;
@@ -127,7 +127,7 @@ impl Cluster {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .process_group(0) // Not reached by the Ctrl-C that ends the tests: it still has to clean up.
+            .process_group(0) // Ctrl-C on the tests must not kill it: it still has to clean up.
             .spawn()
             .map_err(|error| format!("cannot run sh: {error}"))?;
         let orders = supervisor.stdin.take();
@@ -140,28 +140,28 @@ impl Cluster {
     }
 
     fn try_restart(&mut self) -> Result<(), String> {
-        // The mark of the last end, which would be taken for the end of the new server.
+        // Left by the last server that ended; it would look as if the new one had.
         let _ = fs::remove_file(self.folder.join("ended"));
         self.order(&format!("start {}", self.port))?;
         self.wait_until_ready()
     }
 
     fn order(&mut self, order: &str) -> Result<(), String> {
-        let orders = self.orders.as_mut().ok_or("the supervisor is gone")?;
-        writeln!(orders, "{order}").map_err(|error| format!("the supervisor is gone: {error}"))
+        let orders = self.orders.as_mut().ok_or("the supervisor has ended")?;
+        writeln!(orders, "{order}").map_err(|error| format!("the supervisor has ended: {error}"))
     }
 
     fn report(&mut self) -> Result<String, String> {
         let mut line = String::new();
-        self.reports.read_line(&mut line).map_err(|error| format!("the supervisor is gone: {error}"))?;
+        self.reports.read_line(&mut line).map_err(|error| format!("the supervisor has ended: {error}"))?;
         Ok(line.trim_end().to_owned())
     }
 
-    /// Waits until the server says, in its lock file, that it accepts connections.
+    /// Waits until the lock file says that the server accepts connections.
     fn wait_until_ready(&self) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline && !self.folder.join("ended").exists() {
-            // The eighth line, since PostgreSQL 10.
+            // The status is the eighth line since PostgreSQL 10.
             let lock_file = fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap_or_default();
             if lock_file.lines().nth(7).is_some_and(|status| status.trim_end() == "ready") {
                 return Ok(());
@@ -183,7 +183,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Where a cluster lives, and as whom: the server refuses to run as root.
+/// The folder of a cluster, and its owner: PostgreSQL refuses to run as root.
 struct Folder {
     path: PathBuf,
     owner: Option<(u32, u32)>,
@@ -203,7 +203,7 @@ impl Folder {
     }
 
     fn make_in(place: &Path) -> Result<Self, String> {
-        let failed = |error: std::io::Error| format!("cannot make a folder in {}: {error}", place.display());
+        let failed = |error: std::io::Error| format!("cannot create a folder in {}: {error}", place.display());
         let temporary = tempfile::Builder::new().prefix("auth-pg-").tempdir_in(place).map_err(failed)?;
         fs::set_permissions(temporary.path(), Permissions::from_mode(0o700)).map_err(failed)?;
         let is_root = fs::metadata(temporary.path()).map_err(failed)?.uid() == 0;
@@ -212,15 +212,15 @@ impl Folder {
             chown(temporary.path(), Some(user), Some(group)).map_err(failed)?;
         }
         let folder = Self { path: temporary.path().to_owned(), owner };
-        let is_reachable = folder.command("test").args(["-w", "."]).status().is_ok_and(|status| status.success());
-        if !is_reachable {
-            return Err(format!("an unprivileged user cannot reach {}", place.display()));
+        let is_writable = folder.command("test").args(["-w", "."]).status().is_ok_and(|status| status.success());
+        if !is_writable {
+            return Err(format!("an unprivileged user cannot write to {}", place.display()));
         }
         let _ = temporary.keep();
         Ok(folder)
     }
 
-    /// A command that runs here, as the owner, undisturbed by settings of the caller.
+    /// Returns a command that runs in this folder as its owner, without `PG*` variables of the caller.
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.path).env("LC_ALL", "C").stdin(Stdio::null());
@@ -233,7 +233,7 @@ impl Folder {
         command
     }
 
-    /// The folder for unix sockets; none if its name is too long for one (108 bytes, with `/.s.PGSQL.12345.lock`).
+    /// Returns the folder for Unix sockets; empty if its path is too long for one (108 bytes, with `/.s.PGSQL.12345.lock`).
     fn for_sockets(&self) -> String {
         let path = self.path.display().to_string();
         if path.len() <= 80 { path } else { String::new() }

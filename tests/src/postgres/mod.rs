@@ -1,11 +1,11 @@
-//! A private, throw-away PostgreSQL for tests.
+//! A private, temporary PostgreSQL for tests.
 //!
-//! With `TEST_DATABASE_URL` set, databases are made on that server and dropped at their end. Otherwise the server
-//! programs of this machine start a private cluster in a temporary folder: one for each test process, listening on
-//! 127.0.0.1 only, gone with the process, however that ends.
+//! If `TEST_DATABASE_URL` is set, databases are created on that server and dropped after use. Otherwise each test process
+//! starts a private cluster in a temporary folder, listening on 127.0.0.1 only; it is removed when the process ends,
+//! however that happens.
 //!
-//! A test that finds no PostgreSQL is reported as ignored, with the reason; with `CI=true` it fails, so that nothing
-//! is skipped where it must not be. [`trial`] does this for a `libtest-mimic` harness.
+//! A test that finds no PostgreSQL is reported as ignored, with the reason. With `CI=true` it fails instead, so that CI
+//! skips nothing. [`trial`] does this for a `libtest-mimic` harness.
 //!
 //! Functions here panic on failure.
 
@@ -23,23 +23,23 @@ use libtest_mimic::{Completion, Failed, Trial};
 pub use cluster::{Cluster, Durability};
 use programs::Programs;
 
-/// Names the server to use instead of a private one: a URL whose user may create databases.
+/// The variable with the URL of the server to use instead of a private one; its user must be able to create databases.
 pub const URL_VARIABLE: &str = "TEST_DATABASE_URL";
 
-/// Whether there is a PostgreSQL for tests. If not, the error is one line that says how to get one. Starts nothing.
+/// Returns whether PostgreSQL is available; the error is one line that says how to install it. Starts nothing.
 pub fn availability() -> Result<(), String> {
-    match given_url() {
+    match configured_url() {
         Some(_) => programs::psql().map(drop),
         None => cluster_availability(),
     }
 }
 
-/// Whether a [`Cluster`] can be started here. If not, the error is one line that says how to get it. Starts nothing.
+/// Returns whether a [`Cluster`] can be started; the error is one line that says what to install. Starts nothing.
 pub fn cluster_availability() -> Result<(), String> {
     Programs::find().map(drop)
 }
 
-/// A trial that needs a [`fresh_database`]. Where there is none to be had it is ignored, or fails if `CI=true`.
+/// Returns a trial that needs a [`fresh_database`]. Without PostgreSQL it is ignored, or fails if `CI=true`.
 pub fn trial<R>(name: impl Into<String>, run: R) -> Trial
 where
     R: FnOnce() -> Result<(), Failed> + Send + 'static,
@@ -47,7 +47,7 @@ where
     trial_if(availability, name, run)
 }
 
-/// A trial that needs a [`Cluster`] of its own. Where none can be started it is ignored, or fails if `CI=true`.
+/// Returns a trial that starts its own [`Cluster`]. Where that is impossible it is ignored, or fails if `CI=true`.
 pub fn cluster_trial<R>(name: impl Into<String>, run: R) -> Trial
 where
     R: FnOnce() -> Result<(), Failed> + Send + 'static,
@@ -61,23 +61,23 @@ where
 {
     Trial::ignorable_test(name, move || match availability() {
         Ok(()) => run().map(|()| Completion::Completed),
-        Err(reason) => unable(reason, env::var("CI").is_ok_and(|ci| ci == "true")),
+        Err(reason) => unavailable(reason, env::var("CI").is_ok_and(|ci| ci == "true")),
     })
 }
 
-/// What becomes of a trial that cannot be run.
-fn unable(reason: String, is_ci: bool) -> Result<Completion, Failed> {
+/// The outcome of a trial that cannot run.
+fn unavailable(reason: String, is_ci: bool) -> Result<Completion, Failed> {
     if is_ci { Err(reason.into()) } else { Ok(Completion::ignored_with(reason)) }
 }
 
-/// Makes an empty database on the server of this test process, which is started at the first call.
+/// Creates an empty database on the server of this test process, which starts on the first call.
 pub fn fresh_database() -> TestDatabase {
     TestDatabase::create(server(), "")
 }
 
-/// Makes a copy of a database that `prepare`, which gets a URL, has prepared: creating and filling tables takes much longer
-/// than copying them. There is one such template in a process, so that `prepare` is called once, and must always be the
-/// same. It must leave no connection open. [`drop_kept_databases`] drops it.
+/// Copies a database that `prepare` has set up, given its URL: creating and filling tables takes much longer than copying
+/// them. A process has one such template, so `prepare` runs once and must always be the same; it must leave no connection
+/// open. [`drop_kept_databases`] drops the template.
 pub fn copied_database(prepare: impl FnOnce(&str)) -> TestDatabase {
     let mut template = lock(&TEMPLATE);
     let template = template.get_or_insert_with(|| {
@@ -88,8 +88,8 @@ pub fn copied_database(prepare: impl FnOnce(&str)) -> TestDatabase {
     TestDatabase::create(server(), &format!("TEMPLATE {}", template.name))
 }
 
-/// A [`copied_database`] whose rows are deleted at its end, and which then serves another caller: deleting rows takes much
-/// less time than copying a database. For callers that change neither tables nor settings.
+/// A [`copied_database`] whose rows are deleted when it is dropped, so that the next caller can reuse it: deleting rows is
+/// much faster than copying a database. For callers that change neither tables nor settings.
 pub fn reused_database(prepare: impl FnOnce(&str)) -> TestDatabase {
     let idle = lock(&IDLE).pop();
     let mut database = idle.map_or_else(|| copied_database(prepare), |name| TestDatabase::named(server(), name));
@@ -97,8 +97,8 @@ pub fn reused_database(prepare: impl FnOnce(&str)) -> TestDatabase {
     database
 }
 
-/// Drops the databases that [`copied_database`] and [`reused_database`] keep, at the end of a process: on a server of the
-/// process's own they would be gone anyway, on a given one they would stay.
+/// Drops the databases that [`copied_database`] and [`reused_database`] keep. Call it at the end of a process: on a server
+/// given by `TEST_DATABASE_URL` they would remain.
 pub fn drop_kept_databases() {
     lock(&IDLE).drain(..).for_each(|name| drop(TestDatabase::named(server(), name)));
     drop(lock(&TEMPLATE).take());
@@ -112,36 +112,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The server of this test process, started at the first call.
+/// Returns the server of this test process, which starts on the first call.
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
-    SERVER.get_or_init(|| match given_url() {
-        Some(url) => Server::Given(url),
+    SERVER.get_or_init(|| match configured_url() {
+        Some(url) => Server::Configured(url),
         None => Server::Own(Cluster::start()),
     })
 }
 
-fn given_url() -> Option<String> {
+fn configured_url() -> Option<String> {
     env::var(URL_VARIABLE).ok().filter(|url| !url.is_empty())
 }
 
-/// Where databases are made.
+/// The server on which databases are created.
 enum Server {
     Own(Cluster),
-    Given(String),
+    Configured(String),
 }
 
 impl Server {
     fn url(&self) -> String {
         match self {
             Self::Own(cluster) => cluster.url(),
-            Self::Given(url) => url.clone(),
+            Self::Configured(url) => url.clone(),
         }
     }
 }
 
-/// A database. It is dropped or, if others [reuse](reused_database) it, emptied with this value, whatever is still
-/// connected to it.
+/// A database. It is dropped with this value, or emptied for [reuse](reused_database), even if connections are still open.
 #[derive(Debug)]
 pub struct TestDatabase {
     name: String,
@@ -151,51 +150,51 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// `options` are those of `CREATE DATABASE`.
+    /// Creates a database; `options` are options of `CREATE DATABASE`.
     fn create(server: &Server, options: &str) -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_millis());
         let name = format!("auth_test_{now}_{}_{count}", process::id());
         let database = Self::named(server, name);
-        must(psql(&database.maintenance_url, &format!("CREATE DATABASE {} {options}", database.name)));
+        unwrap_or_panic(psql(&database.maintenance_url, &format!("CREATE DATABASE {} {options}", database.name)));
         database
     }
 
-    /// One that is there already.
+    /// Returns a database that already exists.
     fn named(server: &Server, name: String) -> Self {
         let maintenance_url = server.url();
         Self { url: with_database(&maintenance_url, &name), name, maintenance_url, is_reused: false }
     }
 
-    /// A `postgres://` URL of the database, for a user who may do everything in it.
+    /// Returns a `postgres://` URL of the database, for its owner.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Its name.
+    /// Returns its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Runs SQL past the code under test, and gives the rows as `psql` prints them: one a line, fields between `|`.
+    /// Executes SQL directly on the database; returns the rows as `psql` prints them: one per line, fields separated by `|`.
     pub fn psql(&self, sql: &str) -> String {
-        must(psql(&self.url, sql))
+        unwrap_or_panic(psql(&self.url, sql))
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // A case that failed may have left anything behind.
+        // A failed case may have changed tables or settings.
         if self.is_reused && !thread::panicking() && psql(&self.url, EMPTY).is_ok() {
             return lock(&IDLE).push(self.name.clone());
         }
-        // Fails if the server is stopped; then the whole cluster is about to go.
+        // Fails if the server is stopped; then the whole cluster is removed anyway.
         let _ = psql(&self.maintenance_url, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }
 
-/// Ends all other connections, and deletes all rows but the list of migrations.
+/// Ends all other connections and deletes all rows except the list of migrations.
 const EMPTY: &str = "
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
     DO $$ BEGIN
@@ -203,7 +202,7 @@ const EMPTY: &str = "
                  FROM pg_tables WHERE schemaname = 'public' AND tablename <> '__diesel_schema_migrations');
     END $$";
 
-/// The URL with another database in its path.
+/// Replaces the database in the path of a URL.
 fn with_database(url: &str, name: &str) -> String {
     let (location, options) = url.split_once('?').unwrap_or((url, ""));
     let authority_from = location.find("://").map_or(0, |at| at + 3);
@@ -212,7 +211,7 @@ fn with_database(url: &str, name: &str) -> String {
     format!("{}/{name}{separator}{options}", &location[..path_from])
 }
 
-/// Runs SQL in the database with this URL. An error is what `psql` says.
+/// Executes SQL in the database at this URL. The error is the output of `psql`.
 pub fn psql(url: &str, sql: &str) -> Result<String, String> {
     let output = Command::new(programs::psql()?)
         .args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1", "-d", url, "-c", sql])
@@ -227,9 +226,9 @@ pub fn psql(url: &str, sql: &str) -> Result<String, String> {
     }
 }
 
-/// Unwraps, or panics with the message.
+/// Unwraps a result, or panics with its error as the message.
 #[expect(clippy::panic, reason = "a test that cannot have its database has failed")]
-fn must<T>(result: Result<T, String>) -> T {
+fn unwrap_or_panic<T>(result: Result<T, String>) -> T {
     result.unwrap_or_else(|error| panic!("{error}"))
 }
 

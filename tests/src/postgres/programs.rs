@@ -1,4 +1,4 @@
-//! Where the programs of PostgreSQL are on this machine.
+//! Finds the PostgreSQL programs of this machine.
 
 use std::env;
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The programs that make and run a cluster.
+/// The programs that create and run a cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Programs {
     pub(super) initdb: PathBuf,
@@ -14,10 +14,10 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// Looks in the usual places. The error is one line that says what to install.
+    /// Searches the usual folders. The error is one line that says what to install.
     pub(super) fn find() -> Result<Self, String> {
         psql()?;
-        // What the caller chose comes first, then what is installed, highest version first.
+        // The caller's choice first, then installed versions, the highest first.
         let mut folders = on_path().into_iter().chain(of_pg_config()).chain(installed());
         folders.find_map(|folder| Self::in_folder(&folder)).ok_or_else(|| {
             "no PostgreSQL server programs found: install them (Debian: apt-get install postgresql) or set \
@@ -31,8 +31,8 @@ impl Programs {
     }
 }
 
-/// The client program, which every installation of a server has as well. That on the PATH comes last: on Debian it is
-/// a script that is slow to start.
+/// Returns the path of `psql`, which every server package installs too. The PATH is searched last: on Debian it has a
+/// wrapper script that is slow to start.
 pub(super) fn psql() -> Result<PathBuf, String> {
     static PSQL: OnceLock<Option<PathBuf>> = OnceLock::new();
     let find = || of_pg_config().into_iter().chain(installed()).chain(on_path()).find_map(|f| program_in(&f, "psql"));
@@ -69,7 +69,7 @@ fn installed() -> Vec<PathBuf> {
     places.iter().flat_map(|(parent, prefix)| versions_in(Path::new(parent), prefix)).collect()
 }
 
-/// The folders in `parent` whose names begin so, highest number first; each with and without `bin`.
+/// The folders in `parent` whose names start with `prefix`, highest version first; each with and without `bin`.
 fn versions_in(parent: &Path, prefix: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(parent).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();

@@ -1,4 +1,4 @@
-//! A server process: on a free port, in a folder of its own, with its output kept.
+//! A server process on a free port, in its own folder, with its output captured.
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot have its server has failed")]
 
 mod output;
@@ -18,20 +18,20 @@ use tempfile::TempDir;
 use crate::{MockSmtp, PATIENCE, TestClient};
 use output::{Outputs, Stream};
 
-/// The secret that every test server signs with, unless told otherwise.
+/// The signing secret of every test server, unless overridden.
 pub const SIGNING_KEY: &str = "a-signing-key-for-tests-0123456789-abcdefghij";
 
-/// The application secret of every test server, unless told otherwise.
+/// The application secret of every test server, unless overridden.
 pub const APPLICATION_SECRET: &str = "an-application-secret-for-tests-0123456789-abc";
 
-/// What links in emails begin with where a server sends [to SMTP](ServerOptions::emailing_to).
+/// The prefix of links in emails from a server [with SMTP](ServerOptions::with_smtp).
 pub const BASE_URL: &str = "https://app.example.com";
 
-/// The least that Argon2 takes: tests hash some thousand passwords.
+/// The lowest cost that Argon2 accepts: the tests hash thousands of passwords.
 const CHEAP_HASHING: [(&str, &str); 2] =
     [("AUTH__PASSWORDS__ARGON2_MEMORY_KIB", "8"), ("AUTH__PASSWORDS__ARGON2_ITERATIONS", "1")];
 
-/// How to start a server: its profile, and its environment. Nothing of the caller's `AUTH__*` gets in.
+/// How to start a server: profile and environment. `AUTH__*` variables of the test process are not inherited.
 #[derive(Clone, Debug)]
 pub struct ServerOptions {
     profile: String,
@@ -40,9 +40,8 @@ pub struct ServerOptions {
 }
 
 impl ServerOptions {
-    /// A server of a profile on the database with this URL; `None`: SQLite in the server's own folder. It writes its
-    /// emails as files into its own folder, passwords cost next to nothing to hash, and one client IP may register as
-    /// many users as it likes.
+    /// Options for a profile and a database URL; `None` is SQLite in the server's own folder. Emails are written to files in
+    /// that folder, password hashing is cheap, and registrations per client IP are practically unlimited.
     pub fn new(profile: &str, database_url: Option<&str>) -> Self {
         let options = Self { profile: profile.to_owned(), environment: Vec::new(), ip: None };
         let options = options.env("AUTH__TOKENS__SIGNING_KEY", SIGNING_KEY).env("AUTH__LOG__FORMAT", "json");
@@ -56,14 +55,14 @@ impl ServerOptions {
         }
     }
 
-    /// Sets a variable of the environment; the last value of a name counts.
+    /// Sets an environment variable, replacing an earlier value.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Sets several variables.
+    /// Sets several environment variables.
     pub fn envs(self, variables: &[(&str, &str)]) -> Self {
         variables.iter().fold(self, |options, (name, value)| options.env(name, value))
     }
@@ -73,8 +72,8 @@ impl ServerOptions {
         CHEAP_HASHING.iter().fold(self, |options, (name, _)| options.without(name))
     }
 
-    /// Sends emails to an SMTP server in place of the folder.
-    pub fn emailing_to(self, smtp: &MockSmtp) -> Self {
+    /// Sends emails to an SMTP server instead of writing files.
+    pub fn with_smtp(self, smtp: &MockSmtp) -> Self {
         self.envs(&[
             ("AUTH__MAIL__TRANSPORT", "smtp"),
             ("AUTH__MAIL__SMTP_HOST", "127.0.0.1"),
@@ -85,26 +84,26 @@ impl ServerOptions {
         ])
     }
 
-    /// Binds to this IP address in place of a loopback address of the server's own.
-    pub fn bound_to(self, ip: impl Into<IpAddr>) -> Self {
+    /// Binds to this IP address instead of a unique loopback address.
+    pub fn with_bind_ip(self, ip: impl Into<IpAddr>) -> Self {
         Self { ip: Some(ip.into()), ..self }
     }
 
-    /// Removes a variable that [`new`](Self::new) or [`env`](Self::env) set.
+    /// Removes a variable that [`new`](Self::new) or [`env`](Self::env) has set.
     pub fn without(mut self, name: &str) -> Self {
         self.environment.retain(|(known, _)| known != name);
         self
     }
 
-    /// Makes a folder and starts a server in it. `binary`: `env!("CARGO_BIN_EXE_server-under-test")`.
+    /// Starts a server in a new folder. `binary`: `env!("CARGO_BIN_EXE_server-under-test")`.
     pub fn start(self, binary: &str) -> TestServer {
         let dir = TempDir::new().expect("a temporary folder");
-        let ip = self.ip.unwrap_or_else(|| own_loopback_address().into());
+        let ip = self.ip.unwrap_or_else(|| unique_loopback_address().into());
         let running = Running::start(binary, &self, &dir, &SocketAddr::from((ip, 0)).to_string());
         TestServer { binary: binary.to_owned(), options: self, running: Mutex::new(running), dir }
     }
 
-    /// The program with this profile and environment, in a folder, not yet started.
+    /// The command that runs the program in a folder with this profile and environment.
     fn command(&self, binary: &str, dir: &TempDir) -> Command {
         let mut command = Command::new(binary);
         command.current_dir(dir.path()).stdin(Stdio::null());
@@ -117,20 +116,20 @@ impl ServerOptions {
         command
     }
 
-    /// Runs the program to its end in a new folder, for starts that are refused. Panics if it does not end.
-    pub fn run_to_end(&self, binary: &str, args: &[&str]) -> Output {
+    /// Runs the program in a new folder and waits until it exits. Panics if it takes too long.
+    pub fn run_to_exit(&self, binary: &str, args: &[&str]) -> Output {
         let dir = TempDir::new().expect("a temporary folder");
         let mut command = self.command(binary, &dir);
         let mut child =
             command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program runs");
-        // Both are read meanwhile: a pipe that is full would keep it from its end.
-        let stdout = read_meanwhile(child.stdout.take().expect("a pipe"));
-        let stderr = read_meanwhile(child.stderr.take().expect("a pipe"));
-        let ended = ends_in_time(&mut child);
+        // Read both pipes while waiting: a full pipe would block the program.
+        let stdout = read_in_background(child.stdout.take().expect("a pipe"));
+        let stderr = read_in_background(child.stderr.take().expect("a pipe"));
+        let exited = wait_for_exit(&mut child);
         let _ = child.kill();
         let status = child.wait().expect("a child to wait for");
         let (stdout, stderr) = (stdout.join().expect("an output"), stderr.join().expect("an output"));
-        assert!(ended.is_some(), "{args:?} does not end: {}", String::from_utf8_lossy(&stderr));
+        assert!(exited.is_some(), "{args:?} did not exit: {}", String::from_utf8_lossy(&stderr));
         Output { status, stdout, stderr }
     }
 }
@@ -140,107 +139,107 @@ impl ServerOptions {
 pub struct TestServer {
     binary: String,
     options: ServerOptions,
-    // Before the folder: it ends first.
+    // Declared before the folder, so that it is dropped first.
     running: Mutex<Running>,
     dir: TempDir,
 }
 
 impl TestServer {
-    /// A client of it.
+    /// Creates a client of this server.
     pub fn client(&self) -> TestClient {
         TestClient::new(&self.url())
     }
 
-    /// `http://127.x.y.z:PORT`, without a slash at its end. It stays the same after a restart.
+    /// Returns `http://127.x.y.z:PORT`, without a trailing slash. It stays the same after a restart.
     pub fn url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// Its bind address.
+    /// Returns its bind address.
     pub fn address(&self) -> SocketAddr {
         self.running().address
     }
 
-    /// Closes the log at the reader's end with the next line that is written, as when the collector of logs has died.
+    /// Closes the reading end of the log after the next line, as if the log collector had died.
     pub fn stop_reading_log(&self) {
         self.running().outputs.close(Stream::Log);
     }
 
-    /// Whether nothing more can come in the log: the server has ended, or the log is not read.
+    /// Returns whether the log is complete: the server has ended, or its log is no longer read.
     pub fn log_is_closed(&self) -> bool {
         self.running().outputs.has_ended(Stream::Log)
     }
 
-    /// Its folder: its own SQLite file, if it has one, is `auth-data/auth.sqlite3` in it.
+    /// Returns its folder; a SQLite database of its own is `auth-data/auth.sqlite3` in it.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 
-    /// Its process ID.
+    /// Returns its process ID.
     pub fn pid(&self) -> u32 {
         self.running().child.id()
     }
 
-    /// All that it has written to its log so far: one JSON object a line. After [`wait`](Self::wait) it is whole.
+    /// Returns the log so far, one JSON object per line. It is complete after [`wait`](Self::wait).
     pub fn log(&self) -> String {
         self.running().outputs.text(Stream::Log)
     }
 
-    /// All that it has written to its standard output so far. After [`wait`](Self::wait) it is whole.
-    pub fn printed(&self) -> String {
-        self.running().outputs.text(Stream::Printed)
+    /// Returns the standard output so far. It is complete after [`wait`](Self::wait).
+    pub fn stdout(&self) -> String {
+        self.running().outputs.text(Stream::Stdout)
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().expect("a lock")
     }
 
-    /// Runs another command of the program beside the server, in the same folder and environment.
+    /// Runs another command of the program in the same folder and environment.
     pub fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
         self.options.command(&self.binary, &self.dir).args(args).output().expect("the program runs")
     }
 
-    /// As [`run`](Self::run), with something on its standard input.
+    /// Like [`run`](Self::run), with standard input.
     pub fn run_with_input<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>, input: &str) -> Output {
         let mut command = self.options.command(&self.binary, &self.dir);
         command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program runs");
-        // It may end without reading all of it.
+        // Fails if the program exits without reading all of it.
         let _ = child.stdin.take().expect("a pipe").write_all(input.as_bytes());
         child.wait_with_output().expect("an output")
     }
 
-    /// `users ACTION USERNAME`; panics if it fails.
+    /// Runs `users ACTION USERNAME`. Panics if it fails.
     pub fn users(&self, action: &str, username: &str) {
         let output = self.run(["users", action, username]);
         assert!(output.status.success(), "users {action} {username}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Ends it with SIGKILL, whatever it does.
+    /// Kills the server (SIGKILL).
     pub fn kill(&self) {
         self.running().kill();
     }
 
-    /// Sends SIGTERM, and does not wait.
+    /// Sends SIGTERM without waiting for the end.
     pub fn terminate(&self) {
         self.signal("TERM");
     }
 
-    /// Sends a signal, and does not wait.
+    /// Sends a signal without waiting for the end.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
         assert!(status.expect("kill runs").success());
     }
 
-    /// Waits for its end.
+    /// Waits until the server exits.
     pub fn wait(&self) -> ExitStatus {
         let mut running = self.running();
-        let status = ends_in_time(&mut running.child).expect("the server ends");
+        let status = wait_for_exit(&mut running.child).expect("the server did not exit");
         running.outputs.wait_for_end();
         status
     }
 
-    /// Kills it and starts it again on the same port and data.
+    /// Kills the server and starts it again on the same port and data.
     pub fn restart(&self) {
         let mut running = self.running();
         running.kill();
@@ -249,8 +248,8 @@ impl TestServer {
     }
 }
 
-/// Reads to the end, on a thread of its own.
-fn read_meanwhile(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+/// Reads to the end on a new thread.
+fn read_in_background(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         let _ = pipe.read_to_end(&mut bytes);
@@ -258,8 +257,8 @@ fn read_meanwhile(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// Waits for the end of a process; `None` if it takes too long.
-fn ends_in_time(child: &mut Child) -> Option<ExitStatus> {
+/// Waits until a process exits; `None` if it takes too long.
+fn wait_for_exit(child: &mut Child) -> Option<ExitStatus> {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().expect("a child to wait for") {
@@ -270,16 +269,16 @@ fn ends_in_time(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-/// A loopback address that no other server of this process has had. The kernel hands out the port of a server that has
-/// ended to the next one: on one address, a client that still retries would reach a server of another test.
-fn own_loopback_address() -> Ipv4Addr {
-    static STARTED: AtomicU16 = AtomicU16::new(1);
+/// Returns a loopback address that no other server of this process has used. The kernel reuses the port of a server that
+/// has ended: on one shared address, a retrying client could reach the server of another test.
+fn unique_loopback_address() -> Ipv4Addr {
+    static NEXT: AtomicU16 = AtomicU16::new(1);
     if !cfg!(target_os = "linux") {
-        return Ipv4Addr::LOCALHOST; // Others do not answer for the rest of 127.0.0.0/8 unless configured to.
+        return Ipv4Addr::LOCALHOST; // Elsewhere the rest of 127.0.0.0/8 is not configured by default.
     }
-    let [high, low] = STARTED.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-    let of_process = 1 + (std::process::id() % 254) as u8;
-    Ipv4Addr::new(127, of_process, high, low)
+    let [high, low] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    let process_octet = 1 + (std::process::id() % 254) as u8;
+    Ipv4Addr::new(127, process_octet, high, low)
 }
 
 #[derive(Debug)]
@@ -295,14 +294,14 @@ impl Running {
         command.args(["serve", "--bind", bind]).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the server starts");
         let outputs = Arc::new(Outputs::default());
-        outputs.keep(Stream::Log, child.stderr.take().expect("a pipe"));
-        outputs.keep(Stream::Printed, child.stdout.take().expect("a pipe"));
+        outputs.capture(Stream::Log, child.stderr.take().expect("a pipe"));
+        outputs.capture(Stream::Stdout, child.stdout.take().expect("a pipe"));
         match outputs.wait_for_address() {
             Some(address) => Self { child, address, outputs },
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
-                panic!("the server does not listen; its log:\n{}", outputs.text(Stream::Log));
+                panic!("the server did not start; its log:\n{}", outputs.text(Stream::Log));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What a server process writes, kept while it runs.
+//! Captures the output of a server process while it runs.
 #![expect(clippy::expect_used, reason = "a poisoned lock fails the test")]
 
 use std::io::{BufRead, BufReader, Read};
@@ -7,16 +7,16 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use crate::PATIENCE;
 
-/// What a server writes to.
+/// An output stream of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
     /// Standard error.
     Log,
     /// Standard output.
-    Printed,
+    Stdout,
 }
 
-/// What a server has written.
+/// The captured output of a server.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     state: Mutex<OutputState>,
@@ -27,37 +27,37 @@ pub(super) struct Outputs {
 struct OutputState {
     texts: [String; 2],
     ended: [bool; 2],
-    is_unwanted: [bool; 2],
+    is_closing: [bool; 2],
     address: Option<SocketAddr>,
 }
 
 impl Outputs {
-    /// Keeps what comes, on a thread of its own.
-    pub(super) fn keep(self: &Arc<Self>, stream: Stream, output: impl Read + Send + 'static) {
-        let kept = self.clone();
+    /// Captures a stream on a new thread.
+    pub(super) fn capture(self: &Arc<Self>, stream: Stream, output: impl Read + Send + 'static) {
+        let outputs = self.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                let mut state = kept.lock();
+                let mut state = outputs.lock();
                 state.address = state.address.or_else(|| address_in(stream, &line));
                 state.texts[stream as usize].push_str(&line);
                 state.texts[stream as usize].push('\n');
-                kept.changed.notify_all();
-                if state.is_unwanted[stream as usize] {
+                outputs.changed.notify_all();
+                if state.is_closing[stream as usize] {
                     break;
                 }
             }
-            kept.lock().ended[stream as usize] = true;
-            kept.changed.notify_all();
+            outputs.lock().ended[stream as usize] = true;
+            outputs.changed.notify_all();
         });
     }
 
-    /// Closes a stream with the next line that is written to it.
+    /// Closes a stream after the next line that is written to it.
     pub(super) fn close(&self, stream: Stream) {
-        self.lock().is_unwanted[stream as usize] = true;
+        self.lock().is_closing[stream as usize] = true;
     }
 
-    /// Whether nothing more can come.
+    /// Returns whether the stream has ended.
     pub(super) fn has_ended(&self, stream: Stream) -> bool {
         self.lock().ended[stream as usize]
     }
@@ -74,8 +74,8 @@ impl Outputs {
         drop(self.wait_while(|state| state.ended != [true, true]));
     }
 
-    fn wait_while(&self, is_early: impl FnMut(&mut OutputState) -> bool) -> MutexGuard<'_, OutputState> {
-        self.changed.wait_timeout_while(self.lock(), PATIENCE, is_early).expect("a lock").0
+    fn wait_while(&self, is_pending: impl FnMut(&mut OutputState) -> bool) -> MutexGuard<'_, OutputState> {
+        self.changed.wait_timeout_while(self.lock(), PATIENCE, is_pending).expect("a lock").0
     }
 
     pub(super) fn text(&self, stream: Stream) -> String {
@@ -83,12 +83,12 @@ impl Outputs {
     }
 }
 
-/// The bind address of the server, if this line names it: a JSON record, or a line for people.
+/// Returns the bind address if this line contains it, as a JSON record or as plain text.
 fn address_in(stream: Stream, line: &str) -> Option<SocketAddr> {
     let (before, after) = match stream {
         Stream::Log if line.contains(r#""message":"listening""#) => (r#""address":""#, '"'),
         Stream::Log => return None,
-        Stream::Printed => ("Listening on  http://", ' '),
+        Stream::Stdout => ("Listening on  http://", ' '),
     };
     line.split_once(before)?.1.split(after).next()?.parse().ok()
 }

@@ -1,5 +1,4 @@
-//! What every answer carries, whatever it answers (SEC-001, SEC-042, SEC-080, SEC-093, SEC-094). The other topics look
-//! at this too; here is one answer of each kind.
+//! What every answer has in common (SEC-001, SEC-042, SEC-080, SEC-093, SEC-094), checked on one answer of each kind.
 
 use auth_tests::answers::{Findings, SECURITY_HEADERS, assert_status};
 use auth_tests::{Answer, PASSWORD, TokenPair, cases};
@@ -15,23 +14,23 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
         servers.simplejwt =>
             every_kind_of_answer_has_the_security_headers,
             an_answer_to_head_has_no_body,
-            whoever_cannot_log_in_is_answered_alike,
-            whoever_asks_for_a_mail_is_answered_alike,
-            what_was_sent_is_not_said_again,
-            answers_hold_no_secrets,
-            json_is_indented_on_request_and_refused_to_nobody_else;
+            failed_logins_get_identical_answers,
+            requests_for_an_email_get_identical_answers,
+            answers_do_not_repeat_input,
+            answers_contain_no_secrets,
+            answers_are_json_as_the_accept_header_allows;
         servers.development =>
             every_kind_of_answer_has_the_security_headers,
-            whoever_cannot_log_in_is_answered_alike,
-            whoever_asks_for_a_mail_is_answered_alike,
-            what_was_sent_is_not_said_again,
-            answers_hold_no_secrets,
+            failed_logins_get_identical_answers,
+            requests_for_an_email_get_identical_answers,
+            answers_do_not_repeat_input,
+            answers_contain_no_secrets,
     ]
 }
 
 async fn every_kind_of_answer_has_the_security_headers(service: &Service) {
     let name = fresh("answer");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let mut findings = Findings::default();
     let request = |method: Method, path: &str| service.http.request(method, format!("{}{path}", service.url));
     let other = fresh("answer");
@@ -78,24 +77,26 @@ async fn every_kind_of_answer_has_the_security_headers(service: &Service) {
         let answer = Answer::of(request.send().await.unwrap()).await;
         findings.check(format!("the {status}"), &answer, &[status]);
         for name in ["x-powered-by", "via", "set-cookie"] {
-            findings.note(!answer.headers.contains_key(name), || format!("the {status} has {name}"));
+            findings.check_that(!answer.headers.contains_key(name), || format!("the {status} has {name}"));
         }
         let csp = answer.headers.get("content-security-policy").and_then(|value| value.to_str().ok());
-        let is_closed = csp.is_some_and(|policy| policy.contains("default-src 'none'"));
-        findings.note(is_closed, || format!("the {status} has {csp:?}"));
-        findings.note(answer.headers.contains_key("x-request-id"), || format!("the {status} has no id"));
+        let denies_all = csp.is_some_and(|policy| policy.contains("default-src 'none'"));
+        findings.check_that(denies_all, || format!("the {status} has {csp:?}"));
+        findings.check_that(answer.headers.contains_key("x-request-id"), || format!("the {status} has no request ID"));
     }
-    // Public keys are for everybody to keep.
+    // The JWK set may be cached.
     let keys = Answer::of(request(Method::GET, "/.well-known/jwks.json").send().await.unwrap()).await;
     for (name, value) in SECURITY_HEADERS.iter().filter(|(name, _)| *name != "cache-control") {
-        findings.note(keys.headers.get(*name).is_some_and(|told| told == value), || format!("the keys have no {name}"));
+        findings.check_that(keys.headers.get(*name).is_some_and(|actual| actual == value), || {
+            format!("the keys have no {name}")
+        });
     }
-    findings.note(keys.headers["cache-control"] == "public, max-age=300", || format!("{:?}", keys.headers));
-    findings.close();
+    findings.check_that(keys.headers["cache-control"] == "public, max-age=300", || format!("{:?}", keys.headers));
+    findings.assert_none();
 }
 
 async fn an_answer_to_head_has_no_body(service: &Service) {
-    let access = service.newcomer(&fresh("answer")).await.access;
+    let access = service.register_and_login(&fresh("answer")).await.access;
     let mut findings = Findings::default();
     for (path, status) in
         [("/api/users/me/", 200), ("/healthz", 200), ("/api/token/", 405), ("/nowhere", 404), ("/api/users/me", 308)]
@@ -103,25 +104,25 @@ async fn an_answer_to_head_has_no_body(service: &Service) {
         let request = service.http.head(format!("{}{path}", service.url)).bearer_auth(&access);
         let answer = Answer::of(request.send().await.unwrap()).await;
         findings.check(path, &answer, &[status]);
-        findings.note(answer.text.is_empty(), || format!("{path}: {}", answer.text));
+        findings.check_that(answer.text.is_empty(), || format!("{path}: {}", answer.text));
     }
     let answer = Answer::of(service.http.head(format!("{}/api/users/me/", service.url)).send().await.unwrap()).await;
-    findings.check("nobody", &answer, &[401]);
-    findings.close();
+    findings.check("anonymous", &answer, &[401]);
+    findings.assert_none();
 }
 
-async fn whoever_cannot_log_in_is_answered_alike(service: &Service) {
+async fn failed_logins_get_identical_answers(service: &Service) {
     let (known, inactive, unknown) = (fresh("answer"), fresh("answer"), fresh("answer"));
     for name in [&known, &inactive] {
         assert_status(&service.register(name).await, 201);
     }
     service.server().users("deactivate", &inactive);
-    let seen = async |body: serde_json::Value| {
+    let response = async |body: serde_json::Value| {
         let answer = service.post("/api/token/", None, body).await;
         assert_status(&answer, 401);
-        all_but_its_name(answer)
+        comparable(answer)
     };
-    let wrong = seen(json!({"username": known, "password": "Wrong-pass-42"})).await;
+    let wrong = response(json!({"username": known, "password": "Wrong-pass-42"})).await;
     for body in [
         json!({"username": unknown, "password": PASSWORD}),
         json!({"username": inactive, "password": PASSWORD}),
@@ -131,12 +132,12 @@ async fn whoever_cannot_log_in_is_answered_alike(service: &Service) {
         json!({"email": format!("{known}@example.com"), "password": "Wrong-pass-42"}),
         json!({"username": known, "password": "x".repeat(2_000)}),
     ] {
-        assert_eq!(seen(body.clone()).await, wrong, "{body}");
+        assert_eq!(response(body.clone()).await, wrong, "{body}");
     }
 }
 
-/// What two answers have in common that are alike: all but when they came and what they are called.
-fn all_but_its_name(answer: Answer) -> (String, Vec<String>) {
+/// The parts of an answer that do not differ between equal answers: all but its date and its request ID.
+fn comparable(answer: Answer) -> (String, Vec<String>) {
     let different = ["date", "x-request-id"];
     let headers = answer.headers.iter().filter(|(name, _)| !different.contains(&name.as_str()));
     let mut headers: Vec<_> = headers.map(|(name, value)| format!("{name}: {value:?}")).collect();
@@ -144,31 +145,31 @@ fn all_but_its_name(answer: Answer) -> (String, Vec<String>) {
     (answer.text, headers)
 }
 
-async fn whoever_asks_for_a_mail_is_answered_alike(service: &Service) {
+async fn requests_for_an_email_get_identical_answers(service: &Service) {
     let (known, inactive, unknown) = (fresh("answer"), fresh("answer"), fresh("answer"));
     for name in [&known, &inactive] {
         assert_status(&service.register(name).await, 201);
     }
     service.server().users("deactivate", &inactive);
     for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
-        let seen = async |email: String| {
+        let response = async |email: String| {
             let answer = service.post(path, None, json!({"email": email})).await;
             assert_status(&answer, 202);
-            all_but_its_name(answer)
+            comparable(answer)
         };
-        let nobody = seen(format!("{unknown}@example.com")).await;
+        let expected = response(format!("{unknown}@example.com")).await;
         for name in [&known, &inactive, &known.to_uppercase()] {
-            // Also the sixth time, when no more is sent.
+            // Also the sixth time, when the rate limit suppresses the email.
             for _ in 0..6 {
-                assert_eq!(seen(format!("{name}@example.com")).await, nobody, "{path} {name}");
+                assert_eq!(response(format!("{name}@example.com")).await, expected, "{path} {name}");
             }
         }
     }
 }
 
-async fn what_was_sent_is_not_said_again(service: &Service) {
+async fn answers_do_not_repeat_input(service: &Service) {
     const WORD: &str = "zyxwvutsrq";
-    let access = service.newcomer(&fresh("answer")).await.access;
+    let access = service.register_and_login(&fresh("answer")).await.access;
     let token = format!("{WORD}.{WORD}.{WORD}");
     let long = format!("{WORD}{}", "x".repeat(300));
     let bearer = Some(access.as_str());
@@ -202,7 +203,7 @@ async fn what_was_sent_is_not_said_again(service: &Service) {
         let answer = service.post(path, bearer, body.clone()).await;
         findings.check(format!("{path} {body:.60}"), &answer, &[status]);
         let whole = format!("{:?} {}", answer.headers, answer.text);
-        findings.note(!whole.contains(WORD), || format!("{path} {body:.60}: {whole}"));
+        findings.check_that(!whole.contains(WORD), || format!("{path} {body:.60}: {whole}"));
     }
     let answer = {
         let request =
@@ -210,13 +211,13 @@ async fn what_was_sent_is_not_said_again(service: &Service) {
         Answer::of(request.body(format!("{{\"username\": {WORD}}}")).send().await.unwrap()).await
     };
     findings.check("malformed", &answer, &[400]);
-    findings.note(!answer.text.contains(WORD), || answer.text.clone());
-    findings.close();
+    findings.check_that(!answer.text.contains(WORD), || answer.text.clone());
+    findings.assert_none();
 }
 
 const WORD_PATH: &str = "/api/zyxwvutsrq/";
 
-async fn answers_hold_no_secrets(service: &Service) {
+async fn answers_contain_no_secrets(service: &Service) {
     let name = fresh("answer");
     let (password, wrong) = (format!("{}-quick-vex-BIDS", fresh("7")), format!("{}-quick-vex-BUZZ", fresh("7")));
     let body = json!({
@@ -248,13 +249,13 @@ async fn answers_hold_no_secrets(service: &Service) {
     }
     for answer in [&registered, &again, &refused, &login, &me].into_iter().chain(&own) {
         for secret in [password.as_str(), &wrong, "$argon2", "password_hash"] {
-            findings.note(!answer.text.contains(secret), || format!("{secret} is in {}", answer.text));
+            findings.check_that(!answer.text.contains(secret), || format!("{secret} is in {}", answer.text));
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn json_is_indented_on_request_and_refused_to_nobody_else(service: &Service) {
+async fn answers_are_json_as_the_accept_header_allows(service: &Service) {
     let mut findings = Findings::default();
     for (accept, status) in [
         ("application/json", 400),
@@ -272,12 +273,12 @@ async fn json_is_indented_on_request_and_refused_to_nobody_else(service: &Servic
         let request = service.http.post(format!("{}/api/token/", service.url)).header("accept", accept);
         let answer = Answer::of(request.send().await.unwrap()).await;
         findings.check(format!("{accept:?}"), &answer, &[status]);
-        findings.note(!answer.text.contains('\n'), || format!("{accept:?}: {}", answer.text));
+        findings.check_that(!answer.text.contains('\n'), || format!("{accept:?}: {}", answer.text));
     }
     let request =
         service.http.post(format!("{}/api/token/", service.url)).header("accept", "application/json; indent=1000");
     let answer = Answer::of(request.send().await.unwrap()).await;
     findings.check("an indentation of 1000", &answer, &[400]);
-    findings.note(answer.text.contains('\n') && answer.text.len() < 1_000, || answer.text.clone());
-    findings.close();
+    findings.check_that(answer.text.contains('\n') && answer.text.len() < 1_000, || answer.text.clone());
+    findings.assert_none();
 }

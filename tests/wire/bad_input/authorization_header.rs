@@ -1,5 +1,5 @@
-//! Where credentials are read, and in which shape: one `Authorization` header of two parts (SEC-001, SEC-017, SEC-018,
-//! SEC-097).
+//! Where credentials are read, and in which form: exactly one `Authorization` header with two parts (SEC-001, SEC-017,
+//! SEC-018, SEC-097).
 
 use auth_tests::answers::{Findings, assert_status};
 use auth_tests::raw_connection::exchange;
@@ -13,16 +13,16 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            only_one_shape_of_the_header_is_a_credential,
-            two_authorization_headers_are_one_too_many,
-            tokens_elsewhere_are_not_read,
-            an_overlong_header_is_refused,
-            bad_credentials_are_refused_where_none_are_needed,
-            bytes_that_are_no_text_are_no_credentials;
+            accepts_only_bearer_and_one_token,
+            refuses_two_authorization_headers,
+            tokens_outside_the_authorization_header_are_ignored,
+            refuses_a_header_over_the_limit,
+            refuses_malformed_credentials_on_open_endpoints,
+            non_ascii_credentials_are_refused;
         servers.development =>
-            only_one_shape_of_the_header_is_a_credential,
-            tokens_elsewhere_are_not_read,
-            an_overlong_header_is_refused,
+            accepts_only_bearer_and_one_token,
+            tokens_outside_the_authorization_header_are_ignored,
+            refuses_a_header_over_the_limit,
     ]
 }
 
@@ -43,20 +43,20 @@ fn invalid() -> Value {
     })
 }
 
-/// A request with these header lines, sent as they are.
-async fn ask(service: &Service, head: &str, headers: impl AsRef<[u8]>) -> Answer {
+/// Sends a request with these raw header lines.
+async fn send_raw(service: &Service, head: &str, headers: impl AsRef<[u8]>) -> Answer {
     let mut request = format!("{head} HTTP/1.1\r\nHost: localhost\r\n").into_bytes();
     request.extend_from_slice(headers.as_ref());
     request.extend_from_slice(b"\r\n");
     exchange(service.server().address(), request).await.expect("an answer")
 }
 
-async fn only_one_shape_of_the_header_is_a_credential(service: &Service) {
-    let token = service.newcomer(&fresh("header")).await.access;
+async fn accepts_only_bearer_and_one_token(service: &Service) {
+    let token = service.register_and_login(&fresh("header")).await.access;
     let mut findings = Findings::default();
     for shape in ["Bearer TOKEN", "Bearer  TOKEN", "Bearer\tTOKEN", " Bearer TOKEN ", "Bearer TOKEN   "] {
         let answer =
-            ask(service, "GET /api/users/me/", format!("Authorization: {}\r\n", shape.replace("TOKEN", &token)));
+            send_raw(service, "GET /api/users/me/", format!("Authorization: {}\r\n", shape.replace("TOKEN", &token)));
         findings.check(shape, &answer.await, &[200]);
     }
     for (shape, expected) in [
@@ -95,19 +95,19 @@ async fn only_one_shape_of_the_header_is_a_credential(service: &Service) {
         ("Bearer {}", invalid()),
     ] {
         let header = format!("Authorization: {}\r\n", shape.replace("TOKEN", &token));
-        let answer = ask(service, "GET /api/users/me/", header).await;
+        let answer = send_raw(service, "GET /api/users/me/", header).await;
         findings.check(format!("{shape:?}"), &answer, &[401]);
-        findings.note(answer.json() == expected, || format!("{shape:?}: {}", answer.text));
+        findings.check_that(answer.json() == expected, || format!("{shape:?}: {}", answer.text));
     }
-    let answer = ask(service, "GET /api/users/me/", "").await;
+    let answer = send_raw(service, "GET /api/users/me/", "").await;
     findings.check("no header", &answer, &[401]);
-    findings.note(answer.json() == not_provided(), || answer.text.clone());
-    findings.close();
+    findings.check_that(answer.json() == not_provided(), || answer.text.clone());
+    findings.assert_none();
 }
 
-async fn two_authorization_headers_are_one_too_many(service: &Service) {
-    let token = service.newcomer(&fresh("header")).await.access;
-    let other = service.newcomer(&fresh("header")).await.access;
+async fn refuses_two_authorization_headers(service: &Service) {
+    let token = service.register_and_login(&fresh("header")).await.access;
+    let other = service.register_and_login(&fresh("header")).await.access;
     let mut findings = Findings::default();
     for (one, two) in [
         ("Bearer TOKEN", "Bearer TOKEN"),
@@ -121,21 +121,21 @@ async fn two_authorization_headers_are_one_too_many(service: &Service) {
     ] {
         let header = format!("Authorization: {one}\r\nauthorization: {two}\r\n");
         let header = header.replace("TOKEN", &token).replace("OTHER", &other);
-        findings.check(format!("{one} and {two}"), &ask(service, "GET /api/users/me/", header).await, &[401]);
+        findings.check(format!("{one} and {two}"), &send_raw(service, "GET /api/users/me/", header).await, &[401]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn tokens_elsewhere_are_not_read(service: &Service) {
-    let token = service.newcomer(&fresh("header")).await.access;
+async fn tokens_outside_the_authorization_header_are_ignored(service: &Service) {
+    let token = service.register_and_login(&fresh("header")).await.access;
     let mut findings = Findings::default();
     for name in ["access_token", "token", "access", "jwt", "auth", "bearer", "Authorization", "authorization"] {
         for value in [token.clone(), format!("Bearer%20{token}")] {
             let head = format!("GET /api/users/me/?{name}={value}");
-            findings.check(format!("query {name}"), &ask(service, &head, "").await, &[401]);
+            findings.check(format!("query {name}"), &send_raw(service, &head, "").await, &[401]);
         }
         let cookie = format!("Cookie: {name}={token}; {name}=Bearer {token}; __Host-{name}={token}\r\n");
-        findings.check(format!("cookie {name}"), &ask(service, "GET /api/users/me/", cookie).await, &[401]);
+        findings.check(format!("cookie {name}"), &send_raw(service, "GET /api/users/me/", cookie).await, &[401]);
         let request = service.http.patch(format!("{}/api/users/me/", service.url)).form(&[(name, &token)]);
         findings.check(format!("form {name}"), &Answer::of(request.send().await.unwrap()).await, &[401]);
         let request = service.http.patch(format!("{}/api/users/me/", service.url)).json(&json!({name: token}));
@@ -147,7 +147,7 @@ async fn tokens_elsewhere_are_not_read(service: &Service) {
         "X-Auth-Token",
         "X-Forwarded-Authorization",
         "Proxy-Authorization",
-        "X-TestClient-Key",
+        "X-Api-Key",
         "Access-Token",
         "Token",
         "Bearer",
@@ -158,24 +158,24 @@ async fn tokens_elsewhere_are_not_read(service: &Service) {
         "Remote-User",
     ] {
         let header = format!("{name}: Bearer {token}\r\n");
-        findings.check(name, &ask(service, "GET /api/users/me/", header).await, &[401]);
+        findings.check(name, &send_raw(service, "GET /api/users/me/", header).await, &[401]);
     }
-    // Credentials in the address are no token either.
+    // Nor is user info in the request target a credential.
     let head = format!("GET http://x:{token}@localhost/api/users/me/");
-    findings.check("user info", &ask(service, &head, "").await, &[400, 401]);
-    findings.close();
+    findings.check("user info", &send_raw(service, &head, "").await, &[400, 401]);
+    findings.assert_none();
 }
 
-async fn an_overlong_header_is_refused(service: &Service) {
-    let token = service.newcomer(&fresh("header")).await.access;
+async fn refuses_a_header_over_the_limit(service: &Service) {
+    let token = service.register_and_login(&fresh("header")).await.access;
     let mut findings = Findings::default();
     for name in ["Authorization", "X-Anything", "Cookie", "User-Agent", "Accept-Language"] {
-        for (length, is_too_long) in [(8_000, false), (8_191, true), (60_000, true)] {
+        for (length, is_over_limit) in [(8_000, false), (8_191, true), (60_000, true)] {
             let own =
                 if name == "Authorization" { String::new() } else { format!("Authorization: Bearer {token}\r\n") };
             let header = format!("{own}{name}: {}\r\n", "x".repeat(length));
-            let answer = ask(service, "GET /api/users/me/", header).await;
-            let expected = match (is_too_long, name) {
+            let answer = send_raw(service, "GET /api/users/me/", header).await;
+            let expected = match (is_over_limit, name) {
                 (true, _) => 431,
                 (false, "Authorization") => 401,
                 (false, _) => 200,
@@ -183,15 +183,15 @@ async fn an_overlong_header_is_refused(service: &Service) {
             findings.check(format!("{name} of {length}"), &answer, &[expected]);
         }
     }
-    // Whatever is asked.
+    // On every route.
     let header = format!("X-Anything: {}\r\n", "x".repeat(8_191));
     for head in ["GET /healthz", "GET /nowhere", "POST /api/token/", "OPTIONS /api/token/"] {
-        findings.check(head, &ask(service, head, &header).await, &[431]);
+        findings.check(head, &send_raw(service, head, &header).await, &[431]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn bad_credentials_are_refused_where_none_are_needed(service: &Service) {
+async fn refuses_malformed_credentials_on_open_endpoints(service: &Service) {
     let name = fresh("header");
     let body = json!({
         "username": name, "email": format!("{name}@example.com"), "first_name": "Al", "password": "Correct-horse-42",
@@ -202,16 +202,16 @@ async fn bad_credentials_are_refused_where_none_are_needed(service: &Service) {
         assert_status(&answer, 401);
         assert_eq!(answer.json(), expected);
     }
-    // Another scheme is nobody's credentials here.
+    // Another scheme does not count as credentials.
     let request = service.http.post(format!("{}/api/register/", service.url)).basic_auth("a", Some("b")).json(&body);
     assert_status(&Answer::of(request.send().await.unwrap()).await, 201);
-    // The token endpoints do not look at them.
+    // The token endpoints ignore credentials.
     let login = json!({"username": name, "password": "Correct-horse-42"});
     assert_status(&service.post("/api/token/", Some("abc"), login).await, 200);
 }
 
-async fn bytes_that_are_no_text_are_no_credentials(service: &Service) {
-    let token = service.newcomer(&fresh("header")).await.access;
+async fn non_ascii_credentials_are_refused(service: &Service) {
+    let token = service.register_and_login(&fresh("header")).await.access;
     let mut findings = Findings::default();
     for bytes in [&b"\xFF\xFE"[..], b"\xC3\xA9", b"\x80", b"\xED\xA0\x80", "\u{1F600}".as_bytes()] {
         for header in [
@@ -220,11 +220,11 @@ async fn bytes_that_are_no_text_are_no_credentials(service: &Service) {
             [b"Authorization: ", bytes, b" ", token.as_bytes(), b"\r\n"].concat(),
             [b"Authorization: Bearer\xA0", token.as_bytes(), b"\r\n"].concat(),
         ] {
-            findings.check(format!("{bytes:?}"), &ask(service, "GET /api/users/me/", header).await, &[401]);
+            findings.check(format!("{bytes:?}"), &send_raw(service, "GET /api/users/me/", header).await, &[401]);
         }
-        // Elsewhere they do not matter.
+        // In other headers such bytes do no harm.
         let header = [format!("Authorization: Bearer {token}\r\nX-Anything: ").as_bytes(), bytes, b"\r\n"].concat();
-        findings.check(format!("{bytes:?} elsewhere"), &ask(service, "GET /api/users/me/", header).await, &[200]);
+        findings.check(format!("{bytes:?} elsewhere"), &send_raw(service, "GET /api/users/me/", header).await, &[200]);
     }
-    findings.close();
+    findings.assert_none();
 }

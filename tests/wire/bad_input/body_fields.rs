@@ -1,4 +1,4 @@
-//! Values that a field cannot have (SEC-063, SEC-071), each named in the answer.
+//! Values that fields do not accept (SEC-063, SEC-071); the answer names the field.
 
 use auth_tests::answers::{Findings, assert_status};
 use auth_tests::{Answer, PASSWORD, cases};
@@ -13,20 +13,20 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            no_field_takes_another_type_or_half_a_character,
-            a_number_is_its_text,
-            texts_of_exactly_the_limit_fit_and_longer_ones_do_not,
-            names_have_no_line_breaks,
-            an_overlong_token_is_refused,
-            every_field_is_required_where_it_is;
+            fields_accept_only_valid_strings,
+            a_number_is_read_as_its_decimal_string,
+            fields_accept_values_up_to_their_limit,
+            refuses_control_characters_in_names_and_emails,
+            refuses_overlong_tokens_and_codes,
+            names_a_missing_required_field;
         servers.development =>
-            no_field_takes_another_type_or_half_a_character,
-            texts_of_exactly_the_limit_fit_and_longer_ones_do_not,
-            names_have_no_line_breaks,
-            an_overlong_token_is_refused;
+            fields_accept_only_valid_strings,
+            fields_accept_values_up_to_their_limit,
+            refuses_control_characters_in_names_and_emails,
+            refuses_overlong_tokens_and_codes;
         servers.simplejwt_postgres =>
-            no_field_takes_another_type_or_half_a_character,
-            texts_of_exactly_the_limit_fit_and_longer_ones_do_not,
+            fields_accept_only_valid_strings,
+            fields_accept_values_up_to_their_limit,
     ]
 }
 
@@ -73,8 +73,8 @@ fn forms() -> Vec<Form> {
     ]
 }
 
-/// A body with good values in every field that the other rows leave alone.
-fn good(form: &Form, name: &str) -> Value {
+/// Returns a body with valid values in every field.
+fn valid_body(form: &Form, name: &str) -> Value {
     let mut body = json!({});
     for field in form.fields {
         body[field] = match *field {
@@ -91,16 +91,16 @@ fn good(form: &Form, name: &str) -> Value {
     body
 }
 
-/// Sends a body in which one field has this raw JSON.
+/// Sends a body whose field `field` has this raw JSON.
 async fn send_field(service: &Service, form: &Form, access: &str, name: &str, field: &str, json: &str) -> Answer {
-    const HERE: &str = "here goes raw JSON";
-    let mut body = good(form, name);
-    body[field] = HERE.into();
-    let body = body.to_string().replace(&format!("\"{HERE}\""), json);
+    const PLACEHOLDER: &str = "here goes raw JSON";
+    let mut body = valid_body(form, name);
+    body[field] = PLACEHOLDER.into();
+    let body = body.to_string().replace(&format!("\"{PLACEHOLDER}\""), json);
     send(service, &form.method, form.path, form.guarded.then_some(access), body.into_bytes()).await
 }
 
-async fn no_field_takes_another_type_or_half_a_character(service: &Service) {
+async fn fields_accept_only_valid_strings(service: &Service) {
     const VALUES: [(&str, &str); 14] = [
         ("null", "This field may not be null."),
         ("true", "Not a valid string."),
@@ -118,7 +118,7 @@ async fn no_field_takes_another_type_or_half_a_character(service: &Service) {
         (r#"" \t\u3000\n ""#, "This field may not be blank."),
     ];
     let name = fresh("field");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let before = service.me(&access).await.text;
     let mut findings = Findings::default();
     for form in forms() {
@@ -132,25 +132,26 @@ async fn no_field_takes_another_type_or_half_a_character(service: &Service) {
                 let row = format!("{} {}: {field} = {json}", form.method, form.path);
                 findings.check(&row, &answer, &[400]);
                 let expected = json!({*field: [message]});
-                findings.note(answer.json() == expected, || format!("{row}: {}", answer.text));
+                findings.check_that(answer.json() == expected, || format!("{row}: {}", answer.text));
             }
         }
     }
-    // The logout has one error for all.
+    // Logout has one error for all fields.
     for key in ["refresh", "refresh_token"] {
         for (json, _) in VALUES {
             let body = format!("{{\"{key}\":{json}}}").into_bytes();
             let answer = send(service, &Method::POST, "/api/logout/", Some(&access), body).await;
             findings.check(format!("logout: {key} = {json}"), &answer, &[400]);
-            findings.note(answer.json()["error"].is_string(), || format!("logout: {key} = {json}: {}", answer.text));
+            findings
+                .check_that(answer.json()["error"].is_string(), || format!("logout: {key} = {json}: {}", answer.text));
         }
     }
     let after = service.me(&access).await.text;
-    findings.note(before == after, || format!("the account was {before} and is {after}"));
-    findings.close();
+    findings.check_that(before == after, || format!("the account was {before} and is {after}"));
+    findings.assert_none();
 }
 
-async fn a_number_is_its_text(service: &Service) {
+async fn a_number_is_read_as_its_decimal_string(service: &Service) {
     for (json, text) in [
         ("20260704112233", "20260704112233"),
         ("-20260704112234", "-20260704112234"),
@@ -167,9 +168,9 @@ async fn a_number_is_its_text(service: &Service) {
     }
 }
 
-async fn texts_of_exactly_the_limit_fit_and_longer_ones_do_not(service: &Service) {
+async fn fields_accept_values_up_to_their_limit(service: &Service) {
     let name = fresh("field");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let mut findings = Findings::default();
     for form in forms().into_iter().filter(|form| form.fields.contains(&"email")) {
         let is_account = form.fields.contains(&"username");
@@ -196,7 +197,7 @@ async fn texts_of_exactly_the_limit_fit_and_longer_ones_do_not(service: &Service
                 let answer = send(text(limit + 1)).await;
                 let message = format!("Ensure this field has no more than {limit} characters.");
                 findings.check(format!("{row}, too many"), &answer, &[400]);
-                findings.note(answer.json() == json!({*field: [message]}), || format!("{row}: {}", answer.text));
+                findings.check_that(answer.json() == json!({*field: [message]}), || format!("{row}: {}", answer.text));
                 let answer = send(text(limit)).await;
                 let expected = match (is_account, form.guarded) {
                     (false, _) => 202,
@@ -205,25 +206,25 @@ async fn texts_of_exactly_the_limit_fit_and_longer_ones_do_not(service: &Service
                 };
                 findings.check(format!("{row}, the most"), &answer, &[expected]);
                 let is_kept = !is_account || answer.json()[field] == text(limit);
-                findings.note(is_kept, || format!("{row}: {}", answer.text));
-                // As it was, for the next row.
+                findings.check_that(is_kept, || format!("{row}: {}", answer.text));
+                // Restore the profile for the next row.
                 if form.guarded {
-                    let body = good(&form, &name).to_string().into_bytes();
-                    findings.check("back", &json_put(service, &access, body).await, &[200]);
+                    let body = valid_body(&form, &name).to_string().into_bytes();
+                    findings.check("restore", &json_put(service, &access, body).await, &[200]);
                 }
             }
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
 async fn json_put(service: &Service, access: &str, body: Vec<u8>) -> Answer {
     send(service, &Method::PUT, "/api/users/me/", Some(access), body).await
 }
 
-async fn names_have_no_line_breaks(service: &Service) {
+async fn refuses_control_characters_in_names_and_emails(service: &Service) {
     let name = fresh("field");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let before = service.me(&access).await.text;
     let mut findings = Findings::default();
     for form in forms().into_iter().filter(|form| form.fields.contains(&"email")) {
@@ -236,19 +237,19 @@ async fn names_have_no_line_breaks(service: &Service) {
                 let row = format!("{} {}: {field} = {json}", form.method, form.path);
                 findings.check(&row, &answer, &[400]);
                 let is_named = answer.json().as_object().is_some_and(|body| body.keys().eq([field]));
-                findings.note(is_named, || format!("{row}: {}", answer.text));
+                findings.check_that(is_named, || format!("{row}: {}", answer.text));
             }
         }
     }
     let after = service.me(&access).await.text;
-    findings.note(before == after, || format!("the account was {before} and is {after}"));
-    findings.close();
+    findings.check_that(before == after, || format!("the account was {before} and is {after}"));
+    findings.assert_none();
 }
 
-async fn an_overlong_token_is_refused(service: &Service) {
-    let access = service.newcomer(&fresh("field")).await.access;
+async fn refuses_overlong_tokens_and_codes(service: &Service) {
+    let access = service.register_and_login(&fresh("field")).await.access;
     let mut findings = Findings::default();
-    // Within the limit of bodies, and over it.
+    // Within the body limit, and over it.
     for (token, shape, is_read) in [
         ("a".repeat(30_000), "one long part", true),
         (format!("a.{}.c", "b".repeat(30_000)), "three long parts", true),
@@ -259,7 +260,7 @@ async fn an_overlong_token_is_refused(service: &Service) {
         for (path, field) in [("refresh", "refresh"), ("verify", "token"), ("blacklist", "refresh")] {
             let answer = service.post(&format!("/api/token/{path}/"), None, json!({field: token})).await;
             findings.check(format!("{shape} at {path}"), &answer, &[or_413(401)]);
-            findings.note(answer.text.len() < 1_000, || format!("{path} repeats the token"));
+            findings.check_that(answer.text.len() < 1_000, || format!("{path} repeats the token"));
         }
         let answer = service.logout(&access, json!({"refresh": token})).await;
         findings.check(format!("{shape} at the logout"), &answer, &[or_413(400)]);
@@ -278,38 +279,38 @@ async fn an_overlong_token_is_refused(service: &Service) {
         ] {
             let answer = service.post(path, bearer, body).await;
             findings.check(format!("{shape} at {path}"), &answer, &[or_413(read)]);
-            findings.note(answer.text.len() < 1_000, || format!("{path} repeats the token"));
+            findings.check_that(answer.text.len() < 1_000, || format!("{path} repeats the token"));
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn every_field_is_required_where_it_is(service: &Service) {
+async fn names_a_missing_required_field(service: &Service) {
     let name = fresh("field");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let mut findings = Findings::default();
     for form in forms() {
         for field in form.fields {
-            let mut body = good(&form, if form.guarded { &name } else { "nobody-yet" });
+            let mut body = valid_body(&form, if form.guarded { &name } else { "nobody-yet" });
             body.as_object_mut().unwrap().remove(*field);
             let bearer = form.guarded.then_some(access.as_str());
             let answer = send(service, &form.method, form.path, bearer, body.to_string().into_bytes()).await;
             let row = format!("{} {} without {field}", form.method, form.path);
             let required = json!({*field: ["This field is required."]});
             if form.optional.contains(field) {
-                // Nobody has a second factor here that could be removed.
+                // The account has no second factor that could be removed.
                 let expected = match form.path {
                     "/api/users/me/" => 200,
                     "/api/users/me/second-factors/" => 201,
                     _ => 400,
                 };
                 findings.check(&row, &answer, &[expected]);
-                findings.note(answer.json() != required, || format!("{row}: {}", answer.text));
+                findings.check_that(answer.json() != required, || format!("{row}: {}", answer.text));
             } else {
                 findings.check(&row, &answer, &[400]);
-                findings.note(answer.json() == required, || format!("{row}: {}", answer.text));
+                findings.check_that(answer.json() == required, || format!("{row}: {}", answer.text));
             }
         }
     }
-    findings.close();
+    findings.assert_none();
 }

@@ -1,4 +1,4 @@
-//! JSON that no client of good will sends (SEC-070, SEC-072).
+//! Malformed and unusual JSON (SEC-070, SEC-072).
 
 use auth_http::routes::standard;
 use auth_tests::answers::{Findings, assert_status};
@@ -15,20 +15,20 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            every_body_of_the_test_suite_is_read_or_refused,
-            documents_nested_ten_thousand_deep_are_refused,
-            documents_that_are_not_utf_8_are_refused,
-            two_documents_are_not_one,
-            every_route_is_on_the_list,
-            thousands_of_keys_are_only_keys,
-            of_a_key_that_comes_twice_the_last_one_counts;
+            parses_json_test_suite_as_expected,
+            refuses_documents_nested_ten_thousand_deep,
+            refuses_documents_that_are_not_utf_8,
+            refuses_two_documents_in_one_body,
+            lists_every_route_with_a_body,
+            accepts_thousands_of_keys,
+            the_last_of_duplicate_keys_counts;
         servers.development =>
-            every_body_of_the_test_suite_is_read_or_refused,
-            documents_that_are_not_utf_8_are_refused,
+            parses_json_test_suite_as_expected,
+            refuses_documents_that_are_not_utf_8,
     ]
 }
 
-/// Every route that reads JSON; `true`: with the credentials of an account.
+/// Every route that reads JSON; `true` if it requires credentials.
 pub(crate) const ROUTES: [(Method, &str, bool); 18] = [
     (Method::POST, "/api/register/", false),
     (Method::POST, "/api/token/", false),
@@ -50,7 +50,7 @@ pub(crate) const ROUTES: [(Method, &str, bool); 18] = [
     (Method::POST, "/api/users/me/second-factors/recovery-codes/", true),
 ];
 
-/// Sends a body of JSON, or what claims to be some.
+/// Sends a body labelled as JSON.
 pub(crate) async fn send(
     service: &Service,
     method: &Method,
@@ -67,8 +67,8 @@ pub(crate) async fn send(
     Answer::of(request.send().await.expect("an answer")).await
 }
 
-/// A route that is new has to come on the list, or on this one of those that read no body.
-async fn every_route_is_on_the_list(_: &Service) {
+/// A new route must be listed in [`ROUTES`], or here if it reads no body.
+async fn lists_every_route_with_a_body(_: &Service) {
     let without = ["/api/users/me/second-factors/challenge/"];
     for endpoint in standard() {
         let (path, allow) = (endpoint.path(), endpoint.allow());
@@ -79,23 +79,24 @@ async fn every_route_is_on_the_list(_: &Service) {
     }
 }
 
-/// Sends bodies to every route that reads JSON; each has to be answered 400, and parse errors are called that.
+/// Sends bodies to every route that reads JSON. Each must be answered with 400, and as a parse error if `is_malformed`.
 async fn refused_everywhere(service: &Service, bodies: &[(&str, Vec<u8>)], is_malformed: bool) {
-    let access = service.newcomer(&fresh("json")).await.access;
+    let access = service.register_and_login(&fresh("json")).await.access;
     let mut findings = Findings::default();
     for (what, body) in bodies {
         for (method, path, guarded) in &ROUTES {
             let answer = send(service, method, path, guarded.then_some(&access), body.clone()).await;
             findings.check(format!("{what} at {method} {path}"), &answer, &[400]);
             let is_parse_error = answer.text.starts_with(r#"{"detail":"JSON parse error - "#);
-            findings.note(is_parse_error == is_malformed, || format!("{what} at {method} {path}: {}", answer.text));
+            findings
+                .check_that(is_parse_error == is_malformed, || format!("{what} at {method} {path}: {}", answer.text));
         }
     }
     findings.check("afterwards", &service.me(&access).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn every_body_of_the_test_suite_is_read_or_refused(service: &Service) {
+async fn parses_json_test_suite_as_expected(service: &Service) {
     let mut findings = Findings::default();
     for line in include_str!("../../data/vectors/json/json_test_suite.jsonl").lines() {
         let vector: Value = serde_json::from_str(line).unwrap();
@@ -106,16 +107,16 @@ async fn every_body_of_the_test_suite_is_read_or_refused(service: &Service) {
         findings.check(name, &answer, if expect == "reject" { &[400] } else { &[400, 401] });
         let is_parse_error = answer.text.starts_with(r#"{"detail":"JSON parse error - "#);
         match expect {
-            // No body at all is an empty object.
-            "reject" if !is_empty => findings.note(is_parse_error, || format!("{name} is read: {}", answer.text)),
-            "accept" => findings.note(!is_parse_error, || format!("{name} is not read: {}", answer.text)),
+            // An empty body counts as an empty object.
+            "reject" if !is_empty => findings.check_that(is_parse_error, || format!("{name} is read: {}", answer.text)),
+            "accept" => findings.check_that(!is_parse_error, || format!("{name} is not read: {}", answer.text)),
             _ => {}
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn documents_nested_ten_thousand_deep_are_refused(service: &Service) {
+async fn refuses_documents_nested_ten_thousand_deep(service: &Service) {
     const DEPTH: usize = 10_000;
     let nested = |open: &str, close: &str| format!("{}1{}", open.repeat(DEPTH), close.repeat(DEPTH)).into_bytes();
     let in_fields = |value: &str| {
@@ -137,7 +138,7 @@ async fn documents_nested_ten_thousand_deep_are_refused(service: &Service) {
         format!("{{{}}}", fields.join(",")).into_bytes()
     };
     let lists = String::from_utf8(nested("[", "]")).unwrap();
-    // A quarter as deep, so that all of them fit into one body.
+    // A quarter of the depth, so that all fields fit into one body.
     let shallower = &lists[DEPTH * 3 / 4..lists.len() - DEPTH * 3 / 4];
     refused_everywhere(service, &[("lists", nested("[", "]")), ("lists in every field", in_fields(shallower))], false)
         .await;
@@ -149,18 +150,18 @@ async fn documents_nested_ten_thousand_deep_are_refused(service: &Service) {
     ];
     refused_everywhere(service, &unclosed, true).await;
 
-    // Where unknown fields are ignored, a deep one is too; or it is refused.
-    let access = service.newcomer(&fresh("json")).await.access;
+    // An unknown field is ignored or refused, even if deeply nested.
+    let access = service.register_and_login(&fresh("json")).await.access;
     let mut findings = Findings::default();
     for (what, open, close) in [("lists", "[", "]"), ("objects", "{\"a\":", "}")] {
         let unknown = [b"{\"unknown\":".to_vec(), nested(open, close), b"}".to_vec()].concat();
         let answer = send(service, &Method::PATCH, "/api/users/me/", Some(&access), unknown).await;
         findings.check(format!("{what} in an unknown field"), &answer, &[200, 400]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn documents_that_are_not_utf_8_are_refused(service: &Service) {
+async fn refuses_documents_that_are_not_utf_8(service: &Service) {
     let text = r#"{"username":"alice","password":"x","refresh":"x","token":"x"}"#;
     let utf_16 = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<_>>();
     let bodies = [
@@ -178,7 +179,7 @@ async fn documents_that_are_not_utf_8_are_refused(service: &Service) {
     refused_everywhere(service, &bodies, true).await;
 }
 
-async fn two_documents_are_not_one(service: &Service) {
+async fn refuses_two_documents_in_one_body(service: &Service) {
     let first = json!({"username": "alice", "password": PASSWORD}).to_string();
     let two = |between: &str| format!("{first}{between}{first}").into_bytes();
     let bodies =
@@ -186,26 +187,26 @@ async fn two_documents_are_not_one(service: &Service) {
     refused_everywhere(service, &bodies, true).await;
 }
 
-async fn thousands_of_keys_are_only_keys(service: &Service) {
+async fn accepts_thousands_of_keys(service: &Service) {
     let name = fresh("json");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let keys: Vec<_> = (0..4_000).map(|n| format!("\"key{n}\":{n}")).collect();
     let wide = format!("{{{}}}", keys.join(","));
     let mut findings = Findings::default();
     for (method, path, guarded) in &ROUTES {
         let answer = send(service, method, path, guarded.then_some(&access), wide.clone().into_bytes()).await;
-        // Nothing of it is a field of the profile, which then stays as it is.
+        // None of the keys is a field of the profile, which stays unchanged.
         let expected = if *method == Method::PATCH { 200 } else { 400 };
         findings.check(format!("{method} {path}"), &answer, &[expected]);
     }
-    findings.close();
+    findings.assert_none();
     let login = format!(r#"{{{},"username":"{name}","password":"{PASSWORD}"}}"#, keys.join(","));
     assert_status(&send(service, &Method::POST, "/api/token/", None, login.into_bytes()).await, 200);
 }
 
-async fn of_a_key_that_comes_twice_the_last_one_counts(service: &Service) {
+async fn the_last_of_duplicate_keys_counts(service: &Service) {
     let name = fresh("json");
-    service.newcomer(&name).await;
+    service.register_and_login(&name).await;
     let mut findings = Findings::default();
     for (body, status) in [
         (format!(r#"{{"username":"nobody","username":"{name}","password":"{PASSWORD}"}}"#), 200),
@@ -218,5 +219,5 @@ async fn of_a_key_that_comes_twice_the_last_one_counts(service: &Service) {
         let answer = send(service, &Method::POST, "/api/token/", None, body.clone().into_bytes()).await;
         findings.check(body, &answer, &[status]);
     }
-    findings.close();
+    findings.assert_none();
 }

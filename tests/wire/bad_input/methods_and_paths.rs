@@ -1,4 +1,4 @@
-//! Which paths and methods are there, and that no trick opens another one (SEC-090 to SEC-092, SEC-098).
+//! Paths and methods: only the documented ones exist, and no trick reaches another one (SEC-090 to SEC-092, SEC-098).
 
 use auth_core::permission::Rule;
 use auth_http::routes::standard;
@@ -14,26 +14,26 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            other_methods_are_refused_with_the_ones_there_are,
-            a_wrong_method_does_not_hide_that_credentials_are_missing,
-            other_spellings_of_a_path_are_no_paths,
-            a_missing_slash_is_added_and_nothing_else_changed,
-            no_redirection_leads_elsewhere,
-            headers_that_override_the_request_are_not_obeyed,
-            where_a_request_claims_to_come_from_is_in_no_answer,
-            queries_do_not_matter,
-            no_origin_is_let_in;
+            refuses_other_methods_and_lists_the_allowed_ones,
+            authenticates_before_checking_the_method,
+            refuses_other_spellings_of_a_path,
+            redirects_add_only_the_missing_slash,
+            redirects_never_lead_to_another_host,
+            ignores_headers_that_override_method_or_path,
+            answers_do_not_repeat_forwarding_headers,
+            ignores_the_query,
+            no_answer_has_cors_headers;
         servers.development =>
-            other_methods_are_refused_with_the_ones_there_are,
-            other_spellings_of_a_path_are_no_paths,
-            a_missing_slash_is_added_and_nothing_else_changed,
-            where_a_request_claims_to_come_from_is_in_no_answer,
-            no_origin_is_let_in,
+            refuses_other_methods_and_lists_the_allowed_ones,
+            refuses_other_spellings_of_a_path,
+            redirects_add_only_the_missing_slash,
+            answers_do_not_repeat_forwarding_headers,
+            no_answer_has_cors_headers,
     ]
 }
 
-/// A request sent as it is, with a length of 0.
-async fn ask(service: &Service, method: &str, target: &str, headers: &str) -> Answer {
+/// Sends a raw request with an empty body.
+async fn send_raw(service: &Service, method: &str, target: &str, headers: &str) -> Answer {
     let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
     exchange(service.server().address(), request).await.unwrap_or_else(|| panic!("no answer to {method} {target}"))
 }
@@ -44,8 +44,8 @@ fn methods(allow: &str) -> Vec<&str> {
     methods
 }
 
-async fn other_methods_are_refused_with_the_ones_there_are(service: &Service) {
-    let bearer = format!("Authorization: Bearer {}\r\n", service.newcomer(&fresh("route")).await.access);
+async fn refuses_other_methods_and_lists_the_allowed_ones(service: &Service) {
+    let bearer = format!("Authorization: Bearer {}\r\n", service.register_and_login(&fresh("route")).await.access);
     let mut findings = Findings::default();
     for endpoint in standard() {
         let allow = endpoint.allow();
@@ -56,31 +56,31 @@ async fn other_methods_are_refused_with_the_ones_there_are(service: &Service) {
             if allowed.contains(&method) {
                 continue;
             }
-            let answer = ask(service, method, endpoint.path(), &bearer).await;
+            let answer = send_raw(service, method, endpoint.path(), &bearer).await;
             let row = format!("{method} {}", endpoint.path());
             findings.check(&row, &answer, &[405]);
-            let told = answer.headers.get("allow").and_then(|allow| allow.to_str().ok()).unwrap_or_default();
-            findings.note(methods(told) == allowed, || format!("{row}: Allow: {told}"));
+            let listed = answer.headers.get("allow").and_then(|allow| allow.to_str().ok()).unwrap_or_default();
+            findings.check_that(methods(listed) == allowed, || format!("{row}: Allow: {listed}"));
             let detail = json!({"detail": format!("Method \"{method}\" not allowed.")});
-            findings.note(answer.json() == detail, || format!("{row}: {}", answer.text));
+            findings.check_that(answer.json() == detail, || format!("{row}: {}", answer.text));
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn a_wrong_method_does_not_hide_that_credentials_are_missing(service: &Service) {
+async fn authenticates_before_checking_the_method(service: &Service) {
     let mut findings = Findings::default();
     for endpoint in standard().iter().filter(|endpoint| *endpoint.required_rule() == Rule::IsAuthenticated) {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] {
-            let answer = ask(service, method, endpoint.path(), "").await;
+            let answer = send_raw(service, method, endpoint.path(), "").await;
             findings.check(format!("{method} {}", endpoint.path()), &answer, &[401]);
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn other_spellings_of_a_path_are_no_paths(service: &Service) {
-    let bearer = format!("Authorization: Bearer {}\r\n", service.newcomer(&fresh("route")).await.access);
+async fn refuses_other_spellings_of_a_path(service: &Service) {
+    let bearer = format!("Authorization: Bearer {}\r\n", service.register_and_login(&fresh("route")).await.access);
     let mut findings = Findings::default();
     for target in [
         "/",
@@ -138,7 +138,7 @@ async fn other_spellings_of_a_path_are_no_paths(service: &Service) {
         "/api//token",
         "/api/token;",
         "/api/token.json",
-        "/TestClient/users/me/",
+        "/Api/users/me/",
         "/api/users/Me/",
         "/api/users/me.json",
         "/api/users/me/.json",
@@ -157,33 +157,36 @@ async fn other_spellings_of_a_path_are_no_paths(service: &Service) {
         "/api/schema",
         "/api/schema//",
     ] {
-        // These lack the slash at their end, or only carry a query.
+        // These only lack the trailing slash, or only carry a query.
         let is_route = ["/api/schema", "/api/users/me/?/../../"].contains(&target);
-        for (who, headers) in [("the bearer", bearer.as_str()), ("nobody", "")] {
-            let answer = ask(service, "GET", target, headers).await;
+        for (who, headers) in [("the bearer", bearer.as_str()), ("an anonymous client", "")] {
+            let answer = send_raw(service, "GET", target, headers).await;
             let row = format!("{target} for {who}");
             if is_route {
-                findings
-                    .note([200, 308, 401].contains(&answer.status.as_u16()), || format!("{row}: {}", answer.status));
+                findings.check_that([200, 308, 401].contains(&answer.status.as_u16()), || {
+                    format!("{row}: {}", answer.status)
+                });
             } else if target.is_ascii() {
                 findings.check(&row, &answer, &[404]);
-                findings.note(answer.json() == json!({"detail": "Not found."}), || format!("{row}: {}", answer.text));
+                findings
+                    .check_that(answer.json() == json!({"detail": "Not found."}), || format!("{row}: {}", answer.text));
             } else {
-                // No request line has such bytes.
-                findings.note([400, 404].contains(&answer.status.as_u16()), || format!("{row}: {}", answer.status));
+                // Such bytes are invalid in a request line.
+                findings
+                    .check_that([400, 404].contains(&answer.status.as_u16()), || format!("{row}: {}", answer.status));
             }
         }
     }
-    // The query of the server as a whole.
+    // Requests for the server as a whole, and for a tunnel.
     for (method, target) in [("OPTIONS", "*"), ("GET", "*"), ("CONNECT", "localhost:1"), ("CONNECT", "/api/users/me/")]
     {
-        let status = ask(service, method, target, &bearer).await.status.as_u16();
-        findings.note([400, 404, 405].contains(&status), || format!("{method} {target}: {status}"));
+        let status = send_raw(service, method, target, &bearer).await.status.as_u16();
+        findings.check_that([400, 404, 405].contains(&status), || format!("{method} {target}: {status}"));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn a_missing_slash_is_added_and_nothing_else_changed(service: &Service) {
+async fn redirects_add_only_the_missing_slash(service: &Service) {
     let mut findings = Findings::default();
     for endpoint in standard().iter().filter(|endpoint| endpoint.path().ends_with('/')) {
         let path = endpoint.path().trim_end_matches('/');
@@ -195,27 +198,27 @@ async fn a_missing_slash_is_added_and_nothing_else_changed(service: &Service) {
                 ("?a=%0d%0aSet-Cookie:%20x=y", "?a=%0d%0aSet-Cookie:%20x=y"),
                 ("?a?b?c=/", "?a?b?c=/"),
             ] {
-                let answer = ask(service, method, &format!("{path}{query}"), "").await;
+                let answer = send_raw(service, method, &format!("{path}{query}"), "").await;
                 let row = format!("{method} {path}{query}");
                 let location = answer.headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
                 findings.check(&row, &answer, &[308]);
-                findings.note(location == format!("{path}/{expected}"), || format!("{row}: {location}"));
-                findings.note(answer.text.is_empty(), || format!("{row}: {}", answer.text));
-                findings.note(!answer.headers.contains_key("set-cookie"), || format!("{row}: a cookie"));
+                findings.check_that(location == format!("{path}/{expected}"), || format!("{row}: {location}"));
+                findings.check_that(answer.text.is_empty(), || format!("{row}: {}", answer.text));
+                findings.check_that(!answer.headers.contains_key("set-cookie"), || format!("{row}: a cookie"));
             }
         }
     }
-    findings.close();
-    // A client that follows it arrives with its method and its body.
+    findings.assert_none();
+    // A client that follows the redirect keeps its method and its body.
     let name = fresh("route");
-    service.newcomer(&name).await;
+    service.register_and_login(&name).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let login = json!({"username": name, "password": PASSWORD});
     let response = client.post(format!("{}/api/token?x=1", service.url)).json(&login).send().await.unwrap();
     assert_status(&Answer::of(response).await, 200);
 }
 
-async fn no_redirection_leads_elsewhere(service: &Service) {
+async fn redirects_never_lead_to_another_host(service: &Service) {
     let mut findings = Findings::default();
     for target in [
         "//evil.example/api/token",
@@ -229,17 +232,17 @@ async fn no_redirection_leads_elsewhere(service: &Service) {
         "http://evil.example/api/token",
         "http://evil.example//evil.example/api/token",
     ] {
-        let answer = ask(service, "GET", target, "").await;
+        let answer = send_raw(service, "GET", target, "").await;
         let location = answer.headers.get("location").and_then(|value| value.to_str().ok()).unwrap_or_default();
         findings.check(target, &answer, &[308, 404]);
-        findings.note(["", "/api/token/"].contains(&location), || format!("{target}: {location}"));
+        findings.check_that(["", "/api/token/"].contains(&location), || format!("{target}: {location}"));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn headers_that_override_the_request_are_not_obeyed(service: &Service) {
+async fn ignores_headers_that_override_method_or_path(service: &Service) {
     let name = fresh("route");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let before = service.me(&access).await.text;
     let mut findings = Findings::default();
     for header in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X-Http-Method-Override", "_method"]
@@ -259,21 +262,21 @@ async fn headers_that_override_the_request_are_not_obeyed(service: &Service) {
         let request = service.http.get(format!("{}/nowhere/", service.url)).header(header, "/healthz");
         findings.check(format!("{header} to a path"), &Answer::of(request.send().await.unwrap()).await, &[404]);
         let request = service.http.get(format!("{}/api/users/me/", service.url)).header(header, "/healthz");
-        findings.check(format!("{header} past the guard"), &Answer::of(request.send().await.unwrap()).await, &[401]);
+        findings.check(format!("{header} around the guard"), &Answer::of(request.send().await.unwrap()).await, &[401]);
     }
     let after = service.me(&access).await.text;
-    findings.note(before == after, || format!("the account was {before} and is {after}"));
-    findings.close();
+    findings.check_that(before == after, || format!("the account was {before} and is {after}"));
+    findings.assert_none();
 }
 
-async fn where_a_request_claims_to_come_from_is_in_no_answer(service: &Service) {
+async fn answers_do_not_repeat_forwarding_headers(service: &Service) {
     const CLAIMS: &str = "Host: evil.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: evil\r\n\
                           X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Server: evil.example\r\nX-Forwarded-Prefix: /evil\r\n\
                           X-Real-IP: 6.6.6.6\r\nForwarded: for=6.6.6.6;host=evil.example;proto=evil\r\n\
                           Origin: http://evil.example\r\nReferer: http://evil.example/\r\nX-Host: evil.example\r\n\
                           User-Agent: evil\r\nX-Request-Id: evil.example/x y\r\n";
     let name = fresh("route");
-    let pair = service.newcomer(&name).await;
+    let pair = service.register_and_login(&name).await;
     let mut findings = Findings::default();
     let login = json!({"username": name, "password": PASSWORD}).to_string();
     let wrong = json!({"username": name, "password": "evi"}).to_string();
@@ -299,14 +302,14 @@ async fn where_a_request_claims_to_come_from_is_in_no_answer(service: &Service) 
         let answer = exchange(service.server().address(), request).await.expect("an answer");
         findings.check(format!("{method} {target}"), &answer, &[status]);
         let whole = format!("{:?} {}", answer.headers, answer.text);
-        let is_told = ["evil", "6.6.6.6"].into_iter().find(|word| whole.contains(word));
-        findings.note(is_told.is_none(), || format!("{method} {target} tells {is_told:?}: {whole}"));
+        let repeated = ["evil", "6.6.6.6"].into_iter().find(|word| whole.contains(word));
+        findings.check_that(repeated.is_none(), || format!("{method} {target} repeats {repeated:?}: {whole}"));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn queries_do_not_matter(service: &Service) {
-    let access = service.newcomer(&fresh("route")).await.access;
+async fn ignores_the_query(service: &Service) {
+    let access = service.register_and_login(&fresh("route")).await.access;
     let bearer = format!("Authorization: Bearer {access}\r\n");
     let me = service.me(&access).await.text;
     let mut findings = Findings::default();
@@ -332,20 +335,20 @@ async fn queries_do_not_matter(service: &Service) {
         "?callback=x",
         "?__proto__[x]=1",
     ] {
-        let answer = ask(service, "GET", &format!("/api/users/me/{query}"), &bearer).await;
+        let answer = send_raw(service, "GET", &format!("/api/users/me/{query}"), &bearer).await;
         findings.check(query, &answer, &[200]);
-        findings.note(answer.text == me, || format!("{query}: {}", answer.text));
+        findings.check_that(answer.text == me, || format!("{query}: {}", answer.text));
     }
     let long = format!("/api/users/me/?{}", "x".repeat(60_000));
     let answer =
         exchange(service.server().address(), format!("GET {long} HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n"));
     let status = answer.await.expect("an answer").status.as_u16();
-    findings.note([200, 400, 414, 431].contains(&status), || format!("60,000 letters: {status}"));
-    findings.close();
+    findings.check_that([200, 400, 414, 431].contains(&status), || format!("60,000 characters: {status}"));
+    findings.assert_none();
 }
 
-async fn no_origin_is_let_in(service: &Service) {
-    let access = service.newcomer(&fresh("route")).await.access;
+async fn no_answer_has_cors_headers(service: &Service) {
+    let access = service.register_and_login(&fresh("route")).await.access;
     let mut findings = Findings::default();
     for origin in ["http://evil.example", "null", "http://localhost", "https://localhost:8000", "*", ""] {
         for (method, path) in [
@@ -361,11 +364,11 @@ async fn no_origin_is_let_in(service: &Service) {
                 "Origin: {origin}\r\nAccess-Control-Request-Method: POST\r\n\
                  Access-Control-Request-Headers: authorization\r\nAuthorization: Bearer {access}\r\n"
             );
-            let answer = ask(service, method, path, &headers).await;
+            let answer = send_raw(service, method, path, &headers).await;
             let cors = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
-            findings.note(cors.is_none(), || format!("{method} {path} from {origin:?}: {cors:?}"));
+            findings.check_that(cors.is_none(), || format!("{method} {path} from {origin:?}: {cors:?}"));
         }
     }
-    findings.close();
+    findings.assert_none();
     assert_answer(&service.post("/nowhere", None, json!({})).await, 404, &json!({"detail": "Not found."}));
 }

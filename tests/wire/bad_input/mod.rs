@@ -1,7 +1,7 @@
-//! Bad input over the wire: hostile bodies, forged tokens, odd requests; and what the strict default profile promises.
+//! Bad input: malicious bodies, forged tokens and unusual requests, and the rules of the strict default profile.
 //!
-//! A case is named for what it says. Most run on servers that they share (see [`shared_servers`]), with accounts of their
-//! own. Whatever a case asks for, every answer must pass [`auth_tests::answers::objection`]: no 5xx, JSON, the headers.
+//! Most cases share servers (see [`shared_servers`]) and use accounts of their own. Every answer must satisfy
+//! [`auth_tests::answers::problem_with`]: no 5xx, valid JSON, the security headers.
 
 mod answer_contents;
 mod authorization_header;

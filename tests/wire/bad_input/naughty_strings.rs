@@ -1,5 +1,5 @@
-//! The Big List of Naughty Strings as usernames, names, addresses and passwords (SEC-063, SEC-064, SEC-071): accepted
-//! or refused, and what was accepted comes back as it was.
+//! The Big List of Naughty Strings as usernames, names, email addresses and passwords (SEC-063, SEC-064, SEC-071): each is
+//! accepted or refused, and accepted values are returned unchanged.
 
 use auth_tests::answers::Findings;
 use auth_tests::{Answer, PASSWORD, TokenPair, cases};
@@ -12,27 +12,27 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            naughty_usernames_log_in_and_come_back,
-            naughty_first_names_come_back,
-            naughty_addresses_are_none,
+            naughty_usernames_log_in_and_are_returned,
+            naughty_first_names_are_returned,
+            naughty_emails_are_refused,
             naughty_passwords_log_in,
             naughty_passwords_replace_each_other,
-            naughty_texts_are_no_links_and_no_challenges,
-            naughty_texts_are_no_codes_and_no_methods;
+            naughty_link_tokens_and_challenges_are_refused,
+            naughty_codes_and_methods_are_refused;
         servers.development =>
-            naughty_usernames_log_in_and_come_back,
+            naughty_usernames_log_in_and_are_returned,
             naughty_passwords_log_in;
         servers.simplejwt_postgres =>
-            naughty_usernames_log_in_and_come_back,
-            naughty_first_names_come_back,
-            naughty_addresses_are_none]
+            naughty_usernames_log_in_and_are_returned,
+            naughty_first_names_are_returned,
+            naughty_emails_are_refused]
 }
 
 fn strings() -> Vec<String> {
     serde_json::from_str(include_str!("../../data/vectors/json/blns.json")).unwrap()
 }
 
-/// Registers with one field of one's own, and looks that at most that field is refused.
+/// Registers a user with one naughty field; a refusal must name exactly that field.
 async fn register(service: &Service, findings: &mut Findings, field: &str, text: &str) -> (String, Answer) {
     let name = fresh("naughty");
     let mut body = json!({
@@ -46,12 +46,12 @@ async fn register(service: &Service, findings: &mut Findings, field: &str, text:
     let answer = service.post("/api/register/", None, body).await;
     findings.check(format!("{text:?}"), &answer, &[201, 400]);
     if answer.status == 400 {
-        // A blank password is blank both times.
+        // A blank password is blank in both fields.
         let mut fields = answer.json().as_object().cloned().unwrap_or_default();
         if field == "password" {
             fields.remove("password2");
         }
-        findings.note(fields.keys().eq([field]), || format!("{text:?}: refused for {}", answer.text));
+        findings.check_that(fields.keys().eq([field]), || format!("{text:?}: refused for {}", answer.text));
     }
     (name, answer)
 }
@@ -64,7 +64,7 @@ async fn me(service: &Service, login: &Answer) -> Value {
     service.me(&TokenPair::of(login).access).await.json()
 }
 
-async fn naughty_usernames_log_in_and_come_back(service: &Service) {
+async fn naughty_usernames_log_in_and_are_returned(service: &Service) {
     let mut findings = Findings::default();
     let mut accepted = 0;
     for text in strings() {
@@ -74,48 +74,48 @@ async fn naughty_usernames_log_in_and_come_back(service: &Service) {
         }
         accepted += 1;
         let trimmed = text.trim();
-        findings.note(answer.json()["username"] == trimmed, || format!("{text:?} became {}", answer.text));
+        findings.check_that(answer.json()["username"] == trimmed, || format!("{text:?} became {}", answer.text));
         for typed in [&text, trimmed] {
             let login = log_in(service, typed, PASSWORD).await;
             findings.check(format!("{typed:?} at login"), &login, &[200]);
             if login.status == 200 {
                 let me = me(service, &login).await;
-                findings.note(me["username"] == trimmed, || format!("{text:?} came back as {me}"));
+                findings.check_that(me["username"] == trimmed, || format!("{text:?} came back as {me}"));
             }
         }
     }
-    // Any visible text, or letters and digits only.
+    // SimpleJWT's rules accept any visible characters, the default ones only letters and digits.
     let least = if service.is_simplejwt() { 450 } else { 50 };
-    findings.note(accepted >= least, || format!("only {accepted} were accepted"));
-    findings.close();
+    findings.check_that(accepted >= least, || format!("only {accepted} were accepted"));
+    findings.assert_none();
 }
 
-async fn naughty_first_names_come_back(service: &Service) {
+async fn naughty_first_names_are_returned(service: &Service) {
     let mut findings = Findings::default();
     for text in strings() {
         let trimmed = text.trim();
         let fits = !trimmed.is_empty() && trimmed.chars().count() <= 150 && !trimmed.chars().any(char::is_control);
         let (name, answer) = register(service, &mut findings, "first_name", &text).await;
-        findings.note((answer.status == 201) == fits, || format!("{text:?}: {}", answer.text));
+        findings.check_that((answer.status == 201) == fits, || format!("{text:?}: {}", answer.text));
         if answer.status == 201 {
             let me = me(service, &log_in(service, &name, PASSWORD).await).await;
-            findings.note(me["first_name"] == trimmed, || format!("{text:?} came back as {me}"));
+            findings.check_that(me["first_name"] == trimmed, || format!("{text:?} came back as {me}"));
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn naughty_addresses_are_none(service: &Service) {
+async fn naughty_emails_are_refused(service: &Service) {
     let mut findings = Findings::default();
     for text in strings() {
         let (_, answer) = register(service, &mut findings, "email", &text).await;
-        findings.note(answer.status == 400, || format!("{text:?} is an address: {}", answer.text));
+        findings.check_that(answer.status == 400, || format!("{text:?} was accepted: {}", answer.text));
         for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
             let answer = service.post(path, None, json!({"email": text})).await;
-            only_this_is_wrong(&mut findings, &format!("{text:?} at {path}"), &answer, "email");
+            assert_refused_for(&mut findings, &format!("{text:?} at {path}"), &answer, "email");
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
 async fn naughty_passwords_log_in(service: &Service) {
@@ -123,57 +123,57 @@ async fn naughty_passwords_log_in(service: &Service) {
     let mut accepted = 0;
     for text in strings() {
         let (name, answer) = register(service, &mut findings, "password", &text).await;
-        let is_told = text.len() >= 8 && answer.text.contains(&text);
-        findings.note(!is_told, || format!("{text:?} is told: {}", answer.text));
+        let is_repeated = text.len() >= 8 && answer.text.contains(&text);
+        findings.check_that(!is_repeated, || format!("{text:?} is repeated: {}", answer.text));
         if answer.status == 201 {
             accepted += 1;
             findings.check(format!("{text:?} at login"), &log_in(service, &name, &text).await, &[200]);
             findings.check(format!("not {text:?}"), &log_in(service, &name, &format!("{text}x")).await, &[401]);
         }
     }
-    findings.note(accepted >= 350, || format!("only {accepted} were accepted"));
-    findings.close();
+    findings.check_that(accepted >= 350, || format!("only {accepted} were accepted"));
+    findings.assert_none();
 }
 
-/// It is refused, for this field.
-fn only_this_is_wrong(findings: &mut Findings, what: &str, answer: &Answer, field: &str) {
+/// Expects a 400 for this field only.
+fn assert_refused_for(findings: &mut Findings, what: &str, answer: &Answer, field: &str) {
     findings.check(what, answer, &[400]);
     let is_named = answer.json().as_object().is_some_and(|body| body.keys().eq([field]));
-    findings.note(is_named, || format!("{what}: {}", answer.text));
+    findings.check_that(is_named, || format!("{what}: {}", answer.text));
 }
 
-/// One account, whose password becomes each of them in turn.
+/// Changes the password of one account to each string in turn.
 async fn naughty_passwords_replace_each_other(service: &Service) {
     const PATH: &str = "/api/users/me/password/";
     let name = fresh("naughty");
-    let mut pair = service.newcomer(&name).await;
+    let mut pair = service.register_and_login(&name).await;
     let mut current = PASSWORD.to_owned();
     let (mut findings, mut accepted) = (Findings::default(), 0);
     for text in strings() {
         let change = |old: &str, new: &str| json!({"old_password": old, "new_password": new});
         let wrong = service.post(PATH, Some(&pair.access), change(&format!("{text}x"), "Battery-staple-43")).await;
-        only_this_is_wrong(&mut findings, &format!("{text:?}x"), &wrong, "old_password");
+        assert_refused_for(&mut findings, &format!("{text:?}x"), &wrong, "old_password");
         let changed = service.post(PATH, Some(&pair.access), change(&current, &text)).await;
         findings.check(format!("{text:?}"), &changed, &[200, 400]);
-        let is_told = text.len() >= 8 && changed.text.contains(&text);
-        findings.note(!is_told, || format!("{text:?} is told: {}", changed.text));
+        let is_repeated = text.len() >= 8 && changed.text.contains(&text);
+        findings.check_that(!is_repeated, || format!("{text:?} is repeated: {}", changed.text));
         if changed.status == 200 {
             accepted += 1;
             (pair, current) = (TokenPair::of(&changed), text);
         } else {
-            only_this_is_wrong(&mut findings, &format!("{text:?}"), &changed, "new_password");
-            // It cost nothing, and the password that was right begins the count of wrong ones anew.
+            assert_refused_for(&mut findings, &format!("{text:?}"), &changed, "new_password");
+            // The right old password resets the count of wrong ones.
             let login = log_in(service, &name, &current).await;
             findings.check(format!("{current:?} at login"), &login, &[200]);
         }
     }
-    findings.note(accepted >= 350, || format!("only {accepted} were accepted"));
+    findings.check_that(accepted >= 350, || format!("only {accepted} were accepted"));
     findings.check("the last one at login", &log_in(service, &name, &current).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn naughty_texts_are_no_links_and_no_challenges(service: &Service) {
-    let access = service.newcomer(&fresh("naughty")).await.access;
+async fn naughty_link_tokens_and_challenges_are_refused(service: &Service) {
+    let access = service.register_and_login(&fresh("naughty")).await.access;
     let mut findings = Findings::default();
     for text in strings() {
         for (path, body) in [
@@ -181,24 +181,24 @@ async fn naughty_texts_are_no_links_and_no_challenges(service: &Service) {
             ("/api/password-reset/confirm/", json!({"token": text, "new_password": PASSWORD})),
         ] {
             let answer = service.post(path, None, body).await;
-            only_this_is_wrong(&mut findings, &format!("{text:?} at {path}"), &answer, "token");
+            assert_refused_for(&mut findings, &format!("{text:?} at {path}"), &answer, "token");
         }
         let body = json!({"challenge": text, "code": "123456"});
         let path = "/api/users/me/second-factors/confirm/";
         let answer = service.post(path, Some(&access), body.clone()).await;
-        only_this_is_wrong(&mut findings, &format!("{text:?} at {path}"), &answer, "challenge");
+        assert_refused_for(&mut findings, &format!("{text:?} at {path}"), &answer, "challenge");
         let answer = service.post("/api/token/second-factor/", None, body).await;
         findings.check(format!("{text:?} as the challenge of a login"), &answer, &[400, 401]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn naughty_texts_are_no_codes_and_no_methods(service: &Service) {
+async fn naughty_codes_and_methods_are_refused(service: &Service) {
     const PATH: &str = "/api/users/me/second-factors/";
     let mut findings = Findings::default();
-    // A challenge takes five codes, and an account twenty of them in a day.
+    // A challenge allows five codes, an account twenty per day.
     for texts in strings().chunks(20) {
-        let access = service.newcomer(&fresh("naughty")).await.access;
+        let access = service.register_and_login(&fresh("naughty")).await.access;
         for texts in texts.chunks(5) {
             let body = json!({"method": "totp", "password": PASSWORD});
             let begun = service.post(PATH, Some(&access), body).await;
@@ -206,16 +206,16 @@ async fn naughty_texts_are_no_codes_and_no_methods(service: &Service) {
             for text in texts {
                 let body = json!({"challenge": begun.json()["challenge"], "code": text});
                 let answer = service.post(&format!("{PATH}confirm/"), Some(&access), body).await;
-                only_this_is_wrong(&mut findings, &format!("{text:?} as a code"), &answer, "code");
+                assert_refused_for(&mut findings, &format!("{text:?} as a code"), &answer, "code");
             }
         }
         for text in texts {
             for path in ["", "remove/"] {
                 let body = json!({"method": text, "password": PASSWORD});
                 let answer = service.post(&format!("{PATH}{path}"), Some(&access), body).await;
-                only_this_is_wrong(&mut findings, &format!("{text:?} as a method at {path:?}"), &answer, "method");
+                assert_refused_for(&mut findings, &format!("{text:?} as a method at {path:?}"), &answer, "method");
             }
         }
     }
-    findings.close();
+    findings.assert_none();
 }

@@ -1,4 +1,4 @@
-//! What operators and programs read: the description of the interface, and whether the service is up.
+//! The OpenAPI document and the health checks.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use super::shared_servers::{Service, SharedServers};
 
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
-        servers.simplejwt => the_description_lists_every_route_and_method, the_service_says_that_it_is_up;
+        servers.simplejwt => openapi_lists_every_route_and_method, health_checks_succeed;
         servers.development =>
-            the_description_lists_every_route_and_method,
-            every_reference_in_the_description_leads_somewhere,
-            the_service_says_that_it_is_up;
-        servers.simplejwt_postgres => the_service_says_that_it_is_up,
+            openapi_lists_every_route_and_method,
+            openapi_references_resolve,
+            health_checks_succeed;
+        servers.simplejwt_postgres => health_checks_succeed,
     ]
 }
 
@@ -26,20 +26,20 @@ async fn get(service: &Service, path: &str) -> Answer {
     Answer::of(service.http.get(format!("{}{path}", service.url)).send().await.expect("an answer")).await
 }
 
-async fn the_description_lists_every_route_and_method(service: &Service) {
+async fn openapi_lists_every_route_and_method(service: &Service) {
     let document = get(service, "/api/schema/").await.json();
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")), "{}", document["openapi"]);
     let paths = document["paths"].as_object().expect("paths");
-    let told: BTreeSet<_> = paths.keys().map(String::as_str).collect();
+    let documented: BTreeSet<_> = paths.keys().map(String::as_str).collect();
     let endpoints = standard();
-    let there: BTreeSet<_> = endpoints.iter().map(|endpoint| endpoint.path()).collect();
-    assert_eq!(told, there);
+    let expected: BTreeSet<_> = endpoints.iter().map(|endpoint| endpoint.path()).collect();
+    assert_eq!(documented, expected);
     for endpoint in &endpoints {
         let operations = paths[endpoint.path()].as_object().expect("operations");
-        let told: BTreeSet<_> = operations.keys().map(|method| method.to_uppercase()).collect();
+        let documented: BTreeSet<_> = operations.keys().map(|method| method.to_uppercase()).collect();
         let allow = endpoint.allow();
         let allowed = allow.split(", ").filter(|method| !["OPTIONS", "HEAD"].contains(method));
-        assert_eq!(told, allowed.map(str::to_owned).collect(), "{}", endpoint.path());
+        assert_eq!(documented, allowed.map(str::to_owned).collect(), "{}", endpoint.path());
         for (method, operation) in operations {
             let is_guarded = operation["security"] == json!([{"bearer": []}]);
             assert_eq!(is_guarded, *endpoint.required_rule() == Rule::IsAuthenticated, "{method} {}", endpoint.path());
@@ -50,7 +50,7 @@ async fn the_description_lists_every_route_and_method(service: &Service) {
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
 }
 
-async fn every_reference_in_the_description_leads_somewhere(service: &Service) {
+async fn openapi_references_resolve(service: &Service) {
     fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
         match value {
             Value::Object(members) => {
@@ -66,12 +66,12 @@ async fn every_reference_in_the_description_leads_somewhere(service: &Service) {
     references(&document, &mut found);
     assert!(!found.is_empty());
     for reference in found {
-        let pointer = reference.strip_prefix('#').expect("a place in the document");
+        let pointer = reference.strip_prefix('#').expect("a reference within the document");
         assert!(document.pointer(pointer).is_some(), "{reference}");
     }
 }
 
-async fn the_service_says_that_it_is_up(service: &Service) {
+async fn health_checks_succeed(service: &Service) {
     for path in ["/healthz", "/readyz"] {
         assert_answer(&get(service, path).await, 200, &json!({"status": "ok"}));
     }

@@ -1,4 +1,4 @@
-//! Which passwords are taken, and that only the same password opens the account (SEC-050 to SEC-055).
+//! Which passwords are accepted, and that only the exact password is right (SEC-050 to SEC-055).
 
 use auth_tests::answers::{Findings, assert_status};
 use auth_tests::cases::Once;
@@ -12,43 +12,43 @@ use crate::bad_input::shared_servers::{fresh, own_server};
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     let mut trials = cases![
         servers.simplejwt =>
-            a_weak_password_is_refused_with_the_reason,
-            nobody_changes_to_a_weak_password_or_without_the_old_one,
-            passwords_that_differ_are_not_the_same,
-            strong_passwords_of_any_kind_open_their_account_alone,
-            an_overlong_password_is_refused,
-            blanks_at_the_edges_are_cut_off;
+            refuses_weak_passwords_with_a_reason,
+            a_password_change_needs_the_old_one_and_a_strong_new_one,
+            similar_passwords_are_wrong,
+            accepts_strong_passwords_of_any_script,
+            refuses_an_overlong_password,
+            trims_passwords_in_the_simplejwt_profile;
         servers.development =>
-            a_weak_password_is_refused_with_the_reason,
-            nobody_changes_to_a_weak_password_or_without_the_old_one,
-            strong_passwords_of_any_kind_open_their_account_alone,
-            an_overlong_password_is_refused,
-            blanks_at_the_edges_count,
+            refuses_weak_passwords_with_a_reason,
+            a_password_change_needs_the_old_one_and_a_strong_new_one,
+            accepts_strong_passwords_of_any_script,
+            refuses_an_overlong_password,
+            leading_and_trailing_spaces_are_significant,
     ];
-    trials.extend(cases![Once => an_operator_may_ask_for_more]);
+    trials.extend(cases![Once => stricter_password_rules_can_be_configured]);
     trials
 }
 
-struct Person<'a> {
+struct Profile<'a> {
     username: &'a str,
     email: &'a str,
     first_name: &'a str,
 }
 
-async fn register(api: &TestClient, person: &Person<'_>, password: &str, again: &str) -> Answer {
+async fn register(api: &TestClient, profile: &Profile<'_>, password: &str, again: &str) -> Answer {
     let body = json!({
-        "username": person.username, "email": person.email, "first_name": person.first_name,
+        "username": profile.username, "email": profile.email, "first_name": profile.first_name,
         "password": password, "password2": again,
     });
     api.post("/api/register/", None, body).await
 }
 
-/// Registers somebody new with a password. Gives their name.
-async fn newcomer(api: &TestClient, password: &str) -> (String, Answer) {
+/// Registers a new user with a password; returns the username.
+async fn register_new_user(api: &TestClient, password: &str) -> (String, Answer) {
     let name = fresh("pass");
     let email = format!("{name}@example.com");
-    let person = Person { username: &name, email: &email, first_name: "Al" };
-    let answer = register(api, &person, password, password).await;
+    let profile = Profile { username: &name, email: &email, first_name: "Al" };
+    let answer = register(api, &profile, password, password).await;
     (name, answer)
 }
 
@@ -56,14 +56,15 @@ async fn log_in(api: &TestClient, username: &str, password: &str) -> Answer {
     api.post("/api/token/", None, json!({"username": username, "password": password})).await
 }
 
-async fn a_weak_password_is_refused_with_the_reason(service: &Service) {
+async fn refuses_weak_passwords_with_a_reason(service: &Service) {
     const SHORT: &str = "This password is too short. It must contain at least 8 characters.";
     const COMMON: &str = "This password is too common.";
     const NUMERIC: &str = "This password is entirely numeric.";
     const LIKE_NAME: &str = "The password is too similar to the username.";
     const LIKE_FIRST: &str = "The password is too similar to the first name.";
     const LIKE_EMAIL: &str = "The password is too similar to the email address.";
-    let person = Person { username: "gwendolyn77", email: "quartzberg.fox@sphinx.example", first_name: "Maximiliane" };
+    let profile =
+        Profile { username: "gwendolyn77", email: "quartzberg.fox@sphinx.example", first_name: "Maximiliane" };
     let mut findings = Findings::default();
     for (password, messages) in [
         ("gwendolyn77", &[LIKE_NAME][..]),
@@ -83,23 +84,23 @@ async fn a_weak_password_is_refused_with_the_reason(service: &Service) {
         ("12345678", &[COMMON, NUMERIC]),
         ("12345", &[SHORT, COMMON, NUMERIC]),
     ] {
-        let answer = register(service, &person, password, password).await;
+        let answer = register(service, &profile, password, password).await;
         findings.check(password, &answer, &[400]);
-        findings.note(answer.json() == json!({"password": messages}), || format!("{password}: {}", answer.text));
+        findings.check_that(answer.json() == json!({"password": messages}), || format!("{password}: {}", answer.text));
     }
-    let answer = register(service, &person, "Correct-horse-42", "Correct-horse-43").await;
+    let answer = register(service, &profile, "Correct-horse-42", "Correct-horse-43").await;
     findings.check("two passwords", &answer, &[400]);
     let expected = json!({"password": ["Password fields didn't match."]});
-    findings.note(answer.json() == expected, || answer.text.clone());
-    // It was never taken, so it is free.
-    findings.check("a good one", &register(service, &person, "Correct-horse-42", "Correct-horse-42").await, &[201]);
-    findings.close();
+    findings.check_that(answer.json() == expected, || answer.text.clone());
+    // None of the attempts created the account.
+    findings.check("a strong one", &register(service, &profile, "Correct-horse-42", "Correct-horse-42").await, &[201]);
+    findings.assert_none();
 }
 
-async fn nobody_changes_to_a_weak_password_or_without_the_old_one(service: &Service) {
+async fn a_password_change_needs_the_old_one_and_a_strong_new_one(service: &Service) {
     const PATH: &str = "/api/users/me/password/";
     let (name, victim) = (fresh("gwendolyn"), fresh("victim"));
-    let (pair, theirs) = (service.newcomer(&name).await, service.newcomer(&victim).await);
+    let (pair, theirs) = (service.register_and_login(&name).await, service.register_and_login(&victim).await);
     let before = service.me(&pair.access).await.text;
     let mut findings = Findings::default();
     for (password, message) in [
@@ -112,9 +113,9 @@ async fn nobody_changes_to_a_weak_password_or_without_the_old_one(service: &Serv
         let answer = service.post(PATH, Some(&pair.access), body).await;
         findings.check(password, &answer, &[400]);
         let messages = answer.json()["new_password"].as_array().cloned().unwrap_or_default();
-        findings.note(messages.contains(&message.into()), || format!("{password}: {}", answer.text));
+        findings.check_that(messages.contains(&message.into()), || format!("{password}: {}", answer.text));
     }
-    // The right one is that of the caller, whoever else is named.
+    // The password of the caller counts, whatever other fields say.
     for old in ["", "correct-horse-42", "Battery-staple-43", "' OR '1'='1", "*", "$argon2id$v=19$m=8,t=1,p=1$"] {
         let body = json!({
             "old_password": old, "new_password": "Battery-staple-43", "username": victim, "user_id": 1, "force": true,
@@ -123,17 +124,17 @@ async fn nobody_changes_to_a_weak_password_or_without_the_old_one(service: &Serv
         let answer = service.post(PATH, Some(&pair.access), body).await;
         findings.check(format!("{old:?}"), &answer, &[400]);
         let is_named = answer.json().as_object().is_some_and(|body| body.keys().eq(["old_password"]));
-        findings.note(is_named, || format!("{old:?}: {}", answer.text));
+        findings.check_that(is_named, || format!("{old:?}: {}", answer.text));
     }
     let body = json!({"old_password": PASSWORD, "new_password": "Battery-staple-43"});
-    findings.check("nobody", &service.post(PATH, None, body.clone()).await, &[401]);
+    findings.check("anonymous", &service.post(PATH, None, body.clone()).await, &[401]);
     findings.check(
         "before",
         &service.post("/api/token/refresh/", None, json!({"refresh": pair.refresh})).await,
         &[200],
     );
     let after = service.me(&pair.access).await.text;
-    findings.note(before == after, || format!("the account was {before} and is {after}"));
+    findings.check_that(before == after, || format!("the account was {before} and is {after}"));
 
     let mut named = body;
     (named["username"], named["user_id"]) = (victim.as_str().into(), 1.into());
@@ -142,10 +143,10 @@ async fn nobody_changes_to_a_weak_password_or_without_the_old_one(service: &Serv
     findings.check("with the old one", &log_in(service, &name, PASSWORD).await, &[401]);
     findings.check("the other account", &log_in(service, &victim, PASSWORD).await, &[200]);
     findings.check("the other session", &service.me(&theirs.access).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn passwords_that_differ_are_not_the_same(service: &Service) {
+async fn similar_passwords_are_wrong(service: &Service) {
     let long = "Tr0ub4dor&3 ".repeat(10);
     let long = long.trim();
     let twin = format!("{}X{}", &long[..80], &long[81..]);
@@ -153,29 +154,29 @@ async fn passwords_that_differ_are_not_the_same(service: &Service) {
     let rows = [
         ("Correct-horse-42", vec!["correct-horse-42", "CORRECT-HORSE-42", "Correct-horse-4", "Correct-horse-421"]),
         ("Correct horse 42", vec!["Correct  horse 42", "Correct\u{A0}horse 42", "Correcthorse42"]),
-        // Nothing is cut at 72 bytes, as bcrypt does, nor at any other length.
+        // Passwords are not truncated at 72 bytes, as bcrypt does, nor at any other length.
         (long, vec![&long[..72], &long[..71], &long[..118], &twin]),
-        // Nothing is normalised: what was typed counts.
+        // Passwords are not normalised.
         ("caf\u{E9}-caf\u{E9}-42", vec!["cafe\u{301}-cafe\u{301}-42", "cafe-cafe-42", "caf\u{C9}-caf\u{C9}-42"]),
         ("Ｃｏｒｒｅｃｔ-42", vec!["Correct-42"]),
         ("stra\u{DF}e-42-stra\u{DF}e", vec!["strasse-42-strasse"]),
     ];
     let mut findings = Findings::default();
     for (password, others) in rows {
-        let (name, registered) = newcomer(service, password).await;
+        let (name, registered) = register_new_user(service, password).await;
         findings.check(password, &registered, &[201]);
         for other in others {
             findings.check(format!("{other:?} for {password:?}"), &log_in(service, &name, other).await, &[401]);
         }
         findings.check(password, &log_in(service, &name, password).await, &[200]);
     }
-    let (name, _) = newcomer(service, "Correct-horse-42").await;
+    let (name, _) = register_new_user(service, "Correct-horse-42").await;
     let cut = log_in(service, &name, "Correct-horse-42\0tail").await;
     findings.check("after a NUL", &cut, &[400]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn strong_passwords_of_any_kind_open_their_account_alone(service: &Service) {
+async fn accepts_strong_passwords_of_any_script(service: &Service) {
     let long = "x9 ".repeat(22);
     let longest = "k\u{E9}\u{1F600}z".repeat(256);
     assert_eq!(longest.chars().count(), 1_024);
@@ -194,7 +195,7 @@ async fn strong_passwords_of_any_kind_open_their_account_alone(service: &Service
         long.trim(),
         &longest,
     ] {
-        let (name, registered) = newcomer(service, password).await;
+        let (name, registered) = register_new_user(service, password).await;
         findings.check(format!("{password:.60}"), &registered, &[201]);
         findings.check(format!("{password:.60}"), &log_in(service, &name, password).await, &[200]);
         let cut: String = password.chars().take(password.chars().count() - 1).collect();
@@ -205,67 +206,67 @@ async fn strong_passwords_of_any_kind_open_their_account_alone(service: &Service
             &[401],
         );
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn an_overlong_password_is_refused(service: &Service) {
+async fn refuses_an_overlong_password(service: &Service) {
     let too_long = "x9#K".repeat(257);
-    let (_, answer) = newcomer(service, &too_long).await;
+    let (_, answer) = register_new_user(service, &too_long).await;
     assert_status(&answer, 400);
     assert_eq!(answer.json(), json!({"password": ["Ensure this field has no more than 1024 characters."]}));
-    let (name, registered) = newcomer(service, &too_long[..1_024]).await;
+    let (name, registered) = register_new_user(service, &too_long[..1_024]).await;
     assert_status(&registered, 201);
     assert_status(&log_in(service, &name, &too_long).await, 401);
     let megabyte = "x9#K".repeat(1 << 18);
-    let (_, answer) = newcomer(service, &megabyte).await;
+    let (_, answer) = register_new_user(service, &megabyte).await;
     assert_status(&answer, 413);
     assert_status(&log_in(service, &name, &megabyte).await, 413);
     let within_the_limit = &megabyte[..60_000];
     assert_status(&log_in(service, &name, within_the_limit).await, 401);
 }
 
-async fn blanks_at_the_edges_are_cut_off(service: &Service) {
-    let (name, registered) = newcomer(service, "  Correct-horse-42\t").await;
+async fn trims_passwords_in_the_simplejwt_profile(service: &Service) {
+    let (name, registered) = register_new_user(service, "  Correct-horse-42\t").await;
     assert_status(&registered, 201);
     for typed in ["Correct-horse-42", " Correct-horse-42", "Correct-horse-42 ", "\u{3000}Correct-horse-42\r\n"] {
         assert_status(&log_in(service, &name, typed).await, 200);
     }
 }
 
-async fn blanks_at_the_edges_count(service: &Service) {
+async fn leading_and_trailing_spaces_are_significant(service: &Service) {
     for (password, others) in [
         ("Correct-horse-42", ["Correct-horse-42 ", " Correct-horse-42", "Correct-horse-42\n"]),
         (" Correct-horse-42 ", ["Correct-horse-42", " Correct-horse-42", "Correct-horse-42 "]),
     ] {
-        let (name, registered) = newcomer(service, password).await;
+        let (name, registered) = register_new_user(service, password).await;
         assert_status(&registered, 201);
         assert_status(&log_in(service, &name, password).await, 200);
         for other in others {
             assert_status(&log_in(service, &name, other).await, 401);
         }
     }
-    // Also when they are compared with each other.
+    // The same holds for the comparison of both fields.
     let name = fresh("pass");
-    let person = Person { username: &name, email: &format!("{name}@example.com"), first_name: "Al" };
-    assert_status(&register(service, &person, "Correct-horse-42", "Correct-horse-42 ").await, 400);
-    // Blanks alone are nothing to type.
+    let profile = Profile { username: &name, email: &format!("{name}@example.com"), first_name: "Al" };
+    assert_status(&register(service, &profile, "Correct-horse-42", "Correct-horse-42 ").await, 400);
+    // A password of spaces only is blank.
     let blank: Value =
         json!({"password": ["This field may not be blank."], "password2": ["This field may not be blank."]});
-    let answer = register(service, &person, "            ", "            ").await;
+    let answer = register(service, &profile, "            ", "            ").await;
     assert_status(&answer, 400);
     assert_eq!(answer.json(), blank);
 }
 
-async fn an_operator_may_ask_for_more() {
+async fn stricter_password_rules_can_be_configured() {
     let settings = [("AUTH__PASSWORDS__SERVICE_NAME", "Tokenhaus"), ("AUTH__PASSWORDS__MIN_CHARS", "15")];
     let (_server, api) = own_server("development", &settings);
     for (password, message) in [
         ("the-tokenhaus-1", "The password is too similar to the name of this service."),
         ("Correct-horse-", "This password is too short. It must contain at least 15 characters."),
     ] {
-        let (_, answer) = newcomer(&api, password).await;
+        let (_, answer) = register_new_user(&api, password).await;
         assert_status(&answer, 400);
         assert_eq!(answer.json(), json!({"password": [message]}));
     }
-    assert_status(&newcomer(&api, "Correct-horse-4").await.1, 201);
+    assert_status(&register_new_user(&api, "Correct-horse-4").await.1, 201);
 }

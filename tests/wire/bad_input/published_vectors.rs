@@ -1,5 +1,5 @@
-//! Signed tokens of others: those of Project Wycheproof and of the RFCs are refused wherever a token is shown, also the
-//! ones that are valid under their own keys.
+//! Published tokens: those of Project Wycheproof and of the RFCs are refused by every endpoint, even the ones that are valid
+//! under their own keys.
 
 use auth_tests::answers::Findings;
 use auth_tests::{Answer, cases};
@@ -12,20 +12,20 @@ use crate::bad_input::shared_servers::fresh;
 
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
-        servers.simplejwt => every_token_of_project_wycheproof_is_refused, every_token_of_the_rfcs_is_refused;
-        servers.development => every_token_of_project_wycheproof_is_refused, every_token_of_the_rfcs_is_refused,
+        servers.simplejwt => refuses_every_token_of_project_wycheproof, refuses_every_token_of_the_rfcs;
+        servers.development => refuses_every_token_of_project_wycheproof, refuses_every_token_of_the_rfcs,
     ]
 }
 
-/// Shows a token in an `Authorization` header; `None` if no header can hold it.
+/// Sends a token in an `Authorization` header; `None` if a header cannot contain it.
 pub(crate) async fn as_bearer(service: &Service, token: &str) -> Option<Answer> {
     let value = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
     let request = service.http.get(format!("{}/api/users/me/", service.url)).header("authorization", value);
     Some(Answer::of(request.send().await.expect("an answer")).await)
 }
 
-/// Shows a token that is not well signed wherever there is a place for one. Each place refuses it, in the words for
-/// forgers, which say nothing about it.
+/// Sends a token with an invalid signature to every endpoint that takes one. Each refuses it with the generic answer, which
+/// gives no reason.
 pub(crate) async fn refused_everywhere(
     service: &Service,
     findings: &mut Findings,
@@ -33,7 +33,7 @@ pub(crate) async fn refused_everywhere(
     what: &str,
     token: &str,
 ) {
-    let at_guard = json!({
+    let invalid = json!({
         "detail": "Given token not valid for any token type", "code": "token_not_valid",
         "messages": [{"token_class": "AccessToken", "token_type": "access", "message": "Token is invalid"}],
     });
@@ -42,26 +42,26 @@ pub(crate) async fn refused_everywhere(
     });
     if let Some(answer) = as_bearer(service, token).await {
         findings.check(format!("{what} as bearer"), &answer, &[401]);
-        let expected = [&at_guard, &malformed];
-        findings.note(expected.contains(&&answer.json()), || format!("{what} as bearer: {}", answer.text));
+        let expected = [&invalid, &malformed];
+        findings.check_that(expected.contains(&&answer.json()), || format!("{what} as bearer: {}", answer.text));
     }
     let blank = token.trim().is_empty();
     for (path, field) in [("refresh", "refresh"), ("verify", "token"), ("blacklist", "refresh")] {
         let answer = service.post(&format!("/api/token/{path}/"), None, json!({field: token})).await;
         findings.check(format!("{what} at {path}"), &answer, &[if blank { 400 } else { 401 }]);
         let expected = json!({"detail": "Token is invalid", "code": "token_not_valid"});
-        findings.note(blank || answer.json() == expected, || format!("{what} at {path}: {}", answer.text));
+        findings.check_that(blank || answer.json() == expected, || format!("{what} at {path}: {}", answer.text));
     }
     let answer = service.logout(access, json!({"refresh": token})).await;
     findings.check(format!("{what} at the logout"), &answer, &[400]);
     let expected = json!({"error": "Token is invalid"});
-    findings.note(blank || answer.json() == expected, || format!("{what} at the logout: {}", answer.text));
+    findings.check_that(blank || answer.json() == expected, || format!("{what} at the logout: {}", answer.text));
 }
 
-async fn every_token_of_project_wycheproof_is_refused(service: &Service) {
+async fn refuses_every_token_of_project_wycheproof(service: &Service) {
     let vectors = include_str!("../../data/vectors/wycheproof/json_web_signature_test.json");
     let vectors: Value = serde_json::from_str(vectors).unwrap();
-    let access = service.newcomer(&fresh("vector")).await.access;
+    let access = service.register_and_login(&fresh("vector")).await.access;
     let (mut findings, mut count) = (Findings::default(), 0);
     for group in vectors["testGroups"].as_array().unwrap() {
         for test in group["tests"].as_array().unwrap() {
@@ -70,19 +70,19 @@ async fn every_token_of_project_wycheproof_is_refused(service: &Service) {
             refused_everywhere(service, &mut findings, &access, &what, test["jws"].as_str().unwrap()).await;
         }
     }
-    findings.note(count == 401, || format!("there were {count}"));
+    findings.check_that(count == 401, || format!("{count} vectors"));
     findings.check("afterwards", &service.me(&access).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn every_token_of_the_rfcs_is_refused(service: &Service) {
+async fn refuses_every_token_of_the_rfcs(service: &Service) {
     let vectors: Value = serde_json::from_str(include_str!("../../data/vectors/rfc/jose_examples.json")).unwrap();
-    let access = service.newcomer(&fresh("vector")).await.access;
+    let access = service.register_and_login(&fresh("vector")).await.access;
     let mut findings = Findings::default();
     for vector in vectors["vectors"].as_array().unwrap() {
         let (id, jws) = (vector["id"].as_str().unwrap(), vector["jws"].as_str().unwrap());
         refused_everywhere(service, &mut findings, &access, id, jws).await;
     }
     findings.check("afterwards", &service.me(&access).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }

@@ -1,10 +1,10 @@
-//! Bodies that are too long, of other types, or not what their type says (SEC-073, SEC-074).
+//! Bodies that are too long, of other content types, or not valid for their content type (SEC-073, SEC-074).
 
 use std::collections::HashMap;
 
 use auth_tests::answers::{Findings, assert_answer, assert_status};
 use auth_tests::cases::Once;
-use auth_tests::concurrency::connect;
+use auth_tests::concurrency::open_connections;
 use auth_tests::raw_connection::{RawConnection, exchange};
 use auth_tests::{Answer, PASSWORD, cases};
 use libtest_mimic::Trial;
@@ -18,32 +18,32 @@ use crate::bad_input::shared_servers::{fresh, own_server};
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.development =>
-            a_body_of_exactly_the_limit_is_read,
-            a_body_announced_over_the_limit_is_refused_before_it_is_sent,
-            a_body_that_grows_over_the_limit_is_refused_before_its_end,
-            an_unfinished_body_keeps_no_refused_connection_open,
-            nothing_in_a_refused_body_is_a_request,
-            a_client_that_sends_all_of_a_long_body_is_told,
-            an_overlong_body_does_not_hide_that_credentials_are_missing,
-            where_no_body_is_read_none_does_harm;
-        Once => bodies_in_flight_have_a_common_budget;
+            accepts_a_body_of_exactly_the_limit,
+            refuses_a_declared_length_over_the_limit_before_the_body,
+            refuses_a_chunked_body_that_grows_over_the_limit,
+            closes_refused_connections_with_unfinished_bodies,
+            a_refused_body_is_not_parsed_as_requests,
+            a_client_that_sends_an_overlong_body_gets_a_413,
+            authenticates_before_checking_the_body_length,
+            ignores_the_body_where_none_is_expected;
+        Once => bodies_in_flight_share_a_budget;
         servers.simplejwt =>
-            a_body_of_exactly_the_limit_is_read,
-            a_body_announced_over_the_limit_is_refused_before_it_is_sent,
-            a_body_that_grows_over_the_limit_is_refused_before_its_end,
-            a_client_that_sends_all_of_a_long_body_is_told,
-            other_content_types_are_refused,
-            the_content_types_of_the_contract_are_read,
-            garbage_called_multipart_is_refused,
-            garbage_called_a_form_is_only_text,
-            no_body_is_an_empty_object,
+            accepts_a_body_of_exactly_the_limit,
+            refuses_a_declared_length_over_the_limit_before_the_body,
+            refuses_a_chunked_body_that_grows_over_the_limit,
+            a_client_that_sends_an_overlong_body_gets_a_413,
+            refuses_other_content_types,
+            accepts_the_content_types_of_the_wire_contract,
+            refuses_invalid_multipart_bodies,
+            parses_invalid_forms_leniently,
+            an_empty_body_is_an_empty_object,
     ]
 }
 
-/// The longest body that the service's own routes take, in every profile.
+/// The body limit of the service's own routes in every profile.
 const LIMIT: usize = 65_536;
 
-async fn a_body_of_exactly_the_limit_is_read(service: &Service) {
+async fn accepts_a_body_of_exactly_the_limit(service: &Service) {
     let around = r#"{"username":"","password":"x"}"#;
     let body = format!(r#"{{"username":"{}","password":"x"}}"#, "u".repeat(LIMIT - around.len()));
     let send = async |body: String| {
@@ -55,10 +55,10 @@ async fn a_body_of_exactly_the_limit_is_read(service: &Service) {
     assert_status(&send(format!("{body} ")).await, 413);
 }
 
-async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(service: &Service) {
-    // Not the server that is shared: one client IP may owe the rest of a hundred requests, and others do so here.
+async fn refuses_a_declared_length_over_the_limit_before_the_body(service: &Service) {
+    // Not the shared server: unfinished requests per client IP are limited to a hundred, and other cases have some.
     let (server, api) = own_server(service.profile(), &[]);
-    let access = api.newcomer(&fresh("body")).await.access;
+    let access = api.register_and_login(&fresh("body")).await.access;
     let (mut open, mut rows) = (JoinSet::new(), HashMap::new());
     for (method, path, guarded) in &ROUTES {
         for length in [LIMIT as u64 + 1, 20_000_000, u64::from(u32::MAX) + 1, u64::MAX] {
@@ -77,19 +77,19 @@ async fn a_body_announced_over_the_limit_is_refused_before_it_is_sent(service: &
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let row = &rows[&id];
         match ended {
-            // What would follow on the connection is no request, so nothing may follow.
+            // The server cannot know where the next request starts, so it must answer once and close.
             Ok((_, answers)) => match answers.as_slice() {
                 [answer] => findings.check(row, answer, &[413]),
-                other => findings.note(false, || format!("{row}: {} answers", other.len())),
+                other => findings.check_that(false, || format!("{row}: {} answers", other.len())),
             },
-            Err(error) => findings.note(false, || format!("{row}: {error:?}")),
+            Err(error) => findings.check_that(false, || format!("{row}: {error:?}")),
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-/// A body in chunks that has grown over the limit, and goes on.
-async fn overgrown(service: &Service) -> RawConnection {
+/// Sends an unfinished chunked body that exceeds the limit.
+async fn send_overlong_chunks(service: &Service) -> RawConnection {
     let mut wire = RawConnection::open(service.server().address()).await;
     wire.send(
         "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
@@ -103,13 +103,13 @@ async fn overgrown(service: &Service) -> RawConnection {
     wire
 }
 
-async fn a_body_that_grows_over_the_limit_is_refused_before_its_end(service: &Service) {
-    let answer = overgrown(service).await.answer().await.expect("an answer before the end of the body");
+async fn refuses_a_chunked_body_that_grows_over_the_limit(service: &Service) {
+    let answer = send_overlong_chunks(service).await.answer().await.expect("an answer before the body ends");
     assert_answer(&answer, 413, &json!({"detail": "Request body is too large."}));
 }
 
-/// Slow bodies share a budget (SEC-073): what is beyond it is told to come back, and short bodies still have room.
-async fn bodies_in_flight_have_a_common_budget() {
+/// Slow bodies share a budget (SEC-073): requests beyond it get a 503, and short bodies still fit.
+async fn bodies_in_flight_share_a_budget() {
     let budget = 2 * LIMIT;
     let (server, api) = own_server(
         "simplejwt",
@@ -131,8 +131,8 @@ async fn bodies_in_flight_have_a_common_budget() {
             wire.send(login(60_000) + "{}" + &" ".repeat(59_997)).await;
             slow.push(wire);
         }
-        connect(&api, 20).await;
-        // Refused once both slow bodies have arrived; a slow one that comes after it is refused in its place.
+        open_connections(&api, 20).await;
+        // Refused once both slow bodies have arrived; a slow body that arrives later is refused instead.
         let answer = long().await;
         if answer.status == 503 {
             break (slow, answer);
@@ -150,10 +150,10 @@ async fn bodies_in_flight_have_a_common_budget() {
     assert_status(&long().await, 400);
 }
 
-async fn an_unfinished_body_keeps_no_refused_connection_open(service: &Service) {
+async fn closes_refused_connections_with_unfinished_bodies(service: &Service) {
     let unfinished = async |line: &str, headers: &str| {
         let mut wire = RawConnection::open(service.server().address()).await;
-        // For chunked bodies too, see `operation::connections`.
+        // `operation::connections` covers chunked bodies.
         let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: 100\r\n\r\n");
         wire.send(format!("{head}[1, ")).await;
         wire
@@ -174,22 +174,22 @@ async fn an_unfinished_body_keeps_no_refused_connection_open(service: &Service) 
         match ended {
             Ok((_, answers)) => {
                 let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
-                findings.note(statuses == [rows[&id]], || format!("{}: {statuses:?}", rows[&id]));
+                findings.check_that(statuses == [rows[&id]], || format!("{}: {statuses:?}", rows[&id]));
             }
-            Err(error) => findings.note(false, || format!("after the {}: {error:?}", rows[&id])),
+            Err(error) => findings.check_that(false, || format!("after the {}: {error:?}", rows[&id])),
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn nothing_in_a_refused_body_is_a_request(service: &Service) {
+async fn a_refused_body_is_not_parsed_as_requests(service: &Service) {
     let hidden = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let body = hidden.repeat(2 * LIMIT / hidden.len());
     let mut findings = Findings::default();
     for (what, content_type, expected) in [
         ("too long", "application/json", 413),
         ("too long, of another type", "text/plain", 413),
-        ("too long, at a method that takes none", "", 405),
+        ("too long, for a method without a body", "", 405),
     ] {
         let method = if content_type.is_empty() { "GET" } else { "POST" };
         let mut wire = RawConnection::open(service.server().address()).await;
@@ -202,57 +202,57 @@ async fn nothing_in_a_refused_body_is_a_request(service: &Service) {
         wire.send(&body).await;
         wire.send("GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await;
         let answers = wire.answers_to_end().await;
-        findings.note(!answers.is_empty(), || format!("{what}: no answer"));
+        findings.check_that(!answers.is_empty(), || format!("{what}: no answer"));
         if let Some(first) = answers.first() {
             findings.check(what, first, &[expected]);
         }
-        // The request after the body may be answered, if the body was taken off the connection.
-        findings.note(answers.len() <= 2, || format!("{what}: {} answers", answers.len()));
+        // The request after the body may be answered, if the server has read the body to its end.
+        findings.check_that(answers.len() <= 2, || format!("{what}: {} answers", answers.len()));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn a_client_that_sends_all_of_a_long_body_is_told(service: &Service) {
+async fn a_client_that_sends_an_overlong_body_gets_a_413(service: &Service) {
     let mut findings = Findings::default();
     for length in [LIMIT + 1, 20_000_000] {
         let request =
             service.http.post(format!("{}/api/token/", service.url)).header("content-type", "application/json");
         match request.body(vec![b' '; length]).send().await {
             Ok(response) => findings.check(length, &Answer::of(response).await, &[413]),
-            Err(error) => findings.note(false, || format!("{length}: {error:?}")),
+            Err(error) => findings.check_that(false, || format!("{length}: {error:?}")),
         }
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn an_overlong_body_does_not_hide_that_credentials_are_missing(service: &Service) {
+async fn authenticates_before_checking_the_body_length(service: &Service) {
     let mut findings = Findings::default();
     for (method, path, _) in ROUTES.iter().filter(|(_, _, guarded)| *guarded) {
         let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20000000\r\n\r\n");
         let answer = exchange(service.server().address(), request).await.expect("an answer");
         findings.check(format!("{method} {path}"), &answer, &[401]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-/// A challenge takes no body: what is sent all the same is nobody's request, and keeps nobody waiting.
-async fn where_no_body_is_read_none_does_harm(service: &Service) {
+/// The challenge endpoint reads no body: a body is ignored, and is never parsed as a request.
+async fn ignores_the_body_where_none_is_expected(service: &Service) {
     const PATH: &str = "/api/users/me/second-factors/challenge/";
-    let access = service.newcomer(&fresh("body")).await.access;
+    let access = service.register_and_login(&fresh("body")).await.access;
     let plain = service.post(PATH, Some(&access), json!({})).await;
     assert_status(&plain, 400);
     let mut findings = Findings::default();
     for (what, content_type, body) in [
-        ("no JSON", "application/json", b"{".to_vec()),
+        ("not JSON", "application/json", b"{".to_vec()),
         ("deep JSON", "application/json", b"[".repeat(50_000)),
-        ("no text", "application/json", b"\xFF\xFE\0".to_vec()),
+        ("not UTF-8", "application/json", b"\xFF\xFE\0".to_vec()),
         ("another type", "text/plain", b"x".to_vec()),
         ("garbage called multipart", "multipart/form-data; boundary=B", b"garbage".to_vec()),
     ] {
         let request = service.http.post(format!("{}{PATH}", service.url)).header("content-type", content_type);
         let answer = Answer::of(request.bearer_auth(&access).body(body).send().await.unwrap()).await;
         findings.check(what, &answer, &[400]);
-        findings.note(answer.text == plain.text, || format!("{what}: {}", answer.text));
+        findings.check_that(answer.text == plain.text, || format!("{what}: {}", answer.text));
     }
     let head = |length: u64| {
         format!(
@@ -265,12 +265,12 @@ async fn where_no_body_is_read_none_does_harm(service: &Service) {
         wire.send(head(length) + hidden).await;
         let answers = wire.answers_to_end().await;
         let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
-        findings.note(matches!(statuses.as_slice(), [400 | 413]), || format!("{length} bytes: {statuses:?}"));
+        findings.check_that(matches!(statuses.as_slice(), [400 | 413]), || format!("{length} bytes: {statuses:?}"));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-/// Sends a body with a type to the login.
+/// Sends a login body with this content type.
 async fn login_with(service: &Service, content_type: Option<&str>, body: impl Into<reqwest::Body>) -> Answer {
     let mut request = service.http.post(format!("{}/api/token/", service.url)).body(body);
     if let Some(content_type) = content_type {
@@ -279,9 +279,9 @@ async fn login_with(service: &Service, content_type: Option<&str>, body: impl In
     Answer::of(request.send().await.unwrap()).await
 }
 
-async fn other_content_types_are_refused(service: &Service) {
+async fn refuses_other_content_types(service: &Service) {
     let name = fresh("body");
-    let access = service.newcomer(&name).await.access;
+    let access = service.register_and_login(&name).await.access;
     let body = json!({"username": name, "password": PASSWORD}).to_string();
     let mut findings = Findings::default();
     for content_type in [
@@ -318,14 +318,14 @@ async fn other_content_types_are_refused(service: &Service) {
         let answer = Answer::of(request.send().await.unwrap()).await;
         findings.check(format!("{method} {path}"), &answer, &[415]);
         let detail = json!({"detail": "Unsupported media type \"text/plain\" in request."});
-        findings.note(answer.json() == detail, || answer.text.clone());
+        findings.check_that(answer.json() == detail, || answer.text.clone());
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn the_content_types_of_the_contract_are_read(service: &Service) {
+async fn accepts_the_content_types_of_the_wire_contract(service: &Service) {
     let name = fresh("body");
-    service.newcomer(&name).await;
+    service.register_and_login(&name).await;
     let body = json!({"username": name, "password": PASSWORD}).to_string();
     let form = format!("username={name}&password={PASSWORD}");
     let part = |field: &str, value: &str| {
@@ -344,13 +344,13 @@ async fn the_content_types_of_the_contract_are_read(service: &Service) {
     ] {
         findings.check(content_type, &login_with(service, Some(content_type), body.clone()).await, &[200]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn garbage_called_multipart_is_refused(service: &Service) {
+async fn refuses_invalid_multipart_bodies(service: &Service) {
     const TYPE: &str = "multipart/form-data; boundary=B";
     let name = fresh("body");
-    service.newcomer(&name).await;
+    service.register_and_login(&name).await;
     let part = |head: &str, value: &str| format!("--B\r\n{head}\r\n\r\n{value}\r\n");
     let field = |field: &str, value: &str| part(&format!("Content-Disposition: form-data; name=\"{field}\""), value);
     let good = format!("{}{}--B--\r\n", field("username", &name), field("password", PASSWORD));
@@ -378,10 +378,10 @@ async fn garbage_called_multipart_is_refused(service: &Service) {
         ("no end", good.replace("--B--\r\n", "").into_bytes()),
         ("cut in a value", good.as_bytes()[..good.len() - 30].to_vec()),
         ("cut in a head", good.as_bytes()[..30].to_vec()),
-        ("a file for a text", format!("{}{password}--B--\r\n", part(file, "alice")).into_bytes()),
+        ("a file for a text field", format!("{}{password}--B--\r\n", part(file, "alice")).into_bytes()),
         ("a part without a name", format!("{nameless}{password}--B--\r\n").into_bytes()),
         ("a part without a head", format!("--B\r\n\r\n{name}\r\n{password}--B--\r\n").into_bytes()),
-        ("a head that is no text", b"--B\r\n\xFF\xFE: \xFF\r\n\r\nx\r\n--B--\r\n".to_vec()),
+        ("a head that is not UTF-8", b"--B\r\n\xFF\xFE: \xFF\r\n\r\nx\r\n--B--\r\n".to_vec()),
         ("a head without an end", format!("--B\r\nContent-Disposition: {}", "x".repeat(50_000)).into_bytes()),
         ("a NUL in a value", format!("{}{password}--B--\r\n", field("username", "a\0b")).into_bytes()),
         ("a thousand parts", format!("{}--B--\r\n", field("x", "y").repeat(1_000)).into_bytes()),
@@ -393,12 +393,12 @@ async fn garbage_called_multipart_is_refused(service: &Service) {
     let content_type = format!("multipart/form-data; boundary={long}");
     findings.check("a long boundary", &login_with(service, Some(&content_type), good.clone()).await, &[400]);
     findings.check("afterwards", &login_with(service, Some(TYPE), good).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn garbage_called_a_form_is_only_text(service: &Service) {
+async fn parses_invalid_forms_leniently(service: &Service) {
     let name = fresh("body");
-    service.newcomer(&name).await;
+    service.register_and_login(&name).await;
     let many = "a=b&".repeat(10_000);
     let mut findings = Findings::default();
     for (body, status) in [
@@ -420,10 +420,10 @@ async fn garbage_called_a_form_is_only_text(service: &Service) {
         let answer = login_with(service, Some("application/x-www-form-urlencoded"), body.to_owned()).await;
         findings.check(format!("{body:.60}"), &answer, &[status]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn no_body_is_an_empty_object(service: &Service) {
+async fn an_empty_body_is_an_empty_object(service: &Service) {
     let required = json!(["This field is required."]);
     let expected = json!({"username": required, "password": required});
     for content_type in [None, Some("application/json"), Some("multipart/form-data; boundary=B"), Some("text/plain")] {

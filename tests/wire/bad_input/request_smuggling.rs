@@ -1,5 +1,5 @@
-//! Requests whose end is a matter of opinion (SEC-099, CWE-444): refused, and the connection closed, so that nothing
-//! behind them is taken for a request.
+//! Requests with ambiguous ends (SEC-099, CWE-444): the server refuses them and closes the connection, so that nothing after
+//! them is parsed as a request.
 
 use auth_tests::answers::{Findings, assert_status};
 use auth_tests::raw_connection::{RawConnection, exchange};
@@ -12,41 +12,40 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.development =>
-            requests_of_two_lengths_are_refused,
-            requests_with_a_broken_head_are_refused,
-            broken_chunks_are_refused,
-            five_thousand_headers_are_refused,
-            requests_in_a_row_are_answered_in_order,
-            a_connection_that_says_nothing_more_harms_nobody,
+            refuses_requests_with_ambiguous_lengths,
+            refuses_requests_with_a_malformed_head,
+            refuses_malformed_chunks,
+            refuses_five_thousand_headers,
+            answers_pipelined_requests_in_order,
+            silent_connections_do_not_block_others,
     ]
 }
 
-/// A request hidden behind another: whoever answers it has been fooled.
+/// A smuggled request: an answer to it means that the server was deceived.
 const HIDDEN: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-/// Sends each request with a hidden one behind it. It is answered 4xx or not at all, nothing else is answered, and the
-/// connection ends.
-async fn refused(service: &Service, requests: &[(&str, Vec<u8>)]) {
-    let access = service.newcomer(&fresh("smuggler")).await.access;
+/// Sends each request followed by a smuggled one. The server must answer it once with a 4xx and close the connection.
+async fn assert_refused(service: &Service, requests: &[(&str, Vec<u8>)]) {
+    let access = service.register_and_login(&fresh("smuggler")).await.access;
     let mut findings = Findings::default();
     for (what, request) in requests {
         let mut wire = RawConnection::open(service.server().address()).await;
         wire.send([request.as_slice(), HIDDEN.as_bytes()].concat()).await;
         let answers = wire.answers_to_end().await;
         let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
-        findings.note(matches!(statuses.as_slice(), [400..=499]), || format!("{what}: {statuses:?}"));
+        findings.check_that(matches!(statuses.as_slice(), [400..=499]), || format!("{what}: {statuses:?}"));
     }
     findings.check("afterwards", &service.me(&access).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-/// A login whose body is framed by these header lines.
+/// A login request with these framing headers.
 fn framed(headers: &str, body: &str) -> Vec<u8> {
     format!("POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}\r\n\r\n{body}")
         .into_bytes()
 }
 
-async fn requests_of_two_lengths_are_refused(service: &Service) {
+async fn refuses_requests_with_ambiguous_lengths(service: &Service) {
     let chunked = "0\r\n\r\n";
     let mut requests = Vec::new();
     for headers in [
@@ -99,10 +98,10 @@ async fn requests_of_two_lengths_are_refused(service: &Service) {
     }
     let old = String::from_utf8(framed("Transfer-Encoding: chunked", chunked)).unwrap().replace("/1.1", "/1.0");
     requests.push(("chunks in HTTP/1.0", old.into_bytes()));
-    refused(service, &requests).await;
+    assert_refused(service, &requests).await;
 }
 
-async fn requests_with_a_broken_head_are_refused(service: &Service) {
+async fn refuses_requests_with_a_malformed_head(service: &Service) {
     let rows: &[&[u8]] = &[
         b"GET /healthz HTTP/1.1\rHost: localhost\r\n\r\n",
         b"GET /healthz HTTP/1.1\r\nHost: local\rhost\r\n\r\n",
@@ -138,10 +137,10 @@ async fn requests_with_a_broken_head_are_refused(service: &Service) {
     ];
     let named: Vec<_> = rows.iter().map(|row| (String::from_utf8_lossy(row).into_owned(), row.to_vec())).collect();
     let named: Vec<_> = named.iter().map(|(name, row)| (name.as_str(), row.clone())).collect();
-    refused(service, &named).await;
+    assert_refused(service, &named).await;
 }
 
-async fn broken_chunks_are_refused(service: &Service) {
+async fn refuses_malformed_chunks(service: &Service) {
     let mut requests = Vec::new();
     for chunks in [
         "x\r\n\r\n",
@@ -159,20 +158,20 @@ async fn broken_chunks_are_refused(service: &Service) {
     ] {
         requests.push((chunks, framed("Transfer-Encoding: chunked", chunks)));
     }
-    refused(service, &requests).await;
+    assert_refused(service, &requests).await;
 }
 
-async fn five_thousand_headers_are_refused(service: &Service) {
+async fn refuses_five_thousand_headers(service: &Service) {
     let many = |count: usize| (0..count).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
     let request = |headers: String| format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n").into_bytes();
     let same = "X: y\r\n".repeat(5_000);
-    refused(service, &[("5,000 names", request(many(5_000))), ("one name 5,000 times", request(same))]).await;
-    // As many as a browser behind two proxies sends are no problem.
+    assert_refused(service, &[("5,000 names", request(many(5_000))), ("one name 5,000 times", request(same))]).await;
+    // A browser behind two proxies sends about sixty headers.
     let answer = exchange(service.server().address(), request(many(60))).await.expect("an answer");
     assert_status(&answer, 200);
 }
 
-async fn requests_in_a_row_are_answered_in_order(service: &Service) {
+async fn answers_pipelined_requests_in_order(service: &Service) {
     let name = fresh("smuggler");
     assert_status(&service.register(&name).await, 201);
     let body = format!(r#"{{"username":"{name}","password":"{PASSWORD}"}}"#);
@@ -187,7 +186,7 @@ async fn requests_in_a_row_are_answered_in_order(service: &Service) {
     assert_eq!(statuses, [200, 404, 200, 200, 400, 200]);
 }
 
-async fn a_connection_that_says_nothing_more_harms_nobody(service: &Service) {
+async fn silent_connections_do_not_block_others(service: &Service) {
     let mut silent = Vec::new();
     for beginning in
         ["", "G", "GET /healthz HTTP/1.1\r\n", "POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9"]
@@ -205,7 +204,7 @@ async fn a_connection_that_says_nothing_more_harms_nobody(service: &Service) {
         silent.push(wire);
     }
     let answer = exchange(service.server().address(), "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    assert_status(&answer.expect("an answer beside 125 silent connections"), 200);
+    assert_status(&answer.expect("an answer despite 125 silent connections"), 200);
     drop(silent);
-    service.newcomer(&fresh("smuggler")).await;
+    service.register_and_login(&fresh("smuggler")).await;
 }

@@ -1,4 +1,4 @@
-//! The servers that cases share.
+//! The servers that several cases share.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use auth_tests::{Database, ServerOptions, TestClient, TestServer};
 
 use crate::SERVER;
 
-/// The shared servers.
+/// The servers that several cases share.
 pub(crate) struct SharedServers {
-    /// Answers as SimpleJWT does, on SQLite.
+    /// The profile `simplejwt` on SQLite.
     pub(crate) simplejwt: Arc<Shared<Service>>,
-    /// The strict default, on SQLite.
+    /// The profile `development` on SQLite.
     pub(crate) development: Arc<Shared<Service>>,
-    /// Answers as SimpleJWT does, on PostgreSQL.
+    /// The profile `simplejwt` on PostgreSQL.
     pub(crate) simplejwt_postgres: Arc<Shared<Service>>,
-    /// The strict default, on PostgreSQL.
+    /// The profile `development` on PostgreSQL.
     pub(crate) development_postgres: Arc<Shared<Service>>,
 }
 
@@ -40,13 +40,13 @@ pub(crate) struct Service {
     client: TestClient,
     server: TestServer,
     profile: &'static str,
-    // After the server, which is connected to it.
+    // Dropped after the server, which is connected to it.
     _database: Database,
 }
 
 impl Service {
     fn start(database: Database, profile: &'static str) -> Self {
-        let server = without_client_limits(database.server(profile)).start(SERVER);
+        let server = raise_client_limits(database.server(profile)).start(SERVER);
         Self { client: server.client(), server, profile, _database: database }
     }
 
@@ -58,7 +58,7 @@ impl Service {
         self.profile
     }
 
-    /// Whether it answers exactly as the reference implementation does.
+    /// Returns whether it answers exactly like the reference implementation.
     pub(crate) fn is_simplejwt(&self) -> bool {
         self.profile == "simplejwt"
     }
@@ -72,10 +72,9 @@ impl Deref for Service {
     }
 }
 
-/// All cases come from one client IP, which therefore may fail more often, and ask for more emails, than the one client
-/// that the limits are made for. A changed email address needs no verification, so that cases can try any. (Limits and
-/// verification have cases of their own, in `email`.)
-fn without_client_limits(options: ServerOptions) -> ServerOptions {
+/// All cases share one client IP, so its limits for failures and emails are raised. Email addresses can be changed without
+/// verification, so that cases can try any. (The cases in `email` cover limits and verification.)
+fn raise_client_limits(options: ServerOptions) -> ServerOptions {
     options.envs(&[
         ("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "100000"),
         ("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "100000"),
@@ -83,14 +82,14 @@ fn without_client_limits(options: ServerOptions) -> ServerOptions {
     ])
 }
 
-/// A server for one case, on SQLite, with some settings.
+/// Starts a server with these settings for one case, on SQLite.
 pub(crate) fn own_server(profile: &str, settings: &[(&str, &str)]) -> (TestServer, TestClient) {
     let server = ServerOptions::new(profile, None).envs(settings).start(SERVER);
     let client = server.client();
     (server, client)
 }
 
-/// A name that no other account has.
+/// Returns a username that no other account has.
 pub(crate) fn fresh(stem: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     format!("{stem}{:04}", COUNT.fetch_add(1, Ordering::Relaxed))

@@ -1,5 +1,5 @@
-//! Signatures by key pairs: what the service signs, another library verifies with the published keys; what a client
-//! makes with a published key opens nothing (SEC-003, SEC-142).
+//! Signatures with key pairs: another library verifies the service's tokens with the published keys, and tokens that an
+//! attacker derives from a published key are refused (SEC-003, SEC-142).
 
 use std::path::Path;
 
@@ -13,30 +13,30 @@ use serde_json::{Value, json};
 use super::shared_servers::SharedServers;
 use crate::SERVER;
 use crate::bad_input::forged_tokens::{
-    HEADER, SIGNING_KEY, base64url, from_base64url, header_of, parts, signed, signed_with,
+    HEADER, SIGNING_KEY, base64url, from_base64url, header_of, parts, sign, sign_with,
 };
 
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![Once =>
-        the_key_made_at_the_first_start_signs_what_others_can_verify,
-        the_key_made_at_the_first_start_is_kept,
-        an_rsa_key_in_a_file_signs_what_others_can_verify,
-        an_elliptic_key_in_a_file_signs_what_others_can_verify,
-        the_kind_of_key_decides_on_the_algorithm,
-        a_published_key_is_no_shared_secret,
+        tokens_signed_with_the_generated_key_verify,
+        the_generated_key_is_kept,
+        tokens_signed_with_an_rsa_key_file_verify,
+        tokens_signed_with_an_elliptic_curve_key_file_verify,
+        the_key_type_selects_the_algorithm,
+        a_published_key_does_not_work_as_a_shared_secret,
         a_shared_secret_is_not_published,
-        tokens_of_a_former_key_are_accepted_while_it_is_listed,
-        tokens_for_others_are_refused_where_issuer_and_audience_are_set,
+        tokens_of_a_former_key_verify_while_it_is_listed,
+        refuses_tokens_with_another_issuer_or_audience,
     ]
 }
 
-/// A key made for tests, and committed.
+/// Returns the path of a test key in the repository.
 fn key_file(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/auth-crypto/tests/vectors/keys");
     folder.canonicalize().expect("the folder of keys").join(name).to_str().expect("a path").to_owned()
 }
 
-/// A server of the default profile that signs with a key in a file.
+/// Starts a server of the profile `development` that signs with a key file.
 fn server_with(file: &str, settings: &[(&str, &str)]) -> (TestServer, TestClient) {
     let options = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY");
     let options = options.env("AUTH__TOKENS__SIGNING_KEY_FILE", &key_file(file));
@@ -54,7 +54,7 @@ async fn jwks(api: &TestClient) -> Vec<Value> {
     assert_eq!(answer.status, 200);
     let keys = answer.json()["keys"].as_array().expect("keys").clone();
     for key in &keys {
-        // RFC 7518 §6: these are the private parts.
+        // RFC 7518 §6 lists these private parameters.
         for private in ["d", "p", "q", "dp", "dq", "qi", "oth", "k"] {
             assert!(key.get(private).is_none(), "{private} is published");
         }
@@ -62,7 +62,7 @@ async fn jwks(api: &TestClient) -> Vec<Value> {
     keys
 }
 
-/// The published key that a token names.
+/// Returns the published key whose key ID is in the header of a token.
 async fn key_of(api: &TestClient, token: &str) -> Value {
     let header = header_of(token);
     let keys = jwks(api).await;
@@ -73,7 +73,7 @@ async fn key_of(api: &TestClient, token: &str) -> Value {
     (*key).clone()
 }
 
-/// Verifies a token with the published key that it names, without the code that signed it.
+/// Verifies a token with a published key, without the code that signed it.
 fn verifies(key: &Value, token: &str) -> bool {
     let member = |name: &str| from_base64url(key[name].as_str().unwrap_or_else(|| panic!("no {name} in {key}")));
     let [header, payload, signature] = parts(token);
@@ -97,51 +97,51 @@ fn verifies(key: &Value, token: &str) -> bool {
     }
 }
 
-/// Goes through the life of a login, and verifies every token of it.
-async fn live_with(api: &TestClient, algorithm: &str) -> TokenPair {
-    let pair = api.newcomer("alice").await;
+/// Logs in, refreshes and logs out, and verifies every token with the published key.
+async fn exercise_session(api: &TestClient, algorithm: &str) -> TokenPair {
+    let pair = api.register_and_login("alice").await;
     let next = TokenPair::of(&api.refresh(&pair.refresh).await);
     for token in [&pair.access, &pair.refresh, &next.access, &next.refresh] {
         assert_eq!(header_of(token)["alg"], algorithm);
         let key = key_of(api, token).await;
         assert!(verifies(&key, token), "{key} does not verify {token}");
-        // The check is one: of another payload it is not the signature.
+        // The verification is real: with another payload the signature is wrong.
         let [header, payload, signature] = parts(token);
         let other = format!("{header}.{}.{signature}", base64url([&from_base64url(payload), b" ".as_slice()].concat()));
         assert!(!verifies(&key, &other));
         assert_status(&api.me(&other).await, 401);
     }
     assert_status(&api.me(&next.access).await, 200);
-    let gone = api.login("alice").await;
-    assert_status(&api.logout(&next.access, json!({"refresh": gone.refresh})).await, 200);
-    assert_status(&api.refresh(&gone.refresh).await, 401);
-    // A token by a shared secret is none of ours.
+    let revoked = api.login("alice").await;
+    assert_status(&api.logout(&next.access, json!({"refresh": revoked.refresh})).await, 200);
+    assert_status(&api.refresh(&revoked.refresh).await, 401);
+    // A token signed with a shared secret is refused.
     let claims = from_base64url(parts(&next.access)[1]);
-    assert_status(&api.me(&signed(HEADER, claims)).await, 401);
+    assert_status(&api.me(&sign(HEADER, claims)).await, 401);
     next
 }
 
-async fn the_key_made_at_the_first_start_signs_what_others_can_verify() {
+async fn tokens_signed_with_the_generated_key_verify() {
     let options = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY");
     let (_server, api) = start(options);
-    live_with(&api, "EdDSA").await;
+    exercise_session(&api, "EdDSA").await;
     let keys = jwks(&api).await;
     assert_eq!(keys.len(), 1);
     assert_eq!((&keys[0]["kty"], &keys[0]["crv"]), (&json!("OKP"), &json!("Ed25519")));
 }
 
-async fn the_key_made_at_the_first_start_is_kept() {
+async fn the_generated_key_is_kept() {
     use std::os::unix::fs::PermissionsExt;
     let options = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY");
     let (server, api) = start(options);
-    let pair = api.newcomer("alice").await;
+    let pair = api.register_and_login("alice").await;
     let before = jwks(&api).await;
     server.restart();
     let api = TestClient::new(&server.url());
     assert_eq!(jwks(&api).await, before);
     assert_status(&api.me(&pair.access).await, 200);
     assert_status(&api.refresh(&pair.refresh).await, 200);
-    // Only its owner can read it.
+    // Only the owner of the file can read the key.
     let folder = server.dir().join("auth-data/keys");
     let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&folder), 0o700);
@@ -150,33 +150,33 @@ async fn the_key_made_at_the_first_start_is_kept() {
     assert_eq!(mode(&files[0]), 0o600);
 }
 
-async fn an_rsa_key_in_a_file_signs_what_others_can_verify() {
+async fn tokens_signed_with_an_rsa_key_file_verify() {
     for algorithm in ["RS256", "PS256", "RS512"] {
         let (_server, api) = server_with("rsa2048.pem", &[("AUTH__TOKENS__ALGORITHM", algorithm)]);
-        live_with(&api, algorithm).await;
+        exercise_session(&api, algorithm).await;
     }
 }
 
-async fn an_elliptic_key_in_a_file_signs_what_others_can_verify() {
+async fn tokens_signed_with_an_elliptic_curve_key_file_verify() {
     for (file, algorithm) in [("p256.pem", "ES256"), ("p384.pem", "ES384"), ("ed25519.pem", "EdDSA")] {
         let (_server, api) = server_with(file, &[("AUTH__TOKENS__ALGORITHM", algorithm)]);
-        live_with(&api, algorithm).await;
+        exercise_session(&api, algorithm).await;
     }
 }
 
-async fn the_kind_of_key_decides_on_the_algorithm() {
+async fn the_key_type_selects_the_algorithm() {
     for (file, algorithm) in [("rsa2048.pem", "RS256"), ("p256.pem", "ES256"), ("p256-sec1.pem", "ES256")] {
         let (_server, api) = server_with(file, &[]);
-        assert_eq!(header_of(&api.newcomer("alice").await.access)["alg"], algorithm);
+        assert_eq!(header_of(&api.register_and_login("alice").await.access)["alg"], algorithm);
     }
 }
 
-async fn a_published_key_is_no_shared_secret() {
+async fn a_published_key_does_not_work_as_a_shared_secret() {
     for (file, public, algorithm) in
         [("rsa2048.pem", "rsa2048.pub.pem", "RS256"), ("p256.pem", "p256.pub.pem", "ES256")]
     {
         let (_server, api) = server_with(file, &[]);
-        let pair = api.newcomer("alice").await;
+        let pair = api.register_and_login("alice").await;
         let key = key_of(&api, &pair.access).await;
         let pem = std::fs::read_to_string(key_file(public)).unwrap();
         let claims = from_base64url(parts(&pair.access)[1]);
@@ -189,7 +189,7 @@ async fn a_published_key_is_no_shared_secret() {
                 json!({"alg": "HS256", "kid": kid}).to_string(),
                 json!({"alg": algorithm, "kid": kid}).to_string(),
             ] {
-                assert_status(&api.me(&signed_with(secret.as_bytes(), &header, &claims)).await, 401);
+                assert_status(&api.me(&sign_with(secret.as_bytes(), &header, &claims)).await, 401);
             }
         }
         assert_status(&api.me(&pair.access).await, 200);
@@ -198,14 +198,14 @@ async fn a_published_key_is_no_shared_secret() {
 
 async fn a_shared_secret_is_not_published() {
     let (_server, api) = start(ServerOptions::new("development", None));
-    assert_eq!(header_of(&api.newcomer("alice").await.access)["alg"], "HS256");
+    assert_eq!(header_of(&api.register_and_login("alice").await.access)["alg"], "HS256");
     let request = api.http.get(format!("{}/.well-known/jwks.json", api.url));
     let text = Answer::of(request.send().await.unwrap()).await.text;
     assert_eq!(text, r#"{"keys":[]}"#);
     assert!(!text.contains(SIGNING_KEY) && !text.contains(&base64url(SIGNING_KEY)));
 }
 
-async fn tokens_of_a_former_key_are_accepted_while_it_is_listed() {
+async fn tokens_of_a_former_key_verify_while_it_is_listed() {
     let dir = tempfile::TempDir::new().unwrap();
     let url = format!("sqlite://{}/auth.sqlite3", dir.path().display());
     let server = |signing: &str, listed: &str| {
@@ -217,9 +217,9 @@ async fn tokens_of_a_former_key_are_accepted_while_it_is_listed() {
             options.env("AUTH__TOKENS__VERIFYING_KEY_FILES", &key_file(listed))
         })
     };
-    // Three processes on one database, as in a change of keys under way.
+    // Three processes on one database, as during a key rotation.
     let (_before, before) = server("rsa2048.pem", "");
-    let old = before.newcomer("alice").await;
+    let old = before.register_and_login("alice").await;
     let (_during, during) = server("ed25519.pem", "rsa2048.pub.pem");
     let (_after, after) = server("ed25519.pem", "");
     assert_eq!(jwks(&during).await.len(), 2);
@@ -233,10 +233,10 @@ async fn tokens_of_a_former_key_are_accepted_while_it_is_listed() {
     assert_status(&after.refresh(&new.refresh).await, 200);
 }
 
-async fn tokens_for_others_are_refused_where_issuer_and_audience_are_set() {
+async fn refuses_tokens_with_another_issuer_or_audience() {
     let options = ServerOptions::new("simplejwt", None).env("AUTH__TOKENS__ISSUER", "us");
     let (_server, api) = start(options.env("AUTH__TOKENS__AUDIENCE", "them"));
-    let pair = api.newcomer("alice").await;
+    let pair = api.register_and_login("alice").await;
     let claims = crate::bad_input::forged_tokens::Claims::of(&pair.access);
     assert_eq!((claims.get("iss"), claims.get("aud")), ("\"us\"", "\"them\""));
     assert_status(&api.me(&pair.access).await, 200);

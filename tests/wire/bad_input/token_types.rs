@@ -1,4 +1,4 @@
-//! Each kind of token opens what it is for, and nothing else (SEC-012).
+//! Each token type works only for its purpose (SEC-012).
 
 use auth_tests::answers::{Findings, assert_answer, assert_status};
 use auth_tests::{Answer, PASSWORD, cases};
@@ -7,29 +7,29 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::shared_servers::{Service, SharedServers};
-use crate::bad_input::forged_tokens::{Claims, now, some_jti};
+use crate::bad_input::forged_tokens::{Claims, now, unique_jti};
 use crate::bad_input::shared_servers::fresh;
 
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            a_refresh_token_is_no_credential,
-            an_access_token_is_not_exchanged_and_ends_nothing,
-            tokens_of_other_kinds_open_nothing,
-            no_token_is_a_link_or_a_challenge,
-            a_challenge_is_good_for_nothing_else,
-            any_good_token_verifies;
+            refuses_a_refresh_token_as_a_credential,
+            refuses_an_access_token_as_a_refresh_token,
+            refuses_other_token_types,
+            refuses_tokens_as_links_and_challenges,
+            a_challenge_works_only_for_its_purpose,
+            verification_accepts_any_valid_token;
         servers.development =>
-            a_refresh_token_is_no_credential,
-            an_access_token_is_not_exchanged_and_ends_nothing,
-            tokens_of_other_kinds_open_nothing,
-            no_token_is_a_link_or_a_challenge,
-            a_challenge_is_good_for_nothing_else,
-            any_good_token_verifies,
+            refuses_a_refresh_token_as_a_credential,
+            refuses_an_access_token_as_a_refresh_token,
+            refuses_other_token_types,
+            refuses_tokens_as_links_and_challenges,
+            a_challenge_works_only_for_its_purpose,
+            verification_accepts_any_valid_token,
     ]
 }
 
-/// Shows a token as a bearer's wherever credentials are looked at.
+/// Sends a token as a bearer token to every endpoint that reads credentials.
 async fn as_credentials(service: &Service, token: &str) -> Vec<(String, Answer)> {
     let name = fresh("kind");
     let account = json!({
@@ -74,9 +74,9 @@ async fn as_credentials(service: &Service, token: &str) -> Vec<(String, Answer)>
     answers
 }
 
-fn wrong_type(at_guard: bool) -> Value {
+fn wrong_type(is_guard: bool) -> Value {
     let message = json!({"token_class": "AccessToken", "token_type": "access", "message": "Token has wrong type"});
-    match at_guard {
+    match is_guard {
         true => json!({
             "detail": "Given token not valid for any token type", "code": "token_not_valid", "messages": [message],
         }),
@@ -84,50 +84,50 @@ fn wrong_type(at_guard: bool) -> Value {
     }
 }
 
-/// The body, but for the reason that the strict profile adds.
+/// Returns the body without the `reason` that the default profile adds.
 fn without_reason(answer: &Answer) -> Value {
     let mut body = answer.json();
     body.as_object_mut().map(|body| body.remove("reason"));
     body
 }
 
-async fn a_refresh_token_is_no_credential(service: &Service) {
-    let pair = service.newcomer(&fresh("kind")).await;
+async fn refuses_a_refresh_token_as_a_credential(service: &Service) {
+    let pair = service.register_and_login(&fresh("kind")).await;
     let mut findings = Findings::default();
     for (what, answer) in as_credentials(service, &pair.refresh).await {
         findings.check(&what, &answer, &[401]);
-        findings.note(without_reason(&answer) == wrong_type(true), || format!("{what}: {}", answer.text));
+        findings.check_that(without_reason(&answer) == wrong_type(true), || format!("{what}: {}", answer.text));
     }
     findings.check("the session afterwards", &service.refresh(&pair.refresh).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn an_access_token_is_not_exchanged_and_ends_nothing(service: &Service) {
-    let pair = service.newcomer(&fresh("kind")).await;
+async fn refuses_an_access_token_as_a_refresh_token(service: &Service) {
+    let pair = service.register_and_login(&fresh("kind")).await;
     let mut findings = Findings::default();
     for path in ["/api/token/refresh/", "/api/token/blacklist/"] {
         let answer = service.post(path, None, json!({"refresh": pair.access})).await;
         findings.check(path, &answer, &[401]);
-        findings.note(without_reason(&answer) == wrong_type(false), || format!("{path}: {}", answer.text));
+        findings.check_that(without_reason(&answer) == wrong_type(false), || format!("{path}: {}", answer.text));
     }
     for key in ["refresh", "refresh_token"] {
         let answer = service.logout(&pair.access, json!({key: pair.access})).await;
         findings.check(format!("logout: {key}"), &answer, &[400]);
-        findings.note(answer.json() == json!({"error": "Token has wrong type"}), || answer.text.clone());
+        findings.check_that(answer.json() == json!({"error": "Token has wrong type"}), || answer.text.clone());
     }
     findings.check("the access token afterwards", &service.me(&pair.access).await, &[200]);
     findings.check("the session afterwards", &service.refresh(&pair.refresh).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-async fn tokens_of_other_kinds_open_nothing(service: &Service) {
-    let pair = service.newcomer(&fresh("kind")).await;
+async fn refuses_other_token_types(service: &Service) {
+    let pair = service.register_and_login(&fresh("kind")).await;
     let mut findings = Findings::default();
     for kind in ["sliding", "id", "reset", "password_reset", "email_verification", "second_factor", "api_key"] {
-        // Made of each of the account's tokens, and of none of them.
+        // From the claims of each token of the account, and of one without a session.
         let own = Claims::of(&pair.access);
-        let foreign = own.without("sid").with("jti", format!("\"{}\"", some_jti())).with("iat", now() - 30);
-        for claims in [own, Claims::of(&pair.refresh), foreign] {
+        let external = own.without("sid").with("jti", format!("\"{}\"", unique_jti())).with("iat", now() - 30);
+        for claims in [own, Claims::of(&pair.refresh), external] {
             let token = claims.with("token_type", format!("\"{kind}\"")).token();
             for (what, answer) in as_credentials(service, &token).await {
                 findings.check(format!("{kind} at {what}"), &answer, &[401]);
@@ -141,10 +141,10 @@ async fn tokens_of_other_kinds_open_nothing(service: &Service) {
         }
     }
     findings.check("the session afterwards", &service.refresh(&pair.refresh).await, &[200]);
-    findings.close();
+    findings.assert_none();
 }
 
-/// Shows a text as the token of a link, and as a challenge, wherever there is a place for one, with all else right.
+/// Sends a string as a link token and as a challenge to every endpoint that takes one, with all other fields valid.
 async fn as_link_and_challenge(service: &Service, access: &str, text: &str) -> Vec<(String, Answer, u16, Value)> {
     let bad_link = json!({"token": ["Token is invalid or expired."]});
     let bad_login = json!({"detail": "Challenge is invalid or expired.", "code": "challenge_not_valid"});
@@ -168,32 +168,32 @@ async fn as_link_and_challenge(service: &Service, access: &str, text: &str) -> V
     answers
 }
 
-async fn no_token_is_a_link_or_a_challenge(service: &Service) {
+async fn refuses_tokens_as_links_and_challenges(service: &Service) {
     let name = fresh("kind");
-    let pair = service.newcomer(&name).await;
+    let pair = service.register_and_login(&name).await;
     let own = Claims::of(&pair.access);
     let of_kind = |kind: &str| own.with("token_type", format!("\"{kind}\"")).token();
-    let mut texts: Vec<_> =
+    let mut strings: Vec<_> =
         ["password_reset", "email_verification", "email_change", "login", "challenge"].map(of_kind).into();
-    texts.extend([pair.access.clone(), pair.refresh.clone(), some_jti(), "0".repeat(96), "f".repeat(96)]);
-    // As long as one of ours, and no hex digits; or not as long.
-    texts.extend(["g".repeat(96), "\u{E9}".repeat(48), "0".repeat(95), "0".repeat(97), "0".repeat(9_600)]);
+    strings.extend([pair.access.clone(), pair.refresh.clone(), unique_jti(), "0".repeat(96), "f".repeat(96)]);
+    // The right length but not hex, or the wrong length.
+    strings.extend(["g".repeat(96), "\u{E9}".repeat(48), "0".repeat(95), "0".repeat(97), "0".repeat(9_600)]);
     let mut findings = Findings::default();
-    for text in texts {
+    for text in strings {
         for (path, answer, status, expected) in as_link_and_challenge(service, &pair.access, &text).await {
             findings.check(format!("{text:.60} at {path}"), &answer, &[status]);
-            findings.note(answer.json() == expected, || format!("{text:.60} at {path}: {}", answer.text));
+            findings.check_that(answer.json() == expected, || format!("{text:.60} at {path}: {}", answer.text));
         }
     }
     findings.check("the session afterwards", &service.refresh(&pair.refresh).await, &[200]);
-    findings.close();
+    findings.assert_none();
     service.login(&name).await;
 }
 
-async fn a_challenge_is_good_for_nothing_else(service: &Service) {
+async fn a_challenge_works_only_for_its_purpose(service: &Service) {
     let name = fresh("kind");
-    let pair = service.newcomer(&name).await;
-    let other = service.newcomer(&fresh("kind")).await;
+    let pair = service.register_and_login(&name).await;
+    let other = service.register_and_login(&fresh("kind")).await;
     let body = json!({"method": "totp", "password": PASSWORD});
     let begun = service.post("/api/users/me/second-factors/", Some(&pair.access), body).await;
     assert_status(&begun, 201);
@@ -207,30 +207,30 @@ async fn a_challenge_is_good_for_nothing_else(service: &Service) {
         findings.check(path, &answer, &[401]);
     }
     findings.check("logout", &service.logout(&pair.access, json!({"refresh": challenge})).await, &[400]);
-    // The challenge of an enrolment completes no login, proves no address, and is not another's.
+    // The challenge of an enrolment completes no login, verifies no email address and does not work for another user.
     for (path, answer, status, expected) in as_link_and_challenge(service, &other.access, &challenge).await {
         findings.check(&path, &answer, &[status]);
-        findings.note(answer.json() == expected, || format!("{path}: {}", answer.text));
+        findings.check_that(answer.json() == expected, || format!("{path}: {}", answer.text));
     }
-    // Another spelling of it is none.
+    // Other spellings of the challenge are refused.
     for text in
         [challenge.to_uppercase(), format!("{challenge}0"), challenge.replace(&challenge[..32], &"0".repeat(32))]
     {
         for (path, answer, status, expected) in as_link_and_challenge(service, &pair.access, &text).await {
             findings.check(format!("{text:.40} at {path}"), &answer, &[status]);
-            findings.note(answer.json() == expected, || format!("{text:.40} at {path}: {}", answer.text));
+            findings.check_that(answer.json() == expected, || format!("{text:.40} at {path}: {}", answer.text));
         }
     }
-    findings.close();
-    // Nothing of that has used it up: it takes the right code, and so says that this one is wrong.
+    findings.assert_none();
+    // None of these attempts used up the challenge: only the code is wrong now.
     let answer = json!({"challenge": challenge, "code": "no code"});
     let answer = service.post("/api/users/me/second-factors/confirm/", Some(&pair.access), answer).await;
     assert_answer(&answer, 400, &json!({"code": ["Invalid code."]}));
     service.login(&name).await;
 }
 
-async fn any_good_token_verifies(service: &Service) {
-    let pair = service.newcomer(&fresh("kind")).await;
+async fn verification_accepts_any_valid_token(service: &Service) {
+    let pair = service.register_and_login(&fresh("kind")).await;
     let sliding = Claims::of(&pair.access).with("token_type", "\"sliding\"").token();
     for token in [&pair.access, &pair.refresh, &sliding] {
         let answer = service.post("/api/token/verify/", None, json!({"token": token})).await;

@@ -1,5 +1,5 @@
-//! Names and addresses that pass for another's, and rights that nobody gets by asking (SEC-040, SEC-041, SEC-043,
-//! SEC-060 to SEC-062).
+//! Usernames and email addresses that imitate others, and attempts to gain rights through unknown fields (SEC-040, SEC-041,
+//! SEC-043, SEC-060 to SEC-062).
 
 use auth_tests::answers::{Findings, assert_answer, assert_status};
 use auth_tests::{Answer, PASSWORD, TokenPair, cases};
@@ -15,28 +15,28 @@ use crate::bad_input::shared_servers::fresh;
 pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
     cases![
         servers.simplejwt =>
-            of_two_names_that_look_alike_the_second_is_refused,
-            letter_case_of_names_is_as_the_profile_says,
-            a_profile_cannot_take_a_name_that_looks_like_anothers,
-            addresses_are_unique_whatever_their_letter_case,
-            what_is_no_address_is_refused,
-            nobody_registers_with_rights,
-            nobody_gives_themselves_rights;
+            refuses_a_username_that_looks_like_another,
+            the_profile_decides_whether_usernames_ignore_case,
+            refuses_changing_to_a_username_that_looks_like_another,
+            emails_are_unique_ignoring_case,
+            refuses_invalid_emails,
+            registration_grants_no_rights,
+            a_profile_update_grants_no_rights;
         servers.development =>
-            of_two_names_that_look_alike_the_second_is_refused,
-            letter_case_of_names_is_as_the_profile_says,
-            names_are_of_letters_and_digits,
-            a_profile_cannot_take_a_name_that_looks_like_anothers,
-            addresses_are_unique_whatever_their_letter_case,
-            nobody_registers_with_rights,
-            nobody_gives_themselves_rights;
+            refuses_a_username_that_looks_like_another,
+            the_profile_decides_whether_usernames_ignore_case,
+            usernames_allow_only_letters_digits_and_some_symbols,
+            refuses_changing_to_a_username_that_looks_like_another,
+            emails_are_unique_ignoring_case,
+            registration_grants_no_rights,
+            a_profile_update_grants_no_rights;
         servers.simplejwt_postgres =>
-            of_two_names_that_look_alike_the_second_is_refused,
-            letter_case_of_names_is_as_the_profile_says,
-            addresses_are_unique_whatever_their_letter_case;
+            refuses_a_username_that_looks_like_another,
+            the_profile_decides_whether_usernames_ignore_case,
+            emails_are_unique_ignoring_case;
         servers.development_postgres =>
-            of_two_names_that_look_alike_the_second_is_refused,
-            letter_case_of_names_is_as_the_profile_says,
+            refuses_a_username_that_looks_like_another,
+            the_profile_decides_whether_usernames_ignore_case,
     ]
 }
 
@@ -50,18 +50,18 @@ async fn register_as(service: &Service, username: &str, email: &str) -> Answer {
     service.post("/api/register/", None, body).await
 }
 
-/// With an address of its own.
+/// Registers a user with a unique email address.
 async fn register(service: &Service, username: &str) -> Answer {
     register_as(service, username, &format!("{}@example.com", fresh("identity"))).await
 }
 
-/// The letters and digits of ASCII in full width.
+/// Replaces ASCII characters by their full-width forms.
 fn full_width(text: &str) -> String {
     let wide = |c: char| if c.is_ascii_graphic() { char::from_u32(c as u32 + 0xFEE0).unwrap() } else { c };
     text.chars().map(wide).collect()
 }
 
-/// Pairs of names that look alike. The second of each is of letters and digits only where `plain`.
+/// Returns pairs of usernames that look alike; with `plain`, only pairs of letters and digits.
 fn look_alikes(plain: bool) -> Vec<(String, String)> {
     let pair = |make: fn(String) -> (String, String)| make(fresh("twin"));
     let mut pairs = vec![
@@ -76,7 +76,7 @@ fn look_alikes(plain: bool) -> Vec<(String, String)> {
         pair(|name| (name.clone(), format!("{name}\t\r\n"))),
         pair(|name| (name.clone(), format!("\u{A0}{name}\u{3000}"))),
     ];
-    // Characters that draw nothing: zero width, soft hyphen, bidi controls, byte order mark, variation selectors, tags.
+    // Invisible characters: zero width, soft hyphen, bidi controls, byte order mark, variation selectors, tags.
     let invisible = [
         '\u{200B}',
         '\u{200C}',
@@ -93,34 +93,34 @@ fn look_alikes(plain: bool) -> Vec<(String, String)> {
         '\u{34F}',
         '\u{180E}',
     ];
-    for (place, c) in invisible.into_iter().enumerate() {
+    for (index, c) in invisible.into_iter().enumerate() {
         let name = fresh("twin");
-        let with = match place % 3 {
+        let with = match index % 3 {
             0 => format!("{c}{name}"),
             1 => format!("{name}{c}"),
             _ => format!("tw{c}in{}", &name[4..]),
         };
-        pairs.push(if place % 2 == 0 { (name, with) } else { (with, name) });
+        pairs.push(if index % 2 == 0 { (name, with) } else { (with, name) });
     }
     let is_plain = |text: &String| text.trim().chars().all(char::is_alphanumeric);
     pairs.retain(|(one, other)| !plain || (is_plain(one) && is_plain(other)));
     pairs
 }
 
-async fn of_two_names_that_look_alike_the_second_is_refused(service: &Service) {
+async fn refuses_a_username_that_looks_like_another(service: &Service) {
     let mut findings = Findings::default();
     let pairs = look_alikes(!service.is_simplejwt());
-    findings.note(pairs.len() >= 8, || format!("only {} pairs", pairs.len()));
+    findings.check_that(pairs.len() >= 8, || format!("only {} pairs", pairs.len()));
     for (one, other) in pairs {
         findings.check(format!("{one:?}"), &register(service, &one).await, &[201]);
         let answer = register(service, &other).await;
         findings.check(format!("{other:?} after {one:?}"), &answer, &[400]);
-        findings.note(answer.json() == json!({"username": [TAKEN]}), || format!("{other:?}: {}", answer.text));
+        findings.check_that(answer.json() == json!({"username": [TAKEN]}), || format!("{other:?}: {}", answer.text));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn letter_case_of_names_is_as_the_profile_says(service: &Service) {
+async fn the_profile_decides_whether_usernames_ignore_case(service: &Service) {
     let second = if service.is_simplejwt() { 201 } else { 400 };
     let mut findings = Findings::default();
     for (stem, upper) in
@@ -131,17 +131,18 @@ async fn letter_case_of_names_is_as_the_profile_says(service: &Service) {
         findings.check(&one, &register(service, &one).await, &[201]);
         let answer = register(service, &other).await;
         findings.check(format!("{other} after {one}"), &answer, &[second]);
-        findings.note(answer.status == 201 || answer.json() == json!({"username": [TAKEN]}), || answer.text.clone());
-        // Whatever may be registered: a login names its account exactly.
+        findings
+            .check_that(answer.status == 201 || answer.json() == json!({"username": [TAKEN]}), || answer.text.clone());
+        // Login compares usernames exactly, even where registration ignores case.
         let login = json!({"username": other, "password": "Wrong-pass-42"});
         findings.check(format!("{other} at login"), &service.post("/api/token/", None, login).await, &[401]);
         let me = service.me(&service.login(&one).await.access).await;
-        findings.note(me.json()["username"] == one, || me.text.clone());
+        findings.check_that(me.json()["username"] == one, || me.text.clone());
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn names_are_of_letters_and_digits(service: &Service) {
+async fn usernames_allow_only_letters_digits_and_some_symbols(service: &Service) {
     let mut findings = Findings::default();
     for text in [
         "a b",
@@ -159,18 +160,18 @@ async fn names_are_of_letters_and_digits(service: &Service) {
     ] {
         let answer = register(service, text).await;
         findings.check(format!("{text:?}"), &answer, &[400]);
-        findings.note(answer.json() == json!({"username": [INVALID]}), || format!("{text:?}: {}", answer.text));
+        findings.check_that(answer.json() == json!({"username": [INVALID]}), || format!("{text:?}: {}", answer.text));
     }
     for text in ["a.b", "a@b", "a+b", "a-b", "a_b", "\u{142}\u{F3}d\u{17A}", "\u{674E}\u{5C0F}\u{9F99}"] {
         findings.check(text, &register(service, &format!("{text}{}", fresh(""))).await, &[201]);
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn a_profile_cannot_take_a_name_that_looks_like_anothers(service: &Service) {
+async fn refuses_changing_to_a_username_that_looks_like_another(service: &Service) {
     let (victim, name) = (fresh("victim"), fresh("taker"));
-    service.newcomer(&victim).await;
-    let access = service.newcomer(&name).await.access;
+    service.register_and_login(&victim).await;
+    let access = service.register_and_login(&name).await.access;
     let before = service.me(&access).await.text;
     let taken = json!({"username": ["A user with that username already exists."]});
     let email = format!("{name}@example.com");
@@ -179,7 +180,7 @@ async fn a_profile_cannot_take_a_name_that_looks_like_anothers(service: &Service
         (victim.clone(), taken.clone()),
         (format!(" {victim} "), taken.clone()),
         (full_width(&victim), taken.clone()),
-        // The profile takes the plain alphabet only, in every profile.
+        // The profile endpoint always restricts the characters.
         (format!("{victim}\u{200B}"), json!({"username": [INVALID]})),
     ];
     if !service.is_simplejwt() {
@@ -192,17 +193,17 @@ async fn a_profile_cannot_take_a_name_that_looks_like_anothers(service: &Service
             let body = body.to_string().into_bytes();
             let answer = send(service, &method, "/api/users/me/", Some(&access), body).await;
             findings.check(format!("{method} {text:?}"), &answer, &[400]);
-            findings.note(answer.json() == expected, || format!("{method} {text:?}: {}", answer.text));
+            findings.check_that(answer.json() == expected, || format!("{method} {text:?}: {}", answer.text));
         }
     }
     let after = service.me(&access).await.text;
-    findings.note(before == after, || format!("the account was {before} and is {after}"));
-    findings.close();
+    findings.check_that(before == after, || format!("the account was {before} and is {after}"));
+    findings.assert_none();
 }
 
-async fn addresses_are_unique_whatever_their_letter_case(service: &Service) {
+async fn emails_are_unique_ignoring_case(service: &Service) {
     let name = fresh("mail");
-    let access = service.newcomer(&fresh("mail")).await.access;
+    let access = service.register_and_login(&fresh("mail")).await.access;
     assert_status(&register_as(service, &name, &format!("{name}@example.com")).await, 201);
     let mut findings = Findings::default();
     for email in [
@@ -214,71 +215,71 @@ async fn addresses_are_unique_whatever_their_letter_case(service: &Service) {
         let answer = register_as(service, &fresh("mail"), &email).await;
         findings.check(&email, &answer, &[400]);
         let taken = json!({"email": ["User with this email already exists."]});
-        findings.note(answer.json() == taken, || format!("{email}: {}", answer.text));
+        findings.check_that(answer.json() == taken, || format!("{email}: {}", answer.text));
         let body = json!({"email": email}).to_string().into_bytes();
         let answer = send(service, &Method::PATCH, "/api/users/me/", Some(&access), body).await;
         findings.check(format!("PATCH {email}"), &answer, &[400]);
         let taken = json!({"email": ["user with this email address already exists."]});
-        findings.note(answer.json() == taken, || format!("PATCH {email}: {}", answer.text));
+        findings.check_that(answer.json() == taken, || format!("PATCH {email}: {}", answer.text));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn what_is_no_address_is_refused(service: &Service) {
-    const NO_ADDRESS: &str = "Enter a valid email address.";
-    const NO_TEXT: &str = "Not a valid string.";
+async fn refuses_invalid_emails(service: &Service) {
+    const INVALID_EMAIL: &str = "Enter a valid email address.";
+    const NOT_A_STRING: &str = "Not a valid string.";
     let long = json!(format!("{}@example.com", "a".repeat(288)));
     let rows = [
-        (json!("alice@example.com\r\nBcc: bob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com\nbob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com%0d%0aBcc:bob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com, bob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com,bob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com;bob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com bob@example.com"), NO_ADDRESS),
-        (json!("alice@example.com\u{2028}bob@example.com"), NO_ADDRESS),
-        (json!("alice@@example.com"), NO_ADDRESS),
-        (json!("alice@bob@example.com"), NO_ADDRESS),
-        (json!("<alice@example.com>"), NO_ADDRESS),
-        (json!("Alice <alice@example.com>"), NO_ADDRESS),
-        (json!("mailto:alice@example.com"), NO_ADDRESS),
-        (json!("\"alice smith\"@example.com"), NO_ADDRESS),
-        (json!("(alice)alice@example.com"), NO_ADDRESS),
-        (json!("alice@[127.0.0.1]"), NO_ADDRESS),
-        (json!("alice@127.0.0.1"), NO_ADDRESS),
-        (json!("alice@localhost"), NO_ADDRESS),
-        (json!("alice@example"), NO_ADDRESS),
-        (json!("alice@example.com."), NO_ADDRESS),
-        (json!("alice@example..com"), NO_ADDRESS),
-        (json!("alice@.example.com"), NO_ADDRESS),
-        (json!("alice@-example.com"), NO_ADDRESS),
-        (json!("alice@exam_ple.com"), NO_ADDRESS),
-        (json!("alice@exam ple.com"), NO_ADDRESS),
-        (json!("alice@example.com/x"), NO_ADDRESS),
-        (json!(".alice@example.com"), NO_ADDRESS),
-        (json!("alice.@example.com"), NO_ADDRESS),
-        (json!("al..ice@example.com"), NO_ADDRESS),
-        (json!("@example.com"), NO_ADDRESS),
-        (json!("alice@"), NO_ADDRESS),
-        (json!("alice"), NO_ADDRESS),
-        (json!("@"), NO_ADDRESS),
-        // Dotless i, Cyrillic a, full width, a zero width blank.
-        (json!("al\u{131}ce@example.com"), NO_ADDRESS),
-        (json!("alice@ex\u{430}mple.com"), NO_ADDRESS),
-        (json!("\u{FF41}lice@example.com"), NO_ADDRESS),
-        (json!("alice\u{FF20}example.com"), NO_ADDRESS),
-        (json!("alice\u{200B}@example.com"), NO_ADDRESS),
+        (json!("alice@example.com\r\nBcc: bob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com\nbob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com%0d%0aBcc:bob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com, bob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com,bob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com;bob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com bob@example.com"), INVALID_EMAIL),
+        (json!("alice@example.com\u{2028}bob@example.com"), INVALID_EMAIL),
+        (json!("alice@@example.com"), INVALID_EMAIL),
+        (json!("alice@bob@example.com"), INVALID_EMAIL),
+        (json!("<alice@example.com>"), INVALID_EMAIL),
+        (json!("Alice <alice@example.com>"), INVALID_EMAIL),
+        (json!("mailto:alice@example.com"), INVALID_EMAIL),
+        (json!("\"alice smith\"@example.com"), INVALID_EMAIL),
+        (json!("(alice)alice@example.com"), INVALID_EMAIL),
+        (json!("alice@[127.0.0.1]"), INVALID_EMAIL),
+        (json!("alice@127.0.0.1"), INVALID_EMAIL),
+        (json!("alice@localhost"), INVALID_EMAIL),
+        (json!("alice@example"), INVALID_EMAIL),
+        (json!("alice@example.com."), INVALID_EMAIL),
+        (json!("alice@example..com"), INVALID_EMAIL),
+        (json!("alice@.example.com"), INVALID_EMAIL),
+        (json!("alice@-example.com"), INVALID_EMAIL),
+        (json!("alice@exam_ple.com"), INVALID_EMAIL),
+        (json!("alice@exam ple.com"), INVALID_EMAIL),
+        (json!("alice@example.com/x"), INVALID_EMAIL),
+        (json!(".alice@example.com"), INVALID_EMAIL),
+        (json!("alice.@example.com"), INVALID_EMAIL),
+        (json!("al..ice@example.com"), INVALID_EMAIL),
+        (json!("@example.com"), INVALID_EMAIL),
+        (json!("alice@"), INVALID_EMAIL),
+        (json!("alice"), INVALID_EMAIL),
+        (json!("@"), INVALID_EMAIL),
+        // Dotless i, Cyrillic a, full width, a zero width space.
+        (json!("al\u{131}ce@example.com"), INVALID_EMAIL),
+        (json!("alice@ex\u{430}mple.com"), INVALID_EMAIL),
+        (json!("\u{FF41}lice@example.com"), INVALID_EMAIL),
+        (json!("alice\u{FF20}example.com"), INVALID_EMAIL),
+        (json!("alice\u{200B}@example.com"), INVALID_EMAIL),
         (json!("alice@example.com\u{0}"), "Null characters are not allowed."),
-        (json!(5), NO_ADDRESS),
-        (json!(["alice@example.com"]), NO_TEXT),
-        (json!(["alice@example.com", "bob@example.com"]), NO_TEXT),
-        (json!({"email": "alice@example.com"}), NO_TEXT),
-        (json!({"0": "alice@example.com"}), NO_TEXT),
-        (json!(true), NO_TEXT),
+        (json!(5), INVALID_EMAIL),
+        (json!(["alice@example.com"]), NOT_A_STRING),
+        (json!(["alice@example.com", "bob@example.com"]), NOT_A_STRING),
+        (json!({"email": "alice@example.com"}), NOT_A_STRING),
+        (json!({"0": "alice@example.com"}), NOT_A_STRING),
+        (json!(true), NOT_A_STRING),
         (json!(null), "This field may not be null."),
         (long, "Ensure this field has no more than 254 characters."),
     ];
-    let access = service.newcomer(&fresh("mail")).await.access;
+    let access = service.register_and_login(&fresh("mail")).await.access;
     let before = service.me(&access).await.text;
     let mut findings = Findings::default();
     for (email, message) in rows {
@@ -290,15 +291,17 @@ async fn what_is_no_address_is_refused(service: &Service) {
         let changed = send(service, &Method::PATCH, "/api/users/me/", Some(&access), body).await;
         for (what, answer) in [("register", registered), ("PATCH", changed)] {
             findings.check(format!("{what} {email}"), &answer, &[400]);
-            findings.note(answer.json() == json!({"email": [message]}), || format!("{what} {email}: {}", answer.text));
+            findings.check_that(answer.json() == json!({"email": [message]}), || {
+                format!("{what} {email}: {}", answer.text)
+            });
         }
     }
     let after = service.me(&access).await.text;
-    findings.note(before == after, || format!("the account was {before} and is {after}"));
-    findings.close();
+    findings.check_that(before == after, || format!("the account was {before} and is {after}"));
+    findings.assert_none();
 }
 
-/// Keys that would give rights, or change what only the service changes.
+/// Fields that would grant rights, or that only the service may change.
 fn privileges() -> Value {
     json!({
         "is_staff": true, "is_superuser": true, "is_active": false, "is_admin": true, "admin": true, "role": "admin",
@@ -309,7 +312,7 @@ fn privileges() -> Value {
     })
 }
 
-/// What is wrong with an account that asked for rights.
+/// Returns whether an account was granted any of [`privileges`].
 fn got_rights(pair: &TokenPair, me: &Value) -> bool {
     let is_admin =
         [&pair.access, &pair.refresh].iter().any(|token| claims_of(token).get("role") == Some(&json!("admin")));
@@ -318,7 +321,7 @@ fn got_rights(pair: &TokenPair, me: &Value) -> bool {
     is_admin || me["is_staff"] != false || me["id"] == 999_999 || me["id"] == "root" || has_old_times
 }
 
-async fn nobody_registers_with_rights(service: &Service) {
+async fn registration_grants_no_rights(service: &Service) {
     let name = fresh("climber");
     let mut body = privileges();
     for (field, value) in [
@@ -339,9 +342,9 @@ async fn nobody_registers_with_rights(service: &Service) {
     assert!(!got_rights(&pair, &me), "{me}");
 }
 
-async fn nobody_gives_themselves_rights(service: &Service) {
+async fn a_profile_update_grants_no_rights(service: &Service) {
     let name = fresh("climber");
-    let pair = service.newcomer(&name).await;
+    let pair = service.register_and_login(&name).await;
     let before = service.me(&pair.access).await;
     let mut findings = Findings::default();
     for method in [Method::PATCH, Method::PUT] {
@@ -351,12 +354,12 @@ async fn nobody_gives_themselves_rights(service: &Service) {
         body["password"] = "Another-horse-43".into();
         let answer = send(service, &method, "/api/users/me/", Some(&pair.access), body.to_string().into_bytes()).await;
         findings.check(&method, &answer, &[200]);
-        findings.note(answer.text == before.text, || format!("{method}: {} became {}", before.text, answer.text));
+        findings.check_that(answer.text == before.text, || format!("{method}: {} became {}", before.text, answer.text));
     }
-    // Not even asking for what is there opens anything to others.
+    // Anonymous clients are refused even if the fields are ignored.
     let body = privileges().to_string().into_bytes();
-    findings.check("nobody", &send(service, &Method::PATCH, "/api/users/me/", None, body).await, &[401]);
-    findings.close();
+    findings.check("anonymous", &send(service, &Method::PATCH, "/api/users/me/", None, body).await, &[401]);
+    findings.assert_none();
     let body = json!({"username": name, "password": "Another-horse-43"});
     let expected = json!({"detail": "No active account found with the given credentials"});
     assert_answer(&service.post("/api/token/", None, body).await, 401, &expected);

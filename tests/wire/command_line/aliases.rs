@@ -1,4 +1,4 @@
-//! The tutorials' other spellings of the paths, on and off.
+//! The alternative spellings of the paths that tutorials use (`http.aliases`).
 
 use auth_tests::ServerOptions;
 use auth_tests::cases::Once;
@@ -12,8 +12,8 @@ use super::fixture::Fixture;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         Once =>
-            aliases_are_served_when_they_are_on,
-            aliases_are_unknown_when_they_are_off
+            serves_aliases_if_enabled,
+            does_not_serve_aliases_if_disabled
     ]
 }
 
@@ -28,7 +28,7 @@ async fn without_slash(api: &TestClient, path: &str) -> Answer {
     api.post(path.trim_end_matches('/'), None, json!({})).await
 }
 
-async fn aliases_are_served_when_they_are_on() {
+async fn serves_aliases_if_enabled() {
     let fixture = fixture("true");
     let api = &fixture.client;
     let account = json!({
@@ -40,7 +40,7 @@ async fn aliases_are_served_when_they_are_on() {
     let pair = TokenPair::of(&api.post("/accounts/token/", None, login).await);
     let pair = TokenPair::of(&api.post("/accounts/token/refresh/", None, json!({"refresh": pair.refresh})).await);
     let body = json!({"refresh_token": pair.refresh});
-    // The guard stands before the other spelling too.
+    // The guard applies to the alias as well.
     assert_eq!(api.post("/logout_token/", None, body.clone()).await.status, 401);
     let answer = api.post("/logout_token/", Some(&pair.access), body).await;
     assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"status": "OK, goodbye"})));
@@ -49,16 +49,16 @@ async fn aliases_are_served_when_they_are_on() {
         let answer = without_slash(api, path).await;
         assert_eq!((answer.status.as_u16(), answer.headers["location"].to_str().unwrap()), (308, path));
     }
-    // The first spellings are still there.
+    // The standard paths are still served.
     fixture.client.login("alice").await;
 }
 
-async fn aliases_are_unknown_when_they_are_off() {
+async fn does_not_serve_aliases_if_disabled() {
     let fixture = fixture("false");
     for path in ALIASES {
         for answer in [fixture.client.post(path, None, json!({})).await, without_slash(&fixture.client, path).await] {
             assert_eq!((answer.status, answer.json()), (StatusCode::NOT_FOUND, json!({"detail": "Not found."})));
         }
     }
-    fixture.client.newcomer("alice").await;
+    fixture.client.register_and_login("alice").await;
 }

@@ -13,22 +13,22 @@ use crate::SERVER;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         Once =>
-            the_last_source_of_a_value_wins,
-            every_profile_is_shown_with_its_own_values,
+            later_configuration_sources_override_earlier_ones,
+            check_config_prints_the_values_of_each_profile,
             secrets_are_masked,
-            what_is_wrong_is_one_line_that_names_the_key,
-            checking_touches_nothing,
-            the_interface_is_described_as_the_server_describes_it,
-            the_routes_are_printed_with_who_may_call_them
+            a_configuration_error_is_one_line_with_the_key,
+            check_config_has_no_side_effects,
+            openapi_prints_the_document_that_the_server_serves,
+            routes_prints_each_route_with_its_rule
     ]
 }
 
 /// Runs the program in a new folder, without a server.
 fn run(options: &ServerOptions, args: &[&str]) -> CommandOutput {
-    CommandOutput::of(options.run_to_end(SERVER, args), args)
+    CommandOutput::of(options.run_to_exit(SERVER, args), args)
 }
 
-/// The value of a key in what `check-config` prints, as it is written there.
+/// Returns the value of a key as `check-config` prints it.
 fn value<'a>(shown: &'a str, section: &str, key: &str) -> &'a str {
     let section = shown.split_once(&format!("[{section}]\n")).unwrap_or_else(|| panic!("no {section} in {shown}")).1;
     let lines = section.lines().take_while(|line| !line.starts_with('['));
@@ -36,7 +36,7 @@ fn value<'a>(shown: &'a str, section: &str, key: &str) -> &'a str {
     members.find(|(name, _)| *name == key).unwrap_or_else(|| panic!("no {key} in {section}")).1
 }
 
-async fn the_last_source_of_a_value_wins() {
+async fn later_configuration_sources_override_earlier_ones() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("auth.toml");
     let text = "[tokens]\nrefresh_ttl_seconds = 1001\nleeway_seconds = 11\nclaims = [\"username\"]\n\
@@ -48,8 +48,8 @@ async fn the_last_source_of_a_value_wins() {
         .env("AUTH__SERVER__BIND", "127.0.0.1:1002")
         .env("AUTH__SERVER__WORKERS", "4")
         .env("AUTH__HTTP__ALIASES", "true");
-    let said = run(&options, &["check-config", "--config", file.to_str().unwrap(), "--bind", "127.0.0.1:1003"]);
-    let shown = said.done();
+    let output = run(&options, &["check-config", "--config", file.to_str().unwrap(), "--bind", "127.0.0.1:1003"]);
+    let shown = output.success();
     for (section, key, expected, source) in [
         ("tokens", "retry_window_seconds", "10", "default"),
         ("tokens", "access_ttl_seconds", "1800", "profile"),
@@ -64,14 +64,14 @@ async fn the_last_source_of_a_value_wins() {
     ] {
         assert_eq!(value(shown, section, key), expected, "{section}.{key}, from the {source}: {shown}");
     }
-    assert_eq!(said.errors.lines().count(), 1, "{}", said.errors);
-    assert!(said.errors.starts_with("warning: server.trusted_proxies: is empty"), "{}", said.errors);
+    assert_eq!(output.errors.lines().count(), 1, "{}", output.errors);
+    assert!(output.errors.starts_with("warning: server.trusted_proxies: is empty"), "{}", output.errors);
     for (name, value) in [("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"), ("AUTH__THROTTLE__ENABLED", "false")] {
         assert_eq!(run(&options.clone().env(name, value), &["check-config"]).errors, "", "{name}");
     }
 }
 
-async fn every_profile_is_shown_with_its_own_values() {
+async fn check_config_prints_the_values_of_each_profile() {
     for (profile, body_limit, generate_key, trim, transport, verification, registrations, failures) in [
         ("development", "65536", "true", "false", "folder", "optional", "20", "100"),
         ("production", "65536", "false", "false", "", "optional", "20", "100"),
@@ -79,8 +79,8 @@ async fn every_profile_is_shown_with_its_own_values() {
     ] {
         let options = ServerOptions::new(profile, None).without("AUTH__MAIL__TRANSPORT");
         let options = options.without("AUTH__THROTTLE__REGISTRATIONS_PER_CLIENT_IP_PER_HOUR");
-        let said = run(&options, &["check-config"]);
-        let shown = said.done();
+        let output = run(&options, &["check-config"]);
+        let shown = output.success();
         assert_eq!(value(shown, "throttle", "registrations_per_client_ip_per_hour"), registrations, "{profile}");
         let sessions = if profile == "simplejwt" { "0" } else { "100" };
         assert_eq!(value(shown, "accounts", "max_sessions"), sessions, "{profile}");
@@ -94,9 +94,9 @@ async fn every_profile_is_shown_with_its_own_values() {
         assert_eq!(value(shown, "tokens", "generate_key"), generate_key, "{profile}");
         assert_eq!(value(shown, "passwords", "trim"), trim, "{profile}");
     }
-    // The profile may come from the environment, where the command line names none; it names one here.
+    // The command line overrides `AUTH_PROFILE`.
     let options = ServerOptions::new("simplejwt", None).env("AUTH_PROFILE", "production");
-    assert_eq!(value(run(&options, &["check-config"]).done(), "passwords", "trim"), "true");
+    assert_eq!(value(run(&options, &["check-config"]).success(), "passwords", "trim"), "true");
 }
 
 async fn secrets_are_masked() {
@@ -115,23 +115,23 @@ async fn secrets_are_masked() {
         .env("AUTH__TOKENS__SIGNING_KEY_FILE", key.to_str().unwrap())
         .env("AUTH__DATABASE__URL_FILE", url.to_str().unwrap());
     for options in [given, in_files] {
-        let said = run(&options, &["check-config"]);
-        let shown = said.done();
+        let output = run(&options, &["check-config"]);
+        let shown = output.success();
         assert_eq!(value(shown, "tokens", "signing_key"), "\"********\"");
         assert_eq!(value(shown, "secrets", "key"), "\"********\"");
         assert_eq!(value(shown, "mail", "smtp_password"), "\"********\"");
         assert_eq!(value(shown, "database", "url"), "\"********\"");
         for secret in [SIGNING_KEY, APPLICATION_SECRET, IN_FILE, "pw-in-the-url", "pw-in-the-file", "pw-of-the-mailer"]
         {
-            assert!(!shown.contains(secret) && !said.errors.contains(secret), "{secret}: {said}");
+            assert!(!shown.contains(secret) && !output.errors.contains(secret), "{secret}: {output}");
         }
     }
-    // What is not there is not masked either.
+    // A missing secret is shown as empty.
     let none = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY");
-    assert_eq!(value(run(&none, &["check-config"]).done(), "tokens", "signing_key"), "\"\"");
+    assert_eq!(value(run(&none, &["check-config"]).success(), "tokens", "signing_key"), "\"\"");
 }
 
-async fn what_is_wrong_is_one_line_that_names_the_key() {
+async fn a_configuration_error_is_one_line_with_the_key() {
     let options = ServerOptions::new("development", None);
     for (name, wrong, key) in [
         ("AUTH__TOKENS__ACESS_TTL", "7", "tokens.acess_ttl"),
@@ -146,10 +146,10 @@ async fn what_is_wrong_is_one_line_that_names_the_key() {
         ("AUTH__HTTP__BODY_LIMIT_BYTES", "-1", "body_limit_bytes"),
         ("AUTH__TOKENS__SIGNING_KEY_FILE", "/nowhere/key", "tokens.signing_key"),
     ] {
-        let said = run(&options.clone().env(name, wrong), &["check-config"]);
-        assert!(said.failed().contains(key), "{name}={wrong}: {said}");
+        let output = run(&options.clone().env(name, wrong), &["check-config"]);
+        assert!(output.failure().contains(key), "{name}={wrong}: {output}");
     }
-    // Every command that reads the configuration says so, and none goes on without it.
+    // Every command that reads the configuration reports the error and stops.
     let broken = options.env("AUTH__TOKENS__ON_RETRY", "maybe");
     for args in [
         ["check-config"].as_slice(),
@@ -162,40 +162,40 @@ async fn what_is_wrong_is_one_line_that_names_the_key() {
         &["users", "list"],
         &["make-superuser"],
     ] {
-        assert!(run(&broken, args).failed().contains("tokens.on_retry"), "{args:?}");
+        assert!(run(&broken, args).failure().contains("tokens.on_retry"), "{args:?}");
     }
 }
 
-async fn checking_touches_nothing() {
+async fn check_config_has_no_side_effects() {
     let folder = TempDir::new().unwrap();
     let data = folder.path().join("data");
     let options = ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY");
     let options = options.without("AUTH__SECRETS__KEY").env("AUTH__DATA__DIR", data.to_str().unwrap());
     for args in [["check-config"], ["openapi"]] {
-        run(&options, &args).done();
+        run(&options, &args).success();
         assert!(!data.exists(), "{args:?}");
     }
-    // No database is asked either.
-    let away = options.env("DATABASE_URL", "postgres://auth:x@127.0.0.1:1/auth");
-    run(&away, &["check-config"]).done();
+    // The database is not contacted either.
+    let unreachable = options.env("DATABASE_URL", "postgres://auth:x@127.0.0.1:1/auth");
+    run(&unreachable, &["check-config"]).success();
 }
 
-async fn the_interface_is_described_as_the_server_describes_it() {
+async fn openapi_prints_the_document_that_the_server_serves() {
     let fixture = Fixture::new(Database::sqlite(), "development");
     let printed = fixture.run(&["openapi"]);
-    let document: Value = serde_json::from_str(printed.done()).expect("JSON");
+    let document: Value = serde_json::from_str(printed.success()).expect("JSON");
     assert_eq!(document, fixture.client.get("/api/schema/").await.json());
     assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1.")));
     assert!(!printed.result.contains("/api/token/sliding/"), "sliding tokens are not in use");
     let sliding = ServerOptions::new("development", None).env("AUTH__TOKENS__ACCEPTED_KINDS", "access,sliding");
-    assert!(run(&sliding, &["openapi"]).done().contains("/api/token/sliding/"));
+    assert!(run(&sliding, &["openapi"]).success().contains("/api/token/sliding/"));
 }
 
-async fn the_routes_are_printed_with_who_may_call_them() {
+async fn routes_prints_each_route_with_its_rule() {
     let options = ServerOptions::new("development", None);
     let printed = run(&options, &["routes"]);
     let row = |path: &str| {
-        let line = printed.done().lines().find(|line| line.split_whitespace().next() == Some(path));
+        let line = printed.success().lines().find(|line| line.split_whitespace().next() == Some(path));
         line.unwrap_or_else(|| panic!("{path}: {printed}")).to_owned()
     };
     assert!(row("/api/users/me/").ends_with("GET, HEAD, PUT, PATCH, OPTIONS  IsAuthenticated"));
@@ -203,5 +203,5 @@ async fn the_routes_are_printed_with_who_may_call_them() {
     assert!(!printed.result.contains("/accounts/token/") && !printed.result.contains("/api/token/sliding/"));
     let all = options.env("AUTH__TOKENS__ACCEPTED_KINDS", "sliding").env("AUTH__HTTP__ALIASES", "true");
     let all = run(&all, &["routes"]);
-    assert!(all.done().contains("/accounts/token/") && all.result.contains("/api/token/sliding/"));
+    assert!(all.success().contains("/accounts/token/") && all.result.contains("/api/token/sliding/"));
 }

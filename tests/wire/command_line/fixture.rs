@@ -1,4 +1,4 @@
-//! A server or none, commands beside it, and their output.
+//! A server, commands that run beside it, and their output.
 
 use std::fmt;
 use std::process::Output;
@@ -7,7 +7,7 @@ use auth_tests::{Answer, Database, ServerOptions, TestClient, TestServer};
 
 use crate::SERVER;
 
-/// A running server, with a client. The database goes after it.
+/// A running server with a client. The database is dropped last.
 pub(crate) struct Fixture {
     pub(crate) client: TestClient,
     pub(crate) server: TestServer,
@@ -30,7 +30,7 @@ impl Fixture {
         CommandOutput::of(self.server.run(args), args)
     }
 
-    /// Runs a command beside the server, with something on its standard input.
+    /// Runs a command beside the server, with standard input.
     pub(crate) fn run_with(&self, args: &[&str], input: &str) -> CommandOutput {
         CommandOutput::of(self.server.run_with_input(args, input), args)
     }
@@ -39,7 +39,7 @@ impl Fixture {
         self.client.try_login(username, password).await
     }
 
-    /// Stops the server and starts it again, with a client that knows nothing of the old one.
+    /// Restarts the server, and creates a client without connections to the old one.
     pub(crate) fn restart(&mut self) {
         self.server.restart();
         self.client = self.server.client();
@@ -50,16 +50,16 @@ impl Fixture {
 pub(crate) struct CommandOutput {
     args: String,
     pub(crate) code: Option<i32>,
-    /// On standard output.
+    /// Standard output.
     pub(crate) result: String,
-    /// On standard error: logs, and at a failure one line.
+    /// Standard error: log records, and after a failure one line with the reason.
     pub(crate) errors: String,
 }
 
 impl fmt::Display for CommandOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { args, code, result, errors } = self;
-        write!(f, "`{args}` ended with {code:?}; it printed:\n{result}\nand said:\n{errors}")
+        write!(f, "`{args}` exited with {code:?}; stdout:\n{result}\nstderr:\n{errors}")
     }
 }
 
@@ -70,29 +70,29 @@ impl CommandOutput {
         Self { args: args.join(" "), code: output.status.code(), result, errors }
     }
 
-    /// Panics unless it did what it should. Gives what it printed.
+    /// Panics unless the command succeeded; returns its standard output.
     #[track_caller]
-    pub(crate) fn done(&self) -> &str {
+    pub(crate) fn success(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self}");
         assert!(!self.errors.contains("error: "), "{self}");
         &self.result
     }
 
-    /// Panics unless it failed with exit code 1, printed nothing, and said why in one line, the last one. Gives the
-    /// line.
+    /// Panics unless the command failed with exit code 1, printed nothing on standard output, and wrote the reason as its last
+    /// line. Returns that line.
     #[track_caller]
-    pub(crate) fn failed(&self) -> &str {
+    pub(crate) fn failure(&self) -> &str {
         assert_eq!(self.code, Some(1), "{self}");
         assert_eq!(self.result, "", "{self}");
         let mut lines = self.errors.lines().filter(|line| !line.starts_with('{'));
-        let line = lines.next().unwrap_or_else(|| panic!("no reason: {self}"));
+        let line = lines.next().unwrap_or_else(|| panic!("no error line: {self}"));
         assert!(line.starts_with("error: ") && lines.next().is_none(), "{self}");
         line
     }
 
-    /// Panics unless it was not understood: exit code 2, nothing printed, and a hint at the right usage.
+    /// Panics unless the usage was wrong: exit code 2, no standard output, and a usage hint.
     #[track_caller]
-    pub(crate) fn misused(&self) {
+    pub(crate) fn usage_error(&self) {
         assert_eq!(self.code, Some(2), "{self}");
         assert_eq!(self.result, "", "{self}");
         assert!(self.errors.contains("Usage:") || self.errors.contains("--help"), "{self}");

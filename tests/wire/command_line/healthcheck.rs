@@ -1,4 +1,4 @@
-//! `healthcheck`: what a container's health check runs.
+//! `healthcheck`, which containers run as their health check.
 
 use std::net::Ipv4Addr;
 
@@ -13,12 +13,12 @@ use crate::SERVER;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         OnSqlite =>
-            a_server_that_is_ready_is_healthy;
+            succeeds_if_the_server_is_ready;
         Once =>
-            without_a_server_nothing_is_healthy,
-            a_server_that_listens_everywhere_is_asked_at_home,
-            something_else_on_the_port_is_not_healthy;
-        OnCluster => a_server_without_its_database_is_not_healthy
+            fails_without_a_server,
+            checks_an_unspecified_bind_address_on_loopback,
+            fails_if_another_program_answers;
+        OnCluster => fails_without_the_database
     ]
 }
 
@@ -26,39 +26,39 @@ fn healthcheck(fixture: &Fixture, bind: &str) -> CommandOutput {
     fixture.run(&["healthcheck", "--bind", bind])
 }
 
-async fn a_server_that_is_ready_is_healthy(database: Database) {
+async fn succeeds_if_the_server_is_ready(database: Database) {
     let mut fixture = Fixture::new(database, "development");
     let address = fixture.server.address().to_string();
-    assert_eq!(healthcheck(&fixture, &address).done(), "ready\n");
+    assert_eq!(healthcheck(&fixture, &address).success(), "ready\n");
     fixture.server.kill();
-    assert!(healthcheck(&fixture, &address).failed().contains(&address));
+    assert!(healthcheck(&fixture, &address).failure().contains(&address));
     fixture.restart();
-    healthcheck(&fixture, &address).done();
+    healthcheck(&fixture, &address).success();
 }
 
-async fn without_a_server_nothing_is_healthy() {
-    // A port that was free a moment ago.
+async fn fails_without_a_server() {
+    // A port that nothing listens on.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let args = ["healthcheck", "--bind", &address.to_string()];
-    let output = ServerOptions::new("development", None).run_to_end(SERVER, &args);
-    assert!(CommandOutput::of(output, &args).failed().contains(&address.to_string()));
-    // The address may come from the environment too.
+    let output = ServerOptions::new("development", None).run_to_exit(SERVER, &args);
+    assert!(CommandOutput::of(output, &args).failure().contains(&address.to_string()));
+    // The bind address may also come from the environment.
     let options = ServerOptions::new("development", None).env("AUTH__SERVER__BIND", &address.to_string());
     assert!(
-        CommandOutput::of(options.run_to_end(SERVER, &args[..1]), &args[..1]).failed().contains(&address.to_string())
+        CommandOutput::of(options.run_to_exit(SERVER, &args[..1]), &args[..1]).failure().contains(&address.to_string())
     );
 }
 
-async fn a_server_that_listens_everywhere_is_asked_at_home() {
+async fn checks_an_unspecified_bind_address_on_loopback() {
     let database = Database::sqlite();
-    let options = database.server("development").bound_to(Ipv4Addr::UNSPECIFIED);
+    let options = database.server("development").with_bind_ip(Ipv4Addr::UNSPECIFIED);
     let fixture = Fixture::with(database, options);
     let everywhere = fixture.server.address().to_string();
     assert!(everywhere.starts_with("0.0.0.0:"), "{everywhere}");
-    healthcheck(&fixture, &everywhere).done();
+    healthcheck(&fixture, &everywhere).success();
 }
 
-async fn something_else_on_the_port_is_not_healthy() {
+async fn fails_if_another_program_answers() {
     use std::io::{Read, Write};
     for answer in [
         "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
@@ -74,19 +74,19 @@ async fn something_else_on_the_port_is_not_healthy() {
             let _ = stream.write_all(answer.as_bytes());
         });
         let args = ["healthcheck", "--bind", &address];
-        CommandOutput::of(ServerOptions::new("development", None).run_to_end(SERVER, &args), &args).failed();
+        CommandOutput::of(ServerOptions::new("development", None).run_to_exit(SERVER, &args), &args).failure();
         other.join().unwrap();
     }
 }
 
-async fn a_server_without_its_database_is_not_healthy() {
+async fn fails_without_the_database() {
     let mut cluster = Cluster::start();
     let fixture = Fixture::with(Database::sqlite(), ServerOptions::new("development", Some(&cluster.url())));
     let address = fixture.server.address().to_string();
-    healthcheck(&fixture, &address).done();
+    healthcheck(&fixture, &address).success();
     cluster.stop();
-    healthcheck(&fixture, &address).failed();
-    // It lives all the same, and says so to whoever asks for no more.
+    healthcheck(&fixture, &address).failure();
+    // The process is alive, which `/healthz` reports; `/readyz` reports that it is not ready.
     assert_eq!(fixture.client.get("/healthz").await.status, 200);
     let ready = fixture.client.get("/readyz").await;
     assert_eq!(ready.status, 503);

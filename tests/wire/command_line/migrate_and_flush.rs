@@ -11,68 +11,68 @@ use crate::SERVER;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         OnBothDatabases =>
-            what_expired_long_ago_is_forgotten_and_nothing_else;
+            flush_deletes_only_what_expired_long_ago;
         OnBothEmptyDatabases =>
-            migrating_twice_changes_nothing_the_second_time,
-            a_database_without_tables_is_not_flushed]
+            the_second_migration_does_nothing,
+            flush_fails_without_tables]
 }
 
-/// Where the tables are: a file in a folder, or the database of the case.
+/// Options of the profile `production`, on an embedded database in `folder` or on the database of the case.
 fn options(database: &Database, folder: &tempfile::TempDir) -> auth_tests::server::ServerOptions {
     let options = database.server("production");
     let options = options.env("AUTH__DATABASE__EMBEDDED", "true");
     options.env("AUTH__DATA__DIR", folder.path().join("data").to_str().unwrap())
 }
 
-async fn migrating_twice_changes_nothing_the_second_time(database: Database) {
+async fn the_second_migration_does_nothing(database: Database) {
     let folder = tempfile::TempDir::new().unwrap();
     let options = options(&database, &folder);
-    let run = |args: &[&str]| CommandOutput::of(options.run_to_end(SERVER, args), args);
-    // Nothing else brings tables up to date here.
-    assert!(run(&["users", "list"]).failed().contains("auth-server migrate"));
+    let run = |args: &[&str]| CommandOutput::of(options.run_to_exit(SERVER, args), args);
+    // In this profile only `migrate` creates tables.
+    assert!(run(&["users", "list"]).failure().contains("auth-server migrate"));
     let first = run(&["migrate"]);
-    let names: Vec<_> = first.done().lines().map(|line| line.strip_prefix("applied ").expect("a name")).collect();
+    let names: Vec<_> = first.success().lines().map(|line| line.strip_prefix("applied ").expect("a name")).collect();
     assert!(names.len() >= 3 && names.is_sorted(), "{first}");
-    assert_eq!(run(&["migrate"]).done(), "nothing to do: the tables are up to date\n");
-    assert_eq!(run(&["users", "list"]).done().lines().count(), 1);
+    assert_eq!(run(&["migrate"]).success(), "nothing to do: the tables are up to date\n");
+    assert_eq!(run(&["users", "list"]).success().lines().count(), 1);
 
     let fixture = Fixture::with(database, options);
-    let pair = fixture.client.newcomer("alice").await;
-    // Beside a server it does as little.
-    assert_eq!(fixture.run(&["migrate"]).done(), "nothing to do: the tables are up to date\n");
+    let pair = fixture.client.register_and_login("alice").await;
+    // It also does nothing while a server runs.
+    assert_eq!(fixture.run(&["migrate"]).success(), "nothing to do: the tables are up to date\n");
     assert_eq!(fixture.client.refresh(&pair.refresh).await.status, 200);
 }
 
-async fn what_expired_long_ago_is_forgotten_and_nothing_else(database: Database) {
-    // The server's own pruning is off, so that the command is what forgets.
+async fn flush_deletes_only_what_expired_long_ago(database: Database) {
+    // The server's own pruning is off, so that only the command prunes.
     let options = database.server("simplejwt").env("AUTH__MAINTENANCE__PRUNE_INTERVAL_SECONDS", "0");
     let fixture = Fixture::with(database, options.env("AUTH__MAINTENANCE__PRUNE_BATCH", "2"));
-    let flushed = || fixture.run(&["flush-expired-tokens"]).done().to_owned();
+    let flushed = || fixture.run(&["flush-expired-tokens"]).success().to_owned();
     const NOTHING: &str = "forgot 0 sessions and 0 blacklist entries; 0 codes, 0 counts of attempts, \
                            0 emails that were given up\n";
     assert_eq!(flushed(), NOTHING);
 
-    // Five logins and three blacklisted tokens of nobody's, all of them still good.
-    let first = fixture.client.newcomer("alice").await;
+    // Five sessions and three blacklisted tokens of deleted users, none of them expired.
+    let first = fixture.client.register_and_login("alice").await;
     let mut logins = vec![first.clone()];
     for _ in 0..4 {
         logins.push(fixture.client.login("alice").await);
     }
     for _ in 0..3 {
-        let gone = fixture.client.newcomer("gone").await;
-        fixture.run(&["users", "delete", "gone"]).done();
-        let answer = fixture.client.post("/api/token/blacklist/", None, json!({"refresh": gone.refresh})).await;
+        let deleted = fixture.client.register_and_login("gone").await;
+        fixture.run(&["users", "delete", "gone"]).success();
+        let answer = fixture.client.post("/api/token/blacklist/", None, json!({"refresh": deleted.refresh})).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
     assert_eq!(flushed(), NOTHING);
 
-    // Two days ago is long enough; an hour ago is not: clocks jump.
+    // Rows that expired two days ago are pruned; an hour is too recent, because clocks may be adjusted.
     let (lifetime, hour) = (7 * 24 * 60 * 60, 60 * 60);
     let long_ago = lifetime + 48 * hour;
     let (expiry, pruning) = (earlier(&fixture, "expires_at", long_ago), earlier(&fixture, "prune_at", long_ago));
     fixture.database.execute(&format!("UPDATE sessions SET {expiry}, {pruning}; UPDATE blacklist SET {expiry}"));
     let kept = fixture.client.login("alice").await;
-    let recent = fixture.client.newcomer("bob").await;
+    let recent = fixture.client.register_and_login("bob").await;
     let bob = fixture.client.me(&recent.access).await.json()["id"].as_i64().expect("a number");
     let (expiry, pruning) =
         (earlier(&fixture, "expires_at", lifetime + hour), earlier(&fixture, "prune_at", lifetime + hour));
@@ -83,14 +83,14 @@ async fn what_expired_long_ago_is_forgotten_and_nothing_else(database: Database)
     assert_eq!(fixture.client.me(&kept.access).await.status, 200);
     let kept = TokenPair::of(&fixture.client.refresh(&kept.refresh).await);
     assert_eq!(fixture.client.me(&kept.access).await.status, 200);
-    // A forgotten session does not come back to life, and one that is only over is still known to be.
+    // The tokens of a pruned session are refused, and a recently expired session is still reported as expired.
     for login in &logins {
         assert_eq!(fixture.client.refresh(&login.refresh).await.status, 401);
     }
     assert_eq!(fixture.client.refresh(&recent.refresh).await.field("detail"), "Token is expired");
 }
 
-/// An assignment that makes a moment so many seconds earlier.
+/// Returns an SQL assignment that moves a time back by this many seconds.
 fn earlier(fixture: &Fixture, column: &str, seconds: i64) -> String {
     match &fixture.database {
         Database::Sqlite(_) => format!("{column} = {column} - {seconds} * 1000000"),
@@ -98,9 +98,9 @@ fn earlier(fixture: &Fixture, column: &str, seconds: i64) -> String {
     }
 }
 
-async fn a_database_without_tables_is_not_flushed(database: Database) {
+async fn flush_fails_without_tables(database: Database) {
     let folder = tempfile::TempDir::new().unwrap();
     let options = options(&database, &folder);
     let args = ["flush-expired-tokens"];
-    CommandOutput::of(options.run_to_end(SERVER, &args), &args).failed();
+    CommandOutput::of(options.run_to_exit(SERVER, &args), &args).failure();
 }

@@ -1,4 +1,4 @@
-//! The command line: what each command prints, its exit code, and its effect on a server that is running.
+//! The command line: the output and exit code of each command, and its effect on a running server.
 
 mod aliases;
 mod configuration;

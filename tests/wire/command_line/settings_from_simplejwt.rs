@@ -1,4 +1,4 @@
-//! `check-config --from-simplejwt`: what it prints is a configuration, or it says what stands in its way.
+//! `check-config --from-simplejwt`: prints a usable configuration, or says what prevents it.
 
 use std::path::{Path, PathBuf};
 
@@ -14,17 +14,17 @@ use crate::SERVER;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         Once =>
-            what_is_printed_is_accepted_and_in_force,
-            a_dictionary_that_says_nothing_is_simplejwts_own,
-            every_refusal_is_a_line_and_nothing_is_printed,
-            no_key_is_ever_shown,
-            a_file_that_cannot_be_understood_is_one_line
+            the_printed_configuration_takes_effect,
+            an_empty_dictionary_means_simplejwts_defaults,
+            unsupported_settings_are_listed_and_nothing_is_printed,
+            no_key_is_printed,
+            an_unreadable_file_is_a_one_line_error
     ]
 }
 
 const SECRET: &str = "django-insecure-mnu0%6@zks*gyaghaj!e2&9r3^kb6qs9zmjpyqel+52-w=41y3";
 
-/// A folder with a dictionary in it.
+/// A folder with a dictionary of settings.
 struct Fixture {
     folder: TempDir,
 }
@@ -44,36 +44,36 @@ impl Fixture {
         translate(&self.path("settings.json"))
     }
 
-    /// What `check-config` shows with a configuration that was printed, its files put into the folder.
-    fn in_force(&self, printed: &str) -> String {
+    /// Saves a printed configuration with its key file, and returns what `check-config` prints for it.
+    fn effective(&self, printed: &str) -> String {
         let file = self.path("auth.toml");
         std::fs::write(self.path("signing.key"), format!("{SECRET}\n")).unwrap();
         let key = self.path("signing.key");
         std::fs::write(&file, printed.replace("\"signing.key\"", &format!("{key:?}"))).unwrap();
         let args = ["--config", file.to_str().unwrap(), "check-config"];
-        run(&args).done().to_owned()
+        run(&args).success().to_owned()
     }
 }
 
-/// Runs the program in the profile for such configurations.
+/// Runs the program with the profile `simplejwt`.
 fn run(args: &[&str]) -> CommandOutput {
     let options = ServerOptions::new("simplejwt", None).without("AUTH__TOKENS__SIGNING_KEY");
-    CommandOutput::of(options.run_to_end(SERVER, args), args)
+    CommandOutput::of(options.run_to_exit(SERVER, args), args)
 }
 
 fn translate(path: &Path) -> CommandOutput {
     run(&["check-config", "--from-simplejwt", path.to_str().unwrap()])
 }
 
-/// Panics unless a section has this line.
+/// Panics unless a section contains this line.
 #[track_caller]
-fn assert_in_force(shown: &str, section: &str, line: &str) {
+fn assert_effective(shown: &str, section: &str, line: &str) {
     let (_, section) = shown.split_once(&format!("[{section}]\n")).unwrap_or_else(|| panic!("no {section}: {shown}"));
     let mut lines = section.lines().take_while(|line| !line.starts_with('['));
     assert!(lines.any(|other| other == line), "no `{line}` in {section}");
 }
 
-async fn what_is_printed_is_accepted_and_in_force() {
+async fn the_printed_configuration_takes_effect() {
     let fixture = Fixture::with(
         json!({
             "ACCESS_TOKEN_LIFETIME": "0:30:00",
@@ -97,8 +97,8 @@ async fn what_is_printed_is_accepted_and_in_force() {
         })
         .to_string(),
     );
-    let said = fixture.translate();
-    let shown = fixture.in_force(said.done());
+    let output = fixture.translate();
+    let shown = fixture.effective(output.success());
     for (section, line) in [
         ("http", r#"auth_header_name = "X-Access-Token""#),
         ("http", r#"auth_header_types = ["JWT", "Bearer"]"#),
@@ -119,19 +119,19 @@ async fn what_is_printed_is_accepted_and_in_force() {
         ("tokens", r#"accepted_kinds = ["sliding"]"#),
         ("tokens", "check_session_on_access = true"),
         ("tokens", "check_user_is_active = false"),
-        // Of the profile.
+        // From the profile.
         ("tokens", "adopt_foreign_tokens = true"),
         ("http", "error_reasons = false"),
     ] {
-        assert_in_force(&shown, section, line);
+        assert_effective(&shown, section, line);
     }
-    assert_eq!(said.errors, "");
+    assert_eq!(output.errors, "");
 }
 
-async fn a_dictionary_that_says_nothing_is_simplejwts_own() {
+async fn an_empty_dictionary_means_simplejwts_defaults() {
     let fixture = Fixture::with("{}");
-    let said = fixture.translate();
-    let shown = fixture.in_force(said.done());
+    let output = fixture.translate();
+    let shown = fixture.effective(output.success());
     for line in [
         "access_ttl_seconds = 300",
         "refresh_ttl_seconds = 86400",
@@ -142,42 +142,42 @@ async fn a_dictionary_that_says_nothing_is_simplejwts_own() {
         "claims = []",
         r#"signing_key_file = """#,
     ] {
-        assert_in_force(&shown, "tokens", line);
+        assert_effective(&shown, "tokens", line);
     }
-    // The key is Django's, and is waited for: none is made in its place.
-    assert!(said.result.contains("SECRET_KEY") && said.result.contains("\n# signing_key_file = "), "{said}");
+    // Django's key must be configured; none is generated.
+    assert!(output.result.contains("SECRET_KEY") && output.result.contains("\n# signing_key_file = "), "{output}");
     let file = fixture.path("auth.toml");
     let refused = run(&["--config", file.to_str().unwrap(), "serve"]);
     assert!(refused.errors.contains("tokens.signing_key: is not set"), "{refused}");
 }
 
-async fn every_refusal_is_a_line_and_nothing_is_printed() {
+async fn unsupported_settings_are_listed_and_nothing_is_printed() {
     let dictionary = json!({
         "ALGORITHM": "ES512",
         "TOKEN_OBTAIN_SERIALIZER": "accounts.serializers.MyTokenObtainPairSerializer",
         "ACCESS_TOKEN_LIFETIM": "0:30:00",
     });
-    let said = Fixture::with(dictionary.to_string()).translate();
-    assert_eq!((said.code, said.result.as_str()), (Some(1), ""), "{said}");
-    let lines: Vec<_> = said.errors.lines().collect();
-    assert_eq!(lines.len(), 3, "{said}");
+    let output = Fixture::with(dictionary.to_string()).translate();
+    assert_eq!((output.code, output.result.as_str()), (Some(1), ""), "{output}");
+    let lines: Vec<_> = output.errors.lines().collect();
+    assert_eq!(lines.len(), 3, "{output}");
     for (line, expected) in lines.iter().zip([
         ("ALGORITHM: ", "P-521"),
         ("TOKEN_OBTAIN_SERIALIZER: ", "tokens.claims"),
         ("ACCESS_TOKEN_LIFETIM: ", "no setting of SimpleJWT"),
     ]) {
-        let reason = line.strip_prefix("error: --from-simplejwt: ").unwrap_or_else(|| panic!("{said}"));
+        let reason = line.strip_prefix("error: --from-simplejwt: ").unwrap_or_else(|| panic!("{output}"));
         assert!(reason.starts_with(expected.0) && reason.contains(expected.1), "{line}");
     }
 }
 
-async fn no_key_is_ever_shown() {
+async fn no_key_is_printed() {
     let with = |name: &str, value: Value| {
         let mut dictionary = json!({"SIGNING_KEY": SECRET});
         dictionary[name] = value;
         Fixture::with(dictionary.to_string()).translate()
     };
-    for said in [
+    for output in [
         with("LEEWAY", json!(0)),
         with("LEEWAY", json!("soon")),
         with("VERIFYING_KEY", json!(SECRET)),
@@ -188,11 +188,11 @@ async fn no_key_is_ever_shown() {
         Fixture::with(format!("{{\"SIGNING_KEY\": \"{SECRET}\"")).translate(),
         Fixture::with(format!("\"{SECRET}\"")).translate(),
     ] {
-        assert!(!said.to_string().contains("django-insecure"), "{said}");
+        assert!(!output.to_string().contains("django-insecure"), "{output}");
     }
 }
 
-async fn a_file_that_cannot_be_understood_is_one_line() {
+async fn an_unreadable_file_is_a_one_line_error() {
     let long = format!("{{\"ISSUER\": \"{}\"}}", "x".repeat(1024 * 1024));
     for (content, reason) in [
         (b"6 objects imported automatically (use -v 2 for details).\n{}".as_slice(), "no JSON at line 1"),
@@ -201,15 +201,15 @@ async fn a_file_that_cannot_be_understood_is_one_line() {
         (b"\xff\xfe{\0}\0", "not valid UTF-8"),
         (long.as_bytes(), "longer than 1048576 bytes"),
     ] {
-        let said = Fixture::with(content).translate();
-        assert!(said.failed().contains(reason), "{said}");
+        let output = Fixture::with(content).translate();
+        assert!(output.failure().contains(reason), "{output}");
     }
     let fixture = Fixture::with("{}");
     for missing in [fixture.path("nowhere.json"), fixture.folder.path().to_owned()] {
-        let said = translate(&missing);
-        assert!(said.failed().contains("cannot be read"), "{said}");
+        let output = translate(&missing);
+        assert!(output.failure().contains("cannot be read"), "{output}");
     }
-    // The longest file that is read.
+    // The longest accepted file.
     let padded = format!("{{}}{}", " ".repeat(1024 * 1024 - 2));
-    Fixture::with(padded).translate().done();
+    Fixture::with(padded).translate().success();
 }

@@ -1,4 +1,4 @@
-//! Help, versions, and command lines that are not understood.
+//! Help, version, and invalid command lines.
 
 use auth_tests::cases::Once;
 use auth_tests::{ServerOptions, cases};
@@ -10,11 +10,11 @@ use crate::SERVER;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         Once =>
-            the_help_names_every_command,
-            every_command_has_a_help,
-            the_version_is_that_of_the_package,
-            what_is_not_understood_is_exit_code_2,
-            no_secret_is_an_option
+            help_lists_every_command,
+            every_command_has_help,
+            prints_the_package_version,
+            an_invalid_command_line_exits_with_code_2,
+            there_is_no_option_for_a_secret
     ]
 }
 
@@ -32,7 +32,7 @@ const COMMANDS: [&str; 12] = [
     "openapi",
     "healthcheck",
 ];
-const OF_USERS: [&str; 9] = [
+const USERS_COMMANDS: [&str; 9] = [
     "list",
     "activate",
     "deactivate",
@@ -43,14 +43,14 @@ const OF_USERS: [&str; 9] = [
     "set-password",
     "remove-second-factors",
 ];
-const OF_OUTBOX: [&str; 2] = ["list", "retry"];
-const OF_KEYS: [&str; 3] = ["generate", "list", "retire"];
+const OUTBOX_COMMANDS: [&str; 2] = ["list", "retry"];
+const KEYS_COMMANDS: [&str; 3] = ["generate", "list", "retire"];
 
 fn run(args: &[&str]) -> CommandOutput {
-    CommandOutput::of(ServerOptions::new("development", None).run_to_end(SERVER, args), args)
+    CommandOutput::of(ServerOptions::new("development", None).run_to_exit(SERVER, args), args)
 }
 
-/// The commands that a help lists.
+/// Returns the commands that a help text lists.
 fn listed(help: &str) -> Vec<&str> {
     let commands = help.split_once("Commands:\n").map(|(_, rest)| rest).unwrap_or_default();
     let lines = commands.lines().take_while(|line| !line.is_empty());
@@ -58,44 +58,44 @@ fn listed(help: &str) -> Vec<&str> {
     names.filter(|name| *name != "help").collect()
 }
 
-async fn the_help_names_every_command() {
+async fn help_lists_every_command() {
     for args in [["--help"], ["-h"], ["help"]] {
-        let said = run(&args);
-        assert_eq!(listed(said.done()), COMMANDS, "{args:?}");
+        let output = run(&args);
+        assert_eq!(listed(output.success()), COMMANDS, "{args:?}");
         for option in ["--profile", "--config", "--bind"] {
-            assert!(said.result.contains(option), "{option}: {said}");
+            assert!(output.result.contains(option), "{option}: {output}");
         }
     }
-    assert_eq!(listed(run(&["users", "--help"]).done()), OF_USERS);
-    assert_eq!(listed(run(&["outbox", "--help"]).done()), OF_OUTBOX);
-    assert_eq!(listed(run(&["keys", "--help"]).done()), OF_KEYS);
+    assert_eq!(listed(run(&["users", "--help"]).success()), USERS_COMMANDS);
+    assert_eq!(listed(run(&["outbox", "--help"]).success()), OUTBOX_COMMANDS);
+    assert_eq!(listed(run(&["keys", "--help"]).success()), KEYS_COMMANDS);
 }
 
-async fn every_command_has_a_help() {
-    let of =
+async fn every_command_has_help() {
+    let subcommands =
         |group: &'static str, names: &[&'static str]| names.iter().map(|name| vec![group, *name]).collect::<Vec<_>>();
     let mut commands: Vec<_> = COMMANDS.iter().map(|name| vec![*name]).collect();
-    commands.extend(of("users", &OF_USERS));
-    commands.extend(of("outbox", &OF_OUTBOX));
-    commands.extend(of("keys", &OF_KEYS));
+    commands.extend(subcommands("users", &USERS_COMMANDS));
+    commands.extend(subcommands("outbox", &OUTBOX_COMMANDS));
+    commands.extend(subcommands("keys", &KEYS_COMMANDS));
     for command in commands {
         let args = [command.as_slice(), &["--help"]].concat();
-        let said = run(&args);
-        assert!(said.done().contains(&format!("{} ", command.join(" "))), "{said}");
-        // The first line says what it does.
-        assert!(said.result.lines().next().is_some_and(|line| line.len() > 10), "{said}");
+        let output = run(&args);
+        assert!(output.success().contains(&format!("{} ", command.join(" "))), "{output}");
+        // The first line describes the command.
+        assert!(output.result.lines().next().is_some_and(|line| line.len() > 10), "{output}");
     }
 }
 
-async fn the_version_is_that_of_the_package() {
+async fn prints_the_package_version() {
     let expected = format!("auth-server {}\n", env!("CARGO_PKG_VERSION"));
     for args in [["--version"], ["-V"]] {
-        assert_eq!(run(&args).done(), expected);
+        assert_eq!(run(&args).success(), expected);
     }
-    assert!(run(&["users", "--version"]).done().ends_with(&format!(" {}\n", env!("CARGO_PKG_VERSION"))));
+    assert!(run(&["users", "--version"]).success().ends_with(&format!(" {}\n", env!("CARGO_PKG_VERSION"))));
 }
 
-async fn what_is_not_understood_is_exit_code_2() {
+async fn an_invalid_command_line_exits_with_code_2() {
     for args in [
         ["fly"].as_slice(),
         &["--fly"],
@@ -130,15 +130,15 @@ async fn what_is_not_understood_is_exit_code_2() {
         &["healthcheck", "http://localhost"],
         &["check-config", "--bind", "a", "--bind", "b"],
     ] {
-        run(args).misused();
+        run(args).usage_error();
     }
 }
 
-async fn no_secret_is_an_option() {
-    // What stands in a command line, every user of the machine can read.
+async fn there_is_no_option_for_a_secret() {
+    // Every user of the machine can read command lines.
     for option in ["--signing-key", "--secret", "--password", "--database-url", "--url", "--key"] {
         for command in ["serve", "create-superuser", "users", "check-config"] {
-            run(&[command, option, "x"]).misused();
+            run(&[command, option, "x"]).usage_error();
         }
     }
 }

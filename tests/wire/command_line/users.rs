@@ -1,4 +1,4 @@
-//! `users …`, and what it changes for a server that is running.
+//! `users …`, and the effects on a running server.
 
 use auth_tests::cases::{OnBothDatabases, OnSqlite, Once};
 use auth_tests::tokens::claims_of;
@@ -11,28 +11,29 @@ use super::fixture::{CommandOutput, Fixture};
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         OnSqlite =>
-            all_accounts_are_listed_with_what_they_may,
-            a_deleted_account_is_gone,
-            a_promotion_shows_at_the_next_refresh,
-            groups_and_names_are_in_the_tokens_where_they_are_asked_for,
-            a_new_password_ends_every_login,
-            lost_second_factors_are_removed;
+            lists_accounts_with_their_rights,
+            a_deleted_user_is_refused_and_the_username_is_free,
+            the_next_refresh_carries_a_changed_role,
+            tokens_carry_the_configured_claims,
+            a_new_password_revokes_every_session,
+            removes_second_factors;
         OnBothDatabases =>
-            a_deactivated_account_is_out_until_it_is_activated;
+            a_deactivated_user_is_refused_until_activated;
         Once =>
-            commands_about_nobody_fail_and_change_nothing,
-            a_weak_password_is_not_set,
-            an_action_may_be_repeated,
-            every_action_is_in_the_audit_log
+            commands_for_unknown_users_fail_and_change_nothing,
+            refuses_to_set_a_weak_password,
+            actions_are_idempotent,
+            every_action_is_recorded_in_the_audit_log
     ]
 }
 
 const ACTIONS: [&str; 6] = ["activate", "deactivate", "promote", "demote", "delete", "remove-second-factors"];
 
-/// The line of an account in `users list`: number, active, admin, name, address.
+/// Returns a row of `users list`: user ID, active, admin, username, email address, groups.
 fn listed(fixture: &Fixture, username: &str) -> Option<Vec<String>> {
-    let said = fixture.run(&["users", "list"]);
-    let rows = said.done().lines().skip(1).map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    let output = fixture.run(&["users", "list"]);
+    let rows =
+        output.success().lines().skip(1).map(|line| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
     rows.into_iter().find(|row| row[3] == username)
 }
 
@@ -45,18 +46,18 @@ fn assert_401(answer: &Answer, detail: &str) {
 const NO_LOGIN: &str = "No active account found with the given credentials";
 const NO_REFRESH: &str = "No active account found for the given token.";
 
-async fn all_accounts_are_listed_with_what_they_may(database: Database) {
+async fn lists_accounts_with_their_rights(database: Database) {
     let fixture = Fixture::new(database, "development");
     let empty = fixture.run(&["users", "list"]);
-    assert_eq!(empty.done().lines().count(), 1, "{empty}");
-    let titles: Vec<_> = empty.result.split_whitespace().collect();
-    assert_eq!(titles, ["id", "active", "admin", "username", "email", "groups"]);
+    assert_eq!(empty.success().lines().count(), 1, "{empty}");
+    let header: Vec<_> = empty.result.split_whitespace().collect();
+    assert_eq!(header, ["id", "active", "admin", "username", "email", "groups"]);
     for name in ["alice", "bob", "carol"] {
-        fixture.client.newcomer(name).await;
+        fixture.client.register_and_login(name).await;
     }
-    fixture.run(&["users", "deactivate", "bob"]).done();
-    fixture.run(&["users", "promote", "carol"]).done();
-    fixture.run(&["users", "set-groups", "alice", "two words", "authors"]).done();
+    fixture.run(&["users", "deactivate", "bob"]).success();
+    fixture.run(&["users", "promote", "carol"]).success();
+    fixture.run(&["users", "set-groups", "alice", "two words", "authors"]).success();
     for (name, active, admin, groups) in [
         ("alice", "yes", "no", &["authors,", "two", "words"][..]),
         ("bob", "no", "no", &[]),
@@ -67,53 +68,55 @@ async fn all_accounts_are_listed_with_what_they_may(database: Database) {
         assert_eq!(row[5..], *groups, "{name}");
     }
     let list = fixture.run(&["users", "list"]);
-    assert_eq!(list.done().lines().count(), 4, "{list}");
+    assert_eq!(list.success().lines().count(), 4, "{list}");
     assert!(!list.result.contains("argon2"), "{list}");
 }
 
-async fn a_deactivated_account_is_out_until_it_is_activated(database: Database) {
+async fn a_deactivated_user_is_refused_until_activated(database: Database) {
     let fixture = Fixture::new(database, "development");
-    let (pair, other) = (fixture.client.newcomer("alice").await, fixture.client.newcomer("bob").await);
-    assert_eq!(fixture.run(&["users", "deactivate", "alice"]).done(), "alice is inactive\n");
+    let (pair, other) =
+        (fixture.client.register_and_login("alice").await, fixture.client.register_and_login("bob").await);
+    assert_eq!(fixture.run(&["users", "deactivate", "alice"]).success(), "alice is inactive\n");
     assert_401(&fixture.log_in("alice", PASSWORD).await, NO_LOGIN);
     assert_401(&fixture.client.refresh(&pair.refresh).await, NO_REFRESH);
     assert_401(&fixture.client.me(&pair.access).await, "User is inactive");
     assert_eq!(fixture.client.me(&other.access).await.status, 200);
     assert_eq!(fixture.client.refresh(&other.refresh).await.status, 200);
 
-    assert_eq!(fixture.run(&["users", "activate", "alice"]).done(), "alice is active\n");
-    fixture.client.me_becomes(&pair.access, 200).await;
-    // The refused refresh spent nothing.
+    assert_eq!(fixture.run(&["users", "activate", "alice"]).success(), "alice is active\n");
+    fixture.client.wait_for_me(&pair.access, 200).await;
+    // The refused refresh did not use the token.
     assert_eq!(fixture.client.refresh(&pair.refresh).await.status, 200);
     fixture.client.login("alice").await;
 }
 
-async fn a_deleted_account_is_gone(database: Database) {
+async fn a_deleted_user_is_refused_and_the_username_is_free(database: Database) {
     let fixture = Fixture::new(database, "development");
-    let (pair, other) = (fixture.client.newcomer("alice").await, fixture.client.newcomer("bob").await);
-    assert_eq!(fixture.run(&["users", "delete", "alice"]).done(), "alice is deleted\n");
+    let (pair, other) =
+        (fixture.client.register_and_login("alice").await, fixture.client.register_and_login("bob").await);
+    assert_eq!(fixture.run(&["users", "delete", "alice"]).success(), "alice is deleted\n");
     assert_401(&fixture.log_in("alice", PASSWORD).await, NO_LOGIN);
     assert_401(&fixture.client.refresh(&pair.refresh).await, NO_REFRESH);
     assert_401(&fixture.client.me(&pair.access).await, "User not found");
     assert!(listed(&fixture, "alice").is_none());
     assert_eq!(fixture.client.me(&other.access).await.status, 200);
 
-    // The name is free again, and the tokens of the one before open nothing of the one after.
-    let heir = fixture.client.newcomer("alice").await;
-    assert_ne!(claims_of(&heir.access)["user_id"], claims_of(&pair.access)["user_id"]);
+    // The username is free again, and the tokens of the deleted user are not valid for the new one.
+    let successor = fixture.client.register_and_login("alice").await;
+    assert_ne!(claims_of(&successor.access)["user_id"], claims_of(&pair.access)["user_id"]);
     assert_401(&fixture.client.me(&pair.access).await, "User not found");
     assert_401(&fixture.client.refresh(&pair.refresh).await, NO_REFRESH);
 }
 
-async fn a_promotion_shows_at_the_next_refresh(database: Database) {
+async fn the_next_refresh_carries_a_changed_role(database: Database) {
     let fixture = Fixture::new(database, "simplejwt");
-    let mut pair = fixture.client.newcomer("alice").await;
+    let mut pair = fixture.client.register_and_login("alice").await;
     assert_eq!(claims_of(&pair.access)["role"], "user");
-    for (action, said, role) in
+    for (action, output, role) in
         [("promote", "alice is an administrator\n", "admin"), ("demote", "alice is no administrator\n", "user")]
     {
-        assert_eq!(fixture.run(&["users", action, "alice"]).done(), said);
-        // The account itself is asked at once, whatever the token says.
+        assert_eq!(fixture.run(&["users", action, "alice"]).success(), output);
+        // The profile shows the current account, whatever the token says.
         assert_eq!(fixture.client.me(&pair.access).await.json()["is_staff"], role == "admin");
         pair = TokenPair::of(&fixture.client.refresh(&pair.refresh).await);
         assert_eq!(claims_of(&pair.access)["role"], role);
@@ -122,30 +125,30 @@ async fn a_promotion_shows_at_the_next_refresh(database: Database) {
     }
 }
 
-async fn groups_and_names_are_in_the_tokens_where_they_are_asked_for(database: Database) {
+async fn tokens_carry_the_configured_claims(database: Database) {
     let options = database.server("development").env("AUTH__TOKENS__CLAIMS", "username,groups");
     let fixture = Fixture::with(database, options);
-    fixture.client.newcomer("alice").await;
-    fixture.run(&["users", "set-groups", "alice", "two words", "authors"]).done();
+    fixture.client.register_and_login("alice").await;
+    fixture.run(&["users", "set-groups", "alice", "two words", "authors"]).success();
     let pair = fixture.client.login("alice").await;
     for token in [&pair.access, &pair.refresh] {
         let claims = claims_of(token);
         assert_eq!((&claims["username"], &claims["groups"]), (&json!("alice"), &json!(["authors", "two words"])));
-        assert_eq!((claims.get("email"), claims.get("role")), (None, None), "nobody asked for them");
+        assert_eq!((claims.get("email"), claims.get("role")), (None, None), "not configured");
     }
-    fixture.run(&["users", "set-groups", "alice", "Éditeurs"]).done();
+    fixture.run(&["users", "set-groups", "alice", "Éditeurs"]).success();
     let next = fixture.client.post("/api/token/refresh/", None, json!({"refresh": pair.refresh})).await;
     assert_eq!(claims_of(&next.field("access"))["groups"], json!(["Éditeurs"]), "{}", next.text);
 }
 
-async fn a_new_password_ends_every_login(database: Database) {
+async fn a_new_password_revokes_every_session(database: Database) {
     const NEW: &str = "Another-horse-43";
     let fixture = Fixture::new(database, "development");
-    let logins = [fixture.client.newcomer("alice").await, fixture.client.login("alice").await];
-    let other = fixture.client.newcomer("bob").await;
-    let said = fixture.run_with(&["users", "set-password", "alice", "--password-stdin"], &format!("{NEW}\n"));
-    assert_eq!(said.done(), "alice has a new password and no sessions\n");
-    assert!(!said.errors.contains(NEW), "{said}");
+    let logins = [fixture.client.register_and_login("alice").await, fixture.client.login("alice").await];
+    let other = fixture.client.register_and_login("bob").await;
+    let output = fixture.run_with(&["users", "set-password", "alice", "--password-stdin"], &format!("{NEW}\n"));
+    assert_eq!(output.success(), "alice has a new password and no sessions\n");
+    assert!(!output.errors.contains(NEW), "{output}");
     for login in &logins {
         assert_401(&fixture.client.refresh(&login.refresh).await, "Token is blacklisted");
         let answer = fixture.client.me(&login.access).await;
@@ -157,11 +160,11 @@ async fn a_new_password_ends_every_login(database: Database) {
     assert_eq!(fixture.client.refresh(&other.refresh).await.status, 200);
 }
 
-async fn lost_second_factors_are_removed(database: Database) {
+async fn removes_second_factors(database: Database) {
     let fixture = Fixture::new(database, "development");
-    fixture.client.newcomer("alice").await;
+    fixture.client.register_and_login("alice").await;
     let remove = || fixture.run(&["users", "remove-second-factors", "alice"]);
-    assert_eq!(remove().done(), "alice has no second factors; nothing changed\n");
+    assert_eq!(remove().success(), "alice has no second factors; nothing changed\n");
     let now = match fixture.database {
         Database::Sqlite(_) => "0",
         Database::Postgres(_) => "now()",
@@ -171,33 +174,33 @@ async fn lost_second_factors_are_removed(database: Database) {
     fixture.database.execute(&switched_on);
     let answer = fixture.log_in("alice", PASSWORD).await;
     assert!(answer.json()["access"].is_null(), "{}", answer.text);
-    let said = remove();
-    assert_eq!(said.done(), "alice has no second factors any more\n");
-    assert!(said.errors.contains(r#""event":"second_factor_removed""#), "{said}");
+    let output = remove();
+    assert_eq!(output.success(), "alice has no second factors any more\n");
+    assert!(output.errors.contains(r#""event":"second_factor_removed""#), "{output}");
     fixture.client.login("alice").await;
-    assert_eq!(remove().done(), "alice has no second factors; nothing changed\n");
+    assert_eq!(remove().success(), "alice has no second factors; nothing changed\n");
 }
 
-async fn commands_about_nobody_fail_and_change_nothing() {
+async fn commands_for_unknown_users_fail_and_change_nothing() {
     let fixture = Fixture::new(Database::sqlite(), "development");
-    let pair = fixture.client.newcomer("alice").await;
+    let pair = fixture.client.register_and_login("alice").await;
     let before = fixture.run(&["users", "list"]).result;
-    // A command names its account exactly.
+    // Commands compare usernames exactly.
     for name in ["nobody", "Alice", "alice ", "", "alice@example.com", "1", "%", "alice' OR '1'='1"] {
         for action in ACTIONS {
-            let said = fixture.run(&["users", action, name]);
-            assert!(said.failed().contains(&format!("{name:?}")), "{said}");
+            let output = fixture.run(&["users", action, name]);
+            assert!(output.failure().contains(&format!("{name:?}")), "{output}");
         }
-        let said = fixture.run_with(&["users", "set-password", name, "--password-stdin"], "Another-horse-43");
-        assert!(said.failed().contains(&format!("{name:?}")), "{said}");
+        let output = fixture.run_with(&["users", "set-password", name, "--password-stdin"], "Another-horse-43");
+        assert!(output.failure().contains(&format!("{name:?}")), "{output}");
     }
     assert_eq!(fixture.run(&["users", "list"]).result, before);
     assert_eq!(fixture.client.me(&pair.access).await.status, 200);
 }
 
-async fn a_weak_password_is_not_set() {
+async fn refuses_to_set_a_weak_password() {
     let fixture = Fixture::new(Database::sqlite(), "development");
-    let pair = fixture.client.newcomer("gwendolyn77").await;
+    let pair = fixture.client.register_and_login("gwendolyn77").await;
     let body = json!({"last_name": "Quartzberg"});
     let request = fixture.client.http.patch(format!("{}/api/users/me/", fixture.client.url)).bearer_auth(&pair.access);
     assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
@@ -211,29 +214,29 @@ async fn a_weak_password_is_not_set() {
         ("", "password"),
         ("\n", "password"),
     ] {
-        let said: CommandOutput = fixture.run_with(&args, password);
-        assert!(said.failed().contains(flaw), "{said}");
+        let output: CommandOutput = fixture.run_with(&args, password);
+        assert!(output.failure().contains(flaw), "{output}");
     }
-    fixture.run(&args[..3]).failed();
-    fixture.run(&[&args[..3], &["Another-horse-43"]].concat()).misused();
+    fixture.run(&args[..3]).failure();
+    fixture.run(&[&args[..3], &["Another-horse-43"]].concat()).usage_error();
     assert_eq!(fixture.client.refresh(&pair.refresh).await.status, 200);
     fixture.client.login("gwendolyn77").await;
 }
 
-async fn an_action_may_be_repeated() {
+async fn actions_are_idempotent() {
     let fixture = Fixture::new(Database::sqlite(), "development");
-    fixture.client.newcomer("alice").await;
+    fixture.client.register_and_login("alice").await;
     for action in ["deactivate", "activate", "promote", "demote"] {
         let first = fixture.run(&["users", action, "alice"]);
-        assert_eq!(fixture.run(&["users", action, "alice"]).done(), first.done());
+        assert_eq!(fixture.run(&["users", action, "alice"]).success(), first.success());
     }
-    fixture.run(&["users", "delete", "alice"]).done();
-    fixture.run(&["users", "delete", "alice"]).failed();
+    fixture.run(&["users", "delete", "alice"]).success();
+    fixture.run(&["users", "delete", "alice"]).failure();
 }
 
-async fn every_action_is_in_the_audit_log() {
+async fn every_action_is_recorded_in_the_audit_log() {
     let fixture = Fixture::new(Database::sqlite(), "development");
-    fixture.client.newcomer("alice").await;
+    fixture.client.register_and_login("alice").await;
     for (args, input, event) in [
         (["users", "deactivate", "alice"].as_slice(), "", "account_deactivated"),
         (&["users", "activate", "alice"], "", "account_activated"),
@@ -247,13 +250,13 @@ async fn every_action_is_in_the_audit_log() {
             "account_administered",
         ),
     ] {
-        let said = fixture.run_with(args, input);
-        said.done();
-        let records = said.errors.lines().filter(|line| line.contains(&format!("\"event\":\"{event}\"")));
-        assert_eq!(records.count(), 1, "{said}");
+        let output = fixture.run_with(args, input);
+        output.success();
+        let records = output.errors.lines().filter(|line| line.contains(&format!("\"event\":\"{event}\"")));
+        assert_eq!(records.count(), 1, "{output}");
     }
-    // A command that did nothing says nothing of the kind.
-    let said = fixture.run(&["users", "promote", "nobody"]);
-    said.failed();
-    assert!(!said.errors.contains("account_promoted"), "{said}");
+    // A failed command records nothing.
+    let output = fixture.run(&["users", "promote", "nobody"]);
+    output.failure();
+    assert!(!output.errors.contains("account_promoted"), "{output}");
 }

@@ -1,4 +1,4 @@
-//! Answers: what is expected of one, and how it differs.
+//! Answers: expectations, and how an answer differs from them.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::contract::posts::POST_ID;
 use crate::contract::recording::Row;
 use crate::contract::request::{PLACEHOLDER, Request};
 
-/// Sent with every answer (section 1 of the contract).
+/// Sent with every answer (docs/wire-contract.md, section 1).
 const SECURITY_HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
     ("x-frame-options", "DENY"),
@@ -20,11 +20,12 @@ const SECURITY_HEADERS: [(&str, &str); 4] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 const PARSE_ERROR: &str = "JSON parse error - ";
-/// Errors of a logout that are the peer's program text: only the status and the key are contract (section 4).
+/// Errors of logout that are Python messages of the reference implementation; only the status and the key are contract
+/// (section 4).
 const PYTHON_ERRORS: [&str; 2] = ["'refresh'", "list indices must be integers or slices, not str"];
 
-/// How long a few logins may take, in seconds: a busy machine takes its time.
-const SLOWNESS: u32 = 30;
+/// How many seconds a few logins may take on a busy machine.
+const TOLERANCE: u32 = 30;
 
 /// An answer.
 #[derive(Clone)]
@@ -32,18 +33,18 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
-    /// Null if it is no JSON.
+    /// `null` if it is not valid JSON.
     pub(crate) body: Value,
 }
 
 impl Answer {
     pub(crate) fn read(response: Response) -> Result<Self, String> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().map_err(|error| format!("no whole answer: {error:?}"))?;
+        let text = response.text().map_err(|error| format!("incomplete answer: {error:?}"))?;
         Ok(Self { status, headers, text: String::new(), body: Value::Null }.with_text(text))
     }
 
-    /// The same with another body.
+    /// Replaces the body.
     pub(crate) fn with_text(self, text: String) -> Self {
         Self { body: serde_json::from_str(&text).unwrap_or_default(), text, ..self }
     }
@@ -60,7 +61,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// What an answer has to be.
+/// What an answer must be.
 pub(crate) struct Expected {
     status: u16,
     allow: Option<String>,
@@ -74,22 +75,22 @@ pub(crate) struct Expected {
 
 enum Body {
     Empty,
-    /// To the letter: the body is indented.
+    /// Compared as a string, because the body is indented.
     Text(String),
     Json(Value),
-    /// An object with one text, of which only the beginning is contract.
+    /// An object with one string, of which only the beginning is contract.
     Beginning {
         key: &'static str,
         beginning: &'static str,
     },
-    /// What `OPTIONS` says.
-    About(Value),
-    /// A list that begins with this post.
+    /// The body of `OPTIONS`.
+    Metadata(Value),
+    /// A list whose first element is this post.
     List(Value),
 }
 
 impl Expected {
-    /// What was recorded; or, for a registration, the account that `request` asks for.
+    /// The recorded answer; for a registration, the account that `request` asks for.
     pub(crate) fn recorded(row: &Row, request: &Request) -> Self {
         let header = |name: &str| row.headers.get(name).cloned();
         Self {
@@ -106,7 +107,7 @@ impl Expected {
         }
     }
 
-    /// The service's own way.
+    /// The service's own answer, where it differs on purpose.
     pub(crate) fn own(answer: &OwnAnswer) -> Self {
         let (status, text) = answer.status_and_text().unwrap_or_default();
         let body = serde_json::from_str(&text).unwrap_or_default();
@@ -115,25 +116,25 @@ impl Expected {
         Self { status, allow: None, challenge, location: None, retry_after: None, is_json: true, body }
     }
 
-    /// With another `Allow` header.
+    /// Replaces the expected `Allow` header.
     pub(crate) fn allowing(self, methods: Option<String>) -> Self {
         Self { allow: methods, ..self }
     }
 
-    /// Says how an answer differs.
+    /// Returns how an answer differs.
     pub(crate) fn check(&self, answer: &Answer) -> Result<(), String> {
         let is_moved = self.status == 301 && answer.status == 308;
         ensure(answer.status == self.status || is_moved, || format!("status {}, not {}", answer.status, self.status))?;
         self.check_headers(answer)?;
-        self.body.check(&self.without_slowness(answer)?)
+        self.body.check(&self.without_delay(answer)?)
     }
 
-    /// An answer that says when to come again, as if no time had passed since the request from which it counts.
-    fn without_slowness(&self, answer: &Answer) -> Result<Answer, String> {
+    /// Replaces a slightly shorter `Retry-After` by the recorded one, as if the requests had taken no time.
+    fn without_delay(&self, answer: &Answer) -> Result<Answer, String> {
         let Some(recorded) = self.retry_after else { return Ok(answer.clone()) };
         let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse().ok());
         let seconds: u32 = seconds.ok_or("no Retry-After")?;
-        let is_soon = (recorded.saturating_sub(SLOWNESS)..=recorded).contains(&seconds);
+        let is_soon = (recorded.saturating_sub(TOLERANCE)..=recorded).contains(&seconds);
         ensure(is_soon, || format!("Retry-After is {seconds}, not {recorded}"))?;
         let text = answer.text.replace(&format!("in {seconds} seconds"), &format!("in {recorded} seconds"));
         Ok(answer.clone().with_text(text))
@@ -144,7 +145,7 @@ impl Expected {
             ensure(answer.header(name) == Some(value), || format!("{name} is {:?}", answer.header(name)))?;
         }
         let cross_origin = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
-        ensure(cross_origin.is_none(), || format!("there is a header {cross_origin:?}"))?;
+        ensure(cross_origin.is_none(), || format!("unexpected header {cross_origin:?}"))?;
         for (name, expected) in [("www-authenticate", &self.challenge), ("location", &self.location)] {
             let values: Vec<_> = answer.headers.get_all(name).iter().map(HeaderValue::as_bytes).collect();
             let is_expected = values.iter().copied().eq(expected.iter().map(String::as_bytes));
@@ -154,11 +155,11 @@ impl Expected {
             let allowed = answer.header("allow").unwrap_or_default();
             ensure(set(allowed) == set(methods), || format!("allow is {allowed:?}, not {methods:?}"))?;
         }
-        let is_called_json = answer.header("content-type") == Some("application/json");
-        ensure(is_called_json || !self.is_json, || "content-type is not application/json".to_owned())?;
+        let is_json = answer.header("content-type") == Some("application/json");
+        ensure(is_json || !self.is_json, || "content-type is not application/json".to_owned())?;
         let has_tokens = answer.body.as_object().is_some_and(|body| body.values().any(|value| value == PLACEHOLDER));
-        let is_stored_nowhere = answer.header("cache-control") == Some("no-store");
-        ensure(is_stored_nowhere || !has_tokens, || "tokens without Cache-Control: no-store".to_owned())
+        let is_no_store = answer.header("cache-control") == Some("no-store");
+        ensure(is_no_store || !has_tokens, || "tokens without Cache-Control: no-store".to_owned())
     }
 }
 
@@ -174,13 +175,13 @@ impl Body {
 
     fn recorded(row: &Row) -> Self {
         let text = row.body.replace(POST_ID, &json!(POST_ID).to_string());
-        // The end of a long list is cut off.
+        // The recording truncates long lists.
         if let Some((post, _)) = text.strip_prefix('[').and_then(|list| list.split_once("},")) {
             return Self::List(serde_json::from_str(&format!("{post}}}")).unwrap_or_default());
         }
         let Ok(body) = serde_json::from_str::<Value>(&text) else { return Self::Empty };
         if row.method == "OPTIONS" && row.status == 200 {
-            return Self::About(body);
+            return Self::Metadata(body);
         }
         if body["detail"].as_str().is_some_and(|detail| detail.starts_with(PARSE_ERROR)) {
             return Self::Beginning { key: "detail", beginning: PARSE_ERROR };
@@ -204,9 +205,9 @@ impl Body {
             Self::Json(expected) => {
                 let (actual, expected) = (timeless(&answer.body), timeless(expected));
                 ensure(actual == expected, || format!("the body is {actual}\n  expected    {expected}"))?;
-                // Another order of keys has the same length.
+                // The lengths agree even if the keys are in another order.
                 let is_compact = answer.text.len() == answer.body.to_string().len();
-                ensure(is_compact, || "the body has blanks that mean nothing".to_owned())
+                ensure(is_compact, || "the body has insignificant whitespace".to_owned())
             }
             Self::Beginning { key, beginning } => {
                 let text = answer.body[key].as_str().filter(|text| text.starts_with(beginning));
@@ -217,7 +218,7 @@ impl Body {
                 let (actual, expected) = (timeless(&answer.body[0]), timeless(expected));
                 ensure(actual == expected, || format!("the first post is {actual}\n  expected          {expected}"))
             }
-            Self::About(expected) => {
+            Self::Metadata(expected) => {
                 for key in ["name", "renders", "parses"] {
                     ensure(answer.body[key] == expected[key], || format!("{key} is {}", answer.body[key]))?;
                 }
@@ -227,7 +228,7 @@ impl Body {
     }
 }
 
-/// The same without ids and times, if they are well formed.
+/// Replaces well-formed IDs and times by placeholders.
 fn timeless(body: &Value) -> Value {
     let mut body = body.clone();
     for (name, value) in body.as_object_mut().into_iter().flatten() {
@@ -248,7 +249,7 @@ pub(crate) fn is_time(text: &str) -> bool {
     shape.eq("0000-00-00T00:00:00.000000Z".chars())
 }
 
-/// Says what is wrong, unless it holds.
+/// Returns the message as an error unless `holds`.
 pub(crate) fn ensure(holds: bool, message: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(message()) }
 }

@@ -1,4 +1,4 @@
-//! What a token of the service says (section 3 of the contract; what it may say beyond that: section 12a).
+//! The claims of the service's tokens (docs/wire-contract.md, section 3; further claims: section 12a).
 
 use serde_json::{Map, Value, json};
 
@@ -7,11 +7,11 @@ use crate::contract::forge::{Kind, now};
 use crate::contract::users::Account;
 use crate::contract::variant::Variant;
 
-/// How far a token's time of issue may be from now, in seconds: a busy machine takes its time.
+/// How many seconds the time of issue may differ from the current time on a busy machine.
 const PATIENCE: i64 = 60;
-/// The claims that a token does not take over from the one before.
+/// Claims that a new token does not copy from the presented one.
 const OWN: [&str; 8] = ["exp", "iat", "refresh_exp", "email", "role", "sid", "gen", "amr"];
-/// For how long a sliding token can be refreshed, in seconds.
+/// How many seconds a sliding token can be refreshed.
 const SLIDING_PERIOD: i64 = 24 * 60 * 60;
 
 const fn lifetime(kind: Kind) -> i64 {
@@ -22,7 +22,7 @@ const fn lifetime(kind: Kind) -> i64 {
     }
 }
 
-/// Checks a token that was issued to an account, in exchange for one with the `presented` claims.
+/// Checks a token that was issued to an account in exchange for one with the `presented` claims.
 pub(crate) fn check(
     token: &str,
     kind: Kind,
@@ -34,14 +34,15 @@ pub(crate) fn check(
     check_header(&header, &usual_header(variant))?;
     check_registered(&mut claims, kind, account, variant)?;
     check_successor(&mut claims, kind, presented, variant)?;
-    let profile = [("email", account.email.as_str()), ("role", "user")].into_iter().filter(|_| variant.tells_profile);
+    let profile =
+        [("email", account.email.as_str()), ("role", "user")].into_iter().filter(|_| variant.has_profile_claims);
     for (name, expected) in profile.chain(variant.claims.iter().copied()) {
         let value = claims.remove(name);
         ensure(value == Some(json!(expected)), || format!("{name} is {value:?}, not {expected}"))?;
     }
     let sid = claims.remove("sid");
     ensure(sid.as_ref().is_none_or(Value::is_string), || format!("sid is {sid:?}"))?;
-    // Of a session that began here it is known how: with the password.
+    // The authentication methods of a session that started here are known.
     let amr = claims.remove("amr");
     ensure(amr.as_ref().is_none_or(|amr| *amr == json!(["pwd"])), || format!("amr is {amr:?}"))?;
     let generation = claims.remove("gen");
@@ -50,10 +51,10 @@ pub(crate) fn check(
     ensure(claims == carried(presented, variant), || format!("further claims are {}", json!(claims)))
 }
 
-/// What a token takes over from the one before.
+/// Returns the claims that a new token copies from the presented one.
 fn carried(presented: &Map<String, Value>, variant: &Variant) -> Map<String, Value> {
     let mut carried = presented.clone();
-    let named = [variant.kind_claim, variant.id_claim, variant.user_claim];
+    let named = [variant.type_claim, variant.id_claim, variant.user_claim];
     let further = variant.claims.iter().map(|(name, _)| *name);
     let own: Vec<_> = OWN.into_iter().chain(named).chain(further).collect();
     carried.retain(|name, _| !own.contains(&name.as_str()));
@@ -80,18 +81,18 @@ fn check_registered(
     ensure(jti.is_some_and(is_uuid_4), || format!("{} is {jti:?}", variant.id_claim))?;
     let mut take = |name: &str| claims.remove(name).ok_or(format!("no {name} in the token"));
     let (token_type, user, expected) =
-        (take(variant.kind_claim)?, take(variant.user_claim)?, (variant.user_of)(account));
+        (take(variant.type_claim)?, take(variant.user_claim)?, (variant.user_of)(account));
     let (exp, iat) = (take("exp")?, take("iat")?);
-    ensure(token_type == kind.name(), || format!("{} is {token_type}", variant.kind_claim))?;
+    ensure(token_type == kind.name(), || format!("{} is {token_type}", variant.type_claim))?;
     ensure(user == json!(expected), || format!("{} is {user}, not \"{expected}\"", variant.user_claim))?;
     let (Some(exp), Some(iat)) = (exp.as_i64(), iat.as_i64()) else {
-        return Err(format!("exp and iat are no whole numbers: {exp}, {iat}"));
+        return Err(format!("exp and iat are not integers: {exp}, {iat}"));
     };
-    ensure(exp - iat == lifetime(kind), || format!("the token lives for {} seconds", exp - iat))?;
-    ensure((now() - iat).abs() <= PATIENCE, || format!("iat is {iat}, and it is {}", now()))
+    ensure(exp - iat == lifetime(kind), || format!("the lifetime is {} seconds", exp - iat))?;
+    ensure((now() - iat).abs() <= PATIENCE, || format!("iat is {iat} at {}", now()))
 }
 
-/// A sliding token keeps its id, and the end of the period in which it can be refreshed; other tokens have new ids.
+/// A sliding token keeps its token ID and the end of its refresh period; other tokens get a new token ID.
 fn check_successor(
     claims: &mut Map<String, Value>,
     kind: Kind,
@@ -107,13 +108,13 @@ fn check_successor(
     if presented.is_empty() {
         let period = end.as_ref().and_then(Value::as_i64).map(|end| end - now());
         let is_right = period.is_some_and(|period| (SLIDING_PERIOD - PATIENCE..=SLIDING_PERIOD).contains(&period));
-        return ensure(is_right, || format!("refresh_exp is {end:?}, and it is {}", now()));
+        return ensure(is_right, || format!("refresh_exp is {end:?} at {}", now()));
     }
     ensure(is_same, || format!("{} is {id:?}, not {old:?}", variant.id_claim))?;
-    ensure(end.as_ref() == presented.get("refresh_exp"), || format!("refresh_exp is {end:?}, not that of before"))
+    ensure(end.as_ref() == presented.get("refresh_exp"), || format!("refresh_exp is {end:?}, not the previous one"))
 }
 
-/// A random UUID without its dashes (RFC 9562 §5.4).
+/// Returns whether this is a random UUID without dashes (RFC 9562 §5.4).
 fn is_uuid_4(text: &str) -> bool {
     text.len() == 32
         && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
@@ -121,7 +122,7 @@ fn is_uuid_4(text: &str) -> bool {
         && b"89ab".contains(&text.as_bytes()[16])
 }
 
-/// Compares a token with the claims that the recording shows of one: all of them, with or without the header, or a few.
+/// Compares a token with the recorded claims: all of them, with or without the header, or some.
 pub(crate) fn compare(token: &str, recorded: &Value, variant: &Variant) -> Result<(), String> {
     let (header, claims) = variant.key.open(token)?;
     check_header(&header, recorded.get("header").unwrap_or(&usual_header(variant)))?;
@@ -141,11 +142,11 @@ pub(crate) fn compare(token: &str, recorded: &Value, variant: &Variant) -> Resul
     ensure(actual == expected, || format!("claims are {}\n  expected   {}", json!(actual), json!(expected)))?;
     let Some(recorded) = recorded.get("exp-iat").and_then(Value::as_i64) else { return Ok(()) };
     let lives = claims["exp"].as_i64().zip(claims["iat"].as_i64()).map_or(0, |(exp, iat)| exp - iat);
-    // The peer asks for the time twice: some of its tokens are a second short.
-    ensure((0..=1).contains(&(lives - recorded)), || format!("the token lives for {lives} seconds, not {recorded}"))
+    // The reference implementation reads the clock twice, so some of its tokens are a second short.
+    ensure((0..=1).contains(&(lives - recorded)), || format!("the lifetime is {lives} seconds, not {recorded}"))
 }
 
-/// Replaces what differs from token to token by its type.
+/// Replaces values that differ between tokens by a placeholder for their type.
 fn hide(claim: &str, value: &mut Value) {
     let shape = match (claim, &*value) {
         ("exp" | "iat" | "refresh_exp", value) if value.is_i64() => "<seconds>",

@@ -1,5 +1,5 @@
-//! The table of differences in `docs/compatibility.md`: every row that is answered in the service's own way, with what
-//! was recorded and why it differs. Made from [`OWN_WAY`]; `just golden` writes it anew.
+//! The table of differences in `docs/compatibility.md`: every row that the service answers differently on purpose, with the
+//! recorded answer and the reason. It is generated from [`OWN_WAY`]; `just golden` writes it again.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,30 +12,30 @@ use crate::contract::recording::Row;
 const BEGIN: &str = "<!-- differences: begin -->";
 const END: &str = "<!-- differences: end -->";
 
-/// Rows, what was recorded, what is answered here, and why.
+/// Differences that affect many rows: which rows, the recorded answer, the service's answer, and the reason.
 const EVERYWHERE: [[&str; 4]; 4] = [
-    ["every path without its last slash", "301", "308", "12a: it keeps the method and the body"],
+    ["every path without a trailing slash", "301", "308", "12a: a 308 keeps the method and the body"],
     [
         "every registration",
         "201, no body",
         "201 with `id`, `username`, `email` and `first_name`",
-        "12a: the application need not ask for what it has just made",
+        "12a: the client need not request the account it has just created",
     ],
     [
         "every token",
         "the claims of SimpleJWT",
         "`sid` and `amr` too, in refresh tokens `gen`, and `kid` in the header",
-        "12a: the session that it belongs to, how that began, and its place there; the key that signed it",
+        "12a: the session, its authentication methods and the rotation generation; the signing key",
     ],
     [
         "every answer",
         "the headers of Django",
-        "more of them, such as `Cache-Control: no-store` where there are tokens",
-        "12 and 12a: nobody keeps what should not be kept",
+        "additional headers, such as `Cache-Control: no-store` on answers with tokens",
+        "12 and 12a: caches do not store secrets",
     ],
 ];
 
-/// Says whether the table in the documentation is the one of now. Writes it, if golden files are to be written.
+/// Checks that the table in the documentation is current. Writes it if `UPDATE_GOLDEN` is set.
 pub(crate) fn check(rows: &[Arc<Row>]) -> Result<(), String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/compatibility.md");
     let page = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -46,38 +46,36 @@ pub(crate) fn check(rows: &[Arc<Row>]) -> Result<(), String> {
         return Ok(());
     }
     if std::env::var_os("UPDATE_GOLDEN").is_none() {
-        return Err(
-            "the table in docs/compatibility.md is not the one of now; run `just golden`, and look at it".into()
-        );
+        return Err("the table in docs/compatibility.md is out of date; run `just golden` and review the change".into());
     }
     std::fs::write(&path, current).map_err(|error| error.to_string())
 }
 
 fn table(rows: &[Arc<Row>]) -> String {
-    let own = OWN_WAY.iter().map(|(ids, answer, reason)| {
+    let own_rows = OWN_WAY.iter().map(|(ids, answer, reason)| {
         let listed: Vec<_> = rows.iter().filter(|row| is_listed(ids, row)).collect();
-        let mut recorded: Vec<_> = listed.iter().map(|row| of_recording(row, answer)).collect();
+        let mut recorded: Vec<_> = listed.iter().map(|row| recorded_cell(row, answer)).collect();
         recorded.dedup();
         let ids: Vec<_> = listed.iter().map(|row| code(&row.id)).collect();
         let first = listed.first().map_or("", |row| row.body.as_str());
-        [ids.join(" "), recorded.join(" or "), of_product(answer, first), (*reason).to_owned()]
+        [ids.join(" "), recorded.join(" or "), own_cell(answer, first), (*reason).to_owned()]
     });
     let everywhere = EVERYWHERE.map(|cells| cells.map(str::to_owned));
-    let lines = everywhere.into_iter().chain(own).map(|cells| format!("| {} |\n", cells.join(" | ")));
-    let head = "| rows of [the recording](../tests/data/simplejwt.jsonl) | recorded | here | reason, after a section of the \
+    let lines = everywhere.into_iter().chain(own_rows).map(|cells| format!("| {} |\n", cells.join(" | ")));
+    let head = "| rows of [the recording](../tests/data/simplejwt.jsonl) | recorded | here | reason, with a section of the \
         wire contract or a requirement |\n|---|---|---|---|\n";
     format!("{head}{}", lines.collect::<String>())
 }
 
-fn of_recording(row: &Row, own: &Answer) -> String {
-    match own {
+fn recorded_cell(row: &Row, own_rows: &Answer) -> String {
+    match own_rows {
         Answer::Without(claim) => format!("the claim {}", code(claim)),
         Answer::Claims(claims) => code(&only_in(&row.body, claims)),
         _ => exchange(row.status, &row.body),
     }
 }
 
-fn of_product(answer: &Answer, recorded: &str) -> String {
+fn own_cell(answer: &Answer, recorded: &str) -> String {
     match (answer, answer.status_and_text()) {
         (_, Some((status, body))) => exchange(status, &body),
         (Answer::Claims(claims), None) => code(&only_in(claims, recorded)),
@@ -85,7 +83,7 @@ fn of_product(answer: &Answer, recorded: &str) -> String {
     }
 }
 
-/// The claims of one text that are others in another text.
+/// Returns the claims of one JSON object that differ from those of another.
 fn only_in(text: &str, other: &str) -> String {
     let [mut claims, other]: [Map<String, Value>; 2] =
         [text, other].map(|text| serde_json::from_str(text).unwrap_or_default());
@@ -101,7 +99,7 @@ fn exchange(status: u16, body: &str) -> String {
     }
 }
 
-/// As code in a cell of a table.
+/// Formats a string as code in a table cell.
 fn code(text: &str) -> String {
     format!("`{}`", text.replace('|', r"\|"))
 }

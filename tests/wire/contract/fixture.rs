@@ -1,4 +1,4 @@
-//! Replays a chain of rows with a few users and their tokens.
+//! Replays a chain of rows with their users and tokens.
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
@@ -21,10 +21,10 @@ use crate::contract::users::{ALICE, Account, BOB, Tokens, Users};
 use crate::contract::variant::Variant;
 use crate::contract::{claims, rewrites, token_plan};
 
-/// How soon what an administrator changes takes effect for a user whom the service has let in.
-const OBEYED: Duration = Duration::from_millis(1_100);
+/// How long the auth cache may delay the effect of a change by an operator.
+const CACHE_DELAY: Duration = Duration::from_millis(1_100);
 
-/// Everything in it is made when it is first needed.
+/// Replays rows; users, tokens and posts are created when they are first needed.
 pub(crate) struct Fixture<'a> {
     target: &'a dyn Target,
     variant: &'static Variant,
@@ -33,12 +33,12 @@ pub(crate) struct Fixture<'a> {
     second_login: Option<Tokens>,
     refreshed: Option<Tokens>,
     posts: Posts,
-    /// Whether the service has let one of its users in on a guarded path.
-    has_let_in: bool,
+    /// Whether the auth cache may contain one of its users.
+    is_cached: bool,
 }
 
 impl<'a> Fixture<'a> {
-    /// `name` makes the names of its people unlike all others.
+    /// `name` makes its usernames unique.
     pub(crate) fn new(
         (target, variant): (&'a dyn Target, &'static Variant),
         allowed: &'a BTreeMap<String, String>,
@@ -46,38 +46,38 @@ impl<'a> Fixture<'a> {
     ) -> Self {
         let users = Users::new(target, name);
         let (second_login, refreshed, posts) = (None, None, Posts::default());
-        Self { target, variant, allowed, users, second_login, refreshed, posts, has_let_in: false }
+        Self { target, variant, allowed, users, second_login, refreshed, posts, is_cached: false }
     }
 
-    /// Plays a row: prepares it, sends it, and says how the answer differs.
-    pub(crate) fn play(&mut self, row: &Row) -> Result<(), String> {
-        if row.method.is_empty() { self.show_claims(row) } else { self.exchange(row) }
+    /// Replays a row: prepares it, sends it, and returns how the answer differs.
+    pub(crate) fn replay(&mut self, row: &Row) -> Result<(), String> {
+        if row.method.is_empty() { self.check_claims(row) } else { self.check_exchange(row) }
     }
 
-    fn exchange(&mut self, row: &Row) -> Result<(), String> {
+    fn check_exchange(&mut self, row: &Row) -> Result<(), String> {
         let text = rewrites::request(row);
-        ensure(!text.contains(" chars)"), || "abbreviated, and no table completes it".to_owned())?;
-        let text = self.with_names(row, &text)?;
+        ensure(!text.contains(" chars)"), || "abbreviated, and no table completes the request".to_owned())?;
+        let text = self.with_own_names(row, &text)?;
         let (bearer, token) = self.tokens(row, &text)?;
         self.prepare(row)?;
         let request = Request::parse(&text, &bearer, &token)?;
-        let answer = self.ask(row, &request, &bearer)?;
-        self.has_let_in |= answer.status < 300 && !bearer.is_empty();
+        let answer = self.send_request(row, &request, &bearer)?;
+        self.is_cached |= answer.status < 300 && !bearer.is_empty();
         let shown = answer.to_string();
-        let expected = self.expected(row, &Request::parse(&self.without_names(&text), "", "")?);
+        let expected = self.expected(row, &Request::parse(&self.with_recorded_names(&text), "", "")?);
         let checked = self.read(row, answer, &token).and_then(|answer| expected.check(&answer));
         checked.map_err(|difference| format!("{difference}\n  answer: {shown}"))
     }
 
-    fn ask(&self, row: &Row, request: &Request, bearer: &str) -> Result<Answer, String> {
+    fn send_request(&self, row: &Row, request: &Request, bearer: &str) -> Result<Answer, String> {
         let path = self.posts.with_id(&row.path.replace(PLACEHOLDER, bearer))?;
         let method = Method::from_bytes(row.method.as_bytes()).map_err(|error| error.to_string())?;
         let sent = request.apply(CLIENT.request(method, self.url(&path))).send();
         Answer::read(sent.map_err(|error| format!("no answer: {error:?}"))?)
     }
 
-    /// The claims of a token, of which the recording has a row.
-    fn show_claims(&mut self, row: &Row) -> Result<(), String> {
+    /// Checks the claims of a token against a row that shows some.
+    fn check_claims(&mut self, row: &Row) -> Result<(), String> {
         self.prepare(row)?;
         let token = self.token(token_plan::token(row, Kind::Refresh)?)?;
         let recorded = match own_way(row) {
@@ -96,10 +96,10 @@ impl<'a> Fixture<'a> {
         Expected::own(own).allowing(allow.cloned())
     }
 
-    /// Checks what is not the same each time in an answer: tokens, profile, posts. Gives it with `<jwt>` for tokens and
-    /// the recording's names.
+    /// Checks what varies in an answer (tokens, profile, posts), and replaces it: tokens by `<jwt>`, usernames by those of the
+    /// recording.
     fn read(&mut self, row: &Row, answer: Answer, presented: &str) -> Result<Answer, String> {
-        let mut text = self.without_names(&answer.text);
+        let mut text = self.with_recorded_names(&answer.text);
         if let Some(tokens) = Tokens::read(&answer.body) {
             for (kind, token) in tokens.iter() {
                 let checked = self.check_token(kind, token, presented);
@@ -121,40 +121,40 @@ impl<'a> Fixture<'a> {
     fn check_token(&self, kind: Kind, token: &str, presented: &str) -> Result<(), String> {
         let variant = self.variant;
         let presented = variant.key.open(presented).map_or_else(|_| Map::new(), |(_, claims)| claims);
-        let is_his = |bob: &&Account| presented.get(variant.user_claim) == Some(&json!((variant.user_of)(bob)));
-        let bob = self.users.known(BOB).filter(is_his);
-        let account = bob.or(self.users.known(ALICE)).ok_or("tokens of nobody")?;
+        let is_bobs = |bob: &&Account| presented.get(variant.user_claim) == Some(&json!((variant.user_of)(bob)));
+        let bob = self.users.known(BOB).filter(is_bobs);
+        let account = bob.or(self.users.known(ALICE)).ok_or("tokens of an unknown user")?;
         claims::check(token, kind, account, &presented, variant)
     }
 
-    /// The profile is alice's. Takes note of her address, which she may have changed.
+    /// Checks the profile, which is alice's, and stores her email address, which a row may have changed.
     fn check_profile(&mut self, body: &Value) -> Result<(), String> {
         let account = self.users.account(ALICE)?;
-        ensure(body["id"] == account.id, || format!("id is {}, that of the account {}", body["id"], account.id))?;
+        ensure(body["id"] == account.id, || format!("id is {}, not {}", body["id"], account.id))?;
         account.email = body["email"].as_str().unwrap_or_default().to_owned();
         Ok(())
     }
 
-    /// Puts the names of this fixture into a text; registers those whom it needs.
-    fn with_names(&mut self, row: &Row, text: &str) -> Result<String, String> {
+    /// Replaces the usernames of the recording by those of this fixture, and registers the users that the row needs.
+    fn with_own_names(&mut self, row: &Row, text: &str) -> Result<String, String> {
         let mut named = text.to_owned();
-        for person in [BOB, ALICE] {
-            let is_needed = text.contains(person) || text.contains(&person.to_uppercase());
-            if is_needed && (person != ALICE || row.area != "register") {
-                self.users.account(person)?;
+        for user in [BOB, ALICE] {
+            let is_needed = text.contains(user) || text.contains(&user.to_uppercase());
+            if is_needed && (user != ALICE || row.area != "register") {
+                self.users.account(user)?;
             }
-            let name = self.users.name_of(person);
-            named = named.replace(&person.to_uppercase(), &name.to_uppercase()).replace(person, &name);
+            let name = self.users.name_of(user);
+            named = named.replace(&user.to_uppercase(), &name.to_uppercase()).replace(user, &name);
         }
         Ok(named)
     }
 
-    /// A text with the names of the recording.
-    fn without_names(&self, text: &str) -> String {
-        [ALICE, BOB].iter().fold(text.to_owned(), |text, person| text.replace(&self.users.name_of(person), person))
+    /// Replaces the usernames of this fixture by those of the recording.
+    fn with_recorded_names(&self, text: &str) -> String {
+        [ALICE, BOB].iter().fold(text.to_owned(), |text, user| text.replace(&self.users.name_of(user), user))
     }
 
-    /// The tokens for the headers (or the path) and for the body; empty where there is none.
+    /// Returns the tokens for the headers (or the path) and for the body; an empty string where the row has none.
     fn tokens(&mut self, row: &Row, text: &str) -> Result<(String, String), String> {
         let (in_headers, in_body) = placeholders(text);
         let (mut bearer, mut token) = (String::new(), String::new());
@@ -174,7 +174,7 @@ impl<'a> Fixture<'a> {
 
     fn token(&mut self, token: Token) -> Result<String, String> {
         match token {
-            Token::Issued(person, kind) => self.users.login(person)?.of(kind),
+            Token::Issued(user, kind) => self.users.login(user)?.of(kind),
             Token::OfSecondLogin => self.second_login.as_ref().ok_or("no second login")?.of(Kind::Refresh),
             Token::Refreshed(kind) => self.refreshed.as_ref().ok_or("no refresh so far")?.of(kind),
             Token::Forged(kind, name) => {
@@ -212,7 +212,7 @@ impl<'a> Fixture<'a> {
                 self.users.keep_login(None);
                 self.check_profile(&body)
             }
-            Some(Step::OthersPost) => ["First", "Second"].into_iter().try_for_each(|title| {
+            Some(Step::BobPosts) => ["First", "Second"].into_iter().try_for_each(|title| {
                 let bearer = self.users.login(BOB)?.of(Kind::Access)?;
                 let post = json!({"title": title, "content": "of bob"});
                 self.posts.add(self.send(Method::POST, "/api/posts/create/", Some(&bearer), &post)?);
@@ -221,12 +221,12 @@ impl<'a> Fixture<'a> {
         }
     }
 
-    /// What an administrator does to alice, with the program's own commands.
+    /// Changes alice's account with a command of the program.
     fn administer(&mut self, action: &str) -> Result<(), String> {
         let name = self.users.account(ALICE)?.username.clone();
         self.target.users(action, &name)?;
-        if self.has_let_in {
-            sleep(OBEYED);
+        if self.is_cached {
+            sleep(CACHE_DELAY);
         }
         Ok(())
     }

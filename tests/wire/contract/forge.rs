@@ -1,4 +1,4 @@
-//! Tokens that the tests write themselves, with the key of the service.
+//! Tokens that the tests forge with the key of the service.
 
 use std::time::UNIX_EPOCH;
 
@@ -9,17 +9,17 @@ use crate::contract::keys::{encode, hs256};
 use crate::contract::users::Account;
 use crate::contract::variant::Variant;
 
-/// How long a forged token lives, in seconds.
+/// The lifetime of a forged token, in seconds.
 pub(crate) const LIFETIME: i64 = 600;
-/// 10**30, which no JSON number of this program can hold: written in at the end.
+/// 10**30, which `serde_json` cannot represent as a number; inserted into the JSON text.
 pub(crate) const HUGE: &str = "1000000000000000000000000000000";
 
-/// What a token is for.
+/// A token type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Access,
     Refresh,
-    /// Both.
+    /// An access token and a refresh token in one.
     Sliding,
 }
 
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// What a body calls a token of this kind.
+    /// The field that contains a token of this type in a body.
     pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Access | Self::Refresh => self.name(),
@@ -43,12 +43,12 @@ impl Kind {
     }
 }
 
-/// Seconds since 1970.
+/// Returns the current time in seconds since 1970.
 pub(crate) fn now() -> i64 {
     UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs() as i64)
 }
 
-/// A token to be signed.
+/// A token that is not signed yet.
 #[derive(Clone)]
 pub(crate) struct Draft {
     header: Map<String, Value>,
@@ -56,15 +56,15 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// A token as SimpleJWT would have written it for this account, signed with the secret.
+    /// A token for this account as SimpleJWT issues it, to be signed with the shared secret.
     pub(crate) fn new(kind: Kind, account: &Account, variant: &Variant) -> Self {
         let claims = [("exp", json!(now() + LIFETIME)), ("iat", json!(now()))];
         let mut claims = Map::from_iter(claims.map(|(name, value)| (name.to_owned(), value)));
         let mut claim = |name: &str, value: Value| claims.insert(name.to_owned(), value);
-        claim(variant.kind_claim, kind.name().into());
+        claim(variant.type_claim, kind.name().into());
         claim(variant.id_claim, token_id().into());
         claim(variant.user_claim, (variant.user_of)(account).into());
-        if variant.tells_profile {
+        if variant.has_profile_claims {
             claim("email", account.email.clone().into());
             claim("role", "user".into());
         }
@@ -102,7 +102,7 @@ impl Draft {
         self.with("user_id", number)
     }
 
-    /// Header and payload, without a signature.
+    /// Returns header and payload without a signature.
     pub(crate) fn message(&self) -> String {
         self.message_with(&json!(self.claims).to_string().replace(&json!(HUGE).to_string(), HUGE))
     }
@@ -116,7 +116,7 @@ impl Draft {
     }
 }
 
-/// 32 hex digits, as of a UUID of version 4; another one each time.
+/// Returns a unique token ID in the form of a UUID of version 4.
 fn token_id() -> String {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);

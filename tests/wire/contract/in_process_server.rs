@@ -1,4 +1,4 @@
-//! The same routes in this process, on the storage that forgets: the rules and the wire without a database.
+//! The same routes in this process, on the in-memory storage: rules and HTTP without a database.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -31,7 +31,7 @@ pub(crate) struct InProcess {
 }
 
 impl InProcess {
-    /// Starts it on a free port.
+    /// Starts a server on a free port.
     pub(crate) fn start() -> Self {
         let service = service();
         let administration = service.administration.clone();
@@ -49,7 +49,7 @@ impl InProcess {
                 let server = server.workers(2).disable_signals().bind(("127.0.0.1", 0)).expect("a free port");
                 let address = server.addrs()[0];
                 let running = server.run();
-                report.send((address, running.handle())).expect("somebody waits for the address");
+                report.send((address, running.handle())).expect("the receiver waits for the address");
                 running.await.expect("the server runs");
             });
         });
@@ -62,7 +62,7 @@ async fn protected(user: CurrentUser) -> HttpResponse {
     HttpResponse::Ok().json(json!({"message": format!("Hello, {}!", user.username())}))
 }
 
-/// The path is there for rows about its methods; posts are kept in a database only.
+/// Serves the path for rows about its methods; only the database has posts.
 async fn no_posts() -> HttpResponse {
     HttpResponse::Ok().json(json!([]))
 }
@@ -99,7 +99,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     runtime.block_on(future)
 }
 
-/// With real signatures and the current time. The policy is that of `config/simplejwt.toml` over `config/default.toml`.
+/// The services with real signatures and the current time, configured like the profile `simplejwt`.
 fn service() -> TestService {
     let key = SigningKey::from_secret(Algorithm::Hs256, SIGNING_KEY).expect("a key of 32 bytes or more");
     let signer = Arc::new(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a single key"));
@@ -131,7 +131,7 @@ fn service() -> TestService {
         .build()
 }
 
-/// As the same configuration has it.
+/// The HTTP settings of the profile `simplejwt`.
 fn app(service: &TestService) -> App {
     App {
         settings: HttpSettings {

@@ -1,4 +1,4 @@
-//! Signatures: made as a client would forge them, and checked with other code than the service makes them with.
+//! Signatures, forged like a client would and verified without the code under test.
 
 use auth_tests::server::SIGNING_KEY;
 use base64::Engine;
@@ -16,12 +16,12 @@ macro_rules! key_file {
 
 /// The private key of the variant `rs256`.
 pub(crate) const RSA_FILE: &str = key_file!("rsa2048.pem");
-/// Its public half, as a service would publish it.
+/// Its public half, as a service publishes it.
 pub(crate) const RSA_PUBLIC: &str = include_str!(key_file!("rsa2048.pub.pem"));
 /// The same as a bare RSAPublicKey (RFC 8017 §A.1.1).
 const RSA_PUBLIC_PKCS1: &str = include_str!(key_file!("rsa2048-pkcs1.pub.pem"));
 
-/// What a service signs with.
+/// The key of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     /// HMAC-SHA256 with [`SIGNING_KEY`].
@@ -31,7 +31,7 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    /// As the header of a token names it.
+    /// Returns the algorithm as the header of a token names it.
     pub(crate) const fn algorithm(self) -> &'static str {
         match self {
             Self::Secret => "HS256",
@@ -39,20 +39,20 @@ impl Key {
         }
     }
 
-    /// Header and payload of a token that this key signed.
+    /// Verifies a token; returns its header and its payload.
     pub(crate) fn open(self, token: &str) -> Result<(Value, Map<String, Value>), String> {
         let (message, signature) = token.rsplit_once('.').unwrap_or_default();
-        if !self.has_signed(message, signature) {
+        if !self.verifies(message, signature) {
             return Err(format!("not signed with the key of the service: {token}"));
         }
         let part = |number: usize| -> Result<Value, String> {
             let bytes = decode(message.split('.').nth(number).unwrap_or_default())?;
             serde_json::from_slice(&bytes).map_err(|error| error.to_string())
         };
-        Ok((part(0)?, part(1)?.as_object().cloned().ok_or("the payload is no object")?))
+        Ok((part(0)?, part(1)?.as_object().cloned().ok_or("the payload is not an object")?))
     }
 
-    fn has_signed(self, message: &str, signature: &str) -> bool {
+    fn verifies(self, message: &str, signature: &str) -> bool {
         match self {
             Self::Secret => hs256(message.to_owned(), SIGNING_KEY).rsplit('.').next() == Some(signature),
             Self::Rsa => {

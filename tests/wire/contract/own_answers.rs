@@ -1,20 +1,20 @@
-//! Rows that the service answers in its own way, each with the reason: a section of the wire contract, or a
-//! requirement. `docs/compatibility.md` shows them, with what holds for every row
-//! ([`differences`](crate::differences)).
+//! Rows that the service answers differently on purpose, each with the reason: a section of the wire contract or a
+//! requirement. `docs/compatibility.md` lists them, with the differences that affect many rows
+//! ([`differences`](crate::contract::differences)).
 
 use serde_json::Value;
 
-/// What the service answers.
+/// An answer of the service.
 pub(crate) enum Answer {
-    /// A token is refused by an endpoint that takes it in its body: 401 with this detail.
+    /// 401 with this detail: an endpoint refuses a token in its body.
     Token(&'static str),
-    /// A token is refused on a guarded path: 401 with this message.
+    /// 401 with this message: a guarded route refuses a token.
     Guarded(&'static str),
     /// A status and a JSON body.
     Json(u16, &'static str),
-    /// A token with these claims, as far as they are listed.
+    /// A token with these claims, among others.
     Claims(&'static str),
-    /// A token with the recorded claims but this one.
+    /// A token with the recorded claims except this one.
     Without(&'static str),
 }
 
@@ -27,26 +27,26 @@ const USER_NOT_FOUND: Answer = Json(401, r#"{"detail":"User not found","code":"u
 const PASSWORD_CHANGED: Answer =
     Json(401, r#"{"detail":"The user's password has been changed.","code":"password_changed"}"#);
 const NOT_FOUND: Answer = Json(404, r#"{"detail":"Not found."}"#);
-const NOTHING_NAMED: Answer = Json(400, r#"{"error":"'refresh'"}"#);
+const NO_TARGET: Answer = Json(400, r#"{"error":"'refresh'"}"#);
 
-/// Rows, the answer to them, and why it is not the recorded one.
+/// Rows, the answer, and why it differs from the recorded one.
 pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
     ("REF-user-unknown REF-user-deleted", NO_ACTIVE_ACCOUNT, "12: SimpleJWT crashes for a deleted or unknown user"),
-    ("REF-no-user REF-user-null", NO_ACTIVE_ACCOUNT, "12: SimpleJWT hands out tokens of nobody, without end"),
+    ("REF-no-user REF-user-null", NO_ACTIVE_ACCOUNT, "12: SimpleJWT keeps issuing tokens without a user"),
     (
         "REF-user-word REF-user-list REF-user-huge REF-user-blank",
         NO_ACTIVE_ACCOUNT,
-        "12: SimpleJWT crashes for a well-signed token with an odd user_id",
+        "12: SimpleJWT crashes for a correctly signed token with an invalid user_id",
     ),
     (
         "BLK-user-word BLK-user-list BLK-user-blank",
         Token("Token is invalid"),
-        "12: SimpleJWT crashes for a well-signed token with an odd user_id",
+        "12: SimpleJWT crashes for a correctly signed token with an invalid user_id",
     ),
     (
         "AUT-user-word AUT-user-list AUT-user-blank",
         USER_NOT_FOUND,
-        "12: SimpleJWT crashes for a well-signed token with an odd user_id",
+        "12: SimpleJWT crashes for a correctly signed token with an invalid user_id",
     ),
     (
         "REF-no-jti BLK-no-jti",
@@ -66,7 +66,7 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
     (
         "TOK-longpw",
         Json(413, r#"{"detail":"Request body is too large."}"#),
-        "SEC-073: a login takes 64 KiB, so that slow bodies of strangers take little memory",
+        "SEC-073: a login body may have 64 KiB, so that slow anonymous clients use little memory",
     ),
     (
         "REG-long-username",
@@ -81,93 +81,93 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
     (
         "REG-long-email",
         Json(400, r#"{"email":["Ensure this field has no more than 254 characters."]}"#),
-        "12: SimpleJWT crashes for an address that is too long",
+        "12: SimpleJWT crashes for an email address that is too long",
     ),
     (
         "REG-dup-email-case",
         Json(400, r#"{"email":["User with this email already exists."]}"#),
-        "12: one address, in two letter cases, would have two accounts",
+        "12: one email address, written in different case, would belong to two accounts",
     ),
     (
         "REG-similar",
         Json(400, r#"{"password":["The password is too similar to the username."]}"#),
-        "12: a password like the username is guessed first",
+        "12: attackers guess passwords similar to the username first",
     ),
-    ("OUT-null", NOTHING_NAMED, "12: a logout that ends nothing should not succeed"),
-    ("OUT-all-str0", NOTHING_NAMED, "12: for \"0\", SimpleJWT's tutorial logs out of everything"),
-    ("OUT-foreign", Json(400, r#"{"error":"Token is invalid"}"#), "12: anybody can end another user's session"),
+    ("OUT-null", NO_TARGET, "12: a logout that revokes nothing should not succeed"),
+    ("OUT-all-str0", NO_TARGET, "12: for \"0\", SimpleJWT's tutorial revokes all sessions"),
+    ("OUT-foreign", Json(400, r#"{"error":"Token is invalid"}"#), "12: any user could revoke another user's session"),
     (
         "OUT-foreign-after",
         Json(200, r#"{"access":"<jwt>","refresh":"<jwt>"}"#),
-        "12: so that the other user's token lives on",
+        "12: so the other user's token stays valid",
     ),
     (
         "ME-stale-claims",
         Claims(r#"{"email":"new-alice@example.com","role":"user"}"#),
-        "12: SimpleJWT keeps old claims for ever, through rotation",
+        "12: SimpleJWT copies old claims through every rotation",
     ),
     (
         "CLM-custom",
         Claims(
             r#"{"token_type":"access","exp":1795330637,"iat":1795328837,"jti":"f7aaa3820f134df49a7c40b5b6e4d220","user_id":"240","email":"new-alice@example.com","role":"user","custom":{"a":[1]},"nbf":1}"#,
         ),
-        "12: SimpleJWT takes the address from the token instead of the account",
+        "12: SimpleJWT copies the email address from the token instead of the account",
     ),
-    ("PST-404-word PST-404-neg", NOT_FOUND, "12 and 1: an API answers JSON, also where Django answers HTML"),
+    ("PST-404-word PST-404-neg", NOT_FOUND, "12 and 1: an API answers in JSON, even where Django answers in HTML"),
     (
         "GEN-404 GEN-404-json GEN-root GEN-doubleslash",
         NOT_FOUND,
-        "12 and 1: an API answers JSON, also where Django answers HTML",
+        "12 and 1: an API answers in JSON, even where Django answers in HTML",
     ),
     (
         "AUT-long",
         Json(431, r#"{"detail":"Request header is too large."}"#),
-        "12: an API answers JSON, also where the server answers HTML",
+        "12: an API answers in JSON, even where the server answers in HTML",
     ),
     (
         "VNOROTATE-verify-blacklisted",
         Json(400, r#"{"non_field_errors":["Token is blacklisted"]}"#),
-        "3: without BLACKLIST_AFTER_ROTATION, verify says of a blacklisted token that it is good",
+        "3: without BLACKLIST_AFTER_ROTATION, verify accepts a blacklisted token",
     ),
     (
         "VSLIDING-inactive",
         NO_ACTIVE_ACCOUNT,
-        "11 and SEC-028: a deactivated user renews a sliding token (from the next release on SimpleJWT looks at the user too)",
+        "11 and SEC-028: a deactivated user could renew a sliding token (the next release of SimpleJWT checks the user too)",
     ),
     (
         "VREVOKE-claims-refresh VREVOKE-claims-access",
         Without("hash_password"),
-        "SEC-026: a fingerprint of the password hash is a secret, and a payload is read by anybody; sessions end instead",
+        "SEC-026: a fingerprint of the password hash is a secret, but payloads are public; sessions are revoked instead",
     ),
     (
         "VREVOKE-noclaim",
         Guarded("Token is blacklisted"),
-        "SEC-026: there is no such claim; a token of no session is refused if it is older than the new password",
+        "SEC-026: there is no such claim; a token without a session is refused if it is older than the password",
     ),
     (
         "VREVOKE-refresh",
         Token("Token is blacklisted"),
-        "11 and SEC-028: a refresh after the password was changed (from the next release on SimpleJWT refuses it too)",
+        "11 and SEC-028: a refresh after a password change (the next release of SimpleJWT refuses it too)",
     ),
     (
         "VREVOKE-refreshed-use",
         PASSWORD_CHANGED,
-        "SEC-028: the same answer, but to the access token of before, as there is no refreshed one",
+        "SEC-028: the same answer to the previous access token, because no refreshed one exists",
     ),
 ];
 
-/// The service's own answer to a row; `None` if it is the recorded one.
+/// Returns the service's own answer to a row; `None` if it is the recorded one.
 pub(crate) fn own_way(row: &Row) -> Option<&'static Answer> {
     OWN_WAY.iter().find(|(ids, _, _)| is_listed(ids, row)).map(|(_, answer, _)| answer)
 }
 
-/// Whether a row is in a list of ids.
+/// Returns whether a row is in a list of IDs.
 pub(crate) fn is_listed(ids: &str, row: &Row) -> bool {
     ids.split_whitespace().any(|id| matches(id, &row.id))
 }
 
 impl Answer {
-    /// Status and body; `None` for claims.
+    /// Returns status and body; `None` for claims.
     pub(crate) fn status_and_text(&self) -> Option<(u16, String)> {
         match self {
             Token(detail) => Some((401, format!(r#"{{"detail":"{detail}","code":"token_not_valid"}}"#))),
@@ -182,7 +182,7 @@ impl Answer {
         }
     }
 
-    /// The claims of a token, where the recording shows some.
+    /// Returns the expected claims for a row that shows some.
     pub(crate) fn claims(&self, row: &Row) -> Result<String, String> {
         match self {
             Claims(text) => Ok((*text).to_owned()),
@@ -191,7 +191,7 @@ impl Answer {
                 let removed = recorded["claims"].as_object_mut().and_then(|claims| claims.remove(*claim));
                 removed.map(|_| recorded.to_string()).ok_or_else(|| format!("no claim {claim} was recorded"))
             }
-            _ => Err(format!("{} is about claims, and its own way is not", row.id)),
+            _ => Err(format!("{} shows claims, but its own answer has none", row.id)),
         }
     }
 }

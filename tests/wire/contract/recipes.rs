@@ -1,4 +1,4 @@
-//! Every kind of bad token, and some odd ones that are good.
+//! All kinds of invalid tokens, and some unusual valid ones.
 
 use auth_tests::server::SIGNING_KEY;
 use serde_json::{Value, json};
@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use crate::contract::forge::{Draft, HUGE, LIFETIME, now};
 use crate::contract::keys::{RSA_PUBLIC, hs256, hs512};
 
-/// Longer than any token lives, in seconds.
+/// A time longer than every lifetime, in seconds.
 const MONTH: i64 = 30 * 86_400;
 const ANOTHER_KEY: &str = "another-key-for-tests-0123456789-abcdefghijkl";
 
-/// Makes a token from a good one.
+/// Forges a token from a valid one.
 pub(crate) type Recipe = fn(Draft) -> String;
 
-/// How to make the token that a row is about, from a good one. The key is the end of the row's id: the same tokens are
-/// shown to four endpoints. The title of the row says what it is.
+/// How to forge the token of a row from a valid one. The key is the end of the row's ID, because the same tokens are sent
+/// to four endpoints; the title of the row describes it.
 pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("forged", Draft::sign),
-    // Its time.
+    // Times.
     ("expired", |t| t.with("iat", now() - LIFETIME).with("exp", now() - 1).sign()),
     ("exp-now", |t| t.with("iat", now() - LIFETIME).with("exp", now()).sign()),
     ("no-exp", |t| t.without("exp").sign()),
@@ -25,11 +25,11 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("exp-word", |t| t.with("exp", "tomorrow").sign()),
     ("exp-float", |t| t.with("exp", now() as f64 + 600.5).sign()),
     ("exp-huge", |t| t.with("exp", 10_i64.pow(18)).sign()),
-    // Its end says that it is no older than the account, which the recording has had for longer.
+    // The expiry implies that the token is no older than the account, as in the recording.
     ("no-iat", |t| t.without("iat").with("exp", now() + MONTH).sign()),
     ("iat-future", |t| t.with("iat", now() + 300).sign()),
     ("nbf-future", |t| t.with("nbf", now() + 300).sign()),
-    // Its signature.
+    // Signature.
     ("tampered", |t| {
         let good = t.clone().sign();
         let signature = good.rsplit('.').next().unwrap_or_default();
@@ -42,7 +42,7 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("alg-rs256", |t| t.header("alg", "RS256").sign()),
     ("no-sig", |t| format!("{}.", t.message())),
     ("two-parts", |t| t.message()),
-    // Its other claims.
+    // Other claims.
     ("sliding", |t| t.with("token_type", "sliding").sign()),
     ("no-type", |t| t.without("token_type").sign()),
     ("no-jti", |t| t.without("jti").sign()),
@@ -51,7 +51,7 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("aud", |t| t.with("aud", "somebody").sign()),
     ("iss", |t| t.with("iss", "somebody").sign()),
     ("payload-list", |t| hs256(t.message_with("[1,2]"), SIGNING_KEY)),
-    // Its user.
+    // User.
     ("no-user", |t| t.without("user_id").sign()),
     ("user-unknown", |t| t.with("user_id", "999999999").sign()),
     ("user-int", |t| t.user_as_number().sign()),
@@ -60,14 +60,14 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("user-list", |t| t.with("user_id", json!([1])).sign()),
     ("user-huge", |t| t.with("user_id", HUGE).sign()),
     ("user-blank", |t| t.with("user_id", "").sign()),
-    // Its header.
+    // Header.
     ("hdr-extra", |t| t.header("kid", "somewhere").header("cty", "text").sign()),
     ("hdr-crit", |t| t.header("crit", json!(["x"])).header("x", 1).sign()),
     ("hdr-typ", |t| t.header("typ", "at+jwt").sign()),
     ("hdr-notyp", |t| t.without_header("typ").sign()),
-    // Of the claims that nobody knows.
+    // Unknown claims.
     ("custom", |t| t.with("email", "forged@example.com").with("custom", json!({"a": [1]})).with("nbf", 1).sign()),
-    // Of the variants of the settings.
+    // Rows about settings.
     ("refresh-expired-refresh", |t| t.with("refresh_exp", now() - 1).sign()),
     ("refresh-expired", |t| t.with("exp", now() - 1).sign()),
     ("refresh-norefexp", |t| t.without("refresh_exp").sign()),
@@ -78,7 +78,7 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     // No older than the account, as above.
     ("in", |t| t.with("iat", now()).with("exp", now() - 5).sign()),
     ("out", |t| t.with("iat", now() - LIFETIME).with("exp", now() - 15).sign()),
-    // Of no session, and older than the change of the password before it.
+    // No session, and older than the preceding password change.
     ("noclaim", |t| t.with("iat", now() - LIFETIME).sign()),
     ("unknown", |t| t.with("sub", "nobody-at-all").sign()),
     ("confusion", |t| hs256(t.message(), RSA_PUBLIC)),

@@ -1,11 +1,11 @@
-//! The recording: its rows.
+//! The rows of the recording.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
-/// What the reference peer was asked, and what it answered.
+/// A request to the reference implementation and its answer.
 pub(crate) struct Row {
     pub(crate) id: String,
     pub(crate) area: String,
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) body: String,
 }
 
-/// All rows, in the order of the recording. The second one of an id gets a `-2` behind it.
+/// Returns all rows in recorded order; a repeated ID gets the suffix `-2`.
 pub(crate) fn rows() -> Vec<Row> {
     let mut seen = HashSet::new();
     let distinct = |row: Row| Row { id: if seen.insert(row.id.clone()) { row.id } else { row.id + "-2" }, ..row };
@@ -43,13 +43,13 @@ fn row(line: &str) -> Row {
     }
 }
 
-/// The `Allow` header of each path, as recorded.
+/// Returns the recorded `Allow` header of each path.
 pub(crate) fn allowed_methods(rows: &[Arc<Row>]) -> BTreeMap<String, String> {
     let recorded = rows.iter().filter_map(|row| Some((row.path.clone(), row.headers.get("allow")?.clone())));
     recorded.collect()
 }
 
-/// Whether a pattern of the tables means this row: its id, or with one `*` the beginning or the end of its id.
+/// Returns whether a pattern matches the ID of a row: exactly, or with one `*` at its beginning or end.
 pub(crate) fn matches(pattern: &str, id: &str) -> bool {
     match (pattern.strip_prefix('*'), pattern.strip_suffix('*')) {
         (Some(end), _) => id.ends_with(end),

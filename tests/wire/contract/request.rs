@@ -1,23 +1,23 @@
-//! Requests as the recording writes them: `[Header: value[; Header: value]] [body]`, where a body is a JSON text, `form
-//! {…}`, `multipart {…}`, or, beside a `Content-Type`, bytes as Python shows them (`'{"a": "\xff"}'`).
+//! Requests as the recording writes them: `[Header: value[; Header: value]] [body]`, where the body is JSON, `form {…}`,
+//! `multipart {…}` or, after a `Content-Type`, a Python bytes literal (`'{"a": "\xff"}'`).
 
 use reqwest::blocking::RequestBuilder;
 use reqwest::blocking::multipart::Form;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
-/// Stands for a token, in requests and in answers.
+/// Stands for a token in requests and answers.
 pub(crate) const PLACEHOLDER: &str = "<jwt>";
 
-/// A request, but for its method and path.
+/// The headers and body of a request.
 pub(crate) struct Request {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Body,
 }
 
-/// What a request carries.
+/// The body of a request.
 pub(crate) enum Body {
-    Nothing,
+    Empty,
     Json(String),
     Bytes(Vec<u8>),
     Form(Map<String, Value>),
@@ -25,7 +25,7 @@ pub(crate) enum Body {
 }
 
 impl Request {
-    /// Reads the text of a row, with `<jwt>` replaced by `bearer` in headers and by `token` in bodies.
+    /// Parses the request of a row; `<jwt>` becomes `bearer` in headers and `token` in the body.
     pub(crate) fn parse(text: &str, bearer: &str, token: &str) -> Result<Self, String> {
         let (headers, body) = split(text);
         let has_content_type = headers.iter().any(|(name, _)| *name == "Content-Type");
@@ -34,7 +34,7 @@ impl Request {
         Ok(Self {
             headers: headers.into_iter().map(|(name, value)| (name.to_owned(), header_value(value, bearer))).collect(),
             body: match body.as_str() {
-                "" => Body::Nothing,
+                "" => Body::Empty,
                 quoted if has_content_type => Body::Bytes(unescape(&quoted[1..quoted.len() - 1])),
                 other => match (other.strip_prefix("form "), other.strip_prefix("multipart ")) {
                     (Some(json), _) => Body::Form(fields(json)?),
@@ -45,13 +45,13 @@ impl Request {
         })
     }
 
-    /// Puts headers and body into a request to be sent.
+    /// Adds headers and body to a request.
     pub(crate) fn apply(&self, mut request: RequestBuilder) -> RequestBuilder {
         for (name, value) in &self.headers {
             request = request.header(name, value.as_slice());
         }
         match &self.body {
-            Body::Nothing => request,
+            Body::Empty => request,
             Body::Json(text) => request.header(CONTENT_TYPE, "application/json").body(text.clone()),
             Body::Bytes(bytes) => request.body(bytes.clone()),
             Body::Form(fields) => request.form(fields),
@@ -62,12 +62,12 @@ impl Request {
         }
     }
 
-    /// The text of a field of the body, as a service that cuts off blanks and writes numbers as text reads it.
+    /// Returns a field of the body as the service reads it: trimmed, and numbers as strings.
     pub(crate) fn field(&self, name: &str) -> String {
         let value = match &self.body {
             Body::Json(json) => serde_json::from_str::<Value>(json).unwrap_or_default()[name].clone(),
             Body::Form(fields) | Body::Multipart(fields) => fields.get(name).cloned().unwrap_or_default(),
-            Body::Nothing | Body::Bytes(_) => Value::Null,
+            Body::Empty | Body::Bytes(_) => Value::Null,
         };
         text(&value).trim().to_owned()
     }
@@ -77,7 +77,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Whether a token is needed in the headers, and whether one is in the body.
+/// Returns whether the headers and the body contain a placeholder.
 pub(crate) fn placeholders(text: &str) -> (bool, bool) {
     let (headers, body) = split(text);
     (headers.iter().any(|(_, value)| value.contains(PLACEHOLDER)), body.contains(PLACEHOLDER))
@@ -111,15 +111,15 @@ fn header_value(text: &str, bearer: &str) -> Vec<u8> {
     unescape(&text.replace(PLACEHOLDER, bearer))
 }
 
-/// Bytes from Python's way to write them: `\xff`, and a backslash before a quote or itself.
+/// Decodes a Python bytes literal: `\xff`, and a backslash before a quote or itself.
 fn unescape(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
-            (b'\\', [b'x', digits @ ..]) if digits.len() >= 2 => {
-                let digits = std::str::from_utf8(&digits[..2]).unwrap_or_default();
-                bytes.extend(u8::from_str_radix(digits, 16));
+            (b'\\', [b'x', hex @ ..]) if hex.len() >= 2 => {
+                let hex = std::str::from_utf8(&hex[..2]).unwrap_or_default();
+                bytes.extend(u8::from_str_radix(hex, 16));
                 &tail[3..]
             }
             (b'\\', [escaped, after @ ..]) => {

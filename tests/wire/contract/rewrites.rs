@@ -1,17 +1,17 @@
-//! Requests that the recording does not show whole.
+//! Requests that the recording abbreviates.
 
 use crate::contract::recording::Row;
 use crate::contract::token_plan::find;
 
 const REGISTRATION: &str = r#"{"username": "alice", "email": "alice@example.com", "first_name": "Alice", "password": "Correct-horse-42", "password2": "Correct-horse-42"}"#;
 
-/// Makes the text of a request whole.
+/// Completes a request.
 type Rewrite = fn(&str) -> String;
 
-/// Requests that the recording abbreviates, or in which one name stands for two accounts; `bob` is the other one. In
-/// capitals, a name is in the other letter case.
+/// Requests that the recording abbreviates, or in which one name stands for two accounts, of which `bob` is the second. An
+/// upper-case name differs only in case.
 const REQUESTS: &[(&str, Rewrite)] = &[
-    // The fields that are not shown were as in REG-ok and TOK-ok: the answers complain of one field only.
+    // The omitted fields were those of REG-ok and TOK-ok, because the answers complain about one field only.
     ("REG-f-*", |text| {
         let others = REGISTRATION.replacen(r#""username": "alice", "#, "", 1);
         format!("{}, {}", &others[..others.len() - 1], &text[1..])
@@ -42,17 +42,17 @@ const REQUESTS: &[(&str, Rewrite)] = &[
     ("ME-patch-email-long", |_| format!(r#"Authorization: Bearer <jwt> {{"email": "{}"}}"#, long_email(263))),
 ];
 
-/// The text of a request, whole.
+/// Returns the complete request of a row.
 pub(crate) fn request(row: &Row) -> String {
     find(REQUESTS, &row.id).map_or_else(|| row.request.clone(), |rewrite| rewrite(&row.request))
 }
 
-/// All patterns of the table here.
+/// Returns all patterns of this table.
 pub(crate) fn patterns() -> impl Iterator<Item = &'static str> {
     REQUESTS.iter().map(|(pattern, _)| *pattern)
 }
 
-/// An address that is right but for its length.
+/// Returns an email address of this length that is otherwise valid.
 fn long_email(length: usize) -> String {
     let labels = format!("{0}@{1}.{1}.{1}.", "a".repeat(52), "b".repeat(52));
     format!("{labels}{}.com", "b".repeat(length - labels.len() - ".com".len()))

@@ -1,4 +1,4 @@
-//! Requests on their way.
+//! Sends requests.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use crate::contract::answer::{Answer, ensure};
 
-/// One connection for each request: none is ever closed under a request that is just being sent.
+/// Opens a connection per request, so that the server never closes one while a request is sent.
 pub(crate) static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let client = Client::builder().redirect(redirect::Policy::none()).pool_max_idle_per_host(0);
     client.timeout(Duration::from_secs(60)).build().expect("an HTTP client")
 });
 
-/// Sends a request that prepares a row, and that has to succeed.
+/// Sends a request that prepares a row and must succeed.
 pub(crate) fn send(method: Method, url: &str, bearer: Option<&str>, body: &Value) -> Result<Value, String> {
     let mut request = CLIENT.request(method, url).json(body);
     if let Some(token) = bearer {

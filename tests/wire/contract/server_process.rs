@@ -1,4 +1,4 @@
-//! The blog itself, in a process of its own, on a database: the service, and an application on it.
+//! The example blog as a process of its own, on a database.
 
 use auth_tests::postgres::{TestDatabase, fresh_database};
 use auth_tests::{ServerOptions, TestServer};
@@ -8,7 +8,7 @@ use crate::contract::variant::Variant;
 
 const NEW_PASSWORD: &str = "Another-horse-43";
 
-/// A server, and its database if that has to be dropped after it.
+/// A server with its database, which is dropped after it.
 pub(crate) struct Process {
     server: TestServer,
     _database: Option<TestDatabase>,
@@ -41,7 +41,7 @@ impl Target for Process {
             "set-password" => self.server.run_with_input(["users", action, name, "--password-stdin"], NEW_PASSWORD),
             _ => self.server.run(["users", action, name]),
         };
-        let complaint = || format!("users {action} {name}: {}", String::from_utf8_lossy(&output.stderr));
-        if output.status.success() { Ok(()) } else { Err(complaint()) }
+        let error = || format!("users {action} {name}: {}", String::from_utf8_lossy(&output.stderr));
+        if output.status.success() { Ok(()) } else { Err(error()) }
     }
 }

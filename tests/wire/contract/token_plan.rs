@@ -1,11 +1,11 @@
-//! What the recording leaves to be guessed: which rows belong together, which token stands where, and what happens
-//! before a row. Tables, keyed by the ids of rows; a `*` stands for any beginning or end.
+//! What the recording leaves open: which rows belong together, which token a row uses, and what happens before it. The
+//! tables are keyed by row IDs; a `*` stands for any beginning or end.
 //!
-//! Without an entry a row is sent as it is recorded: `alice` is an account of its own (registered before, except where
-//! the row registers it), and `<jwt>` a token of her login: an access token in headers and under the key `token`, else
-//! a refresh token.
+//! Without an entry a row is sent as recorded: `alice` is an account of its own, registered beforehand unless the row
+//! registers it, and `<jwt>` is one of her tokens: an access token in headers and in the field `token`, otherwise a refresh
+//! token.
 
-/// Rows that follow from one another: they share their accounts and tokens, and are sent in the order of the recording.
+/// Rows that depend on each other: they share accounts and tokens, and are sent in recorded order.
 pub(crate) const CHAINS: &[&[&str]] = &[
     &["REF-ok", "REF-reuse", "REF-next"],
     &["BLK-ok", "BLK-again", "BLK-refresh-after", "BLK-access-after"],
@@ -28,16 +28,16 @@ pub(crate) const CHAINS: &[&[&str]] = &[
     &["VRS256-*"],
 ];
 
-/// A token, by where it comes from.
+/// The origin of a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Token {
-    /// Of somebody's first login.
+    /// From a user's first login.
     Issued(&'static str, Kind),
-    /// Of alice's second login, a refresh token.
+    /// The refresh token of alice's second login.
     OfSecondLogin,
-    /// Of the latest answer to a refresh.
+    /// From the latest refresh.
     Refreshed(Kind),
-    /// Made by a recipe from a good token of alice.
+    /// Forged by a recipe from a valid token of alice.
     Forged(Kind, &'static str),
 }
 
@@ -49,7 +49,7 @@ use crate::contract::recipes::RECIPES;
 use crate::contract::recording::{Row, matches};
 use crate::contract::users::{ADMIN, ALICE, BOB};
 
-/// The token in the `Authorization` header, where it is not a good access token.
+/// The token in the `Authorization` header, where it is not a valid access token.
 const BEARERS: &[(&str, Token)] = &[
     ("AUT-wrong-type", Issued(ALICE, Refresh)),
     ("OUT-expired-access", Forged(Access, "expired")),
@@ -61,7 +61,7 @@ const BEARERS: &[(&str, Token)] = &[
     ("VSLIDING-type", Forged(Refresh, "forged")),
 ];
 
-/// The token in the body, or the one whose claims are shown.
+/// The token in the body, or the token whose claims the row shows.
 const TOKENS: &[(&str, Token)] = &[
     ("REF-next", Refreshed(Refresh)),
     ("REF-wrong-type", Issued(ALICE, Access)),
@@ -87,44 +87,44 @@ const TOKENS: &[(&str, Token)] = &[
     ("VSLIDING-refresh-access", Forged(Access, "forged")),
 ];
 
-/// Rows of the areas that show every kind of token where the token is a good one that was issued.
+/// Rows with a valid, issued token in areas that otherwise show all kinds of tokens.
 const GOOD: &str = "REF-ok REF-reuse REF-bearer REF-trim REF-wrong-key-name REF-form REF-badtoken *-noslash \
     VER-ok-access VER-access-of-blacklisted *-user-deleted *-user-inactive BLK-ok BLK-again BLK-refresh-after \
     BLK-access-after AUT-ok AUT-3parts AUT-comma AUT-lower AUT-upper AUT-jwt AUT-token AUT-bare AUT-2spaces AUT-tab \
     AUT-quoted AUT-query AUT-cookie AUT-two PRO-* \
     *-use *-use2 *-claims-refresh *-refresh *-refresh2 *-refresh-blacklisted *-changed VSLIDING-inactive VHEADERS-*";
 
-/// The token for the headers or the path of a row.
+/// Returns the token for the headers or the path of a row.
 pub(crate) fn bearer(row: &Row) -> Result<Token, String> {
     find(BEARERS, &row.id).map_or_else(|| default(row, Access, &["auth-header"]), Ok)
 }
 
-/// The token for the body of a row, or the one that it shows.
+/// Returns the token for the body of a row, or the token whose claims it shows.
 pub(crate) fn token(row: &Row, kind: Kind) -> Result<Token, String> {
     find(TOKENS, &row.id).map_or_else(|| default(row, kind, &["refresh", "verify", "blacklist"]), Ok)
 }
 
-/// In areas that show every kind of token, the one that the end of the row's id names; else a good one.
+/// In areas that show all kinds of tokens, returns the one named by the end of the row's ID; otherwise a valid one.
 fn default(row: &Row, kind: Kind, shows_all: &[&str]) -> Result<Token, String> {
     let shows_all = shows_all.contains(&row.area.as_str()) || row.area.starts_with("variant");
     let end = row.id.split_once('-').map_or("", |(_, end)| end);
     match RECIPES.iter().find(|(name, _)| shows_all && *name == end) {
         Some((name, _)) => Ok(Forged(kind, name)),
         None if shows_all && !GOOD.split_whitespace().any(|pattern| matches(pattern, &row.id)) => {
-            Err(format!("no table says which token {} is about", row.id))
+            Err(format!("no table defines the token of {}", row.id))
         }
         None => Ok(Issued(ALICE, kind)),
     }
 }
 
-/// What happens before a row is sent, and after its tokens were issued.
+/// What happens before a row is sent, after its tokens were issued.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Step {
-    /// An administrator deactivates alice.
+    /// An operator deactivates alice.
     Deactivate,
-    /// An administrator deletes alice.
+    /// An operator deletes alice.
     Delete,
-    /// An administrator sets alice's password.
+    /// An operator sets alice's password.
     SetPassword,
     /// Alice's first refresh token is blacklisted.
     Blacklist,
@@ -132,10 +132,10 @@ pub(crate) enum Step {
     LogInAgain,
     /// A refresh token is exchanged.
     Exchange(Token),
-    /// Alice changes her address to `new-alice@example.com`, and forgets her tokens.
+    /// Alice changes her email address to `new-alice@example.com` and discards her tokens.
     ChangeEmail,
     /// Bob writes two posts.
-    OthersPost,
+    BobPosts,
 }
 
 const STEPS: &[(&str, Step)] = &[
@@ -148,24 +148,24 @@ const STEPS: &[(&str, Step)] = &[
     ("CLM-refresh", Step::ChangeEmail),
     ("CLM-rot-refresh", Step::Exchange(Issued(ALICE, Refresh))),
     ("CLM-custom", Step::Exchange(Forged(Refresh, "custom"))),
-    ("PST-create", Step::OthersPost),
+    ("PST-create", Step::BobPosts),
     ("VNOROTATE-verify-blacklisted", Step::Blacklist),
     ("VSLIDING-inactive", Step::Deactivate),
     ("VREVOKE-changed", Step::SetPassword),
     ("VINACTIVE-use2", Step::Deactivate),
 ];
 
-/// The step before a row.
+/// Returns the step before a row.
 pub(crate) fn step(row: &Row) -> Option<Step> {
     find(STEPS, &row.id)
 }
 
-/// The entry of a table for a row.
+/// Returns the entry of a table that matches a row.
 pub(crate) fn find<T: Copy>(table: &[(&str, T)], id: &str) -> Option<T> {
     table.iter().find(|(pattern, _)| matches(pattern, id)).map(|(_, entry)| *entry)
 }
 
-/// All patterns of the tables here.
+/// Returns all patterns of these tables.
 pub(crate) fn patterns() -> impl Iterator<Item = &'static str> {
     let chains = CHAINS.iter().flat_map(|chain| chain.iter().copied());
     let tokens = BEARERS.iter().chain(TOKENS).map(|(pattern, _)| *pattern).chain(GOOD.split_whitespace());

@@ -1,4 +1,4 @@
-//! The users of a fixture, with their accounts and tokens. Each is registered when it is first needed.
+//! The users of a fixture with their accounts and tokens. Each is registered when first needed.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,14 @@ use crate::contract::target::Target;
 
 const PASSWORD: &str = "Correct-horse-42";
 
-/// Alice, whom most rows are about.
+/// The user of most rows.
 pub(crate) const ALICE: &str = "alice";
 /// Another user.
 pub(crate) const BOB: &str = "bob";
-/// An administrator.
+/// A staff user.
 pub(crate) const ADMIN: &str = "admin";
 
-/// An account as it is now.
+/// The current state of an account.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     pub(crate) id: i64,
@@ -26,12 +26,12 @@ pub(crate) struct Account {
     pub(crate) email: String,
 }
 
-/// The tokens of one answer.
+/// The tokens in one answer.
 #[derive(Clone, Default)]
 pub(crate) struct Tokens(BTreeMap<Kind, String>);
 
 impl Tokens {
-    /// None, if there are none in it.
+    /// Reads the tokens in a body; `None` if there are none.
     pub(crate) fn read(body: &Value) -> Option<Self> {
         let token = |kind: Kind| Some((kind, body[kind.key()].as_str()?.to_owned()));
         let tokens: BTreeMap<_, _> = Kind::ALL.into_iter().filter_map(token).collect();
@@ -50,7 +50,7 @@ impl Tokens {
 /// All users of a fixture.
 pub(crate) struct Users<'a> {
     target: &'a dyn Target,
-    /// Makes the names unlike those of all other stages.
+    /// Makes the usernames unique among fixtures.
     fixture: String,
     accounts: BTreeMap<&'static str, Account>,
     logins: BTreeMap<&'static str, Tokens>,
@@ -61,34 +61,34 @@ impl<'a> Users<'a> {
         Self { target, fixture: fixture.to_lowercase(), accounts: BTreeMap::new(), logins: BTreeMap::new() }
     }
 
-    pub(crate) fn name_of(&self, person: &str) -> String {
-        format!("{person}-{}", self.fixture)
+    pub(crate) fn name_of(&self, user: &str) -> String {
+        format!("{user}-{}", self.fixture)
     }
 
-    /// The account of somebody, registered before.
-    pub(crate) fn account(&mut self, person: &'static str) -> Result<&mut Account, String> {
-        if !self.accounts.contains_key(person) {
-            let account = self.register(person)?;
-            self.accounts.insert(person, account);
+    /// Returns a user's account, registering it first if needed.
+    pub(crate) fn account(&mut self, user: &'static str) -> Result<&mut Account, String> {
+        if !self.accounts.contains_key(user) {
+            let account = self.register(user)?;
+            self.accounts.insert(user, account);
         }
-        self.accounts.get_mut(person).ok_or_else(String::new)
+        self.accounts.get_mut(user).ok_or_else(String::new)
     }
 
-    /// The account of somebody, if it is registered.
-    pub(crate) fn known(&self, person: &str) -> Option<&Account> {
-        self.accounts.get(person)
+    /// Returns a user's account if it is registered.
+    pub(crate) fn known(&self, user: &str) -> Option<&Account> {
+        self.accounts.get(user)
     }
 
-    /// The tokens of somebody's first login.
-    pub(crate) fn login(&mut self, person: &'static str) -> Result<&Tokens, String> {
-        if !self.logins.contains_key(person) {
-            let tokens = self.log_in(person)?;
-            self.logins.insert(person, tokens);
+    /// Returns the tokens of a user's first login.
+    pub(crate) fn login(&mut self, user: &'static str) -> Result<&Tokens, String> {
+        if !self.logins.contains_key(user) {
+            let tokens = self.log_in(user)?;
+            self.logins.insert(user, tokens);
         }
-        self.logins.get(person).ok_or_else(String::new)
+        self.logins.get(user).ok_or_else(String::new)
     }
 
-    /// Takes these for the tokens of alice's first login, or forgets it.
+    /// Replaces the tokens of alice's first login, or discards them.
     pub(crate) fn keep_login(&mut self, tokens: Option<Tokens>) {
         match tokens {
             Some(tokens) => drop(self.logins.insert(ALICE, tokens)),
@@ -96,23 +96,23 @@ impl<'a> Users<'a> {
         }
     }
 
-    /// Logs somebody in once more.
-    pub(crate) fn log_in(&mut self, person: &'static str) -> Result<Tokens, String> {
-        let credentials = json!({"username": self.account(person)?.username, "password": PASSWORD});
+    /// Logs a user in again.
+    pub(crate) fn log_in(&mut self, user: &'static str) -> Result<Tokens, String> {
+        let credentials = json!({"username": self.account(user)?.username, "password": PASSWORD});
         let body = send(Method::POST, &format!("{}/api/token/", self.target.url()), None, &credentials)?;
         Tokens::read(&body).ok_or_else(|| format!("no tokens: {body}"))
     }
 
-    fn register(&self, person: &str) -> Result<Account, String> {
-        let username = self.name_of(person);
+    fn register(&self, user: &str) -> Result<Account, String> {
+        let username = self.name_of(user);
         let email = format!("{username}@example.com");
         let body = json!({
             "username": username, "email": email, "first_name": "Alice", "password": PASSWORD, "password2": PASSWORD,
         });
         let body = send(Method::POST, &format!("{}/api/register/", self.target.url()), None, &body)?;
-        if person == ADMIN {
+        if user == ADMIN {
             self.target.users("promote", &username)?;
         }
-        Ok(Account { id: body["id"].as_i64().ok_or("an account without an id")?, username, email })
+        Ok(Account { id: body["id"].as_i64().ok_or("an account without an ID")?, username, email })
     }
 }

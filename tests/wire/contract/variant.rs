@@ -1,25 +1,25 @@
-//! The settings that rows were recorded with: the usual ones, and variants of them. Each has a server of its own.
+//! The settings that rows were recorded with: the usual ones and variants. Each has its own server.
 
 use crate::contract::keys::{Key, RSA_FILE};
 use crate::contract::recording::Row;
 use crate::contract::users::Account;
 
-/// Settings, and what they make of tokens.
+/// Settings, and their effect on tokens.
 pub(crate) struct Variant {
-    /// As the areas of the recording name it; empty for the usual settings.
+    /// The name in the areas of the recording; empty for the usual settings.
     pub(crate) name: &'static str,
-    /// Beside the profile `simplejwt`.
+    /// Variables in addition to the profile `simplejwt`.
     pub(crate) environment: &'static [(&'static str, &'static str)],
-    /// What signs.
+    /// The signing key.
     pub(crate) key: Key,
-    /// Names of the claims for the kind of a token, its id and its user.
-    pub(crate) kind_claim: &'static str,
+    /// The names of the claims for the token type, the token ID and the user.
+    pub(crate) type_claim: &'static str,
     pub(crate) id_claim: &'static str,
     pub(crate) user_claim: &'static str,
-    /// What names the user there.
+    /// The value of the claim that names the user.
     pub(crate) user_of: fn(&Account) -> String,
-    /// Whether tokens tell address and role.
-    pub(crate) tells_profile: bool,
+    /// Whether tokens contain email address and role.
+    pub(crate) has_profile_claims: bool,
     /// Further claims of every token.
     pub(crate) claims: &'static [(&'static str, &'static str)],
 }
@@ -28,15 +28,15 @@ const USUAL: Variant = Variant {
     name: "",
     environment: &[],
     key: Key::Secret,
-    kind_claim: "token_type",
+    type_claim: "token_type",
     id_claim: "jti",
     user_claim: "user_id",
     user_of: |account| account.id.to_string(),
-    tells_profile: true,
+    has_profile_claims: true,
     claims: &[],
 };
 
-/// The usual settings, then all variants.
+/// The usual settings and all variants.
 pub(crate) static VARIANTS: &[Variant] = &[
     USUAL,
     Variant {
@@ -50,9 +50,9 @@ pub(crate) static VARIANTS: &[Variant] = &[
     Variant { name: "rotateonly", environment: &[("AUTH__TOKENS__BLACKLIST_AFTER_ROTATION", "false")], ..USUAL },
     Variant {
         name: "sliding",
-        // The peer's serializer of sliding tokens adds no claims.
+        // The reference implementation adds no claims to sliding tokens.
         environment: &[("AUTH__TOKENS__ACCEPTED_KINDS", "access,sliding"), ("AUTH__TOKENS__CLAIMS", "")],
-        tells_profile: false,
+        has_profile_claims: false,
         ..USUAL
     },
     Variant {
@@ -80,7 +80,7 @@ pub(crate) static VARIANTS: &[Variant] = &[
             ("AUTH__TOKENS__TOKEN_TYPE_CLAIM", "typ_"),
             ("AUTH__TOKENS__JTI_CLAIM", "id_"),
         ],
-        kind_claim: "typ_",
+        type_claim: "typ_",
         id_claim: "id_",
         user_claim: "sub",
         user_of: |account| account.username.clone(),
@@ -100,7 +100,7 @@ pub(crate) static VARIANTS: &[Variant] = &[
 ];
 
 impl Variant {
-    /// Where a variant stands in [`VARIANTS`].
+    /// Returns the index of a row's variant in [`VARIANTS`].
     pub(crate) fn position_of(row: &Row) -> Result<usize, String> {
         let name = row.area.strip_prefix("variant: ").unwrap_or_default();
         let position = VARIANTS.iter().position(|variant| variant.name == name);

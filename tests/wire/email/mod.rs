@@ -1,4 +1,4 @@
-//! Accounts by email, over HTTP and SMTP: a real server, an SMTP server on loopback, and users who read their emails.
+//! Accounts and emails, end to end: a server process, a mock SMTP server, and users who read their emails.
 
 mod code_guessing;
 mod email_addresses;

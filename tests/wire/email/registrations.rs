@@ -1,8 +1,8 @@
-//! Floods of registrations: whom they stop, and whom they must not delay.
+//! Floods of registrations: what they are refused, and what they must not delay.
 
 use auth_tests::answers::assert_unavailable;
 use auth_tests::cases::OnBothDatabases;
-use auth_tests::concurrency::{at_once, eventually};
+use auth_tests::concurrency::{eventually, run_concurrently};
 use auth_tests::{Answer, Database, MockSmtp, PASSWORD, ServerOptions, TestClient, TokenPair, cases};
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -10,26 +10,26 @@ use tokio::task::block_in_place;
 
 use crate::SERVER;
 use crate::email::SharedServers;
-use crate::email::fixture::{Fixture, challenge_of, options, verification};
+use crate::email::fixture::{Fixture, challenge_of, options, with_verification};
 use crate::email::password_reset::RESET;
 
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![
         OnBothDatabases =>
-            twenty_an_hour_come_from_one_client_ip,
-            a_client_ip_counts_for_all_replicas,
-            logins_find_room_while_registrations_wait_for_their_hash,
-            a_code_and_a_reset_overtake_the_emails_of_new_accounts,
-            an_email_to_an_unverified_address_says_nothing_that_a_stranger_wrote,
-            an_email_to_a_verified_address_greets_its_owner,
+            a_client_ip_may_register_twenty_users_per_hour,
+            replicas_share_the_count_of_a_client_ip,
+            logins_succeed_while_registrations_fill_the_hash_queue,
+            codes_and_resets_are_delivered_before_verification_emails,
+            emails_to_unverified_addresses_contain_no_user_input,
+            emails_to_verified_addresses_contain_the_first_name,
     ]
 }
 
 const HOUR: u64 = 60 * 60;
 const VICTIM: &str = "victim@example.com";
 
-/// The limit of the profile: test servers have none.
-fn limited(options: ServerOptions) -> ServerOptions {
+/// Restores the limit of the profile, which test servers raise.
+fn with_registration_limit(options: ServerOptions) -> ServerOptions {
     options.without("AUTH__THROTTLE__REGISTRATIONS_PER_CLIENT_IP_PER_HOUR")
 }
 
@@ -51,14 +51,14 @@ fn assert_too_many(answer: &Answer) {
     assert!(answer.field("detail").contains(&format!("{seconds} second")), "{}", answer.text);
 }
 
-async fn twenty_an_hour_come_from_one_client_ip(database: Database) {
-    let fixture = Fixture::with(database, limited);
-    // What is wrong with a field is told without limit.
+async fn a_client_ip_may_register_twenty_users_per_hour(database: Database) {
+    let fixture = Fixture::with(database, with_registration_limit);
+    // Invalid requests do not count.
     for _ in 0..30 {
         assert_eq!(fixture.post("/api/register/", json!({"username": "alice"})).await.status, 400);
     }
     assert_eq!(fixture.register("alice").await.status, 201);
-    // Names and addresses that are taken count: nobody finds out about many of them.
+    // Attempts with names and email addresses that are taken count, which limits probing.
     for _ in 0..10 {
         let taken = fixture.post("/api/register/", body("other", "alice@example.com")).await;
         assert_eq!(taken.status, 400, "{}", taken.text);
@@ -70,10 +70,10 @@ async fn twenty_an_hour_come_from_one_client_ip(database: Database) {
         assert_too_many(&fixture.post("/api/register/", body(username, email)).await);
     }
     fixture.login("alice").await;
-    let elsewhere = "198.51.100.7";
-    let answer = register_from(&fixture.client, elsewhere, &body("another", "another@example.com")).await;
+    let other_ip = "198.51.100.7";
+    let answer = register_from(&fixture.client, other_ip, &body("another", "another@example.com")).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
-    // Of IPv6 a subnet counts as one client.
+    // An IPv6 /64 counts as one client IP.
     for number in 0..20 {
         let body = body(&format!("six{number}"), &format!("six{number}@example.com"));
         let answer = register_from(&fixture.client, &format!("2001:db8::{number}"), &body).await;
@@ -84,9 +84,9 @@ async fn twenty_an_hour_come_from_one_client_ip(database: Database) {
     assert_eq!(register_from(&fixture.client, "2001:db8:0:1::1", &body).await.status, 201);
 }
 
-async fn a_client_ip_counts_for_all_replicas(database: Database) {
+async fn replicas_share_the_count_of_a_client_ip(database: Database) {
     let smtp = MockSmtp::open();
-    let options = limited(options(&database, &smtp));
+    let options = with_registration_limit(options(&database, &smtp));
     let replica = block_in_place(|| options.clone().start(SERVER));
     let fixture = Fixture::at(database, smtp, |_| options);
     let other = TestClient::forwarded_for(&replica.url(), &fixture.client_ip);
@@ -94,14 +94,14 @@ async fn a_client_ip_counts_for_all_replicas(database: Database) {
         let client = if number % 2 == 0 { fixture.client.clone() } else { other.clone() };
         async move { client.register(&format!("user{number}")).await }
     });
-    let answers = at_once(calls).await;
+    let answers = run_concurrently(calls).await;
     let (registered, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 201);
     assert_eq!((registered.len(), refused.len()), (20, 20));
     refused.into_iter().for_each(assert_too_many);
     assert_eq!(fixture.database.query("SELECT count(*) FROM users"), ["20"]);
 }
 
-async fn logins_find_room_while_registrations_wait_for_their_hash(database: Database) {
+async fn logins_succeed_while_registrations_fill_the_hash_queue(database: Database) {
     const FLOOD: usize = 120;
     let fixture = Fixture::with(database, |options| {
         let options = options.env("AUTH__PASSWORDS__HASH_THREADS", "1").env("AUTH__PASSWORDS__HASH_QUEUE", "16");
@@ -110,7 +110,7 @@ async fn logins_find_room_while_registrations_wait_for_their_hash(database: Data
     });
     fixture.register("alice").await;
     let flood = async {
-        at_once((0..FLOOD).map(|number| {
+        run_concurrently((0..FLOOD).map(|number| {
             let client = fixture.client.clone();
             async move { client.register(&format!("user{number}")).await }
         }))
@@ -130,29 +130,29 @@ async fn logins_find_room_while_registrations_wait_for_their_hash(database: Data
     refused.into_iter().for_each(|answer| assert_unavailable("a registration", answer));
 }
 
-async fn a_code_and_a_reset_overtake_the_emails_of_new_accounts(database: Database) {
+async fn codes_and_resets_are_delivered_before_verification_emails(database: Database) {
     const NEW_ACCOUNTS: usize = 10;
-    let fixture = Fixture::with(database, |options| verification(options, "optional"));
-    let pair = fixture.newcomer("alice").await;
+    let fixture = Fixture::with(database, |options| with_verification(options, "optional"));
+    let pair = fixture.register_and_login("alice").await;
     let alice = "alice@example.com";
-    let verified = fixture.nth(alice, 1).await;
+    let verified = fixture.wait_for_nth(alice, 1).await;
     assert_eq!(fixture.verify(verified.token()).await.status, 200);
-    fixture.enrol_by_mail(&pair, alice).await;
+    fixture.enrol_email(&pair, alice).await;
     fixture.register("bob").await;
     let before = fixture.smtp.received().len() + 1;
-    eventually("all is sent", async || fixture.smtp.received().len() == before).await;
+    eventually("all emails are sent", async || fixture.smtp.received().len() == before).await;
     fixture.smtp.set_stalled(true);
     for number in 0..NEW_ACCOUNTS {
         assert_eq!(fixture.register(&format!("user{number}")).await.status, 201);
     }
     block_in_place(|| fixture.smtp.wait_for_a_waiting_client());
-    assert_eq!(fixture.forget("bob@example.com").await.status, 202);
+    assert_eq!(fixture.request_reset("bob@example.com").await.status, 202);
     challenge_of(&fixture.try_login("alice", PASSWORD).await, &["email", "recovery_code"]);
     fixture.smtp.set_stalled(false);
     let all = before + NEW_ACCOUNTS + 2;
-    eventually("all has arrived", async || fixture.smtp.received().len() == all).await;
+    eventually("all emails have arrived", async || fixture.smtp.received().len() == all).await;
     let received = fixture.smtp.received().split_off(before);
-    // One was being sent already.
+    // The delivery of this email had already started.
     assert!(received[0].to[0].starts_with("user"), "{:?}", received[0].to);
     assert_eq!(received[1].to, [alice]);
     assert!(!received[1].code().is_empty());
@@ -161,8 +161,8 @@ async fn a_code_and_a_reset_overtake_the_emails_of_new_accounts(database: Databa
     assert!(received[3..].iter().all(|email| email.to[0].starts_with("user")));
 }
 
-async fn an_email_to_an_unverified_address_says_nothing_that_a_stranger_wrote(database: Database) {
-    let fixture = Fixture::with(database, |options| verification(options, "optional"));
+async fn emails_to_unverified_addresses_contain_no_user_input(database: Database) {
+    let fixture = Fixture::with(database, |options| with_verification(options, "optional"));
     let request = fixture.client.http.post(format!("{}/api/register/", fixture.client.url));
     let mut account = body("call-0900-4711-now", VICTIM);
     account["first_name"] = json!("You won a prize, ring us");
@@ -170,13 +170,13 @@ async fn an_email_to_an_unverified_address_says_nothing_that_a_stranger_wrote(da
     let registered = Answer::of(request.send().await.unwrap()).await;
     assert_eq!(registered.status, 201, "{}", registered.text);
     let pair = fixture.login("call-0900-4711-now").await;
-    assert_eq!(fixture.forget(VICTIM).await.status, 202);
-    fixture.nth(VICTIM, 2).await;
-    // A change to an address of the stranger's: the notice must not carry it.
+    assert_eq!(fixture.request_reset(VICTIM).await.status, 202);
+    fixture.wait_for_nth(VICTIM, 2).await;
+    // The notice must not contain the new email address, which the attacker chose.
     let change = json!({"email": "prize@evil.example", "password": PASSWORD});
     assert_eq!(fixture.patch_me(&pair.access, change).await.status, 200);
-    fixture.nth(VICTIM, 3).await;
-    fixture.nth("prize@evil.example", 1).await;
+    fixture.wait_for_nth(VICTIM, 3).await;
+    fixture.wait_for_nth("prize@evil.example", 1).await;
     let received = fixture.smtp.received();
     assert_eq!(received.len(), 4);
     for email in received {
@@ -188,18 +188,18 @@ async fn an_email_to_an_unverified_address_says_nothing_that_a_stranger_wrote(da
     }
 }
 
-async fn an_email_to_a_verified_address_greets_its_owner(database: Database) {
-    let fixture = Fixture::with(database, |options| verification(options, "optional"));
+async fn emails_to_verified_addresses_contain_the_first_name(database: Database) {
+    let fixture = Fixture::with(database, |options| with_verification(options, "optional"));
     fixture.register("alice").await;
     let alice = "alice@example.com";
-    let email = fixture.nth(alice, 1).await;
+    let email = fixture.wait_for_nth(alice, 1).await;
     assert!(
         email.text.starts_with("Hello,") && email.text.lines().any(|line| line == "Account: alice"),
         "{}",
         email.text
     );
     assert_eq!(fixture.verify(email.token()).await.status, 200);
-    assert_eq!(fixture.forget(alice).await.status, 202);
-    let email = fixture.nth(alice, 2).await;
+    assert_eq!(fixture.request_reset(alice).await.status, 202);
+    let email = fixture.wait_for_nth(alice, 2).await;
     assert!(email.text.starts_with("Hello Al,"), "{}", email.text);
 }

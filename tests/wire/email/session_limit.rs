@@ -1,7 +1,7 @@
-//! How many sessions an account may have.
+//! The session limit (`accounts.max_sessions`).
 
 use auth_tests::cases::OnBothDatabases;
-use auth_tests::concurrency::{at_once, eventually};
+use auth_tests::concurrency::{eventually, run_concurrently};
 use auth_tests::{Database, PASSWORD, TokenPair, cases};
 use libtest_mimic::Trial;
 use tokio::task::block_in_place;
@@ -12,22 +12,22 @@ use crate::email::fixture::Fixture;
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![
         OnBothDatabases =>
-            a_login_beyond_the_limit_ends_the_least_recently_used_session,
-            of_many_logins_at_once_three_sessions_are_left,
+            a_login_over_the_limit_revokes_the_least_recently_used_session,
+            concurrent_logins_keep_the_limit,
     ]
 }
 
-fn three_sessions(database: Database) -> Fixture {
+fn with_three_sessions(database: Database) -> Fixture {
     Fixture::with(database, |options| options.env("AUTH__ACCOUNTS__MAX_SESSIONS", "3"))
 }
 
-async fn a_login_beyond_the_limit_ends_the_least_recently_used_session(database: Database) {
-    let fixture = three_sessions(database);
-    let first = fixture.newcomer("alice").await;
+async fn a_login_over_the_limit_revokes_the_least_recently_used_session(database: Database) {
+    let fixture = with_three_sessions(database);
+    let first = fixture.register_and_login("alice").await;
     let second = fixture.login("alice").await;
     let third = fixture.login("alice").await;
-    let other = fixture.newcomer("bob").await;
-    // All of them were used long ago, and the first and the third just now.
+    let other = fixture.register_and_login("bob").await;
+    // All sessions were used a minute ago, the first and the third again just now.
     fixture.age_sessions(60);
     let first = TokenPair::of(&fixture.client.refresh(&first.refresh).await);
     let third = TokenPair::of(&fixture.client.refresh(&third.refresh).await);
@@ -41,19 +41,19 @@ async fn a_login_beyond_the_limit_ends_the_least_recently_used_session(database:
         assert_eq!(fixture.client.me(&pair.access).await.status, 200);
         TokenPair::of(&fixture.client.refresh(&pair.refresh).await);
     }
-    let ended = "SELECT revoke_reason FROM sessions WHERE revoked_at IS NOT NULL";
-    assert_eq!(block_in_place(|| fixture.database.query(ended)), ["session_limit"]);
+    let revoked = "SELECT revoke_reason FROM sessions WHERE revoked_at IS NOT NULL";
+    assert_eq!(block_in_place(|| fixture.database.query(revoked)), ["session_limit"]);
     eventually("an event", async || fixture.server.log().matches("session_limit_reached").count() == 1).await;
 }
 
-async fn of_many_logins_at_once_three_sessions_are_left(database: Database) {
-    let fixture = three_sessions(database);
+async fn concurrent_logins_keep_the_limit(database: Database) {
+    let fixture = with_three_sessions(database);
     fixture.register("alice").await;
     let calls = (0..9).map(|_| {
         let client = fixture.client.clone();
         async move { client.try_login("alice", PASSWORD).await }
     });
-    at_once(calls).await.iter().for_each(|answer| drop(TokenPair::of(answer)));
+    run_concurrently(calls).await.iter().for_each(|answer| drop(TokenPair::of(answer)));
     let live = "SELECT count(*) FROM sessions WHERE revoked_at IS NULL";
     assert_eq!(block_in_place(|| fixture.database.query(live)), ["3"]);
 }

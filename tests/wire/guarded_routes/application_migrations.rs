@@ -1,4 +1,4 @@
-//! The program of an application: what stops its start.
+//! The migrations of an application.
 
 use auth_tests::cases::OnBothEmptyDatabases;
 use auth_tests::{Database, cases};
@@ -9,16 +9,16 @@ use crate::{BLOG, SERVER};
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases![OnBothEmptyDatabases =>
-            its_own_pending_migrations_stop_the_start_until_they_are_applied]
+            pending_migrations_of_the_application_prevent_a_start]
 }
 
-async fn its_own_pending_migrations_stop_the_start_until_they_are_applied(database: Database) {
+async fn pending_migrations_of_the_application_prevent_a_start(database: Database) {
     let options = database.server("development").env("AUTH__DATABASE__AUTO_MIGRATE", "false");
-    // The tables of the service are there, those of the blog are not.
-    let migrated = options.run_to_end(SERVER, &["migrate"]);
+    // The tables of the service exist, those of the blog do not.
+    let migrated = options.run_to_exit(SERVER, &["migrate"]);
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     for _ in 0..2 {
-        let output = options.run_to_end(BLOG, &["serve", "--bind", "127.0.0.1:0"]);
+        let output = options.run_to_exit(BLOG, &["serve", "--bind", "127.0.0.1:0"]);
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{log}");
         let last = log.lines().last().unwrap_or_default();
@@ -26,9 +26,9 @@ async fn its_own_pending_migrations_stop_the_start_until_they_are_applied(databa
             assert!(last.contains(name), "{name}: {log}");
         }
     }
-    let migrated = options.run_to_end(BLOG, &["migrate"]);
+    let migrated = options.run_to_exit(BLOG, &["migrate"]);
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     let blog = Blog::start(options);
-    let author = blog.client.newcomer("author").await;
+    let author = blog.client.register_and_login("author").await;
     blog.post(&author.access).await;
 }

@@ -1,28 +1,28 @@
-//! Hostile headers at a guarded path: each has the answer of the wire contract (section 4), and none is a 5xx.
+//! Malformed and unusual headers at a guarded path: each gets the answer of the wire contract (section 4), and none a 5xx.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases![OnSqlite =>
-            every_shape_of_the_header_has_its_answer,
-            every_shape_of_another_header_has_its_answer,
-            a_token_elsewhere_is_not_read]
+            authorization_headers_get_the_answers_of_the_wire_contract,
+            a_configured_header_gets_the_answers_of_the_wire_contract,
+            tokens_elsewhere_are_ignored]
 }
 
-/// What an answer has to be.
+/// An expected answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    Welcome,
+enum Expected {
+    Accepted,
     NoCredentials,
     NotTwoValues,
     NotValid,
     TooLarge,
-    /// Not HTTP: 400 of the server itself.
-    NoRequest,
+    /// A 400 of the HTTP server, because this is not valid HTTP.
+    NotHttp,
 }
 
-use Told::{NoCredentials, NoRequest, NotTwoValues, NotValid, TooLarge, Welcome};
+use Expected::{Accepted, NoCredentials, NotHttp, NotTwoValues, NotValid, TooLarge};
 use auth_tests::answers::Findings;
 use auth_tests::cases::OnSqlite;
 use auth_tests::raw_connection::exchange;
@@ -30,19 +30,19 @@ use auth_tests::{Answer, Database, cases};
 
 use crate::guarded_routes::fixture::Blog;
 
-impl Told {
+impl Expected {
     const fn status(self) -> u16 {
         match self {
-            Welcome => 200,
+            Accepted => 200,
             NoCredentials | NotTwoValues | NotValid => 401,
             TooLarge => 431,
-            NoRequest => 400,
+            NotHttp => 400,
         }
     }
 
-    fn is(self, body: &Value) -> bool {
+    fn matches_body(self, body: &Value) -> bool {
         match self {
-            Welcome => body["message"].as_str().is_some_and(|message| message.starts_with("Hello, ")),
+            Accepted => body["message"].as_str().is_some_and(|message| message.starts_with("Hello, ")),
             NoCredentials => *body == json!({"detail": "Authentication credentials were not provided."}),
             NotTwoValues => {
                 let detail = "Authorization header must contain two space-delimited values";
@@ -55,23 +55,23 @@ impl Told {
                 *body == json!({"detail": detail, "code": "token_not_valid", "messages": [message]})
             }
             TooLarge => body["detail"].is_string(),
-            NoRequest => true,
+            NotHttp => true,
         }
     }
 }
 
-/// Headers in which `NAME` is the name of the one that is read, and `TOKEN` a good token; and what is said to them.
-fn shapes() -> Vec<(Vec<u8>, Told)> {
+/// Header lines with the expected answers. `NAME` stands for the name of the header, `TOKEN` for a valid token.
+fn shapes() -> Vec<(Vec<u8>, Expected)> {
     let long = |length: usize| format!("NAME: Bearer {}\r\n", "x".repeat(length - "Bearer ".len())).into_bytes();
-    let texts = [
+    let strings = [
         ("", NoCredentials),
         ("NAME:\r\n", NoCredentials),
         ("NAME: \t \r\n", NoCredentials),
-        ("NAME: Bearer TOKEN\r\n", Welcome),
-        ("name:Bearer TOKEN\r\n", Welcome),
-        ("NAME:  \t Bearer TOKEN \t \r\n", Welcome),
-        ("NAME: Bearer\tTOKEN\r\n", Welcome),
-        ("NAME: Bearer \t  TOKEN\r\n", Welcome),
+        ("NAME: Bearer TOKEN\r\n", Accepted),
+        ("name:Bearer TOKEN\r\n", Accepted),
+        ("NAME:  \t Bearer TOKEN \t \r\n", Accepted),
+        ("NAME: Bearer\tTOKEN\r\n", Accepted),
+        ("NAME: Bearer \t  TOKEN\r\n", Accepted),
         ("NAME: bearer TOKEN\r\n", NoCredentials),
         ("NAME: BEARER TOKEN\r\n", NoCredentials),
         ("NAME: bEARER TOKEN\r\n", NoCredentials),
@@ -100,7 +100,7 @@ fn shapes() -> Vec<(Vec<u8>, Told)> {
         ("NAME: Bearer TOKEN\r\nNAME: Basic YTpi\r\n", NotTwoValues),
         ("NAME: Bearer TOKEN\r\nNAME:\r\n", NotTwoValues),
         ("NAME: Bearer TOKEN\r\nX-Between: 1\r\nNAME: Bearer TOKEN\r\n", NotTwoValues),
-        // The first one counts, as it does where a proxy joins them.
+        // The first one counts, as if a proxy had joined them.
         ("NAME: Basic YTpi\r\nNAME: Bearer TOKEN\r\n", NoCredentials),
         ("NAME:\r\nNAME: Bearer TOKEN\r\n", NoCredentials),
         ("NAME: Bearer a.b.c\r\n", NotValid),
@@ -114,18 +114,18 @@ fn shapes() -> Vec<(Vec<u8>, Told)> {
         ("NAME: Bearer token=TOKEN\r\n", NotValid),
         ("NAME: Bearer TOKEN\u{e9}\r\n", NotValid),
         ("NAME: Bearer \u{1f511}\r\n", NotValid),
-        ("NAME: Bearer TOKEN\0\r\n", NoRequest),
-        ("NAME: Bearer \0TOKEN\r\n", NoRequest),
-        ("NAME: \0Bearer TOKEN\r\n", NoRequest),
-        ("NAME\0: Bearer TOKEN\r\n", NoRequest),
-        ("NAME: Bearer\x01TOKEN\r\n", NoRequest),
-        ("NAME: Bearer\x0bTOKEN\r\n", NoRequest),
-        ("NAME: Bearer\x0cTOKEN\r\n", NoRequest),
-        ("NAME: Bearer TOKEN\x7f\r\n", NoRequest),
-        ("NAME: Bearer\r\n TOKEN\r\n", NoRequest),
-        ("NAME : Bearer TOKEN\r\n", NoRequest),
+        ("NAME: Bearer TOKEN\0\r\n", NotHttp),
+        ("NAME: Bearer \0TOKEN\r\n", NotHttp),
+        ("NAME: \0Bearer TOKEN\r\n", NotHttp),
+        ("NAME\0: Bearer TOKEN\r\n", NotHttp),
+        ("NAME: Bearer\x01TOKEN\r\n", NotHttp),
+        ("NAME: Bearer\x0bTOKEN\r\n", NotHttp),
+        ("NAME: Bearer\x0cTOKEN\r\n", NotHttp),
+        ("NAME: Bearer TOKEN\x7f\r\n", NotHttp),
+        ("NAME: Bearer\r\n TOKEN\r\n", NotHttp),
+        ("NAME : Bearer TOKEN\r\n", NotHttp),
     ];
-    let mut shapes: Vec<_> = texts.into_iter().map(|(text, told)| (text.as_bytes().to_vec(), told)).collect();
+    let mut shapes: Vec<_> = strings.into_iter().map(|(text, expected)| (text.as_bytes().to_vec(), expected)).collect();
     shapes.extend([
         (b"NAME: Bearer \xff\xfe.\xff.\xfe\r\n".to_vec(), NotValid),
         (b"NAME: Bearer\xa0TOKEN\r\n".to_vec(), NoCredentials),
@@ -137,7 +137,7 @@ fn shapes() -> Vec<(Vec<u8>, Told)> {
     shapes
 }
 
-/// Replaces in bytes, which need not be text.
+/// Replaces a substring in bytes that need not be UTF-8.
 fn replace(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let mut replaced = Vec::new();
     let mut rest = bytes;
@@ -156,7 +156,7 @@ fn replace(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     replaced
 }
 
-async fn ask(blog: &Blog, target: &str, headers: &[u8]) -> Answer {
+async fn send_raw(blog: &Blog, target: &str, headers: &[u8]) -> Answer {
     let mut request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n").into_bytes();
     request.extend_from_slice(headers);
     request.extend_from_slice(b"\r\n");
@@ -164,46 +164,48 @@ async fn ask(blog: &Blog, target: &str, headers: &[u8]) -> Answer {
     answer.unwrap_or_else(|| panic!("no answer to {:?}", String::from_utf8_lossy(headers)))
 }
 
-async fn every_shape(database: &Database, name: &str) {
+async fn check_all_shapes(database: &Database, name: &str) {
     let blog = Blog::start(database.server("development").env("AUTH__HTTP__AUTH_HEADER_NAME", name));
-    let token = blog.client.newcomer("alice").await.access;
+    let token = blog.client.register_and_login("alice").await.access;
     let mut findings = Findings::default();
-    for (shape, told) in shapes() {
+    for (shape, expected) in shapes() {
         let headers = replace(&replace(&replace(&shape, "NAME", name), "name", &name.to_lowercase()), "TOKEN", &token);
-        let answer = ask(&blog, "/api/protected/", &headers).await;
+        let answer = send_raw(&blog, "/api/protected/", &headers).await;
         let row = || String::from_utf8_lossy(&shape[..shape.len().min(80)]).into_owned();
-        if told == NoRequest {
-            findings.note(answer.status == 400, || format!("{:?}: {}", row(), answer.status));
+        if expected == NotHttp {
+            findings.check_that(answer.status == 400, || format!("{:?}: {}", row(), answer.status));
         } else {
-            findings.check(format!("{:?}", row()), &answer, &[told.status()]);
+            findings.check(format!("{:?}", row()), &answer, &[expected.status()]);
         }
-        findings.note(told.is(&answer.json()), || format!("{:?}: not {told:?}: {}", row(), answer.text));
+        findings.check_that(expected.matches_body(&answer.json()), || {
+            format!("{:?}: not {expected:?}: {}", row(), answer.text)
+        });
         let challenge = answer.headers.get("www-authenticate").is_some();
-        findings.note(challenge == (told.status() == 401), || format!("{:?}: the challenge", row()));
+        findings.check_that(challenge == (expected.status() == 401), || format!("{:?}: WWW-Authenticate", row()));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn every_shape_of_the_header_has_its_answer(database: Database) {
-    every_shape(&database, "Authorization").await;
+async fn authorization_headers_get_the_answers_of_the_wire_contract(database: Database) {
+    check_all_shapes(&database, "Authorization").await;
 }
 
-async fn every_shape_of_another_header_has_its_answer(database: Database) {
-    every_shape(&database, "X-Access-Token").await;
+async fn a_configured_header_gets_the_answers_of_the_wire_contract(database: Database) {
+    check_all_shapes(&database, "X-Access-Token").await;
 }
 
-async fn a_token_elsewhere_is_not_read(database: Database) {
+async fn tokens_elsewhere_are_ignored(database: Database) {
     for (name, others) in [
         ("Authorization", ["X-Access-Token", "Proxy-Authorization"]),
         ("X-Access-Token", ["Authorization", "Proxy-Authorization"]),
     ] {
-        // Of one database: the second blog finds the account of the first one.
+        // Both blogs share a database, so each uses its own account.
         let blog = Blog::start(database.server("development").env("AUTH__HTTP__AUTH_HEADER_NAME", name));
-        let token = blog.client.newcomer(&name.to_lowercase().replace('-', "")).await.access;
-        let read = ask(&blog, "/api/protected/", format!("{name}: Bearer {token}\r\n").as_bytes()).await;
+        let token = blog.client.register_and_login(&name.to_lowercase().replace('-', "")).await.access;
+        let read = send_raw(&blog, "/api/protected/", format!("{name}: Bearer {token}\r\n").as_bytes()).await;
         assert_eq!(read.status, 200, "{}", read.text);
         let mut findings = Findings::default();
-        let mut places = Vec::new();
+        let mut requests = Vec::new();
         for header in others.into_iter().chain([
             "X-Authorization",
             "X-Forwarded-Authorization",
@@ -217,25 +219,27 @@ async fn a_token_elsewhere_is_not_read(database: Database) {
             "Referer",
             "X-Request-Id",
         ]) {
-            places.push((String::new(), format!("{header}: Bearer {token}\r\n")));
-            places.push((String::new(), format!("{header}: {token}\r\n")));
+            requests.push((String::new(), format!("{header}: Bearer {token}\r\n")));
+            requests.push((String::new(), format!("{header}: {token}\r\n")));
         }
         for key in ["token", "access_token", "access", "jwt", "Authorization", "authorization", name] {
-            places.push((format!("?{key}={token}"), String::new()));
-            places.push((format!("?{key}=Bearer%20{token}"), String::new()));
-            places.push((String::new(), format!("Cookie: {key}={token}\r\n")));
-            places.push((String::new(), format!("Cookie: {key}=Bearer {token}; {key}=\"{token}\"\r\n")));
+            requests.push((format!("?{key}={token}"), String::new()));
+            requests.push((format!("?{key}=Bearer%20{token}"), String::new()));
+            requests.push((String::new(), format!("Cookie: {key}={token}\r\n")));
+            requests.push((String::new(), format!("Cookie: {key}=Bearer {token}; {key}=\"{token}\"\r\n")));
         }
-        places.push((format!("#{token}").replace('#', "%23"), String::new()));
-        for (query, headers) in places {
+        requests.push((format!("#{token}").replace('#', "%23"), String::new()));
+        for (query, headers) in requests {
             let target = format!("/api/protected/{query}");
-            let answer = ask(&blog, &target, headers.as_bytes()).await;
-            let (told, status) = if query.starts_with('%') { (None, 404) } else { (Some(NoCredentials), 401) };
+            let answer = send_raw(&blog, &target, headers.as_bytes()).await;
+            let (expected, status) = if query.starts_with('%') { (None, 404) } else { (Some(NoCredentials), 401) };
             let row = format!("{query}{headers}").replace(&token, "TOKEN");
             findings.check(&row, &answer, &[status]);
-            findings.note(told.is_none_or(|told| told.is(&answer.json())), || format!("{row}: {}", answer.text));
-            findings.note(!format!("{answer:?}").contains(&token), || format!("{row}: the token is said again"));
+            findings.check_that(expected.is_none_or(|expected| expected.matches_body(&answer.json())), || {
+                format!("{row}: {}", answer.text)
+            });
+            findings.check_that(!format!("{answer:?}").contains(&token), || format!("{row}: the token is repeated"));
         }
-        findings.close();
+        findings.assert_none();
     }
 }

@@ -1,4 +1,4 @@
-//! Another issuer: its keys, its tokens, and where it publishes the keys.
+//! Another issuer: its keys and tokens, and the server that publishes the keys.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -13,12 +13,12 @@ pub(crate) const RSA: &str = include_str!("../../../crates/auth-crypto/tests/vec
 pub(crate) const RSA_PUBLIC: &str = include_str!("../../../crates/auth-crypto/tests/vectors/keys/rsa2048.pub.pem");
 pub(crate) const P256: &str = include_str!("../../../crates/auth-crypto/tests/vectors/keys/p256.pem");
 
-/// One key of the other issuer.
+/// A key of the other issuer.
 pub(crate) struct IssuerKey(KeyRing);
 
 impl IssuerKey {
     pub(crate) fn new(algorithm: Algorithm, pem: &str, kid: &str) -> Self {
-        let key = SigningKey::from_pem(Some(algorithm), pem).expect("a key").with_kid(kid).expect("a name");
+        let key = SigningKey::from_pem(Some(algorithm), pem).expect("a key").with_kid(kid).expect("a key ID");
         Self(KeyRing::new(key, Vec::new(), RingOptions::default()).expect("a ring"))
     }
 
@@ -26,48 +26,48 @@ impl IssuerKey {
         self.0.sign(claims).expect("a token")
     }
 
-    /// Its public half, as a JWK.
+    /// Returns its public half as a JWK.
     pub(crate) fn jwk(&self) -> Value {
         self.0.jwks()["keys"][0].clone()
     }
 }
 
-/// A JWK set.
+/// Returns a JWK set.
 pub(crate) fn jwks(keys: impl IntoIterator<Item = Value>) -> String {
     json!({"keys": keys.into_iter().collect::<Vec<_>>()}).to_string()
 }
 
-/// How the place answers where the keys are published.
+/// How the server with the JWK set answers.
 #[derive(Clone, Debug)]
-pub(crate) enum Manner {
-    /// With this body.
+pub(crate) enum Behaviour {
+    /// Answers with this body.
     Serves(String),
-    /// With this status, and the header `Location`, and the body.
-    Says(u16, String, String),
-    /// Takes the connection, and says nothing.
+    /// Answers with this status, `Location` header and body.
+    Answers(u16, String, String),
+    /// Accepts the connection and never answers.
     Hangs,
-    /// Breaks the connection.
+    /// Closes the connection.
     Breaks,
 }
 
-/// A server of HTTP that is just enough.
+/// A minimal HTTP server that publishes a JWK set.
 pub(crate) struct Publisher {
     port: u16,
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    manner: Mutex<Manner>,
+    behaviour: Mutex<Behaviour>,
     fetches: AtomicUsize,
     held: Mutex<Vec<TcpStream>>,
 }
 
 impl Publisher {
-    pub(crate) fn start(manner: Manner) -> Self {
+    pub(crate) fn start(behaviour: Behaviour) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let shared =
-            Arc::new(Shared { manner: Mutex::new(manner), fetches: AtomicUsize::new(0), held: Mutex::default() });
+            Arc::new(Shared { behaviour: Mutex::new(behaviour), fetches: AtomicUsize::new(0), held: Mutex::default() });
         let served = shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -82,11 +82,11 @@ impl Publisher {
         format!("http://127.0.0.1:{}/jwks.json", self.port)
     }
 
-    pub(crate) fn becomes(&self, manner: Manner) {
-        *self.shared.manner.lock().expect("a lock") = manner;
+    pub(crate) fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.shared.behaviour.lock().expect("a lock") = behaviour;
     }
 
-    /// How often it was asked.
+    /// Returns how many requests it has received.
     pub(crate) fn fetches(&self) -> usize {
         self.shared.fetches.load(Ordering::SeqCst)
     }
@@ -95,18 +95,18 @@ impl Publisher {
 impl Shared {
     fn answer(&self, mut stream: TcpStream) {
         let mut lines = BufReader::new(stream.try_clone().expect("a stream")).lines().map_while(Result::ok);
-        let asked = lines.next().unwrap_or_default();
+        let request_line = lines.next().unwrap_or_default();
         if lines.find(String::is_empty).is_none() {
             return;
         }
         self.fetches.fetch_add(1, Ordering::SeqCst);
-        let manner = self.manner.lock().expect("a lock").clone();
-        let (status, location, body) = match manner {
-            Manner::Serves(body) if asked.starts_with("GET /jwks.json ") => (200, String::new(), body),
-            Manner::Serves(_) => (404, String::new(), String::new()),
-            Manner::Says(status, location, body) => (status, location, body),
-            Manner::Breaks => return,
-            Manner::Hangs => {
+        let behaviour = self.behaviour.lock().expect("a lock").clone();
+        let (status, location, body) = match behaviour {
+            Behaviour::Serves(body) if request_line.starts_with("GET /jwks.json ") => (200, String::new(), body),
+            Behaviour::Serves(_) => (404, String::new(), String::new()),
+            Behaviour::Answers(status, location, body) => (status, location, body),
+            Behaviour::Breaks => return,
+            Behaviour::Hangs => {
                 self.held.lock().expect("a lock").push(stream);
                 return;
             }

@@ -1,11 +1,11 @@
-//! The blog and its posts.
+//! The example blog.
 
 use auth_tests::{Answer, ServerOptions, TestClient, TestServer};
 use serde_json::json;
 
 use crate::BLOG;
 
-/// A blog with its client.
+/// A running blog with a client.
 pub(crate) struct Blog {
     pub(crate) client: TestClient,
     pub(crate) server: TestServer,
@@ -17,7 +17,7 @@ impl Blog {
         Self { client: server.client(), server }
     }
 
-    /// Runs a command beside it, which must succeed.
+    /// Runs a command beside the server. Panics if it fails.
     pub(crate) fn command(&self, args: &[&str]) {
         let output = self.server.run(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -31,7 +31,7 @@ impl Blog {
         self.get("/api/protected/", bearer).await
     }
 
-    /// Writes a post, and gives its path.
+    /// Creates a post; returns its path.
     pub(crate) async fn post(&self, bearer: &str) -> String {
         let body = json!({"title": "A title", "content": "Some text"});
         let answer = self.client.post("/api/posts/create/", Some(bearer), body).await;

@@ -1,5 +1,4 @@
-//! Guarded routes over the wire, at the example blog: hostile headers, what others change while it runs, databases that
-//! cannot be reached, and keys of another issuer.
+//! Guarded routes of the example blog: malformed headers, invalidation, unreachable databases, and keys of another issuer.
 
 mod application_migrations;
 mod auth_cache;

@@ -1,12 +1,13 @@
-//! Every connection ends, and there are never too many: what a client does not finish costs others nothing (adr/0008).
+//! Every connection ends, and their number is bounded: unfinished requests do not affect other clients
+//! (docs/adr/0008-connections-end.md).
 //!
-//! The database makes no difference to most of these cases: they do not get as far as a query.
+//! Most of these cases never reach a query, so they run without a particular database.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use auth_tests::answers::Findings;
 use auth_tests::cases::{OnBothDatabases, Once};
-use auth_tests::concurrency::{at_once, eventually};
+use auth_tests::concurrency::{eventually, run_concurrently};
 use auth_tests::raw_connection::{RawConnection, exchange};
 use auth_tests::{Database, ServerOptions, TestServer, cases};
 use libtest_mimic::Trial;
@@ -19,29 +20,29 @@ use crate::SERVER;
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
         OnBothDatabases =>
-            an_answered_connection_closes_whatever_of_the_body_is_missing,
-            an_endless_body_is_not_read_after_its_refusal;
+            closes_an_answered_connection_with_an_incomplete_body,
+            stops_reading_an_endless_body_after_refusing_it;
         Once =>
-        a_whole_refused_request_costs_no_connection,
-        a_connection_ends_when_its_client_stops_in_the_middle,
-        half_a_second_head_ends_a_connection_as_half_a_first_one_does,
-        an_idle_connection_ends_after_the_keep_alive_time,
-        a_new_client_is_answered_while_thousands_of_requests_are_unfinished,
-        one_client_has_a_limit_and_others_do_not_notice,
-        idle_connections_give_way_before_unfinished_requests,
-        a_crowd_of_one_client_is_answered,
+        a_complete_refused_request_keeps_the_connection,
+        closes_a_connection_with_an_unfinished_request,
+        closes_a_connection_with_an_unfinished_second_head,
+        closes_an_idle_connection_after_the_keep_alive_time,
+        answers_new_clients_despite_thousands_of_unfinished_requests,
+        limits_unfinished_requests_per_client_ip,
+        closes_idle_connections_before_unfinished_requests,
+        answers_many_concurrent_requests_of_one_client,
     ]
 }
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
-/// A client IP that attacks nobody.
+/// A client IP without unfinished requests.
 const OTHER_CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
 
 fn server(settings: &[(&str, &str)]) -> TestServer {
     ServerOptions::new("development", None).envs(settings).start(SERVER)
 }
 
-/// The head of a login whose body is framed by this header.
+/// Returns the head of a login request with this framing header.
 fn login(framing: &str) -> String {
     format!("POST /api/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{framing}\r\n\r\n")
 }
@@ -52,20 +53,20 @@ async fn connection(server: &TestServer, bytes: impl AsRef<[u8]>) -> RawConnecti
     wire
 }
 
-/// Panics unless `/healthz` is answered.
+/// Panics unless `/healthz` answers 200.
 async fn assert_healthy(mut wire: RawConnection) {
     wire.send(HEALTH).await;
     assert_eq!(wire.answer().await.expect("an answer").status, 200);
 }
 
-/// How many sockets of the server are connections. (One more listens, and the runtime has some of its own.)
+/// Returns how many sockets the server has, including the listener and some of the runtime.
 fn sockets(server: &TestServer) -> usize {
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("a folder of descriptors");
     let targets = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }
 
-async fn an_answered_connection_closes_whatever_of_the_body_is_missing(database: Database) {
+async fn closes_an_answered_connection_with_an_incomplete_body(database: Database) {
     let server = database.server("development").envs(&[("AUTH__HTTP__BODY_TIMEOUT_SECONDS", "1")]).start(SERVER);
     let (mut open, mut rows) = (JoinSet::new(), Vec::new());
     for framing in ["Transfer-Encoding: chunked", "Content-Length: 100"] {
@@ -91,16 +92,16 @@ async fn an_answered_connection_closes_whatever_of_the_body_is_missing(database:
         let (row, answers) = ended.expect("the connection closes");
         let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
         let (status, request) = &rows[row];
-        findings.note(statuses == [*status], || format!("{request:?}: {statuses:?}"));
-        let told = answers.first().is_some_and(|answer| answer.header("connection") == "close");
-        findings.note(told, || format!("{request:?}: the client is not told that the connection closes"));
+        findings.check_that(statuses == [*status], || format!("{request:?}: {statuses:?}"));
+        let says_close = answers.first().is_some_and(|answer| answer.header("connection") == "close");
+        findings.check_that(says_close, || format!("{request:?}: no Connection: close"));
     }
-    findings.close();
+    findings.assert_none();
 }
 
-async fn an_endless_body_is_not_read_after_its_refusal(database: Database) {
-    /// More than the operating system keeps for both ends of a connection.
-    const MOST: usize = 64 << 20;
+async fn stops_reading_an_endless_body_after_refusing_it(database: Database) {
+    /// More than the operating system buffers at both ends of a connection.
+    const LIMIT: usize = 64 << 20;
     let server = database.server("development").start(SERVER);
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
     for (status, head) in [
@@ -113,14 +114,14 @@ async fn an_endless_body_is_not_read_after_its_refusal(database: Database) {
             wire.send(&chunk).await;
             wire.send(&chunk).await;
         }
-        let answer = wire.answer().await.expect("an answer before the end of the body");
+        let answer = wire.answer().await.expect("an answer before the body ends");
         assert_eq!(answer.status, status, "{head}");
-        let taken = wire.send_until_closed(chunk.as_bytes(), MOST).await;
-        assert!(taken < MOST, "{head}: {taken} bytes and more");
+        let sent_bytes = wire.send_until_closed(chunk.as_bytes(), LIMIT).await;
+        assert!(sent_bytes < LIMIT, "{head}: {sent_bytes} bytes and more");
     }
 }
 
-async fn a_whole_refused_request_costs_no_connection() {
+async fn a_complete_refused_request_keeps_the_connection() {
     let server = server(&[]);
     let mut wire = RawConnection::open(server.address()).await;
     for framed in ["Content-Length: 2\r\n\r\n{}", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"] {
@@ -133,11 +134,11 @@ async fn a_whole_refused_request_costs_no_connection() {
     assert_healthy(wire).await;
 }
 
-async fn a_connection_ends_when_its_client_stops_in_the_middle() {
+async fn closes_a_connection_with_an_unfinished_request() {
     let server = server(&[
         ("AUTH__SERVER__HEADER_TIMEOUT_SECONDS", "1"),
         ("AUTH__SERVER__IDLE_TIMEOUT_SECONDS", "1"),
-        // What came together with a request before is not known to be the beginning of a head.
+        // Bytes that arrived together with an earlier request do not count as the beginning of a head.
         ("AUTH__SERVER__KEEP_ALIVE_SECONDS", "2"),
         ("AUTH__HTTP__BODY_TIMEOUT_SECONDS", "3600"),
     ]);
@@ -158,7 +159,7 @@ async fn a_connection_ends_when_its_client_stops_in_the_middle() {
     }
 }
 
-async fn half_a_second_head_ends_a_connection_as_half_a_first_one_does() {
+async fn closes_a_connection_with_an_unfinished_second_head() {
     let server = server(&[("AUTH__SERVER__HEADER_TIMEOUT_SECONDS", "1")]);
     let mut wire = connection(&server, HEALTH).await;
     assert_eq!(wire.answer().await.expect("an answer").status, 200);
@@ -166,15 +167,15 @@ async fn half_a_second_head_ends_a_connection_as_half_a_first_one_does() {
     assert!(wire.answers_to_end().await.is_empty());
 }
 
-async fn an_idle_connection_ends_after_the_keep_alive_time() {
+async fn closes_an_idle_connection_after_the_keep_alive_time() {
     let server = server(&[("AUTH__SERVER__KEEP_ALIVE_SECONDS", "1")]);
     let wire = connection(&server, HEALTH).await;
     assert_eq!(wire.answers_to_end().await.len(), 1);
 }
 
-async fn a_new_client_is_answered_while_thousands_of_requests_are_unfinished() {
-    let bounds = [("AUTH__SERVER__MAX_CONNECTIONS", "60"), ("AUTH__SERVER__MAX_UNANSWERED_PER_CLIENT_IP", "1000")];
-    let server = server(&bounds);
+async fn answers_new_clients_despite_thousands_of_unfinished_requests() {
+    let limits = [("AUTH__SERVER__MAX_CONNECTIONS", "60"), ("AUTH__SERVER__MAX_UNANSWERED_PER_CLIENT_IP", "1000")];
+    let server = server(&limits);
     let address = server.address();
     let before = sockets(&server);
     let mut attack = JoinSet::new();
@@ -194,15 +195,15 @@ async fn a_new_client_is_answered_while_thousands_of_requests_are_unfinished() {
     while let Some(connections) = attack.join_next().await {
         assert_healthy(RawConnection::open_from(OTHER_CLIENT, address).await).await;
         assert_healthy(RawConnection::open(address).await).await;
-        held.extend(connections.expect("an attack"));
+        held.extend(connections.expect("a task"));
     }
     assert_eq!(held.len(), 2_000);
     assert_healthy(RawConnection::open_from(OTHER_CLIENT, address).await).await;
-    let most = before + 60 + std::thread::available_parallelism().map_or(1, usize::from);
-    eventually("the bound holds", async || sockets(&server) <= most).await;
+    let limit = before + 60 + std::thread::available_parallelism().map_or(1, usize::from);
+    eventually("the limit holds", async || sockets(&server) <= limit).await;
 }
 
-async fn one_client_has_a_limit_and_others_do_not_notice() {
+async fn limits_unfinished_requests_per_client_ip() {
     let server = server(&[("AUTH__SERVER__MAX_UNANSWERED_PER_CLIENT_IP", "5")]);
     let mut other = RawConnection::open_from(OTHER_CLIENT, server.address()).await;
     let body = "{}";
@@ -211,7 +212,7 @@ async fn one_client_has_a_limit_and_others_do_not_notice() {
     for n in 0..10 {
         let mut wire = RawConnection::open(server.address()).await;
         if n % 2 == 0 {
-            // The head comes after an answer: such a connection was idle, and counts again.
+            // The head follows an answer: the connection was idle and counts again.
             wire.send(HEALTH).await;
             assert_eq!(wire.answer().await.expect("an answer").status, 200);
         }
@@ -219,46 +220,46 @@ async fn one_client_has_a_limit_and_others_do_not_notice() {
         wire.wait_for_continue().await;
         first.push(wire);
     }
-    // Five are told that their body is not whole. The others are read when it comes.
-    let (go_on, wait) = watch::channel(false);
+    // Five are answered because of their incomplete body; the others can still finish theirs.
+    let (release, released) = watch::channel(false);
     let mut open = JoinSet::new();
     for mut wire in first {
-        let mut wait = wait.clone();
+        let mut released = released.clone();
         open.spawn(async move {
             tokio::select! {
                 answer = wire.answer() => answer.map(|answer| answer.text),
-                () = async { drop(wait.wait_for(|go_on| *go_on).await) } => {
+                () = async { drop(released.wait_for(|release| *release).await) } => {
                     wire.send("2\r\n{}\r\n0\r\n\r\n").await;
                     wire.answer().await.map(|answer| answer.text)
                 }
             }
         });
     }
-    let mut texts = Vec::new();
+    let mut bodies = Vec::new();
     for _ in 0..5 {
-        texts.push(open.join_next().await.expect("a connection").expect("an answer"));
+        bodies.push(open.join_next().await.expect("a connection").expect("an answer"));
     }
-    assert!(!texts.iter().flatten().any(|text| text.contains("is required")), "{texts:?}");
-    go_on.send_replace(true);
-    let texts = open.join_all().await;
-    assert!(texts.iter().flatten().filter(|text| text.contains("is required")).count() == 5, "{texts:?}");
+    assert!(!bodies.iter().flatten().any(|text| text.contains("is required")), "{bodies:?}");
+    release.send_replace(true);
+    let bodies = open.join_all().await;
+    assert!(bodies.iter().flatten().filter(|text| text.contains("is required")).count() == 5, "{bodies:?}");
     other.send(body).await;
     assert_eq!(other.answer().await.expect("an answer").status, 400);
     assert_healthy(other).await;
 }
 
-/// Only a client that is slow meets its limit, not one with many requests.
-async fn a_crowd_of_one_client_is_answered() {
+/// The limit applies to slow clients, not to those with many requests.
+async fn answers_many_concurrent_requests_of_one_client() {
     let server = server(&[("AUTH__SERVER__MAX_UNANSWERED_PER_CLIENT_IP", "1"), ("AUTH__SERVER__WORKERS", "1")]);
     let api = server.client();
     let calls = (0..300).map(|_| {
         let api = api.clone();
         async move { api.post("/api/token/", None, json!({})).await.status.as_u16() }
     });
-    assert_eq!(at_once(calls).await, vec![400; 300]);
+    assert_eq!(run_concurrently(calls).await, vec![400; 300]);
 }
 
-async fn idle_connections_give_way_before_unfinished_requests() {
+async fn closes_idle_connections_before_unfinished_requests() {
     let server = server(&[("AUTH__SERVER__MAX_CONNECTIONS", "32")]);
     let unfinished = connection(&server, login("Content-Length: 2")).await;
     let mut idle = Vec::new();
@@ -269,10 +270,10 @@ async fn idle_connections_give_way_before_unfinished_requests() {
     }
     let mut unfinished = unfinished;
     unfinished.send("{}").await;
-    let answer = unfinished.answer().await.expect("an answer: it did not give way");
+    let answer = unfinished.answer().await.expect("an answer on the unfinished connection");
     assert_eq!(answer.status, 400, "{}", answer.text);
     assert!(answer.text.contains("This field is required."), "{}", answer.text);
-    // The first ones to be idle have closed, the last ones are open.
+    // The connections that were idle for longest have been closed, the latest ones are open.
     assert!(idle.remove(0).answers_to_end().await.is_empty());
     assert_healthy(idle.pop().expect("a connection")).await;
     let answer = exchange(server.address(), HEALTH).await.expect("an answer");

@@ -1,8 +1,8 @@
-//! Servers whose answers do not depend on how fast the machine is.
+//! Options that make answers independent of the speed of the machine.
 
 use auth_tests::{Answer, Database, ServerOptions};
 
-/// A server of a profile where a used token is a retry for an hour, and where a call waits for its database connection.
+/// Options of a profile with a replay window of an hour, where calls wait for a database connection.
 pub(crate) fn options(database: &Database, profile: &str) -> ServerOptions {
     database.server(profile).envs(&[
         ("AUTH__TOKENS__RETRY_WINDOW_SECONDS", "3600"),
@@ -10,12 +10,12 @@ pub(crate) fn options(database: &Database, profile: &str) -> ServerOptions {
     ])
 }
 
-/// Options under which any number of clients may send a wrong password for one account, or try it at once.
+/// Allows any number of wrong passwords for one account, and of concurrent attempts.
 pub(crate) fn without_login_delay(options: ServerOptions) -> ServerOptions {
     options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "1000")
 }
 
-/// Panics unless the token is refused as a used or revoked one.
+/// Panics unless the token is refused as used or revoked.
 #[track_caller]
 pub(crate) fn assert_blacklisted(answer: &Answer) {
     assert_eq!(answer.status, 401, "{}", answer.text);

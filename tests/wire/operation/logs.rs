@@ -1,4 +1,4 @@
-//! What the log says of security events, and what it never says: passwords, tokens, keys, hashes (SEC-042, SEC-150).
+//! Security events in the log, and secrets that must not be in it: passwords, tokens, keys, hashes (SEC-042, SEC-150).
 
 mod forgery;
 mod secrets;
@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::task::block_in_place;
 
 use auth_tests::cases::{OnBothDatabases, OnPostgres, OnSqlite};
-use auth_tests::concurrency::{at_once, eventually};
+use auth_tests::concurrency::{eventually, run_concurrently};
 use auth_tests::{Database, PASSWORD, TestClient, cases};
-use forgery::{nothing_sent_forges_a_line_for_people, nothing_sent_forges_a_record_for_machines};
+use forgery::{json_records_cannot_be_forged, text_lines_cannot_be_forged};
 use tour::Tour;
 
 use crate::SERVER;
@@ -24,34 +24,34 @@ use crate::operation::fixture::{options, without_login_delay};
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases![OnSqlite =>
-            no_secret_is_logged_by_a_simplejwt_server,
-            every_security_event_names_user_session_request_and_address,
-            security_events_say_the_same_at_every_level,
-            nothing_sent_forges_a_record_for_machines,
-            nothing_sent_forges_a_line_for_people,
-            a_server_whose_log_nobody_reads_serves_on;
+            a_simplejwt_server_logs_no_secrets,
+            security_events_name_user_session_request_and_client_ip,
+            security_events_are_logged_at_every_level,
+            json_records_cannot_be_forged,
+            text_lines_cannot_be_forged,
+            serves_requests_while_its_log_is_closed;
         OnPostgres =>
-            no_secret_is_logged_by_a_production_server;
+            a_production_server_logs_no_secrets;
         OnBothDatabases =>
-            no_secret_is_logged_by_a_development_server,
-            what_was_done_for_clients_that_hung_up_is_recorded]
+            a_development_server_logs_no_secrets,
+            logins_of_disconnected_clients_are_recorded]
 }
 
-async fn no_secret_is_logged_by_a_development_server(database: Database) {
-    no_secret_is_logged(&database, "development").await;
+async fn a_development_server_logs_no_secrets(database: Database) {
+    assert_no_secret_is_logged(&database, "development").await;
 }
 
-async fn no_secret_is_logged_by_a_production_server(database: Database) {
-    no_secret_is_logged(&database, "production").await;
+async fn a_production_server_logs_no_secrets(database: Database) {
+    assert_no_secret_is_logged(&database, "production").await;
 }
 
-async fn no_secret_is_logged_by_a_simplejwt_server(database: Database) {
-    no_secret_is_logged(&database, "simplejwt").await;
+async fn a_simplejwt_server_logs_no_secrets(database: Database) {
+    assert_no_secret_is_logged(&database, "simplejwt").await;
 }
 
-async fn no_secret_is_logged(database: &Database, profile: &str) {
-    let tour = Tour::make(database, profile).await;
-    assert!(tour.log.contains(r#""level":"TRACE""#), "the server does not say all that it can");
+async fn assert_no_secret_is_logged(database: &Database, profile: &str) {
+    let tour = Tour::run(database, profile).await;
+    assert!(tour.log.contains(r#""level":"TRACE""#), "the server does not log at the level trace");
     tour.secrets.assert_absent("the log of the server", &tour.log);
     tour.secrets.assert_absent("the standard output of the server", &tour.printed);
     for command in &tour.commands {
@@ -60,9 +60,9 @@ async fn no_secret_is_logged(database: &Database, profile: &str) {
     }
 }
 
-async fn every_security_event_names_user_session_request_and_address(database: Database) {
-    // The profile in which everything can happen.
-    let tour = Tour::make(&database, "simplejwt").await;
+async fn security_events_name_user_session_request_and_client_ip(database: Database) {
+    // In this profile every event can occur.
+    let tour = Tour::run(&database, "simplejwt").await;
     let records = records(&tour.log);
     for expected in &tour.events {
         let matching = |record: &&Value| {
@@ -91,11 +91,11 @@ async fn every_security_event_names_user_session_request_and_address(database: D
 
     let seen = tour.events.iter().map(|event| event.name).chain(tour.commands.iter().filter_map(|it| it.event));
     let seen: BTreeSet<_> = seen.collect();
-    // No route of the service alone is for some of those who are logged in and not for others, and it throttles nobody
-    // unless it is told to. The tour has too few sessions to end one.
-    let elsewhere = [EventKind::PermissionDenied, EventKind::RequestThrottled, EventKind::SessionLimitReached];
-    let possible = EventKind::ALL.iter().filter(|kind| !elsewhere.contains(kind));
-    assert_eq!(seen, possible.map(|kind| kind.name()).collect(), "the tour comes past every event");
+    // Not covered by the tour: the service alone has no route that refuses some authenticated callers, does not throttle
+    // requests by default, and the tour has too few sessions for the limit.
+    let not_covered = [EventKind::PermissionDenied, EventKind::RequestThrottled, EventKind::SessionLimitReached];
+    let possible = EventKind::ALL.iter().filter(|kind| !not_covered.contains(kind));
+    assert_eq!(seen, possible.map(|kind| kind.name()).collect(), "the tour must cause every other event");
     let is_expected = |record: &Value| {
         tour.events.iter().any(|expected| {
             record["fields"]["event"] == expected.name && record["span"]["request_id"] == expected.request_id.as_str()
@@ -106,9 +106,9 @@ async fn every_security_event_names_user_session_request_and_address(database: D
     assert!(unexpected.is_empty(), "{unexpected:#?}");
 }
 
-async fn security_events_say_the_same_at_every_level(database: Database) {
+async fn security_events_are_logged_at_every_level(database: Database) {
     for level in ["trace", "info", "warn", "error", "off"] {
-        // The record that says where the server is to be found has to be there.
+        // The record with the bind address must be logged.
         let level = format!("{level},auth_server::serve=info");
         let server = options(&database, "development").env("AUTH__LOG__LEVEL", &level).start(SERVER);
         let api = TestClient::new(&server.url());
@@ -126,7 +126,7 @@ async fn security_events_say_the_same_at_every_level(database: Database) {
     }
 }
 
-async fn what_was_done_for_clients_that_hung_up_is_recorded(database: Database) {
+async fn logins_of_disconnected_clients_are_recorded(database: Database) {
     let server = without_login_delay(options(&database, "development")).start(SERVER);
     let api = TestClient::new(&server.url());
     assert_eq!(api.register("hasty").await.status, 201);
@@ -138,15 +138,15 @@ async fn what_was_done_for_clients_that_hung_up_is_recorded(database: Database) 
         async move {
             let mut stream = TcpStream::connect(address).await.expect("a connection");
             stream.write_all(request.as_bytes()).await.expect("a request is sent");
-            // Each at another moment of what is done for it.
+            // Each client disconnects at a different point of its request.
             for _ in 0..n % 8 {
                 api.get("/healthz").await;
             }
-            stream.set_zero_linger().expect("a setting"); // The connection is reset, not just closed.
+            stream.set_zero_linger().expect("a setting"); // Resets the connection instead of closing it.
         }
     });
-    at_once(calls).await;
-    // While the server works for those, it may say that it is busy.
+    run_concurrently(calls).await;
+    // The server may answer 503 while it handles those requests.
     eventually("a login is served", async || api.try_login("hasty", PASSWORD).await.status == 200).await;
     let is_login = |record: &&Value| record["fields"]["event"] == "login_succeeded";
     eventually("as many logins are recorded as there are sessions", async || {
@@ -156,27 +156,27 @@ async fn what_was_done_for_clients_that_hung_up_is_recorded(database: Database) 
     .await;
 }
 
-async fn a_server_whose_log_nobody_reads_serves_on(database: Database) {
+async fn serves_requests_while_its_log_is_closed(database: Database) {
     let server = options(&database, "development").start(SERVER);
     let api = TestClient::new(&server.url());
     server.stop_reading_log();
-    // Whatever the answer is: it makes a last line, and then there is no reader.
+    // The request causes one more line, after which the log is closed.
     let url = format!("{}/healthz", server.url());
-    eventually("nobody reads the log", async || {
+    eventually("the log is closed", async || {
         drop(api.http.get(&url).send().await);
         server.log_is_closed()
     })
     .await;
     for n in 0..5 {
-        let pair = api.newcomer(&format!("visitor{n}")).await;
+        let pair = api.register_and_login(&format!("visitor{n}")).await;
         assert_eq!(api.refresh(&pair.refresh).await.status, 200);
     }
     server.terminate();
     assert_eq!(block_in_place(|| server.wait()).code(), Some(0));
 }
 
-/// The records of a log, without what a command says to a person at its end.
+/// Returns the records of a log, without the final message of a command.
 fn records(log: &str) -> Vec<Value> {
     let lines = log.lines().filter(|line| !line.starts_with("error: ") && !line.starts_with("warning: "));
-    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no record: {line}"))).collect()
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not a record: {line}"))).collect()
 }

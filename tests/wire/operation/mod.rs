@@ -1,6 +1,6 @@
-//! What a running server does under races, crashes, outages and stop signals, and what it logs.
+//! Races, crashes, outages, stop signals and logs of a running server.
 //!
-//! Each case has server processes of its own: requests start together, kills come after a count of requests.
+//! Each case has its own server processes. Requests start together; kills follow a number of requests.
 
 mod connections;
 mod database_outage;

@@ -1,4 +1,4 @@
-//! Starts that are refused: one line that names what to mend (REL-019, SEC-004).
+//! Refused starts: one line names what to fix (REL-019, SEC-004).
 
 use std::net::TcpListener;
 use std::process::Output;
@@ -12,30 +12,30 @@ use crate::SERVER;
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases![
-        Once => a_database_that_cannot_be_reached;
+        Once => refuses_an_unreachable_database;
         OnSqlite =>
-            an_unknown_key,
-            a_bad_value,
-            a_bad_secret,
-            a_file_that_cannot_be_read,
-            a_production_server_without_what_is_not_made_up,
-            mails_that_cannot_be_sent,
-            a_port_in_use,
-            wrong_usage;
+            refuses_an_unknown_key,
+            refuses_an_invalid_value,
+            refuses_a_weak_secret,
+            refuses_an_unreadable_file,
+            refuses_an_incomplete_production_configuration,
+            refuses_an_invalid_email_configuration,
+            refuses_a_port_in_use,
+            refuses_wrong_usage;
         OnBothEmptyDatabases =>
-            pending_migrations_until_they_are_applied]
+            refuses_pending_migrations_until_they_are_applied]
 }
 
-/// Without the warning about cheap hashing.
-fn serving(database: &Database, profile: &str) -> ServerOptions {
+/// Options with real hashing, because cheap hashing causes a warning.
+fn server_options(database: &Database, profile: &str) -> ServerOptions {
     database.server(profile).with_real_hashing()
 }
 
 fn serve(options: &ServerOptions) -> Output {
-    options.run_to_end(SERVER, &["serve", "--bind", "127.0.0.1:0"])
+    options.run_to_exit(SERVER, &["serve", "--bind", "127.0.0.1:0"])
 }
 
-/// Panics unless it ended with exit code 1 and one line that has all of these in it. Gives the line.
+/// Panics unless the program exited with code 1 and one line that contains all of these strings; returns the line.
 fn assert_refused(output: &Output, names: &[&str]) -> String {
     let (printed, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{names:?}: {printed}{log}");
@@ -46,8 +46,8 @@ fn assert_refused(output: &Output, names: &[&str]) -> String {
     log.into_owned()
 }
 
-async fn an_unknown_key(database: Database) {
-    let options = serving(&database, "development");
+async fn refuses_an_unknown_key(database: Database) {
+    let options = server_options(&database, "development");
     for (variable, key) in [
         ("AUTH__TOKENS__ACESS_TTL_SECONDS", "tokens.acess_ttl_seconds"),
         ("AUTH__TOKNES__ISSUER", "toknes"),
@@ -62,11 +62,11 @@ async fn an_unknown_key(database: Database) {
     {
         std::fs::write(&file, text).expect("a file");
         let args = ["serve", "--bind", "127.0.0.1:0", "--config", file.to_str().expect("UTF-8")];
-        assert_refused(&options.run_to_end(SERVER, &args), &[key]);
+        assert_refused(&options.run_to_exit(SERVER, &args), &[key]);
     }
 }
 
-async fn a_bad_value(database: Database) {
+async fn refuses_an_invalid_value(database: Database) {
     for (variable, value, names) in [
         ("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "0", ["throttle.password_free_attempts", "1"]),
         ("AUTH__SERVER__TRUSTED_PROXIES", "proxy.example", ["server.trusted_proxies", "10.0.0.0/8"]),
@@ -80,14 +80,14 @@ async fn a_bad_value(database: Database) {
         ("AUTH__LOG__FORMAT", "xml", ["log.format", "json"]),
         ("DATABASE_URL", "mysql://127.0.0.1/auth", ["database.url", "postgres://"]),
     ] {
-        let options = serving(&database, "development").env(variable, value);
-        assert_refused(&options.run_to_end(SERVER, &["serve"]), &names);
+        let options = server_options(&database, "development").env(variable, value);
+        assert_refused(&options.run_to_exit(SERVER, &["serve"]), &names);
     }
-    let options = serving(&database, "staging");
+    let options = server_options(&database, "staging");
     assert_refused(&serve(&options), &["--profile", "staging", "production"]);
 }
 
-async fn a_bad_secret(database: Database) {
+async fn refuses_a_weak_secret(database: Database) {
     for (secret, says) in [
         ("Too-short-for-a-key-by-one-byte", "at least 32"),
         ("your-256-bit-secret", "published"),
@@ -96,20 +96,21 @@ async fn a_bad_secret(database: Database) {
         ("CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET", "published"),
         ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9n", "key or certificate"),
     ] {
-        let options = serving(&database, "development").env("AUTH__TOKENS__ALGORITHM", "HS256");
+        let options = server_options(&database, "development").env("AUTH__TOKENS__ALGORITHM", "HS256");
         let options = options.env("AUTH__TOKENS__SIGNING_KEY", secret);
         let line = assert_refused(&serve(&options), &["tokens.signing_key", says]);
         assert!(!line.contains(secret), "{line}");
         let line = assert_refused(
-            &serve(&serving(&database, "development").env("AUTH__SECRETS__KEY", secret)),
+            &serve(&server_options(&database, "development").env("AUTH__SECRETS__KEY", secret)),
             &["secrets.key"],
         );
         assert!(!line.contains(secret), "{line}");
     }
 }
 
-async fn a_file_that_cannot_be_read(database: Database) {
-    let options = serving(&database, "development").without("AUTH__TOKENS__SIGNING_KEY").without("AUTH__SECRETS__KEY");
+async fn refuses_an_unreadable_file(database: Database) {
+    let options =
+        server_options(&database, "development").without("AUTH__TOKENS__SIGNING_KEY").without("AUTH__SECRETS__KEY");
     let folder = TempDir::new().expect("a temporary folder");
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "\n").expect("a file");
@@ -126,10 +127,13 @@ async fn a_file_that_cannot_be_read(database: Database) {
     let options = options.without("DATABASE_URL").env("AUTH__DATABASE__URL_FILE", "/nowhere/url");
     assert_refused(&serve(&options), &["database.url_file", "/nowhere/url"]);
     let args = ["serve", "--config", "/nowhere/auth.toml"];
-    assert_refused(&serving(&database, "development").run_to_end(SERVER, &args), &["--config", "/nowhere/auth.toml"]);
+    assert_refused(
+        &server_options(&database, "development").run_to_exit(SERVER, &args),
+        &["--config", "/nowhere/auth.toml"],
+    );
 }
 
-async fn a_database_that_cannot_be_reached() {
+async fn refuses_an_unreachable_database() {
     for (url, place) in [
         ("sqlite:///nowhere/auth.sqlite3", "/nowhere/auth.sqlite3"),
         ("postgres://auth:its-password@127.0.0.1:1/x", "127.0.0.1:1/x"),
@@ -140,8 +144,8 @@ async fn a_database_that_cannot_be_reached() {
     }
 }
 
-async fn a_production_server_without_what_is_not_made_up(database: Database) {
-    let options = serving(&database, "production");
+async fn refuses_an_incomplete_production_configuration(database: Database) {
+    let options = server_options(&database, "production");
     for (variable, names) in [
         ("AUTH__TOKENS__SIGNING_KEY", ["tokens.signing_key", "AUTH__TOKENS__SIGNING_KEY_FILE"]),
         ("AUTH__SECRETS__KEY", ["secrets.key", "AUTH__SECRETS__KEY_FILE"]),
@@ -152,8 +156,8 @@ async fn a_production_server_without_what_is_not_made_up(database: Database) {
     }
 }
 
-async fn mails_that_cannot_be_sent(database: Database) {
-    let options = serving(&database, "development");
+async fn refuses_an_invalid_email_configuration(database: Database) {
+    let options = server_options(&database, "development");
     let smtp = options.clone().env("AUTH__MAIL__TRANSPORT", "smtp").env("AUTH__MAIL__SMTP_HOST", "mail.example");
     let smtp = smtp.env("AUTH__MAIL__BASE_URL", "https://app.example").env("AUTH__MAIL__FROM", "no-reply@app.example");
     for (options, variable, value, key) in [
@@ -173,27 +177,27 @@ async fn mails_that_cannot_be_sent(database: Database) {
     }
 }
 
-async fn pending_migrations_until_they_are_applied(database: Database) {
-    let options = serving(&database, "production");
+async fn refuses_pending_migrations_until_they_are_applied(database: Database) {
+    let options = server_options(&database, "production");
     for _ in 0..2 {
         assert_refused(&serve(&options), &["database.auto_migrate", "auth-server migrate"]);
     }
-    let migrated = options.run_to_end(SERVER, &["migrate"]);
+    let migrated = options.run_to_exit(SERVER, &["migrate"]);
     assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
     let server = options.start(SERVER);
     let api = TestClient::new(&server.url());
     assert_eq!(api.get("/readyz").await.status, 200);
-    api.newcomer("first").await;
+    api.register_and_login("first").await;
 }
 
-async fn a_port_in_use(database: Database) {
+async fn refuses_a_port_in_use(database: Database) {
     let taken = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
-    let output = serving(&database, "development").run_to_end(SERVER, &["serve", "--bind", &address]);
+    let output = server_options(&database, "development").run_to_exit(SERVER, &["serve", "--bind", &address]);
     assert_refused(&output, &["server.bind", &address]);
 }
 
-async fn wrong_usage(database: Database) {
+async fn refuses_wrong_usage(database: Database) {
     for args in [
         &["frobnicate"][..],
         &["serve", "--nowhere"],
@@ -203,7 +207,7 @@ async fn wrong_usage(database: Database) {
         &["keys", "retire"],
         &["create-superuser", "--password", "a-password"],
     ] {
-        let output = serving(&database, "development").run_to_end(SERVER, args);
+        let output = server_options(&database, "development").run_to_exit(SERVER, args);
         let log = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {log}");
         assert!(output.stdout.is_empty() && log.contains("Usage:"), "{args:?}: {log}");

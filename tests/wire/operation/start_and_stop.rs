@@ -1,4 +1,4 @@
-//! Start and stop: what is made at the first start, and that a stop signal cuts nobody off (REL-015, REL-019).
+//! Starts and stops: what the first start creates, and that a stop signal completes running requests (REL-015, REL-019).
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -20,21 +20,21 @@ use crate::operation::fixture::{assert_blacklisted, options};
 
 pub(crate) fn trials() -> Vec<Trial> {
     cases![OnSqlite =>
-            a_request_in_flight_at_sigterm_is_answered_and_new_ones_are_refused,
-            a_connection_kept_open_does_not_delay_the_end,
-            a_request_that_never_comes_whole_does_not_delay_the_end_for_long,
-            ctrl_c_ends_it_as_well;
+            sigterm_answers_running_requests_and_refuses_new_ones,
+            open_connections_do_not_delay_the_shutdown,
+            an_unfinished_request_is_cancelled_at_the_shutdown_timeout,
+            sigint_stops_the_server;
         Once =>
-            the_first_start_makes_a_key_that_later_starts_use;
+            the_first_start_generates_a_key_for_later_starts;
         OnBothDatabases =>
-            a_signal_right_after_the_start_ends_it_as_well,
-            busy_clients_are_not_cut_off_at_sigterm;
+            a_signal_right_after_the_start_stops_the_server,
+            sigterm_under_load_loses_no_answers;
         OnBothEmptyDatabases =>
-            first_starts_at_once_agree_on_tables_and_key]
+            concurrent_first_starts_share_tables_and_key]
 }
 
-/// Until the port is closed.
-async fn refuses_connections(server: &TestServer) {
+/// Waits until the port is closed.
+async fn wait_until_port_is_closed(server: &TestServer) {
     let address = server.address();
     eventually("connections are refused", async || {
         TcpStream::connect(address).await.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
@@ -42,19 +42,19 @@ async fn refuses_connections(server: &TestServer) {
     .await;
 }
 
-fn ends_well(server: &mut TestServer) {
+fn assert_clean_exit(server: &mut TestServer) {
     let status = block_in_place(|| server.wait());
     assert_eq!(status.code(), Some(0), "{status:?}\n{}", server.log());
 }
 
-/// A registration, in two halves: all but the last bytes of the body, and those.
-struct HalfARequest {
+/// A registration request of which half the body has been sent.
+struct UnfinishedRequest {
     stream: TcpStream,
     rest: Vec<u8>,
 }
 
-impl HalfARequest {
-    /// Sends the first half; the server has begun to work on it when it asks for the body.
+impl UnfinishedRequest {
+    /// Sends the first half, after the server has asked for the body and so is handling the request.
     async fn send(server: &TestServer, username: &str) -> Self {
         let body = json!({
             "username": username, "email": format!("{username}@example.com"), "first_name": "Al",
@@ -69,14 +69,14 @@ impl HalfARequest {
         let (begin, rest) = body.as_bytes().split_at(body.len() / 2);
         let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
         stream.write_all(head.as_bytes()).await.expect("a head is sent");
-        let mut go_on = [0; 25];
-        stream.read_exact(&mut go_on).await.expect("an answer");
-        assert_eq!(String::from_utf8_lossy(&go_on), "HTTP/1.1 100 Continue\r\n\r\n");
+        let mut interim = [0; 25];
+        stream.read_exact(&mut interim).await.expect("an answer");
+        assert_eq!(String::from_utf8_lossy(&interim), "HTTP/1.1 100 Continue\r\n\r\n");
         stream.write_all(begin).await.expect("half a body is sent");
         Self { stream, rest: rest.to_vec() }
     }
 
-    /// Sends the rest; gives what comes until the server closes the connection.
+    /// Sends the rest; returns everything until the server closes the connection.
     async fn finish(mut self) -> String {
         self.stream.write_all(&self.rest).await.expect("the rest is sent");
         let mut answer = String::new();
@@ -85,28 +85,28 @@ impl HalfARequest {
     }
 }
 
-async fn a_request_in_flight_at_sigterm_is_answered_and_new_ones_are_refused(database: Database) {
+async fn sigterm_answers_running_requests_and_refuses_new_ones(database: Database) {
     let mut server = options(&database, "development").start(SERVER);
-    let request = HalfARequest::send(&server, "late").await;
+    let request = UnfinishedRequest::send(&server, "late").await;
     server.terminate();
-    refuses_connections(&server).await;
+    wait_until_port_is_closed(&server).await;
     let answer = request.finish().await;
     assert!(answer.starts_with("HTTP/1.1 201 Created\r\n"), "{answer}");
     assert!(answer.contains(r#""username":"late""#), "{answer}");
-    ends_well(&mut server);
+    assert_clean_exit(&mut server);
     block_in_place(|| server.restart());
     TestClient::new(&server.url()).login("late").await;
 }
 
-/// Whoever got no answer was not served either: its token is still live.
-async fn busy_clients_are_not_cut_off_at_sigterm(database: Database) {
+/// A refresh without an answer must not have happened: the token is still live.
+async fn sigterm_under_load_loses_no_answers(database: Database) {
     let mut server = options(&database, "development").start(SERVER);
     let api = TestClient::new(&server.url());
     let (count, mut counted) = watch::channel(0);
     let mut clients = JoinSet::new();
     for n in 0..8 {
         let (api, count) = (api.clone(), count.clone());
-        let mut newest = api.newcomer(&format!("client{n}")).await;
+        let mut newest = api.register_and_login(&format!("client{n}")).await;
         clients.spawn(async move {
             while let Ok(answer) = api.try_post("/api/token/refresh/", None, &json!({"refresh": newest.refresh})).await
             {
@@ -119,17 +119,17 @@ async fn busy_clients_are_not_cut_off_at_sigterm(database: Database) {
     counted.wait_for(|count| *count >= 200).await.expect("clients");
     server.terminate();
     let pairs = clients.join_all().await;
-    ends_well(&mut server);
+    assert_clean_exit(&mut server);
     block_in_place(|| server.restart());
     let api = TestClient::new(&server.url());
     for pair in pairs {
         let answer = api.refresh(&pair.refresh).await;
-        assert_eq!(answer.status, 200, "its last refresh was done and not answered: {}", answer.text);
+        assert_eq!(answer.status, 200, "the last refresh took effect without an answer: {}", answer.text);
     }
 }
 
-async fn a_connection_kept_open_does_not_delay_the_end(database: Database) {
-    // An end that waits for it would come after ten minutes.
+async fn open_connections_do_not_delay_the_shutdown(database: Database) {
+    // Waiting for the connection would take ten minutes.
     let options = options(&database, "development").env("AUTH__SERVER__SHUTDOWN_TIMEOUT_SECONDS", "600");
     let mut server = options.start(SERVER);
     let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
@@ -140,48 +140,48 @@ async fn a_connection_kept_open_does_not_delay_the_end(database: Database) {
     }
     let mut silent = TcpStream::connect(server.address()).await.expect("a connection");
     server.terminate();
-    ends_well(&mut server);
+    assert_clean_exit(&mut server);
     for stream in [&mut stream, &mut silent] {
         let rest = stream.read_to_end(&mut Vec::new()).await;
         assert_eq!(rest.unwrap_or(0), 0);
     }
 }
 
-/// It is cut off, and not waited for until its own time is up: then it would be answered 408.
-async fn a_request_that_never_comes_whole_does_not_delay_the_end_for_long(database: Database) {
+/// The request is cancelled at the shutdown timeout; at its own timeout it would be answered with a 408.
+async fn an_unfinished_request_is_cancelled_at_the_shutdown_timeout(database: Database) {
     let options = options(&database, "development").env("AUTH__SERVER__SHUTDOWN_TIMEOUT_SECONDS", "1");
     let mut server = options.env("AUTH__HTTP__BODY_TIMEOUT_SECONDS", "20").start(SERVER);
-    let mut request = HalfARequest::send(&server, "never").await;
+    let mut request = UnfinishedRequest::send(&server, "never").await;
     server.terminate();
-    ends_well(&mut server);
+    assert_clean_exit(&mut server);
     let mut answer = Vec::new();
-    let _ = request.stream.read_to_end(&mut answer).await; // It may be reset.
+    let _ = request.stream.read_to_end(&mut answer).await; // The connection may be reset.
     assert_eq!(String::from_utf8_lossy(&answer), "");
 }
 
-async fn ctrl_c_ends_it_as_well(database: Database) {
+async fn sigint_stops_the_server(database: Database) {
     let mut server = options(&database, "development").start(SERVER);
     assert_eq!(TestClient::new(&server.url()).get("/readyz").await.status, 200);
     let interrupted = Command::new("kill").args(["-INT", &server.pid().to_string()]).status();
     assert!(interrupted.expect("kill runs").success());
-    ends_well(&mut server);
+    assert_clean_exit(&mut server);
 }
 
-/// What says that it listens can also be told to stop.
-async fn a_signal_right_after_the_start_ends_it_as_well(database: Database) {
+/// A server that has printed its bind address must handle signals.
+async fn a_signal_right_after_the_start_stops_the_server(database: Database) {
     let options = options(&database, "development");
     for _ in 0..20 {
         let mut server = options.clone().start(SERVER);
         server.terminate();
-        ends_well(&mut server);
+        assert_clean_exit(&mut server);
     }
 }
 
-async fn the_first_start_makes_a_key_that_later_starts_use() {
+async fn the_first_start_generates_a_key_for_later_starts() {
     let nothing_configured = without_configuration();
     let server = nothing_configured.start(SERVER);
     let listening = format!("Listening on  {}", server.url());
-    assert!(server.printed().contains(&listening), "{}", server.printed());
+    assert!(server.stdout().contains(&listening), "{}", server.stdout());
 
     let data = server.dir().join("auth-data");
     let keys: Vec<_> = std::fs::read_dir(data.join("keys")).expect("a folder").collect();
@@ -191,22 +191,23 @@ async fn the_first_start_makes_a_key_that_later_starts_use() {
     for file in ["auth.sqlite3", "auth.sqlite3-wal", "auth.sqlite3-shm"] {
         assert_eq!(mode(&data.join(file)), 0o600, "{file}");
     }
-    eventually("it says where the data is", async || server.printed().contains("auth-data/auth.sqlite3")).await;
+    eventually("the location of the data is printed", async || server.stdout().contains("auth-data/auth.sqlite3"))
+        .await;
 
     let api = TestClient::new(&server.url());
     let jwks = api.get("/.well-known/jwks.json").await.json();
     assert_eq!(jwks["keys"][0]["crv"], "Ed25519");
-    let spent = api.newcomer("owner").await;
-    let pair = TokenPair::of(&api.refresh(&spent.refresh).await);
+    let used = api.register_and_login("owner").await;
+    let pair = TokenPair::of(&api.refresh(&used.refresh).await);
 
     block_in_place(|| server.restart());
     let api = TestClient::new(&server.url());
     assert_eq!(api.get("/.well-known/jwks.json").await.json(), jwks);
     assert_eq!(api.me(&pair.access).await.status, 200);
-    assert_blacklisted(&api.refresh(&spent.refresh).await);
+    assert_blacklisted(&api.refresh(&used.refresh).await);
     assert_eq!(api.refresh(&pair.refresh).await.status, 200);
 
-    // The key is what they rest on.
+    // Without the key, the tokens are refused.
     block_in_place(|| server.kill());
     std::fs::remove_file(key).expect("the key is removed");
     block_in_place(|| server.restart());
@@ -217,7 +218,7 @@ async fn the_first_start_makes_a_key_that_later_starts_use() {
     api.login("owner").await;
 }
 
-async fn first_starts_at_once_agree_on_tables_and_key(database: Database) {
+async fn concurrent_first_starts_share_tables_and_key(database: Database) {
     let folder = TempDir::new().expect("a temporary folder");
     let options = options(&database, "development").without("AUTH__TOKENS__SIGNING_KEY");
     let options = options.env("AUTH__DATA__DIR", folder.path().join("data").to_str().expect("UTF-8"));
@@ -227,12 +228,12 @@ async fn first_starts_at_once_agree_on_tables_and_key(database: Database) {
     });
     let mut servers = Vec::new();
     for start in starts.collect::<Vec<_>>() {
-        servers.push(start.await.expect("it starts"));
+        servers.push(start.await.expect("the server starts"));
     }
     let apis: Vec<_> = servers.iter().map(|server| TestClient::new(&server.url())).collect();
     let jwks = apis[0].get("/.well-known/jwks.json").await.json();
     assert_eq!(jwks["keys"].as_array().map(Vec::len), Some(1));
-    let mut newest = apis[0].newcomer("owner").await;
+    let mut newest = apis[0].register_and_login("owner").await;
     for api in &apis {
         assert_eq!(api.get("/.well-known/jwks.json").await.json(), jwks);
         assert_eq!(api.me(&newest.access).await.status, 200);
@@ -240,7 +241,7 @@ async fn first_starts_at_once_agree_on_tables_and_key(database: Database) {
     }
 }
 
-/// Neither a database nor a key.
+/// Options without a database URL and a signing key.
 fn without_configuration() -> ServerOptions {
     ServerOptions::new("development", None).without("AUTH__TOKENS__SIGNING_KEY").without("AUTH__LOG__FORMAT")
 }

@@ -1,4 +1,4 @@
-//! `accounts.new_user_ids`: integers and UUIDs beside each other.
+//! `accounts.new_user_ids`: integers and UUIDs in one deployment.
 
 use auth_tests::cases::OnBothDatabases;
 use auth_tests::concurrency::eventually;
@@ -12,21 +12,21 @@ use super::fixture::options;
 use crate::SERVER;
 
 pub(crate) fn trials() -> Vec<Trial> {
-    cases![OnBothDatabases => new_users_get_uuids_and_others_keep_their_integers]
+    cases![OnBothDatabases => new_users_get_uuids_and_existing_ones_keep_integers]
 }
 
-/// Everything that names the user: answers, tokens, rules, the log and the command line.
-async fn new_users_get_uuids_and_others_keep_their_integers(database: Database) {
+/// Covers everything that contains a user ID: answers, tokens, rules, the log and the command line.
+async fn new_users_get_uuids_and_existing_ones_keep_integers(database: Database) {
     let before = options(&database, "development").start(SERVER);
     let server = options(&database, "development").env("AUTH__ACCOUNTS__NEW_USER_IDS", "uuid").start(SERVER);
-    let alice = before.client().register("alice").await.with(201)["id"].clone();
+    let alice = before.client().register("alice").await.expect_status(201)["id"].clone();
     assert_eq!(alice, json!(1));
-    let bob = server.client().register("bob").await.with(201)["id"].clone();
+    let bob = server.client().register("bob").await.expect_status(201)["id"].clone();
     assert!(is_canonical_uuid(bob.as_str().unwrap()), "{bob}");
     for (name, id, subject) in [("alice", &alice, "1"), ("bob", &bob, bob.as_str().unwrap())] {
-        // Either replica knows both.
+        // Both replicas accept both users.
         for server in [&before, &server] {
-            uses_everything(server, name, id, subject).await;
+            exercise_user(server, name, id, subject).await;
         }
     }
     assert_logged(&server, "logged_out_all", &alice);
@@ -34,24 +34,24 @@ async fn new_users_get_uuids_and_others_keep_their_integers(database: Database) 
     deactivation_reaches_the_other_replica(&before, &server, &bob).await;
 }
 
-async fn uses_everything(server: &TestServer, name: &str, id: &Value, subject: &str) {
+async fn exercise_user(server: &TestServer, name: &str, id: &Value, subject: &str) {
     let api = server.client();
     let pair = TokenPair::of(&api.try_login(name, PASSWORD).await);
     assert_eq!(claims_of(&pair.access)["user_id"], subject);
     let pair = TokenPair::of(&api.refresh(&pair.refresh).await);
     assert_eq!(claims_of(&pair.refresh)["user_id"], subject);
     for _ in 0..2 {
-        assert_eq!(api.me(&pair.access).await.with(200)["id"], *id);
+        assert_eq!(api.me(&pair.access).await.expect_status(200)["id"], *id);
     }
     let change = json!({"old_password": PASSWORD, "new_password": PASSWORD});
     let changed = api.post("/api/users/me/password/", Some(&pair.access), change).await;
     let pair = TokenPair::of(&changed);
     let patch = api.http.request(Method::PATCH, format!("{}/api/users/me/", api.url));
     let patch = patch.bearer_auth(&pair.access).json(&json!({"first_name": "New"}));
-    assert_eq!(Answer::of(patch.send().await.unwrap()).await.with(200)["id"], *id);
-    api.post("/api/logout/", Some(&pair.access), json!({"all": true})).await.with(200);
-    api.me(&pair.access).await.with(401);
-    api.refresh(&pair.refresh).await.with(401);
+    assert_eq!(Answer::of(patch.send().await.unwrap()).await.expect_status(200)["id"], *id);
+    api.post("/api/logout/", Some(&pair.access), json!({"all": true})).await.expect_status(200);
+    api.me(&pair.access).await.expect_status(401);
+    api.refresh(&pair.refresh).await.expect_status(401);
 }
 
 fn assert_logged(server: &TestServer, event: &str, user: &Value) {
@@ -64,7 +64,7 @@ async fn deactivation_reaches_the_other_replica(one: &TestServer, other: &TestSe
     let listed = String::from_utf8(one.run(["users", "list"]).stdout).unwrap();
     assert!(listed.lines().any(|line| line.contains(bob.as_str().unwrap()) && line.contains("bob")), "{listed}");
     let access = TokenPair::of(&other.client().try_login("bob", PASSWORD).await).access;
-    other.client().me(&access).await.with(200);
+    other.client().me(&access).await.expect_status(200);
     assert!(one.run(["users", "deactivate", "bob"]).status.success());
     eventually("the other replica refuses the user", async || other.client().me(&access).await.status == 401).await;
 }

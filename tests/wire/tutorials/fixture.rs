@@ -1,4 +1,4 @@
-//! A blog that has just been started, and its operator.
+//! A newly started blog, and its operator.
 
 use auth_tests::{Answer, Database, TestClient, TestServer, TokenPair};
 use reqwest::Method;
@@ -46,22 +46,22 @@ impl Blog {
         self.client.login(name).await
     }
 
-    /// Registers and logs in.
-    pub(crate) async fn newcomer(&self, name: &str) -> TokenPair {
-        self.client.newcomer(name).await
+    /// Registers a user and logs in.
+    pub(crate) async fn register_and_login(&self, name: &str) -> TokenPair {
+        self.client.register_and_login(name).await
     }
 
     pub(crate) async fn refresh(&self, token: &str) -> Answer {
         self.client.refresh(token).await
     }
 
-    /// `GET` until the answer has this status: changes by a command, which is another process, take effect within
-    /// a second.
-    pub(crate) async fn becomes(&self, bearer: &str, path: &str, status: u16) -> Answer {
-        self.client.becomes(bearer, path, status).await
+    /// Polls a path until the answer has this status: changes by a command, which is another process, take effect within a
+    /// second.
+    pub(crate) async fn wait_for_status(&self, bearer: &str, path: &str, status: u16) -> Answer {
+        self.client.wait_for_status(bearer, path, status).await
     }
 
-    /// `blog --profile simplejwt users ACTION NAME`, at the machine where the blog runs.
+    /// Runs `blog --profile simplejwt users ACTION NAME` on the machine of the blog.
     pub(crate) fn users(&self, action: &str, name: &str) {
         self.server.users(action, name);
     }

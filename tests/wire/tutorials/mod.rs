@@ -1,10 +1,9 @@
-//! The tutorials, from their first line to their last, at the example blog: each file is one walk-through, with the same
-//! requests and the answers that a newcomer is promised.
+//! The tutorials, step by step, on the example blog: each file sends the requests of one tutorial and expects its answers.
 
+mod exchange_a_refresh_token;
 mod fixture;
-mod log_out_of_one_and_of_all;
-mod posts_by_owner_admin_and_stranger;
-mod refresh_once;
+mod log_out_of_one_or_all_sessions;
+mod posts_and_permissions;
 mod register_and_call_a_protected_path;
 mod roles_and_profile;
 
@@ -15,9 +14,9 @@ pub(crate) fn trials() -> Vec<Trial> {
     let name = |file| format!("tutorials::{file}");
     [
         OnSqlite.trials(name("register_and_call_a_protected_path"), register_and_call_a_protected_path::walk_through),
-        OnSqlite.trials(name("refresh_once"), refresh_once::walk_through),
-        OnSqlite.trials(name("log_out_of_one_and_of_all"), log_out_of_one_and_of_all::walk_through),
-        OnSqlite.trials(name("posts_by_owner_admin_and_stranger"), posts_by_owner_admin_and_stranger::walk_through),
+        OnSqlite.trials(name("exchange_a_refresh_token"), exchange_a_refresh_token::walk_through),
+        OnSqlite.trials(name("log_out_of_one_or_all_sessions"), log_out_of_one_or_all_sessions::walk_through),
+        OnSqlite.trials(name("posts_and_permissions"), posts_and_permissions::walk_through),
         OnSqlite.trials(name("roles_and_profile"), roles_and_profile::walk_through),
     ]
     .into_iter()

@@ -1,9 +1,9 @@
-//! Challenges and codes that are none: no answer is a failure of the service, and none has a token.
+//! Malformed challenges and codes: no answer is a server error or contains a token.
 
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
 
-use super::users::{Person, assert_refused};
+use super::users::{TestUser, assert_refused};
 use auth_tests::cases::OnSqlite;
 use auth_tests::{Answer, Database, PASSWORD, cases};
 
@@ -13,9 +13,9 @@ use crate::email::fixture::Fixture;
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![
         OnSqlite =>
-            what_is_no_code_is_refused,
-            what_is_no_challenge_is_refused,
-            digits_of_other_alphabets_are_none,
+            refuses_malformed_codes,
+            refuses_malformed_challenges,
+            refuses_digits_of_other_scripts,
     ]
 }
 
@@ -29,9 +29,9 @@ fn fixture(database: Database) -> Fixture {
     })
 }
 
-/// Values that are neither a challenge nor a code.
-fn oddities() -> Vec<Value> {
-    let texts = [
+/// Returns values that are neither a challenge nor a code.
+fn malformed_values() -> Vec<Value> {
+    let strings = [
         "",
         " ",
         "\0",
@@ -55,12 +55,12 @@ fn oddities() -> Vec<Value> {
     let long = ["1", "a", "\0", "-", " "].map(|text| text.repeat(10_000));
     let others = [json!(null), json!(true), json!(false), json!([]), json!({}), json!(0), json!(-1), json!(1.5)];
     let nested = [json!(["123456"]), json!({"$ne": null}), json!([[["1"]]]), json!(1e300), json!(u64::MAX)];
-    texts.map(Value::from).into_iter().chain(long.map(Value::from)).chain(others).chain(nested).collect()
+    strings.map(Value::from).into_iter().chain(long.map(Value::from)).chain(others).chain(nested).collect()
 }
 
-/// Panics unless it is a refusal in JSON, without a token.
+/// Panics unless the answer is a refusal in JSON without a token.
 #[track_caller]
-fn assert_no_way_in(what: &Value, answer: &Answer) {
+fn assert_refused_without_token(what: &Value, answer: &Answer) {
     let what = what.to_string();
     let what = what.get(..60).unwrap_or(&what);
     assert!([400, 401].contains(&answer.status.as_u16()), "{what}: {} {}", answer.status, answer.text);
@@ -68,66 +68,66 @@ fn assert_no_way_in(what: &Value, answer: &Answer) {
     assert!(!answer.text.contains("eyJ"), "{what}: {}", answer.text);
 }
 
-async fn what_is_no_code_is_refused(database: Database) {
+async fn refuses_malformed_codes(database: Database) {
     let fixture = fixture(database);
-    let alice = Person::registered(&fixture, "alice").await;
+    let alice = TestUser::register(&fixture, "alice").await;
     let (authenticator, _) = alice.enrol_authenticator().await;
-    for oddity in oddities() {
-        // Each on a challenge of its own, which nothing else has used up.
-        let challenge = alice.asked(&METHODS).await;
-        let answer = fixture.post("/api/token/second-factor/", json!({"challenge": challenge, "code": oddity})).await;
-        assert_no_way_in(&oddity, &answer);
+    for value in malformed_values() {
+        // Uses a new challenge for each value, so that none is used up.
+        let challenge = alice.login_challenge(&METHODS).await;
+        let answer = fixture.post("/api/token/second-factor/", json!({"challenge": challenge, "code": value})).await;
+        assert_refused_without_token(&value, &answer);
         assert!(answer.json().get("challenge").is_none(), "{}", answer.text);
-        assert_ne!(answer.json()["code"], "challenge_not_valid", "it is the code that is wrong");
+        assert_ne!(answer.json()["code"], "challenge_not_valid", "only the code is wrong");
         let confirmation = alice.challenge().await;
-        let body = json!({"method": "totp", "password": PASSWORD, "challenge": confirmation, "code": oddity});
+        let body = json!({"method": "totp", "password": PASSWORD, "challenge": confirmation, "code": value});
         for path in ["remove/", "recovery-codes/", "confirm/", ""] {
-            assert_no_way_in(&oddity, &alice.post(path, body.clone()).await);
+            assert_refused_without_token(&value, &alice.post(path, body.clone()).await);
         }
     }
-    assert_eq!(alice.has().await, (vec!["totp".to_owned()], 10));
-    alice.logs_in_with(&alice.asked(&METHODS).await, &authenticator.code(0)).await;
+    assert_eq!(alice.factors().await, (vec!["totp".to_owned()], 10));
+    alice.complete_login(&alice.login_challenge(&METHODS).await, &authenticator.code(0)).await;
 }
 
-async fn what_is_no_challenge_is_refused(database: Database) {
+async fn refuses_malformed_challenges(database: Database) {
     let fixture = fixture(database);
-    let alice = Person::registered(&fixture, "alice").await;
+    let alice = TestUser::register(&fixture, "alice").await;
     let (authenticator, _) = alice.enrol_authenticator().await;
     let code = authenticator.code(0);
-    let challenge = alice.asked(&METHODS).await;
+    let challenge = alice.login_challenge(&METHODS).await;
     let altered = [challenge.to_uppercase(), format!("{challenge}\0"), format!("\0{challenge}"), "0".repeat(96)];
-    for oddity in oddities().into_iter().chain(altered.map(Value::from)) {
-        let body = json!({"method": "totp", "password": PASSWORD, "challenge": oddity, "code": code});
-        assert_no_way_in(&oddity, &fixture.post("/api/token/second-factor/", body.clone()).await);
+    for value in malformed_values().into_iter().chain(altered.map(Value::from)) {
+        let body = json!({"method": "totp", "password": PASSWORD, "challenge": value, "code": code});
+        assert_refused_without_token(&value, &fixture.post("/api/token/second-factor/", body.clone()).await);
         for path in ["remove/", "recovery-codes/", "confirm/", ""] {
-            assert_no_way_in(&oddity, &alice.post(path, body.clone()).await);
+            assert_refused_without_token(&value, &alice.post(path, body.clone()).await);
         }
     }
     for body in
         [json!({"challenge": challenge}), json!({"code": code}), json!({}), json!([]), json!("text"), json!(null)]
     {
         let answer = fixture.post("/api/token/second-factor/", body.clone()).await;
-        assert_no_way_in(&body, &answer);
+        assert_refused_without_token(&body, &answer);
         assert_eq!(answer.status, 400, "{body}");
     }
-    // None of it has used anything up.
-    alice.logs_in_with(&challenge, &authenticator.code(0)).await;
+    // None of these requests used the challenge.
+    alice.complete_login(&challenge, &authenticator.code(0)).await;
 }
 
-async fn digits_of_other_alphabets_are_none(database: Database) {
+async fn refuses_digits_of_other_scripts(database: Database) {
     let fixture = fixture(database);
-    let alice = Person::registered(&fixture, "alice").await;
+    let alice = TestUser::register(&fixture, "alice").await;
     let (authenticator, _) = alice.enrol_authenticator().await;
-    let (challenge, code) = (alice.asked(&METHODS).await, authenticator.code(0));
+    let (challenge, code) = (alice.login_challenge(&METHODS).await, authenticator.code(0));
     // Arabic-Indic, Devanagari, fullwidth and mathematical digits.
     for zero in ['\u{660}', '\u{966}', '\u{ff10}', '\u{1d7ce}'] {
         let written: String = code.bytes().map(|digit| digit_from(zero, digit)).collect();
-        assert_refused(&fixture.answer(&challenge, &written).await, "code_not_valid");
+        assert_refused(&fixture.answer_challenge(&challenge, &written).await, "code_not_valid");
     }
-    alice.logs_in_with(&challenge, &code).await;
+    alice.complete_login(&challenge, &code).await;
 }
 
-/// The digit of an alphabet whose digits begin with `zero`.
+/// Returns a digit of a script whose digits begin with `zero`.
 fn digit_from(zero: char, digit: u8) -> char {
     char::from_u32(u32::from(zero) + u32::from(digit - b'0')).expect("a digit")
 }

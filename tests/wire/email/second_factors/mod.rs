@@ -1,4 +1,4 @@
-//! Second factors, from the day they are enabled to the day they are lost.
+//! Second factors: enrolment, login, recovery and removal.
 
 mod bypass_attempts;
 mod challenges;

@@ -1,9 +1,9 @@
-//! Second factors that are required, whether or not somebody switched one on.
+//! Required second factors, whether or not a user has enabled one.
 
 use libtest_mimic::Trial;
 use serde_json::json;
 
-use super::users::{Person, amr, assert_refused};
+use super::users::{TestUser, amr, assert_refused};
 use auth_tests::cases::{OnBothDatabases, OnSqlite};
 use auth_tests::{Database, PASSWORD, TokenPair, cases};
 
@@ -13,40 +13,40 @@ use crate::email::fixture::{Fixture, NEW_PASSWORD, challenge_of};
 pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
     cases![
         OnSqlite =>
-            where_all_have_to_whoever_has_none_is_asked_by_mail,
-            where_staff_has_to_whoever_is_promoted_is_asked_at_the_next_login,
-            an_authenticator_is_not_replaced_by_mail;
+            if_required_for_all_users_without_a_factor_get_email_codes,
+            if_required_for_staff_a_promoted_user_needs_a_code,
+            email_codes_do_not_replace_an_authenticator;
         OnBothDatabases =>
-            a_session_that_a_refresh_refuses_changes_no_password,
+            a_session_that_cannot_be_refreshed_cannot_change_the_password,
     ]
 }
 
-async fn where_all_have_to_whoever_has_none_is_asked_by_mail(database: Database) {
+async fn if_required_for_all_users_without_a_factor_get_email_codes(database: Database) {
     let fixture = Fixture::with(database, |options| options.env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "all"));
-    let alice = Person::registered_and_asked(&fixture, "alice").await;
+    let alice = TestUser::register_with_email_code(&fixture, "alice").await;
     assert_eq!(amr(&alice.pair.access), ["pwd", "otp", "mfa"]);
     assert_eq!(alice.status().await, json!({"required": true, "methods": [], "recovery_codes_left": 0}));
-    let (challenge, code) = alice.asked_by_mail(&["email"]).await;
-    alice.logs_in_with(&challenge, &code).await;
+    let (challenge, code) = alice.login_challenge_by_email(&["email"]).await;
+    alice.complete_login(&challenge, &code).await;
 
-    // Switched on, it comes with recovery codes; switched off, it is asked for all the same.
-    alice.enrol_by_mail().await;
-    alice.asked_by_mail(&["email", "recovery_code"]).await;
-    let (challenge, code) = alice.challenge_by_mail().await;
+    // Enrolment returns recovery codes; after removal, codes by email are still required.
+    alice.enrol_email().await;
+    alice.login_challenge_by_email(&["email", "recovery_code"]).await;
+    let (challenge, code) = alice.challenge_by_email().await;
     assert_eq!(alice.remove("email", &challenge, &code).await.status, 200);
-    let (challenge, code) = alice.asked_by_mail(&["email"]).await;
-    alice.logs_in_with(&challenge, &code).await;
+    let (challenge, code) = alice.login_challenge_by_email(&["email"]).await;
+    alice.complete_login(&challenge, &code).await;
 }
 
-async fn where_staff_has_to_whoever_is_promoted_is_asked_at_the_next_login(database: Database) {
+async fn if_required_for_staff_a_promoted_user_needs_a_code(database: Database) {
     let fixture = Fixture::with(database, |options| options.env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "staff"));
-    let (alice, bob) = (Person::registered(&fixture, "alice").await, Person::registered(&fixture, "bob").await);
+    let (alice, bob) = (TestUser::register(&fixture, "alice").await, TestUser::register(&fixture, "bob").await);
     fixture.users("promote", "alice");
-    // The session that was open began with the password alone: it is over.
+    // The open session was authenticated with the password alone, so it is refused.
     assert_eq!(fixture.client.refresh(&alice.pair.refresh).await.status, 401);
-    fixture.client.me_becomes(&alice.pair.access, 401).await;
-    let (challenge, code) = alice.asked_by_mail(&["email"]).await;
-    let pair = alice.logs_in_with(&challenge, &code).await;
+    fixture.client.wait_for_me(&alice.pair.access, 401).await;
+    let (challenge, code) = alice.login_challenge_by_email(&["email"]).await;
+    let pair = alice.complete_login(&challenge, &code).await;
     assert_eq!(amr(&pair.access), ["pwd", "otp", "mfa"]);
 
     TokenPair::of(&bob.try_login().await);
@@ -55,24 +55,24 @@ async fn where_staff_has_to_whoever_is_promoted_is_asked_at_the_next_login(datab
     TokenPair::of(&alice.try_login().await);
 }
 
-async fn an_authenticator_is_not_replaced_by_mail(database: Database) {
+async fn email_codes_do_not_replace_an_authenticator(database: Database) {
     let fixture = Fixture::with(database, |options| options.env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "all"));
-    let alice = Person::registered_and_asked(&fixture, "alice").await;
-    // Asked for by mail before the authenticator was switched on.
+    let alice = TestUser::register_with_email_code(&fixture, "alice").await;
+    // The code was sent before the authenticator was enabled.
     let (authenticator, _) = alice.enrol_authenticator().await;
-    let mailed = alice.codes();
+    let email_codes = alice.codes();
     let challenge = challenge_of(&alice.try_login().await, &["totp", "recovery_code"]);
-    for code in &mailed {
-        assert_refused(&fixture.answer(&challenge, code).await, "code_not_valid");
+    for code in &email_codes {
+        assert_refused(&fixture.answer_challenge(&challenge, code).await, "code_not_valid");
     }
-    alice.logs_in_with(&challenge, &authenticator.code(0)).await;
-    assert_eq!(alice.codes(), mailed, "no code went by mail");
+    alice.complete_login(&challenge, &authenticator.code(0)).await;
+    assert_eq!(alice.codes(), email_codes, "no code was sent by email");
 }
 
-async fn a_session_that_a_refresh_refuses_changes_no_password(database: Database) {
+async fn a_session_that_cannot_be_refreshed_cannot_change_the_password(database: Database) {
     let fixture = Fixture::with(database, |options| options.env("AUTH__SECOND_FACTOR__REQUIRED_FOR", "staff"));
-    let alice = Person::registered(&fixture, "alice").await;
-    // An administrator since, past the service: the session is open, and began with the password alone.
+    let alice = TestUser::register(&fixture, "alice").await;
+    // Promoted directly in the database, so the session stays open although it was authenticated with the password alone.
     let username = fixture.own("alice");
     fixture.database.execute(&format!("UPDATE users SET is_staff = TRUE WHERE username = '{username}'"));
     let change = json!({"old_password": PASSWORD, "new_password": NEW_PASSWORD});
@@ -82,6 +82,6 @@ async fn a_session_that_a_refresh_refuses_changes_no_password(database: Database
         assert_eq!(refused.field("code"), "token_not_valid");
     }
     assert_eq!(fixture.client.refresh(&alice.pair.refresh).await.status, 401);
-    let (challenge, code) = alice.asked_by_mail(&["email"]).await;
-    alice.logs_in_with(&challenge, &code).await;
+    let (challenge, code) = alice.login_challenge_by_email(&["email"]).await;
+    alice.complete_login(&challenge, &code).await;
 }

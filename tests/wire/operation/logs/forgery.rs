@@ -1,4 +1,4 @@
-//! What people send is data in a log, never a record of its own (CWE-117).
+//! Input is logged as data and cannot forge a record (CWE-117).
 
 use auth_tests::{Database, PASSWORD, TestClient, TestServer};
 use serde_json::{Value, json};
@@ -8,26 +8,26 @@ use tokio::net::TcpStream;
 use crate::SERVER;
 use crate::operation::fixture::options;
 
-/// A record that looks like one of ours.
+/// A forged JSON record.
 const FORGED: &str = r#"{"timestamp":"2026-01-01T00:00:00.000000Z","level":"INFO","forged":true}"#;
-/// How one begins for people.
+/// The beginning of a forged line of text.
 const FORGED_LINE: &str = "2026-01-01T00:00:00.000000Z  INFO forged";
 
-pub(super) async fn nothing_sent_forges_a_record_for_machines(database: Database) {
+pub(super) async fn json_records_cannot_be_forged(database: Database) {
     let server = options(&database, "development").env("AUTH__LOG__LEVEL", "trace").start(SERVER);
     let log = send_everything(server).await;
     for line in log.lines() {
-        let record: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("no record: {line}"));
+        let record: Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not a record: {line}"));
         assert!(record.is_object() && record["timestamp"].is_string() && record["forged"].is_null(), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(record["span"]["address"].as_str().is_none_or(|address| address == "127.0.0.1"), "{line}");
         let id = record["span"]["request_id"].as_str().unwrap_or_default();
         assert!(id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)), "{line}");
     }
-    assert!(log.contains("forged"), "not even what may be logged of what was sent");
+    assert!(log.contains("forged"), "no input was logged at all");
 }
 
-pub(super) async fn nothing_sent_forges_a_line_for_people(database: Database) {
+pub(super) async fn text_lines_cannot_be_forged(database: Database) {
     let options = options(&database, "development").env("AUTH__LOG__LEVEL", "trace").env("AUTH__LOG__FORMAT", "text");
     let server = options.env("NO_COLOR", "1").start(SERVER);
     let log = send_everything(server).await;
@@ -36,23 +36,23 @@ pub(super) async fn nothing_sent_forges_a_line_for_people(database: Database) {
         assert!(!line.starts_with(FORGED_LINE), "{line}");
         assert!(!line.contains(char::is_control), "{line:?}");
     }
-    assert!(log.contains("forged"), "not even what may be logged of what was sent");
+    assert!(log.contains("forged"), "no input was logged at all");
 }
 
-/// Sends line breaks and what looks like records wherever something can be sent; ends the server; gives its log.
+/// Sends line breaks and forged records in every kind of input, stops the server and returns its log.
 async fn send_everything(server: TestServer) -> String {
     let api = TestClient::new(&server.url());
-    let pair = api.newcomer("somebody").await;
+    let pair = api.register_and_login("somebody").await;
     for record in [FORGED, FORGED_LINE] {
         for line_break in ["\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{b}", "\u{1b}[2K\u{1b}[1A", "\""] {
             let text = format!("x{line_break}{record}{line_break}");
-            in_bodies(&api, &pair.access, &text).await;
-            in_heads(&server, &text).await;
-            let mistaken = server.run(["users", "deactivate", &text]);
-            let said = String::from_utf8_lossy(&mistaken.stderr);
-            let last = said.lines().last().unwrap_or_default();
-            assert!(last.starts_with("error: "), "{said}");
-            assert!(!said.lines().any(|line| line.starts_with(record)), "{said}");
+            send_in_bodies(&api, &pair.access, &text).await;
+            send_in_heads(&server, &text).await;
+            let output = server.run(["users", "deactivate", &text]);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let last = errors.lines().last().unwrap_or_default();
+            assert!(last.starts_with("error: "), "{errors}");
+            assert!(!errors.lines().any(|line| line.starts_with(record)), "{errors}");
         }
     }
     assert_eq!(api.get("/healthz").await.status, 200);
@@ -61,7 +61,7 @@ async fn send_everything(server: TestServer) -> String {
     server.log()
 }
 
-async fn in_bodies(api: &TestClient, bearer: &str, text: &str) {
+async fn send_in_bodies(api: &TestClient, bearer: &str, text: &str) {
     let registration = json!({
         "username": text, "email": format!("{text}@example.com"), "first_name": text,
         "password": PASSWORD, "password2": PASSWORD,
@@ -86,8 +86,8 @@ async fn in_bodies(api: &TestClient, bearer: &str, text: &str) {
     }
 }
 
-/// Raw: a client library would not send these. Whatever the answer is.
-async fn in_heads(server: &TestServer, text: &str) {
+/// Sends raw requests, which a client library would refuse to send, and ignores the answers.
+async fn send_in_heads(server: &TestServer, text: &str) {
     let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let forged = format!("/{encoded}/forged");
     for (target, header) in [
@@ -96,7 +96,7 @@ async fn in_heads(server: &TestServer, text: &str) {
         (&format!("/forged/{text}"), "X-Nothing: 1".to_owned()),
         (&format!("/api/token/?{text}"), "X-Nothing: 1".to_owned()),
         ("/api/token/", format!("User-Agent: {text}")),
-        // Plain enough to be taken over.
+        // A valid request ID is used as it is.
         ("/api/token/", "X-Request-Id: forged".to_owned()),
         ("/api/token/", format!("X-Request-Id: forged{text}")),
         ("/api/token/", format!("X-Request-Id: forged\"}}{encoded}")),
@@ -110,7 +110,7 @@ async fn in_heads(server: &TestServer, text: &str) {
             body.len()
         );
         let mut stream = TcpStream::connect(server.address()).await.expect("a connection");
-        // It may be refused, and closed, before it is whole.
+        // The server may refuse the request and close the connection early.
         let _ = stream.write_all(request.as_bytes()).await;
         let _ = stream.read_to_end(&mut Vec::new()).await;
     }

@@ -1,4 +1,4 @@
-//! One walk past everything that can be done, with everything noted that must be logged, and that must not.
+//! A tour of everything that a server can do, which collects expected events and secrets.
 
 mod accounts;
 
@@ -11,11 +11,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 
-use accounts::ReadMails;
+use accounts::SeenEmails;
 
 use super::secrets::Secrets;
 use auth_tests::server::{APPLICATION_SECRET, SIGNING_KEY};
-use auth_tests::tokens::{claims_of, signed};
+use auth_tests::tokens::{claims_of, sign};
 use auth_tests::{Answer, Database, TestClient, TestServer, TokenPair};
 
 use crate::SERVER;
@@ -40,7 +40,7 @@ pub(super) struct Event {
 /// A command that was run.
 pub(super) struct Command {
     pub(super) line: String,
-    /// The event it has to log.
+    /// The event that it must log.
     pub(super) event: Option<&'static str>,
     /// The account that the event is about.
     pub(super) user: Option<i64>,
@@ -48,24 +48,24 @@ pub(super) struct Command {
     pub(super) log: String,
 }
 
-/// What was seen on the way.
+/// A finished tour.
 pub(super) struct Tour {
     pub(super) secrets: Secrets,
     pub(super) events: Vec<Event>,
     pub(super) commands: Vec<Command>,
     pub(super) log: String,
     pub(super) printed: String,
-    read_mails: ReadMails,
+    seen_emails: SeenEmails,
     client: TestClient,
     server: TestServer,
 }
 
 impl Tour {
-    /// Starts a server that logs all it can, does everything, and ends the server.
-    pub(super) async fn make(database: &Database, profile: &str) -> Self {
+    /// Starts a server with the most verbose log, makes every kind of request and stops the server.
+    pub(super) async fn run(database: &Database, profile: &str) -> Self {
         let options = options(database, profile);
         let options = options.env("AUTH__LOG__LEVEL", "trace").env("AUTH__DATABASE__AUTO_MIGRATE", "true");
-        // In every profile, so that everything can happen.
+        // Email verification is on in every profile, so that every event can occur.
         let options = options.env("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "optional");
         let options = match database {
             Database::Sqlite(_) => options,
@@ -78,12 +78,12 @@ impl Tour {
             commands: Vec::new(),
             log: String::new(),
             printed: String::new(),
-            read_mails: ReadMails::new(),
+            seen_emails: SeenEmails::new(),
             client: TestClient::new(&server.url()),
             server,
         };
         tour.secrets.add("the key", SIGNING_KEY);
-        tour.secrets.add("the secret of the installation", APPLICATION_SECRET);
+        tour.secrets.add("the application secret", APPLICATION_SECRET);
         tour.secrets.add("the password of the database", DATABASE_PASSWORD);
         for password in [PASSWORD, WRONG, NEW, ADMIN, UNEQUAL, accounts::RESET] {
             tour.secrets.add("a password", password);
@@ -98,11 +98,11 @@ impl Tour {
         }
         tour.account().await;
         tour.administration(alice, bob).await;
-        tour.note_hashes(database);
-        tour.note_mails();
+        tour.collect_hashes(database);
+        tour.collect_emails();
         tour.server.terminate();
         block_in_place(|| tour.server.wait());
-        (tour.log, tour.printed) = (tour.server.log(), tour.server.printed());
+        (tour.log, tour.printed) = (tour.server.log(), tour.server.stdout());
         tour
     }
 
@@ -117,7 +117,7 @@ impl Tour {
         answer
     }
 
-    /// The request that was answered so has to be in the log with this event.
+    /// Expects this event in the log, for the request with this answer.
     fn expect(&mut self, answer: &Answer, name: &'static str, user: Option<i64>, token: Option<&str>) {
         let request_id = answer.headers["x-request-id"].to_str().expect("text").to_owned();
         let session = token.map(|token| claims_of(token)["sid"].as_str().expect("a session").to_owned());
@@ -131,9 +131,9 @@ impl Tour {
         };
         let mut ids = Vec::new();
         for name in ["alice", "bob"] {
-            let made = self.post("/api/register/", None, body(name, PASSWORD, PASSWORD), 201).await;
-            let id = made.json()["id"].as_i64().expect("a number");
-            self.expect(&made, "account_registered", Some(id), None);
+            let registered = self.post("/api/register/", None, body(name, PASSWORD, PASSWORD), 201).await;
+            let id = registered.json()["id"].as_i64().expect("a number");
+            self.expect(&registered, "account_registered", Some(id), None);
             ids.push(id);
         }
         self.post("/api/register/", None, body("alice", PASSWORD, PASSWORD), 400).await;
@@ -160,7 +160,7 @@ impl Tour {
         let long = json!({"username": "alice", "password": WRONG.repeat(100)});
         let answer = self.post("/api/token/", None, long, 401).await;
         self.expect(&answer, "login_failed", None, None);
-        // Passwords where none belong, in bodies of every kind.
+        // Passwords in wrong places, in bodies of every type.
         self.post("/api/token/", None, json!({"username": {"password": PASSWORD}, "password": [PASSWORD]}), 400).await;
         self.raw("/api/token/", "application/json", format!(r#"{{"password": "{PASSWORD}", }}"#), 400).await;
         self.raw("/api/token/", &format!("text/{PASSWORD}"), PASSWORD.to_owned(), 415).await;
@@ -188,12 +188,12 @@ impl Tour {
     async fn refreshes(&mut self, alice: i64) {
         let first = self.login("alice", alice).await;
         let second = TokenPair::of(&self.refresh(&first.refresh, 200).await);
-        self.refresh(&first.refresh, 401).await; // A retry: nothing to note.
+        self.refresh(&first.refresh, 401).await; // A retry causes no event.
         let third = TokenPair::of(&self.refresh(&second.refresh, 200).await);
         self.post("/api/token/verify/", None, json!({"token": third.access}), 200).await;
         self.post("/api/token/verify/", None, json!({"token": third.refresh}), 200).await;
         self.post("/api/token/verify/", None, json!({"token": second.refresh}), 400).await;
-        let never_issued = of_generation(&third.refresh, 7);
+        let never_issued = with_generation(&third.refresh, 7);
         self.secrets.add_token(&never_issued);
         let answer = self.refresh(&never_issued, 401).await;
         self.expect(&answer, "refresh_token_never_issued", Some(alice), Some(&never_issued));
@@ -232,10 +232,10 @@ impl Tour {
         self.post("/api/logout/", Some(&pair.access), body, status).await
     }
 
-    /// Tokens that are refused are secrets all the same: they may be good elsewhere, or have been good a moment ago.
+    /// Refused tokens are secrets too: they may be valid elsewhere, or may have been valid until recently.
     async fn bad_tokens(&mut self, alice: i64) {
         let pair = self.login("alice", alice).await;
-        let tampered = signed(&claims_of(&pair.refresh), "another-key-for-tests-0123456789-abcdefghij");
+        let tampered = sign(&claims_of(&pair.refresh), "another-key-for-tests-0123456789-abcdefghij");
         let garbage = "Zm9yZ2VkLWhlYWRlcg.Zm9yZ2VkLXBheWxvYWQ.Zm9yZ2VkLXNpZ25hdHVyZQ";
         for token in [&tampered, garbage] {
             self.secrets.add_token(token);
@@ -261,16 +261,16 @@ impl Tour {
         }
     }
 
-    /// A token of SimpleJWT with the same key. (After her logout of all, Alice's would be refused.)
+    /// Adopts a token of SimpleJWT signed with the same key. (Alice's would be refused after her logout of all sessions.)
     async fn adoption(&mut self, bob: i64) {
         let pair = self.login("bob", bob).await;
-        let mut foreign = claims_of(&pair.refresh);
-        let claims = foreign.as_object_mut().expect("claims");
+        let mut external = claims_of(&pair.refresh);
+        let claims = external.as_object_mut().expect("claims");
         claims.retain(|name, _| name != "sid" && name != "gen");
         claims.insert("jti".to_owned(), json!("6f1a0c4de2b94a3f8c5d7e9b1a2c3d4e"));
-        let foreign = signed(&foreign, SIGNING_KEY);
-        self.secrets.add_token(&foreign);
-        let answer = self.refresh(&foreign, 200).await;
+        let external = sign(&external, SIGNING_KEY);
+        self.secrets.add_token(&external);
+        let answer = self.refresh(&external, 200).await;
         self.expect(&answer, "foreign_token_adopted", Some(bob), Some(&answer.field("refresh")));
     }
 
@@ -311,7 +311,7 @@ impl Tour {
         self.first_superuser();
     }
 
-    /// Its password is printed once, and is nowhere else.
+    /// The password is printed once, and appears nowhere else.
     fn first_superuser(&mut self) {
         self.command(&["make-superuser"], "", Some("account_administered"), None);
         let admin = self.id_of("admin");
@@ -320,10 +320,10 @@ impl Tour {
         let password = password.expect("a password").to_owned();
         command.user = Some(admin);
         command.printed = command.printed.replacen(&password, "", 1);
-        self.secrets.add("the password of the first administrator", &password);
+        self.secrets.add("the password of the first superuser", &password);
     }
 
-    /// The number of an account, as `users list` shows it.
+    /// Returns a user ID from `users list`.
     fn id_of(&self, name: &str) -> i64 {
         let listed = block_in_place(|| self.server.run(["users", "list"])).stdout;
         let listed = String::from_utf8(listed).expect("UTF-8");
@@ -342,7 +342,7 @@ impl Tour {
         self.commands.push(Command { line, event, user, printed, log });
     }
 
-    fn note_hashes(&mut self, database: &Database) {
+    fn collect_hashes(&mut self, database: &Database) {
         let hashes = database.query("SELECT password_hash FROM credentials");
         assert!(hashes.len() >= 2, "{hashes:?}");
         for hash in hashes {
@@ -351,17 +351,17 @@ impl Tour {
     }
 }
 
-/// The URL with a password, which a server that trusts everybody does not look at.
+/// Adds a password to the URL; the test cluster does not check it.
 fn with_password(url: &str) -> String {
     url.replacen("postgres@", &format!("postgres:{DATABASE_PASSWORD}@"), 1)
 }
 
-/// The token as it would be in another generation of its session.
-fn of_generation(token: &str, generation: u32) -> String {
+/// Returns the token with another rotation generation.
+fn with_generation(token: &str, generation: u32) -> String {
     let mut claims = claims_of(token);
-    let session = SessionId::parse(claims["sid"].as_str().expect("a session")).expect("an id");
+    let session = SessionId::parse(claims["sid"].as_str().expect("a session")).expect("an ID");
     let id = TokenId::of_generation(session, Generation::new(generation));
     claims["gen"] = json!(generation);
     claims["jti"] = json!(id.as_str());
-    signed(&claims, SIGNING_KEY)
+    sign(&claims, SIGNING_KEY)
 }
