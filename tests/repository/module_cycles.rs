@@ -16,12 +16,12 @@ type Graph = BTreeMap<String, BTreeSet<String>>;
 type ModulePath = Vec<String>;
 
 /// Collects the paths that a file names by `crate`, `self` or `super`.
-struct Named {
+struct ModuleNames {
     module: ModulePath,
     paths: BTreeSet<ModulePath>,
 }
 
-impl Named {
+impl ModuleNames {
     /// Adds a path, unless it leads to another crate.
     fn add(&mut self, path: &[String]) {
         let mut rest = path;
@@ -55,7 +55,7 @@ impl Named {
     }
 }
 
-impl<'ast> Visit<'ast> for Named {
+impl<'ast> Visit<'ast> for ModuleNames {
     fn visit_item_use(&mut self, item: &'ast ItemUse) {
         self.add_tree(&[], &item.tree);
     }
@@ -99,7 +99,7 @@ fn graphs(source: &Path) -> BTreeMap<ModulePath, Graph> {
         for depth in 0..module.len() {
             graphs.entry(module[..depth].to_vec()).or_default().entry(module[depth].clone()).or_default();
         }
-        let mut named = Named { module: module.clone(), paths: BTreeSet::new() };
+        let mut named = ModuleNames { module: module.clone(), paths: BTreeSet::new() };
         let text = std::fs::read_to_string(&file).expect("a source");
         named.visit_file(&syn::parse_file(&text).expect("Rust"));
         for path in named.paths {
@@ -114,8 +114,8 @@ fn graphs(source: &Path) -> BTreeMap<ModulePath, Graph> {
     graphs
 }
 
-/// What is left of a graph without the modules that depend on nothing else that is left: the circles, and who leads there.
-fn circles(mut graph: Graph) -> Graph {
+/// What is left of a graph without the modules that depend on nothing else that is left: the cycles, and the modules that lead to them.
+fn cycles(mut graph: Graph) -> Graph {
     loop {
         let known: BTreeSet<_> = graph.keys().cloned().collect();
         graph.values_mut().for_each(|named| named.retain(|module| known.contains(module)));
@@ -128,7 +128,7 @@ fn circles(mut graph: Graph) -> Graph {
 }
 
 #[test]
-fn modules_do_not_depend_on_each_other_in_a_circle() {
+fn modules_have_no_cyclic_dependencies() {
     for name in ["auth-core", "auth-accounts", "auth-diesel", "auth-http"] {
         let graphs = graphs(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(name).join("src"));
         assert!(
@@ -136,13 +136,13 @@ fn modules_do_not_depend_on_each_other_in_a_circle() {
             "{name}: the modules of the crate were not found"
         );
         for (folder, graph) in graphs {
-            assert_eq!(circles(graph), Graph::new(), "{name}: {folder:?}");
+            assert_eq!(cycles(graph), Graph::new(), "{name}: {folder:?}");
         }
     }
 }
 
 #[test]
-fn a_circle_is_found() {
+fn detects_a_cycle() {
     let graph = |edges: &[(&str, &str)]| {
         let mut graph = Graph::new();
         for (from, to) in edges {
@@ -151,7 +151,7 @@ fn a_circle_is_found() {
         }
         graph
     };
-    assert_eq!(circles(graph(&[("a", "b"), ("b", "c"), ("a", "c")])), Graph::new());
-    let found = circles(graph(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")]));
+    assert_eq!(cycles(graph(&[("a", "b"), ("b", "c"), ("a", "c")])), Graph::new());
+    let found = cycles(graph(&[("a", "b"), ("b", "c"), ("c", "b"), ("c", "d")]));
     assert_eq!(found.keys().collect::<Vec<_>>(), ["a", "b", "c"]);
 }
