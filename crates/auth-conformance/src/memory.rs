@@ -5,6 +5,7 @@ mod accounts;
 mod attempts;
 mod blacklist;
 mod codes;
+mod effects;
 mod feed;
 mod outbox;
 mod second_factors;
@@ -23,11 +24,13 @@ use auth_accounts::mail::OutgoingEmail;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::second_factor::Factors;
 use auth_accounts::throttle::LimitKey;
+use auth_core::event::SecurityEvent;
 use auth_core::ports::Change;
 use auth_core::time::UnixTime;
 use auth_core::token::{Session, SessionId, TokenId};
 use auth_core::user::{SecurityStamp, User, UserId};
 use codes::CodeList;
+use effects::Pending;
 pub use feed::MemoryFeed;
 use feed::News;
 use outbox::MailQueue;
@@ -100,6 +103,11 @@ impl MemoryStore {
         self.state().outbox.mails()
     }
 
+    /// Every event that a write has committed, in order. An event outlives the account that it is about.
+    pub fn committed_events(&self) -> Vec<SecurityEvent> {
+        self.state().audit_trail.clone()
+    }
+
     /// How many calls it has answered so far, those of its ports and of its own methods.
     pub fn calls(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).calls
@@ -125,6 +133,7 @@ struct State {
     codes: CodeList,
     attempts: HashMap<LimitKey, Count>,
     outbox: MailQueue,
+    audit_trail: Vec<SecurityEvent>,
     news: News,
 }
 
@@ -211,12 +220,16 @@ impl State {
         })
     }
 
-    /// Changes the rights of an account: the same, if they are others than before.
-    fn change_rights(&mut self, id: &UserId, change: impl FnOnce(&mut User)) -> bool {
+    /// Changes the rights of an account: the same, if they are others than before. Commits the effects in either case.
+    fn change_rights(&mut self, id: &UserId, effects: Pending, change: impl FnOnce(&mut User)) -> bool {
         let Some(before) = self.user(id).cloned() else { return false };
         let mut user = before.clone();
         change(&mut user);
-        user == before || self.change_security(id, |account| account.user = user)
+        if user != before {
+            self.change_security(id, |account| account.user = user);
+        }
+        self.commit(id, effects);
+        true
     }
 
     /// What an account other than `own` has already. The same text counts as the same name under any rules: one that

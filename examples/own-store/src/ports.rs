@@ -40,9 +40,16 @@ impl TokenUsers for OwnStore {
     }
 }
 
+/// This store has neither an outbox nor an audit trail, so it ignores the effects of all writes.
 #[async_trait]
 impl Sessions for OwnStore {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        _: &Effects,
+    ) -> Result<bool, StoreError> {
         let (row, id, stamp) = (SessionRow::new(session), user.id.clone(), user.security_stamp);
         self.write(move |tables| {
             let user = tables.user(&id)?.filter(|user| user.is_active && user.security_stamp == stamp);
@@ -87,7 +94,13 @@ impl Sessions for OwnStore {
         .await
     }
 
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        _: &Effects,
+    ) -> Result<Swap, StoreError> {
         self.write(move |tables| {
             let row = tables.session(id)?.filter(|row| row.is_live() && row.session.generation == from);
             let Some(mut row) = row else { return Ok(Swap::LostRace) };
@@ -102,13 +115,14 @@ impl Sessions for OwnStore {
         .await
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        _: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         self.write(move |tables| tables.end_one(id, reason, now)).await
-    }
-
-    /// This store has no outbox, so it ignores the messages.
-    async fn end_reused(&self, id: SessionId, _effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        self.write(move |tables| tables.end_one(id, RevokeReason::Reuse, now)).await
     }
 
     async fn revoke_all(
@@ -116,11 +130,12 @@ impl Sessions for OwnStore {
         id: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        _: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         let id = id.clone();
         self.write(move |tables| {
-            let Some(mut user) = tables.user(&id)? else { return Ok(0) };
+            let Some(mut user) = tables.user(&id)? else { return Ok(None) };
             user.token_epoch = next_epoch(user.token_epoch, now);
             user.security_stamp = user.security_stamp.next();
             tables.put_user(&user)?;
@@ -128,7 +143,7 @@ impl Sessions for OwnStore {
                 tables.sessions(|row| row.session.user_id == id && row.is_live() && Some(row.session.id) != keep)?;
             let ended = ends.len();
             ends.into_iter().try_for_each(|row| tables.end(row, reason, now).map(drop))?;
-            Ok(ended)
+            Ok(Some(ended))
         })
         .await
     }
@@ -170,7 +185,13 @@ impl Sessions for OwnStore {
 
 #[async_trait]
 impl Blacklist for OwnStore {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, _reason: &str) -> Result<bool, StoreError> {
+    async fn refuse(
+        &self,
+        jti: &TokenId,
+        expires_at: UnixTime,
+        _reason: &str,
+        _: &Effects,
+    ) -> Result<bool, StoreError> {
         let jti = jti.clone();
         self.write(move |tables| {
             let is_new = !tables.is_refused(&jti)?;

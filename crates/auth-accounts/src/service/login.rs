@@ -158,9 +158,8 @@ impl LoginService {
         if methods.is_empty() {
             return Ok(Step::Start(user));
         }
-        let Some(challenge) = context.challenge(&user, methods, purpose, client).await? else { return Ok(Step::Again) };
-        context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id));
-        Ok(Step::Ask(challenge))
+        let challenge = context.challenge(&user, methods, purpose, client).await?;
+        Ok(challenge.map_or(Step::Again, Step::Ask))
     }
 
     /// The account that has this password. The guess is counted before it is looked at (SEC-124).

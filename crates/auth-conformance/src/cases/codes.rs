@@ -51,7 +51,7 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
     ] {
         assert!(!store.issue(&code(3), &effects(&[1]), &other).await.unwrap(), "{other:?}");
     }
-    assert!(store.set_active(&read.id, false).await.unwrap());
+    assert!(store.set_active(&read.id, false, &Effects::NONE).await.unwrap());
     let inactive = user_now(&*store, &read.id).await;
     assert!(!store.issue(&code(6), &effects(&[1]), &IssueIf::still(&inactive)).await.unwrap());
     for number in [3, 6] {
@@ -63,7 +63,7 @@ async fn a_code_is_issued_for_an_account_as_it_was_read(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_code_for_nobody_is_not_issued(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    assert!(store.delete(&user).await.unwrap());
+    assert!(store.delete(&user, &Effects::NONE).await.unwrap());
     store.enqueue(&new_request(1)).await.unwrap();
     for nobody in [user, UserId::new(i64::MAX)] {
         let code = code_of(&nobody, code_id(1), CodePurpose::PasswordReset, at(0));
@@ -323,10 +323,10 @@ async fn expired_challenges_are_pruned_and_links_stay(store: Arc<dyn Store>) {
 async fn every_open_code_ends_when_the_account_is_deactivated(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
-    assert!(store.set_active(&fixture.id, true).await.unwrap());
+    assert!(store.set_active(&fixture.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(fixture.state().await.open(), CodePurpose::ALL);
     for active in [false, true] {
-        assert!(store.set_active(&fixture.id, active).await.unwrap());
+        assert!(store.set_active(&fixture.id, active, &Effects::NONE).await.unwrap());
         assert_eq!(fixture.state().await.open(), []);
     }
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);

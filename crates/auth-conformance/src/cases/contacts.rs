@@ -63,7 +63,7 @@ async fn a_contact_is_shared_and_finds_only_whoever_logs_in_with_it(store: Arc<d
     let second = NewUser { email: login_email("Alice@example.com"), ..new_user("second") };
     assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Email));
     assert_eq!(everybody(&*store).await, [before.clone(), alice.clone(), after, respelt]);
-    assert!(store.delete(&alice.id).await.unwrap());
+    assert!(store.delete(&alice.id, &Effects::NONE).await.unwrap());
     assert_found(&*store, "alice@example.com", None).await;
     // It was reserved by nobody.
     let heir = created(&*store, &NewUser { email: login_email("alice@example.com"), ..new_user("heir") }).await;

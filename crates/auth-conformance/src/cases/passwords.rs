@@ -81,7 +81,7 @@ async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc
     let [id, ended] = fixture.sessions;
     let good = kept(&*store, id).await;
     let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(&fixture.id) };
-    assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(ended, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     for (fault, keep) in [
         ("ended", kept(&*store, ended).await),
         ("another's", kept(&*store, foreign).await),
@@ -90,7 +90,7 @@ async fn a_password_keeps_a_live_session_of_its_account_or_is_not_set(store: Arc
     ] {
         assert_overtaken(&*store, &fixture, &keeping(keep), fault).await;
     }
-    assert_eq!(store.advance(id, good.from, good.next).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(id, good.from, good.next, &Effects::NONE).await.unwrap(), Swap::Done);
     assert_overtaken(&*store, &fixture, &keeping(good), "rotated since").await;
     assert!(session_now(&*store, foreign).await.revoked_at.is_none());
 }
@@ -122,11 +122,11 @@ async fn the_session_to_keep_goes_on_and_all_others_end(store: Arc<dyn Store>) {
     assert_eq!(after.user, User { token_epoch: at(60), security_stamp, ..before.user.clone() });
     assert_eq!(spared.state().await, others);
     // A token of the previous generation is not valid any more, and a login in progress must not start a session.
-    assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
+    assert_eq!(store.advance(id, keep.from, keep.next, &Effects::NONE).await.unwrap(), Swap::LostRace);
     let login = session_of(&fixture.id, session_id(1), at(60));
-    assert!(!store.start(&login, &before.user, None).await.unwrap());
+    assert!(!store.start(&login, &before.user, None, &Effects::NONE).await.unwrap());
     let next = successor_of(&goes_on, at(61));
-    assert_eq!(store.advance(id, goes_on.generation, next).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(id, goes_on.generation, next, &Effects::NONE).await.unwrap(), Swap::Done);
     assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the one that was kept lives longer");
 }
 
@@ -141,7 +141,7 @@ async fn a_session_begins_in_the_place_of_one_that_ends_with_the_password(store:
         let replace = Some(ReplacedSession { ends, begins: begins.clone() });
         NewPassword { replace, effects: Effects::default(), ..new_password(&fixture.id) }
     };
-    assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(ended, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     for (fault, ends) in [("ended", ended), ("another's", foreign), ("unknown", session_id(3))] {
         assert_overtaken(&*store, &fixture, &replacing(ends), fault).await;
         assert_eq!(store.find_session(begins.id).await.unwrap(), None, "{fault}");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use auth_accounts::ports::Accounts;
 use auth_conformance::{hash_of, new_user};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_diesel::{AnyConnection, AppMigrations, DieselStore, JobError, PoolSettings};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -81,7 +82,7 @@ async fn an_application_keeps_a_table_of_its_own(database: Arc<Database>) {
     });
     assert_eq!(found.await.unwrap(), Some(("one".to_owned(), true, 1)));
     // It goes with its author, by a foreign key to ours.
-    assert!(store.delete(&auth_core::user::UserId::new(author)).await.unwrap());
+    assert!(store.delete(&auth_core::user::UserId::new(author), &Effects::NONE).await.unwrap());
     assert!(texts(&store).await.is_empty());
 }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, successor_of};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::{Sessions, Swap};
 use auth_core::token::{RevokeReason, Session};
 use auth_core::user::User;
@@ -71,8 +72,10 @@ async fn calls(store: &DieselStore, user: &User, session: &Session, times: usize
         calls.spawn(async move {
             [
                 in_time(store.find_session(session.id)).await.map(drop),
-                in_time(store.set_active(&user.id, true)).await.map(drop),
-                in_time(store.revoke_all(&user.id, Some(session.id), RevokeReason::LogoutAll, at(1))).await.map(drop),
+                in_time(store.set_active(&user.id, true, &Effects::NONE)).await.map(drop),
+                in_time(store.revoke_all(&user.id, Some(session.id), RevokeReason::LogoutAll, &Effects::NONE, at(1)))
+                    .await
+                    .map(drop),
                 in_time(store.ping()).await,
             ]
         });
@@ -170,13 +173,13 @@ async fn what_was_not_committed_is_done_again(database: Arc<Database>) {
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
-        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
+        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await }
     });
     until_waiting(1, &database).await;
     terminate_all(&database);
     until_waiting(1, &database).await;
     holder.batch_execute("ROLLBACK").unwrap();
-    assert_eq!(call.await.unwrap().unwrap(), 1);
+    assert_eq!(call.await.unwrap().unwrap(), Some(1));
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session.revoked_at, Some(at(5)));
 }
 
@@ -186,7 +189,7 @@ async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>)
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
         let (store, session) = (store.clone(), session.clone());
-        async move { store.advance(session.id, session.generation, successor_of(&session, at(1))).await }
+        async move { store.advance(session.id, session.generation, successor_of(&session, at(1)), &Effects::NONE).await }
     });
     until_waiting(1, &database).await;
     terminate_all(&database);
@@ -195,7 +198,7 @@ async fn what_may_have_been_committed_is_not_done_twice(database: Arc<Database>)
     let answer = call.await.unwrap();
     assert!(is_unavailable(&answer), "{answer:?}");
     // And the connection was not put back.
-    let again = store.advance(session.id, session.generation, successor_of(&session, at(1))).await;
+    let again = store.advance(session.id, session.generation, successor_of(&session, at(1)), &Effects::NONE).await;
     assert_eq!(again.unwrap(), Swap::Done);
 }
 
@@ -231,7 +234,7 @@ async fn a_slow_statement_is_cancelled(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     let mut holder = holder_of(&database, "users");
-    let answer = in_time(store.set_staff(&user.id, true)).await;
+    let answer = in_time(store.set_staff(&user.id, true, &Effects::NONE)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
     // The server has really stopped, and given the connection back.
     holder.batch_execute("ROLLBACK").unwrap();
@@ -246,13 +249,13 @@ async fn a_deadlock_is_tried_again(database: Arc<Database>) {
     let mut holder = holder_of(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
-        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
+        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await }
     });
     until_waiting(1, &database).await;
     let holder = spawn_blocking(move || {
         holder.batch_execute("UPDATE users SET first_name = 'Deadlock'; COMMIT").unwrap();
     });
-    assert_eq!(call.await.unwrap().unwrap(), 1);
+    assert_eq!(call.await.unwrap().unwrap(), Some(1));
     holder.await.unwrap();
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user.first_name, "Deadlock");
     assert!(deadlocks(&database).await >= 1);
@@ -283,13 +286,18 @@ async fn a_serialization_failure_is_tried_again(database: Arc<Database>) {
         let mut rotations = JoinSet::new();
         for _ in 0..4 {
             let (store, session) = (store.clone(), session.clone());
-            rotations.spawn(async move { store.advance(session.id, session.generation, next).await.unwrap() });
+            rotations.spawn(async move {
+                store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap()
+            });
         }
         let won = rotations.join_all().await.into_iter().filter(|swap| *swap == Swap::Done).count();
         assert_eq!(won, 1);
         session.generation = next.generation;
     }
-    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+    assert_eq!(
+        store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await.unwrap(),
+        Some(1)
+    );
 }
 
 /// After a failover the pool may hold connections to what is now a standby.
@@ -305,7 +313,7 @@ async fn a_standby_is_unavailable_until_it_is_the_primary(database: Arc<Database
     };
     set("on");
     assert!(store.find_session(session.id).await.unwrap().is_some());
-    let answer = in_time(store.set_active(&user.id, true)).await;
+    let answer = in_time(store.set_active(&user.id, true, &Effects::NONE)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
     set("off");
     assert_works(&store, &user, &session).await;

@@ -50,6 +50,7 @@ enum Defect {
     IgnoresTheTimeStep,
     IssuesWithoutRequest,
     LeavesCodesOfTheDeleted,
+    LosesEffects,
     LosesRevocations,
     NamesAreNotUnique,
     PromotesInTwoSteps,

@@ -226,6 +226,9 @@ found_out! {
         fails [attempts::several_buckets_count_an_attempt_all_or_none,
             attempt_races::what_one_bucket_refuses_is_counted_in_no_other]
         passes [attempts::so_many_attempts_are_let_in_while_a_window_is_open]
+    a_rotation_without_its_effects: LosesEffects
+        fails [outbox::changes_of_sessions_and_rights_enqueue_their_emails]
+        passes [outbox::changes_that_do_not_take_effect_enqueue_nothing, sessions::only_the_live_generation_is_rotated]
     an_outcome_of_any_claim: AcceptsAnyOutcome
         fails [outbox::only_the_last_claim_reports_an_outcome, outbox_races::a_mail_is_done_with_or_taken_over]
         passes [outbox::a_postponed_mail_is_due_at_its_moment]

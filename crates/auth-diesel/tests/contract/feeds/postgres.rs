@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, session_id, session_of};
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::time::Seconds;
 use auth_core::token::{RevokeReason, SessionId};
@@ -106,11 +107,11 @@ async fn a_silent_server_is_reported_in_time(database: Arc<Database>) {
     // Silence, and then what was said meanwhile.
     proxy.freeze(true);
     fails(&mut feed).await;
-    assert!(past_it.set_staff(&user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     fails(&mut feed).await;
     proxy.freeze(false);
     recovers(&mut feed).await;
-    assert!(past_it.set_staff(&user.id, false).await.unwrap());
+    assert!(past_it.set_staff(&user.id, false, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // Silence, and then the end of the connection.
     proxy.freeze(true);
@@ -118,7 +119,7 @@ async fn a_silent_server_is_reported_in_time(database: Arc<Database>) {
     proxy.cut();
     proxy.freeze(false);
     recovers(&mut feed).await;
-    assert!(past_it.set_staff(&user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // A thread that hangs with the server keeps nobody.
     proxy.freeze(true);
@@ -151,7 +152,7 @@ async fn a_feed_goes_on_after_an_outage() {
         let missing: Vec<_> = done.iter().filter(|id| !known.contains(id)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
-    assert!(store.set_staff(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
@@ -163,8 +164,8 @@ async fn end_many_sessions(store: DieselStore, user: User, round: u64) -> Vec<Se
             break;
         }
         let session = session_of(&user.id, session_id(100_000 * round + number), at(0).plus(Seconds::new(number)));
-        if let Ok(true) = store.start(&session, &user, None).await
-            && let Ok(true) = store.revoke(session.id, RevokeReason::Logout, at(1)).await
+        if let Ok(true) = store.start(&session, &user, None, &Effects::NONE).await
+            && let Ok(true) = store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(1)).await
         {
             ended.push(session.id);
         }
