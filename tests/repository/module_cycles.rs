@@ -33,7 +33,9 @@ impl ModuleNames {
             Some((first, _)) if first == "self" || first == "super" => self.module.clone(),
             _ => return,
         };
-        while let Some((first, after)) = rest.split_first().filter(|(first, _)| ["self", "super"].contains(&first.as_str())) {
+        while let Some((first, after)) =
+            rest.split_first().filter(|(first, _)| ["self", "super"].contains(&first.as_str()))
+        {
             if first == "super" {
                 base.pop();
             }

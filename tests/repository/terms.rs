@@ -16,7 +16,8 @@ const PHRASES: [(&[&str], &str); 5] = [
 /// What is wrong with a line, if anything is.
 fn fault_of(line: &str) -> Option<String> {
     let lower = line.to_lowercase();
-    let words: Vec<_> = lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        lower.split(|c: char| !c.is_alphanumeric() && c != '\'').filter(|word| !word.is_empty()).collect();
     let phrase = PHRASES.iter().find(|(phrase, _)| words.windows(phrase.len()).any(|part| part == *phrase));
     if let Some((phrase, better)) = phrase {
         return Some(format!("{:?} should be {better:?}", phrase.join(" ")));

@@ -85,11 +85,16 @@ impl CodePurpose {
         Self::TotpEnrolment,
     ];
 
+    /// Whether it is that of a challenge that completes a login.
+    pub const fn is_login(self) -> bool {
+        matches!(self, Self::Login | Self::SlidingLogin)
+    }
+
     /// Whether a new one ends those before it (SEC-116). Challenges stand side by side: somebody who knows the password
     /// must not be able to end those of its owner. So do links to reset the password, which anybody can ask for: all of them
     /// are good until one is used.
     pub const fn ends_older(self) -> bool {
-        !matches!(self, Self::PasswordReset | Self::Login | Self::SlidingLogin | Self::Confirmation)
+        !self.is_login() && !matches!(self, Self::PasswordReset | Self::Confirmation)
     }
 
     /// Whether it is that of a challenge, of which at most [`MAX_OPEN`](OneTimeCode::MAX_OPEN) are open: with which other

@@ -68,7 +68,7 @@
 //!     }
 //!
 //!     async fn delete_user(&self, id: &UserId) {
-//!         assert!(self.0.delete(id).await.unwrap());
+//!         assert!(self.0.delete(id, &Effects::NONE).await.unwrap());
 //!     }
 //! }
 //!

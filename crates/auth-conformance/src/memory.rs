@@ -5,6 +5,7 @@ mod accounts;
 mod attempts;
 mod blacklist;
 mod codes;
+mod effects;
 mod feed;
 mod outbox;
 mod second_factors;
@@ -23,11 +24,13 @@ use auth_accounts::mail::OutgoingEmail;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::second_factor::Factors;
 use auth_accounts::throttle::LimitKey;
+use auth_core::event::SecurityEvent;
 use auth_core::ports::Change;
 use auth_core::time::UnixTime;
 use auth_core::token::{Session, SessionId, TokenId};
 use auth_core::user::{SecurityStamp, User, UserId};
 use codes::CodeList;
+use effects::Pending;
 use feed::Feeds;
 pub use feed::MemoryFeed;
 use outbox::EmailQueue;
@@ -101,6 +104,11 @@ impl MemoryStore {
         self.state().outbox.mails()
     }
 
+    /// Every event that a write has committed, in order. Events are kept when their account is deleted.
+    pub fn committed_events(&self) -> Vec<SecurityEvent> {
+        self.state().audit_trail.clone()
+    }
+
     /// The number of calls of the ports and of the methods of this type so far.
     pub fn calls(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).calls
@@ -126,6 +134,7 @@ struct State {
     codes: CodeList,
     attempts: HashMap<LimitKey, Count>,
     outbox: EmailQueue,
+    audit_trail: Vec<SecurityEvent>,
     feeds: Feeds,
 }
 
@@ -212,12 +221,16 @@ impl State {
         })
     }
 
-    /// Changes the rights of an account; the security stamp advances only if they differ.
-    fn change_rights(&mut self, id: &UserId, change: impl FnOnce(&mut User)) -> bool {
+    /// Changes the rights of an account; the security stamp advances only if they differ. Commits the effects in either case.
+    fn change_rights(&mut self, id: &UserId, effects: Pending, change: impl FnOnce(&mut User)) -> bool {
         let Some(before) = self.user(id).cloned() else { return false };
         let mut user = before.clone();
         change(&mut user);
-        user == before || self.change_security(id, |account| account.user = user)
+        if user != before {
+            self.change_security(id, |account| account.user = user);
+        }
+        self.commit(id, effects);
+        true
     }
 
     /// Which of these names an account other than `own` has. The exact spelling of a username is always compared: an

@@ -40,6 +40,11 @@ impl SecurityEvent {
         Self { kind, user: None, session: None, refused_by: None }
     }
 
+    /// The session limit of an account ended one of its sessions.
+    pub fn of_surplus(user: &UserId, session: SessionId) -> Self {
+        Self::of_session(EventKind::SessionLimitReached, user, session)
+    }
+
     /// Somebody was not allowed to do something.
     pub fn denied(user: &UserId, denial: &Denial) -> Self {
         let refused_by = Some(denial.leaf().to_string());

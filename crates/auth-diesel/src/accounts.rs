@@ -10,6 +10,7 @@ use auth_accounts::ports::{
     VerifiedEmail,
 };
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::TokenUsers;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
@@ -205,8 +206,8 @@ impl Accounts for DieselStore {
         Ok(outcome.await?.unwrap_or(EmailUpdate::Taken))
     }
 
-    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError> {
-        let id = id.clone();
+    async fn set_active(&self, id: &UserId, active: bool, effects: &Effects) -> Result<bool, StoreError> {
+        let (id, effects) = (id.clone(), effects.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
@@ -215,26 +216,28 @@ impl Accounts for DieselStore {
                 if !active {
                     end_codes(connection, account.id, None)?;
                 }
+                put(connection, account.id, &effects)?;
                 Ok(true)
             })
         })
         .await
     }
 
-    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError> {
-        let id = id.clone();
+    async fn set_staff(&self, id: &UserId, staff: bool, effects: &Effects) -> Result<bool, StoreError> {
+        let (id, effects) = (id.clone(), effects.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
                 make_staff(connection, &account, staff)?;
+                put(connection, account.id, &effects)?;
                 Ok(true)
             })
         })
         .await
     }
 
-    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError> {
-        let id = id.clone();
+    async fn promote(&self, id: &UserId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        let (id, effects) = (id.clone(), effects.clone());
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let Some(account) = lock_account(connection, &id)? else { return Ok(false) };
@@ -242,14 +245,20 @@ impl Accounts for DieselStore {
                     end_with_factors(connection, account.id)?;
                     end_all(connection, &account, None, RevokeReason::Administrator, now)?;
                 }
+                put(connection, account.id, &effects)?;
                 Ok(true)
             })
         })
         .await
     }
 
-    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
-        let (id, groups) = (id.clone(), groups.clone());
+    async fn set_groups(
+        &self,
+        id: &UserId,
+        groups: &BTreeSet<GroupName>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
+        let (id, groups, effects) = (id.clone(), groups.clone(), effects.clone());
         self.write(move |connection| {
             connection.transaction_if(|connection| {
                 // Groups before accounts, as when a group is renamed or deleted, which updates the accounts of its
@@ -260,13 +269,14 @@ impl Accounts for DieselStore {
                 let other = users::table.find(account.id).filter(users::group_names.ne(&names));
                 diesel::update(other).set((users::group_names.eq(&names), next_stamp())).execute(connection)?;
                 replace_groups(connection, account.id, &ids)?;
+                put(connection, account.id, &effects)?;
                 Ok(true)
             })
         })
         .await
     }
 
-    async fn delete(&self, id: &UserId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: &UserId, _: &Effects) -> Result<bool, StoreError> {
         let id = id.clone();
         self.write(move |connection| Ok(diesel::delete(users::table.filter(has_id(&id))).execute(connection)? == 1))
             .await

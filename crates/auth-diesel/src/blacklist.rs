@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::Blacklist;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
@@ -17,7 +18,7 @@ use crate::types::DbTime;
 
 #[async_trait]
 impl Blacklist for DieselStore {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, reason: &str) -> Result<bool, StoreError> {
+    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, reason: &str, _: &Effects) -> Result<bool, StoreError> {
         let (jti, reason) = (jti.as_str().to_owned(), reason.to_owned());
         self.write(move |connection| {
             let row = RefusedTokenRow { jti: jti.clone(), expires_at: expires_at.into(), reason: reason.clone() };

@@ -149,7 +149,8 @@ impl Outbox for DieselStore {
     }
 }
 
-/// Commits the effects of a write in its transaction: enqueues the emails, which are deleted with their owner.
+/// Commits the effects of a write in its transaction: enqueues the emails, which are deleted with their owner. There is no audit trail
+/// in the database yet, so the events are ignored here, and where a write commits nothing else.
 pub(crate) fn put(connection: &mut AnyConnection, owner: UserKey, effects: &Effects) -> QueryResult<()> {
     for message in &effects.messages {
         let email = OutgoingEmail::try_from(message).map_err(|error| Error::SerializationError(error.into()))?;

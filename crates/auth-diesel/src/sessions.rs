@@ -14,7 +14,7 @@ use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, on_either};
-use crate::error::out_of_range;
+use crate::error::{JobError, out_of_range};
 use crate::keys::{UserKey, has_id};
 use crate::locked::{LockedAccount, lock_account, lock_row, next_stamp};
 use crate::outbox::put;
@@ -26,8 +26,15 @@ use crate::types::{DbId, DbTime};
 
 #[async_trait]
 impl Sessions for DieselStore {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
         let (session, user, stamp) = (session.clone(), user.id.clone(), user.security_stamp.get());
+        let effects = effects.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
                 let as_it_was =
@@ -40,6 +47,7 @@ impl Sessions for DieselStore {
                     .optional()?;
                 let Some(user) = locked else { return Ok(false) };
                 begin(connection, user, &session)?;
+                put(connection, user, &effects)?;
                 Ok(true)
             })
         })
@@ -90,38 +98,31 @@ impl Sessions for DieselStore {
         .await
     }
 
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        effects: &Effects,
+    ) -> Result<Swap, StoreError> {
+        let effects = effects.clone();
         self.write(move |connection| {
-            // The row is the lock: rotations and revocations of one session queue on it.
-            let from = i32::try_from(from.get()).map_err(out_of_range)?;
-            let next = NextGenerationRow::try_from(next).map_err(out_of_range)?;
-            let moved = diesel::update(sessions::table.find(DbId::from(id)).filter(live_at(from)))
-                .set(next)
-                .execute(connection)?;
-            Ok(if moved == 1 { Swap::Done } else { Swap::LostRace })
+            let moved = with_effects(connection, id, &effects, |connection| move_on(connection, id, from, next))?;
+            Ok(if moved { Swap::Done } else { Swap::LostRace })
         })
         .await
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
-        self.write(move |connection| Ok(end(connection, id, reason, now)?)).await
-    }
-
-    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         let effects = effects.clone();
         self.write(move |connection| {
-            connection.transaction(|connection| {
-                let session = sessions::table.find(DbId::from(id));
-                let owner: Option<UserKey> = session.select(sessions::user_id).get_result(connection).optional()?;
-                let Some(owner) = owner else { return Ok(false) };
-                // The account first, as in every write that needs both. A session never changes its account.
-                lock_row(connection, owner)?;
-                let is_ended = end(connection, id, RevokeReason::Reuse, now)?;
-                if is_ended {
-                    put(connection, owner, &effects)?;
-                }
-                Ok(is_ended)
-            })
+            with_effects(connection, id, &effects, |connection| end(connection, id, reason, now))
         })
         .await
     }
@@ -131,13 +132,16 @@ impl Sessions for DieselStore {
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        effects: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
-        let user = user.clone();
+    ) -> Result<Option<usize>, StoreError> {
+        let (user, effects) = (user.clone(), effects.clone());
         self.write(move |connection| {
-            connection.transaction(|connection| match lock_account(connection, &user)? {
-                Some(account) => end_all(connection, &account, keep, reason, now),
-                None => Ok(0),
+            connection.transaction(|connection| {
+                let Some(account) = lock_account(connection, &user)? else { return Ok(None) };
+                let ended = end_all(connection, &account, keep, reason, now)?;
+                put(connection, account.id, &effects)?;
+                Ok(Some(ended))
             })
         })
         .await
@@ -220,6 +224,40 @@ fn surplus_of(
     let kept = usize::from(live.contains(&keep));
     let others = live.into_iter().filter(|id| *id != keep);
     Ok(others.skip((most.get() as usize).saturating_sub(kept)).collect())
+}
+
+/// Runs a write of one session and commits the effects with it; `false` if the write changed nothing. Only messages need a
+/// transaction and the lock of the account, to which they belong.
+fn with_effects(
+    connection: &mut AnyConnection,
+    id: SessionId,
+    effects: &Effects,
+    write: impl Fn(&mut AnyConnection) -> QueryResult<bool>,
+) -> Result<bool, JobError> {
+    if effects.messages.is_empty() {
+        return Ok(write(connection)?);
+    }
+    connection.transaction(|connection| {
+        let session = sessions::table.find(DbId::from(id));
+        let owner: Option<UserKey> = session.select(sessions::user_id).get_result(connection).optional()?;
+        let Some(owner) = owner else { return Ok(false) };
+        // The account first, as in every write that needs both. A session never changes its account.
+        lock_row(connection, owner)?;
+        let is_done = write(connection)?;
+        if is_done {
+            put(connection, owner, effects)?;
+        }
+        Ok(is_done)
+    })
+}
+
+/// Advances a session; `false` if `from` is not its live generation. The row is the lock: rotations and revocations of one
+/// session wait for each other on it.
+fn move_on(connection: &mut AnyConnection, id: SessionId, from: Generation, next: NextGeneration) -> QueryResult<bool> {
+    let from = i32::try_from(from.get()).map_err(out_of_range)?;
+    let next = NextGenerationRow::try_from(next).map_err(out_of_range)?;
+    let live = sessions::table.find(DbId::from(id)).filter(live_at(from));
+    Ok(diesel::update(live).set(next).execute(connection)? == 1)
 }
 
 /// Revokes a session; `false` if it was revoked before or does not exist.

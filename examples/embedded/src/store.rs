@@ -110,7 +110,13 @@ impl TokenUsers for Store {
 
 #[async_trait]
 impl Sessions for Store {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        _: &Effects,
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
         match state.user(&user.id) {
             Some(now) if now.is_active && now.security_stamp == user.security_stamp => {
@@ -133,7 +139,13 @@ impl Sessions for Store {
         Ok(state.user(&session.user_id).cloned().map(|user| SessionOfUser { session, user }))
     }
 
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        _: &Effects,
+    ) -> Result<Swap, StoreError> {
         match self.state().sessions.get_mut(&id) {
             Some(session) if session.generation == from && session.revoked_at.is_none() => {
                 (session.generation, session.expires_at) = (next.generation, next.expires_at);
@@ -144,12 +156,14 @@ impl Sessions for Store {
         }
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        _: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         Ok(self.state().sessions.get_mut(&id).is_some_and(|session| end(session, reason, now)))
-    }
-
-    async fn end_reused(&self, id: SessionId, _: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        self.revoke(id, RevokeReason::Reuse, now).await
     }
 
     async fn revoke_all(
@@ -157,14 +171,15 @@ impl Sessions for Store {
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        _: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         let mut state = self.state();
-        let Some(row) = state.user(user) else { return Ok(0) };
+        let Some(row) = state.user(user) else { return Ok(None) };
         row.token_epoch = next_epoch(row.token_epoch, now);
         row.security_stamp = row.security_stamp.next();
         let others = state.sessions.values_mut().filter(|session| session.user_id == *user && Some(session.id) != keep);
-        Ok(others.filter_map(|session| end(session, reason, now).then_some(())).count())
+        Ok(Some(others.filter_map(|session| end(session, reason, now).then_some(())).count()))
     }
 
     async fn end_surplus(
@@ -191,7 +206,7 @@ impl Sessions for Store {
 
 #[async_trait]
 impl Blacklist for Store {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, _: &str) -> Result<bool, StoreError> {
+    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, _: &str, _: &Effects) -> Result<bool, StoreError> {
         let mut state = self.state();
         if state.refused.contains_key(jti) {
             return Ok(false);

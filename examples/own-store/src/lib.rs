@@ -6,6 +6,9 @@
 //! **This store loses everything at a restart.** In a persistent one, each method is one transaction, committed before the
 //! method returns, so that a revoked session stays revoked after a crash. A conditional update is then one statement, such
 //! as `UPDATE sessions SET … WHERE id = $1 AND generation = $2 AND revoked_at IS NULL`; it was applied if it changed a row.
+//!
+//! Most writes come with `Effects`: emails and security events to commit in the same transaction. This store has neither an
+//! outbox nor an audit trail, and ignores them.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -85,7 +88,13 @@ impl TokenUsers for OwnStore {
 
 #[async_trait]
 impl Sessions for OwnStore {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        _: &Effects,
+    ) -> Result<bool, StoreError> {
         let mut tables = self.lock()?;
         // `user` was read before the authentication. With another stamp, the user has changed since.
         match tables.users.get_mut(&user.id) {
@@ -119,7 +128,13 @@ impl Sessions for OwnStore {
 
     /// The conditional update behind every rotation. After `LostRace`, `auth-core` reads the session again and decides
     /// whether the request was a retry or the token was reused.
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        _: &Effects,
+    ) -> Result<Swap, StoreError> {
         match self.lock()?.sessions.get_mut(&id) {
             Some(SessionRow { session, keep_until }) if session.generation == from && session.revoked_at.is_none() => {
                 session.generation = next.generation;
@@ -133,13 +148,14 @@ impl Sessions for OwnStore {
         }
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        _: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         Ok(self.lock()?.sessions.get_mut(&id).is_some_and(|row| row.revoke(reason, now)))
-    }
-
-    /// Reuse ends the session. A store with an outbox enqueues the messages of the effects in the same transaction.
-    async fn end_reused(&self, id: SessionId, _: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        self.revoke(id, RevokeReason::Reuse, now).await
     }
 
     async fn revoke_all(
@@ -147,15 +163,16 @@ impl Sessions for OwnStore {
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        _: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         let Tables { users, sessions, .. } = &mut *self.lock()?;
-        let Some(stored) = users.get_mut(user) else { return Ok(0) };
+        let Some(stored) = users.get_mut(user) else { return Ok(None) };
         // No login that is in progress starts a session any more, and no token issued until now is adopted.
         stored.security_stamp = stored.security_stamp.next();
         stored.token_epoch = next_epoch(stored.token_epoch, now);
         let others = sessions.values_mut().filter(|row| row.session.user_id == *user && Some(row.session.id) != keep);
-        Ok(others.map(|row| row.revoke(reason, now)).filter(|is_revoked| *is_revoked).count())
+        Ok(Some(others.map(|row| row.revoke(reason, now)).filter(|is_revoked| *is_revoked).count()))
     }
 
     async fn end_surplus(
@@ -181,7 +198,7 @@ impl Sessions for OwnStore {
 
 #[async_trait]
 impl Blacklist for OwnStore {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, _reason: &str) -> Result<bool, StoreError> {
+    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, _: &str, _: &Effects) -> Result<bool, StoreError> {
         Ok(self.lock()?.blacklist.insert(jti.clone(), expires_at).is_none())
     }
 

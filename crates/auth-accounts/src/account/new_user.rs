@@ -33,7 +33,7 @@ pub struct NewUser {
     pub is_imported: bool,
     /// When its address was proven to be its owner's; `None`: it was not.
     pub email_verified_at: Option<Timestamp>,
-    /// What goes into the outbox with it.
+    /// What is committed with it. An event without a user is about this one.
     pub effects: Effects,
 }
 

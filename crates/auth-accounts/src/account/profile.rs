@@ -43,7 +43,7 @@ pub struct ProfileChange {
     pub last_name: Option<PersonName>,
     /// Changes the account only if this is still its stamp: what to ask for was decided on the account with this stamp.
     pub only_at: Option<SecurityStamp>,
-    /// What goes into the outbox with the change.
+    /// What is committed with the change.
     pub effects: Effects,
 }
 

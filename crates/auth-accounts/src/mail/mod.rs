@@ -47,7 +47,7 @@ impl From<OutgoingEmail> for Message {
 
 impl FromIterator<OutgoingEmail> for Effects {
     fn from_iter<T: IntoIterator<Item = OutgoingEmail>>(mails: T) -> Self {
-        Self { messages: mails.into_iter().map(Message::from).collect() }
+        Self { messages: mails.into_iter().map(Message::from).collect(), ..Self::NONE }
     }
 }
 

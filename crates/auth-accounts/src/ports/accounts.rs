@@ -51,7 +51,7 @@ pub struct NewPassword {
     pub keep: Option<KeptSession>,
     /// The session that begins in the place of one that ends.
     pub replace: Option<ReplacedSession>,
-    /// What goes into the outbox with it.
+    /// What is committed with it.
     pub effects: Effects,
 }
 
@@ -97,7 +97,7 @@ pub struct VerifiedEmail {
     pub is_change: bool,
     /// Verifies the address only if this is still the stamp of the account: its second factors were read with this stamp.
     pub only_at: Option<SecurityStamp>,
-    /// What goes into the outbox with it.
+    /// What is committed with it.
     pub effects: Effects,
 }
 
@@ -157,8 +157,9 @@ pub struct ListedUsers {
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// Stores a new, active account with its password hash, and [its ID](NewUser::id) or the next integer; its `token_epoch`
-    /// is the start of time. Its mails go into the outbox. `Err(Taken)` and nothing stored if another account has its name or
-    /// address; the name, if both.
+    /// is the start of time. Its effects are committed with it, the events as
+    /// [`events_of_new`](Effects::events_of_new). `Err(Taken)` and nothing stored if another account has its name or address;
+    /// the name, if both.
     ///
     /// # Errors
     /// [`StoreError`] also if another user has its ID.
@@ -174,7 +175,7 @@ pub trait Accounts: Send + Sync {
     /// The account whose address has the same canonical form.
     async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError>;
 
-    /// Changes the given fields, if the account has the [required stamp](ProfileChange::only_at), and enqueues the emails.
+    /// Changes the given fields, if the account has the [required stamp](ProfileChange::only_at), and commits the effects.
     /// An email address with another canonical form is unverified, advances the `security_stamp`, and ends every open code
     /// of the account, since it may have been sent to the former address. The time at which they ended makes no difference.
     async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError>;
@@ -192,37 +193,47 @@ pub trait Accounts: Send + Sync {
     /// - ends every open code of the account (SEC-111);
     /// - marks the email address as verified (`email_verified_at`), and removes the second factors that were added before it
     ///   was, with their recovery codes;
-    /// - enqueues the emails.
+    /// - commits the effects.
     ///
     /// Of several concurrent calls with the same condition, one succeeds.
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError>;
 
     /// Notes that the address of an account was proven, or changes it to one that was; uses the code, whatever its attempts;
-    /// puts the mails into the outbox. A change also advances the `security_stamp` and ends every open code of the account.
+    /// commits the effects. A change also advances the `security_stamp` and ends every open code of the account.
     async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
     /// Activates or deactivates an account, and advances its `security_stamp`. Deactivation also ends its open codes:
-    /// activating the account again does not make them valid. Returns `false` if the account does not exist.
-    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError>;
+    /// activating the account again does not make them valid. Commits the effects even if the account was so already. Returns
+    /// `false` if the account does not exist.
+    async fn set_active(&self, id: &UserId, active: bool, effects: &Effects) -> Result<bool, StoreError>;
 
     /// Makes an account an administrator's (`is_staff`), or an ordinary one (neither `is_staff` nor `is_superuser`), and
-    /// advances its `security_stamp`. Returns `false` if the account does not exist.
-    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError>;
+    /// advances its `security_stamp`. Commits the effects even if the account was so already. Returns `false` if the account
+    /// does not exist.
+    async fn set_staff(&self, id: &UserId, staff: bool, effects: &Effects) -> Result<bool, StoreError>;
 
     /// Makes an account an administrator's, as [`set_staff`](Self::set_staff) does. If it was not one before, all its
     /// sessions are revoked in the same transaction with the reason
     /// [`Administrator`](auth_core::token::RevokeReason::Administrator), and its `token_epoch` advances to
     /// [`next_epoch`](auth_core::revocation::next_epoch), so that no session from before gains the rights; and the codes with a purpose of
     /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) end, which may have been asked for with
-    /// less than an administrator must show. Otherwise nothing changes. Returns `false` if the account does not exist.
-    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError>;
+    /// less than an administrator must show. Otherwise only the effects are committed. Returns `false` if the account does not
+    /// exist.
+    async fn promote(&self, id: &UserId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError>;
 
-    /// Puts an account into these groups and no others, and advances its `security_stamp`. Returns `false` if the account
-    /// does not exist.
-    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError>;
+    /// Puts an account into these groups and no others, and advances its `security_stamp`. Commits the effects even if the
+    /// account was in these groups already. Returns `false` if the account does not exist.
+    async fn set_groups(
+        &self,
+        id: &UserId,
+        groups: &BTreeSet<GroupName>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError>;
 
-    /// Deletes an account with its hash and all that belongs to it: sessions, codes, second factors, mails. `false` if there is no such account.
-    async fn delete(&self, id: &UserId) -> Result<bool, StoreError>;
+    /// Deletes an account with its hash and all that belongs to it: sessions, codes, second factors, and its emails in the
+    /// outbox. Events about it stay, and those of the effects are committed with the deletion; messages of the effects are
+    /// not, since they belong to the account. `false` if there is no such account.
+    async fn delete(&self, id: &UserId, effects: &Effects) -> Result<bool, StoreError>;
 
     /// A page of all users, in the order in which they were created.
     async fn list(&self, page: AccountPage) -> Result<ListedUsers, StoreError>;

@@ -44,7 +44,7 @@ pub struct OwnerAsRead {
 /// "Open" is what [`OneTimeCode::is_open`] says, judged by the write itself.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// Stores a code and puts its mails into the outbox. Ends every open code of the same account and purpose first, if
+    /// Stores a code and commits the effects. Ends every open code of the same account and purpose first, if
     /// the purpose [says so](crate::code::CodePurpose::ends_older); of challenges, all but the newest that leave room for
     /// this one among [`MAX_OPEN`](OneTimeCode::MAX_OPEN) open ones of the purposes that are
     /// [counted together](crate::code::CodePurpose::bounded_with).
@@ -61,7 +61,7 @@ pub trait Codes: Send + Sync {
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError>;
 
     /// Uses a code, whatever its attempts, and with it what proved it: no code of the time step or an earlier one counts
-    /// any more, or the recovery code is gone. Puts the mails into the outbox. Whether its time is now is not asked: that
+    /// any more, or the recovery code is gone. Commits the effects. Whether its time is now is not asked: that
     /// was decided when it was [tried](Self::try_code).
     ///
     /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer

@@ -16,8 +16,8 @@ pub trait SecondFactors: Send + Sync {
     /// The second factors of a user; empty if the user does not exist.
     async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError>;
 
-    /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and enqueues the
-    /// emails. A factor of the same method is replaced; the new one keeps the time since which that one was on. The user
+    /// Adds a factor, uses the code of its enrolment, adds the recovery codes if the account has none, and commits the
+    /// effects. A factor of the same method is replaced; the new one keeps the time since which that one was on. The user
     /// counts as having factors since the first one, even if that one has been removed ([`multi_factor_since`](auth_core::user::User::multi_factor_since)), as
     /// long as there is a factor. In the same transaction, every other open code with a purpose of
     /// [`ENDED_BY_FACTOR_CHANGES`](crate::code::CodePurpose::ENDED_BY_FACTOR_CHANGES) ends. A factor by email also verifies
@@ -35,7 +35,7 @@ pub trait SecondFactors: Send + Sync {
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError>;
 
-    /// Removes the factors of these methods, and enqueues the emails. Removing the last factor also removes the recovery
+    /// Removes the factors of these methods, and commits the effects. Removing the last factor also removes the recovery
     /// codes; [`Method::RecoveryCode`] stands for the codes alone. Ends the same codes as [`add_factor`](Self::add_factor).
     /// Returns `false` and changes nothing if none of the methods is on, or if `only_at` is given and is not the stamp of
     /// the account.
@@ -47,7 +47,7 @@ pub trait SecondFactors: Send + Sync {
         effects: &Effects,
     ) -> Result<bool, StoreError>;
 
-    /// Replaces all recovery codes, and enqueues the emails. Ends the same codes as [`add_factor`](Self::add_factor).
+    /// Replaces all recovery codes, and commits the effects. Ends the same codes as [`add_factor`](Self::add_factor).
     /// Returns `false` and changes nothing if the account has no second factor, or if `only_at` is given and is not the
     /// stamp of the account.
     async fn replace_recovery_codes(

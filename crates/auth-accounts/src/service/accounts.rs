@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auth_core::effects::Effects;
 use auth_core::error::AuthError;
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::service::Caller;
@@ -84,11 +85,13 @@ impl AccountService {
             is_imported: false,
             date_joined: self.context.ports.clock.timestamp(),
             email_verified_at: None,
-            effects: request.filter(|_| wants_proof).into_iter().collect(),
+            effects: request
+                .filter(|_| wants_proof)
+                .into_iter()
+                .collect::<Effects>()
+                .with_event(SecurityEvent::of_nobody(EventKind::AccountRegistered)),
         };
-        let user = self.context.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
-        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountRegistered, &user.id));
-        Ok(user)
+        self.context.create(&new, &hash).await
     }
 
     /// The caller's account as it is at this moment.
@@ -132,7 +135,7 @@ impl AccountService {
             let content = self.context.emails.content_of_change(&caller, email, client);
             change.effects = self.context.emails.mail(EmailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
-        let user = if change.is_empty() { caller } else { self.apply(&caller, &change).await? };
+        let user = if change.is_empty() { caller } else { self.apply(&caller, change).await? };
         // Last: a change that is refused sends no link.
         if let Some(email) = &pending_email {
             self.propose_email(&user, email, client).await?;
@@ -158,11 +161,12 @@ impl AccountService {
         self.context.policy.email_verification != EmailVerification::Off
     }
 
-    async fn apply(&self, user: &User, change: &ProfileChange) -> Result<User, AccountError> {
-        match self.context.ports.store.update_profile(&user.id, change).await? {
+    async fn apply(&self, user: &User, mut change: ProfileChange) -> Result<User, AccountError> {
+        change.effects = change.effects.with_event(SecurityEvent::of_user(EventKind::ProfileChanged, &user.id));
+        match self.context.ports.store.update_profile(&user.id, &change).await? {
             ProfileUpdate::Done(user) => {
                 self.context.ports.note_changed(&user.id);
-                self.context.ports.record(SecurityEvent::of_user(EventKind::ProfileChanged, &user.id));
+                self.context.ports.record_committed(&change.effects);
                 Ok(user)
             }
             ProfileUpdate::Taken(taken) => Err(AccountFault::Taken(taken).into()),

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auth_core::effects::Effects;
-use auth_core::error::AuthError;
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::token::ClientInfo;
 use auth_core::token::RequiredFor;
 use auth_core::user::{GroupName, User};
 
-use crate::account::{AccountFault, LoginName, NewUser, NewUserId};
+use crate::account::{LoginName, NewUser, NewUserId};
 use crate::error::AccountError;
 use crate::mail::EmailKind;
 use crate::password::CheckedPassword;
@@ -91,58 +90,78 @@ impl AdministrationService {
         Self { context }
     }
 
-    /// What the owner of an account is told of a change that they did not make.
-    fn notice(&self, kind: EmailKind, user: &User) -> Result<Effects, AuthError> {
-        let context = &self.context;
-        context.emails.mail(kind, user.email.as_deref(), &context.emails.content(user, &ClientInfo::default()))
+    /// What the owner of an account is told of a change that they did not make: of a new password, and of each second factor
+    /// that is removed.
+    async fn notices(&self, user: &User, action: &Action) -> Result<Effects, AccountError> {
+        let (emails, client) = (&self.context.emails, ClientInfo::default());
+        Ok(match action {
+            Action::SetPassword(_) => {
+                emails.mail(EmailKind::PasswordChanged, user.email.as_deref(), &emails.content(user, &client))?
+            }
+            Action::RemoveSecondFactors => {
+                let factors = self.context.ports.store.factors_of(&user.id).await?;
+                emails.removal_notices(user, &factors.on(), &client)?
+            }
+            _ => Effects::NONE,
+        })
     }
 
     /// Does something to the account with exactly this username.
     pub async fn act(&self, username: &str, action: &Action) -> Result<Outcome, AccountError> {
         let Some(user) = self.find(username).await? else { return Ok(Outcome::NoSuchAccount) };
-        let store = &self.context.ports.store;
-        let done = match action {
-            Action::Activate => store.set_active(&user.id, true).await?,
-            Action::Deactivate => store.set_active(&user.id, false).await?,
-            Action::Promote => self.promote(&user).await?,
-            Action::Demote => store.set_staff(&user.id, false).await?,
-            Action::SetGroups(groups) => store.set_groups(&user.id, groups).await?,
-            Action::Delete => store.delete(&user.id).await?,
-            Action::SetPassword(password) => {
-                let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
-                let effects = self.notice(EmailKind::PasswordChanged, &user)?;
-                let new = NewPassword { effects, ..NewPassword::new(user.id.clone(), hash) };
-                let is_done = store.set_password(&new, self.context.ports.clock.now()).await? == PasswordUpdate::Done;
-                self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
-                is_done
-            }
-            Action::RemoveSecondFactors => match self.remove_second_factors(&user).await? {
-                true => true,
-                false => return Ok(Outcome::NothingToDo),
-            },
-        };
-        if !done {
-            return Ok(Outcome::NoSuchAccount); // Deleted since it was read.
+        let notices = self.notices(&user, action).await?;
+        let effects = notices.with_event(SecurityEvent::of_user(action.event(), &user.id));
+        if !self.apply(&user, action, &effects).await? {
+            return Ok(match action {
+                Action::RemoveSecondFactors => Outcome::NothingToDo,
+                _ => Outcome::NoSuchAccount, // Deleted since it was read.
+            });
         }
         self.context.ports.note_changed(&user.id);
-        self.context.ports.record(SecurityEvent::of_user(action.event(), &user.id));
+        self.context.ports.record_committed(&effects);
+        if let Action::SetPassword(_) = action {
+            self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
+        }
         Ok(Outcome::Done)
+    }
+
+    /// Does it with one write; `false` if that did not take effect.
+    async fn apply(&self, user: &User, action: &Action, effects: &Effects) -> Result<bool, AccountError> {
+        let store = &self.context.ports.store;
+        Ok(match action {
+            Action::Activate => store.set_active(&user.id, true, effects).await?,
+            Action::Deactivate => store.set_active(&user.id, false, effects).await?,
+            Action::Promote => self.promote(user, effects).await?,
+            Action::Demote => store.set_staff(&user.id, false, effects).await?,
+            Action::SetGroups(groups) => store.set_groups(&user.id, groups, effects).await?,
+            Action::Delete => store.delete(&user.id, effects).await?,
+            Action::SetPassword(password) => self.set_password(user, password, effects).await?,
+            Action::RemoveSecondFactors => {
+                store.remove_factors(&user.id, &[Method::Email, Method::Totp], None, effects).await?
+            }
+        })
+    }
+
+    async fn set_password(
+        &self,
+        user: &User,
+        password: &CheckedPassword,
+        effects: &Effects,
+    ) -> Result<bool, AccountError> {
+        let ports = &self.context.ports;
+        let hash = ports.hasher.hash(password, QueueShare::Whole).await?;
+        let new = NewPassword { effects: effects.clone(), ..NewPassword::new(user.id.clone(), hash) };
+        Ok(ports.store.set_password(&new, ports.clock.now()).await? == PasswordUpdate::Done)
     }
 
     /// Where administrators have to show a second factor, one who has not shown it is to log in once more: the sessions end
     /// with the change that gives the rights.
-    async fn promote(&self, user: &User) -> Result<bool, AccountError> {
+    async fn promote(&self, user: &User, effects: &Effects) -> Result<bool, AccountError> {
+        let ports = &self.context.ports;
         if self.context.tokens.policy().multi_factor_required_for == RequiredFor::Staff {
-            return Ok(self.context.ports.store.promote(&user.id, self.context.ports.clock.now()).await?);
+            return Ok(ports.store.promote(&user.id, effects, ports.clock.now()).await?);
         }
-        Ok(self.context.ports.store.set_staff(&user.id, true).await?)
-    }
-
-    /// `false` if none was on. Its owner is told of each.
-    async fn remove_second_factors(&self, user: &User) -> Result<bool, AccountError> {
-        let factors = self.context.ports.store.factors_of(&user.id).await?;
-        let effects = self.context.emails.removal_notices(user, &factors.on(), &ClientInfo::default())?;
-        Ok(self.context.ports.store.remove_factors(&user.id, &[Method::Email, Method::Totp], None, &effects).await?)
+        Ok(ports.store.set_staff(&user.id, true, effects).await?)
     }
 
     /// The account with exactly this username.
@@ -152,16 +171,15 @@ impl AdministrationService {
     }
 
     /// Makes an account with whatever rights; [`NewUserId::Next`] stands for the next ID of the policy.
-    /// [`AccountFault::Taken`] if its name or address is another's already.
+    /// [`AccountFault::Taken`](crate::account::AccountFault::Taken) if its name or address is another's already.
     pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AccountError> {
         let mut new = new.clone();
         if new.id == NewUserId::Next {
             new.id = self.context.next_user_id();
         }
         let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
-        let user = self.context.ports.store.create(&new, &hash).await?.map_err(AccountFault::Taken)?;
-        self.context.ports.record(SecurityEvent::of_user(EventKind::AccountAdministered, &user.id));
-        Ok(user)
+        new.effects = new.effects.with_event(SecurityEvent::of_nobody(EventKind::AccountAdministered));
+        self.context.create(&new, &hash).await
     }
 
     /// A page of all users, in the order in which they were created.

@@ -5,7 +5,9 @@ use std::fmt;
 use auth_core::service::TokenService;
 use auth_core::user::User;
 
-use crate::account::NewUserId;
+use crate::account::{AccountFault, NewUser, NewUserId};
+use crate::error::AccountError;
+use crate::password::PasswordHash;
 use crate::service::limits::Limits;
 use crate::service::{AccountPolicy, Emails, Ports};
 
@@ -34,6 +36,16 @@ impl AccountContext {
     /// The ID of the next new user.
     pub(in crate::service) fn next_user_id(&self) -> NewUserId {
         self.policy.new_user_ids.next(self.ports.randomness.as_ref())
+    }
+
+    /// Stores a new account, and records the events of its creation.
+    ///
+    /// # Errors
+    /// [`AccountFault::Taken`].
+    pub(in crate::service) async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<User, AccountError> {
+        let user = self.ports.store.create(new, hash).await?.map_err(AccountFault::Taken)?;
+        self.ports.events.record_committed(&new.effects.events_of_new(&user.id));
+        Ok(user)
     }
 
     /// The policy.

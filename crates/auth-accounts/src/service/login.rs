@@ -68,19 +68,10 @@ impl LoginService {
         password: &RawPassword,
         client: ClientInfo,
     ) -> Result<LoginOutcome<TokenPair>, AccountError> {
-        for _ in 0..Self::MAX_STARTS {
-            let user = match self.first_factor(name, password, CodePurpose::Login, &client).await? {
-                Step::Start(user) => user,
-                Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
-                Step::Again => continue,
-            };
-            let authentication = Authentication::by_password(self.context.ports.clock.now());
-            match self.context.tokens.start_session(&user, &authentication, client.clone()).await {
-                Err(AuthError::UserChanged) => {}
-                outcome => return Ok(LoginOutcome::Tokens(outcome?)),
-            }
-        }
-        Err(Self::overtaken())
+        let tokens = &self.context.tokens;
+        let start =
+            |user, authentication, client| async move { tokens.start_session(&user, &authentication, client).await };
+        self.log_in(name, password, CodePurpose::Login, client, start).await
     }
 
     /// Logs in as [`login`](Self::login) does, for a sliding token.
@@ -94,20 +85,40 @@ impl LoginService {
         password: &RawPassword,
         client: ClientInfo,
     ) -> Result<LoginOutcome<SignedToken>, AccountError> {
-        self.context.tokens.check_sliding()?;
+        let tokens = &self.context.tokens;
+        tokens.check_sliding()?;
+        let start = |user, authentication, client| async move {
+            tokens.start_sliding_session(&user, &authentication, client).await
+        };
+        self.log_in(name, password, CodePurpose::SlidingLogin, client, start).await
+    }
+
+    /// Decides what a login takes, and starts the session if that is the password alone. Decides again if the account changes
+    /// while it is under way.
+    async fn log_in<T, F>(
+        &self,
+        name: &LoginName,
+        password: &RawPassword,
+        purpose: CodePurpose,
+        client: ClientInfo,
+        start: impl Fn(User, Authentication, ClientInfo) -> F,
+    ) -> Result<LoginOutcome<T>, AccountError>
+    where
+        F: Future<Output = Result<T, AuthError>>,
+    {
         for _ in 0..Self::MAX_STARTS {
-            let user = match self.first_factor(name, password, CodePurpose::SlidingLogin, &client).await? {
+            let user = match self.first_factor(name, password, purpose, &client).await? {
                 Step::Start(user) => user,
                 Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
                 Step::Again => continue,
             };
             let authentication = Authentication::by_password(self.context.ports.clock.now());
-            match self.context.tokens.start_sliding_session(&user, &authentication, client.clone()).await {
+            match start(user, authentication, client.clone()).await {
                 Err(AuthError::UserChanged) => {}
                 outcome => return Ok(LoginOutcome::Tokens(outcome?)),
             }
         }
-        Err(Self::overtaken())
+        Err(StoreError::unavailable("the account keeps changing during its login").into())
     }
 
     /// Completes a login with a second factor: what the login would have answered without it.
@@ -136,10 +147,6 @@ impl LoginService {
         })
     }
 
-    fn overtaken() -> AccountError {
-        StoreError::unavailable("the account keeps changing during its login").into()
-    }
-
     /// Checks the password, and decides what else a login takes.
     async fn first_factor(
         &self,
@@ -158,9 +165,8 @@ impl LoginService {
         if methods.is_empty() {
             return Ok(Step::Start(user));
         }
-        let Some(challenge) = context.challenge(&user, methods, purpose, client).await? else { return Ok(Step::Again) };
-        context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id));
-        Ok(Step::Ask(challenge))
+        let challenge = context.challenge(&user, methods, purpose, client).await?;
+        Ok(challenge.map_or(Step::Again, Step::Ask))
     }
 
     /// The account that has this password. The guess is counted before it is looked at (SEC-124).

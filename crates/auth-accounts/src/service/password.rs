@@ -61,6 +61,7 @@ impl LoginService {
                 user.email.as_deref(),
                 &context.emails.content(&user, &shown.client),
             )?;
+            let effects = effects.with_event(SecurityEvent::of_user(EventKind::PasswordChanged, &user.id));
             let Continuation { keep, replace, issued } = goes_on;
             let only_at = Some(user.security_stamp);
             let new =
@@ -68,7 +69,7 @@ impl LoginService {
             match self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await? {
                 PasswordUpdate::Done => {
                     self.context.ports.note_changed(&user.id);
-                    self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordChanged, &user.id));
+                    self.context.ports.record_committed(&new.effects);
                     return Ok(issued);
                 }
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound.into()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use auth_core::auth_cache::AuthCache;
+use auth_core::effects::Effects;
 use auth_core::event::SecurityEvent;
 use auth_core::ports::{Change, Clock, Randomness, SecurityEvents, TokenSigner};
 use auth_core::service::TokenPorts;
@@ -48,8 +49,14 @@ impl Ports {
         }
     }
 
+    /// Records an event that no write accompanies.
     pub(super) fn record(&self, event: SecurityEvent) {
         self.events.record(event);
+    }
+
+    /// Records the events of a write that has taken effect.
+    pub(super) fn record_committed(&self, effects: &Effects) {
+        self.events.record_committed(&effects.events);
     }
 
     /// Also after all sessions of an account, but perhaps one, were ended.

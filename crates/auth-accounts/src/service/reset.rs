@@ -95,6 +95,9 @@ impl AccountService {
             &context.emails.content(user, client),
         )?;
         effects.append(context.emails.removal_notices(user, &reset.removes, client)?);
+        effects.events.push(SecurityEvent::of_user(EventKind::PasswordReset, &user.id));
+        let removal = SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id);
+        effects.events.extend(reset.removes.iter().map(|_| removal.clone()));
         let new = NewPassword {
             code: Some(reset.code),
             proves: Some(reset.email.clone()),
@@ -105,10 +108,7 @@ impl AccountService {
         let outcome = self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await?;
         if outcome == PasswordUpdate::Done {
             self.context.ports.note_changed(&user.id);
-            self.context.ports.record(SecurityEvent::of_user(EventKind::PasswordReset, &user.id));
-            for _ in &reset.removes {
-                self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
-            }
+            self.context.ports.record_committed(&new.effects);
             // The password is set in any case: at worst they wait a while.
             let _ = context.limits.forgive_passwords(user, client).await;
         }

@@ -59,25 +59,33 @@ impl AccountService {
             let own = caller.filter(|caller| caller.user.id == user.id);
             context.tokens.live_session(own.ok_or(AccountError::LoginRequired)?).await?;
         }
-        let effects = match is_change {
-            true => {
-                let content = context.emails.content_of_change(&user, &email, client);
-                context.emails.mail(EmailKind::EmailChanged, user.email.as_deref(), &content)?
-            }
-            false => Effects::default(),
-        };
+        let effects = self.verification_effects(&user, is_change.then_some(&email), client)?;
         let only_at = Some(user.security_stamp);
         let proven = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
         match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
                 context.ports.note_changed(&user.id);
-                let kind = if is_change { EventKind::EmailChanged } else { EventKind::EmailVerified };
-                context.ports.record(SecurityEvent::of_user(kind, &user.id));
+                context.ports.record_committed(&proven.effects);
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
             EmailUpdate::Overtaken => Err(AccountError::BadLink),
         }
+    }
+
+    /// What is committed when an address is verified; `new` is the one that replaces the address of the account, if it is
+    /// another one, which is told to the old address.
+    fn verification_effects(
+        &self,
+        user: &User,
+        new: Option<&Email>,
+        client: &ClientInfo,
+    ) -> Result<Effects, AccountError> {
+        let Some(new) = new else { return Ok(SecurityEvent::of_user(EventKind::EmailVerified, &user.id).into()) };
+        let emails = &self.context.emails;
+        let content = emails.content_of_change(user, new, client);
+        let notice = emails.mail(EmailKind::EmailChanged, user.email.as_deref(), &content)?;
+        Ok(notice.with_event(SecurityEvent::of_user(EventKind::EmailChanged, &user.id)))
     }
 
     /// Whether following a link takes a login, as the account is now. An address that is verified already, and is not
@@ -116,10 +124,11 @@ impl AccountService {
         let (code, mut effects) =
             context.emails.link(user, CodePurpose::EmailChange, EmailKind::EmailChange, &target, content)?;
         effects.append(context.emails.mail(EmailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
+        let effects = effects.with_event(SecurityEvent::of_user(EventKind::EmailChangeRequested, &user.id));
         if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
         }
-        self.context.ports.record(SecurityEvent::of_user(EventKind::EmailChangeRequested, &user.id));
+        self.context.ports.record_committed(&effects);
         Ok(())
     }
 }

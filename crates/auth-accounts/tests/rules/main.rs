@@ -5,6 +5,7 @@ mod fixture {
     pub(crate) use auth_conformance::fixture::*;
 }
 
+mod committed_events;
 mod contacts;
 mod email_addresses;
 mod login;

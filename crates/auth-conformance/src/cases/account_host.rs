@@ -95,13 +95,13 @@ impl TokenHost for AccountHost {
             self.update_profile(user).await;
         }
         if before.is_active != user.is_active {
-            assert!(self.store.set_active(&user.id, user.is_active).await.unwrap());
+            assert!(self.store.set_active(&user.id, user.is_active, &Effects::NONE).await.unwrap());
         }
         if before.is_staff != user.is_staff {
-            assert!(self.store.set_staff(&user.id, user.is_staff).await.unwrap());
+            assert!(self.store.set_staff(&user.id, user.is_staff, &Effects::NONE).await.unwrap());
         }
         if before.groups != user.groups {
-            assert!(self.store.set_groups(&user.id, &user.groups).await.unwrap());
+            assert!(self.store.set_groups(&user.id, &user.groups, &Effects::NONE).await.unwrap());
         }
         if before.multi_factor_since != user.multi_factor_since {
             self.set_factor(&before, user.multi_factor_since).await;
@@ -109,6 +109,6 @@ impl TokenHost for AccountHost {
     }
 
     async fn delete_user(&self, id: &UserId) {
-        assert!(self.store.delete(id).await.unwrap(), "the user is there");
+        assert!(self.store.delete(id, &Effects::NONE).await.unwrap(), "the user is there");
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{LoginName, NewUser, ProfileChange, Taken};
 use auth_accounts::ports::{NewPassword, ProfileUpdate, Store};
+use auth_core::effects::Effects;
 use auth_core::token::RevokeReason;
 use auth_core::user::{SecurityStamp, User};
 use macro_rules_attribute::apply;
@@ -87,13 +88,14 @@ async fn concurrent_changes_to_different_fields_are_all_stored(store: Arc<dyn St
         ];
         let changes = changes
             .map(|change| gate.send_for(&id, async move |store, id| store.update_profile(&id, &change).await.unwrap()));
-        let promotion = gate.send_for(&id, async move |store, id| store.set_staff(&id, true).await.unwrap());
+        let promotion =
+            gate.send_for(&id, async move |store, id| store.set_staff(&id, true, &Effects::NONE).await.unwrap());
         let login = gate.send_for(&id, async move |store, id| {
             let mut read = before;
-            while !store.start(&session, &read, Some(at(7).into())).await.unwrap() {
+            while !store.start(&session, &read, Some(at(7).into()), &Effects::NONE).await.unwrap() {
                 read = user_now(&*store, &id).await; // The promotion advanced the stamp.
             }
-            store.set_active(&id, false).await.unwrap()
+            store.set_active(&id, false, &Effects::NONE).await.unwrap()
         });
         let changed = answers(changes.into()).await;
         assert_eq!(count(&changed, |change| matches!(change, ProfileUpdate::Done(_))), 4);
@@ -196,12 +198,14 @@ async fn concurrent_calls_for_one_account_do_not_fail(store: Arc<dyn Store>) {
         let gate = Gate::of(11, round, &store);
         let (one, two, three) = (session.clone(), session.clone(), session);
         let calls = vec![
-            gate.send(async move |s| s.start(&login, &user_copy, Some(now.into())).await.map(drop)),
+            gate.send(async move |s| s.start(&login, &user_copy, Some(now.into()), &Effects::NONE).await.map(drop)),
             gate.send(async move |s| s.adopt(&adoption, &jti_of(&adoption), None).await.map(drop)),
-            gate.send(async move |s| s.advance(one.id, one.generation, successor_of(&one, now)).await.map(drop)),
-            gate.send(async move |s| s.revoke(two.id, RevokeReason::Logout, now).await.map(drop)),
+            gate.send(async move |s| {
+                s.advance(one.id, one.generation, successor_of(&one, now), &Effects::NONE).await.map(drop)
+            }),
+            gate.send(async move |s| s.revoke(two.id, RevokeReason::Logout, &Effects::NONE, now).await.map(drop)),
             gate.send_for(&id, async move |s, id| {
-                s.revoke_all(&id, Some(three.id), RevokeReason::LogoutAll, now).await.map(drop)
+                s.revoke_all(&id, Some(three.id), RevokeReason::LogoutAll, &Effects::NONE, now).await.map(drop)
             }),
             gate.send_for(&id, async move |s, id| {
                 s.set_password(&NewPassword::new(id, hash_of("new")), now).await.map(drop)
@@ -209,8 +213,8 @@ async fn concurrent_calls_for_one_account_do_not_fail(store: Arc<dyn Store>) {
             gate.send_for(&id, async move |s, id| {
                 s.upgrade_hash(&id, &hash_of("new"), &hash_of("newer")).await.map(drop)
             }),
-            gate.send_for(&id, async move |s, id| s.set_staff(&id, true).await.map(drop)),
-            gate.send_for(&id, async move |s, id| s.set_active(&id, true).await.map(drop)),
+            gate.send_for(&id, async move |s, id| s.set_staff(&id, true, &Effects::NONE).await.map(drop)),
+            gate.send_for(&id, async move |s, id| s.set_active(&id, true, &Effects::NONE).await.map(drop)),
             gate.send_for(&id, async move |s, id| s.update_profile(&id, &ProfileChange::default()).await.map(drop)),
             gate.send(async move |s| s.prune_sessions(at(0), 10).await.map(drop)),
         ];

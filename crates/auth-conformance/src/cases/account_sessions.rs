@@ -22,12 +22,12 @@ async fn adopted(store: &dyn TokenStore, session: &Session, issued_at: Option<Un
 async fn revoking_a_reused_session_enqueues_its_emails_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let (session, other) = (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await);
-    assert!(store.end_reused(session.id, &effects(&[1, 2]), at(5)).await.unwrap());
-    assert!(!store.end_reused(session.id, &effects(&[3]), at(6)).await.unwrap());
-    assert!(!store.end_reused(session_id(3), &effects(&[4]), at(6)).await.unwrap());
-    assert!(!store.revoke(session.id, RevokeReason::Logout, at(6)).await.unwrap());
-    assert!(store.revoke(other.id, RevokeReason::Logout, at(6)).await.unwrap());
-    assert!(!store.end_reused(other.id, &effects(&[5]), at(7)).await.unwrap());
+    assert!(store.revoke(session.id, RevokeReason::Reuse, &effects(&[1, 2]), at(5)).await.unwrap());
+    assert!(!store.revoke(session.id, RevokeReason::Reuse, &effects(&[3]), at(6)).await.unwrap());
+    assert!(!store.revoke(session_id(3), RevokeReason::Reuse, &effects(&[4]), at(6)).await.unwrap());
+    assert!(!store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(6)).await.unwrap());
+    assert!(store.revoke(other.id, RevokeReason::Logout, &Effects::NONE, at(6)).await.unwrap());
+    assert!(!store.revoke(other.id, RevokeReason::Reuse, &effects(&[5]), at(7)).await.unwrap());
     let expected = Session { revoked_at: Some(at(5)), revoke_reason: Some(RevokeReason::Reuse), ..session };
     assert_eq!(session_now(&*store, expected.id).await, expected);
     assert_eq!(session_now(&*store, other.id).await.revoke_reason, Some(RevokeReason::Logout));
@@ -39,7 +39,7 @@ async fn revoking_a_reused_session_enqueues_its_emails_once(store: Arc<dyn Store
 #[apply(account_case!)]
 async fn a_new_password_advances_the_epoch_within_one_second(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(200)).await.unwrap();
+    store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(200)).await.unwrap();
     password_set(&*store, &user.id, "other", at(200)).await;
     assert_eq!(user_now(&*store, &user.id).await.token_epoch, at(201));
 }
@@ -50,10 +50,10 @@ async fn no_session_starts_for_a_user_read_before_a_password_change(store: Arc<d
     let session = session_of(&user.id, session_id(1), at(0));
     password_set(&*store, &user.id, "new", at(1)).await;
     let before = user_now(&*store, &user.id).await;
-    assert!(!store.start(&session, &user, Some(at(2).into())).await.unwrap());
+    assert!(!store.start(&session, &user, Some(at(2).into()), &Effects::NONE).await.unwrap());
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
     assert_eq!(user_now(&*store, &user.id).await, before);
-    assert!(store.start(&session, &before, None).await.unwrap());
+    assert!(store.start(&session, &before, None, &Effects::NONE).await.unwrap());
 }
 
 #[apply(account_case!)]

@@ -199,7 +199,7 @@ async fn an_unknown_id_finds_no_user(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn the_id_of_a_deleted_account_is_not_assigned_again(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
-    assert!(store.delete(&alice.id).await.unwrap());
+    assert!(store.delete(&alice.id, &Effects::NONE).await.unwrap());
     let bob = stored(&*store, "bob").await;
     assert_ne!(bob.id, alice.id);
     assert_eq!(store.find_user(&alice.id).await.unwrap(), None);
@@ -234,7 +234,7 @@ async fn a_login_name_may_be_any_string(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn an_inactive_account_is_found_for_login(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
-    assert!(store.set_active(&alice.id, false).await.unwrap());
+    assert!(store.set_active(&alice.id, false, &Effects::NONE).await.unwrap());
     let inactive = User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice };
     assert_eq!(by_username(&*store, "alice").await.as_ref(), Some(&inactive));
     assert_eq!(by_email(&*store, "alice@example.com").await.as_ref(), Some(&inactive));
@@ -264,7 +264,7 @@ async fn lists_accounts_in_pages_in_order_of_creation(store: Arc<dyn Store>) {
     assert_eq!(users, all[4..]);
     assert_eq!(page(five, 2).await.0, []);
     // The last account of a page may be deleted before the next page is read.
-    assert!(store.delete(&all[1].id).await.unwrap());
+    assert!(store.delete(&all[1].id, &Effects::NONE).await.unwrap());
     assert_eq!(page(two, 2).await.0, all[2..4]);
 }
 
@@ -281,9 +281,9 @@ async fn has_superuser_until_the_last_one_is_demoted_or_deleted(store: Arc<dyn S
     let one = created(&*store, &superuser("one")).await;
     let two = created(&*store, &superuser("two")).await;
     assert!(store.has_superuser().await.unwrap());
-    assert!(store.set_staff(&one.id, false).await.unwrap());
-    assert!(store.set_active(&two.id, false).await.unwrap());
+    assert!(store.set_staff(&one.id, false, &Effects::NONE).await.unwrap());
+    assert!(store.set_active(&two.id, false, &Effects::NONE).await.unwrap());
     assert!(store.has_superuser().await.unwrap(), "an inactive superuser counts");
-    assert!(store.delete(&two.id).await.unwrap());
+    assert!(store.delete(&two.id, &Effects::NONE).await.unwrap());
     assert!(!store.has_superuser().await.unwrap());
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, Swap, TokenStore};
 use auth_core::time::UnixTime;
 use auth_core::token::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser, TokenId};
@@ -39,8 +40,8 @@ async fn adoption_stores_every_field_of_the_session(host: Arc<dyn TokenHost>) {
     );
     // From now on it behaves like any other session.
     let next = successor_of(&session, at(3));
-    assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
-    assert!(store.revoke(session.id, RevokeReason::Logout, at(4)).await.unwrap());
+    assert_eq!(store.advance(session.id, Generation::FIRST, next, &Effects::NONE).await.unwrap(), Swap::Done);
+    assert!(store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(4)).await.unwrap());
 }
 
 /// A second adoption must not make a used or revoked token live again.
@@ -55,12 +56,12 @@ async fn a_second_adoption_changes_nothing(host: Arc<dyn TokenHost>) {
     assert_eq!(session_now(&*store, session.id).await, session);
 
     let next = successor_of(&session, at(3));
-    assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(session.id, Generation::FIRST, next, &Effects::NONE).await.unwrap(), Swap::Done);
     let rotated = session_now(&*store, session.id).await;
     assert_eq!(adopted(&*store, &again, None).await, Adoption::Present);
     assert_eq!(session_now(&*store, session.id).await, rotated);
 
-    assert!(store.revoke(session.id, RevokeReason::Reuse, at(4)).await.unwrap());
+    assert!(store.revoke(session.id, RevokeReason::Reuse, &Effects::NONE, at(4)).await.unwrap());
     let revoked = session_now(&*store, session.id).await;
     assert_eq!(adopted(&*store, &again, None).await, Adoption::Present);
     assert_eq!(session_now(&*store, session.id).await, revoked);
@@ -73,11 +74,14 @@ async fn a_refused_second_adoption_changes_nothing(host: Arc<dyn TokenHost>) {
     let user = added(&*host, "alice").await;
     let session = session_of(&user.id, session_id(1), at(0));
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
-    assert!(store.refuse(&jti_of(&session), session.expires_at, "test").await.unwrap());
+    assert!(store.refuse(&jti_of(&session), session.expires_at, "test", &Effects::NONE).await.unwrap());
     assert_ne!(adopted(&*store, &session, None).await, Adoption::NoUser);
     assert_eq!(session_now(&*store, session.id).await, session);
 
-    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+    assert_eq!(
+        store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await.unwrap(),
+        Some(1)
+    );
     let revoked = session_now(&*store, session.id).await;
     assert_ne!(adopted(&*store, &session, Some(at(1))).await, Adoption::NoUser);
     assert_eq!(session_now(&*store, session.id).await, revoked);
@@ -89,7 +93,7 @@ async fn refuses_to_adopt_a_blacklisted_token(host: Arc<dyn TokenHost>) {
     let user = added(&*host, "alice").await;
     // The session ID may be derived from the token ID; the blacklist holds the token ID.
     let jti = TokenId::parse("my-token").unwrap();
-    assert!(store.refuse(&jti, at(500), "test").await.unwrap());
+    assert!(store.refuse(&jti, at(500), "test", &Effects::NONE).await.unwrap());
     let session = session_of(&user.id, session_id(1), at(0));
     assert_eq!(store.adopt(&session, &jti, Some(at(0))).await.unwrap(), Adoption::Refused);
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
@@ -104,7 +108,7 @@ async fn refuses_to_adopt_a_token_not_issued_after_the_epoch(host: Arc<dyn Token
     let other = added(&*host, "other").await;
     let keep = started(&*store, &user.id, 100).await;
     for (keep, epoch) in [(None, 10), (Some(keep.id), 20)] {
-        store.revoke_all(&user.id, keep, RevokeReason::LogoutAll, at(epoch)).await.unwrap();
+        store.revoke_all(&user.id, keep, RevokeReason::LogoutAll, &Effects::NONE, at(epoch)).await.unwrap();
         for (issued_at, expected) in [
             (None, Adoption::Refused),
             (Some(at(epoch - 1)), Adoption::Refused),
@@ -154,8 +158,8 @@ async fn an_adopted_session_is_not_pruned_before_its_first_token_expires(host: A
     let session = Session { expires_at: at(1_000), ..session_of(&user.id, session_id(1), at(0)) };
     assert_eq!(adopted(&*store, &session, None).await, Adoption::Present);
     let next = NextGeneration { generation: Generation::new(1), rotated_at: at(100), expires_at: at(110) };
-    assert_eq!(store.advance(session.id, Generation::FIRST, next).await.unwrap(), Swap::Done);
-    assert!(store.revoke(session.id, RevokeReason::Logout, at(105)).await.unwrap());
+    assert_eq!(store.advance(session.id, Generation::FIRST, next, &Effects::NONE).await.unwrap(), Swap::Done);
+    assert!(store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(105)).await.unwrap());
 
     for now in [at(200), at(1_000)] {
         assert_eq!(store.prune_sessions(now, 10).await.unwrap(), 0);

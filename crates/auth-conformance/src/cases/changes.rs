@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, ProfileChange, Taken};
 use auth_accounts::ports::{NewPassword, PasswordUpdate, ProfileUpdate, Store};
+use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Session};
 use auth_core::user::{SecurityStamp, User, UserId};
@@ -29,7 +30,12 @@ async fn a_profile_change_changes_only_the_given_fields(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let mut user = created(&*store, &NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = session_of(&user.id, session_id(1), at(0));
-    assert!(store.start(&session, &user, Some(Timestamp::from_micros(1_000_000_007_654_321))).await.unwrap());
+    assert!(
+        store
+            .start(&session, &user, Some(Timestamp::from_micros(1_000_000_007_654_321)), &Effects::NONE)
+            .await
+            .unwrap()
+    );
     user = user_now(&*store, &user.id).await;
     let (first_name, last_name) = (person_name("Alicia"), person_name(""));
     for (change, expected) in [
@@ -130,11 +136,11 @@ async fn changes_of_a_missing_user_are_refused(store: Arc<dyn Store>) {
     assert!(!store.upgrade_hash(&NOBODY, &hash_of("bystander"), &hash_of("x")).await.unwrap());
     let new = NewPassword::new(NOBODY, hash_of("x"));
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
-    assert!(!store.set_active(&NOBODY, true).await.unwrap());
-    assert!(!store.set_active(&NOBODY, false).await.unwrap());
-    assert!(!store.set_staff(&NOBODY, true).await.unwrap());
-    assert!(!store.delete(&NOBODY).await.unwrap());
-    assert_eq!(store.revoke_all(&NOBODY, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
+    assert!(!store.set_active(&NOBODY, true, &Effects::NONE).await.unwrap());
+    assert!(!store.set_active(&NOBODY, false, &Effects::NONE).await.unwrap());
+    assert!(!store.set_staff(&NOBODY, true, &Effects::NONE).await.unwrap());
+    assert!(!store.delete(&NOBODY, &Effects::NONE).await.unwrap());
+    assert_eq!(store.revoke_all(&NOBODY, None, RevokeReason::LogoutAll, &Effects::NONE, at(1)).await.unwrap(), None);
     assert_eq!(hash_now(&*store, &bystander).await, hash_of("bystander"));
     assert_eq!(all_users(&*store).await, [bystander]);
 }
@@ -170,7 +176,7 @@ async fn a_password_change_revokes_every_session_of_the_account(store: Arc<dyn S
     let (one, two, ended) =
         (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await, started(&*store, &user.id, 3).await);
     let spared = started(&*store, &other.id, 4).await;
-    assert!(store.revoke(ended.id, RevokeReason::Logout, at(3)).await.unwrap());
+    assert!(store.revoke(ended.id, RevokeReason::Logout, &Effects::NONE, at(3)).await.unwrap());
 
     password_set(&*store, &user.id, "new", at(5)).await;
 
@@ -196,7 +202,7 @@ async fn set_active_changes_nothing_else(store: Arc<dyn Store>) {
     let session = started(&*store, &user.id, 1).await;
     // The second call is a no-op, which succeeds because the account exists.
     for (is_active, changes) in [(false, 1), (false, 1), (true, 2), (true, 2)] {
-        assert!(store.set_active(&user.id, is_active).await.unwrap());
+        assert!(store.set_active(&user.id, is_active, &Effects::NONE).await.unwrap());
         let security_stamp = SecurityStamp::new(changes);
         assert_eq!(all_users(&*store).await, [User { is_active, security_stamp, ..user.clone() }, other.clone()]);
         assert_eq!(session_now(&*store, session.id).await, session);
@@ -218,7 +224,7 @@ async fn set_staff_grants_and_removes_rights(store: Arc<dyn Store>) {
         (owner.id.clone(), false, (false, false)),
         (owner.id.clone(), true, (true, false)),
     ] {
-        assert!(store.set_staff(&id, staff).await.unwrap());
+        assert!(store.set_staff(&id, staff, &Effects::NONE).await.unwrap());
         let now = user_now(&*store, &id).await;
         assert_eq!((now.is_staff, now.is_superuser), expected, "{id:?} {staff}");
     }
@@ -234,16 +240,16 @@ async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await;
     let (one, two) = (started(&*store, &user.id, 1).await, started(&*store, &user.id, 2).await);
     let spared = started(&*store, &other.id, 3).await;
-    assert!(store.revoke(two.id, RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(two.id, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
 
-    assert!(store.delete(&user.id).await.unwrap());
+    assert!(store.delete(&user.id, &Effects::NONE).await.unwrap());
 
-    assert!(!store.delete(&user.id).await.unwrap());
+    assert!(!store.delete(&user.id, &Effects::NONE).await.unwrap());
     assert_eq!(store.find_user(&user.id).await.unwrap(), None);
     assert_eq!(by_username(&*store, "alice").await, None);
     assert_eq!(store.find_session(one.id).await.unwrap(), None);
     assert_eq!(store.find_session(two.id).await.unwrap(), None);
-    assert!(!store.revoke(one.id, RevokeReason::Logout, at(2)).await.unwrap());
+    assert!(!store.revoke(one.id, RevokeReason::Logout, &Effects::NONE, at(2)).await.unwrap());
     assert_eq!(all_users(&*store).await, [other]);
     assert_eq!(session_now(&*store, spared.id).await, spared);
     // A session without an account is never found, but pruning would count it.
@@ -253,7 +259,7 @@ async fn a_deleted_account_leaves_nothing_behind(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn a_deleted_account_frees_its_name_and_address(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
-    assert!(store.delete(&user.id).await.unwrap());
+    assert!(store.delete(&user.id, &Effects::NONE).await.unwrap());
     let again = store.create(&new_user("alice"), &hash_of("again")).await.unwrap().unwrap();
     assert_eq!(again.clone(), User { id: again.id.clone(), ..user });
     assert_eq!(hash_now(&*store, &again).await, hash_of("again"));

@@ -146,7 +146,7 @@ async fn no_code_outlives_its_account(store: Arc<dyn Store>) {
             gate.send(move |store| async move { store.issue(&code, &effects, &IssueIf::default()).await.unwrap() })
         });
         let issues = issues.collect();
-        let deletion = gate.send(move |store| async move { store.delete(&user).await.unwrap() });
+        let deletion = gate.send(move |store| async move { store.delete(&user, &Effects::NONE).await.unwrap() });
         answers(issues).await;
         assert!(deletion.await.unwrap());
         for number in 0..3 {

@@ -51,7 +51,7 @@ async fn issues_a_code_only_for_an_unchanged_account(store: Arc<dyn Store>) {
     ] {
         assert!(!store.issue(&code(3), &effects(&[1]), &other).await.unwrap(), "{other:?}");
     }
-    assert!(store.set_active(&read.id, false).await.unwrap());
+    assert!(store.set_active(&read.id, false, &Effects::NONE).await.unwrap());
     let inactive = user_now(&*store, &read.id).await;
     assert!(!store.issue(&code(6), &effects(&[1]), &IssueIf::still(&inactive)).await.unwrap());
     for number in [3, 6] {
@@ -63,7 +63,7 @@ async fn issues_a_code_only_for_an_unchanged_account(store: Arc<dyn Store>) {
 #[apply(account_case!)]
 async fn refuses_to_issue_a_code_for_a_missing_user(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
-    assert!(store.delete(&user).await.unwrap());
+    assert!(store.delete(&user, &Effects::NONE).await.unwrap());
     store.enqueue(&new_request(1)).await.unwrap();
     for nobody in [user, UserId::new(i64::MAX)] {
         let code = code_of(&nobody, code_id(1), CodePurpose::PasswordReset, at(0));
@@ -323,10 +323,10 @@ async fn prunes_expired_challenges_but_not_links(store: Arc<dyn Store>) {
 async fn deactivation_ends_every_open_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
-    assert!(store.set_active(&fixture.id, true).await.unwrap());
+    assert!(store.set_active(&fixture.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(fixture.state().await.open(), CodePurpose::ALL);
     for active in [false, true] {
-        assert!(store.set_active(&fixture.id, active).await.unwrap());
+        assert!(store.set_active(&fixture.id, active, &Effects::NONE).await.unwrap());
         assert_eq!(fixture.state().await.open(), []);
     }
     assert_eq!(spared.state().await.open(), CodePurpose::ALL);

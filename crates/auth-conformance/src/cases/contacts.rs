@@ -63,7 +63,7 @@ async fn a_contact_finds_no_user_but_one_who_logs_in_with_it(store: Arc<dyn Stor
     let second = NewUser { email: login_email("Alice@example.com"), ..new_user("second") };
     assert_eq!(store.create(&second, &hash_of("x")).await.unwrap(), Err(Taken::Email));
     assert_eq!(all_users(&*store).await, [before.clone(), alice.clone(), after, respelt]);
-    assert!(store.delete(&alice.id).await.unwrap());
+    assert!(store.delete(&alice.id, &Effects::NONE).await.unwrap());
     assert_found(&*store, "alice@example.com", None).await;
     // The contacts have not reserved the email address.
     let heir = created(&*store, &NewUser { email: login_email("alice@example.com"), ..new_user("heir") }).await;

@@ -50,7 +50,7 @@ async fn find_by_email_ignores_letter_case(store: Arc<dyn Store>) {
     {
         assert_eq!(found(other).await, None, "{other}");
     }
-    assert!(store.set_active(&alice.id, false).await.unwrap());
+    assert!(store.set_active(&alice.id, false, &Effects::NONE).await.unwrap());
     assert_eq!(
         found("alice@example.com").await,
         Some(User { is_active: false, security_stamp: SecurityStamp::new(1), ..alice.clone() })
@@ -61,7 +61,7 @@ async fn find_by_email_ignores_letter_case(store: Arc<dyn Store>) {
     ));
     assert_eq!(found("alice@example.com").await, None);
     assert_eq!(found("New@example.com").await.map(|user| user.id), Some(alice.id.clone()));
-    assert!(store.delete(&alice.id).await.unwrap());
+    assert!(store.delete(&alice.id, &Effects::NONE).await.unwrap());
     assert_eq!(found("new@example.com").await, None);
 }
 
@@ -179,7 +179,7 @@ async fn refuses_to_verify_a_taken_email_address(store: Arc<dyn Store>) {
     let code = fixture.code(CodePurpose::EmailChange);
     let change = proven(&fixture.id, code, "Other@example.com", true);
     assert_nothing_done(&*store, &fixture, &change, &EmailUpdate::Taken, "taken").await;
-    assert!(store.delete(&other).await.unwrap());
+    assert!(store.delete(&other, &Effects::NONE).await.unwrap());
     assert!(
         matches!(store.confirm_email(&change, NOW).await.unwrap(), EmailUpdate::Done(_)),
         "the code can still be used"

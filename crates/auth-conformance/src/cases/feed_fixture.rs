@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_accounts::ports::Store;
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, InvalidationFeed};
 use auth_core::token::{RevokeReason, SessionId};
 use auth_core::user::User;
@@ -66,7 +67,7 @@ impl Followers {
     async fn mark(&mut self, store: &dyn Store) -> SessionId {
         self.marks += 1;
         let session = started(store, &self.marker.id, 1_000_000 + self.marks).await;
-        assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
+        assert!(store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
         session.id
     }
 }

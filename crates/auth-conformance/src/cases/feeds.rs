@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::ports::{AccountPage, NewPassword, PasswordUpdate, ProfileUpdate};
+use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, Change, Swap};
 use auth_core::time::{Seconds, Timestamp};
 use auth_core::token::{RevokeReason, Session, SessionId};
@@ -63,16 +64,16 @@ async fn reports_a_revocation_once(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let widest = Session { id: SessionId::from_bytes([0xF0; 16]), ..session_of(&user.id, session_id(0), at(0)) };
-    assert!(store.start(&widest, &user, None).await.unwrap());
+    assert!(store.start(&widest, &user, None, &Effects::NONE).await.unwrap());
     for number in 1..3 {
         started(&*store, &user.id, number).await;
     }
     assert_eq!(followers.reports(&*store).await, []);
-    assert!(store.revoke(session_id(1), RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(session_id(1), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [ended(1)]);
-    assert!(store.revoke(widest.id, RevokeReason::Reuse, at(1)).await.unwrap());
-    assert!(!store.revoke(session_id(1), RevokeReason::LogoutAll, at(2)).await.unwrap());
-    assert!(!store.revoke(session_id(100), RevokeReason::Logout, at(2)).await.unwrap());
+    assert!(store.revoke(widest.id, RevokeReason::Reuse, &Effects::NONE, at(1)).await.unwrap());
+    assert!(!store.revoke(session_id(1), RevokeReason::LogoutAll, &Effects::NONE, at(2)).await.unwrap());
+    assert!(!store.revoke(session_id(100), RevokeReason::Logout, &Effects::NONE, at(2)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [Change::SessionEnded(widest.id)]);
 }
 
@@ -83,14 +84,23 @@ async fn reports_revoke_all_with_its_account(fixture: FeedFixture) {
     for (number, user) in [(1, &user), (2, &user), (3, &user), (4, &user), (5, &other)] {
         started(&*store, &user.id, number).await;
     }
-    assert!(store.revoke(session_id(4), RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(session_id(4), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(followers.reported(&*store).await, all([ended(4)]));
     // The call also advances the epoch of the account.
-    assert_eq!(store.revoke_all(&user.id, Some(session_id(2)), RevokeReason::LogoutAll, at(2)).await.unwrap(), 2);
+    assert_eq!(
+        store.revoke_all(&user.id, Some(session_id(2)), RevokeReason::LogoutAll, &Effects::NONE, at(2)).await.unwrap(),
+        Some(2)
+    );
     assert_eq!(followers.reported(&*store).await, all([ended(1), ended(3), changed(&user)]));
-    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
+    assert_eq!(
+        store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(3)).await.unwrap(),
+        Some(1)
+    );
     assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
-    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(4)).await.unwrap(), 0);
+    assert_eq!(
+        store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(4)).await.unwrap(),
+        Some(0)
+    );
     assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
 }
 
@@ -120,15 +130,15 @@ async fn reports_each_change_of_an_account(fixture: FeedFixture) {
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{change:?}");
     }
     for active in [false, true] {
-        assert!(store.set_active(&user.id, active).await.unwrap());
+        assert!(store.set_active(&user.id, active, &Effects::NONE).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{active}");
     }
     for staff in [true, false] {
-        assert!(store.set_staff(&user.id, staff).await.unwrap());
+        assert!(store.set_staff(&user.id, staff, &Effects::NONE).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{staff}");
     }
     for groups in [editors(), BTreeSet::new()] {
-        assert!(store.set_groups(&user.id, &groups).await.unwrap());
+        assert!(store.set_groups(&user.id, &groups, &Effects::NONE).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)], "{groups:?}");
     }
     assert_eq!(session_now(&*store, session.id).await, session);
@@ -149,9 +159,9 @@ async fn reports_a_deletion(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let (user, other) = (stored(&*store, "alice").await, stored(&*store, "other").await);
     started(&*store, &user.id, 1).await;
-    assert!(store.delete(&user.id).await.unwrap());
-    assert!(store.delete(&other.id).await.unwrap());
-    assert!(!store.delete(&user.id).await.unwrap());
+    assert!(store.delete(&user.id, &Effects::NONE).await.unwrap());
+    assert!(store.delete(&other.id, &Effects::NONE).await.unwrap());
+    assert!(!store.delete(&user.id, &Effects::NONE).await.unwrap());
     let mut reported = followers.reports(&*store).await;
     // The sessions are deleted with the account. A feed may report them too.
     reported.retain(|change| *change != ended(1));
@@ -163,12 +173,12 @@ async fn does_not_report_no_ops(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     stored(&*store, "bob").await;
-    assert!(store.set_groups(&user.id, &editors()).await.unwrap());
+    assert!(store.set_groups(&user.id, &editors(), &Effects::NONE).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     // No-ops.
-    assert!(store.set_active(&user.id, true).await.unwrap());
-    assert!(store.set_staff(&user.id, false).await.unwrap());
-    assert!(store.set_groups(&user.id, &editors()).await.unwrap());
+    assert!(store.set_active(&user.id, true, &Effects::NONE).await.unwrap());
+    assert!(store.set_staff(&user.id, false, &Effects::NONE).await.unwrap());
+    assert!(store.set_groups(&user.id, &editors(), &Effects::NONE).await.unwrap());
     for change in [ProfileChange::default(), renamed("alice")] {
         assert!(matches!(store.update_profile(&user.id, &change).await.unwrap(), ProfileUpdate::Done(_)));
     }
@@ -178,10 +188,10 @@ async fn does_not_report_no_ops(fixture: FeedFixture) {
     assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
     // Calls for a missing user.
     let nobody = auth_core::user::UserId::new(i64::MAX);
-    assert!(!store.set_active(&nobody, false).await.unwrap());
+    assert!(!store.set_active(&nobody, false, &Effects::NONE).await.unwrap());
     let new = NewPassword::new(nobody.clone(), hash_of("x"));
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
-    assert_eq!(store.revoke_all(&nobody, None, RevokeReason::LogoutAll, at(1)).await.unwrap(), 0);
+    assert_eq!(store.revoke_all(&nobody, None, RevokeReason::LogoutAll, &Effects::NONE, at(1)).await.unwrap(), None);
     assert_eq!(followers.reports(&*store).await, []);
 }
 
@@ -191,17 +201,17 @@ async fn does_not_report_logins_and_rotations(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     let user = stored(&*store, "alice").await;
     let session = session_of(&user.id, session_id(1), at(0));
-    assert!(store.start(&session, &user, Some(Timestamp::from(at(1)))).await.unwrap());
+    assert!(store.start(&session, &user, Some(Timestamp::from(at(1))), &Effects::NONE).await.unwrap());
     let next = successor_of(&session, at(1));
-    assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
-    assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::LostRace);
+    assert_eq!(store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap(), Swap::LostRace);
     let adopted = session_of(&user.id, session_id(2), at(0));
     assert_eq!(store.adopt(&adopted, &jti_of(&adopted), Some(at(0))).await.unwrap(), Adoption::Present);
     assert!(store.upgrade_hash(&user.id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
-    assert!(store.refuse(&jti_of(&session), at(5), "test").await.unwrap());
+    assert!(store.refuse(&jti_of(&session), at(5), "test", &Effects::NONE).await.unwrap());
     assert_eq!(store.prune_blacklist(at(6), 10).await.unwrap(), 1);
     let expired = Session { expires_at: at(1), ..session_of(&user.id, session_id(3), at(0)) };
-    assert!(store.start(&expired, &user, None).await.unwrap());
+    assert!(store.start(&expired, &user, None, &Effects::NONE).await.unwrap());
     assert_eq!(store.prune_sessions(expired.expires_at.plus(Seconds::new(1)), 10).await.unwrap(), 1);
     assert_eq!(store.list(AccountPage { after: None, limit: 10 }).await.unwrap().users.len(), 2);
     assert_eq!(followers.reports(&*store).await, []);
@@ -213,14 +223,14 @@ async fn reports_changes_by_another_process(fixture: FeedFixture) {
     let user = stored(&*store, "alice").await;
     for (number, by) in [(1, &store), (2, &other), (3, &store), (4, &other)] {
         started(&**by, &user.id, number).await;
-        assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        assert!(by.revoke(session_id(number), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
         assert_eq!(followers.reports(&**by).await, [ended(number)]);
-        assert!(by.set_active(&user.id, false).await.unwrap());
+        assert!(by.set_active(&user.id, false, &Effects::NONE).await.unwrap());
         assert_eq!(followers.reports(&**by).await, [changed(&user)]);
-        assert!(by.set_active(&user.id, true).await.unwrap());
+        assert!(by.set_active(&user.id, true, &Effects::NONE).await.unwrap());
         followers.reports(&**by).await;
     }
-    assert!(other.delete(&user.id).await.unwrap());
+    assert!(other.delete(&user.id, &Effects::NONE).await.unwrap());
     assert!(followers.reports(&*store).await.contains(&changed(&user)));
 }
 
@@ -232,8 +242,8 @@ async fn reports_changes_in_order(fixture: FeedFixture) {
     for number in 0..20 {
         let (by, user) = if number % 3 == 0 { (&other, &alice) } else { (&store, &bob) };
         started(&**by, &user.id, number).await;
-        assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
-        assert!(by.set_staff(&user.id, !user_now(&**by, &user.id).await.is_staff).await.unwrap());
+        assert!(by.revoke(session_id(number), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
+        assert!(by.set_staff(&user.id, !user_now(&**by, &user.id).await.is_staff, &Effects::NONE).await.unwrap());
         expected.extend([ended(number), changed(user)]);
     }
     assert_eq!(followers.reports(&*store).await, expected);
@@ -247,7 +257,7 @@ async fn a_call_returns_every_earlier_change(fixture: FeedFixture) {
     for number in 0..10 {
         let by = if number % 2 == 0 { &store } else { &other };
         started(&**by, &user.id, number).await;
-        assert!(by.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        assert!(by.revoke(session_id(number), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
         for feed in &mut followers.feeds {
             assert_eq!(answer(feed).await, [ended(number)]);
         }
@@ -265,7 +275,7 @@ async fn reports_only_committed_changes(fixture: FeedFixture) {
     }
     let writer = tokio::spawn(async move {
         for number in 0..SESSIONS {
-            assert!(store.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+            assert!(store.revoke(session_id(number), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
         }
     });
     let [feed, _] = &mut followers.feeds;
@@ -293,7 +303,7 @@ async fn reports_concurrent_changes(fixture: FeedFixture) {
         writers.push(tokio::spawn(async move {
             started(&*by, &user.id, 2 * number).await;
             started(&*by, &user.id, 2 * number + 1).await;
-            assert!(by.revoke(session_id(2 * number), RevokeReason::Logout, at(1)).await.unwrap());
+            assert!(by.revoke(session_id(2 * number), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
             password_set(&*by, &user.id, "new", at(2)).await;
         }));
     }
@@ -307,7 +317,7 @@ async fn reports_concurrent_changes(fixture: FeedFixture) {
         one
     });
     answers(writers).await;
-    assert!(store.revoke(last.id, RevokeReason::Logout, at(3)).await.unwrap());
+    assert!(store.revoke(last.id, RevokeReason::Logout, &Effects::NONE, at(3)).await.unwrap());
     assert_eq!(following.await.unwrap().into_iter().collect::<HashSet<_>>(), expected);
 }
 
@@ -319,7 +329,7 @@ async fn reports_changes_made_between_calls(fixture: FeedFixture) {
     let user = stored(&*store, "alice").await;
     for number in 0..SESSIONS {
         started(&*store, &user.id, number).await;
-        assert!(store.revoke(session_id(number), RevokeReason::Logout, at(1)).await.unwrap());
+        assert!(store.revoke(session_id(number), RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     }
     let expected: Vec<_> = (0..SESSIONS).map(ended).collect();
     for feed in &mut followers.feeds {

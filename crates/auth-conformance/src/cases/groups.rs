@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{LoginName, ProfileChange};
 use auth_accounts::ports::{ProfileUpdate, Store};
+use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
 use auth_core::token::{RevokeReason, Subject};
 use auth_core::user::{GroupName, SecurityStamp, User, UserId};
@@ -41,7 +42,7 @@ async fn set_groups_replaces_all_groups(store: Arc<dyn Store>) {
         &["administrators"],
     ] {
         let groups = groups(names);
-        assert!(store.set_groups(&user.id, &groups).await.unwrap());
+        assert!(store.set_groups(&user.id, &groups, &Effects::NONE).await.unwrap());
         let now = user_now(&*store, &user.id).await;
         assert_eq!(now, User { groups, security_stamp: now.security_stamp, ..user.clone() });
     }
@@ -55,7 +56,7 @@ async fn every_lookup_returns_the_groups(store: Arc<dyn Store>) {
     assert_eq!(user.groups, groups(&[]), "a new account is in no group");
     let session = started(&*store, &user.id, 1).await;
     let expected = User { groups: groups(&["editors", "writers"]), security_stamp: SecurityStamp::new(1), ..user };
-    assert!(store.set_groups(&expected.id, &expected.groups).await.unwrap());
+    assert!(store.set_groups(&expected.id, &expected.groups, &Effects::NONE).await.unwrap());
     assert_eq!(store.find_user(&expected.id).await.unwrap().as_ref(), Some(&expected));
     let email = expected.email.clone().unwrap();
     for subject in
@@ -80,16 +81,19 @@ async fn every_lookup_returns_the_groups(store: Arc<dyn Store>) {
 async fn other_changes_keep_the_groups(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await;
     let expected = groups(&["editors", "writers"]);
-    assert!(store.set_groups(&user.id, &expected).await.unwrap());
-    assert!(store.set_active(&user.id, false).await.unwrap());
-    assert!(store.set_active(&user.id, true).await.unwrap());
-    assert!(store.set_staff(&user.id, true).await.unwrap());
-    assert!(store.set_staff(&user.id, false).await.unwrap());
+    assert!(store.set_groups(&user.id, &expected, &Effects::NONE).await.unwrap());
+    assert!(store.set_active(&user.id, false, &Effects::NONE).await.unwrap());
+    assert!(store.set_active(&user.id, true, &Effects::NONE).await.unwrap());
+    assert!(store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
+    assert!(store.set_staff(&user.id, false, &Effects::NONE).await.unwrap());
     password_set(&*store, &user.id, "new", at(1)).await;
-    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(2)).await.unwrap(), 0);
+    assert_eq!(
+        store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(2)).await.unwrap(),
+        Some(0)
+    );
     let now = user_now(&*store, &user.id).await;
     let login = Timestamp::from(at(3));
-    assert!(store.start(&session_of(&user.id, session_id(1), at(3)), &now, Some(login)).await.unwrap());
+    assert!(store.start(&session_of(&user.id, session_id(1), at(3)), &now, Some(login), &Effects::NONE).await.unwrap());
     let now = User { last_login: Some(login), ..now };
     assert_eq!(user_now(&*store, &user.id).await, now);
     assert_eq!(now.groups, expected);
@@ -99,10 +103,10 @@ async fn other_changes_keep_the_groups(store: Arc<dyn Store>) {
 async fn set_groups_refuses_a_missing_user(store: Arc<dyn Store>) {
     let bystander = stored(&*store, "bystander").await;
     let gone = stored(&*store, "gone").await;
-    assert!(store.delete(&gone.id).await.unwrap());
+    assert!(store.delete(&gone.id, &Effects::NONE).await.unwrap());
     for id in [gone.id, UserId::new(i64::MAX), UserId::new(0), UserId::new(-1)] {
-        assert!(!store.set_groups(&id, &groups(&["editors"])).await.unwrap(), "{id:?}");
-        assert!(!store.set_groups(&id, &groups(&[])).await.unwrap(), "{id:?}");
+        assert!(!store.set_groups(&id, &groups(&["editors"]), &Effects::NONE).await.unwrap(), "{id:?}");
+        assert!(!store.set_groups(&id, &groups(&[]), &Effects::NONE).await.unwrap(), "{id:?}");
     }
     assert_eq!(all_users(&*store).await, [bystander]);
     // A new account with the same username does not get the groups of the deleted one.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, ProfileChange, Taken};
 use auth_accounts::ports::{ProfileUpdate, Store};
+use auth_core::effects::Effects;
 use auth_core::token::Subject;
 use auth_core::user::User;
 use macro_rules_attribute::apply;
@@ -67,7 +68,7 @@ async fn an_imported_username_may_differ_from_a_registered_one_only_in_case(stor
 async fn a_second_imported_username_reserves_only_its_exact_spelling(store: Arc<dyn Store>) {
     let upper = created(&*store, &imported("Alice", "one")).await;
     let lower = created(&*store, &imported("alice", "two")).await;
-    assert!(store.delete(&upper.id).await.unwrap());
+    assert!(store.delete(&upper.id, &Effects::NONE).await.unwrap());
     assert_taken(&*store, &registered("alice"), Taken::Username).await;
     let heir = created(&*store, &registered("ALICE")).await;
     assert_eq!(by_username(&*store, "ALICE").await, Some(heir));

@@ -1,5 +1,6 @@
 //! The outbox: enqueuing, claiming, listing and rescheduling emails.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, ProfileChange};
@@ -8,12 +9,18 @@ use auth_accounts::mail::{ClaimedEmail, EmailKind, EmailRequest, OutboxEntry, Ou
 use auth_accounts::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store, VerifiedEmail};
 use auth_accounts::second_factor::{Method, NewFactor, Proof};
 use auth_accounts::secret::Sealed;
+use auth_core::effects::Effects;
+use auth_core::ports::Swap;
 use auth_core::time::UnixTime;
+use auth_core::token::RevokeReason;
 use macro_rules_attribute::apply;
 
 use super::account_fixture::AccountFixture;
-use super::fixture::{created, effects, outbox, queued, stored};
-use crate::{at, code_id, code_of, email, hash_of, message_id, new_email, new_request, new_user};
+use super::fixture::{created, effects, outbox, queued, started, stored};
+use crate::{
+    at, code_id, code_of, email, hash_of, message_id, new_email, new_request, new_user, session_id, session_of,
+    successor_of,
+};
 
 /// Claims an email for a minute. Returns its number and the attempt.
 pub(super) async fn claimed(store: &dyn Store, seconds: i64) -> Option<(u64, u32)> {
@@ -243,7 +250,7 @@ async fn deleting_an_account_deletes_its_emails(store: Arc<dyn Store>) {
     store.add_factor(&id, &NewFactor::Email, enrolment, &[], &effects(&[5]), at(1).into()).await.unwrap();
     assert!(store.replace_recovery_codes(&id, &[], None, &effects(&[6])).await.unwrap());
     assert!(store.remove_factors(&id, &[Method::Email], None, &effects(&[7])).await.unwrap());
-    assert!(store.end_reused(fixture.sessions[0], &effects(&[8]), at(1)).await.unwrap());
+    assert!(store.revoke(fixture.sessions[0], RevokeReason::Reuse, &effects(&[8]), at(1)).await.unwrap());
     let new = NewPassword { effects: effects(&[9]), ..NewPassword::new(id.clone(), hash_of("new")) };
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     let challenge = code_of(&id, code_id(1), CodePurpose::Login, at(1));
@@ -253,12 +260,50 @@ async fn deleting_an_account_deletes_its_emails(store: Arc<dyn Store>) {
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     assert_eq!(claimed(&*store, 0).await, Some((2, 1)));
 
-    assert!(store.delete(&id).await.unwrap());
+    assert!(store.delete(&id, &Effects::NONE).await.unwrap());
 
     assert_eq!(queued(&*store).await, [1, 11]);
     assert!(!store.delivered(message_id(2), 1).await.unwrap());
-    assert!(store.delete(&other).await.unwrap());
+    assert!(store.delete(&other, &Effects::NONE).await.unwrap());
     assert_eq!(queued(&*store).await, [11]);
     stored(&*store, "alice").await;
     assert_eq!(claimed(&*store, 0).await, Some((11, 1)));
+}
+
+#[apply(account_case!)]
+async fn changes_of_sessions_and_rights_enqueue_their_emails(store: Arc<dyn Store>) {
+    let alice = stored(&*store, "alice").await;
+    let (id, groups) = (alice.id.clone(), BTreeSet::new());
+    let session = session_of(&id, session_id(1), at(0));
+    let next = successor_of(&session, at(1));
+    assert!(store.start(&session, &alice, None, &effects(&[1])).await.unwrap());
+    assert_eq!(store.advance(session.id, session.generation, next, &effects(&[2])).await.unwrap(), Swap::Done);
+    assert!(store.revoke(session.id, RevokeReason::Logout, &effects(&[3]), at(2)).await.unwrap());
+    assert_eq!(store.revoke_all(&id, None, RevokeReason::LogoutAll, &effects(&[4]), at(3)).await.unwrap(), Some(0));
+    assert!(store.set_active(&id, true, &effects(&[5])).await.unwrap(), "it was active already");
+    assert!(store.set_staff(&id, true, &effects(&[6])).await.unwrap());
+    assert!(store.promote(&id, &effects(&[7]), at(4)).await.unwrap(), "it was staff already");
+    assert!(store.set_groups(&id, &groups, &effects(&[8])).await.unwrap(), "it was in no group already");
+    assert_eq!(queued(&*store).await, (1..9).collect::<Vec<_>>());
+}
+
+#[apply(account_case!)]
+async fn changes_that_do_not_take_effect_enqueue_nothing(store: Arc<dyn Store>) {
+    let alice = stored(&*store, "alice").await;
+    let session = started(&*store, &alice.id, 1).await;
+    let (next, groups, nobody) = (successor_of(&session, at(1)), BTreeSet::new(), stored(&*store, "nobody").await);
+    assert!(store.delete(&nobody.id, &effects(&[1])).await.unwrap(), "the email belongs to the deleted account");
+    let another = session_of(&nobody.id, session_id(2), at(0));
+    assert!(!store.start(&another, &nobody, None, &effects(&[2])).await.unwrap());
+    let lost = store.advance(session.id, next.generation, next, &effects(&[3])).await.unwrap();
+    assert_eq!(lost, Swap::LostRace);
+    assert!(!store.revoke(another.id, RevokeReason::Logout, &effects(&[4]), at(1)).await.unwrap());
+    let id = nobody.id;
+    assert_eq!(store.revoke_all(&id, None, RevokeReason::LogoutAll, &effects(&[5]), at(1)).await.unwrap(), None);
+    assert!(!store.set_active(&id, true, &effects(&[6])).await.unwrap());
+    assert!(!store.set_staff(&id, true, &effects(&[7])).await.unwrap());
+    assert!(!store.promote(&id, &effects(&[8]), at(1)).await.unwrap());
+    assert!(!store.set_groups(&id, &groups, &effects(&[9])).await.unwrap());
+    assert!(!store.delete(&id, &effects(&[10])).await.unwrap());
+    assert!(queued(&*store).await.is_empty());
 }

@@ -66,9 +66,12 @@ async fn a_session_is_kept_by_a_new_password_or_rotated_but_not_both(store: Arc<
         let keep = KeptSession { id, from: Generation::FIRST, next: kept };
         let new = NewPassword { keep: Some(keep), ..NewPassword::new(user.clone(), hash_of("new")) };
         let update = gate.send(move |store| async move { store.set_password(&new, at(9)).await.unwrap() });
-        let rotation =
-            gate.send(move |store| async move { store.advance(id, Generation::FIRST, rotated).await.unwrap() });
-        let end = gate.send(move |store| async move { store.revoke(id, RevokeReason::Logout, at(5)).await.unwrap() });
+        let rotation = gate.send(move |store| async move {
+            store.advance(id, Generation::FIRST, rotated, &Effects::NONE).await.unwrap()
+        });
+        let end = gate.send(move |store| async move {
+            store.revoke(id, RevokeReason::Logout, &Effects::NONE, at(5)).await.unwrap()
+        });
         let (update, rotation) = (update.await.unwrap(), rotation.await.unwrap());
         assert!(end.await.unwrap(), "a kept session can be revoked");
         let now = session_now(&*store, id).await;
@@ -91,7 +94,7 @@ async fn no_login_survives_a_new_password_that_keeps_a_session(store: Arc<dyn St
         let logins: Vec<_> = (1..5).map(|n| session_of(&id, session_id(5 * round + n), at(0))).collect();
         let starts = logins.iter().cloned().map(|session| {
             let user = user.clone();
-            gate.send(move |store| async move { store.start(&session, &user, None).await.unwrap() })
+            gate.send(move |store| async move { store.start(&session, &user, None, &Effects::NONE).await.unwrap() })
         });
         let starts = starts.collect();
         let keep = KeptSession { id: kept.id, from: kept.generation, next: successor_of(&kept, at(1)) };
@@ -120,10 +123,10 @@ async fn no_session_started_by_a_new_password_survives_revoke_all(store: Arc<dyn
         let gate = Gate::of(2, round, &store);
         let update = gate.send(move |store| async move { store.set_password(&new, at(1)).await.unwrap() });
         let end = gate.send_for(&id, async move |store, id| {
-            store.revoke_all(&id, None, RevokeReason::LogoutAll, at(2)).await.unwrap()
+            store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(2)).await.unwrap()
         });
         let (update, ended) = (update.await.unwrap(), end.await.unwrap());
-        assert_eq!(ended, 1, "either the old session or the new one");
+        assert_eq!(ended, Some(1), "either the old session or the new one");
         let found = store.find_session(begins.id).await.unwrap();
         assert_eq!(found.is_some(), update == PasswordUpdate::Done);
         assert!(found.is_none_or(|found| found.session.revoked_at.is_some()), "a session survived revoke_all");

@@ -81,7 +81,7 @@ async fn sets_a_password_only_if_the_kept_session_is_live(store: Arc<dyn Store>)
     let [id, ended] = fixture.sessions;
     let good = kept(&*store, id).await;
     let keeping = |keep| NewPassword { keep: Some(keep), ..new_password(&fixture.id) };
-    assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(ended, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     for (fault, keep) in [
         ("revoked", kept(&*store, ended).await),
         ("of another user", kept(&*store, foreign).await),
@@ -90,7 +90,7 @@ async fn sets_a_password_only_if_the_kept_session_is_live(store: Arc<dyn Store>)
     ] {
         assert_overtaken(&*store, &fixture, &keeping(keep), fault).await;
     }
-    assert_eq!(store.advance(id, good.from, good.next).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(id, good.from, good.next, &Effects::NONE).await.unwrap(), Swap::Done);
     assert_overtaken(&*store, &fixture, &keeping(good), "rotated meanwhile").await;
     assert!(session_now(&*store, foreign).await.revoked_at.is_none());
 }
@@ -122,11 +122,11 @@ async fn a_new_password_revokes_all_sessions_but_the_kept_one(store: Arc<dyn Sto
     assert_eq!(after.user, User { token_epoch: at(60), security_stamp, ..before.user.clone() });
     assert_eq!(spared.state().await, others);
     // A token of the previous rotation generation is no longer live, and a login in progress must not start a session.
-    assert_eq!(store.advance(id, keep.from, keep.next).await.unwrap(), Swap::LostRace);
+    assert_eq!(store.advance(id, keep.from, keep.next, &Effects::NONE).await.unwrap(), Swap::LostRace);
     let login = session_of(&fixture.id, session_id(1), at(60));
-    assert!(!store.start(&login, &before.user, None).await.unwrap());
+    assert!(!store.start(&login, &before.user, None, &Effects::NONE).await.unwrap());
     let next = successor_of(&goes_on, at(61));
-    assert_eq!(store.advance(id, goes_on.generation, next).await.unwrap(), Swap::Done);
+    assert_eq!(store.advance(id, goes_on.generation, next, &Effects::NONE).await.unwrap(), Swap::Done);
     assert_eq!(store.prune_sessions(goes_on.expires_at, 10).await.unwrap(), 3, "the kept session expires later");
 }
 
@@ -141,7 +141,7 @@ async fn a_new_password_can_replace_a_session(store: Arc<dyn Store>) {
         let replace = Some(ReplacedSession { ends, begins: begins.clone() });
         NewPassword { replace, effects: Effects::default(), ..new_password(&fixture.id) }
     };
-    assert!(store.revoke(ended, RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(ended, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     for (fault, ends) in [("revoked", ended), ("of another user", foreign), ("unknown", session_id(3))] {
         assert_overtaken(&*store, &fixture, &replacing(ends), fault).await;
         assert_eq!(store.find_session(begins.id).await.unwrap(), None, "{fault}");

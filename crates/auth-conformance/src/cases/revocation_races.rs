@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use auth_accounts::ports::Store;
+use auth_core::effects::Effects;
 use auth_core::ports::{Adoption, TokenStore};
 use auth_core::time::UnixTime;
 use auth_core::token::RevokeReason;
@@ -28,7 +29,9 @@ impl Revocation {
     /// Revokes them. Returns how many were revoked, if the store reports it.
     async fn run(&self, user: &UserId, now: UnixTime) -> Option<usize> {
         match self {
-            Self::Logout(store) => Some(store.revoke_all(user, None, RevokeReason::LogoutAll, now).await.unwrap()),
+            Self::Logout(store) => {
+                store.revoke_all(user, None, RevokeReason::LogoutAll, &Effects::NONE, now).await.unwrap()
+            }
             Self::NewPassword(store) => {
                 password_set(&**store, user, "new", now).await;
                 None
@@ -113,7 +116,9 @@ async fn race_with_logins(host: &dyn TokenHost, end: Revocation) {
         let sessions: Vec<_> = (0..4).map(|n| session_of(&id, session_id(4 * round + n), at(0))).collect();
         let logins = sessions.iter().cloned().map(|session| {
             let user = user.clone();
-            gate.send(move |store| async move { store.start(&session, &user, Some(at(0).into())).await.unwrap() })
+            gate.send(move |store| async move {
+                store.start(&session, &user, Some(at(0).into()), &Effects::NONE).await.unwrap()
+            })
         });
         let logins = logins.collect();
         let ending = end.clone();

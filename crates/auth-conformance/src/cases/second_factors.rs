@@ -292,7 +292,7 @@ async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<dyn Store>) {
         enrolled(&*store, &id, &NewFactor::Email, &[]).await;
     }
     let others = spared.state().await;
-    assert!(store.delete(&fixture.id).await.unwrap());
+    assert!(store.delete(&fixture.id, &Effects::NONE).await.unwrap());
     assert_eq!(store.factors_of(&fixture.id).await.unwrap(), Factors::default());
     for purpose in CodePurpose::ALL {
         let id = fixture.code(*purpose);

@@ -32,7 +32,7 @@ async fn assert_advanced(store: &dyn Store, before: &User, what: &str) -> User {
     let now = user_now(store, &before.id).await;
     assert_ne!(now.security_stamp, before.security_stamp, "{what}");
     let login = session_of(&before.id, session_id(900), at(0));
-    assert!(!store.start(&login, before, None).await.unwrap(), "{what}");
+    assert!(!store.start(&login, before, None, &Effects::NONE).await.unwrap(), "{what}");
     assert_eq!(store.find_session(login.id).await.unwrap(), None, "{what}");
     let code = code_of(&before.id, code_id(900), CodePurpose::Login, at(0));
     assert!(!store.issue(&code, &Effects::NONE, &IssueIf::still(before)).await.unwrap(), "{what}");
@@ -74,19 +74,19 @@ async fn every_change_of_rights_advances_the_stamp(store: Arc<dyn Store>) {
     let mut user = stored(&*store, "alice").await;
     let id = user.id.clone();
     for active in [false, true] {
-        assert!(store.set_active(&id, active).await.unwrap());
+        assert!(store.set_active(&id, active, &Effects::NONE).await.unwrap());
         user = assert_advanced(&*store, &user, "is_active").await;
     }
     for staff in [true, false] {
-        assert!(store.set_staff(&id, staff).await.unwrap());
+        assert!(store.set_staff(&id, staff, &Effects::NONE).await.unwrap());
         user = assert_advanced(&*store, &user, "is_staff").await;
     }
     for groups in [vec!["editors"], vec!["editors", "writers"], vec![]] {
         let groups = groups.into_iter().map(|name| auth_core::user::GroupName::parse(name).unwrap()).collect();
-        assert!(store.set_groups(&id, &groups).await.unwrap());
+        assert!(store.set_groups(&id, &groups, &Effects::NONE).await.unwrap());
         user = assert_advanced(&*store, &user, "groups").await;
     }
-    assert!(store.promote(&id, at(1)).await.unwrap());
+    assert!(store.promote(&id, &Effects::NONE, at(1)).await.unwrap());
     assert_advanced(&*store, &user, "promotion").await;
     assert_eq!(user_now(&*store, &other.id).await, other);
 }
@@ -98,7 +98,7 @@ async fn every_change_of_password_and_factors_advances_the_stamp(store: Arc<dyn 
     let id = user.id.clone();
     password_set(&*store, &id, "new", at(1)).await;
     user = assert_advanced(&*store, &user, "a new password").await;
-    store.revoke_all(&id, None, RevokeReason::LogoutAll, at(2)).await.unwrap();
+    store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(2)).await.unwrap();
     user = assert_advanced(&*store, &user, "revoke_all").await;
     for (number, factor) in (0..).zip([NewFactor::Email, totp(1), totp(2)]) {
         issued(&*store, &id, number, CodePurpose::TotpEnrolment).await;
@@ -150,8 +150,11 @@ async fn other_changes_keep_the_stamp(store: Arc<dyn Store>) {
     enrolled(&*store, &id, &NewFactor::Email, &[mac(1), mac(2)]).await;
     let before = stamp(&*store, &id).await;
     let session = started(&*store, &id, 1).await;
-    assert_eq!(store.advance(session.id, session.generation, successor_of(&session, at(1))).await.unwrap(), Swap::Done);
-    assert!(store.revoke(session.id, RevokeReason::Logout, at(2)).await.unwrap());
+    assert_eq!(
+        store.advance(session.id, session.generation, successor_of(&session, at(1)), &Effects::NONE).await.unwrap(),
+        Swap::Done
+    );
+    assert!(store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(2)).await.unwrap());
     assert!(store.upgrade_hash(&id, &hash_of("alice"), &hash_of("upgraded")).await.unwrap());
     let renamed = ProfileChange { username: Some(username("alicia")), ..ProfileChange::default() };
     assert!(matches!(store.update_profile(&id, &renamed).await.unwrap(), ProfileUpdate::Done(_)));
@@ -171,9 +174,9 @@ async fn other_changes_keep_the_stamp(store: Arc<dyn Store>) {
     };
     assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     // No-ops and refused calls.
-    assert!(store.set_active(&id, true).await.unwrap());
-    assert!(store.set_staff(&id, false).await.unwrap());
-    assert!(store.set_groups(&id, &user.groups).await.unwrap());
+    assert!(store.set_active(&id, true, &Effects::NONE).await.unwrap());
+    assert!(store.set_staff(&id, false, &Effects::NONE).await.unwrap());
+    assert!(store.set_groups(&id, &user.groups, &Effects::NONE).await.unwrap());
     assert!(!store.remove_factors(&id, &[Method::Totp], None, &Effects::NONE).await.unwrap());
     let enrolment = CodeId::from_bytes([9; 16]);
     assert_eq!(store.add_factor(&id, &totp(1), enrolment, &[], &Effects::NONE, at(4).into()).await.unwrap(), None);
@@ -210,7 +213,7 @@ async fn a_promotion_grants_staff_rights_and_revokes_every_session(store: Arc<dy
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let (before, others) = (fixture.state().await, spared.state().await);
-    assert!(store.promote(&fixture.id, at(60)).await.unwrap());
+    assert!(store.promote(&fixture.id, &Effects::NONE, at(60)).await.unwrap());
     let after = fixture.state().await;
     let security_stamp = after.user.security_stamp;
     assert_eq!(after.user, User { is_staff: true, token_epoch: at(60), security_stamp, ..before.user });
@@ -218,14 +221,14 @@ async fn a_promotion_grants_staff_rights_and_revokes_every_session(store: Arc<dy
     assert_eq!(after.open(), [CodePurpose::PasswordReset, CodePurpose::EmailVerification]);
     assert_eq!(after.hash, before.hash);
     assert_eq!(spared.state().await, others);
-    assert!(!store.promote(&UserId::new(i64::MAX), at(60)).await.unwrap());
+    assert!(!store.promote(&UserId::new(i64::MAX), &Effects::NONE, at(60)).await.unwrap());
 }
 
 #[apply(account_case!)]
 async fn a_promotion_of_a_staff_user_changes_nothing(store: Arc<dyn Store>) {
     let user = created(&*store, &auth_accounts::account::NewUser { is_staff: true, ..new_user("alice") }).await;
     let session = started(&*store, &user.id, 1).await;
-    assert!(store.promote(&user.id, at(60)).await.unwrap());
+    assert!(store.promote(&user.id, &Effects::NONE, at(60)).await.unwrap());
     assert_eq!(all_users(&*store).await, [user]);
     assert_eq!(session_now(&*store, session.id).await, session);
 }
@@ -242,11 +245,11 @@ async fn no_login_survives_a_promotion(store: Arc<dyn Store>) {
             gate.send_for(&id, async move |store, id| {
                 // A login decides on the account as it was read.
                 let read = user_now(&*store, &id).await;
-                !read.is_staff && store.start(&session, &read, None).await.unwrap()
+                !read.is_staff && store.start(&session, &read, None, &Effects::NONE).await.unwrap()
             })
         });
         let logins = logins.collect();
-        let promotion = gate.send(move |store| async move { store.promote(&id, at(1)).await.unwrap() });
+        let promotion = gate.send(move |store| async move { store.promote(&id, &Effects::NONE, at(1)).await.unwrap() });
         let logins = answers(logins).await;
         assert!(promotion.await.unwrap());
         for (session, is_started) in sessions.iter().zip(logins) {
@@ -272,7 +275,7 @@ async fn no_session_starts_for_a_user_read_before_a_factor_was_added(store: Arc<
             for number in 0..16 {
                 let session = session_of(&id, session_id(16 * round + number), at(0));
                 let is_late = is_on.load(Ordering::SeqCst);
-                started_too_late |= store.start(&session, &user, None).await.unwrap() && is_late;
+                started_too_late |= store.start(&session, &user, None, &Effects::NONE).await.unwrap() && is_late;
             }
             started_too_late
         });

@@ -19,7 +19,7 @@ use crate::{at, session_id, session_of, successor_of};
 pub(super) async fn rotate_on(store: Arc<dyn TokenStore>, mut session: Session) -> u32 {
     for rotations in 0..20 {
         let next = successor_of(&session, at(1));
-        if store.advance(session.id, session.generation, next).await.unwrap() == Swap::LostRace {
+        if store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap() == Swap::LostRace {
             return rotations;
         }
         session.generation = next.generation;
@@ -31,7 +31,7 @@ pub(super) async fn assert_revoked(store: &dyn TokenStore, session: &Session, mo
     let left = session_now(store, session.id).await;
     assert_eq!(left.revoked_at, Some(moment));
     let next = successor_of(&left, at(1));
-    assert_eq!(store.advance(left.id, left.generation, next).await.unwrap(), Swap::LostRace);
+    assert_eq!(store.advance(left.id, left.generation, next, &Effects::NONE).await.unwrap(), Swap::LostRace);
     assert_eq!(session_now(store, session.id).await, left);
 }
 
@@ -45,9 +45,9 @@ async fn one_of_many_rotations_succeeds(host: Arc<dyn TokenHost>) {
         let next =
             |rival| NextGeneration { generation: Generation::new(1), rotated_at: at(rival), expires_at: at(rival) };
         let rivals = (0..8).map(|rival| {
-            gate.send(
-                move |store| async move { store.advance(session.id, Generation::FIRST, next(rival)).await.unwrap() },
-            )
+            gate.send(move |store| async move {
+                store.advance(session.id, Generation::FIRST, next(rival), &Effects::NONE).await.unwrap()
+            })
         });
         let swaps = answers(rivals.collect()).await;
         assert_eq!(count(&swaps, |swap| *swap == Swap::Done), 1);
@@ -65,8 +65,9 @@ async fn a_rotation_never_revives_a_revoked_session(host: Arc<dyn TokenHost>) {
         let gate = Gate::of(2, round, &store);
         let rotating = session.clone();
         let rotations = gate.send(|store| rotate_on(store, rotating));
-        let end =
-            gate.send(move |store| async move { store.revoke(session.id, RevokeReason::Logout, at(5)).await.unwrap() });
+        let end = gate.send(move |store| async move {
+            store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(5)).await.unwrap()
+        });
         assert!(end.await.unwrap());
         let rotations = rotations.await.unwrap();
         assert_revoked(&*store, &session, at(5)).await;
@@ -82,7 +83,9 @@ async fn one_of_many_revocations_succeeds(host: Arc<dyn TokenHost>) {
         let session = started(&*store, &user.id, round).await;
         let gate = Gate::of(RevokeReason::ALL.len(), round, &store);
         let rivals = RevokeReason::ALL.map(|reason| {
-            gate.send(move |store| async move { store.revoke(session.id, reason, at(5)).await.unwrap() })
+            gate.send(
+                move |store| async move { store.revoke(session.id, reason, &Effects::NONE, at(5)).await.unwrap() },
+            )
         });
         let ended = answers(rivals.into()).await;
         assert_eq!(count(&ended, |ended| *ended), 1);
@@ -103,10 +106,10 @@ async fn concurrent_revoke_all_calls_revoke_each_session_once(host: Arc<dyn Toke
         let now = at(round as i64 + 1);
         let rivals = (0..4).map(|_| {
             gate.send_for(&user, async move |store, user| {
-                store.revoke_all(&user, None, RevokeReason::LogoutAll, now).await.unwrap()
+                store.revoke_all(&user, None, RevokeReason::LogoutAll, &Effects::NONE, now).await.unwrap()
             })
         });
-        assert_eq!(answers(rivals.collect()).await.iter().sum::<usize>(), 3);
+        assert_eq!(answers(rivals.collect()).await.into_iter().sum::<Option<usize>>(), Some(3));
     }
 }
 
@@ -123,7 +126,7 @@ async fn concurrent_adoptions_of_one_token_create_one_session(host: Arc<dyn Toke
             gate.send(move |store| async move {
                 let adoption = store.adopt(&session, &jti_of(&session), None).await.unwrap();
                 let next = successor_of(&session, at(1));
-                (adoption, store.advance(session.id, Generation::FIRST, next).await.unwrap())
+                (adoption, store.advance(session.id, Generation::FIRST, next, &Effects::NONE).await.unwrap())
             })
         });
         let rivals = answers(rivals.collect()).await;
@@ -144,7 +147,8 @@ async fn no_session_outlives_its_account(host: Arc<dyn TokenHost>) {
             (session_of(&id, session_id(2 * round), at(0)), session_of(&id, session_id(2 * round + 1), at(0)));
         let ids = [login.id, adoption.id];
         let gate = Gate::of(3, round, &store);
-        let login = gate.send(move |store| async move { store.start(&login, &user, None).await.unwrap() });
+        let login =
+            gate.send(move |store| async move { store.start(&login, &user, None, &Effects::NONE).await.unwrap() });
         let adoption =
             gate.send(move |store| async move { store.adopt(&adoption, &jti_of(&adoption), None).await.unwrap() });
         let deleting = Arc::clone(&host);
@@ -172,7 +176,7 @@ async fn no_session_starts_after_a_deactivation(host: Arc<dyn TokenHost>) {
             for number in 0..16 {
                 let session = session_of(&id, session_id(16 * round + number), at(0));
                 let is_late = is_inactive.load(Ordering::SeqCst);
-                started_too_late |= store.start(&session, &caller, None).await.unwrap() && is_late;
+                started_too_late |= store.start(&session, &caller, None, &Effects::NONE).await.unwrap() && is_late;
             }
             started_too_late
         });
@@ -201,7 +205,9 @@ async fn pruning_spares_a_session_rotated_meanwhile(host: Arc<dyn TokenHost>) {
         let gate = Gate::of(6, round, &store);
         let next = NextGeneration { generation: Generation::new(1), rotated_at: now, expires_at: later };
         let rotations = sessions.iter().copied().map(|session| {
-            gate.send(move |store| async move { store.advance(session, Generation::FIRST, next).await.unwrap() })
+            gate.send(move |store| async move {
+                store.advance(session, Generation::FIRST, next, &Effects::NONE).await.unwrap()
+            })
         });
         let rotations = rotations.collect();
         let prunings =
@@ -228,7 +234,7 @@ async fn concurrent_logins_do_not_exceed_the_session_limit(host: Arc<dyn TokenHo
         let logins = (0..6).map(|login| {
             let (id, user) = (session_id(6 * round + login), user.clone());
             gate.send(move |store| async move {
-                assert!(store.start(&session_of(&user.id, id, at(0)), &user, None).await.unwrap());
+                assert!(store.start(&session_of(&user.id, id, at(0)), &user, None, &Effects::NONE).await.unwrap());
                 store.end_surplus(&user.id, id, NonZeroU32::new(2).unwrap(), at(1)).await.unwrap()
             })
         });
@@ -249,24 +255,29 @@ async fn concurrent_token_calls_for_one_user_do_not_fail(host: Arc<dyn TokenHost
     for round in 0..ROUNDS {
         let [one, two, three] = [0, 1, 2].map(|place| session_id(5 * round + place));
         for session in [one, two, three] {
-            assert!(store.start(&session_of(&id, session, at(0)), &user_now(&*store, &id).await, None).await.unwrap());
+            assert!(
+                store
+                    .start(&session_of(&id, session, at(0)), &user_now(&*store, &id).await, None, &Effects::NONE)
+                    .await
+                    .unwrap()
+            );
         }
         let [login, adoption] = [3, 4].map(|place| session_of(&id, session_id(5 * round + place), at(0)));
         let (user, now, most) = (user_now(&*store, &id).await, at(round as i64 + 1), NonZeroU32::MIN);
         let next = NextGeneration { generation: Generation::new(1), rotated_at: now, expires_at: at(1_000) };
         let gate = Gate::of(9, round, &store);
         let calls = vec![
-            gate.send(async move |s| s.start(&login, &user, Some(now.into())).await.map(drop)),
+            gate.send(async move |s| s.start(&login, &user, Some(now.into()), &Effects::NONE).await.map(drop)),
             gate.send(async move |s| s.adopt(&adoption, &jti_of(&adoption), None).await.map(drop)),
-            gate.send(async move |s| s.advance(one, Generation::FIRST, next).await.map(drop)),
-            gate.send(async move |s| s.revoke(one, RevokeReason::Logout, now).await.map(drop)),
-            gate.send(async move |s| s.end_reused(two, &Effects::default(), now).await.map(drop)),
+            gate.send(async move |s| s.advance(one, Generation::FIRST, next, &Effects::NONE).await.map(drop)),
+            gate.send(async move |s| s.revoke(one, RevokeReason::Logout, &Effects::NONE, now).await.map(drop)),
+            gate.send(async move |s| s.revoke(two, RevokeReason::Reuse, &Effects::default(), now).await.map(drop)),
             gate.send_for(&id, async move |s, id| s.end_surplus(&id, three, most, now).await.map(drop)),
             gate.send_for(&id, async move |s, id| {
-                s.revoke_all(&id, Some(three), RevokeReason::LogoutAll, now).await.map(drop)
+                s.revoke_all(&id, Some(three), RevokeReason::LogoutAll, &Effects::NONE, now).await.map(drop)
             }),
             gate.send_for(&id, async move |s, id| {
-                s.revoke_all(&id, None, RevokeReason::LogoutAll, now).await.map(drop)
+                s.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, now).await.map(drop)
             }),
             gate.send(async move |s| s.prune_sessions(at(0), 10).await.map(drop)),
         ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use auth_core::effects::Effects;
 use auth_core::ports::TokenStore;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, RevokeReason, Session, SessionId, SessionOfUser};
@@ -18,7 +19,7 @@ const LOGIN: Timestamp = Timestamp::from_micros(1_000_000_000_123_457);
 /// Asserts that no session starts and that nothing is stored, not even the time of the last login.
 async fn assert_refused(store: &dyn TokenStore, session: &Session, user: &User) {
     let before = user_with(store, &user.id).await;
-    assert!(!store.start(session, user, Some(LOGIN)).await.unwrap());
+    assert!(!store.start(session, user, Some(LOGIN), &Effects::NONE).await.unwrap());
     assert_eq!(store.find_session(session.id).await.unwrap(), None);
     assert_eq!(user_with(store, &user.id).await, before);
 }
@@ -42,7 +43,7 @@ async fn stores_every_field_of_a_session(host: Arc<dyn TokenHost>) {
         authenticated_at: at(-6),
         client: ClientInfo::new(Some("2001:db8::1".to_owned()), Some("Mozilla/5.0 (X11; \u{674E}) 'x' \"%_\\\"")),
     };
-    assert!(store.start(&session, &user, None).await.unwrap());
+    assert!(store.start(&session, &user, None, &Effects::NONE).await.unwrap());
     assert_eq!(store.find_session(session.id).await.unwrap(), Some(SessionOfUser { session, user }));
 }
 
@@ -77,7 +78,7 @@ async fn stores_the_extreme_values_of_a_session(host: Arc<dyn TokenHost>) {
     };
     let empty = Session { id: session_id(1), client: ClientInfo::new(None, Some("")), ..shortest.clone() };
     for session in [longest, shortest, empty] {
-        assert!(store.start(&session, &user, None).await.unwrap());
+        assert!(store.start(&session, &user, None, &Effects::NONE).await.unwrap());
         assert_eq!(session_now(&*store, session.id).await, session);
     }
 }
@@ -102,7 +103,7 @@ async fn start_stores_the_last_login_if_given(host: Arc<dyn TokenHost>) {
         [(1, None, None), (2, Some(LOGIN), Some(LOGIN)), (3, None, Some(LOGIN)), (4, Some(later), Some(later))]
     {
         let session = session_of(&user.id, session_id(number), at(0));
-        assert!(store.start(&session, &user, last_login).await.unwrap());
+        assert!(store.start(&session, &user, last_login, &Effects::NONE).await.unwrap());
         assert_eq!(user_now(&*store, &user.id).await, User { last_login: expected, ..user.clone() });
     }
     assert_eq!(user_now(&*store, &other.id).await, other);
@@ -117,7 +118,7 @@ async fn no_session_starts_for_an_inactive_account(host: Arc<dyn TokenHost>) {
     assert_refused(&*store, &session, &user).await;
     assert_refused(&*store, &session, &inactive).await;
     let active = set_active(&*host, &user.id, true).await;
-    assert!(store.start(&session, &active, None).await.unwrap());
+    assert!(store.start(&session, &active, None, &Effects::NONE).await.unwrap());
 }
 
 #[apply(token_case!)]
@@ -128,11 +129,11 @@ async fn no_session_starts_for_a_user_read_before_revoke_all(host: Arc<dyn Token
     let session = session_of(&user.id, session_id(2), at(0));
     for (keep, now) in [(None, at(1)), (Some(kept.id), at(2)), (None, at(3))] {
         let before = user_now(&*store, &user.id).await;
-        store.revoke_all(&user.id, keep, RevokeReason::LogoutAll, now).await.unwrap();
+        store.revoke_all(&user.id, keep, RevokeReason::LogoutAll, &Effects::NONE, now).await.unwrap();
         assert_refused(&*store, &session, &before).await;
         assert_refused(&*store, &session, &user).await;
     }
-    assert!(store.start(&session, &user_now(&*store, &user.id).await, None).await.unwrap());
+    assert!(store.start(&session, &user_now(&*store, &user.id).await, None, &Effects::NONE).await.unwrap());
 }
 
 #[apply(token_case!)]
@@ -148,7 +149,7 @@ async fn no_session_starts_for_a_user_read_before_a_change_of_rights(host: Arc<d
     for before in [&read, &staff] {
         assert_refused(&*store, &session, before).await;
     }
-    assert!(store.start(&session, &editor, None).await.unwrap());
+    assert!(store.start(&session, &editor, None, &Effects::NONE).await.unwrap());
 }
 
 #[apply(token_case!)]
@@ -168,7 +169,12 @@ async fn start_checks_the_stored_account(host: Arc<dyn TokenHost>) {
     let renamed = changed(&*host, User { username: "alicia".to_owned(), ..user.clone() }).await;
     assert_eq!(renamed.username, "alicia");
     let session = session_of(&user.id, session_id(1), at(0));
-    assert!(store.start(&session, &User { is_active: false, is_staff: true, ..user.clone() }, None).await.unwrap());
+    assert!(
+        store
+            .start(&session, &User { is_active: false, is_staff: true, ..user.clone() }, None, &Effects::NONE)
+            .await
+            .unwrap()
+    );
     assert_eq!(user_now(&*store, &user.id).await, renamed);
 }
 
@@ -186,7 +192,7 @@ async fn find_session_returns_the_current_user(host: Arc<dyn TokenHost>) {
     let stamp = inactive.security_stamp.next();
     let staff = changed(&*host, User { is_staff: true, security_stamp: stamp, ..inactive }).await;
     assert!(found().await.is_staff);
-    store.revoke_all(&staff.id, None, RevokeReason::LogoutAll, at(1)).await.unwrap();
+    store.revoke_all(&staff.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(1)).await.unwrap();
     assert_eq!(found().await.token_epoch, at(1));
     assert_eq!(found().await, user_now(&*store, &staff.id).await);
 }

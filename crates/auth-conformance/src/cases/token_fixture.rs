@@ -47,7 +47,7 @@ pub(super) async fn started(store: &dyn TokenStore, user: &UserId, number: u64) 
     let session = session_of(user, session_id(number), at(0));
     let user = user_now(store, user).await;
     assert!(
-        store.start(&session, &user, None).await.unwrap(),
+        store.start(&session, &user, None, &Effects::NONE).await.unwrap(),
         "a session of an active user with the current security stamp was refused"
     );
     session

@@ -62,12 +62,15 @@ async fn an_integer_id_does_not_reach_a_user_with_another_id(store: Arc<dyn Stor
     for integer in (0..10).map(UserId::Integer).filter(|id| *id != UserId::Integer(1)) {
         assert_eq!(store.find_user(&integer).await.unwrap(), None, "{integer}");
         assert_eq!(store.find_by_subject(&Subject::Id(integer.clone())).await.unwrap(), None, "{integer}");
-        assert!(!store.set_staff(&integer, true).await.unwrap(), "{integer}");
-        assert!(!store.delete(&integer).await.unwrap(), "{integer}");
+        assert!(!store.set_staff(&integer, true, &Effects::NONE).await.unwrap(), "{integer}");
+        assert!(!store.delete(&integer, &Effects::NONE).await.unwrap(), "{integer}");
         let new = NewPassword::new(integer.clone(), hash_of("stolen"));
         assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone, "{integer}");
         let stolen = User { id: integer.clone(), ..uuid.clone() };
-        assert!(!store.start(&session_of(&integer, session_id(1), at(0)), &stolen, None).await.unwrap(), "{integer}");
+        assert!(
+            !store.start(&session_of(&integer, session_id(1), at(0)), &stolen, None, &Effects::NONE).await.unwrap(),
+            "{integer}"
+        );
         let adopted = session_of(&integer, session_id(2), at(0));
         assert_eq!(store.adopt(&adopted, &jti_of(&adopted), None).await.unwrap(), Adoption::NoUser, "{integer}");
     }
@@ -97,8 +100,11 @@ async fn sessions_work_for_users_with_any_id(store: Arc<dyn Store>) {
         assert_eq!(store.adopt(&adopted, &jti_of(&adopted), None).await.unwrap(), Adoption::Present);
         assert_eq!(store.end_surplus(&user.id, adopted.id, NonZeroU32::MIN, at(1)).await.unwrap(), [first.id]);
         let reused = started(&*store, &user.id, 10 * number + 2).await;
-        assert!(store.end_reused(reused.id, &effects(&[number]), at(2)).await.unwrap());
-        assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(3)).await.unwrap(), 1);
+        assert!(store.revoke(reused.id, RevokeReason::Reuse, &effects(&[number]), at(2)).await.unwrap());
+        assert_eq!(
+            store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(3)).await.unwrap(),
+            Some(1)
+        );
         assert!(session_now(&*store, adopted.id).await.revoked_at.is_some());
         assert_eq!(user_now(&*store, &user.id).await.token_epoch, at(3));
     }
@@ -138,8 +144,11 @@ async fn passwords_codes_and_factors_work_for_users_with_any_id(store: Arc<dyn S
         assert_eq!(now.id, user);
         let change = ProfileChange { username: None, ..ProfileChange::default() };
         assert_eq!(store.update_profile(&user, &change).await.unwrap(), ProfileUpdate::Done(now));
-        assert!(store.set_active(&user, false).await.unwrap() && store.promote(&user, at(4)).await.unwrap());
-        assert!(store.delete(&user).await.unwrap());
+        assert!(
+            store.set_active(&user, false, &Effects::NONE).await.unwrap()
+                && store.promote(&user, &Effects::NONE, at(4)).await.unwrap()
+        );
+        assert!(store.delete(&user, &Effects::NONE).await.unwrap());
         assert_eq!(store.find_user(&user).await.unwrap(), None);
         assert!(!queued(&*store).await.contains(&number), "its email is deleted too");
     }
@@ -149,12 +158,12 @@ async fn passwords_codes_and_factors_work_for_users_with_any_id(store: Arc<dyn S
 async fn feeds_report_users_with_any_id(fixture: FeedFixture) {
     let (store, _, mut followers) = fixture.begin().await;
     for user in users(&*store).await {
-        assert!(store.set_staff(&user.id, true).await.unwrap());
+        assert!(store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)]);
         enrolled(&*store, &user.id, &totp(1), &[]).await;
         // The factor and the stamp: reported once or twice, never with another ID.
         assert_eq!(followers.reported(&*store).await, all([changed(&user)]));
-        assert!(store.delete(&user.id).await.unwrap());
+        assert!(store.delete(&user.id, &Effects::NONE).await.unwrap());
         assert_eq!(followers.reports(&*store).await, [changed(&user)]);
     }
 }

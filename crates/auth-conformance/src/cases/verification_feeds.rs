@@ -5,6 +5,7 @@ use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, Ve
 use auth_accounts::second_factor::{NewFactor, Proof};
 use auth_core::effects::Effects;
 use auth_core::ports::KeptSession;
+use auth_core::token::RevokeReason;
 use macro_rules_attribute::apply;
 
 use super::feed_fixture::FeedFixture;
@@ -71,6 +72,6 @@ async fn does_not_report_a_session_kept_by_a_new_password(fixture: FeedFixture) 
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(followers.reported(&*store).await, all([ended(2), changed(&user)]));
     assert_eq!(store.set_password(&new, at(2)).await.unwrap(), PasswordUpdate::Overtaken);
-    assert!(store.end_reused(kept.id, &Effects::default(), at(3)).await.unwrap());
+    assert!(store.revoke(kept.id, RevokeReason::Reuse, &Effects::default(), at(3)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [ended(1)]);
 }

@@ -11,12 +11,13 @@ use auth_accounts::ports::{
 };
 use auth_accounts::second_factor::{Factors, Method};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, KeptSession, TokenUsers};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, SessionId, Subject, SubjectField};
 use auth_core::user::{GroupName, SecurityStamp, User, UserId};
 
-use super::outbox::emails_of;
+use super::effects::Pending;
 use super::{Account, MemoryStore, State, WantedName};
 
 impl State {
@@ -42,7 +43,7 @@ fn is_same_set(one: &[Method], other: &[Method]) -> bool {
 #[async_trait]
 impl Accounts for MemoryStore {
     async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<Result<User, Taken>, StoreError> {
-        let mails = emails_of(&new.effects)?;
+        let mut effects = Pending::try_from(&new.effects)?;
         let mut state = self.state();
         let name = WantedName { name: &new.username, is_exact_only: new.is_imported };
         let login_email = new.email.as_ref().and_then(NewEmail::login_name);
@@ -86,7 +87,8 @@ impl Accounts for MemoryStore {
             first_factor_at: None,
         };
         state.accounts.insert(id.clone(), account);
-        state.outbox.put(Some(&id), &mails);
+        effects.events = new.effects.events_of_new(&id);
+        state.commit(&id, effects);
         Ok(Ok(user))
     }
 
@@ -111,7 +113,7 @@ impl Accounts for MemoryStore {
     }
 
     async fn update_profile(&self, id: &UserId, change: &ProfileChange) -> Result<ProfileUpdate, StoreError> {
-        let mails = emails_of(&change.effects)?;
+        let effects = Pending::try_from(&change.effects)?;
         let mut state = self.state();
         let Some(before) = state.accounts.get(id) else { return Ok(ProfileUpdate::Gone) };
         if !before.has_stamp(change.only_at) {
@@ -131,7 +133,7 @@ impl Accounts for MemoryStore {
         if is_other {
             state.codes.end_all_of(id, None);
         }
-        state.outbox.put(Some(id), &mails);
+        state.commit(id, effects);
         Ok(state.user(id).cloned().map_or(ProfileUpdate::Gone, ProfileUpdate::Done))
     }
 
@@ -144,7 +146,7 @@ impl Accounts for MemoryStore {
     }
 
     async fn set_password(&self, new: &NewPassword, now: UnixTime) -> Result<PasswordUpdate, StoreError> {
-        let mails = emails_of(&new.effects)?;
+        let effects = Pending::try_from(&new.effects)?;
         let mut state = self.state();
         let Some(account) = state.accounts.get(&new.user) else { return Ok(PasswordUpdate::Gone) };
         let is_unchanged_since_read = account.has_stamp(new.only_at);
@@ -175,13 +177,13 @@ impl Accounts for MemoryStore {
             }
         });
         state.codes.end_all_of(&new.user, Some(now));
-        state.outbox.put(Some(&new.user), &mails);
+        state.commit(&new.user, effects);
         Ok(PasswordUpdate::Done)
     }
 
     async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         let VerifiedEmail { user, code, email, is_change, only_at, effects } = proven;
-        let mails = emails_of(effects)?;
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || account.logs_in_with(email));
         let is_due = state.accounts.get(user).is_some_and(is_due);
@@ -202,47 +204,57 @@ impl Accounts for MemoryStore {
             state.codes.end_all_of(user, Some(now.unix()));
         }
         state.codes.consume(*code, now.unix());
-        state.outbox.put(Some(user), &mails);
+        state.commit(user, effects);
         Ok(state.user(user).cloned().map_or(EmailUpdate::Overtaken, EmailUpdate::Done))
     }
 
-    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError> {
+    async fn set_active(&self, id: &UserId, active: bool, effects: &Effects) -> Result<bool, StoreError> {
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         if !active {
             state.codes.end_all_of(id, None);
         }
-        Ok(state.change_rights(id, |user| user.is_active = active))
+        Ok(state.change_rights(id, effects, |user| user.is_active = active))
     }
 
-    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError> {
-        Ok(self.state().change_rights(id, |user| {
+    async fn set_staff(&self, id: &UserId, staff: bool, effects: &Effects) -> Result<bool, StoreError> {
+        let effects = Pending::try_from(effects)?;
+        Ok(self.state().change_rights(id, effects, |user| {
             user.is_staff = staff;
             user.is_superuser &= staff;
         }))
     }
 
-    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError> {
+    async fn promote(&self, id: &UserId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         let Some(was_staff) = state.user(id).map(|user| user.is_staff) else { return Ok(false) };
+        state.change_rights(id, effects, |user| user.is_staff = true);
         if !was_staff {
-            state.change_rights(id, |user| user.is_staff = true);
             state.codes.end_with_factors_of(id);
             state.end_all(id, None, RevokeReason::Administrator, now);
         }
         Ok(true)
     }
 
-    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
-        Ok(self.state().change_rights(id, |user| user.groups = groups.clone()))
+    async fn set_groups(
+        &self,
+        id: &UserId,
+        groups: &BTreeSet<GroupName>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
+        let effects = Pending::try_from(effects)?;
+        Ok(self.state().change_rights(id, effects, |user| user.groups = groups.clone()))
     }
 
-    async fn delete(&self, id: &UserId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: &UserId, effects: &Effects) -> Result<bool, StoreError> {
         let mut state = self.state();
         state.sessions.retain(|_, session| session.user_id != *id);
         state.codes.retain(|code| code.user_id != *id);
         state.outbox.delete_all_of(id.clone());
         let is_deleted = state.accounts.remove(id).is_some();
         if is_deleted {
+            state.commit_events(effects);
             state.feeds.report(Change::AccountChanged(id.clone()));
         }
         Ok(is_deleted)

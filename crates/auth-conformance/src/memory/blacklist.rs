@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::Blacklist;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
@@ -10,12 +11,19 @@ use super::{MemoryStore, prune};
 
 #[async_trait]
 impl Blacklist for MemoryStore {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, _reason: &str) -> Result<bool, StoreError> {
+    async fn refuse(
+        &self,
+        jti: &TokenId,
+        expires_at: UnixTime,
+        _reason: &str,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
         let mut state = self.state();
         if state.blacklist.contains_key(jti) {
             return Ok(false);
         }
         state.blacklist.insert(jti.clone(), expires_at);
+        state.commit_events(effects);
         Ok(true)
     }
 

@@ -11,7 +11,7 @@ use auth_core::effects::Effects;
 use auth_core::time::UnixTime;
 use auth_core::user::UserId;
 
-use super::outbox::emails_of;
+use super::effects::Pending;
 use super::{Account, MemoryStore, keep_all_but};
 
 /// One-time codes, in the order in which they were issued.
@@ -114,7 +114,7 @@ fn use_up(factors: &mut Factors, proof: Proof) -> bool {
 #[async_trait]
 impl Codes for MemoryStore {
     async fn issue(&self, code: &OneTimeCode, effects: &Effects, only: &IssueIf) -> Result<bool, StoreError> {
-        let mails = emails_of(effects)?;
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         let is_asked = only.answers.is_none_or(|request| state.outbox.has_request(request));
         let is_unchanged_since_read =
@@ -143,7 +143,7 @@ impl Codes for MemoryStore {
         if let Some(request) = only.answers {
             state.outbox.remove(request);
         }
-        state.outbox.put(Some(&code.user_id), &mails);
+        state.commit(&code.user_id, effects);
         Ok(true)
     }
 
@@ -160,7 +160,7 @@ impl Codes for MemoryStore {
     }
 
     async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        let mails = emails_of(effects)?;
+        let effects = Pending::try_from(effects)?;
         let state = &mut *self.state();
         let Some(code) = state.codes.get_mut(id).filter(|code| code.consumed_at.is_none()) else { return Ok(false) };
         let account = state.accounts.get_mut(&code.user_id);
@@ -168,7 +168,8 @@ impl Codes for MemoryStore {
             return Ok(false);
         }
         code.consumed_at = Some(now);
-        state.outbox.put(Some(&code.user_id), &mails);
+        let owner = code.user_id.clone();
+        state.commit(&owner, effects);
         Ok(true)
     }
 

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy};
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
-use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::user::UserId;
 
@@ -55,12 +54,6 @@ impl Entry {
             last_error: self.last_error.clone(),
         }
     }
-}
-
-/// The emails among the effects of a write, the only messages that this store supports.
-pub(super) fn emails_of(effects: &Effects) -> Result<Vec<OutgoingEmail>, StoreError> {
-    let emails: Result<_, _> = effects.messages.iter().map(OutgoingEmail::try_from).collect();
-    emails.map_err(StoreError::broken)
 }
 
 /// The emails in the order in which they were enqueued.

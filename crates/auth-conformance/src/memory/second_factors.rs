@@ -10,7 +10,7 @@ use auth_core::effects::Effects;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::user::{SecurityStamp, UserId};
 
-use super::outbox::emails_of;
+use super::effects::Pending;
 use super::{Account, MemoryStore};
 
 /// Adds a factor. If it replaces one of the same method, that one's start time is kept.
@@ -55,7 +55,7 @@ impl SecondFactors for MemoryStore {
         effects: &Effects,
         now: Timestamp,
     ) -> Result<Option<bool>, StoreError> {
-        let mails = emails_of(effects)?;
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         if !state.codes.is_unused(enrolment, user) {
             return Ok(None);
@@ -73,7 +73,7 @@ impl SecondFactors for MemoryStore {
         });
         state.codes.consume(enrolment, now.unix());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), &mails);
+        state.commit(user, effects);
         Ok(Some(are_used))
     }
 
@@ -84,7 +84,7 @@ impl SecondFactors for MemoryStore {
         only_at: Option<SecurityStamp>,
         effects: &Effects,
     ) -> Result<bool, StoreError> {
-        let mails = emails_of(effects)?;
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         let Some(account) = state.accounts.get(user) else { return Ok(false) };
         if !account.has_stamp(only_at) || !methods.iter().any(|method| account.factors.has(*method)) {
@@ -93,7 +93,7 @@ impl SecondFactors for MemoryStore {
         let switch_off = |account: &mut Account| methods.iter().for_each(|one| switch_off(account, *one));
         state.change_security(user, switch_off);
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), &mails);
+        state.commit(user, effects);
         Ok(true)
     }
 
@@ -104,14 +104,14 @@ impl SecondFactors for MemoryStore {
         only_at: Option<SecurityStamp>,
         effects: &Effects,
     ) -> Result<bool, StoreError> {
-        let mails = emails_of(effects)?;
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         if !state.accounts.get(user).is_some_and(|account| account.has_stamp(only_at) && account.factors.is_on()) {
             return Ok(false);
         }
         state.change_security(user, |account| account.factors.recovery_codes = codes.to_vec());
         state.codes.end_with_factors_of(user);
-        state.outbox.put(Some(user), &mails);
+        state.commit(user, effects);
         Ok(true)
     }
 }

@@ -6,14 +6,15 @@ use std::num::NonZeroU32;
 use async_trait::async_trait;
 use auth_core::StoreError;
 use auth_core::effects::Effects;
+use auth_core::event::SecurityEvent;
 use auth_core::ports::{Adoption, Change, Sessions, Swap};
 use auth_core::revocation::{follows_factor, next_epoch, predates_epoch};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, TokenId};
 use auth_core::user::{User, UserId};
 
+use super::effects::Pending;
 use super::feed::Feeds;
-use super::outbox::emails_of;
 use super::{Account, MemoryStore, State, prune};
 
 impl State {
@@ -43,21 +44,29 @@ impl State {
         }
     }
 
-    /// Revokes every session of an account except `keep`; advances its security stamp and token epoch.
+    /// Commits the effects of a write to the account of this session.
+    fn commit_of_session(&mut self, id: SessionId, effects: Pending) {
+        if let Some(owner) = self.sessions.get(&id).map(|session| session.user_id.clone()) {
+            self.commit(&owner, effects);
+        }
+    }
+
+    /// Revokes every session of an account except `keep`; advances its security stamp and token epoch. `None` if there is no
+    /// such account.
     pub(super) fn end_all(
         &mut self,
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
         now: UnixTime,
-    ) -> usize {
+    ) -> Option<usize> {
         let is_moved =
             self.change_security(user, |account| account.user.token_epoch = next_epoch(account.user.token_epoch, now));
         if !is_moved {
-            return 0;
+            return None;
         }
         let of_user = self.sessions.values_mut().filter(|s| s.user_id == *user && Some(s.id) != keep);
-        of_user.map(|session| end(session, reason, now, &self.feeds)).filter(|ended| *ended).count()
+        Some(of_user.map(|session| end(session, reason, now, &self.feeds)).filter(|ended| *ended).count())
     }
 }
 
@@ -74,7 +83,14 @@ fn end(session: &mut Session, reason: RevokeReason, now: UnixTime, feeds: &Feeds
 
 #[async_trait]
 impl Sessions for MemoryStore {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         if state.sessions.contains_key(&session.id) {
             return Err(StoreError::broken("another session has this ID"));
@@ -86,6 +102,7 @@ impl Sessions for MemoryStore {
             _ => return Ok(false),
         }
         state.insert(session.clone());
+        state.commit(&user.id, effects);
         Ok(true)
     }
 
@@ -115,27 +132,36 @@ impl Sessions for MemoryStore {
         Ok(state.user(&session.user_id).map(|user| SessionOfUser { session: session.clone(), user: user.clone() }))
     }
 
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        effects: &Effects,
+    ) -> Result<Swap, StoreError> {
+        let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         if !state.is_live(id, from) {
             return Ok(Swap::LostRace);
         }
         state.advance(id, next);
+        state.commit_of_session(id, effects);
         Ok(Swap::Done)
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
-        let State { sessions, feeds, .. } = &mut *self.state();
-        Ok(sessions.get_mut(&id).is_some_and(|session| end(session, reason, now, feeds)))
-    }
-
-    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        let mails = emails_of(effects)?;
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
+        let effects = Pending::try_from(effects)?;
         let state = &mut *self.state();
         let Some(session) = state.sessions.get_mut(&id) else { return Ok(false) };
-        let is_ended = end(session, RevokeReason::Reuse, now, &state.feeds);
+        let is_ended = end(session, reason, now, &state.feeds);
         if is_ended {
-            state.outbox.put(Some(&session.user_id), &mails);
+            state.commit_of_session(id, effects);
         }
         Ok(is_ended)
     }
@@ -145,9 +171,16 @@ impl Sessions for MemoryStore {
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        effects: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
-        Ok(self.state().end_all(user, keep, reason, now))
+    ) -> Result<Option<usize>, StoreError> {
+        let effects = Pending::try_from(effects)?;
+        let mut state = self.state();
+        let ended = state.end_all(user, keep, reason, now);
+        if ended.is_some() {
+            state.commit(user, effects);
+        }
+        Ok(ended)
     }
 
     async fn end_surplus(
@@ -157,7 +190,7 @@ impl Sessions for MemoryStore {
         most: NonZeroU32,
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError> {
-        let State { sessions, feeds, .. } = &mut *self.state();
+        let State { sessions, feeds, audit_trail, .. } = &mut *self.state();
         let is_live = |session: &&mut Session| {
             session.user_id == *user && session.revoked_at.is_none() && now < session.expires_at
         };
@@ -167,6 +200,7 @@ impl Sessions for MemoryStore {
         Ok(surplus
             .map(|session| {
                 end(session, RevokeReason::SessionLimit, now, feeds);
+                audit_trail.push(SecurityEvent::of_surplus(user, session.id));
                 session.id
             })
             .collect())

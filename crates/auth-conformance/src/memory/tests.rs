@@ -1,6 +1,7 @@
 //! The methods of the in-memory store that bypass the ports.
 
 use auth_accounts::ports::Accounts;
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::token::Session;
 use auth_core::user::User;
@@ -41,7 +42,7 @@ async fn a_full_feed_drops_the_oldest_changes() {
     let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
     assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
     for round in 0..20_000 {
-        assert!(store.set_staff(&alice.id, round % 2 == 0).await.unwrap());
+        assert!(store.set_staff(&alice.id, round % 2 == 0, &Effects::NONE).await.unwrap());
     }
     let changes = feed.next().await.unwrap();
     assert!(changes[0] == Change::Gap && changes.len() < 20_000, "{}", changes.len());

@@ -6,4 +6,11 @@ use crate::event::SecurityEvent;
 pub trait SecurityEvents: Send + Sync {
     /// Records one event.
     fn record(&self, event: SecurityEvent);
+
+    /// Records the events that a write has committed, in their order. To be called once it has taken effect.
+    fn record_committed(&self, events: &[SecurityEvent]) {
+        for event in events {
+            self.record(event.clone());
+        }
+    }
 }

@@ -4,6 +4,9 @@
 //! A method of a storage port is one transaction: it happens whole or not at all, and it is durable when it answers.
 //! Ports take and give plain values, never a connection, so that an adapter may fold concurrent calls into one
 //! statement. Dropping a future does not undo what has been started.
+//!
+//! A method that takes [`Effects`](crate::effects::Effects) commits them in its transaction, if and only if the write takes
+//! effect.
 
 mod blacklist;
 mod changes;

@@ -69,13 +69,21 @@ pub trait Sessions: Send + Sync {
     /// if the account is still there and active and its `security_stamp` is the one in `user`. Otherwise changes nothing
     /// and answers `false`: its rights, its password or its second factors changed, or all its sessions ended, while the
     /// login was under way.
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError>;
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError>;
 
     /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
     /// Refused if `jti` is in the blacklist, if it [predates](crate::revocation::predates_epoch) the account's
     /// `token_epoch`, or if it [follows](crate::revocation::follows_factor) its second factors, as they are at
     /// the write. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same
     /// account that answers before or after can leave the new session live.
+    ///
+    /// Takes no effects: that a token was adopted is an event of the rotation that follows ([`advance`](Self::advance)).
     async fn adopt(
         &self,
         session: &Session,
@@ -89,30 +97,43 @@ pub trait Sessions: Send + Sync {
     /// Moves the session from generation `from` to `next`, if and only if `from` is its live generation and it has not
     /// been revoked; notes `next.rotated_at` as the time of its last use. Otherwise changes nothing and answers
     /// [`Swap::LostRace`]. Neither the time nor the account is asked: that was decided before.
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError>;
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        effects: &Effects,
+    ) -> Result<Swap, StoreError>;
 
     /// Ends the session and every token in it; `false` if it had ended before, or there is none. Nothing in it can
     /// become live again, not even by a rotation that is under way. The first reason stays.
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError>;
-
-    /// Ends a session one of whose spent tokens came back, as [`revoke`](Self::revoke) does with
-    /// [`RevokeReason::Reuse`], and commits the effects with it if it had not ended before.
-    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError>;
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError>;
 
     /// Ends every session of an account but `keep`, and moves its `security_stamp` and its `token_epoch` on, the latter to
     /// [`next_epoch`](crate::revocation::next_epoch), so that no token from
-    /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended.
+    /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended, which may be none; `None`,
+    /// and nothing done, if there is no such account.
     async fn revoke_all(
         &self,
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        effects: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError>;
+    ) -> Result<Option<usize>, StoreError>;
 
     /// Ends the least recently used sessions of an account, with [`RevokeReason::SessionLimit`], so that at most `most` are
     /// live: neither ended nor expired. `keep` is not ended, and counts only if it is live. Calls for one account are decided
     /// one after the other. Answers which it ended.
+    ///
+    /// Which sessions end is known only to the write, so it takes no effects: a storage with an audit trail commits
+    /// [`SecurityEvent::of_surplus`](crate::event::SecurityEvent::of_surplus) for each of them.
     async fn end_surplus(
         &self,
         user: &UserId,

@@ -1,6 +1,7 @@
 //! Adoption: how an externally issued token becomes a session. Such a token names no session; a refresh token or a sliding
 //! one is adopted when it is first refreshed or revoked.
 
+use crate::effects::Effects;
 use crate::error::AuthError;
 use crate::event::EventKind;
 use crate::ports::Adoption;
@@ -77,11 +78,9 @@ impl TokenService {
         }
     }
 
-    /// Records the adoption of a token that a refresh has exchanged; nothing for a token that named its session.
-    pub(super) fn record_adoption(&self, member: &Member) {
-        if member.is_adopted {
-            self.record(EventKind::TokenAdopted, member);
-        }
+    /// What a refresh commits with the rotation of a token: that it was adopted, unless the token names its session.
+    pub(super) fn rotation_effects(member: &Member) -> Effects {
+        if member.is_adopted { member.event(EventKind::TokenAdopted).into() } else { Effects::NONE }
     }
 
     /// The session that a token which opens guarded routes and names no session was adopted as, with its user. `None` if it

@@ -5,6 +5,7 @@ use crate::ports::{KeptSession, ReplacedSession};
 use crate::rotation::{OnRefresh, OnRetry, RotationPolicy};
 use crate::service::{Caller, Issued, TokenPair, TokenService};
 use crate::token::{Generation, Session, SessionId, SessionOfUser, TokenFault};
+use crate::user::User;
 
 /// How a session continues when all others of its user end, and its new tokens: as the next generation, or as another
 /// session in its place. Whoever else held a token of it is locked out. A caller whose token belongs to no session has the
@@ -40,11 +41,12 @@ impl TokenService {
     }
 
     /// Whether another generation shuts out whoever holds an older token of a session. It does not where a spent refresh
-    /// token may still be exchanged, nor a sliding token, which has no generation: there the session has to end, and another
-    /// one begins in its place.
+    /// token may still be exchanged, or where tokens have no generation: there the session has to end, and another one begins
+    /// in its place.
     fn spends_for_good(&self) -> bool {
         let RotationPolicy { on_retry, on_refresh, .. } = self.policy.rotation;
-        on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate && !self.accepts_sliding()
+        let is_spent = on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate;
+        is_spent && self.has_generations_only()
     }
 
     /// How a session can continue when all others of its user end: as another generation, or as another session. Stores
@@ -58,16 +60,12 @@ impl TokenService {
             return Ok(Continuation { keep: Some(kept), replace: None, issued: Some(Issued::Pair(pair)) });
         }
         let ends = found.session.id;
-        let (begins, issued) = self.replaced(found).await?;
+        let (begins, issued) = self.replacement(&found.user, found.session).await?;
         Ok(Continuation { keep: None, replace: Some(ReplacedSession { ends, begins }), issued: Some(issued) })
     }
 
-    /// A session in the place of one that ends with the password, for as long as that one would have lived.
-    async fn replaced(&self, found: SessionOfUser) -> Result<(Session, Issued), AuthError> {
-        let SessionOfUser { session: ends, user } = found;
-        if self.issues_sliding_only() {
-            return self.sliding_replacement(&user, ends).await;
-        }
+    /// A session that replaces `ends` and is not stored yet, for as long as that one would have lived, and its token pair.
+    pub(super) async fn pair_replacement(&self, user: &User, ends: Session) -> Result<(Session, Issued), AuthError> {
         let now = self.ports.clock.now();
         let session = Session {
             id: SessionId::generate(self.ports.randomness.as_ref()),
@@ -77,8 +75,8 @@ impl TokenService {
             expires_at: ends.cap(now.plus(self.policy.rotation.refresh_ttl)),
             ..ends
         };
-        let custom = self.custom_claims(&user, self.no_claims()).await?;
-        let pair = self.sign_pair(&user, &session, session.current(), &custom)?;
+        let custom = self.custom_claims(user, self.no_claims()).await?;
+        let pair = self.sign_pair(user, &session, session.current(), &custom)?;
         Ok((session, Issued::Pair(pair)))
     }
 

@@ -1,5 +1,6 @@
 //! Logout: of one session, of the others, of all; and the blacklisting of a refresh token.
 
+use crate::effects::Effects;
 use crate::error::AuthError;
 use crate::event::{EventKind, SecurityEvent};
 use crate::revocation::{Ending, decide_ending, standing};
@@ -33,9 +34,12 @@ impl TokenService {
 
     async fn end_all(&self, caller: &Caller, keep: Option<SessionId>, kind: EventKind) -> Result<(), AuthError> {
         let now = self.ports.clock.now();
-        self.ports.store.revoke_all(&caller.user.id, keep, RevokeReason::LogoutAll, now).await?;
+        let effects = Effects::from(SecurityEvent::of_user(kind, &caller.user.id));
+        let ended = self.ports.store.revoke_all(&caller.user.id, keep, RevokeReason::LogoutAll, &effects, now).await?;
         self.ports.note_changed(&caller.user.id);
-        self.ports.record(SecurityEvent::of_user(kind, &caller.user.id));
+        if ended.is_some() {
+            self.ports.record_committed(&effects);
+        }
         Ok(())
     }
 
@@ -62,13 +66,26 @@ impl TokenService {
     }
 
     async fn end(&self, member: &Member, reason: RevokeReason, kind: EventKind) -> Result<(), AuthError> {
-        let ended = self.ports.store.revoke(member.found.session.id, reason, self.ports.clock.now()).await?;
-        if !ended {
+        let effects = Effects::from(member.event(kind));
+        if !self.end_session(member.found.session.id, reason, &effects).await? {
             return Err(TokenFault::Revoked.into()); // Somebody else was faster.
         }
-        self.ports.note_ended(member.found.session.id);
-        self.record(kind, member);
         Ok(())
+    }
+
+    /// Ends a session, and records the events of its end; `false` if it had ended before.
+    pub(super) async fn end_session(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        effects: &Effects,
+    ) -> Result<bool, AuthError> {
+        let is_ended = self.ports.store.revoke(id, reason, effects, self.ports.clock.now()).await?;
+        if is_ended {
+            self.ports.note_ended(id);
+            self.ports.record_committed(effects);
+        }
+        Ok(is_ended)
     }
 
     /// The claims of a token whose session it can end.
@@ -109,10 +126,11 @@ impl TokenService {
             return Err(TokenFault::BadClaim.into());
         }
         let (jti, expires_at) = claims.require_any_kind()?;
-        if !self.ports.store.refuse(jti, expires_at, RevokeReason::Blacklisted.name()).await? {
+        let effects = Effects::from(SecurityEvent::of_nobody(EventKind::TokenBlacklisted));
+        if !self.ports.store.refuse(jti, expires_at, RevokeReason::Blacklisted.name(), &effects).await? {
             return Err(TokenFault::Revoked.into());
         }
-        self.ports.record(SecurityEvent::of_nobody(EventKind::TokenBlacklisted));
+        self.ports.record_committed(&effects);
         Ok(())
     }
 }

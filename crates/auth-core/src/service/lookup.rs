@@ -14,6 +14,13 @@ pub(super) struct Member {
     pub(super) is_adopted: bool,
 }
 
+impl Member {
+    /// An event of its session.
+    pub(super) fn event(&self, kind: EventKind) -> SecurityEvent {
+        SecurityEvent::of_session(kind, &self.found.user.id, self.found.session.id)
+    }
+}
+
 /// What a refresh token belongs to.
 pub(super) enum Membership {
     /// A session, in whatever state.
@@ -56,11 +63,5 @@ impl TokenService {
     /// [`TokenFault::Revoked`].
     pub(super) async fn check_not_blacklisted(&self, jti: &TokenId) -> Result<(), AuthError> {
         if self.ports.store.is_refused(jti).await? { Err(TokenFault::Revoked.into()) } else { Ok(()) }
-    }
-
-    /// Records an event of the session of a token.
-    pub(super) fn record(&self, kind: EventKind, member: &Member) {
-        let found = &member.found;
-        self.ports.record(SecurityEvent::of_session(kind, &found.user.id, found.session.id));
     }
 }

@@ -52,6 +52,7 @@ pub use sliding::SlidingPolicy;
 pub use verifier::{AccessVerifier, Bearer};
 
 use crate::auth_cache::AuthCache;
+use crate::effects::Effects;
 use crate::error::AuthError;
 use crate::event::SecurityEvent;
 use crate::ports::{
@@ -82,8 +83,14 @@ pub struct TokenPorts {
 }
 
 impl TokenPorts {
+    /// Records an event that no write accompanies.
     fn record(&self, event: SecurityEvent) {
         self.events.record(event);
+    }
+
+    /// Records the events of a write that has taken effect.
+    fn record_committed(&self, effects: &Effects) {
+        self.events.record_committed(&effects.events);
     }
 
     /// Makes the guarded routes of this process obey a change before it is answered.

@@ -7,7 +7,7 @@ use crate::ports::Swap;
 use crate::rotation::{Rotation, decide_rotation};
 use crate::service::lookup::{Member, Membership};
 use crate::service::{Refreshed, TokenService};
-use crate::token::{CustomClaims, RawToken, TokenClaims, TokenFault, TokenKind, is_multi_factor};
+use crate::token::{CustomClaims, RawToken, RevokeReason, TokenClaims, TokenFault, TokenKind, is_multi_factor};
 use crate::user::User;
 
 impl TokenService {
@@ -45,8 +45,9 @@ impl TokenService {
                 Rotation::Rotate(next) => {
                     let made = self.claims_for(&member, &claims, custom).await?;
                     let pair = self.sign_pair(&member.found.user, session, next, &made)?;
-                    if self.ports.store.advance(session.id, session.generation, next).await? == Swap::Done {
-                        self.record_adoption(&member);
+                    let effects = Self::rotation_effects(&member);
+                    if self.ports.store.advance(session.id, session.generation, next, &effects).await? == Swap::Done {
+                        self.ports.record_committed(&effects);
                         return Ok(pair.into());
                     }
                     custom = Some((member.found.user, made));
@@ -86,13 +87,12 @@ impl TokenService {
 
     fn refuse(&self, member: &Member, fault: TokenFault) -> Result<Refreshed, AuthError> {
         if fault == TokenFault::NeverIssued {
-            self.record(EventKind::RefreshNeverIssued, member);
+            self.ports.record(member.event(EventKind::RefreshNeverIssued));
         }
         Err(fault.into())
     }
 
     async fn end_reused(&self, member: &Member) -> Result<Refreshed, AuthError> {
-        let now = self.ports.clock.now();
         let user = &member.found.user;
         let notices = self.ports.reuse_notices.as_ref().map_or_else(|| Ok(Effects::default()), |one| one.effects(user));
         // The session ends even if its user cannot be told.
@@ -100,11 +100,9 @@ impl TokenService {
             Ok(effects) => (effects, None),
             Err(error) => (Effects::default(), Some(error)),
         };
+        let effects = effects.with_event(member.event(EventKind::RefreshReused));
         // One event and one notice for each session, also when two replays come at once.
-        if self.ports.store.end_reused(member.found.session.id, &effects, now).await? {
-            self.ports.note_ended(member.found.session.id);
-            self.record(EventKind::RefreshReused, member);
-        }
+        self.end_session(member.found.session.id, RevokeReason::Reuse, &effects).await?;
         Err(failure.unwrap_or_else(|| TokenFault::Reused.into()))
     }
 }

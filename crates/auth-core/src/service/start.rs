@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::effects::Effects;
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
 use crate::service::{TokenPair, TokenService};
@@ -101,10 +102,11 @@ impl TokenService {
     /// Stores a new session of a user as it was read.
     pub(super) async fn store_session(&self, user: &User, session: &Session) -> Result<(), AuthError> {
         let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
-        if !self.ports.store.start(session, user, last_login).await? {
+        let effects = Effects::from(SecurityEvent::of_session(EventKind::LoginSucceeded, &user.id, session.id));
+        if !self.ports.store.start(session, user, last_login, &effects).await? {
             return Err(AuthError::UserChanged);
         }
-        self.ports.record(SecurityEvent::of_session(EventKind::LoginSucceeded, &user.id, session.id));
+        self.ports.record_committed(&effects);
         self.end_surplus(&user.id, session.id).await
     }
 
@@ -114,7 +116,7 @@ impl TokenService {
         let Some(most) = self.policy.max_sessions else { return Ok(()) };
         for ended in self.ports.store.end_surplus(user, keep, most, self.ports.clock.now()).await? {
             self.ports.note_ended(ended);
-            self.ports.record(SecurityEvent::of_session(EventKind::SessionLimitReached, user, ended));
+            self.ports.record(SecurityEvent::of_surplus(user, ended));
         }
         Ok(())
     }

@@ -99,9 +99,19 @@ impl TokenUsers for FaultyStore {
 
 #[async_trait]
 impl Sessions for FaultyStore {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
         self.answer()?;
-        if self.has(Fault::StoresNoSession) { Ok(true) } else { self.inner.start(session, user, last_login).await }
+        if self.has(Fault::StoresNoSession) {
+            Ok(true)
+        } else {
+            self.inner.start(session, user, last_login, effects).await
+        }
     }
 
     async fn adopt(
@@ -125,19 +135,30 @@ impl Sessions for FaultyStore {
         }
     }
 
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        effects: &Effects,
+    ) -> Result<Swap, StoreError> {
         self.answer()?;
-        if self.has(Fault::LosesEveryRace) { Ok(Swap::LostRace) } else { self.inner.advance(id, from, next).await }
+        if self.has(Fault::LosesEveryRace) {
+            Ok(Swap::LostRace)
+        } else {
+            self.inner.advance(id, from, next, effects).await
+        }
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         self.answer()?;
-        self.inner.revoke(id, reason, now).await
-    }
-
-    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        self.answer()?;
-        self.inner.end_reused(id, effects, now).await
+        self.inner.revoke(id, reason, effects, now).await
     }
 
     async fn revoke_all(
@@ -145,10 +166,11 @@ impl Sessions for FaultyStore {
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        effects: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         self.answer()?;
-        self.inner.revoke_all(user, keep, reason, now).await
+        self.inner.revoke_all(user, keep, reason, effects, now).await
     }
 
     async fn end_surplus(
@@ -170,9 +192,15 @@ impl Sessions for FaultyStore {
 
 #[async_trait]
 impl Blacklist for FaultyStore {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, reason: &str) -> Result<bool, StoreError> {
+    async fn refuse(
+        &self,
+        jti: &TokenId,
+        expires_at: UnixTime,
+        reason: &str,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
         self.answer()?;
-        self.inner.refuse(jti, expires_at, reason).await
+        self.inner.refuse(jti, expires_at, reason, effects).await
     }
 
     async fn is_refused(&self, jti: &TokenId) -> Result<bool, StoreError> {

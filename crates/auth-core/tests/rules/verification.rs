@@ -1,5 +1,6 @@
 //! Verification: kinds of tokens, and claims that must belong together.
 
+use auth_core::effects::Effects;
 use auth_core::service::{LogoutRequest, TokenPolicy};
 use auth_core::time::UnixTime;
 use auth_core::token::{TokenFault, TokenId, TokenKind};
@@ -80,7 +81,7 @@ async fn the_kind_of_a_token_decides_where_it_is_looked_up() {
         let [live, ended] =
             [live, ended].map(|pair| service.claims(&access_of(&pair))["sid"].as_str().unwrap().to_owned());
         let blacklisted = TokenId::parse("blacklisted").unwrap();
-        service.tokens.ports().store.refuse(&blacklisted, UnixTime::MAX, "blacklisted").await.unwrap();
+        service.tokens.ports().store.refuse(&blacklisted, UnixTime::MAX, "blacklisted", &Effects::NONE).await.unwrap();
 
         let unless_adopted = |fault| if adopt { fault } else { Some(UnknownSession) };
         let if_checked = |fault, otherwise| if check { Some(fault) } else { otherwise };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use auth_accounts::ports::Accounts;
 use auth_conformance::{hash_of, new_user};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_diesel::{AnyConnection, AppMigrations, DieselStore, JobError, PoolSettings};
 use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, embed_migrations};
@@ -81,7 +82,7 @@ async fn an_application_can_use_its_own_table(database: Arc<Database>) {
     });
     assert_eq!(found.await.unwrap(), Some(("one".to_owned(), true, 1)));
     // The note is deleted with its author, through a foreign key to `users`.
-    assert!(store.delete(&auth_core::user::UserId::new(author)).await.unwrap());
+    assert!(store.delete(&auth_core::user::UserId::new(author), &Effects::NONE).await.unwrap());
     assert!(texts(&store).await.is_empty());
 }
 

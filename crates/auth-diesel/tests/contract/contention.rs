@@ -40,7 +40,7 @@ async fn concurrent_calls_for_one_account_do_not_deadlock(database: Arc<Database
             calls.spawn(async move { call(&store, &user, session, round, index).await });
         }
         calls.join_all().await;
-        assert!(store.delete(&user.id).await.unwrap());
+        assert!(store.delete(&user.id, &Effects::NONE).await.unwrap());
     }
     assert_no_deadlocks(store, &database).await;
 }
@@ -72,8 +72,8 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
             store.set_password(&NewPassword { effects, ..new }, at(1)).await.unwrap();
         }
         3 => drop(store.try_code(code(3), at(1)).await.unwrap()),
-        4 => drop(store.end_reused(session, &effects, at(1)).await.unwrap()),
-        5 => drop(store.revoke_all(&id, None, RevokeReason::LogoutAll, at(1)).await.unwrap()),
+        4 => drop(store.revoke(session, RevokeReason::Reuse, &effects, at(1)).await.unwrap()),
+        5 => drop(store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(1)).await.unwrap()),
         6 => drop(store.remove_factors(&id, &[Method::Email], None, &effects).await.unwrap()),
         7 => {
             let first_name = Some(person_name("Alice"));
@@ -86,14 +86,14 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
         }
         9 => {
             let another = session_of(&id, session_id(1_000 + round), at(1));
-            store.start(&another, user, Some(at(1).into())).await.unwrap();
+            store.start(&another, user, Some(at(1).into()), &Effects::NONE).await.unwrap();
         }
         10 => {
             while let Some(claimed) = store.claim(at(1), at(60)).await.unwrap() {
                 store.delivered(claimed.mail.id, claimed.attempt).await.unwrap();
             }
         }
-        _ => drop(store.set_staff(&id, true).await.unwrap()),
+        _ => drop(store.set_staff(&id, true, &Effects::NONE).await.unwrap()),
     }
 }
 

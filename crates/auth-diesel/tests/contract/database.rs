@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, hash_of, new_user, session_id, session_of};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::Sessions;
 use auth_core::token::Session;
 use auth_core::user::User;
@@ -174,7 +175,7 @@ pub(crate) struct Number {
 pub(crate) async fn user_and_session(store: &DieselStore) -> (User, Session) {
     let user = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
     let session = session_of(&user.id, session_id(1), at(0));
-    assert!(store.start(&session, &user, None).await.unwrap());
+    assert!(store.start(&session, &user, None, &Effects::NONE).await.unwrap());
     (user, session)
 }
 

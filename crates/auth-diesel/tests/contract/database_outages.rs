@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, successor_of};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::{Sessions, Swap};
 use auth_core::token::{RevokeReason, Session};
 use auth_core::user::User;
@@ -71,8 +72,10 @@ async fn calls(store: &DieselStore, user: &User, session: &Session, times: usize
         calls.spawn(async move {
             [
                 in_time(store.find_session(session.id)).await.map(drop),
-                in_time(store.set_active(&user.id, true)).await.map(drop),
-                in_time(store.revoke_all(&user.id, Some(session.id), RevokeReason::LogoutAll, at(1))).await.map(drop),
+                in_time(store.set_active(&user.id, true, &Effects::NONE)).await.map(drop),
+                in_time(store.revoke_all(&user.id, Some(session.id), RevokeReason::LogoutAll, &Effects::NONE, at(1)))
+                    .await
+                    .map(drop),
                 in_time(store.ping()).await,
             ]
         });
@@ -170,13 +173,13 @@ async fn retries_an_uncommitted_write(database: Arc<Database>) {
     let mut holder = lock_rows(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
-        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
+        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await }
     });
     wait_for_blocked_calls(1, &database).await;
     terminate_all(&database);
     wait_for_blocked_calls(1, &database).await;
     holder.batch_execute("ROLLBACK").unwrap();
-    assert_eq!(call.await.unwrap().unwrap(), 1);
+    assert_eq!(call.await.unwrap().unwrap(), Some(1));
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().session.revoked_at, Some(at(5)));
 }
 
@@ -186,7 +189,7 @@ async fn does_not_retry_a_write_that_may_have_been_committed(database: Arc<Datab
     let mut holder = lock_rows(&database, "sessions");
     let call = tokio::spawn({
         let (store, session) = (store.clone(), session.clone());
-        async move { store.advance(session.id, session.generation, successor_of(&session, at(1))).await }
+        async move { store.advance(session.id, session.generation, successor_of(&session, at(1)), &Effects::NONE).await }
     });
     wait_for_blocked_calls(1, &database).await;
     terminate_all(&database);
@@ -195,7 +198,7 @@ async fn does_not_retry_a_write_that_may_have_been_committed(database: Arc<Datab
     let answer = call.await.unwrap();
     assert!(is_unavailable(&answer), "{answer:?}");
     // The broken connection was not returned to the pool.
-    let again = store.advance(session.id, session.generation, successor_of(&session, at(1))).await;
+    let again = store.advance(session.id, session.generation, successor_of(&session, at(1)), &Effects::NONE).await;
     assert_eq!(again.unwrap(), Swap::Done);
 }
 
@@ -231,7 +234,7 @@ async fn cancels_a_slow_statement(database: Arc<Database>) {
     let store = database.store(QUICK).await;
     let (user, session) = user_and_session(&store).await;
     let mut holder = lock_rows(&database, "users");
-    let answer = in_time(store.set_staff(&user.id, true)).await;
+    let answer = in_time(store.set_staff(&user.id, true, &Effects::NONE)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
     // The server cancelled the statement, and the connection is usable.
     holder.batch_execute("ROLLBACK").unwrap();
@@ -247,13 +250,13 @@ async fn retries_after_a_deadlock(database: Arc<Database>) {
     let mut holder = lock_rows(&database, "sessions");
     let call = tokio::spawn({
         let (store, id) = (store.clone(), user.id);
-        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, at(5)).await }
+        async move { store.revoke_all(&id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await }
     });
     wait_for_blocked_calls(1, &database).await;
     let holder = spawn_blocking(move || {
         holder.batch_execute("UPDATE users SET first_name = 'Deadlock'; COMMIT").unwrap();
     });
-    assert_eq!(call.await.unwrap().unwrap(), 1);
+    assert_eq!(call.await.unwrap().unwrap(), Some(1));
     holder.await.unwrap();
     assert_eq!(store.find_session(session.id).await.unwrap().unwrap().user.first_name, "Deadlock");
     assert!(deadlocks(&database).await >= 1);
@@ -284,13 +287,18 @@ async fn retries_after_a_serialization_failure(database: Arc<Database>) {
         let mut rotations = JoinSet::new();
         for _ in 0..4 {
             let (store, session) = (store.clone(), session.clone());
-            rotations.spawn(async move { store.advance(session.id, session.generation, next).await.unwrap() });
+            rotations.spawn(async move {
+                store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap()
+            });
         }
         let won = rotations.join_all().await.into_iter().filter(|swap| *swap == Swap::Done).count();
         assert_eq!(won, 1);
         session.generation = next.generation;
     }
-    assert_eq!(store.revoke_all(&user.id, None, RevokeReason::LogoutAll, at(5)).await.unwrap(), 1);
+    assert_eq!(
+        store.revoke_all(&user.id, None, RevokeReason::LogoutAll, &Effects::NONE, at(5)).await.unwrap(),
+        Some(1)
+    );
 }
 
 /// After a failover the pool may hold connections to a server that is now a standby.
@@ -306,7 +314,7 @@ async fn a_standby_is_unavailable_until_it_is_promoted(database: Arc<Database>) 
     };
     set("on");
     assert!(store.find_session(session.id).await.unwrap().is_some());
-    let answer = in_time(store.set_active(&user.id, true)).await;
+    let answer = in_time(store.set_active(&user.id, true, &Effects::NONE)).await;
     assert!(is_unavailable(&answer), "{answer:?}");
     set("off");
     assert_works(&store, &user, &session).await;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use auth_accounts::account::{NewUser, Taken};
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, new_user, session_id, session_of, successor_of};
+use auth_core::effects::Effects;
 use auth_core::ports::{Blacklist, Sessions, Swap};
 use auth_core::time::Seconds;
 use auth_core::token::{NextGeneration, TokenId};
@@ -61,7 +62,7 @@ async fn rotations_add_no_rows(database: Arc<Database>) {
     let mut now = session;
     for _ in 0..ROTATIONS {
         let next = successor_of(&now, now.rotated_at.plus(Seconds::new(1)));
-        assert_eq!(store.advance(now.id, now.generation, next).await.unwrap(), Swap::Done);
+        assert_eq!(store.advance(now.id, now.generation, next, &Effects::NONE).await.unwrap(), Swap::Done);
         now.generation = next.generation;
         now.rotated_at = next.rotated_at;
     }
@@ -104,7 +105,7 @@ async fn an_exhausted_pool_times_out_and_recovers(database: Arc<Database>) {
     let release = lock_accounts(&database);
     let stuck = tokio::spawn({
         let (store, id) = (store.clone(), user.id.clone());
-        async move { store.set_staff(&id, true).await }
+        async move { store.set_staff(&id, true, &Effects::NONE).await }
     });
     let deadline = Instant::now() + Duration::from_secs(4);
     loop {
@@ -165,11 +166,11 @@ async fn prunes_more_than_one_batch(database: Arc<Database>) {
     for number in 0..2 * EACH {
         let mut session = session_of(&user.id, session_id(10 + number), at(0));
         session.expires_at = expired;
-        assert!(store.start(&session, &user, None).await.unwrap());
+        assert!(store.start(&session, &user, None, &Effects::NONE).await.unwrap());
         if number % 2 == 0 {
             let generation = successor_of(&session, at(1)).generation;
             let next = NextGeneration { generation, rotated_at: at(1), expires_at: later };
-            assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+            assert_eq!(store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap(), Swap::Done);
         }
     }
     assert_eq!(store.prune_sessions(at(101), 1_050).await.unwrap(), 1_050);
@@ -184,10 +185,11 @@ async fn prunes_more_than_one_batch(database: Arc<Database>) {
 async fn a_dropped_call_releases_its_connection(database: Arc<Database>) {
     let store = database.store(PoolSettings { size: 2, ..PoolSettings::default() }).await;
     let (user, _) = user_and_session(&store).await;
+    let effects = Effects::NONE;
     for _ in 0..50 {
         tokio::select! {
             biased;
-            answer = store.set_active(&user.id, true) => assert!(answer.unwrap()),
+            answer = store.set_active(&user.id, true, &effects) => assert!(answer.unwrap()),
             () = tokio::task::yield_now() => {}
         }
     }
@@ -205,11 +207,14 @@ async fn concurrent_writers_never_fail(database: Arc<Database>) {
         writers.spawn(async move {
             for number in 0..5 {
                 let session = session_of(&user.id, session_id(1_000 * (writer + 1) + number), at(0));
-                assert!(store.start(&session, &user, Some(at(1).into())).await.unwrap());
+                assert!(store.start(&session, &user, Some(at(1).into()), &Effects::NONE).await.unwrap());
                 let next = successor_of(&session, at(1));
-                assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+                assert_eq!(
+                    store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap(),
+                    Swap::Done
+                );
                 let jti = TokenId::of_generation(session.id, next.generation);
-                assert!(store.refuse(&jti, at(9), "test").await.unwrap());
+                assert!(store.refuse(&jti, at(9), "test", &Effects::NONE).await.unwrap());
             }
         });
     }

@@ -120,7 +120,7 @@ async fn reports_changes_by_sql(database: Arc<Database>) {
         Database::Postgres(_) => ("'2001-09-09T01:46:40Z'", "now()", "'2100-01-01T00:00:00Z'"),
     };
     let live = session_of(&user.id, session_id(70), at(0));
-    assert!(store.start(&live, &user, None).await.unwrap());
+    assert!(store.start(&live, &user, None, &Effects::NONE).await.unwrap());
     for (sql, expected) in [
         ("UPDATE users SET is_active = is_active, token_epoch = token_epoch".to_owned(), vec![]),
         (format!("UPDATE users SET last_login = {a_moment}"), vec![]),
@@ -273,11 +273,14 @@ async fn reports_the_changes_of_many_writers(database: Arc<Database>) {
         writers.spawn(async move {
             for number in 0..4 {
                 let session = session_of(&user.id, session_id(1_000 * (writer + 1) + number), at(0));
-                assert!(store.start(&session, &user, Some(at(1).into())).await.unwrap());
+                assert!(store.start(&session, &user, Some(at(1).into()), &Effects::NONE).await.unwrap());
                 let next = successor_of(&session, at(1));
-                assert_eq!(store.advance(session.id, session.generation, next).await.unwrap(), Swap::Done);
+                assert_eq!(
+                    store.advance(session.id, session.generation, next, &Effects::NONE).await.unwrap(),
+                    Swap::Done
+                );
                 if number % 2 == 0 {
-                    assert!(store.revoke(session.id, RevokeReason::Logout, at(2)).await.unwrap());
+                    assert!(store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(2)).await.unwrap());
                 }
             }
         });
@@ -323,6 +326,6 @@ async fn drops_changes_that_no_call_collects(database: Arc<Database>) {
     }
     let answer = feed.next().await.unwrap();
     assert!(answer[0] == Change::Gap && answer.len() < 10_000, "{}", answer.len());
-    assert!(store.set_staff(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::{hash_of, new_user};
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, InvalidationFeed};
 use auth_core::user::{GroupName, User};
 use auth_diesel::{DieselStore, PoolSettings};
@@ -48,7 +49,7 @@ async fn groups_of(store: &DieselStore, user: &User) -> Vec<String> {
 
 async fn set_groups(store: &DieselStore, user: &User, names: &[&str]) {
     let groups = names.iter().map(|name| GroupName::parse(name).unwrap()).collect();
-    assert!(store.set_groups(&user.id, &groups).await.unwrap());
+    assert!(store.set_groups(&user.id, &groups, &Effects::NONE).await.unwrap());
 }
 
 async fn reads_and_reports_group_changes_by_sql(database: Arc<Database>) {
@@ -113,7 +114,7 @@ async fn keeps_groups_without_members(database: Arc<Database>) {
     let bob = store.create(&new_user("bob"), &hash_of("x")).await.unwrap().unwrap();
     set_groups(&store, &alice, &["editors", "writers"]).await;
     set_groups(&store, &bob, &["writers"]).await;
-    assert!(store.delete(&alice.id).await.unwrap());
+    assert!(store.delete(&alice.id, &Effects::NONE).await.unwrap());
     let members =
         "SELECT CAST(user_id AS text) || ' ' || name AS value FROM user_groups, groups WHERE groups.id = group_id";
     assert_eq!(database.query(members), [format!("{} writers", bob.id)]);
@@ -121,7 +122,7 @@ async fn keeps_groups_without_members(database: Arc<Database>) {
     assert_eq!(database.query("SELECT name AS value FROM groups ORDER BY name"), ["editors", "writers"]);
     assert!(database.query(members).is_empty());
     // Setting groups of a user that does not exist creates no group.
-    assert!(!store.set_groups(&alice.id, &[GroupName::parse("ghosts").unwrap()].into()).await.unwrap());
+    assert!(!store.set_groups(&alice.id, &[GroupName::parse("ghosts").unwrap()].into(), &Effects::NONE).await.unwrap());
     assert_eq!(database.query("SELECT name AS value FROM groups ORDER BY name"), ["editors", "writers"]);
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use auth_conformance::{at, session_id, session_of, successor_of};
+use auth_core::effects::Effects;
 use auth_core::ports::{Sessions, Swap};
 use auth_diesel::{DieselStore, PoolSettings};
 use auth_tests::postgres::{Cluster, Durability};
@@ -45,11 +46,14 @@ async fn measure(kind: Kind, store: DieselStore) {
             let (store, user, done) = (store.clone(), user.clone(), Arc::clone(&done));
             tasks.spawn(async move {
                 let session = session_of(&user.id, session_id(1_000 * clients + client), at(0));
-                assert!(store.start(&session, &user, None).await.unwrap());
+                assert!(store.start(&session, &user, None, &Effects::NONE).await.unwrap());
                 while Instant::now() < end {
                     let found = store.find_session(session.id).await.unwrap().unwrap().session;
                     let next = successor_of(&found, at(1));
-                    assert_eq!(store.advance(found.id, found.generation, next).await.unwrap(), Swap::Done);
+                    assert_eq!(
+                        store.advance(found.id, found.generation, next, &Effects::NONE).await.unwrap(),
+                        Swap::Done
+                    );
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             });

@@ -84,10 +84,14 @@ impl AccountContext {
     ) -> Result<Option<SecondFactorChallenge>, AccountError> {
         self.limits.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
-        let mut effects = Effects::default();
+        // An event of logins alone: a caller who is logged in asks for the challenge themselves.
+        let mut effects = match purpose.is_login() {
+            true => SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id).into(),
+            false => Effects::NONE,
+        };
         if methods.contains(&Method::Email) {
             match self.limits.admit_code(user, purpose).await {
-                Ok(()) => effects = self.mailed_digits(&mut code, user, client)?,
+                Ok(()) => effects.append(self.mailed_digits(&mut code, user, client)?),
                 // There is another way as well: too many mails keep nobody out.
                 Err(AccountError::Throttled { .. }) if methods.len() > 1 => {
                     methods.retain(|method| *method != Method::Email);
@@ -95,8 +99,11 @@ impl AccountContext {
                 Err(error) => return Err(error),
             }
         }
-        let is_issued = self.ports.store.issue(&code, &effects, &IssueIf::still(user)).await?;
-        Ok(is_issued.then(|| SecondFactorChallenge { challenge: self.challenge_of(code.id), methods }))
+        if !self.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
+            return Ok(None);
+        }
+        self.ports.record_committed(&effects);
+        Ok(Some(SecondFactorChallenge { challenge: self.challenge_of(code.id), methods }))
     }
 
     pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
@@ -196,7 +203,7 @@ impl AccountContext {
             ChallengeToken::read(challenge, self.ports.keyed_hash.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
         let code = self.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;
         let is_expected = match expected {
-            Expected::Login => matches!(code.purpose, CodePurpose::Login | CodePurpose::SlidingLogin),
+            Expected::Login => code.purpose.is_login(),
             Expected::ConfirmationOf(user) => code.purpose == CodePurpose::Confirmation && code.user_id == user.id,
         };
         let user = self.ports.store.find_user(&code.user_id).await?.filter(|user| user.is_active);

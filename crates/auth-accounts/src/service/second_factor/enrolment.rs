@@ -197,11 +197,12 @@ impl SecondFactorService {
             // Until it is verified, the factor does not outlast a reset of the password.
             effects.append(self.verification_request(user, client)?.into_iter().collect());
         }
+        let effects = effects.with_event(SecurityEvent::of_user(EventKind::SecondFactorAdded, &user.id));
         let now = self.context.ports.clock.timestamp();
         let added = self.context.ports.store.add_factor(&user.id, factor, code.id, &macs, &effects, now).await?;
         let takes_codes = added.ok_or(AccountError::ChallengeInvalid)?;
         self.context.ports.note_changed(&user.id);
-        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorAdded, &user.id));
+        self.context.ports.record_committed(&effects);
         Ok(ConfirmedFactor { method, recovery_codes: takes_codes.then_some(codes) })
     }
 
@@ -224,11 +225,12 @@ impl SecondFactorService {
             return Err(AccountError::NoSecondFactor);
         }
         let user = self.context.authorize(user, &shown).await?;
-        let effects = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
+        let notices = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
+        let effects = notices.with_event(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
         if !self.context.ports.store.remove_factors(&user.id, &[method], Some(user.security_stamp), &effects).await? {
             return Err(AccountContext::overtaken());
         }
-        self.context.ports.record(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
+        self.context.ports.record_committed(&effects);
         Ok(())
     }
 
@@ -247,12 +249,13 @@ impl SecondFactorService {
         let user = self.context.authorize(user, &shown).await?;
         let (codes, macs) = self.new_recovery_codes(&user);
         let content = self.context.emails.content(&user, &shown.client);
-        let effects = self.context.emails.mail(EmailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
+        let notice = self.context.emails.mail(EmailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
+        let effects = notice.with_event(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, &user.id));
         let only_at = Some(user.security_stamp);
         if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &effects).await? {
             return Err(AccountContext::overtaken());
         }
-        self.context.ports.record(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, &user.id));
+        self.context.ports.record_committed(&effects);
         Ok(codes)
     }
 

@@ -1,6 +1,7 @@
 //! Change by a user who is logged in.
 
 use super::*;
+use auth_core::effects::Effects;
 
 #[tokio::test]
 async fn takes_the_old_password_and_counts_guesses_at_it() {
@@ -181,7 +182,7 @@ async fn is_refused_to_an_account_that_was_deactivated() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
-    assert!(service.store.set_active(&user.id, false).await.unwrap());
+    assert!(service.store.set_active(&user.id, false, &Effects::NONE).await.unwrap());
     let refused = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
     assert!(matches!(refused, Err(AccountError::Auth(AuthError::NoActiveAccount))), "{refused:?}");
 }

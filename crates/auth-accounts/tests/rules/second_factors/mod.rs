@@ -10,13 +10,14 @@ mod removal;
 
 use auth_accounts::code::{CodePurpose, OneTimeCode, SixDigitCode};
 use auth_accounts::mail::{EmailKind, Fact};
-use auth_accounts::ports::{NewPassword, PasswordUpdate, SecondFactors};
+use auth_accounts::ports::{Accounts, NewPassword, PasswordUpdate, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method, RecoveryCode, TotpSecret};
 use auth_accounts::secret::MacPurpose;
 use auth_accounts::service::{
     Action, ConfirmedFactor, EmailVerification, Enrolment, LoginOutcome, LoginService, Outcome, Reauthentication,
     SecondFactorChallenge,
 };
+use auth_core::effects::Effects;
 use auth_core::event::EventKind;
 use auth_core::service::{Issued, TokenPair, TokenPolicy};
 use auth_core::token::RequiredFor;
@@ -148,7 +149,7 @@ async fn a_session_without_a_required_factor_is_not_refreshed() {
     let pair = service.refresh(&pair).await;
     // Made an administrator past the use-case, as with SQL.
     let user = service.user("alice").await;
-    assert!(auth_accounts::ports::Accounts::set_staff(service.store.as_ref(), &user.id, true).await.unwrap());
+    assert!(service.store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert!(service.try_refresh(&pair).await.is_err());
     let challenge = service.second_factor_challenge("alice").await;
     let pair = answer(&service, &challenge, &service.emailed_code()).await.unwrap();

@@ -52,7 +52,7 @@ async fn of_a_session_without_a_required_factor_is_refused() {
     let session = service.caller(&pair).await.session;
     // Made an administrator past the use-case, as with SQL.
     let user = service.user("alice").await;
-    assert!(service.store.set_staff(&user.id, true).await.unwrap());
+    assert!(service.store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
     let challenge = confirmation(&service, &user).await;
     let sessionless = Caller { user: service.user("alice").await, session: None };
@@ -77,12 +77,12 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     let sliding = RawToken::parse(sliding.expose()).unwrap();
     let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
     let session = service.tokens.authenticate(&sliding).await.unwrap().session;
-    assert!(service.store.set_staff(&service.user("alice").await.id, true).await.unwrap());
+    assert!(service.store.set_staff(&service.user("alice").await.id, true, &Effects::NONE).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
     let refused = service.logins.change_password(&caller, change(shown(PASSWORD))).await;
     assert_eq!(fault(refused), Some(TokenFault::Revoked));
     assert!(has_password(&service, "alice", PASSWORD).await);
-    assert!(service.store.set_staff(&caller.user.id, false).await.unwrap());
+    assert!(service.store.set_staff(&caller.user.id, false, &Effects::NONE).await.unwrap());
     let caller = service.tokens.authenticate(&sliding).await.unwrap();
     let changed = service.logins.change_password(&caller, change(shown(PASSWORD))).await.unwrap();
     assert!(matches!(changed, Some(Issued::Sliding(_))), "{changed:?}");

@@ -10,6 +10,7 @@ use auth_accounts::ports::{
     AccountPage, Accounts, EmailUpdate, ListedUsers, NewPassword, PasswordUpdate, ProfileUpdate, VerifiedEmail,
 };
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::{Sessions, TokenUsers};
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{RevokeReason, Subject};
@@ -126,7 +127,7 @@ impl Accounts for Broken {
             Defect::SetsPasswordsInTwoSteps => {
                 self.inner.upgrade_hash(&new.user, &old, &new.hash).await?;
                 other_calls().await;
-                self.inner.revoke_all(&new.user, None, RevokeReason::PasswordChanged, now).await?;
+                self.inner.revoke_all(&new.user, None, RevokeReason::PasswordChanged, &new.effects, now).await?;
                 Ok(PasswordUpdate::Done)
             }
             Defect::ChecksPasswordsInTwoSteps if is_as_expected => {
@@ -145,34 +146,39 @@ impl Accounts for Broken {
         self.inner.confirm_email(proven, now).await
     }
 
-    async fn set_active(&self, id: &UserId, active: bool) -> Result<bool, StoreError> {
+    async fn set_active(&self, id: &UserId, active: bool, effects: &Effects) -> Result<bool, StoreError> {
         self.wait_or_fail().await?;
-        self.inner.set_active(id, active).await
+        self.inner.set_active(id, active, effects).await
     }
 
-    async fn set_staff(&self, id: &UserId, staff: bool) -> Result<bool, StoreError> {
-        self.inner.set_staff(id, staff).await
+    async fn set_staff(&self, id: &UserId, staff: bool, effects: &Effects) -> Result<bool, StoreError> {
+        self.inner.set_staff(id, staff, effects).await
     }
 
-    async fn promote(&self, id: &UserId, now: UnixTime) -> Result<bool, StoreError> {
+    async fn promote(&self, id: &UserId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
         match (self.defect, self.user(id).await) {
             (Defect::PromotesInTwoSteps, Some(user)) if !user.is_staff => {
-                self.inner.revoke_all(id, None, RevokeReason::Administrator, now).await?;
+                self.inner.revoke_all(id, None, RevokeReason::Administrator, &Effects::NONE, now).await?;
                 other_calls().await;
-                self.inner.set_staff(id, true).await
+                self.inner.set_staff(id, true, effects).await
             }
-            _ => self.inner.promote(id, now).await,
+            _ => self.inner.promote(id, effects, now).await,
         }
     }
 
-    async fn set_groups(&self, id: &UserId, groups: &BTreeSet<GroupName>) -> Result<bool, StoreError> {
-        self.inner.set_groups(id, groups).await
+    async fn set_groups(
+        &self,
+        id: &UserId,
+        groups: &BTreeSet<GroupName>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
+        self.inner.set_groups(id, groups, effects).await
     }
 
-    async fn delete(&self, id: &UserId) -> Result<bool, StoreError> {
+    async fn delete(&self, id: &UserId, effects: &Effects) -> Result<bool, StoreError> {
         let sessions = self.inner.sessions().into_iter().filter(|session| session.user_id == *id);
         let codes = self.inner.codes().into_iter().filter(|code| code.user_id == *id);
-        let is_deleted = self.inner.delete(id).await?;
+        let is_deleted = self.inner.delete(id, effects).await?;
         if self.has(Defect::LeavesCodesOfDeletedUsers) {
             codes.for_each(|code| self.inner.put_code(code));
         }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
 use auth_accounts::throttle::{Admission, Attempt, Forgiveness, LimitKey};
 use auth_core::StoreError;
+use auth_core::effects::Effects;
 use auth_core::ports::Blacklist;
 use auth_core::time::UnixTime;
 use auth_core::token::TokenId;
@@ -12,8 +13,14 @@ use super::{Broken, Defect, other_calls};
 
 #[async_trait]
 impl Blacklist for Broken {
-    async fn refuse(&self, jti: &TokenId, expires_at: UnixTime, reason: &str) -> Result<bool, StoreError> {
-        let is_new = self.inner.refuse(jti, expires_at, reason).await?;
+    async fn refuse(
+        &self,
+        jti: &TokenId,
+        expires_at: UnixTime,
+        reason: &str,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
+        let is_new = self.inner.refuse(jti, expires_at, reason, effects).await?;
         Ok(is_new || self.has(Defect::BlacklistsRepeatedly))
     }
 

@@ -50,6 +50,7 @@ enum Defect {
     IgnoresTheTimeStep,
     IssuesWithoutRequest,
     LeavesCodesOfDeletedUsers,
+    LosesEffects,
     LosesRevocations,
     NamesAreNotUnique,
     PromotesInTwoSteps,

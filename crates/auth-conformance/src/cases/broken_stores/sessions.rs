@@ -14,18 +14,24 @@ use super::{Broken, Defect, other_calls};
 
 #[async_trait]
 impl Sessions for Broken {
-    async fn start(&self, session: &Session, user: &User, last_login: Option<Timestamp>) -> Result<bool, StoreError> {
+    async fn start(
+        &self,
+        session: &Session,
+        user: &User,
+        last_login: Option<Timestamp>,
+        effects: &Effects,
+    ) -> Result<bool, StoreError> {
         match (self.defect, self.user(&user.id).await) {
             (Defect::StartsInTwoSteps, Some(now)) if now.is_active && now.security_stamp == user.security_stamp => {
                 other_calls().await;
                 let Some(now) = self.user(&user.id).await else { return Ok(false) };
-                self.inner.start(session, &now, last_login).await
+                self.inner.start(session, &now, last_login, effects).await
             }
             (Defect::StartsForInactiveUsers, Some(now)) if now.token_epoch == user.token_epoch => {
                 self.inner.put_session(session.clone());
                 Ok(true)
             }
-            _ => self.inner.start(session, user, last_login).await,
+            _ => self.inner.start(session, user, last_login, effects).await,
         }
     }
 
@@ -61,10 +67,17 @@ impl Sessions for Broken {
         }
     }
 
-    async fn advance(&self, id: SessionId, from: Generation, next: NextGeneration) -> Result<Swap, StoreError> {
+    async fn advance(
+        &self,
+        id: SessionId,
+        from: Generation,
+        next: NextGeneration,
+        effects: &Effects,
+    ) -> Result<Swap, StoreError> {
         let Some(session) = self.session(id).await else { return Ok(Swap::LostRace) };
         match self.defect {
-            Defect::RotatesAnyGeneration => self.inner.advance(id, session.generation, next).await,
+            Defect::LosesEffects => self.inner.advance(id, from, next, &Effects::NONE).await,
+            Defect::RotatesAnyGeneration => self.inner.advance(id, session.generation, next, effects).await,
             Defect::RotatesInTwoSteps if session.generation == from && session.revoked_at.is_none() => {
                 other_calls().await;
                 let NextGeneration { generation, rotated_at, expires_at } = next;
@@ -72,11 +85,17 @@ impl Sessions for Broken {
                 self.inner.put_session(Session { generation, rotated_at, last_used_at, expires_at, ..session });
                 Ok(Swap::Done)
             }
-            _ => self.inner.advance(id, from, next).await,
+            _ => self.inner.advance(id, from, next, effects).await,
         }
     }
 
-    async fn revoke(&self, id: SessionId, reason: RevokeReason, now: UnixTime) -> Result<bool, StoreError> {
+    async fn revoke(
+        &self,
+        id: SessionId,
+        reason: RevokeReason,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         match self.session(id).await {
             Some(session) if self.has(Defect::LosesRevocations) => Ok(session.revoked_at.is_none()),
             Some(session) if self.has(Defect::RevokesAgain) => {
@@ -84,12 +103,8 @@ impl Sessions for Broken {
                 self.inner.put_session(Session { revoked_at: Some(now), revoke_reason: Some(reason), ..session });
                 Ok(is_first)
             }
-            _ => self.inner.revoke(id, reason, now).await,
+            _ => self.inner.revoke(id, reason, effects, now).await,
         }
-    }
-
-    async fn end_reused(&self, id: SessionId, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
-        self.inner.end_reused(id, effects, now).await
     }
 
     async fn revoke_all(
@@ -97,23 +112,24 @@ impl Sessions for Broken {
         user: &UserId,
         keep: Option<SessionId>,
         reason: RevokeReason,
+        effects: &Effects,
         now: UnixTime,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<Option<usize>, StoreError> {
         self.wait_or_fail().await?;
         let is_live = |s: &Session| s.user_id == *user && s.revoked_at.is_none() && Some(s.id) != keep;
         match (self.defect, self.user(user).await) {
             (Defect::CountsInTwoSteps, _) => {
                 let live = self.inner.sessions().into_iter().filter(is_live).count();
                 other_calls().await;
-                self.inner.revoke_all(user, keep, reason, now).await?;
-                Ok(live)
+                self.inner.revoke_all(user, keep, reason, effects, now).await?;
+                Ok(Some(live))
             }
             (Defect::KeepsTheEpoch, Some(before)) => {
-                let ended = self.inner.revoke_all(user, keep, reason, now).await?;
+                let ended = self.inner.revoke_all(user, keep, reason, effects, now).await?;
                 self.inner.put_user(before);
                 Ok(ended)
             }
-            _ => self.inner.revoke_all(user, keep, reason, now).await,
+            _ => self.inner.revoke_all(user, keep, reason, effects, now).await,
         }
     }
 
@@ -130,7 +146,7 @@ impl Sessions for Broken {
             live.sort_by_key(|session| session.last_used_at);
             let surplus: Vec<_> = live.iter().skip(most.get() as usize - 1).map(|session| session.id).collect();
             for id in &surplus {
-                self.inner.revoke(*id, RevokeReason::SessionLimit, now).await?;
+                self.inner.revoke(*id, RevokeReason::SessionLimit, &Effects::NONE, now).await?;
             }
             return Ok(surplus);
         }

@@ -226,6 +226,9 @@ detects! {
         fails [attempts::counts_an_attempt_for_all_limit_keys_or_for_none,
             attempt_races::a_refused_concurrent_attempt_is_counted_for_no_limit_key]
         passes [attempts::a_window_allows_a_limited_number_of_attempts]
+    detects_writes_without_their_effects: LosesEffects
+        fails [outbox::changes_of_sessions_and_rights_enqueue_their_emails]
+        passes [outbox::changes_that_do_not_take_effect_enqueue_nothing, sessions::rotates_only_the_live_generation]
     detects_an_outcome_of_any_claim: AcceptsAnyOutcome
         fails [outbox::only_the_last_claim_reports_an_outcome, outbox_races::an_expired_claim_is_either_reported_or_claimed_again]
         passes [outbox::a_rescheduled_email_is_due_at_the_given_time]

@@ -46,12 +46,16 @@ impl TokenService {
         Ok(token)
     }
 
-    /// A session that replaces `ends` and is not stored yet, and its sliding token.
-    pub(in crate::service) async fn sliding_replacement(
+    /// A session that replaces `ends` and is not stored yet, and its tokens: a sliding token where a session starts with one
+    /// alone, otherwise a token pair.
+    pub(in crate::service) async fn replacement(
         &self,
         user: &User,
         ends: Session,
     ) -> Result<(Session, Issued), AuthError> {
+        if !self.issues_sliding_only() {
+            return self.pair_replacement(user, ends).await;
+        }
         let authentication = Authentication::of(&ends);
         let (session, token) = self.first_sliding(user, &authentication, ends.client).await?;
         Ok((session, Issued::Sliding(token)))

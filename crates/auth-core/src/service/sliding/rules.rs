@@ -23,13 +23,18 @@ pub(in crate::service) fn sliding_generation(
 
 impl TokenService {
     /// Whether sliding tokens open guarded routes.
-    pub(in crate::service) fn accepts_sliding(&self) -> bool {
+    pub(super) fn accepts_sliding(&self) -> bool {
         self.policy.accepted_kinds.contains(&TokenKind::Sliding)
     }
 
     /// Whether a session starts with a sliding token alone, because access tokens open no guarded route.
-    pub(in crate::service) fn issues_sliding_only(&self) -> bool {
+    pub(super) fn issues_sliding_only(&self) -> bool {
         !self.policy.accepted_kinds.contains(&TokenKind::Access)
+    }
+
+    /// Whether every token that continues a session has a rotation generation. A sliding token has none.
+    pub(in crate::service) fn has_generations_only(&self) -> bool {
+        !self.accepts_sliding()
     }
 
     /// The kind that a token must have to be blacklisted or presented at a logout: a refresh token, or also a sliding one

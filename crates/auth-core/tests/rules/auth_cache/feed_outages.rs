@@ -1,6 +1,7 @@
 //! Outages of the feed: every request is a read, or is refused.
 
 use super::*;
+use auth_core::effects::Effects;
 
 #[tokio::test]
 async fn while_the_feed_fails_the_storage_is_asked_and_afterwards_nothing_was_missed() {
@@ -15,7 +16,7 @@ async fn while_the_feed_fails_the_storage_is_asked_and_afterwards_nothing_was_mi
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
     // Ended by another process while nobody listened.
     let now = auth_core::ports::Clock::now(&*service.clock);
-    service.store.revoke(fixture.session(&gone), RevokeReason::Logout, now).await.unwrap();
+    service.store.revoke(fixture.session(&gone), RevokeReason::Logout, &Effects::NONE, now).await.unwrap();
     service.advance(1);
     fixture.say(Ok(vec![Change::Gap])).await;
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));

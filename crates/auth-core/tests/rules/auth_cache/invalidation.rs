@@ -3,6 +3,7 @@
 use auth_accounts::account::{NewUser, NewUserId};
 use auth_accounts::ports::Accounts;
 use auth_conformance::{hash_of, new_user};
+use auth_core::effects::Effects;
 use auth_core::user::StringId;
 
 use super::*;
@@ -70,16 +71,20 @@ async fn what_others_do_is_obeyed_when_the_feed_says_so() {
     let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
     let id = service.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
     // Past the services, as another process does it.
-    service.store.set_active(&id, false).await.unwrap();
+    service.store.set_active(&id, false, &Effects::NONE).await.unwrap();
     assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
     fixture.say(Ok(vec![Change::AccountChanged(id.clone())])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
     // Who is not let in is not remembered so.
-    service.store.set_active(&id, true).await.unwrap();
+    service.store.set_active(&id, true, &Effects::NONE).await.unwrap();
     assert!(fixture.cost(&access_of(&pair)).await.1);
 
     let session = fixture.session(&pair);
-    service.store.revoke(session, RevokeReason::Logout, auth_core::ports::Clock::now(&*service.clock)).await.unwrap();
+    service
+        .store
+        .revoke(session, RevokeReason::Logout, &Effects::NONE, auth_core::ports::Clock::now(&*service.clock))
+        .await
+        .unwrap();
     fixture.say(Ok(vec![Change::SessionEnded(session)])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
 }
@@ -122,7 +127,7 @@ async fn a_user_with_another_id_than_an_integer_is_cached_and_forgotten() {
     let token = access_of(&service.login("alice").await);
     assert_eq!(fixture.cost(&token).await, (1, true));
     assert_eq!(fixture.cost(&token).await, (0, true));
-    service.store.set_active(&user.id, false).await.unwrap();
+    service.store.set_active(&user.id, false, &Effects::NONE).await.unwrap();
     fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!fixture.cost(&token).await.1);
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::{at, session_id, session_of};
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::time::Seconds;
 use auth_core::token::{RevokeReason, SessionId};
@@ -106,11 +107,11 @@ async fn reports_an_unresponsive_server_in_time(database: Arc<Database>) {
     // The server stops responding and then sends what was reported meanwhile.
     proxy.freeze(true);
     assert_fails(&mut feed).await;
-    assert!(past_it.set_staff(&user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_fails(&mut feed).await;
     proxy.freeze(false);
     assert_recovers(&mut feed).await;
-    assert!(past_it.set_staff(&user.id, false).await.unwrap());
+    assert!(past_it.set_staff(&user.id, false, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // The server stops responding, and then the connection is closed.
     proxy.freeze(true);
@@ -118,7 +119,7 @@ async fn reports_an_unresponsive_server_in_time(database: Arc<Database>) {
     proxy.cut();
     proxy.freeze(false);
     assert_recovers(&mut feed).await;
-    assert!(past_it.set_staff(&user.id, true).await.unwrap());
+    assert!(past_it.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // Dropping the feed does not wait for a thread that is blocked by the server.
     proxy.freeze(true);
@@ -151,7 +152,7 @@ async fn resumes_after_an_outage() {
         let missing: Vec<_> = done.iter().filter(|id| !known.contains(id)).collect();
         assert!(missing.is_empty(), "{missing:?}");
     }
-    assert!(store.set_staff(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
@@ -163,8 +164,8 @@ async fn revoke_many_sessions(store: DieselStore, user: User, round: u64) -> Vec
             break;
         }
         let session = session_of(&user.id, session_id(100_000 * round + number), at(0).plus(Seconds::new(number)));
-        if let Ok(true) = store.start(&session, &user, None).await
-            && let Ok(true) = store.revoke(session.id, RevokeReason::Logout, at(1)).await
+        if let Ok(true) = store.start(&session, &user, None, &Effects::NONE).await
+            && let Ok(true) = store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(1)).await
         {
             ended.push(session.id);
         }

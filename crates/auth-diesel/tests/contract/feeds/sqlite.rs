@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use auth_accounts::ports::Accounts;
 use auth_conformance::at;
+use auth_core::effects::Effects;
 use auth_core::ports::{Change, InvalidationFeed, Sessions};
 use auth_core::token::RevokeReason;
 use diesel::connection::SimpleConnection;
@@ -48,7 +49,7 @@ async fn keeps_a_limited_number_of_changes(database: Arc<Database>) {
         .unwrap();
     let answer = feed.next().await.unwrap();
     assert_eq!((answer[0].clone(), answer.len()), (Change::Gap, 5_001));
-    assert!(store.revoke(session.id, RevokeReason::Logout, at(1)).await.unwrap());
+    assert!(store.revoke(session.id, RevokeReason::Logout, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [Change::SessionEnded(session.id)]);
     assert_eq!(database.count_rows()["changes"], 5_000);
     // Changes that are deleted before they are read are reported as a gap.
@@ -67,7 +68,7 @@ async fn reports_a_gap_after_an_error(database: Arc<Database>) {
     assert_fails(&mut feed).await;
     connection.batch_execute("ALTER TABLE gone RENAME TO changes").unwrap();
     assert_recovers(&mut feed).await;
-    assert!(store.set_active(&user.id, false).await.unwrap());
+    assert!(store.set_active(&user.id, false, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
@@ -75,7 +76,7 @@ async fn reports_a_gap_after_an_error(database: Arc<Database>) {
 async fn reports_a_gap_after_a_restored_backup(database: Arc<Database>) {
     let (store, user, _, mut feed) = fixture(&database).await;
     for staff in [true, false] {
-        assert!(store.set_staff(&user.id, staff).await.unwrap());
+        assert!(store.set_staff(&user.id, staff, &Effects::NONE).await.unwrap());
     }
     assert_eq!(feed.next().await.unwrap().len(), 2);
     let mut connection = database.sqlite();
@@ -83,7 +84,7 @@ async fn reports_a_gap_after_a_restored_backup(database: Arc<Database>) {
         .batch_execute("BEGIN; DELETE FROM changes; UPDATE sqlite_sequence SET seq = 1 WHERE name = 'changes'; COMMIT")
         .unwrap();
     assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
-    assert!(store.set_staff(&user.id, true).await.unwrap());
+    assert!(store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
 }
 
