@@ -294,7 +294,7 @@ fn keys_that_are_not_good_enough_are_refused_and_not_shown() {
         (json!({"SIGNING_KEY": format!("b'{SECRET}'")}), "SIGNING_KEY: ", "bytes in Python"),
         (json!({"SIGNING_KEY": format!("{SECRET}\n")}), "SIGNING_KEY: ", "line break"),
         (json!({"SIGNING_KEY": RSA}), "SIGNING_KEY: ", "line break"),
-        (json!({"SIGNING_KEY": RSA.trim_end()}), "SIGNING_KEY: ", "the text of a key"),
+        (json!({"SIGNING_KEY": RSA.trim_end()}), "SIGNING_KEY: ", "a key or certificate"),
         (json!({"ALGORITHM": "RS256", "SIGNING_KEY": SECRET}), "SIGNING_KEY: ", "PEM"),
         (json!({"ALGORITHM": "RS256", "SIGNING_KEY": P256}), "SIGNING_KEY: ", "RS256 does not work"),
         (json!({"ALGORITHM": "RS256", "SIGNING_KEY": RSA_PUBLIC}), "SIGNING_KEY: ", "public key"),
