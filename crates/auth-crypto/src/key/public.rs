@@ -83,6 +83,7 @@ impl PublicKey {
     }
 
     fn check_rsa_size(modulus: &[u8]) -> Result<(), KeyError> {
+        // Leading zero bits of the most significant byte do not count.
         let unused_bits = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
         if Self::RSA_BITS.contains(&(modulus.len() * 8 - unused_bits)) { Ok(()) } else { Err(KeyError::RsaSize) }
     }
@@ -99,6 +100,7 @@ impl PublicKey {
             return Err(KeyError::Unsupported);
         }
         let point = [&[4], x, y].concat();
+        // Fails if the point is not on the curve.
         ParsedPublicKey::new(algorithm, &point).map_err(|_| KeyError::Unsupported)?;
         Ok(Self::Ec { kind, point })
     }

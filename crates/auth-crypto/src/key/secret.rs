@@ -71,6 +71,7 @@ const fn min_len(algorithm: Algorithm) -> Option<usize> {
 /// Returns whether the secret is published, or consists of repetitions of a placeholder.
 fn is_published(secret: &[u8]) -> bool {
     let repeats = |word: &str| {
+        // An incomplete repetition at the end never matches.
         let mut parts = secret.chunks(word.len());
         !secret.is_empty() && parts.all(|part| part == word.as_bytes())
     };

@@ -91,6 +91,7 @@ fn bcrypt(fields: &str, digested: bool) -> Option<Stored<'_>> {
 fn scrypt(fields: &str) -> Option<Stored<'_>> {
     let [n, salt, r, p, tag] = split(fields)?;
     let (n, r, p) = (number(n)?, number(r)?, number(p)?);
+    // scrypt writes 128 * N * r bytes, p times (RFC 7914 §6).
     let blocks = u64::from(n).checked_mul(u64::from(r))?.checked_mul(u64::from(p))?;
     if !n.is_power_of_two() || n < 2 || blocks.checked_mul(128)? > SCRYPT_MAX_BYTES {
         return None;

@@ -169,6 +169,7 @@ fn work<S>(jobs: &Mutex<Receiver<Job<S>>>, new_state: &impl Fn() -> S) {
 fn record(mean_micros: &AtomicU64, duration: Duration) {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     let before = mean_micros.load(Ordering::Relaxed);
+    // Exponential moving average: the last job has a weight of 1/4.
     let average = if before == 0 { micros } else { before - before / 4 + micros / 4 };
     mean_micros.store(average, Ordering::Relaxed);
 }

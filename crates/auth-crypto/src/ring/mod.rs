@@ -155,6 +155,7 @@ fn encoded_header(key: &SigningKey, options: RingOptions) -> String {
 impl TokenSigner for KeyRing {
     fn sign(&self, payload: &Payload) -> Result<String, SignError> {
         let Signing { key, header } = self.signing.as_ref().ok_or(KeyError::NoSigningKey)?;
+        // The signing input, which is also the start of the token (RFC 7515 §5.1).
         let mut token = format!("{header}.{}", to_base64url(serde_json::to_vec(payload)?));
         let signature = key.sign(token.as_bytes())?;
         token.push('.');
