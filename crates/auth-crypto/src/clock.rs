@@ -1,4 +1,4 @@
-//! The time of day, as the machine has it.
+//! The system clock.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use auth_core::ports::Clock;
 use auth_core::time::Timestamp;
 
-/// The clock of the machine. It jumps when the machine's clock is set.
+/// The system clock. Jumps when the system time is set.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -16,12 +16,12 @@ impl Clock for SystemClock {
         let micros = |distance: Duration| i64::try_from(distance.as_micros()).unwrap_or(i64::MAX);
         Timestamp::from_micros(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => micros(since),
-            // A machine without a battery may start before 1970.
+            // Before 1970, as on a machine that has lost its clock battery.
             Err(before) => -micros(before.duration()),
         })
     }
 
-    /// By the machine's monotonic clock. Needs a Tokio runtime with its timer enabled.
+    /// Measures `duration` with the monotonic clock. Requires a Tokio runtime with its timer enabled.
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
     }
@@ -32,10 +32,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_is_that_of_the_machine_in_microseconds() {
-        let machine = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
-        let earliest = machine();
+    fn returns_the_system_time_in_microseconds() {
+        let system = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros();
+        let earliest = system();
         let read = u128::try_from(SystemClock.timestamp().micros()).unwrap();
-        assert!((earliest..=machine()).contains(&read));
+        assert!((earliest..=system()).contains(&read));
     }
 }

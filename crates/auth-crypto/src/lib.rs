@@ -1,20 +1,20 @@
-//! Cryptography for `auth-core`: signatures of tokens, password hashes, secrets at rest, the system's clock and
-//! randomness.
+//! Cryptography for `auth-core`: token signatures, password hashes, encryption of stored secrets, the system clock and
+//! random bytes.
 //!
-//! | port of `auth-core` | here |
+//! | port | implementation |
 //! |---|---|
-//! | `TokenSigner` | [`KeyRing`]: one key that signs, or none, and any number that verify |
-//! | | [`RemoteKeyRing`]: the same, and the keys that another issuer publishes |
-//! | `PasswordHasher` | `BoundedHasher`: Argon2id on its own few threads, and every hash that Django has written |
-//! | `KeyedHash`, `SecretBox` | `ApplicationSecret`: one secret that hashes and seals, and former ones that are still recognised |
+//! | `TokenSigner` | [`KeyRing`]: at most one signing key and any number of verifying keys |
+//! | | [`RemoteKeyRing`]: a key ring and the JWK set of another issuer |
+//! | `PasswordHasher` | `BoundedHasher`: Argon2id on a bounded thread pool; verifies every password hash format of Django |
+//! | `KeyedHash`, `SecretBox` | `ApplicationSecret`: the current application secret, and former ones that are still accepted |
 //! | `Clock` | [`SystemClock`] |
 //! | `Randomness` | [`SystemRandomness`] |
 //!
-//! `BoundedHasher` is behind the feature `passwords` and `ApplicationSecret` behind `sealing`, both on by default: a program that
-//! only verifies tokens compiles neither, nor `auth-accounts`.
+//! The feature `passwords` enables `BoundedHasher` and the feature `sealing` enables `ApplicationSecret`; both are on
+//! by default. A program that only verifies tokens can disable them, and then does not compile `auth-accounts` either.
 //!
-//! Primitives come from `aws-lc-rs` (through `jsonwebtoken` for signatures), `argon2`, `bcrypt` and `scrypt`; nothing
-//! here invents one. Keys arrive as text: this crate opens no file and no connection, and reads no environment.
+//! All primitives come from `aws-lc-rs` (through `jsonwebtoken` for signatures), `argon2`, `bcrypt`, `scrypt` and
+//! `md-5`. Keys are passed in as strings: this crate opens no files or connections and reads no environment variables.
 
 #[cfg(feature = "sealing")]
 mod application_secret;

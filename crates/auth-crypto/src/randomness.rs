@@ -1,15 +1,15 @@
-//! Chance, as the operating system has it.
+//! Random bytes from the operating system.
 
 use auth_core::ports::Randomness;
 
-/// The operating system's generator.
+/// The random number generator of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemRandomness;
 
 impl Randomness for SystemRandomness {
     /// # Panics
-    /// If the operating system has no randomness to give.
-    #[allow(clippy::panic)] // The port cannot refuse, and a predictable session id is worse than a failed request.
+    /// If the operating system provides no random bytes.
+    #[allow(clippy::panic)] // The port has no error, and a predictable session ID is worse than a failed request.
     fn fill(&self, buffer: &mut [u8]) {
         if let Err(error) = getrandom::fill(buffer) {
             panic!("the operating system's random generator failed: {error}");
@@ -22,15 +22,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_is_filled_and_no_two_draws_are_alike() {
-        let draw = || {
+    fn fills_every_byte_and_never_repeats() {
+        let generate = || {
             let mut bytes = [0; 4096];
             SystemRandomness.fill(&mut bytes);
             bytes
         };
-        let (one, other) = (draw(), draw());
+        let (one, other) = (generate(), generate());
         assert_ne!(one, other);
-        // 32 zero bytes in a row come by chance once in 2^244 draws.
+        // 32 random bytes are all zero with a probability of 2^-256.
         assert!(one.chunks(32).all(|part| part != [0; 32]));
     }
 }

@@ -1,8 +1,8 @@
-//! Replays public test vectors (`tests/vectors`) against key rings as configuration would build them: keys come in
-//! through the same constructors, and each has its one algorithm.
+//! Replays public test vectors (`tests/vectors`) against key rings that are built like those of a deployment: with the
+//! public constructors, and with one fixed algorithm for each key.
 //!
-//! Payloads of the vectors are seldom JSON, so acceptance is judged below the port, by [`KeyRing::open`]; what must be
-//! refused must be refused by the port as well.
+//! Few payloads of the vectors are JSON, so acceptance is tested below the port, with [`KeyRing::verified_payload`].
+//! Vectors to be rejected must be rejected by the port as well.
 
 use auth_core::token::RawToken;
 use base64::Engine as _;
@@ -20,25 +20,27 @@ fn tests_of(group: &Value) -> impl Iterator<Item = (u64, &Value)> {
     group["tests"].as_array().unwrap().iter().map(|test| (test["tcId"].as_u64().unwrap(), test))
 }
 
+/// Decodes hex.
 fn bytes(value: &Value) -> Vec<u8> {
-    let text = value.as_str().unwrap();
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+    let hex = value.as_str().unwrap();
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
 }
 
-/// Some keys of the suites have stray bits at their end.
+/// Decodes a member of a JWK. Lenient, because some keys of the suites have non-zero trailing bits.
 fn member(jwk: &Value, name: &str) -> Vec<u8> {
     let lenient = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::RequireNone)
         .with_decode_allow_trailing_bits(true);
-    let text = jwk[name].as_str().unwrap_or_else(|| panic!("no {name} in {jwk}"));
-    GeneralPurpose::new(&base64::alphabet::URL_SAFE, lenient).decode(text).unwrap()
+    let encoded = jwk[name].as_str().unwrap_or_else(|| panic!("no {name} in {jwk}"));
+    GeneralPurpose::new(&base64::alphabet::URL_SAFE, lenient).decode(encoded).unwrap()
 }
 
-/// The token of a vector; that of one is in the JSON serialisation (RFC 7515 §7.2).
+/// Returns the token of a vector. One vector has it in the JWS JSON Serialization (RFC 7515 §7.2).
 fn jws_of(test: &Value) -> String {
     test["jws"].as_str().map_or_else(|| test["jws"].to_string(), str::to_owned)
 }
 
+/// Encodes a DER value with tag and length.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(content.len()).unwrap().to_be_bytes();
     let len = match (high, low) {
@@ -49,7 +51,7 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag][..], &len, content].concat()
 }
 
-/// The public key of a JWK as an operator would have it.
+/// Converts the public key of a JWK to PEM.
 fn pem_of(jwk: &Value) -> String {
     const P256: &[u8] =
         b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\0\x04";
@@ -72,8 +74,8 @@ fn pem_of(jwk: &Value) -> String {
     pem::encode(&pem::Pem::new(label, content))
 }
 
-/// The public half of a JWK as its owner should have published it: no private members, and no stray bits.
-fn public_half(jwk: &Value) -> Value {
+/// Returns a JWK without its private members and non-zero trailing bits, as its owner should publish it.
+fn public_jwk(jwk: &Value) -> Value {
     let mut public = jwk.clone();
     let members = public.as_object_mut().unwrap();
     members.retain(|name, _| !["d", "p", "q", "dp", "dq", "qi"].contains(&name.as_str()));
@@ -85,16 +87,16 @@ fn public_half(jwk: &Value) -> Value {
     public
 }
 
-/// The public key of a JWK, which must be the same, or as bad, in either form.
-fn key_in_both_forms(algorithm: Option<Algorithm>, jwk: &Value) -> Result<VerifyingKey, KeyError> {
-    let mut bare = public_half(jwk);
-    // One vector contradicts it, and a PEM text has none.
+/// Parses the public key of a JWK in PEM and as a JWK, and checks that both have the same result.
+fn key_in_both_formats(algorithm: Option<Algorithm>, jwk: &Value) -> Result<VerifyingKey, KeyError> {
+    let mut bare = public_jwk(jwk);
+    // PEM has neither, and the `alg` of one vector is not the algorithm of its token.
     for name in ["kid", "alg"] {
         bare.as_object_mut().unwrap().remove(name);
     }
     let (by_pem, by_jwk) = (VerifyingKey::from_pem(algorithm, &pem_of(jwk)), VerifyingKey::from_jwk(algorithm, &bare));
-    let seen = |key: &Result<VerifyingKey, KeyError>| key.as_ref().map(VerifyingKey::jwk).map_err(Clone::clone);
-    assert_eq!(seen(&by_pem), seen(&by_jwk), "{jwk}");
+    let summary = |key: &Result<VerifyingKey, KeyError>| key.as_ref().map(VerifyingKey::jwk).map_err(Clone::clone);
+    assert_eq!(summary(&by_pem), summary(&by_jwk), "{jwk}");
     by_jwk
 }
 
@@ -103,7 +105,7 @@ fn verifying_key(jwk: &Value, algorithm: &str) -> Result<VerifyingKey, KeyError>
     let key = if jwk["kty"] == "oct" {
         VerifyingKey::from_secret(algorithm, member(jwk, "k"))?
     } else {
-        key_in_both_forms(Some(algorithm), jwk)?
+        key_in_both_formats(Some(algorithm), jwk)?
     };
     match jwk["kid"].as_str() {
         Some(kid) => key.with_kid(kid),
@@ -111,44 +113,44 @@ fn verifying_key(jwk: &Value, algorithm: &str) -> Result<VerifyingKey, KeyError>
     }
 }
 
-/// A ring that verifies with these keys, and signs with one of its own.
+/// Returns a ring with these verifying keys and a generated signing key.
 fn ring_of(keys: impl IntoIterator<Item = Result<VerifyingKey, KeyError>>) -> Result<KeyRing, KeyError> {
     let signing = SigningKey::from_pem(None, &generate_ed25519_pem()?)?;
     KeyRing::new(signing, keys.into_iter().collect::<Result<_, _>>()?, RingOptions::default())
 }
 
-/// The ring for a JWK, under the algorithm that the JWK names.
+/// Returns a ring for a JWK and the algorithm in its `alg`.
 fn ring(jwk: &Value) -> Result<KeyRing, KeyError> {
     ring_of([verifying_key(jwk, jwk["alg"].as_str().unwrap())])
 }
 
-/// Whether the port lets a token in, or would if its payload were JSON.
+/// Returns whether the port accepts a token, or would accept it if its payload were JSON.
 fn accepts(ring: &KeyRing, jws: &str) -> bool {
-    let opened = ring.open(jws);
+    let payload = ring.verified_payload(jws);
     let verified = RawToken::parse(jws).and_then(|token| ring.recognise(&token));
-    assert!(opened.is_some() || verified.is_err());
-    if let (Some(payload), Ok(token)) = (&opened, RawToken::parse(jws)) {
+    assert!(payload.is_some() || verified.is_err());
+    if let (Some(payload), Ok(token)) = (&payload, RawToken::parse(jws)) {
         let is_object = serde_json::from_slice::<serde_json::Map<String, Value>>(payload).is_ok();
         assert_eq!(ring.recognise(&token).is_ok(), is_object);
     }
-    opened.is_some()
+    payload.is_some()
 }
 
-/// ES512 (P-521) is not on offer.
+/// ES512 (P-521) is not supported.
 const ES512: [u64; 2] = [347, 351];
-/// The JWK says `"use":"enc"` or `"key_ops":["encrypt"]`.
+/// The JWK has `"use":"enc"` or `"key_ops":["encrypt"]`.
 const NOT_FOR_SIGNATURES: [u64; 4] = [353, 354, 355, 356];
-/// Meant to have padding, which was lost when the suite was made: letter by letter the valid vector 357.
-const SAME_AS_A_VALID_ONE: [u64; 2] = [367, 370];
-/// The key is said to be for PS256, and its token of RFC 7520 is PS384: replayed under PS384, and refused under PS256.
+/// Intended to have padding, which was lost when the suite was generated: identical to the valid vector 357.
+const IDENTICAL_TO_A_VALID_VECTOR: [u64; 2] = [367, 370];
+/// The JWK declares PS256, but the token from RFC 7520 is PS384. Accepted with PS384 and rejected with PS256.
 const PS384_TOKEN_OF_A_PS256_KEY: [u64; 2] = [346, 350];
-/// A "?" amid the base64url, which the suite lets pass for the sake of decoders that skip it. RFC 7515 §2 does not.
+/// A `?` within the base64url. The suite accepts it because some decoders skip it; RFC 7515 §2 does not allow it.
 const LENIENT_BASE64: [u64; 2] = [372, 373];
 
 #[test]
 fn wycheproof_signatures() {
     let suite = read(include_str!("../tests/vectors/wycheproof/json_web_signature_test.json"));
-    let (mut accepted, mut refused, mut skipped) = (0, 0, 0);
+    let (mut accepted, mut rejected, mut skipped) = (0, 0, 0);
     for group in suite["testGroups"].as_array().unwrap() {
         let jwk = if group["public"].is_object() { &group["public"] } else { &group["private"] };
         for (id, test) in tests_of(group) {
@@ -156,15 +158,15 @@ fn wycheproof_signatures() {
             if ES512.contains(&id) {
                 assert_eq!("ES512".parse::<Algorithm>(), Err(KeyError::UnknownAlgorithm));
             }
-            if SAME_AS_A_VALID_ONE.contains(&id) {
+            if IDENTICAL_TO_A_VALID_VECTOR.contains(&id) {
                 let (_, valid) = tests_of(group).find(|(id, _)| *id == 357).unwrap();
                 assert_eq!((jws, &valid["result"]), (&*jws_of(valid), &"valid".into()));
             }
             if NOT_FOR_SIGNATURES.contains(&id) {
-                let key = VerifyingKey::from_jwk(None, &public_half(jwk));
+                let key = VerifyingKey::from_jwk(None, &public_jwk(jwk));
                 assert_eq!(key.err(), Some(KeyError::NotForVerifying), "{id}");
             }
-            if [&ES512[..], &NOT_FOR_SIGNATURES, &SAME_AS_A_VALID_ONE].concat().contains(&id) {
+            if [&ES512[..], &NOT_FOR_SIGNATURES, &IDENTICAL_TO_A_VALID_VECTOR].concat().contains(&id) {
                 skipped += 1;
                 continue;
             }
@@ -175,14 +177,14 @@ fn wycheproof_signatures() {
             }
             let expected = test["result"] == "valid" && !LENIENT_BASE64.contains(&id);
             assert_eq!(accepts(&ring, jws), expected, "{id}: {}", test["comment"]);
-            *(if expected { &mut accepted } else { &mut refused }) += 1;
+            *(if expected { &mut accepted } else { &mut rejected }) += 1;
         }
     }
-    assert_eq!((accepted, refused, skipped), (42, 351, 8));
+    assert_eq!((accepted, rejected, skipped), (42, 351, 8));
 }
 
 #[test]
-fn a_ring_for_hs256_refuses_every_vector_made_for_another_key_or_algorithm() {
+fn an_hs256_ring_rejects_vectors_for_other_keys_and_algorithms() {
     let suite = read(include_str!("../tests/vectors/wycheproof/json_web_signature_test.json"));
     let groups = suite["testGroups"].as_array().unwrap();
     let ring = ring(&groups[0]["private"]).unwrap();
@@ -193,20 +195,20 @@ fn a_ring_for_hs256_refuses_every_vector_made_for_another_key_or_algorithm() {
     assert_eq!(others.len(), 384);
 }
 
-/// Two keys of different kinds in one set. The suite calls that ambiguous; here each key has its one algorithm, so that
-/// it is not, and a change from HS256 to EdDSA needs it (SEC-142).
+/// Two keys of different kinds in one set. Ambiguous according to the suite, but not here, where each key has one fixed
+/// algorithm. Replacing an HS256 key by an EdDSA key requires it (SEC-142).
 const MIXED_SET: u64 = 1;
-/// A modulus of the ROCA generator (CVE-2017-15361), which no operator's software makes today; not looked for.
+/// A modulus with the ROCA weakness (CVE-2017-15361). Not detected: current software does not generate such keys.
 const ROCA: u64 = 7;
-/// `"use":"enc"`, which PEM does not say: for the next test.
+/// `"use":"enc"`, which PEM cannot express. Covered by `wycheproof_keys_as_published`.
 const KEY_FOR_ENCRYPTION: u64 = 21;
-/// An EC key that calls itself RSA in the JWK, which PEM cannot: for the next test.
+/// An EC key with `"kty":"RSA"`, which PEM cannot express. Covered by `wycheproof_keys_as_published`.
 const MISLABELLED: u64 = 24;
 
 #[test]
 fn wycheproof_keys() {
     let suite = read(include_str!("../tests/vectors/wycheproof/json_web_key_test.json"));
-    let (mut accepted, mut refused, mut skipped) = (0, 0, 0);
+    let (mut accepted, mut rejected, mut skipped) = (0, 0, 0);
     for group in suite["testGroups"].as_array().unwrap() {
         let set = if group["public"].is_object() { &group["public"] } else { &group["private"] };
         for (id, test) in tests_of(group) {
@@ -216,38 +218,38 @@ fn wycheproof_keys() {
             }
             let keys = set["keys"].as_array().unwrap();
             let ring = ring_of(keys.iter().map(|jwk| verifying_key(jwk, jwk["alg"].as_str().unwrap())));
-            // All that is bad about a key alone is found when it is read.
+            // A fault of a single key is found when the key is parsed.
             let reason = match id {
                 4 => Some(KeyError::DuplicateKeyId("kid-aes-sign".to_owned())),
                 6 | 19 | 20 | 25 | 26 => Some(KeyError::UnknownAlgorithm),
                 8 => Some(KeyError::RsaSize),
                 9 | 22 | 23 => Some(KeyError::Unsupported),
-                10 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs256, bytes: 31, least: 32 }),
-                11 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs384, bytes: 47, least: 48 }),
-                12 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs512, bytes: 63, least: 64 }),
-                16 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs256, bytes: 0, least: 32 }),
-                17 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs384, bytes: 0, least: 48 }),
-                18 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs512, bytes: 0, least: 64 }),
+                10 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs256, bytes: 31, min: 32 }),
+                11 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs384, bytes: 47, min: 48 }),
+                12 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs512, bytes: 63, min: 64 }),
+                16 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs256, bytes: 0, min: 32 }),
+                17 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs384, bytes: 0, min: 48 }),
+                18 => Some(KeyError::SecretTooShort { algorithm: Algorithm::Hs512, bytes: 0, min: 64 }),
                 _ => None,
             };
             assert_eq!(ring.as_ref().err(), reason.as_ref(), "{id}: {}", test["comment"]);
             let is_accepted = ring.is_ok_and(|ring| accepts(&ring, &jws_of(test)));
             assert_eq!(is_accepted, test["result"] == "valid", "{id}: {}", test["comment"]);
-            *(if is_accepted { &mut accepted } else { &mut refused }) += 1;
+            *(if is_accepted { &mut accepted } else { &mut rejected }) += 1;
         }
     }
-    assert_eq!((accepted, refused, skipped), (5, 17, 4));
+    assert_eq!((accepted, rejected, skipped), (5, 17, 4));
 }
 
-/// The same suite, as the published set of an issuer.
+/// The same suite, read as the JWK set that an issuer publishes.
 #[test]
-fn wycheproof_keys_as_they_stand() {
+fn wycheproof_keys_as_published() {
     let suite = read(include_str!("../tests/vectors/wycheproof/json_web_key_test.json"));
     let mut seen = Vec::new();
     for group in suite["testGroups"].as_array().unwrap() {
         let Some(keys) = group["public"]["keys"].as_array() else { continue };
         for (id, test) in tests_of(group) {
-            let key = VerifyingKey::from_jwk(None, &public_half(&keys[0]));
+            let key = VerifyingKey::from_jwk(None, &public_jwk(&keys[0]));
             let accepted = key.as_ref().is_ok_and(|key| accepts(&ring_of([Ok(key.clone())]).unwrap(), &jws_of(test)));
             if id != ROCA {
                 assert_eq!(accepted, test["result"] == "valid", "{id}: {}", test["comment"]);
@@ -255,19 +257,19 @@ fn wycheproof_keys_as_they_stand() {
             seen.push((id, key.err()));
         }
     }
-    let (bad, unknown) = (Some(KeyError::Unsupported), Some(KeyError::UnknownAlgorithm));
+    let (unsupported, unknown) = (Some(KeyError::Unsupported), Some(KeyError::UnknownAlgorithm));
     let for_encryption = Some(KeyError::NotForVerifying);
     let expected = [
         (5, None),
         (6, for_encryption.clone()),
         (ROCA, None),
         (8, Some(KeyError::RsaSize)),
-        (9, bad.clone()),
+        (9, unsupported.clone()),
         (19, unknown.clone()),
         (20, unknown),
         (KEY_FOR_ENCRYPTION, for_encryption),
-        (22, bad.clone()),
-        (23, bad),
+        (22, unsupported.clone()),
+        (23, unsupported),
         (MISLABELLED, Some(KeyError::NotJwk)),
     ];
     assert_eq!(seen, expected);
@@ -276,13 +278,13 @@ fn wycheproof_keys_as_they_stand() {
 #[test]
 fn wycheproof_mixed() {
     let suite = read(include_str!("../tests/vectors/wycheproof/json_web_crypto_test.json"));
-    let (mut accepted, mut refused, mut skipped) = (0, 0, 0);
+    let (mut accepted, mut rejected, mut skipped) = (0, 0, 0);
     for group in suite["testGroups"].as_array().unwrap() {
         let key = if group["public"].is_object() { &group["public"] } else { &group["private"] };
         let keys = key["keys"].as_array().map_or_else(|| vec![key], |keys| keys.iter().collect());
         for (id, test) in tests_of(group) {
             let comment = group["comment"].as_str().unwrap();
-            // The first two as above; the rest is encryption, which is not offered.
+            // The first two as in `wycheproof_keys`; the others are encryption, which is not supported.
             if ["jws_rsa_roca_key", "jws_mixedSymmetryKeyset", "jwe_aes", "jwe_ec"].contains(&comment) {
                 skipped += 1;
                 continue;
@@ -290,40 +292,40 @@ fn wycheproof_mixed() {
             let ring = ring_of(keys.iter().map(|jwk| verifying_key(jwk, jwk["alg"].as_str().unwrap()))).unwrap();
             let expected = test["result"] == "valid";
             assert_eq!(accepts(&ring, &jws_of(test)), expected, "{id}: {}", test["comment"]);
-            *(if expected { &mut accepted } else { &mut refused }) += 1;
+            *(if expected { &mut accepted } else { &mut rejected }) += 1;
         }
     }
-    assert_eq!((accepted, refused, skipped), (4, 43, 36));
+    assert_eq!((accepted, rejected, skipped), (4, 43, 36));
 }
 
 #[test]
 fn wycheproof_hmac_sha256() {
     let suite = read(include_str!("../tests/vectors/wycheproof/hmac_sha256_test.json"));
-    let (mut accepted, mut refused, mut keys_refused) = (0, 0, 0);
+    let (mut accepted, mut rejected, mut keys_rejected) = (0, 0, 0);
     for group in suite["testGroups"].as_array().unwrap() {
         for (id, test) in tests_of(group) {
             let key = match VerifyingKey::from_secret(Algorithm::Hs256, bytes(&test["key"])) {
                 Ok(key) => key,
                 Err(error) => {
-                    // 128-bit keys.
-                    assert_eq!(error, KeyError::SecretTooShort { algorithm: Algorithm::Hs256, bytes: 16, least: 32 });
-                    keys_refused += 1;
+                    // Keys of 128 bits.
+                    assert_eq!(error, KeyError::SecretTooShort { algorithm: Algorithm::Hs256, bytes: 16, min: 32 });
+                    keys_rejected += 1;
                     continue;
                 }
             };
-            // A truncated tag is right elsewhere; in a JWS it is not (RFC 7518 §3.2).
+            // The suite accepts truncated tags; a JWS must have the full tag (RFC 7518 §3.2).
             let expected = test["result"] == "valid" && group["tagSize"] == 256;
             assert_eq!(key.verifies(&bytes(&test["msg"]), &bytes(&test["tag"])), expected, "{id}");
-            *(if expected { &mut accepted } else { &mut refused }) += 1;
+            *(if expected { &mut accepted } else { &mut rejected }) += 1;
         }
     }
-    assert_eq!((accepted, refused, keys_refused), (30, 138, 6));
+    assert_eq!((accepted, rejected, keys_rejected), (30, 138, 6));
 }
 
 #[test]
 fn wycheproof_ed25519() {
     let suite = read(include_str!("../tests/vectors/wycheproof/ed25519_test.json"));
-    let (mut accepted, mut refused) = (0, 0);
+    let (mut accepted, mut rejected) = (0, 0);
     for group in suite["testGroups"].as_array().unwrap() {
         let key = VerifyingKey::from_pem(None, group["publicKeyPem"].as_str().unwrap()).unwrap();
         assert_eq!(key.algorithm(), Algorithm::EdDsa);
@@ -331,10 +333,10 @@ fn wycheproof_ed25519() {
             let expected = test["result"] == "valid";
             let verifies = key.verifies(&bytes(&test["msg"]), &bytes(&test["sig"]));
             assert_eq!(verifies, expected, "{id}: {}", test["comment"]);
-            *(if expected { &mut accepted } else { &mut refused }) += 1;
+            *(if expected { &mut accepted } else { &mut rejected }) += 1;
         }
     }
-    assert_eq!((accepted, refused), (88, 63));
+    assert_eq!((accepted, rejected), (88, 63));
 }
 
 fn rfc_examples() -> Value {
@@ -342,14 +344,14 @@ fn rfc_examples() -> Value {
 }
 
 #[test]
-fn examples_of_the_rfcs() {
+fn rfc_example_signatures() {
     let examples = rfc_examples();
     let vectors = examples["vectors"].as_array().unwrap();
     let mut replayed = 0;
     for vector in vectors {
         let jws = vector["jws"].as_str().unwrap();
         let (jwk, algorithm) = match vector["id"].as_str().unwrap() {
-            // An unsecured token, before a ring that knows all keys of the file.
+            // An unsecured token, presented to a ring with all keys of the file.
             "rfc7515-a.5" => {
                 let keys = [("rfc7515-a.1", "HS256"), ("rfc7515-a.3", "ES256"), ("rfc8037-a.4", "EdDSA")];
                 let jwk = |id| &vectors.iter().find(|vector| vector["id"] == id).unwrap()["jwk"];
@@ -358,7 +360,7 @@ fn examples_of_the_rfcs() {
                 replayed += 1;
                 continue;
             }
-            // Made with HMAC, for whoever takes the algorithm from the token and this public key as it is.
+            // Signed with HMAC and the public key as the secret: an algorithm confusion attack (RFC 8725 §2.1).
             "rfc8037-a.4-hs256-confusion" => (&vector["jwk"], "EdDSA"),
             _ => (&vector["jwk"], vector["alg"].as_str().unwrap()),
         };
@@ -370,7 +372,7 @@ fn examples_of_the_rfcs() {
 }
 
 #[test]
-fn a_claim_of_rfc7515_a1_comes_out_of_the_port() {
+fn rfc7515_a1_claims_are_returned() {
     let examples = rfc_examples();
     let vector = &examples["vectors"][0];
     let token = RawToken::parse(vector["jws"].as_str().unwrap()).unwrap();
@@ -379,7 +381,7 @@ fn a_claim_of_rfc7515_a1_comes_out_of_the_port() {
 }
 
 #[test]
-fn signing_gives_the_signature_of_rfc8037_a4() {
+fn signs_like_rfc8037_a4() {
     let examples = rfc_examples();
     let vector = examples["vectors"].as_array().unwrap().iter().find(|vector| vector["id"] == "rfc8037-a.4").unwrap();
     let pkcs8 =
@@ -390,16 +392,16 @@ fn signing_gives_the_signature_of_rfc8037_a4() {
 }
 
 #[test]
-fn thumbprints_of_the_rfcs() {
+fn rfc_example_thumbprints() {
     let examples = rfc_examples();
     for example in examples["thumbprints"].as_array().unwrap() {
-        let key = key_in_both_forms(None, &example["jwk"]).unwrap();
+        let key = key_in_both_formats(None, &example["jwk"]).unwrap();
         assert_eq!(key.kid(), example["sha256_thumbprint"].as_str());
     }
     // RFC 7638 §3.1.
     let rsa = read(
         r#"{"kty":"RSA","e":"AQAB","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}"#,
     );
-    let key = key_in_both_forms(None, &rsa).unwrap();
+    let key = key_in_both_formats(None, &rsa).unwrap();
     assert_eq!(key.kid(), Some("NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"));
 }

@@ -1,47 +1,47 @@
-//! What stops the start.
+//! Configuration errors.
 
 use std::fmt;
 
-/// What an operator has set wrongly.
+/// A setting with an invalid value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Setting {
-    /// Where links begin.
+    /// The base URL of links.
     BaseUrl,
-    /// The page for a new password.
+    /// The path of the page that sets a new password.
     PasswordResetPath,
-    /// The page that confirms an address.
+    /// The path of the page that verifies an email address.
     EmailVerificationPath,
-    /// Who mails come from.
+    /// The sender of emails.
     From,
-    /// What the service is called in mails.
+    /// The name of the service in emails.
     ServiceName,
-    /// The language of the mails.
+    /// The language of emails.
     Language,
-    /// The folder of templates, or one of the files in it.
+    /// The template folder or a template file.
     Templates,
-    /// The folder that mails are written to.
+    /// The folder that emails are written to.
     Folder,
-    /// The name of the mail server.
+    /// The host of the mail server.
     SmtpHost,
-    /// How the connection to the mail server is protected.
+    /// The TLS mode of the connection to the mail server.
     SmtpTls,
-    /// The name or the password to log in to the mail server with.
+    /// The username or password for the mail server.
     SmtpLogin,
-    /// What this machine calls itself.
+    /// The name of this client in the `EHLO` command.
     SmtpHeloName,
-    /// How long one mail may take.
+    /// The time limit for one email.
     SmtpTimeout,
-    /// The file of certificates that are trusted as well.
+    /// The file of additional trusted certificates.
     SmtpCaFile,
 }
 
-/// Why a mailer cannot be made: the setting, and one line that says what is wrong with it.
+/// Why a mailer cannot be created: a setting and the reason why its value is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetupError {
-    /// What is set wrongly.
+    /// The setting.
     pub setting: Setting,
-    /// What is wrong with it: one line, without secrets.
+    /// The reason: one line, without secrets.
     pub why: String,
 }
 

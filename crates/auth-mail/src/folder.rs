@@ -1,4 +1,4 @@
-//! Mails as files.
+//! Delivery of emails to files.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,17 +10,17 @@ use async_trait::async_trait;
 use auth_accounts::mail::Mail;
 use auth_accounts::ports::{EmailError, Mailer};
 
-use crate::composer::{Composer, Letter, now};
+use crate::composer::{Composer, Message, now};
 use crate::error::{Setting, SetupError};
 
-/// How long one file may take: a disk behind a network may be away.
+/// Time limit for writing one file, in case the folder is on an unreachable network file system.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Writes each mail into a folder, as `{seconds}-{kind}-{id}.eml`, where `seconds` is the moment that caused it (Unix time):
-/// so files sort by time, and a mail that is sent twice is one file. Any mail program opens them.
+/// Writes each email to a file `{seconds}-{kind}-{id}.eml` in a folder. `seconds` is the Unix time at which the email
+/// was caused and `id` its message ID, so files sort by time, and a second delivery replaces the file of the first. Any
+/// email client can open the files.
 ///
-/// Links and codes stand in the files, so only their owner can read them. Each path is logged, to be found by whoever
-/// tries the service.
+/// The files contain links and codes, so only their owner can read them (mode 0600). The path of each file is logged.
 #[derive(Debug)]
 pub struct FolderMailer {
     composer: Composer,
@@ -28,10 +28,13 @@ pub struct FolderMailer {
 }
 
 impl FolderMailer {
-    /// A folder of mails; it is made, mode 0700, unless there is one.
+    /// Creates a mailer that writes to `folder`. Creates the folder with mode 0700 if it does not exist.
+    ///
+    /// # Errors
+    /// [`Setting::Folder`] if the folder cannot be created.
     pub fn new(composer: Composer, folder: impl Into<PathBuf>) -> Result<Self, SetupError> {
         let folder = folder.into();
-        make_folder(&folder)
+        create_folder(&folder)
             .map_err(|error| SetupError::new(Setting::Folder, format!("{}: {error}", folder.display())))?;
         Ok(Self { composer, folder: folder.into() })
     }
@@ -39,50 +42,53 @@ impl FolderMailer {
 
 #[async_trait]
 impl Mailer for FolderMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
-        let letter = self.composer.compose(mail, now())?;
-        let name = format!("{:010}-{}-{}.eml", mail.caused_at.seconds(), mail.kind.name(), mail.id);
+    async fn send(&self, email: &Mail) -> Result<(), EmailError> {
+        let message = self.composer.compose(email, now())?;
+        let name = format!("{:010}-{}-{}.eml", email.caused_at.seconds(), email.kind.name(), email.id);
         let folder = Arc::clone(&self.folder);
-        let written = tokio::task::spawn_blocking(move || write(&folder, &name, &letter));
+        let written = tokio::task::spawn_blocking(move || write(&folder, &name, &message));
         match tokio::time::timeout(TIMEOUT, written).await {
             Ok(Ok(Ok(path))) => {
-                tracing::info!(path = %path.display(), kind = mail.kind.name(), "email written");
+                tracing::info!(path = %path.display(), kind = email.kind.name(), "email written");
                 Ok(())
             }
             Ok(Ok(Err(error))) => Err(EmailError::Temporary(format!("{}: {error}", self.folder.display()))),
-            Ok(Err(_)) => Err(EmailError::Temporary("writing the mail was broken off".to_owned())),
-            Err(_) => Err(EmailError::Temporary(format!("{}: not written in time", self.folder.display()))),
+            Ok(Err(_)) => Err(EmailError::Temporary("writing the email was interrupted".to_owned())),
+            Err(_) => Err(EmailError::Temporary(format!("{}: writing the email timed out", self.folder.display()))),
         }
     }
 }
 
-/// Whole or not at all: a draft is written beside it and takes its name when it is safe on disk.
-fn write(folder: &Path, name: &str, letter: &Letter) -> io::Result<PathBuf> {
-    make_folder(folder)?;
-    let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let draft = folder.join(format!(".{name}.{}-{}", std::process::id(), moment.as_nanos()));
+/// Writes a file atomically: writes a temporary file in the same folder, and renames it when it is synced to disk.
+fn write(folder: &Path, name: &str, message: &Message) -> io::Result<PathBuf> {
+    create_folder(folder)?;
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let temporary = folder.join(format!(".{name}.{}-{}", std::process::id(), since_epoch.as_nanos()));
     let path = folder.join(name);
-    let written = write_draft(&draft, &letter.bytes).and_then(|()| fs::rename(&draft, &path));
+    let written = write_new(&temporary, &message.bytes).and_then(|()| fs::rename(&temporary, &path));
     if let Err(error) = written {
-        // What failed is worth telling, not that the half of it cannot be removed either.
-        let _ = fs::remove_file(&draft);
+        // Best effort: the first error is the one to report.
+        let _ = fs::remove_file(&temporary);
         return Err(error);
     }
+    // Makes the rename durable.
     File::open(folder)?.sync_all()?;
     Ok(path)
 }
 
-fn write_draft(draft: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a new file that only its owner can read, and syncs it to disk.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(draft)?;
+    let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
+/// Creates a folder that only its owner can read, and its missing parents.
+fn create_folder(folder: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,16 +1,17 @@
-//! The `Mailer` port of `auth-core`, and the texts of the mails.
+//! Implementations of the `Mailer` port of `auth-accounts`, and the email templates.
 //!
-//! | how mail travels | here |
+//! | delivery | type |
 //! |---|---|
-//! | over SMTP | [`SmtpMailer`]: one connection for each mail, with TLS or to this machine only |
-//! | into a folder | [`FolderMailer`]: one `.eml` file for each mail, to try the service without a mail server |
-//! | not at all | [`NoMailer`] |
+//! | over SMTP | [`SmtpMailer`]: one connection per email; requires TLS except to a loopback address |
+//! | to files | [`FolderMailer`]: one `.eml` file per email, to try the service without a mail server |
+//! | none | [`NoMailer`] |
 //!
-//! What a mail says comes from [`Templates`], which ship in English and can be replaced one by one; a [`Composer`] makes a
-//! message of it. Links begin with what [`Links`] was given at the start, never with anything out of a request.
+//! [`Templates`] render the content of an email. They are shipped in English, and each can be replaced. A [`Composer`]
+//! creates the message. The URL of a link comes from [`Links`], which is configured, and never from a request
+//! (SEC-114).
 //!
-//! Whatever a stranger may have typed (names, what their program calls itself) stays on one line, is bounded, and is
-//! escaped where it stands in HTML. When a mail is tried again is the outbox's business, not that of this crate.
+//! Untrusted input (names, user agents) is limited to one line of bounded length, and is escaped in HTML. Retries are
+//! the responsibility of the outbox.
 
 mod composer;
 mod error;

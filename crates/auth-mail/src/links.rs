@@ -1,4 +1,4 @@
-//! Where the links of mails lead.
+//! The links in emails.
 
 use std::cell::Cell;
 
@@ -7,8 +7,8 @@ use url::{Host, ParseError, Url};
 
 use crate::error::{Setting, SetupError};
 
-/// The pages of the front end that links lead to. They come from the configuration alone: a link that began with the
-/// `Host` of a request would hand its token to whoever sent that request.
+/// The pages of the front end that links point to. Built from the configuration only: a link with the `Host` of a
+/// request would send its token to the host that an attacker put into that request (SEC-114).
 ///
 /// ```
 /// use auth_mail::Links;
@@ -25,18 +25,21 @@ pub struct Links {
 const TOKEN: &str = "{token}";
 
 impl Links {
-    /// Links to pages below `base_url`, an absolute `http` or `https` URL without user, query and fragment; it may have a
-    /// path. Each path starts with `/`, has `{token}` in it once, and may have a query or a fragment. New addresses are
-    /// confirmed on the same page as others.
+    /// Creates links to pages below `base_url`, an absolute `http` or `https` URL without user, query and fragment. It
+    /// may have a path. Each path must start with `/` and contain `{token}` exactly once, and may have a query or a
+    /// fragment. A change of the email address uses the page of the email verification.
+    ///
+    /// # Errors
+    /// [`SetupError`] with the invalid setting.
     pub fn new(base_url: &str, password_reset_path: &str, email_verification_path: &str) -> Result<Self, SetupError> {
         Ok(Self {
-            base_url: checked_base(base_url).map_err(|why| SetupError::new(Setting::BaseUrl, why))?,
-            password_reset_path: checked_path(Setting::PasswordResetPath, password_reset_path)?,
-            email_verification_path: checked_path(Setting::EmailVerificationPath, email_verification_path)?,
+            base_url: check_base_url(base_url).map_err(|why| SetupError::new(Setting::BaseUrl, why))?,
+            password_reset_path: check_path(Setting::PasswordResetPath, password_reset_path)?,
+            email_verification_path: check_path(Setting::EmailVerificationPath, email_verification_path)?,
         })
     }
 
-    /// The link of a mail; `None`: mails of this kind have none.
+    /// Returns the link of an email of this kind, or `None` if it has no link.
     pub(crate) fn link(&self, kind: EmailKind, token: &str) -> Option<String> {
         let path = match kind {
             EmailKind::PasswordReset => &self.password_reset_path,
@@ -55,47 +58,48 @@ impl Links {
     }
 }
 
-fn checked_base(text: &str) -> Result<String, &'static str> {
-    // The parser accepts what browsers repair, such as a missing slash, and reports it as a violation.
+/// Checks the base URL and removes slashes at its end.
+fn check_base_url(base_url: &str) -> Result<String, &'static str> {
+    // The parser accepts URLs that browsers correct, such as with a missing slash, and reports a syntax violation.
     let has_violation = Cell::new(false);
-    let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(text);
+    let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(base_url);
     let url = match parsed {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
         Ok(_) | Err(ParseError::RelativeUrlWithoutBase) => return Err("must start with https:// or http://"),
-        Err(_) => return Err("must name a host, and a port if any"),
+        Err(_) => return Err("must have a valid host and port"),
     };
     match () {
-        () if !url.username().is_empty() || url.password().is_some() => Err("must not name a user"),
-        () if has_violation.get() || !text.is_ascii() => Err("is not a well-formed URL (RFC 3986)"),
+        () if !url.username().is_empty() || url.password().is_some() => Err("must not have a username or password"),
+        () if has_violation.get() || !base_url.is_ascii() => Err("is not a well-formed URL (RFC 3986)"),
         () if url.query().is_some() || url.fragment().is_some() => Err("must have neither query nor fragment"),
-        () if !url.host().is_some_and(is_host) || url.port() == Some(0) => Err("must name a host, and a port if any"),
+        () if !url.host().is_some_and(is_host) || url.port() == Some(0) => Err("must have a valid host and port"),
         () => Ok(url.as_str().trim_end_matches('/').to_owned()),
     }
 }
 
-/// Whether a host is an IP address or has only letters, digits, hyphens, dots and underscores: other characters that a URL
-/// may have there (RFC 3986 §3.2.2) are in no name that a browser looks up.
+/// Returns whether a host is an IP address, or has only letters, digits, hyphens, dots and underscores. RFC 3986 §3.2.2
+/// allows more characters, but no host name has them.
 fn is_host(host: Host<&str>) -> bool {
-    let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    !matches!(host, Host::Domain(name) if !name.bytes().all(is_of_a_name))
+    let is_name_char = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !matches!(host, Host::Domain(name) if !name.bytes().all(is_name_char))
 }
 
-fn checked_path(setting: Setting, text: &str) -> Result<String, SetupError> {
+fn check_path(setting: Setting, path: &str) -> Result<String, SetupError> {
     let why = match () {
-        () if !text.starts_with('/') || text.starts_with("//") => "must start with a single /",
-        () if text.matches(TOKEN).count() != 1 => "must have {token} in it, once",
-        () if !text.replace(TOKEN, "").bytes().all(is_of_a_url) => "has characters that no URL has",
-        () => return Ok(text.to_owned()),
+        () if !path.starts_with('/') || path.starts_with("//") => "must start with a single /",
+        () if path.matches(TOKEN).count() != 1 => "must contain {token} exactly once",
+        () if !path.replace(TOKEN, "").bytes().all(is_url_char) => "contains characters that are not allowed in a URL",
+        () => return Ok(path.to_owned()),
     };
     Err(SetupError::new(setting, why))
 }
 
-/// Whether RFC 3986 §2 knows it: reserved, unreserved, or the percent sign.
-const fn is_of_a_url(byte: u8) -> bool {
+/// Returns whether a character is allowed in a URL (RFC 3986 §2): reserved, unreserved, or the percent sign.
+const fn is_url_char(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
-/// Everything but the unreserved characters of RFC 3986 §2.3 is encoded, so a token cannot end the link.
+/// Percent-encodes all but the unreserved characters (RFC 3986 §2.3), so that a token cannot change the URL around it.
 fn percent_encoded(token: &str) -> String {
     let mut encoded = String::with_capacity(token.len());
     for byte in token.bytes() {
@@ -115,14 +119,14 @@ mod tests {
     const PATH: &str = "/verify/{token}";
 
     #[test]
-    fn base_urls_are_absolute_and_say_no_more_than_where() {
+    fn a_base_url_is_absolute_without_user_query_and_fragment() {
         for (base, link) in [
             ("https://app.example", "https://app.example/verify/t"),
             ("https://app.example/", "https://app.example/verify/t"),
             ("http://localhost:3000/app/", "http://localhost:3000/app/verify/t"),
             ("http://[::1]:8080", "http://[::1]:8080/verify/t"),
             ("http://[::1]", "http://[::1]/verify/t"),
-            // As the URL standard writes it.
+            // Normalised according to the URL Standard.
             ("HTTPS://App.Example:443/App/", "https://app.example/App/verify/t"),
             ("http://127.1", "http://127.0.0.1/verify/t"),
         ] {
@@ -165,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_have_one_place_for_the_token() {
+    fn a_path_contains_the_token_exactly_once() {
         for path in [
             "",
             "verify/{token}",
@@ -176,15 +180,15 @@ mod tests {
             "/<{token}>",
             "/{x}/{token}",
         ] {
-            let why = Links::new("https://app.example", path, PATH).unwrap_err();
-            assert_eq!(why.setting, Setting::PasswordResetPath, "{path:?}");
-            let why = Links::new("https://app.example", PATH, path).unwrap_err();
-            assert_eq!(why.setting, Setting::EmailVerificationPath, "{path:?}");
+            let error = Links::new("https://app.example", path, PATH).unwrap_err();
+            assert_eq!(error.setting, Setting::PasswordResetPath, "{path:?}");
+            let error = Links::new("https://app.example", PATH, path).unwrap_err();
+            assert_eq!(error.setting, Setting::EmailVerificationPath, "{path:?}");
         }
     }
 
     #[test]
-    fn each_kind_leads_to_its_page() {
+    fn each_kind_links_to_its_page() {
         let links = Links::new("https://app.example", "/#/reset/{token}", "/verify?token={token}").unwrap();
         let with_link: Vec<_> = EmailKind::ALL.iter().filter_map(|kind| links.link(*kind, "a&b/..\"")).collect();
         assert_eq!(

@@ -1,44 +1,44 @@
-//! Why a secret is refused, and why nothing was sealed or opened.
+//! Errors of the application secret.
 
 use std::fmt;
 
 use crate::application_secret::ApplicationSecret;
 use crate::key::KeyError;
 
-/// Why an application secret is not built. No message contains a part of a secret.
+/// Why an [`ApplicationSecret`] cannot be created. No message contains any part of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApplicationSecretError {
-    /// A secret shorter than [`ApplicationSecret::MIN_SECRET_LEN`].
+    /// The secret is shorter than [`ApplicationSecret::MIN_SECRET_LEN`].
     #[error("{which} has {bytes} bytes; it needs at least {}", ApplicationSecret::MIN_SECRET_LEN)]
     TooShort {
-        /// The one.
+        /// The secret.
         which: WhichSecret,
-        /// Its length.
+        /// Its length, in bytes.
         bytes: usize,
     },
-    /// A secret that others know: [`KeyError::SecretPublished`] or [`KeyError::SecretIsKeyText`].
+    /// The secret is known to others: [`KeyError::SecretPublished`] or [`KeyError::SecretIsKey`].
     #[error("{which}: {fault}")]
     NotSecret {
-        /// The one.
+        /// The secret.
         which: WhichSecret,
-        /// Why.
+        /// The reason.
         fault: KeyError,
     },
-    /// The library failed.
-    #[error("{which}: no keys could be derived")]
-    NotDerived {
-        /// The one.
+    /// The library failed to derive keys.
+    #[error("{which}: key derivation failed")]
+    DerivationFailed {
+        /// The secret.
         which: WhichSecret,
     },
 }
 
-/// One of the secrets that an application secret is built from.
+/// One of the secrets passed to [`ApplicationSecret::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhichSecret {
-    /// The one that hashes and seals.
+    /// The current secret, which hashes and seals.
     Current,
-    /// A former one, by its place: the first is 1.
+    /// A former secret, by its position, counted from 1.
     Former(usize),
 }
 
@@ -46,29 +46,29 @@ impl fmt::Display for WhichSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Current => f.write_str("the current application secret"),
-            Self::Former(place) => write!(f, "former application secret {place}"),
+            Self::Former(position) => write!(f, "former application secret {position}"),
         }
     }
 }
 
-/// Why something was not sealed, or is not opened: what is in the box of a `SealError`. For the operator; nothing in it
-/// tells what was sealed.
+/// Why a value could not be sealed or opened: the type inside a `SealError`. Meant for the operator; reveals nothing
+/// about the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SealFault {
-    /// No randomness, or a text of more than 64 GiB.
-    #[error("nothing could be sealed")]
-    NotSealed,
-    /// Too short to be anything sealed.
-    #[error("this is nothing sealed: it is cut short")]
-    CutShort,
-    /// In a form that this release does not know.
-    #[error("sealed in form {0}, which this release does not know")]
-    UnknownForm(u8),
-    /// Under a secret that is neither the current one nor a former one.
-    #[error("sealed with a secret that is not configured here")]
+    /// No random bytes are available, or the value is longer than 64 GiB.
+    #[error("sealing failed")]
+    SealingFailed,
+    /// The sealed value is shorter than its fixed parts.
+    #[error("not a sealed value: too short")]
+    Truncated,
+    /// The sealed value has a format that this release does not support.
+    #[error("sealed in format {0}, which this release does not support")]
+    UnknownFormat(u8),
+    /// The value was sealed with a secret that is neither the current one nor a former one.
+    #[error("sealed with an application secret that is not configured")]
     UnknownSecret,
-    /// Altered since, or sealed for another context.
-    #[error("altered, or sealed for something else")]
+    /// The sealed value was altered, or sealed for another context.
+    #[error("altered, or sealed for another context")]
     Altered,
 }

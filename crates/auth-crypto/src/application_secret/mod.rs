@@ -1,7 +1,7 @@
-//! The secret of the installation: keyed hashes and encryption of what is stored, and the numbers of authenticators.
+//! The application secret: keyed hashes, authenticated encryption of stored values, and HOTP values.
 //!
-//! From each secret come keys of its own for each use, so that no use tells anything about another, nor about a token
-//! that is signed with the same text. Where the secrets are kept, and when they change, is the caller's business.
+//! Each use has its own key, derived from the secret: none reveals anything about another, nor about tokens signed with
+//! the same string. Storing and replacing the secrets is the responsibility of the host.
 
 mod error;
 mod hotp;
@@ -18,11 +18,11 @@ use crate::application_secret::keys::SecretKeys;
 
 pub use error::{ApplicationSecretError, SealFault, WhichSecret};
 
-/// One secret that hashes and seals, and former ones whose work is still recognised.
+/// The current application secret, which hashes and seals, and former ones, which still verify and open.
 ///
-/// Secret: keys are wiped when dropped, and never in `Debug`. What cannot be wiped: `aws-lc-rs` keeps the key of HMAC in
-/// a value that Rust may have copied on the stack while the application secret was built and moved. The texts given to
-/// [`new`](Self::new) are not kept; wiping them is the caller's business.
+/// Secret: keys are wiped when dropped and never appear in `Debug` output. One copy cannot be wiped: `aws-lc-rs` keeps
+/// the HMAC key in a value that may have been copied on the stack when it was moved. The strings passed to
+/// [`new`](Self::new) are not kept; wiping them is the responsibility of the host.
 ///
 /// ```
 /// use auth_accounts::ports::{KeyedHash, SecretBox};
@@ -40,28 +40,30 @@ pub struct ApplicationSecret {
 }
 
 impl ApplicationSecret {
-    /// The shortest secret accepted, in bytes: as long as its keys.
+    /// Shortest secret accepted, in bytes: the length of the derived keys.
     pub const MIN_SECRET_LEN: usize = 32;
 
-    /// The bytes of these texts as they are, not decoded from base64 or hexadecimal; [`generate_secret`] makes good ones.
+    /// Derives the keys of the current secret and of the former ones. The bytes of the strings are used as they are,
+    /// not decoded from base64 or hex; [`generate_secret`] generates suitable ones.
     ///
-    /// Before a new secret becomes the current one, every process should know it as a "former" one: otherwise those that
-    /// do not have it yet refuse what those that have it hash and seal.
+    /// Before a new secret becomes the current one, configure it as a former one in every process. Otherwise processes
+    /// that do not have it yet reject what the others hash and seal with it.
     ///
     /// # Errors
-    /// [`ApplicationSecretError`] if one of them is shorter than [`MIN_SECRET_LEN`](Self::MIN_SECRET_LEN), a widely published
-    /// example, or the text of a key or certificate.
+    /// [`ApplicationSecretError`] if a secret is shorter than [`MIN_SECRET_LEN`](Self::MIN_SECRET_LEN), a widely
+    /// published example, or a key or certificate.
     ///
     /// [`generate_secret`]: crate::generate_secret
     pub fn new(current: &str, former: &[&str]) -> Result<Self, ApplicationSecretError> {
         let former =
-            former.iter().zip(1..).map(|(secret, place)| SecretKeys::derive(WhichSecret::Former(place), secret));
+            former.iter().zip(1..).map(|(secret, position)| SecretKeys::derive(WhichSecret::Former(position), secret));
         Ok(Self {
             current: SecretKeys::derive(WhichSecret::Current, current)?,
             former: former.collect::<Result<_, _>>()?,
         })
     }
 
+    /// Returns the current secret and then the former ones.
     fn all(&self) -> impl Iterator<Item = &SecretKeys> {
         once(&self.current).chain(&self.former)
     }
@@ -73,13 +75,13 @@ impl KeyedHash for ApplicationSecret {
     }
 
     fn matches(&self, purpose: MacPurpose, message: &[u8], mac: &Mac) -> bool {
-        // All of them are computed: the time does not tell under which one it was right.
+        // Compares under every secret, so that the time does not reveal which one matched.
         let equal = |keys: &SecretKeys| keys.mac(purpose.name(), message).bytes().ct_eq(mac.bytes());
         self.all().map(equal).fold(Choice::from(0), |found, equal| found | equal).into()
     }
 
     fn hotp(&self, secret: &[u8], counter: u64) -> u32 {
-        hotp::number(secret, counter)
+        hotp::value(secret, counter)
     }
 }
 
@@ -89,8 +91,8 @@ impl SecretBox for ApplicationSecret {
     }
 
     fn open(&self, context: &[u8], sealed: &Sealed) -> Result<Vec<u8>, SealError> {
-        let sealed = keys::Parts::of(sealed)?;
-        let keys = self.all().find(|keys| keys.have_sealed(&sealed)).ok_or(SealFault::UnknownSecret)?;
+        let sealed = keys::SealedParts::parse(sealed)?;
+        let keys = self.all().find(|keys| keys.matches_id(&sealed)).ok_or(SealFault::UnknownSecret)?;
         Ok(keys.open(context, &sealed)?)
     }
 }

@@ -1,4 +1,4 @@
-//! The signature algorithms on offer.
+//! The supported signature algorithms.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,7 +41,7 @@ pub enum Algorithm {
     EdDsa,
 }
 
-/// The kinds of key there are, each good for some algorithms.
+/// A kind of key. Each kind works with one or more algorithms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyKind {
     Secret,
@@ -52,7 +52,7 @@ pub(crate) enum KeyKind {
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All supported algorithms.
     pub const ALL: [Self; 12] = [
         Self::Hs256,
         Self::Hs384,
@@ -68,7 +68,7 @@ impl Algorithm {
         Self::EdDsa,
     ];
 
-    /// Its name in the header of a token.
+    /// Returns the value of `alg` in the header of a token.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hs256 => "HS256",
@@ -86,11 +86,12 @@ impl Algorithm {
         }
     }
 
-    /// Whether whoever can verify can also sign: the key is a shared secret, and there is nothing to publish.
+    /// Returns whether one shared secret both signs and verifies, so that there is no public key to publish.
     pub const fn is_symmetric(self) -> bool {
         matches!(self.kind(), KeyKind::Secret)
     }
 
+    /// Returns the kind of key that the algorithm works with.
     pub(crate) const fn kind(self) -> KeyKind {
         match self {
             Self::Hs256 | Self::Hs384 | Self::Hs512 => KeyKind::Secret,
@@ -101,8 +102,8 @@ impl Algorithm {
         }
     }
 
-    /// The same algorithm as `jsonwebtoken` calls it.
-    pub(crate) const fn of_library(self) -> jsonwebtoken::Algorithm {
+    /// Converts to the type of `jsonwebtoken`.
+    pub(crate) const fn to_jsonwebtoken(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Hs256 => jsonwebtoken::Algorithm::HS256,
             Self::Hs384 => jsonwebtoken::Algorithm::HS384,
@@ -123,7 +124,10 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = KeyError;
 
-    /// By its exact name: names are case-sensitive (RFC 7515 §4.1.1), and `none` is not one.
+    /// Parses an exact name. Names are case-sensitive (RFC 7515 §4.1.1), and `none` is not supported.
+    ///
+    /// # Errors
+    /// [`KeyError::UnknownAlgorithm`].
     fn from_str(name: &str) -> Result<Self, KeyError> {
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name).ok_or(KeyError::UnknownAlgorithm)
     }
@@ -136,7 +140,7 @@ impl fmt::Display for Algorithm {
 }
 
 impl KeyKind {
-    /// What a key of this kind is used for unless something else is asked for.
+    /// Returns the algorithm of a key of this kind for which none is requested.
     pub(crate) const fn default_algorithm(self) -> Algorithm {
         match self {
             Self::Secret => Algorithm::Hs256,
@@ -147,16 +151,17 @@ impl KeyKind {
         }
     }
 
-    /// What it is used for: `wanted`, if that fits.
-    pub(crate) fn algorithm(self, wanted: Option<Algorithm>) -> Result<Algorithm, KeyError> {
-        match wanted {
+    /// Returns `requested` if it works with a key of this kind, or the default algorithm if it is `None`.
+    pub(crate) fn algorithm(self, requested: Option<Algorithm>) -> Result<Algorithm, KeyError> {
+        match requested {
             None => Ok(self.default_algorithm()),
             Some(algorithm) if algorithm.kind() == self => Ok(algorithm),
             Some(algorithm) => Err(KeyError::WrongKind { algorithm, key: self.name() }),
         }
     }
 
-    /// Its name in messages.
+    /// Returns the name for error messages; for an elliptic curve, also the value of `crv` in a JWK (RFC 7518
+    /// §6.2.1.1).
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Secret => "secret",
@@ -173,10 +178,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_exact() {
+    fn parses_exact_names_only() {
         for algorithm in Algorithm::ALL {
             assert_eq!(algorithm.name().parse(), Ok(algorithm));
-            assert_eq!(format!("{:?}", algorithm.of_library()), algorithm.name());
+            assert_eq!(format!("{:?}", algorithm.to_jsonwebtoken()), algorithm.name());
         }
         for name in ["", "none", "None", "NONE", "hs256", "HS256 ", "HS1", "ES512", "ES256K", "Ed25519", "RSA1_5"] {
             assert_eq!(name.parse::<Algorithm>(), Err(KeyError::UnknownAlgorithm), "{name:?}");
@@ -184,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_good_for_the_algorithms_of_its_kind() {
+    fn a_key_works_with_the_algorithms_of_its_kind_only() {
         for kind in [KeyKind::Secret, KeyKind::Rsa, KeyKind::P256, KeyKind::P384, KeyKind::Ed25519] {
             assert_eq!(kind.algorithm(None).map(Algorithm::kind), Ok(kind));
             for algorithm in Algorithm::ALL {

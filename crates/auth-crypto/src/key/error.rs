@@ -1,88 +1,88 @@
-//! Why a key is refused.
+//! Why a key is rejected.
 
 use crate::key::Algorithm;
 
-/// Why a key, or a set of keys, is refused. No message contains a part of a key.
+/// Why a key or a key ring is rejected. No message contains any part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The algorithm is not on offer.
+    /// The algorithm is not supported.
     #[error(
         "unknown algorithm: use one of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA"
     )]
     UnknownAlgorithm,
-    /// A key of one kind for an algorithm of another.
-    #[error("{algorithm} does not work with a key of the kind {key}")]
+    /// The algorithm does not work with this kind of key.
+    #[error("{algorithm} does not work with a key of type {key}")]
     WrongKind {
-        /// What was asked for.
+        /// The requested algorithm.
         algorithm: Algorithm,
-        /// What the key is.
+        /// The kind of the key.
         key: &'static str,
     },
-    /// A shared secret shorter than the hash of its algorithm (RFC 7518 §3.2).
-    #[error("the secret has {bytes} bytes; {algorithm} needs at least {least}")]
+    /// The shared secret is shorter than the hash output of its algorithm (RFC 7518 §3.2).
+    #[error("the secret has {bytes} bytes; {algorithm} needs at least {min}")]
     SecretTooShort {
-        /// What it is for.
+        /// The algorithm.
         algorithm: Algorithm,
-        /// Its length.
+        /// Length of the secret, in bytes.
         bytes: usize,
-        /// The shortest length accepted, in bytes.
-        least: usize,
+        /// Shortest length accepted, in bytes.
+        min: usize,
     },
-    /// A shared secret that everybody can look up: the example of a tutorial or the default of a product.
+    /// The shared secret is public: an example from a tutorial or the default of a product.
     #[error("the secret is a widely published example; generate one of your own")]
     SecretPublished,
-    /// A public key, a certificate or another PEM text where a shared secret belongs (RFC 8725 §2.1).
-    #[error("the secret is the text of a key or certificate; a shared secret must be random text that nobody else has")]
-    SecretIsKeyText,
-    /// Not one PEM block (RFC 7468).
-    #[error("not a single PEM block (-----BEGIN …)")]
+    /// The shared secret is a public key, a certificate or another PEM block (RFC 8725 §2.1).
+    #[error("the secret is a key or certificate; generate a random string as the shared secret")]
+    SecretIsKey,
+    /// The input does not have exactly one PEM block (RFC 7468).
+    #[error("expected exactly one PEM block (-----BEGIN …)")]
     NotPem,
-    /// A private key under a passphrase.
+    /// The private key is encrypted with a passphrase.
     #[error("the private key is encrypted; store it without a passphrase")]
     Encrypted,
-    /// A certificate where a key belongs.
+    /// The input is a certificate instead of a key.
     #[error("this is a certificate; extract its key with `openssl x509 -pubkey -noout`")]
     Certificate,
-    /// A public key where a private one belongs.
-    #[error("this is a public key; signing needs the private one")]
+    /// The input is a public key instead of a private key.
+    #[error("this is a public key; signing requires the private key")]
     NotPrivate,
-    /// A private key where a public one belongs.
-    #[error("this is a private key; verification takes the public one (`openssl pkey -pubout`)")]
+    /// The input is a private key instead of a public key.
+    #[error("this is a private key; verification requires the public key (`openssl pkey -pubout`)")]
     NotPublic,
-    /// Not the JSON of a key (RFC 7517 §4): no object, or a member that is missing, no text, or no base64url.
+    /// The input is not a JWK (RFC 7517 §4): not a JSON object, or a member is missing, not a string or not base64url.
     #[error("not a JSON Web Key: a member is missing or malformed")]
     NotJwk,
-    /// A shared secret where a public key belongs.
-    #[error("this JSON Web Key is a shared secret (oct); only public keys are taken")]
+    /// The JWK is a shared secret instead of a public key.
+    #[error("this JSON Web Key is a shared secret (oct); only public keys are accepted")]
     SecretJwk,
-    /// A key for something else, as its `use` or `key_ops` says (RFC 7517 §4.2, §4.3).
+    /// The `use` or `key_ops` of the JWK does not allow verification (RFC 7517 §4.2, §4.3).
     #[error("this JSON Web Key is not for verifying signatures")]
     NotForVerifying,
-    /// A JSON Web Key that is for another algorithm than the one asked for (RFC 8725 §3.1).
-    #[error("this JSON Web Key is for {named}, not for {asked}")]
-    OtherAlgorithm {
-        /// What was asked for.
-        asked: Algorithm,
-        /// What the key is for.
-        named: Algorithm,
+    /// The `alg` of the JWK is not the requested algorithm (RFC 8725 §3.1).
+    #[error("this JSON Web Key is for {declared}, not for {requested}")]
+    AlgorithmMismatch {
+        /// The requested algorithm.
+        requested: Algorithm,
+        /// The algorithm in `alg`.
+        declared: Algorithm,
     },
-    /// Damaged, inconsistent, or of a kind that no algorithm on offer works with.
-    #[error("the key is damaged or of an unsupported kind: use RSA, P-256, P-384 or Ed25519")]
+    /// The key is malformed, inconsistent, or of a kind that no supported algorithm works with.
+    #[error("the key is malformed or of an unsupported type: use RSA, P-256, P-384 or Ed25519")]
     Unsupported,
-    /// An RSA key outside 2,048 to 8,192 bits (RFC 7518 §3.3).
+    /// The RSA key does not have 2,048 to 8,192 bits (RFC 7518 §3.3).
     #[error("RSA keys must have 2048 to 8192 bits")]
     RsaSize,
-    /// A key id that could not be recognised in a token.
-    #[error("a key id has 1 to 128 characters of A-Z a-z 0-9 . _ ~ : = + - @")]
-    BadKeyId,
-    /// Two keys with the same id; it is not secret.
-    #[error("two keys have the id {0}")]
+    /// The key ID would be rejected in the header of a token.
+    #[error("a key ID must have 1 to 128 characters, each one of A-Z a-z 0-9 . _ ~ : = + - @")]
+    InvalidKeyId,
+    /// Two keys have the same key ID, which is not a secret.
+    #[error("two keys have the key ID {0}")]
     DuplicateKeyId(String),
-    /// Nothing to sign with: the ring was made for verification only.
-    #[error("there is no key to sign with: these keys only verify")]
+    /// The key ring has no signing key.
+    #[error("no signing key: this key ring can only verify")]
     NoSigningKey,
-    /// No randomness, or the library failed.
-    #[error("a key could not be generated")]
+    /// No random bytes are available, or the library failed.
+    #[error("key generation failed")]
     GenerationFailed,
 }

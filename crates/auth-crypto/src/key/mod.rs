@@ -1,6 +1,6 @@
-//! Keys: which algorithm one is for, where it comes from, and which ones are too weak to use.
+//! Signing and verifying keys: parsing, generation, and the rejection of weak ones.
 //!
-//! A key knows its algorithm from the start, so nothing later asks a token for it (RFC 8725 §3.1).
+//! Each key has one fixed algorithm, so it is never chosen by a token (RFC 8725 §3.1).
 
 mod algorithm;
 mod error;
@@ -20,17 +20,17 @@ pub use generate::{generate_ed25519_pem, generate_secret};
 pub(crate) use secret::check_unpublished;
 pub use signing::SigningKey;
 pub use verifying::VerifyingKey;
-pub(crate) use verifying::is_sane_kid;
+pub(crate) use verifying::is_valid_kid;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// Base64url without padding (RFC 7515 §2).
+/// Encodes bytes as base64url without padding (RFC 7515 §2).
 pub(crate) fn to_base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The bytes of base64url text; `None` for padding, stray trailing bits and any other character.
-pub(crate) fn from_base64url(text: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(text).ok()
+/// Decodes base64url; returns `None` if it has padding, non-zero trailing bits or characters outside the alphabet.
+pub(crate) fn from_base64url(encoded: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(encoded).ok()
 }

@@ -1,10 +1,10 @@
-//! The text form of keys (RFC 7468).
+//! Keys in PEM (RFC 7468).
 
 use zeroize::Zeroizing;
 
 use crate::key::KeyError;
 
-/// What the label of a PEM block promises about its content.
+/// The label of a PEM block and the format that it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Label {
     /// `PRIVATE KEY`: PKCS#8 (RFC 5958).
@@ -19,21 +19,21 @@ pub(super) enum Label {
     RsaPublic,
 }
 
-/// One key as it stood in a PEM text.
+/// The content of a PEM block with a key, which is not parsed yet.
 pub(super) struct Block {
     pub(super) label: Label,
     pub(super) der: Zeroizing<Vec<u8>>,
 }
 
 impl Block {
-    /// The one key in a text. `EC PARAMETERS`, which `openssl ecparam` writes before the key, are passed over.
-    pub(super) fn read(text: &str) -> Result<Self, KeyError> {
-        // The source of the error is dropped: it could show a piece of the key.
-        let mut blocks = pem::parse_many(text).map_err(|_| KeyError::NotPem)?;
+    /// Parses a string with exactly one key. Ignores `EC PARAMETERS`, which `openssl ecparam` writes before the key.
+    pub(super) fn parse(pem: &str) -> Result<Self, KeyError> {
+        // The source of the error is dropped because it may contain part of the key.
+        let mut blocks = pem::parse_many(pem).map_err(|_| KeyError::NotPem)?;
         blocks.retain(|block| block.tag() != "EC PARAMETERS");
         let [block] = <[pem::Pem; 1]>::try_from(blocks).map_err(|_| KeyError::NotPem)?;
         let label = match block.tag() {
-            // "Proc-Type: 4,ENCRYPTED", the older form of encryption.
+            // `Proc-Type: 4,ENCRYPTED`, the encryption of older formats (RFC 1421 §4.6.1.1).
             _ if block.headers().get("Proc-Type").is_some() => return Err(KeyError::Encrypted),
             "PRIVATE KEY" => Label::Private,
             "RSA PRIVATE KEY" => Label::RsaPrivate,
@@ -47,8 +47,8 @@ impl Block {
         Ok(Self { label, der: Zeroizing::new(block.into_contents()) })
     }
 
-    /// The text again, of this block alone.
-    pub(super) fn to_private_key_text(&self) -> Zeroizing<String> {
+    /// Encodes the content as a `PRIVATE KEY` block.
+    pub(super) fn to_private_key_pem(&self) -> Zeroizing<String> {
         Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", self.der.as_slice())))
     }
 }

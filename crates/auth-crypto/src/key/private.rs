@@ -1,4 +1,4 @@
-//! Private keys.
+//! Parsing of private keys.
 
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::signature::{
@@ -11,7 +11,7 @@ use crate::key::algorithm::KeyKind;
 use crate::key::pem::{Block, Label};
 use crate::key::public::PublicKey;
 
-/// A private key in the form that `jsonwebtoken` takes, which wipes it, with its public half.
+/// A private key as `jsonwebtoken` expects it, which wipes it when dropped, and its public key.
 pub(super) struct PrivateKey {
     pub(super) encoding: EncodingKey,
     pub(super) public: PublicKey,
@@ -20,6 +20,7 @@ pub(super) struct PrivateKey {
 impl PrivateKey {
     pub(super) fn from_block(block: &Block) -> Result<Self, KeyError> {
         match block.label {
+            // The block does not say which kind of key it has: try each.
             Label::Private => Self::ed25519(block)
                 .or_else(|_| Self::ec(block))
                 .or_else(|_| Self::rsa(block, RsaKeyPair::from_pkcs8(&block.der))),
@@ -47,17 +48,15 @@ impl PrivateKey {
 
     fn rsa(block: &Block, pair: Result<RsaKeyPair, KeyRejected>) -> Result<Self, KeyError> {
         let pair = pair.map_err(|reason| match reason.to_string().as_str() {
-            // The library tells its reasons apart by these names only.
+            // The library exposes the reason only as a string.
             "TooSmall" | "TooLarge" => KeyError::RsaSize,
             _ => KeyError::Unsupported,
         })?;
         let public = PublicKey::from_rsa(pair.public_key())?;
         let encoding = match block.label {
             Label::RsaPrivate => EncodingKey::from_rsa_der(&block.der),
-            // `jsonwebtoken` wants PKCS#1 and finds it in PKCS#8 only when that comes as PEM.
-            _ => {
-                EncodingKey::from_rsa_pem(block.to_private_key_text().as_bytes()).map_err(|_| KeyError::Unsupported)?
-            }
+            // `jsonwebtoken` expects PKCS#1 and converts from PKCS#8 only if the key is in PEM.
+            _ => EncodingKey::from_rsa_pem(block.to_private_key_pem().as_bytes()).map_err(|_| KeyError::Unsupported)?,
         };
         Ok(Self { encoding, public })
     }

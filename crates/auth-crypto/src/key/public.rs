@@ -1,4 +1,4 @@
-//! Public keys: which ones are sound, and their forms as a JWK (RFC 7517) and as a thumbprint (RFC 7638).
+//! Public keys: validation, members of a JWK (RFC 7517) and thumbprints (RFC 7638).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
@@ -13,12 +13,12 @@ use crate::key::algorithm::KeyKind;
 use crate::key::pem::{Block, Label};
 use crate::key::{KeyError, to_base64url};
 
-/// A public key, known to be a sound one of its kind.
+/// A validated public key.
 #[derive(Clone)]
 pub(super) enum PublicKey {
     /// Big-endian without leading zeros.
     Rsa { modulus: Vec<u8>, exponent: Vec<u8> },
-    /// An uncompressed point: 4, then x and y of equal length (SEC 1 §2.3.3).
+    /// An uncompressed point: the byte 4, then x and y of equal length (SEC 1 §2.3.3).
     Ec { kind: KeyKind, point: Vec<u8> },
     /// 32 bytes (RFC 8032 §5.1.5).
     Ed25519(Vec<u8>),
@@ -26,7 +26,7 @@ pub(super) enum PublicKey {
 
 impl PublicKey {
     const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-    /// Length of a SubjectPublicKeyInfo of Ed25519, which has one form only (RFC 8410 §4).
+    /// Length of a SubjectPublicKeyInfo of Ed25519, in bytes; there is only one encoding (RFC 8410 §4).
     const ED25519_SPKI_LEN: usize = 44;
 
     pub(super) fn from_block(block: &Block) -> Result<Self, KeyError> {
@@ -37,29 +37,29 @@ impl PublicKey {
         }
     }
 
-    /// From the DER of a SubjectPublicKeyInfo (RFC 5280 §4.1). The key type written there is believed only as far as
-    /// the library reads a sound key of that type.
+    /// Parses a DER-encoded SubjectPublicKeyInfo (RFC 5280 §4.1). The kind of key is the one that the library parses
+    /// successfully.
     pub(super) fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         const SEQUENCE: u8 = 0x30;
-        // The library would take bare keys as well, and for Ed25519 any 32 bytes are one.
+        // The library also accepts bare keys, and any 32 bytes are a bare Ed25519 key.
         if der.first() != Some(&SEQUENCE) {
             return Err(KeyError::Unsupported);
         }
         if der.len() == Self::ED25519_SPKI_LEN
-            && let Some(key) = tail_of_spki(&ED25519, der, 32)
+            && let Some(key) = bare_key(&ED25519, der, 32)
         {
             return Ok(Self::Ed25519(key));
         }
-        if let Some(point) = tail_of_spki(&ECDSA_P256_SHA256_FIXED, der, 65) {
+        if let Some(point) = bare_key(&ECDSA_P256_SHA256_FIXED, der, 65) {
             return Self::from_point(KeyKind::P256, &point);
         }
-        if let Some(point) = tail_of_spki(&ECDSA_P384_SHA384_FIXED, der, 97) {
+        if let Some(point) = bare_key(&ECDSA_P384_SHA384_FIXED, der, 97) {
             return Self::from_point(KeyKind::P384, &point);
         }
         Self::from_rsa_der(der)
     }
 
-    /// From the DER of an RSA public key, PKCS#1 or SubjectPublicKeyInfo.
+    /// Parses a DER-encoded RSA public key, PKCS#1 or SubjectPublicKeyInfo.
     pub(super) fn from_rsa_der(der: &[u8]) -> Result<Self, KeyError> {
         Self::from_rsa(&rsa::PublicKey::from_der(der).map_err(|_| KeyError::Unsupported)?)
     }
@@ -70,24 +70,26 @@ impl PublicKey {
         Ok(Self::Rsa { modulus: n, exponent: e })
     }
 
-    /// From modulus and exponent, big-endian. Zeros before them are passed over: there are libraries that write one
+    /// Creates an RSA key from modulus and exponent, both big-endian. Ignores leading zeros, which some libraries write
     /// (RFC 7518 §6.3.1.1).
-    pub(super) fn from_rsa_numbers(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
+    pub(super) fn from_rsa_components(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         let n = without_leading_zeros(modulus);
-        // Before the library gets to work: a stranger chose the length.
+        // First, so that the library never processes a modulus of unlimited length from another issuer.
         Self::check_rsa_size(n)?;
         let components = RsaPublicKeyComponents { n, e: without_leading_zeros(exponent) };
-        // The detour has the library look at the key as it does at one that came as PEM.
+        // Encoded as DER so that the library validates it like a key in PEM.
         let der: PublicKeyX509Der<'_> = components.as_der().map_err(|_| KeyError::Unsupported)?;
         Self::from_rsa_der(der.as_ref())
     }
 
     fn check_rsa_size(modulus: &[u8]) -> Result<(), KeyError> {
+        // Leading zero bits of the most significant byte do not count.
         let unused_bits = modulus.first().map_or(0, |byte| byte.leading_zeros() as usize);
         if Self::RSA_BITS.contains(&(modulus.len() * 8 - unused_bits)) { Ok(()) } else { Err(KeyError::RsaSize) }
     }
 
-    /// From the coordinates of a point, each as long as the curve wants it (RFC 7518 §6.2.1.2); they must be on it.
+    /// Creates an elliptic curve key from coordinates, which must have the full length (RFC 7518 §6.2.1.2) and be a
+    /// point on the curve.
     pub(super) fn from_coordinates(kind: KeyKind, x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
         let (algorithm, len) = match kind {
             KeyKind::P256 => (&ECDSA_P256_SHA256_FIXED, 32),
@@ -98,15 +100,17 @@ impl PublicKey {
             return Err(KeyError::Unsupported);
         }
         let point = [&[4], x, y].concat();
+        // Fails if the point is not on the curve.
         ParsedPublicKey::new(algorithm, &point).map_err(|_| KeyError::Unsupported)?;
         Ok(Self::Ec { kind, point })
     }
 
-    /// From 32 bytes. Those that encode no point are not told apart here: they never verify anything.
+    /// Creates an Ed25519 key from 32 bytes. Does not check that they encode a point: if not, no signature verifies.
     pub(super) fn from_ed25519(key: Vec<u8>) -> Result<Self, KeyError> {
         if key.len() == 32 { Ok(Self::Ed25519(key)) } else { Err(KeyError::Unsupported) }
     }
 
+    /// Creates an elliptic curve key from an uncompressed point that the library has validated.
     pub(super) fn from_point(kind: KeyKind, point: &[u8]) -> Result<Self, KeyError> {
         match point {
             [4, ..] => Ok(Self::Ec { kind, point: point.to_vec() }),
@@ -122,7 +126,7 @@ impl PublicKey {
         }
     }
 
-    /// The same key for `jsonwebtoken`.
+    /// Converts to the type of `jsonwebtoken`.
     pub(super) fn decoding_key(&self) -> DecodingKey {
         match self {
             Self::Rsa { modulus, exponent } => DecodingKey::from_rsa_raw_components(modulus, exponent),
@@ -131,26 +135,26 @@ impl PublicKey {
         }
     }
 
-    /// The members that make the key, in the order of their names (RFC 7638 §3.2, RFC 7518 §6, RFC 8037 §2).
+    /// Returns the required members of the JWK, ordered by name (RFC 7638 §3.2, RFC 7518 §6, RFC 8037 §2).
     pub(super) fn jwk_members(&self) -> Vec<(&'static str, String)> {
-        let text = str::to_owned;
+        let string = str::to_owned;
         match self {
             Self::Rsa { modulus, exponent } => {
-                vec![("e", to_base64url(exponent)), ("kty", text("RSA")), ("n", to_base64url(modulus))]
+                vec![("e", to_base64url(exponent)), ("kty", string("RSA")), ("n", to_base64url(modulus))]
             }
             Self::Ec { kind, point } => {
                 let coordinates = point.get(1..).unwrap_or_default();
                 let (x, y) = coordinates.split_at(coordinates.len() / 2);
-                let curve = ("crv", text(kind.name()));
-                vec![curve, ("kty", text("EC")), ("x", to_base64url(x)), ("y", to_base64url(y))]
+                let curve = ("crv", string(kind.name()));
+                vec![curve, ("kty", string("EC")), ("x", to_base64url(x)), ("y", to_base64url(y))]
             }
-            Self::Ed25519(key) => vec![("crv", text("Ed25519")), ("kty", text("OKP")), ("x", to_base64url(key))],
+            Self::Ed25519(key) => vec![("crv", string("Ed25519")), ("kty", string("OKP")), ("x", to_base64url(key))],
         }
     }
 
-    /// SHA-256 of the members in their one canonical form, in base64url (RFC 7638 §3).
+    /// Returns the SHA-256 thumbprint in base64url (RFC 7638 §3).
     pub(super) fn thumbprint(&self) -> String {
-        // No value has a character that JSON would escape.
+        // No value contains a character that JSON escapes.
         let members: Vec<_> = self.jwk_members().iter().map(|(name, value)| format!(r#""{name}":"{value}""#)).collect();
         let canonical = format!("{{{}}}", members.join(","));
         to_base64url(digest(&SHA256, canonical.as_bytes()))
@@ -162,9 +166,9 @@ fn without_leading_zeros(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// The last `len` bytes of the key's canonical SubjectPublicKeyInfo, which ends with the key itself. `None` if it is no
-/// key for this algorithm.
-fn tail_of_spki(algorithm: &'static dyn VerificationAlgorithm, der: &[u8], len: usize) -> Option<Vec<u8>> {
+/// Parses a key for this algorithm and returns the last `len` bytes of its canonical SubjectPublicKeyInfo, which ends
+/// with the bare key. Returns `None` if the key cannot be parsed.
+fn bare_key(algorithm: &'static dyn VerificationAlgorithm, der: &[u8], len: usize) -> Option<Vec<u8>> {
     let key = ParsedPublicKey::new(algorithm, der).ok()?;
     let canonical: PublicKeyX509Der<'_> = key.as_der().ok()?;
     let canonical = canonical.as_ref();

@@ -1,4 +1,4 @@
-//! A key that makes signatures.
+//! The signing key.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use crate::key::pem::Block;
 use crate::key::private::PrivateKey;
 use crate::key::{Algorithm, KeyError, VerifyingKey};
 
-/// A key that makes signatures: a private key, or a shared secret.
+/// A key that signs tokens: a private key or a shared secret.
 ///
-/// Secret: wiped when dropped, and never in `Debug`.
+/// Secret: wiped when dropped; never appears in `Debug` output.
 ///
 /// ```
 /// use auth_crypto::{Algorithm, KeyError, SigningKey, generate_ed25519_pem, generate_secret};
@@ -28,54 +28,55 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A shared secret for an algorithm of the HMAC family; see [`VerifyingKey::from_secret`].
+    /// Creates a key from a shared secret, for an HMAC algorithm; see [`VerifyingKey::from_secret`].
     ///
     /// # Errors
-    /// The same.
+    /// As for [`VerifyingKey::from_secret`].
     pub fn from_secret(algorithm: Algorithm, secret: impl AsRef<[u8]>) -> Result<Self, KeyError> {
         let verifying = VerifyingKey::from_secret(algorithm, &secret)?;
         Ok(Self { encoding: EncodingKey::from_secret(secret.as_ref()), verifying })
     }
 
-    /// A private key from its PEM text (`PRIVATE KEY`, `RSA PRIVATE KEY` or `EC PRIVATE KEY`, not encrypted). The
-    /// algorithm follows from the kind of key (Ed25519: EdDSA, P-256: ES256, P-384: ES384, RSA: RS256) unless one that
-    /// fits is asked for. Its key id is its thumbprint (RFC 7638).
+    /// Parses a private key in PEM (`PRIVATE KEY`, `RSA PRIVATE KEY` or `EC PRIVATE KEY`, not encrypted). If
+    /// `algorithm` is `None`, it follows from the kind of key (Ed25519: EdDSA, P-256: ES256, P-384: ES384, RSA: RS256).
+    /// The key ID is the thumbprint of the public key (RFC 7638).
     ///
     /// # Errors
-    /// [`KeyError`] if the text is not a single private key, is damaged or of another kind, does not fit the algorithm,
-    /// or is an RSA key outside 2,048 to 8,192 bits.
+    /// [`KeyError`] if `pem` is not exactly one private key, or if the key is malformed, unsupported, does not work
+    /// with the algorithm, or is an RSA key that does not have 2,048 to 8,192 bits.
     pub fn from_pem(algorithm: Option<Algorithm>, pem: &str) -> Result<Self, KeyError> {
-        let PrivateKey { encoding, public } = PrivateKey::from_block(&Block::read(pem)?)?;
+        let PrivateKey { encoding, public } = PrivateKey::from_block(&Block::parse(pem)?)?;
         Ok(Self { encoding, verifying: VerifyingKey::from_public(algorithm, public)? })
     }
 
-    /// The same key under another id; see [`VerifyingKey::with_kid`].
+    /// Replaces the key ID; see [`VerifyingKey::with_kid`].
     ///
     /// # Errors
-    /// The same.
+    /// As for [`VerifyingKey::with_kid`].
     pub fn with_kid(self, kid: impl Into<String>) -> Result<Self, KeyError> {
         Ok(Self { verifying: self.verifying.with_kid(kid)?, ..self })
     }
 
-    /// The one algorithm that it is used with.
+    /// Returns the only algorithm that the key is used with.
     pub const fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
 
-    /// The id that its tokens name; a shared secret has none unless [given one](Self::with_kid).
+    /// Returns the key ID, the `kid` of tokens signed with the key. A shared secret has none unless it was
+    /// [set](Self::with_kid).
     pub fn kid(&self) -> Option<&str> {
         self.verifying.kid()
     }
 
-    /// What recognises its signatures: the public half, or the secret itself. This is how a key that has signed until
-    /// now keeps verifying after another took its place.
+    /// Returns the key that verifies its signatures: the public key, or the shared secret itself. Keep it in the key
+    /// ring when another key becomes the signing key.
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying.clone()
     }
 
-    /// The signature of a message.
+    /// Signs a message.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        let signer = (aws_lc::DEFAULT_PROVIDER.signer_factory)(&self.algorithm().of_library(), &self.encoding)?;
+        let signer = (aws_lc::DEFAULT_PROVIDER.signer_factory)(&self.algorithm().to_jsonwebtoken(), &self.encoding)?;
         Ok(signer.try_sign(message)?)
     }
 }

@@ -1,8 +1,8 @@
-//! What an Argon2 hash costs, and the memory for it.
+//! The cost of an Argon2 hash, and the memory to compute it in.
 
 use argon2::{Argon2, Block, Params, Version};
 
-/// The cost of an Argon2 hash (RFC 9106 §3.1).
+/// The cost parameters of an Argon2 hash (RFC 9106 §3.1).
 ///
 /// ```
 /// use auth_crypto::Argon2Cost;
@@ -16,27 +16,27 @@ pub struct Argon2Cost {
     lanes: u32,
 }
 
-/// A cost that this service neither uses nor accepts in a stored hash.
+/// The cost parameters are out of bounds: rejected for new hashes and in stored ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an Argon2 cost has 8 KiB per lane to 256 MiB of memory, 1 to 16 passes and 1 to 16 lanes")]
+#[error("Argon2 cost out of bounds: memory must be 8 KiB per lane to 256 MiB, passes 1 to 16, lanes 1 to 16")]
 pub struct CostOutOfBounds;
 
 impl Argon2Cost {
-    /// 19 MiB, 2 passes, 1 lane: the least that is recommended (SEC-056).
+    /// 19 MiB, 2 passes, 1 lane: the recommended minimum (SEC-056).
     pub const DEFAULT: Self = Self { memory_kib: 19_456, passes: 2, lanes: 1 };
-    /// The most memory, in KiB: a stored hash that asks for more is never computed.
+    /// Maximum memory, in KiB. A stored hash that requires more is never computed.
     pub const MAX_MEMORY_KIB: u32 = 256 * 1024;
-    /// The most passes.
+    /// Maximum number of passes.
     pub const MAX_PASSES: u32 = 16;
-    /// The most lanes.
+    /// Maximum number of lanes.
     pub const MAX_LANES: u32 = 16;
 
-    /// A cost of `memory_kib` KiB (8 for each lane to [`MAX_MEMORY_KIB`](Self::MAX_MEMORY_KIB)), `passes` over it (1 to
-    /// [`MAX_PASSES`](Self::MAX_PASSES)) and `lanes` (1 to [`MAX_LANES`](Self::MAX_LANES)), which are computed one
-    /// after the other.
+    /// Creates cost parameters: `memory_kib` KiB of memory (8 per lane to [`MAX_MEMORY_KIB`](Self::MAX_MEMORY_KIB)),
+    /// `passes` over it (1 to [`MAX_PASSES`](Self::MAX_PASSES)) and `lanes` (1 to [`MAX_LANES`](Self::MAX_LANES)). One
+    /// thread computes all lanes, one after the other.
     ///
     /// # Errors
-    /// [`CostOutOfBounds`].
+    /// [`CostOutOfBounds`] if a parameter is out of these bounds.
     pub const fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, CostOutOfBounds> {
         let in_bounds = lanes >= 1
             && lanes <= Self::MAX_LANES
@@ -47,41 +47,42 @@ impl Argon2Cost {
         if in_bounds { Ok(Self { memory_kib, passes, lanes }) } else { Err(CostOutOfBounds) }
     }
 
-    /// Memory, in KiB.
+    /// Returns the memory, in KiB.
     pub const fn memory_kib(self) -> u32 {
         self.memory_kib
     }
 
-    /// Passes over the memory.
+    /// Returns the number of passes over the memory.
     pub const fn passes(self) -> u32 {
         self.passes
     }
 
-    /// Lanes.
+    /// Returns the number of lanes.
     pub const fn lanes(self) -> u32 {
         self.lanes
     }
 
-    /// Whether it is less than [`DEFAULT`](Self::DEFAULT) in memory or passes: fit for tests only.
+    /// Returns whether memory or passes are below [`DEFAULT`](Self::DEFAULT), which is suitable for tests only.
     pub const fn is_weak(self) -> bool {
         self.memory_kib < Self::DEFAULT.memory_kib || self.passes < Self::DEFAULT.passes
     }
 }
 
-/// The memory of one thread, kept from one password to the next: fresh pages from the operating system would take as
-/// long as the hash itself.
+/// The working memory of one thread. Reused for the next password, because allocating fresh pages takes about as long
+/// as computing the hash.
 pub(super) struct Scratch {
     blocks: Vec<Block>,
-    kept: usize,
+    /// Number of blocks (1 KiB each) to keep between hashes.
+    retained: usize,
 }
 
 impl Scratch {
-    /// Keeps memory for hashes of this cost, and gives back after use what a hash of a higher one took.
-    pub(super) const fn keeping(cost: Argon2Cost) -> Self {
-        Self { blocks: Vec::new(), kept: cost.memory_kib as usize }
+    /// Retains the memory for hashes of this cost. Memory for a more expensive hash is freed after use.
+    pub(super) const fn retaining(cost: Argon2Cost) -> Self {
+        Self { blocks: Vec::new(), retained: cost.memory_kib as usize }
     }
 
-    /// Fills `tag` (4 bytes or more) with the Argon2 hash of a password; the salt has 8 bytes or more.
+    /// Writes the Argon2 hash of a password to `tag` (at least 4 bytes). The salt must have at least 8 bytes.
     pub(super) fn argon2(
         &mut self,
         (variant, version, cost): (argon2::Algorithm, Version, Argon2Cost),
@@ -93,14 +94,15 @@ impl Scratch {
         let blocks = self.blocks(params.block_count())?;
         let result =
             Argon2::new(variant, version, params).hash_password_into_with_memory(password, salt, tag, &mut *blocks);
-        // What is left in memory must be no shortcut for guesses.
+        // Wiped, because the blocks would let an attacker test guesses faster than the hash.
         blocks.fill(Block::new());
-        if self.blocks.len() > self.kept {
+        if self.blocks.len() > self.retained {
             self.blocks = Vec::new();
         }
         result
     }
 
+    /// Returns `count` blocks, allocating those that are missing.
     fn blocks(&mut self, count: usize) -> Result<&mut [Block], argon2::Error> {
         if let Some(missing) = count.checked_sub(self.blocks.len()) {
             self.blocks.try_reserve_exact(missing).map_err(|_| argon2::Error::OutOfMemory)?;
@@ -109,13 +111,13 @@ impl Scratch {
         self.blocks.get_mut(..count).ok_or(argon2::Error::OutOfMemory)
     }
 
-    /// How much memory is kept, in KiB.
+    /// Returns the size of the retained memory, in KiB.
     #[cfg(test)]
-    pub(super) fn kept_kib(&self) -> usize {
+    pub(super) fn retained_kib(&self) -> usize {
         self.blocks.len()
     }
 
-    /// Whether nothing of a password can be told from it.
+    /// Returns whether all retained memory is zero.
     #[cfg(test)]
     pub(super) fn is_wiped(&self) -> bool {
         self.blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0))

@@ -1,7 +1,8 @@
-//! Password hashing on threads of its own.
+//! Password hashing on a dedicated thread pool.
 //!
-//! New hashes are Argon2id. Every format that Django has written is verified, so that a database can be moved here as
-//! it is; whoever logs in with another format or cost than today's is told so and can store a new hash.
+//! New hashes are Argon2id. Every hash format of Django can be verified, so that a database can be imported unchanged
+//! (wire contract section 10). A correct password whose hash has another format or cost than new hashes is reported as
+//! outdated, so that the caller can store a new hash.
 
 mod cost;
 mod parse;
@@ -22,34 +23,34 @@ use crate::password::cost::Scratch;
 use crate::password::pool::{Pool, PoolError};
 use crate::password::stored::{SALT_LEN, create};
 
-/// How a [`BoundedHasher`] hashes.
+/// Options of a [`BoundedHasher`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HasherOptions {
     /// The cost of new hashes.
     pub cost: Argon2Cost,
-    /// How many passwords are hashed at the same time; `None`, and at most: as many as there are cores to use. Each
-    /// keeps the memory of [`cost`](Self::cost).
+    /// Number of passwords hashed in parallel, from 1 to the number of available cores; `None` for all cores. Each
+    /// thread retains the memory of one hash at [`cost`](Self::cost).
     pub threads: Option<usize>,
-    /// How many passwords may wait besides; at least 1. Half of them, but at least 1, may be for
+    /// Number of passwords that may wait for a thread, at least 1. At most half of them, but at least 1, may wait with
     /// [`QueueShare::Half`].
     pub queue: usize,
 }
 
 impl Default for HasherOptions {
-    /// [`Argon2Cost::DEFAULT`], all cores, 128 waiting.
+    /// [`Argon2Cost::DEFAULT`], a thread for each core, a queue of 128.
     fn default() -> Self {
         Self { cost: Argon2Cost::DEFAULT, threads: None, queue: 128 }
     }
 }
 
-/// Hashes passwords on a few threads of its own, and refuses at once what would have to wait too long.
+/// Hashes passwords on a thread pool with a bounded queue. Fails immediately if the queue is full (REL-016).
 ///
-/// A caller that goes away while its password is being hashed frees neither the thread nor its place before the work is
-/// done, so that hanging up and coming back gains nothing (REL-017); one that goes away before costs nothing. The
-/// threads end after their present work when this is dropped.
+/// If the future is dropped while its password is being hashed, the thread stays busy until the hash is done, so that a
+/// client gains nothing by disconnecting and retrying (REL-017). If it is dropped earlier, the password is not hashed.
+/// When the hasher is dropped, its threads end after their current hash.
 ///
-/// A wrong password never gets its answer sooner than one hash at today's cost takes, whether the stored hash is of an
-/// older kind, damaged, unusable (`!…`) or missing (SEC-081).
+/// Rejecting a wrong password takes at least as long as one hash at the configured cost, even if the stored hash has an
+/// older format or is malformed, unusable (`!…`) or missing (SEC-081).
 ///
 /// ```
 /// use auth_accounts::password::{PasswordPolicy, RawPassword};
@@ -76,17 +77,17 @@ impl BoundedHasher {
     /// Starts the threads.
     ///
     /// # Errors
-    /// If the operating system has no more threads.
+    /// If the operating system cannot create a thread.
     pub fn new(options: HasherOptions) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let threads = options.threads.unwrap_or(cores).clamp(1, cores);
         Ok(Self {
             cost: options.cost,
-            pool: Pool::new("password", threads, options.queue, move || Scratch::keeping(options.cost))?,
+            pool: Pool::new("password", threads, options.queue, move || Scratch::retaining(options.cost))?,
         })
     }
 
-    /// Runs the work on one of the threads.
+    /// Runs `work` on one of the threads.
     async fn run<T: Send + 'static>(
         &self,
         share: QueueShare,
@@ -95,7 +96,7 @@ impl BoundedHasher {
         match self.pool.run(share, work).await {
             Ok(done) => done.map_err(HashError::Failed),
             Err(PoolError::Full { retry_after }) => Err(HashError::Overloaded { retry_after }),
-            Err(PoolError::Lost) => Err(HashError::Failed("the work on a password was lost".into())),
+            Err(PoolError::Panicked) => Err(HashError::Failed("the password hashing thread panicked".into())),
         }
     }
 }
@@ -107,7 +108,8 @@ impl PasswordHasher for BoundedHasher {
         self.run(share, move |scratch| hash(&password, cost, scratch)).await
     }
 
-    /// A password that [is too long](RawPassword::is_too_long) is wrong, and none of it is hashed.
+    /// Reports a password that [is too long](RawPassword::is_too_long) as wrong without hashing it. Takes as long as
+    /// for a missing hash.
     async fn verify(&self, password: &RawPassword, hash: Option<&PasswordHash>) -> Result<Verdict, HashError> {
         let cost = self.cost;
         let (password, hash) =
@@ -116,15 +118,15 @@ impl PasswordHasher for BoundedHasher {
     }
 }
 
-/// Why the work could not be done: memory or randomness ran out.
+/// Why a hash could not be computed: no memory or no random bytes available.
 type WorkError = Box<dyn Error + Send + Sync>;
 
-/// A copy that outlives the request and is wiped when the work is done.
+/// Copies a password so that it outlives the request; the copy is wiped when dropped.
 fn copy(password: &RawPassword) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(password.expose().as_bytes().to_vec())
 }
 
-/// A hash with a new salt, in Django's form.
+/// Returns a hash with a new random salt, in the format of Django.
 fn hash(password: &[u8], cost: Argon2Cost, scratch: &mut Scratch) -> Result<PasswordHash, WorkError> {
     let mut salt = [0; SALT_LEN];
     getrandom::fill(&mut salt)?;
@@ -145,7 +147,7 @@ fn verify(
         (true, false) => Verdict::RightButOutdated,
         (false, true) => Verdict::Wrong,
         (false, false) => {
-            // The answer is known; its time must not be. After a right password the caller hashes it anew.
+            // The result is known, but must take as long as one hash at the current cost (SEC-081).
             std::hint::black_box(create(password, &[0; SALT_LEN], cost, scratch)?);
             Verdict::Wrong
         }
@@ -167,12 +169,12 @@ mod tests {
         BoundedHasher::new(HasherOptions { cost: cost(), threads: Some(1), queue: 1 }).unwrap()
     }
 
-    /// SEC-081. That Argon2 was computed at today's cost shows in the memory that it leaves behind.
+    /// SEC-081. The retained memory shows that Argon2 was computed at the current cost.
     #[test]
-    fn a_wrong_answer_costs_one_hash_of_today_at_least() {
-        let current = hash(b"right", cost(), &mut Scratch::keeping(cost())).unwrap();
+    fn rejecting_a_password_computes_a_hash_at_the_current_cost() {
+        let current = hash(b"right", cost(), &mut Scratch::retaining(cost())).unwrap();
         let current = current.expose();
-        let cheaper = hash(b"right", Argon2Cost::new(8, 1, 1).unwrap(), &mut Scratch::keeping(cost())).unwrap();
+        let cheaper = hash(b"right", Argon2Cost::new(8, 1, 1).unwrap(), &mut Scratch::retaining(cost())).unwrap();
         for stored in [
             None,
             Some(current),
@@ -185,77 +187,76 @@ mod tests {
             Some("unknown$format"),
             Some(""),
         ] {
-            let mut scratch = Scratch::keeping(cost());
+            let mut scratch = Scratch::retaining(cost());
             let stored = stored.map(PasswordHash::new);
             assert_eq!(verify(b"wrong", stored.as_ref(), cost(), &mut scratch).unwrap(), Verdict::Wrong);
-            assert_eq!(scratch.kept_kib(), 64, "{:?}", stored.as_ref().map(PasswordHash::expose));
+            assert_eq!(scratch.retained_kib(), 64, "{:?}", stored.as_ref().map(PasswordHash::expose));
         }
     }
 
     #[test]
-    fn memory_is_kept_for_todays_cost_wiped_and_given_back_beyond_it() {
-        let mut scratch = Scratch::keeping(cost());
-        assert_eq!(scratch.kept_kib(), 0);
+    fn memory_is_wiped_and_retained_up_to_the_current_cost() {
+        let mut scratch = Scratch::retaining(cost());
+        assert_eq!(scratch.retained_kib(), 0);
         hash(b"password", cost(), &mut scratch).unwrap();
-        assert_eq!((scratch.kept_kib(), scratch.is_wiped()), (64, true));
-        let larger = hash(b"password", Argon2Cost::new(128, 1, 1).unwrap(), &mut Scratch::keeping(cost())).unwrap();
+        assert_eq!((scratch.retained_kib(), scratch.is_wiped()), (64, true));
+        let larger = hash(b"password", Argon2Cost::new(128, 1, 1).unwrap(), &mut Scratch::retaining(cost())).unwrap();
         assert_eq!(verify(b"password", Some(&larger), cost(), &mut scratch).unwrap(), Verdict::RightButOutdated);
-        assert_eq!(scratch.kept_kib(), 0);
+        assert_eq!(scratch.retained_kib(), 0);
     }
 
-    /// What another password left in the memory does not matter.
     #[test]
-    fn kept_memory_does_not_change_a_hash() {
-        let mut scratch = Scratch::keeping(cost());
+    fn reused_memory_does_not_change_a_hash() {
+        let mut scratch = Scratch::retaining(cost());
         let salt = [7; SALT_LEN];
-        let fresh = create(b"password", &salt, cost(), &mut Scratch::keeping(cost())).unwrap();
+        let fresh = create(b"password", &salt, cost(), &mut Scratch::retaining(cost())).unwrap();
         for other in [&b"another"[..], b"password"] {
             create(other, &salt, cost(), &mut scratch).unwrap();
             assert_eq!(create(b"password", &salt, cost(), &mut scratch).unwrap(), fresh);
         }
     }
 
-    /// REL-016: the refusal comes at once and says when to come back.
+    /// REL-016.
     #[tokio::test]
-    async fn a_full_queue_is_overload() {
+    async fn a_full_queue_fails_immediately_with_a_time_to_retry() {
         let hasher = one_thread();
-        let (begun, has_begun) = std::sync::mpsc::channel();
-        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (started, has_started) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
         let poll = |future: Pin<&mut dyn Future<Output = Result<Verdict, HashError>>>| {
             future.poll(&mut Context::from_waker(Waker::noop()))
         };
         let mut running = std::pin::pin!(hasher.run(QueueShare::Whole, move |_| {
-            begun.send(()).unwrap();
-            // Ends also when the test does.
-            Ok(gate.recv().map_or(Verdict::Wrong, |()| Verdict::Right))
+            started.send(()).unwrap();
+            // Also returns if the test fails and drops the sender.
+            Ok(released.recv().map_or(Verdict::Wrong, |()| Verdict::Right))
         }));
         assert!(poll(running.as_mut()).is_pending());
-        has_begun.recv().unwrap();
+        has_started.recv().unwrap();
         let password = RawPassword::new("password");
         let mut waiting = std::pin::pin!(hasher.verify(&password, None));
         assert!(poll(waiting.as_mut()).is_pending());
-        let refused = poll(hasher.verify(&password, None).as_mut());
-        let Poll::Ready(Err(HashError::Overloaded { retry_after })) = refused else { panic!("{refused:?}") };
+        let rejected = poll(hasher.verify(&password, None).as_mut());
+        let Poll::Ready(Err(HashError::Overloaded { retry_after })) = rejected else { panic!("{rejected:?}") };
         assert!(retry_after.get() >= 1);
-        open.send(()).unwrap();
+        release.send(()).unwrap();
         assert_eq!(running.await.unwrap(), Verdict::Right);
         assert_eq!(waiting.await.unwrap(), Verdict::Wrong);
     }
 
     #[tokio::test]
-    async fn a_panic_is_a_failure_and_the_next_password_is_served() {
+    async fn a_panic_fails_one_hash_and_not_the_next() {
         let hasher = one_thread();
-        let lost = hasher.run(QueueShare::Whole, |_| -> Result<(), WorkError> { panic!("part of the test") }).await;
-        assert!(matches!(lost, Err(HashError::Failed(_))));
+        let failed = hasher.run(QueueShare::Whole, |_| -> Result<(), WorkError> { panic!("part of the test") }).await;
+        assert!(matches!(failed, Err(HashError::Failed(_))));
         assert_eq!(hasher.verify(&RawPassword::new("password"), None).await.unwrap(), Verdict::Wrong);
     }
 
     #[test]
-    fn there_is_at_least_one_thread_and_at_most_one_for_each_core() {
+    fn starts_between_one_thread_and_one_per_core() {
         let cores = std::thread::available_parallelism().unwrap().get();
-        for (asked, started) in [(None, cores), (Some(0), 1), (Some(1), 1), (Some(cores + 1), cores)] {
-            let options = HasherOptions { cost: cost(), threads: asked, queue: 1 };
-            assert_eq!(BoundedHasher::new(options).unwrap().pool.threads(), started, "{asked:?}");
+        for (requested, started) in [(None, cores), (Some(0), 1), (Some(1), 1), (Some(cores + 1), cores)] {
+            let options = HasherOptions { cost: cost(), threads: requested, queue: 1 };
+            assert_eq!(BoundedHasher::new(options).unwrap().pool.threads(), started, "{requested:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! The texts in which Django stores password hashes (wire contract section 10).
+//! Parsing of stored password hashes in the formats of Django (wire contract section 10).
 //!
-//! A stored hash is data like any other: one that is damaged, unknown, or asks for more work than is reasonable is no
-//! hash at all, and no password fits it.
+//! Stored hashes are untrusted input. A hash that is malformed, has an unknown format, or exceeds the cost limits
+//! (SEC-056) is rejected, and no password matches it.
 
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
@@ -14,21 +14,21 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use crate::password::cost::Argon2Cost;
 use crate::password::stored::{BCRYPT_TAG_LEN, Scheme, Stored};
 
-/// Longest text looked at; storages made for Django hold 128 characters.
-const MAX_TEXT_LEN: usize = 512;
+/// Longest hash parsed, in bytes. The column of Django has 128 characters.
+const MAX_LEN: usize = 512;
 
 const PBKDF2_MAX_ROUNDS: u32 = 10_000_000;
-/// Powers of two of the rounds.
+/// Binary logarithm of the number of rounds.
 const BCRYPT_COSTS: RangeInclusive<u32> = 4..=16;
-/// Bounds the memory of scrypt, and all that it writes into it as well.
+/// Limits the memory of scrypt, and the total number of bytes that it writes to it.
 const SCRYPT_MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Takes a stored text apart; `None` if no password fits it.
-pub(super) fn parse(text: &str) -> Option<Stored<'_>> {
-    if text.len() > MAX_TEXT_LEN {
+/// Parses a stored hash; returns `None` if no password can match it.
+pub(super) fn parse(hash: &str) -> Option<Stored<'_>> {
+    if hash.len() > MAX_LEN {
         return None;
     }
-    let (name, rest) = text.split_once('$')?;
+    let (name, rest) = hash.split_once('$')?;
     match name {
         "argon2" => argon2(rest),
         "pbkdf2_sha256" => pbkdf2(rest, pbkdf2::PBKDF2_HMAC_SHA256, 32),
@@ -41,10 +41,10 @@ pub(super) fn parse(text: &str) -> Option<Stored<'_>> {
     }
 }
 
-/// `argon2id$v=19$m=19456,t=2,p=1$salt$hash`; without `v`, version 16. Argon2d is not among Django's.
-fn argon2(text: &str) -> Option<Stored<'_>> {
-    let parts: Vec<_> = text.split('$').collect();
-    let (variant, version, cost, salt, tag) = match *parts.as_slice() {
+/// Parses `argon2id$v=19$m=19456,t=2,p=1$salt$hash`. Without `v`, the version is 16. Django never writes Argon2d.
+fn argon2(fields: &str) -> Option<Stored<'_>> {
+    let fields: Vec<_> = fields.split('$').collect();
+    let (variant, version, cost, salt, tag) = match *fields.as_slice() {
         [variant, "v=19", cost, salt, tag] => (variant, Version::V0x13, cost, salt, tag),
         [variant, "v=16", cost, salt, tag] | [variant, cost, salt, tag] => (variant, Version::V0x10, cost, salt, tag),
         _ => return None,
@@ -65,18 +65,18 @@ fn argon2(text: &str) -> Option<Stored<'_>> {
     in_bounds.then_some(Stored { scheme: Scheme::Argon2 { variant, version, cost, salt }, tag })
 }
 
-/// `1000000$salt$hash`.
-fn pbkdf2(text: &str, algorithm: pbkdf2::Algorithm, len: usize) -> Option<Stored<'_>> {
-    let [rounds, salt, tag] = fields(text)?;
+/// Parses `1000000$salt$hash`: rounds, salt, hash.
+fn pbkdf2(fields: &str, algorithm: pbkdf2::Algorithm, len: usize) -> Option<Stored<'_>> {
+    let [rounds, salt, tag] = split(fields)?;
     let rounds = NonZeroU32::new(number(rounds)?).filter(|rounds| rounds.get() <= PBKDF2_MAX_ROUNDS)?;
     let tag = STANDARD.decode(tag).ok().filter(|tag| tag.len() == len)?;
     Some(Stored { scheme: Scheme::Pbkdf2 { algorithm, rounds, salt }, tag })
 }
 
-/// `$2b$12$` and 53 characters: the salt, then the hash.
-fn bcrypt(text: &str, digested: bool) -> Option<Stored<'_>> {
-    let ["", version, cost, rest] = fields(text)? else { return None };
-    // "2x" marks hashes of a faulty implementation.
+/// Parses `$2b$12$`, followed by 22 characters of salt and 31 of hash.
+fn bcrypt(fields: &str, digested: bool) -> Option<Stored<'_>> {
+    let ["", version, cost, rest] = split(fields)? else { return None };
+    // `2x` marks hashes of a faulty implementation.
     if !["2a", "2b", "2y"].contains(&version) || cost.len() != 2 {
         return None;
     }
@@ -87,10 +87,11 @@ fn bcrypt(text: &str, digested: bool) -> Option<Stored<'_>> {
     (tag.len() == BCRYPT_TAG_LEN).then_some(Stored { scheme: Scheme::Bcrypt { digested, cost, salt }, tag })
 }
 
-/// `16384$salt$8$5$hash`: N, salt, r, p.
-fn scrypt(text: &str) -> Option<Stored<'_>> {
-    let [n, salt, r, p, tag] = fields(text)?;
+/// Parses `16384$salt$8$5$hash`: N, salt, r, p (RFC 7914 §2), hash.
+fn scrypt(fields: &str) -> Option<Stored<'_>> {
+    let [n, salt, r, p, tag] = split(fields)?;
     let (n, r, p) = (number(n)?, number(r)?, number(p)?);
+    // scrypt writes 128 * N * r bytes, p times (RFC 7914 §6).
     let blocks = u64::from(n).checked_mul(u64::from(r))?.checked_mul(u64::from(p))?;
     if !n.is_power_of_two() || n < 2 || blocks.checked_mul(128)? > SCRYPT_MAX_BYTES {
         return None;
@@ -100,29 +101,29 @@ fn scrypt(text: &str) -> Option<Stored<'_>> {
     Some(Stored { scheme: Scheme::Scrypt { params, salt }, tag })
 }
 
-/// `salt$hash`, the hash in hexadecimal.
-fn md5(text: &str) -> Option<Stored<'_>> {
-    let [salt, tag] = fields(text)?;
+/// Parses `salt$hash`; the hash is in hex.
+fn md5(fields: &str) -> Option<Stored<'_>> {
+    let [salt, tag] = split(fields)?;
     (tag.len() == 32).then(|| Stored { scheme: Scheme::Md5 { salt }, tag: tag.as_bytes().to_vec() })
 }
 
-/// The parts between the dollars, if there are so many.
-fn fields<const N: usize>(text: &str) -> Option<[&str; N]> {
-    text.split('$').collect::<Vec<_>>().try_into().ok()
+/// Splits at `$` into exactly `N` fields.
+fn split<const N: usize>(fields: &str) -> Option<[&str; N]> {
+    fields.split('$').collect::<Vec<_>>().try_into().ok()
 }
 
-/// A number in decimal digits only.
-fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+/// Parses a number of ASCII digits only, without a sign.
+fn number(digits: &str) -> Option<u32> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The bounds on what a stored hash may ask for (SEC-056): nothing here is computed.
+    /// SEC-056.
     #[test]
-    fn a_hash_that_asks_for_too_much_or_is_damaged_is_none() {
+    fn rejects_hashes_that_are_malformed_or_exceed_the_cost_limits() {
         const TAG: &str = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
         const TAG_64: &str = "g1axRrQq9XTkYDALRBNrKEx5bX5z2BseUGmyZfnaFDmzV3oGBIKfEiPmiCAHV5mkeze7hvDKiK3tdsTpen6fHA==";
         const BCRYPT: &str = "ogPqTh2rNdIDOuJfLVdoNeWBD2bn47GnUuar8AtL7fhZ9fujY.xvG";
@@ -130,7 +131,7 @@ mod tests {
         let pbkdf2 = |rounds: &str| format!("pbkdf2_sha256${rounds}$salt${TAG}=");
         let scrypt = |n: &str, r: &str, p: &str| format!("scrypt${n}$salt${r}${p}${TAG_64}");
         let bcrypt = |middle: &str| format!("bcrypt${middle}${BCRYPT}");
-        for (text, accepted) in [
+        for (hash, accepted) in [
             (argon2("argon2id$v=19$m=262144,t=16,p=16"), true),
             (argon2("argon2i$v=19$m=8,t=1,p=1"), true),
             (argon2("argon2i$v=16$m=8,t=1,p=1"), true),
@@ -210,7 +211,7 @@ mod tests {
             (String::new(), false),
             ("$".repeat(512), false),
         ] {
-            assert_eq!(parse(&text).is_some(), accepted, "{text}");
+            assert_eq!(parse(&hash).is_some(), accepted, "{hash}");
         }
     }
 }

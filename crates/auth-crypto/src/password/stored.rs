@@ -1,4 +1,4 @@
-//! Password hashes as they are stored: making a new one, and computing an old one again.
+//! Creation and verification of stored password hashes.
 
 use std::num::NonZeroU32;
 
@@ -20,7 +20,7 @@ pub(super) const SALT_LEN: usize = 16;
 /// Length of a new hash, in bytes.
 const TAG_LEN: usize = 32;
 
-/// A hash of a password with Argon2id, in the form in which it is stored: `argon2` and a PHC string.
+/// Hashes a password with Argon2id, in the format of Django: `argon2` followed by a PHC string.
 pub(super) fn create(
     password: &[u8],
     salt: &[u8; SALT_LEN],
@@ -34,10 +34,10 @@ pub(super) fn create(
     Ok(format!("argon2$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${tag}"))
 }
 
-/// A stored hash.
+/// A parsed password hash.
 pub(super) struct Stored<'a> {
     pub(super) scheme: Scheme<'a>,
-    /// What computing the scheme gives for the right password.
+    /// The output of the scheme for the right password.
     pub(super) tag: Vec<u8>,
 }
 
@@ -54,7 +54,7 @@ pub(super) enum Scheme<'a> {
         rounds: NonZeroU32,
         salt: &'a str,
     },
-    /// `digested`: not of the password but of its SHA-256 in hexadecimal, so that it may be longer than 72 bytes.
+    /// `digested`: hashes the SHA-256 of the password in hex, so that a password may be longer than 72 bytes.
     Bcrypt {
         digested: bool,
         cost: u32,
@@ -70,7 +70,7 @@ pub(super) enum Scheme<'a> {
 }
 
 impl Stored<'_> {
-    /// Whether it is what [`create`] makes today.
+    /// Returns whether it has the parameters of a hash that [`create`] returns at the cost `wanted`.
     pub(super) fn is_current(&self, wanted: Argon2Cost) -> bool {
         let Scheme::Argon2 { variant, version, cost, salt } = &self.scheme else { return false };
         *variant == argon2::Algorithm::Argon2id
@@ -80,18 +80,21 @@ impl Stored<'_> {
             && self.tag.len() == TAG_LEN
     }
 
-    /// Whether the algorithm does not tell this password from another, because of its NULs.
-    fn takes_for_another(&self, password: &[u8]) -> bool {
+    /// Returns whether the scheme gives this password the same hash as a shorter one because of its NUL bytes.
+    fn has_ambiguous_nul(&self, password: &[u8]) -> bool {
         match self.scheme {
-            // HMAC fills its key up with NULs (RFC 2104 §2): "a\0" would pass for "a".
+            // HMAC pads its key with NUL bytes (RFC 2104 §2): "a\0" has the hash of "a".
             Scheme::Pbkdf2 { .. } | Scheme::Scrypt { .. } => password.ends_with(&[0]),
-            // bcrypt reads its key round and round, with one NUL between: "a\0a" would pass for "a".
+            // bcrypt repeats its key, separated by NUL bytes: "a\0a" has the hash of "a".
             Scheme::Bcrypt { digested: false, .. } => password.contains(&0),
             Scheme::Bcrypt { digested: true, .. } | Scheme::Argon2 { .. } | Scheme::Md5 { .. } => false,
         }
     }
 
-    /// Whether this is the password.
+    /// Returns whether `password` matches the hash. Compares in constant time.
+    ///
+    /// # Errors
+    /// If there is not enough memory.
     pub(super) fn matches(&self, password: &[u8], scratch: &mut Scratch) -> Result<bool, WorkError> {
         let mut tag = Zeroizing::new(vec![0; self.tag.len()]);
         match &self.scheme {
@@ -108,14 +111,14 @@ impl Stored<'_> {
                 tag.copy_from_slice(&hex(&Md5::new().chain_update(salt).chain_update(password).finalize()));
             }
         }
-        Ok(bool::from(tag.ct_eq(&self.tag)) && !self.takes_for_another(password))
+        Ok(bool::from(tag.ct_eq(&self.tag)) && !self.has_ambiguous_nul(password))
     }
 }
 
-/// How much of bcrypt's 24 bytes is stored.
+/// Number of bytes stored of the 24 that bcrypt returns.
 pub(super) const BCRYPT_TAG_LEN: usize = 23;
 
-/// bcrypt of a key and its final NUL, of which it sees the first 72 bytes.
+/// Computes bcrypt of the first 72 bytes of `key` and a final NUL.
 fn bcrypt(cost: u32, salt: [u8; 16], key: &[u8], tag: &mut [u8]) {
     const MAX_KEY_LEN: usize = 72;
     let key: Zeroizing<Vec<u8>> = Zeroizing::new(key.iter().copied().chain([0]).take(MAX_KEY_LEN).collect());
@@ -123,13 +126,13 @@ fn bcrypt(cost: u32, salt: [u8; 16], key: &[u8], tag: &mut [u8]) {
     full.iter().zip(tag).for_each(|(from, to)| *to = *from);
 }
 
-/// SHA-256 in lower-case hexadecimal.
+/// Returns the SHA-256 of `bytes` in lowercase hex.
 fn sha256_hex(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     hex(digest(&SHA256, bytes).as_ref())
 }
 
 fn hex(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-    Zeroizing::new(bytes.iter().flat_map(digits).collect())
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let encoded = |byte: &u8| [HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]];
+    Zeroizing::new(bytes.iter().flat_map(encoded).collect())
 }

@@ -1,35 +1,36 @@
-//! Why there are no keys of the other issuer.
+//! Errors of the JWK set of another issuer.
 
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Why the keys of another issuer could not be fetched, or may not be used. No message contains what was fetched.
+/// Why the keys of another issuer cannot be fetched or used. No message contains any part of the response.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySetError {
-    /// The source failed, for its own reason.
-    #[error("the key set of the other issuer could not be fetched")]
+    /// The [`KeySource`](crate::KeySource) failed.
+    #[error("fetching the issuer's JWK set failed")]
     Fetch(#[source] Arc<dyn Error + Send + Sync>),
-    /// The source did not answer in time.
-    #[error("the key set of the other issuer did not come within {0:?}")]
+    /// The source did not return within [`fetch_timeout`](crate::RemoteOptions::fetch_timeout).
+    #[error("fetching the issuer's JWK set timed out after {0:?}")]
     TimedOut(Duration),
-    /// The fetch never came to an end: the source panicked, or the runtime was stopped.
-    #[error("the fetch of the other issuer's key set was interrupted")]
+    /// The fetch did not complete: the source panicked, or the runtime was shut down.
+    #[error("fetching the issuer's JWK set was interrupted")]
     Interrupted,
-    /// More bytes than [`RemoteKeyRing::MAX_BYTES`](crate::RemoteKeyRing::MAX_BYTES).
-    #[error("the key set of the other issuer has {0} bytes, which is too many")]
+    /// The JWK set is longer than [`RemoteKeyRing::MAX_BYTES`](crate::RemoteKeyRing::MAX_BYTES).
+    #[error("the issuer's JWK set is too long: {0} bytes")]
     TooLong(usize),
-    /// More keys than [`RemoteKeyRing::MAX_KEYS`](crate::RemoteKeyRing::MAX_KEYS), good or not.
-    #[error("the key set of the other issuer has {0} keys, which is too many")]
+    /// The JWK set has more than [`RemoteKeyRing::MAX_KEYS`](crate::RemoteKeyRing::MAX_KEYS) keys, usable or not.
+    #[error("the issuer's JWK set has too many keys: {0}")]
     TooManyKeys(usize),
-    /// Not a JWK set (RFC 7517 §5).
-    #[error("what the other issuer sends is not a JWK set: no JSON object with an array of keys")]
+    /// The response is not a JWK set (RFC 7517 §5).
+    #[error("the issuer's response is not a JWK set (a JSON object with an array `keys`)")]
     NotKeySet,
-    /// A JWK set in which no key is of use.
-    #[error("no key in the other issuer's set is of use: RSA, P-256, P-384 or Ed25519, and for signatures")]
+    /// The JWK set has no usable key.
+    #[error("the issuer's JWK set has no usable key (RSA, P-256, P-384 or Ed25519, for signatures)")]
     NoUsableKey,
-    /// The last fetch went well, but too long ago, and it is too soon for the next one.
-    #[error("the key set of the other issuer is too old, and it is too soon to fetch it again")]
-    TooOld,
+    /// The keys are older than [`max_age`](crate::RemoteOptions::max_age), and
+    /// [`min_interval`](crate::RemoteOptions::min_interval) does not allow another fetch yet.
+    #[error("the issuer's JWK set has expired and cannot be fetched again yet")]
+    Expired,
 }

@@ -1,4 +1,4 @@
-//! The keys of another issuer, as it publishes them.
+//! Parsing of the JWK set of another issuer.
 
 use std::collections::HashSet;
 
@@ -8,22 +8,23 @@ use crate::VerifyingKey;
 use crate::remote::KeySetError;
 use crate::ring::Jws;
 
-/// The usable keys of a JWK set (RFC 7517 §5): at least one, none symmetric, each with an id of its own.
+/// The usable keys of a JWK set (RFC 7517 §5): at least one, none symmetric, all with different key IDs.
 #[derive(Debug)]
 pub(super) struct KeySet(Vec<VerifyingKey>);
 
 impl KeySet {
-    /// Longest text, in bytes.
+    /// Longest JWK set accepted, in bytes.
     pub(super) const MAX_BYTES: usize = 256 * 1024;
-    /// Most keys, good or not.
+    /// Maximum number of keys, usable or not.
     pub(super) const MAX_KEYS: usize = 64;
 
-    /// Reads a set. A key of no use is passed over (RFC 7517 §5); of several with one id the first is taken.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, KeySetError> {
-        if text.len() > Self::MAX_BYTES {
-            return Err(KeySetError::TooLong(text.len()));
+    /// Parses a JWK set. Unusable keys are ignored (RFC 7517 §5), and so are all but the first of several keys with the
+    /// same key ID.
+    pub(super) fn parse(json: &[u8]) -> Result<Self, KeySetError> {
+        if json.len() > Self::MAX_BYTES {
+            return Err(KeySetError::TooLong(json.len()));
         }
-        let json: Value = serde_json::from_slice(text).map_err(|_| KeySetError::NotKeySet)?;
+        let json: Value = serde_json::from_slice(json).map_err(|_| KeySetError::NotKeySet)?;
         let jwks = json.get("keys").and_then(Value::as_array).ok_or(KeySetError::NotKeySet)?;
         if jwks.len() > Self::MAX_KEYS {
             return Err(KeySetError::TooManyKeys(jwks.len()));
@@ -34,14 +35,14 @@ impl KeySet {
         if keys.is_empty() { Err(KeySetError::NoUsableKey) } else { Ok(Self(keys)) }
     }
 
-    /// Whether there is a key with this id.
+    /// Returns whether the set has a key with this key ID.
     pub(super) fn contains(&self, kid: &str) -> bool {
         self.0.iter().any(|key| key.kid() == Some(kid))
     }
 
-    /// Whether one of the keys made this: the one that it names, or any if it names none.
-    pub(super) fn has_made(&self, jws: &Jws<'_>) -> bool {
-        self.0.iter().any(|key| (jws.kid().is_none() || jws.kid() == key.kid()) && jws.is_by(key))
+    /// Returns whether one of the keys signed the token: the one with its `kid`, or any key if it has no `kid`.
+    pub(super) fn has_signed(&self, jws: &Jws<'_>) -> bool {
+        self.0.iter().any(|key| (jws.kid().is_none() || jws.kid() == key.kid()) && jws.is_signed_by(key))
     }
 }
 
@@ -55,28 +56,28 @@ mod tests {
         json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", "kid": kid})
     }
 
-    fn ids(text: &str) -> Result<Vec<String>, String> {
-        let set = KeySet::parse(text.as_bytes()).map_err(|error| format!("{error:?}"))?;
+    fn key_ids(json: &str) -> Result<Vec<String>, String> {
+        let set = KeySet::parse(json.as_bytes()).map_err(|error| format!("{error:?}"))?;
         Ok(set.0.iter().map(|key| key.kid().unwrap().to_owned()).collect())
     }
 
     #[test]
-    fn a_set_is_an_object_with_an_array_of_keys_of_which_at_least_one_is_of_use() {
-        for text in ["", "[]", "null", "{}", "<html></html>", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"KEYS":[]}"#] {
-            assert_eq!(ids(text), Err("NotKeySet".to_owned()), "{text}");
+    fn requires_an_array_of_keys_with_at_least_one_usable_key() {
+        for json in ["", "[]", "null", "{}", "<html></html>", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"KEYS":[]}"#] {
+            assert_eq!(key_ids(json), Err("NotKeySet".to_owned()), "{json}");
         }
         assert!(matches!(KeySet::parse(b"{\"keys\":[],\"x\":\"\xFF\"}"), Err(KeySetError::NotKeySet)), "not UTF-8");
-        // A key alone is no set.
-        assert_eq!(ids(&jwk("a").to_string()), Err("NotKeySet".to_owned()));
+        // A single JWK is not a JWK set.
+        assert_eq!(key_ids(&jwk("a").to_string()), Err("NotKeySet".to_owned()));
         for keys in [json!([]), json!([null, 1, "x", [], {}]), json!([{"kty": "oct", "k": "AA", "kid": "a"}])] {
-            assert_eq!(ids(&json!({"keys": keys}).to_string()), Err("NoUsableKey".to_owned()), "{keys}");
+            assert_eq!(key_ids(&json!({"keys": keys}).to_string()), Err("NoUsableKey".to_owned()), "{keys}");
         }
     }
 
     #[test]
-    fn keys_of_no_use_are_passed_over_and_the_first_of_an_id_is_taken() {
+    fn ignores_unusable_keys_and_repeated_key_ids() {
         let with = |name: &str, value: Value| {
-            let mut jwk = jwk("odd");
+            let mut jwk = jwk("unusable");
             jwk[name] = value;
             jwk
         };
@@ -93,19 +94,19 @@ mod tests {
             jwk("b"),
         ]);
         let set = KeySet::parse(json!({"keys": keys, "more": 1}).to_string().as_bytes()).unwrap();
-        let taken: Vec<_> = set.0.iter().map(|key| (key.kid().unwrap(), key.algorithm().name())).collect();
-        assert_eq!(taken, [("a", "EdDSA"), ("b", "EdDSA")]);
-        assert!(set.contains("b") && !set.contains("odd"));
+        let accepted: Vec<_> = set.0.iter().map(|key| (key.kid().unwrap(), key.algorithm().name())).collect();
+        assert_eq!(accepted, [("a", "EdDSA"), ("b", "EdDSA")]);
+        assert!(set.contains("b") && !set.contains("unusable"));
     }
 
     #[test]
-    fn a_set_has_at_most_64_keys_and_256_kib() {
-        let of =
+    fn accepts_at_most_64_keys_and_256_kib() {
+        let set_of =
             |count: usize| json!({"keys": (0..count).map(|i| jwk(&i.to_string())).collect::<Vec<_>>()}).to_string();
-        assert_eq!(ids(&of(64)).map(|ids| ids.len()), Ok(64));
-        assert_eq!(ids(&of(65)), Err("TooManyKeys(65)".to_owned()));
-        let padded = |len: usize| of(1) + &" ".repeat(len - of(1).len());
-        assert_eq!(ids(&padded(256 * 1024)), Ok(vec!["0".to_owned()]));
-        assert_eq!(ids(&padded(256 * 1024 + 1)), Err("TooLong(262145)".to_owned()));
+        assert_eq!(key_ids(&set_of(64)).map(|key_ids| key_ids.len()), Ok(64));
+        assert_eq!(key_ids(&set_of(65)), Err("TooManyKeys(65)".to_owned()));
+        let padded = |len: usize| set_of(1) + &" ".repeat(len - set_of(1).len());
+        assert_eq!(key_ids(&padded(256 * 1024)), Ok(vec!["0".to_owned()]));
+        assert_eq!(key_ids(&padded(256 * 1024 + 1)), Err("TooLong(262145)".to_owned()));
     }
 }

@@ -1,12 +1,12 @@
-//! The keys of another issuer, which publishes them as a JWK set (RFC 7517 §5).
+//! Keys of another issuer, published as a JWK set (RFC 7517 §5).
 //!
-//! It decides when they are fetched and how long they are used. How they are fetched is the business of a
-//! [`KeySource`]: there is no HTTP here.
+//! Decides when the keys are fetched and how long they are used. A [`KeySource`] fetches them; this module has no HTTP
+//! client.
 
+mod cache;
 mod error;
 mod fetcher;
 mod key_set;
-mod known;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -23,38 +23,37 @@ use crate::remote::fetcher::Fetcher;
 use crate::remote::key_set::KeySet;
 use crate::ring::Jws;
 
-/// Where the keys of another issuer come from.
+/// Fetches the JWK set of another issuer.
 #[async_trait]
 pub trait KeySource: Send + Sync {
-    /// The text of a JWK set (RFC 7517 §5). Must answer within a bounded time and size: it is dropped after
-    /// [`fetch_timeout`](RemoteOptions::fetch_timeout), and more than [`RemoteKeyRing::MAX_BYTES`] are refused, but
-    /// only when they have been read.
+    /// Fetches the JWK set (RFC 7517 §5) and returns it as JSON. The future is dropped after
+    /// [`fetch_timeout`](RemoteOptions::fetch_timeout). A response of more than [`RemoteKeyRing::MAX_BYTES`] is
+    /// rejected, but only after it was read: the implementation should limit its size as well.
     ///
     /// # Errors
-    /// Whatever kept it from that.
+    /// If the JWK set cannot be fetched.
     async fn fetch(&self) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 }
 
-/// When keys are fetched, and how long they are used. Measured by a clock that does not jump.
+/// When keys are fetched and how long they are used. All durations are measured with the monotonic clock.
 #[derive(Clone, Debug)]
 pub struct RemoteOptions {
-    /// Keys older than this are fetched again at the next token. That one and those after it are judged by the old keys
-    /// until the new ones have come.
+    /// Age after which the next token causes a fetch. Tokens are verified with the cached keys until it succeeds.
     pub refresh_after: Duration,
-    /// Keys older than this are not used any more. It bounds for how long a key outlives its removal from the set while
-    /// that cannot be fetched.
+    /// Age after which cached keys are not used. Limits how long a key that was removed from the set is accepted while
+    /// the set cannot be fetched.
     pub max_age: Duration,
-    /// The least time from the end of one fetch to the start of the next, whatever asks for it. Zero lets every token
-    /// with an unknown key id cause one.
+    /// Minimum time from the end of one fetch to the start of the next. If zero, every token with an unknown key ID
+    /// causes a fetch.
     pub min_interval: Duration,
-    /// How long a fetch may take.
+    /// Time limit for one fetch.
     pub fetch_timeout: Duration,
-    /// Told of every fetch that failed, also where the old keys hide it. Must not block.
+    /// Called for every fetch that fails, even if tokens can still be verified with cached keys. Must not block.
     pub on_failure: Option<fn(&KeySetError)>,
 }
 
 impl Default for RemoteOptions {
-    /// Fetch after five minutes, use for a day, half a minute between fetches, five seconds for each.
+    /// Refresh after 5 minutes, maximum age 24 hours, at least 30 seconds between fetches, 5 seconds for each fetch.
     fn default() -> Self {
         Self {
             refresh_after: Duration::from_secs(5 * 60),
@@ -66,18 +65,22 @@ impl Default for RemoteOptions {
     }
 }
 
-/// A ring of own keys, and the keys of another issuer.
+/// A key ring that also accepts tokens signed by another issuer, whose keys it fetches and caches.
 ///
-/// It signs with the own keys. A token is tried with them first, and then with those of the other issuer: with the one
-/// that it names, or if it names none with all of its algorithm. Symmetric algorithms are for own keys only.
+/// Signs with its own key ring, and verifies with that first. A token that none of its own keys signed is verified with
+/// the keys of the other issuer: with the one that has the token's `kid`, or with all keys of the token's algorithm if
+/// it has no `kid`. Symmetric algorithms are accepted for own keys only.
 ///
-/// Nothing is fetched before a token asks for it, and only one that may be the other issuer's does: it is well-formed,
-/// none of the own keys made it, and its algorithm is asymmetric. It then waits for a fetch if there are no usable keys
-/// at all, or it names one that nobody has. There is one fetch at a time, and everybody waits for that. Without usable
-/// keys such a token is answered with [`VerifyError::KeysUnavailable`], whose source is a [`KeySetError`]; with usable
-/// keys, of which none made it, with [`VerifyError::NotOurs`], even if the fetch for the key that it names failed.
+/// Keys are fetched on demand, and only for a token that the other issuer may have signed: it is well-formed, has an
+/// asymmetric algorithm, and was not signed by an own key. Verification waits for the fetch if there are no usable
+/// keys, or if the token's `kid` is unknown. There is only one fetch at a time; concurrent verifications wait for the
+/// same one.
 ///
-/// Verification needs a Tokio runtime with its timer enabled.
+/// Without usable keys, verification fails with [`VerifyError::KeysUnavailable`], whose source is a [`KeySetError`]. If
+/// there are usable keys and none of them signed the token, it fails with [`VerifyError::NotOurs`], even if the fetch
+/// for an unknown `kid` failed.
+///
+/// Verification requires a Tokio runtime with its timer enabled.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -85,7 +88,7 @@ impl Default for RemoteOptions {
 /// use auth_core::token::{Payload, RawToken};
 /// use auth_crypto::{KeyRing, KeySource, RemoteKeyRing, RemoteOptions, RingOptions, SigningKey, generate_ed25519_pem};
 ///
-/// /// Instead of HTTP.
+/// /// Stands in for an HTTP client.
 /// struct Published(Vec<u8>);
 ///
 /// #[async_trait]
@@ -114,31 +117,31 @@ pub struct RemoteKeyRing {
 }
 
 impl RemoteKeyRing {
-    /// Longest JWK set, in bytes.
+    /// Longest JWK set accepted, in bytes.
     pub const MAX_BYTES: usize = KeySet::MAX_BYTES;
-    /// Most keys in a JWK set, good or not.
+    /// Maximum number of keys in a JWK set, usable or not.
     pub const MAX_KEYS: usize = KeySet::MAX_KEYS;
 
-    /// A ring of own keys and those that a source has. Nothing is fetched yet.
+    /// Creates a key ring from own keys and a source of the other issuer's keys. Does not fetch yet.
     pub fn new(own: KeyRing, source: Box<dyn KeySource>, options: RemoteOptions) -> Self {
         Self { own, remote: Arc::new(Fetcher::new(source, options)) }
     }
 
-    /// The own keys.
+    /// Returns the own keys.
     pub const fn own(&self) -> &KeyRing {
         &self.own
     }
 
-    /// Whether the other issuer made this.
-    async fn has_other_made(&self, jws: &Jws<'_>) -> Result<bool, VerifyError> {
+    /// Returns whether the other issuer signed the token.
+    async fn is_signed_by_other_issuer(&self, jws: &Jws<'_>) -> Result<bool, VerifyError> {
         if jws.algorithm().is_none_or(|algorithm| algorithm.is_symmetric()) {
             return Ok(false);
         }
-        // The name of an own key is no reason to look for it elsewhere. Should the other issuer use it as well, its key
-        // counts too.
-        let sought = jws.kid().filter(|kid| self.own.key(kid).is_none());
-        match self.remote.keys(sought).await {
-            Ok(keys) => Ok(keys.has_made(jws)),
+        // The key ID of an own key causes no fetch. If the other issuer has a key with the same key ID, it is tried as
+        // well.
+        let unknown_kid = jws.kid().filter(|kid| self.own.key(kid).is_none());
+        match self.remote.keys(unknown_kid).await {
+            Ok(keys) => Ok(keys.has_signed(jws)),
             Err(error) => Err(VerifyError::KeysUnavailable(error.into())),
         }
     }
@@ -152,12 +155,12 @@ impl TokenSigner for RemoteKeyRing {
 
     async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError> {
         let jws = Jws::parse(token.expose()).ok_or(VerifyError::NotOurs)?;
-        // Read before it is trusted, for what is no payload must not cause a fetch.
+        // Parsed before it is verified: a token without a valid payload must not cause a fetch.
         let payload = jws.claims().ok_or(VerifyError::NotOurs)?;
-        if self.own.has_made(&jws) {
+        if self.own.has_signed(&jws) {
             return Ok(Recognised { payload, is_own: true });
         }
-        match self.has_other_made(&jws).await? {
+        match self.is_signed_by_other_issuer(&jws).await? {
             true => Ok(Recognised { payload, is_own: false }),
             false => Err(VerifyError::NotOurs),
         }

@@ -1,41 +1,40 @@
-//! The header of a token (RFC 7515 §4), read before anything in it is trusted.
+//! Parsing of the header of a token (RFC 7515 §4), which is untrusted.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::key::is_sane_kid;
+use crate::key::is_valid_kid;
 
-/// What a header says of the key.
+/// The header parameters that select a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// In whatever spelling.
+    /// Not checked: may be an unsupported algorithm.
     pub(super) alg: String,
-    /// Fit to be looked up; `None`: there is none.
+    /// A valid key ID; `None` if the header has none.
     pub(super) kid: Option<String>,
 }
 
 impl Header {
-    /// Reads a header; `None` if it is not acceptable with any key.
+    /// Parses a header; returns `None` if it must be rejected whatever the key.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
         let Members(mut members) = serde_json::from_slice(json).ok()?;
-        // An extension that must be understood: none is (RFC 7515 §4.1.11). `b64` would change what is signed (RFC
-        // 7797).
+        // No critical extension is supported (RFC 7515 §4.1.11). `b64` would change the signing input (RFC 7797).
         if members.contains_key("crit") || members.contains_key("b64") {
             return None;
         }
         let Some(Value::String(alg)) = members.remove("alg") else { return None };
         let kid = match members.remove("kid") {
             None => None,
-            Some(Value::String(kid)) if is_sane_kid(&kid) => Some(kid),
+            Some(Value::String(kid)) if is_valid_kid(&kid) => Some(kid),
             Some(_) => return None,
         };
         Some(Self { alg, kid })
     }
 }
 
-/// A JSON object in which no name occurs twice (RFC 7515 §4).
+/// A JSON object without duplicate members (RFC 7515 §4).
 struct Members(Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -53,7 +52,7 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Map::new();
                 while let Some((name, value)) = access.next_entry()? {
                     if members.insert(name, value).is_some() {
-                        return Err(A::Error::custom("a name occurs twice"));
+                        return Err(A::Error::custom("duplicate member"));
                     }
                 }
                 Ok(Members(members))
@@ -69,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_an_object_with_a_textual_alg_and_at_most_a_harmless_kid() {
+    fn requires_a_string_alg_and_a_valid_kid_and_no_duplicate_members() {
         let longest = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(128));
         let too_long = format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(129));
         let deep = format!(r#"{{"alg":"HS256","x":{}{}}}"#, "[".repeat(3_000), "]".repeat(3_000));

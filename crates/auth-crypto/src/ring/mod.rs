@@ -1,6 +1,6 @@
-//! The key ring: one key that signs, or none, and any number that verify.
+//! The key ring: at most one signing key and any number of verifying keys.
 //!
-//! It decides who wrote a token, and nothing else: neither the claims nor the time are looked at.
+//! Checks who signed a token and nothing else: claims and expiry are not checked here.
 
 mod header;
 mod jws;
@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::key::{Algorithm, KeyError, SigningKey, VerifyingKey, to_base64url};
 pub(crate) use crate::ring::jws::Jws;
 
-/// What a [`KeyRing`] can be told besides its keys.
+/// Options of a [`KeyRing`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RingOptions {
-    /// The `typ` that new tokens have in their header; `None`: none. That of presented tokens is not looked at.
+    /// The `typ` in the header of new tokens; `None` to leave it out. The `typ` of presented tokens is ignored.
     pub header_type: Option<String>,
 }
 
@@ -30,15 +30,17 @@ impl Default for RingOptions {
     }
 }
 
-/// One key that signs and any number that verify, told apart by their ids.
+/// The signing key and all verifying keys of a deployment.
 ///
-/// Keys are changed without a refused request in three steps: add the new key to the verifying ones everywhere, then
-/// sign with it and keep the old one among the verifying, then drop the old one when its last token has expired.
+/// To replace the signing key without rejecting valid tokens (SEC-142): first add the new key to the verifying keys of
+/// every process; then make it the signing key and keep the old one as a verifying key; finally remove the old key when
+/// the last token signed with it has expired.
 ///
-/// Each key has its one algorithm; the header of a token can only agree (RFC 8725 §3.1). A `kid` chooses among the
-/// configured keys and nothing else: a configured one leaves that key only, an unknown but harmless one all of them (as
-/// for tokens that another issuer signed with the same key), and anything that is no name is refused. `crit` and `b64`
-/// are refused (RFC 7515 §4.1.11, RFC 7797); `jwk`, `jku`, `x5u`, `x5c` and `typ` are not looked at.
+/// Each key has one fixed algorithm, and the `alg` of a token must be equal to it (RFC 8725 §3.1). The `kid` of a token
+/// only selects a configured key (SEC-005): with a known key ID only that key is tried; with an unknown but valid one,
+/// or without `kid`, all keys are tried, because another issuer may sign with the same key; a token with an invalid key
+/// ID is rejected. Headers with `crit` or `b64` are rejected (RFC 7515 §4.1.11, RFC 7797). `jwk`, `jku`, `x5u`, `x5c`
+/// and `typ` are ignored.
 ///
 /// ```
 /// use auth_core::ports::TokenSigner;
@@ -54,95 +56,98 @@ impl Default for RingOptions {
 /// assert!(theirs.recognise(&token).is_err());
 /// ```
 pub struct KeyRing {
-    /// `None`: it only verifies.
+    /// `None` if the ring only verifies.
     signing: Option<Signing>,
-    /// All keys, that of the signing key first.
+    /// All verifying keys, starting with that of the signing key.
     keys: Vec<VerifyingKey>,
 }
 
-/// What makes new tokens.
+/// The signing key and the header of the tokens that it signs.
 struct Signing {
     key: SigningKey,
-    /// The header of every new token, in base64url.
+    /// The header, encoded in base64url.
     header: String,
 }
 
 impl KeyRing {
-    /// A ring of keys.
+    /// Creates a key ring. The signing key is also a verifying key.
     ///
     /// # Errors
-    /// [`KeyError::DuplicateKeyId`] if two keys have the same id, for a token that names it would be ambiguous.
+    /// [`KeyError::DuplicateKeyId`] if two keys have the same key ID, which would be ambiguous as the `kid` of a token.
     pub fn new(signing: SigningKey, verifying: Vec<VerifyingKey>, options: RingOptions) -> Result<Self, KeyError> {
         let mut keys = vec![signing.verifying_key()];
         keys.extend(verifying);
         let mut ring = Self::verifying(keys)?;
-        ring.signing = Some(Signing { header: header_of(&signing, options), key: signing });
+        ring.signing = Some(Signing { header: encoded_header(&signing, options), key: signing });
         Ok(ring)
     }
 
-    /// A ring that recognises tokens and makes none, for services that are not the issuer: its
-    /// [`sign`](TokenSigner::sign) always fails with [`KeyError::NoSigningKey`]. Without any key it recognises nothing;
-    /// that makes sense only inside a [`RemoteKeyRing`](crate::RemoteKeyRing).
+    /// Creates a key ring that only verifies tokens, for services that do not issue them. Its
+    /// [`sign`](TokenSigner::sign) always fails with [`KeyError::NoSigningKey`]. An empty ring rejects every token,
+    /// which is useful only within a [`RemoteKeyRing`](crate::RemoteKeyRing).
     ///
     /// # Errors
-    /// [`KeyError::DuplicateKeyId`] as with [`new`](Self::new).
+    /// [`KeyError::DuplicateKeyId`], as for [`new`](Self::new).
     pub fn verifying(keys: Vec<VerifyingKey>) -> Result<Self, KeyError> {
         let mut seen = HashSet::new();
-        if let Some(twice) = keys.iter().filter_map(VerifyingKey::kid).find(|kid| !seen.insert(*kid)) {
-            return Err(KeyError::DuplicateKeyId(twice.to_owned()));
+        if let Some(duplicate) = keys.iter().filter_map(VerifyingKey::kid).find(|kid| !seen.insert(*kid)) {
+            return Err(KeyError::DuplicateKeyId(duplicate.to_owned()));
         }
         Ok(Self { signing: None, keys })
     }
 
-    /// The algorithm of new tokens; `None` if it only verifies.
+    /// Returns the algorithm of new tokens, or `None` if the ring only verifies.
     pub fn algorithm(&self) -> Option<Algorithm> {
         self.signing.as_ref().map(|signing| signing.key.algorithm())
     }
 
-    /// The id of the key of new tokens; `None` if that has none, or the ring only verifies.
+    /// Returns the key ID of the signing key, or `None` if it has none or the ring only verifies.
     pub fn kid(&self) -> Option<&str> {
         self.signing.as_ref()?.key.kid()
     }
 
-    /// The public keys as a JWK Set (RFC 7517 §5), the signing one first. Shared secrets are left out, so that it is
-    /// `{"keys":[]}` where there is nothing else.
+    /// Returns the public keys as a JWK set (RFC 7517 §5), starting with that of the signing key. Shared secrets are
+    /// left out; without public keys the result is `{"keys":[]}`.
     pub fn jwks(&self) -> Value {
         json!({ "keys": self.keys.iter().filter_map(VerifyingKey::jwk).collect::<Vec<_>>() })
     }
 
-    /// The payload of a token that one of the keys signed, else [`TokenFault::NotOurs`]. A claim that occurs twice has
-    /// its last value (RFC 7519 §4).
+    /// Verifies the signature of a token and returns its payload. Of duplicate claims the last one counts (RFC 7519
+    /// §4). Does not check the claims.
+    ///
+    /// # Errors
+    /// [`TokenFault::NotOurs`] if none of the keys signed the token, or if its payload is not a JSON object.
     pub fn recognise(&self, token: &RawToken) -> Result<Payload, TokenFault> {
-        let jws = Jws::parse(token.expose()).filter(|jws| self.has_made(jws));
+        let jws = Jws::parse(token.expose()).filter(|jws| self.has_signed(jws));
         jws.and_then(|jws| jws.claims()).ok_or(TokenFault::NotOurs)
     }
 
-    /// Whether one of the keys made this.
-    pub(crate) fn has_made(&self, jws: &Jws<'_>) -> bool {
+    /// Returns whether one of the keys signed the token.
+    pub(crate) fn has_signed(&self, jws: &Jws<'_>) -> bool {
         match jws.kid().and_then(|kid| self.key(kid)) {
-            Some(named) => jws.is_by(named),
-            None => self.keys.iter().any(|key| jws.is_by(key)),
+            Some(selected) => jws.is_signed_by(selected),
+            None => self.keys.iter().any(|key| jws.is_signed_by(key)),
         }
     }
 
-    /// The key with this id.
+    /// Returns the key with this key ID.
     pub(crate) fn key(&self, kid: &str) -> Option<&VerifyingKey> {
         self.keys.iter().find(|key| key.kid() == Some(kid))
     }
 
-    /// The payload, whatever it is, of a compact JWS (RFC 7515 §5.2) that one of the keys signed.
+    /// Returns the payload, which need not be JSON, of a JWS that one of the keys signed (RFC 7515 §5.2).
     #[cfg(test)]
-    pub(crate) fn open(&self, jws: &str) -> Option<Vec<u8>> {
-        Jws::parse(jws).filter(|jws| self.has_made(jws)).map(Jws::into_payload)
+    pub(crate) fn verified_payload(&self, jws: &str) -> Option<Vec<u8>> {
+        Jws::parse(jws).filter(|jws| self.has_signed(jws)).map(Jws::into_payload)
     }
 }
 
-/// The header of the tokens that a key will sign, in base64url.
-fn header_of(key: &SigningKey, options: RingOptions) -> String {
+/// Returns the header of the tokens that `key` signs, encoded in base64url.
+fn encoded_header(key: &SigningKey, options: RingOptions) -> String {
     let mut header = Payload::new();
     header.insert("alg".to_owned(), key.algorithm().name().into());
     header.extend(key.kid().map(|kid| ("kid".to_owned(), kid.into())));
-    header.extend(options.header_type.map(|name| ("typ".to_owned(), name.into())));
+    header.extend(options.header_type.map(|typ| ("typ".to_owned(), typ.into())));
     to_base64url(Value::Object(header).to_string())
 }
 
@@ -150,6 +155,7 @@ fn header_of(key: &SigningKey, options: RingOptions) -> String {
 impl TokenSigner for KeyRing {
     fn sign(&self, payload: &Payload) -> Result<String, SignError> {
         let Signing { key, header } = self.signing.as_ref().ok_or(KeyError::NoSigningKey)?;
+        // The signing input, which is also the start of the token (RFC 7515 §5.1).
         let mut token = format!("{header}.{}", to_base64url(serde_json::to_vec(payload)?));
         let signature = key.sign(token.as_bytes())?;
         token.push('.');

@@ -1,4 +1,4 @@
-//! Keys for tests, and tokens as an attacker would forge them.
+//! Keys for tests, and forged tokens.
 
 use auth_core::token::{Payload, RawToken, TokenFault};
 use auth_crypto::{Algorithm, KeyRing, RingOptions, SigningKey, VerifyingKey};
@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// Long enough for every algorithm of the HMAC family.
+/// Long enough for every HMAC algorithm.
 pub(crate) const SECRET: &str = "an operator made this up, and nobody else knows it: 2026-10-01-7";
 pub(crate) const OTHER_SECRET: &str = "another operator made this up, and keeps it well: 2026-10-01-777";
 
@@ -44,7 +44,7 @@ fixtures! {
     X25519_PUBLIC = "x25519.pub.pem",
 }
 
-/// The private and the public text of a key for an asymmetric algorithm.
+/// Returns the private and the public key for an asymmetric algorithm, in PEM.
 pub(crate) fn pair(algorithm: Algorithm) -> (&'static str, &'static str) {
     match algorithm.name() {
         "ES256" => (P256, P256_PUBLIC),
@@ -78,19 +78,19 @@ pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// A part of a token, decoded.
+/// Decodes a part of a token.
 pub(crate) fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(index).unwrap()).unwrap()).unwrap()
 }
 
-/// A token with this header and payload, and a valid HMAC.
+/// Returns a token with this header and payload and a valid HMAC.
 pub(crate) fn hmac_token(algorithm: hmac::Algorithm, secret: &[u8], header: &[u8], payload: &[u8]) -> String {
     let message = format!("{}.{}", base64url(header), base64url(payload));
     let signature = hmac::sign(&hmac::Key::new(algorithm, secret), message.as_bytes());
     format!("{message}.{}", base64url(signature))
 }
 
-/// Verifies a token string, as the service does.
+/// Parses and verifies a token string, as the service does.
 pub(crate) fn verify(ring: &KeyRing, token: &str) -> Result<Payload, TokenFault> {
     RawToken::parse(token).and_then(|token| ring.recognise(&token))
 }

@@ -1,4 +1,4 @@
-//! Keys as PEM or secrets: which ones are accepted, and why the others are refused.
+//! Keys in PEM and shared secrets: which are accepted, and why others are rejected.
 
 use auth_core::ports::TokenSigner as _;
 use auth_crypto::{Algorithm, KeyError, SigningKey, VerifyingKey, generate_ed25519_pem, generate_secret};
@@ -6,11 +6,11 @@ use auth_crypto::{Algorithm, KeyError, SigningKey, VerifyingKey, generate_ed2551
 use crate::fixture::*;
 
 #[test]
-fn private_keys_are_read_in_the_forms_of_openssl_and_say_their_algorithm() {
+fn parses_private_keys_in_the_formats_of_openssl() {
     for (name, pem, algorithm) in [
         ("Ed25519", ED25519, Algorithm::EdDsa),
         ("P-256", P256, Algorithm::Es256),
-        ("P-256, SEC 1 after its parameters", P256_SEC1, Algorithm::Es256),
+        ("P-256, SEC 1 with parameters", P256_SEC1, Algorithm::Es256),
         ("P-384", P384, Algorithm::Es384),
         ("P-384, SEC 1", P384_SEC1, Algorithm::Es384),
         ("RSA", RSA2048, Algorithm::Rs256),
@@ -20,14 +20,14 @@ fn private_keys_are_read_in_the_forms_of_openssl_and_say_their_algorithm() {
         assert_eq!(key.algorithm(), algorithm, "{name}");
         let ring = ring(key);
         assert!(verify(&ring, &ring.sign(&payload()).unwrap()).is_ok(), "{name}");
-        for same in [pem.replace('\n', "\r\n"), pem.trim_end().to_owned(), format!("a comment\n{pem}")] {
-            assert!(SigningKey::from_pem(None, &same).is_ok(), "{name}");
+        for variant in [pem.replace('\n', "\r\n"), pem.trim_end().to_owned(), format!("a comment\n{pem}")] {
+            assert!(SigningKey::from_pem(None, &variant).is_ok(), "{name}");
         }
     }
 }
 
 #[test]
-fn public_keys_are_read_in_the_forms_of_openssl_and_have_the_id_of_their_private_half() {
+fn parses_public_keys_in_the_formats_of_openssl_with_the_key_id_of_the_private_key() {
     for (private, public, algorithm) in [
         (ED25519, ED25519_PUBLIC, Algorithm::EdDsa),
         (P256, P256_PUBLIC, Algorithm::Es256),
@@ -48,18 +48,18 @@ fn public_keys_are_read_in_the_forms_of_openssl_and_have_the_id_of_their_private
 }
 
 #[test]
-fn an_algorithm_must_fit_its_key() {
-    for (private, public, fitting) in [
+fn an_algorithm_works_with_its_kind_of_key_only() {
+    for (private, public, accepted) in [
         (ED25519, ED25519_PUBLIC, &["EdDSA"][..]),
         (P256, P256_PUBLIC, &["ES256"]),
         (P384, P384_PUBLIC, &["ES384"]),
         (RSA2048, RSA2048_PUBLIC, &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]),
     ] {
         for algorithm in Algorithm::ALL {
-            let fits = fitting.contains(&algorithm.name());
+            let is_accepted = accepted.contains(&algorithm.name());
             let signing = SigningKey::from_pem(Some(algorithm), private);
             let verifying = VerifyingKey::from_pem(Some(algorithm), public);
-            if fits {
+            if is_accepted {
                 assert_eq!((signing.unwrap().algorithm(), verifying.unwrap().algorithm()), (algorithm, algorithm));
             } else {
                 let is_wrong_kind = |error| matches!(error, KeyError::WrongKind { algorithm: a, .. } if a == algorithm);
@@ -74,9 +74,9 @@ fn an_algorithm_must_fit_its_key() {
 }
 
 #[test]
-fn other_private_keys_are_refused_with_the_reason() {
-    let damaged = P256.replacen("MIG", "MIH", 1);
-    let cut = format!("{}-----END PRIVATE KEY-----\n", &ED25519[..60]);
+fn rejects_other_private_keys_with_the_reason() {
+    let malformed = P256.replacen("MIG", "MIH", 1);
+    let truncated = format!("{}-----END PRIVATE KEY-----\n", &ED25519[..60]);
     let two = [ED25519, P256].concat();
     for (name, pem, error) in [
         ("RSA of 1024 bits", RSA1024, KeyError::RsaSize),
@@ -88,30 +88,30 @@ fn other_private_keys_are_refused_with_the_reason() {
         ("certificate", P256_CERTIFICATE, KeyError::Certificate),
         ("public", ED25519_PUBLIC, KeyError::NotPrivate),
         ("public PKCS#1", RSA2048_PKCS1_PUBLIC, KeyError::NotPrivate),
-        ("damaged", &damaged, KeyError::Unsupported),
-        ("cut", &cut, KeyError::Unsupported),
-        ("two of them", &two, KeyError::NotPem),
-        ("a label that lies", &P256.replace("PRIVATE KEY", "RSA PRIVATE KEY"), KeyError::Unsupported),
-        ("another label", &P256.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY"), KeyError::Unsupported),
-        ("a secret", SECRET, KeyError::NotPem),
-        ("nothing", "", KeyError::NotPem),
+        ("malformed", &malformed, KeyError::Unsupported),
+        ("truncated", &truncated, KeyError::Unsupported),
+        ("two keys", &two, KeyError::NotPem),
+        ("wrong label", &P256.replace("PRIVATE KEY", "RSA PRIVATE KEY"), KeyError::Unsupported),
+        ("unknown label", &P256.replace("PRIVATE KEY", "OPENSSH PRIVATE KEY"), KeyError::Unsupported),
+        ("shared secret", SECRET, KeyError::NotPem),
+        ("empty", "", KeyError::NotPem),
     ] {
         assert_eq!(SigningKey::from_pem(None, pem).unwrap_err(), error, "{name}");
     }
 }
 
 #[test]
-fn other_public_keys_are_refused_with_the_reason() {
+fn rejects_other_public_keys_with_the_reason() {
     let bare = |pem: &str, len: usize| {
         let der = pem::parse(pem).unwrap().into_contents();
         pem::encode(&pem::Pem::new("PUBLIC KEY", &der[der.len() - len..]))
     };
-    // 32 bytes that begin as a SEQUENCE does.
+    // 32 bytes that start with the tag of a SEQUENCE.
     let sequence = pem::encode(&pem::Pem::new("PUBLIC KEY", [0x30; 32]));
     for (name, pem, error) in [
-        ("32 bytes", &*bare(ED25519_PUBLIC, 32), KeyError::Unsupported),
-        ("32 other bytes", &sequence, KeyError::Unsupported),
-        ("a bare point", &bare(P256_PUBLIC, 65), KeyError::Unsupported),
+        ("bare key", &*bare(ED25519_PUBLIC, 32), KeyError::Unsupported),
+        ("32 bytes that start like a SEQUENCE", &sequence, KeyError::Unsupported),
+        ("bare point", &bare(P256_PUBLIC, 65), KeyError::Unsupported),
         ("RSA of 1024 bits", RSA1024_PUBLIC, KeyError::RsaSize),
         ("P-521", P521_PUBLIC, KeyError::Unsupported),
         ("secp256k1", SECP256K1_PUBLIC, KeyError::Unsupported),
@@ -120,7 +120,7 @@ fn other_public_keys_are_refused_with_the_reason() {
         ("private", ED25519, KeyError::NotPublic),
         ("private SEC 1", P256_SEC1, KeyError::NotPublic),
         ("private PKCS#1", RSA2048_PKCS1, KeyError::NotPublic),
-        ("nothing", "", KeyError::NotPem),
+        ("empty", "", KeyError::NotPem),
     ] {
         assert_eq!(VerifyingKey::from_pem(None, pem).unwrap_err(), error, "{name}");
     }
@@ -128,11 +128,11 @@ fn other_public_keys_are_refused_with_the_reason() {
 
 /// SEC-004.
 #[test]
-fn weak_secrets_are_refused_with_the_reason() {
+fn rejects_weak_secrets_with_the_reason() {
     use Algorithm::{Hs256, Hs384, Hs512};
     let random = |len: usize| "kN4uP0sV7bQ2xY9w".repeat(5)[..len].to_owned();
-    let too_short = |algorithm, bytes, least| Some(KeyError::SecretTooShort { algorithm, bytes, least });
-    let (published, key_text) = (Some(KeyError::SecretPublished), Some(KeyError::SecretIsKeyText));
+    let too_short = |algorithm, bytes, min| Some(KeyError::SecretTooShort { algorithm, bytes, min });
+    let (published, is_key) = (Some(KeyError::SecretPublished), Some(KeyError::SecretIsKey));
     let body = |pem: &str| pem.lines().filter(|line| !line.starts_with('-')).collect::<String>();
     let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
     for (algorithm, secret, error) in [
@@ -144,7 +144,7 @@ fn weak_secrets_are_refused_with_the_reason() {
         (Hs256, random(31), too_short(Hs256, 31, 32)),
         (Hs384, random(47), too_short(Hs384, 47, 48)),
         (Hs512, random(63), too_short(Hs512, 63, 64)),
-        // jwt.io shows them, and they are long enough.
+        // Examples of jwt.io, of which some are long enough.
         (Hs256, "a-string-secret-at-least-256-bits-long".to_owned(), published.clone()),
         (Hs256, "your-256-bit-secret".to_owned(), published.clone()),
         (
@@ -155,29 +155,29 @@ fn weak_secrets_are_refused_with_the_reason() {
         (Hs256, "CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET".to_owned(), published.clone()),
         (Hs256, "changeme".repeat(4), published.clone()),
         (Hs512, "secret".repeat(11), published.clone()),
-        // Near them is not the same.
+        // Similar to a published secret, but different.
         (Hs256, "a-string-secret-at-least-256-bits-long!".to_owned(), None),
         (Hs256, "changeme".repeat(4) + "!", None),
-        (Hs256, ED25519_PUBLIC.to_owned(), key_text.clone()),
-        (Hs256, ED25519.to_owned(), key_text.clone()),
-        (Hs256, RSA2048_PUBLIC.to_owned(), key_text.clone()),
-        (Hs256, P256_CERTIFICATE.to_owned(), key_text.clone()),
-        (Hs256, format!("# our key\n{P256_PUBLIC}"), key_text.clone()),
-        (Hs256, body(P256_PUBLIC), key_text.clone()),
-        (Hs256, body(RSA2048_PKCS1_PUBLIC), key_text.clone()),
-        (Hs256, body(ED25519_PUBLIC).replace('+', "-").replace('/', "_"), key_text.clone()),
-        (Hs256, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9s operator@host".to_owned(), key_text.clone()),
-        (Hs256, jwk.to_owned(), key_text.clone()),
+        (Hs256, ED25519_PUBLIC.to_owned(), is_key.clone()),
+        (Hs256, ED25519.to_owned(), is_key.clone()),
+        (Hs256, RSA2048_PUBLIC.to_owned(), is_key.clone()),
+        (Hs256, P256_CERTIFICATE.to_owned(), is_key.clone()),
+        (Hs256, format!("# our key\n{P256_PUBLIC}"), is_key.clone()),
+        (Hs256, body(P256_PUBLIC), is_key.clone()),
+        (Hs256, body(RSA2048_PKCS1_PUBLIC), is_key.clone()),
+        (Hs256, body(ED25519_PUBLIC).replace('+', "-").replace('/', "_"), is_key.clone()),
+        (Hs256, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9s operator@host".to_owned(), is_key.clone()),
+        (Hs256, jwk.to_owned(), is_key.clone()),
     ] {
         assert_eq!(SigningKey::from_secret(algorithm, &secret).err(), error, "{secret:?}");
         assert_eq!(VerifyingKey::from_secret(algorithm, &secret).err(), error, "{secret:?}");
     }
     let der = pem::parse(P256_PUBLIC).unwrap().into_contents();
-    assert_eq!(SigningKey::from_secret(Hs256, &der).err(), key_text);
+    assert_eq!(SigningKey::from_secret(Hs256, &der).err(), is_key);
 }
 
 #[test]
-fn no_message_contains_a_part_of_the_key() {
+fn errors_are_one_line_and_do_not_contain_the_key() {
     let weak = "hunter2-hunter2";
     let errors = [
         SigningKey::from_secret(Algorithm::Hs256, weak).unwrap_err(),
@@ -189,16 +189,16 @@ fn no_message_contains_a_part_of_the_key() {
     ];
     let seed = &ED25519.lines().nth(1).unwrap()[..12];
     for error in errors {
-        let text = format!("{error} {error:?}");
-        assert!(!["hunter2", "your-256", "operator", seed].iter().any(|leak| text.contains(leak)), "{text}");
-        assert!(!text.contains('\n'), "one line: {text}");
+        let message = format!("{error} {error:?}");
+        assert!(!["hunter2", "your-256", "operator", seed].iter().any(|leak| message.contains(leak)), "{message}");
+        assert!(!message.contains('\n'), "more than one line: {message}");
     }
     let error = SigningKey::from_secret(Algorithm::Hs256, weak).unwrap_err();
     assert_eq!(error.to_string(), "the secret has 15 bytes; HS256 needs at least 32");
 }
 
 #[test]
-fn a_key_id_is_short_and_harmless() {
+fn a_key_id_has_1_to_128_allowed_characters() {
     for (kid, accepted) in [
         ("2026-10_a~b.c:d=e+f@g", true),
         (&*"k".repeat(128), true),
@@ -214,13 +214,13 @@ fn a_key_id_is_short_and_harmless() {
         let verifying = signing_key(Algorithm::EdDsa).verifying_key().with_kid(kid);
         assert_eq!(
             verifying.map(|key| key.kid() == Some(kid)),
-            if accepted { Ok(true) } else { Err(KeyError::BadKeyId) }
+            if accepted { Ok(true) } else { Err(KeyError::InvalidKeyId) }
         );
     }
 }
 
 #[test]
-fn generated_keys_are_good_and_never_the_same() {
+fn generated_keys_are_valid_and_unique() {
     let (one, other) = (generate_ed25519_pem().unwrap(), generate_ed25519_pem().unwrap());
     assert_ne!(*one, *other);
     assert!(

@@ -1,5 +1,5 @@
-//! Keys, signatures, password hashes and sealing through the public API: one executable for all tests.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot arrange its fixture has failed")]
+//! Tests of keys, signatures, password hashes and sealing through the public API, in one test binary.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
 #[cfg(feature = "sealing")]
 mod application_secret;

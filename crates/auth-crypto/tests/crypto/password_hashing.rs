@@ -1,4 +1,4 @@
-//! The password hasher through its port: the samples of the wire contract, and hashes that differ from them slightly.
+//! The password hasher through its port: the sample hashes of the wire contract, and variations of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,8 @@ const SAMPLES: [&str; 8] = [
     "scrypt$16384$PVvFIEVxgejVEjTbQZTf5K$8$5$EBliBk0IZK0rjd7mJTohYjWNbvy02i5TTtOn0/F37W7Oi3V4Q1HJd3QYVcM/isNl30/YwM6EFCRzNhnYHF27iA==",
     "md5$aN9NHsGF7L6Jrk1kxLwJGU$964796ecabd0bbbb25f32e80f9deb041",
 ];
-const SAMPLE_OF_TODAYS_COST: &str = SAMPLES[3];
+/// The sample with the default cost.
+const CURRENT_SAMPLE: &str = SAMPLES[3];
 const UNUSABLE: &str = "!iRCGoHjauwVqAb0dIxY2f9SJAWts8UswgL6yOT0M";
 
 /// 83 bytes.
@@ -49,21 +50,21 @@ async fn verdict(hasher: &BoundedHasher, password: &str, hash: &str) -> Verdict 
 }
 
 #[tokio::test]
-async fn the_samples_of_the_contract_are_right_and_all_but_one_outdated() {
+async fn verifies_the_samples_and_reports_other_costs_as_outdated() {
     let hasher = hasher();
     for sample in SAMPLES {
-        let expected = if sample == SAMPLE_OF_TODAYS_COST { Verdict::Right } else { Verdict::RightButOutdated };
+        let expected = if sample == CURRENT_SAMPLE { Verdict::Right } else { Verdict::RightButOutdated };
         assert_eq!(verdict(&hasher, PASSWORD, sample).await, expected, "{sample}");
     }
 }
 
 #[tokio::test]
-async fn passwords_near_the_right_one_are_wrong_in_every_format() {
+async fn rejects_similar_passwords_in_every_format() {
     let hasher = Arc::new(hasher());
-    let nearby = ["correct-horse-42", "Correct-horse-42 ", "Correct-horse-42\0"];
+    let similar = ["correct-horse-42", "Correct-horse-42 ", "Correct-horse-42\0"];
     let attempts: Vec<_> = SAMPLES
         .into_iter()
-        .flat_map(|sample| nearby.map(|wrong| (sample, wrong)))
+        .flat_map(|sample| similar.map(|wrong| (sample, wrong)))
         .map(|(sample, wrong)| {
             let hasher = Arc::clone(&hasher);
             (sample, wrong, tokio::spawn(async move { verdict(&hasher, wrong, sample).await }))
@@ -74,7 +75,7 @@ async fn passwords_near_the_right_one_are_wrong_in_every_format() {
     }
 }
 
-/// Made with Python's hashlib, and here with the primitive.
+/// Computed with Python's `hashlib`; bcrypt with the `bcrypt` crate.
 fn hashes_of_a_long_password() -> Vec<String> {
     vec![
         "pbkdf2_sha256$1000$salt$pP29JZf1L+BlPXKL09uLk/oLJfvLCNk337mmdCO6jqQ=".to_owned(),
@@ -87,7 +88,7 @@ fn hashes_of_a_long_password() -> Vec<String> {
 }
 
 #[tokio::test]
-async fn only_bcrypt_stops_reading_after_72_bytes() {
+async fn only_bcrypt_ignores_bytes_after_the_72nd() {
     let hasher = cheap_hasher(cheap());
     let mut hashes = hashes_of_a_long_password();
     hashes.push(hasher.hash(&checked(LONG), QueueShare::Whole).await.unwrap().expose().to_owned());
@@ -97,15 +98,15 @@ async fn only_bcrypt_stops_reading_after_72_bytes() {
         assert_eq!(verdict(&hasher, &LONG.replace("beyond", "BEYOND"), hash).await, Verdict::Wrong, "{hash}");
     }
     let plain = format!("bcrypt${}", bcrypt::hash(LONG, 4).unwrap());
-    for (password, right) in [(LONG, true), (&LONG[..72], true), (&LONG[..71], false), (&LONG[1..], false)] {
-        assert_eq!(verdict(&hasher, password, &plain).await != Verdict::Wrong, right, "{password}");
+    for (password, is_right) in [(LONG, true), (&LONG[..72], true), (&LONG[..71], false), (&LONG[1..], false)] {
+        assert_eq!(verdict(&hasher, password, &plain).await != Verdict::Wrong, is_right, "{password}");
     }
 }
 
 #[tokio::test]
-async fn passwords_are_the_bytes_of_their_text_whatever_they_are() {
+async fn passwords_may_be_empty_or_have_nul_and_non_ascii_characters() {
     let hasher = cheap_hasher(cheap());
-    // Made with Python's hashlib.
+    // The hashes were computed with Python's `hashlib`.
     let awkward = "p\u{e4}ss\0w\u{1F600}rd";
     for (password, hash) in [
         ("", "pbkdf2_sha256$1000$salt$lPtWrz6iLl0+0bBUCFsTbKMBt12LQGyALEiUefJzh8Y="),
@@ -129,41 +130,41 @@ async fn passwords_are_the_bytes_of_their_text_whatever_they_are() {
         let digested = format!("bcrypt_sha256${}", bcrypt::hash(sha256_hex(password), 4).unwrap());
         assert_eq!(verdict(&hasher, password, &digested).await, Verdict::RightButOutdated, "{password:?}");
     }
-    // The composed and the decomposed letter are two passwords.
+    // A composed and a decomposed character are different passwords.
     let hash = hasher.hash(&checked("p\u{e4}sswort"), QueueShare::Whole).await.unwrap();
     assert_eq!(verdict(&hasher, "pa\u{308}sswort", hash.expose()).await, Verdict::Wrong);
-    // bcrypt itself does not tell these two apart.
+    // bcrypt has the same hash for both.
     let plain = format!("bcrypt${}", bcrypt::hash("a", 4).unwrap());
     assert_eq!(verdict(&hasher, "a", &plain).await, Verdict::RightButOutdated);
     assert_eq!(verdict(&hasher, "a\0a", &plain).await, Verdict::Wrong);
 }
 
-fn sha256_hex(text: &str) -> String {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+fn sha256_hex(password: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, password.as_bytes());
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
-async fn a_new_hash_has_the_form_of_django_and_a_salt_of_its_own() {
+async fn a_new_hash_has_the_format_of_django_and_a_new_salt() {
     let hasher = hasher();
     let (one, other) = (
         hasher.hash(&checked(PASSWORD), QueueShare::Whole).await.unwrap(),
         hasher.hash(&checked(PASSWORD), QueueShare::Whole).await.unwrap(),
     );
     assert_ne!(one, other);
-    let text = one.expose();
-    let [prefix @ .., salt, tag] = &*text.split('$').collect::<Vec<_>>() else { panic!("{text}") };
+    let hash = one.expose();
+    let [prefix @ .., salt, tag] = &*hash.split('$').collect::<Vec<_>>() else { panic!("{hash}") };
     assert_eq!(prefix, ["argon2", "argon2id", "v=19", "m=19456,t=2,p=1"]);
-    // 16 and 32 bytes in base64 without padding; the column has 128 characters.
+    // 16 and 32 bytes in base64 without padding. The column of Django has 128 characters.
     assert_eq!((salt.len(), tag.len()), (22, 43));
-    assert!(text.len() <= 128);
+    assert!(hash.len() <= 128);
     assert_ne!(Some(*salt), other.expose().split('$').nth(4));
-    assert_eq!(verdict(&hasher, PASSWORD, text).await, Verdict::Right);
-    assert_eq!(verdict(&hasher, "Correct-horse-43", text).await, Verdict::Wrong);
+    assert_eq!(verdict(&hasher, PASSWORD, hash).await, Verdict::Right);
+    assert_eq!(verdict(&hasher, "Correct-horse-43", hash).await, Verdict::Wrong);
 }
 
 #[tokio::test]
-async fn another_cost_than_todays_is_outdated_upwards_and_downwards() {
+async fn a_higher_or_lower_cost_is_outdated() {
     let stored = cheap_hasher(cheap()).hash(&checked(PASSWORD), QueueShare::Whole).await.unwrap();
     for (memory, passes, lanes, expected) in [
         (64, 2, 1, Verdict::Right),
@@ -178,7 +179,7 @@ async fn another_cost_than_todays_is_outdated_upwards_and_downwards() {
     }
 }
 
-/// From the reference implementation of Argon2.
+/// Test vectors of the Argon2 reference implementation.
 #[tokio::test]
 async fn other_variants_and_versions_of_argon2_are_outdated() {
     let hasher = cheap_hasher(Argon2Cost::new(65_536, 2, 1).unwrap());
@@ -194,7 +195,7 @@ async fn other_variants_and_versions_of_argon2_are_outdated() {
 }
 
 #[tokio::test]
-async fn a_hash_of_todays_cost_is_outdated_if_anything_else_about_it_is() {
+async fn other_variants_versions_and_lengths_are_outdated_at_the_current_cost() {
     use argon2::Algorithm::{Argon2i, Argon2id};
     use argon2::Version::{V0x10, V0x13};
     let hasher = cheap_hasher(cheap());
@@ -219,7 +220,7 @@ async fn a_hash_of_todays_cost_is_outdated_if_anything_else_about_it_is() {
 }
 
 #[tokio::test]
-async fn no_password_fits_what_is_no_hash() {
+async fn no_password_matches_a_missing_or_malformed_hash() {
     let hasher = cheap_hasher(cheap());
     assert_eq!(hasher.verify(&RawPassword::new(PASSWORD), None).await.unwrap(), Verdict::Wrong);
     for hash in [UNUSABLE, "", "!", "$", "plain", PASSWORD, "crypt$$Correct-horse-42", "md5$$", "unsalted_md5$x"] {
@@ -230,7 +231,7 @@ async fn no_password_fits_what_is_no_hash() {
 }
 
 #[tokio::test]
-async fn a_password_over_the_limit_is_wrong_even_where_it_would_fit() {
+async fn a_password_that_is_too_long_never_matches() {
     let hasher = cheap_hasher(cheap());
     let (longest, too_long) = ("x".repeat(1_024), "x".repeat(1_025));
     let hash = hasher.hash(&checked(&longest), QueueShare::Whole).await.unwrap();
@@ -241,7 +242,7 @@ async fn a_password_over_the_limit_is_wrong_even_where_it_would_fit() {
 }
 
 #[test]
-fn costs_have_bounds_and_a_floor_for_real_use() {
+fn costs_have_bounds_and_low_ones_are_weak() {
     for (memory, passes, lanes, accepted) in [
         (8, 1, 1, true),
         (7, 1, 1, false),
@@ -264,19 +265,19 @@ fn costs_have_bounds_and_a_floor_for_real_use() {
 }
 
 #[tokio::test]
-async fn many_at_once_are_all_served_or_turned_away() {
+async fn concurrent_verifications_all_complete_or_are_rejected() {
     let hasher = Arc::new(cheap_hasher(cheap()));
     let attempts: Vec<_> = (0..300)
-        .map(|number| {
+        .map(|i| {
             let hasher = Arc::clone(&hasher);
             tokio::spawn(async move {
-                let password = RawPassword::new(format!("{PASSWORD}-{number}"));
+                let password = RawPassword::new(format!("{PASSWORD}-{i}"));
                 hasher.verify(&password, None).await
             })
         })
         .collect();
     for attempt in attempts {
-        let answer = tokio::time::timeout(Duration::from_secs(60), attempt).await.unwrap().unwrap();
-        assert!(matches!(answer, Ok(Verdict::Wrong) | Err(HashError::Overloaded { .. })));
+        let result = tokio::time::timeout(Duration::from_secs(60), attempt).await.unwrap().unwrap();
+        assert!(matches!(result, Ok(Verdict::Wrong) | Err(HashError::Overloaded { .. })));
     }
 }

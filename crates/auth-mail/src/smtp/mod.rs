@@ -1,8 +1,8 @@
-//! Mail over SMTP (RFC 5321).
+//! Delivery of emails over SMTP (RFC 5321).
 
-mod careful;
 mod failure;
 mod options;
+mod unbuffered;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,70 +17,76 @@ use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::time::timeout;
 
-use self::careful::CarefulStream;
 use self::failure::{Stage, failure, unreachable};
-use self::options::QUIT_TIME;
-use crate::composer::{Composer, Letter, now};
+use self::options::QUIT_TIMEOUT;
+use self::unbuffered::UnbufferedStream;
+use crate::composer::{Composer, Message, now};
 use crate::error::{Setting, SetupError};
 
 pub use options::{SmtpOptions, SmtpPassword, SmtpTls};
 
-/// Hands mails over to a mail server, with a connection for each: mails are few, and a connection that was kept is one that
-/// may have been closed.
+/// Delivers emails to a mail server. Opens a connection for each email: emails are infrequent, and the server may close
+/// idle connections.
 ///
-/// A mail is [`Permanent`](EmailError::Permanent)ly refused when the server will not have its recipient or what it says;
-/// anything else (no connection, no TLS, no login, no answer in time, 4yz) may pass, or be mended.
+/// Fails with [`EmailError::Permanent`] if the server permanently rejects the recipient or the content of an email, and
+/// with [`EmailError::Temporary`] for all other errors: no connection, no TLS, a failed login, a timeout, 4yz replies.
 pub struct SmtpMailer {
     composer: Composer,
     host: String,
     port: u16,
-    protection: Protection,
+    encryption: Encryption,
     credentials: Option<Credentials>,
-    hello_name: ClientId,
+    helo_name: ClientId,
     timeout: Duration,
 }
 
-enum Protection {
+enum Encryption {
     Implicit(TlsParameters),
-    Upgrade(TlsParameters),
+    StartTls(TlsParameters),
     None,
 }
 
 impl SmtpMailer {
-    /// A mailer for one server. Certificates are read here, connections are made when mails are sent.
+    /// Creates a mailer for one server. Reads [`SmtpOptions::ca_file`]; does not connect yet.
+    ///
+    /// # Errors
+    /// [`SetupError`] with the invalid setting.
     pub fn new(composer: Composer, options: SmtpOptions) -> Result<Self, SetupError> {
         options.check()?;
-        let protection = match options.tls {
-            SmtpTls::Implicit => Protection::Implicit(tls_parameters(&options)?),
-            SmtpTls::StartTls => Protection::Upgrade(tls_parameters(&options)?),
-            SmtpTls::None => Protection::None,
+        let encryption = match options.tls {
+            SmtpTls::Implicit => Encryption::Implicit(tls_parameters(&options)?),
+            SmtpTls::StartTls => Encryption::StartTls(tls_parameters(&options)?),
+            SmtpTls::None => Encryption::None,
         };
         Ok(Self {
             composer,
             port: options.port.unwrap_or(options.tls.port()),
             host: options.host,
-            protection,
+            encryption,
             credentials: options.login.map(|(name, password)| Credentials::new(name, password.expose().to_owned())),
-            hello_name: options.helo_name.as_deref().map_or_else(ClientId::default, client_id),
+            helo_name: options.helo_name.as_deref().map_or_else(ClientId::default, client_id),
             timeout: options.timeout,
         })
     }
 
-    /// Connects, and gets as far as one may speak of a mail.
+    /// Connects, starts TLS and logs in.
     async fn connect(&self) -> Result<AsyncSmtpConnection, EmailError> {
         let failed = |stage| move |error: Error| failure(&self.server(), stage, &error);
-        // A name may have several addresses: one that does not answer leaves time for the next.
-        let patience = self.timeout / 3;
-        let (server, name) = ((self.host.as_str(), self.port), &self.hello_name);
-        let connected = match &self.protection {
-            Protection::Implicit(parameters) => {
-                AsyncSmtpConnection::connect_tokio1(server, Some(patience), name, Some(parameters.clone()), None).await
+        // A host may have several IP addresses: one that does not respond leaves time to try the next.
+        let connect_timeout = self.timeout / 3;
+        let (server, name) = ((self.host.as_str(), self.port), &self.helo_name);
+        let connected = match &self.encryption {
+            Encryption::Implicit(parameters) => {
+                AsyncSmtpConnection::connect_tokio1(server, Some(connect_timeout), name, Some(parameters.clone()), None)
+                    .await
             }
-            Protection::None => AsyncSmtpConnection::connect_tokio1(server, Some(patience), name, None, None).await,
-            Protection::Upgrade(parameters) => {
-                let stream = CarefulStream::connect(&self.host, self.port, patience).await;
+            Encryption::None => {
+                AsyncSmtpConnection::connect_tokio1(server, Some(connect_timeout), name, None, None).await
+            }
+            Encryption::StartTls(parameters) => {
+                let stream = UnbufferedStream::connect(&self.host, self.port, connect_timeout).await;
                 let stream = stream.map_err(|error| unreachable(&self.server(), &error))?;
-                upgraded(stream, name, parameters).await
+                start_tls(stream, name, parameters).await
             }
         };
         let mut connection = connected.map_err(failed(Stage::Connection))?;
@@ -91,27 +97,34 @@ impl SmtpMailer {
         Ok(connection)
     }
 
-    /// Gives the server a message; `Ok` is its word that it has taken it.
-    async fn hand_over(&self, connection: &mut AsyncSmtpConnection, letter: &Letter) -> Result<(), EmailError> {
+    /// Sends a message. Returns `Ok` if the server has accepted it.
+    async fn deliver(&self, connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), EmailError> {
         let failed = |stage| move |error: Error| failure(&self.server(), stage, &error);
-        let parameters = self.parameters(connection, letter)?;
-        let from = MailFrom::new(Some(letter.from.clone()), parameters);
+        let parameters = self.parameters(connection, message)?;
+        let from = MailFrom::new(Some(message.from.clone()), parameters);
         connection.command(from).await.map_err(failed(Stage::Sender))?;
-        connection.command(Rcpt::new(letter.to.clone(), Vec::new())).await.map_err(failed(Stage::Recipient))?;
+        connection.command(Rcpt::new(message.to.clone(), Vec::new())).await.map_err(failed(Stage::Recipient))?;
         connection.command(Data).await.map_err(failed(Stage::Content))?;
-        connection.message(&letter.bytes).await.map_err(failed(Stage::Content))?;
+        connection.message(&message.bytes).await.map_err(failed(Stage::Content))?;
         Ok(())
     }
 
-    /// What the message needs of the server beyond ASCII (RFC 6152, RFC 6531).
-    fn parameters(&self, connection: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailParameter>, EmailError> {
-        if letter.bytes.is_ascii() {
+    /// Returns the extensions that a message beyond ASCII requires (RFC 6152, RFC 6531).
+    ///
+    /// # Errors
+    /// [`EmailError::Permanent`] if the server does not support them.
+    fn parameters(
+        &self,
+        connection: &AsyncSmtpConnection,
+        message: &Message,
+    ) -> Result<Vec<MailParameter>, EmailError> {
+        if message.bytes.is_ascii() {
             return Ok(Vec::new());
         }
-        let offers = |extension| connection.server_info().supports_feature(extension);
-        if !(offers(Extension::SmtpUtfEight) && offers(Extension::EightBitMime)) {
-            let why = format!("{}: takes no address with letters beyond ASCII", self.server());
-            return Err(EmailError::Permanent(why));
+        let supports = |extension| connection.server_info().supports_feature(extension);
+        if !(supports(Extension::SmtpUtfEight) && supports(Extension::EightBitMime)) {
+            let reason = format!("{}: does not support email addresses with non-ASCII characters", self.server());
+            return Err(EmailError::Permanent(reason));
         }
         Ok(vec![MailParameter::SmtpUtfEight, MailParameter::Body(MailBodyParameter::EightBitMime)])
     }
@@ -123,18 +136,18 @@ impl SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
-        let letter = self.composer.compose(mail, now())?;
-        let conversation = async {
+    async fn send(&self, email: &Mail) -> Result<(), EmailError> {
+        let message = self.composer.compose(email, now())?;
+        let session = async {
             let mut connection = self.connect().await?;
-            let outcome = self.hand_over(&mut connection, &letter).await;
+            let outcome = self.deliver(&mut connection, &message).await;
             Ok((connection, outcome))
         };
-        let (mut connection, outcome) = timeout(self.timeout, conversation).await.unwrap_or_else(|_| {
-            Err(EmailError::Temporary(format!("{}: no answer within {:?}", self.server(), self.timeout)))
+        let (mut connection, outcome) = timeout(self.timeout, session).await.unwrap_or_else(|_| {
+            Err(EmailError::Temporary(format!("{}: timed out after {:?}", self.server(), self.timeout)))
         })?;
-        // The mail is theirs or refused by now: whatever becomes of the farewell changes nothing.
-        let _ = timeout(QUIT_TIME, connection.quit()).await;
+        // The email is accepted or rejected by now, so a failure to quit is ignored.
+        let _ = timeout(QUIT_TIMEOUT, connection.quit()).await;
         outcome
     }
 }
@@ -145,9 +158,12 @@ impl fmt::Debug for SmtpMailer {
     }
 }
 
-/// Greets in the open, and again through TLS; the server must offer it.
-async fn upgraded(
-    stream: CarefulStream,
+/// Negotiates TLS on a plaintext connection.
+///
+/// # Errors
+/// If the server does not support STARTTLS, or the handshake fails.
+async fn start_tls(
+    stream: UnbufferedStream,
     name: &ClientId,
     parameters: &TlsParameters,
 ) -> Result<AsyncSmtpConnection, Error> {
@@ -156,6 +172,7 @@ async fn upgraded(
     Ok(connection)
 }
 
+/// Returns the argument of the `EHLO` command: an address literal or a domain (RFC 5321 §4.1.3).
 fn client_id(name: &str) -> ClientId {
     match name.parse() {
         Ok(std::net::IpAddr::V4(address)) => ClientId::Ipv4(address),
@@ -167,12 +184,13 @@ fn client_id(name: &str) -> ClientId {
 fn tls_parameters(options: &SmtpOptions) -> Result<TlsParameters, SetupError> {
     let mut builder = TlsParameters::builder(options.host.clone());
     if let Some(file) = &options.ca_file {
-        let wrong = |why: &dyn fmt::Display| SetupError::new(Setting::SmtpCaFile, format!("{}: {why}", file.display()));
-        let pem = std::fs::read(file).map_err(|error| wrong(&error))?;
+        let invalid =
+            |reason: &dyn fmt::Display| SetupError::new(Setting::SmtpCaFile, format!("{}: {reason}", file.display()));
+        let pem = std::fs::read(file).map_err(|error| invalid(&error))?;
         if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-            return Err(wrong(&"has no certificate in it"));
+            return Err(invalid(&"does not contain a certificate"));
         }
-        let certificates = Certificate::from_pem(&pem).map_err(|error| wrong(&error))?;
+        let certificates = Certificate::from_pem(&pem).map_err(|error| invalid(&error))?;
         builder = builder.add_root_certificate(certificates);
     }
     builder.build().map_err(|error| SetupError::new(Setting::SmtpTls, error.to_string()))

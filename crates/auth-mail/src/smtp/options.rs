@@ -1,4 +1,4 @@
-//! Which mail server, and how to talk to it.
+//! Options of the SMTP mailer.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,20 +9,20 @@ use auth_accounts::ports::MAX_SEND_TIME;
 
 use crate::error::{Setting, SetupError};
 
-/// How long the farewell may take, after the mail has been taken or refused.
-pub(super) const QUIT_TIME: Duration = Duration::from_secs(2);
+/// Time limit for the `QUIT` command, after the email was accepted or rejected.
+pub(super) const QUIT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The password for a mail server. Secret: its `Debug` prints `SmtpPassword(***)`.
+/// The password for a mail server. Secret: `Debug` prints `SmtpPassword(***)`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SmtpPassword(String);
 
 impl SmtpPassword {
-    /// The password with this text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// Wraps a password.
+    pub fn new(password: impl Into<String>) -> Self {
+        Self(password.into())
     }
 
-    /// The text.
+    /// Returns the password in plain text.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -34,20 +34,21 @@ impl fmt::Debug for SmtpPassword {
     }
 }
 
-/// How the way to a mail server is protected.
+/// How the connection to a mail server is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SmtpTls {
-    /// TLS from the first byte on (RFC 8314 §3.3): to be preferred.
+    /// TLS from the start (RFC 8314 §3.3). Recommended.
     #[default]
     Implicit,
-    /// TLS after a few lines in the open (RFC 3207). A server that does not offer it gets no mail and no password.
+    /// TLS after the `STARTTLS` command (RFC 3207). If the server does not support it, neither the password nor the
+    /// email is sent.
     StartTls,
-    /// None. Only to this machine: 127.0.0.0/8, `::1` or `localhost`.
+    /// No TLS. Allowed only to a loopback address: 127.0.0.0/8, `::1` or `localhost`.
     None,
 }
 
 impl SmtpTls {
-    /// The port that is usual for it.
+    /// Returns the standard port.
     pub const fn port(self) -> u16 {
         match self {
             Self::Implicit => 465,
@@ -57,28 +58,30 @@ impl SmtpTls {
     }
 }
 
-/// How to reach a mail server.
+/// Options of an [`SmtpMailer`](crate::SmtpMailer).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SmtpOptions {
-    /// Its name or address. Its certificate must be for this one.
+    /// Host name or IP address of the server. Its certificate must be valid for it.
     pub host: String,
-    /// Its port; `None`: 465 with [`SmtpTls::Implicit`], 587 with [`SmtpTls::StartTls`], 25 without TLS.
+    /// Port of the server; `None` for the standard port of [`tls`](Self::tls): 465 with [`SmtpTls::Implicit`], 587 with
+    /// [`SmtpTls::StartTls`], 25 without TLS.
     pub port: Option<u16>,
     /// How the connection is protected.
     pub tls: SmtpTls,
-    /// Name and password to log in with; `None`: no login.
+    /// Username and password; `None` for no login.
     pub login: Option<(String, SmtpPassword)>,
-    /// What this machine calls itself (RFC 5321 §4.1.1.1): a domain or an address; `None`: its host name.
+    /// The domain or IP address of this client in the `EHLO` command (RFC 5321 §4.1.1.1); `None` for the host name of
+    /// the machine.
     pub helo_name: Option<String>,
-    /// How long one mail may take from the connection to the answer; more than nothing, and 2 seconds (for the farewell) less
-    /// than [`MAX_SEND_TIME`] at most.
+    /// Time limit for one email, from connecting to the final reply. More than zero, and at most [`MAX_SEND_TIME`]
+    /// minus the 2 seconds for the `QUIT` command.
     pub timeout: Duration,
-    /// A file of certificates (PEM) that are trusted as well as those of the system.
+    /// A PEM file of certificates to trust in addition to those of the system.
     pub ca_file: Option<PathBuf>,
 }
 
 impl SmtpOptions {
-    /// A server on the usual port, without a login, with 30 seconds for each mail.
+    /// Creates options for a server on the standard port, without a login, with a timeout of 30 seconds.
     pub fn new(host: impl Into<String>, tls: SmtpTls) -> Self {
         Self {
             host: host.into(),
@@ -91,35 +94,40 @@ impl SmtpOptions {
         }
     }
 
+    /// Checks all options but the content of [`ca_file`](Self::ca_file).
     pub(super) fn check(&self) -> Result<(), SetupError> {
-        let wrong = |setting, why: &str| Err(SetupError::new(setting, why));
-        let is_visible = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
+        let invalid = |setting, reason: &str| Err(SetupError::new(setting, reason));
+        let is_valid = |credential: &str| !credential.is_empty() && !credential.chars().any(char::is_control);
         if !is_host(&self.host) {
-            return wrong(Setting::SmtpHost, "must be a name or an address, without a port");
+            return invalid(Setting::SmtpHost, "must be a host name or an IP address, without a port");
         }
         if self.tls == SmtpTls::None && !is_loopback(&self.host) {
-            return wrong(Setting::SmtpTls, "mail goes unprotected to this machine only: use implicit or starttls");
+            return invalid(Setting::SmtpTls, "none is allowed only for a loopback address: use implicit or starttls");
         }
         if self.tls == SmtpTls::None && self.ca_file.is_some() {
-            return wrong(Setting::SmtpCaFile, "is of no use without TLS");
+            return invalid(Setting::SmtpCaFile, "has no effect without TLS");
         }
-        if self.login.as_ref().is_some_and(|(name, password)| !is_visible(name) || !is_visible(password.expose())) {
-            return wrong(Setting::SmtpLogin, "neither name nor password may be empty or have control characters");
+        if self.login.as_ref().is_some_and(|(name, password)| !is_valid(name) || !is_valid(password.expose())) {
+            return invalid(
+                Setting::SmtpLogin,
+                "username and password must not be empty or contain control characters",
+            );
         }
         if self.helo_name.as_deref().is_some_and(|name| !is_host(name)) {
-            return wrong(Setting::SmtpHeloName, "must be a domain or an address");
+            return invalid(Setting::SmtpHeloName, "must be a domain or an IP address");
         }
-        if self.timeout.is_zero() || self.timeout > MAX_SEND_TIME - QUIT_TIME {
-            let most = (MAX_SEND_TIME - QUIT_TIME).as_secs();
-            return wrong(Setting::SmtpTimeout, &format!("must be more than nothing and at most {most} seconds"));
+        if self.timeout.is_zero() || self.timeout > MAX_SEND_TIME - QUIT_TIMEOUT {
+            let max = (MAX_SEND_TIME - QUIT_TIMEOUT).as_secs();
+            return invalid(Setting::SmtpTimeout, &format!("must be more than zero and at most {max} seconds"));
         }
         Ok(())
     }
 }
 
-fn is_host(text: &str) -> bool {
-    let is_name = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
-    text.parse::<IpAddr>().is_ok() || (is_name && !text.is_empty() && text.len() <= 253)
+fn is_host(host: &str) -> bool {
+    let is_name = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    // 253 characters are the limit of 255 octets in the wire format (RFC 1035 §2.3.4).
+    host.parse::<IpAddr>().is_ok() || (is_name && !host.is_empty() && host.len() <= 253)
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -130,14 +138,15 @@ fn is_loopback(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn wrong(change: impl FnOnce(&mut SmtpOptions)) -> Option<Setting> {
+    /// Returns the setting that is rejected after a change to valid options.
+    fn rejected(change: impl FnOnce(&mut SmtpOptions)) -> Option<Setting> {
         let mut options = SmtpOptions::new("mail.example", SmtpTls::Implicit);
         change(&mut options);
         options.check().err().map(|error| error.setting)
     }
 
     #[test]
-    fn nothing_goes_unprotected_to_another_machine() {
+    fn requires_tls_except_to_a_loopback_address() {
         for (host, is_allowed) in [
             ("127.0.0.1", true),
             ("127.255.0.9", true),
@@ -153,46 +162,46 @@ mod tests {
             ("::ffff:127.0.0.1", false),
             ("127.0.0.1.example", false),
         ] {
-            let found = wrong(|options| (options.host, options.tls) = (host.to_owned(), SmtpTls::None));
+            let found = rejected(|options| (options.host, options.tls) = (host.to_owned(), SmtpTls::None));
             assert_eq!(found, (!is_allowed).then_some(Setting::SmtpTls), "{host}");
         }
     }
 
     #[test]
-    fn each_option_is_checked() {
+    fn rejects_invalid_options() {
         let login = |name: &str, password: &str| Some((name.to_owned(), SmtpPassword::new(password)));
-        assert_eq!(wrong(|_| ()), None);
+        assert_eq!(rejected(|_| ()), None);
         for host in ["", "mail.example:25", "smtp://mail.example", "a b", "mail\r\n", "[::1]", "user@mail.example"] {
-            assert_eq!(wrong(|options| options.host = host.to_owned()), Some(Setting::SmtpHost), "{host:?}");
-            assert_eq!(wrong(|options| options.helo_name = Some(host.to_owned())), Some(Setting::SmtpHeloName));
+            assert_eq!(rejected(|options| options.host = host.to_owned()), Some(Setting::SmtpHost), "{host:?}");
+            assert_eq!(rejected(|options| options.helo_name = Some(host.to_owned())), Some(Setting::SmtpHeloName));
         }
         for (name, password) in [("", "x"), ("x", ""), ("x\r\n", "x"), ("x", "x\r\nRCPT")] {
-            assert_eq!(wrong(|options| options.login = login(name, password)), Some(Setting::SmtpLogin));
+            assert_eq!(rejected(|options| options.login = login(name, password)), Some(Setting::SmtpLogin));
         }
-        assert_eq!(wrong(|options| options.login = login("mailer@example.com", "a b\"c")), None);
+        assert_eq!(rejected(|options| options.login = login("mailer@example.com", "a b\"c")), None);
         for (timeout, is_allowed) in [
             (Duration::ZERO, false),
             (Duration::from_millis(1), true),
-            (MAX_SEND_TIME - QUIT_TIME, true),
-            (MAX_SEND_TIME - QUIT_TIME + Duration::from_millis(1), false),
+            (MAX_SEND_TIME - QUIT_TIMEOUT, true),
+            (MAX_SEND_TIME - QUIT_TIMEOUT + Duration::from_millis(1), false),
         ] {
-            let found = wrong(|options| options.timeout = timeout);
+            let found = rejected(|options| options.timeout = timeout);
             assert_eq!(found, (!is_allowed).then_some(Setting::SmtpTimeout), "{timeout:?}");
         }
-        let unused = wrong(|options| {
+        let without_tls = rejected(|options| {
             *options = SmtpOptions::new("localhost", SmtpTls::None);
             options.ca_file = Some("ca.pem".into());
         });
-        assert_eq!(unused, Some(Setting::SmtpCaFile));
+        assert_eq!(without_tls, Some(Setting::SmtpCaFile));
     }
 
     #[test]
-    fn ports_are_the_usual_ones() {
+    fn default_ports_are_the_standard_ones() {
         assert_eq!([SmtpTls::Implicit, SmtpTls::StartTls, SmtpTls::None].map(SmtpTls::port), [465, 587, 25]);
     }
 
     #[test]
-    fn a_password_is_not_printed() {
+    fn debug_shows_no_password() {
         let mut options = SmtpOptions::new("mail.example", SmtpTls::Implicit);
         options.login = Some(("mailer".to_owned(), SmtpPassword::new("hunter2")));
         assert!(!format!("{options:?}").contains("hunter2"));

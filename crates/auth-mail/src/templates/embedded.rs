@@ -1,11 +1,11 @@
-//! The templates that are shipped.
+//! The shipped templates.
 
 /// The language that every template is shipped in.
 pub(super) const LANGUAGE: &str = "en";
 
 macro_rules! shipped {
-    (mails { $($kind:literal,)* } shared { $($name:literal,)* }) => {
-        /// The shipped template with this name.
+    (emails { $($kind:literal,)* } shared { $($name:literal,)* }) => {
+        /// Returns the shipped template with this name.
         pub(super) fn shipped(name: &str) -> Option<&'static str> {
             const SHIPPED: &[(&str, &str)] = &[
                 $((concat!($kind, ".subject.txt"), include_str!(concat!("../../templates/en/", $kind, ".subject.txt"))),)*
@@ -19,7 +19,7 @@ macro_rules! shipped {
 }
 
 shipped! {
-    mails {
+    emails {
         "password_reset",
         "email_verification",
         "email_change",

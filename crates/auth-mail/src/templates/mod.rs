@@ -1,4 +1,4 @@
-//! The texts of mails: templates that are shipped in English, each of which a file can replace.
+//! Email templates. They are shipped in English, and a file can replace each of them.
 
 mod check;
 mod embedded;
@@ -16,42 +16,43 @@ use crate::error::{Setting, SetupError};
 use crate::line::one_line;
 use crate::links::Links;
 
-/// Longest subject, in characters: with its name it fits on two lines.
-const MAX_SUBJECT: usize = 150;
+/// Longest subject, in characters: the header fits on two lines.
+const MAX_SUBJECT_LEN: usize = 150;
 
-/// Longest name of a service, in characters.
-const MAX_SERVICE_NAME: usize = 60;
+/// Longest service name, in characters.
+const MAX_SERVICE_NAME_LEN: usize = 60;
 
-/// Where the texts of mails come from.
+/// Options of [`Templates`].
 #[derive(Clone, Debug)]
 pub struct TemplateOptions {
-    /// What the service is called in mails: 1 to 60 characters on one line.
+    /// Name of the service in emails: one line of 1 to 60 characters.
     pub service_name: String,
-    /// The language of the mails: letters and hyphens, such as `en` or `pt-BR`. Only `en` is shipped; others need a folder.
+    /// Language of emails: letters and hyphens, such as `en` or `pt-BR`. Only `en` is shipped; others require
+    /// [`folder`](Self::folder).
     pub language: String,
-    /// A folder whose files, named `<language>/<kind>.subject.txt`, `<language>/<kind>.txt` and `<language>/<kind>.html`,
-    /// take the place of what is shipped, one by one. `None`: what is shipped.
+    /// Folder with files `<language>/<kind>.subject.txt`, `<language>/<kind>.txt` and `<language>/<kind>.html`. Each
+    /// file replaces one shipped template. `None` to use the shipped templates only.
     pub folder: Option<PathBuf>,
-    /// Where links lead.
+    /// The links in emails.
     pub links: Links,
 }
 
-/// What a mail says, as sentences.
+/// A rendered email.
 pub(crate) struct Rendered {
-    /// One line.
+    /// The subject, one line.
     pub(crate) subject: String,
-    /// Plain text, lines end in `\n`.
+    /// The plain text, with lines that end in `\n`.
     pub(crate) text: String,
-    /// HTML.
+    /// The HTML, with lines that end in `\n`.
     pub(crate) html: String,
 }
 
-/// The texts of mails, in the template language of `minijinja`.
+/// The templates of all emails, in the template language of `minijinja`.
 ///
-/// A template is looked for in the folder, then among those that are shipped in the language, then in English; so are the
-/// ones that it extends or includes (`layout.txt`, `layout.html`). It may speak of every [`Fact`](auth_accounts::mail::Fact) by
-/// its name, and of `link`, `service_name`, `to` and `when`. All variables are always there; what is not known is empty.
-/// Variables are escaped in `.html` and nowhere else.
+/// A template is the file in [`TemplateOptions::folder`] or, if there is none, the shipped one in English. The same
+/// applies to the templates that it extends or includes (`layout.txt`, `layout.html`). The variables are every
+/// [`Fact`](auth_accounts::mail::Fact) by its name, `link`, `service_name`, `to` and `when`. All of them are defined in
+/// every email; unknown ones are empty. Variables are escaped in `.html` templates only.
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
@@ -60,7 +61,7 @@ pub struct Templates {
     links: Links,
 }
 
-/// Where a template comes from.
+/// The source of templates.
 #[derive(Clone, Debug)]
 struct Source {
     folder: Option<PathBuf>,
@@ -68,9 +69,13 @@ struct Source {
 }
 
 impl Templates {
-    /// Reads all templates and tries each of them, so that none fails when a mail is waiting: one that does not parse, names
-    /// a variable that is not there, leaves out the link or the code that its mail is sent for, or shows a secret in the
-    /// subject is refused, by the name of its file. Files are read here; a change needs a restart.
+    /// Reads and checks all templates, so that none fails when an email is sent. Changes to the files take effect after
+    /// a restart.
+    ///
+    /// # Errors
+    /// [`SetupError`] if a setting is invalid. [`Setting::Templates`], with the path of the file, if a template cannot
+    /// be read or parsed, uses an unknown variable, omits the link or the code of its email, or contains a secret in
+    /// the subject.
     pub fn new(options: TemplateOptions) -> Result<Self, SetupError> {
         let TemplateOptions { service_name, language, folder, links } = options;
         check_service_name(&service_name)?;
@@ -81,41 +86,44 @@ impl Templates {
         Ok(templates)
     }
 
-    /// The sentences of a mail. A template that fails is mended by an operator, so the mail can wait.
-    pub(crate) fn render(&self, mail: &Mail) -> Result<Rendered, EmailError> {
-        // Neither the text of the error nor its source: they may quote what the mail says.
+    /// Renders an email.
+    ///
+    /// # Errors
+    /// [`EmailError::Temporary`] if a template fails, because an operator can correct it.
+    pub(crate) fn render(&self, email: &Mail) -> Result<Rendered, EmailError> {
+        // Only the kind of the error: its detail and source may contain content of the email.
         let failed = |error: minijinja::Error| {
             let name = error.name().unwrap_or("template");
             EmailError::Temporary(format!("{name}, line {}: {}", error.line().unwrap_or_default(), error.kind()))
         };
-        self.try_render(mail).map_err(failed)
+        self.try_render(email).map_err(failed)
     }
 
-    fn try_render(&self, mail: &Mail) -> Result<Rendered, minijinja::Error> {
-        let variables = facts::variables(mail, &self.service_name, &self.links);
-        let part = |part: Part| self.environment.get_template(&part.name(mail.kind))?.render(&variables);
+    fn try_render(&self, email: &Mail) -> Result<Rendered, minijinja::Error> {
+        let variables = facts::variables(email, &self.service_name, &self.links);
+        let part = |part: Part| self.environment.get_template(&part.name(email.kind))?.render(&variables);
         Ok(Rendered {
-            subject: one_line(&part(Part::Subject)?, MAX_SUBJECT),
-            text: tidy(&part(Part::Text)?),
-            html: tidy(&part(Part::Html)?),
+            subject: one_line(&part(Part::Subject)?, MAX_SUBJECT_LEN),
+            text: normalised(&part(Part::Text)?),
+            html: normalised(&part(Part::Html)?),
         })
     }
 }
 
-/// Checks what the service is called in emails: 1 to 60 characters on one line, without characters that cannot be seen and
-/// without two spaces in a row.
+/// Checks the name of the service in emails: one line of 1 to 60 characters, without invisible characters or
+/// consecutive spaces.
 ///
 /// # Errors
-/// [`Setting::ServiceName`].
+/// [`Setting::ServiceName`] if the name is invalid.
 pub fn check_service_name(name: &str) -> Result<(), SetupError> {
-    if name.is_empty() || one_line(name, MAX_SERVICE_NAME) != name {
-        let why = format!("is {name:?}; must be 1 to {MAX_SERVICE_NAME} visible characters on one line");
-        return Err(SetupError::new(Setting::ServiceName, why));
+    if name.is_empty() || one_line(name, MAX_SERVICE_NAME_LEN) != name {
+        let reason = format!("is {name:?}; must be 1 to {MAX_SERVICE_NAME_LEN} visible characters on one line");
+        return Err(SetupError::new(Setting::ServiceName, reason));
     }
     Ok(())
 }
 
-/// A part of a mail that has a template of its own.
+/// A part of an email with its own template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
     Subject,
@@ -126,61 +134,66 @@ enum Part {
 impl Part {
     const ALL: [Self; 3] = [Self::Subject, Self::Text, Self::Html];
 
+    /// Returns the name of the template.
     fn name(self, kind: EmailKind) -> String {
-        let ending = match self {
+        let suffix = match self {
             Self::Subject => "subject.txt",
             Self::Text => "txt",
             Self::Html => "html",
         };
-        format!("{}.{ending}", kind.name())
+        format!("{}.{suffix}", kind.name())
     }
 }
 
 impl Source {
+    /// Checks that the language is valid and available.
     fn check(&self) -> Result<(), SetupError> {
         let language = &self.language;
         if language.is_empty() || !language.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-') {
-            return Err(SetupError::new(Setting::Language, "must be letters and hyphens, such as en or pt-BR"));
+            return Err(SetupError::new(Setting::Language, "must consist of letters and hyphens, such as en or pt-BR"));
         }
-        // A folder that is not there would leave the shipped texts in place, and nobody would know why.
+        // Otherwise a missing folder would silently leave the shipped templates in use.
         if let Some(folder) = self.folder.as_ref().filter(|folder| !folder.is_dir()) {
             return Err(SetupError::new(Setting::Templates, format!("{}: no such folder", folder.display())));
         }
         let has_files = self.folder.as_ref().is_some_and(|folder| folder.join(language).is_dir());
         if language != embedded::LANGUAGE && !has_files {
-            let why =
-                format!("no templates in this language: en is shipped, others need a folder {language} of templates");
-            return Err(SetupError::new(Setting::Language, why));
+            let reason = format!(
+                "no templates in this language: only en is shipped; others require a template folder {language}"
+            );
+            return Err(SetupError::new(Setting::Language, reason));
         }
         Ok(())
     }
 
-    /// The file that would replace a template.
+    /// Returns the path of the file that replaces a template, whether or not it exists.
     fn file(&self, name: &str) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join(&self.language).join(name))
     }
 
+    /// Reads a template; returns `None` if there is no template with this name.
     fn read(&self, name: &str) -> Result<Option<Cow<'static, str>>, minijinja::Error> {
-        // Plain names only: no template reads what is outside its folder.
+        // File names only: a template cannot include files outside its folder.
         if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte)) || name.starts_with('.') {
             return Ok(None);
         }
         match self.file(name).map(std::fs::read_to_string) {
             Some(Ok(text)) => Ok(Some(text.into())),
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
-                Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("{name} cannot be read: {error}")))
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, format!("cannot read {name}: {error}")))
             }
             _ => Ok(embedded::shipped(name).map(Cow::Borrowed)),
         }
     }
 
-    /// What to call a template when it is wrong.
+    /// Returns the path or name of a template for error messages.
     fn origin(&self, name: &str) -> String {
         let file = self.file(name).filter(|file| Path::exists(file));
         file.map_or_else(|| format!("shipped template {name}"), |file| file.display().to_string())
     }
 }
 
+/// Returns a template environment in which unknown variables are errors and only `.html` templates are escaped.
 fn environment(source: Source) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -192,16 +205,16 @@ fn environment(source: Source) -> Environment<'static> {
     environment
 }
 
-/// Without control characters, white space at the ends of lines, and more than one empty line in a row.
-fn tidy(text: &str) -> String {
+/// Removes control characters, trailing white space and consecutive empty lines.
+fn normalised(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
-    let mut tidied = String::with_capacity(text.len());
+    let mut normalised = String::with_capacity(text.len());
     for line in text.trim().split('\n') {
         let line: String = line.chars().filter(|c| !c.is_control()).collect();
-        if !(line.trim().is_empty() && tidied.ends_with("\n\n")) {
-            tidied += line.trim_end();
-            tidied.push('\n');
+        if !(line.trim().is_empty() && normalised.ends_with("\n\n")) {
+            normalised += line.trim_end();
+            normalised.push('\n');
         }
     }
-    tidied
+    normalised
 }

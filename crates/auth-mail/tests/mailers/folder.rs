@@ -1,4 +1,4 @@
-//! Mails as files.
+//! Delivery to files.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use auth_accounts::mail::{EmailKind, MessageId};
 use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{FolderMailer, NoMailer, Setting};
 
-use crate::{composer, mail};
+use crate::{composer, email};
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -21,11 +21,11 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[tokio::test]
-async fn each_mail_is_a_file_that_only_its_owner_reads() {
+async fn an_email_is_a_file_that_only_its_owner_can_read() {
     let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("a").join("mails");
+    let folder = home.path().join("a").join("emails");
     let mailer = FolderMailer::new(composer(), &folder).unwrap();
-    mailer.send(&mail(EmailKind::PasswordReset)).await.unwrap();
+    mailer.send(&email(EmailKind::PasswordReset)).await.unwrap();
     assert_eq!(mode(&folder), 0o700);
     let name = format!("1795567679-password_reset-{}.eml", "07".repeat(16));
     assert_eq!(names(&folder), std::slice::from_ref(&name));
@@ -33,42 +33,42 @@ async fn each_mail_is_a_file_that_only_its_owner_reads() {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_sent_twice_is_one_file() {
+async fn an_email_delivered_twice_is_one_file() {
     let home = tempfile::tempdir().unwrap();
     let mailer = FolderMailer::new(composer(), home.path()).unwrap();
-    let first = mail(EmailKind::PasswordReset);
+    let first = email(EmailKind::PasswordReset);
     let mut second = first.clone();
     second.id = MessageId::from_bytes([8; 16]);
-    for mail in [&first, &second, &first] {
-        mailer.send(mail).await.unwrap();
+    for email in [&first, &second, &first] {
+        mailer.send(email).await.unwrap();
     }
     assert_eq!(names(home.path()).len(), 2);
 }
 
 #[tokio::test]
-async fn a_folder_that_went_away_is_made_again() {
+async fn a_removed_folder_is_created_again() {
     let home = tempfile::tempdir().unwrap();
-    let folder = home.path().join("mails");
+    let folder = home.path().join("emails");
     let mailer = FolderMailer::new(composer(), &folder).unwrap();
     std::fs::remove_dir(&folder).unwrap();
-    mailer.send(&mail(EmailKind::PasswordReset)).await.unwrap();
+    mailer.send(&email(EmailKind::PasswordReset)).await.unwrap();
     assert_eq!(names(&folder).len(), 1);
 }
 
 #[tokio::test]
-async fn a_mail_that_cannot_be_written_waits_and_leaves_nothing_behind() {
+async fn a_failed_write_is_temporary_and_leaves_no_file() {
     let home = tempfile::tempdir().unwrap();
     let mailer = FolderMailer::new(composer(), home.path()).unwrap();
-    // A folder where the file would be: it fails for root as well, unlike a missing permission.
+    // A folder in place of the file: unlike a missing permission, it fails for root as well.
     let name = format!("1795567679-password_reset-{}.eml", "07".repeat(16));
     std::fs::create_dir_all(home.path().join(&name).join("x")).unwrap();
-    let outcome = mailer.send(&mail(EmailKind::PasswordReset)).await;
+    let outcome = mailer.send(&email(EmailKind::PasswordReset)).await;
     assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{outcome:?}");
     assert_eq!(names(home.path()), [name]);
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_stops_the_start() {
+fn rejects_a_folder_that_cannot_be_created() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("file"), "").unwrap();
     let error = FolderMailer::new(composer(), home.path().join("file")).unwrap_err();
@@ -77,8 +77,8 @@ fn a_folder_that_cannot_be_made_stops_the_start() {
 }
 
 #[tokio::test]
-async fn no_mailer_takes_everything() {
+async fn no_mailer_accepts_every_email() {
     for kind in EmailKind::ALL {
-        assert_eq!(NoMailer.send(&mail(*kind)).await, Ok(()));
+        assert_eq!(NoMailer.send(&email(*kind)).await, Ok(()));
     }
 }

@@ -1,6 +1,6 @@
-//! What arrives: messages on disk, and conversations with mail servers on this machine.
+//! Tests of the mailers: messages in files, and SMTP sessions with a mock server.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic fails the test")]
 
 mod folder;
 mod messages;
@@ -27,8 +27,8 @@ fn composer() -> Composer {
     Composer::new("Example <no-reply@mail.example>", Templates::new(options()).unwrap()).unwrap()
 }
 
-/// A mail of this kind, with the facts that it has in the service.
-fn mail(kind: EmailKind) -> Mail {
+/// Returns an email of this kind with the facts that the service adds.
+fn email(kind: EmailKind) -> Mail {
     let content = EmailContent::default()
         .with(Fact::Username, "ann")
         .with(Fact::FirstName, "Ann")
@@ -44,10 +44,10 @@ fn mail(kind: EmailKind) -> Mail {
         EmailKind::RecoveryCodeUsed => content.with(Fact::Left, "7"),
         _ => content,
     };
-    mail_with(kind, content)
+    email_with(kind, content)
 }
 
-fn mail_with(kind: EmailKind, content: EmailContent) -> Mail {
+fn email_with(kind: EmailKind, content: EmailContent) -> Mail {
     let caused_at = UnixTime::from_seconds(1_795_567_679);
     Mail { id: MessageId::from_bytes([7; 16]), kind, to: "ann@home.example".to_owned(), content, caused_at }
 }

@@ -1,11 +1,11 @@
-//! What a message looks like, whatever its facts are.
+//! The format and content of messages.
 
 use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail};
 use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, Templates};
 use tempfile::TempDir;
 
-use crate::{TOKEN, composer, mail, mail_with, options};
+use crate::{TOKEN, composer, email, email_with, options};
 
 const HEADERS: [&str; 9] = [
     "From",
@@ -19,14 +19,14 @@ const HEADERS: [&str; 9] = [
     "Content-Type",
 ];
 
-/// A message, taken apart.
+/// A parsed message.
 struct Message {
     headers: Vec<(String, String)>,
     text: String,
     html: String,
 }
 
-/// A folder of mails, and what writes into it.
+/// A folder of emails and the mailer that writes to it.
 struct Inbox {
     folder: TempDir,
     mailer: FolderMailer,
@@ -39,9 +39,9 @@ impl Inbox {
         Self { folder, mailer }
     }
 
-    async fn receive(&self, mail: &Mail) -> Message {
-        self.mailer.send(mail).await.unwrap();
-        let name = format!("{}-{}-{}.eml", mail.caused_at.seconds(), mail.kind.name(), mail.id);
+    async fn receive(&self, email: &Mail) -> Message {
+        self.mailer.send(email).await.unwrap();
+        let name = format!("{}-{}-{}.eml", email.caused_at.seconds(), email.kind.name(), email.id);
         let message = std::fs::read_to_string(self.folder.path().join(name)).unwrap();
         assert_eq!(message.matches('\n').count(), message.matches("\r\n").count(), "a bare line feed");
         assert_eq!(message.matches('\r').count(), message.matches("\r\n").count(), "a bare carriage return");
@@ -77,9 +77,9 @@ impl Message {
 }
 
 #[tokio::test]
-async fn headers_say_where_from_where_to_and_that_nobody_wrote_it() {
+async fn headers_have_sender_recipient_and_suppress_automatic_replies() {
     let inbox = Inbox::new();
-    let message = inbox.receive(&mail(EmailKind::PasswordReset)).await;
+    let message = inbox.receive(&email(EmailKind::PasswordReset)).await;
     assert_eq!(message.names(), HEADERS);
     assert_eq!(message.header("From"), "\"Example\" <no-reply@mail.example>");
     assert_eq!(message.header("To"), "<ann@home.example>");
@@ -92,9 +92,9 @@ async fn headers_say_where_from_where_to_and_that_nobody_wrote_it() {
 }
 
 #[tokio::test]
-async fn each_mail_says_what_it_is_sent_for() {
+async fn each_email_states_its_purpose() {
     let inbox = Inbox::new();
-    for (kind, said) in [
+    for (kind, expected) in [
         (EmailKind::PasswordReset, "It works once, and for 30 minutes."),
         (EmailKind::EmailVerification, "Open this link to show that it is yours"),
         (EmailKind::EmailChange, "is to become the one of an account"),
@@ -108,10 +108,10 @@ async fn each_mail_says_what_it_is_sent_for() {
         (EmailKind::RecoveryCodeUsed, "There are 7 left."),
         (EmailKind::SessionReused, "change your password"),
     ] {
-        let Message { text, html, .. } = &inbox.receive(&mail(kind)).await;
+        let Message { text, html, .. } = &inbox.receive(&email(kind)).await;
         for part in [text, html] {
             let flat = part.replace("&#x2f;", "/").split_whitespace().collect::<Vec<_>>().join(" ");
-            assert!(flat.contains(said), "{kind:?}: {flat}");
+            assert!(flat.contains(expected), "{kind:?}: {flat}");
             assert!(flat.contains("Hello Ann,"), "{kind:?}: {flat}");
             assert!(flat.contains("2026-11-25 00:47 UTC"), "{kind:?}: {flat}");
             assert!(flat.contains("192.0.2.7") && flat.contains("Firefox/128.0"), "{kind:?}: {flat}");
@@ -123,14 +123,14 @@ async fn each_mail_says_what_it_is_sent_for() {
 }
 
 #[tokio::test]
-async fn the_link_stands_on_a_line_of_its_own() {
+async fn the_link_is_on_a_separate_line() {
     let inbox = Inbox::new();
     for (kind, page) in [
         (EmailKind::PasswordReset, "reset"),
         (EmailKind::EmailVerification, "verify"),
         (EmailKind::EmailChange, "verify"),
     ] {
-        let Message { text, html, headers } = inbox.receive(&mail(kind)).await;
+        let Message { text, html, headers } = inbox.receive(&email(kind)).await;
         let link = format!("https://app.example/{page}?token={TOKEN}");
         assert!(text.lines().any(|line| line == link), "{text}");
         assert!(html.replace("&#x2f;", "/").contains(&format!("<a href=\"{link}\"")), "{html}");
@@ -141,17 +141,17 @@ async fn the_link_stands_on_a_line_of_its_own() {
 #[tokio::test]
 async fn a_code_is_in_the_body_and_not_in_the_subject() {
     let inbox = Inbox::new();
-    let Message { text, html, headers } = inbox.receive(&mail(EmailKind::SecondFactorCode)).await;
+    let Message { text, html, headers } = inbox.receive(&email(EmailKind::SecondFactorCode)).await;
     assert!(text.lines().any(|line| line.trim() == "123456"), "{text}");
     assert!(html.contains(">123456<"), "{html}");
     assert!(!format!("{headers:?}").contains("123456"));
 }
 
 #[tokio::test]
-async fn whatever_somebody_typed_does_no_harm() {
+async fn untrusted_input_is_neutralised() {
     let inbox = Inbox::new();
     let long = "x".repeat(100_000);
-    for typed in [
+    for input in [
         "Ann\r\nBcc: eve@evil.example",
         "Ann\nSubject: other",
         "Ann\r\n\r\n<b>body</b>",
@@ -165,11 +165,11 @@ async fn whatever_somebody_typed_does_no_harm() {
         "",
     ] {
         for kind in EmailKind::ALL {
-            let content = Fact::ALL.iter().fold(EmailContent::default(), |all, fact| all.with(*fact, typed));
-            // The only fact that nobody types: it is as long as it is.
-            let content = content.with(Fact::Token, typed.chars().take(100).collect::<String>());
-            let message = inbox.receive(&mail_with(*kind, content)).await;
-            assert_eq!(message.names(), HEADERS, "{kind:?} {typed:?}");
+            let content = Fact::ALL.iter().fold(EmailContent::default(), |all, fact| all.with(*fact, input));
+            // The service generates the token, so its length is not limited here.
+            let content = content.with(Fact::Token, input.chars().take(100).collect::<String>());
+            let message = inbox.receive(&email_with(*kind, content)).await;
+            assert_eq!(message.names(), HEADERS, "{kind:?} {input:?}");
             assert!(message.header("Subject").contains("Example"), "{kind:?}");
             for line in ["Bcc:", "Subject:", "QUIT"] {
                 assert!(!message.text.lines().any(|found| found.starts_with(line)), "{kind:?}: {}", message.text);
@@ -178,20 +178,20 @@ async fn whatever_somebody_typed_does_no_harm() {
             assert!(!html.contains("<script") && !html.contains("<b>"), "{html}");
             let mut anchors = html.split("<a ").skip(1);
             assert!(anchors.all(|anchor| anchor.starts_with("href=\"https://app.example/")), "{html}");
-            let all = message.text + &message.html;
-            assert!(!all.contains("49") || !typed.contains("7 * 7"), "{all}");
-            assert!(all.len() < 10_000, "{kind:?}: {} bytes", all.len());
+            let body = message.text + &message.html;
+            assert!(!body.contains("49") || !input.contains("7 * 7"), "{body}");
+            assert!(body.len() < 10_000, "{kind:?}: {} bytes", body.len());
         }
     }
 }
 
 #[tokio::test]
-async fn a_name_or_a_program_brings_no_link_of_its_own() {
+async fn links_in_names_and_user_agents_are_removed() {
     let inbox = Inbox::new();
     let content = EmailContent::default()
         .with(Fact::FirstName, "You won: https://evil.example/x www.evil evil.example")
         .with(Fact::UserAgent, "Mozilla/5.0 (+https://evil.example)");
-    let Message { text, html, .. } = inbox.receive(&mail_with(EmailKind::PasswordChanged, content)).await;
+    let Message { text, html, .. } = inbox.receive(&email_with(EmailKind::PasswordChanged, content)).await;
     assert!(
         text.contains("Hello You won: [...] [...] [...],") && text.contains("Program: Mozilla/5.0 [...]"),
         "{text}"
@@ -200,13 +200,13 @@ async fn a_name_or_a_program_brings_no_link_of_its_own() {
 }
 
 #[tokio::test]
-async fn letters_of_every_script_arrive() {
+async fn non_ascii_characters_are_encoded() {
     let home = tempfile::tempdir().unwrap();
     let mut options = options();
     options.service_name = "Bücher & Co".to_owned();
     let composer = Composer::new("Bücher & Co <no-reply@bücher.example>", Templates::new(options).unwrap()).unwrap();
-    let mail = mail_with(EmailKind::PasswordChanged, EmailContent::default().with(Fact::FirstName, "Ångström 王"));
-    FolderMailer::new(composer, home.path()).unwrap().send(&mail).await.unwrap();
+    let email = email_with(EmailKind::PasswordChanged, EmailContent::default().with(Fact::FirstName, "Ångström 王"));
+    FolderMailer::new(composer, home.path()).unwrap().send(&email).await.unwrap();
     let entry = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap();
     let message = std::fs::read(entry.path()).unwrap();
     assert!(message.is_ascii());
@@ -217,7 +217,7 @@ async fn letters_of_every_script_arrive() {
 }
 
 #[test]
-fn who_mails_come_from_is_checked() {
+fn rejects_invalid_senders() {
     let templates = || Templates::new(options()).unwrap();
     for from in ["a@mail.example", "Example <a@mail.example>", "\"Example, Inc.\" <a@mail.example>", "<a@mail.example>"]
     {

@@ -1,4 +1,4 @@
-//! A mock SMTP server whose replies a test chooses.
+//! A mock SMTP server with configurable replies.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,31 +8,31 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWrite
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-/// How the server answers a command.
+/// How the server replies to a command.
 #[derive(Clone, Copy)]
 pub(crate) enum Reply {
-    Say(&'static str),
-    /// Never.
+    Line(&'static str),
+    /// Never replies.
     Silence,
-    /// By hanging up.
+    /// Closes the connection.
     Close,
 }
 
-/// What a server says where it departs from taking everything. The commands are `CONNECT`, `EHLO`, `STARTTLS`, `AUTH`,
-/// `MAIL`, `RCPT`, `DATA`, `.` (after the message) and `QUIT`.
+/// The replies that differ from those of a server that accepts everything. The keys are `CONNECT`, `EHLO`, `STARTTLS`,
+/// `AUTH`, `MAIL`, `RCPT`, `DATA`, `.` (after the message) and `QUIT`.
 #[derive(Clone, Default)]
 pub(crate) struct Script {
     pub(crate) replies: HashMap<&'static str, Reply>,
     pub(crate) tls: Option<TlsAcceptor>,
-    /// Whether TLS comes first.
+    /// Whether TLS starts immediately instead of with `STARTTLS`.
     pub(crate) is_implicit: bool,
 }
 
-/// Everything that clients said, line by line.
+/// All lines received from clients.
 #[derive(Clone, Default)]
-pub(crate) struct Heard(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Received(Arc<Mutex<Vec<String>>>);
 
-impl Heard {
+impl Received {
     pub(crate) fn lines(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
@@ -41,62 +41,64 @@ impl Heard {
         self.lines().iter().any(|line| line.contains(text))
     }
 
-    fn note(&self, line: &str) {
+    fn record(&self, line: &str) {
         self.0.lock().unwrap().push(line.to_owned());
     }
 }
 
-/// A server on a port of its own, for as long as the test runs.
-pub(crate) async fn start(script: Script) -> (SocketAddr, Heard) {
+/// Starts a server on a free port. It runs until the test ends.
+pub(crate) async fn start(script: Script) -> (SocketAddr, Received) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let heard = Heard::default();
-    let hears = heard.clone();
+    let received = Received::default();
+    let recorder = received.clone();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // A client that hangs up is part of some tests.
-            tokio::spawn(serve(stream, script.clone(), hears.clone()));
+            // The result is ignored: in some tests the client closes the connection.
+            tokio::spawn(serve(stream, script.clone(), recorder.clone()));
         }
     });
-    (address, heard)
+    (address, received)
 }
 
-async fn serve(stream: TcpStream, script: Script, heard: Heard) -> Option<()> {
+/// Serves one connection. `None` if it was closed.
+async fn serve(stream: TcpStream, script: Script, received: Received) -> Option<()> {
     let mut plain = BufReader::new(stream);
     if !script.is_implicit {
-        if !talk(&mut plain, &script, &heard, true).await? {
+        if !session(&mut plain, &script, &received, true).await? {
             return Some(());
         }
-        heard.note("[upgraded]");
+        received.record("[upgraded]");
     }
     let secure = script.tls.as_ref()?.accept(plain.into_inner()).await.ok()?;
-    heard.note("[TLS]");
-    talk(&mut BufReader::new(secure), &script, &heard, script.is_implicit).await.map(drop)
+    received.record("[TLS]");
+    session(&mut BufReader::new(secure), &script, &received, script.is_implicit).await.map(drop)
 }
 
-/// One conversation; `true`: the client asked for TLS and may have it. `None`: one of the two hung up.
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+/// Serves one SMTP session. Returns whether the client has sent `STARTTLS` and TLS must start, or `None` if either side
+/// has closed the connection.
+async fn session<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut BufReader<S>,
     script: &Script,
-    heard: &Heard,
+    received: &Received,
     greets: bool,
 ) -> Option<bool> {
     if greets {
-        answer(stream, script, "CONNECT").await?;
+        reply(stream, script, "CONNECT").await?;
     }
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await.ok()? == 0 {
             return None;
         }
-        heard.note(line.trim_end());
+        received.record(line.trim_end());
         let verb = line.split_whitespace().next()?.to_ascii_uppercase();
-        answer(stream, script, &verb).await?;
+        reply(stream, script, &verb).await?;
         match verb.as_str() {
             "STARTTLS" if script.tls.is_some() => return Some(true),
             "DATA" if !script.replies.contains_key("DATA") => {
-                hear_message(stream, heard).await?;
-                answer(stream, script, ".").await?;
+                receive_message(stream, received).await?;
+                reply(stream, script, ".").await?;
             }
             "QUIT" => return Some(false),
             _ => (),
@@ -104,7 +106,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-async fn hear_message<S: AsyncRead + Unpin>(stream: &mut BufReader<S>, heard: &Heard) -> Option<()> {
+async fn receive_message<S: AsyncRead + Unpin>(stream: &mut BufReader<S>, received: &Received) -> Option<()> {
     loop {
         let mut line = Vec::new();
         stream.read_until(b'\n', &mut line).await.ok().filter(|read| *read > 0)?;
@@ -113,16 +115,16 @@ async fn hear_message<S: AsyncRead + Unpin>(stream: &mut BufReader<S>, heard: &H
         if line == ".\r\n" {
             return Some(());
         }
-        heard.note(line.trim_end_matches("\r\n"));
+        received.record(line.trim_end_matches("\r\n"));
     }
 }
 
-async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
+async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut BufReader<S>,
     script: &Script,
     verb: &str,
 ) -> Option<()> {
-    let usual = match verb {
+    let default = match verb {
         "CONNECT" => "220 mail.test ready",
         "EHLO" => "250-mail.test\r\n250-8BITMIME\r\n250-AUTH PLAIN LOGIN\r\n250 STARTTLS",
         "STARTTLS" => "220 go ahead",
@@ -131,10 +133,10 @@ async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         "QUIT" => "221 goodbye",
         _ => "250 2.0.0 taken",
     };
-    match script.replies.get(verb).copied().unwrap_or(Reply::Say(usual)) {
-        Reply::Say(line) => stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()?,
+    match script.replies.get(verb).copied().unwrap_or(Reply::Line(default)) {
+        Reply::Line(line) => stream.write_all(format!("{line}\r\n").as_bytes()).await.ok()?,
         Reply::Close => return None,
-        // Until the client hangs up; what it says meanwhile is not heard.
+        // Reads and discards everything until the client closes the connection.
         Reply::Silence => drop(stream.read_to_end(&mut Vec::new()).await.ok()?),
     }
     stream.flush().await.ok()

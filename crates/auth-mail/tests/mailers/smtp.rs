@@ -1,4 +1,4 @@
-//! Conversations in the open, with a server on this machine.
+//! SMTP sessions without TLS.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,28 +7,28 @@ use auth_accounts::mail::{EmailContent, EmailKind};
 use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 
-use crate::mock_smtp::{Heard, Reply, Script, start};
-use crate::{TOKEN, composer, mail};
+use crate::mock_smtp::{Received, Reply, Script, start};
+use crate::{TOKEN, composer, email};
 
 fn script(command: &'static str, reply: Reply) -> Script {
     Script { replies: HashMap::from([(command, reply)]), ..Script::default() }
 }
 
-async fn send(script: Script, change: impl FnOnce(&mut SmtpOptions)) -> (Result<(), EmailError>, Heard) {
-    let (address, heard) = start(script).await;
+async fn send(script: Script, change: impl FnOnce(&mut SmtpOptions)) -> (Result<(), EmailError>, Received) {
+    let (address, received) = start(script).await;
     let mut options = SmtpOptions::new(address.ip().to_string(), SmtpTls::None);
     options.port = Some(address.port());
     options.helo_name = Some("auth.example".to_owned());
     change(&mut options);
     let mailer = SmtpMailer::new(composer(), options).unwrap();
-    (mailer.send(&mail(EmailKind::PasswordReset)).await, heard)
+    (mailer.send(&email(EmailKind::PasswordReset)).await, received)
 }
 
 #[tokio::test]
-async fn a_mail_is_handed_over() {
-    let (outcome, heard) = send(Script::default(), |_| ()).await;
+async fn an_email_is_delivered() {
+    let (outcome, received) = send(Script::default(), |_| ()).await;
     assert_eq!(outcome, Ok(()));
-    let lines = heard.lines();
+    let lines = received.lines();
     let commands = ["EHLO auth.example", "MAIL FROM:<no-reply@mail.example>", "RCPT TO:<ann@home.example>", "DATA"];
     assert_eq!(lines[..4], commands);
     assert!(lines.contains(&"To: <ann@home.example>".to_owned()), "{lines:#?}");
@@ -37,28 +37,27 @@ async fn a_mail_is_handed_over() {
 }
 
 #[tokio::test]
-async fn one_mailer_sends_many_mails() {
-    let (address, heard) = start(Script::default()).await;
+async fn one_mailer_delivers_many_emails() {
+    let (address, received) = start(Script::default()).await;
     let mut options = SmtpOptions::new("localhost", SmtpTls::None);
     options.port = Some(address.port());
     let mailer = SmtpMailer::new(composer(), options).unwrap();
     for kind in EmailKind::ALL {
-        assert_eq!(mailer.send(&mail(*kind)).await, Ok(()));
+        assert_eq!(mailer.send(&email(*kind)).await, Ok(()));
     }
-    assert_eq!(heard.lines().iter().filter(|line| *line == "QUIT").count(), EmailKind::ALL.len());
+    assert_eq!(received.lines().iter().filter(|line| *line == "QUIT").count(), EmailKind::ALL.len());
 }
 
 #[tokio::test]
-async fn a_login_comes_before_the_mail() {
+async fn logs_in_before_delivery() {
     let login = |options: &mut SmtpOptions| options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
-    let (outcome, heard) = send(Script::default(), login).await;
+    let (outcome, received) = send(Script::default(), login).await;
     assert_eq!(outcome, Ok(()));
-    assert_eq!(heard.lines()[1], "AUTH PLAIN AG1haWxlcgBzZWNyZXQ=");
+    assert_eq!(received.lines()[1], "AUTH PLAIN AG1haWxlcgBzZWNyZXQ=");
 }
 
-/// Which answers end a mail, and which ones let it wait.
 #[tokio::test]
-async fn a_mail_is_given_up_only_for_what_it_is() {
+async fn only_permanent_rejections_of_recipient_or_content_are_permanent() {
     let login = |options: &mut SmtpOptions| options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
     for (command, reply, is_permanent) in [
         ("CONNECT", "554 no service here", false),
@@ -85,16 +84,16 @@ async fn a_mail_is_given_up_only_for_what_it_is() {
         (".", "552 too big", true),
         (".", "451 4.3.0 disk full", false),
     ] {
-        let (outcome, _) = send(script(command, Reply::Say(reply)), login).await;
+        let (outcome, _) = send(script(command, Reply::Line(reply)), login).await;
         match outcome.unwrap_err() {
-            EmailError::Permanent(why) => assert!(is_permanent, "{command} {reply}: {why}"),
-            EmailError::Temporary(why) => assert!(!is_permanent, "{command} {reply}: {why}"),
+            EmailError::Permanent(reason) => assert!(is_permanent, "{command} {reply}: {reason}"),
+            EmailError::Temporary(reason) => assert!(!is_permanent, "{command} {reply}: {reason}"),
         }
     }
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_lets_the_mail_wait() {
+async fn a_closed_connection_is_a_temporary_error() {
     for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
         let (outcome, _) = send(script(command, Reply::Close), |_| ()).await;
         assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{command}: {outcome:?}");
@@ -102,35 +101,35 @@ async fn a_connection_that_breaks_lets_the_mail_wait() {
 }
 
 #[tokio::test]
-async fn a_silent_server_lets_the_mail_wait() {
+async fn a_timeout_is_a_temporary_error() {
     for command in ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "."] {
         let (outcome, _) =
             send(script(command, Reply::Silence), |options| options.timeout = Duration::from_millis(300)).await;
-        let Err(EmailError::Temporary(why)) = outcome else { panic!("{command}: {outcome:?}") };
-        assert!(why.ends_with("no answer within 300ms"), "{why}");
+        let Err(EmailError::Temporary(reason)) = outcome else { panic!("{command}: {outcome:?}") };
+        assert!(reason.ends_with("timed out after 300ms"), "{reason}");
     }
 }
 
 #[tokio::test]
-async fn what_comes_after_the_mail_was_taken_does_not_matter() {
-    for reply in [Reply::Close, Reply::Say("500 what?"), Reply::Silence] {
+async fn errors_after_the_delivery_are_ignored() {
+    for reply in [Reply::Close, Reply::Line("500 what?"), Reply::Silence] {
         let (outcome, _) = send(script("QUIT", reply), |_| ()).await;
         assert_eq!(outcome, Ok(()));
     }
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_lets_the_mail_wait() {
+async fn a_refused_connection_is_a_temporary_error() {
     let (address, _) = start(Script::default()).await;
     let mut options = SmtpOptions::new("127.0.0.2", SmtpTls::None);
     options.port = Some(address.port());
-    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(EmailKind::PasswordReset)).await;
-    let Err(EmailError::Temporary(why)) = outcome else { panic!("{outcome:?}") };
-    assert!(why.starts_with(&format!("127.0.0.2 port {}: connection: ", address.port())), "{why}");
+    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&email(EmailKind::PasswordReset)).await;
+    let Err(EmailError::Temporary(reason)) = outcome else { panic!("{outcome:?}") };
+    assert!(reason.starts_with(&format!("127.0.0.2 port {}: connection: ", address.port())), "{reason}");
 }
 
 #[tokio::test]
-async fn explanations_are_one_short_line_that_says_nothing_of_the_mail() {
+async fn errors_are_one_short_line_without_content_of_the_email() {
     let long = "550-5.1.1 first\u{1b}[31m line\r\n550 5.1.1 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
                 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
                 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
@@ -142,36 +141,36 @@ async fn explanations_are_one_short_line_that_says_nothing_of_the_mail() {
         (".", quoting, "content: 554 5.7.1"),
         (".", "554 blocked", "content: 554"),
     ] {
-        let (outcome, _) = send(script(command, Reply::Say(reply)), |_| ()).await;
-        let why = outcome.unwrap_err().to_string();
-        assert!(why.contains(part), "{why}");
-        assert!(why.chars().count() <= 300 && !why.contains(char::is_control), "{why}");
-        assert!(!why.contains("token=") && !why.contains("blocked"), "{why}");
+        let (outcome, _) = send(script(command, Reply::Line(reply)), |_| ()).await;
+        let reason = outcome.unwrap_err().to_string();
+        assert!(reason.contains(part), "{reason}");
+        assert!(reason.chars().count() <= 300 && !reason.contains(char::is_control), "{reason}");
+        assert!(!reason.contains("token=") && !reason.contains("blocked"), "{reason}");
     }
 }
 
 #[tokio::test]
-async fn letters_beyond_ascii_need_a_server_that_takes_them() {
+async fn non_ascii_email_addresses_require_smtputf8() {
     let utf8 = "250-mail.test\r\n250-8BITMIME\r\n250 SMTPUTF8";
-    for (to, ehlo, is_taken, rcpt) in [
+    for (to, ehlo, is_accepted, rcpt) in [
         ("ann@b\u{fc}cher.example", "250 mail.test", true, "RCPT TO:<ann@xn--bcher-kva.example>"),
         ("\u{e4}nn@home.example", utf8, true, "RCPT TO:<\u{e4}nn@home.example>"),
         ("\u{e4}nn@home.example", "250 mail.test", false, "RCPT"),
     ] {
-        let (address, heard) = start(script("EHLO", Reply::Say(ehlo))).await;
+        let (address, received) = start(script("EHLO", Reply::Line(ehlo))).await;
         let mut options = SmtpOptions::new("127.0.0.1", SmtpTls::None);
         options.port = Some(address.port());
-        let mut mail = mail(EmailKind::PasswordChanged);
-        to.clone_into(&mut mail.to);
-        let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail).await;
-        assert_eq!(outcome.is_ok(), is_taken, "{to}: {outcome:?}");
-        assert_eq!(heard.has(rcpt), is_taken, "{to}");
-        assert!(is_taken || matches!(outcome, Err(EmailError::Permanent(_))), "{outcome:?}");
+        let mut email = email(EmailKind::PasswordChanged);
+        to.clone_into(&mut email.to);
+        let outcome = SmtpMailer::new(composer(), options).unwrap().send(&email).await;
+        assert_eq!(outcome.is_ok(), is_accepted, "{to}: {outcome:?}");
+        assert_eq!(received.has(rcpt), is_accepted, "{to}");
+        assert!(is_accepted || matches!(outcome, Err(EmailError::Permanent(_))), "{outcome:?}");
     }
 }
 
 #[tokio::test]
-async fn no_address_becomes_a_second_command_or_recipient() {
+async fn an_email_address_cannot_inject_a_command_or_recipient() {
     for to in [
         "",
         "ann",
@@ -187,15 +186,15 @@ async fn no_address_becomes_a_second_command_or_recipient() {
         "Ann <ann@home.example>",
         "ann@home.example\0",
     ] {
-        let (address, heard) = start(Script::default()).await;
+        let (address, received) = start(Script::default()).await;
         let mut options = SmtpOptions::new("127.0.0.1", SmtpTls::None);
         options.port = Some(address.port());
-        let mut mail = mail(EmailKind::PasswordChanged);
-        to.clone_into(&mut mail.to);
-        mail.content = EmailContent::default();
-        let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail).await;
+        let mut email = email(EmailKind::PasswordChanged);
+        to.clone_into(&mut email.to);
+        email.content = EmailContent::default();
+        let outcome = SmtpMailer::new(composer(), options).unwrap().send(&email).await;
         assert!(matches!(outcome, Err(EmailError::Permanent(_))), "{to:?}: {outcome:?}");
         assert!(!outcome.unwrap_err().to_string().contains(char::is_control));
-        assert_eq!(heard.lines(), [""; 0], "{to:?}");
+        assert_eq!(received.lines(), [""; 0], "{to:?}");
     }
 }

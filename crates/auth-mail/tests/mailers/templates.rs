@@ -1,4 +1,4 @@
-//! Templates of an operator's own.
+//! Custom templates.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, SetupError, Templates};
 use tempfile::TempDir;
 
-use crate::{mail, options};
+use crate::{email, options};
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -19,6 +19,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
     folder
 }
 
+/// Reads the templates in a folder.
 fn read(folder: &Path, language: &str) -> Result<Templates, SetupError> {
     let mut options = options();
     options.folder = Some(folder.to_owned());
@@ -26,26 +27,27 @@ fn read(folder: &Path, language: &str) -> Result<Templates, SetupError> {
     Templates::new(options)
 }
 
-async fn sent(templates: Templates, kind: EmailKind) -> String {
+/// Renders an email of this kind and returns the message.
+async fn rendered(templates: Templates, kind: EmailKind) -> String {
     let home = tempfile::tempdir().unwrap();
     let composer = Composer::new("no-reply@mail.example", templates).unwrap();
-    FolderMailer::new(composer, home.path()).unwrap().send(&mail(kind)).await.unwrap();
+    FolderMailer::new(composer, home.path()).unwrap().send(&email(kind)).await.unwrap();
     let entry = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap();
     std::fs::read_to_string(entry.path()).unwrap()
 }
 
 #[test]
-fn what_is_shipped_is_whole() {
+fn the_shipped_templates_are_valid() {
     Templates::new(options()).unwrap();
 }
 
 #[tokio::test]
-async fn a_file_takes_the_place_of_one_template() {
+async fn a_file_replaces_one_template() {
     let own = folder(&[("en/password_changed.subject.txt", "Your key\n has\n changed, {{ username }}\n")]);
-    let message = sent(read(own.path(), "en").unwrap(), EmailKind::PasswordChanged).await;
+    let message = rendered(read(own.path(), "en").unwrap(), EmailKind::PasswordChanged).await;
     assert!(message.contains("Subject: Your key has changed, ann\r\n"), "{message}");
     assert!(message.contains("Hello Ann,"), "{message}");
-    let message = sent(read(own.path(), "en").unwrap(), EmailKind::PasswordReset).await;
+    let message = rendered(read(own.path(), "en").unwrap(), EmailKind::PasswordReset).await;
     assert!(message.contains("Subject: Set a new password for Example\r\n"), "{message}");
 }
 
@@ -55,9 +57,9 @@ async fn another_language_falls_back_to_english() {
         ("de/layout.txt", "Hallo {{ first_name }},\n{% block message %}{% endblock %}\n"),
         ("de/password_changed.txt", "{% extends \"layout.txt\" %}{% block message %}Neues Passwort.{% endblock %}"),
     ]);
-    let message = sent(read(own.path(), "de").unwrap(), EmailKind::PasswordChanged).await;
+    let message = rendered(read(own.path(), "de").unwrap(), EmailKind::PasswordChanged).await;
     assert!(message.contains("Hallo Ann,\r\nNeues Passwort."), "{message}");
-    let message = sent(read(own.path(), "de").unwrap(), EmailKind::SessionReused).await;
+    let message = rendered(read(own.path(), "de").unwrap(), EmailKind::SessionReused).await;
     assert!(message.contains("Hallo Ann,\r\n\r\nA login") && message.contains("Log in\r\nagain"), "{message}");
 }
 
@@ -69,19 +71,15 @@ async fn html_is_escaped_and_text_is_not() {
     ]);
     let mut options = options();
     (options.service_name, options.folder) = ("A & B".to_owned(), Some(own.path().to_owned()));
-    let message = sent(Templates::new(options).unwrap(), EmailKind::PasswordChanged).await;
+    let message = rendered(Templates::new(options).unwrap(), EmailKind::PasswordChanged).await;
     assert!(message.contains("<p>A &amp; B</p>") && message.contains("\r\nA & B\r\n"), "{message}");
 }
 
 #[test]
-fn a_broken_template_stops_the_start_by_its_name() {
+fn rejects_invalid_templates_with_the_path_of_the_file() {
     for (name, text, part) in [
-        ("password_reset.txt", "{{ lnk }}", "there is no variable lnk"),
-        (
-            "password_reset.html",
-            "{{ link }}{% if not left %}{{ misspelt }}{% endif %}",
-            "there is no variable misspelt",
-        ),
+        ("password_reset.txt", "{{ lnk }}", "unknown variable lnk"),
+        ("password_reset.html", "{{ link }}{% if not left %}{{ misspelt }}{% endif %}", "unknown variable misspelt"),
         ("password_reset.txt", "line one\n{{ link ", "line 2: syntax error"),
         ("password_reset.txt", "{% extends \"absent.txt\" %}", "does not exist"),
         ("password_reset.txt", "{{ link }}{% include \"../../etc/passwd\" %}", "non-existing"),
@@ -89,8 +87,8 @@ fn a_broken_template_stops_the_start_by_its_name() {
         ("password_reset.txt", "Hello", "the link is missing"),
         ("password_reset.html", "Hello", "the link is missing"),
         ("second_factor_code.txt", "Hello", "the code is missing"),
-        ("second_factor_code.subject.txt", "{{ code }}", "a subject must not show"),
-        ("password_reset.subject.txt", "{{ link }}", "a subject must not show"),
+        ("second_factor_code.subject.txt", "{{ code }}", "a subject must not contain"),
+        ("password_reset.subject.txt", "{{ link }}", "a subject must not contain"),
         ("password_reset.subject.txt", " \n", "the subject is empty"),
         ("layout.txt", "{{ nothing }}", "undefined value"),
     ] {
@@ -104,14 +102,14 @@ fn a_broken_template_stops_the_start_by_its_name() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_stops_the_start() {
+fn rejects_a_file_that_cannot_be_read() {
     let own = folder(&[("en/password_reset.txt/x", "")]);
     let error = read(own.path(), "en").unwrap_err();
     assert!(error.why.contains("password_reset.txt"), "{error}");
 }
 
 #[test]
-fn languages_and_folders_must_be_there() {
+fn rejects_missing_languages_and_folders() {
     let own = folder(&[("pt-BR/layout.txt", "{% block message %}{% endblock %}")]);
     assert!(read(own.path(), "pt-BR").is_ok());
     for language in ["", "..", "../en", "de", "en_US", "en/", "e n"] {
@@ -121,7 +119,7 @@ fn languages_and_folders_must_be_there() {
 }
 
 #[test]
-fn the_name_of_the_service_is_one_short_line() {
+fn rejects_invalid_service_names() {
     for name in ["", "two\nlines", " padded", "Example\r\nBcc: x@y.example", &"x".repeat(61)] {
         let mut options = options();
         name.clone_into(&mut options.service_name);

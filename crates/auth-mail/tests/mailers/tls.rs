@@ -1,4 +1,4 @@
-//! Conversations over TLS, with certificates made for the test.
+//! SMTP sessions over TLS, with generated certificates.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use rustls::pki_types::PrivateKeyDer;
 use tempfile::TempDir;
 use tokio_rustls::TlsAcceptor;
 
-use crate::mock_smtp::{Heard, Reply, Script, start};
-use crate::{composer, mail};
+use crate::mock_smtp::{Received, Reply, Script, start};
+use crate::{composer, email};
 
-/// An authority, in a folder with its certificate.
+/// A certificate authority, and a folder with its certificate.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     folder: TempDir,
@@ -32,7 +32,7 @@ impl Authority {
         Self { issuer, folder }
     }
 
-    /// A server's side of TLS, with a certificate for this name.
+    /// Returns a TLS acceptor for a server with a certificate for `name`.
     fn acceptor(&self, name: &str) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
@@ -45,92 +45,92 @@ impl Authority {
     }
 }
 
-async fn send(tls: SmtpTls, script: Script, trusted: &Authority) -> (Result<(), EmailError>, Heard) {
-    let (address, heard) = start(Script { is_implicit: tls == SmtpTls::Implicit, ..script }).await;
+async fn send(tls: SmtpTls, script: Script, trusted: &Authority) -> (Result<(), EmailError>, Received) {
+    let (address, received) = start(Script { is_implicit: tls == SmtpTls::Implicit, ..script }).await;
     let mut options = SmtpOptions::new("localhost", tls);
     options.port = Some(address.port());
     options.login = Some(("mailer".to_owned(), SmtpPassword::new("secret")));
     options.ca_file = Some(trusted.folder.path().join("ca.pem"));
     let mailer = SmtpMailer::new(composer(), options).unwrap();
-    (mailer.send(&mail(EmailKind::PasswordReset)).await, heard)
+    (mailer.send(&email(EmailKind::PasswordReset)).await, received)
 }
 
 const BOTH: [SmtpTls; 2] = [SmtpTls::Implicit, SmtpTls::StartTls];
 
 #[tokio::test]
-async fn mail_goes_over_tls() {
+async fn logs_in_and_delivers_over_tls() {
     let authority = Authority::new("ours");
     for tls in BOTH {
         let script = Script { tls: Some(authority.acceptor("localhost")), ..Script::default() };
-        let (outcome, heard) = send(tls, script, &authority).await;
+        let (outcome, received) = send(tls, script, &authority).await;
         assert_eq!(outcome, Ok(()), "{tls:?}");
-        let lines = heard.lines();
+        let lines = received.lines();
         let secure = lines.iter().position(|line| line == "[TLS]").unwrap();
-        let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
-        assert!(secure < place("AUTH") && secure < place("MAIL"), "{lines:#?}");
+        let position = |command: &str| lines.iter().position(|line| line.starts_with(command)).unwrap();
+        assert!(secure < position("AUTH") && secure < position("MAIL"), "{lines:#?}");
     }
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_show_who_it_is_gets_nothing() {
+async fn sends_nothing_to_a_server_with_an_invalid_certificate() {
     let (authority, other) = (Authority::new("ours"), Authority::new("another"));
     for tls in BOTH {
-        for (acceptor, why) in
+        for (acceptor, reason) in
             [(other.acceptor("localhost"), "UnknownIssuer"), (authority.acceptor("mail.example"), "not valid for name")]
         {
             let script = Script { tls: Some(acceptor), ..Script::default() };
-            let (outcome, heard) = send(tls, script, &authority).await;
-            let Err(EmailError::Temporary(text)) = outcome else { panic!("{tls:?}: {outcome:?}") };
-            assert!(text.contains(why), "{tls:?}: {text}");
-            assert!(!heard.has("AUTH") && !heard.has("MAIL"), "{:#?}", heard.lines());
+            let (outcome, received) = send(tls, script, &authority).await;
+            let Err(EmailError::Temporary(message)) = outcome else { panic!("{tls:?}: {outcome:?}") };
+            assert!(message.contains(reason), "{tls:?}: {message}");
+            assert!(!received.has("AUTH") && !received.has("MAIL"), "{:#?}", received.lines());
         }
     }
 }
 
 #[tokio::test]
-async fn a_server_without_starttls_gets_neither_password_nor_mail() {
+async fn sends_neither_password_nor_email_without_starttls() {
     let authority = Authority::new("ours");
     for (command, reply) in [
         ("EHLO", "250-mail.test\r\n250 AUTH PLAIN LOGIN"),
         ("STARTTLS", "454 TLS not available"),
         ("STARTTLS", "502 what?"),
     ] {
-        let script = Script { replies: HashMap::from([(command, Reply::Say(reply))]), ..Script::default() };
-        let (outcome, heard) = send(SmtpTls::StartTls, script, &authority).await;
+        let script = Script { replies: HashMap::from([(command, Reply::Line(reply))]), ..Script::default() };
+        let (outcome, received) = send(SmtpTls::StartTls, script, &authority).await;
         assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{reply}: {outcome:?}");
-        assert!(!heard.has("AUTH") && !heard.has("MAIL"), "{:#?}", heard.lines());
+        assert!(!received.has("AUTH") && !received.has("MAIL"), "{:#?}", received.lines());
     }
 }
 
-/// RFC 3207 §4.2: somebody on the way may write in the open, but not into what comes through TLS.
+/// RFC 3207 §4.2: replies injected before TLS must not be taken for replies over TLS.
 #[tokio::test]
-async fn nothing_said_before_tls_is_heard_after_it() {
+async fn discards_replies_injected_before_tls() {
     let authority = Authority::new("ours");
     let forged = "220 go ahead\r\n250-forged\r\n250 AUTH PLAIN\r\n235 forged\r\n250 forged\r\n250 forged\r\n354 forged\r\n250 forged";
     let script = Script {
         tls: Some(authority.acceptor("localhost")),
-        replies: HashMap::from([("STARTTLS", Reply::Say(forged))]),
+        replies: HashMap::from([("STARTTLS", Reply::Line(forged))]),
         ..Script::default()
     };
-    let (outcome, heard) = send(SmtpTls::StartTls, script, &authority).await;
+    let (outcome, received) = send(SmtpTls::StartTls, script, &authority).await;
     assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{outcome:?}");
-    assert!(!heard.has("[TLS]") && !heard.has("MAIL"), "{:#?}", heard.lines());
+    assert!(!received.has("[TLS]") && !received.has("MAIL"), "{:#?}", received.lines());
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_gets_nothing() {
+async fn sends_nothing_to_a_server_without_tls() {
     let authority = Authority::new("ours");
-    let (address, heard) = start(Script::default()).await;
+    let (address, received) = start(Script::default()).await;
     let mut options = SmtpOptions::new("localhost", SmtpTls::Implicit);
     options.port = Some(address.port());
     options.ca_file = Some(authority.folder.path().join("ca.pem"));
-    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&mail(EmailKind::PasswordReset)).await;
+    let outcome = SmtpMailer::new(composer(), options).unwrap().send(&email(EmailKind::PasswordReset)).await;
     assert!(matches!(outcome, Err(EmailError::Temporary(_))), "{outcome:?}");
-    assert!(!heard.has("MAIL"));
+    assert!(!received.has("MAIL"));
 }
 
 #[test]
-fn a_file_without_certificates_stops_the_start() {
+fn rejects_a_file_without_certificates() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("empty.pem"), "").unwrap();
     std::fs::write(folder.path().join("broken.pem"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")

@@ -5,10 +5,10 @@ use auth_crypto::{ApplicationSecret, ApplicationSecretError, KeyError, WhichSecr
 use crate::fixture::*;
 
 #[test]
-fn a_weak_or_known_secret_is_refused_wherever_it_stands() {
+fn rejects_weak_and_published_secrets_in_every_position() {
     let too_short = |bytes| Some((bytes, None));
     let published = Some((0, Some(KeyError::SecretPublished)));
-    let key_text = Some((0, Some(KeyError::SecretIsKeyText)));
+    let is_key = Some((0, Some(KeyError::SecretIsKey)));
     let random = "kN4uP0sV7bQ2xY9w".repeat(2);
     let body: String = P256_PUBLIC.lines().filter(|line| !line.starts_with('-')).collect();
     for (secret, fault) in [
@@ -20,12 +20,12 @@ fn a_weak_or_known_secret_is_refused_wherever_it_stands() {
         ("a-string-secret-at-least-256-bits-long", published.clone()),
         ("CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET", published.clone()),
         (&"changeme".repeat(4), published.clone()),
-        // What is wrong with it is not its length alone.
+        // Also too short; reported as published.
         ("secret", published),
-        (ED25519_PUBLIC, key_text.clone()),
-        (RSA2048, key_text.clone()),
-        (P256_CERTIFICATE, key_text.clone()),
-        (&body, key_text),
+        (ED25519_PUBLIC, is_key.clone()),
+        (RSA2048, is_key.clone()),
+        (P256_CERTIFICATE, is_key.clone()),
+        (&body, is_key),
     ] {
         let error = |which| match fault.clone()? {
             (bytes, None) => Some(ApplicationSecretError::TooShort { which, bytes }),
@@ -39,7 +39,7 @@ fn a_weak_or_known_secret_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn a_refusal_is_one_line_that_says_which_one_and_why() {
+fn errors_name_the_secret_and_the_reason() {
     let error = |current, former: &[&str]| ApplicationSecret::new(current, former).unwrap_err().to_string();
     assert_eq!(error("too short", &[]), "the current application secret has 9 bytes; it needs at least 32");
     assert_eq!(

@@ -4,15 +4,15 @@ use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::secret::{Mac, MacPurpose};
 use auth_crypto::ApplicationSecret;
 
-use super::{application_secret, from_hex, stranger, successor};
+use super::{application_secret, from_hex, rotated, unrelated};
 use crate::fixture::*;
 
 const PURPOSES: [MacPurpose; 5] =
     [MacPurpose::Link, MacPurpose::Challenge, MacPurpose::Code, MacPurpose::RecoveryCode, MacPurpose::LimitKey];
 
-/// Stored hashes must be recognised by later releases. These were computed with another library.
+/// Stored hashes must match in later releases. These were computed with another library.
 #[test]
-fn a_hash_does_not_change_from_one_release_to_the_next() {
+fn hashes_of_earlier_releases_match() {
     for (purpose, expected) in PURPOSES.into_iter().zip([
         "66122de97c46ab37bff51ae9ad913a6f8c64d16b698839b3b5af426bb028e4e3",
         "c6ad53d6167ff5ecfd95bf75076e7893559fa3128997d6ed5b37ea5594817ae6",
@@ -25,7 +25,7 @@ fn a_hash_does_not_change_from_one_release_to_the_next() {
 }
 
 #[test]
-fn a_hash_is_good_for_one_purpose_and_one_message() {
+fn a_hash_matches_one_purpose_and_one_message_only() {
     let application_secret = application_secret();
     for purpose in PURPOSES {
         let mac = application_secret.mac(purpose, b"message");
@@ -51,19 +51,19 @@ fn a_hash_with_any_bit_changed_does_not_match() {
 }
 
 #[test]
-fn former_secrets_are_recognised_and_no_longer_used() {
-    let (old, new) = (application_secret(), successor());
+fn former_secrets_match_but_create_no_hashes() {
+    let (old, new) = (application_secret(), rotated());
     let mac = old.mac(MacPurpose::Link, b"message");
     assert!(new.matches(MacPurpose::Link, b"message", &mac));
-    assert!(!stranger().matches(MacPurpose::Link, b"message", &mac));
+    assert!(!unrelated().matches(MacPurpose::Link, b"message", &mac));
     let mac = new.mac(MacPurpose::Link, b"message");
-    assert_eq!(mac, stranger().mac(MacPurpose::Link, b"message"));
+    assert_eq!(mac, unrelated().mac(MacPurpose::Link, b"message"));
     assert!(new.matches(MacPurpose::Link, b"message", &mac));
     assert!(!old.matches(MacPurpose::Link, b"message", &mac));
 }
 
 #[test]
-fn a_secret_that_stands_twice_is_one_secret() {
+fn the_same_secret_may_be_configured_twice() {
     let application_secret = ApplicationSecret::new(SECRET, &[SECRET, SECRET]).unwrap();
     let mac = application_secret.mac(MacPurpose::Link, b"message");
     assert!(application_secret.matches(MacPurpose::Link, b"message", &mac));

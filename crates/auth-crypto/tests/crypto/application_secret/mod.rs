@@ -1,4 +1,4 @@
-//! The application secret: which secrets are accepted, and what is sealed and hashed with them.
+//! The application secret: accepted secrets, keyed hashes, sealed values and one-time passwords.
 
 mod accepted_secrets;
 mod keyed_hashes;
@@ -13,16 +13,16 @@ fn application_secret() -> ApplicationSecret {
     ApplicationSecret::new(SECRET, &[]).unwrap()
 }
 
-/// An application secret of the same deployment, after its secret was replaced.
-fn successor() -> ApplicationSecret {
+/// The application secret of the same deployment after a change of the secret.
+fn rotated() -> ApplicationSecret {
     ApplicationSecret::new(OTHER_SECRET, &["in use until last year, by some of us", SECRET]).unwrap()
 }
 
-/// An application secret of another deployment.
-fn stranger() -> ApplicationSecret {
+/// The application secret of another deployment.
+fn unrelated() -> ApplicationSecret {
     ApplicationSecret::new(OTHER_SECRET, &[]).unwrap()
 }
 
-fn from_hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap()).collect()
+fn from_hex(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|i| u8::from_str_radix(&hex[i..i + 2], 16).unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! Codes of authenticator apps: the tables of the RFCs, and the accepted time steps.
+//! Codes of authenticator apps: the test values of RFC 4226 and RFC 6238, and the accepted time steps.
 
 use auth_accounts::code::SixDigitCode;
 use auth_accounts::ports::KeyedHash as _;
@@ -16,7 +16,7 @@ fn secret() -> TotpSecret {
     TotpSecret::from_bytes(vectors()["secret_ascii"].as_str().unwrap().into())
 }
 
-/// The codes of the steps from 0 on.
+/// Returns the codes of the time steps from 0.
 fn codes() -> Vec<SixDigitCode> {
     let vectors = vectors();
     let codes = vectors["hotp_sha1_6"].as_array().unwrap();
@@ -28,19 +28,19 @@ fn at(seconds: i64) -> UnixTime {
 }
 
 #[test]
-fn counted_codes_are_those_of_rfc_4226_appendix_d() {
+fn hotp_codes_match_rfc_4226_appendix_d() {
     let codes = codes();
     assert_eq!(codes.len(), 10);
     for (counter, code) in (0..).zip(codes) {
         assert_eq!(SixDigitCode::of_number(application_secret().hotp(secret().expose(), counter)), code, "{counter}");
     }
-    // The same table has the numbers before they are cut to six digits.
+    // The values of the same table before they are reduced to 6 digits.
     assert_eq!(application_secret().hotp(secret().expose(), 0), 1_284_755_224);
     assert_eq!(application_secret().hotp(secret().expose(), 9), 645_520_489);
 }
 
 #[test]
-fn timed_codes_are_those_of_rfc_6238_appendix_b() {
+fn totp_codes_match_rfc_6238_appendix_b() {
     let vectors = vectors();
     let rows = vectors["totp_sha1_8"].as_array().unwrap();
     assert_eq!(rows.len(), 6);
@@ -54,7 +54,7 @@ fn timed_codes_are_those_of_rfc_6238_appendix_b() {
 }
 
 #[test]
-fn a_secret_of_any_length_has_numbers_of_31_bits() {
+fn hotp_values_have_31_bits_for_secrets_of_any_length() {
     for len in [0, 1, 20, 64, 65, 1000] {
         let secret = vec![7; len];
         for counter in (0..100).chain([u64::MAX]) {
@@ -64,7 +64,7 @@ fn a_secret_of_any_length_has_numbers_of_31_bits() {
 }
 
 #[test]
-fn a_code_is_good_one_step_early_or_late_and_once() {
+fn a_code_is_accepted_once_and_at_most_one_step_early_or_late() {
     for (now, code, last_step, expected) in [
         // 59 is the last second of step 1.
         (59, 0, None, Some(0)),
@@ -78,13 +78,13 @@ fn a_code_is_good_one_step_early_or_late_and_once() {
         (29, 2, None, None),
         (0, 0, None, Some(0)),
         (0, 1, None, Some(1)),
-        // The drift ends with its second.
+        // The first second at which the code is too late.
         (119, 2, None, Some(2)),
         (120, 2, None, None),
         (150, 4, None, Some(4)),
         (149, 6, None, None),
         (150, 6, None, Some(6)),
-        // None twice, and none before one that was used.
+        // No code is accepted twice, nor after the code of a later step.
         (59, 1, Some(0), Some(1)),
         (59, 1, Some(1), None),
         (59, 0, Some(1), None),
@@ -100,7 +100,7 @@ fn a_code_is_good_one_step_early_or_late_and_once() {
 }
 
 #[test]
-fn another_secret_has_other_codes() {
+fn codes_of_another_secret_are_rejected() {
     let other = TotpSecret::from_bytes(b"12345678901234567891".to_vec());
     assert!((0..9).all(|step| matching_step(&other, codes()[step], None, at(30 * 4), &application_secret()).is_none()));
 }

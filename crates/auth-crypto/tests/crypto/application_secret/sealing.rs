@@ -5,18 +5,18 @@ use auth_accounts::secret::Sealed;
 use auth_crypto::{ApplicationSecret, SealFault};
 use proptest::prelude::*;
 
-use super::{application_secret, from_hex, stranger, successor};
+use super::{application_secret, from_hex, rotated, unrelated};
 
-/// What stands around the text: form, id of the secret, nonce and tag.
+/// Length of the format, the ID of the secret, the nonce and the tag.
 const OVERHEAD: usize = 1 + 8 + 12 + 16;
 
 fn fault(application_secret: &ApplicationSecret, context: &[u8], sealed: &Sealed) -> SealFault {
     *application_secret.open(context, sealed).unwrap_err().downcast().unwrap()
 }
 
-/// What is stored must open in later releases. These were sealed with another library.
+/// Stored values must open in later releases. These were sealed with another library.
 #[test]
-fn what_an_earlier_release_sealed_opens() {
+fn opens_values_of_earlier_releases() {
     for (context, plain, sealed) in [
         (
             &b"totp of 7"[..],
@@ -27,12 +27,12 @@ fn what_an_earlier_release_sealed_opens() {
     ] {
         let sealed = Sealed::new(from_hex(sealed));
         assert_eq!(application_secret().open(context, &sealed).unwrap(), plain);
-        assert_eq!(successor().open(context, &sealed).unwrap(), plain);
+        assert_eq!(rotated().open(context, &sealed).unwrap(), plain);
     }
 }
 
 #[test]
-fn texts_of_any_length_come_back() {
+fn opens_values_of_any_length() {
     let application_secret = application_secret();
     for len in (0..=66).chain([4095, 4096, 1_000_003]) {
         let plain = vec![7; len];
@@ -43,7 +43,7 @@ fn texts_of_any_length_come_back() {
 }
 
 #[test]
-fn it_opens_for_its_own_context_only() {
+fn opens_for_the_same_context_only() {
     let application_secret = application_secret();
     let sealed = application_secret.seal(b"totp 1", b"text").unwrap();
     for other in [&b""[..], b"totp 2", b"totp 11", b"totp ", b"TOTP 1"] {
@@ -55,55 +55,54 @@ fn it_opens_for_its_own_context_only() {
 }
 
 #[test]
-fn whatever_byte_is_altered_it_does_not_open() {
-    let application_secret = successor();
+fn does_not_open_if_any_byte_is_altered() {
+    let application_secret = rotated();
     let sealed = application_secret.seal(b"context", b"some text").unwrap();
-    for place in 0..sealed.bytes().len() {
+    for index in 0..sealed.bytes().len() {
         for change in 1..=255 {
             let mut bytes = sealed.bytes().to_vec();
-            bytes[place] ^= change;
-            let form = bytes[0];
+            bytes[index] ^= change;
+            let format = bytes[0];
             let found = fault(&application_secret, b"context", &Sealed::new(bytes));
-            let expected = match place {
-                0 => SealFault::UnknownForm(form),
+            let expected = match index {
+                0 => SealFault::UnknownFormat(format),
                 1..9 => SealFault::UnknownSecret,
                 _ => SealFault::Altered,
             };
-            assert_eq!(found, expected, "{place} {change}");
+            assert_eq!(found, expected, "{index} {change}");
         }
     }
 }
 
 #[test]
-fn cut_short_or_lengthened_it_does_not_open() {
+fn does_not_open_if_truncated_or_extended() {
     let application_secret = application_secret();
     let sealed = application_secret.seal(b"context", b"some text").unwrap();
     for len in 0..sealed.bytes().len() {
-        let expected = if len < OVERHEAD { SealFault::CutShort } else { SealFault::Altered };
-        let cut = Sealed::new(sealed.bytes()[..len].to_vec());
-        assert_eq!(fault(&application_secret, b"context", &cut), expected, "{len}");
+        let expected = if len < OVERHEAD { SealFault::Truncated } else { SealFault::Altered };
+        let truncated = Sealed::new(sealed.bytes()[..len].to_vec());
+        assert_eq!(fault(&application_secret, b"context", &truncated), expected, "{len}");
     }
     for more in [&b"\0"[..], sealed.bytes()] {
-        let longer = Sealed::new([sealed.bytes(), more].concat());
-        assert_eq!(fault(&application_secret, b"context", &longer), SealFault::Altered);
+        let extended = Sealed::new([sealed.bytes(), more].concat());
+        assert_eq!(fault(&application_secret, b"context", &extended), SealFault::Altered);
     }
 }
 
 #[test]
-fn former_secrets_open_and_no_longer_seal() {
-    let (old, new) = (application_secret(), successor());
+fn former_secrets_open_but_do_not_seal() {
+    let (old, new) = (application_secret(), rotated());
     let sealed = old.seal(b"context", b"text").unwrap();
     assert_eq!(new.open(b"context", &sealed).unwrap(), b"text");
-    assert_eq!(fault(&stranger(), b"context", &sealed), SealFault::UnknownSecret);
+    assert_eq!(fault(&unrelated(), b"context", &sealed), SealFault::UnknownSecret);
     let sealed = new.seal(b"context", b"text").unwrap();
-    assert_eq!(stranger().open(b"context", &sealed).unwrap(), b"text");
+    assert_eq!(unrelated().open(b"context", &sealed).unwrap(), b"text");
     assert_eq!(fault(&old, b"context", &sealed), SealFault::UnknownSecret);
 }
 
-/// One that names another known secret is not the other's.
 #[test]
-fn a_secret_cannot_be_put_in_the_place_of_another() {
-    let (old, new) = (application_secret(), successor());
+fn does_not_open_with_the_id_of_another_secret() {
+    let (old, new) = (application_secret(), rotated());
     let id = old.seal(b"context", b"text").unwrap().bytes()[1..9].to_vec();
     let mut bytes = new.seal(b"context", b"text").unwrap().bytes().to_vec();
     bytes[1..9].copy_from_slice(&id);
@@ -111,7 +110,7 @@ fn a_secret_cannot_be_put_in_the_place_of_another() {
 }
 
 #[test]
-fn one_text_is_sealed_differently_each_time() {
+fn the_same_value_is_sealed_differently_each_time() {
     let application_secret = application_secret();
     let seal = || application_secret.seal(b"context", b"some text").unwrap().bytes().to_vec();
     let (one, other) = (seal(), seal());
@@ -122,33 +121,33 @@ fn one_text_is_sealed_differently_each_time() {
 }
 
 #[test]
-fn the_operator_is_told_a_missing_secret_from_an_altered_text() {
+fn errors_distinguish_a_missing_secret_from_an_altered_value() {
     let sealed = application_secret().seal(b"context", b"text").unwrap();
-    let said = |application_secret: &ApplicationSecret, context: &[u8]| {
+    let message = |application_secret: &ApplicationSecret, context: &[u8]| {
         application_secret.open(context, &sealed).unwrap_err().to_string()
     };
-    assert_eq!(said(&stranger(), b"context"), "sealed with a secret that is not configured here");
-    assert_eq!(said(&application_secret(), b"other"), "altered, or sealed for something else");
+    assert_eq!(message(&unrelated(), b"context"), "sealed with an application secret that is not configured");
+    assert_eq!(message(&application_secret(), b"other"), "altered, or sealed for another context");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
-    /// It comes back, for its own context only, and nothing of it is readable meanwhile.
+    /// Also checks that a sealed value does not contain the plaintext.
     #[test]
-    fn what_is_sealed_comes_back(
+    fn opens_any_value_for_its_own_context_only(
         context: Vec<u8>,
         other: Vec<u8>,
         plain in proptest::collection::vec(any::<u8>(), 0..300),
     ) {
         let sealed = application_secret().seal(&context, &plain).unwrap();
-        prop_assert_eq!(&successor().open(&context, &sealed).unwrap(), &plain);
+        prop_assert_eq!(&rotated().open(&context, &sealed).unwrap(), &plain);
         prop_assert_eq!(application_secret().open(&other, &sealed).is_ok(), other == context);
         prop_assert!(plain.len() < 8 || !sealed.bytes().windows(plain.len()).any(|part| part == plain));
     }
 
     #[test]
-    fn noise_never_opens_and_never_panics(noise: Vec<u8>, context: Vec<u8>) {
-        prop_assert!(application_secret().open(&context, &Sealed::new(noise)).is_err());
+    fn random_bytes_do_not_open_and_do_not_panic(bytes: Vec<u8>, context: Vec<u8>) {
+        prop_assert!(application_secret().open(&context, &Sealed::new(bytes)).is_err());
     }
 }

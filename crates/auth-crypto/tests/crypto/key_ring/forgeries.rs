@@ -1,10 +1,10 @@
-//! Tokens that attackers craft or change.
+//! Forged and altered tokens.
 
 use super::*;
 
-/// SEC-002, SEC-003, SEC-005, SEC-006, SEC-007: every signature here is right, only the header is not, or is odd.
+/// SEC-002, SEC-003, SEC-005, SEC-006, SEC-007. Every signature is valid; only the headers are malicious or unusual.
 #[test]
-fn headers_of_attackers() {
+fn rejects_malicious_headers() {
     let ring = ring(signing_key(Algorithm::Hs256));
     let embedded = json!({"kty": "oct", "k": base64url(OTHER_SECRET)});
     let embeds = |name: &str, value: Value| json!({"alg": "HS256", name: value}).to_string();
@@ -62,7 +62,7 @@ fn headers_of_attackers() {
         let expected = if accepted { Ok(()) } else { Err(TokenFault::NotOurs) };
         assert_eq!(verify(&ring, &with_header(&header)).map(drop), expected, "{header:.90}");
     }
-    // And signed with the key that the header brings along.
+    // Signed with the key that the header contains or refers to.
     for header in [embeds("jwk", embedded), embeds("jku", json!("https://attacker.example/jwks.json"))] {
         let token = hmac_token(HMAC_SHA256, OTHER_SECRET.as_bytes(), header.as_bytes(), b"{}");
         assert_eq!(verify(&ring, &token), Err(TokenFault::NotOurs), "{header}");
@@ -70,7 +70,7 @@ fn headers_of_attackers() {
 }
 
 #[test]
-fn unsigned_tokens_and_other_hashes_under_the_same_secret_are_refused() {
+fn rejects_unsigned_tokens_and_other_hashes_with_the_same_secret() {
     let ring = ring(signing_key(Algorithm::Hs256));
     let message = |header: &str| format!("{}.{}", base64url(header), base64url(r#"{"user_id":"7"}"#));
     for header in [r#"{"alg":"none"}"#, r#"{"alg":"NONE","typ":"JWT"}"#, r#"{"alg":"HS256","typ":"JWT"}"#] {
@@ -87,9 +87,9 @@ fn unsigned_tokens_and_other_hashes_under_the_same_secret_are_refused() {
     }
 }
 
-/// CVE-2016-10555: a public key, in any of its forms, as the secret of an HMAC.
+/// CVE-2016-10555: a public key, in any format, used as the HMAC secret.
 #[test]
-fn a_public_key_is_no_secret() {
+fn rejects_hmac_with_a_public_key() {
     for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
         let ring = ring(signing_key(algorithm));
         let public = pair(algorithm).1;
@@ -106,22 +106,22 @@ fn a_public_key_is_no_secret() {
 }
 
 #[test]
-fn each_part_must_be_strict_base64url() {
+fn rejects_parts_that_are_not_strict_base64url() {
     let ring = ring(signing_key(Algorithm::Hs256));
     let token = ring.sign(&payload()).unwrap();
-    // 32 bytes are 43 characters, the last of which has 2 bits to spare.
+    // 32 bytes are 43 characters, the last of which has 2 unused bits.
     let (_, signature) = token.rsplit_once('.').unwrap();
     assert_eq!(signature.len(), 43);
     let last = token.chars().last().unwrap();
     let alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let index = alphabet.find(last).unwrap();
-    for stray in 1..4 {
-        let mut twin = token.clone();
-        twin.pop();
-        twin.push_str(&alphabet[index + stray..=index + stray]);
-        assert_eq!(verify(&ring, &twin), Err(TokenFault::NotOurs), "stray bits {stray}");
+    for trailing_bits in 1..4 {
+        let mut variant = token.clone();
+        variant.pop();
+        variant.push_str(&alphabet[index + trailing_bits..=index + trailing_bits]);
+        assert_eq!(verify(&ring, &variant), Err(TokenFault::NotOurs), "trailing bits {trailing_bits}");
     }
-    // Signed as they stand, so that only the encoding is wrong.
+    // Signed with the encoding as it is, so that only the encoding is wrong.
     let sign = |message: &str| {
         let key = aws_lc_rs::hmac::Key::new(HMAC_SHA256, SECRET.as_bytes());
         format!("{message}.{}", base64url(aws_lc_rs::hmac::sign(&key, message.as_bytes())))
@@ -139,7 +139,7 @@ fn each_part_must_be_strict_base64url() {
         ("eyJhbGciOiJIUzI1NiJ9", false),
         (".eyJhIjoxfQ", false),
         ("eyJhbGciOiJIUzI1NiJ9.eyJhIjoxfQ.eyJhIjoxfQ", false),
-        // {"alg":"HS256" } with a stray bit.
+        // {"alg":"HS256" }, without and with a trailing bit.
         ("eyJhbGciOiJIUzI1NiIgfQ.eyJhIjoxfQ", true),
         ("eyJhbGciOiJIUzI1NiIgfR.eyJhIjoxfQ", false),
     ] {
@@ -148,7 +148,7 @@ fn each_part_must_be_strict_base64url() {
 }
 
 #[test]
-fn what_was_changed_after_signing_is_refused() {
+fn rejects_tokens_altered_after_signing() {
     for algorithm in Algorithm::ALL {
         let ring = ring(signing_key(algorithm));
         let token = ring.sign(&payload()).unwrap();
@@ -174,9 +174,9 @@ fn what_was_changed_after_signing_is_refused() {
     }
 }
 
-/// Only the fixed form R || S is a JWS signature (RFC 7518 §3.4), not the DER of OpenSSL.
+/// A JWS has ECDSA signatures in the fixed format R || S (RFC 7518 §3.4).
 #[test]
-fn an_ecdsa_signature_in_der_is_refused() {
+fn rejects_ecdsa_signatures_in_der() {
     let integer = |number: &[u8]| {
         let significant: Vec<u8> = number.iter().copied().skip_while(|byte| *byte == 0).collect();
         let sign: &[u8] = if significant[0] & 0x80 == 0 { &[] } else { &[0] };
@@ -197,7 +197,7 @@ fn an_ecdsa_signature_in_der_is_refused() {
 }
 
 #[test]
-fn a_payload_is_a_json_object_and_the_last_of_equal_claims_counts() {
+fn a_payload_is_a_json_object_and_the_last_duplicate_claim_counts() {
     let ring = ring(signing_key(Algorithm::Hs256));
     let deep = |levels: usize| format!(r#"{{"a":{}1{}}}"#, "[".repeat(levels), "]".repeat(levels));
     for (payload, expected) in [

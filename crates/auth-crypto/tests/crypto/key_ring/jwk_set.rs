@@ -1,10 +1,10 @@
-//! The published JWK Set.
+//! The published JWK set.
 
 use super::*;
 
 #[test]
-fn the_jwk_set_has_the_public_keys_and_nothing_secret() {
-    let hmac = ring(signing_key(Algorithm::Hs256).with_kid("named").unwrap());
+fn the_jwk_set_has_the_public_keys_only() {
+    let hmac = ring(signing_key(Algorithm::Hs256).with_kid("hmac").unwrap());
     assert_eq!(hmac.jwks(), json!({"keys": []}));
 
     let verifying = vec![
@@ -37,19 +37,19 @@ fn the_jwk_set_has_the_public_keys_and_nothing_secret() {
     assert_eq!(URL_SAFE_NO_PAD.decode(column("n")[3]).unwrap().len(), 256);
 }
 
-/// Another service that knows nothing but the JWK Set, by the library's own reading of it.
+/// Verifies like another service that has only the JWK set, with `jsonwebtoken` instead of this crate.
 #[test]
-fn the_jwk_set_is_enough_to_verify_our_tokens() {
+fn another_library_verifies_tokens_with_the_jwk_set() {
     for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| !algorithm.is_symmetric()) {
         let ring = ring(signing_key(algorithm));
         let token = ring.sign(&payload()).unwrap();
         let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(ring.jwks()).unwrap();
         let jwk = set.find(part(&token, 0)["kid"].as_str().unwrap()).unwrap();
-        let mut rules = jsonwebtoken::Validation::new(algorithm.name().parse().unwrap());
-        rules.validate_exp = false;
+        let mut validation = jsonwebtoken::Validation::new(algorithm.name().parse().unwrap());
+        validation.validate_exp = false;
         let key = jsonwebtoken::DecodingKey::from_jwk(jwk).unwrap();
-        let read = jsonwebtoken::decode::<serde_json::Map<String, Value>>(&token, &key, &rules).unwrap();
-        assert_eq!(read.claims, payload(), "{algorithm}");
+        let decoded = jsonwebtoken::decode::<serde_json::Map<String, Value>>(&token, &key, &validation).unwrap();
+        assert_eq!(decoded.claims, payload(), "{algorithm}");
         assert_eq!(jwk.thumbprint(jsonwebtoken::jwk::ThumbprintHash::SHA256).unwrap(), ring.kid().unwrap());
     }
 }

@@ -1,9 +1,10 @@
-//! Several keys: chosen by key ID, and replaced.
+//! Key rings with several keys: selection by key ID, and key replacement.
 
 use super::*;
 
+/// SEC-005.
 #[test]
-fn a_kid_chooses_among_the_configured_keys_only() {
+fn a_kid_only_selects_a_configured_key() {
     let key =
         |secret: &str, kid: &str| VerifyingKey::from_secret(Algorithm::Hs256, secret).unwrap().with_kid(kid).unwrap();
     let signing = signing_key(Algorithm::Hs256).with_kid("new").unwrap();
@@ -12,11 +13,11 @@ fn a_kid_chooses_among_the_configured_keys_only() {
     for (secret, kid, accepted) in [
         (SECRET, Some("new"), true),
         (OTHER_SECRET, Some("old"), true),
-        // Signed by one key, naming another.
+        // Signed with one key, with the key ID of another.
         (SECRET, Some("old"), false),
         (OTHER_SECRET, Some("new"), false),
         (SECRET, Some("eddsa"), false),
-        // Naming none of them.
+        // Without a known key ID.
         (SECRET, None, true),
         (OTHER_SECRET, None, true),
         (SECRET, Some("unknown"), true),
@@ -34,9 +35,9 @@ fn a_kid_chooses_among_the_configured_keys_only() {
     }
 }
 
-/// SEC-142: from HS256 to EdDSA and on to another key, with no refused token in between.
+/// SEC-142: replaces an HS256 key by an EdDSA key, and that by an ES256 key.
 #[test]
-fn keys_change_without_a_refused_token() {
+fn replacing_a_key_rejects_no_valid_token() {
     let (hmac, eddsa, es256) = (Algorithm::Hs256, Algorithm::EdDsa, Algorithm::Es256);
     let public = |algorithm| signing_key(algorithm).verifying_key();
     let steps = [
@@ -48,25 +49,25 @@ fn keys_change_without_a_refused_token() {
     ];
     let tokens: Vec<_> = steps.iter().map(|ring| ring.sign(&payload()).unwrap()).collect();
     for (step, pair) in steps.windows(2).enumerate() {
-        // Replicas are a step apart for a while, in both directions.
-        assert!(verify(&pair[1], &tokens[step]).is_ok(), "step {step} on");
-        assert!(verify(&pair[0], &tokens[step + 1]).is_ok(), "step {step} back");
+        // While a step is rolled out, replicas verify tokens of the previous and of the next step.
+        assert!(verify(&pair[1], &tokens[step]).is_ok(), "step {step}, token of the previous step");
+        assert!(verify(&pair[0], &tokens[step + 1]).is_ok(), "step {step}, token of the next step");
     }
-    // When the last token has expired, the old key is forgotten.
+    // After the last token has expired, the old key is removed.
     assert_eq!(verify(&steps[4], &tokens[0]), Err(TokenFault::NotOurs));
 }
 
 #[test]
-fn two_keys_with_one_id_are_refused() {
+fn rejects_two_keys_with_the_same_key_id() {
     let new = |signing, verifying| KeyRing::new(signing, verifying, RingOptions::default());
     let eddsa = || signing_key(Algorithm::EdDsa);
     let kid = eddsa().kid().unwrap().to_owned();
-    let twice = new(eddsa(), vec![eddsa().verifying_key()]);
-    assert_eq!(twice.unwrap_err(), KeyError::DuplicateKeyId(kid));
+    let duplicate = new(eddsa(), vec![eddsa().verifying_key()]);
+    assert_eq!(duplicate.unwrap_err(), KeyError::DuplicateKeyId(kid));
     let es256 = || signing_key(Algorithm::Es256).verifying_key().with_kid("one").unwrap();
     let hmac = VerifyingKey::from_secret(Algorithm::Hs256, SECRET).unwrap().with_kid("one").unwrap();
     assert_eq!(new(eddsa(), vec![es256(), hmac]).unwrap_err(), KeyError::DuplicateKeyId("one".to_owned()));
-    // Without an id nothing is ambiguous.
+    // Keys without a key ID are not ambiguous.
     let secrets = vec![VerifyingKey::from_secret(Algorithm::Hs256, OTHER_SECRET).unwrap()];
     assert!(new(signing_key(Algorithm::Hs256), secrets).is_ok());
 }

@@ -1,4 +1,4 @@
-//! The key ring through its port: what it signs, and which tokens it accepts.
+//! The key ring through its port: the tokens that it signs, and those that it accepts.
 
 mod forgeries;
 mod jwk_set;
@@ -17,11 +17,12 @@ use crate::fixture::*;
 
 const HEADER: &[u8] = br#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// A token as the HS256 ring would have signed it, with another header.
+/// Returns a token with this header and a valid signature of the HS256 ring.
 fn with_header(header: &str) -> String {
     hmac_token(HMAC_SHA256, SECRET.as_bytes(), header.as_bytes(), br#"{"user_id":"7"}"#)
 }
 
+/// Returns a token with this payload and a valid signature of the HS256 ring.
 fn with_payload(payload: &[u8]) -> String {
     hmac_token(HMAC_SHA256, SECRET.as_bytes(), HEADER, payload)
 }

@@ -1,9 +1,9 @@
-//! What a ring signs, and which ring verifies it.
+//! The tokens that a ring signs, and the rings that verify them.
 
 use super::*;
 
 #[test]
-fn every_algorithm_signs_what_its_public_half_verifies() {
+fn the_public_key_verifies_signatures_of_every_algorithm() {
     for algorithm in Algorithm::ALL {
         let ours = ring(signing_key(algorithm));
         let token = ours.sign(&payload()).unwrap();
@@ -16,14 +16,14 @@ fn every_algorithm_signs_what_its_public_half_verifies() {
         };
         let other = SigningKey::from_secret(Algorithm::Hs256, OTHER_SECRET).unwrap();
         assert_eq!(verify(&ring_with(other, vec![theirs.unwrap()]), &token), Ok(payload()), "{algorithm}");
-        // Replaying a rotation relies on it (design section 3).
+        // A replay returns the same successor byte for byte only if signatures are deterministic (docs/adr/0003).
         let is_deterministic = matches!(&algorithm.name()[..2], "HS" | "RS" | "Ed");
         assert_eq!(ours.sign(&payload()).unwrap() == token, is_deterministic, "{algorithm}");
     }
 }
 
 #[test]
-fn a_token_of_one_algorithm_is_refused_by_a_ring_for_any_other() {
+fn a_ring_rejects_tokens_of_every_other_algorithm() {
     for signed in Algorithm::ALL {
         let token = ring(signing_key(signed)).sign(&payload()).unwrap();
         for expected in Algorithm::ALL {
@@ -35,12 +35,12 @@ fn a_token_of_one_algorithm_is_refused_by_a_ring_for_any_other() {
 }
 
 #[test]
-fn the_header_says_what_the_contract_wants_and_names_asymmetric_keys() {
+fn the_header_has_alg_and_typ_and_the_key_id_if_any() {
     let header = |ring: &KeyRing| part(&ring.sign(&payload()).unwrap(), 0);
     let hmac = ring(signing_key(Algorithm::Hs256));
-    let text = hmac.sign(&payload()).unwrap();
-    // {"alg":"HS256","typ":"JWT"}, byte for byte.
-    assert!(text.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
+    let token = hmac.sign(&payload()).unwrap();
+    // {"alg":"HS256","typ":"JWT"}, the header of SimpleJWT byte for byte (wire contract section 3).
+    assert!(token.starts_with("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."));
     assert_eq!(hmac.kid(), None);
 
     let named = ring(signing_key(Algorithm::Hs256).with_kid("2026-10").unwrap());
@@ -59,8 +59,8 @@ fn the_header_says_what_the_contract_wants_and_names_asymmetric_keys() {
 }
 
 #[test]
-fn hs256_takes_the_bytes_of_the_text_as_the_key() {
-    // Made with Python's hmac.
+fn hs256_uses_the_bytes_of_the_secret_as_the_key() {
+    // Created with Python's `hmac`.
     let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjEzMDA4MTkzODAsInVzZXJfaWQiOiI3In0.nrDJ6_-mC40Lt003OEOPMv3Vy3xO3S_AD2_2CAp5zkU";
     let ring = ring(SigningKey::from_secret(Algorithm::Hs256, "an-operator-made-this-up-2026-10!").unwrap());
     assert_eq!(ring.sign(&payload()).unwrap(), token);
@@ -70,19 +70,19 @@ fn hs256_takes_the_bytes_of_the_text_as_the_key() {
 #[test]
 fn debug_shows_no_key() {
     let signing = [signing_key(Algorithm::Hs256), signing_key(Algorithm::Rs256), signing_key(Algorithm::EdDsa)];
-    let mut texts: Vec<_> = signing.iter().map(|key| format!("{key:?} {:#?}", key.verifying_key())).collect();
-    texts.push(format!(
+    let mut outputs: Vec<_> = signing.iter().map(|key| format!("{key:?} {:#?}", key.verifying_key())).collect();
+    outputs.push(format!(
         "{:?}",
         ring_with(signing_key(Algorithm::Hs256), vec![signing_key(Algorithm::Hs384).verifying_key()])
     ));
     assert_eq!(
-        texts[3],
+        outputs[3],
         "KeyRing { keys: [VerifyingKey { algorithm: Hs256, kid: None, .. }, VerifyingKey { algorithm: Hs384, kid: None, .. }], .. }"
     );
     let numbers = |bytes: &[u8]| format!("{:?}", &bytes[..6]).trim_matches(['[', ']']).to_owned();
     let rsa = pem::parse(RSA2048).unwrap().into_contents();
     let ed25519 = pem::parse(ED25519).unwrap().into_contents();
-    for text in texts {
+    for output in outputs {
         for leak in [
             "operator",
             &numbers(SECRET.as_bytes()),
@@ -91,7 +91,7 @@ fn debug_shows_no_key() {
             &base64url(&ed25519[16..])[..8],
             "MII",
         ] {
-            assert!(!text.contains(leak), "{leak} in {text}");
+            assert!(!output.contains(leak), "{leak} in {output}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How long fetched keys are used, and what happens when they cannot be refreshed.
+//! How long fetched keys are used, also while they cannot be fetched again.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::{SECOND, settle};
 use crate::fixture::payload;
 
 #[tokio::test(start_paused = true)]
-async fn garbage_is_a_failure_and_keeps_the_old_keys() {
+async fn an_invalid_response_keeps_the_cached_keys() {
     let others: Vec<_> = (0..65).map(|i| issuer(&i.to_string())).collect();
     let many = set_of(&others.iter().collect::<Vec<_>>());
     let long = [set_of(&[&others[0]]), vec![b' '; 256 * 1024]].concat();
-    for (answer, name) in [
+    for (body, name) in [
         (&b""[..], "NotKeySet"),
         (b"<!DOCTYPE html>", "NotKeySet"),
         (b"{\"keys\":7}", "NotKeySet"),
@@ -25,74 +25,74 @@ async fn garbage_is_a_failure_and_keeps_the_old_keys() {
         (&long, "TooLong"),
     ] {
         let (ring, source) = remote_ring();
-        source.set(Answer::Text(answer.to_vec()));
+        source.set(Response::Body(body.to_vec()));
         assert_eq!(verify(&ring, &token(&others[0])).await, unavailable(name));
         source.publish(&[&others[0]]);
         advance(30 * SECOND).await;
-        assert_eq!(verify(&ring, &token(&others[0])).await, good());
-        source.set(Answer::Text(answer.to_vec()));
+        assert_eq!(verify(&ring, &token(&others[0])).await, accepted());
+        source.set(Response::Body(body.to_vec()));
         advance(30 * SECOND).await;
-        assert_eq!(verify(&ring, &token(&others[1])).await, Seen::NotOurs);
-        assert_eq!(verify(&ring, &token(&others[0])).await, good(), "{name}");
-        assert_eq!(source.asked(), 3);
+        assert_eq!(verify(&ring, &token(&others[1])).await, Outcome::NotOurs);
+        assert_eq!(verify(&ring, &token(&others[0])).await, accepted(), "{name}");
+        assert_eq!(source.fetches(), 3);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_keys_are_used_while_new_ones_are_fetched() {
+async fn cached_keys_are_used_during_a_refresh() {
     let (ring, source) = remote_ring();
     let (old, new) = (issuer("old"), issuer("new"));
     source.publish(&[&old]);
-    assert_eq!(verify(&ring, &token(&old)).await, good());
-    source.set(Answer::After(2 * SECOND, set_of(&[&new])));
+    assert_eq!(verify(&ring, &token(&old)).await, accepted());
+    source.set(Response::After(2 * SECOND, set_of(&[&new])));
     advance(300 * SECOND).await;
-    assert_eq!((verify(&ring, &token(&old)).await, source.asked()), (good(), 1), "not older yet");
+    assert_eq!((verify(&ring, &token(&old)).await, source.fetches()), (accepted(), 1), "not older than refresh_after");
     advance(SECOND).await;
     let start = Instant::now();
     for _ in 0..3 {
-        assert_eq!(verify(&ring, &token(&old)).await, good());
+        assert_eq!(verify(&ring, &token(&old)).await, accepted());
         settle().await;
     }
-    assert_eq!((source.asked(), start.elapsed()), (2, Duration::ZERO));
+    assert_eq!((source.fetches(), start.elapsed()), (2, Duration::ZERO));
     advance(2 * SECOND).await;
     settle().await;
-    // A key that left the set is no longer one.
-    assert_eq!(verify(&ring, &token(&new)).await, good());
-    assert_eq!(verify(&ring, &token(&old)).await, Seen::NotOurs);
-    assert_eq!(source.asked(), 2);
+    // A key that was removed from the set is rejected.
+    assert_eq!(verify(&ring, &token(&new)).await, accepted());
+    assert_eq!(verify(&ring, &token(&old)).await, Outcome::NotOurs);
+    assert_eq!(source.fetches(), 2);
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_keys_are_used_until_their_time_is_up_if_no_new_ones_come() {
+async fn cached_keys_are_used_until_max_age_while_fetches_fail() {
     let (ring, source) = remote_ring();
     let other = issuer("a");
     source.publish(&[&other]);
-    assert_eq!(verify(&ring, &token(&other)).await, good());
-    source.set(Answer::Failure);
+    assert_eq!(verify(&ring, &token(&other)).await, accepted());
+    source.set(Response::Failure);
     for fetches in 2..=12 {
         advance(300 * SECOND + Duration::from_millis(1)).await;
-        let seen = verify(&ring, &token(&other)).await;
+        let outcome = verify(&ring, &token(&other)).await;
         settle().await;
-        // The next one is too soon for another fetch.
-        assert_eq!(verify(&ring, &token(&other)).await, good());
+        // Too soon for another fetch.
+        assert_eq!(verify(&ring, &token(&other)).await, accepted());
         settle().await;
-        // Eleven times 300 seconds and a bit are within an hour, twelve times are not.
-        assert_eq!((seen, source.asked()), (good(), fetches));
+        // 11 times 300.001 seconds are less than max_age (3600 seconds); 12 times are more.
+        assert_eq!((outcome, source.fetches()), (accepted(), fetches));
     }
     advance(300 * SECOND).await;
     assert_eq!(verify(&ring, &token(&other)).await, unavailable("Fetch"));
-    assert_eq!(verify(&ring, &ring.sign(&payload()).unwrap()).await, good());
+    assert_eq!(verify(&ring, &ring.sign(&payload()).unwrap()).await, accepted());
     source.publish(&[&other]);
     advance(30 * SECOND).await;
-    assert_eq!(verify(&ring, &token(&other)).await, good());
+    assert_eq!(verify(&ring, &token(&other)).await, accepted());
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_are_too_old_too_soon_say_so() {
+async fn keys_that_expire_within_min_interval_are_unavailable() {
     let (ring, source) = remote_ring_with(RemoteOptions { max_age: 10 * SECOND, ..options() });
     let other = issuer("a");
     source.publish(&[&other]);
-    assert_eq!(verify(&ring, &token(&other)).await, good());
+    assert_eq!(verify(&ring, &token(&other)).await, accepted());
     advance(11 * SECOND).await;
-    assert_eq!((verify(&ring, &token(&other)).await, source.asked()), (unavailable("TooOld"), 1));
+    assert_eq!((verify(&ring, &token(&other)).await, source.fetches()), (unavailable("Expired"), 1));
 }

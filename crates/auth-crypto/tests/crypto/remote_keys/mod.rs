@@ -1,5 +1,5 @@
-//! The service's own keys and those of another issuer, which are fetched. Time is paused: it moves when a test advances
-//! it, or when every task waits.
+//! Own keys together with the fetched keys of another issuer. Time is paused: it advances when a test advances it, or
+//! when every task is waiting.
 
 mod expiry;
 mod failures;

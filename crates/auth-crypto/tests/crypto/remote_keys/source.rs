@@ -1,4 +1,4 @@
-//! Another issuer, and a source of its keys that a test controls.
+//! Another issuer, and a mock source of its keys.
 
 use std::error::Error;
 use std::future::pending;
@@ -17,51 +17,52 @@ use tokio::time::sleep;
 
 use crate::fixture::{payload, ring, signing_key};
 
-/// What the source does from now on.
+/// How the source responds to a fetch.
 #[derive(Clone)]
-pub(crate) enum Answer {
-    Text(Vec<u8>),
+pub(crate) enum Response {
+    Body(Vec<u8>),
     After(Duration, Vec<u8>),
     Failure,
     Never,
     Panic,
 }
 
+/// A source whose response a test sets, and which counts fetches.
 #[derive(Clone)]
 pub(crate) struct Source {
-    answer: Arc<Mutex<Answer>>,
-    asked: Arc<AtomicUsize>,
+    response: Arc<Mutex<Response>>,
+    fetches: Arc<AtomicUsize>,
 }
 
 impl Source {
-    pub(crate) fn set(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+    pub(crate) fn set(&self, response: Response) {
+        *self.response.lock().unwrap() = response;
     }
 
     pub(crate) fn publish(&self, issuers: &[&KeyRing]) {
-        self.set(Answer::Text(set_of(issuers)));
+        self.set(Response::Body(set_of(issuers)));
     }
 
-    /// How many fetches have started.
-    pub(crate) fn asked(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
+    /// Returns the number of fetches that have started.
+    pub(crate) fn fetches(&self) -> usize {
+        self.fetches.load(Ordering::SeqCst)
     }
 }
 
 #[async_trait]
 impl KeySource for Source {
     async fn fetch(&self) -> Result<Vec<u8>, Box<dyn Error + Send + Sync>> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
-        let answer = self.answer.lock().unwrap().clone();
-        match answer {
-            Answer::Text(text) => Ok(text),
-            Answer::After(delay, text) => {
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        let response = self.response.lock().unwrap().clone();
+        match response {
+            Response::Body(body) => Ok(body),
+            Response::After(delay, body) => {
                 sleep(delay).await;
-                Ok(text)
+                Ok(body)
             }
-            Answer::Failure => Err("connection refused".into()),
-            Answer::Never => pending().await,
-            Answer::Panic => panic!("a fault of the source"),
+            Response::Failure => Err("connection refused".into()),
+            Response::Never => pending().await,
+            Response::Panic => panic!("the source panics"),
         }
     }
 }
@@ -76,13 +77,13 @@ pub(crate) fn options() -> RemoteOptions {
     }
 }
 
-/// A ring that signs with HS256, and its source, which fails until a test changes it.
+/// Returns a ring that signs with HS256, and its source, which fails until a test sets another response.
 pub(crate) fn remote_ring_with(options: RemoteOptions) -> (RemoteKeyRing, Source) {
     remote_ring_of(ring(signing_key(Algorithm::Hs256)), options)
 }
 
 pub(crate) fn remote_ring_of(own: KeyRing, options: RemoteOptions) -> (RemoteKeyRing, Source) {
-    let source = Source { answer: Arc::new(Mutex::new(Answer::Failure)), asked: Arc::default() };
+    let source = Source { response: Arc::new(Mutex::new(Response::Failure)), fetches: Arc::default() };
     (RemoteKeyRing::new(own, Box::new(source.clone()), options), source)
 }
 
@@ -90,7 +91,7 @@ pub(crate) fn remote_ring() -> (RemoteKeyRing, Source) {
     remote_ring_with(options())
 }
 
-/// An issuer with a new key of this id.
+/// Returns an issuer with a new key and this key ID.
 pub(crate) fn issuer(kid: &str) -> KeyRing {
     ring(SigningKey::from_pem(None, &generate_ed25519_pem().unwrap()).unwrap().with_kid(kid).unwrap())
 }
@@ -104,7 +105,7 @@ pub(crate) fn token(issuer: &KeyRing) -> String {
     issuer.sign(&payload()).unwrap()
 }
 
-/// The same token with another signature.
+/// Returns a token of `issuer` with an invalid signature.
 pub(crate) fn forged(issuer: &KeyRing) -> String {
     let token = token(issuer);
     let (message, signature) = token.rsplit_once('.').unwrap();
@@ -114,28 +115,28 @@ pub(crate) fn forged(issuer: &KeyRing) -> String {
 
 /// The outcome of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Seen {
+pub(crate) enum Outcome {
     Ok(Payload),
     NotOurs,
-    /// For this variant of [`KeySetError`].
+    /// The name of the variant of [`KeySetError`].
     Unavailable(String),
 }
 
-pub(crate) fn good() -> Seen {
-    Seen::Ok(payload())
+pub(crate) fn accepted() -> Outcome {
+    Outcome::Ok(payload())
 }
 
-pub(crate) fn unavailable(name: &str) -> Seen {
-    Seen::Unavailable(name.to_owned())
+pub(crate) fn unavailable(name: &str) -> Outcome {
+    Outcome::Unavailable(name.to_owned())
 }
 
-pub(crate) async fn verify(ring: &RemoteKeyRing, token: &str) -> Seen {
+pub(crate) async fn verify(ring: &RemoteKeyRing, token: &str) -> Outcome {
     match ring.verify(&RawToken::parse(token).unwrap()).await {
-        Ok(recognised) => Seen::Ok(recognised.payload),
-        Err(VerifyError::NotOurs) => Seen::NotOurs,
+        Ok(recognised) => Outcome::Ok(recognised.payload),
+        Err(VerifyError::NotOurs) => Outcome::NotOurs,
         Err(VerifyError::KeysUnavailable(source)) => {
             let name = format!("{:?}", source.downcast::<KeySetError>().unwrap());
-            Seen::Unavailable(name.split('(').next().unwrap().to_owned())
+            Outcome::Unavailable(name.split('(').next().unwrap().to_owned())
         }
     }
 }

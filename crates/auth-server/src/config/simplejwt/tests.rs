@@ -294,7 +294,7 @@ fn refuses_invalid_keys_and_does_not_print_them() {
         (json!({"SIGNING_KEY": format!("b'{SECRET}'")}), "SIGNING_KEY: ", "bytes in Python"),
         (json!({"SIGNING_KEY": format!("{SECRET}\n")}), "SIGNING_KEY: ", "line break"),
         (json!({"SIGNING_KEY": RSA}), "SIGNING_KEY: ", "line break"),
-        (json!({"SIGNING_KEY": RSA.trim_end()}), "SIGNING_KEY: ", "the text of a key"),
+        (json!({"SIGNING_KEY": RSA.trim_end()}), "SIGNING_KEY: ", "a key or certificate"),
         (json!({"ALGORITHM": "RS256", "SIGNING_KEY": SECRET}), "SIGNING_KEY: ", "PEM"),
         (json!({"ALGORITHM": "RS256", "SIGNING_KEY": P256}), "SIGNING_KEY: ", "RS256 does not work"),
         (json!({"ALGORITHM": "RS256", "SIGNING_KEY": RSA_PUBLIC}), "SIGNING_KEY: ", "public key"),
