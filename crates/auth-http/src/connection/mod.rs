@@ -12,6 +12,7 @@
 //! | [`slots`] | closes connections when too many are open |
 
 mod exchange;
+mod phase;
 mod registry;
 mod serve;
 mod slots;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::time::Instant;
 
-use super::state::{Phase, State};
+use super::phase::Phase;
 
 /// The order in which connections are evicted, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,13 @@ pub(super) struct EvictionRank {
     pub(super) since: Instant,
     /// Distinguishes connections that have waited equally long.
     pub(super) id: usize,
+}
+
+/// A connection that may be asked to give its slot to another.
+pub(super) trait Evict: Send + Sync {
+    /// Evicts the connection; returns `false` if its rank has changed in the meantime. What the client has already sent is
+    /// read first, because none of many connections accepted at the same time has been read yet.
+    fn evict(&self, rank: EvictionRank) -> bool;
 }
 
 /// The slots that the connections of all workers share.
@@ -26,7 +33,7 @@ pub(super) struct Slots {
     open: AtomicUsize,
     /// Evictable connections, ordered by rank. A connection moves whenever its rank changes, so finding the first one is cheap
     /// even with many connections.
-    queue: Mutex<BTreeMap<EvictionRank, Weak<State>>>,
+    queue: Mutex<BTreeMap<EvictionRank, Weak<dyn Evict>>>,
 }
 
 impl Slots {
@@ -52,16 +59,21 @@ impl Slots {
         if self.open.load(Ordering::Relaxed) < self.soft_limit {
             return;
         }
-        while let Some((rank, state)) = self.pop_first() {
+        while let Some((rank, connection)) = self.pop_first() {
             // If the rank has changed in the meantime, the connection has put itself back into the queue.
-            if state.upgrade().is_some_and(|state| state.evict(rank)) {
+            if connection.upgrade().is_some_and(|connection| connection.evict(rank)) {
                 break;
             }
         }
     }
 
     /// Moves a connection from one rank to another. `None` means that it is not evictable.
-    pub(super) fn change_rank(&self, before: Option<EvictionRank>, after: Option<EvictionRank>, state: &Weak<State>) {
+    pub(super) fn change_rank(
+        &self,
+        before: Option<EvictionRank>,
+        after: Option<EvictionRank>,
+        connection: &Weak<impl Evict + 'static>,
+    ) {
         if before == after {
             return;
         }
@@ -70,16 +82,16 @@ impl Slots {
             queue.remove(&rank);
         }
         if let Some(rank) = after {
-            queue.insert(rank, state.clone());
+            queue.insert(rank, connection.clone());
         }
     }
 
     /// Removes the first connection from the queue, and unlocks the queue: evicting a connection changes it.
-    fn pop_first(&self) -> Option<(EvictionRank, Weak<State>)> {
+    fn pop_first(&self) -> Option<(EvictionRank, Weak<dyn Evict>)> {
         self.queue().pop_first()
     }
 
-    fn queue(&self) -> MutexGuard<'_, BTreeMap<EvictionRank, Weak<State>>> {
+    fn queue(&self) -> MutexGuard<'_, BTreeMap<EvictionRank, Weak<dyn Evict>>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

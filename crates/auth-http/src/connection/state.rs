@@ -7,41 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::slots::{EvictionRank, Slots};
+use super::phase::Phase;
+use super::slots::{Evict, EvictionRank, Slots};
 use super::{ConnectionLimits, GRACE, LINGER, LINGER_BYTES, UNANSWERED_GRACE};
-
-/// What a connection is waiting for. Connections are evicted in this order; those after [`Writing`](Self::Writing) never.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    /// The end of [`LINGER`]: the request was answered, but its body was not read to its end.
-    Lingering,
-    /// The next request.
-    Idle,
-    /// The rest of a head, or any part of the first one.
-    Head,
-    /// The rest of a body that a handler waits for.
-    Body,
-    /// The client, to read the rest of a response.
-    Writing,
-    /// A handler that does not wait for the rest of the body: it is busy, or has bytes left to read.
-    Unread,
-    /// A handler that has read the whole request.
-    Handling,
-    /// The dispatcher, which has been told that the stream has ended.
-    Closing,
-}
-
-impl Phase {
-    /// Whether the client owes the rest of a request.
-    pub(super) const fn is_unanswered(self) -> bool {
-        matches!(self, Self::Head | Self::Body)
-    }
-
-    /// Whether the connection may be evicted.
-    pub(super) const fn is_evictable(self) -> bool {
-        !matches!(self, Self::Unread | Self::Handling | Self::Closing)
-    }
-}
 
 /// The state of a connection, shared by its stream, its exchanges and the registry.
 #[derive(Debug)]
@@ -297,21 +265,6 @@ impl State {
         Some((progress.since + limit, waits_for_client))
     }
 
-    /// Evicts the connection; returns `false` if its rank has changed in the meantime. What the client has already sent is
-    /// read first, because none of many connections accepted at the same time has been read yet.
-    pub(super) fn evict(&self, rank: EvictionRank) -> bool {
-        let mut progress = self.progress();
-        if self.rank(&progress) != Some(rank) {
-            return false;
-        }
-        if matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
-            self.request_eviction(&mut progress);
-        } else {
-            self.begin(&mut progress, Phase::Closing);
-        }
-        true
-    }
-
     /// Makes the stream close as soon as everything that the client has sent is read.
     fn request_eviction(&self, progress: &mut Progress) {
         self.change(progress, |progress| progress.is_eviction_requested = true);
@@ -327,6 +280,21 @@ impl State {
     /// the end of the stream while its request buffers are full.
     pub(super) fn close(&self) {
         self.begin(&mut self.progress(), Phase::Closing);
+    }
+}
+
+impl Evict for State {
+    fn evict(&self, rank: EvictionRank) -> bool {
+        let mut progress = self.progress();
+        if self.rank(&progress) != Some(rank) {
+            return false;
+        }
+        if matches!(progress.phase, Phase::Idle | Phase::Head | Phase::Body) {
+            self.request_eviction(&mut progress);
+        } else {
+            self.begin(&mut progress, Phase::Closing);
+        }
+        true
     }
 }
 
