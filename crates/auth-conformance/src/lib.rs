@@ -45,6 +45,7 @@
 //! use async_trait::async_trait;
 //! use auth_accounts::ports::Accounts;
 //! use auth_conformance::{MemoryStore, TokenHost, hash_of, new_user, run_trials, token_contract};
+//! use auth_core::effects::Effects;
 //! use auth_core::ports::TokenStore;
 //! use auth_core::user::{User, UserId};
 //!

@@ -42,12 +42,13 @@ impl Feeds {
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
 /// use auth_conformance::{MemoryStore, hash_of, new_user};
 /// use auth_accounts::ports::Accounts;
+/// use auth_core::effects::Effects;
 /// use auth_core::ports::{Change, InvalidationFeed};
 /// let store = MemoryStore::default();
 /// let mut feed = store.changes();
 /// assert_eq!(feed.next().await.unwrap(), [Change::Gap]);
 /// let alice = store.create(&new_user("alice"), &hash_of("secret")).await.unwrap().unwrap();
-/// store.set_active(&alice.id, false).await.unwrap();
+/// store.set_active(&alice.id, false, &Effects::NONE).await.unwrap();
 /// assert_eq!(feed.next().await.unwrap(), [Change::AccountChanged(alice.id)]);
 /// # }
 /// ```
