@@ -30,7 +30,7 @@ fn negates_a_noun(words: &[&str]) -> bool {
     let [subject, verb, "no", noun] = words else { return false };
     ["is", "are", "was", "were"].contains(verb)
         && !["there", "where"].contains(subject)
-        && !["longer", "more", "less", "fewer", "such", "different"].contains(noun)
+        && !["longer", "more", "less", "fewer", "such", "different", "older"].contains(noun)
 }
 
 /// The files below a folder that people read.

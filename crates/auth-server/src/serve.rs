@@ -133,7 +133,7 @@ fn announce(checked: &Checked, address: SocketAddr, database: &str) {
         return;
     }
     let mail_folder = match checked.transport {
-        Some(Transport::Folder) => format!("\nMails in      {}", folder(checked).display()),
+        Some(Transport::Folder) => format!("\nEmails in     {}", folder(checked).display()),
         _ => String::new(),
     };
     // The server runs even if standard output is closed.

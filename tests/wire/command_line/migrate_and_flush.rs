@@ -48,8 +48,8 @@ async fn flush_deletes_only_what_expired_long_ago(database: Database) {
     let options = database.server("simplejwt").env("AUTH__MAINTENANCE__PRUNE_INTERVAL_SECONDS", "0");
     let fixture = Fixture::with(database, options.env("AUTH__MAINTENANCE__PRUNE_BATCH", "2"));
     let flushed = || fixture.run(&["flush-expired-tokens"]).success().to_owned();
-    const NOTHING: &str = "forgot 0 sessions and 0 blacklist entries; 0 codes, 0 counts of attempts, \
-                           0 emails that were given up\n";
+    const NOTHING: &str = "pruned 0 sessions, 0 blacklist entries, 0 codes, 0 counts of attempts \
+                           and 0 failed emails\n";
     assert_eq!(flushed(), NOTHING);
 
     // Five sessions and three blacklisted tokens of deleted users, none of them expired.
@@ -77,7 +77,7 @@ async fn flush_deletes_only_what_expired_long_ago(database: Database) {
     let (expiry, pruning) =
         (earlier(&fixture, "expires_at", lifetime + hour), earlier(&fixture, "prune_at", lifetime + hour));
     fixture.database.execute(&format!("UPDATE sessions SET {expiry}, {pruning} WHERE user_id = {bob}"));
-    assert_eq!(flushed(), NOTHING.replacen("0 sessions and 0", "5 sessions and 3", 1));
+    assert_eq!(flushed(), NOTHING.replacen("0 sessions, 0", "5 sessions, 3", 1));
     assert_eq!(flushed(), NOTHING);
 
     assert_eq!(fixture.client.me(&kept.access).await.status, 200);

@@ -144,7 +144,7 @@ async fn prints_where_emails_are_written() {
     let options = ServerOptions::new("development", None).env("AUTH__LOG__FORMAT", "text");
     let fixture = Fixture::with(Database::sqlite(), options);
     let printed = poll_until(|| fixture.server.stdout(), |printed| printed.contains("Try it:")).await;
-    assert!(printed.contains("\nMails in      auth-data/mail\n"), "{printed}");
+    assert!(printed.contains("\nEmails in     auth-data/mail\n"), "{printed}");
 }
 
 async fn nothing_is_enqueued_if_emails_are_off() {

@@ -164,7 +164,7 @@ async fn unsupported_settings_are_listed_and_nothing_is_printed() {
     for (line, expected) in lines.iter().zip([
         ("ALGORITHM: ", "P-521"),
         ("TOKEN_OBTAIN_SERIALIZER: ", "tokens.claims"),
-        ("ACCESS_TOKEN_LIFETIM: ", "no setting of SimpleJWT"),
+        ("ACCESS_TOKEN_LIFETIM: ", "not a setting of SimpleJWT"),
     ]) {
         let reason = line.strip_prefix("error: --from-simplejwt: ").unwrap_or_else(|| panic!("{output}"));
         assert!(reason.starts_with(expected.0) && reason.contains(expected.1), "{line}");
@@ -195,9 +195,9 @@ async fn no_key_is_printed() {
 async fn an_unreadable_file_is_a_one_line_error() {
     let long = format!("{{\"ISSUER\": \"{}\"}}", "x".repeat(1024 * 1024));
     for (content, reason) in [
-        (b"6 objects imported automatically (use -v 2 for details).\n{}".as_slice(), "no JSON at line 1"),
-        (b"", "no JSON"),
-        (b"[]", "no JSON object"),
+        (b"6 objects imported automatically (use -v 2 for details).\n{}".as_slice(), "not valid JSON (line 1)"),
+        (b"", "not valid JSON"),
+        (b"[]", "does not contain a JSON object"),
         (b"\xff\xfe{\0}\0", "not valid UTF-8"),
         (long.as_bytes(), "longer than 1048576 bytes"),
     ] {

@@ -52,9 +52,9 @@ async fn refuses_a_second_superuser_with_the_same_name_or_email(database: Databa
     let fixture = Fixture::new(database, "development");
     create(&fixture, "root", "root@example.com", PASSWORD).success();
     let line = |output: CommandOutput| output.failure().to_owned();
-    assert!(line(create(&fixture, "root", "other@example.com", PASSWORD)).contains("account with this name"));
-    assert!(line(create(&fixture, "ROOT", "other@example.com", PASSWORD)).contains("account with this name"));
-    assert!(line(create(&fixture, "other", "Root@Example.com", PASSWORD)).contains("account with this address"));
+    assert!(line(create(&fixture, "root", "other@example.com", PASSWORD)).contains("account with this username"));
+    assert!(line(create(&fixture, "ROOT", "other@example.com", PASSWORD)).contains("account with this username"));
+    assert!(line(create(&fixture, "other", "Root@Example.com", PASSWORD)).contains("account with this email address"));
     // A different username and email address are accepted.
     create(&fixture, "second", "second@example.com", PASSWORD).success();
     fixture.client.login("root").await;

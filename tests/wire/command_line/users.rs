@@ -113,7 +113,7 @@ async fn the_next_refresh_carries_a_changed_role(database: Database) {
     let mut pair = fixture.client.register_and_login("alice").await;
     assert_eq!(claims_of(&pair.access)["role"], "user");
     for (action, output, role) in
-        [("promote", "alice is an administrator\n", "admin"), ("demote", "alice is no administrator\n", "user")]
+        [("promote", "alice has staff rights\n", "admin"), ("demote", "alice does not have staff rights\n", "user")]
     {
         assert_eq!(fixture.run(&["users", action, "alice"]).success(), output);
         // The profile shows the current account, whatever the token says.
@@ -175,7 +175,7 @@ async fn removes_second_factors(database: Database) {
     let answer = fixture.log_in("alice", PASSWORD).await;
     assert!(answer.json()["access"].is_null(), "{}", answer.text);
     let output = remove();
-    assert_eq!(output.success(), "alice has no second factors any more\n");
+    assert_eq!(output.success(), "alice has no second factors\n");
     assert!(output.errors.contains(r#""event":"second_factor_removed""#), "{output}");
     fixture.client.login("alice").await;
     assert_eq!(remove().success(), "alice has no second factors; nothing changed\n");

@@ -158,8 +158,8 @@ impl Expected {
         let is_json = answer.header("content-type") == Some("application/json");
         ensure(is_json || !self.is_json, || "content-type is not application/json".to_owned())?;
         let has_tokens = answer.body.as_object().is_some_and(|body| body.values().any(|value| value == PLACEHOLDER));
-        let is_no_store = answer.header("cache-control") == Some("no-store");
-        ensure(is_no_store || !has_tokens, || "tokens without Cache-Control: no-store".to_owned())
+        let forbids_storing = answer.header("cache-control") == Some("no-store");
+        ensure(forbids_storing || !has_tokens, || "tokens without Cache-Control: no-store".to_owned())
     }
 }
 

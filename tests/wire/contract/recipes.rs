@@ -25,7 +25,7 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("exp-word", |t| t.with("exp", "tomorrow").sign()),
     ("exp-float", |t| t.with("exp", now() as f64 + 600.5).sign()),
     ("exp-huge", |t| t.with("exp", 10_i64.pow(18)).sign()),
-    // The expiry implies that the token is no older than the account, as in the recording.
+    // The expiry implies that the token is not older than the account, as in the recording.
     ("no-iat", |t| t.without("iat").with("exp", now() + MONTH).sign()),
     ("iat-future", |t| t.with("iat", now() + 300).sign()),
     ("nbf-future", |t| t.with("nbf", now() + 300).sign()),

@@ -36,7 +36,7 @@ async fn adoption_stores_every_field_of_the_session(host: Arc<dyn TokenHost>) {
     assert_eq!(
         found,
         Some(SessionOfUser { session: session.clone(), user }),
-        "adoption is no login and leaves the account unchanged"
+        "adoption is not a login and leaves the account unchanged"
     );
     // From now on it behaves like any other session.
     let next = successor_of(&session, at(3));

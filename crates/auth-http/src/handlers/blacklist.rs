@@ -16,10 +16,10 @@ use crate::error::{ApiError, DetailBody};
         (RefreshBody = "application/json"), (RefreshBody = "application/x-www-form-urlencoded"),
         (RefreshBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is out of use now.", body = EmptyBody),
+        (status = 200, description = "The token and its session are revoked.", body = EmptyBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "The token is invalid, expired, or out of use already.", body = DetailBody),
+        (status = 401, description = "The token is invalid, expired or already revoked.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn blacklist(app: web::Data<App>, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_token_endpoint(error, app.settings.reasons);

@@ -26,17 +26,17 @@ impl LinkBody {
     }
 }
 
-/// Verifies an email address with the token of a link; a changed one takes effect with it.
+/// Verifies an email address with the token of a link; a pending change of the address takes effect.
 ///
-/// If the account has a second factor, the link takes an access token of the account too; otherwise credentials are not
-/// looked at.
+/// If the account has a second factor, the request must also carry an access token of the account; otherwise credentials are
+/// ignored.
 #[utoipa::path(post, path = "/api/email/verify/", tag = "accounts", operation_id = "email_verify",
     security((), ("bearer" = [])),
     request_body(content(
         (LinkBody = "application/json"), (LinkBody = "application/x-www-form-urlencoded"),
         (LinkBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is verified.", body = SuccessBody),
+        (status = 200, description = "The email address is verified.", body = SuccessBody),
         (status = 401, description = "The account has a second factor: log in and send the request again with the \
             access token. The token of the link stays good.", body = DetailBody),
         (status = 400, description = "The token is not good, or the address is another account's by now.",
@@ -75,7 +75,7 @@ fn access_token(request: &HttpRequest, app: &AccountApp) -> Option<RawToken> {
         (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
         (EmailBody = "multipart/form-data"))),
     responses(
-        (status = 202, description = "It will be looked into.", body = SuccessBody),
+        (status = 202, description = "The request is accepted, whether or not there is such a user.", body = SuccessBody),
         (status = 400, description = "Not an email address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]

@@ -15,7 +15,7 @@ use crate::client::client;
 use crate::detached::run_to_completion;
 use crate::error::{ApiError, ChallengedBody, DetailBody};
 
-/// Credentials. One of `username` and `email` is needed; with both, the username counts.
+/// Credentials: `username` or `email`, and `password`. With both names, the username is used.
 #[derive(ToSchema)]
 pub(crate) struct LoginBody {
     /// The username, exactly as registered.
@@ -48,7 +48,7 @@ impl LoginBody {
     }
 }
 
-/// The first pair of a session.
+/// The first token pair of a session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TokenPairBody {
     /// A refresh token.
@@ -63,18 +63,18 @@ impl From<TokenPair> for TokenPairBody {
     }
 }
 
-/// Begins a session.
+/// Starts a session.
 #[utoipa::path(post, path = "/api/token/", tag = "token", operation_id = "token_obtain_pair",
     request_body(content(
         (LoginBody = "application/json"), (LoginBody = "application/x-www-form-urlencoded"),
         (LoginBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "A pair of tokens.", body = TokenPairBody),
+        (status = 200, description = "A token pair.", body = TokenPairBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 401, description = "No active account has these credentials; or, with the code \
-            `second_factor_required`, they are right and a second factor is asked for; or, with `email_not_verified`, \
-            the address has to be proven first.", body = ChallengedBody),
+            `second_factor_required`, a second factor is required; or, with `email_not_verified`, the email address must be \
+            verified first.", body = ChallengedBody),
         (status = 429, description = "Too many wrong passwords for the user or from the client IP; see Retry-After.",
             body = DetailBody),
         (status = 503, description = "The storage is unavailable, or too many logins are waiting; see Retry-After.",

@@ -13,19 +13,19 @@ use crate::detached::run_to_completion;
 use crate::error::{ApiError, DetailBody, LogoutErrorBody};
 use crate::guard::CurrentUser;
 
-/// What to log out of; one of the fields. `all` goes before `others`, both before a token.
+/// Which sessions to revoke. `all` takes precedence over `others`, and both over a token.
 #[derive(ToSchema)]
 pub(crate) struct LogoutBody {
-    /// A refresh token of the session to end.
+    /// A refresh token of the session to revoke.
     #[schema(value_type = Option<String>)]
     refresh: Option<Field>,
-    /// The same under the other name the tutorials have for it.
+    /// The same, under the name that some tutorials use.
     #[schema(value_type = Option<String>)]
     refresh_token: Option<Field>,
-    /// End every session of the caller.
+    /// Revoke every session of the caller.
     #[schema(required = false, value_type = Option<bool>)]
     all: bool,
-    /// End every session of the caller but this one.
+    /// Revoke every session of the caller except this one.
     #[schema(required = false, value_type = Option<bool>)]
     others: bool,
 }
@@ -56,7 +56,7 @@ impl LogoutBody {
     }
 }
 
-/// What was ended, in the words of the field that asked for it.
+/// The result, in a member that depends on the request.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum LoggedOutBody {
@@ -66,16 +66,16 @@ pub(crate) enum LoggedOutBody {
     Status(&'static str),
 }
 
-/// Ends one session, all others, or all sessions of the caller.
+/// Revokes one session, all other sessions, or all sessions of the caller.
 #[utoipa::path(post, path = "/api/logout/", tag = "token", operation_id = "logout", security(("bearer" = [])),
     request_body(content(
         (LogoutBody = "application/json"), (LogoutBody = "application/x-www-form-urlencoded"),
         (LogoutBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It has ended.", body = LoggedOutBody),
-        (status = 400, description = "Nothing is named, or the token is invalid, out of use, or another user's.",
+        (status = 200, description = "The sessions are revoked.", body = LoggedOutBody),
+        (status = 400, description = "No session is named, or the token is invalid, revoked or of another user.",
             body = LogoutErrorBody),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn logout(app: web::Data<App>, caller: CurrentUser, body: Body) -> Result<HttpResponse, ApiError> {
     let refuse = |error| ApiError::at_logout(error, app.settings.reasons);

@@ -19,10 +19,10 @@ use crate::moment::rfc_3339;
 /// The caller's profile.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct MeBody {
-    /// Its ID: an integer, or a string that is a UUID where new users get those.
+    /// The user ID: an integer, or a string such as a UUID.
     #[schema(schema_with = id_schema)]
     id: Value,
-    /// The name it logs in with.
+    /// The username.
     username: String,
     /// The email address; empty if there is none.
     email: String,
@@ -30,12 +30,12 @@ pub(crate) struct MeBody {
     first_name: String,
     /// Last name.
     last_name: String,
-    /// Whether it is an administrator's.
+    /// Whether the user has staff rights.
     is_staff: bool,
-    /// When it was made: RFC 3339, UTC, microseconds.
+    /// When the account was created: RFC 3339, UTC, microseconds.
     #[schema(format = DateTime)]
     date_joined: String,
-    /// When it last logged in.
+    /// When the user last logged in.
     #[schema(format = DateTime)]
     last_login: Option<String>,
     /// After a change: the email address that takes effect when it is verified.
@@ -63,7 +63,7 @@ impl From<User> for MeBody {
 #[utoipa::path(get, path = "/api/users/me/", tag = "accounts", operation_id = "me_show", security(("bearer" = [])),
     responses(
         (status = 200, description = "The account.", body = MeBody),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let user = app.accounts.profile(caller.caller()).await;
@@ -80,7 +80,7 @@ pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Res
         (status = 200, description = "The profile after the change.", body = MeBody),
         (status = 400, description = "A field is missing, malformed or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn replace(
     request: HttpRequest,
@@ -100,7 +100,7 @@ pub(crate) async fn replace(
         (status = 200, description = "The profile after the change.", body = MeBody),
         (status = 400, description = "A field is malformed or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn change(
     request: HttpRequest,

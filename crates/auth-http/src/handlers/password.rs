@@ -21,18 +21,18 @@ use crate::guard::CurrentUser;
 /// The password fields of a password change.
 const CHANGE: FieldNames = FieldNames { password: "old_password", new_password: "new_password" };
 
-/// The password that the caller has, and the one they want.
+/// The current password of the caller, and the new one.
 #[derive(ToSchema)]
 pub(crate) struct PasswordChangeBody {
-    /// The one they have.
+    /// The current password.
     #[schema(format = Password)]
     old_password: String,
-    /// The one they want.
+    /// The new password.
     #[schema(format = Password)]
     new_password: String,
-    /// A challenge, where a login takes a second factor.
+    /// A challenge, if a login requires a second factor.
     challenge: Option<String>,
-    /// And the code that answers it.
+    /// The code for the challenge.
     code: Option<String>,
 }
 
@@ -50,7 +50,7 @@ impl PasswordChangeBody {
     }
 }
 
-/// A changed password; the tokens with which the caller's session goes on.
+/// A changed password, and the new tokens of the caller's session.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct PasswordChangedBody {
     /// What was done.
@@ -58,7 +58,7 @@ pub(crate) struct PasswordChangedBody {
     /// The next refresh token; absent if the access token belongs to no session.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh: Option<String>,
-    /// The next access token; absent with it.
+    /// The next access token; absent if the refresh token is.
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<String>,
     /// The next sliding token, where those alone are accepted.
@@ -73,10 +73,10 @@ pub(crate) struct PasswordChangedBody {
         (PasswordChangeBody = "application/json"), (PasswordChangeBody = "application/x-www-form-urlencoded"),
         (PasswordChangeBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is changed.", body = PasswordChangedBody),
+        (status = 200, description = "The password is changed.", body = PasswordChangedBody),
         (status = 400, description = "The old password or the code is wrong, or the new password is too weak.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 429, description = "Too many wrong passwords or codes; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",
             body = DetailBody)))]
@@ -99,7 +99,7 @@ pub(crate) async fn change(
     Ok(HttpResponse::Ok().json(PasswordChangedBody { detail: "Password changed.", refresh, access, token }))
 }
 
-/// Whose password is to be reset.
+/// The user whose password to reset.
 #[derive(ToSchema)]
 pub(crate) struct EmailBody {
     /// The email address; letter case is ignored.
@@ -123,7 +123,7 @@ impl EmailBody {
         (EmailBody = "application/json"), (EmailBody = "application/x-www-form-urlencoded"),
         (EmailBody = "multipart/form-data"))),
     responses(
-        (status = 202, description = "It will be looked into.", body = SuccessBody),
+        (status = 202, description = "The request is accepted, whether or not there is such a user.", body = SuccessBody),
         (status = 400, description = "Not an email address.", body = std::collections::HashMap<String, Vec<String>>),
         (status = 429, description = "Too many requests; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
@@ -140,12 +140,12 @@ pub(crate) async fn request_reset(
         .json(SuccessBody::new("If an account exists for this email address, we have sent a message to it.")))
 }
 
-/// The token of a link, and the password that is wanted.
+/// The token of a link, and the new password.
 #[derive(ToSchema)]
 pub(crate) struct ResetBody {
     /// The token of the link.
     token: String,
-    /// The password that is wanted.
+    /// The new password.
     #[schema(format = Password)]
     new_password: String,
 }
@@ -163,8 +163,8 @@ impl ResetBody {
         (ResetBody = "application/json"), (ResetBody = "application/x-www-form-urlencoded"),
         (ResetBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is set.", body = SuccessBody),
-        (status = 400, description = "The token is not good, or the password is too weak; then the token stays good.",
+        (status = 200, description = "The password is set.", body = SuccessBody),
+        (status = 400, description = "The token is not valid, or the password is too weak; in that case the token can still be used.",
             body = std::collections::HashMap<String, Vec<String>>),
         (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",
             body = DetailBody)))]

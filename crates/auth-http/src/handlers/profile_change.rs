@@ -27,12 +27,12 @@ pub(super) enum Completeness {
 pub(crate) struct ProfileChangeBody {
     #[serde(flatten)]
     profile: ProfileBody,
-    /// The password, for another address.
+    /// The password, for a change of the email address.
     #[schema(format = Password)]
     password: Option<String>,
-    /// A challenge, for another address where a login takes a second factor.
+    /// A challenge, for a change of the email address if a login requires a second factor.
     challenge: Option<String>,
-    /// And the code that answers it.
+    /// The code for the challenge.
     code: Option<String>,
 }
 
@@ -105,10 +105,10 @@ fn displayed_email(user: &User) -> &str {
 /// Changes to the caller's profile.
 #[derive(ToSchema)]
 pub(crate) struct ProfileBody {
-    /// The name to log in with.
+    /// The username.
     #[schema(nullable = false, max_length = 150)]
     username: Option<String>,
-    /// The address.
+    /// The email address.
     #[schema(nullable = false, max_length = 254, format = Email)]
     email: Option<String>,
     /// First name; may be empty.

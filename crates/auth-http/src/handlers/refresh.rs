@@ -24,7 +24,7 @@ impl RefreshBody {
     }
 }
 
-/// The next pair.
+/// A new token pair.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RefreshedPairBody {
     /// A new access token.
@@ -34,7 +34,7 @@ pub(crate) struct RefreshedPairBody {
     refresh: Option<String>,
 }
 
-/// Exchanges a refresh token for a new pair.
+/// Exchanges a refresh token for a new token pair.
 #[utoipa::path(post, path = "/api/token/refresh/", tag = "token", operation_id = "token_refresh",
     request_body(content(
         (RefreshBody = "application/json"), (RefreshBody = "application/x-www-form-urlencoded"),

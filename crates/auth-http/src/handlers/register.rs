@@ -19,7 +19,7 @@ use crate::error::{ApiError, DetailBody, password_message, value_message};
 /// The order of the fields in error responses.
 const ORDER: [&str; 5] = ["email", "username", "first_name", "password", "password2"];
 
-/// A new user. Other fields are ignored: privileges cannot be registered.
+/// A new user. Other fields are ignored, so that no one can register with rights.
 #[derive(ToSchema)]
 pub(crate) struct RegisterBody {
     /// An email address that no other user has.
@@ -57,7 +57,7 @@ impl RegisterBody {
 /// The new user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RegisteredBody {
-    /// Its ID: an integer, or a string that is a UUID where new users get those.
+    /// The user ID: an integer, or a string such as a UUID.
     #[schema(schema_with = id_schema)]
     id: Value,
     /// The username.
@@ -89,7 +89,7 @@ pub(super) fn json_id(user: &User) -> Value {
         (status = 201, description = "The account.", body = RegisteredBody),
         (status = 400, description = "A field is missing, malformed, too weak or taken.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "The request has credentials, and they are not valid.", body = DetailBody),
+        (status = 401, description = "The request has credentials that are not valid.", body = DetailBody),
         (status = 429, description = "Too many registrations from one client IP, code `too_many_registrations`; see \
             Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable, or too many passwords are waiting to be hashed; see Retry-After.",

@@ -15,7 +15,7 @@ use crate::error::{ApiError, DetailBody};
 /// The answer to a challenge.
 #[derive(ToSchema)]
 pub(crate) struct SecondFactorBody {
-    /// The challenge that the login was answered with.
+    /// The challenge from the response to the login.
     challenge: String,
     /// A 6-digit code from an email or an authenticator, or a recovery code.
     code: String,
@@ -34,10 +34,10 @@ impl SecondFactorBody {
         (SecondFactorBody = "application/json"), (SecondFactorBody = "application/x-www-form-urlencoded"),
         (SecondFactorBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "What the login would have answered.", body = TokenPairBody),
+        (status = 200, description = "A token pair, as from a login without a second factor.", body = TokenPairBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "The code is wrong, or the challenge is used up or over.", body = DetailBody),
+        (status = 401, description = "The code is wrong, or the challenge has been used or has expired.", body = DetailBody),
         (status = 429, description = "Too many codes for the user or from the client IP; see Retry-After.",
             body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]

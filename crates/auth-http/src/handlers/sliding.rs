@@ -29,7 +29,7 @@ impl SlidingBody {
 /// A sliding token.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SlidingTokenBody {
-    /// Opens guarded routes, and is exchanged for the next one.
+    /// Gives access to guarded routes, and is exchanged for its successor.
     token: String,
 }
 
@@ -37,7 +37,7 @@ pub(super) fn answer(token: SignedToken) -> HttpResponse {
     HttpResponse::Ok().json(SlidingTokenBody { token: token.into_exposed() })
 }
 
-/// Begins a session with a sliding token.
+/// Starts a session with a sliding token.
 #[utoipa::path(post, path = "/api/token/sliding/", tag = "token", operation_id = "token_obtain_sliding",
     request_body(content(
         (LoginBody = "application/json"), (LoginBody = "application/x-www-form-urlencoded"),
@@ -46,8 +46,8 @@ pub(super) fn answer(token: SignedToken) -> HttpResponse {
         (status = 200, description = "A sliding token.", body = SlidingTokenBody),
         (status = 400, description = "The body is malformed or misses a field.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "As for a pair of tokens.", body = ChallengedBody),
-        (status = 429, description = "As for a pair of tokens.", body = DetailBody),
+        (status = 401, description = "As for a login that returns a token pair.", body = ChallengedBody),
+        (status = 429, description = "As for a login that returns a token pair.", body = DetailBody),
         (status = 404, description = "Sliding tokens are not in use here.", body = DetailBody),
         (status = 503, description = "The storage is unavailable, or too many logins are waiting; see Retry-After.",
             body = DetailBody)))]
@@ -63,7 +63,7 @@ pub(crate) async fn login(
     tokens(outcome, &app).map(answer)
 }
 
-/// Exchanges a sliding token for one that opens guarded routes for longer.
+/// Exchanges a sliding token for one that expires later.
 #[utoipa::path(post, path = "/api/token/sliding/refresh/", tag = "token", operation_id = "token_refresh_sliding",
     request_body(content(
         (SlidingBody = "application/json"), (SlidingBody = "application/x-www-form-urlencoded"),

@@ -9,10 +9,10 @@ use crate::app::App;
 use crate::body::{Body, FieldReader, TEXT};
 use crate::error::{ApiError, DetailBody, NonFieldErrorsBody};
 
-/// A token of any kind.
+/// A token of any type.
 #[derive(ToSchema)]
 pub(crate) struct VerifyBody {
-    /// A token of any kind.
+    /// A token of any type.
     token: String,
 }
 
@@ -22,14 +22,14 @@ impl VerifyBody {
     }
 }
 
-/// Says whether a token of any kind is good.
+/// Checks whether a token of any type is valid.
 #[utoipa::path(post, path = "/api/token/verify/", tag = "token", operation_id = "token_verify",
     request_body(content(
         (VerifyBody = "application/json"), (VerifyBody = "application/x-www-form-urlencoded"),
         (VerifyBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is.", body = EmptyBody),
-        (status = 400, description = "The token was taken out of use, or the body is malformed or misses a field.",
+        (status = 200, description = "The token is valid.", body = EmptyBody),
+        (status = 400, description = "The token is revoked, or the body is malformed or misses a field.",
             body = NonFieldErrorsBody),
         (status = 401, description = "The token is invalid or expired.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]

@@ -54,11 +54,11 @@ fn account_endpoints() -> Vec<Endpoint> {
             .without_credentials()
             .post(password::confirm_reset),
         Endpoint::new("/api/email/verify/")
-            .named("Email Verify", "Proves an address with the token of a link.")
+            .named("Email Verify", "Verifies an email address with the token of a link.")
             .without_credentials()
             .post(email::verify),
         Endpoint::new("/api/email/verify/resend/")
-            .named("Email Verify Resend", "Sends another link to prove an address.")
+            .named("Email Verify Resend", "Sends another link to verify an email address.")
             .without_credentials()
             .post(email::resend),
     ];
@@ -68,20 +68,20 @@ fn account_endpoints() -> Vec<Endpoint> {
 fn second_factor_endpoints() -> Vec<Endpoint> {
     let endpoints = [
         Endpoint::new("/api/users/me/second-factors/")
-            .named("Second Factors", "Shows the second factors of the caller, and switches one on.")
+            .named("Second Factors", "Shows the second factors of the caller, and starts to add one.")
             .get(second_factors::status::show)
             .post(second_factors::enrolment::enrol),
         Endpoint::new("/api/users/me/second-factors/confirm/")
-            .named("Second Factor Confirm", "Switches a second factor on with its first code.")
+            .named("Second Factor Confirm", "Adds a second factor with its first code.")
             .post(second_factors::enrolment::confirm),
         Endpoint::new("/api/users/me/second-factors/challenge/")
-            .named("Second Factor Challenge", "Asks the caller for a second factor.")
+            .named("Second Factor Challenge", "Starts a second-factor challenge.")
             .post(second_factors::challenge::challenge),
         Endpoint::new("/api/users/me/second-factors/remove/")
-            .named("Second Factor Remove", "Switches a second factor off.")
+            .named("Second Factor Remove", "Removes a second factor.")
             .post(second_factors::removal::remove),
         Endpoint::new("/api/users/me/second-factors/recovery-codes/")
-            .named("Recovery Codes", "Makes ten new recovery codes.")
+            .named("Recovery Codes", "Generates ten new recovery codes.")
             .post(second_factors::recovery_codes::recovery_codes),
     ];
     endpoints.map(|endpoint| endpoint.in_group(SecondFactors)).into()
@@ -100,7 +100,7 @@ fn token_endpoints() -> Vec<Endpoint> {
             .without_credentials()
             .post(login::login),
         Endpoint::new("/api/token/second-factor/")
-            .named("Token Second Factor", "Takes a challenge and a code, and completes the login that was challenged.")
+            .named("Token Second Factor", "Takes a challenge and a code, and completes the login.")
             .in_group(SecondFactors)
             .without_credentials()
             .post(second_factor::answer),

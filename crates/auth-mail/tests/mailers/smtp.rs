@@ -62,7 +62,7 @@ async fn only_permanent_rejections_of_recipient_or_content_are_permanent() {
     for (command, reply, is_permanent) in [
         ("CONNECT", "554 no service here", false),
         ("CONNECT", "421 busy", false),
-        ("CONNECT", "this is no mail server", false),
+        ("CONNECT", "this is not a mail server", false),
         ("EHLO", "550 go away", false),
         ("EHLO", "250 mail.test", false),
         ("AUTH", "535 5.7.8 wrong password", false),

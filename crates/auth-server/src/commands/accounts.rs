@@ -24,15 +24,13 @@ pub(super) async fn run(checked: &Checked, command: Users, application: &impl Ap
         Users::SetPassword(options) => return set_password(checked, &service, options).await,
         Users::Activate(account) => (account.username, Action::Activate, "is active"),
         Users::Deactivate(account) => (account.username, Action::Deactivate, "is inactive"),
-        Users::Promote(account) => (account.username, Action::Promote, "is an administrator"),
-        Users::Demote(account) => (account.username, Action::Demote, "is no administrator"),
+        Users::Promote(account) => (account.username, Action::Promote, "has staff rights"),
+        Users::Demote(account) => (account.username, Action::Demote, "does not have staff rights"),
         Users::SetGroups(options) => {
-            (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups only")
+            (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups and no others")
         }
         Users::Delete(account) => (account.username, Action::Delete, "is deleted"),
-        Users::RemoveSecondFactors(account) => {
-            (account.username, Action::RemoveSecondFactors, "has no second factors any more")
-        }
+        Users::RemoveSecondFactors(account) => (account.username, Action::RemoveSecondFactors, "has no second factors"),
     };
     act(&service, &username, &action, done).await
 }

@@ -23,7 +23,7 @@ pub(super) async fn flush<A: Application>(checked: &Checked, _: &A) -> Result<()
     let store = A::Store::open(checked).await?;
     let pruned = prune(&store, &SystemClock, checked.settings.maintenance.prune_batch).await?;
     let Pruned { sessions, blacklisted, codes, attempts, mails } = pruned;
-    print!("forgot {sessions} sessions and {blacklisted} blacklist entries; ");
-    println!("{codes} codes, {attempts} counts of attempts, {mails} emails that were given up");
+    print!("pruned {sessions} sessions, {blacklisted} blacklist entries, ");
+    println!("{codes} codes, {attempts} counts of attempts and {mails} failed emails");
     Ok(())
 }

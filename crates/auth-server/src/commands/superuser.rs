@@ -77,8 +77,8 @@ async fn store(service: &AdministrationService, new: &NewUser, password: &Checke
 
 fn message(fault: &AccountFault) -> String {
     match fault {
-        AccountFault::Taken(Taken::Username) => "there is already an account with this name".to_owned(),
-        AccountFault::Taken(Taken::Email) => "there is already an account with this address".to_owned(),
+        AccountFault::Taken(Taken::Username) => "there is already an account with this username".to_owned(),
+        AccountFault::Taken(Taken::Email) => "there is already an account with this email address".to_owned(),
         AccountFault::BadUsername => "not a valid username; use letters, digits and @ . + - _".to_owned(),
         AccountFault::BadEmail => "not a valid email address".to_owned(),
         AccountFault::TooLong(limit) => format!("more than {limit} characters"),

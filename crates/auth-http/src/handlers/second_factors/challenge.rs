@@ -10,13 +10,13 @@ use crate::detached::run_to_completion;
 use crate::error::{ApiError, ChallengeBody, DetailBody};
 use crate::guard::CurrentUser;
 
-/// Starts a second-factor challenge for an operation that requires one. A code is sent by email if that factor is on.
+/// Starts a challenge for an operation that requires a second factor. If the user gets codes by email, one is sent.
 #[utoipa::path(post, path = "/api/users/me/second-factors/challenge/", tag = "second factors",
     operation_id = "second_factors_challenge", security(("bearer" = [])),
     responses(
         (status = 200, description = "A challenge.", body = ChallengeBody),
-        (status = 400, description = "No second factor is on.", body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 400, description = "The user has no second factor.", body = std::collections::HashMap<String, Vec<String>>),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 429, description = "Too many emails; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn challenge(

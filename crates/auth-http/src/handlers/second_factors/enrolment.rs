@@ -51,17 +51,17 @@ impl From<Enrolment> for EnrolmentBody {
     }
 }
 
-/// Starts to add a second factor. It is on once its first code is confirmed.
+/// Starts an enrolment. The second factor is added when its first code is confirmed.
 #[utoipa::path(post, path = "/api/users/me/second-factors/", tag = "second factors",
     operation_id = "second_factors_enrol", security(("bearer" = [])),
     request_body(content(
         (FactorChangeBody = "application/json"), (FactorChangeBody = "application/x-www-form-urlencoded"),
         (FactorChangeBody = "multipart/form-data"))),
     responses(
-        (status = 201, description = "It is not confirmed yet.", body = EnrolmentBody),
-        (status = 400, description = "Password or code are wrong, or there is no such method.",
+        (status = 201, description = "The second factor awaits its first code.", body = EnrolmentBody),
+        (status = 400, description = "The password or code is wrong, or the method is unknown.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 429, description = "Too many attempts or emails; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn enrol(
@@ -95,7 +95,7 @@ impl ConfirmationBody {
     }
 }
 
-/// A second factor that was switched on.
+/// A second factor that was added.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConfirmedBody {
     /// `email` or `totp`.
@@ -112,10 +112,10 @@ pub(crate) struct ConfirmedBody {
         (ConfirmationBody = "application/json"), (ConfirmationBody = "application/x-www-form-urlencoded"),
         (ConfirmationBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is on.", body = ConfirmedBody),
-        (status = 400, description = "The code is wrong, or the challenge is used up or over.",
+        (status = 200, description = "The second factor is added.", body = ConfirmedBody),
+        (status = 400, description = "The code is wrong, or the challenge has been used or has expired.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 429, description = "Too many codes; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn confirm(

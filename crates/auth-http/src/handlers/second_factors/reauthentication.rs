@@ -18,7 +18,7 @@ pub(crate) struct ReauthenticationBody {
     /// A challenge.
     #[schema(required = true, nullable = false)]
     challenge: Option<String>,
-    /// The code that answers it.
+    /// The code for the challenge.
     #[schema(required = true, nullable = false)]
     code: Option<String>,
 }
@@ -46,10 +46,10 @@ pub(crate) struct FactorChangeBody {
     /// The caller's password.
     #[schema(format = Password)]
     password: String,
-    /// Where a second factor is on: a challenge.
+    /// A challenge, if the user has a second factor.
     #[schema(nullable = false)]
     challenge: Option<String>,
-    /// And the code that answers it.
+    /// The code for the challenge.
     #[schema(nullable = false)]
     code: Option<String>,
 }

@@ -21,7 +21,7 @@ pub(crate) struct RecoveryCodesBody {
     recovery_codes: Vec<String>,
 }
 
-/// Makes ten new recovery codes; those before open nothing any more.
+/// Generates ten new recovery codes; the previous ones stop working.
 #[utoipa::path(post, path = "/api/users/me/second-factors/recovery-codes/", tag = "second factors",
     operation_id = "second_factors_recovery_codes", security(("bearer" = [])),
     request_body(content(
@@ -29,9 +29,9 @@ pub(crate) struct RecoveryCodesBody {
         (ReauthenticationBody = "multipart/form-data"))),
     responses(
         (status = 200, description = "The new codes.", body = RecoveryCodesBody),
-        (status = 400, description = "Password or code are wrong, or no second factor is on.",
+        (status = 400, description = "The password or code is wrong, or the user has no second factor.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 429, description = "Too many attempts; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn recovery_codes(

@@ -12,17 +12,17 @@ use crate::error::{ApiError, DetailBody};
 use crate::guard::CurrentUser;
 use crate::handlers::SuccessBody;
 
-/// Switches a second factor off. With the last one the recovery codes go as well.
+/// Removes a second factor. With the last one, the recovery codes are deleted too.
 #[utoipa::path(post, path = "/api/users/me/second-factors/remove/", tag = "second factors",
     operation_id = "second_factors_remove", security(("bearer" = [])),
     request_body(content(
         (FactorChangeBody = "application/json"), (FactorChangeBody = "application/x-www-form-urlencoded"),
         (FactorChangeBody = "multipart/form-data"))),
     responses(
-        (status = 200, description = "It is off.", body = SuccessBody),
-        (status = 400, description = "Password or code are wrong, or it was not on.",
+        (status = 200, description = "The second factor is removed.", body = SuccessBody),
+        (status = 400, description = "The password or code is wrong, or the user does not have this second factor.",
             body = std::collections::HashMap<String, Vec<String>>),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 429, description = "Too many attempts; see Retry-After.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn remove(

@@ -16,20 +16,20 @@ use crate::moment::rfc_3339;
 /// The second factors of the caller.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FactorsBody {
-    /// Whether a login requires one even if none is on; codes are then sent by email.
+    /// Whether a login requires a second factor even if the user has none; codes are then sent by email.
     required: bool,
-    /// Those that are on.
+    /// The second factors of the user.
     methods: Vec<FactorBody>,
-    /// How many recovery codes are left.
+    /// The number of unused recovery codes.
     recovery_codes_left: usize,
 }
 
-/// A second factor that is on.
+/// A second factor of the user.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct FactorBody {
     /// `email` or `totp`.
     method: &'static str,
-    /// Since when: RFC 3339, UTC.
+    /// When it was added: RFC 3339, UTC.
     #[schema(format = DateTime)]
     since: String,
 }
@@ -52,8 +52,8 @@ impl From<FactorStatus> for FactorsBody {
 #[utoipa::path(get, path = "/api/users/me/second-factors/", tag = "second factors", operation_id = "second_factors_show",
     security(("bearer" = [])),
     responses(
-        (status = 200, description = "What is on.", body = FactorsBody),
-        (status = 401, description = "No credentials, or bad ones.", body = DetailBody),
+        (status = 200, description = "The second factors.", body = FactorsBody),
+        (status = 401, description = "The credentials are missing or not valid.", body = DetailBody),
         (status = 503, description = "The storage is unavailable; see Retry-After.", body = DetailBody)))]
 pub(crate) async fn show(app: web::Data<AccountApp>, caller: CurrentUser) -> Result<HttpResponse, ApiError> {
     let status = app.second_factors.status(caller.user()).await.map_err(|error| refuse(error, &app))?;

@@ -10,9 +10,9 @@ impl Dictionary {
     pub(super) fn parse(json: &str) -> Result<Self, String> {
         match serde_json::from_str(json) {
             Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(_) => Err("the file contains no JSON object; write the whole dictionary, {…}".to_owned()),
+            Ok(_) => Err("the file does not contain a JSON object; write the whole dictionary, {…}".to_owned()),
             Err(error) => Err(format!(
-                "the file is no JSON at line {}; use `manage.py shell -v 0`, so that nothing else is printed to it",
+                "the file is not valid JSON (line {}); use `manage.py shell -v 0`, so that nothing else is printed to it",
                 error.line()
             )),
         }

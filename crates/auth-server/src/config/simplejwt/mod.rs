@@ -31,7 +31,7 @@ pub fn translate(json: &str) -> Result<String, Vec<String>> {
     let unknown = dictionary.names().filter(|name| SETTINGS.iter().all(|setting| setting.name != *name));
     refusals.extend(unknown.map(|name| {
         format!(
-            "{}: is no setting of SimpleJWT, which silently ignores it; correct or remove it",
+            "{}: not a setting of SimpleJWT, which silently ignores it; correct or remove it",
             read::displayed(name)
         )
     }));

@@ -372,13 +372,13 @@ fn reports_all_refusals_at_once() {
 #[test]
 fn a_file_without_a_dictionary_is_one_refusal() {
     for (text, reason) in [
-        ("", "no JSON at line 1"),
-        ("{\n\"SIGNING_KEY\": a-secret}", "no JSON at line 2"),
+        ("", "not valid JSON (line 1)"),
+        ("{\n\"SIGNING_KEY\": a-secret}", "not valid JSON (line 2)"),
         ("6 objects imported automatically\n{}", "-v 0"),
-        ("{} {}", "no JSON"),
-        ("[]", "no JSON object"),
-        ("\"a-secret\"", "no JSON object"),
-        (&"[".repeat(100_000), "no JSON"),
+        ("{} {}", "not valid JSON"),
+        ("[]", "does not contain a JSON object"),
+        ("\"a-secret\"", "does not contain a JSON object"),
+        (&"[".repeat(100_000), "not valid JSON"),
     ] {
         let found = translate(text).unwrap_err();
         assert!(found.len() == 1 && found[0].contains(reason) && !found[0].contains("a-secret"), "{found:?}");
