@@ -33,14 +33,19 @@ fn negates_a_noun(words: &[&str]) -> bool {
         && !["longer", "more", "less", "fewer", "such", "different", "older"].contains(noun)
 }
 
+/// The root of the repository.
+pub(super) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
 /// The files below a folder that people read.
-fn texts(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn texts(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     entries
         .flat_map(|path| match (path.is_dir(), path.file_name().and_then(|name| name.to_str())) {
             (true, Some("target" | "data" | "vectors" | ".git")) => Vec::new(),
             (true, _) => texts(&path),
-            (false, Some("CHANGELOG.md" | "glossary.md" | "terms.rs")) => Vec::new(),
+            (false, Some("CHANGELOG.md" | "glossary.md" | "terms.rs" | "citations.rs")) => Vec::new(),
             (false, _) => vec![path],
         })
         .filter(|path| path.extension().is_some_and(|kind| ["md", "rs", "toml"].iter().any(|text| kind == *text)))
@@ -50,7 +55,7 @@ fn texts(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn texts_use_no_phrase_that_the_glossary_replaces() {
     let mut found = Vec::new();
-    for path in texts(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")) {
+    for path in texts(&root()) {
         let text = std::fs::read_to_string(&path).expect("UTF-8");
         let faults = text.lines().zip(1..).filter_map(|(line, number)| Some((number, fault_of(line)?)));
         found.extend(faults.map(|(number, fault)| format!("{}:{number}: {fault}", path.display())));
