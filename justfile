@@ -1,11 +1,15 @@
 # CI runs these recipes.
 
 # Runs all of CI.
-ci: format lint test doc deny
+ci: format spelling lint test doc deny
 
 # Checks the formatting.
 format:
     cargo fmt --all --check
+
+# Checks the spelling, and the words that docs/glossary.md replaces.
+spelling:
+    typos
 
 # Denies warnings in all targets, and in auth-crypto without its features.
 lint:

@@ -96,9 +96,9 @@ fn start(samples: usize) -> TestServer {
     let per_name = (4 * samples / ACCOUNTS + 10).to_string();
     let options =
         ServerOptions::new("development", None).with_real_hashing().env("AUTH__LOG__LEVEL", "error,auth_server=info");
-    let options = options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", &many);
-    let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", &many);
-    let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", &per_name);
+    let options = options.env("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", &many);
+    let options = options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_CLIENT_IP_PER_HOUR", &many);
+    let options = options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_EMAIL_ADDRESS_PER_HOUR", &per_name);
     options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", &per_name).start(BINARY)
 }
 

@@ -53,8 +53,8 @@ async fn every_kind_of_answer_has_the_security_headers(service: &Service) {
                 .bearer_auth(&access)
                 .json(&json!({"method": "totp", "password": PASSWORD})),
         ),
-        (202, request(Method::POST, "/api/password-reset/").json(&json!({"email": "nobody@example.com"}))),
-        (202, request(Method::POST, "/api/email/verify/resend/").json(&json!({"email": "nobody@example.com"}))),
+        (202, request(Method::POST, "/api/password-reset/").json(&json!({"email": "unknown@example.com"}))),
+        (202, request(Method::POST, "/api/email/verify/resend/").json(&json!({"email": "unknown@example.com"}))),
         (308, request(Method::GET, "/api/users/me")),
         (400, request(Method::POST, "/api/token/").json(&json!({}))),
         (400, request(Method::POST, "/api/register/").json(&json!({"username": "x"}))),

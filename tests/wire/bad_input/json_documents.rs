@@ -209,9 +209,9 @@ async fn the_last_of_duplicate_keys_counts(service: &Service) {
     service.register_and_login(&name).await;
     let mut findings = Findings::default();
     for (body, status) in [
-        (format!(r#"{{"username":"nobody","username":"{name}","password":"{PASSWORD}"}}"#), 200),
+        (format!(r#"{{"username":"unknown","username":"{name}","password":"{PASSWORD}"}}"#), 200),
         (format!(r#"{{"username":["x"],"username":"{name}","password":"x","password":"{PASSWORD}"}}"#), 200),
-        (format!(r#"{{"username":"{name}","username":"nobody","password":"{PASSWORD}"}}"#), 401),
+        (format!(r#"{{"username":"{name}","username":"unknown","password":"{PASSWORD}"}}"#), 401),
         (format!(r#"{{"username":"{name}","password":"{PASSWORD}","password":"x"}}"#), 401),
         (format!(r#"{{"username":"{name}","password":"{PASSWORD}","\u0070assword":"x"}}"#), 401),
         (format!(r#"{{"username":"{name}","password":"{PASSWORD}","password":null}}"#), 400),

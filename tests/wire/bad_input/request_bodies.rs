@@ -142,7 +142,7 @@ async fn bodies_in_flight_share_a_budget() {
     };
     assert_eq!(refused.status, 503, "{}", refused.text);
     assert_eq!(refused.header("retry-after"), "2");
-    assert_status(&api.post("/api/token/", None, json!({"username": "nobody", "password": "x"})).await, 401);
+    assert_status(&api.post("/api/token/", None, json!({"username": "unknown", "password": "x"})).await, 401);
     for mut wire in slow {
         wire.send(" ").await;
         assert_status(&wire.answer().await.expect("an answer"), 400);

@@ -287,7 +287,7 @@ async fn forged_tokens_get_no_reason(service: &Service) {
         service.refresh("abc").await,
         verify(service, "a.b.c").await,
         service.post("/api/logout/", None, json!({})).await,
-        service.post("/api/token/", None, json!({"username": "nobody", "password": PASSWORD})).await,
+        service.post("/api/token/", None, json!({"username": "unknown", "password": PASSWORD})).await,
     ] {
         findings.check("no token", &answer, &[401]);
         findings.check_that(!answer.text.contains("reason"), || answer.text.clone());

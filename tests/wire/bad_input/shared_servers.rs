@@ -76,8 +76,8 @@ impl Deref for Service {
 /// verification, so that cases can try any. (The cases in `email` cover limits and verification.)
 fn raise_client_limits(options: ServerOptions) -> ServerOptions {
     options.envs(&[
-        ("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "100000"),
-        ("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "100000"),
+        ("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", "100000"),
+        ("AUTH__THROTTLE__EMAIL_REQUESTS_PER_CLIENT_IP_PER_HOUR", "100000"),
         ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off"),
     ])
 }

@@ -84,7 +84,7 @@ async fn check_config_prints_the_values_of_each_profile() {
         assert_eq!(value(shown, "throttle", "registrations_per_client_ip_per_hour"), registrations, "{profile}");
         let sessions = if profile == "simplejwt" { "0" } else { "100" };
         assert_eq!(value(shown, "accounts", "max_sessions"), sessions, "{profile}");
-        assert_eq!(value(shown, "throttle", "failures_per_address_per_hour"), failures, "{profile}");
+        assert_eq!(value(shown, "throttle", "failures_per_client_ip_per_hour"), failures, "{profile}");
         assert_eq!(value(shown, "secrets", "generate_key"), generate_key, "{profile}");
         assert_eq!(value(shown, "mail", "transport"), format!("{transport:?}"), "{profile}");
         assert_eq!(value(shown, "accounts", "email_verification"), format!("{verification:?}"), "{profile}");

@@ -186,7 +186,7 @@ async fn commands_for_unknown_users_fail_and_change_nothing() {
     let pair = fixture.client.register_and_login("alice").await;
     let before = fixture.run(&["users", "list"]).result;
     // Commands compare usernames exactly.
-    for name in ["nobody", "Alice", "alice ", "", "alice@example.com", "1", "%", "alice' OR '1'='1"] {
+    for name in ["unknown", "Alice", "alice ", "", "alice@example.com", "1", "%", "alice' OR '1'='1"] {
         for action in ACTIONS {
             let output = fixture.run(&["users", action, name]);
             assert!(output.failure().contains(&format!("{name:?}")), "{output}");
@@ -256,7 +256,7 @@ async fn every_action_is_recorded_in_the_audit_log() {
         assert_eq!(records.count(), 1, "{output}");
     }
     // A failed command records nothing.
-    let output = fixture.run(&["users", "promote", "nobody"]);
+    let output = fixture.run(&["users", "promote", "unknown"]);
     output.failure();
     assert!(!output.errors.contains("account_promoted"), "{output}");
 }

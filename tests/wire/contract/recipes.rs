@@ -48,8 +48,8 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("no-jti", |t| t.without("jti").sign()),
     ("jti-int", |t| t.with("jti", 5).sign()),
     ("sub-int", |t| t.with("sub", 5).sign()),
-    ("aud", |t| t.with("aud", "somebody").sign()),
-    ("iss", |t| t.with("iss", "somebody").sign()),
+    ("aud", |t| t.with("aud", "other").sign()),
+    ("iss", |t| t.with("iss", "other").sign()),
     ("payload-list", |t| hs256(t.message_with("[1,2]"), SIGNING_KEY)),
     // User.
     ("no-user", |t| t.without("user_id").sign()),
@@ -72,9 +72,9 @@ pub(crate) const RECIPES: &[(&str, Recipe)] = &[
     ("refresh-expired", |t| t.with("exp", now() - 1).sign()),
     ("refresh-norefexp", |t| t.without("refresh_exp").sign()),
     ("noaud", |t| t.without("aud").without("iss").sign()),
-    ("wrongaud", |t| t.with("aud", "somebody").sign()),
-    ("wrongiss", |t| t.with("iss", "somebody").sign()),
-    ("audlist", |t| t.with("aud", json!(["somebody", "peer-aud"])).sign()),
+    ("wrongaud", |t| t.with("aud", "other").sign()),
+    ("wrongiss", |t| t.with("iss", "other").sign()),
+    ("audlist", |t| t.with("aud", json!(["other", "peer-aud"])).sign()),
     // No older than the account, as above.
     ("in", |t| t.with("iat", now()).with("exp", now() - 5).sign()),
     ("out", |t| t.with("iat", now() - LIFETIME).with("exp", now() - 15).sign()),

@@ -32,7 +32,7 @@ const HOUR: u64 = 60 * 60;
 fn with_code_limit(options: ServerOptions, codes: u32) -> ServerOptions {
     let options = options.env("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", &codes.to_string());
     options
-        .env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1000")
+        .env("AUTH__THROTTLE__CODE_EMAILS_PER_ACCOUNT_PER_HOUR", "1000")
         .env("AUTH__THROTTLE__CHALLENGES_PER_ACCOUNT_PER_HOUR", "1000")
 }
 

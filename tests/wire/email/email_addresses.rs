@@ -75,7 +75,7 @@ impl Fixture {
 
 async fn with_verification_off_no_links_are_sent(fixture: Fixture) {
     fixture.register_and_login("alice").await;
-    let (known, unknown) = (fixture.resend(OLD).await, fixture.resend("nobody@example.com").await);
+    let (known, unknown) = (fixture.resend(OLD).await, fixture.resend("unknown@example.com").await);
     assert_eq!(known.status, 202);
     assert_eq!((known.status, known.text), (unknown.status, unknown.text));
     assert_eq!(all_delivered(&fixture).await.len(), 0);
@@ -106,7 +106,7 @@ async fn with_verification_off_a_change_takes_effect_immediately(fixture: Fixtur
 async fn with_optional_verification_login_needs_no_verification(fixture: Fixture) {
     let pair = fixture.register_and_login("alice").await;
     let message = fixture.wait_for_nth(OLD, 1).await;
-    assert!(message.subject.contains("Confirm your address"), "{}", message.subject);
+    assert!(message.subject.contains("Confirm your email address"), "{}", message.subject);
     assert!(message.link().starts_with(BASE_URL), "{}", message.link());
     assert!(message.html.contains(message.token()), "{}", message.html);
     let verified = fixture.verify(message.token()).await;
@@ -123,7 +123,7 @@ async fn unverified_is_reported_only_with_the_right_password(fixture: Fixture) {
     assert_eq!(unverified.status, 401);
     assert_eq!(unverified.json(), json!({"detail": "Email address is not verified.", "code": "email_not_verified"}));
     let (wrong, unknown) =
-        (fixture.try_login("alice", NEW_PASSWORD).await, fixture.try_login("nobody", PASSWORD).await);
+        (fixture.try_login("alice", NEW_PASSWORD).await, fixture.try_login("unknown", PASSWORD).await);
     assert_eq!(wrong.json(), json!({"detail": "No active account found with the given credentials"}));
     assert_eq!((wrong.status, wrong.text), (unknown.status, unknown.text));
     let message = fixture.wait_for_nth(OLD, 1).await;
@@ -157,7 +157,7 @@ async fn resend_sends_links_only_to_unverified_addresses(fixture: Fixture) {
     let first = fixture.wait_for_nth(OLD, 1).await;
     let answer = fixture.resend("ALICE@example.com").await;
     assert_eq!(answer.status, 202);
-    for email in ["bob@example.com", "carol@example.com", "nobody@example.com"] {
+    for email in ["bob@example.com", "carol@example.com", "unknown@example.com"] {
         let other = fixture.resend(email).await;
         assert_eq!((other.status, other.text), (answer.status, answer.text.clone()), "{email}");
     }
@@ -205,11 +205,11 @@ async fn a_change_takes_effect_when_its_link_is_opened(fixture: Fixture) {
     assert_eq!([asked.field("email"), asked.field("pending_email")], [fixture.own(OLD), fixture.own(NEW)]);
 
     let warning = fixture.wait_for_nth(OLD, 2).await;
-    assert!(warning.subject.contains("A new address was asked for"), "{}", warning.subject);
+    assert!(warning.subject.contains("A new email address was requested"), "{}", warning.subject);
     assert!(warning.text.contains("b…@example.org"), "{}", warning.text);
     let link = fixture.wait_for_nth(NEW, 1).await;
     assert!(!warning.raw.contains("brand.new") && !warning.raw.contains(link.token()), "{}", warning.raw);
-    assert!(link.subject.contains("Confirm your new address") && link.link().starts_with(BASE_URL));
+    assert!(link.subject.contains("Confirm your new email address") && link.link().starts_with(BASE_URL));
     assert_eq!(fixture.login_by_email(NEW).await.status, 401);
     TokenPair::of(&fixture.login_by_email(OLD).await);
 

@@ -25,7 +25,7 @@ pub(crate) fn options(database: &Database, smtp: &MockSmtp) -> ServerOptions {
     database.server("development").with_smtp(smtp).envs(&[
         ("AUTH__MAIL__WORKERS", "1"),
         ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off"),
-        ("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800"),
+        ("AUTH__THROTTLE__PASSWORD_FIRST_DELAY_SECONDS", "1800"),
         // All cases share one client IP, and open many challenges.
         ("AUTH__THROTTLE__CHALLENGES_PER_ACCOUNT_AND_CLIENT_IP_PER_TEN_MINUTES", "100"),
         ("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"),

@@ -91,10 +91,10 @@ async fn account_changes_send_notices(database: Database) {
             "A second factor was removed at",
             "Your password for app.example.com was changed",
             "A login at app.example.com was ended",
-            "Your address at app.example.com was changed",
+            "Your email address at app.example.com was changed",
         ]
     );
-    assert!(old[1].text.contains("codes by e-mail") && old[7].text.contains("codes by e-mail"));
+    assert!(old[1].text.contains("codes by email") && old[7].text.contains("codes by email"));
     assert!(old[3].text.contains("There are 9 left"), "{}", old[3].text);
     assert_eq!(subjects(&new), ["Set a new password for", "Your password for app.example.com was changed"]);
     assert!(new.iter().all(|message| message.to == ["new@example.com"]));
@@ -143,7 +143,7 @@ async fn a_notice_names_the_client_and_the_time(fixture: Fixture) {
         for fact in [
             "Hello Al,",
             "Account: alice",
-            &format!("Network address: {}", fixture.client_ip),
+            &format!("IP address: {}", fixture.client_ip),
             "Program: Tester 1",
             "When: ",
         ] {

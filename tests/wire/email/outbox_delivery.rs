@@ -45,7 +45,7 @@ pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
 fn with_quick_retries(options: ServerOptions) -> ServerOptions {
     let options = options.env("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "optional");
     let options = options.env("AUTH__MAIL__FIRST_RETRY_SECONDS", "1").env("AUTH__MAIL__SMTP_TIMEOUT_SECONDS", "100");
-    let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "10000");
+    let options = options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_CLIENT_IP_PER_HOUR", "10000");
     options.env("AUTH__MAIL__WORKERS", &WORKERS.to_string())
 }
 
@@ -81,7 +81,7 @@ fn arrived(smtp: &MockSmtp) -> Vec<(String, String)> {
 }
 
 fn verification(name: &str) -> (String, String) {
-    (format!("{name}@example.com"), "Confirm your address for app.example.com".to_owned())
+    (format!("{name}@example.com"), "Confirm your email address for app.example.com".to_owned())
 }
 
 async fn waiting_emails_arrive_once_the_mail_server_is_up(database: Database) {
@@ -116,7 +116,7 @@ async fn a_stalled_mail_server_delays_no_answers(database: Database) {
     // Requests that enqueue emails are answered while none can be delivered.
     let pair = fixture.register_and_login("alice").await;
     assert_eq!(fixture.request_reset(ALICE).await.status, 202);
-    assert_eq!(fixture.request_reset("nobody@example.com").await.status, 202);
+    assert_eq!(fixture.request_reset("unknown@example.com").await.status, 202);
     TokenPair::of(&fixture.client.refresh(&pair.refresh).await);
     TokenPair::of(&fixture.change_password(&pair.access, PASSWORD, NEW_PASSWORD).await);
     assert_eq!(fixture.client.get("/readyz").await.status, 200);

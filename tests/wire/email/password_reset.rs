@@ -97,7 +97,7 @@ async fn answers_do_not_reveal_whether_an_account_exists(fixture: Fixture) {
     fixture.register("bob").await;
     fixture.users("deactivate", "bob");
     let known = fixture.request_reset("alice@example.com").await;
-    for email in ["nobody@example.com", "bob@example.com"] {
+    for email in ["unknown@example.com", "bob@example.com"] {
         let answer = fixture.request_reset(email).await;
         assert_eq!((answer.status, &answer.text), (known.status, &known.text), "{email}");
     }

@@ -84,7 +84,7 @@ async fn after_ten_wrong_passwords_all_answers_are_identical(fixture: Fixture) {
     }
     fixture.users("deactivate", "bob");
     // An active account, a deactivated one, and none.
-    for name in ["alice", "bob", "nobody"] {
+    for name in ["alice", "bob", "unknown"] {
         guess(&fixture, name, 10).await;
     }
     let first = fixture.try_login("alice", WRONG).await;
@@ -95,8 +95,8 @@ async fn after_ten_wrong_passwords_all_answers_are_identical(fixture: Fixture) {
         ("alice", WRONG),
         ("bob", PASSWORD),
         ("bob", WRONG),
-        ("nobody", PASSWORD),
-        ("nobody", WRONG),
+        ("unknown", PASSWORD),
+        ("unknown", WRONG),
     ] {
         assert_eq!(observable(&fixture.try_login(name, password).await), observable(&first), "{name} {password}");
     }
@@ -120,8 +120,8 @@ async fn a_right_password_resets_the_count(fixture: Fixture) {
 async fn a_delay_ends(database: Database) {
     let fixture = Fixture::with(database, |options| {
         let options = options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "1");
-        let options = options.env("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1");
-        options.env("AUTH__THROTTLE__PASSWORD_LONGEST_WAIT_SECONDS", "1")
+        let options = options.env("AUTH__THROTTLE__PASSWORD_FIRST_DELAY_SECONDS", "1");
+        options.env("AUTH__THROTTLE__PASSWORD_LONGEST_DELAY_SECONDS", "1")
     });
     fixture.register("alice").await;
     guess(&fixture, "alice", 1).await;
@@ -158,7 +158,7 @@ async fn all_spellings_of_a_login_name_share_a_count(fixture: Fixture) {
     fixture.register("alice").await;
     fixture.register("bob").await;
     // The login names of an account and unknown ones get the same answers.
-    for (name, password) in [("alice", PASSWORD), ("nobody", WRONG)] {
+    for (name, password) in [("alice", PASSWORD), ("unknown", WRONG)] {
         let all = spellings(&fixture.own(name));
         let (names, addresses) = all.split_at(5);
         for _ in 0..10 {
@@ -211,7 +211,7 @@ async fn two_replicas_count_together(database: Database) {
 async fn ten_of_fifty_concurrent_guesses_are_compared(database: Database) {
     let fixture = Fixture::of(database);
     fixture.register("alice").await;
-    for name in ["alice", "nobody"] {
+    for name in ["alice", "unknown"] {
         let calls = (0..50).map(|number| {
             let (api, body) =
                 (fixture.client.clone(), json!({"username": name, "password": format!("{WRONG}{number}")}));
@@ -271,7 +271,8 @@ async fn wrong_passwords_count_at_every_endpoint(fixture: Fixture) {
 }
 
 async fn failures_for_many_accounts_count_per_client_ip(database: Database) {
-    let fixture = Fixture::with(database, |options| options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "15"));
+    let fixture =
+        Fixture::with(database, |options| options.env("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", "15"));
     let alice = TestUser::register(&fixture, "alice").await;
     let bob = fixture.register_and_login("bob").await;
     alice.enrol_email().await;
@@ -291,7 +292,7 @@ async fn failures_for_many_accounts_count_per_client_ip(database: Database) {
     let known = fixture.try_login("bob", WRONG).await;
     assert!((1..=HOUR).contains(&assert_throttled(&known)), "{known:?}");
     for (name, password) in
-        [("bob", PASSWORD), ("bob", WRONG), ("nobody", WRONG), ("nobody", WRONG), ("nobody0", PASSWORD)]
+        [("bob", PASSWORD), ("bob", WRONG), ("unknown", WRONG), ("unknown", WRONG), ("nobody0", PASSWORD)]
     {
         assert_eq!(observable(&fixture.try_login(name, password).await), observable(&known), "{name}");
     }
@@ -304,7 +305,7 @@ async fn failures_for_many_accounts_count_per_client_ip(database: Database) {
 async fn forwarded_headers_from_untrusted_peers_are_ignored(database: Database) {
     let fixture = Fixture::with(database, |options| {
         let options = options.env("AUTH__SERVER__TRUSTED_PROXIES", "192.0.2.1, 10.0.0.0/8");
-        options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "3")
+        options.env("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", "3")
     });
     fixture.register("alice").await;
     // After a failure, the account is not exempt from the limit of the client IP.
@@ -324,7 +325,8 @@ async fn forwarded_headers_from_untrusted_peers_are_ignored(database: Database) 
 }
 
 async fn a_trusted_proxy_determines_the_client_ip(database: Database) {
-    let fixture = Fixture::with(database, |options| options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "3"));
+    let fixture =
+        Fixture::with(database, |options| options.env("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", "3"));
     fixture.register("alice").await;
     // Hops that a client adds have no effect.
     for (number, forwarded) in
@@ -381,15 +383,16 @@ async fn logged_client_ip(fixture: &Fixture, answer: &Answer) -> String {
 }
 
 async fn requests_for_emails_count_per_entered_address(database: Database) {
-    let fixture =
-        Fixture::with(database, |options| options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", "3"));
+    let fixture = Fixture::with(database, |options| {
+        options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_EMAIL_ADDRESS_PER_HOUR", "3")
+    });
     for name in ["alice", "bob"] {
         fixture.register(name).await;
     }
     fixture.users("deactivate", "bob");
     for path in ["/api/password-reset/", "/api/email/verify/resend/"] {
         let mut answers = Vec::new();
-        for name in ["alice", "bob", "nobody"] {
+        for name in ["alice", "bob", "unknown"] {
             let address = format!("{name}@example.com");
             for spelling in [&address, &address.to_uppercase(), &format!(" {address} ")] {
                 assert_eq!(fixture.post(path, json!({"email": spelling})).await.status, 202, "{path} {spelling}");
@@ -408,7 +411,7 @@ async fn requests_for_emails_count_per_entered_address(database: Database) {
 
 async fn requests_for_emails_count_per_client_ip(database: Database) {
     let fixture =
-        Fixture::with(database, |options| options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "4"));
+        Fixture::with(database, |options| options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_CLIENT_IP_PER_HOUR", "4"));
     fixture.register("alice").await;
     let (reset, resend) = ("/api/password-reset/", "/api/email/verify/resend/");
     for (number, path) in [reset, resend, reset, resend].into_iter().enumerate() {
@@ -436,8 +439,8 @@ async fn requests_for_emails_count_per_client_ip(database: Database) {
 
 async fn email_codes_and_links_count_separately(database: Database) {
     let fixture = Fixture::with(database, |options| {
-        let options = options.env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1");
-        options.env("AUTH__THROTTLE__MAILS_PER_ACCOUNT_PER_HOUR", "1")
+        let options = options.env("AUTH__THROTTLE__CODE_EMAILS_PER_ACCOUNT_PER_HOUR", "1");
+        options.env("AUTH__THROTTLE__EMAILS_PER_ACCOUNT_PER_HOUR", "1")
     });
     let (alice, bob) = (TestUser::register(&fixture, "alice").await, TestUser::register(&fixture, "bob").await);
     // Requests by others use up the links, but not the codes that the user needs.
@@ -481,13 +484,13 @@ async fn nothing_is_throttled_without_limits(database: Database) {
     let fixture = Fixture::with(database, |options| {
         let options = options.env("AUTH__THROTTLE__ENABLED", "false");
         let options = options.env("AUTH__THROTTLE__PASSWORD_FREE_ATTEMPTS", "1");
-        let options = options.env("AUTH__THROTTLE__PASSWORD_FIRST_WAIT_SECONDS", "1800");
+        let options = options.env("AUTH__THROTTLE__PASSWORD_FIRST_DELAY_SECONDS", "1800");
         let options = options.env("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", "1");
-        let options = options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", "1");
-        let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_EMAIL_PER_HOUR", "1");
-        let options = options.env("AUTH__THROTTLE__MAIL_REQUESTS_PER_ADDRESS_PER_HOUR", "1");
-        let options = options.env("AUTH__THROTTLE__MAILS_PER_ACCOUNT_PER_HOUR", "1");
-        options.env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1")
+        let options = options.env("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", "1");
+        let options = options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_EMAIL_ADDRESS_PER_HOUR", "1");
+        let options = options.env("AUTH__THROTTLE__EMAIL_REQUESTS_PER_CLIENT_IP_PER_HOUR", "1");
+        let options = options.env("AUTH__THROTTLE__EMAILS_PER_ACCOUNT_PER_HOUR", "1");
+        options.env("AUTH__THROTTLE__CODE_EMAILS_PER_ACCOUNT_PER_HOUR", "1")
     });
     let alice = TestUser::register(&fixture, "alice").await;
     guess(&fixture, "alice", 15).await;

@@ -21,7 +21,7 @@ struct Fixture {
 
 impl Fixture {
     fn new(database: Database, cache_ttl: &str) -> Self {
-        let options: ServerOptions = database.server("development").env("AUTH__GUARDS__MEMORY_TTL_SECONDS", cache_ttl);
+        let options: ServerOptions = database.server("development").env("AUTH__GUARDS__CACHE_TTL_SECONDS", cache_ttl);
         Self { blog: Blog::start(options), database }
     }
 
@@ -56,7 +56,7 @@ async fn cached_callers_are_accepted_without_a_read(database: Database) {
 
 async fn without_a_cache_every_request_reads(database: Database) {
     let fixture = Fixture::new(database, "0");
-    let pair = fixture.blog.client.register_and_login("somebody").await;
+    let pair = fixture.blog.client.register_and_login("other").await;
     for _ in 0..20 {
         assert_eq!(fixture.blog.protected(&pair.access).await.status, 200);
         assert_ne!(fixture.status_without_table(&pair).await, 200);

@@ -219,7 +219,7 @@ async fn refuses_a_public_key_used_as_a_secret() {
 }
 
 async fn ignores_shared_secrets_in_the_jwk_set() {
-    const SECRET: &[u8] = b"a-secret-that-somebody-published-0123456789";
+    const SECRET: &[u8] = b"a-secret-that-was-published-online-0123456789";
     let oct = |kid: &str| json!({"kty": "oct", "k": BASE64_URL_SAFE_NO_PAD.encode(SECRET), "kid": kid, "alg": "HS256", "use": "sig"});
     let rsa = rsa();
     // Beside a valid key, and with the same key ID as one.

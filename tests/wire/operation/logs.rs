@@ -112,7 +112,7 @@ async fn security_events_are_logged_at_every_level(database: Database) {
         let level = format!("{level},auth_server::serve=info");
         let server = options(&database, "development").env("AUTH__LOG__LEVEL", &level).start(SERVER);
         let api = TestClient::new(&server.url());
-        let answer = api.post("/api/token/", None, json!({"username": "nobody", "password": PASSWORD})).await;
+        let answer = api.post("/api/token/", None, json!({"username": "unknown", "password": PASSWORD})).await;
         assert_eq!(answer.status, 401);
         server.terminate();
         block_in_place(|| server.wait());

@@ -203,7 +203,7 @@ async fn refuses_wrong_usage(database: Database) {
         &["serve", "--nowhere"],
         &["users"],
         &["users", "deactivate"],
-        &["users", "set-password", "somebody", "a-password"],
+        &["users", "set-password", "other", "a-password"],
         &["keys", "retire"],
         &["create-superuser", "--password", "a-password"],
     ] {

@@ -54,7 +54,7 @@ pub(crate) async fn walk_through(database: Database) {
     assert_eq!(refused["messages"][0]["message"], "Token has wrong type");
 
     // A wrong password and an unknown username get the same answer; a missing field is named.
-    for (name, password) in [("alice", "Wrong-horse-42"), ("nobody", PASSWORD), ("alice", "")] {
+    for (name, password) in [("alice", "Wrong-horse-42"), ("unknown", PASSWORD), ("alice", "")] {
         let answer = blog.post("/api/token/", None, json!({"username": name, "password": password})).await;
         if password.is_empty() {
             answer.assert_field_error("password", "This field may not be blank.");

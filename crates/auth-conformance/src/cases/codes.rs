@@ -65,8 +65,8 @@ async fn refuses_to_issue_a_code_for_a_missing_user(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     assert!(store.delete(&user, &Effects::NONE).await.unwrap());
     store.enqueue(&new_request(1)).await.unwrap();
-    for nobody in [user, UserId::new(i64::MAX)] {
-        let code = code_of(&nobody, code_id(1), CodePurpose::PasswordReset, at(0));
+    for unknown_user in [user, UserId::new(i64::MAX)] {
+        let code = code_of(&unknown_user, code_id(1), CodePurpose::PasswordReset, at(0));
         for answers in [None, Some(new_request(1).id)] {
             assert!(!store.issue(&code, &effects(&[2]), &IssueIf { answers, ..IssueIf::default() }).await.unwrap());
         }

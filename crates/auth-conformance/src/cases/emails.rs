@@ -207,8 +207,8 @@ async fn verifies_an_email_address_only_with_a_usable_code(store: Arc<dyn Store>
             assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, fault).await;
         }
     }
-    let nobody = proven(&UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
-    assert_nothing_done(&*store, &fixture, &nobody, &EmailUpdate::Overtaken, "missing user").await;
+    let unknown_user = proven(&UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
+    assert_nothing_done(&*store, &fixture, &unknown_user, &EmailUpdate::Overtaken, "missing user").await;
     for (address, code) in
         ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(&fixture.id, NOW.unix()))
     {

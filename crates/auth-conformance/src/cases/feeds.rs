@@ -187,11 +187,14 @@ async fn does_not_report_no_ops(fixture: FeedFixture) {
     assert!(matches!(store.update_profile(&user.id, &taken).await.unwrap(), ProfileUpdate::Taken(_)));
     assert!(store.create(&new_user("alice"), &hash_of("x")).await.unwrap().is_err());
     // Calls for a missing user.
-    let nobody = auth_core::user::UserId::new(i64::MAX);
-    assert!(!store.set_active(&nobody, false, &Effects::NONE).await.unwrap());
-    let new = NewPassword::new(nobody.clone(), hash_of("x"));
+    let unknown_user = auth_core::user::UserId::new(i64::MAX);
+    assert!(!store.set_active(&unknown_user, false, &Effects::NONE).await.unwrap());
+    let new = NewPassword::new(unknown_user.clone(), hash_of("x"));
     assert_eq!(store.set_password(&new, at(1)).await.unwrap(), PasswordUpdate::Gone);
-    assert_eq!(store.revoke_all(&nobody, None, RevokeReason::LogoutAll, &Effects::NONE, at(1)).await.unwrap(), None);
+    assert_eq!(
+        store.revoke_all(&unknown_user, None, RevokeReason::LogoutAll, &Effects::NONE, at(1)).await.unwrap(),
+        None
+    );
     assert_eq!(followers.reports(&*store).await, []);
 }
 

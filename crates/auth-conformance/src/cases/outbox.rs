@@ -291,14 +291,15 @@ async fn changes_of_sessions_and_rights_enqueue_their_emails(store: Arc<dyn Stor
 async fn changes_that_do_not_take_effect_enqueue_nothing(store: Arc<dyn Store>) {
     let alice = stored(&*store, "alice").await;
     let session = started(&*store, &alice.id, 1).await;
-    let (next, groups, nobody) = (successor_of(&session, at(1)), BTreeSet::new(), stored(&*store, "nobody").await);
-    assert!(store.delete(&nobody.id, &effects(&[1])).await.unwrap(), "the email belongs to the deleted account");
-    let another = session_of(&nobody.id, session_id(2), at(0));
-    assert!(!store.start(&another, &nobody, None, &effects(&[2])).await.unwrap());
+    let (next, groups, unknown_user) =
+        (successor_of(&session, at(1)), BTreeSet::new(), stored(&*store, "unknown_user").await);
+    assert!(store.delete(&unknown_user.id, &effects(&[1])).await.unwrap(), "the email belongs to the deleted account");
+    let another = session_of(&unknown_user.id, session_id(2), at(0));
+    assert!(!store.start(&another, &unknown_user, None, &effects(&[2])).await.unwrap());
     let lost = store.advance(session.id, next.generation, next, &effects(&[3])).await.unwrap();
     assert_eq!(lost, Swap::LostRace);
     assert!(!store.revoke(another.id, RevokeReason::Logout, &effects(&[4]), at(1)).await.unwrap());
-    let id = nobody.id;
+    let id = unknown_user.id;
     assert_eq!(store.revoke_all(&id, None, RevokeReason::LogoutAll, &effects(&[5]), at(1)).await.unwrap(), None);
     assert!(!store.set_active(&id, true, &effects(&[6])).await.unwrap());
     assert!(!store.set_staff(&id, true, &effects(&[7])).await.unwrap());

@@ -212,8 +212,8 @@ async fn sets_a_password_only_if_all_conditions_hold(store: Arc<dyn Store>) {
     ] {
         assert_overtaken(&*store, &fixture, &bad, fault).await;
     }
-    let nobody = NewPassword { user: UserId::new(i64::MAX), ..good.clone() };
-    assert_ne!(store.set_password(&nobody, at(60)).await.unwrap(), PasswordUpdate::Done);
+    let unknown_user = NewPassword { user: UserId::new(i64::MAX), ..good.clone() };
+    assert_ne!(store.set_password(&unknown_user, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert!(queued(&*store).await.is_empty());
     assert_eq!(store.set_password(&good, at(60)).await.unwrap(), PasswordUpdate::Done);
     assert_eq!(queued(&*store).await, [1, 2]);

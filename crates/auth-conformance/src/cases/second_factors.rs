@@ -250,8 +250,8 @@ async fn removing_the_last_factor_removes_the_recovery_codes(store: Arc<dyn Stor
 async fn removing_absent_factors_changes_nothing(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let every = [Method::Email, Method::Totp, Method::RecoveryCode];
-    for nobody in [user.clone(), UserId::new(i64::MAX)] {
-        assert!(!store.remove_factors(&nobody, &every, None, &effects(&[1])).await.unwrap());
+    for unknown_user in [user.clone(), UserId::new(i64::MAX)] {
+        assert!(!store.remove_factors(&unknown_user, &every, None, &effects(&[1])).await.unwrap());
     }
     enrolled(&*store, &user, &totp(1), &[]).await;
     let before = factors_now(&*store, &user).await;
@@ -269,9 +269,9 @@ async fn replaces_recovery_codes_only_with_a_factor(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &other, &NewFactor::Email, &[mac(1), mac(2)]).await;
-    for nobody in [user.clone(), UserId::new(i64::MAX)] {
-        assert!(!store.replace_recovery_codes(&nobody, &[mac(1)], None, &effects(&[1])).await.unwrap());
-        assert_eq!(store.factors_of(&nobody).await.unwrap(), Factors::default());
+    for unknown_user in [user.clone(), UserId::new(i64::MAX)] {
+        assert!(!store.replace_recovery_codes(&unknown_user, &[mac(1)], None, &effects(&[1])).await.unwrap());
+        assert_eq!(store.factors_of(&unknown_user).await.unwrap(), Factors::default());
     }
     enrolled(&*store, &user, &NewFactor::Email, &[mac(1), mac(2), mac(3)]).await;
     for codes in [vec![mac(2), mac(4)], (0..Factors::RECOVERY_CODES as u8).map(mac).collect(), vec![mac(9)]] {

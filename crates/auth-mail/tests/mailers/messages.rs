@@ -100,7 +100,7 @@ async fn each_email_states_its_purpose() {
         (EmailKind::EmailChange, "is to become the one of an account"),
         (EmailKind::EmailChangeRequested, "n***@new.example"),
         (EmailKind::EmailChanged, "n***@new.example"),
-        (EmailKind::SecondFactorCode, "Never tell it to anybody"),
+        (EmailKind::SecondFactorCode, "Never share this code"),
         (EmailKind::PasswordChanged, "was changed"),
         (EmailKind::SecondFactorAdded, "an authenticator app"),
         (EmailKind::SecondFactorRemoved, "an authenticator app"),

@@ -117,8 +117,8 @@ fn check_numbers(settings: &Settings) -> Result<()> {
         ("tokens.claims_timeout_milliseconds", tokens.claims_timeout_milliseconds, 1, 60_000),
         ("tokens.jwks_refresh_seconds", tokens.jwks_refresh_seconds, 1, a_day),
         ("tokens.jwks_max_age_seconds", tokens.jwks_max_age_seconds, tokens.jwks_refresh_seconds, 30 * a_day),
-        ("guards.memory_ttl_seconds", settings.guards.memory_ttl_seconds, 0, a_day),
-        ("guards.memory_capacity", settings.guards.memory_capacity as u64, 1, 10_000_000),
+        ("guards.cache_ttl_seconds", settings.guards.cache_ttl_seconds, 0, a_day),
+        ("guards.cache_capacity", settings.guards.cache_capacity as u64, 1, 10_000_000),
         ("tokens.session_max_ttl_seconds", tokens.session_max_ttl_seconds, 0, century),
         ("tokens.leeway_seconds", tokens.leeway_seconds, 0, 3_600),
         ("tokens.retry_window_seconds", tokens.retry_window_seconds, 0, 3_600),
@@ -312,8 +312,8 @@ fn credentials(http: &Http) -> Result<CredentialHeader> {
 fn auth_cache_policy(settings: &Settings) -> Result<AuthCachePolicy> {
     let guards = &settings.guards;
     Ok(AuthCachePolicy {
-        ttl: Seconds::new(guards.memory_ttl_seconds),
-        capacity: NonZeroUsize::new(guards.memory_capacity).context("guards.memory_capacity: is 0")?,
+        ttl: Seconds::new(guards.cache_ttl_seconds),
+        capacity: NonZeroUsize::new(guards.cache_capacity).context("guards.cache_capacity: is 0")?,
         when_stale: guards.when_stale.into(),
     })
 }

@@ -97,9 +97,9 @@ pub struct Http {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Guards {
     /// How long an entry stays in the auth cache; 0: no auth cache.
-    pub memory_ttl_seconds: u64,
+    pub cache_ttl_seconds: u64,
     /// Most entries in the auth cache.
-    pub memory_capacity: usize,
+    pub cache_capacity: usize,
     /// What guarded routes do while the invalidation feed is unavailable.
     #[serde(deserialize_with = "choice::one")]
     pub when_stale: WhenStale,

@@ -19,27 +19,27 @@ pub struct Throttle {
     /// Wrong passwords in a row that cause no delay.
     pub password_free_attempts: u32,
     /// The first delay.
-    pub password_first_wait_seconds: u64,
+    pub password_first_delay_seconds: u64,
     /// The longest delay.
-    pub password_longest_wait_seconds: u64,
+    pub password_longest_delay_seconds: u64,
     /// Wrong second-factor codes for an account.
     pub second_factor_per_day: u32,
     /// Wrong passwords and codes from a client IP.
-    pub failures_per_address_per_hour: u32,
+    pub failures_per_client_ip_per_hour: u32,
     /// Registrations from a client IP.
     pub registrations_per_client_ip_per_hour: u32,
     /// Requests for an email that name one email address.
-    pub mail_requests_per_email_per_hour: u32,
+    pub email_requests_per_email_address_per_hour: u32,
     /// Requests for an email from a client IP.
-    pub mail_requests_per_address_per_hour: u32,
+    pub email_requests_per_client_ip_per_hour: u32,
     /// Emails to an account that ask to verify an email address.
-    pub mails_per_account_per_hour: u32,
+    pub emails_per_account_per_hour: u32,
     /// Second-factor challenges for an account.
     pub challenges_per_account_per_hour: u32,
     /// Second-factor challenges for an account from a client IP.
     pub challenges_per_account_and_client_ip_per_ten_minutes: u32,
     /// Emails with a code to an account.
-    pub code_mails_per_account_per_hour: u32,
+    pub code_emails_per_account_per_hour: u32,
     /// Requests without credentials from a client IP, such as `3/min`; empty: unlimited.
     pub anonymous: String,
 }
@@ -48,22 +48,32 @@ impl Throttle {
     /// Returns the rate limits, or `None` if they are turned off.
     pub(super) fn policy(&self) -> Result<Option<ThrottlePolicy>> {
         let many = 1_000_000;
-        let (first_wait, longest_wait) = (self.password_first_wait_seconds, self.password_longest_wait_seconds);
+        let (first_wait, longest_wait) = (self.password_first_delay_seconds, self.password_longest_delay_seconds);
         ensure_in_range(&[
             ("throttle.password_free_attempts", self.password_free_attempts.into(), 1, many),
-            ("throttle.password_first_wait_seconds", first_wait, 1, HOUR),
-            ("throttle.password_longest_wait_seconds", longest_wait, first_wait, DAY),
+            ("throttle.password_first_delay_seconds", first_wait, 1, HOUR),
+            ("throttle.password_longest_delay_seconds", longest_wait, first_wait, DAY),
             ("throttle.second_factor_per_day", self.second_factor_per_day.into(), 1, many),
-            ("throttle.failures_per_address_per_hour", self.failures_per_address_per_hour.into(), 1, many),
+            ("throttle.failures_per_client_ip_per_hour", self.failures_per_client_ip_per_hour.into(), 1, many),
             (
                 "throttle.registrations_per_client_ip_per_hour",
                 self.registrations_per_client_ip_per_hour.into(),
                 1,
                 many,
             ),
-            ("throttle.mail_requests_per_email_per_hour", self.mail_requests_per_email_per_hour.into(), 1, many),
-            ("throttle.mail_requests_per_address_per_hour", self.mail_requests_per_address_per_hour.into(), 1, many),
-            ("throttle.mails_per_account_per_hour", self.mails_per_account_per_hour.into(), 1, many),
+            (
+                "throttle.email_requests_per_email_address_per_hour",
+                self.email_requests_per_email_address_per_hour.into(),
+                1,
+                many,
+            ),
+            (
+                "throttle.email_requests_per_client_ip_per_hour",
+                self.email_requests_per_client_ip_per_hour.into(),
+                1,
+                many,
+            ),
+            ("throttle.emails_per_account_per_hour", self.emails_per_account_per_hour.into(), 1, many),
             ("throttle.challenges_per_account_per_hour", self.challenges_per_account_per_hour.into(), 1, many),
             (
                 "throttle.challenges_per_account_and_client_ip_per_ten_minutes",
@@ -71,7 +81,7 @@ impl Throttle {
                 1,
                 many,
             ),
-            ("throttle.code_mails_per_account_per_hour", self.code_mails_per_account_per_hour.into(), 1, many),
+            ("throttle.code_emails_per_account_per_hour", self.code_emails_per_account_per_hour.into(), 1, many),
         ])?;
         let in_an_hour = |most| Limit::Window { most, window: Seconds::new(HOUR) };
         Ok(self.enabled.then_some(ThrottlePolicy {
@@ -82,17 +92,17 @@ impl Throttle {
                 forget: Seconds::new(DAY),
             },
             second_factor: Limit::Window { most: self.second_factor_per_day, window: Seconds::new(DAY) },
-            failures_per_address: in_an_hour(self.failures_per_address_per_hour),
+            failures_per_address: in_an_hour(self.failures_per_client_ip_per_hour),
             registrations_per_client_ip: in_an_hour(self.registrations_per_client_ip_per_hour),
-            requests_per_email: in_an_hour(self.mail_requests_per_email_per_hour),
-            requests_per_address: in_an_hour(self.mail_requests_per_address_per_hour),
-            links: in_an_hour(self.mails_per_account_per_hour),
+            requests_per_email: in_an_hour(self.email_requests_per_email_address_per_hour),
+            requests_per_address: in_an_hour(self.email_requests_per_client_ip_per_hour),
+            links: in_an_hour(self.emails_per_account_per_hour),
             challenges: in_an_hour(self.challenges_per_account_per_hour),
             challenges_per_client_ip: Limit::Window {
                 most: self.challenges_per_account_and_client_ip_per_ten_minutes,
                 window: Seconds::new(HOUR / 6),
             },
-            codes: in_an_hour(self.code_mails_per_account_per_hour),
+            codes: in_an_hour(self.code_emails_per_account_per_hour),
         }))
     }
 

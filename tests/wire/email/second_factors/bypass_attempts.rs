@@ -195,9 +195,9 @@ async fn a_challenge_alone_gives_no_access(database: Database) {
 /// An attacker with an access token and the password requests a change of the email address before the user adds a factor.
 async fn adding_a_factor_cancels_a_pending_email_change(fixture: Fixture) {
     let alice = TestUser::register(&fixture, "alice").await;
-    fixture.wait_for_subject(&alice.email, "Confirm your address").await;
+    fixture.wait_for_subject(&alice.email, "Confirm your email address").await;
     let token = fixture.request_email_change(&alice.pair.access, "mallory@example.com").await;
-    fixture.wait_for_subject(&alice.email, "new address was asked for").await;
+    fixture.wait_for_subject(&alice.email, "new email address was requested").await;
     alice.enrol_email().await;
     let followed = fixture.verify(&token).await;
     followed.assert_field_error("token", "Token is invalid or expired.");
@@ -211,7 +211,7 @@ async fn an_authenticator_requires_a_verified_email(fixture: Fixture) {
     let alice = TestUser::register(&fixture, "alice").await;
     let body = json!({"method": "totp", "password": PASSWORD});
     alice.post("", body.clone()).await.assert_field_error("method", "Verify your email address first.");
-    let link = fixture.wait_for_subject(&alice.email, "Confirm your address").await;
+    let link = fixture.wait_for_subject(&alice.email, "Confirm your email address").await;
     assert_eq!(fixture.verify(link.token()).await.status, 200);
     let begun = alice.post("", body).await;
     assert_eq!(begun.status, 201, "{}", begun.text);
@@ -234,7 +234,7 @@ async fn a_verification_link_requires_login_with_an_authenticator(fixture: Fixtu
     let alice = TestUser::register(&fixture, "alice").await;
     let mallory = TestUser::register(&fixture, "mallory").await;
     alice.enrol_authenticator().await;
-    let link = json!({"token": fixture.wait_for_subject(&alice.email, "Confirm your address").await.token()});
+    let link = json!({"token": fixture.wait_for_subject(&alice.email, "Confirm your email address").await.token()});
     for bearer in [None, Some(&*mallory.pair.access)] {
         let refused = fixture.client.post(VERIFY, bearer, link.clone()).await;
         assert_eq!((refused.status.as_u16(), refused.field("code").as_str()), (401, "login_required"));

@@ -68,7 +68,7 @@ async fn login_requires_the_code_from_the_email(fixture: Fixture) {
 async fn the_password_alone_gives_no_tokens(database: Database) {
     let fixture = Fixture::with(database, |options| {
         options
-            .env("AUTH__THROTTLE__CODE_MAILS_PER_ACCOUNT_PER_HOUR", "1000")
+            .env("AUTH__THROTTLE__CODE_EMAILS_PER_ACCOUNT_PER_HOUR", "1000")
             .env("AUTH__THROTTLE__CHALLENGES_PER_ACCOUNT_PER_HOUR", "1000")
     });
     let alice = TestUser::register(&fixture, "alice").await;
@@ -83,7 +83,7 @@ async fn the_password_alone_gives_no_tokens(database: Database) {
         json!({"challenge": challenge, "code": recovery_codes[0], "method": "recovery_code"}),
         json!({"second_factor": false, "second_factor_required": false, "required": false, "mfa": true}),
         json!({"amr": ["pwd", "otp", "mfa"], "is_staff": true, "user_id": 1}),
-        json!({"email": "nobody@example.com", "challenge": null, "code": null}),
+        json!({"email": "unknown@example.com", "challenge": null, "code": null}),
     ];
     for extra in extras {
         let mut body = json!({"username": "alice", "password": PASSWORD});

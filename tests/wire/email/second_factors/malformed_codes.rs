@@ -25,7 +25,7 @@ fn fixture(database: Database) -> Fixture {
     let many = "100000";
     Fixture::with(database, |options| {
         let options = options.env("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", many);
-        options.env("AUTH__THROTTLE__FAILURES_PER_ADDRESS_PER_HOUR", many)
+        options.env("AUTH__THROTTLE__FAILURES_PER_CLIENT_IP_PER_HOUR", many)
     })
 }
 

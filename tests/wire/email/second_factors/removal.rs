@@ -100,6 +100,6 @@ async fn an_operator_can_remove_all_factors(fixture: Fixture) {
     assert_eq!(alice.factors().await, (vec![], 0));
     fixture.wait_for_subject(&alice.email, "second factor was removed").await;
     bob.login_challenge(&EMAIL_METHODS).await;
-    let unknown = fixture.server.run(["users", "remove-second-factors", "nobody"]);
+    let unknown = fixture.server.run(["users", "remove-second-factors", "unknown"]);
     assert!(!unknown.status.success() && !unknown.stderr.is_empty(), "{unknown:?}");
 }

@@ -42,7 +42,7 @@ pub(super) async fn text_lines_cannot_be_forged(database: Database) {
 /// Sends line breaks and forged records in every kind of input, stops the server and returns its log.
 async fn send_everything(server: TestServer) -> String {
     let api = TestClient::new(&server.url());
-    let pair = api.register_and_login("somebody").await;
+    let pair = api.register_and_login("other").await;
     for record in [FORGED, FORGED_LINE] {
         for line_break in ["\n", "\r", "\r\n", "\u{85}", "\u{2028}", "\u{b}", "\u{1b}[2K\u{1b}[1A", "\""] {
             let text = format!("x{line_break}{record}{line_break}");
@@ -104,7 +104,7 @@ async fn send_in_heads(server: &TestServer, text: &str) {
         ("/api/token/", format!("Content-Type: application/{text}")),
         ("/api/users/me/", format!("Authorization: Bearer {text}")),
     ] {
-        let body = json!({"username": "somebody", "password": text}).to_string();
+        let body = json!({"username": "other", "password": text}).to_string();
         let request = format!(
             "POST {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()

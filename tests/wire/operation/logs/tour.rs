@@ -153,7 +153,7 @@ impl Tour {
         let right = json!({"email": "alice@example.com", "password": PASSWORD});
         let answer = self.post("/api/token/", None, right, 200).await;
         self.expect(&answer, "login_succeeded", Some(alice), Some(&answer.field("refresh")));
-        for (name, user) in [("alice", Some(alice)), ("nobody", None), (PASSWORD, None)] {
+        for (name, user) in [("alice", Some(alice)), ("unknown", None), (PASSWORD, None)] {
             let answer = self.post("/api/token/", None, json!({"username": name, "password": WRONG}), 401).await;
             self.expect(&answer, "login_failed", user, None);
         }
@@ -280,7 +280,7 @@ impl Tour {
         self.command(&create, ADMIN, Some("account_administered"), None);
         let root = self.id_of("root");
         self.commands.last_mut().expect("a command").user = Some(root);
-        for line in [&create[..], &["users", "list"], &["users", "set-password", "nobody", "--password-stdin"]] {
+        for line in [&create[..], &["users", "list"], &["users", "set-password", "unknown", "--password-stdin"]] {
             self.command(line, "Too$w", None, None);
         }
         self.command(

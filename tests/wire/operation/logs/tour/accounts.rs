@@ -125,7 +125,7 @@ impl Tour {
         let token = self.link("email_verification", email).await;
         // A newer link replaces it; an unknown email address gets none.
         self.post("/api/email/verify/resend/", None, json!({"email": email}), 202).await;
-        self.post("/api/email/verify/resend/", None, json!({"email": "nobody@example.com"}), 202).await;
+        self.post("/api/email/verify/resend/", None, json!({"email": "unknown@example.com"}), 202).await;
         let newer = self.link("email_verification", email).await;
         self.post("/api/email/verify/", None, json!({"token": token}), 400).await;
         self.misplaced_tokens("/api/email/verify/", "/email/verify/", &newer).await;
@@ -160,7 +160,7 @@ impl Tour {
         self.expect(&changed, "password_changed", Some(dora.id), None);
 
         self.post("/api/password-reset/", None, json!({"email": PASSWORD}), 400).await;
-        self.post("/api/password-reset/", None, json!({"email": "nobody@example.com"}), 202).await;
+        self.post("/api/password-reset/", None, json!({"email": "unknown@example.com"}), 202).await;
         self.post("/api/password-reset/", None, json!({"email": "dora@example.com"}), 202).await;
         let token = self.link("password_reset", "dora@example.com").await;
         let path = "/api/password-reset/confirm/";
