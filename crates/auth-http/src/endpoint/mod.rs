@@ -167,9 +167,13 @@ impl Endpoint {
 
     /// The methods, as in the `Allow` header.
     pub fn allow(&self) -> String {
-        let options = self.about.as_ref().map(|_| Method::OPTIONS);
-        let methods = self.routes.iter().map(|(method, _)| method.clone()).chain(options);
-        methods.map(|method| method.to_string()).collect::<Vec<_>>().join(", ")
+        self.methods().map(Method::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The methods with a handler, and `OPTIONS` if the endpoint is named.
+    fn methods(&self) -> impl Iterator<Item = &Method> {
+        let options = self.about.as_ref().map(|_| &Method::OPTIONS);
+        self.routes.iter().map(|(method, _)| method).chain(options)
     }
 
     /// The permission rule in force.
@@ -182,8 +186,7 @@ impl Endpoint {
     }
 
     pub(crate) fn has_duplicate_method(&self) -> bool {
-        let methods = || self.routes.iter().map(|(method, _)| method);
-        methods().enumerate().any(|(place, method)| methods().take(place).any(|before| before == method))
+        self.methods().enumerate().any(|(place, method)| self.methods().take(place).any(|before| before == method))
     }
 
     /// Whether credentials are read.

@@ -58,8 +58,21 @@ fn is_integer(raw: &str) -> bool {
 /// Formats a number as Python's `str` does: integers unchanged, others with a decimal point or an exponent.
 fn number(raw: &str) -> String {
     match raw.parse::<f64>() {
-        Ok(value) if !is_integer(raw) => format!("{value:?}"),
+        Ok(value) if !is_integer(raw) => python_float(value),
         _ => raw.to_owned(),
+    }
+}
+
+/// Formats a number as Python's `repr` does: the shortest digits that read back as the same number, with an exponent of at
+/// least two digits and its sign below 1e-4 and from 1e16 on.
+fn python_float(value: f64) -> String {
+    let scientific = format!("{value:e}");
+    match scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?))) {
+        Some((digits, exponent)) if value != 0.0 && !(-4..16).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => format!("{value:?}"),
     }
 }
 
@@ -111,6 +124,14 @@ mod tests {
             ("5", Field::Number("5".to_owned())),
             ("-0.5", Field::Number("-0.5".to_owned())),
             ("1e3", Field::Number("1000.0".to_owned())),
+            ("0.0", Field::Number("0.0".to_owned())),
+            ("-0.0", Field::Number("-0.0".to_owned())),
+            ("0.0001", Field::Number("0.0001".to_owned())),
+            ("1e-5", Field::Number("1e-05".to_owned())),
+            ("-1.5e-7", Field::Number("-1.5e-07".to_owned())),
+            ("1e15", Field::Number("1000000000000000.0".to_owned())),
+            ("1e16", Field::Number("1e+16".to_owned())),
+            ("1.5e300", Field::Number("1.5e+300".to_owned())),
             ("123456789012345678901234567890", Field::Number("123456789012345678901234567890".to_owned())),
             ("true", Field::Bool(true)),
             ("false", Field::Bool(false)),

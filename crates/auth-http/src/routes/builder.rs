@@ -163,6 +163,10 @@ mod tests {
                 Some(RouteError::NoCredentials("/a/".to_owned())),
             ),
             (Routes::new([at("/a/").get(nothing)]), Some(RouteError::MethodTwice("/a/".to_owned()))),
+            (
+                Routes::new([at("/a/").named("A", "").method(actix_web::http::Method::OPTIONS, nothing)]),
+                Some(RouteError::MethodTwice("/a/".to_owned())),
+            ),
             (Routes::new([at("a/")]), Some(RouteError::BadPath("a/".to_owned()))),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]), None),
             (Routes::new([at("/a/"), at("/b/").alias("/a/")]).aliases(true), Some(RouteError::Twice("/a/".into()))),
