@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn an_untrusted_proxy_is_warned_about_once_per_application() {
         let tokens = TestService::builder().build().tokens;
-        let trusted = TrustedProxies::parse(&["10.0.0.0/8".to_owned()]).unwrap();
+        let trusted = TrustedProxies::parse(["10.0.0.0/8"]).unwrap();
         for (peer, forwarded, warned) in [
             ("192.0.2.1:80", Some("198.51.100.7"), true),
             ("192.0.2.1:80", None, false),

@@ -50,5 +50,5 @@ pub use guard::{CurrentUser, ObjectPermission};
 pub use middleware::require;
 pub use moment::rfc_3339;
 pub use openapi::document as openapi_document;
-pub use settings::{CredentialHeader, CredentialHeaderError, HttpSettings, TrustedProxies};
+pub use settings::{CredentialHeader, CredentialHeaderError, HttpSettings, TrustedProxies, TrustedProxyError};
 pub use throttle::{AnonymousThrottle, Rate};

@@ -43,7 +43,9 @@ pub(crate) async fn serve(checked: &Checked, application: &impl Application) -> 
     let stopping = tokio::spawn(stop_on_signal(signals, running.handle(), mailing.stopper()));
     let pruning = tokio::spawn(prune_regularly(composition.ports.clone(), checked.clone()));
     let following = tokio::spawn(follow_changes(composition.ports.clone(), composition.store.changes()));
-    warn_about_settings(checked);
+    for warning in checked.warnings() {
+        tracing::warn!("{warning}");
+    }
     announce(checked, address, &composition.store.location());
     running.await.context("server")?;
     mailing.finish(Duration::from_secs(server.shutdown_timeout_seconds)).await;
@@ -108,22 +110,6 @@ async fn follow_changes(ports: auth_accounts::service::Ports, mut feed: Box<dyn 
         tracing::warn!(%error, cause, "invalidation feed unavailable; guarded routes fall back to reading the database");
     };
     follow(auth_cache, feed.as_mut(), ports.clock.as_ref(), report).await;
-}
-
-/// Warns about settings that are valid but rarely intended.
-fn warn_about_settings(checked: &Checked) {
-    match checked.transport {
-        Some(Transport::Folder) if checked.profile == "production" => {
-            tracing::warn!("mail.transport: is \"folder\"; emails are written to files and are not delivered");
-        }
-        Some(Transport::None) => {
-            tracing::warn!("mail.transport: is \"none\"; no user can reset a forgotten password");
-        }
-        _ => {}
-    }
-    if checked.accounts.throttle.is_none() {
-        tracing::warn!("throttle.enabled: is false; passwords and codes can be guessed without limit");
-    }
 }
 
 /// Logs the address of the server. With the text format, also prints commands to try.

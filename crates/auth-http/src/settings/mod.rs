@@ -7,7 +7,7 @@ mod trusted_proxies;
 pub use body_budget::BodyBudget;
 pub(crate) use body_budget::Share;
 pub use credential_header::{CredentialHeader, CredentialHeaderError};
-pub use trusted_proxies::TrustedProxies;
+pub use trusted_proxies::{TrustedProxies, TrustedProxyError};
 
 use crate::fields::{TEXT, TextRules};
 

@@ -1,9 +1,11 @@
 //! Trusted proxies, and the client IP behind them.
 
+use std::error::Error;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use actix_web::http::header::{HeaderMap, HeaderName};
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -12,22 +14,27 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Parses IP addresses (`192.0.2.1`, `2001:db8::1`) and networks (`10.0.0.0/8`).
+    /// Parses IP addresses (`192.0.2.1`, `2001:db8::1`) and networks (`10.0.0.0/8`). IPv4-mapped IPv6 addresses and networks
+    /// (RFC 4291 §2.5.5.2) stand for those of IPv4.
     ///
     /// ```
-    /// use auth_http::TrustedProxies;
-    /// assert!(TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "::1".to_owned()]).is_ok());
-    /// assert_eq!(TrustedProxies::parse(&["proxy.example".to_owned()]), Err("proxy.example".to_owned()));
+    /// use auth_http::{TrustedProxies, TrustedProxyError};
+    /// assert!(TrustedProxies::parse(["10.0.0.0/8", "::1"]).is_ok());
+    /// assert_eq!(TrustedProxies::parse(["proxy.example"]), Err(TrustedProxyError::Malformed("proxy.example".to_owned())));
+    /// assert_eq!(TrustedProxies::parse(["::/0"]), Err(TrustedProxyError::EveryAddress("::/0".to_owned())));
     /// ```
     ///
     /// # Errors
-    /// The first string that is neither.
-    pub fn parse(proxies: &[String]) -> Result<Self, String> {
-        let parse = |proxy: &String| {
-            let address = proxy.parse::<IpAddr>().map(IpNet::from);
-            address.or_else(|_| proxy.parse::<IpNet>()).map_err(|_| proxy.clone())
-        };
-        proxies.iter().map(parse).collect::<Result<_, _>>().map(Self)
+    /// [`TrustedProxyError`] for the first string that is neither, or that contains every address.
+    pub fn parse<S: AsRef<str>>(proxies: impl IntoIterator<Item = S>) -> Result<Self, TrustedProxyError> {
+        proxies.into_iter().map(|proxy| network(proxy.as_ref())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The networks of more than one address that contain public ones: anyone who controls such an address chooses the
+    /// client IP of their requests.
+    pub fn public_networks(&self) -> impl Iterator<Item = IpNet> {
+        let is_single = |network: &IpNet| network.prefix_len() == network.max_prefix_len();
+        self.0.iter().copied().filter(move |network| !is_single(network) && !is_private(network))
     }
 
     /// Whether `address` belongs to a trusted proxy.
@@ -61,6 +68,60 @@ impl TrustedProxies {
     }
 }
 
+/// Why a string does not name trusted proxies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustedProxyError {
+    /// It is neither an IP address nor a network.
+    Malformed(String),
+    /// It contains every address, so that each client could choose its client IP.
+    EveryAddress(String),
+}
+
+impl fmt::Display for TrustedProxyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(proxy) => {
+                write!(f, "{proxy:?} is not an IP address or network; use one such as 10.0.0.0/8 or ::1")
+            }
+            Self::EveryAddress(proxy) => {
+                write!(f, "{proxy:?} contains every address; list the addresses or networks of your proxies")
+            }
+        }
+    }
+}
+
+impl Error for TrustedProxyError {}
+
+fn network(proxy: &str) -> Result<IpNet, TrustedProxyError> {
+    let address = proxy.parse::<IpAddr>().map(IpNet::from);
+    let network = address.or_else(|_| proxy.parse()).map_err(|_| TrustedProxyError::Malformed(proxy.to_owned()))?;
+    let network = ipv4_of(network).unwrap_or(network);
+    if network.prefix_len() == 0 { Err(TrustedProxyError::EveryAddress(proxy.to_owned())) } else { Ok(network) }
+}
+
+/// The IPv4 network that an IPv4-mapped IPv6 network stands for.
+fn ipv4_of(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(mapped) = network else { return None };
+    let prefix_len = mapped.prefix_len().checked_sub(96)?;
+    Ipv4Net::new(mapped.addr().to_ipv4_mapped()?, prefix_len).ok().map(IpNet::V4)
+}
+
+/// Whether a network is part of one for private use: loopback, link-local, shared or private addresses.
+fn is_private(network: &IpNet) -> bool {
+    const PRIVATE: [&str; 9] = [
+        "10.0.0.0/8",     // RFC 1918
+        "172.16.0.0/12",  // RFC 1918
+        "192.168.0.0/16", // RFC 1918
+        "100.64.0.0/10",  // RFC 6598
+        "127.0.0.0/8",    // RFC 1122 §3.2.1.3
+        "169.254.0.0/16", // RFC 3927
+        "::1/128",        // RFC 4291 §2.5.3
+        "fc00::/7",       // RFC 4193
+        "fe80::/10",      // RFC 4291 §2.5.6
+    ];
+    PRIVATE.iter().filter_map(|private| private.parse::<IpNet>().ok()).any(|private| private.contains(network))
+}
+
 /// Parses an address as proxies write it, with or without a port.
 fn hop_address(hop: &str) -> Option<IpAddr> {
     let bracketed = || hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
@@ -75,8 +136,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn refuses_networks_that_contain_every_address() {
+        for proxy in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "203.0.113.9/0"] {
+            assert_eq!(TrustedProxies::parse([proxy]), Err(TrustedProxyError::EveryAddress(proxy.to_owned())));
+        }
+        for proxy in ["", "10.0.0.0/33", "10.0.0", "a/8", "10.0.0.0/8 "] {
+            assert_eq!(TrustedProxies::parse([proxy]), Err(TrustedProxyError::Malformed(proxy.to_owned())));
+        }
+    }
+
+    #[test]
+    fn finds_public_networks() {
+        for (proxy, is_public) in [
+            ("10.1.0.0/16", false),
+            ("172.16.0.0/12", false),
+            ("172.16.0.0/11", true),
+            ("127.0.0.1", false),
+            ("203.0.113.9", false),
+            ("203.0.113.0/24", true),
+            ("::ffff:203.0.113.0/120", true),
+            ("::ffff:10.0.0.0/104", false),
+            ("fd00::/8", false),
+            ("2001:db8::/32", true),
+            ("::/1", true),
+        ] {
+            let proxies = TrustedProxies::parse([proxy]).unwrap();
+            assert_eq!(proxies.public_networks().next().is_some(), is_public, "{proxy}");
+        }
+    }
+
+    #[test]
     fn the_client_ip_is_the_last_address_that_is_not_a_trusted_proxy() {
-        let trusted = TrustedProxies::parse(&["10.0.0.0/8".to_owned(), "2001:db8::/64".to_owned()]).unwrap();
+        let trusted = TrustedProxies::parse(["10.0.0.0/8", "2001:db8::/64", "::ffff:192.168.0.0/112"]).unwrap();
         for (peer, forwarded, expected) in [
             ("192.0.2.1", &["198.51.100.7"][..], "192.0.2.1"),
             ("10.0.0.1", &[], "10.0.0.1"),
@@ -90,6 +181,9 @@ mod tests {
             ("10.0.0.1", &["[2001:db8:1::1]"], "2001:db8:1::1"),
             ("::ffff:10.0.0.1", &["::ffff:198.51.100.7"], "198.51.100.7"),
             ("2001:db8::1", &["198.51.100.7"], "198.51.100.7"),
+            ("192.168.7.7", &["198.51.100.7"], "198.51.100.7"),
+            ("::ffff:192.168.7.7", &["198.51.100.7"], "198.51.100.7"),
+            ("192.169.7.7", &["198.51.100.7"], "192.169.7.7"),
             // An invalid entry ends the search: nothing before it is trusted.
             ("10.0.0.1", &["198.51.100.7, unknown"], "10.0.0.1"),
             ("10.0.0.1", &["198.51.100.7, , 10.1.1.1"], "10.1.1.1"),

@@ -96,5 +96,8 @@ fn print_config(checked: &Checked) -> Result<()> {
              the limits of [throttle] such as throttle.registrations_per_client_ip_per_hour"
         );
     }
+    for warning in checked.warnings() {
+        eprintln!("warning: {warning}");
+    }
     Ok(())
 }

@@ -294,11 +294,7 @@ fn http_settings(settings: &Settings) -> Result<HttpSettings> {
         reasons: settings.http.error_reasons,
         trim_passwords: settings.passwords.trim,
         credentials: credentials(&settings.http)?,
-        trusted_proxies: proxies.map_err(|proxy| {
-            anyhow!(
-                "server.trusted_proxies: {proxy:?} is not an IP address or network; use one such as 10.0.0.0/8 or ::1"
-            )
-        })?,
+        trusted_proxies: proxies.map_err(|error| anyhow!("server.trusted_proxies: {error}"))?,
     })
 }
 

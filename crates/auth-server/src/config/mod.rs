@@ -7,6 +7,7 @@ mod mail;
 mod settings;
 pub mod simplejwt;
 mod throttle;
+mod warnings;
 
 use std::path::{Path, PathBuf};
 
@@ -223,6 +224,11 @@ mod tests {
             ("AUTH__GUARDS__CACHE_CAPACITY", "0", "guards.cache_capacity"),
             ("AUTH__THROTTLE__ANONYMOUS", "often", "throttle.anonymous"),
             ("AUTH__SERVER__TRUSTED_PROXIES", "10.0.0.0/8, proxy.example", "server.trusted_proxies: \"proxy.example\""),
+            (
+                "AUTH__SERVER__TRUSTED_PROXIES",
+                "0.0.0.0/0",
+                "server.trusted_proxies: \"0.0.0.0/0\" contains every address",
+            ),
             ("AUTH__SECRETS__KEY_FILE", "/nowhere/key", "secrets.key_file"),
             ("AUTH__MAIL__TRANSPORT", "pigeon", "mail.transport"),
             ("AUTH__MAIL__TRANSPORT", "smtp", "mail.smtp_host"),
