@@ -32,6 +32,7 @@ pub mod error;
 mod fields;
 mod guard;
 mod handlers;
+mod media_type;
 mod middleware;
 mod moment;
 mod openapi;

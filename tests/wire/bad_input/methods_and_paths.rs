@@ -365,7 +365,7 @@ async fn no_answer_has_cors_headers(service: &Service) {
                  Access-Control-Request-Headers: authorization\r\nAuthorization: Bearer {access}\r\n"
             );
             let answer = send_raw(service, method, path, &headers).await;
-            findings.check(&format!("{method} {path} from {origin:?}"), &answer, &[status]);
+            findings.check(format!("{method} {path} from {origin:?}"), &answer, &[status]);
             let cors = answer.headers.keys().find(|name| name.as_str().starts_with("access-control-"));
             findings.check_that(cors.is_none(), || format!("{method} {path} from {origin:?}: {cors:?}"));
         }

@@ -33,6 +33,7 @@ pub(crate) fn trials(servers: &SharedServers) -> Vec<Trial> {
             refuses_a_chunked_body_that_grows_over_the_limit,
             a_client_that_sends_an_overlong_body_gets_a_413,
             refuses_other_content_types,
+            refuses_compressed_bodies,
             accepts_the_content_types_of_the_wire_contract,
             refuses_invalid_multipart_bodies,
             parses_invalid_forms_leniently,
@@ -323,6 +324,34 @@ async fn refuses_other_content_types(service: &Service) {
     findings.assert_none();
 }
 
+async fn refuses_compressed_bodies(service: &Service) {
+    let name = fresh("body");
+    service.register_and_login(&name).await;
+    let body = json!({"username": name, "password": PASSWORD}).to_string();
+    let mut findings = Findings::default();
+    for (encodings, status) in [
+        (&["identity"][..], 200),
+        (&["Identity"], 200),
+        (&["gzip"], 415),
+        (&["br"], 415),
+        (&["x-unknown"], 415),
+        (&["identity", "gzip"], 415),
+        (&["identity, gzip"], 415),
+    ] {
+        let mut request = service.http.post(format!("{}/api/token/", service.url)).body(body.clone());
+        request = request.header("content-type", "application/json");
+        for encoding in encodings {
+            request = request.header("content-encoding", *encoding);
+        }
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        findings.check(format!("{encodings:?}"), &answer, &[status]);
+        let accepted = answer.headers.get("accept-encoding").map(|value| value.as_bytes());
+        let expected = (status == 415).then_some(&b"identity"[..]);
+        findings.check_that(accepted == expected, || format!("{encodings:?}: {accepted:?}"));
+    }
+    findings.assert_none();
+}
+
 async fn accepts_the_content_types_of_the_wire_contract(service: &Service) {
     let name = fresh("body");
     service.register_and_login(&name).await;
@@ -336,11 +365,14 @@ async fn accepts_the_content_types_of_the_wire_contract(service: &Service) {
     for (content_type, body) in [
         ("application/json", &body),
         ("application/json; charset=utf-8", &body),
+        ("application/json ; charset=utf-8", &body),
+        ("application/json\t;\tcharset=utf-8", &body),
         ("Application/JSON", &body),
         ("application/x-www-form-urlencoded", &form),
         ("application/x-www-form-urlencoded; charset=utf-8", &form),
         ("multipart/form-data; boundary=B", &multipart),
         ("multipart/form-data; boundary=\"B\"", &multipart),
+        ("multipart/form-data ; boundary=\"B\"", &multipart),
     ] {
         findings.check(content_type, &login_with(service, Some(content_type), body.clone()).await, &[200]);
     }

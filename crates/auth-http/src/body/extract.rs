@@ -15,6 +15,7 @@ use crate::app::App;
 use crate::error::ApiError;
 use crate::fields::json::Document;
 use crate::fields::{FieldReader, Fields, form, json};
+use crate::media_type::parse_media_type;
 use crate::settings::{OWN_BODY_LIMIT, Share};
 
 /// A parsed request body. A missing body is parsed as an empty object.
@@ -143,13 +144,14 @@ async fn parse(request: &HttpRequest, bytes: Bytes) -> Result<Document, ApiError
     if bytes.is_empty() {
         return Ok(Document::Object(Fields::new()));
     }
+    refuse_content_encoding(request)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).map(|value| value.as_bytes()).unwrap_or_default();
     let content_type = String::from_utf8_lossy(content_type).into_owned();
     let unsupported = || {
         let detail = format!("Unsupported media type \"{content_type}\" in request.");
         ApiError::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
     };
-    let media: mime::Mime = content_type.parse().map_err(|_| unsupported())?;
+    let media = parse_media_type(&content_type).ok_or_else(unsupported)?;
     match media.essence_str() {
         "application/json" => json::parse(&bytes).map_err(|error| malformed("JSON", &error)),
         "application/x-www-form-urlencoded" => Ok(Document::Object(form::parse_urlencoded(&bytes))),
@@ -161,6 +163,16 @@ async fn parse(request: &HttpRequest, bytes: Bytes) -> Result<Document, ApiError
         }
         _ => Err(unsupported()),
     }
+}
+
+/// Refuses a compressed body: 415, with the encoding that is accepted instead (RFC 9110 §12.5.3).
+fn refuse_content_encoding(request: &HttpRequest) -> Result<(), ApiError> {
+    let is_identity = |value: &header::HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if request.headers().get_all(header::CONTENT_ENCODING).all(is_identity) {
+        return Ok(());
+    }
+    let error = ApiError::detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Content encodings are not supported.");
+    Err(error.with_header(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity")))
 }
 
 fn malformed(what: &str, error: &str) -> ApiError {

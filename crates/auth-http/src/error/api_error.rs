@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
 use auth_accounts::service::SecondFactorChallenge;
 
@@ -26,12 +26,13 @@ enum ErrorBody {
     Logout(LogoutErrorBody),
 }
 
-/// An error response: status, body, and `Retry-After` where it applies.
+/// An error response: status, body, and a header such as `Retry-After` where it applies.
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
     body: ErrorBody,
-    retry_after: Option<u64>,
+    /// A header beside those of every error response.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl ApiError {
@@ -46,24 +47,24 @@ impl ApiError {
     }
 
     pub(super) fn with_body(status: StatusCode, body: DetailBody) -> Self {
-        Self { status, body: ErrorBody::Detail(body), retry_after: None }
+        Self { status, body: ErrorBody::Detail(body), header: None }
     }
 
     /// Field errors: 400.
     pub const fn fields(errors: FieldErrors) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::Fields(errors), retry_after: None }
+        Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::Fields(errors), header: None }
     }
 
     /// An error about the body as a whole: 400.
     pub fn non_field(message: impl Into<String>) -> Self {
         let body = NonFieldErrorsBody { non_field_errors: vec![message.into()] };
-        Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::NonField(body), retry_after: None }
+        Self { status: StatusCode::BAD_REQUEST, body: ErrorBody::NonField(body), header: None }
     }
 
     /// A refused logout: 400.
     pub(crate) const fn logout(error: &'static str) -> Self {
         let body = ErrorBody::Logout(LogoutErrorBody { error });
-        Self { status: StatusCode::BAD_REQUEST, body, retry_after: None }
+        Self { status: StatusCode::BAD_REQUEST, body, header: None }
     }
 
     /// Credentials are required but missing: 401.
@@ -86,9 +87,7 @@ impl ApiError {
         let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
         let unit = if seconds == 1 { "second" } else { "seconds" };
         let detail = format!("Request was throttled. Expected available in {seconds} {unit}.");
-        let mut error = Self::detail(StatusCode::TOO_MANY_REQUESTS, detail);
-        error.retry_after = Some(seconds);
-        error
+        Self::detail(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds)
     }
 
     /// Too many registrations: 429. Unlike other rate limits, this one has its own code, because all users of a network share
@@ -97,9 +96,7 @@ impl ApiError {
         let unit = if retry_after == 1 { "second" } else { "seconds" };
         let detail =
             format!("Too many registrations from this network address. Expected available in {retry_after} {unit}.");
-        let mut error = Self::coded(StatusCode::TOO_MANY_REQUESTS, &detail, "too_many_registrations");
-        error.retry_after = Some(retry_after);
-        error
+        Self::coded(StatusCode::TOO_MANY_REQUESTS, &detail, "too_many_registrations").retry_after(retry_after)
     }
 
     /// The password is correct, but a second factor is required: 401.
@@ -109,7 +106,7 @@ impl ApiError {
             code: "second_factor_required",
             challenge: ChallengeBody::new(&required.challenge, &required.methods),
         };
-        Self { status: StatusCode::UNAUTHORIZED, body: ErrorBody::Challenged(Box::new(body)), retry_after: None }
+        Self { status: StatusCode::UNAUTHORIZED, body: ErrorBody::Challenged(Box::new(body)), header: None }
     }
 
     pub(super) fn failure(error: &(dyn Error + 'static)) -> Self {
@@ -125,9 +122,16 @@ impl ApiError {
     /// Temporarily unavailable: 503. `retry_after` is in seconds.
     pub fn unavailable(retry_after: u64) -> Self {
         let detail = "Service temporarily unavailable, try again later.";
-        let mut error = Self::coded(StatusCode::SERVICE_UNAVAILABLE, detail, "temporarily_unavailable");
-        error.retry_after = Some(retry_after);
-        error
+        Self::coded(StatusCode::SERVICE_UNAVAILABLE, detail, "temporarily_unavailable").retry_after(retry_after)
+    }
+
+    fn retry_after(self, seconds: u64) -> Self {
+        self.with_header(header::RETRY_AFTER, seconds.into())
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.header = Some(Box::new((name, value)));
+        self
     }
 }
 
@@ -159,8 +163,8 @@ impl ResponseError for ApiError {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)));
             response.extensions_mut().insert(OwnChallenge);
         }
-        if let Some(seconds) = self.retry_after {
-            response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+        if let Some(header) = &self.header {
+            response.insert_header((**header).clone());
         }
         match &self.body {
             ErrorBody::Detail(body) => response.json(body),

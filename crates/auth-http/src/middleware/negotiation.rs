@@ -3,6 +3,8 @@
 use actix_web::http::header::{self, HeaderMap};
 use mime::Mime;
 
+use crate::media_type::parse_media_type;
+
 /// Most spaces for each level of indentation.
 const MAX_INDENT: usize = 8;
 
@@ -24,12 +26,12 @@ pub(super) fn negotiate(headers: &HeaderMap) -> Option<Format> {
     }
     // Of several acceptable ranges, the one with the deepest indentation counts; quality values other than 0 make no difference.
     let ranges = accepted.iter().flat_map(|value| value.split(','));
-    ranges.filter_map(|range| range.trim().parse().ok()).filter(accepts_json).map(|range| format(&range)).max_by_key(
-        |format| match format {
+    ranges.filter_map(parse_media_type).filter(accepts_json).map(|range| format(&range)).max_by_key(|format| {
+        match format {
             Format::Compact => 0,
             Format::Indented(depth) => *depth,
-        },
-    )
+        }
+    })
 }
 
 fn accepts_json(range: &Mime) -> bool {
@@ -77,6 +79,9 @@ mod tests {
             (Some("application/json; indent=400"), Some(Format::Indented(8))),
             (Some("application/json; indent=x"), Some(Format::Compact)),
             (Some("text/html, */*;q=0.1"), Some(Format::Compact)),
+            (Some("*/* ;q=0.8"), Some(Format::Compact)),
+            (Some("application/json ; indent=4"), Some(Format::Indented(4))),
+            (Some("application/json ; q=0"), None),
             (Some("text/html"), None),
             (Some("application/xml"), None),
             (Some("application/json;q=0"), None),
