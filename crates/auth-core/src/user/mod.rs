@@ -92,6 +92,37 @@ pub struct User {
 }
 
 impl User {
+    /// Creates an active user without rights, email address or groups, who has never logged in.
+    ///
+    /// ```
+    /// use auth_core::time::Timestamp;
+    /// use auth_core::user::{User, UserId};
+    /// let alice = User::new(UserId::new(1), "alice", Timestamp::from_micros(0));
+    /// assert!(alice.is_active && !alice.is_staff && alice.email.is_none());
+    /// let admin = User { is_staff: true, ..User::new(UserId::new(2), "admin", Timestamp::from_micros(0)) };
+    /// assert_eq!(admin.role(), "admin");
+    /// ```
+    pub fn new(id: UserId, username: impl Into<String>, date_joined: Timestamp) -> Self {
+        Self {
+            id,
+            username: username.into(),
+            email: None,
+            email_is_login_name: false,
+            first_name: String::new(),
+            last_name: String::new(),
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            groups: BTreeSet::new(),
+            date_joined,
+            last_login: None,
+            email_verified_at: None,
+            token_epoch: UnixTime::default(),
+            multi_factor_since: None,
+            security_stamp: SecurityStamp::default(),
+        }
+    }
+
     /// How tokens name this account, in an installation where they do so by this field; `None` by the email address, where it is
     /// no [login name](Self::login_email).
     pub fn subject(&self, field: SubjectField) -> Option<Subject> {
