@@ -26,7 +26,7 @@ async fn are_adopted_once_and_then_rotate_as_any_other() {
         let pair = pair_of(service.tokens.refresh(&token).await.unwrap());
         let claims = service.claims(&access_of(&pair));
         assert_eq!((&claims["email"], &claims["custom"]), (&json!("alice@example.com"), &json!({"a": [1]})));
-        assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::Spent));
+        assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::Used));
         let next = service.refresh(&pair).await;
         let inherited = service.claims(&refresh_of(&next));
         assert_eq!((&inherited["custom"], &inherited["nbf"]), (&json!({"a": [1]}), &json!(1)));

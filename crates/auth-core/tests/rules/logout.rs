@@ -48,7 +48,7 @@ async fn nobody_logs_another_user_out() {
     let (alice, mallory) = (service.login("alice").await, service.login("mallory").await);
     let caller = service.tokens.authenticate(&access_of(&mallory)).await.unwrap();
     let refused = service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&alice))).await;
-    assert!(matches!(refused, Err(AuthError::ForeignToken)));
+    assert!(matches!(refused, Err(AuthError::TokenOfAnotherUser)));
     assert!(service.try_refresh(&alice).await.is_ok());
     assert_eq!(service.take_event_kinds().last(), Some(&EventKind::LogoutRefused));
 }
@@ -65,6 +65,6 @@ async fn a_blacklisted_token_ends_its_session() {
 
     let first = service.login("alice").await;
     let second = service.refresh(&first).await;
-    assert_eq!(fault(service.tokens.blacklist(&refresh_of(&first)).await), Some(TokenFault::Spent));
+    assert_eq!(fault(service.tokens.blacklist(&refresh_of(&first)).await), Some(TokenFault::Used));
     assert_eq!(fault(service.try_refresh(&second).await), Some(TokenFault::Revoked));
 }

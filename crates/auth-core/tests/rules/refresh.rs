@@ -20,7 +20,7 @@ async fn a_refresh_token_is_good_once() {
     service.register("alice").await;
     let first = service.login("alice").await;
     let second = service.refresh(&first).await;
-    assert_eq!(fault(service.try_refresh(&first).await), Some(TokenFault::Spent));
+    assert_eq!(fault(service.try_refresh(&first).await), Some(TokenFault::Used));
     let third = service.refresh(&second).await;
     let claims = [&first, &second, &third].map(|pair| service.claims(&refresh_of(pair)));
     assert_eq!(claims.each_ref().map(|claims| claims["gen"].clone()), [json!(0), json!(1), json!(2)]);

@@ -16,7 +16,7 @@ async fn verification_changes_nothing() {
     let second = service.refresh(&first).await;
     service.advance(RETRY_WINDOW * 2);
     for (token, expected) in [
-        (refresh_of(&first), Some(TokenFault::Spent)),
+        (refresh_of(&first), Some(TokenFault::Used)),
         (refresh_of(&second), None),
         (access_of(&second), None),
         (access_of(&first), None),
