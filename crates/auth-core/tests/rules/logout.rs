@@ -1,4 +1,4 @@
-//! Logout and blacklisting: which sessions they end, and for whom.
+//! Logout and blacklisting: the sessions that they revoke.
 
 use auth_core::event::EventKind;
 use auth_core::service::LogoutRequest;
@@ -7,7 +7,7 @@ use auth_core::token::TokenFault;
 use crate::fixture::*;
 
 #[tokio::test]
-async fn logout_ends_one_session_the_others_or_all() {
+async fn a_logout_revokes_one_session_all_others_or_all() {
     let service = service(policy());
     service.register("alice").await;
     service.register("bob").await;
@@ -30,7 +30,7 @@ async fn logout_ends_one_session_the_others_or_all() {
 }
 
 #[tokio::test]
-async fn logout_with_a_spent_token_of_ones_own_ends_the_session() {
+async fn a_logout_with_a_used_token_revokes_the_session() {
     let service = service(policy());
     service.register("alice").await;
     let first = service.login("alice").await;
@@ -41,7 +41,7 @@ async fn logout_with_a_spent_token_of_ones_own_ends_the_session() {
 }
 
 #[tokio::test]
-async fn nobody_logs_another_user_out() {
+async fn a_logout_with_the_token_of_another_user_is_refused() {
     let service = service(policy());
     service.register("alice").await;
     service.register("mallory").await;
@@ -54,7 +54,7 @@ async fn nobody_logs_another_user_out() {
 }
 
 #[tokio::test]
-async fn a_blacklisted_token_ends_its_session() {
+async fn blacklisting_a_token_revokes_its_session() {
     let service = service(policy());
     service.register("alice").await;
     let first = service.login("alice").await;
