@@ -18,8 +18,8 @@ use crate::user::UserId;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// Emails to enqueue. They belong to the account that the write concerns, and are deleted with it. A storage without
-    /// an outbox ignores them.
+    /// Emails to enqueue. They belong to the account that the write concerns, and are deleted with it. A storage
+    /// without an outbox ignores them.
     pub messages: Vec<Message>,
     /// Events for the audit trail. They outlive the account that they concern. A storage without an audit trail ignores
     /// them.

@@ -1,7 +1,7 @@
 //! Errors.
 //!
-//! A client gets a status, chosen by the [kind](ErrorKind), and a stable [`code`](AuthError::code); the audit log gets the
-//! variant, and the operator the chain of sources.
+//! A client gets a status, chosen by the [kind](ErrorKind), and a stable [`code`](AuthError::code); the audit log gets
+//! the variant, and the operator the chain of sources.
 
 use std::error::Error;
 
@@ -69,8 +69,8 @@ pub enum AuthError {
     /// The storage failed.
     #[error("storage failed")]
     Store(#[source] StoreError),
-    /// A dependency other than the storage did not answer, such as a claims provider or the JWK set of another issuer. The
-    /// same request may succeed later.
+    /// A dependency other than the storage did not answer, such as a claims provider or the JWK set of another issuer.
+    /// The same request may succeed later.
     #[error("a dependency is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// Signing or hashing failed: a fault of the deployment, not of the request.

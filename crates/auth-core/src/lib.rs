@@ -1,11 +1,11 @@
-//! The rules of token authentication, and nothing else: tokens, sessions, rotation, revocation, permission rules and the
-//! auth cache of guarded routes.
+//! The rules of token authentication, and nothing else: tokens, sessions, rotation, revocation, permission rules and
+//! the auth cache of guarded routes.
 //!
-//! When a refresh token may be exchanged, what a replayed one means and what a logout ends are pure functions over plain
-//! values, with a thin service around them that loads, decides and applies. The host authenticates its users and calls
-//! [`TokenService::start_session`](service::TokenService::start_session); `auth-accounts` is one such host. Storage, keys,
-//! time and random bytes are [`ports`]: traits that an adapter implements. Nothing in this crate opens a file or a socket,
-//! reads a clock or generates random bytes.
+//! When a refresh token may be exchanged, what a replayed one means and what a logout ends are pure functions over
+//! plain values, with a thin service around them that loads, decides and applies. The host authenticates its users and
+//! calls [`TokenService::start_session`](service::TokenService::start_session); `auth-accounts` is one such host.
+//! Storage, keys, time and random bytes are [`ports`]: traits that an adapter implements. Nothing in this crate opens a
+//! file or a socket, reads a clock or generates random bytes.
 //!
 //! | topic | module |
 //! |---|---|

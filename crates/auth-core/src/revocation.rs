@@ -80,8 +80,8 @@ pub fn predates_epoch(issued_at: Option<UnixTime>, epoch: UnixTime) -> bool {
     epoch > UnixTime::default() && issued_at.is_none_or(|issued_at| issued_at <= epoch)
 }
 
-/// Whether a token without a session may have been issued after the account got its second factors, which its issuer did
-/// not ask for. True for a token without `iat`. The clock of the issuer may be behind by up to [`MAX_SKEW`].
+/// Whether a token without a session may have been issued after the account got its second factors, which its issuer
+/// did not ask for. True for a token without `iat`. The clock of the issuer may be behind by up to [`MAX_SKEW`].
 pub fn follows_factor(issued_at: Option<UnixTime>, multi_factor_since: Option<UnixTime>) -> bool {
     let latest = |issued_at: UnixTime| issued_at.plus(MAX_SKEW);
     multi_factor_since.is_some_and(|since| issued_at.is_none_or(|issued_at| latest(issued_at) >= since))

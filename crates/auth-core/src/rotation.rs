@@ -10,8 +10,8 @@ use crate::token::{Generation, NextGeneration, Session, TokenFault};
 pub struct RotationPolicy {
     /// The lifetime of a refresh token; each rotation starts it again.
     pub refresh_ttl: Seconds,
-    /// The replay window: how long after a rotation the used token counts as a retry instead of as stolen; 0 turns it off
-    /// (SEC-024).
+    /// The replay window: how long after a rotation the used token counts as a retry instead of as stolen; 0 turns it
+    /// off (SEC-024).
     pub retry_window: Seconds,
     /// What a retry gets.
     pub on_retry: OnRetry,
@@ -19,8 +19,8 @@ pub struct RotationPolicy {
     pub on_refresh: OnRefresh,
 }
 
-/// What an exchange does to the presented token. Only [`Rotate`](Self::Rotate) has reuse detection: otherwise a stolen token
-/// can be exchanged until it expires, and this goes unnoticed.
+/// What an exchange does to the presented token. Only [`Rotate`](Self::Rotate) has reuse detection: otherwise a stolen
+/// token can be exchanged until it expires, and this goes unnoticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRefresh {
     /// The presented token becomes used, and a successor is issued (RFC 9700 §4.14.2).
@@ -44,8 +44,8 @@ impl Default for RotationPolicy {
     }
 }
 
-/// What a retry gets: a used token within the replay window, where a lost response or a second tab is more likely than a
-/// stolen token.
+/// What a retry gets: a used token within the replay window, where a lost response or a second tab is more likely than
+/// a stolen token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRetry {
     /// A refusal; the session is not revoked.
@@ -71,12 +71,13 @@ pub enum Rotation {
 
 /// Decides what to do with a presented refresh token of a session.
 ///
-/// A used token that is presented again means that two parties hold it, so its session is revoked (RFC 9700 §4.14.2). The
-/// exception is the direct predecessor of the live token within the replay window, which counts as a retry (SEC-024,
-/// SEC-024a). With [`OnRefresh::KeepAndRotate`] no token becomes used. A successor never outlives the session.
+/// A used token that is presented again means that two parties hold it, so its session is revoked (RFC 9700 §4.14.2).
+/// The exception is the direct predecessor of the live token within the replay window, which counts as a retry
+/// (SEC-024, SEC-024a). With [`OnRefresh::KeepAndRotate`] no token becomes used. A successor never outlives the
+/// session.
 ///
-/// `leeway` is how long after its expiry a token is still exchanged: the [`leeway`](crate::token::ClaimRules::leeway) that
-/// the claims of the token were read with.
+/// `leeway` is how long after its expiry a token is still exchanged: the [`leeway`](crate::token::ClaimRules::leeway)
+/// that the claims of the token were read with.
 ///
 /// ```
 /// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{user::UserId, time::*};

@@ -43,7 +43,8 @@ impl UnixTime {
     }
 }
 
-/// A point in time, in microseconds since 1970-01-01T00:00:00Z, for what is displayed, such as when an account was created.
+/// A point in time, in microseconds since 1970-01-01T00:00:00Z, for what is displayed, such as when an account was
+/// created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
@@ -65,8 +66,8 @@ impl Timestamp {
 }
 
 impl From<UnixTime> for Timestamp {
-    fn from(moment: UnixTime) -> Self {
-        Self(moment.0.saturating_mul(1_000_000))
+    fn from(time: UnixTime) -> Self {
+        Self(time.0.saturating_mul(1_000_000))
     }
 }
 

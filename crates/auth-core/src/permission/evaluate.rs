@@ -17,8 +17,8 @@ use super::{Attempt, Ownership, Rule};
 pub enum Decision {
     /// The request is allowed.
     Allowed,
-    /// The decision depends on the owner of the object: load the object and decide again. Never the result once ownership
-    /// is known.
+    /// The decision depends on the owner of the object: load the object and decide again. Never the result once
+    /// ownership is known.
     Undecided,
     /// The request is refused.
     Denied(Denial),
@@ -41,8 +41,8 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// The leaf that refused, its negation, or an empty list. In an [`All`](Rule::All) it is the first part that refused,
-    /// in an [`Any`](Rule::Any), where all parts refuse, the last.
+    /// The leaf that refused, its negation, or an empty list. In an [`All`](Rule::All) it is the first part that
+    /// refused, in an [`Any`](Rule::Any), where all parts refuse, the last.
     pub fn leaf(&self) -> &Rule {
         &self.leaf
     }

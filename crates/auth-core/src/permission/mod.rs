@@ -1,8 +1,8 @@
 //! Permission rules as values, and their decisions.
 //!
-//! A [`Rule`] is composed with `|`, `&` and `!`, printed in the table of routes, and evaluated for an [`Attempt`]. It does
-//! not authenticate the caller or look up the owner of an object. A refusal names the part of the rule that refused; the
-//! HTTP crate chooses between 401 and 403.
+//! A [`Rule`] is composed with `|`, `&` and `!`, printed in the table of routes, and evaluated for an [`Attempt`]. It
+//! does not authenticate the caller or look up the owner of an object. A refusal names the part of the rule that
+//! refused; the HTTP crate chooses between 401 and 403.
 //!
 //! Ownership is often known only after the object has been loaded. Rules therefore follow Kleene's strong three-valued
 //! logic: a rule that depends on the owner is [`Undecided`](Decision::Undecided) until ownership is known.

@@ -8,8 +8,8 @@ const MAX_ROLES: usize = 10;
 impl Rule {
     /// Whether the rule refuses every attempt, which is most likely a mistake.
     ///
-    /// Tries all combinations of roles, methods and ownership, so it is meant for start-up, not for each request. Returns
-    /// `false` for a rule that names more than 10 roles.
+    /// Tries all combinations of roles, methods and ownership, so it is meant for start-up, not for each request.
+    /// Returns `false` for a rule that names more than 10 roles.
     ///
     /// ```
     /// use auth_core::permission::Rule::*;

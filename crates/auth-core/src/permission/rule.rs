@@ -4,13 +4,13 @@ use std::ops::{BitAnd, BitOr, Not};
 
 /// Who may call an endpoint: the permission classes of Django REST Framework as values.
 ///
-/// Rules are composed with `|`, `&` and `!`, which have the precedence that they have in Rust. An empty [`All`](Self::All)
-/// or [`Any`](Self::Any) refuses every attempt, and so does its negation. Negation is therefore pushed inwards to the
-/// leaves before a rule is evaluated or displayed: De Morgan's laws hold and `!!rule` equals `rule`, but `rule | !rule`
-/// need not allow every attempt.
+/// Rules are composed with `|`, `&` and `!`, which have the precedence that they have in Rust. An empty
+/// [`All`](Self::All) or [`Any`](Self::Any) refuses every attempt, and so does its negation. Negation is therefore
+/// pushed inwards to the leaves before a rule is evaluated or displayed: De Morgan's laws hold and `!!rule` equals
+/// `rule`, but `rule | !rule` need not allow every attempt.
 ///
-/// A rule is displayed as Rust source, with negations pushed inwards and parentheses only where needed; an empty list is
-/// displayed as `nobody`.
+/// A rule is displayed as Rust source, with negations pushed inwards and parentheses only where needed; an empty list
+/// is displayed as `nobody`.
 ///
 /// ```
 /// use auth_core::permission::Rule::{*, self};
@@ -54,8 +54,8 @@ impl Rule {
         Self::Role(name.into())
     }
 
-    /// Whether the rule contains [`IsOwner`](Self::IsOwner), so that the object may have to be loaded before it is decided.
-    /// Such a rule is of no use on a route without an object.
+    /// Whether the rule contains [`IsOwner`](Self::IsOwner), so that the object may have to be loaded before it is
+    /// decided. Such a rule is of no use on a route without an object.
     ///
     /// ```
     /// use auth_core::permission::Rule::*;

@@ -11,15 +11,15 @@ use crate::user::UserId;
 pub enum Change {
     /// A session was revoked or deleted.
     SessionEnded(SessionId),
-    /// An account was deleted, or its state, rights, names or token epoch changed. The token epoch advances whenever all
-    /// sessions of the account are revoked.
+    /// An account was deleted, or its state, rights, names or token epoch changed. The token epoch advances whenever
+    /// all sessions of the account are revoked.
     AccountChanged(UserId),
     /// Change events may have been lost, for example with a connection: the auth cache must be cleared.
     Gap,
 }
 
-/// The change events of one storage, whoever caused them: this process, another replica, a command, or an operator with a
-/// database client.
+/// The change events of one storage, whoever caused them: this process, another replica, a command, or an operator with
+/// a database client.
 #[async_trait]
 pub trait InvalidationFeed: Send {
     /// The changes since the last call that returned, in the order in which they happened.

@@ -10,11 +10,11 @@ use crate::user::User;
 /// Why a claims provider failed. No token is issued then, and nothing is stored.
 pub type ClaimsError = Box<dyn Error + Send + Sync>;
 
-/// A host's own source of claims. It is called whenever tokens are issued, at login and at each refresh, so that no claim is
-/// older than its token (SEC-026). SimpleJWT has a serializer for this (`TOKEN_OBTAIN_SERIALIZER`).
+/// A host's own source of claims. It is called whenever tokens are issued, at login and at each refresh, so that no
+/// claim is older than its token (SEC-026). SimpleJWT has a serializer for this (`TOKEN_OBTAIN_SERIALIZER`).
 ///
-/// If all providers together take longer than [`claims_timeout`](crate::service::TokenPolicy::claims_timeout), or one of
-/// them fails or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
+/// If all providers together take longer than [`claims_timeout`](crate::service::TokenPolicy::claims_timeout), or one
+/// of them fails or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
 ///
 /// ```
 /// use async_trait::async_trait;

@@ -1,11 +1,11 @@
 //! The ports: traits that adapters implement. `auth-conformance` has the contract kit that every storage must pass.
 //!
-//! A method of a storage port is one transaction: it takes effect as a whole or not at all, and is durable when it returns.
-//! Ports take and return plain values, never a connection, so that an adapter may combine concurrent calls in one
-//! statement. Dropping a future does not undo a write that has been started.
+//! A method of a storage port is one transaction: it takes effect as a whole or not at all, and is durable when it
+//! returns. Ports take and return plain values, never a connection, so that an adapter may combine concurrent calls in
+//! one statement. Dropping a future does not undo a write that has been started.
 //!
-//! A method that takes [`Effects`](crate::effects::Effects) commits them in its transaction, if and only if the write takes
-//! effect.
+//! A method that takes [`Effects`](crate::effects::Effects) commits them in its transaction, if and only if the write
+//! takes effect.
 
 mod blacklist;
 mod changes;

@@ -9,6 +9,7 @@ pub trait ReuseNotices: Send + Sync {
     /// The effects for the write that revokes the session.
     ///
     /// # Errors
-    /// If the notice cannot be created. The session is revoked without a notice then, and the refresh returns the error.
+    /// If the notice cannot be created. The session is revoked without a notice then, and the refresh returns the
+    /// error.
     fn effects(&self, user: &User) -> Result<Effects, AuthError>;
 }

@@ -24,8 +24,8 @@ pub enum Swap {
 pub enum Adoption {
     /// The session exists, in any state: this call created it, or an earlier one did and it is unchanged.
     Present,
-    /// The token is in the blacklist, predates the token epoch of the account, or follows its second factors; no session
-    /// was created.
+    /// The token is in the blacklist, predates the token epoch of the account, or follows its second factors; no
+    /// session was created.
     Refused,
     /// The account does not exist.
     NoUser,
@@ -44,9 +44,9 @@ pub struct KeptSession {
     pub next: NextGeneration,
 }
 
-/// A session to revoke and the session that replaces it, for cases where a new rotation generation would not lock out other
-/// holders of its tokens. The old one is revoked with all others of its account, and the new one is stored in the same
-/// transaction, so that no other revocation of all sessions can come between them.
+/// A session to revoke and the session that replaces it, for cases where a new rotation generation would not lock out
+/// other holders of its tokens. The old one is revoked with all others of its account, and the new one is stored in the
+/// same transaction, so that no other revocation of all sessions can come between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedSession {
     /// The session to revoke. If it is revoked already, or belongs to another account, nothing is written.
@@ -81,8 +81,8 @@ pub trait Sessions: Send + Sync {
     ///
     /// Refuses the token if, at the time of the write, `jti` is in the blacklist, or the token
     /// [predates](crate::revocation::predates_epoch) the `token_epoch` of the account or
-    /// [follows](crate::revocation::follows_factor) its second factors. Does not check whether the account is active. No
-    /// concurrent [`revoke_all`](Self::revoke_all) of the account can leave the new session live.
+    /// [follows](crate::revocation::follows_factor) its second factors. Does not check whether the account is active.
+    /// No concurrent [`revoke_all`](Self::revoke_all) of the account can leave the new session live.
     ///
     /// Takes no effects: the adoption is an event of the rotation that follows ([`advance`](Self::advance)).
     async fn adopt(
@@ -106,8 +106,8 @@ pub trait Sessions: Send + Sync {
         effects: &Effects,
     ) -> Result<Swap, StoreError>;
 
-    /// Revokes the session with all its tokens. Returns `false`, and changes nothing, if it does not exist or is revoked
-    /// already, so that the first reason is kept. No concurrent rotation can make a token of it live again.
+    /// Revokes the session with all its tokens. Returns `false`, and changes nothing, if it does not exist or is
+    /// revoked already, so that the first reason is kept. No concurrent rotation can make a token of it live again.
     async fn revoke(
         &self,
         id: SessionId,
@@ -128,9 +128,9 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<Option<usize>, StoreError>;
 
-    /// Revokes the least recently used sessions of an account, with [`RevokeReason::SessionLimit`], so that at most `most`
-    /// are live: neither revoked nor expired. `keep` is not revoked, and counts only if it is live. Concurrent calls for
-    /// one account are serialized. Returns the revoked sessions.
+    /// Revokes the least recently used sessions of an account, with [`RevokeReason::SessionLimit`], so that at most
+    /// `most` are live: neither revoked nor expired. `keep` is not revoked, and counts only if it is live. Concurrent
+    /// calls for one account are serialized. Returns the revoked sessions.
     ///
     /// Takes no effects, because only the write knows which sessions it revokes: a storage with an audit trail commits
     /// [`SecurityEvent::session_limit_reached`](crate::event::SecurityEvent::session_limit_reached) for each of them.
@@ -144,7 +144,8 @@ pub trait Sessions: Send + Sync {
 
     /// Prunes at most `limit` sessions whose refresh tokens all expired before `now`. Returns how many.
     ///
-    /// An adopted token may expire later than its successors; its session must be kept until then, or the token could be
-    /// adopted again. The condition is evaluated by the delete itself, so that a session with a concurrent rotation is kept.
+    /// An adopted token may expire later than its successors; its session must be kept until then, or the token could
+    /// be adopted again. The condition is evaluated by the delete itself, so that a session with a concurrent rotation
+    /// is kept.
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

@@ -33,8 +33,8 @@ impl From<VerifyError> for AuthError {
 pub struct Recognised {
     /// Its payload.
     pub payload: Payload,
-    /// Whether a key of this deployment signed it, its own or a shared one, and not a key that another issuer published.
-    /// Only such a token can belong to a session or be adopted.
+    /// Whether a key of this deployment signed it, its own or a shared one, and not a key that another issuer
+    /// published. Only such a token can belong to a session or be adopted.
     pub is_own: bool,
 }
 
@@ -44,7 +44,7 @@ pub trait TokenSigner: Send + Sync {
     /// Signs a payload with the signing key, as a compact JWS (RFC 7515 §7.1).
     fn sign(&self, payload: &Payload) -> Result<String, SignError>;
 
-    /// Verifies the signature of a token. The algorithm is that of the key, and never read from the token (RFC 8725 §2.1,
-    /// §3.1). Asynchronous, because the keys of another issuer may have to be fetched first.
+    /// Verifies the signature of a token. The algorithm is that of the key, and never read from the token (RFC 8725
+    /// §2.1, §3.1). Asynchronous, because the keys of another issuer may have to be fetched first.
     async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError>;
 }

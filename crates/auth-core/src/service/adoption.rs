@@ -1,5 +1,5 @@
-//! Adoption: how an externally issued token becomes a session. Such a token names no session; a refresh token or a sliding
-//! token is adopted when it is first refreshed or revoked.
+//! Adoption: how an externally issued token becomes a session. Such a token names no session; a refresh token or a
+//! sliding token is adopted when it is first refreshed or revoked.
 
 use crate::effects::Effects;
 use crate::error::AuthError;
@@ -13,8 +13,8 @@ use crate::token::{
 };
 use crate::user::User;
 
-/// The ID of the session that a token belongs to: the one that it names, or the one that it is adopted as. `None` for an
-/// access token that names no session, which is never adopted.
+/// The ID of the session that a token belongs to: the one that it names, or the one that it is adopted as. `None` for
+/// an access token that names no session, which is never adopted.
 pub(super) fn session_id(claims: &TokenClaims, jti: &TokenId) -> Option<SessionId> {
     let is_adopted = claims.is(TokenKind::Refresh) || claims.is(TokenKind::Sliding);
     claims.session.or_else(|| is_adopted.then(|| SessionId::adopted(jti)))
@@ -26,8 +26,8 @@ impl TokenService {
     /// # Errors
     /// [`TokenFault::UnknownSession`] if the policy adopts no tokens, or a key of another issuer signed it;
     /// [`TokenFault::Revoked`] if the token is in the blacklist, if all sessions of its user were revoked since it was
-    /// issued, if it may have been issued for another user, or if its user has or needs a second factor that its issuer did
-    /// not ask for; [`TokenFault::BadClaim`] if its session belongs to another user.
+    /// issued, if it may have been issued for another user, or if its user has or needs a second factor that its issuer
+    /// did not ask for; [`TokenFault::BadClaim`] if its session belongs to another user.
     pub(super) async fn adopt(
         &self,
         claims: &TokenClaims,
@@ -83,8 +83,8 @@ impl TokenService {
         if member.is_adopted { member.event(EventKind::TokenAdopted).into() } else { Effects::NONE }
     }
 
-    /// The session that a token without one was adopted as, with its user. `None` if it was not adopted; an access token
-    /// never is.
+    /// The session that a token without one was adopted as, with its user. `None` if it was not adopted; an access
+    /// token never is.
     ///
     /// # Errors
     /// [`TokenFault::Revoked`] if a token that can be adopted is in the blacklist.
@@ -113,8 +113,8 @@ impl TokenService {
         if needs_session { Err(TokenFault::UnknownSession.into()) } else { self.check_not_blacklisted(jti).await }
     }
 
-    /// Whether a token without a session may have been issued for another account with the same subject: it is older than
-    /// this account, or names it by a reassignable field and does not say when it was issued.
+    /// Whether a token without a session may have been issued for another account with the same subject: it is older
+    /// than this account, or names it by a reassignable field and does not say when it was issued.
     pub(super) fn may_name_another_user(&self, claims: &TokenClaims, user: &User) -> bool {
         let is_reassignable = self.policy.claim_rules.subject_field.is_reassignable();
         (is_reassignable && claims.issued_at.is_none()) || self.earliest_issue(claims) < user.date_joined.unix()

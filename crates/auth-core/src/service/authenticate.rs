@@ -19,13 +19,14 @@ pub struct Caller {
 }
 
 impl TokenService {
-    /// Authenticates the caller by an access token, or by a sliding token where these are accepted. Reads the storage unless
-    /// the [auth cache](crate::auth_cache) has an entry.
+    /// Authenticates the caller by an access token, or by a sliding token where these are accepted. Reads the storage
+    /// unless the [auth cache](crate::auth_cache) has an entry.
     ///
     /// # Errors
     /// [`AuthError::Token`] if the token is not accepted; [`AuthError::SubjectMissing`]; [`AuthError::UserNotFound`];
-    /// [`AuthError::UserInactive`]; [`AuthError::PasswordChanged`] if that revoked the session; [`AuthError::Store`] and
-    /// [`AuthError::Unavailable`] if the storage, the invalidation feed or the keys of another issuer are unavailable.
+    /// [`AuthError::UserInactive`]; [`AuthError::PasswordChanged`] if that revoked the session; [`AuthError::Store`]
+    /// and [`AuthError::Unavailable`] if the storage, the invalidation feed or the keys of another issuer are
+    /// unavailable.
     pub async fn authenticate(&self, presented: &RawToken) -> Result<Caller, AuthError> {
         let claims = self.read(presented).await?;
         let kind = self.accepted_kind(&claims)?;
@@ -126,9 +127,9 @@ impl TokenService {
         Ok(user)
     }
 
-    /// The user of an externally issued token. The token is refused if all sessions of the user were revoked since it was
-    /// issued, if a second factor is required, which its issuer did not ask for, or if the account had one when it was
-    /// issued.
+    /// The user of an externally issued token. The token is refused if all sessions of the user were revoked since it
+    /// was issued (unless access tokens outlive their sessions, SEC-032), if a second factor is required, which its
+    /// issuer did not ask for, or if the account had one when it was issued.
     async fn user_of_external_token(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
         let is_old = predates_epoch(claims.issued_at, user.token_epoch) && self.policy.check_session_on_access;

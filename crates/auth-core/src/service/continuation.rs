@@ -7,9 +7,9 @@ use crate::service::{Caller, Issued, TokenPair, TokenService};
 use crate::token::{Generation, Session, SessionId, SessionOfUser, TokenFault};
 use crate::user::User;
 
-/// How a session continues when all others of its user are revoked, and its new tokens: with the next rotation generation,
-/// or as a new session in its place. Other holders of its tokens are locked out. It is empty, the default, for a caller
-/// whose token belongs to no session.
+/// How a session continues when all others of its user are revoked, and its new tokens: with the next rotation
+/// generation, or as a new session in its place. Other holders of its tokens are locked out. It is empty, the default,
+/// for a caller whose token belongs to no session.
 #[derive(Clone, Debug, Default)]
 pub struct Continuation {
     /// The session with its next rotation generation, for the write that revokes all others.
@@ -21,8 +21,8 @@ pub struct Continuation {
 }
 
 impl TokenService {
-    /// The session of the caller, if a refresh would continue it: it is not revoked, its user is active, and it started with
-    /// more than one factor where that is required. `None` for a token without a session.
+    /// The session of the caller, if a refresh would continue it: it is not revoked, its user is active, and it started
+    /// with more than one factor where that is required. `None` for a token without a session.
     ///
     /// # Errors
     /// [`TokenFault::Revoked`] if the session is revoked or gone, or lacks a required factor;
@@ -40,16 +40,16 @@ impl TokenService {
         Ok(Some(own))
     }
 
-    /// Whether the next rotation generation locks out the holders of older tokens. It does not where a used refresh token
-    /// may still be exchanged or tokens have no rotation generation; the session must then be replaced.
+    /// Whether the next rotation generation locks out the holders of older tokens. It does not where a used refresh
+    /// token may still be exchanged or tokens have no rotation generation; the session must then be replaced.
     fn rotation_locks_out_older_tokens(&self) -> bool {
         let RotationPolicy { on_retry, on_refresh, .. } = self.policy.rotation;
         let refuses_used = on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate;
         refuses_used && self.has_generations_only()
     }
 
-    /// Signs the tokens with which a session continues when all others of its user are revoked. Stores nothing, which is up
-    /// to the write that revokes the others.
+    /// Signs the tokens with which a session continues when all others of its user are revoked. Stores nothing, which
+    /// is up to the write that revokes the others.
     ///
     /// # Errors
     /// [`TokenFault::Expired`] after the last rotation generation; the errors of a claims provider or the signer.

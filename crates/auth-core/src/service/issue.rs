@@ -65,8 +65,8 @@ impl From<TokenPair> for Refreshed {
 }
 
 impl TokenService {
-    /// Signs the token pair of one rotation generation of a session. The same generation, account and custom claims give
-    /// the same refresh token, so that a retry can get the same successor again.
+    /// Signs the token pair of one rotation generation of a session. The same generation, account and custom claims
+    /// give the same refresh token, so that a retry can get the same successor again.
     pub(super) fn sign_pair(
         &self,
         user: &User,

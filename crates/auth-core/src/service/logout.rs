@@ -41,6 +41,7 @@ impl TokenService {
         let now = self.ports.clock.now();
         let effects = Effects::from(SecurityEvent::of_user(kind, &caller.user.id));
         let ended = self.ports.store.revoke_all(&caller.user.id, keep, RevokeReason::LogoutAll, &effects, now).await?;
+        // Also if the account no longer exists, so that no cache entry outlives it.
         self.ports.account_changed(&caller.user.id);
         if ended.is_some() {
             self.ports.record_committed(&effects);
@@ -125,8 +126,8 @@ impl TokenService {
         }
     }
 
-    /// Blacklists a token without a stored session. It can no longer be exchanged, but its ID is stored so that a second
-    /// attempt is refused.
+    /// Blacklists a token without a stored session. It can no longer be exchanged, but its ID is stored so that a
+    /// second attempt is refused.
     async fn blacklist_single(&self, claims: &TokenClaims) -> Result<(), AuthError> {
         if !Self::could_name_a_user(&claims.subject) {
             return Err(TokenFault::BadClaim.into());

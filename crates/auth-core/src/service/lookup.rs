@@ -58,7 +58,8 @@ impl TokenService {
         Ok(found)
     }
 
-    /// Whether a blacklisted token may have this subject claim: absent, null, a username or an ID that is no [`StringId`].
+    /// Whether a blacklisted token may have this subject claim: absent, null, a username or an ID that is no
+    /// [`StringId`].
     ///
     /// [`StringId`]: crate::user::StringId
     pub(super) const fn could_name_a_user(claim: &SubjectClaim) -> bool {

@@ -7,8 +7,8 @@ use crate::service::sliding::sliding_generation;
 use crate::token::{Generation, SessionId, TokenClaims, TokenFault, TokenId};
 
 impl TokenService {
-    /// Finds the session of a refresh token or a sliding token. A token that names no session is adopted if the policy allows
-    /// it.
+    /// Finds the session of a refresh token or a sliding token. A token that names no session is adopted if the policy
+    /// allows it.
     pub(super) async fn membership(&self, claims: &TokenClaims) -> Result<Membership, AuthError> {
         let (jti, expires_at) = claims.require_any_kind()?;
         match claims.session {

@@ -93,8 +93,8 @@ impl TokenPorts {
         self.events.record_committed(&effects.events);
     }
 
-    /// Invalidates the entries in the auth cache of this process before the request is answered. Other processes learn of
-    /// the change from the invalidation feed.
+    /// Invalidates the entries in the auth cache of this process before the request is answered. Other processes learn
+    /// of the change from the invalidation feed.
     fn invalidate(&self, change: Change) {
         if let Some(auth_cache) = &self.auth_cache {
             auth_cache.apply(change);
@@ -126,18 +126,21 @@ pub struct TokenPolicy {
     pub claims_timeout: Duration,
     /// Whether custom claims are copied from a refresh token to its successors.
     pub keep_custom_claims: bool,
-    /// Whether externally issued refresh tokens are adopted, such as those that SimpleJWT signed with the same key (SEC-025).
+    /// Whether externally issued refresh tokens are adopted, such as those that SimpleJWT signed with the same key
+    /// (SEC-025).
     pub adopt_external_tokens: bool,
     /// Whether access tokens are refused once their session has ended (SEC-032).
     pub check_session_on_access: bool,
-    /// Whether the user of a token must be active, on guarded routes and at a refresh (SEC-028). A login always requires it.
+    /// Whether the user of a token must be active, on guarded routes and at a refresh (SEC-028). A login always
+    /// requires it.
     pub check_user_is_active: bool,
     /// Whether a login updates `last_login` of the account.
     pub update_last_login: bool,
-    /// The session limit: one more live session revokes the least recently used one of the account. `None` for no limit.
+    /// The session limit: one more live session revokes the least recently used one of the account. `None` for no
+    /// limit.
     pub max_sessions: Option<NonZeroU32>,
-    /// The token types that guarded routes accept: access tokens, sliding tokens, or both. A refusal has the reason of the
-    /// last one.
+    /// The token types that guarded routes accept: access tokens, sliding tokens, or both. A refusal has the reason of
+    /// the last one.
     pub accepted_kinds: Vec<TokenKind>,
     /// The lifetimes of sliding tokens.
     pub sliding: SlidingPolicy,
@@ -146,8 +149,8 @@ pub struct TokenPolicy {
 }
 
 impl Default for TokenPolicy {
-    /// The strict policy: access tokens live for 15 minutes and end with their session, a session ends after 30 days, an
-    /// account has at most 100 live sessions, and externally issued tokens are not adopted.
+    /// The strict policy: access tokens live for 15 minutes and end with their session, a session ends after 30 days,
+    /// an account has at most 100 live sessions, and externally issued tokens are not adopted.
     fn default() -> Self {
         Self {
             access_ttl: Seconds::new(15 * 60),

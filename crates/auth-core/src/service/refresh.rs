@@ -11,21 +11,22 @@ use crate::token::{CustomClaims, RawToken, RevokeReason, TokenClaims, TokenFault
 use crate::user::User;
 
 impl TokenService {
-    /// How often a refresh that lost a race loads and decides again. Usually the token is used after the first race; there
-    /// can be more if the storage aborts transactions, or if older tokens stay live, so that every refresh wins in turn.
+    /// How often a refresh that lost a race loads and decides again. Usually the token is used after the first race;
+    /// there can be more if the storage aborts transactions, or if older tokens stay live, so that every refresh wins
+    /// in turn.
     const MAX_DECISIONS: usize = 64;
 
     /// Exchanges a refresh token for a new pair, or for an access token alone where the refresh token stays live
     /// ([`OnRefresh::Keep`](crate::rotation::OnRefresh::Keep)).
     ///
     /// # Errors
-    /// [`AuthError::Token`] if the token is not accepted; it is [`TokenFault::Reused`] if this revoked the session
-    /// (RFC 9700 §4.14.2). [`AuthError::NoActiveAccount`]; [`AuthError::Store`]; [`AuthError::Unavailable`] if a claims
-    /// provider fails; [`AuthError::Crypto`] if signing fails. The presented token stays live in these last three cases.
+    /// [`AuthError::Token`] if the token is not accepted, with [`TokenFault::Reused`] if its session was revoked for this
+    /// reason (RFC 9700 §4.14.2); [`AuthError::NoActiveAccount`]; [`AuthError::Store`]; [`AuthError::Unavailable`] if a
+    /// claims provider fails, and [`AuthError::Crypto`] if signing fails, which both leave the presented token live.
     pub async fn refresh(&self, presented: &RawToken) -> Result<Refreshed, AuthError> {
         let claims = self.read(presented).await?;
         claims.require(TokenKind::Refresh)?;
-        let mut custom = None;
+        let mut earlier = None;
         for _ in 0..Self::MAX_DECISIONS {
             let member = match self.membership(&claims).await? {
                 Membership::Member(member) => member,
@@ -38,24 +39,24 @@ impl TokenService {
                 Rotation::Refuse(fault) => return self.refuse(&member, fault),
                 Rotation::RevokeSession => return self.end_reused(&member).await,
                 Rotation::Keep => {
-                    let custom = self.claims_for(&member, &claims, custom).await?;
+                    let custom = self.claims_for(&member, &claims, earlier).await?;
                     let access = self.sign_access(&member.found.user, session, &custom)?;
                     return Ok(Refreshed { access, refresh: None });
                 }
                 Rotation::Replay => {
-                    let custom = self.claims_for(&member, &claims, custom).await?;
+                    let custom = self.claims_for(&member, &claims, earlier).await?;
                     return Ok(self.sign_pair(&member.found.user, session, session.current(), &custom)?.into());
                 }
                 Rotation::Rotate(next) => {
-                    let used = self.claims_for(&member, &claims, custom).await?;
+                    let custom = self.claims_for(&member, &claims, earlier).await?;
                     // Sign before the write, so that a failing signer leaves the presented token live.
-                    let pair = self.sign_pair(&member.found.user, session, next, &used)?;
+                    let pair = self.sign_pair(&member.found.user, session, next, &custom)?;
                     let effects = Self::rotation_effects(&member);
                     if self.ports.store.advance(session.id, session.generation, next, &effects).await? == Swap::Done {
                         self.ports.record_committed(&effects);
                         return Ok(pair.into());
                     }
-                    custom = Some((member.found.user, used));
+                    earlier = Some((member.found.user, custom));
                 }
             }
         }

@@ -11,11 +11,12 @@ use crate::token::{Authentication, ClientInfo, Generation, Session, SessionId, S
 use crate::user::{User, UserId};
 
 impl TokenService {
-    /// Starts a session for a user whom the host has authenticated, by password, second factor, single sign-on, passkey or
-    /// link, and issues its first tokens. Every login goes through here.
+    /// Starts a session for a user whom the host has authenticated, by password, second factor, single sign-on, passkey
+    /// or link, and issues its first tokens. Every login goes through here.
     ///
-    /// The host must read `user` from the storage before it decides how to authenticate the user: the session starts only
-    /// if the user is still active and has the same `security_stamp`, so that no decision outlives the state it was based on.
+    /// The host must read `user` from the storage before it decides how to authenticate the user: the session starts
+    /// only if the user is still active and has the same `security_stamp`, so that no decision outlives the state it
+    /// was based on.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
@@ -30,11 +31,11 @@ impl TokenService {
     /// ```
     ///
     /// # Errors
-    /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of the
-    /// user; [`AuthError::NoSubject`] if tokens name users by email address and that of the user is no login name;
+    /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of
+    /// the user; [`AuthError::NoSubject`] if tokens name users by email address and that of the user is no login name;
     /// [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it again and retry;
-    /// [`AuthError::Store`] if the storage fails, or if a token cannot carry the subject of the user, such as a negative
-    /// integer ID.
+    /// [`AuthError::Store`] if the storage fails, or if a token cannot carry the subject of the user, such as a
+    /// negative integer ID.
     pub async fn start_session(
         &self,
         user: &User,
@@ -110,8 +111,8 @@ impl TokenService {
         self.end_surplus(&user.id, session.id).await
     }
 
-    /// Applies the session limit: revokes the least recently used sessions of an account, but never `keep`. This follows
-    /// the write of each new session, so that the last of several concurrent logins sees them all.
+    /// Applies the session limit: revokes the least recently used sessions of an account, but never `keep`. This
+    /// follows the write of each new session, so that the last of several concurrent logins sees them all.
     pub(super) async fn end_surplus(&self, user: &UserId, keep: SessionId) -> Result<(), AuthError> {
         let Some(limit) = self.policy.max_sessions else { return Ok(()) };
         for ended in self.ports.store.end_surplus(user, keep, limit, self.ports.clock.now()).await? {

@@ -57,8 +57,9 @@ impl AccessVerifier {
     /// Verifies an access token and returns its bearer.
     ///
     /// # Errors
-    /// [`AuthError::Token`] if the token is not accepted; [`AuthError::SubjectMissing`]; [`AuthError::UserNotFound`] if its
-    /// subject cannot be that of any user; [`AuthError::Unavailable`] if the keys of another issuer are unavailable.
+    /// [`AuthError::Token`] if the token is not accepted; [`AuthError::SubjectMissing`]; [`AuthError::UserNotFound`] if
+    /// its subject cannot be that of any user; [`AuthError::Unavailable`] if the keys of another issuer are
+    /// unavailable.
     pub async fn verify(&self, presented: &RawToken) -> Result<Bearer, AuthError> {
         let Recognised { payload, is_own } = self.signer.verify(presented).await?;
         let claims = self.rules.read(payload, is_own, self.clock.now())?;

@@ -6,8 +6,8 @@ use crate::service::{TokenService, adoption};
 use crate::token::{Generation, RawToken, TokenFault, TokenKind};
 
 impl TokenService {
-    /// Verifies a token of any type: its signature, its claims, and that it is neither used nor revoked. Does not check its
-    /// user (docs/wire-contract.md, section 3).
+    /// Verifies a token of any type: its signature, its claims, and that it is neither used nor revoked. Does not check
+    /// its user (docs/wire-contract.md, section 3).
     ///
     /// # Errors
     /// [`AuthError::Token`] if the token is not valid; [`AuthError::Store`]; [`AuthError::Unavailable`].

@@ -30,11 +30,12 @@ impl Authentication {
     /// The method that stands for more than one factor (RFC 8176 §2).
     pub const MULTI_FACTOR: &'static str = "mfa";
 
-    /// Creates an authentication by these methods: values of the claim `amr`, such as `pwd`, `otp`, `hwk`, `mfa` (RFC 8176 §2).
+    /// Creates an authentication by these methods: values of the claim `amr`, such as `pwd`, `otp`, `hwk`, `mfa` (RFC
+    /// 8176 §2).
     ///
     /// # Errors
-    /// [`BadAuthentication`] if there is no method, if one is empty or contains a character other than visible ASCII, or if
-    /// they exceed [`MAX_CHARS`](Self::MAX_CHARS).
+    /// [`BadAuthentication`] if there is no method, if one is empty or contains a character other than visible ASCII,
+    /// or if they exceed [`MAX_CHARS`](Self::MAX_CHARS).
     pub fn new<'a>(methods: impl IntoIterator<Item = &'a str>, at: UnixTime) -> Result<Self, BadAuthentication> {
         let methods: Vec<&str> = methods.into_iter().collect();
         let is_visible = |method: &&str| !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic());

@@ -58,7 +58,8 @@ pub struct TokenClaims {
     pub generation: Option<Generation>,
     /// `refresh_exp`; only in sliding tokens.
     pub refresh_expires_at: Option<UnixTime>,
-    /// Whether a key of this deployment signed the token. In a token of another issuer, `sid` and `gen` have no meaning.
+    /// Whether a key of this deployment signed the token. In a token of another issuer, `sid` and `gen` have no
+    /// meaning.
     pub is_own: bool,
     /// Every other claim.
     pub custom: Payload,
@@ -89,8 +90,8 @@ impl TokenClaims {
         Ok((id, expires_at))
     }
 
-    /// The earliest time at which the token may have been issued: `iat`, or `exp` minus the longest lifetime if `iat` is
-    /// absent.
+    /// The earliest time at which the token may have been issued: `iat`, or `exp` minus the longest lifetime if `iat`
+    /// is absent.
     pub(crate) fn earliest_issue(&self, longest: Seconds) -> UnixTime {
         let by_end = || self.expires_at.map_or(UnixTime::default(), |end| end.minus(longest));
         self.issued_at.unwrap_or_else(by_end)

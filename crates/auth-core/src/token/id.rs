@@ -78,8 +78,8 @@ impl TokenId {
         Self(random_uuid(randomness).simple().to_string())
     }
 
-    /// The ID of the refresh token of a session with this rotation generation. The first one is the session ID; later ones
-    /// are derived from it, so that they need not be stored. They can be predicted, but are not secret.
+    /// The ID of the refresh token of a session with this rotation generation. The first one is the session ID; later
+    /// ones are derived from it, so that they need not be stored. They can be predicted, but are not secret.
     pub fn of_generation(session: SessionId, generation: Generation) -> Self {
         match generation {
             Generation::FIRST => Self(session.to_string()),

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-/// The configurable claim names. The other claims have the names of RFC 7519 §4.1, or are called `sid`, `gen` and `amr`.
+/// The configurable claim names. The other claims have the names of RFC 7519 §4.1, or are called `sid`, `gen` and
+/// `amr`.
 ///
 /// ```
 /// use auth_core::token::ClaimNames;

@@ -6,8 +6,8 @@ use crate::token::TokenFault;
 
 /// A presented token: neither its signature nor its claims have been checked.
 ///
-/// It is secret: it has no `Display`, and `Debug` prints `RawToken(***)`. Only [`expose`](Self::expose) returns the token
-/// string, so a search for it finds every place that could leak one (SEC-042).
+/// It is secret: it has no `Display`, and `Debug` prints `RawToken(***)`. Only [`expose`](Self::expose) returns the
+/// token string, so a search for it finds every place that could leak one (SEC-042).
 ///
 /// ```
 /// use auth_core::token::RawToken;

@@ -22,14 +22,14 @@ use crate::token::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimRules {
-    /// The leeway for clocks that differ. It applies to `exp`, `nbf` and `iat`, to the end of a session, and to the end of
-    /// the refresh period of a sliding token.
+    /// The leeway for clocks that differ. It applies to `exp`, `nbf` and `iat`, to the end of a session, and to the end
+    /// of the refresh period of a sliding token.
     pub leeway: Seconds,
     /// The issuer, written as `iss` and required in presented tokens (RFC 7519 §4.1.1). With `None`, `iss` is neither
     /// written nor checked.
     pub issuer: Option<String>,
-    /// The audience, written as `aud` and required in presented tokens, alone or in a list (RFC 7519 §4.1.3). With `None`,
-    /// `aud` is neither written nor checked.
+    /// The audience, written as `aud` and required in presented tokens, alone or in a list (RFC 7519 §4.1.3). With
+    /// `None`, `aud` is neither written nor checked.
     pub audience: Option<String>,
     /// The configurable claim names.
     pub names: ClaimNames,
@@ -38,8 +38,8 @@ pub struct ClaimRules {
 }
 
 impl ClaimRules {
-    /// Reads and checks the payload of a well-signed token. `is_own` says whether a key of this deployment signed it, and
-    /// not that of another issuer.
+    /// Reads and checks the payload of a well-signed token. `is_own` says whether a key of this deployment signed it,
+    /// and not that of another issuer.
     ///
     /// # Errors
     /// [`TokenFault::Expired`] or [`TokenFault::BadClaim`].
@@ -84,8 +84,8 @@ impl ClaimRules {
         })
     }
 
-    /// Checks that `iss` and `aud` are as configured, and that `sub` and `jti` are strings, even if the subject and the token
-    /// ID are claims with other names (RFC 7519 §4.1).
+    /// Checks that `iss` and `aud` are as configured, and that `sub` and `jti` are strings, even if the subject and the
+    /// token ID are claims with other names (RFC 7519 §4.1).
     fn check_registered(&self, payload: &Payload) -> Result<(), TokenFault> {
         let is = |claim: Option<&Value>, expected: &str| claim.and_then(Value::as_str) == Some(expected);
         let includes = |claim: Option<&Value>, expected: &str| match claim {

@@ -42,9 +42,9 @@ impl Generation {
 /// assert_eq!((next.generation, next.expires_at), (Generation::new(1), at(660)));
 /// ```
 ///
-/// A refresh token carries its session ID and its rotation generation. If that is the generation of the session, the token
-/// is live; if lower, it is used, unless the policy keeps it live ([`OnRefresh`](crate::rotation::OnRefresh)); if higher,
-/// it was never issued.
+/// A refresh token carries its session ID and its rotation generation. If that is the generation of the session, the
+/// token is live; if lower, it is used, unless the policy keeps it live ([`OnRefresh`](crate::rotation::OnRefresh)); if
+/// higher, it was never issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The session ID, also the `jti` of the first refresh token.

@@ -6,8 +6,8 @@ use std::fmt;
 /// The name of a group: 1 to 150 characters of any script, without control characters and without white space at either
 /// end, as in Django. The names `admin` and `user` are reserved for the roles that follow from `is_staff`.
 ///
-/// Names are compared byte by byte and are not normalised, so that a permission rule matches exactly the name it contains
-/// and imported names are unchanged. `é` as one character and `e` with a combining accent are two names.
+/// Names are compared byte by byte and are not normalised, so that a permission rule matches exactly the name it
+/// contains and imported names are unchanged. `é` as one character and `e` with a combining accent are two names.
 ///
 /// ```
 /// use auth_core::user::GroupName;

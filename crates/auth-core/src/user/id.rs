@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 /// The ID of a user, as tokens and hosts know it.
 ///
-/// Each ID has one canonical string, its [`Display`](fmt::Display) output, which tokens carry as their subject. The canonical
-/// strings of IDs differ, except that a negative integer has the same one as a [`StringId`].
+/// Each ID has one canonical string, its [`Display`](fmt::Display) output, which tokens carry as their subject. The
+/// canonical strings of IDs differ, except that a negative integer has the same one as a [`StringId`].
 ///
 /// ```
 /// use auth_core::user::UserId;
@@ -36,8 +36,8 @@ impl UserId {
         Self::Integer(id)
     }
 
-    /// Parses the canonical string of an ID. A string that is not the canonical form of an integer or a UUID, such as `007`
-    /// or a UUID in upper case, is a [`StringId`].
+    /// Parses the canonical string of an ID. A string that is not the canonical form of an integer or a UUID, such as
+    /// `007` or a UUID in upper case, is a [`StringId`].
     ///
     /// # Errors
     /// [`BadUserId`] if the string is [not an ID](StringId::parse), or is an integer above [`i64::MAX`].
@@ -92,8 +92,8 @@ impl StringId {
     /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 255;
 
-    /// Parses an ID of 1 to [`MAX_CHARS`](Self::MAX_CHARS) characters, none of them a control character and not all of them
-    /// white space.
+    /// Parses an ID of 1 to [`MAX_CHARS`](Self::MAX_CHARS) characters, none of them a control character and not all of
+    /// them white space.
     ///
     /// # Errors
     /// [`BadUserId`] for any other string, and for the canonical string of a non-negative integer or a UUID.

@@ -16,8 +16,8 @@ use crate::time::{Timestamp, UnixTime};
 /// The counter of security-relevant changes to an account: to its rights (staff, superuser, active, groups), password,
 /// second factors and email address, and each revocation of all its sessions.
 ///
-/// Each such change advances the stamp in the same transaction. A write that depends on the account is conditional on the
-/// stamp that was read with it, so that no decision outlives the state it was based on.
+/// Each such change advances the stamp in the same transaction. A write that depends on the account is conditional on
+/// the stamp that was read with it, so that no decision outlives the state it was based on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SecurityStamp(i64);
 
@@ -61,8 +61,8 @@ pub struct User {
     pub username: String,
     /// The email address as it was given, if any.
     pub email: Option<String>,
-    /// Whether the email address is a login name, which no two users share. If not, it is a contact: any number of users may
-    /// have it, and no user is found by it. `false` without an email address.
+    /// Whether the email address is a login name, which no two users share. If not, it is a contact: any number of
+    /// users may have it, and no user is found by it. `false` without an email address.
     pub email_is_login_name: bool,
     /// The first name; may be empty.
     pub first_name: String,
@@ -82,11 +82,11 @@ pub struct User {
     pub last_login: Option<Timestamp>,
     /// When the email address was verified.
     pub email_verified_at: Option<Timestamp>,
-    /// The token epoch: tokens without a session that were issued up to this time are refused. Advanced whenever all sessions
-    /// are revoked.
+    /// The token epoch: tokens without a session that were issued up to this time are refused. Advanced whenever all
+    /// sessions are revoked.
     pub token_epoch: UnixTime,
-    /// When the user's first second factor ever was added; `None` while the user has none. Externally issued tokens from
-    /// after that time are refused.
+    /// When the user's first second factor ever was added; `None` while the user has none. Externally issued tokens
+    /// from after that time are refused.
     pub multi_factor_since: Option<UnixTime>,
     /// The security stamp.
     pub security_stamp: SecurityStamp,
@@ -124,8 +124,8 @@ impl User {
         }
     }
 
-    /// The subject of the user's tokens, where tokens name users by this field. `None` for [`SubjectField::Email`] if the
-    /// user has no [email address that is a login name](Self::login_email).
+    /// The subject of the user's tokens, where tokens name users by this field. `None` for [`SubjectField::Email`] if
+    /// the user has no [email address that is a login name](Self::login_email).
     pub fn subject(&self, field: SubjectField) -> Option<Subject> {
         match field {
             SubjectField::Id => Some(Subject::Id(self.id.clone())),
@@ -134,7 +134,8 @@ impl User {
         }
     }
 
-    /// The email address, if it is a login name. A contact does not identify the user, because others may have the same.
+    /// The email address, if it is a login name. A contact does not identify the user, because others may have the
+    /// same.
     pub fn login_email(&self) -> Option<&str> {
         self.email.as_deref().filter(|_| self.email_is_login_name)
     }

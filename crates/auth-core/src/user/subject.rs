@@ -5,10 +5,10 @@ use crate::user::UserId;
 /// The field of an account that is the subject of its tokens (SimpleJWT: `USER_ID_FIELD`).
 ///
 /// A user ID is never assigned twice, but a username or an email address can pass to another account, and an external
-/// issuer may have had another account with the same ID. A token without a session must therefore have been issued after
-/// the account that it names was created; one that names it by username or email address must have `iat`. One gap remains:
-/// an account that takes over a username or an email address also accepts tokens without a session that were issued to
-/// the former holder after the account was created.
+/// issuer may have had another account with the same ID. A token without a session must therefore have been issued
+/// after the account that it names was created; one that names it by username or email address must have `iat`. One gap
+/// remains: an account that takes over a username or an email address also accepts tokens without a session that were
+/// issued to the former holder after the account was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SubjectField {
     /// The user ID.

@@ -15,10 +15,10 @@ use serde_json::json;
 
 use crate::fixture::*;
 
-/// A claims provider that succeeds `good` times and then has a fault.
+/// A claims provider that succeeds `successes` times and then has a fault.
 struct Scripted {
     calls: AtomicUsize,
-    good: usize,
+    successes: usize,
     then: Fault,
 }
 
@@ -37,7 +37,7 @@ impl ClaimsProvider for Scripted {
         claims.insert("call", call)?;
         claims.insert("tenant", user.username.as_str())?;
         match self.then {
-            _ if call < self.good => Ok(()),
+            _ if call < self.successes => Ok(()),
             Fault::Fails => Err("the directory is unreachable".into()),
             Fault::Panics => panic!("a fault of the host"),
             Fault::Hangs => pending().await,
@@ -46,10 +46,10 @@ impl ClaimsProvider for Scripted {
     }
 }
 
-fn service_with(good: usize, then: Fault) -> TestService {
+fn service_with(successes: usize, then: Fault) -> TestService {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
     let builder = builder(TokenPolicy { accepted_kinds, ..policy() });
-    builder.claims_provider(Arc::new(Scripted { calls: AtomicUsize::new(0), good, then })).build()
+    builder.claims_provider(Arc::new(Scripted { calls: AtomicUsize::new(0), successes, then })).build()
 }
 
 const ALL: [Fault; 4] = [Fault::Fails, Fault::Panics, Fault::Hangs, Fault::WritesAReservedClaim];

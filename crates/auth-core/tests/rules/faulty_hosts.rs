@@ -214,7 +214,8 @@ impl Blacklist for FaultyStore {
     }
 }
 
-/// A service on a correct storage with two sessions of alice and one of bob, and a service on the same data with a fault.
+/// A service on a correct storage with two sessions of alice and one of bob, and a service on the same data with a
+/// fault.
 struct Host {
     correct: TestService,
     faulty: TokenService,

@@ -114,7 +114,7 @@ async fn a_token_cannot_be_renewed_after_its_refresh_period() {
     }
     service.advance(1);
     assert_eq!(fault(service.tokens.refresh_sliding(&token).await), Some(TokenFault::RefreshExpired));
-    // It still opens routes, to its own end.
+    // It still opens guarded routes until it expires.
     assert!(service.tokens.authenticate(&token).await.is_ok());
 }
 

@@ -46,8 +46,8 @@ impl TokenService {
         Ok(token)
     }
 
-    /// A new session that replaces `ends`, and its tokens: a sliding token if access tokens are not accepted, otherwise a
-    /// token pair. Stores nothing.
+    /// A new session that replaces `ends`, and its tokens: a sliding token if access tokens are not accepted, otherwise
+    /// a token pair. Stores nothing.
     pub(in crate::service) async fn replacement(
         &self,
         user: &User,
@@ -79,7 +79,8 @@ impl TokenService {
         Ok((session, token))
     }
 
-    /// Renews a sliding token that has not expired: the new one has the same token ID and refresh period, and a new expiry.
+    /// Renews a sliding token that has not expired: the new one has the same token ID and refresh period, and a new
+    /// expiry.
     ///
     /// # Errors
     /// [`AuthError::Token`] if the token is not accepted, or its refresh period has ended

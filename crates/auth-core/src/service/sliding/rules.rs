@@ -37,27 +37,27 @@ impl TokenService {
         !self.accepts_sliding()
     }
 
-    /// The type that a token must have to be blacklisted or presented at a logout: refresh, or sliding for a sliding token
-    /// where these are accepted.
+    /// The type that a token must have to be blacklisted or presented at a logout: refresh, or sliding for a sliding
+    /// token where these are accepted.
     pub(in crate::service) fn revocable_kind(&self, claims: &TokenClaims) -> TokenKind {
         if claims.is(TokenKind::Sliding) && self.accepts_sliding() { TokenKind::Sliding } else { TokenKind::Refresh }
     }
 
-    /// Whether a token is refused on guarded routes once its session has ended (SEC-032). A sliding token always is, because
-    /// it is its own refresh token.
+    /// Whether a token is refused on guarded routes once its session has ended (SEC-032). A sliding token always is,
+    /// because it is its own refresh token.
     pub(in crate::service) fn ends_with_session(&self, claims: &TokenClaims) -> bool {
         self.policy.check_session_on_access || claims.is(TokenKind::Sliding)
     }
 
-    /// The expiry of the session that a token is adopted as: for a sliding token the latest time at which a renewed token
-    /// may expire, otherwise its own `expires_at`.
+    /// The expiry of the session that a token is adopted as: for a sliding token the latest time at which a renewed
+    /// token may expire, otherwise its own `expires_at`.
     pub(in crate::service) fn adopted_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
         let end = claims.refresh_expires_at.map_or(expires_at, |end| end.plus(self.policy.sliding.ttl));
         end.max(expires_at)
     }
 
-    /// The earliest time at which the first token may have been issued that a sliding token was renewed from; `None` for a
-    /// token of another type.
+    /// The earliest time at which the first token may have been issued that a sliding token was renewed from; `None`
+    /// for a token of another type.
     pub(in crate::service) fn earliest_sliding_issue(&self, claims: &TokenClaims) -> Option<UnixTime> {
         if !claims.is(TokenKind::Sliding) {
             return None;

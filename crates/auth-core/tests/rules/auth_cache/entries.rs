@@ -37,9 +37,9 @@ async fn entries_expire_and_the_least_recently_used_one_is_evicted_first() {
     for name in ["alice", "bob", "carol"] {
         tokens.push(access_of(&fixture.register_and_login(name).await));
         assert_eq!(fixture.cost(tokens.last().unwrap()).await, (1, true));
-        assert_eq!(fixture.cost(&tokens[0]).await, (0, true), "alice is used all the time");
+        assert_eq!(fixture.cost(&tokens[0]).await, (0, true), "the entry of alice is used each time");
     }
-    assert_eq!(fixture.cost(&tokens[1]).await, (1, true), "bob was evicted");
+    assert_eq!(fixture.cost(&tokens[1]).await, (1, true), "the entry of bob was evicted");
     fixture.service.advance(ACCOUNT_TTL - 1);
     assert_eq!(fixture.cost(&tokens[0]).await, (0, true));
     fixture.service.advance(1);
