@@ -51,7 +51,7 @@ pub enum AuthError {
     /// The user must authenticate with more than one factor.
     #[error("more than one authentication factor is required")]
     MultiFactorRequired,
-    /// The user has no subject: tokens name users by email address, and this user's email address is no login name.
+    /// The user has no subject: tokens name users by email address, and that of this user is not a login name.
     #[error("the user has no subject for a token")]
     NoSubject,
     /// The password was changed after the session of the access token started.

@@ -54,8 +54,8 @@ impl Rule {
         Self::Role(name.into())
     }
 
-    /// Whether the rule contains [`IsOwner`](Self::IsOwner), so that the object may have to be loaded before it is
-    /// decided. Such a rule is of no use on a route without an object.
+    /// Whether the rule contains [`IsOwner`](Self::IsOwner), so that it may be undecided until the object is
+    /// loaded. Such a rule is of no use on a route without an object.
     ///
     /// ```
     /// use auth_core::permission::Rule::*;

@@ -45,6 +45,6 @@ pub trait TokenSigner: Send + Sync {
     fn sign(&self, payload: &Payload) -> Result<String, SignError>;
 
     /// Verifies the signature of a token. The algorithm is that of the key, and never read from the token (RFC 8725
-    /// §2.1, §3.1). Asynchronous, because the keys of another issuer may have to be fetched first.
+    /// §2.1, §3.1). Asynchronous, because it may fetch the keys of another issuer.
     async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError>;
 }

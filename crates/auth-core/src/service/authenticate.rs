@@ -66,7 +66,7 @@ impl TokenService {
             return Err(StoreError::unavailable("the invalidation feed is unavailable").into());
         }
         let user = key.and_then(|key| auth_cache.find(key, self.ports.clock.now()));
-        // A token that may have to be refused is read from the storage, which decides the reason.
+        // For a token that is likely to be refused, the user is read from the storage, which decides the reason.
         Ok(user.filter(|user| {
             let is_doubtful = claims.session.is_none()
                 && (predates_epoch(claims.issued_at, user.token_epoch)

@@ -20,9 +20,10 @@ impl TokenService {
     /// ([`OnRefresh::Keep`](crate::rotation::OnRefresh::Keep)).
     ///
     /// # Errors
-    /// [`AuthError::Token`] if the token is not accepted, with [`TokenFault::Reused`] if its session was revoked for this
-    /// reason (RFC 9700 §4.14.2); [`AuthError::NoActiveAccount`]; [`AuthError::Store`]; [`AuthError::Unavailable`] if a
-    /// claims provider fails, and [`AuthError::Crypto`] if signing fails, which both leave the presented token live.
+    /// [`AuthError::Token`] if the token is not accepted, with [`TokenFault::Reused`] if its session was revoked for
+    /// this reason (RFC 9700 §4.14.2); [`AuthError::NoActiveAccount`]; [`AuthError::Store`]; [`AuthError::Unavailable`]
+    /// if a claims provider fails, and [`AuthError::Crypto`] if signing fails, which both leave the presented token
+    /// live.
     pub async fn refresh(&self, presented: &RawToken) -> Result<Refreshed, AuthError> {
         let claims = self.read(presented).await?;
         claims.require(TokenKind::Refresh)?;

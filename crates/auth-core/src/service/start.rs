@@ -32,8 +32,8 @@ impl TokenService {
     ///
     /// # Errors
     /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of
-    /// the user; [`AuthError::NoSubject`] if tokens name users by email address and that of the user is no login name;
-    /// [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it again and retry;
+    /// the user; [`AuthError::NoSubject`] if tokens name users by email address and that of the user is not a login
+    /// name; [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it again and retry;
     /// [`AuthError::Store`] if the storage fails, or if a token cannot carry the subject of the user, such as a
     /// negative integer ID.
     pub async fn start_session(

@@ -79,7 +79,7 @@ impl TokenId {
     }
 
     /// The ID of the refresh token of a session with this rotation generation. The first one is the session ID; later
-    /// ones are derived from it, so that they need not be stored. They can be predicted, but are not secret.
+    /// ones are derived from it, so that they need not be stored. They are predictable, but not secret.
     pub fn of_generation(session: SessionId, generation: Generation) -> Self {
         match generation {
             Generation::FIRST => Self(session.to_string()),

@@ -37,7 +37,7 @@ impl TokenService {
         !self.accepts_sliding()
     }
 
-    /// The type that a token must have to be blacklisted or presented at a logout: refresh, or sliding for a sliding
+    /// The required type of a token that is blacklisted or presented at a logout: refresh, or sliding for a sliding
     /// token where these are accepted.
     pub(in crate::service) fn revocable_kind(&self, claims: &TokenClaims) -> TokenKind {
         if claims.is(TokenKind::Sliding) && self.accepts_sliding() { TokenKind::Sliding } else { TokenKind::Refresh }
