@@ -1,8 +1,8 @@
-//! What guarded routes remember, so that they need not ask the storage: whom they let in a moment ago.
+//! The auth cache: the callers that guarded routes have accepted, so that they need not read the storage each time.
 //!
-//! Nothing here decides anything. Whoever is not remembered is looked up in the storage; and so is everybody while it
-//! is not known what others have changed ([`follow`]). Only good news is remembered: what ends a session or changes an
-//! account makes it forgotten, so that the next request asks.
+//! The cache decides nothing. A caller without a cache entry is read from the storage, and so is every caller while the
+//! invalidation feed is unavailable ([`follow`]). Only positive results are kept: a change to a session or an account
+//! removes its entries, so that the next request reads the storage.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::num::NonZeroUsize;
@@ -11,55 +11,55 @@ use std::time::Duration;
 
 use lru::LruCache;
 
-use crate::bounded::within;
 use crate::error::StoreError;
 use crate::ports::{Change, Clock, InvalidationFeed};
 use crate::time::{Seconds, UnixTime};
+use crate::timeout::with_timeout;
 use crate::token::{SessionId, Subject};
 use crate::user::{User, UserId};
 
-/// How long to wait before a feed that failed is asked again.
-const PAUSE: Duration = Duration::from_millis(250);
-/// How long a feed that has to answer within a second is waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait before a feed that failed is polled again.
+const RETRY_DELAY: Duration = Duration::from_millis(250);
+/// The time limit for one call of a feed, which must answer within one second.
+const FEED_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How much is remembered, and for how long.
+/// How many cache entries are kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthCachePolicy {
-    /// How long somebody is taken for what they were, if nobody reports a change.
+    /// How long an entry is used if no change event invalidates it.
     pub ttl: Seconds,
-    /// How many bearers are remembered; the one not seen for longest is forgotten first.
+    /// How many entries are kept; the least recently used one is evicted first.
     pub capacity: NonZeroUsize,
-    /// What to do while it is not known what has changed.
+    /// What guarded routes do while the invalidation feed is unavailable.
     pub when_stale: WhenStale,
 }
 
 impl Default for AuthCachePolicy {
-    /// Ten thousand bearers, for 30 seconds; read while stale.
+    /// 10,000 entries, for 30 seconds each; reads the storage while the feed is unavailable.
     fn default() -> Self {
         const CAPACITY: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
         Self { ttl: Seconds::new(30), capacity: CAPACITY, when_stale: WhenStale::Read }
     }
 }
 
-/// What to do on a guarded route while it is not known what has changed.
+/// What a guarded route does while the invalidation feed is unavailable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenStale {
-    /// Ask the storage, each time.
+    /// Reads the storage for every request.
     #[default]
     Read,
-    /// Refuse everybody with [`StoreError::Unavailable`].
+    /// Refuses every request with [`StoreError::Unavailable`].
     Refuse,
 }
 
-/// By what a bearer is remembered: the session of the token, or for tokens of no session whom they name.
+/// What a cache entry is found by: the session of the token, or the subject of a token without a session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum CacheKey {
     Session(SessionId),
     Subject(Subject),
 }
 
-/// What one process remembers. It is forgotten with the process.
+/// The auth cache of one process, kept in memory.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -72,7 +72,7 @@ pub(crate) enum CacheKey {
 /// let (store, auth_cache) = (Arc::new(MemoryStore::default()), Arc::new(AuthCache::new(AuthCachePolicy::default())));
 /// let ports = Ports { store: store.clone(), auth_cache: Some(auth_cache.clone()), ..memory_ports() };
 /// let tokens = TokenService::new(ports.for_tokens(&AccountPolicy::default()), TokenPolicy::default());
-/// // As long as somebody follows what others change, guarded routes remember whom they let in.
+/// // Guarded routes use the cache for as long as this task runs.
 /// let follower = tokio::spawn(async move {
 ///     follow(&auth_cache, &mut store.changes(), &FixedClock::default(), |error| eprintln!("{error}")).await;
 /// });
@@ -88,43 +88,44 @@ pub struct AuthCache {
 #[derive(Debug)]
 struct State {
     is_current: bool,
-    seen: LruCache<CacheKey, CacheEntry>,
-    of_user: HashMap<UserId, HashSet<CacheKey>>,
+    entries: LruCache<CacheKey, CacheEntry>,
+    keys_by_user: HashMap<UserId, HashSet<CacheKey>>,
     changes: Changes,
 }
 
 #[derive(Debug)]
 struct CacheEntry {
     user: User,
-    at: UnixTime,
+    read_at: UnixTime,
 }
 
-/// The latest changes, so that what was read before one of them is not remembered after it.
+/// The latest changes, so that a user read before one of them is not cached after it.
 #[derive(Debug, Default)]
 struct Changes {
     count: u64,
     latest: VecDeque<Change>,
 }
 
-/// The moment before somebody was looked up.
+/// How many changes had been applied when a read of the storage began.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark(u64);
 
 impl Changes {
-    const KEPT: usize = 1_024;
+    const CAPACITY: usize = 1_024;
 
     fn add(&mut self, change: Change) {
         self.count += 1;
-        self.latest.truncate(Self::KEPT - 1);
+        self.latest.truncate(Self::CAPACITY - 1);
         self.latest.push_front(change);
     }
 
-    /// Whether one since `mark` concerns this bearer, or may have.
-    fn concern(&self, mark: Mark, pass: &CacheKey, user: &UserId) -> bool {
+    /// Whether a change since `mark` affects this entry, or may do so.
+    fn affect(&self, mark: Mark, key: &CacheKey, user: &UserId) -> bool {
         let since = usize::try_from(self.count - mark.0).unwrap_or(usize::MAX);
+        // Changes that are no longer kept may have affected it.
         since > self.latest.len()
             || self.latest.iter().take(since).any(|change| match change {
-                Change::SessionEnded(id) => *pass == CacheKey::Session(*id),
+                Change::SessionEnded(id) => *key == CacheKey::Session(*id),
                 Change::AccountChanged(id) => id == user,
                 Change::Gap => true,
             })
@@ -132,55 +133,55 @@ impl Changes {
 }
 
 impl AuthCache {
-    /// Views that know nobody, and are used by nobody until [`follow`] keeps them up to date.
+    /// Creates an empty cache, which is not used until [`follow`] keeps it up to date.
     pub fn new(policy: AuthCachePolicy) -> Self {
         let state = State {
             is_current: false,
-            seen: LruCache::unbounded(), // One with a bound would take all its memory at once.
-            of_user: HashMap::new(),
+            entries: LruCache::unbounded(), // A bounded one would allocate its full capacity at once.
+            keys_by_user: HashMap::new(),
             changes: Changes::default(),
         };
         Self { policy, state: Mutex::new(state) }
     }
 
-    /// What to do while it is not known what has changed; `None` while it is.
+    /// What guarded routes do now that the feed is unavailable; `None` if the cache is up to date.
     pub fn staleness(&self) -> Option<WhenStale> {
         if self.state().is_current { None } else { Some(self.policy.when_stale) }
     }
 
-    /// Takes note of a change.
+    /// Removes the entries that a change affects.
     pub fn apply(&self, change: Change) {
         self.state().apply(change);
     }
 
-    /// Who comes with this, if that is known.
-    pub(crate) fn find(&self, pass: &CacheKey, now: UnixTime) -> Option<User> {
+    /// The cached user, if there is an entry that has not expired.
+    pub(crate) fn find(&self, key: &CacheKey, now: UnixTime) -> Option<User> {
         let mut state = self.state();
         if !state.is_current {
             return None;
         }
-        let seen = state.seen.get(pass)?;
-        // Also after a clock was set back.
-        (seen.at.distance(now) < self.policy.ttl).then(|| seen.user.clone())
+        let entry = state.entries.get(key)?;
+        // The distance in either direction: the clock may have been set back.
+        (entry.read_at.distance(now) < self.policy.ttl).then(|| entry.user.clone())
     }
 
-    /// To be taken before somebody is looked up.
+    /// Must be taken before the user is read from the storage.
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.state().changes.count)
     }
 
-    /// Remembers somebody who was looked up after `mark`, unless they changed since.
-    pub(crate) fn remember(&self, mark: Mark, pass: CacheKey, user: &User, now: UnixTime) {
+    /// Caches a user that was read after `mark`, unless it may have changed since.
+    pub(crate) fn insert(&self, mark: Mark, key: CacheKey, user: &User, now: UnixTime) {
         let mut state = self.state();
-        if !state.is_current || state.changes.concern(mark, &pass, &user.id) {
+        if !state.is_current || state.changes.affect(mark, &key, &user.id) {
             return;
         }
-        state.of_user.entry(user.id.clone()).or_default().insert(pass.clone());
-        state.seen.put(pass, CacheEntry { user: user.clone(), at: now });
-        if state.seen.len() > self.policy.capacity.get()
-            && let Some((evicted, seen)) = state.seen.pop_lru()
+        state.keys_by_user.entry(user.id.clone()).or_default().insert(key.clone());
+        state.entries.put(key, CacheEntry { user: user.clone(), read_at: now });
+        if state.entries.len() > self.policy.capacity.get()
+            && let Some((evicted, entry)) = state.entries.pop_lru()
         {
-            state.unlink(&evicted, &seen.user.id);
+            state.unlink(&evicted, &entry.user.id);
         }
     }
 
@@ -205,36 +206,38 @@ impl State {
     fn apply(&mut self, change: Change) {
         match &change {
             Change::SessionEnded(id) => {
-                let pass = CacheKey::Session(*id);
-                if let Some(seen) = self.seen.pop(&pass) {
-                    self.unlink(&pass, &seen.user.id);
+                let key = CacheKey::Session(*id);
+                if let Some(entry) = self.entries.pop(&key) {
+                    self.unlink(&key, &entry.user.id);
                 }
             }
             Change::AccountChanged(id) => {
-                for pass in self.of_user.remove(id).unwrap_or_default() {
-                    self.seen.pop(&pass);
+                for key in self.keys_by_user.remove(id).unwrap_or_default() {
+                    self.entries.pop(&key);
                 }
             }
             Change::Gap => {
-                self.seen.clear();
-                self.of_user.clear();
+                self.entries.clear();
+                self.keys_by_user.clear();
             }
         }
         self.changes.add(change);
     }
 
-    fn unlink(&mut self, pass: &CacheKey, user: &UserId) {
-        if let Some(passes) = self.of_user.get_mut(user) {
-            passes.remove(pass);
-            if passes.is_empty() {
-                self.of_user.remove(user);
+    fn unlink(&mut self, key: &CacheKey, user: &UserId) {
+        if let Some(keys) = self.keys_by_user.get_mut(user) {
+            keys.remove(key);
+            if keys.is_empty() {
+                self.keys_by_user.remove(user);
             }
         }
     }
 }
 
-/// Keeps views up to date for as long as it runs. While the feed fails, and when this future is dropped, nobody uses
-/// them. `report` is told the first of several failures in a row. Never returns.
+/// Keeps a cache up to date from an invalidation feed; never returns.
+///
+/// While the feed fails, and after this future is dropped, the cache is not used. `report` is called with the first of
+/// several consecutive errors. A call of the feed that takes longer than two seconds counts as an error.
 pub async fn follow(
     auth_cache: &AuthCache,
     feed: &mut dyn InvalidationFeed,
@@ -247,22 +250,22 @@ pub async fn follow(
             self.0.suspend();
         }
     }
-    let _at_the_end = Suspend(auth_cache);
-    let mut is_told = false;
+    let _suspend_on_drop = Suspend(auth_cache);
+    let mut is_reported = false;
     loop {
-        let heard = within(clock, PATIENCE, feed.next()).await;
-        match heard.unwrap_or_else(|interruption| Err(StoreError::unavailable(interruption))) {
+        let outcome = with_timeout(clock, FEED_TIMEOUT, feed.next()).await;
+        match outcome.unwrap_or_else(|interruption| Err(StoreError::unavailable(interruption))) {
             Ok(changes) => {
                 auth_cache.catch_up(changes);
-                is_told = false;
+                is_reported = false;
             }
             Err(error) => {
                 auth_cache.suspend();
-                if !is_told {
+                if !is_reported {
                     report(&error);
-                    is_told = true;
+                    is_reported = true;
                 }
-                clock.sleep(PAUSE).await;
+                clock.sleep(RETRY_DELAY).await;
             }
         }
     }
@@ -277,7 +280,7 @@ mod tests {
     const USER: UserId = UserId::new(1);
 
     #[test]
-    fn a_change_concerns_those_it_names_and_whoever_may_have_been_missed() {
+    fn a_change_affects_the_entries_that_it_names_and_a_gap_affects_all() {
         use Change::{AccountChanged, Gap, SessionEnded};
         for (changes, expected) in [
             (&[][..], false),
@@ -290,13 +293,13 @@ mod tests {
             all.add(AccountChanged(USER));
             let mark = Mark(all.count);
             changes.iter().for_each(|change| all.add(change.clone()));
-            assert_eq!(all.concern(mark, &CacheKey::Session(SESSION), &USER), expected, "{changes:?}");
+            assert_eq!(all.affect(mark, &CacheKey::Session(SESSION), &USER), expected, "{changes:?}");
         }
         let mut many = Changes::default();
         let mark = Mark(many.count);
-        (0..Changes::KEPT).for_each(|_| many.add(SessionEnded(OTHER)));
-        assert!(!many.concern(mark, &CacheKey::Session(SESSION), &USER));
+        (0..Changes::CAPACITY).for_each(|_| many.add(SessionEnded(OTHER)));
+        assert!(!many.affect(mark, &CacheKey::Session(SESSION), &USER));
         many.add(SessionEnded(OTHER));
-        assert!(many.concern(mark, &CacheKey::Session(SESSION), &USER), "more than are kept");
+        assert!(many.affect(mark, &CacheKey::Session(SESSION), &USER), "more changes than are kept");
     }
 }

@@ -1,4 +1,4 @@
-//! What a write commits with itself, so that neither can exist without the other.
+//! What a write commits in its own transaction: emails and security events.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use crate::event::SecurityEvent;
 use crate::time::UnixTime;
 use crate::user::UserId;
 
-/// What a write of a storage port commits with itself. A write that does not take effect commits none of it.
+/// What a write of a storage port commits in its own transaction. A write that does not take effect commits nothing.
 ///
 /// ```
 /// use auth_core::effects::Effects;
@@ -18,33 +18,33 @@ use crate::user::UserId;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// Messages to deliver once the write is committed. They belong to the account that the write is about, and are deleted
-    /// with it. A storage without an outbox ignores them.
+    /// Emails to enqueue. They belong to the account that the write concerns, and are deleted with it. A storage
+    /// without an outbox ignores them.
     pub messages: Vec<Message>,
-    /// Events that the audit trail records with the write. They outlive the account that they are about. A storage without an
-    /// audit trail ignores them.
+    /// Events for the audit trail. They outlive the account that they concern. A storage without an audit trail ignores
+    /// them.
     pub events: Vec<SecurityEvent>,
 }
 
 impl Effects {
-    /// None.
+    /// No effects.
     pub const NONE: Self = Self { messages: Vec::new(), events: Vec::new() };
 
-    /// Adds those of another.
+    /// Appends the effects of `other`.
     pub fn append(&mut self, other: Self) {
         self.messages.extend(other.messages);
         self.events.extend(other.events);
     }
 
-    /// The same with one more event.
+    /// Adds an event.
     #[must_use]
     pub fn with_event(mut self, event: SecurityEvent) -> Self {
         self.events.push(event);
         self
     }
 
-    /// The events of a write that creates this user: those without a user are about the new one, whose ID is not known before
-    /// the write if the storage assigns it.
+    /// The events of a write that creates `user`: an event without a user gets this one, because the ID is not known
+    /// before the write if the storage assigns it.
     pub fn events_of_new(&self, user: &UserId) -> Vec<SecurityEvent> {
         let named = |event: &SecurityEvent| {
             let user = event.user.clone().or_else(|| Some(user.clone()));
@@ -60,18 +60,18 @@ impl From<SecurityEvent> for Effects {
     }
 }
 
-/// A message in the outbox: to whom it goes, and what it says, which only its author can read.
+/// An email for the outbox. Its content is sealed, so that the storage cannot read it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Its ID.
+    /// The message ID.
     pub id: [u8; 16],
-    /// What it is about: a stable name of its author's.
+    /// The stable name of the kind of email.
     pub kind: &'static str,
-    /// The address that it goes to.
+    /// The email address of the recipient.
     pub to: String,
-    /// What it says, sealed.
+    /// The sealed content.
     pub content: Vec<u8>,
-    /// When it was caused.
+    /// When it was enqueued.
     pub queued_at: UnixTime,
 }
 

@@ -1,7 +1,7 @@
-//! Why something was refused or could not be done.
+//! Errors.
 //!
-//! Three readers: a client gets a status and a stable [`code`](AuthError::code) (of a [kind](ErrorKind) that every
-//! protocol has a status for), the audit log the variant, an operator the chain of sources.
+//! A client gets a status, chosen by the [kind](ErrorKind), and a stable [`code`](AuthError::code); the audit log gets
+//! the variant, and the operator the chain of sources.
 
 use std::error::Error;
 
@@ -10,77 +10,76 @@ use thiserror::Error;
 use crate::time::Seconds;
 use crate::token::TokenFault;
 
-/// What an error means to whoever made the request, whatever the protocol.
+/// What an error means to the client, whatever the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
-    /// It is not known who makes the request, or that is not known well enough. HTTP: 401.
+    /// The caller is not authenticated, or not by enough factors. HTTP: 401.
     Unauthenticated,
-    /// The user may not do this. HTTP: 403.
+    /// The caller is not allowed to do this. HTTP: 403.
     Forbidden,
-    /// The request cannot be carried out as it is. HTTP: 400.
+    /// The request is not valid. HTTP: 400.
     Invalid,
-    /// There were too many requests. HTTP: 429.
+    /// A rate limit was reached. HTTP: 429.
     Throttled,
-    /// The same request may work in a moment. HTTP: 503.
+    /// A temporary failure: the same request may succeed later. HTTP: 503.
     Unavailable,
-    /// A fault of this deployment, never of the request. HTTP: 500.
+    /// A fault of the deployment, not of the request. HTTP: 500.
     Internal,
 }
 
-/// Why a token or a session was refused, or why something could not be done with it.
+/// Why a use-case of tokens or sessions failed.
 #[derive(Debug, Error)]
 pub enum AuthError {
     /// The presented token is not accepted.
     #[error("token refused: {0:?}")]
     Token(TokenFault),
-    /// The user of a presented refresh token is inactive, or there is none.
+    /// The user of a presented refresh token is inactive or does not exist.
     #[error("no active user for this token")]
     NoActiveAccount,
-    /// A well-signed access token that names no user at all.
-    #[error("the token names no user")]
+    /// A well-signed access token without a subject claim.
+    #[error("the token has no subject")]
     SubjectMissing,
     /// A well-signed access token whose user does not exist.
     #[error("the user of the token does not exist")]
     UserNotFound,
-    /// A user who is to be authenticated is inactive.
+    /// The user to authenticate is inactive.
     #[error("the user is inactive")]
     UserInactive,
-    /// The user was changed or deleted while a session was being started: read it and decide again.
+    /// The user was changed or deleted while a session was being started: read the user again and retry.
     #[error("the user was changed while a session was being started")]
     UserChanged,
-    /// More than one authentication factor is required of the user.
+    /// The user must authenticate with more than one factor.
     #[error("more than one authentication factor is required")]
     MultiFactorRequired,
-    /// Tokens cannot name a user who is to be authenticated: they name users by email address, and this one has none to log in
-    /// with.
-    #[error("tokens cannot name the user")]
+    /// The user has no subject: tokens name users by email address, and that of this user is not a login name.
+    #[error("the user has no subject for a token")]
     NoSubject,
     /// The password was changed after the session of the access token started.
     #[error("the password was changed")]
     PasswordChanged,
-    /// A logout that names nothing to log out of.
-    #[error("nothing named to log out of")]
+    /// A logout request that does not say which sessions to end.
+    #[error("the request names no session to log out of")]
     NothingNamed,
-    /// A logout "of the others" by a token that belongs to no session, so that no session is "this one".
+    /// A logout of all other sessions with an access token that belongs to no session.
     #[error("the access token belongs to no session")]
     NoOwnSession,
-    /// A logout that presents another user's refresh token.
+    /// A logout with another user's refresh token (SEC-033).
     #[error("the refresh token belongs to another user")]
-    ForeignToken,
-    /// The storage could not do it.
+    TokenOfAnotherUser,
+    /// The storage failed.
     #[error("storage failed")]
     Store(#[source] StoreError),
-    /// Something else that is needed did not answer, such as a claims provider or another issuer's keys: the same request
-    /// may work in a moment.
-    #[error("something that is needed does not answer")]
+    /// A dependency other than the storage did not answer, such as a claims provider or the JWK set of another issuer.
+    /// The same request may succeed later.
+    #[error("a dependency is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// Signing or hashing failed: a fault of this deployment, never of the request.
+    /// Signing or hashing failed: a fault of the deployment, not of the request.
     #[error("signing or hashing failed")]
     Crypto(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl AuthError {
-    /// The kind of error, which decides the status of the answer.
+    /// The kind of error, which decides the status of the response.
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Token(_)
@@ -91,7 +90,7 @@ impl AuthError {
             | Self::MultiFactorRequired
             | Self::NoSubject
             | Self::PasswordChanged => ErrorKind::Unauthenticated,
-            Self::NothingNamed | Self::NoOwnSession | Self::ForeignToken => ErrorKind::Invalid,
+            Self::NothingNamed | Self::NoOwnSession | Self::TokenOfAnotherUser => ErrorKind::Invalid,
             Self::Store(StoreError::Unavailable(_)) | Self::Unavailable(_) | Self::UserChanged => {
                 ErrorKind::Unavailable
             }
@@ -99,7 +98,7 @@ impl AuthError {
         }
     }
 
-    /// The stable code, for programs.
+    /// The stable code, for clients. A released code never changes its meaning.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Token(_) | Self::SubjectMissing => "token_not_valid",
@@ -111,7 +110,7 @@ impl AuthError {
             Self::PasswordChanged => "password_changed",
             Self::NothingNamed => "nothing_named",
             Self::NoOwnSession => "no_own_session",
-            Self::ForeignToken => "token_of_another_user",
+            Self::TokenOfAnotherUser => "token_of_another_user",
             Self::Store(StoreError::Unavailable(_)) | Self::Unavailable(_) | Self::UserChanged => {
                 TEMPORARILY_UNAVAILABLE
             }
@@ -119,7 +118,7 @@ impl AuthError {
         }
     }
 
-    /// How long to wait before the same request may work; only of [`ErrorKind::Unavailable`].
+    /// How long a client should wait before a retry; `None` unless the kind is [`ErrorKind::Unavailable`].
     pub const fn retry_after(&self) -> Option<Seconds> {
         match self.kind() {
             ErrorKind::Unavailable => Some(RETRY_AFTER),
@@ -128,9 +127,9 @@ impl AuthError {
     }
 }
 
-/// The code of what may work in a moment.
+/// The code of temporary failures ([`ErrorKind::Unavailable`]).
 pub const TEMPORARILY_UNAVAILABLE: &str = "temporarily_unavailable";
-/// How long a client is asked to wait while something is unavailable: about what it takes to come back.
+/// How long a client is asked to wait before it retries after a temporary failure.
 const RETRY_AFTER: Seconds = Seconds::new(2);
 
 impl From<StoreError> for AuthError {
@@ -145,24 +144,24 @@ impl From<TokenFault> for AuthError {
     }
 }
 
-/// Why a storage could not answer. "There is no such row" is never an error.
+/// Why a storage failed. A missing row is not an error.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The storage cannot be reached, is too slow, or has no connection free: the same request may work in a moment.
+    /// The storage is unreachable or too slow, or all its connections are in use. The same request may succeed later.
     #[error("the storage is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
-    /// The storage answered something that it never should: a fault of this deployment.
-    #[error("the storage answered something unexpected")]
+    /// The storage violated its contract: a fault of the deployment.
+    #[error("the storage returned an unexpected result")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// The storage may work again in a moment.
+    /// A temporary failure.
     pub fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Unavailable(source.into())
     }
 
-    /// The storage answered something that it never should.
+    /// A violation of the contract.
     pub fn broken(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Broken(source.into())
     }

@@ -1,10 +1,10 @@
-//! What the audit log records (SEC-150): who did what to which account or session, never a token, password or code.
+//! Security events, the records of the audit log (SEC-150). None contains a token, a password or a code.
 
 use crate::permission::Denial;
 use crate::token::SessionId;
 use crate::user::UserId;
 
-/// One thing worth remembering. Time, address and request id are the recorder's to add.
+/// One record of the audit log. The recorder adds the time, the client IP and the request ID.
 ///
 /// ```
 /// use auth_core::event::{EventKind, SecurityEvent};
@@ -16,36 +16,36 @@ use crate::user::UserId;
 pub struct SecurityEvent {
     /// What happened.
     pub kind: EventKind,
-    /// Whose account it concerns, where that is known.
+    /// The user whom it concerns, if known.
     pub user: Option<UserId>,
-    /// Which session it concerns, where it concerns one.
+    /// The session that it concerns, if any.
     pub session: Option<SessionId>,
-    /// Which part of a permission rule refused, where one did.
+    /// The part of the permission rule that refused the caller, if one did.
     pub refused_by: Option<String>,
 }
 
 impl SecurityEvent {
-    /// Something that concerns a whole account.
+    /// An event that concerns an account.
     pub fn of_user(kind: EventKind, user: &UserId) -> Self {
         Self { kind, user: Some(user.clone()), session: None, refused_by: None }
     }
 
-    /// Something that concerns one session.
+    /// An event that concerns a session.
     pub fn of_session(kind: EventKind, user: &UserId, session: SessionId) -> Self {
         Self { kind, user: Some(user.clone()), session: Some(session), refused_by: None }
     }
 
-    /// Something whose account is not known.
-    pub const fn of_nobody(kind: EventKind) -> Self {
+    /// An event whose user is not known.
+    pub const fn without_user(kind: EventKind) -> Self {
         Self { kind, user: None, session: None, refused_by: None }
     }
 
-    /// The session limit of an account ended one of its sessions.
-    pub fn of_surplus(user: &UserId, session: SessionId) -> Self {
+    /// The session limit revoked a session ([`EventKind::SessionLimitReached`]).
+    pub fn session_limit_reached(user: &UserId, session: SessionId) -> Self {
         Self::of_session(EventKind::SessionLimitReached, user, session)
     }
 
-    /// Somebody was not allowed to do something.
+    /// A permission rule refused a caller ([`EventKind::PermissionDenied`]).
     pub fn denied(user: &UserId, denial: &Denial) -> Self {
         let refused_by = Some(denial.leaf().to_string());
         Self { kind: EventKind::PermissionDenied, user: Some(user.clone()), session: None, refused_by }
@@ -54,16 +54,16 @@ impl SecurityEvent {
 
 macro_rules! event_kinds {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// The kinds of event. A released [`name`](Self::name) never changes its meaning.
+        /// The kinds of security event. A released [`name`](Self::name) never changes its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum EventKind { $($(#[$doc])* $variant,)* }
 
         impl EventKind {
-            /// Every kind there is.
+            /// All kinds.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The stable name in the log.
+            /// The stable name in the audit log.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
@@ -72,73 +72,74 @@ macro_rules! event_kinds {
 }
 
 event_kinds! {
-    /// An account was made.
+    /// An account was created by a registration.
     AccountRegistered = "account_registered",
-    /// An account was made or changed by an administrator's command.
+    /// An account was created or changed with a command of the operator.
     AccountAdministered = "account_administered",
-    /// An account may log in again.
+    /// An account was activated: it may log in again.
     AccountActivated = "account_activated",
-    /// An account may no longer log in or refresh.
+    /// An account was deactivated: it may no longer log in or refresh.
     AccountDeactivated = "account_deactivated",
-    /// An account became an administrator's.
+    /// An account was made staff.
     AccountPromoted = "account_promoted",
-    /// An account is no longer an administrator's.
+    /// An account is no longer staff.
     AccountDemoted = "account_demoted",
-    /// An account is in other groups now.
+    /// The groups of an account were changed.
     AccountGroupsChanged = "account_groups_changed",
-    /// An account and all it owned was deleted.
+    /// An account was deleted, with everything that belongs to it.
     AccountDeleted = "account_deleted",
-    /// Name or address of an account changed.
+    /// The profile of an account was changed.
     ProfileChanged = "profile_changed",
-    /// A password was set; every session of the account has ended.
+    /// A password was set; the sessions of the account were revoked.
     PasswordChanged = "password_changed",
-    /// A password was set with the link of a mail; every session of the account has ended.
+    /// A password was set with a link from an email; the sessions of the account were revoked.
     PasswordReset = "password_reset",
-    /// A logged-in user gave a wrong password.
+    /// A caller gave a wrong password.
     PasswordRefused = "password_refused",
-    /// An address was proven.
+    /// An email address was verified.
     EmailVerified = "email_verified",
-    /// Somebody asked to change the address of their account.
+    /// A caller asked to change the email address.
     EmailChangeRequested = "email_change_requested",
-    /// The address of an account was changed.
+    /// The email address of an account was changed.
     EmailChanged = "email_changed",
-    /// The right password was shown, and a second factor was asked for.
+    /// A login with the right password got a challenge, because a second factor is required.
     SecondFactorAsked = "second_factor_asked",
-    /// A code did not answer its challenge.
+    /// A wrong code was sent with a challenge.
     SecondFactorRefused = "second_factor_refused",
-    /// A second factor was switched on.
+    /// A second factor was added.
     SecondFactorAdded = "second_factor_added",
-    /// A second factor was switched off.
+    /// A second factor was removed.
     SecondFactorRemoved = "second_factor_removed",
-    /// The recovery codes of an account were made anew.
+    /// The recovery codes of an account were replaced.
     RecoveryCodesReplaced = "recovery_codes_replaced",
-    /// Too many attempts for one account or from one address: one was not looked at.
+    /// A rate limit refused an attempt, for one account or from one client IP, before it was checked.
     AttemptThrottled = "attempt_throttled",
-    /// Right credentials: a session began.
+    /// A login succeeded: a session started.
     LoginSucceeded = "login_succeeded",
-    /// Wrong credentials, or an inactive account.
+    /// A login failed: wrong credentials, or an inactive account.
     LoginFailed = "login_failed",
-    /// A spent refresh token came back too late to be a retry: its session has ended (RFC 9700 §4.14.2).
+    /// A used refresh token was presented outside the replay window: its session was revoked (RFC 9700 §4.14.2).
     RefreshReused = "refresh_token_reused",
-    /// A well-signed refresh token of a generation that was never issued: a restored database, or a stolen key.
+    /// A well-signed refresh token has a rotation generation that was never issued: the database was restored from a
+    /// backup, or the signing key was stolen.
     RefreshNeverIssued = "refresh_token_never_issued",
-    /// A refresh token from elsewhere, signed with the same key, became a session.
+    /// An externally issued refresh token was adopted as a session.
     TokenAdopted = "foreign_token_adopted",
-    /// An account had too many sessions: the least recently used one was ended.
+    /// An account exceeded its session limit: the least recently used session was revoked.
     SessionLimitReached = "session_limit_reached",
-    /// A session was ended by its user.
+    /// The user logged out of a session.
     LoggedOut = "logged_out",
-    /// All sessions of an account but one were ended by its user.
+    /// The user logged out of all other sessions.
     LoggedOutOthers = "logged_out_others",
-    /// All sessions of an account were ended by its user.
+    /// The user logged out of all sessions.
     LoggedOutAll = "logged_out_all",
-    /// Somebody tried to log out with another user's refresh token.
+    /// A logout with another user's refresh token was refused (SEC-033).
     LogoutRefused = "logout_of_foreign_token_refused",
-    /// Somebody without credentials made more requests than they may.
+    /// A rate limit refused a request without credentials.
     RequestThrottled = "request_throttled",
-    /// Somebody who is logged in was not allowed to do something.
+    /// A permission rule refused a caller.
     PermissionDenied = "permission_denied",
-    /// A refresh token was blacklisted; its session has ended.
+    /// A refresh token was blacklisted; its session, if it has one, was revoked.
     TokenBlacklisted = "refresh_token_blacklisted",
 }
 

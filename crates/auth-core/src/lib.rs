@@ -1,27 +1,24 @@
-//! The rules of token authentication, and nothing else: tokens, sessions, rotation, revocation, permission rules and the
-//! auth cache of guarded routes.
+//! The rules of token authentication, and nothing else: tokens, sessions, rotation, revocation, permission rules and
+//! the auth cache of guarded routes.
 //!
-//! When a refresh token may be exchanged, what a replayed one means, what ends at a logout: pure functions over plain
-//! values, with a thin service around them that loads, decides and applies. Who a user is and how they log in is up to the
-//! host, which calls [`TokenService::start_session`](service::TokenService::start_session); `auth-accounts` is one such
-//! host. Storage, keys, time and random bytes are [`ports`]: traits that an adapter implements. Nothing in this crate opens
-//! a file or a socket, reads a clock or generates a random number.
+//! When a refresh token may be exchanged, what a replayed one means and what a logout ends are pure functions over
+//! plain values, with a thin service around them that loads, decides and applies. The host authenticates its users and
+//! calls [`TokenService::start_session`](service::TokenService::start_session); `auth-accounts` is one such host.
+//! Storage, keys, time and random bytes are [`ports`]: traits that an adapter implements. Nothing in this crate opens a
+//! file or a socket, reads a clock or generates random bytes.
 //!
-//! Where to look:
-//!
-//! | question | module |
+//! | topic | module |
 //! |---|---|
 //! | what is in a token, and what is accepted | [`token`] |
-//! | may this refresh token be exchanged | [`rotation`] |
-//! | what ends when somebody logs out | [`revocation`] |
-//! | who may do what | [`permission`] |
+//! | whether a refresh token may be exchanged | [`rotation`] |
+//! | what a logout ends | [`revocation`] |
+//! | who may call an endpoint | [`permission`] |
 //! | what a token and a rule know of a user | [`user`] |
 //! | what a storage must do | [`ports`] |
 //! | the use-cases | [`service`] |
 //! | the auth cache of guarded routes | [`auth_cache`] |
 
 pub mod auth_cache;
-pub mod bounded;
 pub mod effects;
 pub mod error;
 pub mod event;
@@ -32,6 +29,7 @@ pub mod revocation;
 pub mod rotation;
 pub mod service;
 pub mod time;
+pub mod timeout;
 pub mod token;
 pub mod user;
 

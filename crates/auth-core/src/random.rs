@@ -1,7 +1,7 @@
-//! Random bytes, which IDs are made of.
+//! The source of random bytes.
 
-/// A source of bytes that nobody can predict: the generator of the operating system, outside tests.
+/// A cryptographically secure source of random bytes: outside tests, the generator of the operating system.
 pub trait Randomness: Send + Sync {
-    /// Fills the buffer.
+    /// Fills the buffer with random bytes.
     fn fill(&self, buffer: &mut [u8]);
 }

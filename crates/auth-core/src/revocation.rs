@@ -1,4 +1,4 @@
-//! What ends when somebody logs out, and whether a token of a session is still good.
+//! What a logout ends, and whether a token is still valid after a revocation.
 
 use crate::rotation::OnRefresh;
 use crate::time::{MAX_SKEW, Seconds, UnixTime};
@@ -8,18 +8,18 @@ use crate::user::UserId;
 /// What to do with a refresh token presented at a logout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// End its session.
+    /// Revoke its session.
     End,
-    /// Its session has ended before.
+    /// Its session is revoked already.
     AlreadyEnded,
-    /// It was never issued.
+    /// Its rotation generation was never issued.
     NeverIssued,
-    /// It is somebody else's (SEC-033).
-    Foreign,
+    /// It belongs to another user (SEC-033).
+    OtherUser,
 }
 
-/// Decides what a logout of `caller` does with a refresh token of a session. A spent token of one's own session ends
-/// that session too: it was meant to end, and the answer of the last refresh may have been lost (SEC-037).
+/// Decides what a logout of `caller` does with a refresh token of a session. A used token of the caller's own session
+/// ends that session too, because the response to the last refresh may have been lost (SEC-037).
 ///
 /// ```
 /// use auth_conformance::{at, session_id, session_of};
@@ -29,11 +29,11 @@ pub enum Ending {
 /// let (owner, other) = (UserId::new(1), UserId::new(2));
 /// let session = session_of(&owner, session_id(1), at(0));
 /// assert_eq!(decide_ending(&session, Generation::FIRST, &owner), Ending::End);
-/// assert_eq!(decide_ending(&session, Generation::FIRST, &other), Ending::Foreign);
+/// assert_eq!(decide_ending(&session, Generation::FIRST, &other), Ending::OtherUser);
 /// ```
 pub fn decide_ending(session: &Session, presented: Generation, caller: &UserId) -> Ending {
     if session.user_id != *caller {
-        Ending::Foreign
+        Ending::OtherUser
     } else if session.revoked_at.is_some() {
         Ending::AlreadyEnded
     } else if presented > session.generation {
@@ -43,13 +43,16 @@ pub fn decide_ending(session: &Session, presented: Generation, caller: &UserId) 
     }
 }
 
-/// Whether a refresh token of a session would still be exchanged, as far as the session is concerned. Changes nothing
-/// and accuses nobody: for those who only ask.
+/// Whether a refresh token is live, as far as its session decides it. For verification, where a used token is not a
+/// sign of reuse.
+///
+/// # Errors
+/// [`TokenFault::Revoked`], [`TokenFault::Used`] or [`TokenFault::NeverIssued`].
 pub fn standing(session: &Session, presented: Generation, on_refresh: OnRefresh) -> Result<(), TokenFault> {
     if session.revoked_at.is_some() {
         Err(TokenFault::Revoked)
     } else if presented < session.generation && on_refresh != OnRefresh::KeepAndRotate {
-        Err(TokenFault::Spent)
+        Err(TokenFault::Used)
     } else if presented > session.generation {
         Err(TokenFault::NeverIssued)
     } else {
@@ -57,9 +60,8 @@ pub fn standing(session: &Session, presented: Generation, on_refresh: OnRefresh)
     }
 }
 
-/// The `token_epoch` of an account after something ended all its logins at `now`: later than it was, also when that
-/// was in the same second, or the clock has gone back since. A login that was under way then cannot mistake one epoch
-/// for another, and nothing that was shut out before gets in again.
+/// The token epoch of an account after all its sessions were revoked at `now`. It is always later than `epoch`, even
+/// within one second or after the clock was set back, so that a token refused before is never accepted again.
 ///
 /// ```
 /// use auth_core::revocation::next_epoch;
@@ -72,18 +74,17 @@ pub fn next_epoch(epoch: UnixTime, now: UnixTime) -> UnixTime {
     now.max(epoch.plus(Seconds::new(1)))
 }
 
-/// Whether a token of no session was issued before all logins of its account were ended. An epoch that was never moved
-/// stands at the start of time, 1970-01-01, and precedes every token, also one that does not say when it was issued.
+/// Whether a token without a session was issued before all sessions of its account were last revoked. An epoch of
+/// 1970-01-01 was never advanced, and no token predates it; a token without `iat` predates every other epoch.
 pub fn predates_epoch(issued_at: Option<UnixTime>, epoch: UnixTime) -> bool {
     epoch > UnixTime::default() && issued_at.is_none_or(|issued_at| issued_at <= epoch)
 }
 
-/// Whether a token of no session may have been issued after the account first had a second factor, which its issuer did not
-/// ask for. One that does not say when it was issued may, and so may one whose issuer's clock is behind ours by at most
-/// [`MAX_SKEW`].
-pub fn follows_factor(issued_at: Option<UnixTime>, on_since: Option<UnixTime>) -> bool {
+/// Whether a token without a session may have been issued after the account got its second factors, which its issuer
+/// did not ask for. True for a token without `iat`. The clock of the issuer may be behind by up to [`MAX_SKEW`].
+pub fn follows_factor(issued_at: Option<UnixTime>, multi_factor_since: Option<UnixTime>) -> bool {
     let latest = |issued_at: UnixTime| issued_at.plus(MAX_SKEW);
-    on_since.is_some_and(|since| issued_at.is_none_or(|issued_at| latest(issued_at) >= since))
+    multi_factor_since.is_some_and(|since| issued_at.is_none_or(|issued_at| latest(issued_at) >= since))
 }
 
 #[cfg(test)]
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn every_logout() {
+    fn endings_of_every_presented_token() {
         for (revoked, presented, caller, expected) in [
             (false, 5, OWNER, Ending::End),
             (false, 4, OWNER, Ending::End),
@@ -123,9 +124,9 @@ mod tests {
             (true, 5, OWNER, Ending::AlreadyEnded),
             (true, 4, OWNER, Ending::AlreadyEnded),
             (true, 6, OWNER, Ending::AlreadyEnded),
-            (false, 5, OTHER, Ending::Foreign),
-            (false, 4, OTHER, Ending::Foreign),
-            (true, 5, OTHER, Ending::Foreign),
+            (false, 5, OTHER, Ending::OtherUser),
+            (false, 4, OTHER, Ending::OtherUser),
+            (true, 5, OTHER, Ending::OtherUser),
         ] {
             let decision = decide_ending(&session(revoked), Generation::new(presented), &caller);
             assert_eq!(decision, expected, "revoked: {revoked}, generation {presented}, {caller:?}");
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_only_moves_on() {
+    fn the_token_epoch_always_advances() {
         for (epoch, now, expected) in
             [(0, 1_000, 1_000), (999, 1_000, 1_000), (1_000, 1_000, 1_001), (5_000, 1_000, 5_001)]
         {
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_older_than_an_epoch_that_was_moved() {
+    fn tokens_without_iat_or_issued_up_to_the_epoch_predate_it() {
         for (issued_at, epoch, expected) in [
             (Some(1), 0, false),
             (None, 0, false),
@@ -158,8 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_follows_a_factor_unless_it_is_older() {
-        for (issued_at, on_since, expected) in [
+    fn tokens_follow_a_factor_unless_issued_before_it_by_more_than_the_skew() {
+        for (issued_at, since, expected) in [
             (Some(1_000), None, false),
             (None, None, false),
             (Some(939), Some(1_000), false),
@@ -168,24 +169,24 @@ mod tests {
             (None, Some(1_000), true),
         ] {
             let at = |seconds: Option<i64>| seconds.map(UnixTime::from_seconds);
-            assert_eq!(follows_factor(at(issued_at), at(on_since)), expected, "{issued_at:?} {on_since:?}");
+            assert_eq!(follows_factor(at(issued_at), at(since)), expected, "{issued_at:?} {since:?}");
         }
     }
 
     #[test]
-    fn every_standing() {
-        use OnRefresh::{Keep, KeepAndRotate, Spend};
+    fn standing_of_every_presented_token() {
+        use OnRefresh::{Keep, KeepAndRotate, Rotate};
         for (revoked, presented, on_refresh, expected) in [
-            (false, 4, Spend, Err(TokenFault::Spent)),
-            (false, 4, Keep, Err(TokenFault::Spent)),
+            (false, 4, Rotate, Err(TokenFault::Used)),
+            (false, 4, Keep, Err(TokenFault::Used)),
             (false, 4, KeepAndRotate, Ok(())),
-            (false, 5, Spend, Ok(())),
+            (false, 5, Rotate, Ok(())),
             (false, 5, KeepAndRotate, Ok(())),
-            (false, 6, Spend, Err(TokenFault::NeverIssued)),
+            (false, 6, Rotate, Err(TokenFault::NeverIssued)),
             (false, 6, KeepAndRotate, Err(TokenFault::NeverIssued)),
-            (true, 4, Spend, Err(TokenFault::Revoked)),
+            (true, 4, Rotate, Err(TokenFault::Revoked)),
             (true, 4, KeepAndRotate, Err(TokenFault::Revoked)),
-            (true, 5, Spend, Err(TokenFault::Revoked)),
+            (true, 5, Rotate, Err(TokenFault::Revoked)),
         ] {
             assert_eq!(standing(&session(revoked), Generation::new(presented), on_refresh), expected);
         }

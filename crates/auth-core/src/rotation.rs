@@ -1,79 +1,83 @@
-//! What to do with a presented refresh token.
+//! The decision about a presented refresh token.
 
 use std::cmp::Ordering;
 
 use crate::time::{Seconds, UnixTime};
 use crate::token::{Generation, NextGeneration, Session, TokenFault};
 
-/// How refresh tokens are exchanged.
+/// The rules for the exchange of refresh tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RotationPolicy {
-    /// How long a refresh token lives; starts anew with each rotation.
+    /// The lifetime of a refresh token; each rotation starts it again.
     pub refresh_ttl: Seconds,
-    /// How long after a rotation the token just spent is taken for a retry, instead of for a stolen one. 0: never.
+    /// The replay window: how long after a rotation the used token counts as a retry instead of as stolen; 0 turns it
+    /// off (SEC-024).
     pub retry_window: Seconds,
-    /// What a retry is answered.
+    /// What a retry gets.
     pub on_retry: OnRetry,
     /// What an exchange does to the presented token.
     pub on_refresh: OnRefresh,
 }
 
-/// What an exchange does to the presented token. Everything but [`Spend`](Self::Spend) is weaker: a stolen token is
-/// then good until it expires, and nobody notices.
+/// What an exchange does to the presented token. Only [`Rotate`](Self::Rotate) has reuse detection: otherwise a stolen
+/// token can be exchanged until it expires, and this goes unnoticed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRefresh {
-    /// It is spent, and a successor is answered (RFC 9700 §4.14.2).
+    /// The presented token becomes used, and a successor is issued (RFC 9700 §4.14.2).
     #[default]
-    Spend,
-    /// It stays good, and a successor is answered beside it (SimpleJWT: `BLACKLIST_AFTER_ROTATION` off).
+    Rotate,
+    /// The presented token stays live, and a successor is issued as well (SimpleJWT: `BLACKLIST_AFTER_ROTATION` off).
     KeepAndRotate,
-    /// It stays good, and only an access token is answered (SimpleJWT: `ROTATE_REFRESH_TOKENS` off).
+    /// The presented token stays live, and only an access token is issued (SimpleJWT: `ROTATE_REFRESH_TOKENS` off).
     Keep,
 }
 
 impl Default for RotationPolicy {
-    /// Seven days, retries within ten seconds are refused, a token is spent by its exchange.
+    /// A lifetime of 7 days; rotation, with a replay window of 10 seconds in which retries are refused.
     fn default() -> Self {
         Self {
             refresh_ttl: Seconds::new(7 * 24 * 60 * 60),
             retry_window: Seconds::new(10),
             on_retry: OnRetry::Refuse,
-            on_refresh: OnRefresh::Spend,
+            on_refresh: OnRefresh::Rotate,
         }
     }
 }
 
-/// What to answer to a token that was spent a moment ago: a lost answer or a second tab is likelier than a thief.
+/// What a retry gets: a used token within the replay window, where a lost response or a second tab is more likely than
+/// a stolen token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRetry {
-    /// Refuse it; the session lives on.
+    /// A refusal; the session is not revoked.
     Refuse,
-    /// Answer the same successor again.
+    /// The same successor again.
     Replay,
 }
 
 /// What to do with a presented refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// It is the live one, or an older one that stays good ([`OnRefresh::KeepAndRotate`]): exchange it.
+    /// Exchange it: it is the live token, or an older one that stays live ([`OnRefresh::KeepAndRotate`]).
     Rotate(NextGeneration),
-    /// It is good, and stays as it is: answer an access token.
+    /// Issue an access token only; the refresh token stays live ([`OnRefresh::Keep`]).
     Keep,
-    /// It is the one before, and it came soon: answer its successor again.
+    /// Return the same successor again: it is a retry.
     Replay,
-    /// Answer a refusal; nothing changes.
+    /// Refuse it; nothing changes.
     Refuse(TokenFault),
-    /// Two parties hold it: end the session (RFC 9700 §4.14.2), and answer a refusal.
+    /// Revoke the session and refuse the token, which was reused (RFC 9700 §4.14.2).
     RevokeSession,
 }
 
-/// Decides what to do with a presented refresh token of a session. A spent one seen again means that two parties hold
-/// it, so its session falls (RFC 9700 §4.14.2), unless it is the direct predecessor of the live one and comes so soon
-/// after the rotation that a lost answer is likelier. With [`OnRefresh::KeepAndRotate`] none is ever spent. A successor
-/// never outlives the session.
+/// Decides what to do with a presented refresh token of a session.
 ///
-/// `leeway` is how long after its end a token is still exchanged:
-/// [`ClaimRules::leeway`](crate::token::ClaimRules::leeway), which the claims of the token were read with.
+/// A used token that is presented again means that two parties hold it, so its session is revoked (RFC 9700 §4.14.2).
+/// The exception is the direct predecessor of the live token within the replay window, which counts as a retry
+/// (SEC-024, SEC-024a). With [`OnRefresh::KeepAndRotate`] no token becomes used. A successor never outlives the
+/// session.
+///
+/// `leeway` is how long after its expiry a token is still exchanged: the [`leeway`](crate::token::ClaimRules::leeway)
+/// that the claims of the token were read with.
 ///
 /// ```
 /// # use auth_core::rotation::*; use auth_core::token::*; use auth_core::{user::UserId, time::*};
@@ -87,7 +91,7 @@ pub enum Rotation {
 ///     decide_rotation(&session, Generation::new(generation), at(now), &policy, Seconds::new(0))
 /// };
 /// assert!(matches!(decide(5, 300), Rotation::Rotate(next) if next.generation == Generation::new(6)));
-/// assert_eq!(decide(4, 105), Rotation::Refuse(TokenFault::Spent));
+/// assert_eq!(decide(4, 105), Rotation::Refuse(TokenFault::Used));
 /// assert_eq!(decide(4, 110), Rotation::RevokeSession);
 /// ```
 pub fn decide_rotation(
@@ -102,14 +106,12 @@ pub fn decide_rotation(
     }
     match presented.cmp(&session.generation) {
         Ordering::Greater => Rotation::Refuse(TokenFault::NeverIssued),
-        Ordering::Less if policy.on_refresh != OnRefresh::KeepAndRotate => {
-            decide_spent(session, presented, now, policy)
-        }
-        Ordering::Less | Ordering::Equal => decide_good(session, now, policy, leeway),
+        Ordering::Less if policy.on_refresh != OnRefresh::KeepAndRotate => decide_used(session, presented, now, policy),
+        Ordering::Less | Ordering::Equal => decide_live(session, now, policy, leeway),
     }
 }
 
-fn decide_good(session: &Session, now: UnixTime, policy: &RotationPolicy, leeway: Seconds) -> Rotation {
+fn decide_live(session: &Session, now: UnixTime, policy: &RotationPolicy, leeway: Seconds) -> Rotation {
     let expires_at = session.cap(session.expires_at).plus(leeway);
     if expires_at <= now {
         Rotation::Refuse(TokenFault::Expired)
@@ -120,18 +122,18 @@ fn decide_good(session: &Session, now: UnixTime, policy: &RotationPolicy, leeway
     }
 }
 
-fn decide_spent(session: &Session, presented: Generation, now: UnixTime, policy: &RotationPolicy) -> Rotation {
+fn decide_used(session: &Session, presented: Generation, now: UnixTime, policy: &RotationPolicy) -> Rotation {
     if !is_retry(session, presented, now, policy.retry_window) {
         return Rotation::RevokeSession;
     }
     match policy.on_retry {
         OnRetry::Replay => Rotation::Replay,
-        OnRetry::Refuse => Rotation::Refuse(TokenFault::Spent),
+        OnRetry::Refuse => Rotation::Refuse(TokenFault::Used),
     }
 }
 
-/// Whether a spent token is the direct predecessor of the live one, within the window around the rotation. The window
-/// reaches to both sides: the clock of another replica may be behind.
+/// Whether a used token is the direct predecessor of the live one, within the replay window. The window extends to both
+/// sides of the rotation, because the clock of another replica may be behind.
 fn is_retry(session: &Session, presented: Generation, now: UnixTime, window: Seconds) -> bool {
     presented.next() == Some(session.generation) && session.rotated_at.distance(now) < window
 }
@@ -147,7 +149,7 @@ mod tests {
         refresh_ttl: Seconds::new(600),
         retry_window: Seconds::new(10),
         on_retry: OnRetry::Refuse,
-        on_refresh: OnRefresh::Spend,
+        on_refresh: OnRefresh::Rotate,
     };
     const REPLAY: RotationPolicy = RotationPolicy { on_retry: OnRetry::Replay, ..REFUSE };
     const NO_WINDOW: RotationPolicy = RotationPolicy { retry_window: Seconds::new(0), ..REPLAY };
@@ -159,7 +161,7 @@ mod tests {
         UnixTime::from_seconds(seconds)
     }
 
-    /// Live generation 5, issued at 1,000 for 600 s; the session ends at 2,000.
+    /// A session at generation 5, rotated at 1,000, whose token lives for 600 s; the session ends at 2,000.
     fn session() -> Session {
         Session {
             id: SessionId::from_bytes([7; 16]),
@@ -178,44 +180,44 @@ mod tests {
         }
     }
 
-    fn to_six(now: i64, expires_at: i64) -> Rotation {
+    fn rotated_to_6(now: i64, expires_at: i64) -> Rotation {
         let generation = Generation::new(6);
         Rotation::Rotate(NextGeneration { generation, rotated_at: at(now), expires_at: at(expires_at) })
     }
 
     #[test]
-    fn every_state_at_its_boundaries() {
+    fn decisions_at_every_boundary() {
         use Rotation::{Refuse, Replay, RevokeSession};
-        use TokenFault::{Expired, NeverIssued, Spent};
+        use TokenFault::{Expired, NeverIssued, Used};
         for (policy, presented, now, expected) in [
-            // The live token, until its end.
-            (REFUSE, 5, 1_000, to_six(1_000, 1_600)),
-            (REFUSE, 5, 1_400, to_six(1_400, 2_000)),
-            (REFUSE, 5, 1_401, to_six(1_401, 2_000)),
-            (REFUSE, 5, 1_599, to_six(1_599, 2_000)),
+            // The live token, until it expires.
+            (REFUSE, 5, 1_000, rotated_to_6(1_000, 1_600)),
+            (REFUSE, 5, 1_400, rotated_to_6(1_400, 2_000)),
+            (REFUSE, 5, 1_401, rotated_to_6(1_401, 2_000)),
+            (REFUSE, 5, 1_599, rotated_to_6(1_599, 2_000)),
             (REFUSE, 5, 1_600, Refuse(Expired)),
             (REFUSE, 5, 1_601, Refuse(Expired)),
-            // Its predecessor, around the window.
-            (REFUSE, 4, 1_000, Refuse(Spent)),
-            (REFUSE, 4, 1_009, Refuse(Spent)),
+            // Its predecessor, around the bounds of the replay window.
+            (REFUSE, 4, 1_000, Refuse(Used)),
+            (REFUSE, 4, 1_009, Refuse(Used)),
             (REFUSE, 4, 1_010, RevokeSession),
-            (REFUSE, 4, 991, Refuse(Spent)),
+            (REFUSE, 4, 991, Refuse(Used)),
             (REFUSE, 4, 990, RevokeSession),
             (REPLAY, 4, 1_009, Replay),
             (REPLAY, 4, 1_010, RevokeSession),
             (NO_WINDOW, 4, 1_000, RevokeSession),
-            // Older ones have no window (SEC-024a).
+            // Older tokens have no replay window (SEC-024a).
             (REPLAY, 3, 1_000, RevokeSession),
             (REPLAY, 0, 1_000, RevokeSession),
             (REFUSE, 3, 1_000, RevokeSession),
-            // Tokens that stay good: the live one only, or every one that was issued.
+            // Tokens that stay live: the current one only, or every issued one.
             (KEEP, 5, 1_599, Rotation::Keep),
             (KEEP, 5, 1_600, Refuse(Expired)),
             (KEEP, 4, 1_599, RevokeSession),
             (KEEP, 6, 1_000, Refuse(NeverIssued)),
-            (ROTATE_ONLY, 5, 1_000, to_six(1_000, 1_600)),
-            (ROTATE_ONLY, 4, 1_599, to_six(1_599, 2_000)),
-            (ROTATE_ONLY, 0, 1_599, to_six(1_599, 2_000)),
+            (ROTATE_ONLY, 5, 1_000, rotated_to_6(1_000, 1_600)),
+            (ROTATE_ONLY, 4, 1_599, rotated_to_6(1_599, 2_000)),
+            (ROTATE_ONLY, 0, 1_599, rotated_to_6(1_599, 2_000)),
             (ROTATE_ONLY, 0, 1_600, Refuse(Expired)),
             (ROTATE_ONLY, 6, 1_000, Refuse(NeverIssued)),
             // Never issued.
@@ -228,15 +230,15 @@ mod tests {
     }
 
     #[test]
-    fn leeway_extends_the_end_of_a_token() {
-        for (now, expected) in [(1_629, to_six(1_629, 2_000)), (1_630, Rotation::Refuse(TokenFault::Expired))] {
+    fn leeway_extends_the_lifetime_of_a_token() {
+        for (now, expected) in [(1_629, rotated_to_6(1_629, 2_000)), (1_630, Rotation::Refuse(TokenFault::Expired))] {
             let decision = decide_rotation(&session(), Generation::new(5), at(now), &REFUSE, Seconds::new(30));
             assert_eq!(decision, expected, "{now}");
         }
     }
 
     #[test]
-    fn nothing_of_a_revoked_session_is_exchanged() {
+    fn no_token_of_a_revoked_session_is_exchanged() {
         let mut revoked = session();
         revoked.revoked_at = Some(at(1_001));
         revoked.revoke_reason = Some(RevokeReason::Logout);
@@ -249,19 +251,19 @@ mod tests {
     }
 
     #[test]
-    fn the_sessions_own_end_is_obeyed_also_by_a_token_that_would_live_longer() {
+    fn a_token_expires_with_its_session_at_the_latest() {
         let mut shortened = session();
         shortened.absolute_expires_at = Some(at(1_200));
         let decide = |now| decide_rotation(&shortened, Generation::new(5), at(now), &REFUSE, NO_LEEWAY);
-        assert_eq!(decide(1_199), to_six(1_199, 1_200));
+        assert_eq!(decide(1_199), rotated_to_6(1_199, 1_200));
         assert_eq!(decide(1_200), Rotation::Refuse(TokenFault::Expired));
     }
 
     #[test]
-    fn without_an_own_end_the_session_slides_on() {
+    fn a_session_without_an_absolute_lifetime_slides() {
         let endless = Session { absolute_expires_at: None, ..session() };
         let decision = decide_rotation(&endless, Generation::new(5), at(1_599), &REFUSE, NO_LEEWAY);
-        assert_eq!(decision, to_six(1_599, 2_199));
+        assert_eq!(decision, rotated_to_6(1_599, 2_199));
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! Moments and durations. Values only: no rule and no type in this crate reads a clock.
+//! Points in time and durations. They are plain values: nothing in this crate reads a clock.
 
-/// How far the clocks of two processes may differ.
+/// How far the clocks of two machines are assumed to differ, at most.
 pub const MAX_SKEW: Seconds = Seconds::new(60);
 
-/// A moment in whole seconds since 1970-01-01T00:00:00Z: the JWT NumericDate (RFC 7519 §2).
+/// A point in time, in whole seconds since 1970-01-01T00:00:00Z: the JWT NumericDate (RFC 7519 §2).
 ///
 /// ```
 /// use auth_core::time::{Seconds, UnixTime};
@@ -14,59 +14,60 @@ pub const MAX_SKEW: Seconds = Seconds::new(60);
 pub struct UnixTime(i64);
 
 impl UnixTime {
-    /// 9999-12-31T23:59:59Z, the last moment that a database column or an RFC 3339 text can hold.
+    /// 9999-12-31T23:59:59Z, the last second with a four-digit year, as RFC 3339 requires it.
     pub const MAX: Self = Self(253_402_300_799);
 
-    /// The moment `seconds` after the epoch.
+    /// The time `seconds` after the Unix epoch.
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds)
     }
 
-    /// Seconds since the epoch.
+    /// The seconds since the Unix epoch.
     pub const fn seconds(self) -> i64 {
         self.0
     }
 
-    /// This moment moved later, at most to [`MAX`](Self::MAX).
+    /// The time `duration` later, at most [`MAX`](Self::MAX).
     pub fn plus(self, duration: Seconds) -> Self {
         Self(self.0.saturating_add_unsigned(duration.0)).min(Self::MAX)
     }
 
-    /// This moment moved earlier.
+    /// The time `duration` earlier; saturates at the bounds of the type.
     pub fn minus(self, duration: Seconds) -> Self {
         Self(self.0.saturating_sub_unsigned(duration.0))
     }
 
-    /// How far apart two moments are, whichever comes first.
+    /// The absolute difference between two times.
     pub const fn distance(self, other: Self) -> Seconds {
         Seconds(self.0.abs_diff(other.0))
     }
 }
 
-/// A moment in microseconds since 1970-01-01T00:00:00Z, for what people read: when an account was made or last used.
+/// A point in time, in microseconds since 1970-01-01T00:00:00Z, for what is displayed, such as when an account was
+/// created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The moment `micros` microseconds after the epoch.
+    /// The time `micros` microseconds after the Unix epoch.
     pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
-    /// Microseconds since the epoch.
+    /// The microseconds since the Unix epoch.
     pub const fn micros(self) -> i64 {
         self.0
     }
 
-    /// The same moment, cut to whole seconds.
+    /// The same time, rounded down to whole seconds.
     pub const fn unix(self) -> UnixTime {
         UnixTime(self.0.div_euclid(1_000_000))
     }
 }
 
 impl From<UnixTime> for Timestamp {
-    fn from(moment: UnixTime) -> Self {
-        Self(moment.0.saturating_mul(1_000_000))
+    fn from(time: UnixTime) -> Self {
+        Self(time.0.saturating_mul(1_000_000))
     }
 }
 
@@ -91,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_cut_towards_the_past() {
+    fn timestamps_are_rounded_down_to_seconds() {
         assert_eq!(Timestamp::from_micros(-1).unix(), UnixTime::from_seconds(-1));
         assert_eq!(Timestamp::from_micros(1_999_999).unix(), UnixTime::from_seconds(1));
     }
 
     #[test]
-    fn adding_stops_at_the_last_representable_moment() {
+    fn addition_saturates_at_the_maximum() {
         assert_eq!(UnixTime::from_seconds(5).plus(Seconds::new(u64::MAX)), UnixTime::MAX);
     }
 }

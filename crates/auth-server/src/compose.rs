@@ -88,7 +88,8 @@ impl<S: Storage> Composition<S> {
         };
         let built_in = checked.claims.iter().map(|claim| Arc::new(*claim) as Arc<dyn ClaimsProvider>);
         let tokens = TokenService::new(ports.for_tokens(&checked.accounts), checked.tokens.clone());
-        let tokens = built_in.chain(application.claims_providers(&store)).fold(tokens, TokenService::enriched_by);
+        let tokens =
+            built_in.chain(application.claims_providers(&store)).fold(tokens, TokenService::with_claims_provider);
         let context = Arc::new(AccountContext::new(ports.clone(), checked.accounts.clone(), tokens));
         Ok(Self { ports, store, jwks, context })
     }

@@ -3,7 +3,7 @@
 //! A real service already has a table of users. Sessions and refused tokens are two tables beside it, and each method is one
 //! transaction.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,7 +16,7 @@ use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::{
     Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, TokenId, random_uuid,
 };
-use auth_core::user::{SecurityStamp, User, UserId};
+use auth_core::user::{User, UserId};
 use auth_crypto::{SystemClock, SystemRandomness};
 
 /// The users, their sessions, and the blacklist.
@@ -41,22 +41,9 @@ impl Store {
     pub fn add_user(&self, email: &str, password_hash: String) -> UserId {
         let id = UserId::Uuid(random_uuid(&SystemRandomness));
         let user = User {
-            id: id.clone(),
-            username: email.to_owned(),
             email: Some(email.to_owned()),
             email_is_login_name: true,
-            first_name: String::new(),
-            last_name: String::new(),
-            is_active: true,
-            is_staff: false,
-            is_superuser: false,
-            groups: BTreeSet::new(),
-            date_joined: SystemClock.timestamp(),
-            last_login: None,
-            email_verified_at: None,
-            token_epoch: UnixTime::default(),
-            multi_factor_since: None,
-            security_stamp: SecurityStamp::default(),
+            ..User::new(id.clone(), email, SystemClock.timestamp())
         };
         self.state().users.push(UserRow { user, password_hash });
         id

@@ -8,9 +8,9 @@ use auth_core::error::AuthError;
 use auth_core::event::SecurityEvent;
 use auth_core::ports::{Clock, SecurityEvents};
 use auth_core::service::{LogoutRequest, SignedToken, TokenPolicy, TokenPorts, TokenService};
-use auth_core::time::{Seconds, UnixTime};
+use auth_core::time::Seconds;
 use auth_core::token::{Authentication, ClientInfo, RawToken};
-use auth_core::user::{SecurityStamp, User, UserId};
+use auth_core::user::{User, UserId};
 use auth_crypto::{KeyRing, RingOptions, SigningKey, SystemClock, SystemRandomness, generate_ed25519_pem};
 use own_store::OwnStore;
 
@@ -73,22 +73,5 @@ fn presented(token: &SignedToken) -> Result<RawToken, AuthError> {
 
 /// A user of the application.
 fn alice() -> User {
-    User {
-        id: UserId::new(1),
-        username: "alice".to_owned(),
-        email: None,
-        email_is_login_name: false,
-        first_name: String::new(),
-        last_name: String::new(),
-        is_active: true,
-        is_staff: false,
-        is_superuser: false,
-        groups: [].into(),
-        date_joined: SystemClock.timestamp(),
-        last_login: None,
-        email_verified_at: None,
-        token_epoch: UnixTime::default(),
-        multi_factor_since: None,
-        security_stamp: SecurityStamp::default(),
-    }
+    User::new(UserId::new(1), "alice", SystemClock.timestamp())
 }

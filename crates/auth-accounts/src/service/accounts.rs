@@ -89,7 +89,7 @@ impl AccountService {
                 .filter(|_| wants_proof)
                 .into_iter()
                 .collect::<Effects>()
-                .with_event(SecurityEvent::of_nobody(EventKind::AccountRegistered)),
+                .with_event(SecurityEvent::without_user(EventKind::AccountRegistered)),
         };
         self.context.create(&new, &hash).await
     }

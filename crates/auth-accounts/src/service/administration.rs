@@ -178,7 +178,7 @@ impl AdministrationService {
             new.id = self.context.next_user_id();
         }
         let hash = self.context.ports.hasher.hash(password, QueueShare::Whole).await?;
-        new.effects = new.effects.with_event(SecurityEvent::of_nobody(EventKind::AccountAdministered));
+        new.effects = new.effects.with_event(SecurityEvent::without_user(EventKind::AccountAdministered));
         self.context.create(&new, &hash).await
     }
 

@@ -227,7 +227,7 @@ impl LoginService {
 
     fn note_refused(&self, user: Option<&User>) {
         let kind = EventKind::LoginFailed;
-        let event = user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, &user.id));
+        let event = user.map_or(SecurityEvent::without_user(kind), |user| SecurityEvent::of_user(kind, &user.id));
         self.context.ports.record(event);
     }
 

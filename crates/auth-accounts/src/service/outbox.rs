@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use auth_core::bounded::within;
 use auth_core::time::Seconds;
+use auth_core::timeout::with_timeout;
 use auth_core::user::User;
 
 use crate::account::Email;
@@ -102,7 +102,7 @@ impl OutboxService {
         let content = EmailContent::from_bytes(&opened);
         let content = content.ok_or_else(|| EmailError::Permanent("what it says cannot be read".to_owned()))?;
         let mail = Mail { id: mail.id, kind, to: mail.to.clone(), content, caused_at: mail.queued_at };
-        let sent = within(self.context.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
+        let sent = with_timeout(self.context.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
         sent.unwrap_or_else(|interruption| Err(EmailError::Temporary(format!("sending it failed: {interruption}"))))
     }
 

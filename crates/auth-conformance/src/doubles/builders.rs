@@ -1,8 +1,6 @@
 //! Builders of test values. They panic if the value is not valid, which is an error in the test.
 #![allow(clippy::expect_used, reason = "an invalid value is an error in the test")]
 
-use std::collections::BTreeSet;
-
 use auth_accounts::account::{Email, NewEmail, NewUser, NewUserId, PersonName, Username, UsernameRules};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::mail::{EmailKind, EmailRequest, MessageId, OutgoingEmail, Queued};
@@ -11,7 +9,7 @@ use auth_accounts::secret::{Mac, Sealed};
 use auth_core::effects::Effects;
 use auth_core::time::{Seconds, Timestamp, UnixTime};
 use auth_core::token::{ClientInfo, Generation, NextGeneration, Session, SessionId};
-use auth_core::user::{SecurityStamp, User, UserId};
+use auth_core::user::{User, UserId};
 
 use super::PlainHasher;
 
@@ -86,22 +84,11 @@ pub fn new_user(name: &str) -> NewUser {
 /// email address `name@example.com`.
 pub fn user_of(id: UserId, name: &str) -> User {
     User {
-        id,
-        username: name.to_owned(),
         email: Some(format!("{name}@example.com")),
         email_is_login_name: true,
         first_name: "First".to_owned(),
         last_name: "Last".to_owned(),
-        is_active: true,
-        is_staff: false,
-        is_superuser: false,
-        groups: BTreeSet::new(),
-        date_joined: Timestamp::from(BEGINNING),
-        last_login: None,
-        email_verified_at: None,
-        token_epoch: UnixTime::default(),
-        multi_factor_since: None,
-        security_stamp: SecurityStamp::default(),
+        ..User::new(id, name, Timestamp::from(BEGINNING))
     }
 }
 

@@ -200,7 +200,7 @@ impl Sessions for MemoryStore {
         Ok(surplus
             .map(|session| {
                 end(session, RevokeReason::SessionLimit, now, feeds);
-                audit_trail.push(SecurityEvent::of_surplus(user, session.id));
+                audit_trail.push(SecurityEvent::session_limit_reached(user, session.id));
                 session.id
             })
             .collect())

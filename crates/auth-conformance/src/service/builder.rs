@@ -93,7 +93,7 @@ impl TestServiceBuilder {
         let (ports, TestPolicy { tokens, accounts }) = (self.ports, self.policy);
         let mailer = Arc::new(RecordedMailer::default());
         let tokens = TokenService::new(ports.for_tokens(&accounts), tokens);
-        let tokens = self.claims_providers.into_iter().fold(tokens, TokenService::enriched_by);
+        let tokens = self.claims_providers.into_iter().fold(tokens, TokenService::with_claims_provider);
         let context = Arc::new(AccountContext::new(ports, accounts, tokens.clone()));
         TestService {
             tokens,

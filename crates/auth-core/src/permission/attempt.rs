@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-/// Who asks: what a rule may know of the bearer of a token. The default is somebody who is logged in, and no more.
+/// What a rule may know of the caller. The default is a caller without roles who is not staff.
 ///
 /// ```
 /// # use auth_core::permission::Requester;
@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requester {
-    /// Whether they administer the service.
+    /// Whether the caller is staff.
     pub is_staff: bool,
-    /// The names of their roles, compared byte by byte.
+    /// The names of the caller's roles, compared byte by byte.
     pub roles: BTreeSet<String>,
 }
 
-/// What is asked, and by whom.
+/// A request, as far as a rule looks at it.
 ///
 /// ```
 /// # use auth_core::permission::*;
@@ -26,20 +26,20 @@ pub struct Requester {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt<'a> {
-    /// Who asks; `None` if nobody is logged in.
+    /// The caller; `None` if the request is not authenticated.
     pub requester: Option<&'a Requester>,
-    /// Whether the method only reads: GET, HEAD or OPTIONS (RFC 9110 §9.2.1).
+    /// Whether the method is safe: GET, HEAD or OPTIONS (RFC 9110 §9.2.1).
     pub is_safe: bool,
-    /// Whether the requester owns what is asked for.
+    /// Whether the caller owns the requested object.
     pub ownership: Ownership,
 }
 
-/// Whether the requester owns what is asked for.
+/// Whether the caller owns the requested object.
 ///
 /// ```
 /// # use auth_core::permission::*;
-/// let somebody = Requester::default();
-/// let decide = |ownership| Rule::IsOwner.decide(&Attempt { requester: Some(&somebody), is_safe: true, ownership });
+/// let user = Requester::default();
+/// let decide = |ownership| Rule::IsOwner.decide(&Attempt { requester: Some(&user), is_safe: true, ownership });
 /// assert_eq!(decide(Ownership::Unknown), Decision::Undecided);
 /// assert_eq!(decide(Ownership::Owner), Decision::Allowed);
 /// ```
@@ -47,8 +47,8 @@ pub struct Attempt<'a> {
 pub enum Ownership {
     /// The object has not been looked up yet.
     Unknown,
-    /// It is theirs. Nobody owns nothing: without a requester the same as [`Stranger`](Self::Stranger).
+    /// The caller owns the object. Without a caller this is the same as [`Stranger`](Self::Stranger).
     Owner,
-    /// It is somebody else's, or nobody's.
+    /// The object belongs to another user or to no user.
     Stranger,
 }

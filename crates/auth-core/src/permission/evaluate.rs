@@ -2,7 +2,7 @@ use std::fmt;
 
 use super::{Attempt, Ownership, Rule};
 
-/// What a rule says to an attempt.
+/// The result of a rule for an attempt.
 ///
 /// ```
 /// use auth_core::permission::{Attempt, Decision, Ownership, Rule};
@@ -15,15 +15,16 @@ use super::{Attempt, Ownership, Rule};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Decision {
-    /// Go ahead.
+    /// The request is allowed.
     Allowed,
-    /// It depends on who owns the object: look it up and ask again. Never the answer once ownership is known.
+    /// The decision depends on the owner of the object: load the object and decide again. Never the result once
+    /// ownership is known.
     Undecided,
-    /// Refuse.
+    /// The request is refused.
     Denied(Denial),
 }
 
-/// A refusal, and the part of the rule it comes from: for the audit log, not for the client.
+/// The part of a rule that refused an attempt: for the audit log, not for the client.
 ///
 /// ```
 /// use auth_core::permission::{Attempt, Decision, Ownership};
@@ -40,8 +41,8 @@ pub struct Denial {
 }
 
 impl Denial {
-    /// The leaf that refused, or its negation, or an empty list: of [`All`](Rule::All) the first that did, of
-    /// [`Any`](Rule::Any), where each has to, the last.
+    /// The leaf that refused, its negation, or an empty list. In an [`All`](Rule::All) it is the first part that
+    /// refused, in an [`Any`](Rule::Any), where all parts refuse, the last.
     pub fn leaf(&self) -> &Rule {
         &self.leaf
     }
@@ -54,20 +55,20 @@ impl fmt::Display for Denial {
 }
 
 impl Rule {
-    /// Decides an attempt. What is decided while ownership is unknown stays so when it is known, whatever it is.
+    /// Decides an attempt. A decision made while ownership is unknown holds for every ownership.
     ///
     /// ```
     /// use auth_core::permission::{Attempt, Decision, Ownership, Requester};
     /// use auth_core::permission::Rule::*;
     ///
     /// let rule = IsAuthenticated & !IsOwner;
-    /// let somebody = Requester::default();
-    /// let decide = |ownership| rule.decide(&Attempt { requester: Some(&somebody), is_safe: false, ownership });
+    /// let user = Requester::default();
+    /// let decide = |ownership| rule.decide(&Attempt { requester: Some(&user), is_safe: false, ownership });
     /// assert_eq!(decide(Ownership::Unknown), Decision::Undecided);
     /// assert_eq!(decide(Ownership::Stranger), Decision::Allowed);
     /// ```
     pub fn decide(&self, attempt: &Attempt<'_>) -> Decision {
-        let verdict = self.judge(false, attempt);
+        let verdict = self.evaluate(false, attempt);
         match verdict.truth {
             Truth::False if verdict.negated => Decision::Denied(Denial { leaf: !verdict.leaf.clone() }),
             Truth::False => Decision::Denied(Denial { leaf: verdict.leaf.clone() }),
@@ -76,14 +77,14 @@ impl Rule {
         }
     }
 
-    /// Judges the rule, or its negation.
-    fn judge(&self, negated: bool, attempt: &Attempt<'_>) -> Verdict<'_> {
+    /// Evaluates the rule, or its negation.
+    fn evaluate(&self, negated: bool, attempt: &Attempt<'_>) -> Verdict<'_> {
         let requester = attempt.requester;
         let holds = match self {
-            Self::Not(rule) => return rule.judge(!negated, attempt),
+            Self::Not(rule) => return rule.evaluate(!negated, attempt),
             Self::All(rules) | Self::Any(rules) => {
-                let verdicts = rules.iter().map(|rule| rule.judge(negated, attempt));
-                // Of equals `min_by_key` takes the first and `max_by_key` the last; of none, there is none.
+                let verdicts = rules.iter().map(|rule| rule.evaluate(negated, attempt));
+                // Of equal elements, `min_by_key` returns the first and `max_by_key` the last.
                 let decisive = if matches!(self, Self::All(_)) != negated {
                     verdicts.min_by_key(|verdict| verdict.truth)
                 } else {
@@ -111,7 +112,7 @@ impl Rule {
     }
 }
 
-/// Kleene's three values in their order: "and" is the least of its parts, "or" the greatest.
+/// The values of Kleene's three-valued logic in ascending order: "and" is the minimum of its parts, "or" the maximum.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Truth {
     False,
@@ -119,7 +120,7 @@ enum Truth {
     True,
 }
 
-/// What a rule comes to, and the leaf that made it so.
+/// The value of a rule, and the leaf that decided it.
 struct Verdict<'r> {
     truth: Truth,
     leaf: &'r Rule,
@@ -142,8 +143,8 @@ mod tests {
         Rule::role(name)
     }
 
-    /// The decisions of a rule for one who asks, one letter each: unsafe with ownership unknown, owner, stranger; then
-    /// safe with the same.
+    /// The decisions of a rule for one requester, a letter each: for an unsafe method with ownership unknown, owner,
+    /// stranger, then for a safe method with the same.
     fn decisions(rule: &Rule, requester: Option<&Requester>) -> String {
         let mut letters = String::new();
         for is_safe in [false, true] {
@@ -161,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn every_leaf_and_every_fact() {
+    fn decisions_of_every_leaf_and_composition() {
         let user = requester(false, &[]);
         let editor = requester(false, &["editor", "author"]);
         let staff = requester(true, &[]);
         let chief = requester(true, &["editor"]);
-        // Nobody logged in, a user, a user with roles, an admin, an admin with a role.
+        // Columns: not authenticated, a user, a user with roles, staff, staff with a role.
         for (rule, expected) in [
             (AllowAny, ["AAA AAA", "AAA AAA", "AAA AAA", "AAA AAA", "AAA AAA"]),
             (IsAuthenticated, ["--- ---", "AAA AAA", "AAA AAA", "AAA AAA", "AAA AAA"]),
@@ -181,20 +182,20 @@ mod tests {
             (!IsAuthenticatedOrReadOnly, ["AAA ---", "--- ---", "--- ---", "--- ---", "--- ---"]),
             (!IsOwner, ["?AA ?AA", "?-A ?-A", "?-A ?-A", "?-A ?-A", "?-A ?-A"]),
             (!role("editor"), ["AAA AAA", "AAA AAA", "--- ---", "AAA AAA", "--- ---"]),
-            // The empty lists, and what is made of them.
+            // Empty lists, alone and in compositions.
             (All(vec![]), ["--- ---", "--- ---", "--- ---", "--- ---", "--- ---"]),
             (Any(vec![]), ["--- ---", "--- ---", "--- ---", "--- ---", "--- ---"]),
             (!All(vec![]), ["--- ---", "--- ---", "--- ---", "--- ---", "--- ---"]),
             (!Any(vec![]), ["--- ---", "--- ---", "--- ---", "--- ---", "--- ---"]),
             (IsAdmin | All(vec![]), ["--- ---", "--- ---", "--- ---", "AAA AAA", "AAA AAA"]),
             (!(IsAdmin & Any(vec![])), ["AAA AAA", "AAA AAA", "AAA AAA", "--- ---", "--- ---"]),
-            // The common compositions.
+            // Common compositions.
             (IsOwner | IsAdmin, ["?-- ?--", "?A- ?A-", "?A- ?A-", "AAA AAA", "AAA AAA"]),
             (IsAuthenticated & IsOwner, ["--- ---", "?A- ?A-", "?A- ?A-", "?A- ?A-", "?A- ?A-"]),
             (IsAuthenticatedOrReadOnly & !role("author"), ["--- AAA", "AAA AAA", "--- ---", "AAA AAA", "AAA AAA"]),
         ] {
-            let askers = [None, Some(&user), Some(&editor), Some(&staff), Some(&chief)];
-            assert_eq!(askers.map(|asker| decisions(&rule, asker)), expected, "{rule}");
+            let requesters = [None, Some(&user), Some(&editor), Some(&staff), Some(&chief)];
+            assert_eq!(requesters.map(|requester| decisions(&rule, requester)), expected, "{rule}");
         }
     }
 
@@ -205,13 +206,13 @@ mod tests {
             (IsAdmin, Ownership::Unknown, "IsAdmin"),
             (role("editor"), Ownership::Unknown, r#"role("editor")"#),
             (!IsAuthenticated, Ownership::Unknown, "!IsAuthenticated"),
-            // Of all, the first that refuses.
+            // In `All`, the first that refuses.
             (IsAuthenticated & IsAdmin & role("editor"), Ownership::Unknown, "IsAdmin"),
             (IsAuthenticated & !role("banned") & IsAdmin, Ownership::Unknown, r#"!role("banned")"#),
             (IsOwner & IsAdmin, Ownership::Unknown, "IsAdmin"),
             (IsOwner & IsAdmin, Ownership::Owner, "IsAdmin"),
             (IsOwner & IsAdmin, Ownership::Stranger, "IsOwner"),
-            // Of any, the last.
+            // In `Any`, the last.
             (IsOwner | IsAdmin, Ownership::Stranger, "IsAdmin"),
             (IsAdmin | IsOwner, Ownership::Stranger, "IsOwner"),
             // Nested.
@@ -231,16 +232,16 @@ mod tests {
             (Any(vec![]) | IsAdmin, Ownership::Unknown, "IsAdmin"),
         ] {
             let decision = rule.decide(&Attempt { requester: Some(&user), is_safe: true, ownership });
-            let Decision::Denied(denial) = decision else { panic!("{rule} came to {decision:?}") };
+            let Decision::Denied(denial) = decision else { panic!("{rule}: {decision:?}") };
             assert_eq!(denial.to_string(), expected, "{rule}, {ownership:?}");
             assert_eq!(denial.leaf().to_string(), expected);
         }
     }
 
     #[test]
-    fn the_leaf_of_a_denial_is_a_rule_again() {
-        let somebody = Requester::default();
-        let attempt = Attempt { requester: Some(&somebody), is_safe: true, ownership: Ownership::Stranger };
+    fn the_leaf_of_a_denial_is_a_rule() {
+        let user = Requester::default();
+        let attempt = Attempt { requester: Some(&user), is_safe: true, ownership: Ownership::Stranger };
         for (rule, leaf) in [
             (IsOwner & IsAdmin, IsOwner),
             (IsAdmin | !IsAuthenticated, Not(Box::new(IsAuthenticated))),

@@ -1,11 +1,11 @@
-//! Who may do what: rules as values, and the decision they come to.
+//! Permission rules as values, and their decisions.
 //!
-//! A [`Rule`] is written with `|`, `&` and `!`, printed in the table of routes, and asked with what is known of an
-//! [`Attempt`]. It does not find out who asks or who owns what, and does not choose the answer to a refusal: it names
-//! the part that refused, and whether to answer 401 or 403 is the HTTP crate's to say.
+//! A [`Rule`] is composed with `|`, `&` and `!`, printed in the table of routes, and evaluated for an [`Attempt`]. It
+//! does not authenticate the caller or look up the owner of an object. A refusal names the part of the rule that
+//! refused; the HTTP crate chooses between 401 and 403.
 //!
-//! Ownership is often known only after the object has been loaded, so logic has three values here (Kleene's strong
-//! logic): a rule that cannot do without the owner is [`Undecided`](Decision::Undecided) until it is told.
+//! Ownership is often known only after the object has been loaded. Rules therefore follow Kleene's strong three-valued
+//! logic: a rule that depends on the owner is [`Undecided`](Decision::Undecided) until ownership is known.
 //!
 //! ```
 //! use auth_core::permission::Rule::*;
@@ -21,7 +21,7 @@
 //! assert!(matches!(decide(Some(&user), Ownership::Stranger), Decision::Denied(_)));
 //! assert!(matches!(decide(None, Ownership::Stranger), Decision::Denied(_)));
 //!
-//! // Before the object is looked up, only the admin's case is settled.
+//! // Before the object is loaded, only the request of the admin is decided.
 //! assert_eq!(decide(Some(&admin), Ownership::Unknown), Decision::Allowed);
 //! assert_eq!(decide(Some(&user), Ownership::Unknown), Decision::Undecided);
 //! assert_eq!(decide(None, Ownership::Unknown), Decision::Undecided);

@@ -2,14 +2,14 @@ use std::collections::BTreeSet;
 
 use super::{Attempt, Decision, Ownership, Requester, Rule};
 
-/// As many role names are tried in all combinations; each one more doubles the work.
+/// How many role names are tried in all combinations; each further one doubles the work.
 const MAX_ROLES: usize = 10;
 
 impl Rule {
-    /// Whether no requester, method and ownership whatsoever is allowed: most likely a mistake of whoever wrote it.
+    /// Whether the rule refuses every attempt, which is most likely a mistake.
     ///
-    /// Tries all combinations of what the rule can ask for, so it is for the start of a program, not for each request.
-    /// A rule that names more than 10 roles is assumed to allow somebody.
+    /// Tries all combinations of roles, methods and ownership, so it is meant for start-up, not for each request.
+    /// Returns `false` for a rule that names more than 10 roles.
     ///
     /// ```
     /// use auth_core::permission::Rule::*;
@@ -44,17 +44,17 @@ impl Rule {
     }
 }
 
-/// Everybody who can be told apart by being staff and by these roles.
+/// Every combination of `is_staff` and these roles.
 fn requesters(names: &BTreeSet<&str>) -> impl Iterator<Item = Requester> {
     (0..1_u32 << names.len()).flat_map(move |chosen| {
-        let has = |place: usize| chosen & (1 << place) != 0;
+        let has = |index: usize| chosen & (1 << index) != 0;
         let roles: BTreeSet<String> =
-            names.iter().enumerate().filter(|(place, _)| has(*place)).map(|(_, &name)| name.to_owned()).collect();
+            names.iter().enumerate().filter(|(index, _)| has(*index)).map(|(_, &name)| name.to_owned()).collect();
         [false, true].map(|is_staff| Requester { is_staff, roles: roles.clone() })
     })
 }
 
-/// Everything one can attempt, once the object is known.
+/// Every attempt of a requester, once ownership is known.
 fn attempts(requester: Option<&Requester>) -> impl Iterator<Item = Attempt<'_>> {
     [false, true].into_iter().flat_map(move |is_safe| {
         [Ownership::Owner, Ownership::Stranger].map(|ownership| Attempt { requester, is_safe, ownership })
@@ -108,15 +108,15 @@ mod tests {
             (IsAuthenticated & !IsAuthenticatedOrReadOnly, true),
             (IsAuthenticatedOrReadOnly & !IsAuthenticated, false),
             (IsAdmin & !IsAdmin | role("a") & !role("a"), true),
-            // Satisfied in one way only.
+            // Satisfied by one combination only.
             (IsAdmin & IsOwner & role("a") & role("b") & !role("c"), false),
             (IsAdmin & !IsOwner & !role("a"), false),
             (!IsAdmin & IsOwner & role("c"), false),
-            // Up to the limit all is tried, beyond it nothing.
+            // Up to the limit of roles, and beyond it.
             (All(numbered(MAX_ROLES)), false),
             (All(numbered(MAX_ROLES)) & !role("0"), true),
             (All(numbered(MAX_ROLES + 1)) & !role("0"), false),
-            // The same name again is no further role.
+            // A repeated name counts once.
             (All(numbered(MAX_ROLES)) & All(numbered(MAX_ROLES)) & !role("9"), true),
         ] {
             assert_eq!(rule.allows_nobody(), expected, "{rule}");

@@ -2,15 +2,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{BitAnd, BitOr, Not};
 
-/// Who may do something: the permission classes of Django REST Framework as values.
+/// Who may call an endpoint: the permission classes of Django REST Framework as values.
 ///
-/// Written with `|`, `&` and `!`, which bind as they do in Rust. Closed when empty: an [`All`](Self::All) or
-/// [`Any`](Self::Any) of nothing allows nobody, and neither does its negation. Negation is therefore pushed inwards to
-/// the leaves before anything is decided or shown: De Morgan's laws hold and `!!rule` is `rule`, but `rule | !rule`
-/// need not allow everybody.
+/// Rules are composed with `|`, `&` and `!`, which have the precedence that they have in Rust. An empty
+/// [`All`](Self::All) or [`Any`](Self::Any) refuses every attempt, and so does its negation. Negation is therefore
+/// pushed inwards to the leaves before a rule is evaluated or displayed: De Morgan's laws hold and `!!rule` equals
+/// `rule`, but `rule | !rule` need not allow every attempt.
 ///
-/// Displayed as it would be written, negations pushed inwards and parentheses only where needed; an empty list is
-/// `nobody`.
+/// A rule is displayed as Rust source, with negations pushed inwards and parentheses only where needed; an empty list
+/// is displayed as `nobody`.
 ///
 /// ```
 /// use auth_core::permission::Rule::{*, self};
@@ -22,29 +22,29 @@ use std::ops::{BitAnd, BitOr, Not};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Everybody, logged in or not.
+    /// Allows every request, authenticated or not.
     AllowAny,
-    /// Whoever is logged in.
+    /// Allows every caller.
     IsAuthenticated,
-    /// Whoever administers the service: `is_staff`.
+    /// Allows staff (`is_staff`).
     IsAdmin,
-    /// Whoever is logged in; with a safe method, everybody.
+    /// Allows every caller, and every request with a safe method.
     IsAuthenticatedOrReadOnly,
-    /// Whoever owns what is asked for. Undecided until the object has been looked up, also if nobody is logged in: an
-    /// id that does not exist is answered alike with and without a token.
+    /// Allows the owner of the requested object. Undecided until ownership is known, even without a caller, so that the
+    /// response for an object that does not exist is the same with and without a token.
     IsOwner,
-    /// Whoever has the role of this name. Its negation allows also those who are not logged in.
+    /// Allows callers with this role. The negation also allows requests that are not authenticated.
     Role(Cow<'static, str>),
-    /// Whom each of these allows; nobody, if there are none.
+    /// Allows what every part allows; nothing, if it is empty.
     All(Vec<Rule>),
-    /// Whom at least one of these allows; nobody, if there are none.
+    /// Allows what at least one part allows; nothing, if it is empty.
     Any(Vec<Rule>),
-    /// Whom this does not allow; nobody, if it is an empty list.
+    /// Allows what the rule does not allow; nothing, if the rule is an empty list.
     Not(Box<Rule>),
 }
 
 impl Rule {
-    /// Whoever has the role of this name.
+    /// A rule that allows callers with this role.
     ///
     /// ```
     /// # use auth_core::permission::Rule;
@@ -54,8 +54,8 @@ impl Rule {
         Self::Role(name.into())
     }
 
-    /// Whether [`IsOwner`](Self::IsOwner) occurs in it, so that a decision may have to wait for the object. A route
-    /// without an object has no use for such a rule.
+    /// Whether the rule contains [`IsOwner`](Self::IsOwner), so that it may be undecided until the object is
+    /// loaded. Such a rule is of no use on a route without an object.
     ///
     /// ```
     /// use auth_core::permission::Rule::*;
@@ -75,7 +75,7 @@ impl Rule {
         }
     }
 
-    /// Writes the rule, or its negation. `within_all`: as one of several parts of an `All`.
+    /// Writes the rule, or its negation; with `within_all`, as one of several parts of an `All`.
     fn write(&self, negated: bool, within_all: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (rules, is_all) = match self {
             Self::Not(rule) => return rule.write(!negated, within_all, f),
@@ -88,11 +88,11 @@ impl Rule {
             [only] => return only.write(negated, within_all, f),
             _ => {}
         }
-        let joint = if is_all { " & " } else { " | " };
+        let separator = if is_all { " & " } else { " | " };
         let parenthesised = within_all && !is_all;
         f.write_str(if parenthesised { "(" } else { "" })?;
-        for (place, part) in rules.iter().enumerate() {
-            f.write_str(if place == 0 { "" } else { joint })?;
+        for (index, part) in rules.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { separator })?;
             part.write(negated, is_all, f)?;
         }
         f.write_str(if parenthesised { ")" } else { "" })
@@ -102,7 +102,7 @@ impl Rule {
         f.write_str(if negated { "!" } else { "" })?;
         match self {
             Self::Role(name) => write!(f, "role({name:?})"),
-            // The names of the variants.
+            // `Debug` writes the name of the variant.
             leaf => write!(f, "{leaf:?}"),
         }
     }
@@ -114,7 +114,7 @@ impl fmt::Display for Rule {
     }
 }
 
-// An empty list is never merged into another one: it would no longer close it.
+// An empty list is never merged into another list, because it would then no longer refuse.
 
 /// `a | b | c` is one [`Any`](Rule::Any) of three.
 impl BitOr for Rule {
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_flatten_what_they_build() {
+    fn operators_flatten_nested_lists() {
         let (a, b, c, d) = (|| role("a"), || role("b"), || role("c"), || role("d"));
         for (built, expected) in [
             (a() | b(), Any(vec![a(), b()])),
@@ -182,10 +182,10 @@ mod tests {
             (a() & b() & c(), All(vec![a(), b(), c()])),
             (a() & (b() & c()), All(vec![a(), b(), c()])),
             ((a() & b()) & (c() & d()), All(vec![a(), b(), c(), d()])),
-            // As in Rust, `&` binds more tightly.
+            // As in Rust, `&` binds more tightly than `|`.
             (a() | b() & c(), Any(vec![a(), All(vec![b(), c()])])),
             ((a() | b()) & c(), All(vec![Any(vec![a(), b()]), c()])),
-            // An empty list stays what it is.
+            // Empty lists are not merged.
             (Any(vec![]) | a(), Any(vec![Any(vec![]), a()])),
             (a() | Any(vec![]), Any(vec![a(), Any(vec![])])),
             (All(vec![]) & a(), All(vec![All(vec![]), a()])),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_show_a_rule() {
+    fn rules_are_displayed_as_source() {
         let (a, b, c, d) = (|| role("a"), || role("b"), || role("c"), || role("d"));
         for (rule, expected) in [
             (AllowAny, "AllowAny"),
@@ -222,7 +222,7 @@ mod tests {
             ((a() | b()) & (c() | d()), r#"(role("a") | role("b")) & (role("c") | role("d"))"#),
             (Any(vec![Any(vec![IsOwner, IsAdmin]), AllowAny]), "IsOwner | IsAdmin | AllowAny"),
             (All(vec![All(vec![IsOwner, IsAdmin]), AllowAny]), "IsOwner & IsAdmin & AllowAny"),
-            // A list of one is that one.
+            // A list of one part is displayed as the part.
             (All(vec![IsOwner]), "IsOwner"),
             (Any(vec![All(vec![negated(IsOwner)])]), "!IsOwner"),
             (All(vec![All(vec![IsOwner | IsAdmin]), AllowAny]), "(IsOwner | IsAdmin) & AllowAny"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_needs_the_object_if_it_speaks_of_the_owner() {
+    fn a_rule_needs_the_object_if_it_contains_is_owner() {
         for (rule, expected) in [
             (IsOwner, true),
             (!IsOwner, true),

@@ -1,4 +1,4 @@
-//! Single tokens that are refused.
+//! The blacklist.
 
 use async_trait::async_trait;
 
@@ -7,11 +7,11 @@ use crate::error::StoreError;
 use crate::time::UnixTime;
 use crate::token::TokenId;
 
-/// Ids of single tokens that are refused until they would have expired anyway: those that belong to no session here.
+/// The token IDs that are refused until the tokens expire: those of refused tokens that belong to no stored session.
 #[async_trait]
 pub trait Blacklist: Send + Sync {
-    /// Refuses a token from now on, until `expires_at`. `false` if it was refused before. The token belongs to no account that
-    /// is known, so there is nobody to send a message to: only the events of the effects are committed.
+    /// Adds a token ID until `expires_at`. Returns `false`, and changes nothing, if it is in the blacklist already. The
+    /// token belongs to no known account, so only the events of the effects are committed, not the emails.
     async fn refuse(
         &self,
         jti: &TokenId,
@@ -20,9 +20,9 @@ pub trait Blacklist: Send + Sync {
         effects: &Effects,
     ) -> Result<bool, StoreError>;
 
-    /// Whether a token is refused.
+    /// Whether a token ID is in the blacklist.
     async fn is_refused(&self, jti: &TokenId) -> Result<bool, StoreError>;
 
-    /// Forgets at most `limit` tokens that expired before `now`. Answers how many.
+    /// Prunes at most `limit` token IDs whose tokens expired before `now`. Returns how many.
     async fn prune_blacklist(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

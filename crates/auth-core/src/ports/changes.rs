@@ -1,4 +1,4 @@
-//! News of what others changed.
+//! The invalidation feed.
 
 use async_trait::async_trait;
 
@@ -6,25 +6,29 @@ use crate::error::StoreError;
 use crate::token::SessionId;
 use crate::user::UserId;
 
-/// Something that decides who may pass a guarded route, and that has changed.
+/// A change event: a change to a session or an account that can affect who may call a guarded route.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// A session was ended.
+    /// A session was revoked or deleted.
     SessionEnded(SessionId),
-    /// An account was changed or deleted: its state, rights, names, or epoch, which whatever ends all its logins moves.
+    /// An account was deleted, or its state, rights, names or token epoch changed. The token epoch advances whenever
+    /// all sessions of the account are revoked.
     AccountChanged(UserId),
-    /// Changes may have been missed, such as while a connection was lost: whatever is remembered has to be read anew.
+    /// Change events may have been lost, for example with a connection: the auth cache must be cleared.
     Gap,
 }
 
-/// What any process changes in a storage: this one, another replica, a command, a person with a database client.
+/// The change events of one storage, whoever caused them: this process, another replica, a command, or an operator with
+/// a database client.
 #[async_trait]
 pub trait InvalidationFeed: Send {
-    /// The changes since the last call, or since one that was dropped, in the order in which they happened. Answers
-    /// within a second, also when there are none: an answer means that no older change is outstanding. The first answer
-    /// of a feed, and the first one after an error, begins with [`Change::Gap`].
+    /// The changes since the last call that returned, in the order in which they happened.
+    ///
+    /// Returns within one second, with an empty list if there are none: a result means that no older change is
+    /// outstanding. The first result of a feed, and the first one after an error, begins with [`Change::Gap`]. A call
+    /// that is dropped loses no change.
     ///
     /// # Errors
-    /// [`StoreError`] if the storage does not answer. The next call tries again.
+    /// [`StoreError`] if the storage is unavailable. The next call tries again.
     async fn next(&mut self) -> Result<Vec<Change>, StoreError>;
 }

@@ -1,4 +1,4 @@
-//! Claims of an application's own.
+//! Claims providers.
 
 use std::error::Error;
 
@@ -7,14 +7,14 @@ use async_trait::async_trait;
 use crate::token::{CustomClaims, ProfileClaim};
 use crate::user::User;
 
-/// Why claims could not be found out. Nothing is issued then, and nothing stored.
+/// Why a claims provider failed. No token is issued then, and nothing is stored.
 pub type ClaimsError = Box<dyn Error + Send + Sync>;
 
-/// Adds claims to the tokens of a user, each time some are issued: at login and at each refresh, so that no claim is
-/// older than its token (SEC-026). What SimpleJWT's users do in a serializer (`TOKEN_OBTAIN_SERIALIZER`).
+/// A host's own source of claims. It is called whenever tokens are issued, at login and at each refresh, so that no
+/// claim is older than its token (SEC-026). SimpleJWT has a serializer for this (`TOKEN_OBTAIN_SERIALIZER`).
 ///
-/// It may take its time, within [`claims_timeout`](crate::service::TokenPolicy::claims_timeout). If it takes longer,
-/// fails or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
+/// If all providers together take longer than [`claims_timeout`](crate::service::TokenPolicy::claims_timeout), or one
+/// of them fails or panics, the login or refresh fails with [`AuthError::Unavailable`](crate::AuthError::Unavailable).
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -35,7 +35,7 @@ pub type ClaimsError = Box<dyn Error + Send + Sync>;
 /// ```
 #[async_trait]
 pub trait ClaimsProvider: Send + Sync {
-    /// Adds the claims for this user.
+    /// Adds the claims of this user.
     async fn add_claims(&self, user: &User, claims: &mut CustomClaims) -> Result<(), ClaimsError>;
 }
 

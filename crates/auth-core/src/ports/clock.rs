@@ -1,4 +1,4 @@
-//! Time.
+//! The clock.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use async_trait::async_trait;
 
 use crate::time::{Timestamp, UnixTime};
 
-/// The time of day. It may jump, also backwards: whatever measures an age with it has to bear that, as the
-/// [views](crate::auth_cache) do by the distance to either side.
+/// The system clock. It may jump, also backwards, so code that measures an age must allow for that; the
+/// [auth cache](crate::auth_cache) compares the absolute difference.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// The present moment.
+    /// The current time.
     fn timestamp(&self) -> Timestamp;
 
-    /// Waits for so long, by a clock that does not jump.
+    /// Waits until `duration` has passed on a monotonic clock.
     async fn sleep(&self, duration: Duration);
 
-    /// The present moment in whole seconds.
+    /// The current time in whole seconds.
     fn now(&self) -> UnixTime {
         self.timestamp().unix()
     }

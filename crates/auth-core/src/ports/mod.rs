@@ -1,12 +1,11 @@
-//! What tokens need of the world outside, as traits. An adapter implements them; `auth-conformance` holds the suite that every
-//! storage adapter must pass.
+//! The ports: traits that adapters implement. `auth-conformance` has the contract kit that every storage must pass.
 //!
-//! A method of a storage port is one transaction: it happens whole or not at all, and it is durable when it answers.
-//! Ports take and give plain values, never a connection, so that an adapter may fold concurrent calls into one
-//! statement. Dropping a future does not undo what has been started.
+//! A method of a storage port is one transaction: it takes effect as a whole or not at all, and is durable when it
+//! returns. Ports take and return plain values, never a connection, so that an adapter may combine concurrent calls in
+//! one statement. Dropping a future does not undo a write that has been started.
 //!
-//! A method that takes [`Effects`](crate::effects::Effects) commits them in its transaction, if and only if the write takes
-//! effect.
+//! A method that takes [`Effects`](crate::effects::Effects) commits them in its transaction, if and only if the write
+//! takes effect.
 
 mod blacklist;
 mod changes;
@@ -27,7 +26,7 @@ pub use notices::ReuseNotices;
 pub use sessions::{Adoption, KeptSession, ReplacedSession, Sessions, Swap, TokenUsers};
 pub use signer::{Recognised, SignError, TokenSigner, VerifyError};
 
-/// What tokens need of a storage: their sessions, those that are refused, and their users.
+/// All storage ports of tokens: sessions, the blacklist and the users of tokens.
 pub trait TokenStore: Sessions + Blacklist + TokenUsers {}
 
 impl<T: Sessions + Blacklist + TokenUsers> TokenStore for T {}

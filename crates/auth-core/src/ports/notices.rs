@@ -4,11 +4,12 @@ use crate::effects::Effects;
 use crate::error::AuthError;
 use crate::user::User;
 
-/// What a user is told when one of their sessions ends because a used token of it was presented (RFC 9700 §4.14.2).
+/// The notices to users whose session is revoked because of a reused refresh token (RFC 9700 §4.14.2).
 pub trait ReuseNotices: Send + Sync {
-    /// What the write that ends the session commits with itself.
+    /// The effects for the write that revokes the session.
     ///
     /// # Errors
-    /// If a notice cannot be made: then the session ends without one, and the error is the answer.
+    /// If the notice cannot be created. The session is revoked without a notice then, and the refresh returns the
+    /// error.
     fn effects(&self, user: &User) -> Result<Effects, AuthError>;
 }

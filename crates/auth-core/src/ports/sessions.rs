@@ -1,4 +1,4 @@
-//! Sessions at rest.
+//! Storage of sessions.
 
 use std::num::NonZeroU32;
 
@@ -10,65 +10,64 @@ use crate::time::{Timestamp, UnixTime};
 use crate::token::{Generation, NextGeneration, RevokeReason, Session, SessionId, SessionOfUser, Subject, TokenId};
 use crate::user::{User, UserId};
 
-/// What became of a rotation.
+/// The result of a rotation in the storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Swap {
-    /// The session has the new generation.
+    /// The session has the new rotation generation.
     Done,
-    /// Somebody rotated, ended or deleted the session first; nothing changed.
+    /// The session was rotated, revoked or deleted by another call first; nothing changed.
     LostRace,
 }
 
-/// What became of a token from elsewhere.
+/// The result of the adoption of an externally issued token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adoption {
-    /// There is a session for it now, in whatever state: made by this call, or by an earlier one and left as it was.
+    /// The session exists, in any state: this call created it, or an earlier one did and it is unchanged.
     Present,
-    /// It is in the blacklist, older than the account's `token_epoch`, or not older than its second factor: no session was
-    /// made.
+    /// The token is in the blacklist, predates the token epoch of the account, or follows its second factors; no
+    /// session was created.
     Refused,
-    /// There is no such account.
+    /// The account does not exist.
     NoUser,
 }
 
-/// A session that goes on when all others of its account end. Only with a new generation, so that whoever else holds a
-/// token of it is shut out too.
+/// A session that continues when all others of its account are revoked. Its rotation generation advances, so that other
+/// holders of its tokens are locked out too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeptSession {
-    /// The session.
+    /// The session ID.
     pub id: SessionId,
-    /// Its live generation: if it is another one by now, or the session has ended or is not the account's, nothing is done.
+    /// Its expected rotation generation. If it has another one, is revoked, or belongs to another account, nothing is
+    /// written.
     pub from: Generation,
-    /// What it goes on with.
+    /// The rotation generation that it continues with.
     pub next: NextGeneration,
 }
 
-/// A session to end and the session that replaces it, for cases where a new generation would not lock out another holder
-/// of its tokens. The old one ends with all others of its account, and the new one begins in the same transaction, so that
-/// nothing that ends all sessions can come between them.
+/// A session to revoke and the session that replaces it, for cases where a new rotation generation would not lock out
+/// other holders of its tokens. The old one is revoked with all others of its account, and the new one is stored in the
+/// same transaction, so that no other revocation of all sessions can come between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacedSession {
-    /// The one that ends: if it has ended before, or is not the account's, nothing is done.
+    /// The session to revoke. If it is revoked already, or belongs to another account, nothing is written.
     pub ends: SessionId,
-    /// The one that begins.
+    /// The session to store.
     pub begins: Session,
 }
 
-/// The users of tokens.
+/// Storage of the users of tokens.
 #[async_trait]
 pub trait TokenUsers: Send + Sync {
-    /// The account that tokens name so: by its key from elsewhere, by its number if it has none, or by exactly its
-    /// username or address.
+    /// The user with this subject: with this ID, exactly this username, or exactly this email address as a login name.
     async fn find_by_subject(&self, subject: &Subject) -> Result<Option<User>, StoreError>;
 }
 
-/// Sessions (token families) at rest. One method is one transaction: it happens whole or not at all.
+/// Storage of sessions (token families). Each method is one transaction.
 #[async_trait]
 pub trait Sessions: Send + Sync {
-    /// Stores the session of a login and notes the time of the login with the account (`None`: leaves it), if and only
-    /// if the account is still there and active and its `security_stamp` is the one in `user`. Otherwise changes nothing
-    /// and answers `false`: its rights, its password or its second factors changed, or all its sessions ended, while the
-    /// login was under way.
+    /// Stores the session of a login, and `last_login` with the account unless it is `None`, if and only if the account
+    /// exists, is active, and has the `security_stamp` of `user`. Otherwise changes nothing and returns `false`: its
+    /// rights, password, second factors or email address changed during the login, or all its sessions were revoked.
     async fn start(
         &self,
         session: &Session,
@@ -77,13 +76,15 @@ pub trait Sessions: Send + Sync {
         effects: &Effects,
     ) -> Result<bool, StoreError>;
 
-    /// Makes a session for the token `jti` from elsewhere, issued at `issued_at`, unless there is one with its name.
-    /// Refused if `jti` is in the blacklist, if it [predates](crate::revocation::predates_epoch) the account's
-    /// `token_epoch`, or if it [follows](crate::revocation::follows_factor) its second factors, as they are at
-    /// the write. Whether the account is active is not asked. No [`revoke_all`](Self::revoke_all) of the same
-    /// account that answers before or after can leave the new session live.
+    /// Stores a session for the externally issued token `jti`, issued at `issued_at`, unless a session with this ID
+    /// exists.
     ///
-    /// Takes no effects: that a token was adopted is an event of the rotation that follows ([`advance`](Self::advance)).
+    /// Refuses the token if, at the time of the write, `jti` is in the blacklist, or the token
+    /// [predates](crate::revocation::predates_epoch) the `token_epoch` of the account or
+    /// [follows](crate::revocation::follows_factor) its second factors. Does not check whether the account is active.
+    /// No concurrent [`revoke_all`](Self::revoke_all) of the account can leave the new session live.
+    ///
+    /// Takes no effects: the adoption is an event of the rotation that follows ([`advance`](Self::advance)).
     async fn adopt(
         &self,
         session: &Session,
@@ -91,12 +92,12 @@ pub trait Sessions: Send + Sync {
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError>;
 
-    /// The session and its user, in whatever state; `None` if there never was one, or it was pruned or deleted.
+    /// The session and its user, in any state; `None` if it does not exist, for example because it was pruned.
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError>;
 
-    /// Moves the session from generation `from` to `next`, if and only if `from` is its live generation and it has not
-    /// been revoked; notes `next.rotated_at` as the time of its last use. Otherwise changes nothing and answers
-    /// [`Swap::LostRace`]. Neither the time nor the account is asked: that was decided before.
+    /// Advances the session from rotation generation `from` to `next`, if and only if `from` is its rotation generation
+    /// and it is not revoked; `next.rotated_at` becomes the time of its last use. Otherwise changes nothing and returns
+    /// [`Swap::LostRace`]. Does not check the expiry or the account, which the caller has done.
     async fn advance(
         &self,
         id: SessionId,
@@ -105,8 +106,8 @@ pub trait Sessions: Send + Sync {
         effects: &Effects,
     ) -> Result<Swap, StoreError>;
 
-    /// Ends the session and every token in it; `false` if it had ended before, or there is none. Nothing in it can
-    /// become live again, not even by a rotation that is under way. The first reason stays.
+    /// Revokes the session with all its tokens. Returns `false`, and changes nothing, if it does not exist or is
+    /// revoked already, so that the first reason is kept. No concurrent rotation can make a token of it live again.
     async fn revoke(
         &self,
         id: SessionId,
@@ -115,10 +116,9 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<bool, StoreError>;
 
-    /// Ends every session of an account but `keep`, and moves its `security_stamp` and its `token_epoch` on, the latter to
-    /// [`next_epoch`](crate::revocation::next_epoch), so that no token from
-    /// elsewhere that was issued before can be adopted any more. Answers how many sessions it ended, which may be none; `None`,
-    /// and nothing done, if there is no such account.
+    /// Revokes every session of an account except `keep`. Advances its `security_stamp`, and its `token_epoch` to
+    /// [`next_epoch`](crate::revocation::next_epoch), so that no externally issued token from before can be adopted.
+    /// Returns how many sessions were revoked, which may be zero, or `None` if the account does not exist.
     async fn revoke_all(
         &self,
         user: &UserId,
@@ -128,12 +128,12 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<Option<usize>, StoreError>;
 
-    /// Ends the least recently used sessions of an account, with [`RevokeReason::SessionLimit`], so that at most `most` are
-    /// live: neither ended nor expired. `keep` is not ended, and counts only if it is live. Calls for one account are decided
-    /// one after the other. Answers which it ended.
+    /// Revokes the least recently used sessions of an account, with [`RevokeReason::SessionLimit`], so that at most
+    /// `most` are live: neither revoked nor expired. `keep` is not revoked, and counts only if it is live. Concurrent
+    /// calls for one account are serialized. Returns the revoked sessions.
     ///
-    /// Which sessions end is known only to the write, so it takes no effects: a storage with an audit trail commits
-    /// [`SecurityEvent::of_surplus`](crate::event::SecurityEvent::of_surplus) for each of them.
+    /// Takes no effects, because only the write knows which sessions it revokes: a storage with an audit trail commits
+    /// [`SecurityEvent::session_limit_reached`](crate::event::SecurityEvent::session_limit_reached) for each of them.
     async fn end_surplus(
         &self,
         user: &UserId,
@@ -142,8 +142,10 @@ pub trait Sessions: Send + Sync {
         now: UnixTime,
     ) -> Result<Vec<SessionId>, StoreError>;
 
-    /// Forgets at most `limit` sessions all of whose refresh tokens expired before `now`, the one that was adopted
-    /// included, which may live longer than its successors: forgotten too early, it could be adopted again. It is
-    /// judged when they are deleted: one that is being rotated stays. Answers how many.
+    /// Prunes at most `limit` sessions whose refresh tokens all expired before `now`. Returns how many.
+    ///
+    /// An adopted token may expire later than its successors; its session must be kept until then, or the token could
+    /// be adopted again. The condition is evaluated by the delete itself, so that a session with a concurrent rotation
+    /// is kept.
     async fn prune_sessions(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

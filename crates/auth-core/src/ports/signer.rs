@@ -1,4 +1,4 @@
-//! Signatures.
+//! Signing and verifying tokens.
 
 use std::error::Error;
 
@@ -7,16 +7,15 @@ use async_trait::async_trait;
 use crate::error::AuthError;
 use crate::token::{Payload, RawToken, TokenFault};
 
-/// Why a token could not be signed: a fault of the key or its library.
+/// Why a token could not be signed: a fault of the key or of the cryptographic library.
 pub type SignError = Box<dyn Error + Send + Sync>;
 
-/// Why a signature was not recognised.
+/// Why a signature was not accepted.
 #[derive(Debug)]
 pub enum VerifyError {
-    /// None of the keys made it.
+    /// No verifying key accepts it.
     NotOurs,
-    /// The keys that may have made it cannot be had: those of another issuer, which does not answer. The same token
-    /// may be recognised in a moment.
+    /// The keys of another issuer, which may accept it, are unavailable. The same token may be accepted later.
     KeysUnavailable(SignError),
 }
 
@@ -29,23 +28,23 @@ impl From<VerifyError> for AuthError {
     }
 }
 
-/// A token whose signature holds.
+/// A token with a valid signature.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recognised {
-    /// What it says.
+    /// Its payload.
     pub payload: Payload,
-    /// Whether a key of this installation made it, its own or one it shares; not one that another issuer published.
-    /// Only such a token can belong to a session here, or become one.
+    /// Whether a key of this deployment signed it, its own or a shared one, and not a key that another issuer
+    /// published. Only such a token can belong to a session or be adopted.
     pub is_own: bool,
 }
 
-/// Writes and recognises signatures. What a token says, and whether its time has come, is none of its business.
+/// Signs tokens and verifies signatures. It checks no claims.
 #[async_trait]
 pub trait TokenSigner: Send + Sync {
-    /// A compact JWS of the payload (RFC 7515 §7.1), by the one signing key.
+    /// Signs a payload with the signing key, as a compact JWS (RFC 7515 §7.1).
     fn sign(&self, payload: &Payload) -> Result<String, SignError>;
 
-    /// What a token says that one of the keys signed. The algorithm is fixed by the key and never read from the
-    /// token (RFC 8725 §2.1, §3.1). Asynchronous, because keys of another issuer may have to be fetched first.
+    /// Verifies the signature of a token. The algorithm is that of the key, and never read from the token (RFC 8725
+    /// §2.1, §3.1). Asynchronous, because it may fetch the keys of another issuer.
     async fn verify(&self, token: &RawToken) -> Result<Recognised, VerifyError>;
 }

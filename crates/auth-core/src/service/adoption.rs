@@ -1,5 +1,5 @@
-//! Adoption: how an externally issued token becomes a session. Such a token names no session; a refresh token or a sliding
-//! one is adopted when it is first refreshed or revoked.
+//! Adoption: how an externally issued token becomes a session. Such a token names no session; a refresh token or a
+//! sliding token is adopted when it is first refreshed or revoked.
 
 use crate::effects::Effects;
 use crate::error::AuthError;
@@ -13,21 +13,21 @@ use crate::token::{
 };
 use crate::user::User;
 
-/// The ID of the session that a token belongs to: the one that it names, or the one that it is adopted as. `None` for an
-/// access token that names none: these are never adopted.
+/// The ID of the session that a token belongs to: the one that it names, or the one that it is adopted as. `None` for
+/// an access token that names no session, which is never adopted.
 pub(super) fn session_id(claims: &TokenClaims, jti: &TokenId) -> Option<SessionId> {
     let is_adopted = claims.is(TokenKind::Refresh) || claims.is(TokenKind::Sliding);
     claims.session.or_else(|| is_adopted.then(|| SessionId::adopted(jti)))
 }
 
 impl TokenService {
-    /// Makes a session for a token that names none, or finds the one that an earlier call made.
+    /// Creates the session of a token that names none, or finds the one that an earlier call created.
     ///
     /// # Errors
-    /// [`TokenFault::UnknownSession`] where the policy adopts nothing, and for the tokens of other issuers;
-    /// [`TokenFault::Revoked`] if the token is in the blacklist, if all sessions of its user have ended since it was issued,
-    /// if it may have been issued for another user, or if its user has or needs a second factor that its issuer did not ask
-    /// for; [`TokenFault::BadClaim`] if its session belongs to another user.
+    /// [`TokenFault::UnknownSession`] if the policy adopts no tokens, or a key of another issuer signed it;
+    /// [`TokenFault::Revoked`] if the token is in the blacklist, if all sessions of its user were revoked since it was
+    /// issued, if it may have been issued for another user, or if its user has or needs a second factor that its issuer
+    /// did not ask for; [`TokenFault::BadClaim`] if its session belongs to another user.
     pub(super) async fn adopt(
         &self,
         claims: &TokenClaims,
@@ -39,7 +39,7 @@ impl TokenService {
         }
         let Some(user) = self.user_of(claims).await? else { return Ok(Membership::NoUser) };
         let is_required = self.policy.multi_factor_required_for.includes(&user);
-        if is_required || self.may_be_of_another(claims, &user) {
+        if is_required || self.may_name_another_user(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }
         let session = self.adopted_session(claims, jti, self.adopted_session_end(claims, expires_at), &user);
@@ -78,13 +78,13 @@ impl TokenService {
         }
     }
 
-    /// What a refresh commits with the rotation of a token: that it was adopted, unless the token names its session.
+    /// The effects of a rotation: the event of the adoption, if the token was adopted.
     pub(super) fn rotation_effects(member: &Member) -> Effects {
         if member.is_adopted { member.event(EventKind::TokenAdopted).into() } else { Effects::NONE }
     }
 
-    /// The session that a token which opens guarded routes and names no session was adopted as, with its user. `None` if it
-    /// was not adopted; an access token never is.
+    /// The session that a token without one was adopted as, with its user. `None` if it was not adopted; an access
+    /// token never is.
     ///
     /// # Errors
     /// [`TokenFault::Revoked`] if a token that can be adopted is in the blacklist.
@@ -100,28 +100,27 @@ impl TokenService {
         Ok(found)
     }
 
-    /// Verifies a token whose session is not stored: it is good if it does not need one and is not in the blacklist.
+    /// Verifies a token whose session is not stored: it is valid if it needs none and is not in the blacklist.
     ///
     /// # Errors
     /// [`TokenFault::UnknownSession`]; [`TokenFault::Revoked`].
     pub(super) async fn verify_without_session(&self, claims: &TokenClaims, jti: &TokenId) -> Result<(), AuthError> {
         let needs_session = match claims.is(TokenKind::Refresh) {
             true => !self.policy.adopt_external_tokens,
-            // A sliding token that names no session opens guarded routes whatever the policy adopts.
+            // Guarded routes accept a sliding token that names no session even if the policy adopts none.
             false => claims.session.is_some(),
         };
         if needs_session { Err(TokenFault::UnknownSession.into()) } else { self.check_not_blacklisted(jti).await }
     }
 
-    /// Whether a token of no session may have been issued for an account that had the name before, or for one that had
-    /// the number where the token was issued: it is older than the account, or does not say how old it is.
-    pub(super) fn may_be_of_another(&self, claims: &TokenClaims, user: &User) -> bool {
-        let is_name = self.policy.claim_rules.subject_field.is_given_again();
-        (is_name && claims.issued_at.is_none()) || self.earliest_issue(claims) < user.date_joined.unix()
+    /// Whether a token without a session may have been issued for another account with the same subject: it is older
+    /// than this account, or names it by a reassignable field and does not say when it was issued.
+    pub(super) fn may_name_another_user(&self, claims: &TokenClaims, user: &User) -> bool {
+        let is_reassignable = self.policy.claim_rules.subject_field.is_reassignable();
+        (is_reassignable && claims.issued_at.is_none()) || self.earliest_issue(claims) < user.date_joined.unix()
     }
 
-    /// The earliest moment at which a token of no session may have been issued, given how long tokens of its kind live
-    /// here.
+    /// The earliest time at which a token without a session may have been issued, given the lifetime of its token type.
     fn earliest_issue(&self, claims: &TokenClaims) -> UnixTime {
         let is_refresh = claims.is(TokenKind::Refresh);
         let longest = if is_refresh { self.policy.rotation.refresh_ttl } else { self.policy.access_ttl };

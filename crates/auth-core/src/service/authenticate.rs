@@ -1,4 +1,4 @@
-//! Authentication: who is the bearer of an access token.
+//! Authentication: the caller of a guarded route.
 
 use crate::auth_cache::{CacheKey, WhenStale};
 use crate::error::{AuthError, StoreError};
@@ -9,35 +9,45 @@ use crate::token::{
 };
 use crate::user::User;
 
-/// The bearer of a good access token, as the account is now: rights come from here, never from a claim (SEC-103).
+/// The authenticated user of a request. Rights are those of the account now, never those of a claim (SEC-103).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The account; it is active, unless the policy does not ask.
+    /// The user; active, unless [`check_user_is_active`](crate::service::TokenPolicy::check_user_is_active) is off.
     pub user: User,
-    /// The session that the token belongs to; `None` for a token from elsewhere.
+    /// The session that the token names; `None` for an externally issued token.
     pub session: Option<SessionId>,
 }
 
 impl TokenService {
-    /// Finds the bearer of an access token, or of a sliding one where those are accepted. Asks the storage only for
-    /// whom the [views](crate::auth_cache) do not know.
+    /// Authenticates the caller by an access token, or by a sliding token where these are accepted. Reads the storage
+    /// unless the [auth cache](crate::auth_cache) has an entry.
+    ///
+    /// # Errors
+    /// [`AuthError::Token`] if the token is not accepted; [`AuthError::SubjectMissing`]; [`AuthError::UserNotFound`];
+    /// [`AuthError::UserInactive`]; [`AuthError::PasswordChanged`] if that revoked the session; [`AuthError::Store`]
+    /// and [`AuthError::Unavailable`] if the storage, the invalidation feed or the keys of another issuer are
+    /// unavailable.
     pub async fn authenticate(&self, presented: &RawToken) -> Result<Caller, AuthError> {
         let claims = self.read(presented).await?;
         let kind = self.accepted_kind(&claims)?;
-        let pass = pass(&claims, kind);
-        let user = match self.remembered(pass.as_ref(), &claims)? {
+        let key = cache_key(&claims, kind);
+        let user = match self.cached_user(key.as_ref(), &claims)? {
             Some(user) => user,
-            None => self.looked_up(pass, &claims).await?,
+            None => self.stored_user(key, &claims).await?,
         };
-        if self.may_pass(&user) { Ok(Caller { user, session: claims.session }) } else { Err(AuthError::UserInactive) }
+        if self.is_admitted(&user) {
+            Ok(Caller { user, session: claims.session })
+        } else {
+            Err(AuthError::UserInactive)
+        }
     }
 
-    /// The account is asked each time (SEC-028), unless the policy lets inactive ones in.
-    pub(super) fn may_pass(&self, user: &User) -> bool {
+    /// Whether the user is active (SEC-028), or the policy accepts inactive users.
+    pub(super) fn is_admitted(&self, user: &User) -> bool {
         user.is_active || !self.policy.check_user_is_active
     }
 
-    /// The kind of a token, if tokens of its kind open guarded routes.
+    /// The token type, if guarded routes accept it.
     fn accepted_kind(&self, claims: &TokenClaims) -> Result<TokenKind, TokenFault> {
         let mut refusal = TokenFault::WrongKind;
         for kind in &self.policy.accepted_kinds {
@@ -49,28 +59,29 @@ impl TokenService {
         Err(refusal)
     }
 
-    /// The user of a token, without asking the storage.
-    fn remembered(&self, pass: Option<&CacheKey>, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
+    /// The user of a token from the auth cache.
+    fn cached_user(&self, key: Option<&CacheKey>, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
         let Some(auth_cache) = &self.ports.auth_cache else { return Ok(None) };
         if auth_cache.staleness() == Some(WhenStale::Refuse) {
-            return Err(StoreError::unavailable("it is not known what has changed lately").into());
+            return Err(StoreError::unavailable("the invalidation feed is unavailable").into());
         }
-        let user = pass.and_then(|pass| auth_cache.find(pass, self.ports.clock.now()));
-        // Why another one is refused, the storage says.
+        let user = key.and_then(|key| auth_cache.find(key, self.ports.clock.now()));
+        // For a token that is likely to be refused, the user is read from the storage, which decides the reason.
         Ok(user.filter(|user| {
             let is_doubtful = claims.session.is_none()
                 && (predates_epoch(claims.issued_at, user.token_epoch)
                     || follows_factor(claims.issued_at, user.multi_factor_since)
                     || self.policy.multi_factor_required_for.includes(user)
-                    || self.may_be_of_another(claims, user));
+                    || self.may_name_another_user(claims, user));
             self.is_named(user, &claims.subject) && !is_doubtful
         }))
     }
 
-    /// The user of a token as the storage has it, remembered for the next time if it is let in.
-    async fn looked_up(&self, pass: Option<CacheKey>, claims: &TokenClaims) -> Result<User, AuthError> {
-        let memory =
-            self.ports.auth_cache.as_ref().zip(pass).map(|(auth_cache, pass)| (auth_cache, auth_cache.mark(), pass));
+    /// The user of a token from the storage. Caches an admitted user.
+    async fn stored_user(&self, key: Option<CacheKey>, claims: &TokenClaims) -> Result<User, AuthError> {
+        // The mark comes before the read, so that a user that changes during the read is not cached.
+        let cache =
+            self.ports.auth_cache.as_ref().zip(key).map(|(auth_cache, key)| (auth_cache, auth_cache.mark(), key));
         let found = match claims.session {
             Some(id) => self.stored_session(id).await?,
             None => self.adopted(claims).await?,
@@ -78,12 +89,12 @@ impl TokenService {
         let user = match found {
             Some(found) => self.user_of_session(claims, found)?,
             None if claims.session.is_some() => self.user_without_session(claims).await?,
-            None => self.user_from_elsewhere(claims).await?,
+            None => self.user_of_external_token(claims).await?,
         };
-        if let Some((auth_cache, mark, pass)) = memory
-            && self.may_pass(&user)
+        if let Some((auth_cache, mark, key)) = cache
+            && self.is_admitted(&user)
         {
-            auth_cache.remember(mark, pass, &user, self.ports.clock.now());
+            auth_cache.insert(mark, key, &user, self.ports.clock.now());
         }
         Ok(user)
     }
@@ -92,8 +103,8 @@ impl TokenService {
         if !self.is_named(&found.user, &claims.subject) {
             return Err(TokenFault::BadClaim.into());
         }
-        let is_dead = found.session.revoked_at.is_some() && self.dies_with_session(claims);
-        if is_dead && self.may_pass(&found.user) {
+        let is_revoked = found.session.revoked_at.is_some() && self.ends_with_session(claims);
+        if is_revoked && self.is_admitted(&found.user) {
             return Err(match found.session.revoke_reason {
                 Some(RevokeReason::PasswordChanged) => AuthError::PasswordChanged,
                 _ => TokenFault::Revoked.into(),
@@ -103,27 +114,28 @@ impl TokenService {
         Ok(found.user)
     }
 
-    /// The session is gone: with its user, or because its time was over.
+    /// The user of a token whose session is not stored: it was deleted with its user, or pruned.
     async fn user_without_session(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
-        // A name may be somebody else's since, and so may the number of an account that was never here.
+        // The subject may belong to another account by now.
         let is_doubtful =
-            self.policy.claim_rules.subject_field.is_given_again() || self.may_be_of_another(claims, &user);
-        let is_without_factor = self.policy.multi_factor_required_for.includes(&user);
-        if self.dies_with_session(claims) || is_doubtful || is_without_factor {
+            self.policy.claim_rules.subject_field.is_reassignable() || self.may_name_another_user(claims, &user);
+        let lacks_factor = self.policy.multi_factor_required_for.includes(&user);
+        if self.ends_with_session(claims) || is_doubtful || lacks_factor {
             return Err(TokenFault::UnknownSession.into());
         }
         Ok(user)
     }
 
-    /// A token of no session dies with whatever ended all logins of its user. Its issuer asked for no second factor of
-    /// ours: it is refused where one is required, and if it was issued since the account has one.
-    async fn user_from_elsewhere(&self, claims: &TokenClaims) -> Result<User, AuthError> {
+    /// The user of an externally issued token. The token is refused if all sessions of the user were revoked since it
+    /// was issued (unless access tokens outlive their sessions, SEC-032), if a second factor is required, which its
+    /// issuer did not ask for, or if the account had one when it was issued.
+    async fn user_of_external_token(&self, claims: &TokenClaims) -> Result<User, AuthError> {
         let user = self.known_user(claims).await?;
         let is_old = predates_epoch(claims.issued_at, user.token_epoch) && self.policy.check_session_on_access;
-        let is_without_factor = self.policy.multi_factor_required_for.includes(&user)
+        let lacks_factor = self.policy.multi_factor_required_for.includes(&user)
             || follows_factor(claims.issued_at, user.multi_factor_since);
-        if is_old || is_without_factor || self.may_be_of_another(claims, &user) {
+        if is_old || lacks_factor || self.may_name_another_user(claims, &user) {
             return Err(TokenFault::Revoked.into());
         }
         Ok(user)
@@ -137,9 +149,9 @@ impl TokenService {
     }
 }
 
-/// By what the bearer can be remembered. A sliding token from elsewhere may have been taken out of use without a
-/// session.
-fn pass(claims: &TokenClaims, kind: TokenKind) -> Option<CacheKey> {
+/// The cache key of a token. A sliding token without a session has none, because its ID may be blacklisted without a
+/// change event.
+fn cache_key(claims: &TokenClaims, kind: TokenKind) -> Option<CacheKey> {
     match (claims.session, &claims.subject) {
         (Some(session), _) => Some(CacheKey::Session(session)),
         (None, SubjectClaim::Named(subject)) if kind == TokenKind::Access => Some(CacheKey::Subject(subject.clone())),

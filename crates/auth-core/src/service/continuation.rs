@@ -1,4 +1,4 @@
-//! How a session continues when all others of its user end.
+//! The continuation of a session when all others of its user are revoked.
 
 use crate::error::AuthError;
 use crate::ports::{KeptSession, ReplacedSession};
@@ -7,26 +7,26 @@ use crate::service::{Caller, Issued, TokenPair, TokenService};
 use crate::token::{Generation, Session, SessionId, SessionOfUser, TokenFault};
 use crate::user::User;
 
-/// How a session continues when all others of its user end, and its new tokens: as the next generation, or as another
-/// session in its place. Whoever else held a token of it is locked out. A caller whose token belongs to no session has the
-/// default, which is empty.
+/// How a session continues when all others of its user are revoked, and its new tokens: with the next rotation
+/// generation, or as a new session in its place. Other holders of its tokens are locked out. It is empty, the default,
+/// for a caller whose token belongs to no session.
 #[derive(Clone, Debug, Default)]
 pub struct Continuation {
-    /// The next generation of the session, for a write that ends all others.
+    /// The session with its next rotation generation, for the write that revokes all others.
     pub keep: Option<KeptSession>,
     /// The session that replaces it, for the same write.
     pub replace: Option<ReplacedSession>,
-    /// The tokens to issue once that write has succeeded.
+    /// The tokens to return once that write has taken effect.
     pub issued: Option<Issued>,
 }
 
 impl TokenService {
-    /// The caller's session, if their token belongs to one, as long as a refresh would continue it: it has not ended, its user
-    /// is active, and it started with more than one factor where that is required. `None` for a token of no session, which
-    /// shows no factor.
+    /// The session of the caller, if a refresh would continue it: it is not revoked, its user is active, and it started
+    /// with more than one factor where that is required. `None` for a token without a session.
     ///
     /// # Errors
-    /// [`TokenFault::Revoked`] if a refresh would be refused; [`AuthError::NoActiveAccount`].
+    /// [`TokenFault::Revoked`] if the session is revoked or gone, or lacks a required factor;
+    /// [`AuthError::NoActiveAccount`].
     pub async fn live_session(&self, caller: &Caller) -> Result<Option<SessionOfUser>, AuthError> {
         let Some(id) = caller.session else {
             self.check_factor(&caller.user, "")?;
@@ -40,22 +40,21 @@ impl TokenService {
         Ok(Some(own))
     }
 
-    /// Whether another generation shuts out whoever holds an older token of a session. It does not where a spent refresh
-    /// token may still be exchanged, or where tokens have no generation: there the session has to end, and another one begins
-    /// in its place.
-    fn spends_for_good(&self) -> bool {
+    /// Whether the next rotation generation locks out the holders of older tokens. It does not where a used refresh
+    /// token may still be exchanged or tokens have no rotation generation; the session must then be replaced.
+    fn rotation_locks_out_older_tokens(&self) -> bool {
         let RotationPolicy { on_retry, on_refresh, .. } = self.policy.rotation;
-        let is_spent = on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate;
-        is_spent && self.has_generations_only()
+        let refuses_used = on_retry == OnRetry::Refuse && on_refresh != OnRefresh::KeepAndRotate;
+        refuses_used && self.has_generations_only()
     }
 
-    /// How a session can continue when all others of its user end: as another generation, or as another session. Stores
-    /// nothing: that is up to the write that ends the others.
+    /// Signs the tokens with which a session continues when all others of its user are revoked. Stores nothing, which
+    /// is up to the write that revokes the others.
     ///
     /// # Errors
-    /// [`TokenFault::Expired`] after the last generation; those of a claims provider or of the signer.
+    /// [`TokenFault::Expired`] after the last rotation generation; the errors of a claims provider or the signer.
     pub async fn continuation(&self, found: SessionOfUser) -> Result<Continuation, AuthError> {
-        if self.spends_for_good() {
+        if self.rotation_locks_out_older_tokens() {
             let (kept, pair) = self.rotated(&found).await?;
             return Ok(Continuation { keep: Some(kept), replace: None, issued: Some(Issued::Pair(pair)) });
         }
@@ -64,7 +63,7 @@ impl TokenService {
         Ok(Continuation { keep: None, replace: Some(ReplacedSession { ends, begins }), issued: Some(issued) })
     }
 
-    /// A session that replaces `ends` and is not stored yet, for as long as that one would have lived, and its token pair.
+    /// A new session that replaces `ends`, with the same end, and its token pair. Stores nothing.
     pub(super) async fn pair_replacement(&self, user: &User, ends: Session) -> Result<(Session, Issued), AuthError> {
         let now = self.ports.clock.now();
         let session = Session {

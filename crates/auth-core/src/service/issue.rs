@@ -1,25 +1,25 @@
-//! Writing tokens.
+//! Signing tokens.
 
 use std::fmt;
 
-use crate::bounded::within;
 use crate::error::AuthError;
 use crate::service::TokenService;
+use crate::timeout::with_timeout;
 use crate::token::claims::NewToken;
 use crate::token::{CustomClaims, NextGeneration, Session, Subject, SubjectClaim, TokenClaims, TokenId, TokenKind};
 use crate::user::User;
 
-/// A token that this service signed. Secret: a `Debug` that prints `SignedToken(***)`.
+/// A token that this service signed. It is secret: `Debug` prints `SignedToken(***)`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedToken(String);
 
 impl SignedToken {
-    /// The text: a compact JWS (RFC 7515 §3.1).
+    /// The token string, a compact JWS (RFC 7515 §3.1).
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The text, given away.
+    /// Returns the token string, consuming the token.
     pub fn into_exposed(self) -> String {
         self.0
     }
@@ -31,30 +31,30 @@ impl fmt::Debug for SignedToken {
     }
 }
 
-/// What a login answers.
+/// The tokens that a login returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPair {
-    /// Opens guarded routes, for a short time.
+    /// The access token, for guarded routes.
     pub access: SignedToken,
-    /// Is exchanged for the next pair, once.
+    /// The refresh token, exchanged once for the next pair.
     pub refresh: SignedToken,
 }
 
-/// What the answer of a challenge is answered with: what the login that asked for it would have been.
+/// The tokens of a session that starts or continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Issued {
-    /// That of a login.
+    /// A token pair.
     Pair(TokenPair),
-    /// That of a login for a sliding token.
+    /// A sliding token.
     Sliding(SignedToken),
 }
 
-/// What a refresh answers.
+/// The tokens that a refresh returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refreshed {
-    /// Opens guarded routes, for a short time.
+    /// The access token, for guarded routes.
     pub access: SignedToken,
-    /// Is exchanged for the next pair; `None` where refresh tokens are not rotated: the presented one stays good.
+    /// The next refresh token; `None` where refresh tokens are not rotated, and the presented one stays live.
     pub refresh: Option<SignedToken>,
 }
 
@@ -65,8 +65,8 @@ impl From<TokenPair> for Refreshed {
 }
 
 impl TokenService {
-    /// The tokens of one generation of a session. Given the same generation, the same account and the same custom
-    /// claims, the refresh token says the same each time, so that a retry can be answered its lost successor.
+    /// Signs the token pair of one rotation generation of a session. The same generation, account and custom claims
+    /// give the same refresh token, so that a retry can get the same successor again.
     pub(super) fn sign_pair(
         &self,
         user: &User,
@@ -89,7 +89,7 @@ impl TokenService {
         Ok(TokenPair { access: self.sign_access(user, session, custom)?, refresh })
     }
 
-    /// An access token of a session.
+    /// Signs an access token of a session.
     pub(super) fn sign_access(
         &self,
         user: &User,
@@ -117,43 +117,43 @@ impl TokenService {
         self.ports.signer.sign(&payload).map(SignedToken).map_err(AuthError::Crypto)
     }
 
-    /// How tokens name a user; `None` if they cannot.
+    /// The subject of a user; `None` if tokens cannot name the user.
     pub(super) fn subject_of(&self, user: &User) -> Option<Subject> {
         user.subject(self.policy.claim_rules.subject_field)
     }
 
-    /// The same for a token to be signed.
+    /// [`subject_of`](Self::subject_of), or [`AuthError::NoSubject`].
     pub(super) fn subject_to_sign(&self, user: &User) -> Result<Subject, AuthError> {
         self.subject_of(user).ok_or(AuthError::NoSubject)
     }
 
-    /// Whether a claim names this user.
+    /// Whether a subject claim names this user.
     pub(super) fn is_named(&self, user: &User, claim: &SubjectClaim) -> bool {
         self.subject_of(user).is_some_and(|subject| *claim == SubjectClaim::Named(subject))
     }
 
-    /// The claims beside this service's own: those inherited, under those that the claims_providers find out now (SEC-026).
+    /// The custom claims of new tokens: `claims`, overwritten by those that the claims providers return now (SEC-026).
     pub(super) async fn custom_claims(&self, user: &User, mut claims: CustomClaims) -> Result<CustomClaims, AuthError> {
         if self.claims_providers.is_empty() {
             return Ok(claims);
         }
         let work = async {
-            for claims_provider in &self.claims_providers {
-                claims_provider.add_claims(user, &mut claims).await?;
+            for provider in &self.claims_providers {
+                provider.add_claims(user, &mut claims).await?;
             }
             Ok(())
         };
-        let outcome = within(self.ports.clock.as_ref(), self.policy.claims_timeout, work).await;
+        let outcome = with_timeout(self.ports.clock.as_ref(), self.policy.claims_timeout, work).await;
         outcome.unwrap_or_else(|interruption| Err(interruption.into())).map_err(AuthError::Unavailable)?;
         Ok(claims)
     }
 
-    /// Nothing inherited.
+    /// No custom claims.
     pub(super) fn no_claims(&self) -> CustomClaims {
         CustomClaims::new(self.policy.claim_rules.names.clone())
     }
 
-    /// What a token leaves to its successors, if that is wanted.
+    /// The custom claims that a successor inherits from a token, if the policy keeps them.
     pub(super) fn inherited(&self, claims: &TokenClaims) -> CustomClaims {
         let names = self.policy.claim_rules.names.clone();
         if self.policy.keep_custom_claims {

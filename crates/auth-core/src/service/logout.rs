@@ -1,4 +1,4 @@
-//! Logout: of one session, of the others, of all; and the blacklisting of a refresh token.
+//! Logout, of one session, all others or all, and the blacklisting of a refresh token.
 
 use crate::effects::Effects;
 use crate::error::AuthError;
@@ -13,14 +13,19 @@ use crate::token::{RawToken, RevokeReason, SessionId, TokenClaims, TokenFault};
 pub enum LogoutRequest {
     /// The session of this refresh token.
     One(RawToken),
-    /// Every session of the caller but the one that the access token belongs to.
+    /// Every session of the caller except that of the access token.
     Others,
     /// Every session of the caller.
     All,
 }
 
 impl TokenService {
-    /// Ends sessions of the caller. What has been answered stays ended, whatever refreshes are under way.
+    /// Revokes sessions of the caller. No concurrent refresh can make a revoked session live again (SEC-035, SEC-036).
+    ///
+    /// # Errors
+    /// [`AuthError::NoOwnSession`] for [`LogoutRequest::Others`] with a token without a session;
+    /// [`AuthError::TokenOfAnotherUser`] (SEC-033); [`AuthError::Token`] if the refresh token is not accepted, or its
+    /// session is revoked already; [`AuthError::Store`].
     pub async fn logout(&self, caller: &Caller, request: LogoutRequest) -> Result<(), AuthError> {
         match request {
             LogoutRequest::One(token) => self.logout_one(caller, &token).await,
@@ -36,7 +41,8 @@ impl TokenService {
         let now = self.ports.clock.now();
         let effects = Effects::from(SecurityEvent::of_user(kind, &caller.user.id));
         let ended = self.ports.store.revoke_all(&caller.user.id, keep, RevokeReason::LogoutAll, &effects, now).await?;
-        self.ports.note_changed(&caller.user.id);
+        // Also if the account no longer exists, so that no cache entry outlives it.
+        self.ports.account_changed(&caller.user.id);
         if ended.is_some() {
             self.ports.record_committed(&effects);
         }
@@ -46,7 +52,7 @@ impl TokenService {
     async fn logout_one(&self, caller: &Caller, token: &RawToken) -> Result<(), AuthError> {
         let claims = self.read_revocable(token).await?;
         if !self.is_named(&caller.user, &claims.subject) {
-            return self.refuse_foreign(caller);
+            return self.refuse_other_user(caller);
         }
         let member = match self.membership(&claims).await? {
             Membership::Member(member) => member,
@@ -56,49 +62,50 @@ impl TokenService {
             Ending::End => self.end(&member, RevokeReason::Logout, EventKind::LoggedOut).await,
             Ending::AlreadyEnded => Err(TokenFault::Revoked.into()),
             Ending::NeverIssued => Err(TokenFault::NeverIssued.into()),
-            Ending::Foreign => self.refuse_foreign(caller),
+            Ending::OtherUser => self.refuse_other_user(caller),
         }
     }
 
-    fn refuse_foreign(&self, caller: &Caller) -> Result<(), AuthError> {
+    fn refuse_other_user(&self, caller: &Caller) -> Result<(), AuthError> {
         self.ports.record(SecurityEvent::of_user(EventKind::LogoutRefused, &caller.user.id));
-        Err(AuthError::ForeignToken)
+        Err(AuthError::TokenOfAnotherUser)
     }
 
     async fn end(&self, member: &Member, reason: RevokeReason, kind: EventKind) -> Result<(), AuthError> {
         let effects = Effects::from(member.event(kind));
         if !self.end_session(member.found.session.id, reason, &effects).await? {
-            return Err(TokenFault::Revoked.into()); // Somebody else was faster.
+            return Err(TokenFault::Revoked.into()); // Another call revoked it first.
         }
         Ok(())
     }
 
-    /// Ends a session, and records the events of its end; `false` if it had ended before.
+    /// Revokes a session and records the events; `false` if it was revoked already.
     pub(super) async fn end_session(
         &self,
         id: SessionId,
         reason: RevokeReason,
         effects: &Effects,
     ) -> Result<bool, AuthError> {
-        let is_ended = self.ports.store.revoke(id, reason, effects, self.ports.clock.now()).await?;
-        if is_ended {
-            self.ports.note_ended(id);
+        let is_revoked = self.ports.store.revoke(id, reason, effects, self.ports.clock.now()).await?;
+        if is_revoked {
+            self.ports.session_ended(id);
             self.ports.record_committed(effects);
         }
-        Ok(is_ended)
+        Ok(is_revoked)
     }
 
-    /// The claims of a token whose session it can end.
+    /// Reads a token that may be presented at a logout or be blacklisted.
     async fn read_revocable(&self, presented: &RawToken) -> Result<TokenClaims, AuthError> {
         let claims = self.read(presented).await?;
         claims.require(self.revocable_kind(&claims))?;
         Ok(claims)
     }
 
-    /// Takes a refresh token out of use, and its session with it, for whoever holds it.
+    /// Blacklists a refresh token and revokes its session. The token itself is the only credential.
     ///
-    /// A spent token ends its session too, though the answer is a refusal as before: whoever blacklists a token wants
-    /// the login to be over.
+    /// # Errors
+    /// [`AuthError::Token`] if the token is not accepted or is blacklisted already. For a used token it is
+    /// [`TokenFault::Used`], but the session is revoked all the same. [`AuthError::Store`].
     pub async fn blacklist(&self, presented: &RawToken) -> Result<(), AuthError> {
         let claims = self.read_revocable(presented).await?;
         match self.membership(&claims).await? {
@@ -111,22 +118,22 @@ impl TokenService {
         let (reason, kind) = (RevokeReason::Blacklisted, EventKind::TokenBlacklisted);
         match standing(&member.found.session, member.generation, self.policy.rotation.on_refresh) {
             Ok(()) => self.end(member, reason, kind).await,
-            Err(TokenFault::Spent) => {
+            Err(TokenFault::Used) => {
                 self.end(member, reason, kind).await?;
-                Err(TokenFault::Spent.into())
+                Err(TokenFault::Used.into())
             }
             Err(fault) => Err(fault.into()),
         }
     }
 
-    /// A token without a session cannot be exchanged any more; it is remembered all the same, so that the second
-    /// attempt is told apart from the first.
+    /// Blacklists a token without a stored session. It can no longer be exchanged, but its ID is stored so that a
+    /// second attempt is refused.
     async fn blacklist_single(&self, claims: &TokenClaims) -> Result<(), AuthError> {
         if !Self::could_name_a_user(&claims.subject) {
             return Err(TokenFault::BadClaim.into());
         }
         let (jti, expires_at) = claims.require_any_kind()?;
-        let effects = Effects::from(SecurityEvent::of_nobody(EventKind::TokenBlacklisted));
+        let effects = Effects::from(SecurityEvent::without_user(EventKind::TokenBlacklisted));
         if !self.ports.store.refuse(jti, expires_at, RevokeReason::Blacklisted.name(), &effects).await? {
             return Err(TokenFault::Revoked.into());
         }

@@ -1,4 +1,4 @@
-//! Lookups in the storage: the session of a token, its user, and whether it is in the blacklist.
+//! Reads from the storage: the session of a token, its user, and the blacklist.
 
 use crate::error::{AuthError, StoreError};
 use crate::event::{EventKind, SecurityEvent};
@@ -6,16 +6,16 @@ use crate::service::TokenService;
 use crate::token::{Generation, SessionId, SessionOfUser, Subject, SubjectClaim, TokenClaims, TokenFault, TokenId};
 use crate::user::{User, UserId};
 
-/// A refresh token that was recognised.
+/// A refresh token with a stored session.
 pub(super) struct Member {
     pub(super) found: SessionOfUser,
     pub(super) generation: Generation,
-    /// Externally issued with the same key; it names no session.
+    /// Whether it was issued externally, and names no session.
     pub(super) is_adopted: bool,
 }
 
 impl Member {
-    /// An event of its session.
+    /// An event that concerns its session.
     pub(super) fn event(&self, kind: EventKind) -> SecurityEvent {
         SecurityEvent::of_session(kind, &self.found.user.id, self.found.session.id)
     }
@@ -23,16 +23,19 @@ impl Member {
 
 /// What a refresh token belongs to.
 pub(super) enum Membership {
-    /// A session, in whatever state.
+    /// A stored session, in any state.
     Member(Box<Member>),
-    /// A session that is not stored, though the user is: it was pruned, or lost with a restored database.
+    /// A session that is not stored, of an existing user: it was pruned, or lost when the database was restored.
     SessionGone,
-    /// No account that exists.
+    /// The user does not exist.
     NoUser,
 }
 
 impl TokenService {
-    /// The session with this ID and its user. A storage that returns another one is broken: nothing is decided on that.
+    /// The session with this ID and its user.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] if the storage returns another session or another user.
     pub(super) async fn stored_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, AuthError> {
         let found = self.ports.store.find_session(id).await?;
         let is_other = |found: &SessionOfUser| found.session.id != id || found.session.user_id != found.user.id;
@@ -42,7 +45,10 @@ impl TokenService {
         Ok(found)
     }
 
-    /// The user that a token names, if it names one that exists. A storage that returns another one is broken.
+    /// The user that a token names; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] if the storage returns another user.
     pub(super) async fn user_of(&self, claims: &TokenClaims) -> Result<Option<User>, AuthError> {
         let SubjectClaim::Named(subject) = &claims.subject else { return Ok(None) };
         let found = self.ports.store.find_by_subject(subject).await?;
@@ -52,7 +58,10 @@ impl TokenService {
         Ok(found)
     }
 
-    /// Whether the claim could name an account that existed once: absent, null, a number or a name, but no odd text.
+    /// Whether a blacklisted token may have this subject claim: absent, null, a username or an ID that is no
+    /// [`StringId`].
+    ///
+    /// [`StringId`]: crate::user::StringId
     pub(super) const fn could_name_a_user(claim: &SubjectClaim) -> bool {
         !matches!(claim, SubjectClaim::Malformed | SubjectClaim::Named(Subject::Id(UserId::String(_))))
     }

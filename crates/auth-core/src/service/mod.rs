@@ -1,4 +1,4 @@
-//! The use-cases of tokens: load, decide, apply. Every rule they follow is a pure function elsewhere in this crate.
+//! The use-cases of tokens: load, decide, apply. Each decision is a pure function in another module of this crate.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_core::AuthError> {
@@ -6,7 +6,7 @@
 //! use auth_core::service::LogoutRequest;
 //! use auth_core::token::{Authentication, ClientInfo, RawToken};
 //!
-//! // In a service: a `TokenService` on a database, keys and the system clock, and users of its own.
+//! // A host has its own users, and a `TokenService` with a database, keys and the system clock.
 //! let service = TestService::new();
 //! let (tokens, alice) = (&service.tokens, service.register("alice").await);
 //!
@@ -16,12 +16,12 @@
 //! let caller = tokens.authenticate(&RawToken::parse(pair.access.expose())?).await?;
 //! assert_eq!(caller.user.username, "alice");
 //!
-//! // A refresh token is good once.
+//! // A refresh token can be exchanged once.
 //! let refresh = RawToken::parse(pair.refresh.expose())?;
 //! let next = tokens.refresh(&refresh).await?;
 //! assert!(tokens.refresh(&refresh).await.is_err());
 //!
-//! // A logout ends the session, for the access token too.
+//! // A logout revokes the session; its access token is refused too.
 //! tokens.logout(&caller, LogoutRequest::All).await?;
 //! assert!(tokens.authenticate(&RawToken::parse(next.access.expose())?).await.is_err());
 //! # Ok(()) }
@@ -63,27 +63,27 @@ use crate::time::Seconds;
 use crate::token::{ClaimRules, RawToken, RequiredFor, SessionId, TokenClaims, TokenKind};
 use crate::user::UserId;
 
-/// The adapters that issuing, exchanging, judging and ending tokens takes.
+/// The adapters of a [`TokenService`].
 #[derive(Clone)]
 pub struct TokenPorts {
-    /// Sessions, refused tokens, and the users of tokens.
+    /// Sessions, the blacklist, and the users of tokens.
     pub store: Arc<dyn TokenStore>,
-    /// Signatures.
+    /// Signs and verifies tokens.
     pub signer: Arc<dyn TokenSigner>,
-    /// The time of day.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Random bytes.
+    /// The source of random bytes.
     pub randomness: Arc<dyn Randomness>,
     /// The audit log.
     pub events: Arc<dyn SecurityEvents>,
-    /// The auth cache of guarded routes; `None`: they read the storage each time.
+    /// The auth cache of guarded routes; with `None` they read the storage for each request.
     pub auth_cache: Option<Arc<AuthCache>>,
-    /// What users are told when a used token of theirs is presented; `None`: nothing.
+    /// Notices to users whose refresh token was reused; with `None` there are none.
     pub reuse_notices: Option<Arc<dyn ReuseNotices>>,
 }
 
 impl TokenPorts {
-    /// Records an event that no write accompanies.
+    /// Records an event without a write.
     fn record(&self, event: SecurityEvent) {
         self.events.record(event);
     }
@@ -93,60 +93,64 @@ impl TokenPorts {
         self.events.record_committed(&effects.events);
     }
 
-    /// Makes the guarded routes of this process obey a change before it is answered.
-    fn note(&self, change: Change) {
+    /// Invalidates the entries in the auth cache of this process before the request is answered. Other processes learn
+    /// of the change from the invalidation feed.
+    fn invalidate(&self, change: Change) {
         if let Some(auth_cache) = &self.auth_cache {
             auth_cache.apply(change);
         }
     }
 
-    fn note_ended(&self, session: SessionId) {
-        self.note(Change::SessionEnded(session));
+    fn session_ended(&self, session: SessionId) {
+        self.invalidate(Change::SessionEnded(session));
     }
 
-    /// Also after all sessions of an account, but perhaps one, were ended.
-    fn note_changed(&self, user: &UserId) {
-        self.note(Change::AccountChanged(user.clone()));
+    /// Also covers a revocation of all sessions of the account.
+    fn account_changed(&self, user: &UserId) {
+        self.invalidate(Change::AccountChanged(user.clone()));
     }
 }
 
-/// What tokens say, how long they live, and which ones are accepted.
+/// The lifetimes and claims of tokens, and which tokens are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPolicy {
-    /// How long an access token lives.
+    /// The lifetime of an access token.
     pub access_ttl: Seconds,
-    /// How refresh tokens are exchanged.
+    /// The rules for the exchange of refresh tokens.
     pub rotation: RotationPolicy,
-    /// When a session ends for good, however often it is refreshed; `None`: never.
+    /// The absolute lifetime of a session, however often it is refreshed; `None` for no limit.
     pub session_max_ttl: Option<Seconds>,
-    /// Which claims are required.
+    /// The claims that are written and required.
     pub claim_rules: ClaimRules,
-    /// How long an claims_provider may take.
+    /// How long the claims providers may take, all together, each time tokens are issued.
     pub claims_timeout: Duration,
-    /// Whether claims that this service does not know are copied from a refresh token to its successors.
+    /// Whether custom claims are copied from a refresh token to its successors.
     pub keep_custom_claims: bool,
-    /// Whether a well-signed refresh token of no session becomes one (SEC-025); tokens of SimpleJWT with the same key.
+    /// Whether externally issued refresh tokens are adopted, such as those that SimpleJWT signed with the same key
+    /// (SEC-025).
     pub adopt_external_tokens: bool,
-    /// Whether access tokens die with their session (SEC-032).
+    /// Whether access tokens are refused once their session has ended (SEC-032).
     pub check_session_on_access: bool,
-    /// Whether the user of a token has to be active, on guarded routes and at a refresh (SEC-028). At a login always.
+    /// Whether the user of a token must be active, on guarded routes and at a refresh (SEC-028). A login always
+    /// requires it.
     pub check_user_is_active: bool,
-    /// Whether a login is noted with the account.
+    /// Whether a login updates `last_login` of the account.
     pub update_last_login: bool,
-    /// How many live sessions an account has at most: one more ends the least recently used. `None`: any number.
+    /// The session limit: one more live session revokes the least recently used one of the account. `None` for no
+    /// limit.
     pub max_sessions: Option<NonZeroU32>,
-    /// The kinds of token that open guarded routes: access tokens, sliding ones, or both, in the order in which a
-    /// refusal speaks of them.
+    /// The token types that guarded routes accept: access tokens, sliding tokens, or both. A refusal has the reason of
+    /// the last one.
     pub accepted_kinds: Vec<TokenKind>,
-    /// How sliding tokens live.
+    /// The lifetimes of sliding tokens.
     pub sliding: SlidingPolicy,
-    /// Whose sessions must start with more than one authentication factor.
+    /// The users whose sessions must start with more than one authentication factor (SEC-134).
     pub multi_factor_required_for: RequiredFor,
 }
 
 impl Default for TokenPolicy {
-    /// The strict one: 15 minutes for access tokens, a session ends after 30 days, an account has at most 100 of them, access tokens die with their
-    /// session, nothing from elsewhere is adopted or kept.
+    /// The strict policy: access tokens live for 15 minutes and end with their session, a session ends after 30 days,
+    /// an account has at most 100 live sessions, and externally issued tokens are not adopted.
     fn default() -> Self {
         Self {
             access_ttl: Seconds::new(15 * 60),
@@ -167,9 +171,7 @@ impl Default for TokenPolicy {
     }
 }
 
-/// Issues tokens, exchanges them, judges them and ends them.
-///
-/// The methods stand in the modules named for what they do: login, refresh, verify, logout, authenticate.
+/// Issues, exchanges, verifies and revokes tokens.
 #[derive(Clone)]
 pub struct TokenService {
     ports: TokenPorts,
@@ -178,28 +180,29 @@ pub struct TokenService {
 }
 
 impl TokenService {
-    /// A service on these adapters.
+    /// Creates a service on these adapters.
     pub const fn new(ports: TokenPorts, policy: TokenPolicy) -> Self {
         Self { ports, policy, claims_providers: Vec::new() }
     }
 
-    /// The same with one more source of claims. Of two that write the same claim the later one wins.
-    pub fn enriched_by(mut self, claims_provider: Arc<dyn ClaimsProvider>) -> Self {
-        self.claims_providers.push(claims_provider);
+    /// Adds a claims provider. If two of them write the same claim, the later one wins.
+    #[must_use]
+    pub fn with_claims_provider(mut self, provider: Arc<dyn ClaimsProvider>) -> Self {
+        self.claims_providers.push(provider);
         self
     }
 
-    /// Its policy.
+    /// The policy.
     pub const fn policy(&self) -> &TokenPolicy {
         &self.policy
     }
 
-    /// The adapters it works with.
+    /// The adapters.
     pub const fn ports(&self) -> &TokenPorts {
         &self.ports
     }
 
-    /// The first checks of every presented token: its signature, then its claims.
+    /// Checks the signature of a presented token, then its claims.
     async fn read(&self, token: &RawToken) -> Result<TokenClaims, AuthError> {
         let Recognised { payload, is_own } = self.ports.signer.verify(token).await?;
         Ok(self.policy.claim_rules.read(payload, is_own, self.ports.clock.now())?)

@@ -1,4 +1,4 @@
-//! The start of a session, however its user was authenticated.
+//! The start of a session, for any kind of authentication.
 
 use serde_json::Value;
 
@@ -11,12 +11,12 @@ use crate::token::{Authentication, ClientInfo, Generation, Session, SessionId, S
 use crate::user::{User, UserId};
 
 impl TokenService {
-    /// Starts a session for a user whom the caller has authenticated, and issues its first tokens: the one entry point for
-    /// every login, by password, second factor, single sign-on, passkey or link. Rotation, reuse detection, revocation,
-    /// claims, the auth cache and events work for each session in the same way.
+    /// Starts a session for a user whom the host has authenticated, by password, second factor, single sign-on, passkey
+    /// or link, and issues its first tokens. Every login goes through here.
     ///
-    /// `user` must be read from the storage before it is decided how to authenticate: the session starts only if the user is
-    /// still active and has the same `security_stamp`, so that no decision outlives what it was based on.
+    /// The host must read `user` from the storage before it decides how to authenticate the user: the session starts
+    /// only if the user is still active and has the same `security_stamp`, so that no decision outlives the state it
+    /// was based on.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
@@ -31,10 +31,11 @@ impl TokenService {
     /// ```
     ///
     /// # Errors
-    /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of the
-    /// user; [`AuthError::NoSubject`] if tokens name users by email address and the user has none to log in with;
-    /// [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it and decide again;
-    /// [`AuthError::Store`] if the storage fails, or if the `external_id` is empty, too long or an integer ID.
+    /// [`AuthError::UserInactive`]; [`AuthError::MultiFactorRequired`] if the policy requires more than one factor of
+    /// the user; [`AuthError::NoSubject`] if tokens name users by email address and that of the user is not a login
+    /// name; [`AuthError::UserChanged`] if the user was changed or deleted since it was read: read it again and retry;
+    /// [`AuthError::Store`] if the storage fails, or if a token cannot carry the subject of the user, such as a
+    /// negative integer ID.
     pub async fn start_session(
         &self,
         user: &User,
@@ -50,9 +51,9 @@ impl TokenService {
         Ok(pair)
     }
 
-    /// Checks whether a user who was authenticated so may log in.
+    /// Checks whether an authenticated user may start a session.
     pub(super) fn check_start(&self, user: &User, authentication: &Authentication) -> Result<(), AuthError> {
-        self.check_name(user)?;
+        self.check_subject(user)?;
         if !user.is_active {
             return Err(AuthError::UserInactive);
         }
@@ -62,17 +63,17 @@ impl TokenService {
         Ok(())
     }
 
-    /// Refuses a user whose tokens would name another user or none: the subject claim must read back as this user.
-    fn check_name(&self, user: &User) -> Result<(), AuthError> {
+    /// Refuses a user whose tokens would name another user or none: the subject claim must be read as the same subject.
+    fn check_subject(&self, user: &User) -> Result<(), AuthError> {
         let subject = self.subject_to_sign(user)?;
         let claim = Value::from(subject.to_claim());
         if SubjectClaim::read(Some(&claim), self.policy.claim_rules.subject_field) == SubjectClaim::Named(subject) {
             return Ok(());
         }
-        Err(StoreError::broken("the key of a user cannot be told from an integer key, or is empty or too long").into())
+        Err(StoreError::broken("the subject of a user cannot be carried by a token").into())
     }
 
-    /// A session that is not stored yet, whose first token expires at `expires_at`.
+    /// A new session whose first token expires at `expires_at`. Stores nothing.
     pub(super) fn new_session(
         &self,
         user: &User,
@@ -99,7 +100,7 @@ impl TokenService {
         }
     }
 
-    /// Stores a new session of a user as it was read.
+    /// Stores a new session if `user` is unchanged, and applies the session limit.
     pub(super) async fn store_session(&self, user: &User, session: &Session) -> Result<(), AuthError> {
         let last_login = self.policy.update_last_login.then(|| self.ports.clock.timestamp());
         let effects = Effects::from(SecurityEvent::of_session(EventKind::LoginSucceeded, &user.id, session.id));
@@ -110,13 +111,13 @@ impl TokenService {
         self.end_surplus(&user.id, session.id).await
     }
 
-    /// Ends the least recently used sessions of an account that has too many, but never `keep`. Each start of a session is
-    /// followed by it, so that of any number at once the last one finds all of them.
+    /// Applies the session limit: revokes the least recently used sessions of an account, but never `keep`. This
+    /// follows the write of each new session, so that the last of several concurrent logins sees them all.
     pub(super) async fn end_surplus(&self, user: &UserId, keep: SessionId) -> Result<(), AuthError> {
-        let Some(most) = self.policy.max_sessions else { return Ok(()) };
-        for ended in self.ports.store.end_surplus(user, keep, most, self.ports.clock.now()).await? {
-            self.ports.note_ended(ended);
-            self.ports.record(SecurityEvent::of_surplus(user, ended));
+        let Some(limit) = self.policy.max_sessions else { return Ok(()) };
+        for ended in self.ports.store.end_surplus(user, keep, limit, self.ports.clock.now()).await? {
+            self.ports.session_ended(ended);
+            self.ports.record(SecurityEvent::session_limit_reached(user, ended));
         }
         Ok(())
     }

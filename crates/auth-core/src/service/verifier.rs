@@ -1,4 +1,4 @@
-//! Verification of access tokens without any storage.
+//! Verification of access tokens without a storage.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use crate::ports::{Clock, Recognised, TokenSigner};
 use crate::token::{ClaimRules, Payload, RawToken, SessionId, Subject, SubjectClaim, TokenKind};
 use crate::user::GroupName;
 
-/// Recognises access tokens by signature and claims alone, as another service does that has the public key and no
-/// database (SimpleJWT: `JWTStatelessUserAuthentication`). It cannot know of logouts: a token is good until it expires.
+/// Verifies access tokens by signature and claims alone, for services that have the public key and no database
+/// (SimpleJWT: `JWTStatelessUserAuthentication`). It does not learn of logouts: a token is valid until it expires.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -37,29 +37,29 @@ pub struct AccessVerifier {
     rules: ClaimRules,
 }
 
-/// The bearer of a good access token, as the token describes it.
+/// The bearer of a valid access token, as the token describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Bearer {
-    /// Whom the token names.
+    /// The user that the token names.
     pub subject: Subject,
-    /// The session that it belongs to.
+    /// The session that the token belongs to; `None` for an externally issued token.
     pub session: Option<SessionId>,
-    /// The claims beside those of the service; `iss`, `aud` and `nbf` are among them.
+    /// The claims that the service does not write itself, and `iss`, `aud` and `nbf`.
     pub claims: Payload,
 }
 
 impl AccessVerifier {
-    /// A verifier with these keys and rules.
+    /// Creates a verifier with these keys and rules.
     pub fn new(signer: Arc<dyn TokenSigner>, clock: Arc<dyn Clock>, rules: ClaimRules) -> Self {
         Self { signer, clock, rules }
     }
 
-    /// The bearer of an access token.
+    /// Verifies an access token and returns its bearer.
     ///
     /// # Errors
-    /// [`AuthError::Token`] if the token is not accepted, [`AuthError::SubjectMissing`] if it names nobody,
-    /// [`AuthError::UserNotFound`] if it can name nobody who exists, [`AuthError::Unavailable`] if the keys cannot be
-    /// had.
+    /// [`AuthError::Token`] if the token is not accepted; [`AuthError::SubjectMissing`]; [`AuthError::UserNotFound`] if
+    /// its subject cannot be that of any user; [`AuthError::Unavailable`] if the keys of another issuer are
+    /// unavailable.
     pub async fn verify(&self, presented: &RawToken) -> Result<Bearer, AuthError> {
         let Recognised { payload, is_own } = self.signer.verify(presented).await?;
         let claims = self.rules.read(payload, is_own, self.clock.now())?;
@@ -74,13 +74,13 @@ impl AccessVerifier {
 }
 
 impl Bearer {
-    /// The claim `role`, as the token has it; this service writes `admin` or `user`. `None` if it is absent or no text.
+    /// The claim `role`, which this service writes as `admin` or `user`; `None` if it is absent or not a string.
     pub fn role(&self) -> Option<&str> {
         self.claims.get("role").and_then(Value::as_str)
     }
 
-    /// What a permission rule may know of the bearer: the claim `role`, and the names in the claim `groups` that can be
-    /// names of groups.
+    /// The bearer as permission rules see it. Its roles are the claim `role` and the valid group names in the claim
+    /// `groups`; it is staff if its role is `admin`.
     pub fn requester(&self) -> Requester {
         let groups =
             self.claims.get("groups").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

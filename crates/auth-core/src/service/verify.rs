@@ -1,4 +1,4 @@
-//! Verification: is this token good, for whatever.
+//! Verification of a token of any type.
 
 use crate::error::AuthError;
 use crate::revocation::standing;
@@ -6,13 +6,16 @@ use crate::service::{TokenService, adoption};
 use crate::token::{Generation, RawToken, TokenFault, TokenKind};
 
 impl TokenService {
-    /// Whether a token of any kind is good: signed, within its time, and not taken out of use. The state of its user
-    /// is not asked (wire contract section 3).
+    /// Verifies a token of any type: its signature, its claims, and that it is neither used nor revoked. Does not check
+    /// its user (docs/wire-contract.md, section 3).
+    ///
+    /// # Errors
+    /// [`AuthError::Token`] if the token is not valid; [`AuthError::Store`]; [`AuthError::Unavailable`].
     pub async fn verify(&self, presented: &RawToken) -> Result<(), AuthError> {
         let claims = self.read(presented).await?;
         let (jti, _) = claims.require_any_kind()?;
         let is_refresh = claims.is(TokenKind::Refresh);
-        let session = adoption::session_id(&claims, jti).filter(|_| is_refresh || self.dies_with_session(&claims));
+        let session = adoption::session_id(&claims, jti).filter(|_| is_refresh || self.ends_with_session(&claims));
         let Some(id) = session else { return self.check_not_blacklisted(jti).await };
         match self.stored_session(id).await? {
             Some(found) if is_refresh => {

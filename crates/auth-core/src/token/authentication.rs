@@ -7,7 +7,7 @@ use crate::time::UnixTime;
 use crate::token::Session;
 use crate::user::User;
 
-/// How and when a user was authenticated: by this service, or by a host that has its own way, such as single sign-on or a
+/// How and when a user was authenticated, by `auth-accounts` or by a host in its own way, such as single sign-on or a
 /// passkey.
 ///
 /// ```
@@ -25,16 +25,17 @@ pub struct Authentication {
 }
 
 impl Authentication {
-    /// Longest list of methods, in characters, with a space between each two.
+    /// The maximum length of all methods together, in characters, including the spaces between them.
     pub const MAX_CHARS: usize = 255;
     /// The method that stands for more than one factor (RFC 8176 §2).
     pub const MULTI_FACTOR: &'static str = "mfa";
 
-    /// An authentication by these methods: values of the claim `amr`, such as `pwd`, `otp`, `hwk`, `mfa` (RFC 8176 §2).
+    /// Creates an authentication by these methods: values of the claim `amr`, such as `pwd`, `otp`, `hwk`, `mfa` (RFC
+    /// 8176 §2).
     ///
     /// # Errors
-    /// If there is no method, if one is empty or contains anything but visible ASCII characters, or if all of them together
-    /// are longer than [`MAX_CHARS`](Self::MAX_CHARS).
+    /// [`BadAuthentication`] if there is no method, if one is empty or contains a character other than visible ASCII,
+    /// or if they exceed [`MAX_CHARS`](Self::MAX_CHARS).
     pub fn new<'a>(methods: impl IntoIterator<Item = &'a str>, at: UnixTime) -> Result<Self, BadAuthentication> {
         let methods: Vec<&str> = methods.into_iter().collect();
         let is_visible = |method: &&str| !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_graphic());
@@ -45,22 +46,22 @@ impl Authentication {
         Ok(Self { amr, at })
     }
 
-    /// By a password alone.
+    /// An authentication by password alone.
     pub fn by_password(at: UnixTime) -> Self {
         Self { amr: "pwd".to_owned(), at }
     }
 
-    /// By a password and a one-time code: from an email, of an authenticator, or written down.
+    /// An authentication by password and a code: from an email or an authenticator, or a recovery code.
     pub fn by_password_and_code(at: UnixTime) -> Self {
         Self { amr: format!("pwd otp {}", Self::MULTI_FACTOR), at }
     }
 
-    /// That of a session.
+    /// The authentication that a session started with.
     pub(crate) fn of(session: &Session) -> Self {
         Self { amr: session.amr.clone(), at: session.authenticated_at }
     }
 
-    /// The methods, with a space between each two.
+    /// The methods, separated by spaces.
     pub fn amr(&self) -> &str {
         &self.amr
     }
@@ -70,26 +71,26 @@ impl Authentication {
         self.at
     }
 
-    /// Whether the methods are more than one factor.
+    /// Whether the methods include [`MULTI_FACTOR`](Self::MULTI_FACTOR).
     pub fn is_multi_factor(&self) -> bool {
         is_multi_factor(&self.amr)
     }
 }
 
-/// Whose sessions must start with more than one authentication factor.
+/// The users whose sessions must start with more than one authentication factor (SEC-134).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RequiredFor {
-    /// Nobody: who wants one switches it on.
+    /// No user: second factors are optional.
     #[default]
     Nobody,
-    /// Administrators.
+    /// Staff and superusers.
     Staff,
-    /// Everybody.
+    /// All users.
     All,
 }
 
 impl RequiredFor {
-    /// Whether it is required of an account.
+    /// Whether it is required of this user.
     pub const fn includes(self, user: &User) -> bool {
         match self {
             Self::Nobody => false,
@@ -99,18 +100,22 @@ impl RequiredFor {
     }
 }
 
-/// Whether methods that are separated by spaces are more than one factor.
+/// Whether space-separated methods include [`Authentication::MULTI_FACTOR`].
 pub(crate) fn is_multi_factor(amr: &str) -> bool {
     amr.split(' ').any(|method| method == Authentication::MULTI_FACTOR)
 }
 
-/// Authentication methods that cannot be values of the claim `amr`.
+/// The error for authentication methods that cannot be values of the claim `amr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadAuthentication;
 
 impl fmt::Display for BadAuthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("authentication methods must be words of visible ASCII characters, at least one")
+        write!(
+            f,
+            "authentication methods must be one or more words of visible ASCII characters, at most {} in total",
+            Authentication::MAX_CHARS
+        )
     }
 }
 
@@ -121,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn methods_are_words() {
+    fn methods_are_words_of_visible_ascii() {
         let (longest, longer) = ("x".repeat(255), "x".repeat(256));
         for (methods, expected) in [
             (&["pwd"][..], Some(("pwd", false))),

@@ -1,23 +1,23 @@
-//! What a token says, in types.
+//! The claims of a token as typed values.
 
 use serde_json::Value;
 
 use crate::time::{Seconds, UnixTime};
 use crate::token::{ClaimNames, Generation, Payload, SessionId, Subject, SubjectClaim, TokenFault, TokenId};
 
-/// The kinds of token, by the claim `token_type`.
+/// The token type, as the claim `token_type` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenKind {
-    /// Short-lived; opens guarded routes.
+    /// Short-lived, for guarded routes.
     Access,
-    /// Long-lived; exchanged for a new pair, once.
+    /// Long-lived, exchanged once for a new pair.
     Refresh,
-    /// Opens guarded routes, and is exchanged for a longer-lived one of itself: both in one.
+    /// Opens guarded routes and renews itself.
     Sliding,
 }
 
 impl TokenKind {
-    /// The value of the claim.
+    /// The value of the claim `token_type`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Access => "access",
@@ -27,7 +27,7 @@ impl TokenKind {
     }
 }
 
-/// The claims of a token that is well signed and within its time.
+/// The claims of a token that is well signed and not expired.
 ///
 /// ```
 /// use auth_core::time::UnixTime;
@@ -39,65 +39,71 @@ impl TokenKind {
 /// assert_eq!(claims.require(TokenKind::Access), Err(TokenFault::WrongKind));
 /// ```
 ///
-/// The subject is not judged yet: verification of a token does not ask whom it names (wire contract section 3).
+/// The subject may be malformed, because verification does not check it (docs/wire-contract.md, section 3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenClaims {
-    /// `token_type`, in whatever spelling; `None`: there is none.
+    /// `token_type` as in the token; `None` if absent.
     pub kind: Option<String>,
-    /// `jti`; `None`: there is none.
+    /// `jti`; `None` if absent.
     pub id: Option<TokenId>,
-    /// `exp`; `None`: there is none.
+    /// `exp`; `None` if absent.
     pub expires_at: Option<UnixTime>,
-    /// `iat`; `None`: there is none.
+    /// `iat`; `None` if absent.
     pub issued_at: Option<UnixTime>,
-    /// `user_id`.
+    /// `user_id`, the subject.
     pub subject: SubjectClaim,
-    /// `sid`; `None`: not one of ours, or of no session.
+    /// `sid`; `None` for an externally issued token.
     pub session: Option<SessionId>,
-    /// `gen`; refresh tokens of a session have it.
+    /// `gen`; only in refresh tokens of a session.
     pub generation: Option<Generation>,
-    /// `refresh_exp`; sliding tokens have it.
+    /// `refresh_exp`; only in sliding tokens.
     pub refresh_expires_at: Option<UnixTime>,
-    /// Whether a key of this installation made it. Of another issuer's tokens `sid` and `gen` are claims like any
-    /// other.
+    /// Whether a key of this deployment signed the token. In a token of another issuer, `sid` and `gen` have no
+    /// meaning.
     pub is_own: bool,
     /// Every other claim.
     pub custom: Payload,
 }
 
 impl TokenClaims {
-    /// The checks that follow when a token is to be used: it has an end, a name, and the kind that is wanted, in this
-    /// order (wire contract section 3, steps 4 and 5). Gives its name and its end.
+    /// Checks that the token has an expiry, a token ID and the expected type, in this order (docs/wire-contract.md,
+    /// section 3, steps 4 and 5). Returns the token ID and the expiry.
+    ///
+    /// # Errors
+    /// [`TokenFault::NoExpiry`], [`TokenFault::NoId`], [`TokenFault::NoKind`] or [`TokenFault::WrongKind`].
     pub fn require(&self, kind: TokenKind) -> Result<(&TokenId, UnixTime), TokenFault> {
-        let named = self.require_any_kind()?;
+        let id_and_expiry = self.require_any_kind()?;
         match self.kind.as_deref() {
             None => Err(TokenFault::NoKind),
             Some(name) if name != kind.name() => Err(TokenFault::WrongKind),
-            Some(_) => Ok(named),
+            Some(_) => Ok(id_and_expiry),
         }
     }
 
-    /// [`require`](Self::require) without the kind.
+    /// [`require`](Self::require) for any token type.
+    ///
+    /// # Errors
+    /// [`TokenFault::NoExpiry`] or [`TokenFault::NoId`].
     pub fn require_any_kind(&self) -> Result<(&TokenId, UnixTime), TokenFault> {
         let expires_at = self.expires_at.ok_or(TokenFault::NoExpiry)?;
         let id = self.id.as_ref().ok_or(TokenFault::NoId)?;
         Ok((id, expires_at))
     }
 
-    /// The earliest moment at which it may have been issued: `iat`, or else as long before `exp` as a token of its kind
-    /// lives at most.
+    /// The earliest time at which the token may have been issued: `iat`, or `exp` minus the longest lifetime if `iat`
+    /// is absent.
     pub(crate) fn earliest_issue(&self, longest: Seconds) -> UnixTime {
         let by_end = || self.expires_at.map_or(UnixTime::default(), |end| end.minus(longest));
         self.issued_at.unwrap_or_else(by_end)
     }
 
-    /// Whether it says to be of this kind.
+    /// Whether the token has this type.
     pub fn is(&self, kind: TokenKind) -> bool {
         self.kind.as_deref() == Some(kind.name())
     }
 }
 
-/// What is written into a new token.
+/// The claims of a new token.
 #[derive(Clone, Debug)]
 pub(crate) struct NewToken<'a> {
     pub(crate) kind: TokenKind,
@@ -106,7 +112,7 @@ pub(crate) struct NewToken<'a> {
     pub(crate) expires_at: UnixTime,
     pub(crate) subject: &'a Subject,
     pub(crate) session: SessionId,
-    /// The names of RFC 8176, with blanks between them; empty: it is not known how the session began.
+    /// The authentication methods (RFC 8176 §2), separated by spaces; empty if not known.
     pub(crate) amr: &'a str,
     pub(crate) generation: Option<Generation>,
     pub(crate) refresh_expires_at: Option<UnixTime>,
@@ -114,7 +120,7 @@ pub(crate) struct NewToken<'a> {
 }
 
 impl NewToken<'_> {
-    /// The JSON object to sign. Registered claims win over custom ones of the same name.
+    /// The payload to sign. The claims of the service replace custom ones of the same name.
     pub(crate) fn payload(self, names: &ClaimNames) -> Payload {
         let mut payload = self.custom.clone();
         let mut set = |name: &str, value: Value| payload.insert(name.to_owned(), value);
@@ -130,8 +136,8 @@ impl NewToken<'_> {
         if let Some(generation) = self.generation {
             set("gen", generation.get().into());
         }
-        if let Some(moment) = self.refresh_expires_at {
-            set(names.refresh_expiry(), moment.seconds().into());
+        if let Some(expiry) = self.refresh_expires_at {
+            set(names.refresh_expiry(), expiry.seconds().into());
         }
         payload
     }

@@ -1,4 +1,4 @@
-//! Claims that are an application's own.
+//! Custom claims.
 
 use std::error::Error;
 use std::fmt;
@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::token::{ClaimNames, Payload};
 use crate::user::{GroupName, User};
 
-/// The claims beside this service's own. Those of RFC 7519 §4.1 and of this service cannot be among them.
+/// The custom claims of a token: all except those of RFC 7519 §4.1 and those that this service writes.
 #[derive(Clone, Debug)]
 pub struct CustomClaims {
     names: ClaimNames,
     claims: Payload,
 }
 
-/// The name of a claim that an application cannot write.
+/// The error for a claim that a claims provider may not write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReservedClaim(String);
 
@@ -28,20 +28,20 @@ impl fmt::Display for ReservedClaim {
 impl Error for ReservedClaim {}
 
 impl CustomClaims {
-    /// None so far, in an installation with these names.
+    /// Creates an empty set, for a deployment with these claim names.
     pub fn new(names: ClaimNames) -> Self {
         Self { names, claims: Payload::new() }
     }
 
-    /// Those of an older token: every claim that the service does not write itself, nor could take from the account:
-    /// rights and addresses are never older than their token (SEC-026).
+    /// The claims that a successor inherits: all except those that the service writes itself and those of
+    /// [`ProfileClaim`], so that rights and email addresses are never older than their token (SEC-026).
     pub(crate) fn inherited(names: ClaimNames, mut claims: Payload) -> Self {
-        let is_of_account = |name: &str| ProfileClaim::ALL.iter().any(|claim| claim.name() == name);
-        claims.retain(|name, _| !names.is_own(name) && !is_of_account(name));
+        let is_profile_claim = |name: &str| ProfileClaim::ALL.iter().any(|claim| claim.name() == name);
+        claims.retain(|name, _| !names.is_own(name) && !is_profile_claim(name));
         Self { names, claims }
     }
 
-    /// Sets a claim; replaces one of the same name.
+    /// Sets a claim, replacing one of the same name.
     ///
     /// ```
     /// use auth_core::token::{ClaimNames, CustomClaims};
@@ -51,7 +51,7 @@ impl CustomClaims {
     /// ```
     ///
     /// # Errors
-    /// [`ReservedClaim`] for a name that the service writes itself, or that RFC 7519 §4.1 registers.
+    /// [`ReservedClaim`] for a claim that the service writes itself, or that RFC 7519 §4.1 registers.
     pub fn insert(&mut self, name: &str, value: impl Into<Value>) -> Result<(), ReservedClaim> {
         if self.names.is_reserved(name) {
             return Err(ReservedClaim(name.to_owned()));
@@ -60,7 +60,7 @@ impl CustomClaims {
         Ok(())
     }
 
-    /// A claim that was set.
+    /// The value of a claim, if it is set.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)
     }
@@ -70,21 +70,21 @@ impl CustomClaims {
     }
 }
 
-/// A claim that is taken from the account: the claims_providers that an installation can choose by name.
+/// A claim with a field of the account: the claims providers that the configuration can choose by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ProfileClaim {
-    /// `email`: the address.
+    /// `email`: the email address, if it is a login name.
     Email,
-    /// `role`: `admin` for staff, else `user`.
+    /// `role`: `admin` for staff, otherwise `user`.
     Role,
-    /// `username`: the name to log in with.
+    /// `username`: the username.
     Username,
     /// `groups`: the names of the groups, in alphabetical order.
     Groups,
 }
 
 impl ProfileClaim {
-    /// All of them.
+    /// All profile claims.
     pub const ALL: [Self; 4] = [Self::Email, Self::Role, Self::Username, Self::Groups];
 
     /// The name of the claim.
@@ -97,8 +97,8 @@ impl ProfileClaim {
         }
     }
 
-    /// Its value for a user. There is no email claim without an email address that is a login name: other addresses may
-    /// belong to several users, and services that read tokens identify users by this claim.
+    /// The value for a user. A contact is never an email claim, because several users may have the same one, and other
+    /// services identify users by this claim.
     pub fn value(self, user: &User) -> Option<Value> {
         Some(match self {
             Self::Email => user.login_email()?.into(),
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_claim_of_the_service_can_be_written() {
+    fn reserved_claims_cannot_be_written() {
         let names = ClaimNames::new("typ_", "id_", "who", "until").unwrap();
         let mut claims = CustomClaims::new(names);
         for name in ["exp", "iat", "nbf", "iss", "aud", "jti", "sub", "sid", "gen", "typ_", "id_", "who", "until"] {
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_older_token_leaves_to_its_successors() {
+    fn successors_inherit_neither_claims_of_the_service_nor_of_the_profile() {
         let old = json!({"token_type": "refresh", "exp": 1, "iat": 1, "jti": "a", "user_id": "3", "sid": "b", "gen": 4,
             "refresh_exp": 1, "nbf": 1, "aud": "x", "tenant": "acme", "role": "admin", "email": "a@b.c", "username": "a",
             "groups": ["editors"]});

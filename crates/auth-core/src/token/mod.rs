@@ -1,4 +1,4 @@
-//! Tokens: how one arrives, what is in it, and the session it belongs to.
+//! Tokens, their claims, and the sessions that they belong to.
 
 mod authentication;
 pub(crate) mod claims;
@@ -22,51 +22,51 @@ pub use rules::ClaimRules;
 pub use session::{ClientInfo, Generation, NextGeneration, RevokeReason, Session, SessionOfUser};
 pub use subject::SubjectClaim;
 
-/// The JSON object inside a token.
+/// The payload of a token: the JSON object of its claims.
 pub type Payload = serde_json::Map<String, serde_json::Value>;
 
 /// Why a presented token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TokenFault {
-    /// Not a token, or not signed by a key of ours: nothing in it may be believed.
+    /// It is not a token, or no verifying key accepts its signature: nothing in it can be trusted.
     NotOurs,
-    /// Well signed, with a claim that has a wrong type or an impossible value, or is for somebody else.
+    /// It is well signed, but a claim has the wrong type or value, or claims do not belong together.
     BadClaim,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// It says no end of its time.
+    /// It has no `exp`.
     NoExpiry,
-    /// A sliding token that says no end of its refresh period.
+    /// It is a sliding token without `refresh_exp`.
     NoRefreshExpiry,
-    /// A sliding token whose refresh period is over.
+    /// It is a sliding token whose refresh period has ended.
     RefreshExpired,
     /// It has no `jti`.
     NoId,
-    /// It does not say what kind it is.
+    /// It has no `token_type`.
     NoKind,
-    /// It is of another kind than is wanted here.
+    /// It has another token type than the expected one.
     WrongKind,
-    /// A refresh token that was exchanged already, presented again soon enough to be a retry.
-    Spent,
-    /// A refresh token that was exchanged already, presented again later: its session has ended.
+    /// It is a used refresh token, presented within the replay window, or where its reuse does not matter.
+    Used,
+    /// It is a used refresh token, presented outside the replay window: its session was revoked by this.
     Reused,
-    /// A refresh token of a generation that was never issued.
+    /// It is a refresh token with a rotation generation that was never issued.
     NeverIssued,
-    /// Its session was ended, or its `jti` is in the blacklist.
+    /// Its session was revoked, or its `jti` is in the blacklist.
     Revoked,
-    /// Its session is not known here.
+    /// Its session is not stored.
     UnknownSession,
 }
 
 impl TokenFault {
-    /// Whether the signature held, so that its bearer may be told more than a forger.
+    /// Whether the signature is valid, so that the client may learn the reason.
     pub const fn is_well_signed(self) -> bool {
         !matches!(self, Self::NotOurs)
     }
 
-    /// Whether the token was good once and has been taken out of use since: what clients know as "blacklisted".
+    /// Whether the token was valid before: the faults that clients know as "blacklisted".
     pub const fn is_blacklisted(self) -> bool {
-        matches!(self, Self::Spent | Self::Reused | Self::Revoked | Self::UnknownSession)
+        matches!(self, Self::Used | Self::Reused | Self::Revoked | Self::UnknownSession)
     }
 }

@@ -1,10 +1,10 @@
-//! What claims are called.
+//! Claim names.
 
 use std::error::Error;
 use std::fmt;
 
-/// The names of the claims that an installation may call as it likes. The others have the names of RFC 7519 §4.1, and
-/// `sid`, `gen` and `amr`.
+/// The configurable claim names. The other claims have the names of RFC 7519 §4.1, or are called `sid`, `gen` and
+/// `amr`.
 ///
 /// ```
 /// use auth_core::token::ClaimNames;
@@ -21,16 +21,16 @@ pub struct ClaimNames {
     refresh_expiry: String,
 }
 
-/// Names that cannot be: one of them stands for another claim.
+/// The error for a claim name that is empty or that of another claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimNameClash(pub String);
 
 impl fmt::Display for ClaimNameClash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            f.write_str("a claim needs a name")
+            f.write_str("a claim needs a name that is not empty")
         } else {
-            write!(f, "the name {:?} is that of another claim", self.0)
+            write!(f, "the claim name {:?} is used by another claim", self.0)
         }
     }
 }
@@ -38,18 +38,18 @@ impl fmt::Display for ClaimNameClash {
 impl Error for ClaimNameClash {}
 
 impl ClaimNames {
-    /// Names that always mean what RFC 7519 §4.1 and this service mean by them.
+    /// Names whose meaning is fixed by RFC 7519 §4.1 or by this service.
     const FIXED: [&'static str; 8] = ["exp", "iat", "nbf", "iss", "aud", "sid", "gen", "amr"];
 
-    /// Names for the kind (SimpleJWT: `TOKEN_TYPE_CLAIM`), the id (`JTI_CLAIM`), the user (`USER_ID_CLAIM`) and the end
-    /// of the refresh period of sliding tokens (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`).
+    /// The claim names for the token type (SimpleJWT: `TOKEN_TYPE_CLAIM`), the token ID (`JTI_CLAIM`), the subject
+    /// (`USER_ID_CLAIM`) and the end of the refresh period of sliding tokens (`SLIDING_TOKEN_REFRESH_EXP_CLAIM`).
     ///
     /// # Errors
-    /// [`ClaimNameClash`] if two are the same, one is empty, or one always means something else.
+    /// [`ClaimNameClash`] if two are the same, one is empty, or one has a fixed meaning.
     pub fn new(kind: &str, id: &str, subject: &str, refresh_expiry: &str) -> Result<Self, ClaimNameClash> {
         let names = [kind, id, subject, refresh_expiry];
-        for (place, name) in names.iter().enumerate() {
-            if name.is_empty() || Self::FIXED.contains(name) || names[..place].contains(name) {
+        for (index, name) in names.iter().enumerate() {
+            if name.is_empty() || Self::FIXED.contains(name) || names[..index].contains(name) {
                 return Err(ClaimNameClash((*name).to_owned()));
             }
         }
@@ -57,40 +57,40 @@ impl ClaimNames {
         Ok(Self { kind, id, subject, refresh_expiry })
     }
 
-    /// That of the kind.
+    /// The claim of the token type.
     pub fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// That of the id.
+    /// The claim of the token ID.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// That of the user.
+    /// The claim of the subject.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// That of the end of the refresh period of a sliding token.
+    /// The claim of the end of the refresh period.
     pub fn refresh_expiry(&self) -> &str {
         &self.refresh_expiry
     }
 
-    /// Whether this service writes the claim itself, so that it is never taken over from an older token.
+    /// Whether this service writes the claim itself, so that it is never inherited from an older token.
     pub(crate) fn is_own(&self, name: &str) -> bool {
         let own = [&self.kind, &self.id, &self.subject, &self.refresh_expiry];
         own.iter().any(|own| *own == name) || ["exp", "iat", "sid", "gen", "amr"].contains(&name)
     }
 
-    /// Whether an application may not write the claim: this service's own, and those that RFC 7519 §4.1 registers.
+    /// Whether claims providers may not write the claim: those of this service, and those that RFC 7519 §4.1 registers.
     pub(crate) fn is_reserved(&self, name: &str) -> bool {
         self.is_own(name) || Self::FIXED.contains(&name) || ["jti", "sub"].contains(&name)
     }
 }
 
 impl Default for ClaimNames {
-    /// Those of SimpleJWT: `token_type`, `jti`, `user_id`, `refresh_exp`.
+    /// The names of SimpleJWT: `token_type`, `jti`, `user_id`, `refresh_exp`.
     fn default() -> Self {
         let [kind, id, subject, refresh_expiry] = ["token_type", "jti", "user_id", "refresh_exp"].map(str::to_owned);
         Self { kind, id, subject, refresh_expiry }
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_means_one_claim() {
+    fn every_claim_has_a_name_of_its_own() {
         for (names, clash) in [
             (["token_type", "jti", "user_id", "refresh_exp"], None),
             (["typ_", "id_", "sub", "until"], None),
@@ -113,8 +113,8 @@ mod tests {
             (["token_type", "jti", "user_id", "iat"], Some("iat")),
             (["token_type", "", "user_id", "refresh_exp"], Some("")),
         ] {
-            let made = ClaimNames::new(names[0], names[1], names[2], names[3]);
-            assert_eq!(made.err().map(|clash| clash.0), clash.map(str::to_owned), "{names:?}");
+            let result = ClaimNames::new(names[0], names[1], names[2], names[3]);
+            assert_eq!(result.err().map(|clash| clash.0), clash.map(str::to_owned), "{names:?}");
         }
         assert_eq!(ClaimNames::new("token_type", "jti", "user_id", "refresh_exp"), Ok(ClaimNames::default()));
     }

@@ -1,13 +1,13 @@
-//! A token as it arrived.
+//! Presented tokens, before verification.
 
 use std::fmt;
 
 use crate::token::TokenFault;
 
-/// A token as it arrived: nothing in it has been checked, not even who wrote it.
+/// A presented token: neither its signature nor its claims have been checked.
 ///
-/// Secret: no `Display`, and a `Debug` that prints `RawToken(***)`. Only [`expose`](Self::expose) gives the text, so
-/// one search finds every place where it can leak.
+/// It is secret: it has no `Display`, and `Debug` prints `RawToken(***)`. Only [`expose`](Self::expose) returns the
+/// token string, so a search for it finds every place that could leak one (SEC-042).
 ///
 /// ```
 /// use auth_core::token::RawToken;
@@ -18,21 +18,27 @@ use crate::token::TokenFault;
 pub struct RawToken(String);
 
 impl RawToken {
-    /// Longest token accepted, in bytes: longer ones cost no decoding.
+    /// The maximum length, in bytes. Longer tokens are refused before they are decoded.
     pub const MAX_LEN: usize = 8 * 1024;
 
-    /// Checks the outer shape: a compact JWS is three parts of base64url without padding (RFC 7515 §3.1, §2).
-    pub fn parse(text: &str) -> Result<Self, TokenFault> {
+    /// Checks the shape of a compact JWS: three parts of base64url without padding (RFC 7515 §2, §3.1).
+    ///
+    /// # Errors
+    /// [`TokenFault::NotOurs`].
+    pub fn parse(string: &str) -> Result<Self, TokenFault> {
         let is_base64url = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        let fits = text.len() <= Self::MAX_LEN;
-        if fits && text.split('.').count() == 3 && text.split('.').all(|part| !part.is_empty() && is_base64url(part)) {
-            Ok(Self(text.to_owned()))
+        let fits = string.len() <= Self::MAX_LEN;
+        if fits
+            && string.split('.').count() == 3
+            && string.split('.').all(|part| !part.is_empty() && is_base64url(part))
+        {
+            Ok(Self(string.to_owned()))
         } else {
             Err(TokenFault::NotOurs)
         }
     }
 
-    /// The text.
+    /// The token string.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -49,10 +55,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_outer_shape_of_a_compact_jws_is_let_in() {
+    fn only_the_shape_of_a_compact_jws_is_accepted() {
         let longest = format!("{}.b.c", "a".repeat(RawToken::MAX_LEN - 4));
         let too_long = format!("a{longest}");
-        for (text, accepted) in [
+        for (string, accepted) in [
             ("a.b.c", true),
             ("aZ0-_.b.c", true),
             (&*longest, true),
@@ -71,12 +77,12 @@ mod tests {
             ("\u{E4}.b.c", false),
             ("Bearer a.b.c", false),
         ] {
-            assert_eq!(RawToken::parse(text).is_ok(), accepted, "{text:?}");
+            assert_eq!(RawToken::parse(string).is_ok(), accepted, "{string:?}");
         }
     }
 
     #[test]
-    fn debug_shows_no_token() {
+    fn debug_output_hides_the_token() {
         assert_eq!(format!("{:?}", RawToken::parse("a.b.c")), "Ok(RawToken(***))");
     }
 }

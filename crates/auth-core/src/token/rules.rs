@@ -1,5 +1,5 @@
-//! Which claims are accepted in a token that is well signed: the checks of RFC 7519 §4.1, in the order of the wire
-//! contract (section 3, step 2). A claim of the wrong type is an error, never "absent" (CVE-2026-25537).
+//! The checks of the claims of a well-signed token (RFC 7519 §4.1), in the order of docs/wire-contract.md (section 3,
+//! step 2). A claim of the wrong type is an error, never "absent" (CVE-2026-25537).
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::token::{
     ClaimNames, Generation, Payload, SessionId, SubjectClaim, SubjectField, TokenClaims, TokenFault, TokenId, TokenKind,
 };
 
-/// What an accepted token must say, beyond being signed.
+/// The rules for the claims of accepted tokens, and for those of new ones.
 ///
 /// ```
 /// use auth_core::time::UnixTime;
@@ -22,43 +22,49 @@ use crate::token::{
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimRules {
-    /// How far the clocks of two machines may differ: tolerance for `exp`, `nbf` and `iat`, for the end of a session, and
-    /// for the end of the refresh period of a sliding token.
+    /// The leeway for clocks that differ. It applies to `exp`, `nbf` and `iat`, to the end of a session, and to the end
+    /// of the refresh period of a sliding token.
     pub leeway: Seconds,
-    /// Written as `iss`, and required on input (RFC 7519 §4.1.1). `None`: neither written nor looked at.
+    /// The issuer, written as `iss` and required in presented tokens (RFC 7519 §4.1.1). With `None`, `iss` is neither
+    /// written nor checked.
     pub issuer: Option<String>,
-    /// Written as `aud`, and required on input, alone or in a list (RFC 7519 §4.1.3). `None`: as above.
+    /// The audience, written as `aud` and required in presented tokens, alone or in a list (RFC 7519 §4.1.3). With
+    /// `None`, `aud` is neither written nor checked.
     pub audience: Option<String>,
-    /// What the other claims are called.
+    /// The configurable claim names.
     pub names: ClaimNames,
-    /// The field of an account that its tokens name.
+    /// The field of an account that is the subject of its tokens.
     pub subject_field: SubjectField,
 }
 
 impl ClaimRules {
-    /// Reads the payload of a token whose signature holds, by a key of this installation or by that of another issuer.
+    /// Reads and checks the payload of a well-signed token. `is_own` says whether a key of this deployment signed it,
+    /// and not that of another issuer.
+    ///
+    /// # Errors
+    /// [`TokenFault::Expired`] or [`TokenFault::BadClaim`].
     pub fn read(&self, mut payload: Payload, is_own: bool, now: UnixTime) -> Result<TokenClaims, TokenFault> {
         let latest = now.plus(self.leeway);
         let issued_at = numeric_date(payload.remove("iat"))?;
-        if issued_at.is_some_and(|moment| moment > latest) {
+        if issued_at.is_some_and(|time| time > latest) {
             return Err(TokenFault::BadClaim);
         }
-        if numeric_date(payload.get("nbf").cloned())?.is_some_and(|moment| moment > latest) {
+        if numeric_date(payload.get("nbf").cloned())?.is_some_and(|time| time > latest) {
             return Err(TokenFault::BadClaim);
         }
         let expires_at = numeric_date(payload.remove("exp"))?;
-        if expires_at.is_some_and(|moment| moment.plus(self.leeway) <= now) {
+        if expires_at.is_some_and(|time| time.plus(self.leeway) <= now) {
             return Err(TokenFault::Expired);
         }
         self.check_registered(&payload)?;
-        let id = text(payload.remove(self.names.id()))?;
+        let id = string(payload.remove(self.names.id()))?;
         let id = id.map(|id| TokenId::parse(&id).ok_or(TokenFault::BadClaim)).transpose()?;
         let (session, generation) = if is_own { membership(&mut payload)? } else { (None, None) };
         let subject = SubjectClaim::read(payload.remove(self.names.subject()).as_ref(), self.subject_field);
         let kind = match payload.remove(self.names.kind()) {
             None => None,
             Some(Value::String(kind)) => Some(kind),
-            Some(_) => Some(String::new()), // Of no kind that anybody wants.
+            Some(_) => Some(String::new()), // Present, but no token type.
         };
         let refresh_expires_at = match kind.as_deref() == Some(TokenKind::Sliding.name()) {
             true => numeric_date(payload.remove(self.names.refresh_expiry()))?,
@@ -78,19 +84,20 @@ impl ClaimRules {
         })
     }
 
-    /// `iss` and `aud` as configured; `sub` and `jti` are texts, whatever this installation calls its own (RFC 7519 §4.1).
+    /// Checks that `iss` and `aud` are as configured, and that `sub` and `jti` are strings, even if the subject and the
+    /// token ID are claims with other names (RFC 7519 §4.1).
     fn check_registered(&self, payload: &Payload) -> Result<(), TokenFault> {
-        let is = |claim: Option<&Value>, wanted: &str| claim.and_then(Value::as_str) == Some(wanted);
-        let includes = |claim: Option<&Value>, wanted: &str| match claim {
+        let is = |claim: Option<&Value>, expected: &str| claim.and_then(Value::as_str) == Some(expected);
+        let includes = |claim: Option<&Value>, expected: &str| match claim {
             Some(Value::Array(list)) => {
-                list.iter().all(Value::is_string) && list.iter().any(|one| one.as_str() == Some(wanted))
+                list.iter().all(Value::is_string) && list.iter().any(|value| value.as_str() == Some(expected))
             }
-            one => is(one, wanted),
+            claim => is(claim, expected),
         };
         let issuer_fits = self.issuer.as_deref().is_none_or(|issuer| is(payload.get("iss"), issuer));
         let audience_fits = self.audience.as_deref().is_none_or(|audience| includes(payload.get("aud"), audience));
-        let are_texts = ["sub", "jti"].iter().all(|name| payload.get(*name).is_none_or(Value::is_string));
-        if issuer_fits && audience_fits && are_texts { Ok(()) } else { Err(TokenFault::BadClaim) }
+        let are_strings = ["sub", "jti"].iter().all(|name| payload.get(*name).is_none_or(Value::is_string));
+        if issuer_fits && audience_fits && are_strings { Ok(()) } else { Err(TokenFault::BadClaim) }
     }
 
     /// Writes `iss` and `aud` where they are configured.
@@ -103,31 +110,34 @@ impl ClaimRules {
     }
 }
 
-/// A NumericDate (RFC 7519 §2): a JSON number, cut to whole seconds, up to the year 9999.
+/// Reads a NumericDate (RFC 7519 §2): a JSON number, truncated to whole seconds, up to [`UnixTime::MAX`].
 fn numeric_date(claim: Option<Value>) -> Result<Option<UnixTime>, TokenFault> {
     let Some(claim) = claim else { return Ok(None) };
     let seconds = claim.as_i64().or_else(|| claim.as_f64().and_then(whole_seconds)).ok_or(TokenFault::BadClaim)?;
-    let moment = UnixTime::from_seconds(seconds);
-    if moment > UnixTime::MAX { Err(TokenFault::BadClaim) } else { Ok(Some(moment)) }
+    let time = UnixTime::from_seconds(seconds);
+    if time > UnixTime::MAX { Err(TokenFault::BadClaim) } else { Ok(Some(time)) }
 }
 
-/// Cuts a number to whole seconds. What does not fit is in the far past or future: it fails on the bound above, or is
-/// expired.
+/// Truncates a number to whole seconds. Numbers outside the range of `i64` saturate: they are then above
+/// [`UnixTime::MAX`], or long expired.
 fn whole_seconds(number: f64) -> Option<i64> {
     number.is_finite().then_some(number as i64)
 }
 
-fn text(claim: Option<Value>) -> Result<Option<String>, TokenFault> {
+fn string(claim: Option<Value>) -> Result<Option<String>, TokenFault> {
     match claim {
         None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::String(string)) => Ok(Some(string)),
         Some(_) => Err(TokenFault::BadClaim),
     }
 }
 
-/// `sid` and `gen`: absent in tokens from elsewhere, well formed in ours.
+/// Reads `sid` and `gen`, which are absent in externally issued tokens.
+///
+/// # Errors
+/// [`TokenFault::BadClaim`] if one is present and malformed.
 fn membership(payload: &mut Payload) -> Result<(Option<SessionId>, Option<Generation>), TokenFault> {
-    let session = match text(payload.remove("sid"))? {
+    let session = match string(payload.remove("sid"))? {
         None => None,
         Some(sid) => Some(SessionId::parse(&sid).ok_or(TokenFault::BadClaim)?),
     };
@@ -160,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn of_another_issuer_a_session_means_nothing() {
+    fn session_claims_of_another_issuer_are_ignored() {
         let payload = json!({"exp": NOW + 300, "jti": "a", "user_id": "3", "sid": "08a5019c-17e1-4977-8f42-65a12843ea02",
             "gen": "x"});
         let read = |is_own| {
@@ -172,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_claim_at_its_boundaries() {
+    fn claims_at_every_boundary() {
         use TokenFault::{BadClaim, Expired};
         for (changes, expected) in [
             (json!({}), None),
@@ -225,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn leeway_reaches_to_both_sides() {
+    fn leeway_applies_to_past_and_future_times() {
         let rules = ClaimRules { leeway: Seconds::new(10), ..ClaimRules::default() };
         for (changes, expected) in [
             (json!({"exp": NOW - 9}), None),
@@ -258,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_to_be_used_needs_an_end_a_name_and_its_kind_in_this_order() {
+    fn expiry_token_id_and_type_are_required_in_this_order() {
         use crate::token::TokenKind::Access;
         for (changes, expected) in [
             (json!({}), None),

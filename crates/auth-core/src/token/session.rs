@@ -1,17 +1,17 @@
-//! The session: one login, and every refresh token that descends from it.
+//! Sessions: one login, and every token that descends from it.
 
 use crate::time::{Seconds, UnixTime};
 use crate::token::SessionId;
 use crate::user::{User, UserId};
 
-/// The place of a refresh token in its session: 0 for the first, one more with each rotation.
+/// The rotation generation of a refresh token or a session: 0 at the start, and one more with each rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(u32);
 
 impl Generation {
-    /// That of the token a login answers.
+    /// The generation of the refresh token that a login returns.
     pub const FIRST: Self = Self(0);
-    /// The last one. At one refresh a second it is reached after 68 years; what fits in a database's `integer`.
+    /// The last generation, the maximum of `integer` in PostgreSQL. One refresh per second reaches it after 68 years.
     pub const LAST: Self = Self(i32::MAX as u32);
 
     /// The generation with this number, at most [`LAST`](Self::LAST).
@@ -19,18 +19,18 @@ impl Generation {
         if number > Self::LAST.0 { Self::LAST } else { Self(number) }
     }
 
-    /// Its number.
+    /// The number of the generation.
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// The one after it; `None` after the last one.
+    /// The next generation; `None` after the last one.
     pub fn next(self) -> Option<Self> {
         (self < Self::LAST).then(|| Self(self.0 + 1))
     }
 }
 
-/// One login for its whole life. It is the only thing stored of any refresh token.
+/// A session: one login and every token that descends from it. Refresh tokens themselves are not stored.
 ///
 /// ```
 /// use auth_conformance::{at, session_id, session_of};
@@ -42,119 +42,121 @@ impl Generation {
 /// assert_eq!((next.generation, next.expires_at), (Generation::new(1), at(660)));
 /// ```
 ///
-/// A refresh token names its session and its generation. Below the session's generation it is spent (unless the
-/// policy keeps it good, [`OnRefresh`](crate::rotation::OnRefresh)), equal to it the one live token, above it never issued.
+/// A refresh token carries its session ID and its rotation generation. If that is the generation of the session, the
+/// token is live; if lower, it is used, unless the policy keeps it live ([`OnRefresh`](crate::rotation::OnRefresh)); if
+/// higher, it was never issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its name, which is also the `jti` of its first refresh token.
+    /// The session ID, also the `jti` of the first refresh token.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user.
     pub user_id: UserId,
-    /// The generation of its one live refresh token.
+    /// The rotation generation of the live refresh token.
     pub generation: Generation,
-    /// When that token was issued.
+    /// When the live refresh token was issued.
     pub rotated_at: UnixTime,
-    /// When the session began.
+    /// When the session started.
     pub created_at: UnixTime,
-    /// When it was last refreshed.
+    /// When the session was last refreshed.
     pub last_used_at: UnixTime,
-    /// When its live refresh token ends; moves with each rotation.
+    /// When the live refresh token expires.
     pub expires_at: UnixTime,
-    /// When it ends for good, however often it is refreshed.
+    /// The end of the absolute lifetime, if there is one.
     pub absolute_expires_at: Option<UnixTime>,
-    /// When it was ended on purpose.
+    /// When the session was revoked.
     pub revoked_at: Option<UnixTime>,
-    /// Why it was ended.
+    /// Why the session was revoked.
     pub revoke_reason: Option<RevokeReason>,
-    /// The authentication methods, separated by spaces (RFC 8176 §2); empty where they are not known.
+    /// The authentication methods, separated by spaces (RFC 8176 §2); empty if not known.
     pub amr: String,
     /// When the user was authenticated; for an adopted session, when its token was issued.
     pub authenticated_at: UnixTime,
-    /// From where it began.
+    /// The client that logged in.
     pub client: ClientInfo,
 }
 
 impl Session {
-    /// The state after one more rotation, which is what a store has to write; `None` after the last generation.
+    /// The state after a rotation at `now`, for the storage to write; `None` after the last generation.
     ///
-    /// Its token lives for `refresh_ttl`, and never longer than the session.
+    /// The new refresh token lives for `refresh_ttl`, but not longer than the session.
     pub fn next(&self, now: UnixTime, refresh_ttl: Seconds) -> Option<NextGeneration> {
         let expires_at = capped(now.plus(refresh_ttl), self.absolute_expires_at);
         self.generation.next().map(|generation| NextGeneration { generation, rotated_at: now, expires_at })
     }
 
-    /// The state that it is in, as a rotation wrote it.
+    /// The state that the last rotation wrote.
     pub const fn current(&self) -> NextGeneration {
         NextGeneration { generation: self.generation, rotated_at: self.rotated_at, expires_at: self.expires_at }
     }
 
-    /// The earlier of `moment` and the session's own end.
-    pub fn cap(&self, moment: UnixTime) -> UnixTime {
-        capped(moment, self.absolute_expires_at)
+    /// The earlier of `time` and the end of the absolute lifetime.
+    pub fn cap(&self, time: UnixTime) -> UnixTime {
+        capped(time, self.absolute_expires_at)
     }
 }
 
-fn capped(moment: UnixTime, end: Option<UnixTime>) -> UnixTime {
-    end.map_or(moment, |end| moment.min(end))
+fn capped(time: UnixTime, end: Option<UnixTime>) -> UnixTime {
+    end.map_or(time, |end| time.min(end))
 }
 
-/// What one rotation changes in a session.
+/// The changes that a rotation makes to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextGeneration {
-    /// The generation of the new live token.
+    /// The rotation generation of the successor.
     pub generation: Generation,
-    /// When it is issued.
+    /// When the successor is issued.
     pub rotated_at: UnixTime,
-    /// When it ends.
+    /// When the successor expires.
     pub expires_at: UnixTime,
 }
 
-/// A session with its user, both read at one moment.
+/// A session and its user, read in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionOfUser {
-    /// The session, in whatever state.
+    /// The session, in any state.
     pub session: Session,
-    /// Its user, in whatever state.
+    /// The user, in any state.
     pub user: User,
 }
 
-/// What is known of the program that logged in, shown to its user in a list of devices. Never used in a decision.
+/// The client that logged in, for display to the user. No decision depends on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientInfo {
-    /// Its network address.
+    /// The client IP.
     pub ip: Option<String>,
-    /// What it calls itself; cut to [`MAX_USER_AGENT_CHARS`](Self::MAX_USER_AGENT_CHARS).
+    /// The user agent, truncated to [`MAX_USER_AGENT_CHARS`](Self::MAX_USER_AGENT_CHARS).
     pub user_agent: Option<String>,
 }
 
 impl ClientInfo {
-    /// Longest description kept, in characters.
+    /// The maximum length of the user agent, in characters.
     pub const MAX_USER_AGENT_CHARS: usize = 255;
 
-    /// A client at an address, which may call itself something. Control characters are left out.
+    /// Creates the description of a client. Control characters are removed from the user agent.
     pub fn new(ip: Option<String>, user_agent: Option<&str>) -> Self {
-        let visible = |text: &str| text.chars().filter(|c| !c.is_control()).take(Self::MAX_USER_AGENT_CHARS).collect();
+        let visible =
+            |agent: &str| agent.chars().filter(|c| !c.is_control()).take(Self::MAX_USER_AGENT_CHARS).collect();
         Self { ip, user_agent: user_agent.map(visible) }
     }
 }
 
-/// Why a session was ended.
+/// Why a session was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RevokeReason {
-    /// Its user logged out of it.
+    /// The user logged out of the session.
     Logout,
-    /// Its user logged out of all sessions, or of all others.
+    /// The user logged out of all sessions, or of all others.
     LogoutAll,
-    /// A spent token came back (RFC 9700 §4.14.2).
+    /// A used refresh token was presented again (RFC 9700 §4.14.2).
     Reuse,
-    /// Its refresh token was blacklisted.
+    /// A refresh token of the session was blacklisted.
     Blacklisted,
     /// The password was changed.
     PasswordChanged,
-    /// An administrator ended it.
+    /// The operator revoked the session.
     Administrator,
-    /// The account had too many.
+    /// The account exceeded its session limit.
     SessionLimit,
 }
 
@@ -170,7 +172,7 @@ impl RevokeReason {
         Self::SessionLimit,
     ];
 
-    /// The stable name, as it is stored.
+    /// The stable name, as stored.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -183,7 +185,7 @@ impl RevokeReason {
         }
     }
 
-    /// The reason with this name.
+    /// The reason with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
@@ -194,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn generations_end() {
+    fn the_last_generation_has_no_next_one() {
         assert_eq!(Generation::FIRST.next(), Some(Generation::new(1)));
         assert_eq!(Generation::new(Generation::LAST.get() - 1).next(), Some(Generation::LAST));
         assert_eq!(Generation::LAST.next(), None);
@@ -202,15 +204,15 @@ mod tests {
     }
 
     #[test]
-    fn reasons_are_found_by_their_names() {
+    fn names_of_reasons_are_parsed() {
         for reason in RevokeReason::ALL {
             assert_eq!(RevokeReason::from_name(reason.name()), Some(reason));
         }
-        assert_eq!(RevokeReason::from_name("boredom"), None);
+        assert_eq!(RevokeReason::from_name("unknown"), None);
     }
 
     #[test]
-    fn what_a_client_calls_itself_is_cut_and_cleaned() {
+    fn user_agents_are_truncated_and_without_control_characters() {
         let client = ClientInfo::new(None, Some(&format!("a\r\nb\u{1b}[2J{}", "x".repeat(300))));
         let shown = client.user_agent.unwrap();
         assert!(shown.starts_with("ab[2Jx") && shown.chars().count() == 255);

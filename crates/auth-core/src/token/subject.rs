@@ -1,11 +1,11 @@
-//! Whom a token is about.
+//! The subject claim.
 
 use serde_json::Value;
 
 use crate::user::{Subject, SubjectField, UserId, is_canonical_integer, is_name};
 
-/// What stands in the claim that should name a user. Text and number are both read, as clients of every SimpleJWT
-/// release send them (wire contract section 11).
+/// The value of the subject claim. Strings and numbers are both accepted, because releases of SimpleJWT differ in which
+/// they write (docs/wire-contract.md, section 11).
 ///
 /// ```
 /// use auth_core::token::{Subject, SubjectClaim, SubjectField};
@@ -19,26 +19,26 @@ use crate::user::{Subject, SubjectField, UserId, is_canonical_integer, is_name};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubjectClaim {
-    /// There is no such claim.
+    /// The claim is absent.
     Absent,
-    /// It names a user, who may or may not exist.
+    /// It names a user, who need not exist.
     Named(Subject),
-    /// It can name no user: null, or a number beyond all accounts.
+    /// It names no user: null, or a number that no user ID can have.
     Nobody,
-    /// It is no name at all (SEC-014).
+    /// It is malformed (SEC-014).
     Malformed,
 }
 
 impl SubjectClaim {
-    /// Reads the claim, in an installation where tokens name their users by this field.
+    /// Reads the claim, where tokens name users by this field.
     pub fn read(claim: Option<&Value>, field: SubjectField) -> Self {
         match (claim, field) {
             (None, _) => Self::Absent,
             (Some(Value::Null), _) => Self::Nobody,
             (Some(claim), SubjectField::Id) => Self::read_id(claim),
-            (Some(Value::String(text)), _) if !is_name(text) => Self::Malformed,
-            (Some(Value::String(text)), SubjectField::Username) => Self::Named(Subject::Username(text.clone())),
-            (Some(Value::String(text)), SubjectField::Email) => Self::Named(Subject::Email(text.clone())),
+            (Some(Value::String(string)), _) if !is_name(string) => Self::Malformed,
+            (Some(Value::String(string)), SubjectField::Username) => Self::Named(Subject::Username(string.clone())),
+            (Some(Value::String(string)), SubjectField::Email) => Self::Named(Subject::Email(string.clone())),
             (Some(_), _) => Self::Malformed,
         }
     }
@@ -50,15 +50,15 @@ impl SubjectClaim {
                 (None, Some(beyond)) if beyond.abs() >= i64::MAX as f64 => Self::Nobody,
                 _ => Self::Malformed,
             },
-            Value::String(text) => Self::read_id_text(text),
+            Value::String(string) => Self::read_id_string(string),
             _ => Self::Malformed,
         }
     }
 
-    fn read_id_text(text: &str) -> Self {
-        match UserId::parse(text) {
+    fn read_id_string(string: &str) -> Self {
+        match UserId::parse(string) {
             Ok(id) => Self::Named(Subject::Id(id)),
-            Err(_) if is_canonical_integer(text) => Self::Nobody,
+            Err(_) if is_canonical_integer(string) => Self::Nobody,
             Err(_) => Self::Malformed,
         }
     }
@@ -71,9 +71,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_shape_of_the_claim() {
+    fn every_json_type_as_a_user_id() {
         let id = |n| SubjectClaim::Named(Subject::Id(UserId::new(n)));
-        let key = |text: &str| SubjectClaim::Named(Subject::Id(UserId::parse(text).unwrap()));
+        let key = |string: &str| SubjectClaim::Named(Subject::Id(UserId::parse(string).unwrap()));
         for (claim, expected) in [
             (json!("3"), id(3)),
             (json!(3), id(3)),
@@ -105,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_as_it_is() {
-        let name = |text: &str| SubjectClaim::Named(Subject::Username(text.to_owned()));
+    fn usernames_and_email_addresses_are_read_unchanged() {
+        let name = |string: &str| SubjectClaim::Named(Subject::Username(string.to_owned()));
         for (claim, expected) in [
             (json!("alice"), name("alice")),
             (json!("3"), name("3")),

@@ -1,14 +1,13 @@
-//! Groups: the roles that an installation gives its accounts.
+//! Groups: named sets of users.
 
 use std::error::Error;
 use std::fmt;
 
 /// The name of a group: 1 to 150 characters of any script, without control characters and without white space at either
-/// end, as a group of Django may be called. Not `admin` nor `user`: those are the roles that every user has by `is_staff`.
+/// end, as in Django. The names `admin` and `user` are reserved for the roles that follow from `is_staff`.
 ///
-/// Names are compared as given, byte by byte, and never normalised: a permission rule means the group whose name is
-/// written in the same way, and an imported name stays what it was. So `é` as one character and as `e` with a combining
-/// accent make two names.
+/// Names are compared byte by byte and are not normalised, so that a permission rule matches exactly the name it
+/// contains and imported names are unchanged. `é` as one character and `e` with a combining accent are two names.
 ///
 /// ```
 /// use auth_core::user::GroupName;
@@ -21,31 +20,31 @@ use std::fmt;
 pub struct GroupName(String);
 
 impl GroupName {
-    /// Longest name, in characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 150;
-    /// Names that would be mistaken for the roles of [`User::role`](crate::user::User::role).
+    /// The names of the roles of [`User::role`](crate::user::User::role), which no group can have.
     pub const RESERVED: [&'static str; 2] = ["admin", "user"];
 
-    /// Checks and keeps a name.
+    /// Parses a name.
     ///
     /// # Errors
-    /// [`BadGroupName`] if no group can have it.
-    pub fn parse(text: &str) -> Result<Self, BadGroupName> {
-        let is_within_bounds = !text.is_empty() && text.chars().count() <= Self::MAX_CHARS;
-        let is_visible = text == text.trim() && !text.chars().any(char::is_control);
-        match is_within_bounds && is_visible && !Self::RESERVED.contains(&text) {
-            true => Ok(Self(text.to_owned())),
+    /// [`BadGroupName`] if the name is not valid.
+    pub fn parse(name: &str) -> Result<Self, BadGroupName> {
+        let is_within_bounds = !name.is_empty() && name.chars().count() <= Self::MAX_CHARS;
+        let is_visible = name == name.trim() && !name.chars().any(char::is_control);
+        match is_within_bounds && is_visible && !Self::RESERVED.contains(&name) {
+            true => Ok(Self(name.to_owned())),
             false => Err(BadGroupName),
         }
     }
 
-    /// The name.
+    /// The name as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A name that no group can have.
+/// The error for a name that is not a valid group name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadGroupName;
 
@@ -73,8 +72,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_group_may_be_called() {
-        for (text, accepted) in [
+    fn group_names_are_limited_in_length_and_characters() {
+        for (name, accepted) in [
             ("editors", true),
             ("Team-1.a_b:c", true),
             ("two words", true),
@@ -99,13 +98,13 @@ mod tests {
             ("Admin", true),
             ("administrators", true),
         ] {
-            assert_eq!(GroupName::parse(text).is_ok(), accepted, "{text:?}");
+            assert_eq!(GroupName::parse(name).is_ok(), accepted, "{name:?}");
         }
     }
 
     #[test]
-    fn names_are_compared_as_given() {
-        let name = |text| GroupName::parse(text).unwrap();
+    fn names_are_compared_byte_by_byte() {
+        let name = |name| GroupName::parse(name).unwrap();
         assert_ne!(name("caf\u{E9}"), name("cafe\u{301}"));
         assert_ne!(name("editors"), name("Editors"));
         assert_eq!(name("caf\u{E9}").as_str(), "caf\u{E9}");

@@ -1,4 +1,4 @@
-//! Users, as tokens and rules see them.
+//! Users, as tokens and permission rules see them.
 
 mod group;
 mod id;
@@ -13,21 +13,21 @@ pub use subject::{Subject, SubjectField};
 
 use crate::time::{Timestamp, UnixTime};
 
-/// Counts the changes that matter to the security of an account: to its rights (staff, superuser, active, groups), its
-/// password, its second factors and its email address, and each end of all its sessions.
+/// The counter of security-relevant changes to an account: to its rights (staff, superuser, active, groups), password,
+/// second factors and email address, and each revocation of all its sessions.
 ///
-/// Each such change advances the stamp in the same transaction. A write that depends on what was read from the account is
-/// conditional on the stamp that was read with it, so that no decision outlives the state it was based on.
+/// Each such change advances the stamp in the same transaction. A write that depends on the account is conditional on
+/// the stamp that was read with it, so that no decision outlives the state it was based on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SecurityStamp(i64);
 
 impl SecurityStamp {
-    /// The stamp after so many changes.
+    /// The stamp after this many changes.
     pub const fn new(changes: i64) -> Self {
         Self(changes)
     }
 
-    /// How many changes there were.
+    /// The number of changes.
     pub const fn get(self) -> i64 {
         self.0
     }
@@ -39,7 +39,7 @@ impl SecurityStamp {
     }
 }
 
-/// An account at rest, without its password hash: nothing here opens a login.
+/// An account as it is stored, without its password hash and second factors.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -55,45 +55,77 @@ impl SecurityStamp {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// Its ID.
+    /// The user ID.
     pub id: UserId,
-    /// The name it logs in with.
+    /// The username.
     pub username: String,
-    /// Its email address, as given; `None`: it has none.
+    /// The email address as it was given, if any.
     pub email: Option<String>,
-    /// Whether the address is a login name: the user may log in with it and is found by it, and no other user has it as one. If
-    /// not, it is a contact only, which any number of users may have, and means none of them. Not where there is no address.
+    /// Whether the email address is a login name, which no two users share. If not, it is a contact: any number of
+    /// users may have it, and no user is found by it. `false` without an email address.
     pub email_is_login_name: bool,
-    /// First name; may be empty.
+    /// The first name; may be empty.
     pub first_name: String,
-    /// Last name; may be empty.
+    /// The last name; may be empty.
     pub last_name: String,
-    /// Whether it may log in and refresh.
+    /// Whether the user may log in and refresh.
     pub is_active: bool,
-    /// Whether it is an administrator's.
+    /// Whether the user is staff.
     pub is_staff: bool,
-    /// Whether it was made as the owner's of this installation.
+    /// Whether the user is a superuser.
     pub is_superuser: bool,
-    /// The groups it is in.
+    /// The groups of the user.
     pub groups: BTreeSet<GroupName>,
-    /// When it was made.
+    /// When the account was created.
     pub date_joined: Timestamp,
-    /// When it last logged in.
+    /// When the user last logged in.
     pub last_login: Option<Timestamp>,
-    /// When its address was proven to be its owner's.
+    /// When the email address was verified.
     pub email_verified_at: Option<Timestamp>,
-    /// Tokens of no session that were issued up to this moment are refused. Moved to "now" by whatever ends all logins.
+    /// The token epoch: tokens without a session that were issued up to this time are refused. Advanced whenever all
+    /// sessions are revoked.
     pub token_epoch: UnixTime,
-    /// Since when the user has second factors, counted from the first one ever; `None` without one. Tokens that another
-    /// issuer issued since are refused.
+    /// When the user's first second factor ever was added; `None` while the user has none. Externally issued tokens
+    /// from after that time are refused.
     pub multi_factor_since: Option<UnixTime>,
-    /// Advanced by every change to its rights, its password, its second factors or its email address.
+    /// The security stamp.
     pub security_stamp: SecurityStamp,
 }
 
 impl User {
-    /// How tokens name this account, in an installation where they do so by this field; `None` by the email address, where it is
-    /// no [login name](Self::login_email).
+    /// Creates an active user without rights, email address or groups, who has never logged in.
+    ///
+    /// ```
+    /// use auth_core::time::Timestamp;
+    /// use auth_core::user::{User, UserId};
+    /// let alice = User::new(UserId::new(1), "alice", Timestamp::from_micros(0));
+    /// assert!(alice.is_active && !alice.is_staff && alice.email.is_none());
+    /// let admin = User { is_staff: true, ..User::new(UserId::new(2), "admin", Timestamp::from_micros(0)) };
+    /// assert_eq!(admin.role(), "admin");
+    /// ```
+    pub fn new(id: UserId, username: impl Into<String>, date_joined: Timestamp) -> Self {
+        Self {
+            id,
+            username: username.into(),
+            email: None,
+            email_is_login_name: false,
+            first_name: String::new(),
+            last_name: String::new(),
+            is_active: true,
+            is_staff: false,
+            is_superuser: false,
+            groups: BTreeSet::new(),
+            date_joined,
+            last_login: None,
+            email_verified_at: None,
+            token_epoch: UnixTime::default(),
+            multi_factor_since: None,
+            security_stamp: SecurityStamp::default(),
+        }
+    }
+
+    /// The subject of the user's tokens, where tokens name users by this field. `None` for [`SubjectField::Email`] if
+    /// the user has no [email address that is a login name](Self::login_email).
     pub fn subject(&self, field: SubjectField) -> Option<Subject> {
         match field {
             SubjectField::Id => Some(Subject::Id(self.id.clone())),
@@ -102,13 +134,13 @@ impl User {
         }
     }
 
-    /// The email address, if it is a login name. Nothing but this one may be taken for the user: others may have the same
-    /// address as a contact.
+    /// The email address, if it is a login name. A contact does not identify the user, because others may have the
+    /// same.
     pub fn login_email(&self) -> Option<&str> {
         self.email.as_deref().filter(|_| self.email_is_login_name)
     }
 
-    /// Its role by its rights: `admin` for staff, else `user`.
+    /// The role that follows from the rights: `admin` for staff, otherwise `user`.
     pub const fn role(&self) -> &'static str {
         if self.is_staff { "admin" } else { "user" }
     }

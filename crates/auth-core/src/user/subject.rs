@@ -1,29 +1,30 @@
-//! How tokens name a user.
+//! The subjects of tokens.
 
 use crate::user::UserId;
 
-/// The field of an account by which tokens name it (SimpleJWT: `USER_ID_FIELD`).
+/// The field of an account that is the subject of its tokens (SimpleJWT: `USER_ID_FIELD`).
 ///
-/// Numbers are never given twice here; names and addresses are, when an account gives one up, and an account that was
-/// deleted elsewhere may have had any number. So a token of no session must be younger than the account that it names
-/// (by a name, it must also say how old it is), and an account that took over somebody's
-/// name after it was made may get tokens of no session that were meant for the one before.
+/// A user ID is never assigned twice, but a username or an email address can pass to another account, and an external
+/// issuer may have had another account with the same ID. A token without a session must therefore have been issued
+/// after the account that it names was created; one that names it by username or email address must have `iat`. One gap
+/// remains: an account that takes over a username or an email address also accepts tokens without a session that were
+/// issued to the former holder after the account was created.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SubjectField {
-    /// Its ID.
+    /// The user ID.
     #[default]
     Id,
-    /// Its username.
+    /// The username.
     Username,
-    /// Its email address, where that is a login name. Tokens can name no other users, and no session starts for them.
+    /// The email address, if it is a login name. No session starts for a user without one.
     Email,
 }
 
 impl SubjectField {
-    /// All of them.
+    /// All fields.
     pub const ALL: [Self; 3] = [Self::Id, Self::Username, Self::Email];
 
-    /// Its name in a configuration.
+    /// The name in the configuration.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Id => "id",
@@ -32,29 +33,29 @@ impl SubjectField {
         }
     }
 
-    /// Whether what it holds may be another account's later.
-    pub const fn is_given_again(self) -> bool {
+    /// Whether the value of one account can later be that of another.
+    pub const fn is_reassignable(self) -> bool {
         !matches!(self, Self::Id)
     }
 }
 
-/// How a token names its user.
+/// The subject of a token: the user that it names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
-    /// By its ID; on the wire its canonical string.
+    /// The user with this ID; the claim has its canonical string.
     Id(UserId),
-    /// By exactly its username.
+    /// The user with exactly this username.
     Username(String),
-    /// By exactly its address.
+    /// The user with exactly this email address as a login name.
     Email(String),
 }
 
 impl Subject {
-    /// The text in the claim.
+    /// The string in the claim.
     pub fn to_claim(&self) -> String {
         match self {
             Self::Id(id) => id.to_string(),
-            Self::Username(text) | Self::Email(text) => text.clone(),
+            Self::Username(string) | Self::Email(string) => string.clone(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Externally issued refresh tokens: adopted as sessions where the policy says so.
+//! Externally issued tokens, which are adopted as sessions if the policy allows it.
 
 use auth_core::service::{LogoutRequest, SlidingPolicy, TokenPolicy};
 use auth_core::time::Seconds;
@@ -8,50 +8,50 @@ use serde_json::json;
 
 use crate::fixture::*;
 
-fn foreign(service: &TestService, jti: &str, user: i64) -> RawToken {
+fn external_token(service: &TestService, jti: &str, user: i64) -> RawToken {
     let now = service.now().seconds();
     service.forge(json!({
         "token_type": "refresh", "exp": now + 300, "iat": now, "jti": jti, "user_id": user.to_string(),
-        "email": "old@example.com", "custom": {"a": [1]}, "nbf": 1, "aud": "somebody",
+        "email": "old@example.com", "custom": {"a": [1]}, "nbf": 1, "aud": "another-service",
     }))
 }
 
 #[tokio::test]
-async fn are_adopted_once_and_then_rotate_as_any_other() {
+async fn an_external_token_is_adopted_once_and_its_successors_rotate() {
     let service = service(simplejwt_policy());
     let user = service.register("alice").await;
-    for jti in ["e430b0ef5c2a40d3a7c2fa027bd9afc1", "no-uuid-at-all"] {
-        let token = foreign(&service, jti, user.id.as_integer().unwrap());
+    for jti in ["e430b0ef5c2a40d3a7c2fa027bd9afc1", "not-a-uuid"] {
+        let token = external_token(&service, jti, user.id.as_integer().unwrap());
         assert!(service.tokens.verify(&token).await.is_ok());
         let pair = pair_of(service.tokens.refresh(&token).await.unwrap());
         let claims = service.claims(&access_of(&pair));
         assert_eq!((&claims["email"], &claims["custom"]), (&json!("alice@example.com"), &json!({"a": [1]})));
-        assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::Spent));
+        assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::Used));
         let next = service.refresh(&pair).await;
         let inherited = service.claims(&refresh_of(&next));
         assert_eq!((&inherited["custom"], &inherited["nbf"]), (&json!({"a": [1]}), &json!(1)));
-        assert_eq!(inherited["aud"], "somebody");
+        assert_eq!(inherited["aud"], "another-service");
         assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::Reused));
         assert_eq!(fault(service.try_refresh(&next).await), Some(TokenFault::Revoked));
     }
 }
 
 #[tokio::test]
-async fn are_refused_where_nobody_wants_them() {
+async fn external_tokens_are_refused_without_adoption() {
     let service = service(policy());
     let user = service.register("alice").await;
-    let token = foreign(&service, "e430b0ef5c2a40d3a7c2fa027bd9afc1", user.id.as_integer().unwrap());
+    let token = external_token(&service, "e430b0ef5c2a40d3a7c2fa027bd9afc1", user.id.as_integer().unwrap());
     assert_eq!(fault(service.tokens.refresh(&token).await), Some(TokenFault::UnknownSession));
     assert_eq!(fault(service.tokens.verify(&token).await), Some(TokenFault::UnknownSession));
     assert_eq!(fault(service.tokens.blacklist(&token).await), Some(TokenFault::UnknownSession));
 }
 
 #[tokio::test]
-async fn stay_out_of_use_once_they_are_blacklisted() {
+async fn blacklisted_external_tokens_are_refused() {
     let service = service(simplejwt_policy());
     let user = service.register("alice").await;
     for (jti, user) in [("known", user.id.as_integer().unwrap()), ("unknown", 999)] {
-        let token = foreign(&service, jti, user);
+        let token = external_token(&service, jti, user);
         assert!(service.tokens.verify(&token).await.is_ok());
         service.tokens.blacklist(&token).await.unwrap();
         assert_eq!(fault(service.tokens.blacklist(&token).await), Some(TokenFault::Revoked), "{jti}");
@@ -61,10 +61,10 @@ async fn stay_out_of_use_once_they_are_blacklisted() {
 }
 
 #[tokio::test]
-async fn die_with_a_logout_of_all_though_they_were_never_seen() {
+async fn a_logout_of_all_sessions_revokes_external_tokens_that_were_never_presented() {
     let service = service(simplejwt_policy());
     let user = service.register("alice").await;
-    let token = foreign(&service, "e430b0ef5c2a40d3a7c2fa027bd9afc1", user.id.as_integer().unwrap());
+    let token = external_token(&service, "e430b0ef5c2a40d3a7c2fa027bd9afc1", user.id.as_integer().unwrap());
     service.advance(1);
     let pair = service.login("alice").await;
     let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
@@ -73,7 +73,7 @@ async fn die_with_a_logout_of_all_though_they_were_never_seen() {
 }
 
 #[tokio::test]
-async fn that_name_no_account_are_refused_everywhere() {
+async fn external_tokens_that_name_no_user_are_refused() {
     let service = service(simplejwt_policy());
     service.register("alice").await;
     let now = service.now().seconds();
@@ -86,17 +86,17 @@ async fn that_name_no_account_are_refused_everywhere() {
         let authenticated = service.tokens.authenticate(&service.forge(claims("access"))).await;
         assert!(matches!(authenticated, Err(AuthError::UserNotFound)), "{subject}");
     }
-    let nameless = service.forge(json!({"token_type": "access", "exp": now + 300, "jti": "x"}));
-    assert!(matches!(service.tokens.authenticate(&nameless).await, Err(AuthError::SubjectMissing)));
+    let without_subject = service.forge(json!({"token_type": "access", "exp": now + 300, "jti": "x"}));
+    assert!(matches!(service.tokens.authenticate(&without_subject).await, Err(AuthError::SubjectMissing)));
 }
 
-/// Claims of tokens of no session: a refresh token, an access token, a sliding token.
+/// The token types.
 fn kinds() -> [&'static str; 3] {
     ["refresh", "access", "sliding"]
 }
 
-/// Presents a token of this kind where it is used.
-async fn presented(service: &TestService, kind: &str, token: &RawToken) -> Option<TokenFault> {
+/// The fault with which a token of this type is refused where it is used.
+async fn fault_when_used(service: &TestService, kind: &str, token: &RawToken) -> Option<TokenFault> {
     match kind {
         "refresh" => fault(service.tokens.refresh(token).await),
         "sliding" => {
@@ -112,7 +112,7 @@ fn with_sliding() -> TokenPolicy {
     TokenPolicy { accepted_kinds: vec![TokenKind::Access, TokenKind::Sliding], ..simplejwt_policy() }
 }
 
-/// A token that was issued elsewhere so many seconds before now; its `iat` may be missing.
+/// An externally issued token that is `age` seconds old, with or without `iat`.
 fn issued_before(service: &TestService, kind: &str, age: i64, has_iat: bool, jti: &str) -> RawToken {
     let issued_at = service.now().seconds() - age;
     let policy = service.tokens.policy();
@@ -132,9 +132,9 @@ fn issued_before(service: &TestService, kind: &str, age: i64, has_iat: bool, jti
     service.forge(claims)
 }
 
-/// SimpleJWT issued it for an account with the same ID, which was deleted there.
+/// They may be of an account with the same ID that was deleted in SimpleJWT.
 #[tokio::test]
-async fn that_are_older_than_the_account_are_refused() {
+async fn external_tokens_older_than_the_account_are_refused() {
     for (number, kind) in (0..).zip(kinds()) {
         let service = service(with_sliding());
         service.advance(1_000);
@@ -144,18 +144,18 @@ async fn that_are_older_than_the_account_are_refused() {
             [(21, true, false), (20, true, true), (21, false, false), (-1_000, false, true)].into_iter().enumerate()
         {
             if kind == "sliding" && age < 0 {
-                continue; // The end of the refresh period says when its session began.
+                continue; // The end of the refresh period tells when the token was first issued.
             }
             let token = issued_before(&service, kind, age, has_iat, &format!("{number}-{row}"));
             let expected = (!is_good).then_some(TokenFault::Revoked);
-            assert_eq!(presented(&service, kind, &token).await, expected, "{kind}, {age} s, iat: {has_iat}");
+            assert_eq!(fault_when_used(&service, kind, &token).await, expected, "{kind}, {age} s, iat: {has_iat}");
         }
     }
 }
 
-/// A sliding token that was renewed elsewhere says when that was, and not when its session began.
+/// `iat` of a renewed sliding token is the time of its renewal, not that of its first issue.
 #[tokio::test]
-async fn that_slide_are_as_old_as_their_session() {
+async fn the_age_of_a_sliding_token_follows_from_its_refresh_period() {
     let service = service(with_sliding());
     service.register("alice").await;
     service.advance(5);
@@ -170,7 +170,7 @@ async fn that_slide_are_as_old_as_their_session() {
 
 /// SimpleJWT asks for no second factor.
 #[tokio::test]
-async fn are_refused_if_they_were_issued_since_a_second_factor_is_on() {
+async fn external_tokens_issued_after_a_second_factor_are_refused() {
     for (number, kind) in (0..).zip(kinds()) {
         let ttl = Seconds::new(REFRESH_TTL);
         let sliding = SlidingPolicy { ttl, ..with_sliding().sliding };
@@ -179,34 +179,34 @@ async fn are_refused_if_they_were_issued_since_a_second_factor_is_on() {
         service.advance(100);
         service.enrol_totp("alice").await;
         service.advance(10);
-        // Within a minute before the factor it counts as issued since: the clock of its issuer may be behind.
+        // Up to a minute before the second factor counts as after it, because the clock of the issuer may be behind.
         for (row, (age, has_iat, is_good)) in
             [(71, true, true), (70, true, false), (0, true, false), (0, false, false)].into_iter().enumerate()
         {
             let token = issued_before(&service, kind, age, has_iat, &format!("{number}-{row}"));
             let expected = (!is_good).then_some(TokenFault::Revoked);
-            assert_eq!(presented(&service, kind, &token).await, expected, "{kind}, {age} s, iat: {has_iat}");
+            assert_eq!(fault_when_used(&service, kind, &token).await, expected, "{kind}, {age} s, iat: {has_iat}");
         }
         assert_eq!(service.store.sessions().len(), usize::from(kind != "access"));
     }
 }
 
 #[tokio::test]
-async fn are_all_refused_where_a_second_factor_is_required() {
+async fn external_tokens_are_refused_if_a_second_factor_is_required() {
     for kind in kinds() {
         for (required, is_good) in [(RequiredFor::Staff, true), (RequiredFor::All, false)] {
             let service = service(emailing(TokenPolicy { multi_factor_required_for: required, ..with_sliding() }));
             service.register("alice").await;
             let token = issued_before(&service, kind, 0, true, "a");
-            assert_eq!(presented(&service, kind, &token).await.is_none(), is_good, "{kind} {required:?}");
+            assert_eq!(fault_when_used(&service, kind, &token).await.is_none(), is_good, "{kind} {required:?}");
             assert_eq!(service.store.sessions().is_empty(), !is_good || kind == "access");
         }
     }
 }
 
-/// The factor is added between the decision and the write.
+/// The second factor is added between the decision and the write.
 #[tokio::test]
-async fn are_not_adopted_if_a_second_factor_is_added_meanwhile() {
+async fn a_token_is_not_adopted_if_a_second_factor_is_added_concurrently() {
     let Fixture { service, eventful, .. } = fixture(simplejwt_policy());
     service.register("alice").await;
     let token = issued_before(&service, "refresh", 0, true, "a");

@@ -1,4 +1,4 @@
-//! Claims providers: when they are called, and what happens if one fails.
+//! Claims providers: when they are called, and what their failures do.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use serde_json::json;
 
 use crate::fixture::*;
 
-/// Does one thing after it has been right for a while.
+/// A claims provider that succeeds `successes` times and then has a fault.
 struct Scripted {
     calls: AtomicUsize,
-    good: usize,
-    then: Trouble,
+    successes: usize,
+    then: Fault,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Trouble {
+enum Fault {
     Fails,
     Panics,
     Hangs,
@@ -37,25 +37,25 @@ impl ClaimsProvider for Scripted {
         claims.insert("call", call)?;
         claims.insert("tenant", user.username.as_str())?;
         match self.then {
-            _ if call < self.good => Ok(()),
-            Trouble::Fails => Err("the directory is away".into()),
-            Trouble::Panics => panic!("a fault of the application"),
-            Trouble::Hangs => pending().await,
-            Trouble::WritesAReservedClaim => Ok(claims.insert("exp", 1)?),
+            _ if call < self.successes => Ok(()),
+            Fault::Fails => Err("the directory is unreachable".into()),
+            Fault::Panics => panic!("a fault of the host"),
+            Fault::Hangs => pending().await,
+            Fault::WritesAReservedClaim => Ok(claims.insert("exp", 1)?),
         }
     }
 }
 
-fn service_with(good: usize, then: Trouble) -> TestService {
+fn service_with(successes: usize, then: Fault) -> TestService {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
     let builder = builder(TokenPolicy { accepted_kinds, ..policy() });
-    builder.claims_provider(Arc::new(Scripted { calls: AtomicUsize::new(0), good, then })).build()
+    builder.claims_provider(Arc::new(Scripted { calls: AtomicUsize::new(0), successes, then })).build()
 }
 
-const ALL: [Trouble; 4] = [Trouble::Fails, Trouble::Panics, Trouble::Hangs, Trouble::WritesAReservedClaim];
+const ALL: [Fault; 4] = [Fault::Fails, Fault::Panics, Fault::Hangs, Fault::WritesAReservedClaim];
 
-/// Does something, while the clock goes on.
-async fn in_time<T>(service: &TestService, work: impl Future<Output = T>) -> T {
+/// Runs `work` while the clock advances.
+async fn with_running_clock<T>(service: &TestService, work: impl Future<Output = T>) -> T {
     let ticking = async {
         loop {
             tokio::task::yield_now().await;
@@ -64,14 +64,14 @@ async fn in_time<T>(service: &TestService, work: impl Future<Output = T>) -> T {
     };
     tokio::select! {
         biased;
-        done = work => done,
+        result = work => result,
         () = ticking => unreachable!(),
     }
 }
 
 #[tokio::test]
-async fn are_made_anew_at_each_refresh() {
-    let service = service_with(usize::MAX, Trouble::Fails);
+async fn claims_providers_are_called_at_each_refresh() {
+    let service = service_with(usize::MAX, Fault::Fails);
     service.register("alice").await;
     let pair = service.login("alice").await;
     let next = service.refresh(&pair).await;
@@ -79,7 +79,7 @@ async fn are_made_anew_at_each_refresh() {
         for token in [access_of(pair), refresh_of(pair)] {
             let claims = service.claims(&token);
             assert_eq!((&claims["call"], &claims["tenant"]), (&json!(call), &json!("alice")));
-            // Those of the claims_providers before are still there.
+            // The claims of earlier providers are kept.
             assert_eq!(claims["role"], "user");
         }
     }
@@ -89,7 +89,7 @@ async fn are_made_anew_at_each_refresh() {
 }
 
 #[tokio::test]
-async fn of_the_account_are_those_that_it_has_now() {
+async fn profile_claims_are_those_of_the_account_now() {
     let builder = builder(policy()).claims_provider(Arc::new(ProfileClaim::Username));
     let service = builder.claims_provider(Arc::new(ProfileClaim::Groups)).build();
     let set_groups =
@@ -109,48 +109,50 @@ async fn of_the_account_are_those_that_it_has_now() {
 }
 
 #[tokio::test]
-async fn that_cannot_be_made_fail_the_login_and_nothing_is_stored() {
-    for trouble in ALL {
-        let service = service_with(0, trouble);
+async fn a_faulty_provider_fails_the_login_and_nothing_is_stored() {
+    for fault in ALL {
+        let service = service_with(0, fault);
         let user = service.register("alice").await;
         service.take_event_kinds();
-        let login = in_time(&service, service.try_login("alice", PASSWORD)).await;
-        assert!(matches!(login, Err(AccountError::Auth(AuthError::Unavailable(_)))), "{trouble:?}: {login:?}");
-        assert_eq!(service.store.sessions(), [], "{trouble:?}");
-        assert_eq!(service.user("alice").await.last_login, user.last_login, "{trouble:?}");
-        assert_eq!(service.take_event_kinds(), [], "{trouble:?}: no login is recorded");
-        let sliding = in_time(&service, service.try_login_sliding("alice")).await;
-        assert!(matches!(sliding, Err(AccountError::Auth(AuthError::Unavailable(_)))), "{trouble:?}: {sliding:?}");
-        assert_eq!(service.store.sessions(), [], "{trouble:?}");
+        let login = with_running_clock(&service, service.try_login("alice", PASSWORD)).await;
+        assert!(matches!(login, Err(AccountError::Auth(AuthError::Unavailable(_)))), "{fault:?}: {login:?}");
+        assert_eq!(service.store.sessions(), [], "{fault:?}");
+        assert_eq!(service.user("alice").await.last_login, user.last_login, "{fault:?}");
+        assert_eq!(service.take_event_kinds(), [], "{fault:?}: no login is recorded");
+        let sliding = with_running_clock(&service, service.try_login_sliding("alice")).await;
+        assert!(matches!(sliding, Err(AccountError::Auth(AuthError::Unavailable(_)))), "{fault:?}: {sliding:?}");
+        assert_eq!(service.store.sessions(), [], "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn that_cannot_be_made_fail_the_refresh_and_the_old_token_stays_live() {
-    for trouble in ALL {
-        let service = service_with(1, trouble);
+async fn a_faulty_provider_fails_the_refresh_and_the_old_token_stays_live() {
+    for fault in ALL {
+        let service = service_with(1, fault);
         service.register("alice").await;
         let pair = service.login("alice").await;
         let id = SessionId::parse(service.claims(&refresh_of(&pair))["sid"].as_str().unwrap()).unwrap();
         let before = service.store.find_session(id).await.unwrap();
-        let refreshed = in_time(&service, service.try_refresh(&pair)).await;
-        assert!(matches!(refreshed, Err(AuthError::Unavailable(_))), "{trouble:?}: {refreshed:?}");
-        assert_eq!(service.store.find_session(id).await.unwrap(), before, "{trouble:?}");
-        assert!(service.tokens.verify(&refresh_of(&pair)).await.is_ok(), "{trouble:?}");
+        let refreshed = with_running_clock(&service, service.try_refresh(&pair)).await;
+        assert!(matches!(refreshed, Err(AuthError::Unavailable(_))), "{fault:?}: {refreshed:?}");
+        assert_eq!(service.store.find_session(id).await.unwrap(), before, "{fault:?}");
+        assert!(service.tokens.verify(&refresh_of(&pair)).await.is_ok(), "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn say_why_they_could_not_be_made() {
-    for (trouble, expected) in [
-        (Trouble::Fails, "the directory is away"),
-        (Trouble::Panics, "it panicked"),
-        (Trouble::Hangs, "it took too long"),
-        (Trouble::WritesAReservedClaim, "the claim \"exp\" is written by the service itself"),
+async fn the_error_has_the_fault_of_the_provider_as_its_source() {
+    for (fault, expected) in [
+        (Fault::Fails, "the directory is unreachable"),
+        (Fault::Panics, "it panicked"),
+        (Fault::Hangs, "it took too long"),
+        (Fault::WritesAReservedClaim, "the claim \"exp\" is written by the service itself"),
     ] {
-        let service = service_with(0, trouble);
+        let service = service_with(0, fault);
         service.register("alice").await;
-        let Err(error) = in_time(&service, service.try_login("alice", PASSWORD)).await else { panic!("{trouble:?}") };
+        let Err(error) = with_running_clock(&service, service.try_login("alice", PASSWORD)).await else {
+            panic!("{fault:?}")
+        };
         assert_eq!(std::error::Error::source(&error).unwrap().to_string(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens of another issuer whose keys are trusted: accepted on guarded routes, and nowhere else.
+//! Tokens of another issuer with trusted keys, which only guarded routes accept.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::*;
 
-/// Signs as one, and knows the other one.
+/// Signs with its own key, and trusts the key of another issuer.
 struct TwoIssuers {
     own: PlainSigner,
     other: PlainSigner,
@@ -49,11 +49,11 @@ fn token_of_other(service: &TestService, changes: Value) -> RawToken {
 }
 
 #[tokio::test]
-async fn open_guarded_routes_whatever_they_call_their_session() {
+async fn guarded_routes_accept_tokens_of_another_issuer_with_any_session_claim() {
     let service = trusting(policy());
     service.register("alice").await;
-    let ours = service.login("alice").await;
-    let own_session = service.claims(&access_of(&ours))["sid"].clone();
+    let own = service.login("alice").await;
+    let own_session = service.claims(&access_of(&own))["sid"].clone();
     for sid in [
         json!("08a5019c-17e1-4977-8f42-65a12843ea02"),
         json!("08a5019c17e149778f4265a12843ea02"),
@@ -67,12 +67,12 @@ async fn open_guarded_routes_whatever_they_call_their_session() {
 }
 
 #[tokio::test]
-async fn never_become_tokens_of_ours() {
+async fn tokens_of_another_issuer_are_never_adopted() {
     for policy in [policy(), simplejwt_policy()] {
         let service = trusting(policy);
         service.register("alice").await;
-        let ours = service.login("alice").await;
-        let claims = service.claims(&refresh_of(&ours));
+        let own = service.login("alice").await;
+        let claims = service.claims(&refresh_of(&own));
         for changes in [json!({"jti": "e430b0ef5c2a40d3a7c2fa027bd9afc1"}), Value::Object(claims)] {
             let mut changes = changes;
             changes["token_type"] = "refresh".into();
@@ -81,16 +81,16 @@ async fn never_become_tokens_of_ours() {
             assert!(service.tokens.blacklist(&token).await.is_err());
         }
         assert_eq!(service.store.sessions().len(), 1);
-        assert!(service.try_refresh(&ours).await.is_ok());
+        assert!(service.try_refresh(&own).await.is_ok());
     }
 }
 
 #[tokio::test]
-async fn die_with_whatever_ends_all_logins_of_their_user() {
+async fn a_logout_of_all_sessions_revokes_tokens_of_another_issuer() {
     let service = trusting(policy());
     service.register("alice").await;
-    let (token, ours) = (token_of_other(&service, json!({})), service.login("alice").await);
-    let caller = service.tokens.authenticate(&access_of(&ours)).await.unwrap();
+    let (token, own) = (token_of_other(&service, json!({})), service.login("alice").await);
+    let caller = service.tokens.authenticate(&access_of(&own)).await.unwrap();
     assert!(service.tokens.authenticate(&token).await.is_ok());
     service.tokens.logout(&caller, auth_core::service::LogoutRequest::All).await.unwrap();
     assert_eq!(fault(service.tokens.authenticate(&token).await), Some(TokenFault::Revoked));

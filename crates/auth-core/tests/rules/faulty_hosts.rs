@@ -1,4 +1,4 @@
-//! Storages that violate their contract: what they get wrong is refused or an error, and nothing is issued for it.
+//! Storages that violate their contract: their wrong results lead to errors, and no token is issued.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ use serde_json::json;
 
 use crate::fixture::*;
 
-/// What a storage gets wrong.
+/// A violation of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
     FindsAnotherUser,
     FindsSessionOfAnotherUser,
     FindsAnotherSession,
-    GivesSessionAnotherUser,
+    ChangesUserOfSession,
     GivesSessionToAnotherUser,
-    GivesSessionAnotherId,
-    FailsForever,
+    ChangesIdOfSession,
+    AlwaysFails,
     StoresNoSession,
-    AdoptsNothing,
+    StoresNoAdoptedSession,
     LosesEveryRace,
 }
 
-/// What the service can notice before it issues anything.
-const WRONG_ANSWERS: [Fault; 4] = [
+/// The faults that the service can detect before it issues a token.
+const WRONG_SESSIONS: [Fault; 4] = [
     Fault::FindsSessionOfAnotherUser,
     Fault::FindsAnotherSession,
-    Fault::GivesSessionAnotherUser,
-    Fault::GivesSessionAnotherId,
+    Fault::ChangesUserOfSession,
+    Fault::ChangesIdOfSession,
 ];
 
 /// The storage of a host, in memory, with a fault.
@@ -55,15 +55,15 @@ impl FaultyStore {
     }
 
     fn answer(&self) -> Result<(), StoreError> {
-        if self.has(Fault::FailsForever) { Err(StoreError::unavailable("no route to the storage")) } else { Ok(()) }
+        if self.has(Fault::AlwaysFails) { Err(StoreError::unavailable("connection refused")) } else { Ok(()) }
     }
 
     async fn found(&self, session: Option<Session>) -> Option<SessionOfUser> {
         self.inner.find_session(session?.id).await.unwrap()
     }
 
-    /// What this storage answers in place of the session that was asked for.
-    async fn in_place_of(&self, found: SessionOfUser) -> Option<SessionOfUser> {
+    /// The session that this storage returns instead of the requested one.
+    async fn instead_of(&self, found: SessionOfUser) -> Option<SessionOfUser> {
         let sessions = self.inner.sessions();
         let is_own = |session: &Session| session.user_id == found.user.id;
         let of_another = self.found(sessions.iter().find(|session| !is_own(session)).cloned()).await;
@@ -71,7 +71,7 @@ impl FaultyStore {
         match self.fault {
             Fault::FindsSessionOfAnotherUser => of_another,
             Fault::FindsAnotherSession => self.found(another.cloned()).await,
-            Fault::GivesSessionAnotherUser => of_another.map(|other| {
+            Fault::ChangesUserOfSession => of_another.map(|other| {
                 let session = Session { id: found.session.id, ..other.session };
                 SessionOfUser { session, user: found.user }
             }),
@@ -79,7 +79,7 @@ impl FaultyStore {
                 let session = Session { id: found.session.id, ..other.session };
                 SessionOfUser { session, user: other.user }
             }),
-            Fault::GivesSessionAnotherId => {
+            Fault::ChangesIdOfSession => {
                 let session = Session { id: session_id(9), ..found.session };
                 Some(SessionOfUser { session, user: found.user })
             }
@@ -121,7 +121,7 @@ impl Sessions for FaultyStore {
         issued_at: Option<UnixTime>,
     ) -> Result<Adoption, StoreError> {
         self.answer()?;
-        if self.has(Fault::AdoptsNothing) {
+        if self.has(Fault::StoresNoAdoptedSession) {
             return Ok(Adoption::Present);
         }
         self.inner.adopt(session, jti, issued_at).await
@@ -130,7 +130,7 @@ impl Sessions for FaultyStore {
     async fn find_session(&self, id: SessionId) -> Result<Option<SessionOfUser>, StoreError> {
         self.answer()?;
         match self.inner.find_session(id).await? {
-            Some(found) => Ok(self.in_place_of(found).await),
+            Some(found) => Ok(self.instead_of(found).await),
             None => Ok(None),
         }
     }
@@ -214,9 +214,10 @@ impl Blacklist for FaultyStore {
     }
 }
 
-/// A service on a sound storage with two sessions of alice and one of bob, and one on the same data with a fault.
+/// A service on a correct storage with two sessions of alice and one of bob, and a service on the same data with a
+/// fault.
 struct Host {
-    sound: TestService,
+    correct: TestService,
     faulty: TokenService,
     alice: TokenPair,
     caller: Caller,
@@ -224,25 +225,25 @@ struct Host {
 
 impl Host {
     async fn with(fault: Fault, policy: TokenPolicy) -> Self {
-        let sound = service(policy.clone());
-        let alice = sound.login("alice").await;
-        sound.login("alice").await;
-        sound.login("bob").await;
-        let caller = sound.caller(&alice).await;
-        let store = Arc::new(FaultyStore { inner: sound.store.clone(), fault });
-        let ports = TokenPorts { store, ..sound.tokens.ports().clone() };
-        Self { faulty: TokenService::new(ports, policy), sound, alice, caller }
+        let correct = service(policy.clone());
+        let alice = correct.login("alice").await;
+        correct.login("alice").await;
+        correct.login("bob").await;
+        let caller = correct.caller(&alice).await;
+        let store = Arc::new(FaultyStore { inner: correct.store.clone(), fault });
+        let ports = TokenPorts { store, ..correct.tokens.ports().clone() };
+        Self { faulty: TokenService::new(ports, policy), correct, alice, caller }
     }
 
-    /// A refresh token of another issuer for this user.
-    fn foreign(&self, user: &UserId) -> RawToken {
-        let now = self.sound.now().seconds();
-        self.sound.forge(json!({
+    /// An externally issued refresh token for this user.
+    fn external_token(&self, user: &UserId) -> RawToken {
+        let now = self.correct.now().seconds();
+        self.correct.forge(json!({
             "token_type": "refresh", "exp": now + 300, "iat": now, "jti": "of-another-issuer", "user_id": user.to_string(),
         }))
     }
 
-    /// What each use of a token of alice's session answers, without what it issues.
+    /// The result of each use of a token of alice's session, without the issued tokens.
     async fn uses(&self) -> [(&'static str, Result<(), AuthError>); 4] {
         let (access, refresh) = (access_of(&self.alice), refresh_of(&self.alice));
         let logout = LogoutRequest::One(refresh.clone());
@@ -260,11 +261,11 @@ fn kind<T>(outcome: &Result<T, AuthError>) -> Option<ErrorKind> {
 }
 
 #[tokio::test]
-async fn that_answer_another_session_have_no_token_accepted() {
+async fn a_storage_that_returns_a_wrong_session_is_an_internal_error() {
     for policy in [policy(), simplejwt_policy()] {
-        for fault in WRONG_ANSWERS {
+        for fault in WRONG_SESSIONS {
             let host = Host::with(fault, policy.clone()).await;
-            let before = host.sound.store.sessions();
+            let before = host.correct.store.sessions();
             for (name, outcome) in host.uses().await {
                 assert_eq!(kind(&outcome), Some(ErrorKind::Internal), "{fault:?}: {name}");
             }
@@ -274,83 +275,83 @@ async fn that_answer_another_session_have_no_token_accepted() {
                 Some(ErrorKind::Internal),
                 "{fault:?}"
             );
-            let (mut before, mut after) = (before, host.sound.store.sessions());
+            let (mut before, mut after) = (before, host.correct.store.sessions());
             before.sort_by_key(|session| session.id);
             after.sort_by_key(|session| session.id);
-            assert_eq!(after, before, "{fault:?}: no session is rotated or ended");
+            assert_eq!(after, before, "{fault:?}: no session is rotated or revoked");
         }
     }
 }
 
-/// The answer is consistent, but not the session of the user whom the token names.
+/// The result is consistent, but the session is not that of the user whom the token names.
 #[tokio::test]
-async fn that_give_a_session_to_another_user_have_no_token_accepted() {
+async fn a_token_is_refused_if_its_session_is_that_of_another_user() {
     let host = Host::with(Fault::GivesSessionToAnotherUser, policy()).await;
     for (name, outcome) in host.uses().await {
         assert_eq!(fault(outcome), Some(TokenFault::BadClaim), "{name}");
     }
     assert_eq!(fault(host.faulty.live_session(&host.caller).await), Some(TokenFault::Revoked));
-    assert!(host.sound.store.sessions().iter().all(|session| session.revoked_at.is_none()));
+    assert!(host.correct.store.sessions().iter().all(|session| session.revoked_at.is_none()));
 }
 
 #[tokio::test]
-async fn that_answer_another_user_have_no_token_accepted() {
+async fn a_storage_that_returns_a_wrong_user_is_an_internal_error() {
     let host = Host::with(Fault::FindsAnotherUser, simplejwt_policy()).await;
     let alice = host.caller.user.id.clone();
-    let foreign = host.foreign(&alice);
-    assert_eq!(kind(&host.faulty.refresh(&foreign).await), Some(ErrorKind::Internal));
-    assert_eq!(kind(&host.faulty.blacklist(&foreign).await), Some(ErrorKind::Internal));
-    let now = host.sound.now().seconds();
+    let external_token = host.external_token(&alice);
+    assert_eq!(kind(&host.faulty.refresh(&external_token).await), Some(ErrorKind::Internal));
+    assert_eq!(kind(&host.faulty.blacklist(&external_token).await), Some(ErrorKind::Internal));
+    let now = host.correct.now().seconds();
     let claims = json!({"token_type": "access", "exp": now + 60, "iat": now, "jti": "a", "user_id": alice.to_string()});
-    let access = host.sound.forge(claims);
+    let access = host.correct.forge(claims);
     assert_eq!(kind(&host.faulty.authenticate(&access).await), Some(ErrorKind::Internal));
-    assert_eq!(host.sound.store.sessions().len(), 3, "nothing is adopted");
+    assert_eq!(host.correct.store.sessions().len(), 3, "nothing is adopted");
     // The token of a session that was pruned.
-    host.sound.store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap();
+    host.correct.store.prune_sessions(UnixTime::MAX, u32::MAX).await.unwrap();
     for (name, outcome) in host.uses().await {
         assert_eq!(kind(&outcome), Some(ErrorKind::Internal), "{name}");
     }
 }
 
 #[tokio::test]
-async fn that_fail_forever_are_unavailable() {
-    let host = Host::with(Fault::FailsForever, simplejwt_policy()).await;
-    let before = host.sound.store.sessions().len();
+async fn a_storage_that_always_fails_is_unavailable() {
+    let host = Host::with(Fault::AlwaysFails, simplejwt_policy()).await;
+    let before = host.correct.store.sessions().len();
     let unavailable = Some(ErrorKind::Unavailable);
     for (name, outcome) in host.uses().await {
         assert_eq!(kind(&outcome), unavailable, "{name}");
     }
-    let (user, authentication) = (&host.caller.user, Authentication::by_password(host.sound.now()));
+    let (user, authentication) = (&host.caller.user, Authentication::by_password(host.correct.now()));
     assert_eq!(kind(&host.faulty.start_session(user, &authentication, client()).await), unavailable);
-    assert_eq!(kind(&host.faulty.refresh(&host.foreign(&user.id)).await), unavailable);
+    assert_eq!(kind(&host.faulty.refresh(&host.external_token(&user.id)).await), unavailable);
     assert_eq!(kind(&host.faulty.logout(&host.caller, LogoutRequest::All).await), unavailable);
     assert_eq!(kind(&host.faulty.verify(&access_of(&host.alice)).await), unavailable);
-    assert_eq!(host.sound.store.sessions().len(), before);
+    assert_eq!(host.correct.store.sessions().len(), before);
 }
 
-/// The service cannot know that the session was not stored. Its tokens are refused when they are used.
+/// The service cannot detect that the session was not stored, but its tokens are refused when they are used.
 #[tokio::test]
-async fn that_store_no_session_have_its_tokens_refused() {
+async fn tokens_of_a_session_that_was_not_stored_are_refused() {
     let host = Host::with(Fault::StoresNoSession, policy()).await;
-    let authentication = Authentication::by_password(host.sound.now());
+    let authentication = Authentication::by_password(host.correct.now());
     let pair = host.faulty.start_session(&host.caller.user, &authentication, client()).await.unwrap();
     let unknown = Some(TokenFault::UnknownSession);
     assert_eq!(fault(host.faulty.refresh(&refresh_of(&pair)).await), unknown);
     assert_eq!(fault(host.faulty.authenticate(&access_of(&pair)).await), unknown);
-    assert_eq!(host.sound.store.sessions().len(), 3);
+    assert_eq!(host.correct.store.sessions().len(), 3);
 }
 
 #[tokio::test]
-async fn that_adopt_nothing_issue_nothing() {
-    let host = Host::with(Fault::AdoptsNothing, simplejwt_policy()).await;
-    let refreshed = host.faulty.refresh(&host.foreign(&host.caller.user.id)).await;
+async fn no_token_is_issued_if_the_adopted_session_is_not_stored() {
+    let host = Host::with(Fault::StoresNoAdoptedSession, simplejwt_policy()).await;
+    let refreshed = host.faulty.refresh(&host.external_token(&host.caller.user.id)).await;
     assert_eq!(fault(refreshed), Some(TokenFault::UnknownSession));
-    assert_eq!(host.sound.store.sessions().len(), 3);
+    assert_eq!(host.correct.store.sessions().len(), 3);
 }
 
 #[tokio::test]
-async fn that_lose_every_race_issue_nothing() {
+async fn no_token_is_issued_if_every_race_is_lost() {
     let host = Host::with(Fault::LosesEveryRace, policy()).await;
     assert_eq!(kind(&host.faulty.refresh(&refresh_of(&host.alice)).await), Some(ErrorKind::Unavailable));
-    assert_eq!(kind(&host.sound.tokens.refresh(&refresh_of(&host.alice)).await), None, "the token is unused");
+    assert_eq!(kind(&host.correct.tokens.refresh(&refresh_of(&host.alice)).await), None, "the token is unused");
 }

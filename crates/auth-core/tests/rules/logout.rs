@@ -1,4 +1,4 @@
-//! Logout and blacklisting: which sessions they end, and for whom.
+//! Logout and blacklisting: the sessions that they revoke.
 
 use auth_core::event::EventKind;
 use auth_core::service::LogoutRequest;
@@ -7,7 +7,7 @@ use auth_core::token::TokenFault;
 use crate::fixture::*;
 
 #[tokio::test]
-async fn logout_ends_one_session_the_others_or_all() {
+async fn a_logout_revokes_one_session_all_others_or_all() {
     let service = service(policy());
     service.register("alice").await;
     service.register("bob").await;
@@ -30,7 +30,7 @@ async fn logout_ends_one_session_the_others_or_all() {
 }
 
 #[tokio::test]
-async fn logout_with_a_spent_token_of_ones_own_ends_the_session() {
+async fn a_logout_with_a_used_token_revokes_the_session() {
     let service = service(policy());
     service.register("alice").await;
     let first = service.login("alice").await;
@@ -41,20 +41,20 @@ async fn logout_with_a_spent_token_of_ones_own_ends_the_session() {
 }
 
 #[tokio::test]
-async fn nobody_logs_another_user_out() {
+async fn a_logout_with_the_token_of_another_user_is_refused() {
     let service = service(policy());
     service.register("alice").await;
     service.register("mallory").await;
     let (alice, mallory) = (service.login("alice").await, service.login("mallory").await);
     let caller = service.tokens.authenticate(&access_of(&mallory)).await.unwrap();
     let refused = service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&alice))).await;
-    assert!(matches!(refused, Err(AuthError::ForeignToken)));
+    assert!(matches!(refused, Err(AuthError::TokenOfAnotherUser)));
     assert!(service.try_refresh(&alice).await.is_ok());
     assert_eq!(service.take_event_kinds().last(), Some(&EventKind::LogoutRefused));
 }
 
 #[tokio::test]
-async fn a_blacklisted_token_ends_its_session() {
+async fn blacklisting_a_token_revokes_its_session() {
     let service = service(policy());
     service.register("alice").await;
     let first = service.login("alice").await;
@@ -65,6 +65,6 @@ async fn a_blacklisted_token_ends_its_session() {
 
     let first = service.login("alice").await;
     let second = service.refresh(&first).await;
-    assert_eq!(fault(service.tokens.blacklist(&refresh_of(&first)).await), Some(TokenFault::Spent));
+    assert_eq!(fault(service.tokens.blacklist(&refresh_of(&first)).await), Some(TokenFault::Used));
     assert_eq!(fault(service.try_refresh(&second).await), Some(TokenFault::Revoked));
 }

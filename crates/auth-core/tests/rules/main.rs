@@ -1,5 +1,5 @@
-//! The rules of this crate, through its services and over storage in memory: one executable for all tests.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot arrange its fixture has failed")]
+//! Tests of the rules through the services, with a storage in memory. One executable has all of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails if its fixture cannot be set up")]
 
 mod fixture {
     pub(crate) use auth_conformance::fixture::*;

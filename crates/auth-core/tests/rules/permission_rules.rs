@@ -1,4 +1,4 @@
-//! Laws of the permission rules, for rules of any shape and everything that can be attempted.
+//! Laws of permission rules, checked with generated rules and every possible attempt.
 
 use auth_core::permission::Rule::{self, *};
 use auth_core::permission::{Attempt, Decision, Ownership, Requester};
@@ -17,7 +17,7 @@ fn leaf() -> impl Strategy<Value = Rule> {
     ]
 }
 
-/// Built by hand, not with the operators: empty lists, lists of one and double negations occur.
+/// Rules composed without the operators, so that empty lists, lists of one part and double negations occur.
 fn composed(leaf: impl Strategy<Value = Rule> + 'static) -> impl Strategy<Value = Rule> {
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
@@ -32,26 +32,26 @@ fn rule() -> impl Strategy<Value = Rule> {
     composed(leaf())
 }
 
-/// Rules in which there is nothing but lists.
+/// Rules that consist of empty lists only.
 fn hollow() -> impl Strategy<Value = Rule> {
     composed(prop_oneof![Just(All(vec![])), Just(Any(vec![]))])
 }
 
-/// Nobody, and everybody who can be told apart.
+/// Every combination of `is_staff` and roles, and no requester.
 fn requesters() -> Vec<Option<Requester>> {
     let subsets = (0..1_u32 << ROLES.len()).map(|chosen| {
-        (0..ROLES.len()).filter(move |place| chosen & (1 << place) != 0).map(|place| ROLES[place].to_owned())
+        (0..ROLES.len()).filter(move |index| chosen & (1 << index) != 0).map(|index| ROLES[index].to_owned())
     });
-    let everybody = subsets.flat_map(|roles| {
+    let combinations = subsets.flat_map(|roles| {
         let roles = roles.collect();
         [Requester { is_staff: false, roles }]
             .into_iter()
             .flat_map(|plain| [Some(Requester { is_staff: true, ..plain.clone() }), Some(plain)])
     });
-    everybody.chain([None]).collect()
+    combinations.chain([None]).collect()
 }
 
-/// Calls `check` with everything that can be attempted.
+/// Calls `check` with every possible attempt.
 fn each_attempt(mut check: impl FnMut(&Attempt<'_>) -> Result<(), TestCaseError>) -> Result<(), TestCaseError> {
     for requester in &requesters() {
         for is_safe in [false, true] {
@@ -63,7 +63,7 @@ fn each_attempt(mut check: impl FnMut(&Attempt<'_>) -> Result<(), TestCaseError>
     Ok(())
 }
 
-/// A decision without the leaf: which of several refused depends on their order.
+/// A decision without the leaf that refused, which depends on the order of the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Allowed,
@@ -79,8 +79,8 @@ fn kind(rule: &Rule, attempt: &Attempt<'_>) -> Kind {
     }
 }
 
-/// That two rules come to the same in everything that can be attempted.
-fn alike(left: &Rule, right: &Rule) -> Result<(), TestCaseError> {
+/// Checks that two rules have the same decision for every possible attempt.
+fn equivalent(left: &Rule, right: &Rule) -> Result<(), TestCaseError> {
     each_attempt(|attempt| {
         prop_assert_eq!(kind(left, attempt), kind(right, attempt), "{} and {} for {:?}", left, right, attempt);
         Ok(())
@@ -95,8 +95,8 @@ fn has_empty_list(rule: &Rule) -> bool {
     }
 }
 
-/// Two-valued logic as everybody knows it; only for a known ownership.
-fn plain_logic(rule: &Rule, attempt: &Attempt<'_>) -> bool {
+/// Evaluates a rule in two-valued logic, for a known ownership.
+fn boolean_logic(rule: &Rule, attempt: &Attempt<'_>) -> bool {
     let requester = attempt.requester;
     match rule {
         AllowAny => true,
@@ -105,36 +105,36 @@ fn plain_logic(rule: &Rule, attempt: &Attempt<'_>) -> bool {
         IsAuthenticatedOrReadOnly => attempt.is_safe || requester.is_some(),
         IsOwner => attempt.ownership == Ownership::Owner && requester.is_some(),
         Role(name) => requester.is_some_and(|requester| requester.roles.iter().any(|role| role == name)),
-        All(rules) => rules.iter().all(|rule| plain_logic(rule, attempt)),
-        Any(rules) => rules.iter().any(|rule| plain_logic(rule, attempt)),
-        Not(rule) => !plain_logic(rule, attempt),
+        All(rules) => rules.iter().all(|rule| boolean_logic(rule, attempt)),
+        Any(rules) => rules.iter().any(|rule| boolean_logic(rule, attempt)),
+        Not(rule) => !boolean_logic(rule, attempt),
     }
 }
 
-/// Reads a displayed rule back, by the precedence of Rust. The role names here hold nothing that needs care.
-fn read(text: &str) -> Rule {
-    /// Splits at the joints outside of all parentheses, or at none.
-    fn split<'a>(text: &'a str, joint: &str) -> Vec<&'a str> {
+/// Parses a displayed rule with the precedence of Rust. Role names must not contain quotes, separators or parentheses.
+fn parse(source: &str) -> Rule {
+    /// Splits at the separators that are outside of parentheses.
+    fn split<'a>(source: &'a str, separator: &str) -> Vec<&'a str> {
         let (mut depth, mut start, mut parts) = (0_u32, 0, Vec::new());
-        for (place, byte) in text.bytes().enumerate() {
+        for (index, byte) in source.bytes().enumerate() {
             match byte {
                 b'(' => depth += 1,
                 b')' => depth -= 1,
-                _ if depth == 0 && text[place..].starts_with(joint) => {
-                    parts.push(&text[start..place]);
-                    start = place + joint.len();
+                _ if depth == 0 && source[index..].starts_with(separator) => {
+                    parts.push(&source[start..index]);
+                    start = index + separator.len();
                 }
                 _ => {}
             }
         }
-        parts.push(&text[start..]);
+        parts.push(&source[start..]);
         parts
     }
-    let of = |parts: Vec<&str>| parts.into_iter().map(read).collect::<Vec<_>>();
-    match (split(text, " | "), split(text, " & ")) {
+    let of = |parts: Vec<&str>| parts.into_iter().map(parse).collect::<Vec<_>>();
+    match (split(source, " | "), split(source, " & ")) {
         (parts, _) if parts.len() > 1 => Any(of(parts)),
         (_, parts) if parts.len() > 1 => All(of(parts)),
-        _ => match text {
+        _ => match source {
             "nobody" => Any(vec![]),
             "AllowAny" => AllowAny,
             "IsAuthenticated" => IsAuthenticated,
@@ -143,12 +143,12 @@ fn read(text: &str) -> Rule {
             "IsOwner" => IsOwner,
             _ => {
                 let inside =
-                    |prefix, suffix| text.strip_prefix(prefix).and_then(|rest: &str| rest.strip_suffix(suffix));
+                    |prefix, suffix| source.strip_prefix(prefix).and_then(|rest: &str| rest.strip_suffix(suffix));
                 match (inside("!", ""), inside("role(\"", "\")"), inside("(", ")")) {
-                    (Some(rest), ..) => !read(rest),
+                    (Some(rest), ..) => !parse(rest),
                     (_, Some(name), _) => Rule::role(name.to_owned()),
-                    (.., Some(rest)) => read(rest),
-                    _ => panic!("not a rule: {text}"),
+                    (.., Some(rest)) => parse(rest),
+                    _ => panic!("not a rule: {source}"),
                 }
             }
         },
@@ -159,78 +159,78 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn de_morgan(a in rule(), b in rule()) {
-        alike(&!(a.clone() & b.clone()), &(!a.clone() | !b.clone()))?;
-        alike(&!(a.clone() | b.clone()), &(!a & !b))?;
+    fn de_morgans_laws_hold(a in rule(), b in rule()) {
+        equivalent(&!(a.clone() & b.clone()), &(!a.clone() | !b.clone()))?;
+        equivalent(&!(a.clone() | b.clone()), &(!a & !b))?;
     }
 
     #[test]
-    fn two_negations_are_none(a in rule()) {
-        alike(&Not(Box::new(Not(Box::new(a.clone())))), &a)?;
-        alike(&!!a.clone(), &a)?;
+    fn a_double_negation_has_no_effect(a in rule()) {
+        equivalent(&Not(Box::new(Not(Box::new(a.clone())))), &a)?;
+        equivalent(&!!a.clone(), &a)?;
     }
 
     #[test]
-    fn saying_it_twice_changes_nothing(a in rule()) {
-        alike(&(a.clone() | a.clone()), &a)?;
-        alike(&(a.clone() & a.clone()), &a)?;
+    fn operators_are_idempotent(a in rule()) {
+        equivalent(&(a.clone() | a.clone()), &a)?;
+        equivalent(&(a.clone() & a.clone()), &a)?;
     }
 
     #[test]
-    fn the_order_changes_no_decision(a in rule(), b in rule()) {
-        alike(&(a.clone() | b.clone()), &(b.clone() | a.clone()))?;
-        alike(&(a.clone() & b.clone()), &(b & a))?;
+    fn operators_are_commutative(a in rule(), b in rule()) {
+        equivalent(&(a.clone() | b.clone()), &(b.clone() | a.clone()))?;
+        equivalent(&(a.clone() & b.clone()), &(b & a))?;
     }
 
     #[test]
-    fn grouping_changes_nothing(a in rule(), b in rule(), c in rule()) {
-        alike(&((a.clone() | b.clone()) | c.clone()), &(a.clone() | (b.clone() | c.clone())))?;
-        alike(&((a.clone() & b.clone()) & c.clone()), &(a.clone() & (b.clone() & c.clone())))?;
-        alike(&(a.clone() & (b.clone() | c.clone())), &(a.clone() & b | a & c))?;
+    fn operators_are_associative_and_distributive(a in rule(), b in rule(), c in rule()) {
+        equivalent(&((a.clone() | b.clone()) | c.clone()), &(a.clone() | (b.clone() | c.clone())))?;
+        equivalent(&((a.clone() & b.clone()) & c.clone()), &(a.clone() & (b.clone() & c.clone())))?;
+        equivalent(&(a.clone() & (b.clone() | c.clone())), &(a.clone() & b | a & c))?;
     }
 
     #[test]
-    fn absorption(a in rule(), b in rule()) {
-        alike(&(a.clone() | a.clone() & b.clone()), &a)?;
-        alike(&(a.clone() & (a.clone() | b)), &a)?;
+    fn operators_are_absorptive(a in rule(), b in rule()) {
+        equivalent(&(a.clone() | a.clone() & b.clone()), &a)?;
+        equivalent(&(a.clone() & (a.clone() | b)), &a)?;
     }
 
-    /// Also below a negation, and also if one of them is an empty list.
+    /// Also under a negation, and with empty lists.
     #[test]
-    fn operators_build_what_could_be_written_by_hand(a in rule(), b in rule()) {
+    fn operators_are_equivalent_to_lists(a in rule(), b in rule()) {
         for (built, written) in [
             (a.clone() | b.clone(), Any(vec![a.clone(), b.clone()])),
             (a.clone() & b.clone(), All(vec![a.clone(), b.clone()])),
         ] {
-            alike(&built, &written)?;
-            alike(&Not(Box::new(built)), &Not(Box::new(written)))?;
+            equivalent(&built, &written)?;
+            equivalent(&Not(Box::new(built)), &Not(Box::new(written)))?;
         }
-        alike(&!a.clone(), &Not(Box::new(a)))?;
+        equivalent(&!a.clone(), &Not(Box::new(a)))?;
     }
 
     #[test]
-    fn without_empty_lists_it_is_plain_logic(a in rule().prop_filter("no empty list", |rule| !has_empty_list(rule))) {
+    fn rules_without_empty_lists_follow_boolean_logic(a in rule().prop_filter("no empty list", |rule| !has_empty_list(rule))) {
         each_attempt(|attempt| {
             if attempt.ownership != Ownership::Unknown {
-                prop_assert_eq!(kind(&a, attempt) == Kind::Allowed, plain_logic(&a, attempt), "{} for {:?}", a, attempt);
+                prop_assert_eq!(kind(&a, attempt) == Kind::Allowed, boolean_logic(&a, attempt), "{} for {:?}", a, attempt);
             }
             Ok(())
         })?;
     }
 
     #[test]
-    fn what_is_empty_is_closed(empty in hollow(), a in rule()) {
+    fn empty_lists_refuse_every_attempt(empty in hollow(), a in rule()) {
         each_attempt(|attempt| {
             prop_assert_eq!(kind(&empty, attempt), Kind::Denied);
             Ok(())
         })?;
         prop_assert!(empty.allows_nobody() && (empty.clone() & a.clone()).allows_nobody());
-        alike(&(empty.clone() | a.clone()), &a)?;
-        alike(&!(empty & a.clone()), &!a)?;
+        equivalent(&(empty.clone() | a.clone()), &a)?;
+        equivalent(&!(empty & a.clone()), &!a)?;
     }
 
     #[test]
-    fn what_is_decided_early_stays_decided(a in rule()) {
+    fn decisions_without_ownership_are_final(a in rule()) {
         each_attempt(|attempt| {
             let early = kind(&a, &Attempt { ownership: Ownership::Unknown, ..*attempt });
             let now = kind(&a, attempt);
@@ -240,16 +240,16 @@ proptest! {
     }
 
     #[test]
-    fn only_an_unknown_owner_leaves_anything_undecided(a in rule()) {
+    fn a_rule_is_undecided_only_while_ownership_is_unknown(a in rule()) {
         each_attempt(|attempt| {
-            let waits = kind(&a, attempt) == Kind::Undecided;
-            prop_assert!(!waits || a.needs_object() && attempt.ownership == Ownership::Unknown, "{}", a);
+            let is_undecided = kind(&a, attempt) == Kind::Undecided;
+            prop_assert!(!is_undecided || a.needs_object() && attempt.ownership == Ownership::Unknown, "{}", a);
             Ok(())
         })?;
     }
 
     #[test]
-    fn allows_nobody_is_the_same_as_allowing_nobody(a in rule()) {
+    fn allows_nobody_holds_exactly_for_rules_that_refuse_every_attempt(a in rule()) {
         let nobody = a.allows_nobody();
         let mut denies_all = true;
         each_attempt(|attempt| {
@@ -261,9 +261,9 @@ proptest! {
         prop_assert_eq!(nobody, denies_all, "{}", a);
     }
 
-    /// The leaf refuses by itself what the rule refused, is part of the rule, and is no list of parts.
+    /// The leaf alone refuses the attempt, is displayed in the rule, and is not a list of parts.
     #[test]
-    fn the_leaf_of_a_denial_refuses(a in rule()) {
+    fn the_leaf_of_a_denial_refuses_by_itself(a in rule()) {
         each_attempt(|attempt| {
             if let Decision::Denied(denial) = a.decide(attempt) {
                 let shown = denial.to_string();
@@ -275,11 +275,11 @@ proptest! {
     }
 
     #[test]
-    fn what_is_shown_is_what_is_decided(a in rule()) {
+    fn a_displayed_rule_parses_as_an_equivalent_rule(a in rule()) {
         let shown = a.to_string();
-        let again = read(&shown);
-        alike(&again, &a)?;
-        alike(&Not(Box::new(again.clone())), &Not(Box::new(a)))?;
-        prop_assert_eq!(again.to_string(), shown);
+        let parsed = parse(&shown);
+        equivalent(&parsed, &a)?;
+        equivalent(&Not(Box::new(parsed.clone())), &Not(Box::new(a)))?;
+        prop_assert_eq!(parsed.to_string(), shown);
     }
 }

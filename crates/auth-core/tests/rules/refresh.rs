@@ -1,4 +1,4 @@
-//! Refresh: rotation, the replay window, reuse detection, and the end of a session.
+//! Refresh: rotation, the replay window, reuse detection and the absolute lifetime.
 
 use auth_accounts::service::Action;
 use auth_core::event::EventKind;
@@ -15,12 +15,12 @@ fn session_of(service: &TestService, pair: &TokenPair) -> SessionId {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_good_once() {
+async fn a_refresh_token_can_be_exchanged_once() {
     let service = service(policy());
     service.register("alice").await;
     let first = service.login("alice").await;
     let second = service.refresh(&first).await;
-    assert_eq!(fault(service.try_refresh(&first).await), Some(TokenFault::Spent));
+    assert_eq!(fault(service.try_refresh(&first).await), Some(TokenFault::Used));
     let third = service.refresh(&second).await;
     let claims = [&first, &second, &third].map(|pair| service.claims(&refresh_of(pair)));
     assert_eq!(claims.each_ref().map(|claims| claims["gen"].clone()), [json!(0), json!(1), json!(2)]);
@@ -28,7 +28,7 @@ async fn a_refresh_token_is_good_once() {
 }
 
 #[tokio::test]
-async fn a_spent_token_that_comes_late_ends_its_session_and_no_other() {
+async fn a_used_token_outside_the_replay_window_revokes_its_session_only() {
     let service = service(policy());
     service.register("alice").await;
     let (first, other) = (service.login("alice").await, service.login("alice").await);
@@ -46,7 +46,7 @@ async fn a_spent_token_that_comes_late_ends_its_session_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_token_two_rotations_old_has_no_window() {
+async fn a_token_two_rotations_old_has_no_replay_window() {
     let service = service(policy());
     service.register("alice").await;
     let first = service.login("alice").await;
@@ -56,7 +56,7 @@ async fn a_token_two_rotations_old_has_no_window() {
 }
 
 #[tokio::test]
-async fn a_retry_is_answered_the_same_successor_byte_for_byte() {
+async fn a_replay_returns_the_same_successor() {
     let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
     for policy in [policy(), simplejwt_policy()] {
         let service = service(TokenPolicy { rotation, ..policy });
@@ -71,7 +71,7 @@ async fn a_retry_is_answered_the_same_successor_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn claims_are_fresh_at_each_refresh() {
+async fn profile_claims_are_read_again_at_each_refresh() {
     let service = service(simplejwt_policy());
     service.register("alice").await;
     let first = service.login("alice").await;
@@ -82,7 +82,7 @@ async fn claims_are_fresh_at_each_refresh() {
 }
 
 #[tokio::test]
-async fn inactive_and_deleted_accounts_get_no_new_tokens() {
+async fn inactive_and_deleted_users_get_no_new_tokens() {
     let service = service(policy());
     service.register("alice").await;
     let pair = service.login("alice").await;
@@ -97,7 +97,7 @@ async fn inactive_and_deleted_accounts_get_no_new_tokens() {
 }
 
 #[tokio::test]
-async fn a_session_ends_for_good_however_often_it_is_refreshed() {
+async fn a_session_ends_with_its_absolute_lifetime() {
     let service = service(policy());
     service.register("alice").await;
     let mut pair = service.login("alice").await;
@@ -128,9 +128,8 @@ async fn a_generation_that_was_never_issued_is_refused_and_recorded() {
     assert!(service.try_refresh(&pair).await.is_ok());
 }
 
-/// A user who cannot be told loses the stolen session all the same.
 #[tokio::test]
-async fn of_a_used_token_ends_the_session_though_its_notice_fails() {
+async fn a_reused_token_revokes_its_session_even_if_the_notice_fails() {
     struct Broken;
     impl auth_core::ports::ReuseNotices for Broken {
         fn effects(&self, _: &auth_core::user::User) -> Result<auth_core::effects::Effects, AuthError> {

@@ -1,4 +1,4 @@
-//! Random interleavings of everything that can happen to the sessions of a user, checked against the invariants.
+//! Random sequences of operations on the sessions of a user, checked against the invariants of sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use tokio::task::yield_now;
 
 use crate::fixture::*;
 
-/// One thing that happens. Numbers choose among the tokens issued so far.
+/// One operation. Numbers select one of the token pairs issued so far.
 #[derive(Clone, Debug)]
 enum Step {
     Login,
-    /// Of any token ever issued: the live one, or a replay of a spent one.
+    /// Of any token ever issued, live or used.
     Refresh(usize),
     Logout(usize),
     Blacklist(usize),
@@ -30,10 +30,10 @@ enum Step {
     LogoutAll,
     Deactivate,
     Activate,
-    /// By an administrator, to the same one.
+    /// By the operator, to the same password.
     SetPassword,
     Wait(u64),
-    /// The clock is set back.
+    /// Sets the clock back.
     GoBack(u64),
 }
 
@@ -54,24 +54,24 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-/// What has been seen so far, kept apart from the store.
+/// The tokens and sessions observed so far, independently of the storage.
 #[derive(Default)]
-struct CacheEntry {
+struct Observed {
     pairs: Vec<(SessionId, TokenPair)>,
-    /// Sessions that have ended on purpose at some time.
-    ended: BTreeSet<SessionId>,
-    /// The end that each session had when it began.
+    /// Sessions that were revoked.
+    revoked: BTreeSet<SessionId>,
+    /// The end of each session, as of its start.
     ends: BTreeMap<SessionId, i64>,
 }
 
-impl CacheEntry {
+impl Observed {
     fn add(&mut self, service: &TestService, pair: TokenPair) {
         let claims = service.claims(&refresh_of(&pair));
         let id = SessionId::parse(claims["sid"].as_str().unwrap()).unwrap();
         self.ends.entry(id).or_insert(service.now().seconds() + SESSION_MAX_TTL as i64);
         for token in [refresh_of(&pair), access_of(&pair)] {
             let end = service.claims(&token)["exp"].as_i64().unwrap();
-            assert!(end <= self.ends[&id], "a token of {id} ends at {end}, its session at {}", self.ends[&id]);
+            assert!(end <= self.ends[&id], "a token of {id} expires at {end}, its session at {}", self.ends[&id]);
         }
         self.pairs.push((id, pair));
     }
@@ -81,35 +81,35 @@ impl CacheEntry {
     }
 }
 
-async fn stored(service: &TestService, seen: &CacheEntry) -> BTreeMap<SessionId, Session> {
+async fn stored(service: &TestService, observed: &Observed) -> BTreeMap<SessionId, Session> {
     let mut sessions = BTreeMap::new();
-    for id in seen.ends.keys() {
+    for id in observed.ends.keys() {
         sessions.insert(*id, service.store.find_session(*id).await.unwrap().unwrap().session);
     }
     sessions
 }
 
-/// Does one thing. Gives the session it is about, or `None` if it may concern all.
-async fn take(service: &TestService, seen: &mut CacheEntry, step: &Step) -> Option<SessionId> {
+/// Executes a step. Returns the session that it concerns, or `None` if it may concern all.
+async fn execute(service: &TestService, observed: &mut Observed, step: &Step) -> Option<SessionId> {
     let chosen = match step {
-        Step::Refresh(number) | Step::Logout(number) | Step::Blacklist(number) => Some(seen.pick(*number)?.clone()),
+        Step::Refresh(number) | Step::Logout(number) | Step::Blacklist(number) => Some(observed.pick(*number)?.clone()),
         _ => None,
     };
     match (step, chosen) {
         (Step::Login, _) => {
             if let Ok(pair) = service.try_login("alice", PASSWORD).await {
-                seen.add(service, pair);
+                observed.add(service, pair);
             }
         }
         (Step::Refresh(_), Some((id, pair))) => {
             if let Ok(next) = service.try_refresh(&pair).await {
-                assert!(!seen.ended.contains(&id), "{id} has ended, and was refreshed");
-                seen.add(service, next);
+                assert!(!observed.revoked.contains(&id), "{id} was refreshed after its revocation");
+                observed.add(service, next);
             }
             return Some(id);
         }
         (Step::Logout(_), Some((id, pair))) => {
-            if let Some(caller) = caller(service, seen).await {
+            if let Some(caller) = caller(service, observed).await {
                 let _ = service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await;
             }
             return Some(id);
@@ -119,12 +119,12 @@ async fn take(service: &TestService, seen: &mut CacheEntry, step: &Step) -> Opti
             return Some(id);
         }
         (Step::LogoutOthers, _) => {
-            if let Some(caller) = caller(service, seen).await {
+            if let Some(caller) = caller(service, observed).await {
                 service.tokens.logout(&caller, LogoutRequest::Others).await.unwrap();
             }
         }
         (Step::LogoutAll, _) => {
-            if let Some(caller) = caller(service, seen).await {
+            if let Some(caller) = caller(service, observed).await {
                 service.tokens.logout(&caller, LogoutRequest::All).await.unwrap();
             }
         }
@@ -141,9 +141,9 @@ async fn take(service: &TestService, seen: &mut CacheEntry, step: &Step) -> Opti
     None
 }
 
-/// The caller with the first access token that is still accepted.
-async fn caller(service: &TestService, seen: &CacheEntry) -> Option<auth_core::service::Caller> {
-    for (_, pair) in seen.pairs.iter().rev() {
+/// The caller of the latest access token that is still accepted.
+async fn caller(service: &TestService, observed: &Observed) -> Option<auth_core::service::Caller> {
+    for (_, pair) in observed.pairs.iter().rev() {
         if let Ok(caller) = service.tokens.authenticate(&access_of(pair)).await {
             return Some(caller);
         }
@@ -151,14 +151,17 @@ async fn caller(service: &TestService, seen: &CacheEntry) -> Option<auth_core::s
     None
 }
 
-async fn check_invariants(service: &TestService, seen: &CacheEntry) {
+async fn check_invariants(service: &TestService, observed: &Observed) {
     let mut live: BTreeMap<SessionId, BTreeSet<String>> = BTreeMap::new();
-    for (id, pair) in &seen.pairs {
+    for (id, pair) in &observed.pairs {
         let tokens: [RawToken; 2] = [refresh_of(pair), access_of(pair)];
         for token in &tokens {
-            if seen.ended.contains(id) {
-                assert!(service.tokens.verify(token).await.is_err(), "{id} has ended, and a token of it is good");
-                assert!(service.tokens.authenticate(token).await.is_err(), "{id} has ended, and opens a route");
+            if observed.revoked.contains(id) {
+                assert!(service.tokens.verify(token).await.is_err(), "a token of {id} is valid after the revocation");
+                assert!(
+                    service.tokens.authenticate(token).await.is_err(),
+                    "a token of {id} opens guarded routes after the revocation"
+                );
             }
         }
         if service.tokens.verify(&tokens[0]).await.is_ok() {
@@ -170,7 +173,7 @@ async fn check_invariants(service: &TestService, seen: &CacheEntry) {
     }
 }
 
-/// A feed that never has anything to say: what is remembered is right only if the services themselves note what they do.
+/// A feed without change events: the cache is correct only if the services invalidate it themselves.
 struct Silent;
 
 #[async_trait]
@@ -181,7 +184,7 @@ impl InvalidationFeed for Silent {
     }
 }
 
-/// A service with an auth cache, which already follows its feed.
+/// A service with an auth cache that is up to date.
 async fn cached(policy: TokenPolicy) -> TestService {
     let auth_cache = Arc::new(AuthCache::new(AuthCachePolicy::default()));
     let service = builder(policy).ports(|ports| Ports { auth_cache: Some(auth_cache.clone()), ..ports }).build();
@@ -196,19 +199,19 @@ async fn cached(policy: TokenPolicy) -> TestService {
 async fn run(steps: Vec<Step>, policy: TokenPolicy, is_cached: bool) {
     let service = if is_cached { cached(policy).await } else { service(policy) };
     service.register("alice").await;
-    let mut seen = CacheEntry::default();
-    seen.add(&service, service.login("alice").await);
+    let mut observed = Observed::default();
+    observed.add(&service, service.login("alice").await);
     for step in &steps {
-        let before = stored(&service, &seen).await;
-        let touched = take(&service, &mut seen, step).await;
-        let after = stored(&service, &seen).await;
+        let before = stored(&service, &observed).await;
+        let touched = execute(&service, &mut observed, step).await;
+        let after = stored(&service, &observed).await;
         if let Some(touched) = touched {
             for (id, session) in before.iter().filter(|(id, _)| **id != touched) {
                 assert_eq!(after[id], *session, "{step:?} of {touched} touched {id}");
             }
         }
-        seen.ended.extend(after.iter().filter(|(_, session)| session.revoked_at.is_some()).map(|(id, _)| *id));
-        check_invariants(&service, &seen).await;
+        observed.revoked.extend(after.iter().filter(|(_, session)| session.revoked_at.is_some()).map(|(id, _)| *id));
+        check_invariants(&service, &observed).await;
         yield_now().await;
     }
 }
@@ -225,7 +228,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_the_invariants_hold(steps in steps(), policy in any_policy(), is_cached in any::<bool>()) {
+    fn invariants_hold_for_every_sequence_of_steps(steps in steps(), policy in any_policy(), is_cached in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(run(steps, policy, is_cached));
     }

@@ -1,4 +1,4 @@
-//! SimpleJWT's settings, and how the services follow them.
+//! Policies that correspond to settings of SimpleJWT.
 
 use auth_accounts::service::Action;
 use auth_core::rotation::{OnRefresh, RotationPolicy};
@@ -13,7 +13,7 @@ fn refreshing(on_refresh: OnRefresh) -> TokenPolicy {
 }
 
 #[tokio::test]
-async fn without_rotation_a_refresh_answers_an_access_token_and_changes_nothing() {
+async fn a_refresh_without_rotation_returns_an_access_token_only() {
     let service = service(refreshing(OnRefresh::Keep));
     service.register("alice").await;
     let pair = service.login("alice").await;
@@ -29,7 +29,7 @@ async fn without_rotation_a_refresh_answers_an_access_token_and_changes_nothing(
 }
 
 #[tokio::test]
-async fn rotation_without_blacklist_keeps_every_token_good() {
+async fn rotation_without_blacklist_keeps_every_token_live() {
     let service = service(refreshing(OnRefresh::KeepAndRotate));
     service.register("alice").await;
     let first = service.login("alice").await;
@@ -40,7 +40,7 @@ async fn rotation_without_blacklist_keeps_every_token_good() {
     for pair in [&first, &second, &third, &fourth] {
         assert!(service.tokens.verify(&refresh_of(pair)).await.is_ok());
     }
-    // One logout ends them all.
+    // Blacklisting one of them revokes all.
     service.tokens.blacklist(&refresh_of(&first)).await.unwrap();
     for pair in [&first, &second, &third, &fourth] {
         assert_eq!(fault(service.tokens.refresh(&refresh_of(pair)).await), Some(TokenFault::Revoked));
@@ -48,7 +48,7 @@ async fn rotation_without_blacklist_keeps_every_token_good() {
 }
 
 #[tokio::test]
-async fn claims_have_the_names_that_are_wanted() {
+async fn claims_have_the_configured_names() {
     for (subject_field, subject) in [
         (SubjectField::Id, None),
         (SubjectField::Username, Some("alice")),
@@ -77,7 +77,7 @@ async fn claims_have_the_names_that_are_wanted() {
 }
 
 #[tokio::test]
-async fn a_login_is_noted_with_the_account_only_where_that_is_wanted() {
+async fn a_login_updates_last_login_if_the_policy_says_so() {
     for update_last_login in [true, false] {
         let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
         let service = service(TokenPolicy { update_last_login, accepted_kinds, ..policy() });
@@ -89,14 +89,14 @@ async fn a_login_is_noted_with_the_account_only_where_that_is_wanted() {
         service.try_login_sliding("bob").await.unwrap();
         let expected = update_last_login.then(|| service.now().seconds());
         for name in ["alice", "bob"] {
-            let noted = service.user(name).await.last_login.map(|at| at.unix().seconds());
-            assert_eq!(noted, expected, "{name}");
+            let last_login = service.user(name).await.last_login.map(|at| at.unix().seconds());
+            assert_eq!(last_login, expected, "{name}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_name() {
+async fn a_token_with_a_username_is_refused_after_another_user_takes_the_name() {
     use auth_accounts::account::{ProfileChange, Username, UsernameRules};
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
     let service = service(TokenPolicy { claim_rules, ..policy() });
@@ -115,16 +115,16 @@ async fn a_token_that_names_its_user_by_name_is_not_the_next_ones_who_has_the_na
 }
 
 #[tokio::test]
-async fn a_name_that_is_given_again_comes_without_the_tokens_of_the_one_before() {
+async fn tokens_of_a_deleted_user_are_refused_for_a_new_user_with_the_same_name() {
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
     let service = service(TokenPolicy { claim_rules, ..simplejwt_policy() });
     service.register("alice").await;
     let pair = service.login("alice").await;
-    let foreign = |kind: &str| {
+    let external_token = |kind: &str| {
         service.forge(serde_json::json!({"token_type": kind, "exp": service.now().seconds() + 60, "iat": service.now().seconds(), "jti": kind,
             "user_id": "alice"}))
     };
-    let (access, refresh) = (foreign("access"), foreign("refresh"));
+    let (access, refresh) = (external_token("access"), external_token("refresh"));
     assert!(service.tokens.authenticate(&access).await.is_ok());
     service.act("alice", Action::Delete).await;
     service.advance(1);
@@ -133,7 +133,7 @@ async fn a_name_that_is_given_again_comes_without_the_tokens_of_the_one_before()
     assert!(service.try_refresh(&pair).await.is_err());
     assert_eq!(fault(service.tokens.authenticate(&access).await), Some(TokenFault::Revoked));
     assert_eq!(fault(service.tokens.refresh(&refresh).await), Some(TokenFault::Revoked));
-    // Those that were issued for the new one are good.
+    // Tokens that were issued for the new user are accepted.
     let newer = service.forge(
         serde_json::json!({"token_type": "access", "exp": service.now().seconds() + 60, "iat": service.now().seconds(),
         "jti": "newer", "user_id": "alice"}),
@@ -142,7 +142,7 @@ async fn a_name_that_is_given_again_comes_without_the_tokens_of_the_one_before()
 }
 
 #[tokio::test]
-async fn inactive_users_pass_where_nobody_asks() {
+async fn inactive_users_are_accepted_if_the_policy_does_not_check_them() {
     let service = service(TokenPolicy { check_user_is_active: false, ..policy() });
     service.register("alice").await;
     let pair = service.login("alice").await;
@@ -150,7 +150,7 @@ async fn inactive_users_pass_where_nobody_asks() {
     assert!(service.tokens.authenticate(&access_of(&pair)).await.is_ok());
     let next = service.refresh(&pair).await;
     assert!(matches!(service.try_login("alice", PASSWORD).await, Err(AccountError::BadCredentials)));
-    // A session that has ended is over all the same.
+    // A revoked session is still refused.
     service.tokens.blacklist(&refresh_of(&next)).await.unwrap();
     assert_eq!(fault(service.tokens.authenticate(&access_of(&next)).await), Some(TokenFault::Revoked));
     service.act("alice", Action::Delete).await;
@@ -158,7 +158,7 @@ async fn inactive_users_pass_where_nobody_asks() {
 }
 
 #[tokio::test]
-async fn leeway_holds_for_every_token() {
+async fn leeway_applies_to_every_token() {
     let leeway = Seconds::new(10);
     let claim_rules = ClaimRules { leeway, ..ClaimRules::default() };
     let service = service(TokenPolicy { claim_rules, session_max_ttl: None, ..policy() });
@@ -176,7 +176,7 @@ async fn leeway_holds_for_every_token() {
 }
 
 #[tokio::test]
-async fn a_changed_password_is_told() {
+async fn a_token_refused_after_a_password_change_has_its_own_error() {
     let service = service(policy());
     service.register("alice").await;
     let pair = service.login("alice").await;

@@ -1,4 +1,4 @@
-//! Sliding tokens: one token for guarded routes and for its own renewal.
+//! Sliding tokens, which open guarded routes and renew themselves.
 
 use auth_accounts::service::Action;
 use auth_core::service::{LogoutRequest, SignedToken, SlidingPolicy, TokenPolicy};
@@ -17,7 +17,7 @@ fn raw(token: &SignedToken) -> RawToken {
 }
 
 #[tokio::test]
-async fn open_guarded_routes_where_they_are_accepted() {
+async fn sliding_tokens_open_guarded_routes_if_accepted() {
     for (policy, accepted) in [(policy(), false), (policy_with_sliding(), true)] {
         let service = service(policy);
         service.register("alice").await;
@@ -26,14 +26,14 @@ async fn open_guarded_routes_where_they_are_accepted() {
                 assert!(service.tokens.authenticate(&raw(&token)).await.is_ok());
                 assert!(service.tokens.verify(&raw(&token)).await.is_ok());
             }
-            // Where they open nothing there are none.
+            // No sliding token is issued where none is accepted.
             refused => assert_eq!((accepted, fault(refused)), (false, Some(TokenFault::WrongKind))),
         }
     }
 }
 
 #[tokio::test]
-async fn keep_their_name_and_refresh_period_and_renew_their_end() {
+async fn a_renewed_token_keeps_its_id_and_refresh_period_and_has_a_new_expiry() {
     let service = service(policy_with_sliding());
     service.register("alice").await;
     let first = raw(&service.try_login_sliding("alice").await.unwrap());
@@ -45,7 +45,7 @@ async fn keep_their_name_and_refresh_period_and_renew_their_end() {
     }
     assert_eq!(new["exp"].as_i64().unwrap() - new["iat"].as_i64().unwrap(), ACCESS_TTL as i64);
     assert_eq!(new["iat"], service.now().seconds());
-    // The old one is good until its own end: there is one token, in two copies.
+    // The old one is valid until it expires: both have the same token ID.
     assert!(service.tokens.authenticate(&first).await.is_ok());
     service.advance(1);
     assert_eq!(fault(service.tokens.refresh_sliding(&first).await), Some(TokenFault::Expired));
@@ -53,7 +53,7 @@ async fn keep_their_name_and_refresh_period_and_renew_their_end() {
 }
 
 #[tokio::test]
-async fn live_as_long_as_their_own_policy_says() {
+async fn lifetimes_are_those_of_the_sliding_policy() {
     for (ttl, refresh_ttl) in [(45, 500), (90, 700)] {
         let sliding = SlidingPolicy { ttl: Seconds::new(ttl), refresh_ttl: Seconds::new(refresh_ttl) };
         let service = service(TokenPolicy { sliding, ..policy_with_sliding() });
@@ -75,7 +75,7 @@ async fn live_as_long_as_their_own_policy_says() {
 }
 
 #[tokio::test]
-async fn call_the_end_of_their_refresh_period_as_is_wanted() {
+async fn the_claim_of_the_refresh_period_has_the_configured_name() {
     let names = ClaimNames::new("token_type", "jti", "user_id", "until").unwrap();
     let claim_rules = ClaimRules { names, ..ClaimRules::default() };
     let service = service(TokenPolicy { claim_rules, adopt_external_tokens: true, ..policy_with_sliding() });
@@ -90,20 +90,20 @@ async fn call_the_end_of_their_refresh_period_as_is_wanted() {
         service.advance(1);
         token = raw(&service.tokens.refresh_sliding(&token).await.unwrap());
     }
-    // The name that is not in use says nothing.
+    // A claim with the default name is ignored.
     for (name, expires_in, expected) in [
         ("until", 600, None),
         ("until", 0, Some(TokenFault::RefreshExpired)),
         ("refresh_exp", 600, Some(TokenFault::NoRefreshExpiry)),
     ] {
-        let foreign = service.forge(json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name",
+        let external_token = service.forge(json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name",
             "iat": service.now().seconds(), "user_id": user.id.to_string(), name: service.now().seconds() + expires_in}));
-        assert_eq!(fault(service.tokens.refresh_sliding(&foreign).await), expected, "{name} {expires_in}");
+        assert_eq!(fault(service.tokens.refresh_sliding(&external_token).await), expected, "{name} {expires_in}");
     }
 }
 
 #[tokio::test]
-async fn end_with_their_refresh_period() {
+async fn a_token_cannot_be_renewed_after_its_refresh_period() {
     let service = service(policy_with_sliding());
     service.register("alice").await;
     let mut token = raw(&service.try_login_sliding("alice").await.unwrap());
@@ -114,12 +114,12 @@ async fn end_with_their_refresh_period() {
     }
     service.advance(1);
     assert_eq!(fault(service.tokens.refresh_sliding(&token).await), Some(TokenFault::RefreshExpired));
-    // It still opens routes, to its own end.
+    // It still opens guarded routes until it expires.
     assert!(service.tokens.authenticate(&token).await.is_ok());
 }
 
 #[tokio::test]
-async fn say_until_when_they_can_be_refreshed() {
+async fn a_token_must_have_the_end_of_its_refresh_period() {
     let service = service(TokenPolicy { adopt_external_tokens: true, ..policy_with_sliding() });
     let user = service.register("alice").await;
     for (changes, expected) in [
@@ -146,18 +146,18 @@ async fn say_until_when_they_can_be_refreshed() {
 }
 
 #[tokio::test]
-async fn of_elsewhere_become_sessions_and_can_be_ended() {
+async fn external_sliding_tokens_are_adopted_and_can_be_blacklisted() {
     let service =
         service(TokenPolicy { check_session_on_access: false, adopt_external_tokens: true, ..policy_with_sliding() });
     let user = service.register("alice").await;
     let claims = json!({"token_type": "sliding", "exp": service.now().seconds() + 60, "jti": "a-name", "iat": service.now().seconds(),
         "user_id": user.id.to_string(), "refresh_exp": service.now().seconds() + 600});
-    let foreign = service.forge(claims);
-    assert!(service.tokens.authenticate(&foreign).await.is_ok());
-    let ours = raw(&service.tokens.refresh_sliding(&foreign).await.unwrap());
-    assert_eq!(service.claims(&ours)["jti"], "a-name");
-    service.tokens.blacklist(&ours).await.unwrap();
-    for token in [&foreign, &ours] {
+    let external_token = service.forge(claims);
+    assert!(service.tokens.authenticate(&external_token).await.is_ok());
+    let renewed = raw(&service.tokens.refresh_sliding(&external_token).await.unwrap());
+    assert_eq!(service.claims(&renewed)["jti"], "a-name");
+    service.tokens.blacklist(&renewed).await.unwrap();
+    for token in [&external_token, &renewed] {
         assert_eq!(fault(service.tokens.authenticate(token).await), Some(TokenFault::Revoked));
         assert_eq!(fault(service.tokens.refresh_sliding(token).await), Some(TokenFault::Revoked));
         assert_eq!(fault(service.tokens.verify(token).await), Some(TokenFault::Revoked));
@@ -165,7 +165,7 @@ async fn of_elsewhere_become_sessions_and_can_be_ended() {
 }
 
 #[tokio::test]
-async fn die_with_every_logout_and_with_their_user() {
+async fn sliding_tokens_end_with_a_logout_and_with_their_user() {
     for check_session_on_access in [true, false] {
         let service = service(TokenPolicy { check_session_on_access, ..policy_with_sliding() });
         service.register("alice").await;
@@ -187,7 +187,7 @@ async fn die_with_every_logout_and_with_their_user() {
 }
 
 #[tokio::test]
-async fn are_no_refresh_tokens_and_refresh_tokens_are_not_sliding() {
+async fn sliding_tokens_and_refresh_tokens_are_not_interchangeable() {
     let service = service(policy_with_sliding());
     service.register("alice").await;
     let token = raw(&service.try_login_sliding("alice").await.unwrap());

@@ -1,4 +1,4 @@
-//! Sessions of users whom a host has authenticated: by single sign-on, a passkey or a user table of its own.
+//! Sessions of users whom a host has authenticated, for example by single sign-on or a passkey.
 
 use auth_accounts::account::{NewUser, NewUserId};
 use auth_accounts::ports::Accounts;
@@ -28,7 +28,7 @@ async fn started(service: &TestService, user: &User) -> Result<TokenPair, AuthEr
 }
 
 #[tokio::test]
-async fn answer_the_tokens_of_a_login() {
+async fn a_session_starts_with_the_tokens_and_effects_of_a_login() {
     let service = service(policy());
     service.register("alice").await;
     service.advance(60);
@@ -48,7 +48,7 @@ async fn answer_the_tokens_of_a_login() {
 }
 
 #[tokio::test]
-async fn rotate_end_and_are_revoked_like_those_of_a_password() {
+async fn started_sessions_have_rotation_reuse_detection_and_logout() {
     let service = service(policy());
     service.register("alice").await;
     let user = service.user("alice").await;
@@ -67,7 +67,7 @@ async fn rotate_end_and_are_revoked_like_those_of_a_password() {
 }
 
 #[tokio::test]
-async fn are_not_for_inactive_users() {
+async fn no_session_starts_for_an_inactive_user() {
     let service = service(policy());
     service.register("alice").await;
     service.act("alice", Action::Deactivate).await;
@@ -77,7 +77,7 @@ async fn are_not_for_inactive_users() {
 }
 
 #[tokio::test]
-async fn take_more_than_one_factor_where_it_is_required() {
+async fn a_session_starts_with_more_than_one_factor_if_required() {
     for required in [RequiredFor::Nobody, RequiredFor::Staff, RequiredFor::All] {
         let service = service(requiring(required));
         for (name, is_staff) in [("alice", false), ("root", true)] {
@@ -97,9 +97,9 @@ async fn take_more_than_one_factor_where_it_is_required() {
     }
 }
 
-/// The host decided how to authenticate the user on what it had read.
+/// The host decided how to authenticate the user before the change.
 #[tokio::test]
-async fn are_not_started_if_the_user_was_changed_meanwhile() {
+async fn no_session_starts_if_the_user_was_changed_concurrently() {
     for action in [Action::Promote, Action::Deactivate, Action::Delete] {
         let service = service(policy());
         service.register("alice").await;
@@ -111,9 +111,9 @@ async fn are_not_started_if_the_user_was_changed_meanwhile() {
     }
 }
 
-/// In a token, a negative integer reads as the string that another user may have as an ID.
+/// In a token, a negative integer is read as a string ID, which another user may have.
 #[tokio::test]
-async fn are_not_started_for_an_id_that_does_not_name_this_user() {
+async fn no_session_starts_for_a_negative_integer_id() {
     let service = service(policy());
     let alice = service.register("alice").await;
     let outcome = started(&service, &User { id: UserId::Integer(-1), ..alice }).await;
@@ -122,9 +122,9 @@ async fn are_not_started_for_an_id_that_does_not_name_this_user() {
 }
 
 #[tokio::test]
-async fn go_on_for_users_with_any_kind_of_id() {
+async fn sessions_work_for_every_kind_of_user_id() {
     let service = service(policy());
-    let strings = ["007", "-1", "b7|e1", "\u{663}"].map(|text| NewUserId::String(StringId::parse(text).unwrap()));
+    let strings = ["007", "-1", "b7|e1", "\u{663}"].map(|id| NewUserId::String(StringId::parse(id).unwrap()));
     let ids = [NewUserId::Next, NewUserId::Uuid(Uuid::from_u128(7))].into_iter().chain(strings);
     for (number, id) in ids.enumerate() {
         let new = NewUser { id, ..new_user(&format!("user{number}")) };
@@ -141,7 +141,7 @@ async fn go_on_for_users_with_any_kind_of_id() {
 
 /// The clock of the host's identity provider may be ahead.
 #[tokio::test]
-async fn are_never_authenticated_in_the_future() {
+async fn the_time_of_authentication_is_never_in_the_future() {
     let service = service(policy());
     service.register("alice").await;
     let user = service.user("alice").await;
@@ -151,7 +151,7 @@ async fn are_never_authenticated_in_the_future() {
 }
 
 #[tokio::test]
-async fn may_have_sliding_tokens_where_these_are_accepted() {
+async fn a_sliding_session_starts_if_sliding_tokens_are_accepted() {
     for accepted_kinds in [vec![TokenKind::Access], vec![TokenKind::Sliding]] {
         let is_accepted = accepted_kinds.contains(&TokenKind::Sliding);
         let service = service(TokenPolicy { accepted_kinds, ..policy() });
@@ -164,9 +164,9 @@ async fn may_have_sliding_tokens_where_these_are_accepted() {
     }
 }
 
-/// Where access tokens outlive their session, a promotion still ends the sessions that began with too little.
+/// Also under a policy in which access tokens outlive their session.
 #[tokio::test]
-async fn that_began_with_one_factor_give_no_rights_where_more_are_required() {
+async fn sessions_with_one_factor_are_refused_once_more_are_required() {
     let tokens = TokenPolicy { multi_factor_required_for: RequiredFor::Staff, ..simplejwt_policy() };
     let service = service(emailing(tokens));
     service.register("alice").await;

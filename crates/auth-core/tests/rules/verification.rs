@@ -1,4 +1,4 @@
-//! Verification: kinds of tokens, and claims that must belong together.
+//! Verification: token types, and claims that must belong together.
 
 use auth_core::effects::Effects;
 use auth_core::service::{LogoutRequest, TokenPolicy};
@@ -16,7 +16,7 @@ async fn verification_changes_nothing() {
     let second = service.refresh(&first).await;
     service.advance(RETRY_WINDOW * 2);
     for (token, expected) in [
-        (refresh_of(&first), Some(TokenFault::Spent)),
+        (refresh_of(&first), Some(TokenFault::Used)),
         (refresh_of(&second), None),
         (access_of(&second), None),
         (access_of(&first), None),
@@ -27,7 +27,7 @@ async fn verification_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_is_refused_where_another_kind_is_wanted() {
+async fn a_token_of_another_type_is_refused() {
     let service = service(policy());
     service.register("alice").await;
     let pair = service.login("alice").await;
@@ -40,7 +40,7 @@ async fn a_token_is_refused_where_another_kind_is_wanted() {
 }
 
 #[tokio::test]
-async fn subject_session_and_name_of_a_token_belong_together() {
+async fn subject_session_and_token_id_must_belong_together() {
     let service = service(policy());
     service.register("alice").await;
     let mallory = service.register("mallory").await;
@@ -62,9 +62,9 @@ async fn subject_session_and_name_of_a_token_belong_together() {
     assert!(service.try_refresh(&pair).await.is_ok());
 }
 
-/// Where verification looks a token up: in its session, in the session that it was adopted as, or in the blacklist.
+/// Verification looks in the session of the token, in the session that it was adopted as, or in the blacklist.
 #[tokio::test]
-async fn the_kind_of_a_token_decides_where_it_is_looked_up() {
+async fn the_type_of_a_token_decides_where_verification_looks() {
     use TokenFault::{Revoked, UnknownSession};
     const ABSENT: &str = "e430b0ef5c2a40d3a7c2fa027bd9afc1";
     for (adopt, check) in [(false, false), (false, true), (true, false), (true, true)] {

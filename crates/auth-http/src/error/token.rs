@@ -45,7 +45,7 @@ impl ApiError {
                 Self::unavailable(error.retry_after().map_or(1, Seconds::get))
             }
             AuthError::NothingNamed => Self::logout("'refresh'"),
-            AuthError::ForeignToken => Self::logout("Token is invalid"),
+            AuthError::TokenOfAnotherUser => Self::logout("Token is invalid"),
             AuthError::NoOwnSession => Self::logout("The access token belongs to no session"),
             AuthError::Store(StoreError::Broken(_)) | AuthError::Crypto(_) => Self::failure(&error),
         }
@@ -120,7 +120,7 @@ const fn reason(fault: TokenFault) -> Option<&'static str> {
         | TokenFault::NoId
         | TokenFault::NoKind => Some("token_malformed"),
         TokenFault::WrongKind => Some("token_wrong_type"),
-        TokenFault::Spent => Some("token_spent"),
+        TokenFault::Used => Some("token_spent"),
         TokenFault::Reused => Some("token_reused"),
         TokenFault::NeverIssued => Some("token_never_issued"),
         TokenFault::Revoked => Some("session_revoked"),

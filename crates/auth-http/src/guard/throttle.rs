@@ -19,7 +19,7 @@ pub(crate) fn throttle(request: &ServiceRequest) -> Result<(), ApiError> {
     match (throttle, client_ip(request.peer_addr(), request.headers(), app)) {
         (Some(throttle), Some(ip)) if !request.extensions().contains::<Caller>() => {
             throttle.allow(ip, Instant::now()).map_err(|delay| {
-                record(request.request(), SecurityEvent::of_nobody(EventKind::RequestThrottled));
+                record(request.request(), SecurityEvent::without_user(EventKind::RequestThrottled));
                 ApiError::throttled(delay)
             })
         }

@@ -209,7 +209,7 @@ fn the_status_of_a_token_error_follows_its_kind() {
     for error in [
         AuthError::NothingNamed,
         AuthError::NoOwnSession,
-        AuthError::ForeignToken,
+        AuthError::TokenOfAnotherUser,
         AuthError::UserInactive,
         AuthError::UserChanged,
         AuthError::MultiFactorRequired,

@@ -212,7 +212,7 @@ fn jwks_url(text: &str) -> Result<Option<Url>> {
 
 fn on_refresh(tokens: &Tokens) -> OnRefresh {
     match (tokens.rotate_refresh_tokens, tokens.blacklist_after_rotation) {
-        (true, true) => OnRefresh::Spend,
+        (true, true) => OnRefresh::Rotate,
         (true, false) => OnRefresh::KeepAndRotate,
         // As in SimpleJWT, a refresh token that is not rotated is not blacklisted either.
         (false, _) => OnRefresh::Keep,

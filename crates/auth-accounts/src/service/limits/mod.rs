@@ -135,7 +135,7 @@ impl Limits {
     }
 
     fn refused(&self, retry_after: Seconds) -> AccountError {
-        self.ports.record(SecurityEvent::of_nobody(EventKind::AttemptThrottled));
+        self.ports.record(SecurityEvent::without_user(EventKind::AttemptThrottled));
         AccountError::Throttled { retry_after }
     }
 

@@ -79,7 +79,7 @@ async fn spends_the_refresh_token_before_it() {
     let own = service.login("alice").await;
     let caller = service.caller(&own).await;
     let pair = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap().unwrap();
-    assert_eq!(fault(service.try_refresh(&own).await), Some(TokenFault::Spent));
+    assert_eq!(fault(service.try_refresh(&own).await), Some(TokenFault::Used));
     service.advance(RETRY_WINDOW);
     // Only an attacker can still present it: the session is revoked.
     assert_eq!(fault(service.try_refresh(&own).await), Some(TokenFault::Reused));
@@ -90,8 +90,8 @@ async fn spends_the_refresh_token_before_it() {
 #[tokio::test]
 async fn shuts_out_whoever_has_the_refresh_token_before_it_under_every_policy() {
     for (on_retry, on_refresh) in [
-        (OnRetry::Refuse, OnRefresh::Spend),
-        (OnRetry::Replay, OnRefresh::Spend),
+        (OnRetry::Refuse, OnRefresh::Rotate),
+        (OnRetry::Replay, OnRefresh::Rotate),
         (OnRetry::Refuse, OnRefresh::KeepAndRotate),
         (OnRetry::Refuse, OnRefresh::Keep),
     ] {

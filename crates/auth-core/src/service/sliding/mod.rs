@@ -1,4 +1,4 @@
-//! Sliding tokens: one token that opens guarded routes and renews itself, until its refresh period is over.
+//! Sliding tokens: a token that opens guarded routes and renews itself until its refresh period ends.
 
 mod rules;
 
@@ -12,17 +12,17 @@ use crate::token::claims::NewToken;
 use crate::token::{Authentication, ClientInfo, CustomClaims, RawToken, Session, TokenFault, TokenId, TokenKind};
 use crate::user::User;
 
-/// How sliding tokens live.
+/// The lifetimes of sliding tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SlidingPolicy {
-    /// How long one opens guarded routes; starts anew with each refresh.
+    /// The lifetime of a sliding token; each refresh starts it again.
     pub ttl: Seconds,
-    /// How long after the login it can be refreshed.
+    /// The refresh period: how long after the login the token can be refreshed.
     pub refresh_ttl: Seconds,
 }
 
 impl Default for SlidingPolicy {
-    /// Five minutes, for a day.
+    /// A lifetime of 5 minutes, and a refresh period of one day.
     fn default() -> Self {
         Self { ttl: Seconds::new(5 * 60), refresh_ttl: Seconds::new(24 * 60 * 60) }
     }
@@ -32,7 +32,7 @@ impl TokenService {
     /// Starts a session as [`start_session`](Self::start_session) does, and issues its sliding token.
     ///
     /// # Errors
-    /// As for `start_session`, and [`TokenFault::WrongKind`] where sliding tokens are not accepted.
+    /// Those of `start_session`, and [`TokenFault::WrongKind`] if sliding tokens are not accepted.
     pub async fn start_sliding_session(
         &self,
         user: &User,
@@ -46,8 +46,8 @@ impl TokenService {
         Ok(token)
     }
 
-    /// A session that replaces `ends` and is not stored yet, and its tokens: a sliding token where a session starts with one
-    /// alone, otherwise a token pair.
+    /// A new session that replaces `ends`, and its tokens: a sliding token if access tokens are not accepted, otherwise
+    /// a token pair. Stores nothing.
     pub(in crate::service) async fn replacement(
         &self,
         user: &User,
@@ -61,7 +61,7 @@ impl TokenService {
         Ok((session, Issued::Sliding(token)))
     }
 
-    /// A session that is not stored yet, and its sliding token.
+    /// A new session and its sliding token. Stores nothing.
     async fn first_sliding(
         &self,
         user: &User,
@@ -70,7 +70,7 @@ impl TokenService {
     ) -> Result<(Session, SignedToken), AuthError> {
         let now = self.ports.clock.now();
         let refresh_expires_at = now.plus(self.policy.sliding.refresh_ttl);
-        // The last of its tokens may be issued at the end of the refresh period.
+        // The last renewal may happen at the end of the refresh period.
         let session_expires_at = refresh_expires_at.plus(self.policy.sliding.ttl);
         let session = self.new_session(user, authentication, client, session_expires_at);
         let custom = self.custom_claims(user, self.no_claims()).await?;
@@ -79,8 +79,13 @@ impl TokenService {
         Ok((session, token))
     }
 
-    /// Exchanges a sliding token for one with the same id and the same end of its refresh period, and a new end of its
-    /// own. It has to be good still.
+    /// Renews a sliding token that has not expired: the new one has the same token ID and refresh period, and a new
+    /// expiry.
+    ///
+    /// # Errors
+    /// [`AuthError::Token`] if the token is not accepted, or its refresh period has ended
+    /// ([`TokenFault::RefreshExpired`]); [`AuthError::NoActiveAccount`]; [`AuthError::Store`];
+    /// [`AuthError::Unavailable`] if a claims provider fails; [`AuthError::Crypto`] if signing fails.
     pub async fn refresh_sliding(&self, presented: &RawToken) -> Result<SignedToken, AuthError> {
         self.check_sliding()?;
         let claims = self.read(presented).await?;
@@ -103,10 +108,10 @@ impl TokenService {
         self.sign_sliding(&found.user, &found.session, id.clone(), refresh_expires_at, &custom)
     }
 
-    /// Refuses sliding tokens where they are not accepted.
+    /// Checks that sliding tokens are accepted.
     ///
     /// # Errors
-    /// [`TokenFault::WrongKind`].
+    /// [`TokenFault::WrongKind`] if they are not.
     pub fn check_sliding(&self) -> Result<(), TokenFault> {
         if self.accepts_sliding() { Ok(()) } else { Err(TokenFault::WrongKind) }
     }

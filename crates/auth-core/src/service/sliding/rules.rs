@@ -1,12 +1,12 @@
-//! How sliding tokens differ from the others, for the use cases that meet both.
+//! How sliding tokens differ from other tokens.
 
 use crate::service::{SlidingPolicy, TokenService};
 use crate::time::UnixTime;
 use crate::token::{Generation, SessionId, TokenClaims, TokenFault, TokenId, TokenKind};
 
-/// The generation of a sliding token that names the session `id`; `None` for a token of another kind.
+/// The rotation generation of a sliding token that names the session `id`; `None` for a token of another type.
 ///
-/// The session keeps its first generation, because a renewed token keeps its token ID.
+/// It is always the first one, because a renewed token keeps its token ID.
 ///
 /// # Errors
 /// [`TokenFault::BadClaim`] if the token ID `jti` is not the one of this session.
@@ -27,37 +27,37 @@ impl TokenService {
         self.policy.accepted_kinds.contains(&TokenKind::Sliding)
     }
 
-    /// Whether a session starts with a sliding token alone, because access tokens open no guarded route.
+    /// Whether a session starts with a sliding token alone, because guarded routes do not accept access tokens.
     pub(super) fn issues_sliding_only(&self) -> bool {
         !self.policy.accepted_kinds.contains(&TokenKind::Access)
     }
 
-    /// Whether every token that continues a session has a rotation generation. A sliding token has none.
+    /// Whether every token that continues a session has a rotation generation, which sliding tokens do not.
     pub(in crate::service) fn has_generations_only(&self) -> bool {
         !self.accepts_sliding()
     }
 
-    /// The kind that a token must have to be blacklisted or presented at a logout: a refresh token, or also a sliding one
-    /// where sliding tokens are accepted.
+    /// The required type of a token that is blacklisted or presented at a logout: refresh, or sliding for a sliding
+    /// token where these are accepted.
     pub(in crate::service) fn revocable_kind(&self, claims: &TokenClaims) -> TokenKind {
         if claims.is(TokenKind::Sliding) && self.accepts_sliding() { TokenKind::Sliding } else { TokenKind::Refresh }
     }
 
-    /// Whether a token that opens guarded routes dies with its session. A sliding token always does: it is its own refresh
-    /// token.
-    pub(in crate::service) fn dies_with_session(&self, claims: &TokenClaims) -> bool {
+    /// Whether a token is refused on guarded routes once its session has ended (SEC-032). A sliding token always is,
+    /// because it is its own refresh token.
+    pub(in crate::service) fn ends_with_session(&self, claims: &TokenClaims) -> bool {
         self.policy.check_session_on_access || claims.is(TokenKind::Sliding)
     }
 
-    /// The end of the session that a token is adopted as: for a sliding token the latest moment at which a token renewed
-    /// from it may expire, otherwise its own `expires_at`.
+    /// The expiry of the session that a token is adopted as: for a sliding token the latest time at which a renewed
+    /// token may expire, otherwise its own `expires_at`.
     pub(in crate::service) fn adopted_session_end(&self, claims: &TokenClaims, expires_at: UnixTime) -> UnixTime {
         let end = claims.refresh_expires_at.map_or(expires_at, |end| end.plus(self.policy.sliding.ttl));
         end.max(expires_at)
     }
 
-    /// The earliest moment at which the first of the tokens that a sliding token was renewed from may have been issued;
-    /// `None` for a token of another kind.
+    /// The earliest time at which the first token may have been issued that a sliding token was renewed from; `None`
+    /// for a token of another type.
     pub(in crate::service) fn earliest_sliding_issue(&self, claims: &TokenClaims) -> Option<UnixTime> {
         if !claims.is(TokenKind::Sliding) {
             return None;

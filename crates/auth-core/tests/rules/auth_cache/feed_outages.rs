@@ -1,34 +1,34 @@
-//! Outages of the feed: every request is a read, or is refused.
+//! Outages of the invalidation feed: every request reads the storage, or is refused.
 
 use super::*;
 use auth_core::effects::Effects;
 
 #[tokio::test]
-async fn while_the_feed_fails_the_storage_is_asked_and_afterwards_nothing_was_missed() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_failing_feed_suspends_the_cache_and_a_gap_clears_it() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
-    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let (service, pair) = (&fixture.service, fixture.register_and_login("alice").await);
     let gone = service.login("alice").await;
     assert!(fixture.cost(&access_of(&gone)).await.1);
-    fixture.say(Err(StoreError::unavailable("away"))).await;
+    fixture.feed_returns(Err(StoreError::unavailable("connection lost"))).await;
     assert_eq!((fixture.auth_cache.staleness(), fixture.failures.load(Ordering::SeqCst)), (Some(WhenStale::Read), 1));
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
-    // Ended by another process while nobody listened.
+    // Another process revokes the session during the outage.
     let now = auth_core::ports::Clock::now(&*service.clock);
     service.store.revoke(fixture.session(&gone), RevokeReason::Logout, &Effects::NONE, now).await.unwrap();
     service.advance(1);
-    fixture.say(Ok(vec![Change::Gap])).await;
+    fixture.feed_returns(Ok(vec![Change::Gap])).await;
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true));
-    assert!(!fixture.cost(&access_of(&gone)).await.1, "it was ended while the feed was away");
+    assert!(!fixture.cost(&access_of(&gone)).await.1, "it was revoked during the outage");
 }
 
 #[tokio::test]
-async fn a_feed_that_hangs_is_not_waited_for() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_hanging_feed_suspends_the_cache() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
-    let pair = fixture.newcomer("alice").await;
+    let pair = fixture.register_and_login("alice").await;
     assert!(fixture.cost(&access_of(&pair)).await.1);
     assert_eq!(fixture.auth_cache.staleness(), None);
     for _ in 0..3 {
@@ -40,22 +40,22 @@ async fn a_feed_that_hangs_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_in_while_the_feed_fails_where_that_is_wanted() {
-    let fixture = cached_service(policy(), AuthCachePolicy { when_stale: WhenStale::Refuse, ..for_many(VIEWS) });
-    let pair = fixture.newcomer("alice").await;
+async fn a_failing_feed_refuses_every_request_under_the_policy_refuse() {
+    let fixture = cached_service(policy(), AuthCachePolicy { when_stale: WhenStale::Refuse, ..with_many_entries() });
+    let pair = fixture.register_and_login("alice").await;
     let refused = async || fixture.service.tokens.authenticate(&access_of(&pair)).await;
     assert!(matches!(refused().await, Err(AuthError::Store(StoreError::Unavailable(_)))));
     fixture.start().await;
     assert!(refused().await.is_ok());
-    fixture.say(Err(StoreError::unavailable("away"))).await;
+    fixture.feed_returns(Err(StoreError::unavailable("connection lost"))).await;
     assert!(matches!(refused().await, Err(AuthError::Store(StoreError::Unavailable(_)))));
 }
 
 #[tokio::test]
-async fn views_that_nobody_follows_any_more_are_not_used() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_cache_without_a_follower_is_not_used() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
-    let pair = fixture.newcomer("alice").await;
+    let pair = fixture.register_and_login("alice").await;
     assert!(fixture.cost(&access_of(&pair)).await.1);
     fixture.follower.abort();
     yield_now().await;

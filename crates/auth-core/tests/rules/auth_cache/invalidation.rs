@@ -1,4 +1,4 @@
-//! Invalidation: by changes of this process, and by those that the feed reports.
+//! Invalidation, by changes of this process and by change events of the feed.
 
 use auth_accounts::account::{NewUser, NewUserId};
 use auth_accounts::ports::Accounts;
@@ -9,13 +9,13 @@ use auth_core::user::StringId;
 use super::*;
 
 #[tokio::test]
-async fn what_this_process_ends_is_over_before_it_is_answered() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_revocation_by_this_process_invalidates_before_it_returns() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
     let service = &fixture.service;
     for (number, ending) in ["one", "all", "others", "blacklist", "reuse", "password"].into_iter().enumerate() {
         let name = format!("user{number}");
-        let pair = fixture.newcomer(&name).await;
+        let pair = fixture.register_and_login(&name).await;
         let victim = service.login(&name).await;
         let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
         assert_eq!(fixture.cost(&access_of(&victim)).await, (1, true), "{ending}");
@@ -43,11 +43,11 @@ async fn what_this_process_ends_is_over_before_it_is_answered() {
 }
 
 #[tokio::test]
-async fn what_this_process_does_to_an_account_is_obeyed_before_it_is_answered() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_change_of_an_account_by_this_process_invalidates_before_it_returns() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
     let service = &fixture.service;
-    let pair = fixture.newcomer("alice").await;
+    let pair = fixture.register_and_login("alice").await;
     let now = async || service.tokens.authenticate(&access_of(&pair)).await.map(|caller| caller.user);
     assert!(!now().await.unwrap().is_staff);
     service.act("alice", Action::Promote).await;
@@ -65,17 +65,17 @@ async fn what_this_process_does_to_an_account_is_obeyed_before_it_is_answered() 
 }
 
 #[tokio::test]
-async fn what_others_do_is_obeyed_when_the_feed_says_so() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn changes_by_other_processes_invalidate_when_the_feed_reports_them() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
-    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let (service, pair) = (&fixture.service, fixture.register_and_login("alice").await);
     let id = service.tokens.authenticate(&access_of(&pair)).await.unwrap().user.id;
-    // Past the services, as another process does it.
+    // Not through the services, like a change by another process.
     service.store.set_active(&id, false, &Effects::NONE).await.unwrap();
-    assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true), "nobody has said so yet");
-    fixture.say(Ok(vec![Change::AccountChanged(id.clone())])).await;
+    assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true), "the feed has not reported it yet");
+    fixture.feed_returns(Ok(vec![Change::AccountChanged(id.clone())])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
-    // Who is not let in is not remembered so.
+    // A refusal is not cached.
     service.store.set_active(&id, true, &Effects::NONE).await.unwrap();
     assert!(fixture.cost(&access_of(&pair)).await.1);
 
@@ -85,15 +85,15 @@ async fn what_others_do_is_obeyed_when_the_feed_says_so() {
         .revoke(session, RevokeReason::Logout, &Effects::NONE, auth_core::ports::Clock::now(&*service.clock))
         .await
         .unwrap();
-    fixture.say(Ok(vec![Change::SessionEnded(session)])).await;
+    fixture.feed_returns(Ok(vec![Change::SessionEnded(session)])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_revives_nothing() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_clock_set_back_revives_no_entry() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
-    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let (service, pair) = (&fixture.service, fixture.register_and_login("alice").await);
     let caller = service.tokens.authenticate(&access_of(&pair)).await.unwrap();
     let now = auth_core::ports::Clock::now(&*service.clock);
     service.tokens.logout(&caller, LogoutRequest::One(refresh_of(&pair))).await.unwrap();
@@ -103,23 +103,23 @@ async fn a_clock_that_is_set_back_revives_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_name_ends_the_tokens_that_name_the_old_one() {
+async fn a_change_of_the_username_invalidates_tokens_that_name_the_old_one() {
     use auth_core::token::{ClaimRules, SubjectField};
     let claim_rules = ClaimRules { subject_field: SubjectField::Username, ..ClaimRules::default() };
-    let fixture = cached_service(TokenPolicy { claim_rules, ..policy() }, for_many(VIEWS));
+    let fixture = cached_service(TokenPolicy { claim_rules, ..policy() }, with_many_entries());
     fixture.start().await;
-    let (service, pair) = (&fixture.service, fixture.newcomer("alice").await);
+    let (service, pair) = (&fixture.service, fixture.register_and_login("alice").await);
     assert_eq!(fixture.cost(&access_of(&pair)).await, (1, true));
     assert_eq!(fixture.cost(&access_of(&pair)).await, (0, true));
     let user = service.user("alice").await;
     service.store.put_user(auth_core::user::User { username: "anne".to_owned(), ..user.clone() });
-    fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
+    fixture.feed_returns(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!fixture.cost(&access_of(&pair)).await.1);
 }
 
 #[tokio::test]
-async fn a_user_with_another_id_than_an_integer_is_cached_and_forgotten() {
-    let fixture = cached_service(policy(), for_many(VIEWS));
+async fn a_user_with_a_string_id_is_cached_and_invalidated() {
+    let fixture = cached_service(policy(), with_many_entries());
     fixture.start().await;
     let service = &fixture.service;
     let id = NewUserId::String(StringId::parse("key-7").unwrap());
@@ -128,6 +128,6 @@ async fn a_user_with_another_id_than_an_integer_is_cached_and_forgotten() {
     assert_eq!(fixture.cost(&token).await, (1, true));
     assert_eq!(fixture.cost(&token).await, (0, true));
     service.store.set_active(&user.id, false, &Effects::NONE).await.unwrap();
-    fixture.say(Ok(vec![Change::AccountChanged(user.id)])).await;
+    fixture.feed_returns(Ok(vec![Change::AccountChanged(user.id)])).await;
     assert!(!fixture.cost(&token).await.1);
 }

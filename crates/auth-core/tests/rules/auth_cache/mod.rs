@@ -1,4 +1,4 @@
-//! The auth cache: which reads it saves, and that every change invalidates what it holds.
+//! The auth cache: the reads that it saves, and its invalidation.
 
 mod entries;
 mod feed_outages;
@@ -24,11 +24,11 @@ use crate::fixture::*;
 
 const ACCOUNT_TTL: u64 = 30;
 
-const VIEWS: AuthCachePolicy =
+const ONE_ENTRY: AuthCachePolicy =
     AuthCachePolicy { ttl: Seconds::new(ACCOUNT_TTL), capacity: NonZeroUsize::MIN, when_stale: WhenStale::Read };
 
-fn for_many(policy: AuthCachePolicy) -> AuthCachePolicy {
-    AuthCachePolicy { capacity: NonZeroUsize::new(100).unwrap(), ..policy }
+fn with_many_entries() -> AuthCachePolicy {
+    AuthCachePolicy { capacity: NonZeroUsize::new(100).unwrap(), ..ONE_ENTRY }
 }
 
 /// A feed that returns what a test sends.
@@ -38,7 +38,7 @@ struct Scripted(UnboundedReceiver<Result<Vec<Change>, StoreError>>);
 impl InvalidationFeed for Scripted {
     async fn next(&mut self) -> Result<Vec<Change>, StoreError> {
         match self.0.recv().await {
-            Some(said) => said,
+            Some(result) => result,
             None => std::future::pending().await,
         }
     }
@@ -56,7 +56,7 @@ struct CachedService {
 fn cached_service(policy: TokenPolicy, auth_cache: AuthCachePolicy) -> CachedService {
     let auth_cache = Arc::new(AuthCache::new(auth_cache));
     let service = builder(policy).ports(|ports| Ports { auth_cache: Some(auth_cache.clone()), ..ports }).build();
-    let (feed, said) = unbounded_channel();
+    let (feed, results) = unbounded_channel();
     let failures = Arc::new(AtomicUsize::new(0));
     let follower = tokio::spawn({
         let (auth_cache, clock, failures) = (auth_cache.clone(), service.clock.clone(), failures.clone());
@@ -64,34 +64,34 @@ fn cached_service(policy: TokenPolicy, auth_cache: AuthCachePolicy) -> CachedSer
             let report = |_: &StoreError| {
                 failures.fetch_add(1, Ordering::SeqCst);
             };
-            follow(&auth_cache, &mut Scripted(said), clock.as_ref(), report).await;
+            follow(&auth_cache, &mut Scripted(results), clock.as_ref(), report).await;
         }
     });
     CachedService { service, auth_cache, feed, follower, failures }
 }
 
 impl CachedService {
-    /// Makes the feed return this, and waits until the cache has applied it.
-    async fn say(&self, said: Result<Vec<Change>, StoreError>) {
-        self.feed.send(said).unwrap();
+    /// Makes the feed return a result, and waits until the cache has applied it.
+    async fn feed_returns(&self, result: Result<Vec<Change>, StoreError>) {
+        self.feed.send(result).unwrap();
         for _ in 0..20 {
             yield_now().await;
         }
     }
 
     async fn start(&self) {
-        self.say(Ok(vec![Change::Gap])).await;
+        self.feed_returns(Ok(vec![Change::Gap])).await;
         assert_eq!(self.auth_cache.staleness(), None);
     }
 
-    /// How many reads of the storage the authentication of a token costs, and whether it is accepted.
+    /// The number of reads that the authentication of a token costs, and whether the token is accepted.
     async fn cost(&self, token: &RawToken) -> (u64, bool) {
         let before = self.service.store.calls();
         let accepted = self.service.tokens.authenticate(token).await.is_ok();
         (self.service.store.calls() - before, accepted)
     }
 
-    async fn newcomer(&self, name: &str) -> TokenPair {
+    async fn register_and_login(&self, name: &str) -> TokenPair {
         self.service.register(name).await;
         self.service.login(name).await
     }

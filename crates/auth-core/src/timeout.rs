@@ -1,4 +1,4 @@
-//! Work of an application's own, within bounds: it may hang or panic, and harms only the request that it belongs to.
+//! A time limit for work that a host supplies: it may hang or panic, and only its own request fails.
 
 use std::error::Error;
 use std::fmt;
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::ports::Clock;
 
-/// Why work came to no end of its own.
+/// Why work was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
-    /// It took too long.
+    /// It reached its time limit.
     TimedOut,
     /// It panicked.
     Panicked,
@@ -30,14 +30,21 @@ impl fmt::Display for Interruption {
 
 impl Error for Interruption {}
 
-/// Does work for so long at most. What never yields cannot be interrupted.
-pub async fn within<T>(clock: &dyn Clock, limit: Duration, work: impl Future<Output = T>) -> Result<T, Interruption> {
+/// Polls `work` for at most `limit`, and catches its panics. Work that never yields cannot be cancelled.
+///
+/// # Errors
+/// [`Interruption`] if the work panics or reaches the limit.
+pub async fn with_timeout<T>(
+    clock: &dyn Clock,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, Interruption> {
     let mut work = pin!(work);
-    let mut alarm = clock.sleep(limit);
+    let mut timer = clock.sleep(limit);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
         Err(_) => Poll::Ready(Err(Interruption::Panicked)),
         Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),
-        Ok(Poll::Pending) => alarm.as_mut().poll(context).map(|()| Err(Interruption::TimedOut)),
+        Ok(Poll::Pending) => timer.as_mut().poll(context).map(|()| Err(Interruption::TimedOut)),
     })
     .await
 }
