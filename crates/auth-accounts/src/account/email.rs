@@ -2,9 +2,10 @@
 
 use crate::account::AccountFault;
 
-/// One address that mail can be sent to: at most 254 characters (RFC 5321 §4.5.3.1.3), ASCII only, one `@`, a domain
-/// with a dot. Unique without regard to letter case; ASCII, because case rules of other letters would let two
-/// addresses meet (CVE-2019-19844).
+/// A single email address: at most 254 characters (RFC 5321 §4.5.3.1.3), ASCII only, one `@`, and a domain with a dot.
+///
+/// Compared without regard to letter case. Only ASCII is accepted, because Unicode case folding can map two different email
+/// addresses to the same string (SEC-061, CVE-2019-19844).
 ///
 /// ```
 /// use auth_accounts::account::Email;
@@ -20,10 +21,13 @@ pub struct Email {
 }
 
 impl Email {
-    /// Longest address, in characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 254;
 
-    /// Checks and keeps an address.
+    /// Parses an email address.
+    ///
+    /// # Errors
+    /// [`AccountFault::TooLong`] or [`AccountFault::BadEmail`].
     pub fn parse(text: &str) -> Result<Self, AccountFault> {
         if text.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
@@ -36,18 +40,19 @@ impl Email {
         }
     }
 
-    /// The address as it was given.
+    /// The email address as it was entered.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The form that must be unique.
+    /// The canonical form, which is unique among login names.
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }
 
-/// A dot-atom (RFC 5322 §3.2.3). Quoted local parts are refused: nobody has one, and header injection loves them.
+/// Whether a local part is a dot-atom (RFC 5322 §3.2.3) of at most 64 bytes. Quoted local parts are refused: they are hardly
+/// used, and make header injection easier.
 fn is_local_part(text: &str) -> bool {
     let is_atom = |atom: &str| {
         !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
@@ -55,7 +60,8 @@ fn is_local_part(text: &str) -> bool {
     text.len() <= 64 && text.split('.').all(is_atom)
 }
 
-/// Two or more labels of letters, digits and inner hyphens (RFC 1123 §2.1); the last one is not a number.
+/// Whether a domain has two or more labels of letters, digits and inner hyphens (RFC 1123 §2.1), the last of which is not a
+/// number.
 fn is_domain(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -63,8 +69,8 @@ fn is_domain(text: &str) -> bool {
             && !label.ends_with('-')
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let has_name_at_its_end = |last: &str| last.len() >= 2 && !last.bytes().all(|b| b.is_ascii_digit());
-    text.contains('.') && text.split('.').all(is_label) && text.rsplit('.').next().is_some_and(has_name_at_its_end)
+    let is_top_level_label = |last: &str| last.len() >= 2 && !last.bytes().all(|b| b.is_ascii_digit());
+    text.contains('.') && text.split('.').all(is_label) && text.rsplit('.').next().is_some_and(is_top_level_label)
 }
 
 #[cfg(test)]
@@ -72,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_address_may_be() {
+    fn email_addresses_are_single_ascii_mailboxes() {
         let long =
             format!("{}@{}.example.com", "a".repeat(60), ["b".repeat(60), "c".repeat(60), "d".repeat(58)].join("."));
         for good in

@@ -1,19 +1,22 @@
-//! What people may change of their own account.
+//! The fields that users may change in their own accounts.
 
 use auth_core::effects::Effects;
 use auth_core::user::SecurityStamp;
 
 use crate::account::{AccountFault, Email, Username};
 
-/// A first or last name: at most 150 characters, no control characters (line breaks least of all); may be empty.
+/// A first or last name: at most 150 characters, without control characters such as line breaks; may be empty.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct PersonName(String);
 
 impl PersonName {
-    /// Longest name, in characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 150;
 
-    /// Checks and keeps a name.
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// [`AccountFault::TooLong`] or [`AccountFault::BadPersonName`].
     pub fn parse(text: &str) -> Result<Self, AccountFault> {
         if text.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
@@ -30,25 +33,25 @@ impl PersonName {
     }
 }
 
-/// The changes to a profile; what is `None` stays as it is.
+/// Changes to a profile. Fields that are `None` stay unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProfileChange {
-    /// A new name to log in with.
+    /// A new username.
     pub username: Option<Username>,
-    /// A new address.
+    /// A new email address.
     pub email: Option<Email>,
     /// A new first name.
     pub first_name: Option<PersonName>,
     /// A new last name.
     pub last_name: Option<PersonName>,
-    /// Changes the account only if this is still its stamp: what to ask for was decided on the account with this stamp.
+    /// Changes the account only if this is still its security stamp. The required reauthentication was decided at this stamp.
     pub only_at: Option<SecurityStamp>,
-    /// What is committed with the change.
+    /// Committed in the same transaction.
     pub effects: Effects,
 }
 
 impl ProfileChange {
-    /// Whether nothing is to change.
+    /// Whether no field changes.
     pub const fn is_empty(&self) -> bool {
         let Self { username, email, first_name, last_name, only_at: _, effects: _ } = self;
         username.is_none() && email.is_none() && first_name.is_none() && last_name.is_none()
@@ -60,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_may_be_called_anything_visible() {
+    fn personal_names_accept_everything_except_control_characters() {
         for (text, expected) in [
             ("", Ok(())),
             ("Renée O'Hara-Ñuñez 李", Ok(())),

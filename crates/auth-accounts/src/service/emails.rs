@@ -1,4 +1,4 @@
-//! Emails for the outbox, and the links in them.
+//! Emails for the outbox, and the links that they contain.
 
 use auth_core::effects::Effects;
 use auth_core::error::AuthError;
@@ -14,7 +14,7 @@ use crate::second_factor::Method;
 use crate::service::Ports;
 use crate::service::verification::shortened;
 
-/// Makes the emails to users, for the outbox.
+/// Composes the emails to users, for the outbox.
 #[derive(Clone)]
 pub struct Emails {
     ports: Ports,
@@ -22,35 +22,37 @@ pub struct Emails {
 }
 
 impl Emails {
-    /// Emails with these adapters; none where nobody would send them.
+    /// Creates a composer. It composes nothing if `sends_mail` is `false`.
     pub const fn new(ports: Ports, sends_mail: bool) -> Self {
         Self { ports, sends_mail }
     }
 
-    /// What an email to an account says about the account and the client that caused it. An email to an unverified address
-    /// contains no text that the client chose, since anyone can register a stranger's address.
+    /// The facts about an account and about the client that caused the email. For an unverified email address, leaves out
+    /// everything that the client can choose freely, since anyone can register someone else's address.
     pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> EmailContent {
         self.about(user, Self::content_of_client(client))
     }
 
+    /// Adds the facts about an account to `content`.
     pub(in crate::service) fn about(&self, user: &User, content: EmailContent) -> EmailContent {
         let content = content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name);
         if user.email_verified_at.is_some() { content } else { content.without_free_text() }
     }
 
-    /// The same with a new address, for a mail to the present one.
+    /// The same with the new email address, for a notice to the current one.
     pub(in crate::service) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> EmailContent {
         let content = self.content(user, client);
-        // Its domain is chosen by whoever asks, and looks like a link.
+        // The client chooses the domain, which email clients may display as a link.
         if user.email_verified_at.is_some() { content.with(Fact::NewEmail, shortened(new)) } else { content }
     }
 
+    /// The facts about the client.
     pub(in crate::service) fn content_of_client(client: &ClientInfo) -> EmailContent {
         let content = EmailContent::default().with_known(Fact::Address, client.ip.as_deref());
         content.with_known(Fact::UserAgent, client.user_agent.as_deref())
     }
 
-    /// An email for the outbox; none to a user without an address, and none where no emails are sent.
+    /// An email for the outbox. Nothing if the user has no email address or if emails are not sent.
     pub(in crate::service) fn mail(
         &self,
         kind: EmailKind,
@@ -63,7 +65,7 @@ impl Emails {
         }
     }
 
-    /// What the owner of an account is told of the second factors that are removed.
+    /// The emails that notify a user of second factors that are removed.
     pub(in crate::service) fn removal_notices(
         &self,
         user: &User,
@@ -78,7 +80,7 @@ impl Emails {
         Ok(notices)
     }
 
-    /// A wish for the outbox, as a mail.
+    /// A request for the outbox; `None` if emails are not sent.
     pub(in crate::service) fn request(
         &self,
         request: EmailRequest,
@@ -98,7 +100,7 @@ impl Emails {
         Ok(OutgoingEmail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
     }
 
-    /// A code whose token goes to an address with a link, and the mail that brings it.
+    /// A one-time code for a link, and the email with the link.
     pub(in crate::service) fn link(
         &self,
         user: &User,
@@ -117,7 +119,10 @@ impl Emails {
         Ok((code, self.mail(kind, Some(target.email.as_str()), &content)?))
     }
 
-    /// The open code of a link that was followed, and where it was sent.
+    /// Finds the open code of a link token, and the target of the link.
+    ///
+    /// # Errors
+    /// [`AccountError::BadLink`].
     pub(in crate::service) async fn followed(
         &self,
         token: &str,
@@ -135,7 +140,7 @@ impl Emails {
 
 impl ReuseNotices for Emails {
     fn effects(&self, user: &User) -> Result<Effects, AuthError> {
-        // Who presented the token is not known; whose session it was, its owner knows.
+        // Either the user or an attacker may have presented the token, so the email states no facts about the client.
         let content = self.content(user, &ClientInfo::default());
         self.mail(EmailKind::SessionReused, user.email.as_deref(), &content)
     }

@@ -1,4 +1,4 @@
-//! Limits of attempts: what is counted, for which account and for which client IP.
+//! Rate limits: which attempts are counted, and for which limit keys.
 
 mod guess;
 
@@ -20,7 +20,7 @@ use crate::secret::MacPurpose;
 use crate::service::Ports;
 use crate::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey, ThrottlePolicy, network};
 
-/// Limits of attempts.
+/// Applies the rate limits.
 #[derive(Clone)]
 pub(in crate::service) struct Limits {
     ports: Ports,
@@ -32,9 +32,12 @@ impl Limits {
         Self { ports, policy }
     }
 
-    /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
-    /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
-    /// is compared: [`Guess::settle`] says what is answered if it is wrong.
+    /// Counts a guess at a password for the login name as it was entered. A refusal is the same whether or not the account exists
+    /// (SEC-121). From a client IP with too many failures, only the first guess is allowed; [`Guess::settle`] hides whether it
+    /// was compared.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn guess_at_name(
         &self,
         name: &LoginName,
@@ -44,9 +47,9 @@ impl Limits {
         self.guess(self.policy.map(typed), client).await
     }
 
-    /// Counts the same guess for the account, by whichever of its names it was meant. `None` if it is refused: the account
-    /// had too many under another name, and who knows one of them is not to learn of the other. Where there is no account,
-    /// the work is the same.
+    /// Counts the same guess for the account, whichever of its login names was used. Returns `None` if the account had too many
+    /// guesses under its other login name; the answer must not reveal that both belong to one account. Does the same work if
+    /// there is no account.
     pub(in crate::service) async fn guess_at_account(
         &self,
         user: Option<&User>,
@@ -64,7 +67,10 @@ impl Limits {
         }
     }
 
-    /// Counts a guess at the password of somebody who is logged in.
+    /// Counts a guess at the password of a logged-in user, for the login name and for the account.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn guess_at_own(
         &self,
         user: &User,
@@ -83,7 +89,10 @@ impl Limits {
         }
     }
 
-    /// Counts a guess at a second factor of an account.
+    /// Counts a guess at a code of an account.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn guess_code(
         &self,
         user: &User,
@@ -95,8 +104,8 @@ impl Limits {
         self.guess(self.policy.map(bucket), client).await
     }
 
-    /// Counts a guess for an account and for a client IP. If the client IP has had too many failures, and the account has
-    /// none, it is counted as an exception.
+    /// Counts a guess for an account and for a client IP. If the client IP had too many failures and the account none, counts it as
+    /// an exception (SEC-125).
     async fn guess(
         &self,
         counted: Option<(LimitKey, Limit, Forgiveness)>,
@@ -121,7 +130,7 @@ impl Limits {
         }
     }
 
-    /// Counts a guess, or says how long it has to wait.
+    /// Counts a guess, or returns the delay if it is refused.
     async fn try_guess(
         &self,
         counted: &[(LimitKey, Limit, Forgiveness)],
@@ -143,7 +152,10 @@ impl Limits {
         Guess::new(&self.ports, buckets)
     }
 
-    /// Counts a registration from a client IP.
+    /// Counts a registration from a client IP (SEC-126).
+    ///
+    /// # Errors
+    /// [`AccountError::TooManyRegistrations`].
     pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
         let limit = self.policy.map(|policy| policy.registrations_per_client_ip);
         let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
@@ -156,7 +168,10 @@ impl Limits {
         }
     }
 
-    /// Counts a request for a mail to an address as it was typed.
+    /// Counts a request for an email, for the email address as it was entered and for the client IP.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn admit_request(
         &self,
         what: EmailRequest,
@@ -173,17 +188,17 @@ impl Limits {
         if self.count(&attempts(what.name(), policy.requests_per_email)).await?.is_none() {
             return Ok(());
         }
-        // A stranger who names the address all the time must not keep its owner from being answered.
+        // An attacker who sends many requests for an email address must not block those of its owner.
         self.admit(&attempts(&format!("{} beyond", what.name()), ThrottlePolicy::REQUESTS_BEYOND)).await
     }
 
-    /// Counts a verification email to an account; anyone can request one.
+    /// Counts a verification email to an account, which anyone can request (SEC-117).
     pub(in crate::service) async fn admit_link(&self, user: &User) -> Result<(), AccountError> {
         self.admit_for("link", user, |policy| policy.links).await
     }
 
-    /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
-    /// token is not to use up what the owner needs to log in.
+    /// Counts an email with a code to an account. Those for logins and those for logged-in users are counted separately, so that a
+    /// stolen access token cannot use up the emails that the user needs to log in.
     pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AccountError> {
         let (scope, times) = match purpose {
             CodePurpose::Login | CodePurpose::SlidingLogin => ("login code", ThrottlePolicy::LOGIN_CODES),
@@ -197,8 +212,8 @@ impl Limits {
         self.admit_for(scope, user, |policy| policy.codes.times(times)).await
     }
 
-    /// Counts a second-factor challenge for an account, and for the account and the client IP; those for reauthentication are
-    /// counted separately, as in [`admit_code`](Self::admit_code).
+    /// Counts a challenge, for the account and for the pair of account and client IP. Those for reauthentication are counted
+    /// separately, as in [`admit_code`](Self::admit_code).
     pub(in crate::service) async fn admit_challenge(
         &self,
         user: &User,
@@ -214,6 +229,7 @@ impl Limits {
         self.admit(&[of_account].into_iter().chain(per_client_ip).collect::<Vec<_>>()).await
     }
 
+    /// Counts an attempt for an account.
     async fn admit_for(
         &self,
         scope: &str,
@@ -225,9 +241,9 @@ impl Limits {
         self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
     }
 
-    /// A password reset clears the login delay for every login name of the user, and the counts of the challenges and of the
-    /// emails with a code that logins with the former password have caused: those of the account, and those of the client IP
-    /// that the reset came from.
+    /// Resets the counts that logins with the former password have caused, after the password was reset or set by an operator: the
+    /// guesses for every login name of the user, the challenges and emails with a code of the account, and its challenges from
+    /// this client IP (SEC-122).
     pub(in crate::service) async fn forgive_passwords(
         &self,
         user: &User,
@@ -237,7 +253,7 @@ impl Limits {
             return Ok(());
         }
         let id = user.id.to_string();
-        // An address that is a contact only may be another user's login name.
+        // A contact is left out: it may be the login name of another user.
         let email = user.login_email().map(|email| LoginName::Email(email.to_owned()));
         let names: Vec<_> = [LoginName::Username(user.username.clone())].into_iter().chain(email).collect();
         let typed = names.iter().map(|name| self.name_bucket(name));
@@ -254,7 +270,7 @@ impl Limits {
         self.count(attempts).await?.map_or(Ok(()), |wait| Err(self.refused(wait)))
     }
 
-    /// Counts attempts, or says how long they have to wait.
+    /// Counts attempts, or returns the delay if they are refused.
     async fn count(&self, attempts: &[Attempt]) -> Result<Option<Seconds>, StoreError> {
         if attempts.is_empty() {
             return Ok(None);
@@ -269,11 +285,12 @@ impl Limits {
         self.bucket("password", &user.id.to_string())
     }
 
-    /// One for all spellings of a name (SEC-123).
+    /// The limit key for all spellings of a login name (SEC-123).
     fn name_bucket(&self, name: &LoginName) -> LimitKey {
         self.bucket("name", &typed(name))
     }
 
+    /// The limit key for a client IP; `None` if it is unknown.
     fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<LimitKey> {
         let address: IpAddr = client.ip.as_deref()?.parse().ok()?;
         Some(self.bucket(scope, &format!("address {}", network(address))))
@@ -285,7 +302,7 @@ impl Limits {
     }
 }
 
-/// One form of whatever was typed as a name: of its beginning, if it is longer than any name or address can be.
+/// The canonical form of a login name as it was entered. Only the beginning counts if it is too long for any login name.
 fn typed(name: &LoginName) -> String {
     let (LoginName::Username(text) | LoginName::Email(text)) = name;
     Username::folded(&text.chars().take(2 * Email::MAX_CHARS).collect::<String>())

@@ -1,4 +1,4 @@
-//! Challenges: a question that only a second factor answers.
+//! Challenges, which a second factor answers.
 
 use std::fmt;
 
@@ -16,23 +16,23 @@ use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
 use crate::service::context::AccountContext;
 
-/// What somebody is asked for beside the password.
+/// A challenge for a second factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondFactorChallenge {
-    /// To be shown again with the code. It opens nothing by itself.
+    /// The challenge, which is sent back with the code. It gives access to nothing by itself.
     pub challenge: ChallengeToken,
-    /// What may answer it.
+    /// The methods that can answer it.
     pub methods: Vec<Method>,
 }
 
-/// How somebody shows that it is them. A `Debug` that shows no secret.
+/// The credentials of a logged-in user who is asked for them again. `Debug` prints no secrets.
 #[derive(Clone)]
 pub struct Reauthentication {
-    /// Their password.
+    /// The password.
     pub password: RawPassword,
-    /// A challenge and the code that answers it; needed where a login takes a second factor.
+    /// A challenge and the code that answers it. Required where a login requires a second factor.
     pub answer: Option<(String, String)>,
-    /// Who asks.
+    /// The client that sends the request.
     pub client: ClientInfo,
 }
 
@@ -45,36 +45,41 @@ impl fmt::Debug for Reauthentication {
     }
 }
 
-/// A challenge that was answered.
+/// A challenge that was answered correctly.
 pub(in crate::service) struct Proven {
     pub(in crate::service) user: User,
     pub(in crate::service) purpose: CodePurpose,
 }
 
 impl AccountContext {
-    /// What this account has to show beside its password; empty: nothing.
+    /// The methods that a login to this account offers in addition to the password; empty if no second factor is required.
     ///
     /// # Errors
-    /// [`AuthError::MultiFactorRequired`] if it has to show something, but could show only a code by email and has no address.
+    /// [`AuthError::MultiFactorRequired`] if a second factor is required, but the only method is a code by email and the account
+    /// has no email address.
     pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AccountError> {
         let factors = self.ports.store.factors_of(&user.id).await?;
         let mut methods = factors.methods(self.requires_second_factor(user));
-        let is_asked = !methods.is_empty();
+        let is_required = !methods.is_empty();
         methods.retain(|method| *method != Method::Email || user.email.is_some());
-        if is_asked && methods.is_empty() {
+        if is_required && methods.is_empty() {
             return Err(AuthError::MultiFactorRequired.into());
         }
         Ok(methods)
     }
 
-    /// Whether this account has to show anything beside its password, whether it can or not.
-    pub(in crate::service) async fn asks_for_factor(&self, user: &User) -> Result<bool, AccountError> {
+    /// Whether a login to this account requires a second factor, even if the user has none.
+    pub(in crate::service) async fn needs_factor(&self, user: &User) -> Result<bool, AccountError> {
         Ok(self.requires_second_factor(user) || self.ports.store.factors_of(&user.id).await?.is_on())
     }
 
-    /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
-    /// that the other methods are asked for alone, where there are any. How many challenges there are is limited as well.
-    /// `None` if the account is another by now than it was when the methods were decided on.
+    /// Issues a challenge. If codes by email are among the methods, sends one. After too many emails, only the other methods are
+    /// offered.
+    ///
+    /// Returns `None` if the account has changed since `user` was read.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`] after too many challenges, or after too many emails if there is no other method.
     pub(in crate::service) async fn challenge(
         &self,
         user: &User,
@@ -84,15 +89,15 @@ impl AccountContext {
     ) -> Result<Option<SecondFactorChallenge>, AccountError> {
         self.limits.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
-        // An event of logins alone: a caller who is logged in asks for the challenge themselves.
+        // Only for logins: a logged-in user requests the challenge themselves.
         let mut effects = match purpose.is_login() {
             true => SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id).into(),
             false => Effects::NONE,
         };
         if methods.contains(&Method::Email) {
             match self.limits.admit_code(user, purpose).await {
-                Ok(()) => effects.append(self.mailed_digits(&mut code, user, client)?),
-                // There is another way as well: too many mails keep nobody out.
+                Ok(()) => effects.append(self.email_code(&mut code, user, client)?),
+                // Too many emails must not lock out a user who has another method.
                 Err(AccountError::Throttled { .. }) if methods.len() > 1 => {
                     methods.retain(|method| *method != Method::Email);
                 }
@@ -115,8 +120,8 @@ impl AccountContext {
         ChallengeToken::of(id, self.ports.keyed_hash.as_ref())
     }
 
-    /// Draws six digits for a code, and the mail that brings them.
-    pub(super) fn mailed_digits(
+    /// Generates the 6-digit code for `code`, stores its keyed hash there, and returns the email with it.
+    pub(super) fn email_code(
         &self,
         code: &mut OneTimeCode,
         user: &User,
@@ -129,11 +134,10 @@ impl AccountContext {
         self.emails.mail(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
     }
 
-    /// Answers a challenge: who it was for, if the code is right. It is used up then, and so is the code.
+    /// Checks the answer to a challenge. A right answer uses up the challenge and the code. Returns the user and the purpose.
     ///
-    /// A guess is counted twice before it is compared: for the account, whose budget neither a new challenge nor another
-    /// address resets, and for the challenge, of which no more than
-    /// [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) are compared, however many come at once (SEC-132).
+    /// A guess is counted twice before it is compared: for the account, across challenges and client IPs, and for the challenge,
+    /// which allows [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) even if they are concurrent (SEC-132).
     pub(in crate::service) async fn prove(
         &self,
         challenge: &str,
@@ -148,7 +152,7 @@ impl AccountContext {
         Ok(Proven { user, purpose })
     }
 
-    /// The purpose of the code with this ID, if the text answers it. Uses it then.
+    /// Compares an answer with a code. Uses the code and returns its purpose if the answer is right.
     async fn compare_code(
         &self,
         id: CodeId,
@@ -172,8 +176,8 @@ impl AccountContext {
         Ok(is_right.then_some(code.purpose))
     }
 
-    /// Reauthenticates a user who is logged in with all that a login asks for (SEC-134). Returns the account that the
-    /// decision was based on.
+    /// Reauthenticates a logged-in user with everything that a login requires (SEC-134). Returns the account that the decision was
+    /// based on.
     pub(in crate::service) async fn authorize(
         &self,
         user: &User,
@@ -184,20 +188,20 @@ impl AccountContext {
         Ok(user)
     }
 
-    /// The second factor, where a login would ask for one.
+    /// Checks the second factor, where a login requires one.
     pub(in crate::service) async fn confirm_factor(
         &self,
         user: &User,
         shown: &Reauthentication,
     ) -> Result<(), AccountError> {
-        if !self.asks_for_factor(user).await? {
+        if !self.needs_factor(user).await? {
             return Ok(());
         }
         let (challenge, code) = shown.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
         self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
     }
 
-    /// The code of a challenge and its account, before anything is counted.
+    /// Finds the code of a challenge and its user. Counts nothing.
     async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
         let id =
             ChallengeToken::read(challenge, self.ports.keyed_hash.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
@@ -210,7 +214,7 @@ impl AccountContext {
         user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AccountError::ChallengeInvalid)
     }
 
-    /// What a text proves, by any of the methods that the account has.
+    /// Finds the method by which an answer is right; `None` if it is wrong.
     fn proof(
         &self,
         text: &str,
@@ -234,7 +238,7 @@ impl AccountContext {
         Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(Proof::Totp))
     }
 
-    /// Whose recovery code was used is told.
+    /// The email that notifies a user that a recovery code was used.
     fn notice_of(
         &self,
         proof: Proof,
@@ -252,11 +256,11 @@ impl AccountContext {
     }
 }
 
-/// What a challenge has to be for.
+/// What a challenge must have been issued for.
 #[derive(Clone, Copy)]
 pub(in crate::service) enum Expected<'a> {
-    /// A login of anybody.
+    /// A login of any user.
     Login,
-    /// Something that this user asks for, who is logged in.
+    /// A reauthentication of this user.
     ConfirmationOf(&'a User),
 }

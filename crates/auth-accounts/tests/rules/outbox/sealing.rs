@@ -28,7 +28,10 @@ async fn the_content_of_another_row_does_not_open() {
     let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.id).collect();
     assert_eq!(sent, [one]);
     for entry in service.outbox.list(ALL).await.unwrap() {
-        assert!(entry.last_error.as_deref().is_some_and(|error| error.starts_with("it cannot be opened")), "{entry:?}");
+        assert!(
+            entry.last_error.as_deref().is_some_and(|error| error.starts_with("the content cannot be decrypted")),
+            "{entry:?}"
+        );
     }
     // As another kind under its own name, too.
     let id = put_kind(&service, 4, EmailKind::PasswordReset).await;
