@@ -1,7 +1,7 @@
 //! One-time codes: what the storage keeps of links, challenges and enrolments.
 
 mod link;
-mod text;
+mod token;
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use auth_core::token::random_uuid;
 use auth_core::user::UserId;
 use uuid::Uuid;
 
-use crate::mail::names;
+use crate::email::names;
 use crate::secret::Mac;
 
 pub use link::{LinkCondition, LinkTarget};
-pub(crate) use text::to_hex;
-pub use text::{ChallengeToken, LinkToken, SixDigitCode};
+pub(crate) use token::to_hex;
+pub use token::{ChallengeToken, LinkToken, SixDigitCode};
 
 /// The ID of a one-time code: a random UUID (version 4, RFC 9562 §5.4). Not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

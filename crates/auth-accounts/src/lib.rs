@@ -11,14 +11,14 @@
 //! | one-time codes behind links, challenges and enrolments | [`code`] |
 //! | second factors and how their codes are checked | [`second_factor`] |
 //! | rate limits | [`throttle`] |
-//! | kinds and contents of emails, and when delivery is retried | [`mail`] |
+//! | kinds and contents of emails, and when delivery is retried | [`email`] |
 //! | the traits that adapters implement | [`ports`] |
 //! | the use-cases | [`service`] |
 
 pub mod account;
 pub mod code;
+pub mod email;
 mod error;
-pub mod mail;
 pub mod password;
 pub mod ports;
 pub mod second_factor;

@@ -11,7 +11,7 @@ pub use totp::{TOTP_STEP, TotpSecret, matching_step, step_of};
 
 use auth_core::time::UnixTime;
 
-use crate::mail::names;
+use crate::email::names;
 use crate::secret::{Mac, Sealed};
 
 names! {
@@ -88,9 +88,9 @@ impl Factors {
     }
 }
 
-/// The right answer to a challenge.
+/// The second factor that answered a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum VerifiedFactor {
     /// The code from the email.
     Email,
     /// A code from the authenticator, of this time step.
@@ -99,7 +99,7 @@ pub enum Proof {
     RecoveryCode(Mac),
 }
 
-impl Proof {
+impl VerifiedFactor {
     /// The method that was used.
     pub const fn method(self) -> Method {
         match self {

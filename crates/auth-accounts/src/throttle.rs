@@ -43,9 +43,9 @@ pub enum Limit {
         /// The number of attempts without a delay.
         free: u32,
         /// The first delay.
-        first_wait: Seconds,
+        first_delay: Seconds,
         /// The maximum delay.
-        longest_wait: Seconds,
+        max_delay: Seconds,
         /// The time without an attempt after which the count starts again.
         forget: Seconds,
     },
@@ -91,14 +91,14 @@ impl Limit {
             let most = if let Self::Window { most, .. } = *self { most } else { u32::MAX };
             return Ok(Counter { count: counter.count.saturating_add(1).min(most), since: now, last_at: now });
         }
-        let (from, wait) = match *self {
+        let (from, delay) = match *self {
             Self::Window { most, window } if counter.count >= most => (counter.since, window),
             Self::Window { .. } => (counter.since, Seconds::default()),
             Self::Growing { .. } => (counter.last_at, self.delay_after(counter.count)),
         };
-        let end = from.plus(wait);
-        if wait > Seconds::default() && now < end {
-            return Err(now.distance(end).min(wait));
+        let end = from.plus(delay);
+        if delay > Seconds::default() && now < end {
+            return Err(now.distance(end).min(delay));
         }
         Ok(Counter { count: counter.count.saturating_add(1), since: counter.since.min(now), last_at: now })
     }
@@ -119,7 +119,7 @@ impl Limit {
     pub const fn first_only(self) -> Self {
         match self {
             Self::Window { window, .. } => Self::Window { most: 1, window },
-            Self::Growing { forget, .. } => Self::Growing { free: 1, first_wait: forget, longest_wait: forget, forget },
+            Self::Growing { forget, .. } => Self::Growing { free: 1, first_delay: forget, max_delay: forget, forget },
         }
     }
 
@@ -127,8 +127,8 @@ impl Limit {
     pub const fn times(self, factor: u32) -> Self {
         match self {
             Self::Window { most, window } => Self::Window { most: most.saturating_mul(factor), window },
-            Self::Growing { free, first_wait, longest_wait, forget } => {
-                Self::Growing { free: free.saturating_mul(factor), first_wait, longest_wait, forget }
+            Self::Growing { free, first_delay, max_delay, forget } => {
+                Self::Growing { free: free.saturating_mul(factor), first_delay, max_delay, forget }
             }
         }
     }
@@ -148,9 +148,9 @@ impl Limit {
     /// The delay after this number of attempts.
     fn delay_after(&self, count: u32) -> Seconds {
         match *self {
-            Self::Growing { free, first_wait, longest_wait, .. } if count >= free => {
+            Self::Growing { free, first_delay, max_delay, .. } if count >= free => {
                 let doublings = (count - free).min(32);
-                Seconds::new(first_wait.get().saturating_mul(1 << doublings)).min(longest_wait)
+                Seconds::new(first_delay.get().saturating_mul(1 << doublings)).min(max_delay)
             }
             _ => Seconds::default(),
         }
@@ -161,7 +161,7 @@ impl Limit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// The limit key.
-    pub bucket: LimitKey,
+    pub limit_key: LimitKey,
     /// The limit that applies to it.
     pub limit: Limit,
 }
@@ -175,13 +175,13 @@ pub enum Admission {
     Refused(Seconds),
 }
 
-/// What is removed from a count.
+/// How a count is reduced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Forgiveness {
-    /// One attempt.
-    One,
-    /// All attempts: the count goes back to zero.
-    All,
+pub enum Reduction {
+    /// Removes one attempt.
+    Refund,
+    /// Sets the count back to zero.
+    Reset,
 }
 
 /// The rate limits of a deployment.
@@ -193,13 +193,13 @@ pub struct ThrottlePolicy {
     pub second_factor: Limit,
     /// Wrong passwords and codes from one client IP (SEC-125). Beyond this limit, the first guess for an account is still
     /// compared: see [`EXCEPTIONS`](Self::EXCEPTIONS).
-    pub failures_per_address: Limit,
+    pub failures_per_client_ip: Limit,
     /// Registrations from one client IP whose fields are valid, whether or not the login names are taken (SEC-126).
     pub registrations_per_client_ip: Limit,
     /// Requests for an email to one email address.
     pub requests_per_email: Limit,
     /// Requests for an email from one client IP.
-    pub requests_per_address: Limit,
+    pub requests_per_client_ip: Limit,
     /// Verification emails to one account, which anyone can request (SEC-117). Password-reset emails are limited by the open
     /// links instead, so that an attacker cannot use up the limit and keep the user from getting one.
     pub links: Limit,
@@ -217,7 +217,7 @@ pub struct ThrottlePolicy {
 }
 
 impl ThrottlePolicy {
-    /// How many times [`failures_per_address`](Self::failures_per_address) guesses are compared beyond that limit, for
+    /// How many times [`failures_per_client_ip`](Self::failures_per_client_ip) guesses are compared beyond that limit, for
     /// accounts without a recent failure. Many users may share one client IP (carrier-grade NAT), and an attacker among them
     /// must not be able to keep the others from logging in.
     pub const EXCEPTIONS: u32 = 10;
@@ -242,15 +242,15 @@ impl Default for ThrottlePolicy {
         Self {
             password: Limit::Growing {
                 free: 10,
-                first_wait: Seconds::new(1),
-                longest_wait: Seconds::new(30 * 60),
+                first_delay: Seconds::new(1),
+                max_delay: Seconds::new(30 * 60),
                 forget: day,
             },
             second_factor: Limit::Window { most: 20, window: day },
-            failures_per_address: Limit::Window { most: 100, window: hour },
+            failures_per_client_ip: Limit::Window { most: 100, window: hour },
             registrations_per_client_ip: Limit::Window { most: 20, window: hour },
             requests_per_email: Limit::Window { most: 20, window: hour },
-            requests_per_address: Limit::Window { most: 60, window: hour },
+            requests_per_client_ip: Limit::Window { most: 60, window: hour },
             links: Limit::Window { most: 5, window: hour },
             challenges: Limit::Window { most: 240, window: hour },
             challenges_per_client_ip: Limit::Window { most: 10, window: Seconds::new(10 * 60) },
@@ -308,9 +308,9 @@ mod tests {
         for _ in 0..24 {
             match limit.count(counter, now) {
                 Ok(next) => counter = Some(next),
-                Err(wait) => {
-                    delays.push(wait.get());
-                    now = now.plus(wait);
+                Err(delay) => {
+                    delays.push(delay.get());
+                    now = now.plus(delay);
                     counter = Some(limit.count(counter, now).unwrap());
                 }
             }
@@ -328,7 +328,7 @@ mod tests {
                     counter = Some(next);
                     guesses += 1;
                 }
-                Err(wait) => now = now.plus(wait),
+                Err(delay) => now = now.plus(delay),
             }
         }
         assert_eq!(guesses, 67);

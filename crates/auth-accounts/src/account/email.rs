@@ -16,7 +16,7 @@ use crate::account::AccountFault;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
-    text: String,
+    original: String,
     canonical: String,
 }
 
@@ -28,13 +28,13 @@ impl Email {
     ///
     /// # Errors
     /// [`AccountFault::TooLong`] or [`AccountFault::BadEmail`].
-    pub fn parse(text: &str) -> Result<Self, AccountFault> {
-        if text.chars().count() > Self::MAX_CHARS {
+    pub fn parse(input: &str) -> Result<Self, AccountFault> {
+        if input.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
         }
-        match text.rsplit_once('@') {
+        match input.rsplit_once('@') {
             Some((local, domain)) if is_local_part(local) && is_domain(domain) => {
-                Ok(Self { text: text.to_owned(), canonical: text.to_ascii_lowercase() })
+                Ok(Self { original: input.to_owned(), canonical: input.to_ascii_lowercase() })
             }
             _ => Err(AccountFault::BadEmail),
         }
@@ -42,7 +42,7 @@ impl Email {
 
     /// The email address as it was entered.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.original
     }
 
     /// The canonical form, which is unique among login names.
@@ -53,16 +53,16 @@ impl Email {
 
 /// Whether a local part is a dot-atom (RFC 5322 §3.2.3) of at most 64 bytes. Quoted local parts are refused: they are hardly
 /// used, and make header injection easier.
-fn is_local_part(text: &str) -> bool {
+fn is_local_part(input: &str) -> bool {
     let is_atom = |atom: &str| {
         !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
     };
-    text.len() <= 64 && text.split('.').all(is_atom)
+    input.len() <= 64 && input.split('.').all(is_atom)
 }
 
 /// Whether a domain has two or more labels of letters, digits and inner hyphens (RFC 1123 §2.1), the last of which is not a
 /// number.
-fn is_domain(text: &str) -> bool {
+fn is_domain(input: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
@@ -70,7 +70,7 @@ fn is_domain(text: &str) -> bool {
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
     let is_top_level_label = |last: &str| last.len() >= 2 && !last.bytes().all(|b| b.is_ascii_digit());
-    text.contains('.') && text.split('.').all(is_label) && text.rsplit('.').next().is_some_and(is_top_level_label)
+    input.contains('.') && input.split('.').all(is_label) && input.rsplit('.').next().is_some_and(is_top_level_label)
 }
 
 #[cfg(test)]

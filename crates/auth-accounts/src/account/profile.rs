@@ -17,14 +17,14 @@ impl PersonName {
     ///
     /// # Errors
     /// [`AccountFault::TooLong`] or [`AccountFault::BadPersonName`].
-    pub fn parse(text: &str) -> Result<Self, AccountFault> {
-        if text.chars().count() > Self::MAX_CHARS {
+    pub fn parse(input: &str) -> Result<Self, AccountFault> {
+        if input.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
         }
-        if text.chars().any(char::is_control) {
+        if input.chars().any(char::is_control) {
             return Err(AccountFault::BadPersonName);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(input.to_owned()))
     }
 
     /// The name.
@@ -44,7 +44,7 @@ pub struct ProfileChange {
     pub first_name: Option<PersonName>,
     /// A new last name.
     pub last_name: Option<PersonName>,
-    /// Changes the account only if this is still its security stamp. The required reauthentication was decided at this stamp.
+    /// Changes the account only if it still has this security stamp, on which the reauthentication was based.
     pub only_at: Option<SecurityStamp>,
     /// Committed in the same transaction.
     pub effects: Effects,
@@ -64,14 +64,14 @@ mod tests {
 
     #[test]
     fn personal_names_accept_everything_except_control_characters() {
-        for (text, expected) in [
+        for (input, expected) in [
             ("", Ok(())),
             ("Renée O'Hara-Ñuñez 李", Ok(())),
             ("a\r\nb", Err(AccountFault::BadPersonName)),
             ("a\0", Err(AccountFault::BadPersonName)),
             (&*"x".repeat(151), Err(AccountFault::TooLong(150))),
         ] {
-            assert_eq!(PersonName::parse(text).map(|_| ()), expected, "{text:?}");
+            assert_eq!(PersonName::parse(input).map(|_| ()), expected, "{input:?}");
         }
     }
 }

@@ -37,7 +37,7 @@ impl Default for UsernameRules {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username {
-    text: String,
+    original: String,
     canonical: String,
 }
 
@@ -49,31 +49,31 @@ impl Username {
     ///
     /// # Errors
     /// [`AccountFault::TooLong`] or [`AccountFault::BadUsername`].
-    pub fn parse(text: &str, rules: UsernameRules) -> Result<Self, AccountFault> {
-        if text.chars().count() > Self::MAX_CHARS {
+    pub fn parse(input: &str, rules: UsernameRules) -> Result<Self, AccountFault> {
+        if input.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
         }
         let allowed = |c: char| match rules.plain_alphabet {
             true => c.is_alphanumeric() || "@.+-_".contains(c),
             false => !c.is_control(),
         };
-        if text != text.trim() || !text.chars().all(allowed) {
+        if input != input.trim() || !input.chars().all(allowed) {
             return Err(AccountFault::BadUsername);
         }
-        let canonical = Self::canonical_form(text, rules.ignore_case);
+        let canonical = Self::canonical_form(input, rules.ignore_case);
         if canonical.is_empty() {
             return Err(AccountFault::BadUsername);
         }
-        Ok(Self { text: text.to_owned(), canonical })
+        Ok(Self { original: input.to_owned(), canonical })
     }
 
     /// The canonical form of any string, ignoring letter case.
-    pub(crate) fn folded(text: &str) -> String {
-        Self::canonical_form(text, true)
+    pub(crate) fn folded(input: &str) -> String {
+        Self::canonical_form(input, true)
     }
 
-    fn canonical_form(text: &str, ignore_case: bool) -> String {
-        let visible: String = text.nfkc().filter(|c| !is_invisible(*c)).collect();
+    fn canonical_form(input: &str, ignore_case: bool) -> String {
+        let visible: String = input.nfkc().filter(|c| !is_invisible(*c)).collect();
         let folded = if ignore_case { visible.to_lowercase() } else { visible };
         // Removing characters and folding case can leave a string that is no longer in NFKC.
         folded.nfkc().collect::<String>().trim().to_owned()
@@ -81,7 +81,7 @@ impl Username {
 
     /// The username as it was entered.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.original
     }
 
     /// The canonical form, which is unique.
@@ -121,21 +121,21 @@ mod tests {
             (ANY, "alice", "alice\u{E0041}"),
             (ANY, "cafe\u{301}", "cafe\u{200B}\u{301}"),
         ] {
-            let canonical = |text| Username::parse(text, rules).map(|name| name.canonical);
+            let canonical = |input| Username::parse(input, rules).map(|name| name.canonical);
             assert_eq!(canonical(one), canonical(other), "{one:?} and {other:?}");
         }
     }
 
     #[test]
     fn letter_case_is_significant_if_the_rules_do_not_ignore_it() {
-        let canonical = |text| Username::parse(text, ANY).map(|name| name.canonical);
+        let canonical = |input| Username::parse(input, ANY).map(|name| name.canonical);
         assert_ne!(canonical("alice"), canonical("ALICE"));
     }
 
     #[test]
     fn usernames_follow_the_configured_alphabet_and_length() {
         let long = "x".repeat(151);
-        for (rules, text, expected) in [
+        for (rules, input, expected) in [
             (PLAIN, "a.b+c-d_e@f", Ok(())),
             (PLAIN, "łukasz9", Ok(())),
             (PLAIN, "a b", Err(AccountFault::BadUsername)),
@@ -148,7 +148,7 @@ mod tests {
             (ANY, &long[..150], Ok(())),
             (ANY, &long, Err(AccountFault::TooLong(150))),
         ] {
-            assert_eq!(Username::parse(text, rules).map(|_| ()), expected, "{text:?}");
+            assert_eq!(Username::parse(input, rules).map(|_| ()), expected, "{input:?}");
         }
     }
 }

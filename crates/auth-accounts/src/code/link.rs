@@ -20,7 +20,7 @@ pub enum LinkCondition {
     Nothing,
     /// A login to the account, because it had a second factor when the link was created.
     Login,
-    /// That this is still the security stamp of the account. The reauthentication for the link was decided at this stamp.
+    /// That the account still has this security stamp, on which the reauthentication for the link was based.
     Unchanged(SecurityStamp),
 }
 
@@ -48,9 +48,9 @@ impl LinkTarget {
 
     /// Parses a stored payload; `None` if it is not valid.
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(payload).ok()?;
-        let (email, condition) = match text.split_once(' ') {
-            None => (text, LinkCondition::Nothing),
+        let input = std::str::from_utf8(payload).ok()?;
+        let (email, condition) = match input.split_once(' ') {
+            None => (input, LinkCondition::Nothing),
             Some((email, Self::LOGIN)) => (email, LinkCondition::Login),
             Some((email, stamp)) => (email, LinkCondition::Unchanged(SecurityStamp::new(stamp.parse().ok()?))),
         };

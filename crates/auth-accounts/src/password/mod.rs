@@ -28,8 +28,8 @@ impl RawPassword {
     pub const MAX_CHARS: usize = 1_024;
 
     /// Wraps a password as it was entered.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    pub fn new(input: impl Into<String>) -> Self {
+        Self(input.into())
     }
 
     /// Whether the password is longer than [`MAX_CHARS`](Self::MAX_CHARS), so that it cannot be right for any account.
@@ -73,8 +73,8 @@ pub struct PasswordHash(String);
 
 impl PasswordHash {
     /// Wraps a stored hash.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    pub fn new(input: impl Into<String>) -> Self {
+        Self(input.into())
     }
 
     /// The hash string.
@@ -102,13 +102,13 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters() {
-        for (text, too_long) in [
+        for (input, too_long) in [
             ("x".repeat(1_024), false),
             ("x".repeat(1_025), true),
             ("\u{1F600}".repeat(1_024), false),
             ("\u{1F600}".repeat(1_025), true),
         ] {
-            assert_eq!(RawPassword::new(text).is_too_long(), too_long);
+            assert_eq!(RawPassword::new(input).is_too_long(), too_long);
         }
     }
 }

@@ -77,18 +77,18 @@ impl PasswordPolicy {
             // The other rules would be expensive for such input.
             return Err(vec![PasswordFlaw::TooLong(RawPassword::MAX_CHARS)]);
         }
-        let text = password.expose();
+        let input = password.expose();
         let mut flaws = Vec::new();
         let service = (Attribute::ServiceName, self.service_name.as_str());
-        let similar = attributes.iter().chain([&service]).find(|(_, value)| similarity::is_similar(text, value));
+        let similar = attributes.iter().chain([&service]).find(|(_, value)| similarity::is_similar(input, value));
         flaws.extend(similar.map(|(attribute, _)| PasswordFlaw::TooSimilar(*attribute)));
-        if text.chars().count() < self.min_chars {
+        if input.chars().count() < self.min_chars {
             flaws.push(PasswordFlaw::TooShort(self.min_chars));
         }
-        if common::is_common(text) {
+        if common::is_common(input) {
             flaws.push(PasswordFlaw::TooCommon);
         }
-        if !text.is_empty() && text.chars().all(char::is_numeric) {
+        if !input.is_empty() && input.chars().all(char::is_numeric) {
             flaws.push(PasswordFlaw::EntirelyNumeric);
         }
         if flaws.is_empty() { Ok(CheckedPassword(password)) } else { Err(flaws) }
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn the_minimum_length_is_configurable() {
         let policy = PasswordPolicy { min_chars: 15, ..PasswordPolicy::default() };
-        let check = |text| policy.check(RawPassword::new(text), &[]).err().unwrap_or_default();
+        let check = |input| policy.check(RawPassword::new(input), &[]).err().unwrap_or_default();
         assert_eq!(check("Correct-horse-"), [TooShort(15)]);
         assert_eq!(check("Correct-horse-4"), []);
     }

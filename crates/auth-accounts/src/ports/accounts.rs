@@ -35,15 +35,14 @@ pub struct NewPassword {
     pub user: UserId,
     /// The hash of the password.
     pub hash: PasswordHash,
-    /// Sets the password only if this is still the security stamp of the account. The reauthentication was decided at this
-    /// stamp.
+    /// Sets the password only if the account still has this security stamp, on which the reauthentication was based.
     pub only_at: Option<SecurityStamp>,
     /// Sets the password only if this code of the account was neither used nor ended and has not expired. Its attempts are not
     /// checked.
     pub code: Option<CodeId>,
     /// The email address that the code verifies, if it is still that of the account.
-    pub proves: Option<Email>,
-    /// The second factors to remove. If the email address is verified for the first time ([`proves`](Self::proves) is the
+    pub verifies: Option<Email>,
+    /// The second factors to remove. If the email address is verified for the first time ([`verifies`](Self::verifies) is the
     /// address of the account, and it is unverified), these must be exactly the factors that are on. Otherwise this must be
     /// empty, and all factors stay.
     pub removes: Vec<Method>,
@@ -63,7 +62,7 @@ impl NewPassword {
             hash,
             only_at: None,
             code: None,
-            proves: None,
+            verifies: None,
             removes: Vec::new(),
             keep: None,
             replace: None,
@@ -95,8 +94,7 @@ pub struct VerifiedEmail {
     pub email: Email,
     /// Whether it becomes the email address of the account. Otherwise it must be that already.
     pub is_change: bool,
-    /// Verifies the email address only if this is still the security stamp of the account. Its second factors were read at this
-    /// stamp.
+    /// Verifies the email address only if the account still has this security stamp, at which its second factors were read.
     pub only_at: Option<SecurityStamp>,
     /// Committed in the same transaction.
     pub effects: Effects,
@@ -202,7 +200,7 @@ pub trait Accounts: Send + Sync {
 
     /// Marks the email address of an account as verified, or changes it to a verified one. Uses the code, without checking its
     /// attempts, and commits the effects. A change also advances the `security_stamp` and ends every open code of the account.
-    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
+    async fn confirm_email(&self, verified: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError>;
 
     /// Activates or deactivates an account, and advances its `security_stamp`. Deactivation also ends its open codes, which stay
     /// ended if the account is activated again. Commits the effects even if the account is unchanged. Returns `false` if the

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use auth_core::error::StoreError;
 use auth_core::time::UnixTime;
 
-use crate::throttle::{Admission, Attempt, Forgiveness, LimitKey};
+use crate::throttle::{Admission, Attempt, LimitKey, Reduction};
 
 /// Storage of the counts of attempts. They survive a restart, and all processes of a deployment share them.
 #[async_trait]
@@ -14,7 +14,7 @@ pub trait Attempts: Send + Sync {
     async fn admit(&self, attempts: &[Attempt], now: UnixTime) -> Result<Admission, StoreError>;
 
     /// Refunds one attempt of each limit key, or resets its count. A limit key without a count is ignored.
-    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError>;
+    async fn reduce(&self, limit_keys: &[(LimitKey, Reduction)]) -> Result<(), StoreError>;
 
     /// Deletes at most `limit` counters that expired before `now`. Returns how many.
     async fn prune_attempts(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;

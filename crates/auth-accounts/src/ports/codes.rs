@@ -7,8 +7,8 @@ use auth_core::time::UnixTime;
 use auth_core::user::{SecurityStamp, User};
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::mail::MessageId;
-use crate::second_factor::Proof;
+use crate::email::MessageId;
+use crate::second_factor::VerifiedFactor;
 
 /// The conditions for storing a code, checked by the write itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,13 +59,19 @@ pub trait Codes: Send + Sync {
     /// code is not open. Concurrent calls get the code no more often than it has attempts left (SEC-132).
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError>;
 
-    /// Uses a code together with the answer to its challenge: TOTP codes of this time step and earlier ones are no longer
-    /// accepted, or the recovery code is removed. Commits the effects. Attempts and expiry are not checked again, because
-    /// [`try_code`](Self::try_code) has done so.
+    /// Uses a code together with the second factor that answered its challenge: TOTP codes of this time step and earlier ones
+    /// are no longer accepted, or the recovery code is removed. Commits the effects. Attempts and expiry are not checked again,
+    /// because [`try_code`](Self::try_code) has done so.
     ///
-    /// Returns `false` and changes nothing if the code was used or ended before, or if the answer was used before or no longer
-    /// exists.
-    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError>;
+    /// Returns `false` and changes nothing if the code was used or ended before, if the TOTP code was used before, or if the
+    /// recovery code no longer exists.
+    async fn redeem(
+        &self,
+        id: CodeId,
+        factor: VerifiedFactor,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError>;
 
     /// Deletes at most `limit` [challenges and enrolments](crate::code::CodePurpose::OF_SECOND_FACTORS) that expired before
     /// `now`. Returns how many.

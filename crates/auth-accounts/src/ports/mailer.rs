@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::mail::Mail;
+use crate::email::UnsealedEmail;
 
 /// Why an email was not delivered. The message is for operators: one line, no email address but the recipient's, and nothing
 /// of the content.
@@ -32,7 +32,7 @@ impl std::error::Error for EmailError {}
 pub trait Mailer: Send + Sync {
     /// Renders an email and hands it to the mail server. `Ok` means that the server has accepted it. Must time out after at most
     /// [`MAX_SEND_TIME`].
-    async fn send(&self, mail: &Mail) -> Result<(), EmailError>;
+    async fn send(&self, email: &UnsealedEmail) -> Result<(), EmailError>;
 }
 
 /// How long a [`Mailer`] may take for one email. An email can be claimed again once its lease, which is longer, has ended.

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use auth_core::error::StoreError;
 use auth_core::time::UnixTime;
 
-use crate::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
+use crate::email::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
 
 /// A page of the outbox to list, in the order in which the emails were enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +32,14 @@ pub enum Retry {
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Enqueues an email or a request in a transaction of its own.
-    async fn enqueue(&self, mail: &OutgoingEmail) -> Result<(), StoreError>;
+    async fn enqueue(&self, email: &OutgoingEmail) -> Result<(), StoreError>;
 
     /// Claims the email that has been due the longest among those with the lowest
-    /// [`priority`](crate::mail::Queued::priority), counts an attempt, and reserves the email until `until` or until its
+    /// [`priority`](crate::email::Queued::priority), counts an attempt, and reserves the email until `until` or until its
     /// outcome is reported. Returns `None` if no email is due.
     ///
     /// An email is due if it was not given up, is not claimed, and has no next attempt in the future. A next attempt that is
-    /// more than [`MAX_WAIT`](crate::mail::RetryPolicy::MAX_WAIT) in the future counts as due, because only a clock that was
+    /// more than [`MAX_DELAY`](crate::email::RetryPolicy::MAX_DELAY) in the future counts as due, because only a clock that was
     /// moved back can cause it. Likewise, a lease counts as ended if it ends later than now by more than twice `until - now`.
     /// The factor of two allows for clocks that differ, so that an email is not delivered twice.
     async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError>;
@@ -48,7 +48,7 @@ pub trait Outbox: Send + Sync {
     async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError>;
 
     /// Reschedules an email after a failed attempt. Returns `false` as [`delivered`](Self::delivered) does.
-    async fn postpone(
+    async fn reschedule(
         &self,
         claimed: MessageId,
         attempt: u32,

@@ -26,13 +26,13 @@ impl RecoveryCode {
 
     /// Parses a code; `None` if it is not valid. Letter case, spaces and hyphens are ignored, `o` is read as `0`, and `i` and `l`
     /// as `1`.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub fn parse(input: &str) -> Option<Self> {
         let read = |c: char| match c.to_ascii_lowercase() {
             'o' => '0',
             'i' | 'l' => '1',
             other => other,
         };
-        let code: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).map(read).collect();
+        let code: String = input.chars().filter(|c| !matches!(c, ' ' | '-')).map(read).collect();
         let is_plain = code.len() == Self::LENGTH && code.bytes().all(|b| Self::ALPHABET.contains(&b));
         is_plain.then_some(Self(code))
     }
@@ -71,12 +71,12 @@ mod tests {
     #[test]
     fn parsing_ignores_case_spacing_and_confusable_letters() {
         let code = RecoveryCode::parse("01ab-cdef-ghjk-mnpq").unwrap();
-        for text in ["01abcdefghjkmnpq", "O1AB CDEF GHJK MNPQ", "olab-cdef-ghjk-mnpq", "0i-ab-cd-ef-gh-jk-mn-pq"] {
-            assert_eq!(RecoveryCode::parse(text), Some(code.clone()), "{text}");
+        for input in ["01abcdefghjkmnpq", "O1AB CDEF GHJK MNPQ", "olab-cdef-ghjk-mnpq", "0i-ab-cd-ef-gh-jk-mn-pq"] {
+            assert_eq!(RecoveryCode::parse(input), Some(code.clone()), "{input}");
         }
         assert_eq!(code.expose(), "01ab-cdef-ghjk-mnpq");
-        for text in ["", "123456", "01ab-cdef-ghjk-mnpu", "01ab-cdef-ghjk-mnp", "01ab-cdef-ghjk-mnpqq", "é"] {
-            assert_eq!(RecoveryCode::parse(text), None, "{text}");
+        for input in ["", "123456", "01ab-cdef-ghjk-mnpu", "01ab-cdef-ghjk-mnp", "01ab-cdef-ghjk-mnpqq", "é"] {
+            assert_eq!(RecoveryCode::parse(input), None, "{input}");
         }
     }
 }

@@ -63,12 +63,12 @@ impl fmt::Debug for TotpSecret {
 }
 
 /// Percent-encodes everything except unreserved characters (RFC 3986 §2.3).
-fn percent_encoded(text: &str) -> String {
+fn percent_encoded(input: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
     };
-    text.bytes().map(encode).collect()
+    input.bytes().map(encode).collect()
 }
 
 /// The time step at a given time (RFC 6238 §4.2).

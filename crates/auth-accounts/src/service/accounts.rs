@@ -10,8 +10,8 @@ use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
 use crate::account::{AccountFault, Email, NewEmail, NewUser, PersonName, ProfileChange, Username};
+use crate::email::{EmailKind, EmailRequest};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, EmailRequest};
 use crate::password::CheckedPassword;
 use crate::ports::{ProfileUpdate, QueueShare};
 use crate::service::context::AccountContext;
@@ -116,7 +116,7 @@ impl AccountService {
         &self,
         caller: Caller,
         mut change: ProfileChange,
-        shown: Option<&Reauthentication>,
+        reauthentication: Option<&Reauthentication>,
         client: &ClientInfo,
     ) -> Result<ProfileUpdated, AccountError> {
         let mut caller = caller.user;
@@ -126,7 +126,7 @@ impl AccountService {
             caller = self.context.account_now(&caller).await?;
             is_new = changes_email(&caller, &change);
             if is_new {
-                caller = self.authorize_email_change(caller, shown).await?;
+                caller = self.authorize_email_change(caller, reauthentication).await?;
             }
             // The write fails if the account has changed since the reauthentication was decided.
             change.only_at = Some(caller.security_stamp);
@@ -136,7 +136,7 @@ impl AccountService {
             self.admit_email(&caller, email).await?;
         } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
             let content = self.context.emails.content_of_change(&caller, email, client);
-            change.effects = self.context.emails.mail(EmailKind::EmailChanged, caller.email.as_deref(), &content)?;
+            change.effects = self.context.emails.email(EmailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
         let user = if change.is_empty() { caller } else { self.apply(&caller, change).await? };
         // Last, so that a change that is refused sends no link.
@@ -148,11 +148,15 @@ impl AccountService {
 
     /// Checks that the user may change the email address, with reauthentication where it is required. Returns the account that
     /// the decision was based on.
-    async fn authorize_email_change(&self, user: User, shown: Option<&Reauthentication>) -> Result<User, AccountError> {
+    async fn authorize_email_change(
+        &self,
+        user: User,
+        reauthentication: Option<&Reauthentication>,
+    ) -> Result<User, AccountError> {
         if !self.verifies_emails() && !self.context.needs_factor(&user).await? {
             return Ok(user);
         }
-        self.context.authorize(&user, shown.ok_or(AccountError::PasswordMissing)?).await
+        self.context.authorize(&user, reauthentication.ok_or(AccountError::PasswordMissing)?).await
     }
 
     /// Whether a new email address takes effect only when it is verified.

@@ -10,8 +10,8 @@ use auth_core::token::RequiredFor;
 use auth_core::user::{GroupName, User};
 
 use crate::account::{LoginName, NewUser, NewUserId};
+use crate::email::EmailKind;
 use crate::error::AccountError;
-use crate::mail::EmailKind;
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, ListedUsers, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
@@ -95,7 +95,7 @@ impl AdministrationService {
         let (emails, client) = (&self.context.emails, ClientInfo::default());
         Ok(match action {
             Action::SetPassword(_) => {
-                emails.mail(EmailKind::PasswordChanged, user.email.as_deref(), &emails.content(user, &client))?
+                emails.email(EmailKind::PasswordChanged, user.email.as_deref(), &emails.content(user, &client))?
             }
             Action::RemoveSecondFactors => {
                 let factors = self.context.ports.store.factors_of(&user.id).await?;
@@ -119,7 +119,7 @@ impl AdministrationService {
         self.context.ports.note_changed(&user.id);
         self.context.ports.record_committed(&effects);
         if let Action::SetPassword(_) = action {
-            self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
+            self.context.limits.reset_password_counts(&user, &ClientInfo::default()).await?;
         }
         Ok(Outcome::Done)
     }

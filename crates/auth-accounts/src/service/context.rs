@@ -23,7 +23,7 @@ pub struct AccountContext {
 impl AccountContext {
     /// Creates a context with these adapters. `tokens` issues the tokens of the users.
     pub fn new(ports: Ports, policy: AccountPolicy, tokens: TokenService) -> Self {
-        let emails = Emails::new(ports.clone(), policy.sends_mail);
+        let emails = Emails::new(ports.clone(), policy.sends_emails);
         let limits = Limits::new(ports.clone(), policy.throttle);
         Self { ports, policy, tokens, emails, limits }
     }

@@ -8,8 +8,8 @@ use auth_core::user::User;
 
 use crate::account::Email;
 use crate::code::{CodeId, CodePurpose, LinkTarget, LinkToken, OneTimeCode};
+use crate::email::{EmailContent, EmailKind, EmailRequest, Fact, MessageId, OutgoingEmail, Queued};
 use crate::error::AccountError;
-use crate::mail::{EmailContent, EmailKind, EmailRequest, Fact, MessageId, OutgoingEmail, Queued};
 use crate::second_factor::Method;
 use crate::service::Ports;
 use crate::service::verification::shortened;
@@ -18,13 +18,13 @@ use crate::service::verification::shortened;
 #[derive(Clone)]
 pub struct Emails {
     ports: Ports,
-    sends_mail: bool,
+    sends_emails: bool,
 }
 
 impl Emails {
-    /// Creates a composer. It composes nothing if `sends_mail` is `false`.
-    pub const fn new(ports: Ports, sends_mail: bool) -> Self {
-        Self { ports, sends_mail }
+    /// Creates a composer. It composes nothing if `sends_emails` is `false`.
+    pub const fn new(ports: Ports, sends_emails: bool) -> Self {
+        Self { ports, sends_emails }
     }
 
     /// The facts about an account and about the client that caused the email. For an unverified email address, leaves out
@@ -48,19 +48,19 @@ impl Emails {
 
     /// The facts about the client.
     pub(in crate::service) fn content_of_client(client: &ClientInfo) -> EmailContent {
-        let content = EmailContent::default().with_known(Fact::Address, client.ip.as_deref());
+        let content = EmailContent::default().with_known(Fact::ClientIp, client.ip.as_deref());
         content.with_known(Fact::UserAgent, client.user_agent.as_deref())
     }
 
     /// An email for the outbox. Nothing if the user has no email address or if emails are not sent.
-    pub(in crate::service) fn mail(
+    pub(in crate::service) fn email(
         &self,
         kind: EmailKind,
         to: Option<&str>,
         content: &EmailContent,
     ) -> Result<Effects, AuthError> {
-        match to.filter(|to| self.sends_mail && !to.is_empty()) {
-            Some(to) => Ok([self.queued(Queued::Mail(kind), to, content)?].into_iter().collect()),
+        match to.filter(|to| self.sends_emails && !to.is_empty()) {
+            Some(to) => Ok([self.queued(Queued::Email(kind), to, content)?].into_iter().collect()),
             None => Ok(Effects::default()),
         }
     }
@@ -75,7 +75,7 @@ impl Emails {
         let mut notices = Effects::default();
         for method in methods {
             let content = self.content(user, client).with(Fact::Method, method.name());
-            notices.append(self.mail(EmailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
+            notices.append(self.email(EmailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
         }
         Ok(notices)
     }
@@ -87,7 +87,7 @@ impl Emails {
         to: &Email,
         client: &ClientInfo,
     ) -> Result<Option<OutgoingEmail>, AuthError> {
-        if !self.sends_mail {
+        if !self.sends_emails {
             return Ok(None);
         }
         self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
@@ -116,7 +116,7 @@ impl Emails {
         code.payload = Some(target.to_payload());
         let minutes = purpose.ttl().get() / 60;
         let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
-        Ok((code, self.mail(kind, Some(target.email.as_str()), &content)?))
+        Ok((code, self.email(kind, Some(target.email.as_str()), &content)?))
     }
 
     /// Finds the open code of a link token, and the target of the link.
@@ -142,6 +142,6 @@ impl ReuseNotices for Emails {
     fn effects(&self, user: &User) -> Result<Effects, AuthError> {
         // Either the user or an attacker may have presented the token, so the email states no facts about the client.
         let content = self.content(user, &ClientInfo::default());
-        self.mail(EmailKind::SessionReused, user.email.as_deref(), &content)
+        self.email(EmailKind::SessionReused, user.email.as_deref(), &content)
     }
 }

@@ -15,7 +15,7 @@ use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::{QueueShare, Verdict};
 use crate::service::context::AccountContext;
 use crate::service::limits::Guess;
-use crate::service::second_factor::{Expected, Proven};
+use crate::service::second_factor::{AnsweredChallenge, Expected};
 use crate::service::{EmailVerification, SecondFactorChallenge};
 
 /// The outcome of a login with the right password.
@@ -129,7 +129,8 @@ impl LoginService {
         code: &str,
         client: ClientInfo,
     ) -> Result<Issued, AccountError> {
-        let Proven { user, purpose } = self.context.prove(challenge, code, Expected::Login, &client).await?;
+        let AnsweredChallenge { user, purpose } =
+            self.context.check_answer(challenge, code, Expected::Login, &client).await?;
         let authentication = Authentication::by_password_and_code(self.context.ports.clock.now());
         let issued = match purpose {
             CodePurpose::SlidingLogin => {

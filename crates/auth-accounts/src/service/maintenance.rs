@@ -26,7 +26,7 @@ pub struct Pruned {
     /// Expired counts of attempts.
     pub attempts: usize,
     /// Emails that were given up more than 30 days ago.
-    pub mails: usize,
+    pub emails: usize,
 }
 
 /// Deletes sessions, blacklist entries, codes and counts that expired more than a day ago, challenges that have expired, and
@@ -44,13 +44,13 @@ pub async fn prune(store: &dyn Store, clock: &dyn Clock, batch: u32) -> Result<P
         let challenges = store.prune_challenges(clock.now().minus(OneTimeCode::MAX_SKEW), batch).await?;
         let codes = challenges + store.prune_codes(expired_before, batch).await?;
         let attempts = store.prune_attempts(expired_before, batch).await?;
-        let mails = store.prune_outbox(clock.now().minus(FAILED_EMAIL_RETENTION), batch).await?;
+        let emails = store.prune_outbox(clock.now().minus(FAILED_EMAIL_RETENTION), batch).await?;
         pruned.sessions += sessions;
         pruned.blacklisted += blacklisted;
         pruned.codes += codes;
         pruned.attempts += attempts;
-        pruned.mails += mails;
-        if sessions + blacklisted + codes + attempts + mails == 0 {
+        pruned.emails += emails;
+        if sessions + blacklisted + codes + attempts + emails == 0 {
             return Ok(pruned);
         }
     }

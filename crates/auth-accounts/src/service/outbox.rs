@@ -8,10 +8,10 @@ use auth_core::user::User;
 
 use crate::account::Email;
 use crate::code::{CodePurpose, LinkCondition, LinkTarget};
-use crate::error::AccountError;
-use crate::mail::{
-    ClaimedEmail, EmailContent, EmailKind, EmailRequest, Mail, MessageId, OutboxEntry, Queued, RetryPolicy,
+use crate::email::{
+    ClaimedEmail, EmailContent, EmailKind, EmailRequest, MessageId, OutboxEntry, Queued, RetryPolicy, UnsealedEmail,
 };
+use crate::error::AccountError;
 use crate::ports::{EmailError, IssueIf, MAX_SEND_TIME, Mailer, OutboxPage, Retry};
 use crate::service::EmailVerification;
 use crate::service::context::AccountContext;
@@ -35,7 +35,7 @@ pub enum Delivery {
     /// The email was delivered, or the request was processed.
     Done(MessageId),
     /// Delivery failed and will be tried again. With the reason.
-    Postponed(MessageId, String),
+    Rescheduled(MessageId, String),
     /// Delivery failed and was given up. With the reason.
     GivenUp(MessageId, String),
 }
@@ -66,17 +66,17 @@ impl OutboxService {
             return Ok(Delivery::Idle);
         };
         if claimed.attempt > self.retry.max_attempts {
-            // The workers that claimed it before died before they reported an outcome.
+            // Each worker that claimed the email crashed before it reported an outcome.
             return self
                 .report(&claimed, Err(EmailError::Permanent("too many attempts without an outcome".to_owned())))
                 .await;
         }
-        match claimed.mail.queued {
+        match claimed.email.queued {
             Queued::Request(request) => {
                 self.process(&claimed, request).await?;
-                Ok(Delivery::Done(claimed.mail.id))
+                Ok(Delivery::Done(claimed.email.id))
             }
-            Queued::Mail(kind) => {
+            Queued::Email(kind) => {
                 let outcome = self.send(&claimed, kind).await;
                 self.report(&claimed, outcome).await
             }
@@ -94,25 +94,25 @@ impl OutboxService {
     }
 
     async fn send(&self, claimed: &ClaimedEmail, kind: EmailKind) -> Result<(), EmailError> {
-        let mail = &claimed.mail;
-        let age = self.context.ports.clock.now().seconds().saturating_sub(mail.queued_at.seconds());
+        let email = &claimed.email;
+        let age = self.context.ports.clock.now().seconds().saturating_sub(email.queued_at.seconds());
         if useful_for(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
             return Err(EmailError::Permanent("its link or code has expired".to_owned()));
         }
-        let opened = self.context.ports.secret_box.open(&EmailContent::context(mail.id, mail.queued), &mail.content);
+        let opened = self.context.ports.secret_box.open(&EmailContent::context(email.id, email.queued), &email.content);
         let opened =
             opened.map_err(|error| EmailError::Temporary(format!("the content cannot be decrypted: {error}")))?;
         let content = EmailContent::from_bytes(&opened);
         let content = content.ok_or_else(|| EmailError::Permanent("the content cannot be parsed".to_owned()))?;
-        let mail = Mail { id: mail.id, kind, to: mail.to.clone(), content, caused_at: mail.queued_at };
-        let sent = within(self.context.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&mail)).await;
+        let email = UnsealedEmail { id: email.id, kind, to: email.to.clone(), content, caused_at: email.queued_at };
+        let sent = within(self.context.ports.clock.as_ref(), MAX_SEND_TIME, self.mailer.send(&email)).await;
         sent.unwrap_or_else(|interruption| Err(EmailError::Temporary(format!("sending failed: {interruption}"))))
     }
 
     /// Stores the outcome of a delivery.
     async fn report(&self, claimed: &ClaimedEmail, outcome: Result<(), EmailError>) -> Result<Delivery, AccountError> {
         let (store, now) = (&self.context.ports.store, self.context.ports.clock.now());
-        let (id, attempt) = (claimed.mail.id, claimed.attempt);
+        let (id, attempt) = (claimed.email.id, claimed.attempt);
         let (why, delay) = match outcome {
             Ok(()) => {
                 self.remove_delivered(id, attempt).await?;
@@ -123,8 +123,8 @@ impl OutboxService {
         };
         match delay {
             Some(delay) => {
-                store.postpone(id, attempt, now.plus(delay), &why).await?;
-                Ok(Delivery::Postponed(id, why))
+                store.reschedule(id, attempt, now.plus(delay), &why).await?;
+                Ok(Delivery::Rescheduled(id, why))
             }
             None => {
                 store.give_up(id, attempt, now, &why).await?;
@@ -145,14 +145,14 @@ impl OutboxService {
 
     /// Processes a request: replaces it by an email if there is an account for it, and removes it otherwise.
     async fn process(&self, claimed: &ClaimedEmail, request: EmailRequest) -> Result<(), AccountError> {
-        if let Some(user) = self.recipient(&claimed.mail.to, request).await? {
+        if let Some(user) = self.recipient(&claimed.email.to, request).await? {
             match self.answer(claimed, request, &user).await {
                 // Too many emails to one account: the request is dropped without a notice (SEC-117).
                 Err(AccountError::Throttled { .. }) => {}
                 outcome => return outcome,
             }
         }
-        self.context.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
+        self.context.ports.store.delivered(claimed.email.id, claimed.attempt).await?;
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl OutboxService {
                 .context
                 .ports
                 .store
-                .delivered(claimed.mail.id, claimed.attempt)
+                .delivered(claimed.email.id, claimed.attempt)
                 .await
                 .map(drop)
                 .map_err(Into::into);
@@ -211,17 +211,17 @@ impl OutboxService {
             .context
             .ports
             .secret_box
-            .open(&EmailContent::context(claimed.mail.id, claimed.mail.queued), &claimed.mail.content);
+            .open(&EmailContent::context(claimed.email.id, claimed.email.queued), &claimed.email.content);
         let facts = sealed_facts.ok().and_then(|bytes| EmailContent::from_bytes(&bytes)).unwrap_or_default();
         let content = context.emails.about(user, facts);
         let (code, effects) = context.emails.link(user, purpose, kind, &target, content)?;
-        let only = IssueIf { answers: Some(claimed.mail.id), none_since, ..IssueIf::still(user) };
+        let only = IssueIf { answers: Some(claimed.email.id), none_since, ..IssueIf::still(user) };
         if self.context.ports.store.issue(&code, &effects, &only).await? || !self.is_unchanged(user).await? {
             // Done; or the account has changed since it was read, and the request is processed again after the lease.
             return Ok(());
         }
         // A link was sent recently, or another process has answered the request.
-        self.context.ports.store.delivered(claimed.mail.id, claimed.attempt).await?;
+        self.context.ports.store.delivered(claimed.email.id, claimed.attempt).await?;
         Ok(())
     }
 

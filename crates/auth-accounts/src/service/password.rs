@@ -5,8 +5,8 @@ use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::service::{Caller, Continuation, Issued};
 use auth_core::user::User;
 
+use crate::email::EmailKind;
 use crate::error::AccountError;
-use crate::mail::EmailKind;
 use crate::password::RawPassword;
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::service::{LoginService, Reauthentication};
@@ -15,7 +15,7 @@ use crate::service::{LoginService, Reauthentication};
 #[derive(Clone, Debug)]
 pub struct PasswordChange {
     /// The current password, and the second factor where a login requires one.
-    pub shown: Reauthentication,
+    pub reauthentication: Reauthentication,
     /// The new password.
     pub new: RawPassword,
 }
@@ -45,22 +45,22 @@ impl LoginService {
         change: PasswordChange,
     ) -> Result<Option<Issued>, AccountError> {
         let (context, tokens) = (&self.context, &self.context.tokens);
-        let PasswordChange { shown, new } = change;
+        let PasswordChange { reauthentication, new } = change;
         // A revoked session is refused before anything is compared or counted.
         tokens.live_session(caller).await?;
-        let mut user = context.own_password(&caller.user, &shown.password, &shown.client).await?;
+        let mut user = context.own_password(&caller.user, &reauthentication.password, &reauthentication.client).await?;
         let hash = self.context.ports.hasher.hash(&context.checked(&user, new)?, QueueShare::Whole).await?;
         // Last, because a right code is used up.
-        context.confirm_factor(&user, &shown).await?;
+        context.confirm_factor(&user, &reauthentication).await?;
         for _ in 0..Self::MAX_CHANGES {
             let continuation = match tokens.live_session(caller).await? {
                 Some(found) => tokens.continuation(found).await?,
                 None => Continuation::default(),
             };
-            let effects = context.emails.mail(
+            let effects = context.emails.email(
                 EmailKind::PasswordChanged,
                 user.email.as_deref(),
-                &context.emails.content(&user, &shown.client),
+                &context.emails.content(&user, &reauthentication.client),
             )?;
             let effects = effects.with_event(SecurityEvent::of_user(EventKind::PasswordChanged, &user.id));
             let Continuation { keep, replace, issued } = continuation;
@@ -76,7 +76,7 @@ impl LoginService {
                 PasswordUpdate::Gone => return Err(AuthError::UserNotFound.into()),
                 // The session was rotated, or the account has changed: decide again.
                 PasswordUpdate::Overtaken if self.has_same_stamp(&user).await? => {}
-                PasswordUpdate::Overtaken => user = context.authorize(&user, &shown).await?,
+                PasswordUpdate::Overtaken => user = context.authorize(&user, &reauthentication).await?,
             }
         }
         Err(StoreError::unavailable("the session kept changing during the password change").into())

@@ -22,7 +22,7 @@ pub enum EmailVerification {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountPolicy {
     /// Whether emails are sent. If not, nothing is enqueued.
-    pub sends_mail: bool,
+    pub sends_emails: bool,
     /// Whether email addresses are verified.
     pub email_verification: EmailVerification,
     /// The rate limits; `None` for unlimited attempts.
@@ -44,7 +44,7 @@ impl AccountPolicy {
     /// A user whose email address is not a login name may add one: the password cannot be reset through that address, so its
     /// owner cannot be locked out.
     pub fn lets_add_authenticator(&self, user: &User) -> bool {
-        let is_asked = self.sends_mail && !matches!(self.email_verification, EmailVerification::Off);
+        let is_asked = self.sends_emails && !matches!(self.email_verification, EmailVerification::Off);
         !is_asked || user.email_verified_at.is_some() || user.login_email().is_none()
     }
 }
@@ -53,7 +53,7 @@ impl Default for AccountPolicy {
     /// No emails and no verification, with the default rate limits.
     fn default() -> Self {
         Self {
-            sends_mail: false,
+            sends_emails: false,
             email_verification: EmailVerification::Off,
             throttle: Some(ThrottlePolicy::default()),
             passwords: PasswordPolicy::default(),

@@ -46,7 +46,7 @@ impl Ports {
             randomness: self.randomness.clone(),
             events: self.events.clone(),
             auth_cache: self.auth_cache.clone(),
-            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_mail))),
+            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_emails))),
         }
     }
 

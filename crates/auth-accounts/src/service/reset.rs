@@ -6,8 +6,8 @@ use auth_core::user::User;
 
 use crate::account::Email;
 use crate::code::{CodeId, CodePurpose};
+use crate::email::{EmailKind, EmailRequest};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, EmailRequest};
 use crate::password::{PasswordHash, RawPassword};
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
@@ -89,7 +89,7 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<PasswordUpdate, AccountError> {
         let (context, user) = (&self.context, &reset.user);
-        let mut effects = context.emails.mail(
+        let mut effects = context.emails.email(
             EmailKind::PasswordChanged,
             user.email.as_deref(),
             &context.emails.content(user, client),
@@ -100,7 +100,7 @@ impl AccountService {
         effects.events.extend(reset.removes.iter().map(|_| removal.clone()));
         let new = NewPassword {
             code: Some(reset.code),
-            proves: Some(reset.email.clone()),
+            verifies: Some(reset.email.clone()),
             removes: reset.removes.clone(),
             effects,
             ..NewPassword::new(user.id.clone(), hash.clone())
@@ -110,7 +110,7 @@ impl AccountService {
             self.context.ports.note_changed(&user.id);
             self.context.ports.record_committed(&new.effects);
             // The password is set. If this fails, the user only has to wait for the delay.
-            let _ = context.limits.forgive_passwords(user, client).await;
+            let _ = context.limits.reset_password_counts(user, client).await;
         }
         Ok(outcome)
     }

@@ -8,8 +8,8 @@ use auth_core::user::User;
 
 use crate::account::{AccountFault, Email, Taken};
 use crate::code::{CodePurpose, LinkCondition, LinkTarget};
+use crate::email::{EmailKind, EmailRequest};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, EmailRequest};
 use crate::ports::{EmailUpdate, IssueIf, VerifiedEmail};
 use crate::service::AccountService;
 use crate::service::context::AccountContext;
@@ -61,11 +61,11 @@ impl AccountService {
         }
         let effects = self.verification_effects(&user, is_change.then_some(&email), client)?;
         let only_at = Some(user.security_stamp);
-        let proven = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
-        match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
+        let verified = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
+        match context.ports.store.confirm_email(&verified, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
                 context.ports.note_changed(&user.id);
-                context.ports.record_committed(&proven.effects);
+                context.ports.record_committed(&verified.effects);
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
@@ -84,7 +84,7 @@ impl AccountService {
         let Some(new) = new else { return Ok(SecurityEvent::of_user(EventKind::EmailVerified, &user.id).into()) };
         let emails = &self.context.emails;
         let content = emails.content_of_change(user, new, client);
-        let notice = emails.mail(EmailKind::EmailChanged, user.email.as_deref(), &content)?;
+        let notice = emails.email(EmailKind::EmailChanged, user.email.as_deref(), &content)?;
         Ok(notice.with_event(SecurityEvent::of_user(EventKind::EmailChanged, &user.id)))
     }
 
@@ -126,7 +126,7 @@ impl AccountService {
         let target = LinkTarget { email: email.clone(), condition };
         let (code, mut effects) =
             context.emails.link(user, CodePurpose::EmailChange, EmailKind::EmailChange, &target, content)?;
-        effects.append(context.emails.mail(EmailKind::EmailChangeRequested, user.email.as_deref(), &notice)?);
+        effects.append(context.emails.email(EmailKind::EmailChangeRequested, user.email.as_deref(), &notice)?);
         let effects = effects.with_event(SecurityEvent::of_user(EventKind::EmailChangeRequested, &user.id));
         if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 
 use auth_accounts::account::ProfileChange;
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use auth_accounts::password::{CheckedPassword, PasswordPolicy};
 use auth_accounts::ports::Accounts;
 use auth_accounts::second_factor::Method;

@@ -3,7 +3,7 @@
 
 use auth_accounts::account::{LoginName, NewEmail, NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::ports::{Accounts, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
@@ -32,7 +32,7 @@ async fn with_contact(service: &TestService, name: &str, address: &str) -> User 
 
 fn emails_for(service: &TestService, address: &str) -> Vec<EmailKind> {
     let kind = |queued| match queued {
-        Queued::Mail(kind) => kind,
+        Queued::Email(kind) => kind,
         Queued::Request(request) => panic!("a request: {request:?}"),
     };
     service.enqueued().into_iter().filter(|(_, to)| to == address).map(|(queued, _)| kind(queued)).collect()
@@ -228,7 +228,7 @@ async fn codes_by_email_without_an_email_address_block_the_login() {
 }
 
 #[tokio::test]
-async fn a_new_password_resets_no_count_of_a_contact() {
+async fn a_new_password_does_not_reset_the_delay_of_another_user() {
     let service = service(mailing());
     service.register("alice").await;
     with_contact(&service, "contact", "alice@example.com").await;

@@ -2,7 +2,7 @@
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use auth_accounts::password::{CheckedPassword, PasswordPolicy};
 use auth_accounts::ports::{Accounts, Codes, IssueIf, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};

@@ -4,7 +4,7 @@ use auth_core::time::Seconds;
 
 use crate::error::AccountError;
 use crate::service::Ports;
-use crate::throttle::{Forgiveness, Limit, LimitKey};
+use crate::throttle::{Limit, LimitKey, Reduction};
 
 /// A guess that was counted before it is compared (SEC-124).
 ///
@@ -13,15 +13,15 @@ use crate::throttle::{Forgiveness, Limit, LimitKey};
 #[must_use = "a guess must be settled with its outcome"]
 pub(in crate::service) struct Guess<'a> {
     ports: &'a Ports,
-    buckets: Vec<(LimitKey, Forgiveness)>,
+    limit_keys: Vec<(LimitKey, Reduction)>,
     /// The delay of the client IP, if that had too many failures. A wrong guess then gets the answer of a throttled one, so that
     /// the client does not learn that it was compared (SEC-125).
     exception: Option<Seconds>,
 }
 
 impl<'a> Guess<'a> {
-    pub(super) const fn new(ports: &'a Ports, buckets: Vec<(LimitKey, Forgiveness)>) -> Self {
-        Self { ports, buckets, exception: None }
+    pub(super) const fn new(ports: &'a Ports, limit_keys: Vec<(LimitKey, Reduction)>) -> Self {
+        Self { ports, limit_keys, exception: None }
     }
 
     /// Marks the guess as an exception to the limit of the client IP, whose delay is `retry_after`.
@@ -31,7 +31,7 @@ impl<'a> Guess<'a> {
 
     /// Adds the limit keys of `other`, which counted the same guess.
     pub(in crate::service) fn add(&mut self, other: Self) {
-        self.buckets.extend(other.buckets);
+        self.limit_keys.extend(other.limit_keys);
     }
 
     /// Settles the guess. A right one resets the delay, a wrong one stays counted and returns `refusal`, and one that could not be
@@ -99,14 +99,14 @@ impl<'a> Guess<'a> {
     }
 
     async fn reset(self) -> Result<(), AccountError> {
-        if self.buckets.is_empty() {
+        if self.limit_keys.is_empty() {
             return Ok(());
         }
-        Ok(self.ports.store.forgive(&self.buckets).await?)
+        Ok(self.ports.store.reduce(&self.limit_keys).await?)
     }
 
     async fn refund(mut self) -> Result<(), AccountError> {
-        self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
+        self.limit_keys.iter_mut().for_each(|(_, reduction)| *reduction = Reduction::Refund);
         self.reset().await
     }
 }

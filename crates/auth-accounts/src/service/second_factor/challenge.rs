@@ -9,11 +9,11 @@ use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
 use crate::code::{ChallengeToken, CodeId, CodePurpose, OneTimeCode, SixDigitCode};
+use crate::email::{EmailKind, Fact};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, Fact};
 use crate::password::RawPassword;
 use crate::ports::IssueIf;
-use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
+use crate::second_factor::{Factors, Method, RecoveryCode, TotpSecret, VerifiedFactor, matching_step};
 use crate::service::context::AccountContext;
 
 /// A challenge for a second factor.
@@ -46,7 +46,7 @@ impl fmt::Debug for Reauthentication {
 }
 
 /// A challenge that was answered correctly.
-pub(in crate::service) struct Proven {
+pub(in crate::service) struct AnsweredChallenge {
     pub(in crate::service) user: User,
     pub(in crate::service) purpose: CodePurpose,
 }
@@ -131,42 +131,42 @@ impl AccountContext {
         code.mac = Some(digits.mac(code.id, self.ports.keyed_hash.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
         let content = self.emails.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
-        self.emails.mail(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
+        self.emails.email(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
     }
 
     /// Checks the answer to a challenge. A right answer uses up the challenge and the code. Returns the user and the purpose.
     ///
     /// A guess is counted twice before it is compared: for the account, across challenges and client IPs, and for the challenge,
     /// which allows [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) even if they are concurrent (SEC-132).
-    pub(in crate::service) async fn prove(
+    pub(in crate::service) async fn check_answer(
         &self,
         challenge: &str,
-        text: &str,
+        input: &str,
         expected: Expected<'_>,
         client: &ClientInfo,
-    ) -> Result<Proven, AccountError> {
+    ) -> Result<AnsweredChallenge, AccountError> {
         let (id, user) = self.challenged(challenge, expected).await?;
         let guess = self.limits.guess_code(&user, client).await?;
-        let compared = self.compare_code(id, text, &user, client).await;
+        let compared = self.compare_code(id, input, &user, client).await;
         let purpose = guess.settle(compared, AccountError::WrongCode).await?;
-        Ok(Proven { user, purpose })
+        Ok(AnsweredChallenge { user, purpose })
     }
 
-    /// Compares an answer with a code. Uses the code and returns its purpose if the answer is right.
+    /// Compares `input` with the code of a challenge. Uses the code and returns its purpose if `input` is right.
     async fn compare_code(
         &self,
         id: CodeId,
-        text: &str,
+        input: &str,
         user: &User,
         client: &ClientInfo,
     ) -> Result<Option<CodePurpose>, AccountError> {
         let code = self.ports.store.try_code(id, self.ports.clock.now()).await?;
         let code = code.ok_or(AccountError::ChallengeInvalid)?;
         let factors = self.ports.store.factors_of(&user.id).await?;
-        let is_right = match self.proof(text, &code, user, &factors)? {
-            Some(proof) => {
-                let effects = self.notice_of(proof, user, &factors, client)?;
-                self.ports.store.redeem(id, proof, &effects, self.ports.clock.now()).await?
+        let is_right = match self.matching_factor(input, &code, user, &factors)? {
+            Some(factor) => {
+                let effects = self.notice_of(factor, user, &factors, client)?;
+                self.ports.store.redeem(id, factor, &effects, self.ports.clock.now()).await?
             }
             None => false,
         };
@@ -181,24 +181,24 @@ impl AccountContext {
     pub(in crate::service) async fn authorize(
         &self,
         user: &User,
-        shown: &Reauthentication,
+        reauthentication: &Reauthentication,
     ) -> Result<User, AccountError> {
-        let user = self.own_password(user, &shown.password, &shown.client).await?;
-        self.confirm_factor(&user, shown).await?;
+        let user = self.own_password(user, &reauthentication.password, &reauthentication.client).await?;
+        self.confirm_factor(&user, reauthentication).await?;
         Ok(user)
     }
 
-    /// Checks the second factor, where a login requires one.
+    /// Checks the second factor in `reauthentication`, if a login requires one.
     pub(in crate::service) async fn confirm_factor(
         &self,
         user: &User,
-        shown: &Reauthentication,
+        reauthentication: &Reauthentication,
     ) -> Result<(), AccountError> {
         if !self.needs_factor(user).await? {
             return Ok(());
         }
-        let (challenge, code) = shown.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
-        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
+        let (challenge, code) = reauthentication.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
+        self.check_answer(challenge, code, Expected::ConfirmationOf(user), &reauthentication.client).await.map(drop)
     }
 
     /// Finds the code of a challenge and its user. Counts nothing.
@@ -214,41 +214,41 @@ impl AccountContext {
         user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AccountError::ChallengeInvalid)
     }
 
-    /// Finds the method by which an answer is right; `None` if it is wrong.
-    fn proof(
+    /// The second factor that `input` is a right code of; `None` if it is wrong.
+    fn matching_factor(
         &self,
-        text: &str,
+        input: &str,
         code: &OneTimeCode,
         user: &User,
         factors: &Factors,
-    ) -> Result<Option<Proof>, AccountError> {
+    ) -> Result<Option<VerifiedFactor>, AccountError> {
         let keyed_hash = self.ports.keyed_hash.as_ref();
-        if let Some(recovery) = RecoveryCode::parse(text).filter(|_| factors.is_on()) {
+        if let Some(recovery) = RecoveryCode::parse(input).filter(|_| factors.is_on()) {
             let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(&user.id, mac, keyed_hash));
-            return Ok(known.next().copied().map(Proof::RecoveryCode));
+            return Ok(known.next().copied().map(VerifiedFactor::RecoveryCode));
         }
-        let Some(digits) = SixDigitCode::parse(text) else { return Ok(None) };
+        let Some(digits) = SixDigitCode::parse(input) else { return Ok(None) };
         if digits.matches(code, keyed_hash) {
-            return Ok(Some(Proof::Email));
+            return Ok(Some(VerifiedFactor::Email));
         }
         let Some(totp) = &factors.totp else { return Ok(None) };
         let secret =
             self.ports.secret_box.open(&TotpSecret::context(&user.id), &totp.secret).map_err(AuthError::Unavailable)?;
         let secret = TotpSecret::from_bytes(secret);
-        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(Proof::Totp))
+        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(VerifiedFactor::Totp))
     }
 
     /// The email that notifies a user that a recovery code was used.
     fn notice_of(
         &self,
-        proof: Proof,
+        factor: VerifiedFactor,
         user: &User,
         factors: &Factors,
         client: &ClientInfo,
     ) -> Result<Effects, AuthError> {
-        let Proof::RecoveryCode(_) = proof else { return Ok(Effects::default()) };
+        let VerifiedFactor::RecoveryCode(_) = factor else { return Ok(Effects::default()) };
         let left = factors.recovery_codes.len().saturating_sub(1).to_string();
-        self.emails.mail(
+        self.emails.email(
             EmailKind::RecoveryCodeUsed,
             user.email.as_deref(),
             &self.emails.content(user, client).with(Fact::Left, left),

@@ -10,8 +10,8 @@ use auth_core::user::User;
 
 use crate::account::Email;
 use crate::code::{ChallengeToken, CodeId, CodePurpose, OneTimeCode, SixDigitCode};
+use crate::email::{EmailKind, EmailRequest, Fact, OutgoingEmail};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, EmailRequest, Fact, OutgoingEmail};
 use crate::ports::IssueIf;
 use crate::second_factor::{Factors, Method, NewFactor, RecoveryCode, TotpSecret, matching_step};
 use crate::secret::{Mac, Sealed};
@@ -93,14 +93,19 @@ impl SecondFactorService {
     ///
     /// [`AccountError::EmailNotVerified`] for an authenticator, if email addresses are verified and the user's is not: an
     /// attacker may have registered the address. Enrolling codes by email verifies it.
-    pub async fn enrol(&self, user: &User, method: Method, shown: Reauthentication) -> Result<Enrolment, AccountError> {
+    pub async fn enrol(
+        &self,
+        user: &User,
+        method: Method,
+        reauthentication: Reauthentication,
+    ) -> Result<Enrolment, AccountError> {
         let purpose = match method {
-            Method::Email if self.context.policy.sends_mail => CodePurpose::EmailEnrolment,
+            Method::Email if self.context.policy.sends_emails => CodePurpose::EmailEnrolment,
             Method::Totp => CodePurpose::TotpEnrolment,
             Method::Email | Method::RecoveryCode => return Err(AccountError::MethodUnavailable),
         };
         let context = &self.context;
-        let user = &context.authorize(user, &shown).await?;
+        let user = &context.authorize(user, &reauthentication).await?;
         if method == Method::Totp && !self.context.policy.lets_add_authenticator(user) {
             return Err(AccountError::EmailNotVerified);
         }
@@ -118,7 +123,7 @@ impl SecondFactorService {
                 let email = user.email.as_ref().ok_or(AccountError::MethodUnavailable)?;
                 context.limits.admit_code(user, purpose).await?;
                 code.payload = Some(email.as_bytes().to_vec());
-                (context.email_code(&mut code, user, &shown.client)?, Enrolment::Email(challenge))
+                (context.email_code(&mut code, user, &reauthentication.client)?, Enrolment::Email(challenge))
             }
         };
         if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
@@ -135,7 +140,7 @@ impl SecondFactorService {
         &self,
         user: &User,
         challenge: &str,
-        text: &str,
+        input: &str,
         client: &ClientInfo,
     ) -> Result<ConfirmedFactor, AccountError> {
         let context = &self.context;
@@ -147,31 +152,31 @@ impl SecondFactorService {
             return Err(AccountError::ChallengeInvalid);
         }
         let guess = context.limits.guess_code(user, client).await?;
-        let compared = self.compare_first_code(id, text, user).await;
+        let compared = self.compare_first_code(id, input, user).await;
         let (factor, code) = guess.settle(compared, AccountError::WrongCode).await?;
         self.add_factor(user, &factor, &code, client).await
     }
 
-    /// Counts an attempt on an enrolment, and returns the factor and the enrolment's code if `text` is right.
+    /// Counts an attempt on an enrolment, and returns the factor and the enrolment's code if `input` is right.
     async fn compare_first_code(
         &self,
         id: CodeId,
-        text: &str,
+        input: &str,
         user: &User,
     ) -> Result<Option<(NewFactor, OneTimeCode)>, AccountError> {
         let ports = &self.context.ports;
         let code = ports.store.try_code(id, ports.clock.now()).await?.ok_or(AccountError::ChallengeInvalid)?;
-        let factor = self.enrolled(user, &code, text)?;
+        let factor = self.enrolled(user, &code, input)?;
         if factor.is_none() {
             ports.record(SecurityEvent::of_user(EventKind::SecondFactorRefused, &user.id));
         }
         Ok(factor.map(|factor| (factor, code)))
     }
 
-    /// The factor of an enrolment, if `text` is its code.
-    fn enrolled(&self, user: &User, code: &OneTimeCode, text: &str) -> Result<Option<NewFactor>, AccountError> {
+    /// The factor of an enrolment, if `input` is its code.
+    fn enrolled(&self, user: &User, code: &OneTimeCode, input: &str) -> Result<Option<NewFactor>, AccountError> {
         let (keyed_hash, payload) = (self.context.ports.keyed_hash.as_ref(), code.payload.clone().unwrap_or_default());
-        let Some(digits) = SixDigitCode::parse(text) else { return Ok(None) };
+        let Some(digits) = SixDigitCode::parse(input) else { return Ok(None) };
         if code.purpose == CodePurpose::EmailEnrolment {
             let is_same_address = user.email.as_ref().is_some_and(|email| payload == email.as_bytes());
             let is_right = digits.matches(code, keyed_hash) && is_same_address;
@@ -196,7 +201,7 @@ impl SecondFactorService {
         let (codes, macs) = self.new_recovery_codes(user);
         let method = factor.method();
         let content = self.context.emails.content(user, client).with(Fact::Method, method.name());
-        let mut effects = self.context.emails.mail(EmailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
+        let mut effects = self.context.emails.email(EmailKind::SecondFactorAdded, user.email.as_deref(), &content)?;
         if method == Method::Totp && user.email_verified_at.is_none() {
             // A password reset would remove the factor as long as the email address is unverified.
             effects.append(self.verification_request(user, client)?.into_iter().collect());
@@ -223,13 +228,18 @@ impl SecondFactorService {
     ///
     /// # Errors
     /// [`AccountError::NoSecondFactor`] if the method is not on, and those of the reauthentication as for [`enrol`](Self::enrol).
-    pub async fn remove(&self, user: &User, method: Method, shown: Reauthentication) -> Result<(), AccountError> {
+    pub async fn remove(
+        &self,
+        user: &User,
+        method: Method,
+        reauthentication: Reauthentication,
+    ) -> Result<(), AccountError> {
         let factors = self.context.ports.store.factors_of(&user.id).await?;
         if method == Method::RecoveryCode || !factors.has(method) {
             return Err(AccountError::NoSecondFactor);
         }
-        let user = self.context.authorize(user, &shown).await?;
-        let notices = self.context.emails.removal_notices(&user, &[method], &shown.client)?;
+        let user = self.context.authorize(user, &reauthentication).await?;
+        let notices = self.context.emails.removal_notices(&user, &[method], &reauthentication.client)?;
         let effects = notices.with_event(SecurityEvent::of_user(EventKind::SecondFactorRemoved, &user.id));
         if !self.context.ports.store.remove_factors(&user.id, &[method], Some(user.security_stamp), &effects).await? {
             return Err(AccountContext::overtaken());
@@ -245,15 +255,15 @@ impl SecondFactorService {
     pub async fn replace_recovery_codes(
         &self,
         user: &User,
-        shown: Reauthentication,
+        reauthentication: Reauthentication,
     ) -> Result<Vec<RecoveryCode>, AccountError> {
         if !self.context.ports.store.factors_of(&user.id).await?.is_on() {
             return Err(AccountError::NoSecondFactor);
         }
-        let user = self.context.authorize(user, &shown).await?;
+        let user = self.context.authorize(user, &reauthentication).await?;
         let (codes, macs) = self.new_recovery_codes(&user);
-        let content = self.context.emails.content(&user, &shown.client);
-        let notice = self.context.emails.mail(EmailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
+        let content = self.context.emails.content(&user, &reauthentication.client);
+        let notice = self.context.emails.email(EmailKind::RecoveryCodesReplaced, user.email.as_deref(), &content)?;
         let effects = notice.with_event(SecurityEvent::of_user(EventKind::RecoveryCodesReplaced, &user.id));
         let only_at = Some(user.security_stamp);
         if !self.context.ports.store.replace_recovery_codes(&user.id, &macs, only_at, &effects).await? {

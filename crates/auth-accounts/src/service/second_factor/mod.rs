@@ -5,7 +5,7 @@ mod enrolment;
 
 pub(super) use std::sync::Arc;
 
-pub(in crate::service) use challenge::{Expected, Proven};
+pub(in crate::service) use challenge::{AnsweredChallenge, Expected};
 pub use challenge::{Reauthentication, SecondFactorChallenge};
 pub use enrolment::{ConfirmedFactor, Enrolment, FactorStatus};
 

@@ -6,7 +6,7 @@ mod verification_requests;
 mod verified_change;
 
 use auth_accounts::account::{AccountFault, ProfileChange, Taken};
-use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::service::{Action, EmailVerification, ProfileUpdated};
 use auth_core::event::EventKind;
 use auth_core::service::{Caller, LogoutRequest};

@@ -43,7 +43,7 @@ async fn expired_emails_are_given_up() {
         let id = put_kind(&service, 1, kind).await;
         service.advance(seconds.unwrap_or(1_000_000) - 1);
         service.mailer.fail(1, &busy());
-        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)), "{kind:?}: in time");
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Rescheduled(..)), "{kind:?}: in time");
         service.advance(15);
         let late = service.outbox.deliver_next().await.unwrap();
         match seconds {

@@ -11,7 +11,7 @@ async fn concurrent_workers_deliver_each_email_once() {
     service.mailer.fail(50, &busy());
     eventful.yield_at_each_call();
     let mailer = Arc::new(YieldingMailer { inner: service.mailer.clone() });
-    while !service.store.mails().is_empty() {
+    while !service.store.emails().is_empty() {
         let mut services = tokio::task::JoinSet::new();
         for _ in 0..40 {
             let outbox = with_mailer(&service, mailer.clone());
@@ -33,7 +33,7 @@ struct YieldingMailer {
 
 #[async_trait]
 impl Mailer for YieldingMailer {
-    async fn send(&self, email: &Mail) -> Result<(), EmailError> {
+    async fn send(&self, email: &UnsealedEmail) -> Result<(), EmailError> {
         tokio::task::yield_now().await;
         self.inner.send(email).await
     }
@@ -83,7 +83,7 @@ async fn outcomes_reported_after_the_lease_are_ignored() {
         let id = put(&service, 1).await;
         let method = match &error {
             None => "delivered",
-            Some(EmailError::Temporary(_)) => "postpone",
+            Some(EmailError::Temporary(_)) => "reschedule",
             Some(EmailError::Permanent(_)) => "give_up",
         };
         error.iter().for_each(|error| service.mailer.fail(1, error));

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use auth_accounts::code::ChallengeToken;
-use auth_accounts::mail::{
-    ClaimedEmail, EmailContent, EmailKind, Fact, Mail, MessageId, OutgoingEmail, Queued, RetryPolicy,
+use auth_accounts::email::{
+    ClaimedEmail, EmailContent, EmailKind, Fact, MessageId, OutgoingEmail, Queued, RetryPolicy, UnsealedEmail,
 };
 use auth_accounts::ports::{EmailError, MAX_SEND_TIME, Mailer, Outbox, OutboxPage, Retry};
 use auth_accounts::second_factor::TotpSecret;
@@ -43,7 +43,7 @@ async fn put(service: &TestService, number: u64) -> MessageId {
 }
 
 async fn put_kind(service: &TestService, number: u64, kind: EmailKind) -> MessageId {
-    let (id, queued) = (auth_conformance::message_id(number), Queued::Mail(kind));
+    let (id, queued) = (auth_conformance::message_id(number), Queued::Email(kind));
     let content = EmailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
     let content = service.ports().secret_box.seal(&EmailContent::context(id, queued), &content.to_bytes()).unwrap();
     let email = OutgoingEmail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };

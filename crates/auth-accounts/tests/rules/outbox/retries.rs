@@ -8,7 +8,7 @@ async fn temporary_failures_are_retried_with_growing_delays() {
     let id = put(&service, 1).await;
     service.mailer.fail(9, &busy());
     for delay in [15, 30, 60, 120, 240, 480, 960, 1_920, 3_600] {
-        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(id, "451 try again".to_owned()));
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Rescheduled(id, "451 try again".to_owned()));
         let entry = service.outbox.list(ALL).await.unwrap().remove(0);
         assert_eq!(entry.next_attempt_at, Some(service.now().plus(Seconds::new(delay))));
         assert_eq!((entry.last_error.as_deref(), entry.failed_at), (Some("451 try again"), None));
@@ -28,7 +28,7 @@ async fn emails_are_given_up_after_ten_attempts() {
     let mut attempts = 0;
     loop {
         match service.outbox.deliver_next().await.unwrap() {
-            Delivery::Postponed(..) => attempts += 1,
+            Delivery::Rescheduled(..) => attempts += 1,
             Delivery::Idle => service.advance(1_800),
             Delivery::GivenUp(given_up, _) => {
                 assert_eq!(given_up, id);
@@ -72,7 +72,7 @@ async fn given_up_emails_can_be_retried() {
     // The attempts were reset.
     service.mailer.fail(9, &busy());
     for _ in 0..9 {
-        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)));
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Rescheduled(..)));
         service.advance(3_600);
     }
     assert_eq!(service.deliver_emails().await.into_iter().map(|email| email.id).collect::<Vec<_>>(), [one]);
@@ -87,7 +87,7 @@ struct Faulty {
 
 #[async_trait]
 impl Mailer for Faulty {
-    async fn send(&self, _: &Mail) -> Result<(), EmailError> {
+    async fn send(&self, _: &UnsealedEmail) -> Result<(), EmailError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         if self.hangs { pending().await } else { panic!("the mailer panics") }
     }
@@ -110,7 +110,7 @@ async fn emails_are_retried_after_the_mailer_panics_or_hangs() {
             assert!(!delivery.is_finished(), "the time limit is not reached");
             service.advance(1);
         }
-        let Delivery::Postponed(rescheduled, why) = delivery.await.unwrap() else { panic!("not rescheduled") };
+        let Delivery::Rescheduled(rescheduled, why) = delivery.await.unwrap() else { panic!("not rescheduled") };
         assert_eq!((rescheduled, why.contains("it took too long")), (id, hangs), "{why}");
         service.advance(15);
         assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));

@@ -5,8 +5,9 @@ use super::*;
 #[tokio::test]
 async fn content_moved_to_another_row_cannot_be_decrypted() {
     let service = service(mailing());
-    let (one, queued) = (put_kind(&service, 1, EmailKind::PasswordReset).await, Queued::Mail(EmailKind::PasswordReset));
-    let content = service.store.mails().remove(0).content;
+    let (one, queued) =
+        (put_kind(&service, 1, EmailKind::PasswordReset).await, Queued::Email(EmailKind::PasswordReset));
+    let content = service.store.emails().remove(0).content;
     // An attacker who can write to the storage sends alice's link to another email address.
     let moved = OutgoingEmail {
         id: auth_conformance::message_id(2),
@@ -18,7 +19,7 @@ async fn content_moved_to_another_row_cannot_be_decrypted() {
     // Or as another kind, whose template might show the secret.
     let other_kind = OutgoingEmail {
         id: auth_conformance::message_id(3),
-        queued: Queued::Mail(EmailKind::PasswordChanged),
+        queued: Queued::Email(EmailKind::PasswordChanged),
         content,
         ..moved.clone()
     };
@@ -33,10 +34,10 @@ async fn content_moved_to_another_row_cannot_be_decrypted() {
             "{entry:?}"
         );
     }
-    // The kind alone is part of the context too.
+    // The context also includes the kind.
     let id = put_kind(&service, 4, EmailKind::PasswordReset).await;
-    let email = service.store.mails().into_iter().find(|email| email.id == id).unwrap();
-    let context = EmailContent::context(id, Queued::Mail(EmailKind::PasswordChanged));
+    let email = service.store.emails().into_iter().find(|email| email.id == id).unwrap();
+    let context = EmailContent::context(id, Queued::Email(EmailKind::PasswordChanged));
     assert!(service.ports().secret_box.open(&context, &email.content).is_err());
 }
 
@@ -51,7 +52,7 @@ async fn debug_output_contains_no_secrets() {
     let link = token_of(&emails, EmailKind::PasswordReset);
     let secrets = [code.clone(), link.clone(), link[32..].to_owned(), challenge.challenge.expose()[32..].to_owned()];
     put(&service, 9).await;
-    let new: OutgoingEmail = service.store.mails().remove(0);
+    let new: OutgoingEmail = service.store.emails().remove(0);
     let claimed: ClaimedEmail =
         service.store.claim(service.now(), service.now().plus(Seconds::new(1))).await.unwrap().unwrap();
     let entries = service.outbox.list(ALL).await.unwrap();
@@ -72,7 +73,7 @@ async fn emails_under_an_unknown_key_are_rescheduled() {
     let id = put(&service, 1).await;
     let ports = Ports { secret_box: Arc::new(auth_conformance::PlainSecret::new(7)), ..service.ports().clone() };
     let other = OutboxService::new(service.context_with(ports), service.mailer.clone(), RetryPolicy::default());
-    assert!(matches!(other.deliver_next().await.unwrap(), Delivery::Postponed(rescheduled, _) if rescheduled == id));
+    assert!(matches!(other.deliver_next().await.unwrap(), Delivery::Rescheduled(rescheduled, _) if rescheduled == id));
     assert_eq!(service.mailer.taken(), []);
     service.advance(15);
     assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));

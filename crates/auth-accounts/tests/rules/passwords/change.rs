@@ -216,7 +216,7 @@ async fn sends_a_notice() {
     let emails = service.deliver_emails().await;
     assert_eq!(emails.len(), 1);
     assert_eq!((emails[0].kind, emails[0].to.as_str()), (EmailKind::PasswordChanged, "alice@example.com"));
-    assert_eq!(emails[0].content.get(Fact::Address), Some("192.0.2.7"));
+    assert_eq!(emails[0].content.get(Fact::ClientIp), Some("192.0.2.7"));
     assert_eq!(emails[0].content.get(Fact::Token), None);
 }
 
@@ -283,7 +283,7 @@ async fn succeeds_once_under_concurrency() {
     let mut changes = tokio::task::JoinSet::new();
     for (number, caller) in callers.into_iter().enumerate() {
         let (logins, new) = (service.logins.clone(), format!("Another-horse-{number}"));
-        let change = auth_accounts::service::PasswordChange { shown: shown(PASSWORD), new: raw(&new) };
+        let change = auth_accounts::service::PasswordChange { reauthentication: shown(PASSWORD), new: raw(&new) };
         changes.spawn(async move { logins.change_password(&caller, change).await.map(|_| new) });
     }
     let won: Vec<_> = changes.join_all().await.into_iter().filter_map(Result::ok).collect();

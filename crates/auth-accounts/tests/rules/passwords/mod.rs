@@ -6,7 +6,7 @@ mod reset_request;
 
 use auth_accounts::account::{AccountFault, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::password::{Attribute, PasswordFlaw};
 use auth_accounts::ports::{Accounts, NewPassword, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method};

@@ -37,7 +37,7 @@ async fn sends_a_link_to_active_accounts_only() {
     let sent: Vec<_> = emails.iter().map(|email| (email.kind, email.to.as_str())).collect();
     assert_eq!(sent, [(EmailKind::PasswordReset, "alice@example.com")]);
     assert_eq!(emails[0].content.get(Fact::Minutes), Some("30"));
-    assert_eq!(emails[0].content.get(Fact::Address), Some("192.0.2.7"));
+    assert_eq!(emails[0].content.get(Fact::ClientIp), Some("192.0.2.7"));
     assert_eq!(service.store.codes().len(), 1);
     assert_eq!(service.enqueued(), []);
 }

@@ -89,7 +89,7 @@ async fn with_too_many_failures_can_log_in_to_accounts_without_failures() {
     let by_email = LoginName::Email("carol@example.com".to_owned());
     assert!(is_wrong(&try_login_from(&service, &by_email, WRONG, "203.0.113.2").await));
     let shown = Reauthentication { client: from("203.0.113.1"), ..shown(PASSWORD) };
-    let change = PasswordChange { shown, new: raw(NEW_PASSWORD) };
+    let change = PasswordChange { reauthentication: shown, new: raw(NEW_PASSWORD) };
     let changed = service.logins.change_password(&carol, change).await;
     assert!(delay(&changed).is_some(), "also for a logged-in user: {changed:?}");
     assert_eq!(delay(&guess("carol", PASSWORD).await), Some(HOUR));
@@ -101,7 +101,7 @@ async fn with_too_many_failures_can_log_in_to_accounts_without_failures() {
 async fn exceptions_are_limited_to_ten_times_the_limit() {
     let service = service(with_accounts(|accounts| {
         let limit = Limit::Window { most: 3, window: Seconds::new(HOUR) };
-        accounts.throttle = Some(ThrottlePolicy { failures_per_address: limit, ..ThrottlePolicy::default() });
+        accounts.throttle = Some(ThrottlePolicy { failures_per_client_ip: limit, ..ThrottlePolicy::default() });
     }));
     service.register("alice").await;
     for number in 0..100 {

@@ -78,9 +78,9 @@ proptest! {
 
     /// After the free attempts, each one is delayed as announced and at most by the maximum. After the delay, it is allowed.
     #[test]
-    fn delays_double_up_to_the_maximum_and_then_allow_an_attempt(free in 1..15_u32, first in 1..5_u64, longest in 5..200_u64, moments in moments()) {
-        let (first_wait, longest_wait, forget) = (Seconds::new(first), Seconds::new(longest), Seconds::new(4_000));
-        let limit = Limit::Growing { free, first_wait, longest_wait, forget };
+    fn delays_double_up_to_the_maximum(free in 1..15_u32, first in 1..5_u64, longest in 5..200_u64, moments in moments()) {
+        let (first_delay, max_delay, forget) = (Seconds::new(first), Seconds::new(longest), Seconds::new(4_000));
+        let limit = Limit::Growing { free, first_delay, max_delay, forget };
         let mut counter: Option<Counter> = None;
         for now in moments {
             let before = counter.filter(|counter| at(now) < limit.expires_at(counter));

@@ -88,7 +88,7 @@ async fn guesses_that_were_not_hashed_are_refunded() {
                 Err(AccountError::Auth(AuthError::Crypto(_))) => assert!(is_broken),
                 other => panic!("{other:?}"),
             }
-            let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
+            let change = PasswordChange { reauthentication: shown(PASSWORD), new: raw(NEW_PASSWORD) };
             let outcome = busy.change_password(&caller, change).await;
             assert!(
                 matches!(outcome, Err(AccountError::Overloaded { .. } | AccountError::Auth(AuthError::Crypto(_)))),
@@ -112,7 +112,7 @@ async fn guesses_are_refunded_if_the_storage_fails() {
         let outcome = service.try_login("alice", PASSWORD).await;
         assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
         eventful.fail("find_for_login");
-        let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
+        let change = PasswordChange { reauthentication: shown(PASSWORD), new: raw(NEW_PASSWORD) };
         let outcome = service.logins.change_password(&caller, change).await;
         assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
     }

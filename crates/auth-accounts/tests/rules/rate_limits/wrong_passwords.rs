@@ -183,7 +183,7 @@ async fn at_concurrent_password_changes_are_limited_to_ten() {
     let mut guesses = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (logins, caller) = (service.logins.clone(), caller.clone());
-        let change = PasswordChange { shown: shown(WRONG), new: raw(NEW_PASSWORD) };
+        let change = PasswordChange { reauthentication: shown(WRONG), new: raw(NEW_PASSWORD) };
         guesses.spawn(async move { logins.change_password(&caller, change).await });
     }
     guesses.join_all().await;

@@ -189,7 +189,7 @@ async fn of_an_authenticator_requires_a_verified_email_address_where_the_policy_
             continue;
         }
         assert_eq!(codes_for(&service, CodePurpose::TotpEnrolment), []);
-        // The code of an enrolment by email verifies the address.
+        // Enrolling codes by email verifies the email address.
         assert!(service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.is_ok());
         let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
         let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();

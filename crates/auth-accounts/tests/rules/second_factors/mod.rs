@@ -9,7 +9,7 @@ mod password_change;
 mod removal;
 
 use auth_accounts::code::{CodePurpose, OneTimeCode, SixDigitCode};
-use auth_accounts::mail::{EmailKind, Fact};
+use auth_accounts::email::{EmailKind, Fact};
 use auth_accounts::ports::{Accounts, NewPassword, PasswordUpdate, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method, RecoveryCode, TotpSecret};
 use auth_accounts::secret::MacPurpose;

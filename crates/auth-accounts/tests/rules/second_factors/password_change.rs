@@ -75,7 +75,7 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     service.register("alice").await;
     let sliding = service.try_login_sliding("alice").await.unwrap();
     let sliding = RawToken::parse(sliding.expose()).unwrap();
-    let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
+    let change = |shown| PasswordChange { reauthentication: shown, new: raw(NEW_PASSWORD) };
     let session = service.tokens.authenticate(&sliding).await.unwrap().session;
     assert!(service.store.set_staff(&service.user("alice").await.id, true, &Effects::NONE).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };

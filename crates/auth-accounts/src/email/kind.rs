@@ -69,7 +69,7 @@ names! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queued {
     /// An email to be delivered.
-    Mail(EmailKind),
+    Email(EmailKind),
     /// A request to be processed.
     Request(EmailRequest),
 }
@@ -78,7 +78,7 @@ impl Queued {
     /// The stable name, which is stored.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Mail(kind) => kind.name(),
+            Self::Email(kind) => kind.name(),
             Self::Request(request) => request.name(),
         }
     }
@@ -87,19 +87,19 @@ impl Queued {
     /// password-reset links, so a flood of other emails must not delay those.
     ///
     /// ```
-    /// use auth_accounts::mail::{EmailKind, EmailRequest, Queued};
+    /// use auth_accounts::email::{EmailKind, EmailRequest, Queued};
     /// let order = [
-    ///     Queued::Mail(EmailKind::SecondFactorCode),
+    ///     Queued::Email(EmailKind::SecondFactorCode),
     ///     Queued::Request(EmailRequest::PasswordReset),
-    ///     Queued::Mail(EmailKind::EmailVerification),
+    ///     Queued::Email(EmailKind::EmailVerification),
     /// ];
     /// assert!(order.is_sorted_by_key(|queued| queued.priority()));
     /// ```
     pub const fn priority(self) -> u8 {
         match self {
-            Self::Mail(EmailKind::SecondFactorCode) => 0,
-            Self::Mail(EmailKind::PasswordReset) | Self::Request(EmailRequest::PasswordReset) => 1,
-            Self::Mail(
+            Self::Email(EmailKind::SecondFactorCode) => 0,
+            Self::Email(EmailKind::PasswordReset) | Self::Request(EmailRequest::PasswordReset) => 1,
+            Self::Email(
                 EmailKind::EmailVerification
                 | EmailKind::EmailChange
                 | EmailKind::EmailChangeRequested
@@ -117,7 +117,7 @@ impl Queued {
 
     /// The kind with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        EmailKind::from_name(name).map(Self::Mail).or_else(|| EmailRequest::from_name(name).map(Self::Request))
+        EmailKind::from_name(name).map(Self::Email).or_else(|| EmailRequest::from_name(name).map(Self::Request))
     }
 }
 
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn every_kind_is_found_by_its_name() {
-        let mails = EmailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
-        for queued in mails.chain(EmailRequest::ALL.iter().map(|request| Queued::Request(*request))) {
+        let emails = EmailKind::ALL.iter().map(|kind| Queued::Email(*kind));
+        for queued in emails.chain(EmailRequest::ALL.iter().map(|request| Queued::Request(*request))) {
             assert_eq!(Queued::from_name(queued.name()), Some(queued));
         }
         assert_eq!(Queued::from_name("invoice"), None);

@@ -8,7 +8,7 @@ mod id;
 mod kind;
 mod retry;
 
-pub use content::{EmailContent, Fact, Mail};
+pub use content::{EmailContent, Fact, UnsealedEmail};
 pub use id::MessageId;
 pub(crate) use kind::names;
 pub use kind::{EmailKind, EmailRequest, Queued};
@@ -38,15 +38,15 @@ pub struct OutgoingEmail {
 }
 
 impl From<OutgoingEmail> for Message {
-    fn from(mail: OutgoingEmail) -> Self {
-        let OutgoingEmail { id, queued, to, content, queued_at } = mail;
+    fn from(email: OutgoingEmail) -> Self {
+        let OutgoingEmail { id, queued, to, content, queued_at } = email;
         Self { id: id.bytes(), kind: queued.name(), to, content: content.bytes().to_vec(), queued_at }
     }
 }
 
 impl FromIterator<OutgoingEmail> for Effects {
-    fn from_iter<T: IntoIterator<Item = OutgoingEmail>>(mails: T) -> Self {
-        Self { messages: mails.into_iter().map(Message::from).collect(), ..Self::NONE }
+    fn from_iter<T: IntoIterator<Item = OutgoingEmail>>(emails: T) -> Self {
+        Self { messages: emails.into_iter().map(Message::from).collect(), ..Self::NONE }
     }
 }
 
@@ -76,7 +76,7 @@ impl Error for UnknownKind {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedEmail {
     /// The entry, as it was enqueued.
-    pub mail: OutgoingEmail,
+    pub email: OutgoingEmail,
     /// How often it has been claimed, including this time. Identifies the claim when its outcome is reported.
     pub attempt: u32,
 }

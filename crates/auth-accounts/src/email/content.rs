@@ -5,8 +5,8 @@ use std::fmt;
 
 use auth_core::time::UnixTime;
 
-use crate::mail::kind::names;
-use crate::mail::{EmailKind, MessageId, Queued};
+use crate::email::kind::names;
+use crate::email::{EmailKind, MessageId, Queued};
 
 names! {
     /// A value that a template may use.
@@ -28,7 +28,7 @@ names! {
         /// How many recovery codes are left.
         Left = "left",
         /// The client IP of the request that caused the email.
-        Address = "address",
+        ClientIp = "address",
         /// The `User-Agent` header of that request.
         UserAgent = "user_agent",
     }
@@ -37,7 +37,7 @@ names! {
 /// The content of an email. `Debug` prints the names of the facts, not their values, since some of them are secret.
 ///
 /// ```
-/// use auth_accounts::mail::{Fact, EmailContent};
+/// use auth_accounts::email::{Fact, EmailContent};
 /// let content = EmailContent::default().with(Fact::Code, "123456");
 /// assert_eq!(content.get(Fact::Code), Some("123456"));
 /// assert_eq!(EmailContent::from_bytes(&content.to_bytes()), Some(content.clone()));
@@ -68,7 +68,7 @@ impl EmailContent {
         self.0.retain(|fact, value| match fact {
             Fact::FirstName | Fact::UserAgent | Fact::NewEmail => false,
             Fact::Username => is_one_word(value),
-            Fact::Address | Fact::Token | Fact::Code | Fact::Minutes | Fact::Method | Fact::Left => true,
+            Fact::ClientIp | Fact::Token | Fact::Code | Fact::Minutes | Fact::Method | Fact::Left => true,
         });
         self
     }
@@ -110,15 +110,15 @@ impl fmt::Debug for EmailContent {
 }
 
 /// Whether a string can be neither a link nor a sentence.
-fn is_one_word(text: &str) -> bool {
-    let joins = text.bytes().filter(|byte| b"-_".contains(byte)).count();
-    let others = text.bytes().filter(|byte| !b"-_".contains(byte));
-    text.len() <= 20 && joins <= 1 && others.into_iter().all(|byte| byte.is_ascii_alphanumeric())
+fn is_one_word(input: &str) -> bool {
+    let joins = input.bytes().filter(|byte| b"-_".contains(byte)).count();
+    let others = input.bytes().filter(|byte| !b"-_".contains(byte));
+    input.len() <= 20 && joins <= 1 && others.into_iter().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// An email to be rendered and handed to a mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
+pub struct UnsealedEmail {
     /// The message ID.
     pub id: MessageId,
     /// The kind, which selects the template.

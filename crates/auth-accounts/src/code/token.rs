@@ -25,8 +25,8 @@ impl LinkToken {
     }
 
     /// Parses a token; `None` if it is not valid.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.split_at_checked(32)?;
+    pub fn parse(input: &str) -> Option<Self> {
+        let (id, secret) = input.split_at_checked(32)?;
         Some(Self { id: CodeId::from_bytes(from_hex(id)?), secret: from_hex(secret)? })
     }
 
@@ -73,8 +73,8 @@ impl ChallengeToken {
     }
 
     /// Parses a challenge and returns the ID of its code; `None` if this deployment did not issue it.
-    pub fn read(text: &str, keyed_hash: &dyn KeyedHash) -> Option<CodeId> {
-        let (id, mac) = text.split_at_checked(32)?;
+    pub fn read(input: &str, keyed_hash: &dyn KeyedHash) -> Option<CodeId> {
+        let (id, mac) = input.split_at_checked(32)?;
         let (id, mac) = (from_hex(id)?, Mac::from_bytes(from_hex(mac)?));
         keyed_hash.matches(MacPurpose::Challenge, &id, &mac).then(|| CodeId::from_bytes(id))
     }
@@ -119,8 +119,8 @@ impl SixDigitCode {
     }
 
     /// Parses six ASCII digits, ignoring spaces and hyphens; `None` for any other string.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    pub fn parse(input: &str) -> Option<Self> {
+        let digits: String = input.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
         let is_six = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit());
         is_six.then(|| digits.parse().ok()).flatten().map(Self)
     }
@@ -157,8 +157,8 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 }
 
 /// Decodes hex. Accepts only lower case, so that each secret has exactly one token string.
-fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
+fn from_hex<const N: usize>(input: &str) -> Option<[u8; N]> {
+    let digits = input.as_bytes();
     if digits.len() != 2 * N {
         return None;
     }
@@ -188,11 +188,11 @@ mod tests {
     #[test]
     fn link_tokens_have_one_spelling() {
         let token = LinkToken::generate(CodeId::from_bytes([0xAB; 16]), &Ones);
-        let text = token.expose();
-        assert_eq!(text.len(), 96);
-        assert_eq!(LinkToken::parse(&text), Some(token));
+        let input = token.expose();
+        assert_eq!(input.len(), 96);
+        assert_eq!(LinkToken::parse(&input), Some(token));
         for bad in
-            [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), text.replace('a', "g"), "é".repeat(48)]
+            [input.to_uppercase(), input[1..].to_owned(), format!("{input}0"), input.replace('a', "g"), "é".repeat(48)]
         {
             assert_eq!(LinkToken::parse(&bad), None, "{bad}");
         }
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn six_digits_are_parsed_with_spaces_and_hyphens() {
-        for (text, expected) in [
+        for (input, expected) in [
             ("000000", Some("000000")),
             ("123456", Some("123456")),
             ("123 456", Some("123456")),
@@ -211,7 +211,7 @@ mod tests {
             ("\u{0661}23456", None),
             ("", None),
         ] {
-            assert_eq!(SixDigitCode::parse(text).map(SixDigitCode::expose).as_deref(), expected, "{text:?}");
+            assert_eq!(SixDigitCode::parse(input).map(SixDigitCode::expose).as_deref(), expected, "{input:?}");
         }
         assert_eq!(SixDigitCode::of_number(1_284_755_224).expose(), "755224");
     }

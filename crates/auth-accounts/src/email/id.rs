@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// the `Message-ID` header, so that a second delivery can be recognised.
 ///
 /// ```
-/// use auth_accounts::mail::MessageId;
+/// use auth_accounts::email::MessageId;
 /// let id = MessageId::from_bytes([7; 16]);
 /// assert_eq!(MessageId::parse(&id.to_string()), Some(id));
 /// ```
@@ -34,9 +34,9 @@ impl MessageId {
     }
 
     /// Parses 32 hex digits in any letter case; `None` for any other string.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        is_hex.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(|number| Self(number.to_be_bytes()))
+    pub fn parse(input: &str) -> Option<Self> {
+        let is_hex = input.len() == 32 && input.bytes().all(|b| b.is_ascii_hexdigit());
+        is_hex.then(|| u128::from_str_radix(input, 16).ok()).flatten().map(|number| Self(number.to_be_bytes()))
     }
 }
 
