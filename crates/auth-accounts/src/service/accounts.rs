@@ -72,7 +72,7 @@ impl AccountService {
     pub async fn register(&self, account: NewAccount, client: &ClientInfo) -> Result<User, AccountError> {
         let counted = self.context.limits.admit_registration(client).await?;
         let hash = self.context.ports.hasher.hash(&account.password, QueueShare::Half).await;
-        let hash = counted.settle_spent(hash).await?;
+        let hash = counted.settle_counted(hash).await?;
         let is_verified_later = self.context.policy.email_verification != EmailVerification::Off;
         let request = self.context.emails.request(EmailRequest::EmailVerification, &account.email, client)?;
         let new = NewUser {
@@ -120,21 +120,21 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<ProfileUpdated, AccountError> {
         let mut caller = caller.user;
-        let mut is_new = false;
+        let mut is_email_change = false;
         if change.email.is_some() {
             // The caller may come from the auth cache, so compare with the stored email address.
             caller = self.context.account_now(&caller).await?;
-            is_new = changes_email(&caller, &change);
-            if is_new {
+            is_email_change = changes_email(&caller, &change);
+            if is_email_change {
                 caller = self.authorize_email_change(caller, reauthentication).await?;
             }
             // The write fails if the account has changed since the reauthentication was decided.
             change.only_at = Some(caller.security_stamp);
         }
-        let pending_email = if is_new && self.verifies_emails() { change.email.take() } else { None };
+        let pending_email = if is_email_change && self.verifies_emails() { change.email.take() } else { None };
         if let Some(email) = &pending_email {
             self.admit_email(&caller, email).await?;
-        } else if let Some(email) = change.email.as_ref().filter(|_| is_new) {
+        } else if let Some(email) = change.email.as_ref().filter(|_| is_email_change) {
             let content = self.context.emails.content_of_change(&caller, email, client);
             change.effects = self.context.emails.email(EmailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
@@ -168,7 +168,7 @@ impl AccountService {
         change.effects = change.effects.with_event(SecurityEvent::of_user(EventKind::ProfileChanged, &user.id));
         match self.context.ports.store.update_profile(&user.id, &change).await? {
             ProfileUpdate::Done(user) => {
-                self.context.ports.note_changed(&user.id);
+                self.context.ports.invalidate_account(&user.id);
                 self.context.ports.record_committed(&change.effects);
                 Ok(user)
             }

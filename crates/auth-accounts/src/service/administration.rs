@@ -116,7 +116,7 @@ impl AdministrationService {
                 _ => Outcome::NoSuchAccount, // It was deleted after it was read.
             });
         }
-        self.context.ports.note_changed(&user.id);
+        self.context.ports.invalidate_account(&user.id);
         self.context.ports.record_committed(&effects);
         if let Action::SetPassword(_) = action {
             self.context.limits.reset_password_counts(&user, &ClientInfo::default()).await?;

@@ -123,7 +123,7 @@ impl Emails {
     ///
     /// # Errors
     /// [`AccountError::BadLink`].
-    pub(in crate::service) async fn followed(
+    pub(in crate::service) async fn find_link(
         &self,
         token: &str,
         purposes: &[CodePurpose],

@@ -176,7 +176,7 @@ impl LoginService {
     ) -> Result<User, AccountError> {
         if password.is_too_long() {
             // Too long for any account. Skipping the comparison reveals nothing about whether this account exists.
-            self.note_refused(None);
+            self.record_failure(None);
             return Err(AccountError::BadCredentials);
         }
         let mut guess = self.context.limits.guess_at_name(name, client).await?;
@@ -200,7 +200,7 @@ impl LoginService {
                 // Do the same work as for an unknown login name, so that the timing does not reveal that the account exists.
                 drop(limits.guess_at_account(None, name, guess).await?);
                 ports.hasher.verify(password, None).await?;
-                self.note_refused(user);
+                self.record_failure(user);
                 return Ok(None);
             }
         }
@@ -217,14 +217,14 @@ impl LoginService {
                     // An outdated hash takes less time to compare, which would reveal that the password was right.
                     ports.hasher.verify(password, None).await?;
                 }
-                self.note_refused(found.as_ref().map(|(user, _)| user));
+                self.record_failure(found.as_ref().map(|(user, _)| user));
                 Ok(None)
             }
         }
     }
 
     /// Records a failed login.
-    fn note_refused(&self, user: Option<&User>) {
+    fn record_failure(&self, user: Option<&User>) {
         let kind = EventKind::LoginFailed;
         let event = user.map_or(SecurityEvent::of_nobody(kind), |user| SecurityEvent::of_user(kind, &user.id));
         self.context.ports.record(event);

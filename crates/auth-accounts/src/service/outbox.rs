@@ -96,7 +96,7 @@ impl OutboxService {
     async fn send(&self, claimed: &ClaimedEmail, kind: EmailKind) -> Result<(), EmailError> {
         let email = &claimed.email;
         let age = self.context.ports.clock.now().seconds().saturating_sub(email.queued_at.seconds());
-        if useful_for(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
+        if delivery_ttl(kind).is_some_and(|limit| age >= 0 && age.unsigned_abs() >= limit.get()) {
             return Err(EmailError::Permanent("its link or code has expired".to_owned()));
         }
         let opened = self.context.ports.secret_box.open(&EmailContent::context(email.id, email.queued), &email.content);
@@ -240,7 +240,7 @@ impl OutboxService {
 }
 
 /// How long an email is worth delivering; `None` if it does not expire.
-const fn useful_for(kind: EmailKind) -> Option<Seconds> {
+const fn delivery_ttl(kind: EmailKind) -> Option<Seconds> {
     match kind {
         EmailKind::PasswordReset => Some(CodePurpose::PasswordReset.ttl()),
         EmailKind::EmailVerification => Some(CodePurpose::EmailVerification.ttl()),

@@ -48,7 +48,8 @@ impl LoginService {
         let PasswordChange { reauthentication, new } = change;
         // A revoked session is refused before anything is compared or counted.
         tokens.live_session(caller).await?;
-        let mut user = context.own_password(&caller.user, &reauthentication.password, &reauthentication.client).await?;
+        let mut user =
+            context.check_own_password(&caller.user, &reauthentication.password, &reauthentication.client).await?;
         let hash = self.context.ports.hasher.hash(&context.checked(&user, new)?, QueueShare::Whole).await?;
         // Last, because a right code is used up.
         context.confirm_factor(&user, &reauthentication).await?;
@@ -69,7 +70,7 @@ impl LoginService {
                 NewPassword { only_at, keep, replace, effects, ..NewPassword::new(user.id.clone(), hash.clone()) };
             match self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await? {
                 PasswordUpdate::Done => {
-                    self.context.ports.note_changed(&user.id);
+                    self.context.ports.invalidate_account(&user.id);
                     self.context.ports.record_committed(&new.effects);
                     return Ok(issued);
                 }

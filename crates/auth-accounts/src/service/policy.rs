@@ -43,7 +43,7 @@ impl AccountPolicy {
     ///
     /// A user whose email address is not a login name may add one: the password cannot be reset through that address, so its
     /// owner cannot be locked out.
-    pub fn lets_add_authenticator(&self, user: &User) -> bool {
+    pub fn allows_authenticator(&self, user: &User) -> bool {
         let is_asked = self.sends_emails && !matches!(self.email_verification, EmailVerification::Off);
         !is_asked || user.email_verified_at.is_some() || user.login_email().is_none()
     }

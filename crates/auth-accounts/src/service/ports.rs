@@ -61,7 +61,7 @@ impl Ports {
     }
 
     /// Applies a change of an account to the auth cache, such as the revocation of its sessions.
-    pub(super) fn note_changed(&self, user: &UserId) {
+    pub(super) fn invalidate_account(&self, user: &UserId) {
         if let Some(auth_cache) = &self.auth_cache {
             auth_cache.apply(Change::AccountChanged(user.clone()));
         }

@@ -32,7 +32,7 @@ impl AccountContext {
     /// Checks the password of a logged-in user. Wrong ones count as at a login (SEC-110). Returns the account as read together with
     /// the password hash. The rest of the reauthentication must be based on it, and later writes conditional on its security
     /// stamp.
-    pub(in crate::service) async fn own_password(
+    pub(in crate::service) async fn check_own_password(
         &self,
         user: &User,
         password: &RawPassword,
@@ -41,14 +41,14 @@ impl AccountContext {
         if password.is_too_long() {
             return Err(AccountError::WrongPassword);
         }
-        let guess = self.limits.guess_at_own(user, client).await?;
-        let compared = self.compare_own(user, password).await;
+        let guess = self.limits.guess_at_own_password(user, client).await?;
+        let compared = self.compare_own_password(user, password).await;
         let now = guess.settle(compared, AccountError::WrongPassword).await?;
         Self::still_logged_in(user, now)
     }
 
     /// The stored account, if the password is right.
-    async fn compare_own(&self, user: &User, password: &RawPassword) -> Result<Option<User>, AccountError> {
+    async fn compare_own_password(&self, user: &User, password: &RawPassword) -> Result<Option<User>, AccountError> {
         let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
         let found = found.filter(|(found, _)| found.id == user.id);
         let verdict = self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await?;

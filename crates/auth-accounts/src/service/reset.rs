@@ -32,7 +32,7 @@ impl AccountService {
     /// [`AccountError::Throttled`] after too many requests for the email address or from the client IP, whether or not there is
     /// an account.
     pub async fn request_reset(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
-        self.ask(EmailRequest::PasswordReset, email, client).await
+        self.enqueue_request(EmailRequest::PasswordReset, email, client).await
     }
 
     /// How often a reset is attempted if the second factors of the account change concurrently.
@@ -69,7 +69,7 @@ impl AccountService {
 
     /// The reset that a link token allows.
     async fn reset_of(&self, token: &str) -> Result<Reset, AccountError> {
-        let (code, target) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
+        let (code, target) = self.context.emails.find_link(token, &[CodePurpose::PasswordReset]).await?;
         let email = target.email;
         let user = self.context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
@@ -107,7 +107,7 @@ impl AccountService {
         };
         let outcome = self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await?;
         if outcome == PasswordUpdate::Done {
-            self.context.ports.note_changed(&user.id);
+            self.context.ports.invalidate_account(&user.id);
             self.context.ports.record_committed(&new.effects);
             // The password is set. If this fails, the user only has to wait for the delay.
             let _ = context.limits.reset_password_counts(user, client).await;
@@ -116,10 +116,15 @@ impl AccountService {
     }
 
     /// Enqueues a request for an email.
-    pub(super) async fn ask(&self, what: EmailRequest, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
+    pub(super) async fn enqueue_request(
+        &self,
+        request: EmailRequest,
+        email: &Email,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
         let context = &self.context;
-        context.limits.admit_request(what, email, client).await?;
-        if let Some(request) = context.emails.request(what, email, client)? {
+        context.limits.admit_request(request, email, client).await?;
+        if let Some(request) = context.emails.request(request, email, client)? {
             self.context.ports.store.enqueue(&request).await?;
         }
         Ok(())

@@ -21,7 +21,7 @@ impl AccountService {
     /// # Errors
     /// [`AccountError::Throttled`] after too many requests for the email address or from the client IP.
     pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
-        self.ask(EmailRequest::EmailVerification, email, client).await
+        self.enqueue_request(EmailRequest::EmailVerification, email, client).await
     }
 
     /// Verifies the email address of an account with a link token, or changes it to the email address that the link was sent to.
@@ -48,7 +48,7 @@ impl AccountService {
     ) -> Result<User, AccountError> {
         let context = &self.context;
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
-        let (code, LinkTarget { email, condition }) = context.emails.followed(token, &purposes).await?;
+        let (code, LinkTarget { email, condition }) = context.emails.find_link(token, &purposes).await?;
         let user = context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
@@ -64,7 +64,7 @@ impl AccountService {
         let verified = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
         match context.ports.store.confirm_email(&verified, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
-                context.ports.note_changed(&user.id);
+                context.ports.invalidate_account(&user.id);
                 context.ports.record_committed(&verified.effects);
                 Ok(user)
             }

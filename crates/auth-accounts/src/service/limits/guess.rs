@@ -62,7 +62,7 @@ impl<'a> Guess<'a> {
     ///
     /// # Errors
     /// The error of `done`, or that of the storage.
-    pub(in crate::service) async fn settle_spent<T>(
+    pub(in crate::service) async fn settle_counted<T>(
         self,
         done: Result<T, impl Into<AccountError>>,
     ) -> Result<T, AccountError> {

@@ -72,7 +72,7 @@ impl Limits {
     ///
     /// # Errors
     /// [`AccountError::Throttled`].
-    pub(in crate::service) async fn guess_at_own(
+    pub(in crate::service) async fn guess_at_own_password(
         &self,
         user: &User,
         client: &ClientInfo,

@@ -108,7 +108,7 @@ impl AccountContext {
             return Ok(None);
         }
         self.ports.record_committed(&effects);
-        Ok(Some(SecondFactorChallenge { challenge: self.challenge_of(code.id), methods }))
+        Ok(Some(SecondFactorChallenge { challenge: self.challenge_for(code.id), methods }))
     }
 
     pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
@@ -116,7 +116,7 @@ impl AccountContext {
         OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now())
     }
 
-    pub(super) fn challenge_of(&self, id: CodeId) -> ChallengeToken {
+    pub(super) fn challenge_for(&self, id: CodeId) -> ChallengeToken {
         ChallengeToken::of(id, self.ports.keyed_hash.as_ref())
     }
 
@@ -145,7 +145,7 @@ impl AccountContext {
         expected: Expected<'_>,
         client: &ClientInfo,
     ) -> Result<AnsweredChallenge, AccountError> {
-        let (id, user) = self.challenged(challenge, expected).await?;
+        let (id, user) = self.find_challenge(challenge, expected).await?;
         let guess = self.limits.guess_code(&user, client).await?;
         let compared = self.compare_code(id, input, &user, client).await;
         let purpose = guess.settle(compared, AccountError::WrongCode).await?;
@@ -183,7 +183,7 @@ impl AccountContext {
         user: &User,
         reauthentication: &Reauthentication,
     ) -> Result<User, AccountError> {
-        let user = self.own_password(user, &reauthentication.password, &reauthentication.client).await?;
+        let user = self.check_own_password(user, &reauthentication.password, &reauthentication.client).await?;
         self.confirm_factor(&user, reauthentication).await?;
         Ok(user)
     }
@@ -202,7 +202,7 @@ impl AccountContext {
     }
 
     /// Finds the code of a challenge and its user. Counts nothing.
-    async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
+    async fn find_challenge(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
         let id =
             ChallengeToken::read(challenge, self.ports.keyed_hash.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
         let code = self.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;

@@ -106,11 +106,11 @@ impl SecondFactorService {
         };
         let context = &self.context;
         let user = &context.authorize(user, &reauthentication).await?;
-        if method == Method::Totp && !self.context.policy.lets_add_authenticator(user) {
+        if method == Method::Totp && !self.context.policy.allows_authenticator(user) {
             return Err(AccountError::EmailNotVerified);
         }
         let mut code = context.new_code(user, purpose);
-        let challenge = context.challenge_of(code.id);
+        let challenge = context.challenge_for(code.id);
         let (effects, enrolment) = match method {
             Method::Totp => {
                 let secret = TotpSecret::generate(self.context.ports.randomness.as_ref());
@@ -210,7 +210,7 @@ impl SecondFactorService {
         let now = self.context.ports.clock.timestamp();
         let added = self.context.ports.store.add_factor(&user.id, factor, code.id, &macs, &effects, now).await?;
         let has_new_codes = added.ok_or(AccountError::ChallengeInvalid)?;
-        self.context.ports.note_changed(&user.id);
+        self.context.ports.invalidate_account(&user.id);
         self.context.ports.record_committed(&effects);
         Ok(ConfirmedFactor { method, recovery_codes: has_new_codes.then_some(codes) })
     }
