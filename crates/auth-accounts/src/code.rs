@@ -1,7 +1,7 @@
-//! One-time codes: what a link, a challenge or an enrolment leaves in the storage.
+//! One-time codes: what the storage keeps of links, challenges and enrolments.
 
 mod link;
-mod text;
+mod token;
 
 use std::fmt;
 
@@ -11,29 +11,29 @@ use auth_core::token::random_uuid;
 use auth_core::user::UserId;
 use uuid::Uuid;
 
-use crate::mail::names;
+use crate::email::names;
 use crate::secret::Mac;
 
 pub use link::{LinkCondition, LinkTarget};
-pub(crate) use text::to_hex;
-pub use text::{ChallengeToken, LinkToken, SixDigitCode};
+pub(crate) use token::to_hex;
+pub use token::{ChallengeToken, LinkToken, SixDigitCode};
 
-/// The name of a one-time code: a random UUID (version 4). Not secret.
+/// The ID of a one-time code: a random UUID (version 4, RFC 9562 §5.4). Not secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CodeId([u8; 16]);
 
 impl CodeId {
-    /// A new name, drawn at random.
+    /// Generates a random ID.
     pub fn generate(randomness: &dyn Randomness) -> Self {
         Self(random_uuid(randomness).into_bytes())
     }
 
-    /// The name with these bytes.
+    /// Creates an ID from its bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the ID.
     pub const fn bytes(self) -> [u8; 16] {
         self.0
     }
@@ -46,36 +46,36 @@ impl fmt::Display for CodeId {
 }
 
 names! {
-    /// What a one-time code is good for, and nothing else (SEC-133).
+    /// The only purpose that a one-time code is valid for (SEC-133).
     CodePurpose {
-        /// The link of a mail sets a new password.
+        /// A link in an email that sets a new password.
         PasswordReset = "password_reset",
-        /// The link of a mail proves the address of an account; payload: the address.
+        /// A link in an email that verifies the email address of an account. Payload: the [`LinkTarget`].
         EmailVerification = "email_verification",
-        /// The link of a mail changes the address of an account; payload: the new address.
+        /// A link in an email that changes the email address of an account. Payload: the [`LinkTarget`].
         EmailChange = "email_change",
-        /// A second factor completes a login.
+        /// A challenge that completes a login.
         Login = "login",
-        /// A second factor completes a login that is to answer a sliding token.
+        /// A challenge that completes a login for a sliding token.
         SlidingLogin = "sliding_login",
-        /// A second factor confirms something that somebody who is logged in asks for.
+        /// A challenge for the reauthentication of a logged-in user.
         Confirmation = "confirmation",
-        /// A code of a mail switches on the second factor by mail; payload: the address.
+        /// The enrolment of codes by email. Payload: the email address.
         EmailEnrolment = "email_enrolment",
-        /// A code of an authenticator switches it on; payload: its secret, sealed.
+        /// The enrolment of an authenticator. Payload: its secret, sealed.
         TotpEnrolment = "totp_enrolment",
     }
 }
 
 impl CodePurpose {
-    /// Those of challenges and enrolments.
+    /// The purposes of challenges and enrolments.
     pub const OF_SECOND_FACTORS: [Self; 5] =
         [Self::Login, Self::SlidingLogin, Self::Confirmation, Self::EmailEnrolment, Self::TotpEnrolment];
 
-    /// Those that end when a second factor is added, replaced or removed, when its recovery codes are replaced, and when an
-    /// account gets the rights of an administrator who must show one: challenges
-    /// and enrolments, which were issued when another factor was asked for, and changes of the email address, which may
-    /// have been requested without any. Codes by email would follow the new address.
+    /// The purposes whose codes end when a second factor is added, replaced or removed, when the recovery codes are replaced,
+    /// and when a user becomes staff who must have a second factor. Challenges and enrolments were issued while other factors
+    /// were required. A change of the email address may have been requested without any, and codes by email would then go to
+    /// the new email address.
     pub const ENDED_BY_FACTOR_CHANGES: [Self; 6] = [
         Self::EmailChange,
         Self::Login,
@@ -85,21 +85,21 @@ impl CodePurpose {
         Self::TotpEnrolment,
     ];
 
-    /// Whether it is that of a challenge that completes a login.
+    /// Whether this is the purpose of a challenge that completes a login.
     pub const fn is_login(self) -> bool {
         matches!(self, Self::Login | Self::SlidingLogin)
     }
 
-    /// Whether a new one ends those before it (SEC-116). Challenges stand side by side: somebody who knows the password
-    /// must not be able to end those of its owner. So do links to reset the password, which anybody can ask for: all of them
-    /// are good until one is used.
+    /// Whether a new code ends the older ones of the same account and purpose (SEC-116). Challenges do not, because an attacker
+    /// who knows the password could otherwise end those of the user. Neither do password-reset links, which anyone can
+    /// request: all of them stay valid until one is used.
     pub const fn ends_older(self) -> bool {
         !self.is_login() && !matches!(self, Self::PasswordReset | Self::Confirmation)
     }
 
-    /// Whether it is that of a challenge, of which at most [`MAX_OPEN`](OneTimeCode::MAX_OPEN) are open: with which other
-    /// purposes it is counted together. A stolen token must not be able to end the challenges of a login, so those of
-    /// [`Confirmation`](Self::Confirmation) are counted apart. Empty for all that are not challenges.
+    /// The purposes that share the limit of [`MAX_OPEN`](OneTimeCode::MAX_OPEN) open challenges with this one; empty if this is
+    /// not the purpose of a challenge. [`Confirmation`](Self::Confirmation) has a limit of its own, so that a stolen access
+    /// token cannot end the challenges of a login.
     pub const fn bounded_with(self) -> &'static [Self] {
         match self {
             Self::Login | Self::SlidingLogin => &[Self::Login, Self::SlidingLogin],
@@ -108,7 +108,7 @@ impl CodePurpose {
         }
     }
 
-    /// How long one is good for.
+    /// How long a code is valid.
     pub const fn ttl(self) -> Seconds {
         match self {
             Self::PasswordReset => Seconds::new(30 * 60),
@@ -120,38 +120,38 @@ impl CodePurpose {
     }
 }
 
-/// A one-time code at rest.
+/// A stored one-time code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OneTimeCode {
-    /// Its name.
+    /// The ID.
     pub id: CodeId,
-    /// Whose it is.
+    /// The user that it belongs to.
     pub user_id: UserId,
-    /// What it is good for.
+    /// The purpose.
     pub purpose: CodePurpose,
-    /// The keyed hash of the link's token or of the mailed digits; `None`: no secret was mailed.
+    /// The keyed hash of the link token or of the 6-digit code; `None` if neither was sent by email.
     pub mac: Option<Mac>,
-    /// What it is about, by its purpose.
+    /// Data that depends on the purpose (see [`CodePurpose`]).
     pub payload: Option<Vec<u8>>,
-    /// How often it was tried.
+    /// How many attempts have been counted.
     pub attempts: u32,
-    /// When it was made.
+    /// When it was created.
     pub created_at: UnixTime,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: UnixTime,
-    /// When it was used, or ended by something else.
+    /// When it was used, or ended by another event.
     pub consumed_at: Option<UnixTime>,
 }
 
 impl OneTimeCode {
-    /// How often a challenge may be tried.
+    /// The maximum number of attempts (SEC-132).
     pub const MAX_ATTEMPTS: u32 = 5;
-    /// How many challenges of an account are open at most; the oldest ends.
+    /// The maximum number of open challenges of one account. One more ends the oldest.
     pub const MAX_OPEN: usize = 20;
-    /// How far the clock of the machine that made it may be ahead.
+    /// How far the clock of the machine that created the code may be ahead.
     pub const MAX_SKEW: Seconds = MAX_SKEW;
 
-    /// One that is made now.
+    /// Creates a code without a secret and without a payload.
     pub fn new(id: CodeId, user_id: UserId, purpose: CodePurpose, now: UnixTime) -> Self {
         let expires_at = now.plus(purpose.ttl());
         Self {
@@ -167,8 +167,9 @@ impl OneTimeCode {
         }
     }
 
-    /// Whether it can be used: neither used nor ended, not tried too often, and its time is now. One that was made in
-    /// the future was made before the clock went back, and is over: it must not live twice (REL-008).
+    /// Whether the code can be used: it was neither used nor ended, has attempts left, and has not expired. A code created in
+    /// the future, by more than [`MAX_SKEW`](Self::MAX_SKEW), dates from before the clock was moved back. It counts as expired,
+    /// so that its lifetime does not start over (REL-008).
     pub fn is_open(&self, now: UnixTime) -> bool {
         self.consumed_at.is_none()
             && self.attempts < Self::MAX_ATTEMPTS
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn when_a_code_is_open() {
+    fn codes_are_open_until_they_are_used_exhausted_or_expired() {
         let at = UnixTime::from_seconds;
         let fresh = OneTimeCode::new(CodeId::from_bytes([1; 16]), UserId::new(1), CodePurpose::Login, at(1_000));
         for (attempts, consumed, now, expected) in [
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn how_long_each_is_good_for() {
+    fn lifetimes_depend_on_the_purpose() {
         let minutes = |purpose: CodePurpose| purpose.ttl().get() / 60;
         assert_eq!(minutes(CodePurpose::PasswordReset), 30);
         assert_eq!(minutes(CodePurpose::Login), 10);

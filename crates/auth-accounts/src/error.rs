@@ -1,4 +1,4 @@
-//! Why something could not be done with an account.
+//! The errors of this crate.
 
 use auth_core::error::{AuthError, ErrorKind, StoreError, TEMPORARILY_UNAVAILABLE};
 use auth_core::time::Seconds;
@@ -7,61 +7,62 @@ use thiserror::Error;
 
 use crate::account::AccountFault;
 
-/// Why something was refused that concerns an account, or why it could not be done.
+/// Why an operation on an account was refused or failed.
 #[derive(Debug, Error)]
 pub enum AccountError {
-    /// What the token half answered.
+    /// An error of `auth-core`.
     #[error(transparent)]
     Auth(#[from] AuthError),
-    /// No active account has these credentials. Unknown name, wrong password and inactive account are one answer.
+    /// No active account has these credentials. An unknown login name, a wrong password and an inactive account give the same
+    /// answer (SEC-080).
     #[error("no active account with these credentials")]
     BadCredentials,
-    /// What was asked of an account cannot be.
+    /// A field of the account is not valid or already taken.
     #[error("account refused: {0:?}")]
     Account(AccountFault),
-    /// Too much password hashing is waiting already; worth trying again after so long.
+    /// The queue for password hashing is full.
     #[error("password hashing is busy; retry in {} s", retry_after.get())]
     Overloaded {
-        /// When to try again.
+        /// How long to wait before trying again.
         retry_after: Seconds,
     },
-    /// Too many attempts: this one was not looked at.
+    /// Too many attempts; this one was not evaluated.
     #[error("too many attempts; retry in {} s", retry_after.get())]
     Throttled {
-        /// When to try again; at least one second.
+        /// How long to wait before trying again; at least one second.
         retry_after: Seconds,
     },
-    /// Too many registrations from one client IP: nothing of this one was stored or looked up.
+    /// Too many registrations from one client IP. Nothing was stored or looked up for this one.
     #[error("too many registrations from one client IP; retry in {} s", retry_after.get())]
     TooManyRegistrations {
-        /// When to try again; at least one second.
+        /// How long to wait before trying again; at least one second.
         retry_after: Seconds,
     },
-    /// Right credentials of an account whose email address has to be verified first.
+    /// The credentials are right, but the email address of the account must be verified first.
     #[error("the email address is not verified")]
     EmailNotVerified,
-    /// A challenge that is not ours, not for this, or was used; or whose time or attempts are over.
+    /// The challenge was not issued by this deployment, has another purpose, was used, has expired, or has no attempts left.
     #[error("the challenge is not valid")]
     ChallengeInvalid,
-    /// A second factor is on, and no challenge was answered.
+    /// A second factor is required, and the request did not answer a challenge.
     #[error("no challenge was answered")]
     ChallengeMissing,
-    /// The code does not answer the challenge.
+    /// The code is not the one that the challenge asks for.
     #[error("the code is wrong")]
     WrongCode,
     /// The user does not have this second factor.
     #[error("the user does not have this second factor")]
     NoSecondFactor,
-    /// The second factor cannot be switched on here.
-    #[error("the second factor cannot be switched on")]
+    /// The second factor cannot be enabled for this user.
+    #[error("the second factor cannot be enabled")]
     MethodUnavailable,
-    /// The token of a link that takes a login to the account: it has second factors.
-    #[error("the link takes a login to the account")]
+    /// Following the link requires a login to the account, because the account has second factors.
+    #[error("the link requires a login to the account")]
     LoginRequired,
-    /// The token of a link was not issued here, is for another purpose, was used, or has expired.
-    #[error("the token of the link is not valid")]
+    /// The link token was not issued by this deployment, has another purpose, was used, or has expired.
+    #[error("the link token is not valid")]
     BadLink,
-    /// What was asked for takes the password, and none was given.
+    /// The request requires the password, and none was given.
     #[error("the password is missing")]
     PasswordMissing,
     /// A logged-in user gave a wrong password.
@@ -70,7 +71,7 @@ pub enum AccountError {
 }
 
 impl AccountError {
-    /// The kind of error, which decides the status of the answer.
+    /// The kind of error, which decides the HTTP status code.
     pub const fn kind(&self) -> ErrorKind {
         match self {
             Self::Auth(error) => error.kind(),
@@ -89,7 +90,7 @@ impl AccountError {
         }
     }
 
-    /// The stable code, for programs.
+    /// The stable error code that clients match on.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Auth(error) => error.code(),

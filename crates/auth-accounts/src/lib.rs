@@ -1,25 +1,24 @@
-//! The rules of accounts, and nothing else: who may log in under which name and password, email flows, one-time codes, second
-//! factors and limits of attempts.
+//! The rules of accounts: usernames and passwords, email verification, one-time codes, second factors and rate limits.
 //!
-//! As in [`auth_core`], which issues the tokens: pure functions over plain values, with thin services around them that load,
-//! decide and apply. Storage, password hashing, sealing and emails are [`ports`].
+//! As in [`auth_core`], which issues the tokens, the rules are pure functions over plain values. Thin services around them load,
+//! decide and apply. Storage, password hashing, sealing and email delivery are [`ports`].
 //!
 //! Where to look:
 //!
 //! | question | module |
 //! |---|---|
-//! | which names, email addresses and passwords are allowed | [`account`], [`password`] |
-//! | links, challenges and codes that are good once | [`code`] |
-//! | what a second factor is, and whether it is right | [`second_factor`] |
-//! | how many attempts are let in | [`throttle`] |
-//! | what is mailed, and when it is tried again | [`mail`] |
-//! | what a storage must do | [`ports`] |
+//! | which usernames, email addresses and passwords are allowed | [`account`], [`password`] |
+//! | one-time codes behind links, challenges and enrolments | [`code`] |
+//! | second factors and how their codes are checked | [`second_factor`] |
+//! | rate limits | [`throttle`] |
+//! | kinds and contents of emails, and when delivery is retried | [`email`] |
+//! | the traits that adapters implement | [`ports`] |
 //! | the use-cases | [`service`] |
 
 pub mod account;
 pub mod code;
+pub mod email;
 mod error;
-pub mod mail;
 pub mod password;
 pub mod ports;
 pub mod second_factor;

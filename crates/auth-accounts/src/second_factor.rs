@@ -1,7 +1,7 @@
-//! Second factors: what an account has switched on, what is asked of it at a login, and whether a code is right.
+//! Second factors: which are on, which methods a login offers, and how codes are checked.
 //!
-//! A code by mail proves that somebody reads the mailbox, which is no second factor in the sense of NIST SP 800-63B-4
-//! §3.1.3.1 and OWASP ASVS 6.3.5; TOTP (RFC 6238) stands beside it, and recovery codes for the day it is lost.
+//! A code by email shows access to a mailbox, which NIST SP 800-63B-4 §3.1.3.1 and OWASP ASVS V6.3.6 do not accept as a second
+//! factor. The stronger methods are authenticators (TOTP, RFC 6238), with recovery codes in case one is lost.
 
 mod recovery;
 mod totp;
@@ -11,49 +11,48 @@ pub use totp::{TOTP_STEP, TotpSecret, matching_step, step_of};
 
 use auth_core::time::UnixTime;
 
-use crate::mail::names;
+use crate::email::names;
 use crate::secret::{Mac, Sealed};
 
 names! {
-    /// A way to show a second factor.
+    /// A method of second-factor authentication.
     Method {
-        /// Six digits by mail.
+        /// A 6-digit code by email.
         Email = "email",
-        /// Six digits of an authenticator (RFC 6238).
+        /// A 6-digit code from an authenticator (RFC 6238).
         Totp = "totp",
-        /// One of ten codes that were written down.
+        /// A recovery code.
         RecoveryCode = "recovery_code",
     }
 }
 
-/// The second factors of an account at rest.
+/// The stored second factors of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Factors {
-    /// Since when codes by email are on.
+    /// When codes by email were enabled; `None` if they are off.
     pub email_since: Option<UnixTime>,
-    /// The authenticator.
+    /// The authenticator; `None` if there is none.
     pub totp: Option<TotpFactor>,
-    /// The recovery codes that were not used yet.
+    /// The keyed hashes of the unused recovery codes.
     pub recovery_codes: Vec<Mac>,
 }
 
-/// An authenticator at rest.
+/// A stored authenticator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TotpFactor {
-    /// Its secret, sealed for [`TotpSecret::context`].
+    /// The secret, sealed with [`TotpSecret::context`].
     pub secret: Sealed,
-    /// The time step of the last code that was used: no code of it or of an earlier one is accepted again
-    /// (RFC 6238 §5.2).
+    /// The time step of the last code that was used. Codes of this step and earlier ones are refused (RFC 6238 §5.2).
     pub last_step: Option<u64>,
-    /// Since when an authenticator is on: that of the first one, if it was replaced.
+    /// When the first authenticator was added; a replacement keeps this time.
     pub since: UnixTime,
 }
 
 impl Factors {
-    /// How many recovery codes there are at first.
+    /// The number of recovery codes in a new set.
     pub const RECOVERY_CODES: usize = 10;
 
-    /// Whether a method can be used.
+    /// Whether a method can be used now.
     pub const fn has(&self, method: Method) -> bool {
         match method {
             Method::Email => self.email_since.is_some(),
@@ -62,7 +61,7 @@ impl Factors {
         }
     }
 
-    /// Whether any second factor is on. Recovery codes alone are none.
+    /// Whether a second factor is on. Recovery codes do not count as one.
     pub const fn is_on(&self) -> bool {
         self.email_since.is_some() || self.totp.is_some()
     }
@@ -72,7 +71,8 @@ impl Factors {
         [Method::Email, Method::Totp].into_iter().filter(|method| self.has(*method)).collect()
     }
 
-    /// What a login asks for beside the password; empty: nothing. Where one is required and none is on, codes go by mail.
+    /// The methods that a login offers in addition to the password; empty if the password is enough. If a second factor is
+    /// required and none is on, a code is sent by email.
     ///
     /// ```
     /// use auth_accounts::second_factor::{Factors, Method};
@@ -88,19 +88,19 @@ impl Factors {
     }
 }
 
-/// How a challenge was answered.
+/// The second factor that answered a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
-    /// With the digits of the mail.
+pub enum VerifiedFactor {
+    /// The code from the email.
     Email,
-    /// With a code of the authenticator, of this time step.
+    /// A code from the authenticator, of this time step.
     Totp(u64),
-    /// With this recovery code, which is gone then.
+    /// The recovery code with this keyed hash, which is removed on use.
     RecoveryCode(Mac),
 }
 
-impl Proof {
-    /// The method.
+impl VerifiedFactor {
+    /// The method that was used.
     pub const fn method(self) -> Method {
         match self {
             Self::Email => Method::Email,
@@ -110,16 +110,16 @@ impl Proof {
     }
 }
 
-/// A second factor to be switched on.
+/// A second factor to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewFactor {
-    /// Codes by mail.
+    /// Codes by email.
     Email,
-    /// An authenticator, with its secret sealed for [`TotpSecret::context`], and the time step of the code that proved it.
+    /// An authenticator.
     Totp {
-        /// Its secret.
+        /// The secret, sealed with [`TotpSecret::context`].
         secret: Sealed,
-        /// The step that was used up.
+        /// The time step of the code that confirmed the enrolment; it cannot be used again.
         step: u64,
     },
 }
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_login_asks_for() {
+    fn methods_depend_on_the_factors_and_on_the_requirement() {
         let totp = || TotpFactor { secret: Sealed::new(vec![]), last_step: None, since: UnixTime::default() };
         let codes = || vec![Mac::from_bytes([0; 32])];
         use Method::{Email, RecoveryCode, Totp};
@@ -150,7 +150,7 @@ mod tests {
             (true, false, false, false, vec![Email]),
             (true, false, true, true, vec![Email, RecoveryCode]),
             (false, true, false, false, vec![Totp]),
-            // Mail, which is weaker, does not stand in for an authenticator.
+            // Codes by email are weaker and do not replace an authenticator.
             (false, true, false, true, vec![Totp]),
             (true, true, true, false, vec![Totp, Email, RecoveryCode]),
         ] {

@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use attempts::Count;
 use auth_accounts::account::{Email, ProfileChange, Taken, Username};
 use auth_accounts::code::OneTimeCode;
-use auth_accounts::mail::OutgoingEmail;
+use auth_accounts::email::OutgoingEmail;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::second_factor::Factors;
 use auth_accounts::throttle::LimitKey;
@@ -100,8 +100,8 @@ impl MemoryStore {
     }
 
     /// All emails in the outbox in any state, in the order in which they were enqueued.
-    pub fn mails(&self) -> Vec<OutgoingEmail> {
-        self.state().outbox.mails()
+    pub fn emails(&self) -> Vec<OutgoingEmail> {
+        self.state().outbox.emails()
     }
 
     /// Every event that a write has committed, in order. Events are kept when their account is deleted.

@@ -171,8 +171,8 @@ impl Accounts for DieselStore {
                     let is_ended = end_own(connection, &account, replaced.ends, RevokeReason::PasswordChanged, now)?;
                     Undo::unless(is_ended, overtaken)?;
                 }
-                let proves = new.proves.as_ref().is_some_and(|email| account.logs_in_with(email));
-                let is_first_verification = proves && account.email_verified_at.is_none();
+                let verifies = new.verifies.as_ref().is_some_and(|email| account.logs_in_with(email));
+                let is_first_verification = verifies && account.email_verified_at.is_none();
                 Undo::unless(
                     remove_unverified(connection, account.id, &new.removes, is_first_verification)?,
                     overtaken,
@@ -183,9 +183,9 @@ impl Accounts for DieselStore {
                     begin(connection, account.id, &replaced.begins)?;
                 }
                 end_codes(connection, account.id, Some(now))?;
-                if proves {
-                    let proven = users::email_verified_at.eq(DbTime::from(now));
-                    diesel::update(users::table.find(account.id)).set(proven).execute(connection)?;
+                if verifies {
+                    let verified = users::email_verified_at.eq(DbTime::from(now));
+                    diesel::update(users::table.find(account.id)).set(verified).execute(connection)?;
                 }
                 put(connection, account.id, &new.effects)?;
                 Ok(PasswordUpdate::Done)
@@ -194,13 +194,13 @@ impl Accounts for DieselStore {
         .await
     }
 
-    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
-        let proven = proven.clone();
-        let email = Some(proven.email.clone());
-        let wanted = Wanted { own: Some(proven.user.clone()), username: None, is_imported: false, email };
+    async fn confirm_email(&self, verified: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+        let verified = verified.clone();
+        let email = Some(verified.email.clone());
+        let wanted = Wanted { own: Some(verified.user.clone()), username: None, is_imported: false, email };
         let outcome = self.write(move |connection| {
             wanted.unless_taken(connection, |connection| {
-                connection.transaction(|connection| confirm(connection, &proven, now))
+                connection.transaction(|connection| confirm(connection, &verified, now))
             })
         });
         Ok(outcome.await?.unwrap_or(EmailUpdate::Taken))
@@ -359,8 +359,8 @@ fn make_staff(connection: &mut AnyConnection, account: &LockedAccount, staff: bo
     Ok(changed == 1)
 }
 
-fn confirm(connection: &mut AnyConnection, proven: &VerifiedEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
-    let VerifiedEmail { user, code, email, is_change, only_at, effects } = proven;
+fn confirm(connection: &mut AnyConnection, verified: &VerifiedEmail, now: Timestamp) -> QueryResult<EmailUpdate> {
+    let VerifiedEmail { user, code, email, is_change, only_at, effects } = verified;
     let Some(account) = lock_account(connection, user)? else { return Ok(EmailUpdate::Overtaken) };
     let is_due = *is_change || account.logs_in_with(email);
     if !is_due || !account.has_stamp(*only_at) || !use_code_in_time(connection, *code, account.id, now.unix())? {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
-use auth_accounts::throttle::{Admission, Attempt, Counter, Forgiveness, LimitKey};
+use auth_accounts::throttle::{Admission, Attempt, Counter, LimitKey, Reduction};
 use auth_core::StoreError;
 use auth_core::time::{Seconds, UnixTime};
 use diesel::prelude::*;
@@ -19,9 +19,9 @@ use crate::types::DbTime;
 impl Attempts for DieselStore {
     async fn admit(&self, attempts: &[Attempt], now: UnixTime) -> Result<Admission, StoreError> {
         // A refused attempt costs one read and waits for no lock, because refused attempts may come in large numbers.
-        let buckets: Vec<_> = attempts.iter().map(|attempt| attempt.bucket.as_str().to_owned()).collect();
+        let limit_keys: Vec<_> = attempts.iter().map(|attempt| attempt.limit_key.as_str().to_owned()).collect();
         let known = self.read(move |connection| {
-            let rows = login_attempts::table.filter(login_attempts::bucket.eq_any(&buckets));
+            let rows = login_attempts::table.filter(login_attempts::bucket.eq_any(&limit_keys));
             Ok(rows.select(CounterRow::as_select()).load(connection)?)
         });
         if let Err(wait) = count_all(attempts, &known.await?, now) {
@@ -42,13 +42,13 @@ impl Attempts for DieselStore {
         .await
     }
 
-    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
-        let mut buckets = buckets.to_vec();
+    async fn reduce(&self, limit_keys: &[(LimitKey, Reduction)]) -> Result<(), StoreError> {
+        let mut limit_keys = limit_keys.to_vec();
         // In the order in which `admit` locks them.
-        buckets.sort_by(|(one, _), (other, _)| one.cmp(other));
+        limit_keys.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.write(move |connection| {
             connection.transaction(|connection| {
-                buckets.iter().try_for_each(|(bucket, forgiveness)| refund(connection, bucket, *forgiveness))
+                limit_keys.iter().try_for_each(|(limit_key, reduction)| refund(connection, limit_key, *reduction))
             })
         })
         .await
@@ -74,13 +74,13 @@ fn count_all<'a>(
     now: UnixTime,
 ) -> Result<BTreeMap<&'a str, CounterRow>, Seconds> {
     let (mut counted, mut longest_wait) = (BTreeMap::new(), None);
-    for Attempt { bucket, limit } in attempts {
-        let row = known.iter().find(|row| row.bucket == bucket.as_str());
+    for Attempt { limit_key, limit } in attempts {
+        let row = known.iter().find(|row| row.bucket == limit_key.as_str());
         match limit.count(row.and_then(CounterRow::counter), now) {
             Ok(counter) => {
-                let next = CounterRow::new(bucket, counter, limit.expires_at(&counter));
+                let next = CounterRow::new(limit_key, counter, limit.expires_at(&counter));
                 let prune_at = row.map_or(next.prune_at, |row| row.prune_at.min(next.prune_at));
-                counted.insert(bucket.as_str(), CounterRow { prune_at, ..next });
+                counted.insert(limit_key.as_str(), CounterRow { prune_at, ..next });
             }
             Err(wait) => longest_wait = longest_wait.max(Some(wait)),
         }
@@ -92,8 +92,8 @@ fn count_all<'a>(
 /// empty count where there is none; it is rolled back unless the attempt is allowed.
 fn lock(connection: &mut AnyConnection, attempts: &[Attempt], now: UnixTime) -> QueryResult<Vec<CounterRow>> {
     let none = Counter { count: 0, since: now, last_at: now };
-    let row = |Attempt { bucket, limit }: &Attempt| CounterRow::new(bucket, none, limit.expires_at(&none));
-    let rows: BTreeMap<_, _> = attempts.iter().map(|attempt| (&attempt.bucket, row(attempt))).collect();
+    let row = |Attempt { limit_key, limit }: &Attempt| CounterRow::new(limit_key, none, limit.expires_at(&none));
+    let rows: BTreeMap<_, _> = attempts.iter().map(|attempt| (&attempt.limit_key, row(attempt))).collect();
     rows.into_values()
         .map(|row| {
             on_either!(connection, connection => {
@@ -117,12 +117,12 @@ fn store<'a>(connection: &mut AnyConnection, counted: impl Iterator<Item = &'a C
 }
 
 /// Refunds one attempt or resets the count; deletes the row of an empty count.
-fn refund(connection: &mut AnyConnection, bucket: &LimitKey, forgiveness: Forgiveness) -> QueryResult<()> {
-    let least = match forgiveness {
-        Forgiveness::One => 1,
-        Forgiveness::All => i32::MAX,
+fn refund(connection: &mut AnyConnection, limit_key: &LimitKey, reduction: Reduction) -> QueryResult<()> {
+    let least = match reduction {
+        Reduction::Refund => 1,
+        Reduction::Reset => i32::MAX,
     };
-    let row = login_attempts::table.find(bucket.as_str());
+    let row = login_attempts::table.find(limit_key.as_str());
     if diesel::delete(row.filter(login_attempts::count.le(least))).execute(connection)? == 0 {
         diesel::update(row).set(login_attempts::count.eq(login_attempts::count - 1)).execute(connection)?;
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::{Codes, IssueIf};
-use auth_accounts::second_factor::Proof;
+use auth_accounts::second_factor::VerifiedFactor;
 use auth_accounts::secret::Mac;
 use auth_core::StoreError;
 use auth_core::effects::Effects;
@@ -91,7 +91,13 @@ impl Codes for DieselStore {
         .await
     }
 
-    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+    async fn redeem(
+        &self,
+        id: CodeId,
+        factor: VerifiedFactor,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         let effects = effects.clone();
         self.write(move |connection| {
             connection.transaction_if(|connection| {
@@ -101,7 +107,7 @@ impl Codes for DieselStore {
                 // The account first, as in every write that needs both. A code never changes its account.
                 lock_row(connection, owner)?;
                 Undo::unless(use_code(connection, id, owner, now)?, false)?;
-                Undo::unless(use_up(connection, owner, proof)?, false)?;
+                Undo::unless(use_up(connection, owner, factor)?, false)?;
                 put(connection, owner, &effects)?;
                 Ok(true)
             })

@@ -1,7 +1,7 @@
 //! The outbox: emails from the write that enqueues them until they are delivered.
 
 use async_trait::async_trait;
-use auth_accounts::mail::{
+use auth_accounts::email::{
     ClaimedEmail, EmailKind, EmailRequest, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy,
 };
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
@@ -55,7 +55,7 @@ impl Outbox for DieselStore {
         .await
     }
 
-    async fn postpone(
+    async fn reschedule(
         &self,
         claimed: MessageId,
         attempt: u32,
@@ -185,7 +185,7 @@ fn next_due(connection: &mut AnyConnection, now: UnixTime, until: UnixTime) -> Q
     // A claim, or a wait, that ends later than these times was stored before the clock was set back, and is ignored.
     // Claims by machines whose clocks are ahead end late too, but never by as much as the length of a claim.
     let kept_for = now.distance(until).get().saturating_mul(2);
-    let (implausible_claim, implausible_wait) = (now.plus(Seconds::new(kept_for)), now.plus(RetryPolicy::MAX_WAIT));
+    let (implausible_claim, implausible_wait) = (now.plus(Seconds::new(kept_for)), now.plus(RetryPolicy::MAX_DELAY));
     let (now, implausible_claim, implausible_wait) =
         (DbTime::from(now), DbTime::from(implausible_claim), DbTime::from(implausible_wait));
     let is_free = outbox::claimed_until.is_null();
@@ -256,14 +256,14 @@ impl TryFrom<ClaimedRow> for ClaimedEmail {
     type Error = diesel::result::Error;
 
     fn try_from(row: ClaimedRow) -> QueryResult<Self> {
-        let mail = OutgoingEmail {
+        let email = OutgoingEmail {
             id: row.id.into(),
             queued: read_kind(&row.kind)?,
             to: row.recipient,
             content: Sealed::new(row.content),
             queued_at: row.queued_at.into(),
         };
-        Ok(Self { mail, attempt: row.attempts.try_into().map_err(out_of_range)? })
+        Ok(Self { email, attempt: row.attempts.try_into().map_err(out_of_range)? })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use auth_accounts::code::CodeId;
-use auth_accounts::mail::MessageId;
+use auth_accounts::email::MessageId;
 use auth_core::time::{Timestamp, UnixTime};
 use auth_core::token::SessionId;
 use diesel::backend::Backend;

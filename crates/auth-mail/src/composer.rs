@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use auth_accounts::mail::Mail;
+use auth_accounts::email::UnsealedEmail;
 use auth_accounts::ports::EmailError;
 use auth_core::time::UnixTime;
 use lettre::Address;
@@ -65,7 +65,7 @@ impl Composer {
     /// # Errors
     /// [`EmailError::Permanent`] if the recipient is not a supported email address, [`EmailError::Temporary`] if a
     /// template fails.
-    pub(crate) fn compose(&self, email: &Mail, now: UnixTime) -> Result<Message, EmailError> {
+    pub(crate) fn compose(&self, email: &UnsealedEmail, now: UnixTime) -> Result<Message, EmailError> {
         let to = parse_address(&email.to).ok_or_else(|| {
             EmailError::Permanent(format!("not a valid email address: {}", one_line(&email.to, MAX_ADDRESS_LEN)))
         })?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use auth_accounts::mail::Mail;
+use auth_accounts::email::UnsealedEmail;
 use auth_accounts::ports::{EmailError, Mailer};
 
 use crate::composer::{Composer, Message, now};
@@ -42,7 +42,7 @@ impl FolderMailer {
 
 #[async_trait]
 impl Mailer for FolderMailer {
-    async fn send(&self, email: &Mail) -> Result<(), EmailError> {
+    async fn send(&self, email: &UnsealedEmail) -> Result<(), EmailError> {
         let message = self.composer.compose(email, now())?;
         let name = format!("{:010}-{}-{}.eml", email.caused_at.seconds(), email.kind.name(), email.id);
         let folder = Arc::clone(&self.folder);

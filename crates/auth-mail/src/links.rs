@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use url::{Host, ParseError, Url};
 
 use crate::error::{Setting, SetupError};

@@ -97,7 +97,9 @@ fn after(delivery: Delivery) -> Option<Duration> {
     match delivery {
         Delivery::Idle => return Some(IDLE),
         Delivery::Done(_) => {}
-        Delivery::Postponed(id, error) => tracing::warn!(%id, error, "an email was not delivered; it is retried later"),
+        Delivery::Rescheduled(id, error) => {
+            tracing::warn!(%id, error, "an email was not delivered; it is retried later")
+        }
         Delivery::GivenUp(id, error) => {
             tracing::warn!(%id, error, "an email was given up; `outbox retry` retries it");
         }
@@ -140,7 +142,7 @@ impl Outages {
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use auth_accounts::mail::{EmailContent, EmailKind, Mail, OutgoingEmail, Queued, RetryPolicy};
+    use auth_accounts::email::{EmailContent, EmailKind, OutgoingEmail, Queued, RetryPolicy, UnsealedEmail};
     use auth_accounts::ports::{EmailError, Mailer, Outbox, OutboxPage};
     use auth_conformance::{BEGINNING, MemoryStore, TestService, message_id};
     use tokio::sync::Semaphore;
@@ -155,7 +157,7 @@ mod tests {
 
     #[async_trait]
     impl Mailer for GatedMailer {
-        async fn send(&self, _: &Mail) -> Result<(), EmailError> {
+        async fn send(&self, _: &UnsealedEmail) -> Result<(), EmailError> {
             self.started.send_modify(|started| *started += 1);
             self.permits.acquire().await.unwrap().forget();
             Ok(())
@@ -182,7 +184,7 @@ mod tests {
         }
 
         async fn enqueue(&self, number: u64) {
-            let (id, queued) = (message_id(number), Queued::Mail(EmailKind::PasswordChanged));
+            let (id, queued) = (message_id(number), Queued::Email(EmailKind::PasswordChanged));
             let content = EmailContent::default().to_bytes();
             let content = self.service.ports().secret_box.seal(&EmailContent::context(id, queued), &content).unwrap();
             let mail = OutgoingEmail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: BEGINNING };

@@ -2,9 +2,10 @@
 
 use crate::account::AccountFault;
 
-/// One address that mail can be sent to: at most 254 characters (RFC 5321 §4.5.3.1.3), ASCII only, one `@`, a domain
-/// with a dot. Unique without regard to letter case; ASCII, because case rules of other letters would let two
-/// addresses meet (CVE-2019-19844).
+/// A single email address: at most 254 characters (RFC 5321 §4.5.3.1.3), ASCII only, one `@`, and a domain with a dot.
+///
+/// Compared without regard to letter case. Only ASCII is accepted, because Unicode case folding can map two different email
+/// addresses to the same string (SEC-061, CVE-2019-19844).
 ///
 /// ```
 /// use auth_accounts::account::Email;
@@ -15,56 +16,61 @@ use crate::account::AccountFault;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Email {
-    text: String,
+    original: String,
     canonical: String,
 }
 
 impl Email {
-    /// Longest address, in characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 254;
 
-    /// Checks and keeps an address.
-    pub fn parse(text: &str) -> Result<Self, AccountFault> {
-        if text.chars().count() > Self::MAX_CHARS {
+    /// Parses an email address.
+    ///
+    /// # Errors
+    /// [`AccountFault::TooLong`] or [`AccountFault::BadEmail`].
+    pub fn parse(input: &str) -> Result<Self, AccountFault> {
+        if input.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
         }
-        match text.rsplit_once('@') {
+        match input.rsplit_once('@') {
             Some((local, domain)) if is_local_part(local) && is_domain(domain) => {
-                Ok(Self { text: text.to_owned(), canonical: text.to_ascii_lowercase() })
+                Ok(Self { original: input.to_owned(), canonical: input.to_ascii_lowercase() })
             }
             _ => Err(AccountFault::BadEmail),
         }
     }
 
-    /// The address as it was given.
+    /// The email address as it was entered.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.original
     }
 
-    /// The form that must be unique.
+    /// The canonical form, which is unique among login names.
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }
 
-/// A dot-atom (RFC 5322 §3.2.3). Quoted local parts are refused: nobody has one, and header injection loves them.
-fn is_local_part(text: &str) -> bool {
+/// Whether a local part is a dot-atom (RFC 5322 §3.2.3) of at most 64 bytes. Quoted local parts are refused: they are hardly
+/// used, and make header injection easier.
+fn is_local_part(input: &str) -> bool {
     let is_atom = |atom: &str| {
         !atom.is_empty() && atom.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~".contains(&b))
     };
-    text.len() <= 64 && text.split('.').all(is_atom)
+    input.len() <= 64 && input.split('.').all(is_atom)
 }
 
-/// Two or more labels of letters, digits and inner hyphens (RFC 1123 §2.1); the last one is not a number.
-fn is_domain(text: &str) -> bool {
+/// Whether a domain has two or more labels of letters, digits and inner hyphens (RFC 1123 §2.1), the last of which is not a
+/// number.
+fn is_domain(input: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
     };
-    let has_name_at_its_end = |last: &str| last.len() >= 2 && !last.bytes().all(|b| b.is_ascii_digit());
-    text.contains('.') && text.split('.').all(is_label) && text.rsplit('.').next().is_some_and(has_name_at_its_end)
+    let is_top_level_label = |last: &str| last.len() >= 2 && !last.bytes().all(|b| b.is_ascii_digit());
+    input.contains('.') && input.split('.').all(is_label) && input.rsplit('.').next().is_some_and(is_top_level_label)
 }
 
 #[cfg(test)]
@@ -72,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_address_may_be() {
+    fn email_addresses_are_single_ascii_mailboxes() {
         let long =
             format!("{}@{}.example.com", "a".repeat(60), ["b".repeat(60), "c".repeat(60), "d".repeat(58)].join("."));
         for good in

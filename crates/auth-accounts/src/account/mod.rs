@@ -1,4 +1,4 @@
-//! Accounts: who may log in, under which name and address.
+//! Accounts: usernames, email addresses and profiles.
 
 mod email;
 mod new_user;
@@ -12,28 +12,28 @@ pub use username::{Username, UsernameRules};
 
 use crate::password::PasswordFlaw;
 
-/// The name or address that another account has already.
+/// Which login name belongs to another account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// The username, also when the address is taken as well.
+    /// The username. Also if both are taken.
     Username,
-    /// The address.
+    /// The email address.
     Email,
 }
 
-/// Why an account cannot be as asked.
+/// Why a field of an account is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountFault {
-    /// Another account has it.
+    /// Another account has this login name.
     Taken(Taken),
-    /// A username outside its alphabet, or with control or invisible characters.
+    /// The username is empty or has characters that are not allowed (see [`Username`]).
     BadUsername,
-    /// Not an address (see [`Email`]).
+    /// Not a valid email address (see [`Email`]).
     BadEmail,
-    /// Control characters, such as line breaks, in a person's name.
+    /// A first or last name contains control characters, such as line breaks.
     BadPersonName,
-    /// Longer than so many characters.
+    /// Longer than this number of characters.
     TooLong(usize),
-    /// What is wrong with a password, in the order of the rules; never empty.
+    /// The rules that the password breaks, in the order of the rules; never empty.
     WeakPassword(Vec<PasswordFlaw>),
 }

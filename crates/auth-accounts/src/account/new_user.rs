@@ -1,4 +1,4 @@
-//! An account to be stored, and the name that a login uses.
+//! New accounts and login names.
 
 use auth_core::effects::Effects;
 use auth_core::ports::Randomness;
@@ -9,35 +9,35 @@ use uuid::Uuid;
 
 use crate::account::{Email, PersonName, Username};
 
-/// An account to be stored. It starts active, without privileges unless said otherwise.
+/// An account to be created. It starts active.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
-    /// Its ID; with [`NewUserId::Next`] the storage assigns one.
+    /// The user ID; with [`NewUserId::Next`] the storage assigns one.
     pub id: NewUserId,
-    /// The name to log in with.
+    /// The username.
     pub username: Username,
-    /// Its email address, if it has one.
+    /// The email address, if there is one.
     pub email: Option<NewEmail>,
     /// First name; may be empty.
     pub first_name: PersonName,
     /// Last name; may be empty.
     pub last_name: PersonName,
-    /// Whether it is an administrator's.
+    /// Whether the user is staff.
     pub is_staff: bool,
     /// Whether the user is a superuser.
     pub is_superuser: bool,
-    /// When it is made.
+    /// When the account is created.
     pub date_joined: Timestamp,
     /// Whether the user is imported and keeps their username, which is refused only if another user has exactly the same
     /// one. If its [canonical form](Username::canonical) is taken, it reserves only its own spelling.
     pub is_imported: bool,
-    /// When its address was proven to be its owner's; `None`: it was not.
+    /// When the email address was verified; `None` if it is unverified.
     pub email_verified_at: Option<Timestamp>,
-    /// What is committed with it. An event without a user is about this one.
+    /// Committed in the same transaction. Events without a user refer to the new user.
     pub effects: Effects,
 }
 
-/// The ID of a user to be stored.
+/// The ID of a user to be created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum NewUserId {
     /// The next integer. Only the storage assigns integers, so that it never assigns one twice.
@@ -45,7 +45,7 @@ pub enum NewUserId {
     Next,
     /// A UUID.
     Uuid(Uuid),
-    /// A string of the host's.
+    /// A string chosen by the host.
     String(StringId),
 }
 
@@ -80,7 +80,7 @@ impl NewUserIds {
     }
 }
 
-/// The email address of a user to be stored, and what it is for.
+/// The email address of a user to be created, and its role.
 ///
 /// ```
 /// use auth_accounts::account::{Email, NewEmail};
@@ -91,21 +91,20 @@ impl NewUserIds {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NewEmail {
-    /// The user may log in with it, and is found by it. No other user may have it as a login name, in any spelling with the same
-    /// [canonical form](Email::canonical).
+    /// A login name. No other user may have a login name with the same [canonical form](Email::canonical).
     LoginName(Email),
-    /// Notices go to it. Any number of users may have it, and none is found by it.
+    /// A contact, which only receives emails. Any number of users may share it, and no request finds a user by it.
     Contact(Email),
 }
 
 impl NewEmail {
-    /// The address.
+    /// The email address.
     pub const fn email(&self) -> &Email {
         let (Self::LoginName(email) | Self::Contact(email)) = self;
         email
     }
 
-    /// The address, if it is a login name.
+    /// The email address, if it is a login name.
     pub const fn login_name(&self) -> Option<&Email> {
         match self {
             Self::LoginName(email) => Some(email),
@@ -114,11 +113,11 @@ impl NewEmail {
     }
 }
 
-/// What a login names its account by. Compared exactly, letter case included.
+/// The login name as it was entered. Compared exactly, including letter case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginName {
-    /// By username.
+    /// A username.
     Username(String),
-    /// By address.
+    /// An email address.
     Email(String),
 }

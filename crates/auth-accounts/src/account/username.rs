@@ -1,29 +1,31 @@
-//! The name that an account logs in with.
+//! Usernames.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::account::AccountFault;
 
-/// Which usernames a registration may choose. (The rules of lengths and look-alikes always hold.)
+/// Which usernames a registration may choose, in addition to the rules of [`Username`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UsernameRules {
-    /// Only letters, digits and `@ . + - _` (SEC-063). Off: any visible text, as the reference peer has it.
+    /// Only letters, digits and `@ . + - _` (SEC-063). If `false`, any characters except control characters, as in the reference
+    /// implementation.
     pub plain_alphabet: bool,
-    /// Names that differ in letter case only are the same name (SEC-060).
+    /// Usernames that differ only in letter case are the same (SEC-060).
     pub ignore_case: bool,
 }
 
 impl Default for UsernameRules {
-    /// The plain alphabet, whatever the letter case.
+    /// The plain alphabet, ignoring letter case.
     fn default() -> Self {
         Self { plain_alphabet: true, ignore_case: true }
     }
 }
 
-/// A username that may be stored: 1 to 150 characters, no control or invisible ones, no blanks at its edges.
+/// A valid username: 1 to 150 characters, at least one of them visible, without control characters and without leading or
+/// trailing white space.
 ///
-/// Two names are taken for the same when their [`canonical`](Self::canonical) forms are: full width, ligatures and
-/// combining marks (NFKC) and invisible characters make no difference, letter case if the rules say so.
+/// Two usernames are the same if their [`canonical`](Self::canonical) forms are equal. Full-width forms, ligatures, combining
+/// marks (NFKC) and invisible characters make no difference; letter case makes one only if the rules say so.
 ///
 /// ```
 /// use auth_accounts::account::{Username, UsernameRules};
@@ -35,58 +37,61 @@ impl Default for UsernameRules {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Username {
-    text: String,
+    original: String,
     canonical: String,
 }
 
 impl Username {
-    /// Longest username, in characters.
+    /// The maximum length, in characters.
     pub const MAX_CHARS: usize = 150;
 
-    /// Checks and keeps a name.
-    pub fn parse(text: &str, rules: UsernameRules) -> Result<Self, AccountFault> {
-        if text.chars().count() > Self::MAX_CHARS {
+    /// Parses a username.
+    ///
+    /// # Errors
+    /// [`AccountFault::TooLong`] or [`AccountFault::BadUsername`].
+    pub fn parse(input: &str, rules: UsernameRules) -> Result<Self, AccountFault> {
+        if input.chars().count() > Self::MAX_CHARS {
             return Err(AccountFault::TooLong(Self::MAX_CHARS));
         }
         let allowed = |c: char| match rules.plain_alphabet {
             true => c.is_alphanumeric() || "@.+-_".contains(c),
             false => !c.is_control(),
         };
-        if text != text.trim() || !text.chars().all(allowed) {
+        if input != input.trim() || !input.chars().all(allowed) {
             return Err(AccountFault::BadUsername);
         }
-        let canonical = Self::canonical_form(text, rules.ignore_case);
+        let canonical = Self::canonical_form(input, rules.ignore_case);
         if canonical.is_empty() {
             return Err(AccountFault::BadUsername);
         }
-        Ok(Self { text: text.to_owned(), canonical })
+        Ok(Self { original: input.to_owned(), canonical })
     }
 
-    /// One form for all spellings of a text that could be a name, letter case included.
-    pub(crate) fn folded(text: &str) -> String {
-        Self::canonical_form(text, true)
+    /// The canonical form of any string, ignoring letter case.
+    pub(crate) fn folded(input: &str) -> String {
+        Self::canonical_form(input, true)
     }
 
-    fn canonical_form(text: &str, ignore_case: bool) -> String {
-        let visible: String = text.nfkc().filter(|c| !is_invisible(*c)).collect();
+    fn canonical_form(input: &str, ignore_case: bool) -> String {
+        let visible: String = input.nfkc().filter(|c| !is_invisible(*c)).collect();
         let folded = if ignore_case { visible.to_lowercase() } else { visible };
-        // Removing and folding may leave a text that is no longer normal.
+        // Removing characters and folding case can leave a string that is no longer in NFKC.
         folded.nfkc().collect::<String>().trim().to_owned()
     }
 
-    /// The name as it was chosen.
+    /// The username as it was entered.
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.original
     }
 
-    /// The form that must be unique.
+    /// The canonical form, which is unique.
     pub fn canonical(&self) -> &str {
         &self.canonical
     }
 }
 
-/// Characters that draw nothing: the Unicode property Default_Ignorable_Code_Point (UAX #44), bidi controls and BOM
-/// among them.
+/// Whether a character has the Unicode property Default_Ignorable_Code_Point (UAX #44). This includes bidirectional controls
+/// and the byte order mark.
 const fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}'
@@ -116,21 +121,21 @@ mod tests {
             (ANY, "alice", "alice\u{E0041}"),
             (ANY, "cafe\u{301}", "cafe\u{200B}\u{301}"),
         ] {
-            let canonical = |text| Username::parse(text, rules).map(|name| name.canonical);
+            let canonical = |input| Username::parse(input, rules).map(|name| name.canonical);
             assert_eq!(canonical(one), canonical(other), "{one:?} and {other:?}");
         }
     }
 
     #[test]
-    fn letter_case_counts_when_the_rules_say_so() {
-        let canonical = |text| Username::parse(text, ANY).map(|name| name.canonical);
+    fn letter_case_is_significant_if_the_rules_do_not_ignore_it() {
+        let canonical = |input| Username::parse(input, ANY).map(|name| name.canonical);
         assert_ne!(canonical("alice"), canonical("ALICE"));
     }
 
     #[test]
-    fn what_a_username_may_be() {
+    fn usernames_follow_the_configured_alphabet_and_length() {
         let long = "x".repeat(151);
-        for (rules, text, expected) in [
+        for (rules, input, expected) in [
             (PLAIN, "a.b+c-d_e@f", Ok(())),
             (PLAIN, "łukasz9", Ok(())),
             (PLAIN, "a b", Err(AccountFault::BadUsername)),
@@ -143,7 +148,7 @@ mod tests {
             (ANY, &long[..150], Ok(())),
             (ANY, &long, Err(AccountFault::TooLong(150))),
         ] {
-            assert_eq!(Username::parse(text, rules).map(|_| ()), expected, "{text:?}");
+            assert_eq!(Username::parse(input, rules).map(|_| ()), expected, "{input:?}");
         }
     }
 }

@@ -1,33 +1,33 @@
-//! Where a link in an email was sent, and what following it takes beside its token.
+//! The payload of the code behind a link.
 
 use auth_core::user::SecurityStamp;
 
 use crate::account::Email;
 
-/// The payload of the code of a link.
+/// The payload of the code behind a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkTarget {
     /// The email address that the link was sent to.
     pub email: Email,
-    /// What following it takes.
+    /// What following the link requires besides its token.
     pub condition: LinkCondition,
 }
 
-/// What following a link takes beside its token.
+/// What following a link requires besides its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkCondition {
     /// Nothing.
     Nothing,
-    /// A login to the account: it had a second factor when the link was made.
+    /// A login to the account, because it had a second factor when the link was created.
     Login,
-    /// That the account still has this stamp: what it took to ask for the link was decided on it.
+    /// That the account still has this security stamp, on which the reauthentication for the link was based.
     Unchanged(SecurityStamp),
 }
 
 impl LinkTarget {
     const LOGIN: &'static str = "login";
 
-    /// As it is stored: the email address, which contains no space, and the condition.
+    /// Serializes the target: the email address, which contains no space, and the condition.
     ///
     /// ```
     /// use auth_accounts::account::Email;
@@ -48,9 +48,9 @@ impl LinkTarget {
 
     /// Parses a stored payload; `None` if it is not valid.
     pub fn from_payload(payload: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(payload).ok()?;
-        let (email, condition) = match text.split_once(' ') {
-            None => (text, LinkCondition::Nothing),
+        let input = std::str::from_utf8(payload).ok()?;
+        let (email, condition) = match input.split_once(' ') {
+            None => (input, LinkCondition::Nothing),
             Some((email, Self::LOGIN)) => (email, LinkCondition::Login),
             Some((email, stamp)) => (email, LinkCondition::Unchanged(SecurityStamp::new(stamp.parse().ok()?))),
         };
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_target_is_read_as_it_was_written() {
+    fn payloads_are_parsed_as_written() {
         let email = || Email::parse("alice@example.com").unwrap();
         for condition in
             [LinkCondition::Nothing, LinkCondition::Login, LinkCondition::Unchanged(SecurityStamp::new(12))]

@@ -1,4 +1,4 @@
-//! What a password must be, and the types that keep one from leaking.
+//! The password policy, and types that keep passwords out of logs.
 
 mod common;
 mod policy;
@@ -8,36 +8,36 @@ use std::fmt;
 
 pub use policy::{Attribute, PasswordFlaw, PasswordPolicy};
 
-/// A password as it was typed, unchecked.
+/// A password as it was entered, not checked against the policy.
 ///
-/// Secret: no `Display`, a `Debug` that prints `RawPassword(***)`. Only [`expose`](Self::expose) gives the text.
-/// Compared as a whole: nothing is cut, folded or normalised (SEC-052).
+/// Secret: there is no `Display`, and `Debug` prints `RawPassword(***)`. Only [`expose`](Self::expose) returns the string. The
+/// whole string counts: it is not truncated, case-folded or normalised (SEC-052).
 ///
 /// ```
 /// use auth_accounts::password::{PasswordPolicy, RawPassword};
 /// let typed = RawPassword::new("Correct-horse-42");
 /// assert_eq!(format!("{typed:?}"), "RawPassword(***)");
-/// // Only what passed the policy can be made a new hash of.
+/// // Only a password that passed the policy can be hashed.
 /// assert!(PasswordPolicy::default().check(typed, &[]).is_ok());
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawPassword(String);
 
 impl RawPassword {
-    /// Longest password, in characters, that is hashed at all (SEC-053).
+    /// The maximum length of a password that is hashed, in characters (SEC-053).
     pub const MAX_CHARS: usize = 1_024;
 
-    /// A password as it was typed.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// Wraps a password as it was entered.
+    pub fn new(input: impl Into<String>) -> Self {
+        Self(input.into())
     }
 
-    /// Whether it is longer than [`MAX_CHARS`](Self::MAX_CHARS), so that no account can have it.
+    /// Whether the password is longer than [`MAX_CHARS`](Self::MAX_CHARS), so that it cannot be right for any account.
     pub fn is_too_long(&self) -> bool {
         self.0.len() > Self::MAX_CHARS && self.0.chars().count() > Self::MAX_CHARS
     }
 
-    /// The text.
+    /// The password string.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -49,35 +49,35 @@ impl fmt::Debug for RawPassword {
     }
 }
 
-/// A password that passed the policy: the only thing that a new password hash is made of.
+/// A password that passed the policy. Only such a password can be hashed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedPassword(RawPassword);
 
 impl CheckedPassword {
-    /// A password that its account has already, and that may be older than the policy.
+    /// Wraps the current password of an account, which may be older than the policy.
     pub(crate) const fn in_use(password: RawPassword) -> Self {
         Self(password)
     }
 
-    /// The password.
+    /// The unchecked password.
     pub const fn raw(&self) -> &RawPassword {
         &self.0
     }
 }
 
-/// A stored password hash: one line of text that names its algorithm and cost.
+/// A stored password hash: a one-line string that states its algorithm and cost.
 ///
-/// Not for logs: guesses can be tried against it. No `Display`, a `Debug` that prints `PasswordHash(***)`.
+/// It must not be logged, since it can be attacked by guessing. There is no `Display`, and `Debug` prints `PasswordHash(***)`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
-    /// A hash as it stands in the storage.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+    /// Wraps a stored hash.
+    pub fn new(input: impl Into<String>) -> Self {
+        Self(input.into())
     }
 
-    /// The text.
+    /// The hash string.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -102,13 +102,13 @@ mod tests {
 
     #[test]
     fn length_is_counted_in_characters() {
-        for (text, too_long) in [
+        for (input, too_long) in [
             ("x".repeat(1_024), false),
             ("x".repeat(1_025), true),
             ("\u{1F600}".repeat(1_024), false),
             ("\u{1F600}".repeat(1_025), true),
         ] {
-            assert_eq!(RawPassword::new(text).is_too_long(), too_long);
+            assert_eq!(RawPassword::new(input).is_too_long(), too_long);
         }
     }
 }

@@ -1,40 +1,41 @@
-//! The rules for a new password, and their order.
+//! The rules for new passwords, and their order.
 
 use crate::password::{CheckedPassword, RawPassword, common, similarity};
 
-/// What is wrong with a password.
+/// A rule that a password breaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordFlaw {
-    /// It resembles this attribute of its account.
+    /// It resembles this attribute of the account.
     TooSimilar(Attribute),
-    /// It has fewer than so many characters.
+    /// It has fewer than this number of characters.
     TooShort(usize),
-    /// It has more than so many characters.
+    /// It has more than this number of characters.
     TooLong(usize),
-    /// It is in the list of passwords that everybody tries first.
+    /// It is in the list of common passwords.
     TooCommon,
-    /// It has digits only.
+    /// It consists of digits only.
     EntirelyNumeric,
 }
 
-/// What a password is compared with.
+/// An attribute that passwords are compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attribute {
-    /// The name to log in with.
+    /// The username.
     Username,
     /// The first name.
     FirstName,
     /// The last name.
     LastName,
-    /// The address.
+    /// The email address.
     Email,
-    /// The name of the service itself (SEC-054).
+    /// The name of the service (SEC-054).
     ServiceName,
 }
 
-/// What a new password must be. The rules are those of Django's four validators (wire contract section 9), an upper
-/// length (SEC-053) and the name of the service (SEC-054). No rule asks for kinds of characters, and none for a
-/// change after some time (NIST SP 800-63B-4 §3.1.1.2).
+/// The rules for new passwords: those of Django's four validators (wire contract §9), a maximum length (SEC-053), and no
+/// resemblance to the name of the service (SEC-054).
+///
+/// There are no rules about kinds of characters, and passwords do not expire (NIST SP 800-63B-4 §3.1.1.2).
 ///
 /// ```
 /// use auth_accounts::password::{Attribute, PasswordFlaw, PasswordPolicy, RawPassword};
@@ -48,9 +49,9 @@ pub enum Attribute {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PasswordPolicy {
-    /// Fewest characters.
+    /// The minimum length, in characters.
     pub min_chars: usize,
-    /// The name of the service, which no password may resemble; empty: not compared.
+    /// The name of the service, which no password may resemble. Not compared if empty.
     pub service_name: String,
 }
 
@@ -61,29 +62,33 @@ impl Default for PasswordPolicy {
 }
 
 impl PasswordPolicy {
-    /// Lets a password through, or says all that is wrong with it. Of the attributes, which are compared in the order
-    /// given, only the first similar one is named.
+    /// Checks a password against all rules. The attributes are compared in the given order, and only the first similar one is
+    /// reported.
+    ///
+    /// # Errors
+    /// All rules that the password breaks, in the order of [`PasswordFlaw`]; only [`PasswordFlaw::TooLong`] for a password that
+    /// is too long.
     pub fn check(
         &self,
         password: RawPassword,
         attributes: &[(Attribute, &str)],
     ) -> Result<CheckedPassword, Vec<PasswordFlaw>> {
         if password.is_too_long() {
-            // Nothing else is computed for it.
+            // The other rules would be expensive for such input.
             return Err(vec![PasswordFlaw::TooLong(RawPassword::MAX_CHARS)]);
         }
-        let text = password.expose();
+        let input = password.expose();
         let mut flaws = Vec::new();
         let service = (Attribute::ServiceName, self.service_name.as_str());
-        let similar = attributes.iter().chain([&service]).find(|(_, value)| similarity::is_similar(text, value));
+        let similar = attributes.iter().chain([&service]).find(|(_, value)| similarity::is_similar(input, value));
         flaws.extend(similar.map(|(attribute, _)| PasswordFlaw::TooSimilar(*attribute)));
-        if text.chars().count() < self.min_chars {
+        if input.chars().count() < self.min_chars {
             flaws.push(PasswordFlaw::TooShort(self.min_chars));
         }
-        if common::is_common(text) {
+        if common::is_common(input) {
             flaws.push(PasswordFlaw::TooCommon);
         }
-        if !text.is_empty() && text.chars().all(char::is_numeric) {
+        if !input.is_empty() && input.chars().all(char::is_numeric) {
             flaws.push(PasswordFlaw::EntirelyNumeric);
         }
         if flaws.is_empty() { Ok(CheckedPassword(password)) } else { Err(flaws) }
@@ -96,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_rule_has_its_flaw_and_they_come_in_order() {
+    fn broken_rules_are_reported_in_order() {
         let attributes = [
             (Attribute::Username, "alice77"),
             (Attribute::FirstName, "Marguerite"),
@@ -114,7 +119,7 @@ mod tests {
             ("alice77", vec![TooSimilar(Attribute::Username), TooShort(8)]),
             ("Alice77!", vec![TooSimilar(Attribute::Username)]),
             ("marguerite9", vec![TooSimilar(Attribute::FirstName)]),
-            // Last name and address are both similar: the first is named.
+            // The last name and the email address are both similar; the first is reported.
             ("wonderland-1", vec![TooSimilar(Attribute::LastName)]),
             ("tokenhaus!", vec![TooSimilar(Attribute::ServiceName)]),
             ("with blanks and \u{1F600}", vec![]),
@@ -128,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_length_is_configurable() {
+    fn the_minimum_length_is_configurable() {
         let policy = PasswordPolicy { min_chars: 15, ..PasswordPolicy::default() };
-        let check = |text| policy.check(RawPassword::new(text), &[]).err().unwrap_or_default();
+        let check = |input| policy.check(RawPassword::new(input), &[]).err().unwrap_or_default();
         assert_eq!(check("Correct-horse-"), [TooShort(15)]);
         assert_eq!(check("Correct-horse-4"), []);
     }

@@ -1,15 +1,15 @@
-//! Whether a password resembles a name: the measure of Python's `difflib.SequenceMatcher.quick_ratio`, cut into parts
-//! and bounded as Django's `UserAttributeSimilarityValidator` does it (wire contract section 9).
+//! Whether a password resembles an attribute of its account. The measure is Python's `difflib.SequenceMatcher.quick_ratio`,
+//! applied to parts of the attribute as in Django's `UserAttributeSimilarityValidator` (wire contract §9).
 
 use std::collections::HashMap;
 
-/// From this ratio on, a password is too similar.
+/// The ratio from which a password is too similar.
 const LIMIT: f64 = 0.7;
 
-/// Longest value that is compared, in characters: no name or address is longer, and the work grows with its length.
+/// The maximum length of a value that is compared, in characters. No username or email address is longer.
 const MAX_CHARS: usize = 254;
 
-/// Whether `password` resembles `value` as a whole or one of its parts between non-word characters. Case is ignored.
+/// Whether `password` resembles `value` or one of its parts between non-word characters. Ignores letter case.
 pub(super) fn is_similar(password: &str, value: &str) -> bool {
     if value.chars().nth(MAX_CHARS).is_some() {
         return false;
@@ -20,13 +20,13 @@ pub(super) fn is_similar(password: &str, value: &str) -> bool {
     parts.any(|part| !is_much_shorter(part, &password) && ratio(&password, part) >= LIMIT)
 }
 
-/// A part so short that the limit is out of reach: not worth the comparison, which then costs nothing for long input.
+/// Whether a part is so short that the ratio cannot reach the limit. Skipping the comparison then keeps long input cheap.
 fn is_much_shorter(part: &str, password: &str) -> bool {
     let (part, password) = (part.chars().count(), password.chars().count());
     password >= 10 * part && (part as f64) < LIMIT / 2.0 * password as f64
 }
 
-/// Twice the size of the multiset intersection of the characters over the sum of the lengths.
+/// Twice the size of the multiset intersection of the characters, divided by the sum of the lengths.
 fn ratio(a: &str, b: &str) -> f64 {
     let mut available = HashMap::new();
     for c in b.chars() {
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ratio_is_that_of_quick_ratio() {
+    fn the_ratio_equals_that_of_quick_ratio() {
         for (a, b, expected) in [
             ("abcd", "bcde", 0.75),
             ("abcd", "dcba", 1.0),
@@ -62,14 +62,14 @@ mod tests {
     }
 
     #[test]
-    fn names_and_their_parts_are_found() {
+    fn passwords_that_resemble_a_value_or_a_part_of_it_are_similar() {
         for (password, value, expected) in [
             ("alicewonder", "alicewonder", true),
             ("AliceWonder", "alicewonder", true),
             ("alicewonder1", "alicewonder", true),
             ("wonderland", "alice.wonderland@example.com", true),
             ("example99", "alice@example.com", true),
-            // 2 * 7 / 20 is 0.7: the limit itself is too similar.
+            // 2 * 7 / 20 is 0.7, the limit itself.
             ("abcdefg123", "abcdefgxyz", true),
             // 2 * 6 / 20.
             ("abcdef1234", "abcdefwxyz", false),
@@ -78,7 +78,7 @@ mod tests {
             // Longer than any name.
             (&*"ab".repeat(128), &*"ab".repeat(128), false),
             (&*"ab".repeat(127), &*"ab".repeat(127), true),
-            // Fifty times longer than the name: skipped.
+            // Fifty times longer than the value: skipped.
             (&*"a".repeat(50), "a", false),
         ] {
             assert_eq!(is_similar(password, value), expected, "{password:?} {value:?}");

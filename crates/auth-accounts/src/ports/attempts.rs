@@ -1,21 +1,21 @@
-//! Attempts that are counted.
+//! Storage of rate-limit counts.
 
 use async_trait::async_trait;
 use auth_core::error::StoreError;
 use auth_core::time::UnixTime;
 
-use crate::throttle::{Admission, Attempt, Forgiveness, LimitKey};
+use crate::throttle::{Admission, Attempt, LimitKey, Reduction};
 
-/// Counts of attempts. They survive a restart, and all processes of an installation count together.
+/// Storage of the counts of attempts. They survive a restart, and all processes of a deployment share them.
 #[async_trait]
 pub trait Attempts: Send + Sync {
-    /// Counts one attempt in each of these buckets, as [`Limit::count`](crate::throttle::Limit::count) decides, or in none
-    /// of them if one refuses it: then the longest wait is answered. Calls for one bucket are decided one after the other.
+    /// Counts one attempt for each of these limit keys, as [`Limit::count`](crate::throttle::Limit::count) decides. If one of
+    /// them refuses, counts nothing and returns the longest delay. Calls for the same limit key are serialized (SEC-124).
     async fn admit(&self, attempts: &[Attempt], now: UnixTime) -> Result<Admission, StoreError>;
 
-    /// Takes attempts back: what was counted was no guess.
-    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError>;
+    /// Refunds one attempt of each limit key, or resets its count. A limit key without a count is ignored.
+    async fn reduce(&self, limit_keys: &[(LimitKey, Reduction)]) -> Result<(), StoreError>;
 
-    /// Forgets at most `limit` buckets whose counters expired before `now`. Answers how many.
+    /// Deletes at most `limit` counters that expired before `now`. Returns how many.
     async fn prune_attempts(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

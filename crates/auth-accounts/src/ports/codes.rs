@@ -1,4 +1,4 @@
-//! One-time codes at rest.
+//! Storage of one-time codes.
 
 use async_trait::async_trait;
 use auth_core::effects::Effects;
@@ -7,71 +7,76 @@ use auth_core::time::UnixTime;
 use auth_core::user::{SecurityStamp, User};
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::mail::MessageId;
-use crate::second_factor::Proof;
+use crate::email::MessageId;
+use crate::second_factor::VerifiedFactor;
 
-/// What has to be so at the moment in which a code is stored.
+/// The conditions for storing a code, checked by the write itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IssueIf {
-    /// This request is in the outbox; it is taken out of it.
+    /// This request is still in the outbox. It is removed from there.
     pub answers: Option<MessageId>,
-    /// The account is as it was when it was decided that it gets a code.
+    /// The account is active and unchanged since it was read.
     pub owner: Option<OwnerAsRead>,
-    /// No [open](OneTimeCode::is_open) code of the same account and purpose was made after this moment.
+    /// No [open](OneTimeCode::is_open) code of the same account and purpose was created after this time.
     pub none_since: Option<UnixTime>,
 }
 
 impl IssueIf {
-    /// For an account as it was read. What was decided before its password, its second factors, its rights or its email
-    /// address changed is worth nothing afterwards.
+    /// Requires that the password, second factors, rights and email address of an account are unchanged since it was read.
     pub fn still(user: &User) -> Self {
         let (email, security_stamp) = (user.email.clone(), user.security_stamp);
         Self { owner: Some(OwnerAsRead { email, security_stamp }), ..Self::default() }
     }
 }
 
-/// An account as it was read: it has to be active still, too.
+/// The state of an account as it was read. The account must also still be active.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerAsRead {
-    /// Its address, if it had one.
+    /// The email address, if there was one.
     pub email: Option<String>,
-    /// Its stamp, which every change to its password, its second factors, its rights and its email address advances.
+    /// The security stamp, which every change to the password, the second factors, the rights and the email address advances.
     pub security_stamp: SecurityStamp,
 }
 
-/// One-time codes at rest: of links, challenges and enrolments.
+/// Storage of one-time codes: those of links, challenges and enrolments.
 ///
-/// "Open" is what [`OneTimeCode::is_open`] says, judged by the write itself.
+/// A code is "open" as defined by [`OneTimeCode::is_open`], checked by the write itself.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// Stores a code and commits the effects. Ends every open code of the same account and purpose first, if
-    /// the purpose [says so](crate::code::CodePurpose::ends_older); of challenges, all but the newest that leave room for
-    /// this one among [`MAX_OPEN`](OneTimeCode::MAX_OPEN) open ones of the purposes that are
-    /// [counted together](crate::code::CodePurpose::bounded_with).
+    /// Stores a code and commits the effects. First ends every open code of the same account and purpose, if the purpose
+    /// [requires that](crate::code::CodePurpose::ends_older). Of challenges, ends the oldest, so that at most
+    /// [`MAX_OPEN`](OneTimeCode::MAX_OPEN) of the purposes that are
+    /// [counted together](crate::code::CodePurpose::bounded_with) are open, including the new one. The end of these codes is
+    /// the creation time of the new one.
     ///
-    /// `false`, and nothing done, if there is no such account, or what [has to be so](IssueIf) is not. What it ends, it ends
-    /// as of the moment at which the new one was made.
+    /// Returns `false` and changes nothing if the account does not exist or a [condition](IssueIf) does not hold.
     async fn issue(&self, code: &OneTimeCode, effects: &Effects, only: &IssueIf) -> Result<bool, StoreError>;
 
-    /// The code, in whatever state.
+    /// Finds a code, open or not.
     async fn find_code(&self, id: CodeId) -> Result<Option<OneTimeCode>, StoreError>;
 
-    /// Counts an attempt to use an open code, and answers it with this attempt counted; `None`, and nothing counted, if it
-    /// is not open. Of any number of calls at once, no more are answered than the code has attempts left.
+    /// Counts an attempt on an open code, and returns the code including this attempt. Returns `None` and counts nothing if the
+    /// code is not open. Concurrent calls get the code no more often than it has attempts left (SEC-132).
     async fn try_code(&self, id: CodeId, now: UnixTime) -> Result<Option<OneTimeCode>, StoreError>;
 
-    /// Uses a code, whatever its attempts, and with it what proved it: no code of the time step or an earlier one counts
-    /// any more, or the recovery code is gone. Commits the effects. Whether its time is now is not asked: that
-    /// was decided when it was [tried](Self::try_code).
+    /// Uses a code together with the second factor that answered its challenge: TOTP codes of this time step and earlier ones
+    /// are no longer accepted, or the recovery code is removed. Commits the effects. Attempts and expiry are not checked again,
+    /// because [`try_code`](Self::try_code) has done so.
     ///
-    /// `false`, and nothing done, if it was used or ended before, or if what proved it was used before or is no longer
-    /// there.
-    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError>;
+    /// Returns `false` and changes nothing if the code was used or ended before, if the TOTP code was used before, or if the
+    /// recovery code no longer exists.
+    async fn redeem(
+        &self,
+        id: CodeId,
+        factor: VerifiedFactor,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError>;
 
-    /// Forgets at most `limit` [challenges and enrolments](crate::code::CodePurpose::OF_SECOND_FACTORS) that expired before
-    /// `now`. Answers how many.
+    /// Deletes at most `limit` [challenges and enrolments](crate::code::CodePurpose::OF_SECOND_FACTORS) that expired before
+    /// `now`. Returns how many.
     async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 
-    /// Forgets at most `limit` codes that expired before `now`. Answers how many.
+    /// Deletes at most `limit` codes that expired before `now`. Returns how many.
     async fn prune_codes(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

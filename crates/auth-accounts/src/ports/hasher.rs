@@ -9,26 +9,26 @@ use auth_core::time::Seconds;
 use crate::error::AccountError;
 use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 
-/// What a comparison of a password with a hash found.
+/// The outcome of comparing a password with a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Another password.
+    /// The password is wrong.
     Wrong,
-    /// The password.
+    /// The password is right.
     Right,
-    /// The password, in a hash of another algorithm or cost than is wanted today.
+    /// The password is right, but the algorithm or cost of its hash is outdated.
     RightButOutdated,
 }
 
-/// Why nothing was hashed.
+/// Why a password was not hashed or compared.
 #[derive(Debug)]
 pub enum HashError {
-    /// Too many passwords are waiting already; try again in so long.
+    /// The queue is full.
     Overloaded {
-        /// When to try again.
+        /// How long to wait before trying again.
         retry_after: Seconds,
     },
-    /// The library or the machine failed.
+    /// The hashing library or the operating system failed.
     Failed(Box<dyn Error + Send + Sync>),
 }
 
@@ -41,23 +41,28 @@ impl From<HashError> for AccountError {
     }
 }
 
-/// How much of the queue for hashing may be taken.
+/// How much of the queue for hashing a caller may fill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QueueShare {
     /// All of it.
     Whole,
-    /// Half of it: for work that any stranger can cause, so that logins always find room.
+    /// Half of it. For work that clients without an account can cause, so that there is always room for logins.
     Half,
 }
 
-/// Hashes passwords, slowly on purpose, and never on a thread that serves requests.
+/// Password hashing, which is deliberately slow and never runs on a thread that serves requests.
 #[async_trait]
 pub trait PasswordHasher: Send + Sync {
-    /// A hash of a new password, at today's cost. Those for [`QueueShare::Half`] must never fill more than half of what
-    /// may wait: beyond that they are [`HashError::Overloaded`].
+    /// Hashes a new password at the current cost.
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`] if the queue is full; with [`QueueShare::Half`], if half of it is.
     async fn hash(&self, password: &CheckedPassword, share: QueueShare) -> Result<PasswordHash, HashError>;
 
-    /// Compares a password with a stored hash. With `None` (there is no such account) it does the work of one
-    /// comparison at today's cost all the same, so that time tells nothing (SEC-081), and finds it wrong.
+    /// Compares a password with a stored hash. With `None` (the account does not exist), does the work of one comparison at the
+    /// current cost and returns [`Verdict::Wrong`], so that the timing does not reveal whether an account exists (SEC-081).
+    ///
+    /// # Errors
+    /// [`HashError::Overloaded`] if the queue is full.
     async fn verify(&self, password: &RawPassword, hash: Option<&PasswordHash>) -> Result<Verdict, HashError>;
 }

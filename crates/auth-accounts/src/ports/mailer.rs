@@ -1,18 +1,19 @@
-//! Mail on its way out.
+//! Delivery of emails.
 
 use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::mail::Mail;
+use crate::email::UnsealedEmail;
 
-/// Why a mail was not sent. The text is for an operator: one line, no address but the recipient's, nothing of what the
-/// mail says.
+/// Why an email was not delivered. The message is for operators: one line, no email address but the recipient's, and nothing
+/// of the content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EmailError {
-    /// It may work later: the server is away, slow, busy, or asks to try again (RFC 5321 §4.2.1, 4yz).
+    /// A later attempt may succeed: the server is unreachable, slow or busy, or answered with a transient error (4yz, RFC 5321
+    /// §4.2.1).
     Temporary(String),
-    /// It will not work later either: the server refuses the recipient or the mail (5yz).
+    /// A later attempt will fail too: the server refuses the recipient or the email (5yz).
     Permanent(String),
 }
 
@@ -26,14 +27,13 @@ impl fmt::Display for EmailError {
 
 impl std::error::Error for EmailError {}
 
-/// Sends mails.
+/// Renders and delivers emails.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Makes sentences of a mail and hands it over to whoever carries it on. `Ok` means that they have taken it.
-    ///
-    /// May take its time, within a bound of its own of at most [`MAX_SEND_TIME`].
-    async fn send(&self, mail: &Mail) -> Result<(), EmailError>;
+    /// Renders an email and hands it to the mail server. `Ok` means that the server has accepted it. Must time out after at most
+    /// [`MAX_SEND_TIME`].
+    async fn send(&self, email: &UnsealedEmail) -> Result<(), EmailError>;
 }
 
-/// How long a [`Mailer`] may take for one mail. A mail that was taken out of the outbox for longer is free again.
+/// How long a [`Mailer`] may take for one email. An email can be claimed again once its lease, which is longer, has ended.
 pub const MAX_SEND_TIME: std::time::Duration = std::time::Duration::from_secs(120);

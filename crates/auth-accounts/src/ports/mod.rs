@@ -1,5 +1,5 @@
-//! What accounts need of the world outside, beside the [ports of tokens](auth_core::ports), as traits. What is said there of
-//! storage ports holds here too.
+//! The traits that adapters implement for accounts, in addition to the [ports of tokens](auth_core::ports). The rules for
+//! storage ports given there apply here too.
 
 mod accounts;
 mod attempts;
@@ -23,7 +23,7 @@ pub use mailer::{EmailError, MAX_SEND_TIME, Mailer};
 pub use outbox::{Outbox, OutboxPage, Retry};
 pub use second_factors::SecondFactors;
 
-/// The storage ports together, those of tokens included, as one adapter implements them.
+/// All storage ports, including those of tokens, as one adapter implements them.
 pub trait Store: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox {}
 
 impl<T: TokenStore + Accounts + Codes + SecondFactors + Attempts + Outbox> Store for T {}

@@ -1,55 +1,54 @@
-//! Mails at rest.
+//! Storage of the outbox.
 
 use async_trait::async_trait;
 use auth_core::error::StoreError;
 use auth_core::time::UnixTime;
 
-use crate::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
+use crate::email::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
 
-/// Which part of the outbox is listed: those after `after`, in the order in which they were put in, at most `limit`.
+/// A page of the outbox to list, in the order in which the emails were enqueued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxPage {
-    /// Only those that were given up.
+    /// Only emails that were given up.
     pub only_failed: bool,
-    /// The last entry of the page before; `None` for the first page.
+    /// The last entry of the previous page; `None` for the first page.
     pub after: Option<MessageId>,
-    /// How many at most.
+    /// The maximum number of entries.
     pub limit: u32,
 }
 
-/// Which mails to try again.
+/// Which emails to deliver again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// All that were given up.
+    /// All emails that were given up.
     AllFailed,
-    /// This one, given up or waiting; not while somebody has taken it out.
+    /// This email, given up or waiting, unless a worker has claimed it.
     One(MessageId),
 }
 
-/// Mails, and wishes for mails, from the moment that caused them until they are sent.
+/// Storage of emails, and of requests for emails, until they are delivered.
 ///
-/// Most are put in by the port method that causes them, with the same transaction. Any number of processes take them out.
+/// Most are enqueued by other port methods, in the transaction that causes them. Any number of processes deliver them.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Puts something in that nothing else is stored with.
-    async fn enqueue(&self, mail: &OutgoingEmail) -> Result<(), StoreError>;
+    /// Enqueues an email or a request in a transaction of its own.
+    async fn enqueue(&self, email: &OutgoingEmail) -> Result<(), StoreError>;
 
-    /// Takes out the mail that is due for longest among those of the lowest
-    /// [`priority`](crate::mail::Queued::priority), counts an attempt, and keeps it from everybody else until `until`, or
-    /// until its outcome is reported. `None` if none is due.
+    /// Claims the email that has been due the longest among those with the lowest
+    /// [`priority`](crate::email::Queued::priority), counts an attempt, and reserves the email until `until` or until its
+    /// outcome is reported. Returns `None` if no email is due.
     ///
-    /// Due is what was not given up, is not kept from us, and need not wait: it was put in, or asked for again, or the
-    /// moment of its next attempt has come; or that moment is later than now by more than
-    /// [`MAX_WAIT`](crate::mail::RetryPolicy::MAX_WAIT), which only a clock that was moved back can do. The same holds for
-    /// `until`, by more than twice `until - now`: the clocks of two machines may differ, and a mail that is being sent must
-    /// not be sent by another one because of that.
+    /// An email is due if it was not given up, is not claimed, and has no next attempt in the future. A next attempt that is
+    /// more than [`MAX_DELAY`](crate::email::RetryPolicy::MAX_DELAY) in the future counts as due, because only a clock that was
+    /// moved back can cause it. Likewise, a lease counts as ended if it ends later than now by more than twice `until - now`.
+    /// The factor of two allows for clocks that differ, so that an email is not delivered twice.
     async fn claim(&self, now: UnixTime, until: UnixTime) -> Result<Option<ClaimedEmail>, StoreError>;
 
-    /// It was sent: forgets it. `false`, and nothing done, if the claim is not the last one any more.
+    /// Removes a delivered email. Returns `false` and changes nothing if this claim is no longer the last one.
     async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError>;
 
-    /// It was not sent: it is due again at a moment. `false` as above.
-    async fn postpone(
+    /// Reschedules an email after a failed attempt. Returns `false` as [`delivered`](Self::delivered) does.
+    async fn reschedule(
         &self,
         claimed: MessageId,
         attempt: u32,
@@ -57,16 +56,16 @@ pub trait Outbox: Send + Sync {
         error: &str,
     ) -> Result<bool, StoreError>;
 
-    /// It was not sent, and will not be: keeps it as failed, until somebody asks for it [again](Self::retry). `false` as
-    /// above.
+    /// Gives up an email. It stays in the outbox until it is [retried](Self::retry) or pruned. Returns `false` as
+    /// [`delivered`](Self::delivered) does.
     async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError>;
 
-    /// What is in it.
+    /// Lists a page of the outbox.
     async fn list_outbox(&self, page: OutboxPage) -> Result<Vec<OutboxEntry>, StoreError>;
 
-    /// Makes mails due at once, with their attempts counted anew. Answers how many.
+    /// Makes emails due now, and resets their attempts. Returns how many.
     async fn retry(&self, which: Retry) -> Result<usize, StoreError>;
 
-    /// Forgets at most `limit` mails that were given up before a moment. Answers how many.
+    /// Deletes at most `limit` emails that were given up before `failed_before`. Returns how many.
     async fn prune_outbox(&self, failed_before: UnixTime, limit: u32) -> Result<usize, StoreError>;
 }

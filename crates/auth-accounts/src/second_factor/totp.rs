@@ -1,4 +1,4 @@
-//! Codes of an authenticator: RFC 6238 with SHA-1, six digits and steps of thirty seconds, as every app has it.
+//! TOTP codes (RFC 6238) with SHA-1, six digits and time steps of 30 seconds, which every authenticator supports.
 
 use std::fmt;
 
@@ -9,32 +9,32 @@ use auth_core::user::UserId;
 use crate::code::SixDigitCode;
 use crate::secret::{KeyedHash, user_context};
 
-/// How long one code is shown, in seconds (RFC 6238 §5.2).
+/// The length of a time step, in seconds (RFC 6238 §5.2).
 pub const TOTP_STEP: i64 = 30;
 
-/// The secret that an authenticator shares with the service: 160 bits (RFC 4226 §4, R6). No `Debug` of its bytes.
+/// The secret that an authenticator shares with the service: 160 bits (RFC 4226 §4, R6). `Debug` does not print it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TotpSecret(Vec<u8>);
 
 impl TotpSecret {
-    /// A new one.
+    /// Generates a secret.
     pub fn generate(randomness: &dyn Randomness) -> Self {
         let mut bytes = vec![0; 20];
         randomness.fill(&mut bytes);
         Self(bytes)
     }
 
-    /// One that was sealed.
+    /// Creates a secret from its bytes.
     pub const fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the secret.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// For typing: base32 (RFC 4648 §6) without padding.
+    /// The secret in base32 (RFC 4648 §6) without padding, for typing it into an authenticator.
     pub fn expose_base32(&self) -> String {
         const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
         let bit = |place: usize| self.0.get(place / 8).is_some_and(|byte| byte >> (7 - place % 8) & 1 == 1);
@@ -42,14 +42,15 @@ impl TotpSecret {
         (0..self.0.len() * 8).step_by(5).map(|start| char::from(ALPHABET[digit(start)])).collect()
     }
 
-    /// The URI that authenticators read from a QR code ("Key Uri Format"). The issuer is a name for people.
+    /// The `otpauth` URI that authenticators read from a QR code (the "Key Uri Format" of Google Authenticator). Authenticators
+    /// display the issuer and the account.
     pub fn expose_uri(&self, issuer: &str, account: &str) -> String {
         let (issuer, account) = (percent_encoded(issuer), percent_encoded(account));
         let secret = self.expose_base32();
         format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits=6&period=30")
     }
 
-    /// What the secret of an account is sealed for: it opens for no other one.
+    /// The context that the secret of an account is sealed with. It cannot be opened for any other account.
     pub fn context(user: &UserId) -> Vec<u8> {
         [b"totp ", &user_context(user)[..]].concat()
     }
@@ -61,22 +62,24 @@ impl fmt::Debug for TotpSecret {
     }
 }
 
-/// All but unreserved characters (RFC 3986 §2.3).
-fn percent_encoded(text: &str) -> String {
+/// Percent-encodes everything except unreserved characters (RFC 3986 §2.3).
+fn percent_encoded(input: &str) -> String {
     let encode = |byte: u8| match byte {
         b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
         other => format!("%{other:02X}"),
     };
-    text.bytes().map(encode).collect()
+    input.bytes().map(encode).collect()
 }
 
-/// The time step of a moment.
+/// The time step at a given time (RFC 6238 §4.2).
 pub const fn step_of(now: UnixTime) -> u64 {
     now.seconds().div_euclid(TOTP_STEP).unsigned_abs()
 }
 
-/// The time step whose code this is: that of now, or the one before or after it, for clocks that differ; but none up to
-/// `last_step`, so that no code is good twice. `None`: it is not right.
+/// The time step that a code belongs to; `None` if the code is wrong.
+///
+/// Accepts the current step and, for clocks that differ, the steps before and after it. Steps up to `last_step` are refused,
+/// so that no code is accepted twice (RFC 6238 §5.2).
 pub fn matching_step(
     secret: &TotpSecret,
     code: SixDigitCode,
@@ -86,7 +89,7 @@ pub fn matching_step(
 ) -> Option<u64> {
     let current = step_of(now);
     let is_new = |step: &u64| last_step.is_none_or(|last| *step > last);
-    // All of them are computed: the time does not tell which one it was.
+    // All three codes are computed, so that the timing does not reveal which step matched.
     let right = [current.saturating_sub(1), current, current + 1]
         .map(|step| (SixDigitCode::of_number(keyed_hash.hotp(secret.expose(), step)) == code).then_some(step));
     right.into_iter().flatten().find(is_new)
@@ -97,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn base32_as_in_rfc_4648() {
+    fn base32_matches_the_test_vectors_of_rfc_4648() {
         for (bytes, expected) in
             [("", ""), ("f", "MY"), ("fo", "MZXQ"), ("foo", "MZXW6"), ("foob", "MZXW6YQ"), ("foobar", "MZXW6YTBOI")]
         {
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_uri_cannot_be_broken_out_of() {
+    fn uri_components_are_percent_encoded() {
         let uri = TotpSecret::from_bytes(b"foo".to_vec()).expose_uri("A&B: Ltd", "bob?secret=x");
         assert_eq!(
             uri,

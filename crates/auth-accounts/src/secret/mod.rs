@@ -1,4 +1,4 @@
-//! Secrets at rest: what is stored in their place.
+//! Keyed hashes and sealed secrets.
 
 mod ports;
 
@@ -7,27 +7,27 @@ use std::fmt;
 use auth_core::user::UserId;
 pub use ports::{KeyedHash, SealError, SecretBox};
 
-/// The bytes that stand for a user in what a secret is sealed or hashed for; no other user has the same ones.
+/// The bytes that bind a sealed or hashed secret to a user. They are different for each user ID.
 pub(crate) fn user_context(id: &UserId) -> Vec<u8> {
     match id {
-        // Eight bytes, which is shorter than any of the others.
+        // Eight bytes. The other forms are longer, so they cannot collide with this one.
         UserId::Integer(id) => id.to_be_bytes().to_vec(),
         UserId::Uuid(_) | UserId::String(_) => [b"user ID ", id.to_string().as_bytes()].concat(),
     }
 }
 
-/// A keyed hash of a secret (HMAC-SHA-256, RFC 2104): what is stored of a code or a link's token. Without the key nobody
-/// can try guesses against it. No `Debug` of its bytes.
+/// A keyed hash of a secret (HMAC-SHA-256, RFC 2104), stored in place of a code or a link token. It cannot be attacked by
+/// guessing without the key (SEC-140). `Debug` does not print it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mac([u8; 32]);
 
 impl Mac {
-    /// The hash with these bytes.
+    /// Creates a hash from its bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the hash.
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -39,17 +39,17 @@ impl fmt::Debug for Mac {
     }
 }
 
-/// A secret that has to be read again, encrypted: what a mail says, and what a TOTP app knows.
+/// An encrypted secret that must be read again: the content of an email, or the secret of an authenticator.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sealed(Vec<u8>);
 
 impl Sealed {
-    /// As it stands in the storage.
+    /// Creates a sealed secret from its stored bytes.
     pub const fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes to store.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -61,23 +61,23 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// What a keyed hash is for: the same secret has another one for each purpose.
+/// The purpose of a keyed hash. The same message has a different hash for each purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MacPurpose {
-    /// The token of a link.
+    /// A link token.
     Link,
-    /// The text of a challenge: that we wrote it.
+    /// The authenticity of a challenge.
     Challenge,
-    /// A code of six digits, for one challenge.
+    /// A 6-digit code, for one challenge.
     Code,
     /// A recovery code of an account.
     RecoveryCode,
-    /// Who or what attempts are counted for.
+    /// A limit key.
     LimitKey,
 }
 
 impl MacPurpose {
-    /// The stable name, which goes into the hash.
+    /// The stable name, which is an input to the hash. Changing one invalidates every stored hash.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Link => "link",

@@ -1,4 +1,4 @@
-//! What an administrator does to accounts, by name.
+//! Administration of accounts by username.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,31 +10,31 @@ use auth_core::token::RequiredFor;
 use auth_core::user::{GroupName, User};
 
 use crate::account::{LoginName, NewUser, NewUserId};
+use crate::email::EmailKind;
 use crate::error::AccountError;
-use crate::mail::EmailKind;
 use crate::password::CheckedPassword;
 use crate::ports::{AccountPage, ListedUsers, NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
 use crate::service::context::AccountContext;
 
-/// What to do to an account.
+/// An administrative action on an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Let it log in and refresh again.
+    /// Allow logins and refreshes again.
     Activate,
-    /// Let it neither log in nor refresh.
+    /// Refuse logins and refreshes.
     Deactivate,
-    /// Make it an administrator's.
+    /// Make the user staff.
     Promote,
-    /// Make it an ordinary one.
+    /// Make the user neither staff nor a superuser.
     Demote,
-    /// Put it into these groups and no others.
+    /// Replace the groups of the user.
     SetGroups(BTreeSet<GroupName>),
-    /// Delete it and all it owns.
+    /// Delete the account and its data.
     Delete,
-    /// Set its password, and end all its sessions.
+    /// Set the password, and revoke all sessions.
     SetPassword(CheckedPassword),
-    /// Switch all its second factors off, for somebody who has lost theirs.
+    /// Remove all second factors, for a user who has lost theirs.
     RemoveSecondFactors,
 }
 
@@ -53,14 +53,14 @@ impl Action {
     }
 }
 
-/// What became of an [`Action`].
+/// The outcome of an [`Action`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was done.
     Done,
-    /// There is no account of that name.
+    /// No account has this username.
     NoSuchAccount,
-    /// It was so already.
+    /// The account was already in the desired state.
     NothingToDo,
 }
 
@@ -72,10 +72,10 @@ pub enum Outcome {
 /// use auth_accounts::password::{PasswordPolicy, RawPassword};
 /// use auth_accounts::service::{Action, AdministrationService, Outcome};
 /// let administration = AdministrationService::new(TestService::new().context());
-/// let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).expect("a good one");
+/// let password = PasswordPolicy::default().check(RawPassword::new("Correct-horse-42"), &[]).expect("a strong password");
 /// administration.create(&new_user("alice"), &password).await?;
 /// assert_eq!(administration.act("alice", &Action::Promote).await?, Outcome::Done);
-/// assert!(administration.find("alice").await?.expect("an account").is_staff);
+/// assert!(administration.find("alice").await?.expect("the account exists").is_staff);
 /// assert_eq!(administration.act("bob", &Action::Promote).await?, Outcome::NoSuchAccount);
 /// # Ok(()) }
 /// ```
@@ -85,18 +85,17 @@ pub struct AdministrationService {
 }
 
 impl AdministrationService {
-    /// The service of this context.
+    /// Creates the service.
     pub const fn new(context: Arc<AccountContext>) -> Self {
         Self { context }
     }
 
-    /// What the owner of an account is told of a change that they did not make: of a new password, and of each second factor
-    /// that is removed.
+    /// The emails that notify a user of an action: of a new password, and of each second factor that is removed.
     async fn notices(&self, user: &User, action: &Action) -> Result<Effects, AccountError> {
         let (emails, client) = (&self.context.emails, ClientInfo::default());
         Ok(match action {
             Action::SetPassword(_) => {
-                emails.mail(EmailKind::PasswordChanged, user.email.as_deref(), &emails.content(user, &client))?
+                emails.email(EmailKind::PasswordChanged, user.email.as_deref(), &emails.content(user, &client))?
             }
             Action::RemoveSecondFactors => {
                 let factors = self.context.ports.store.factors_of(&user.id).await?;
@@ -106,7 +105,7 @@ impl AdministrationService {
         })
     }
 
-    /// Does something to the account with exactly this username.
+    /// Performs an action on the account with exactly this username.
     pub async fn act(&self, username: &str, action: &Action) -> Result<Outcome, AccountError> {
         let Some(user) = self.find(username).await? else { return Ok(Outcome::NoSuchAccount) };
         let notices = self.notices(&user, action).await?;
@@ -114,18 +113,18 @@ impl AdministrationService {
         if !self.apply(&user, action, &effects).await? {
             return Ok(match action {
                 Action::RemoveSecondFactors => Outcome::NothingToDo,
-                _ => Outcome::NoSuchAccount, // Deleted since it was read.
+                _ => Outcome::NoSuchAccount, // It was deleted after it was read.
             });
         }
-        self.context.ports.note_changed(&user.id);
+        self.context.ports.invalidate_account(&user.id);
         self.context.ports.record_committed(&effects);
         if let Action::SetPassword(_) = action {
-            self.context.limits.forgive_passwords(&user, &ClientInfo::default()).await?;
+            self.context.limits.reset_password_counts(&user, &ClientInfo::default()).await?;
         }
         Ok(Outcome::Done)
     }
 
-    /// Does it with one write; `false` if that did not take effect.
+    /// Applies an action with a single write. Returns `false` if it had no effect.
     async fn apply(&self, user: &User, action: &Action, effects: &Effects) -> Result<bool, AccountError> {
         let store = &self.context.ports.store;
         Ok(match action {
@@ -154,8 +153,8 @@ impl AdministrationService {
         Ok(ports.store.set_password(&new, ports.clock.now()).await? == PasswordUpdate::Done)
     }
 
-    /// Where administrators have to show a second factor, one who has not shown it is to log in once more: the sessions end
-    /// with the change that gives the rights.
+    /// Makes a user staff. Where staff must have a second factor, revokes the sessions in the same write, since they may have
+    /// started without one (SEC-134).
     async fn promote(&self, user: &User, effects: &Effects) -> Result<bool, AccountError> {
         let ports = &self.context.ports;
         if self.context.tokens.policy().multi_factor_required_for == RequiredFor::Staff {
@@ -164,14 +163,16 @@ impl AdministrationService {
         Ok(ports.store.set_staff(&user.id, true, effects).await?)
     }
 
-    /// The account with exactly this username.
+    /// Finds the account with exactly this username.
     pub async fn find(&self, username: &str) -> Result<Option<User>, AccountError> {
         let name = LoginName::Username(username.to_owned());
         Ok(self.context.ports.store.find_for_login(&name).await?.map(|(user, _)| user))
     }
 
-    /// Makes an account with whatever rights; [`NewUserId::Next`] stands for the next ID of the policy.
-    /// [`AccountFault::Taken`](crate::account::AccountFault::Taken) if its name or address is another's already.
+    /// Creates an account with any rights. [`NewUserId::Next`] stands for the next ID of the policy.
+    ///
+    /// # Errors
+    /// [`AccountFault::Taken`](crate::account::AccountFault::Taken) if another account has the username or email address.
     pub async fn create(&self, new: &NewUser, password: &CheckedPassword) -> Result<User, AccountError> {
         let mut new = new.clone();
         if new.id == NewUserId::Next {
@@ -182,12 +183,12 @@ impl AdministrationService {
         self.context.create(&new, &hash).await
     }
 
-    /// A page of all users, in the order in which they were created.
+    /// Lists a page of all users, in the order in which they were created.
     pub async fn list(&self, page: AccountPage) -> Result<ListedUsers, AccountError> {
         Ok(self.context.ports.store.list(page).await?)
     }
 
-    /// Whether this installation has an owner's account.
+    /// Whether any account is a superuser.
     pub async fn has_superuser(&self) -> Result<bool, AccountError> {
         Ok(self.context.ports.store.has_superuser().await?)
     }

@@ -1,4 +1,4 @@
-//! What all services of accounts share.
+//! The context that all services of accounts share.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::password::PasswordHash;
 use crate::service::limits::Limits;
 use crate::service::{AccountPolicy, Emails, Ports};
 
-/// What all services of accounts share: the adapters, the policy, and the service that starts their sessions.
+/// The context that all services of accounts share: the adapters, the policy, and the service that issues tokens.
 pub struct AccountContext {
     pub(in crate::service) ports: Ports,
     pub(in crate::service) policy: AccountPolicy,
@@ -21,9 +21,9 @@ pub struct AccountContext {
 }
 
 impl AccountContext {
-    /// The services of accounts on these adapters, whose users get their tokens from `tokens`.
+    /// Creates a context with these adapters. `tokens` issues the tokens of the users.
     pub fn new(ports: Ports, policy: AccountPolicy, tokens: TokenService) -> Self {
-        let emails = Emails::new(ports.clone(), policy.sends_mail);
+        let emails = Emails::new(ports.clone(), policy.sends_emails);
         let limits = Limits::new(ports.clone(), policy.throttle);
         Self { ports, policy, tokens, emails, limits }
     }
@@ -33,15 +33,15 @@ impl AccountContext {
         &self.ports
     }
 
-    /// The ID of the next new user.
+    /// The ID for the next new user.
     pub(in crate::service) fn next_user_id(&self) -> NewUserId {
         self.policy.new_user_ids.next(self.ports.randomness.as_ref())
     }
 
-    /// Stores a new account, and records the events of its creation.
+    /// Creates an account, and records its events.
     ///
     /// # Errors
-    /// [`AccountFault::Taken`].
+    /// [`AccountFault::Taken`] if another account has the username or email address.
     pub(in crate::service) async fn create(&self, new: &NewUser, hash: &PasswordHash) -> Result<User, AccountError> {
         let user = self.ports.store.create(new, hash).await?.map_err(AccountFault::Taken)?;
         self.ports.events.record_committed(&new.effects.events_of_new(&user.id));
@@ -53,12 +53,12 @@ impl AccountContext {
         &self.policy
     }
 
-    /// The tokens of the users.
+    /// The service that issues the tokens of the users.
     pub const fn tokens(&self) -> &TokenService {
         &self.tokens
     }
 
-    /// Whether a login of this user takes a second factor even if none is on.
+    /// Whether the policy requires a second factor of this user.
     pub(in crate::service) const fn requires_second_factor(&self, user: &User) -> bool {
         self.tokens.policy().multi_factor_required_for.includes(user)
     }

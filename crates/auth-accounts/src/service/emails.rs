@@ -1,4 +1,4 @@
-//! Emails for the outbox, and the links in them.
+//! Emails for the outbox, and the links that they contain.
 
 use auth_core::effects::Effects;
 use auth_core::error::AuthError;
@@ -8,62 +8,64 @@ use auth_core::user::User;
 
 use crate::account::Email;
 use crate::code::{CodeId, CodePurpose, LinkTarget, LinkToken, OneTimeCode};
+use crate::email::{EmailContent, EmailKind, EmailRequest, Fact, MessageId, OutgoingEmail, Queued};
 use crate::error::AccountError;
-use crate::mail::{EmailContent, EmailKind, EmailRequest, Fact, MessageId, OutgoingEmail, Queued};
 use crate::second_factor::Method;
 use crate::service::Ports;
 use crate::service::verification::shortened;
 
-/// Makes the emails to users, for the outbox.
+/// Composes the emails to users, for the outbox.
 #[derive(Clone)]
 pub struct Emails {
     ports: Ports,
-    sends_mail: bool,
+    sends_emails: bool,
 }
 
 impl Emails {
-    /// Emails with these adapters; none where nobody would send them.
-    pub const fn new(ports: Ports, sends_mail: bool) -> Self {
-        Self { ports, sends_mail }
+    /// Creates a composer. It composes nothing if `sends_emails` is `false`.
+    pub const fn new(ports: Ports, sends_emails: bool) -> Self {
+        Self { ports, sends_emails }
     }
 
-    /// What an email to an account says about the account and the client that caused it. An email to an unverified address
-    /// contains no text that the client chose, since anyone can register a stranger's address.
+    /// The facts about an account and about the client that caused the email. For an unverified email address, leaves out
+    /// everything that the client can choose freely, since anyone can register someone else's address.
     pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> EmailContent {
         self.about(user, Self::content_of_client(client))
     }
 
+    /// Adds the facts about an account to `content`.
     pub(in crate::service) fn about(&self, user: &User, content: EmailContent) -> EmailContent {
         let content = content.with(Fact::Username, &user.username).with(Fact::FirstName, &user.first_name);
         if user.email_verified_at.is_some() { content } else { content.without_free_text() }
     }
 
-    /// The same with a new address, for a mail to the present one.
+    /// The same with the new email address, for a notice to the current one.
     pub(in crate::service) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> EmailContent {
         let content = self.content(user, client);
-        // Its domain is chosen by whoever asks, and looks like a link.
+        // The client chooses the domain, which email clients may display as a link.
         if user.email_verified_at.is_some() { content.with(Fact::NewEmail, shortened(new)) } else { content }
     }
 
+    /// The facts about the client.
     pub(in crate::service) fn content_of_client(client: &ClientInfo) -> EmailContent {
-        let content = EmailContent::default().with_known(Fact::Address, client.ip.as_deref());
+        let content = EmailContent::default().with_known(Fact::ClientIp, client.ip.as_deref());
         content.with_known(Fact::UserAgent, client.user_agent.as_deref())
     }
 
-    /// An email for the outbox; none to a user without an address, and none where no emails are sent.
-    pub(in crate::service) fn mail(
+    /// An email for the outbox. Nothing if the user has no email address or if emails are not sent.
+    pub(in crate::service) fn email(
         &self,
         kind: EmailKind,
         to: Option<&str>,
         content: &EmailContent,
     ) -> Result<Effects, AuthError> {
-        match to.filter(|to| self.sends_mail && !to.is_empty()) {
-            Some(to) => Ok([self.queued(Queued::Mail(kind), to, content)?].into_iter().collect()),
+        match to.filter(|to| self.sends_emails && !to.is_empty()) {
+            Some(to) => Ok([self.queued(Queued::Email(kind), to, content)?].into_iter().collect()),
             None => Ok(Effects::default()),
         }
     }
 
-    /// What the owner of an account is told of the second factors that are removed.
+    /// The emails that notify a user of second factors that are removed.
     pub(in crate::service) fn removal_notices(
         &self,
         user: &User,
@@ -73,19 +75,19 @@ impl Emails {
         let mut notices = Effects::default();
         for method in methods {
             let content = self.content(user, client).with(Fact::Method, method.name());
-            notices.append(self.mail(EmailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
+            notices.append(self.email(EmailKind::SecondFactorRemoved, user.email.as_deref(), &content)?);
         }
         Ok(notices)
     }
 
-    /// A wish for the outbox, as a mail.
+    /// A request for the outbox; `None` if emails are not sent.
     pub(in crate::service) fn request(
         &self,
         request: EmailRequest,
         to: &Email,
         client: &ClientInfo,
     ) -> Result<Option<OutgoingEmail>, AuthError> {
-        if !self.sends_mail {
+        if !self.sends_emails {
             return Ok(None);
         }
         self.queued(Queued::Request(request), to.as_str(), &Self::content_of_client(client)).map(Some)
@@ -98,7 +100,7 @@ impl Emails {
         Ok(OutgoingEmail { id, queued, to: to.to_owned(), content, queued_at: self.ports.clock.now() })
     }
 
-    /// A code whose token goes to an address with a link, and the mail that brings it.
+    /// A one-time code for a link, and the email with the link.
     pub(in crate::service) fn link(
         &self,
         user: &User,
@@ -114,11 +116,14 @@ impl Emails {
         code.payload = Some(target.to_payload());
         let minutes = purpose.ttl().get() / 60;
         let content = content.with(Fact::Token, token.expose()).with(Fact::Minutes, minutes.to_string());
-        Ok((code, self.mail(kind, Some(target.email.as_str()), &content)?))
+        Ok((code, self.email(kind, Some(target.email.as_str()), &content)?))
     }
 
-    /// The open code of a link that was followed, and where it was sent.
-    pub(in crate::service) async fn followed(
+    /// Finds the open code of a link token, and the target of the link.
+    ///
+    /// # Errors
+    /// [`AccountError::BadLink`].
+    pub(in crate::service) async fn find_link(
         &self,
         token: &str,
         purposes: &[CodePurpose],
@@ -135,8 +140,8 @@ impl Emails {
 
 impl ReuseNotices for Emails {
     fn effects(&self, user: &User) -> Result<Effects, AuthError> {
-        // Who presented the token is not known; whose session it was, its owner knows.
+        // Either the user or an attacker may have presented the token, so the email states no facts about the client.
         let content = self.content(user, &ClientInfo::default());
-        self.mail(EmailKind::SessionReused, user.email.as_deref(), &content)
+        self.email(EmailKind::SessionReused, user.email.as_deref(), &content)
     }
 }

@@ -1,4 +1,4 @@
-//! Login: credentials for tokens.
+//! Login with a password and a second factor.
 
 use std::sync::Arc;
 
@@ -15,53 +15,50 @@ use crate::password::{CheckedPassword, PasswordHash, RawPassword};
 use crate::ports::{QueueShare, Verdict};
 use crate::service::context::AccountContext;
 use crate::service::limits::Guess;
-use crate::service::second_factor::{Expected, Proven};
+use crate::service::second_factor::{AnsweredChallenge, Expected};
 use crate::service::{EmailVerification, SecondFactorChallenge};
 
-/// What a login with the right password answers.
+/// The outcome of a login with the right password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginOutcome<T = TokenPair> {
     /// The tokens of a new session.
     Tokens(T),
-    /// The user must show a second factor too, with [`LoginService::answer_challenge`].
+    /// A second factor is required; see [`LoginService::answer_challenge`].
     SecondFactorRequired(SecondFactorChallenge),
 }
 
-/// What follows the right password.
+/// The next step of a login after the right password.
 enum Step {
-    /// The session of this user starts.
+    /// Start a session for this user.
     Start(User),
-    /// A second factor is asked for.
+    /// Ask for a second factor.
     Ask(SecondFactorChallenge),
-    /// The user was changed while that was decided.
-    Again,
+    /// Start over, because the account has changed.
+    Retry,
 }
 
-/// Logins by password and second factor, and changes of the password: what takes the password of an account and answers
-/// tokens.
+/// Logins and password changes: the operations that take the password of an account and return tokens.
 #[derive(Clone)]
 pub struct LoginService {
     pub(super) context: Arc<AccountContext>,
 }
 
 impl LoginService {
-    /// The service of this context.
+    /// Creates the service.
     pub const fn new(context: Arc<AccountContext>) -> Self {
         Self { context }
     }
 
-    /// How often a login is decided when the rights, the password or the second factors of the account change while it is
-    /// under way, or all its logins end.
+    /// How often a login is attempted if the account changes concurrently: its rights, password or second factors, or if all its
+    /// sessions are revoked.
     pub(super) const MAX_STARTS: usize = 3;
 
-    /// Logs in the user of an active account by its password.
-    ///
-    /// An unknown name, a wrong password and an inactive account are one answer, [`AccountError::BadCredentials`], after
-    /// the work of one password comparison (SEC-080, SEC-081). A hash of an older algorithm or cost is replaced.
+    /// Logs in to an active account with its password. A password hash with an outdated algorithm or cost is replaced.
     ///
     /// # Errors
-    /// With the right password: [`AccountError::EmailNotVerified`]. With any: [`AccountError::Throttled`] after too many for
-    /// the account or from the client IP (SEC-121).
+    /// [`AccountError::BadCredentials`] for an unknown login name, a wrong password or an inactive account, each after the work
+    /// of one password comparison (SEC-080, SEC-081). [`AccountError::EmailNotVerified`] only with the right password.
+    /// [`AccountError::Throttled`] after too many attempts for the login name or from the client IP (SEC-121).
     pub async fn login(
         &self,
         name: &LoginName,
@@ -77,7 +74,7 @@ impl LoginService {
     /// Logs in as [`login`](Self::login) does, for a sliding token.
     ///
     /// # Errors
-    /// As for `login`, and [`TokenFault::WrongKind`](auth_core::token::TokenFault::WrongKind) where sliding tokens are not
+    /// Those of `login`, and [`TokenFault::WrongKind`](auth_core::token::TokenFault::WrongKind) where sliding tokens are not
     /// accepted.
     pub async fn login_sliding(
         &self,
@@ -93,8 +90,8 @@ impl LoginService {
         self.log_in(name, password, CodePurpose::SlidingLogin, client, start).await
     }
 
-    /// Decides what a login takes, and starts the session if that is the password alone. Decides again if the account changes
-    /// while it is under way.
+    /// Checks the password, and starts the session unless a second factor is required. Starts over if the account changes
+    /// concurrently.
     async fn log_in<T, F>(
         &self,
         name: &LoginName,
@@ -110,7 +107,7 @@ impl LoginService {
             let user = match self.first_factor(name, password, purpose, &client).await? {
                 Step::Start(user) => user,
                 Step::Ask(challenge) => return Ok(LoginOutcome::SecondFactorRequired(challenge)),
-                Step::Again => continue,
+                Step::Retry => continue,
             };
             let authentication = Authentication::by_password(self.context.ports.clock.now());
             match start(user, authentication, client.clone()).await {
@@ -118,21 +115,22 @@ impl LoginService {
                 outcome => return Ok(LoginOutcome::Tokens(outcome?)),
             }
         }
-        Err(StoreError::unavailable("the account keeps changing during its login").into())
+        Err(StoreError::unavailable("the account kept changing during the login").into())
     }
 
-    /// Completes a login with a second factor: what the login would have answered without it.
+    /// Completes a login with a second factor. Returns the tokens that the login would have returned without it.
     ///
     /// # Errors
     /// [`AccountError::ChallengeInvalid`], [`AccountError::WrongCode`]; [`AccountError::Throttled`] after too many codes for the
-    /// account or from the address.
+    /// account or from the client IP (SEC-132, SEC-125).
     pub async fn answer_challenge(
         &self,
         challenge: &str,
         code: &str,
         client: ClientInfo,
     ) -> Result<Issued, AccountError> {
-        let Proven { user, purpose } = self.context.prove(challenge, code, Expected::Login, &client).await?;
+        let AnsweredChallenge { user, purpose } =
+            self.context.check_answer(challenge, code, Expected::Login, &client).await?;
         let authentication = Authentication::by_password_and_code(self.context.ports.clock.now());
         let issued = match purpose {
             CodePurpose::SlidingLogin => {
@@ -140,14 +138,14 @@ impl LoginService {
             }
             _ => self.context.tokens.start_session(&user, &authentication, client).await.map(Issued::Pair),
         };
-        // The account is another than it was when the code was compared, and the code is used up: they log in once more.
+        // The account has changed since the code was compared, and the code is used: the user must log in again.
         issued.map_err(|error| match error {
             AuthError::UserChanged => AccountError::ChallengeInvalid,
             error => error.into(),
         })
     }
 
-    /// Checks the password, and decides what else a login takes.
+    /// Checks the password, and decides whether a second factor is required.
     async fn first_factor(
         &self,
         name: &LoginName,
@@ -166,10 +164,10 @@ impl LoginService {
             return Ok(Step::Start(user));
         }
         let challenge = context.challenge(&user, methods, purpose, client).await?;
-        Ok(challenge.map_or(Step::Again, Step::Ask))
+        Ok(challenge.map_or(Step::Retry, Step::Ask))
     }
 
-    /// The account that has this password. The guess is counted before it is looked at (SEC-124).
+    /// Finds the account with this login name and password. The guess is counted before it is compared (SEC-124).
     async fn authenticate_password(
         &self,
         name: &LoginName,
@@ -177,8 +175,8 @@ impl LoginService {
         client: &ClientInfo,
     ) -> Result<User, AccountError> {
         if password.is_too_long() {
-            // No account has it: not worth a comparison, and no hint at whether the account exists.
-            self.note_refused(None);
+            // Too long for any account. Skipping the comparison reveals nothing about whether this account exists.
+            self.record_failure(None);
             return Err(AccountError::BadCredentials);
         }
         let mut guess = self.context.limits.guess_at_name(name, client).await?;
@@ -186,7 +184,7 @@ impl LoginService {
         guess.settle(compared, AccountError::BadCredentials).await
     }
 
-    /// The active account with this name, if this is its password. Counts the guess for the account too.
+    /// The active account with this login name, if the password is right. Also counts the guess for the account.
     async fn compare<'a>(
         &'a self,
         name: &LoginName,
@@ -199,10 +197,10 @@ impl LoginService {
         match limits.guess_at_account(user, name, guess).await? {
             Some(by_account) => guess.add(by_account),
             None => {
-                // As if there were no such account, by the same work.
+                // Do the same work as for an unknown login name, so that the timing does not reveal that the account exists.
                 drop(limits.guess_at_account(None, name, guess).await?);
                 ports.hasher.verify(password, None).await?;
-                self.note_refused(user);
+                self.record_failure(user);
                 return Ok(None);
             }
         }
@@ -216,22 +214,23 @@ impl LoginService {
             }
             found => {
                 if verdict == Verdict::RightButOutdated {
-                    // An old hash was cheaper to compare, and its time would tell that the password was right.
+                    // An outdated hash takes less time to compare, which would reveal that the password was right.
                     ports.hasher.verify(password, None).await?;
                 }
-                self.note_refused(found.as_ref().map(|(user, _)| user));
+                self.record_failure(found.as_ref().map(|(user, _)| user));
                 Ok(None)
             }
         }
     }
 
-    fn note_refused(&self, user: Option<&User>) {
+    /// Records a failed login.
+    fn record_failure(&self, user: Option<&User>) {
         let kind = EventKind::LoginFailed;
         let event = user.map_or(SecurityEvent::without_user(kind), |user| SecurityEvent::of_user(kind, &user.id));
         self.context.ports.record(event);
     }
 
-    /// Replaces an outdated hash. A login never fails because hashing is busy: the next one tries again.
+    /// Replaces an outdated hash. If hashing fails, the login succeeds all the same, and the next one tries again.
     async fn upgrade_hash(&self, user: &User, password: &RawPassword, old: &PasswordHash) -> Result<(), AccountError> {
         let password = CheckedPassword::in_use(password.clone());
         if let Ok(new) = self.context.ports.hasher.hash(&password, QueueShare::Whole).await {

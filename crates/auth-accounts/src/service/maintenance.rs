@@ -1,4 +1,4 @@
-//! Forgetting what has expired.
+//! Pruning of expired rows.
 
 use auth_core::error::StoreError;
 use auth_core::ports::Clock;
@@ -7,49 +7,50 @@ use auth_core::time::Seconds;
 use crate::code::OneTimeCode;
 use crate::ports::Store;
 
-/// How long a row is kept after its tokens have expired. Longer than any leeway, and than a clock is likely to jump
-/// back: a token from elsewhere that was revoked must not find its session forgotten and be adopted again (REL-008).
+/// How long a row is kept after its tokens have expired. This is longer than any leeway, and longer than a clock is likely to
+/// be moved back: otherwise, an externally issued token whose session was revoked and pruned could be adopted again (REL-008).
 const GRACE: Seconds = Seconds::new(24 * 60 * 60);
 
-/// How long a mail that was given up is kept for an operator to look at.
-const FAILED_MAIL: Seconds = Seconds::new(30 * 24 * 60 * 60);
+/// How long an email that was given up is kept for operators.
+const FAILED_EMAIL_RETENTION: Seconds = Seconds::new(30 * 24 * 60 * 60);
 
-/// How much was forgotten.
+/// The numbers of rows that were deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pruned {
-    /// Sessions whose last refresh token had expired.
+    /// Sessions whose last refresh token has expired.
     pub sessions: usize,
-    /// Blacklist entries of tokens that had expired.
+    /// Blacklist entries of expired tokens.
     pub blacklisted: usize,
-    /// One-time codes that had expired.
+    /// Expired one-time codes.
     pub codes: usize,
-    /// Counts of attempts whose time was over.
+    /// Expired counts of attempts.
     pub attempts: usize,
-    /// Mails that were given up long ago.
-    pub mails: usize,
+    /// Emails that were given up more than 30 days ago.
+    pub emails: usize,
 }
 
-/// Forgets every session, blacklist entry, code and count that expired more than a day ago, every challenge that has
-/// expired, and every mail that was given
-/// up more than 30 days ago, at most `batch` rows in one transaction,
-/// so that nobody waits long for a lock. A token of a forgotten session is refused as before: it has expired.
+/// Deletes sessions, blacklist entries, codes and counts that expired more than a day ago, challenges that have expired, and
+/// emails that were given up more than 30 days ago.
+///
+/// A transaction deletes at most `batch` rows, so that locks are held only briefly. Tokens of a pruned session are still
+/// refused, because they have expired.
 pub async fn prune(store: &dyn Store, clock: &dyn Clock, batch: u32) -> Result<Pruned, StoreError> {
-    let before = clock.now().minus(GRACE);
+    let expired_before = clock.now().minus(GRACE);
     let mut pruned = Pruned::default();
     loop {
-        let sessions = store.prune_sessions(before, batch).await?;
-        let blacklisted = store.prune_blacklist(before, batch).await?;
-        // A challenge that is gone is answered as one that has expired. Another clock may be behind.
+        let sessions = store.prune_sessions(expired_before, batch).await?;
+        let blacklisted = store.prune_blacklist(expired_before, batch).await?;
+        // A pruned challenge gets the same answer as an expired one. The skew is for processes whose clock is behind.
         let challenges = store.prune_challenges(clock.now().minus(OneTimeCode::MAX_SKEW), batch).await?;
-        let codes = challenges + store.prune_codes(before, batch).await?;
-        let attempts = store.prune_attempts(before, batch).await?;
-        let mails = store.prune_outbox(clock.now().minus(FAILED_MAIL), batch).await?;
+        let codes = challenges + store.prune_codes(expired_before, batch).await?;
+        let attempts = store.prune_attempts(expired_before, batch).await?;
+        let emails = store.prune_outbox(clock.now().minus(FAILED_EMAIL_RETENTION), batch).await?;
         pruned.sessions += sessions;
         pruned.blacklisted += blacklisted;
         pruned.codes += codes;
         pruned.attempts += attempts;
-        pruned.mails += mails;
-        if sessions + blacklisted + codes + attempts + mails == 0 {
+        pruned.emails += emails;
+        if sessions + blacklisted + codes + attempts + emails == 0 {
             return Ok(pruned);
         }
     }

@@ -1,5 +1,5 @@
-//! The use-cases of accounts: load, decide, apply. Every rule they follow is a pure function elsewhere in this crate, and the
-//! tokens are those of [`TokenService`](auth_core::service::TokenService).
+//! The use cases of accounts: load, decide, apply. Each rule is a pure function elsewhere in this crate, and
+//! [`TokenService`](auth_core::service::TokenService) issues the tokens.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
@@ -14,7 +14,7 @@
 //! use auth_core::service::{LogoutRequest, TokenPolicy, TokenService};
 //! use auth_core::token::{ClientInfo, RawToken};
 //!
-//! let ports = memory_ports(); // In a service: a database, keys, Argon2, the machine's clock.
+//! let ports = memory_ports(); // In production: a database, signing keys, Argon2 and the system clock.
 //! let policy = AccountPolicy::default();
 //! let tokens = TokenService::new(ports.for_tokens(&policy), TokenPolicy::default());
 //! let context = Arc::new(AccountContext::new(ports, policy, tokens.clone()));
@@ -32,12 +32,12 @@
 //! let caller = tokens.authenticate(&RawToken::parse(pair.access.expose())?).await?;
 //! assert_eq!(caller.user.username, "alice");
 //!
-//! // A refresh token is good once.
+//! // A refresh token can be used once.
 //! let refresh = RawToken::parse(pair.refresh.expose())?;
 //! let next = tokens.refresh(&refresh).await?;
 //! assert!(tokens.refresh(&refresh).await.is_err());
 //!
-//! // A logout ends the session, for the access token too.
+//! // A logout revokes the session, so its access tokens are refused too.
 //! tokens.logout(&caller, LogoutRequest::All).await?;
 //! assert!(tokens.authenticate(&RawToken::parse(next.access.expose())?).await.is_err());
 //! # Ok(()) }

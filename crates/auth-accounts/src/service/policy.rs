@@ -1,4 +1,4 @@
-//! How accounts are looked after, beside their tokens.
+//! The policy for accounts.
 
 use auth_core::user::User;
 
@@ -6,52 +6,54 @@ use crate::account::{NewUserIds, UsernameRules};
 use crate::password::PasswordPolicy;
 use crate::throttle::ThrottlePolicy;
 
-/// What is asked of the address of an account.
+/// Whether the email addresses of accounts are verified.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EmailVerification {
-    /// Nothing: it counts as it is, and a changed one takes effect at once.
+    /// They are not verified. A changed email address takes effect immediately.
     #[default]
     Off,
-    /// A mail asks to prove it; a changed one takes effect when it is proven.
+    /// New users get an email to verify their email address. A changed email address takes effect when it is verified.
     Optional,
-    /// The same, and nobody logs in before.
+    /// As `Optional`, and users cannot log in until their email address is verified.
     Required,
 }
 
-/// How accounts are looked after. Every service that changes something takes it.
+/// The policy for accounts, which all services share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountPolicy {
-    /// Whether there is somebody who sends what is in the outbox. Without, nothing is put in.
-    pub sends_mail: bool,
-    /// What is asked of addresses.
+    /// Whether emails are sent. If not, nothing is enqueued.
+    pub sends_emails: bool,
+    /// Whether email addresses are verified.
     pub email_verification: EmailVerification,
-    /// Limits of attempts; `None`: any number.
+    /// The rate limits; `None` for unlimited attempts.
     pub throttle: Option<ThrottlePolicy>,
-    /// Which passwords may be set.
+    /// The rules for new passwords.
     pub passwords: PasswordPolicy,
-    /// Which usernames may be registered.
+    /// The rules for new usernames.
     pub usernames: UsernameRules,
-    /// Which IDs new users get. A change concerns new users only.
+    /// Which IDs new users get. A change affects new users only.
     pub new_user_ids: NewUserIds,
-    /// What an authenticator calls the service.
+    /// The name of the service that authenticators display.
     pub service_name: String,
 }
 
 impl AccountPolicy {
-    /// Whether an account may add an authenticator: only with a verified email address, where they are verified at all.
-    /// Without [`EmailVerification`], or without emails, no user could. A user whose email address is not a login name may:
-    /// no password is reset through that address, so the factor locks out no owner of it.
-    pub fn lets_add_authenticator(&self, user: &User) -> bool {
-        let is_asked = self.sends_mail && !matches!(self.email_verification, EmailVerification::Off);
+    /// Whether a user may add an authenticator. Where email addresses are verified, this requires a verified one; otherwise an
+    /// attacker who registers someone else's email address could lock its owner out of the account.
+    ///
+    /// A user whose email address is not a login name may add one: the password cannot be reset through that address, so its
+    /// owner cannot be locked out.
+    pub fn allows_authenticator(&self, user: &User) -> bool {
+        let is_asked = self.sends_emails && !matches!(self.email_verification, EmailVerification::Off);
         !is_asked || user.email_verified_at.is_some() || user.login_email().is_none()
     }
 }
 
 impl Default for AccountPolicy {
-    /// No mails, no verification, no second factor but where somebody switches it on; with limits of attempts.
+    /// No emails and no verification, with the default rate limits.
     fn default() -> Self {
         Self {
-            sends_mail: false,
+            sends_emails: false,
             email_verification: EmailVerification::Off,
             throttle: Some(ThrottlePolicy::default()),
             passwords: PasswordPolicy::default(),

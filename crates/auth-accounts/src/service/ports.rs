@@ -1,4 +1,4 @@
-//! The adapters of accounts.
+//! The adapters that the services use.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use auth_core::user::UserId;
 use crate::ports::{KeyedHash, PasswordHasher, SecretBox, Store};
 use crate::service::{AccountPolicy, Emails};
 
-/// The adapters that the services work with.
+/// The adapters that the services use.
 #[derive(Clone)]
 pub struct Ports {
-    /// Accounts, sessions, codes, mails and all else that is kept.
+    /// Storage of accounts, sessions, codes, emails and everything else.
     pub store: Arc<dyn Store>,
-    /// Signatures.
+    /// Signs and verifies tokens.
     pub signer: Arc<dyn TokenSigner>,
-    /// Password hashing.
+    /// Hashes passwords.
     pub hasher: Arc<dyn PasswordHasher>,
-    /// The time of day.
+    /// The current time.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// Generates random bytes.
     pub randomness: Arc<dyn Randomness>,
     /// Keyed hashes under the application secret.
     pub keyed_hash: Arc<dyn KeyedHash>,
@@ -31,12 +31,13 @@ pub struct Ports {
     pub secret_box: Arc<dyn SecretBox>,
     /// The audit log.
     pub events: Arc<dyn SecurityEvents>,
-    /// What guarded routes remember; `None`: nothing, they ask the storage each time.
+    /// The auth cache; `None` if guarded routes read the storage for each request.
     pub auth_cache: Option<Arc<AuthCache>>,
 }
 
 impl Ports {
-    /// Those of a [`TokenService`](auth_core::service::TokenService) whose users are accounts: where emails are sent, one tells the user of a reused token.
+    /// The ports of a [`TokenService`](auth_core::service::TokenService) for the users of these accounts. If emails are sent, users
+    /// are notified when reuse of a refresh token is detected.
     pub fn for_tokens(&self, accounts: &AccountPolicy) -> TokenPorts {
         TokenPorts {
             store: self.store.clone(),
@@ -45,11 +46,11 @@ impl Ports {
             randomness: self.randomness.clone(),
             events: self.events.clone(),
             auth_cache: self.auth_cache.clone(),
-            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_mail))),
+            reuse_notices: Some(Arc::new(Emails::new(self.clone(), accounts.sends_emails))),
         }
     }
 
-    /// Records an event that no write accompanies.
+    /// Records an event that belongs to no write.
     pub(super) fn record(&self, event: SecurityEvent) {
         self.events.record(event);
     }
@@ -59,8 +60,8 @@ impl Ports {
         self.events.record_committed(&effects.events);
     }
 
-    /// Also after all sessions of an account, but perhaps one, were ended.
-    pub(super) fn note_changed(&self, user: &UserId) {
+    /// Applies a change of an account to the auth cache, such as the revocation of its sessions.
+    pub(super) fn invalidate_account(&self, user: &UserId) {
         if let Some(auth_cache) = &self.auth_cache {
             auth_cache.apply(Change::AccountChanged(user.clone()));
         }

@@ -1,4 +1,4 @@
-//! Reauthentication: the password of a user who is logged in, and the account as it is stored now.
+//! Reauthentication of logged-in users by password.
 
 use auth_core::error::{AuthError, StoreError};
 use auth_core::event::{EventKind, SecurityEvent};
@@ -12,27 +12,27 @@ use crate::ports::Verdict;
 use crate::service::context::AccountContext;
 
 impl AccountContext {
-    /// The account was changed by somebody else while something was decided about it.
+    /// The error for an account that was changed concurrently.
     pub(in crate::service) fn overtaken() -> AccountError {
-        StoreError::unavailable("the account has changed meanwhile").into()
+        StoreError::unavailable("the account was changed concurrently").into()
     }
 
-    /// Reads the caller's account from the storage. What reauthentication asks for depends on its rights, and `caller` may
-    /// come from the auth cache.
+    /// Reads the caller's account from the storage. Reauthentication depends on its rights, and `caller` may come from the auth
+    /// cache.
     pub(in crate::service) async fn account_now(&self, caller: &User) -> Result<User, AccountError> {
         let now = self.ports.store.find_user(&caller.id).await?.ok_or(AuthError::UserNotFound)?;
         Self::still_logged_in(caller, now)
     }
 
-    /// Not if all logins of the account have ended since the caller was authenticated.
+    /// Fails if all sessions of the account were revoked since the caller was authenticated.
     fn still_logged_in(caller: &User, now: User) -> Result<User, AccountError> {
         if now.token_epoch == caller.token_epoch { Ok(now) } else { Err(Self::overtaken()) }
     }
 
-    /// Checks the password of a user who is logged in. Wrong ones count as at a login (SEC-110). Returns the account as
-    /// stored, read together with the hash that the password was compared with: what else to ask for is decided on that
-    /// account, and later writes are conditional on its security stamp.
-    pub(in crate::service) async fn own_password(
+    /// Checks the password of a logged-in user. Wrong ones count as at a login (SEC-110). Returns the account as read together with
+    /// the password hash. The rest of the reauthentication must be based on it, and later writes conditional on its security
+    /// stamp.
+    pub(in crate::service) async fn check_own_password(
         &self,
         user: &User,
         password: &RawPassword,
@@ -41,14 +41,14 @@ impl AccountContext {
         if password.is_too_long() {
             return Err(AccountError::WrongPassword);
         }
-        let guess = self.limits.guess_at_own(user, client).await?;
-        let compared = self.compare_own(user, password).await;
+        let guess = self.limits.guess_at_own_password(user, client).await?;
+        let compared = self.compare_own_password(user, password).await;
         let now = guess.settle(compared, AccountError::WrongPassword).await?;
         Self::still_logged_in(user, now)
     }
 
-    /// The account as stored, if this is its password.
-    async fn compare_own(&self, user: &User, password: &RawPassword) -> Result<Option<User>, AccountError> {
+    /// The stored account, if the password is right.
+    async fn compare_own_password(&self, user: &User, password: &RawPassword) -> Result<Option<User>, AccountError> {
         let found = self.ports.store.find_for_login(&LoginName::Username(user.username.clone())).await?;
         let found = found.filter(|(found, _)| found.id == user.id);
         let verdict = self.ports.hasher.verify(password, found.as_ref().map(|(_, hash)| hash)).await?;
@@ -59,7 +59,10 @@ impl AccountContext {
         Ok(now)
     }
 
-    /// A new password for an account, if it passes the policy.
+    /// Checks a new password of an account against the policy.
+    ///
+    /// # Errors
+    /// [`AccountFault::WeakPassword`].
     pub(in crate::service) fn checked(
         &self,
         user: &User,

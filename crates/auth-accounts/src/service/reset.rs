@@ -1,4 +1,4 @@
-//! A new password for somebody who forgot theirs.
+//! Password resets.
 
 use auth_core::event::{EventKind, SecurityEvent};
 use auth_core::token::ClientInfo;
@@ -6,48 +6,48 @@ use auth_core::user::User;
 
 use crate::account::Email;
 use crate::code::{CodeId, CodePurpose};
+use crate::email::{EmailKind, EmailRequest};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, EmailRequest};
 use crate::password::{PasswordHash, RawPassword};
 use crate::ports::{NewPassword, PasswordUpdate, QueueShare};
 use crate::second_factor::Method;
 use crate::service::AccountService;
 use crate::service::context::AccountContext;
 
-/// What a link to reset a password is good for.
+/// A reset that a valid link allows.
 struct Reset {
     code: CodeId,
-    /// Where the link was sent.
+    /// The email address that the link was sent to.
     email: Email,
     user: User,
-    /// The second factors that go with the old password.
+    /// The second factors that the reset removes.
     removes: Vec<Method>,
 }
 
 impl AccountService {
-    /// Writes down that somebody wants to reset the password of whoever has this address. Whether there is an account is
-    /// looked into afterwards, by the [`OutboxService`](crate::service::OutboxService): neither the answer nor its time can
-    /// tell (SEC-112).
+    /// Enqueues a request for a password-reset email. The [`OutboxService`](crate::service::OutboxService) looks up the account
+    /// later, so neither the answer nor its timing reveals whether there is one (SEC-112).
     ///
     /// # Errors
-    /// [`AccountError::Throttled`], by the address that was typed and that of the client, never by the account.
+    /// [`AccountError::Throttled`] after too many requests for the email address or from the client IP, whether or not there is
+    /// an account.
     pub async fn request_reset(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
-        self.ask(EmailRequest::PasswordReset, email, client).await
+        self.enqueue_request(EmailRequest::PasswordReset, email, client).await
     }
 
-    /// How often a reset is tried again when the second factors of the account change while it is under way.
+    /// How often a reset is attempted if the second factors of the account change concurrently.
     const MAX_RESETS: usize = 3;
 
-    /// Sets a new password with the token of a link. Ends every session of the account and every other open link and
-    /// challenge; proves the address that the link was sent to. If it was not proven before, the second factors of the
-    /// account are removed with the same transaction: they may be those of a stranger who registered the address. Logs
-    /// nobody in (SEC-115).
+    /// Sets a new password with a link token. Revokes every session of the account, and ends every other open link and challenge.
+    /// Starts no session (SEC-115).
+    ///
+    /// Also verifies the email address that the link was sent to. If that is the first verification, the second factors of the
+    /// account are removed in the same transaction, since an attacker may have registered the address (SEC-134).
     ///
     /// # Errors
-    /// [`AccountError::BadLink`] for a token that was used or altered or has expired.
-    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the password does not pass the
-    /// [policy](crate::service::AccountPolicy::passwords);
-    /// then the token stays good.
+    /// [`AccountError::BadLink`] if the token is not valid, was used, or has expired.
+    /// [`AccountFault::WeakPassword`](crate::account::AccountFault::WeakPassword) if the password breaks the
+    /// [policy](crate::service::AccountPolicy::passwords); the token stays valid.
     pub async fn confirm_reset(
         &self,
         token: &str,
@@ -67,15 +67,15 @@ impl AccountService {
         Err(AccountContext::overtaken())
     }
 
-    /// What the link with this token resets.
+    /// The reset that a link token allows.
     async fn reset_of(&self, token: &str) -> Result<Reset, AccountError> {
-        let (code, target) = self.context.emails.followed(token, &[CodePurpose::PasswordReset]).await?;
+        let (code, target) = self.context.emails.find_link(token, &[CodePurpose::PasswordReset]).await?;
         let email = target.email;
         let user = self.context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
-        let is_first_proof = user.email_verified_at.is_none()
+        let is_first_verification = user.email_verified_at.is_none()
             && user.login_email().is_some_and(|own| email.canonical().eq_ignore_ascii_case(own));
-        let removes = match is_first_proof {
+        let removes = match is_first_verification {
             true => self.context.ports.store.factors_of(&user.id).await?.on(),
             false => Vec::new(),
         };
@@ -89,7 +89,7 @@ impl AccountService {
         client: &ClientInfo,
     ) -> Result<PasswordUpdate, AccountError> {
         let (context, user) = (&self.context, &reset.user);
-        let mut effects = context.emails.mail(
+        let mut effects = context.emails.email(
             EmailKind::PasswordChanged,
             user.email.as_deref(),
             &context.emails.content(user, client),
@@ -100,25 +100,31 @@ impl AccountService {
         effects.events.extend(reset.removes.iter().map(|_| removal.clone()));
         let new = NewPassword {
             code: Some(reset.code),
-            proves: Some(reset.email.clone()),
+            verifies: Some(reset.email.clone()),
             removes: reset.removes.clone(),
             effects,
             ..NewPassword::new(user.id.clone(), hash.clone())
         };
         let outcome = self.context.ports.store.set_password(&new, self.context.ports.clock.now()).await?;
         if outcome == PasswordUpdate::Done {
-            self.context.ports.note_changed(&user.id);
+            self.context.ports.invalidate_account(&user.id);
             self.context.ports.record_committed(&new.effects);
-            // The password is set in any case: at worst they wait a while.
-            let _ = context.limits.forgive_passwords(user, client).await;
+            // The password is set. If this fails, the user only has to wait for the delay.
+            let _ = context.limits.reset_password_counts(user, client).await;
         }
         Ok(outcome)
     }
 
-    pub(super) async fn ask(&self, what: EmailRequest, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
+    /// Enqueues a request for an email.
+    pub(super) async fn enqueue_request(
+        &self,
+        request: EmailRequest,
+        email: &Email,
+        client: &ClientInfo,
+    ) -> Result<(), AccountError> {
         let context = &self.context;
-        context.limits.admit_request(what, email, client).await?;
-        if let Some(request) = context.emails.request(what, email, client)? {
+        context.limits.admit_request(request, email, client).await?;
+        if let Some(request) = context.emails.request(request, email, client)? {
             self.context.ports.store.enqueue(&request).await?;
         }
         Ok(())

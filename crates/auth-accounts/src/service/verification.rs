@@ -1,4 +1,4 @@
-//! Proof of addresses: that of a new account, and a changed one.
+//! Email verification, for new accounts and changed email addresses.
 
 use auth_core::effects::Effects;
 use auth_core::event::{EventKind, SecurityEvent};
@@ -8,38 +8,38 @@ use auth_core::user::User;
 
 use crate::account::{AccountFault, Email, Taken};
 use crate::code::{CodePurpose, LinkCondition, LinkTarget};
+use crate::email::{EmailKind, EmailRequest};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, EmailRequest};
 use crate::ports::{EmailUpdate, IssueIf, VerifiedEmail};
 use crate::service::AccountService;
 use crate::service::context::AccountContext;
 
 impl AccountService {
-    /// Writes down that somebody wants another mail to prove this address. As for
-    /// [`request_reset`](Self::request_reset), nothing tells whether there is an account.
+    /// Enqueues a request for another verification email. As for [`request_reset`](Self::request_reset), nothing reveals whether
+    /// there is an account (SEC-112).
     ///
     /// # Errors
-    /// [`AccountError::Throttled`], by the address that was typed and that of the client.
+    /// [`AccountError::Throttled`] after too many requests for the email address or from the client IP.
     pub async fn request_verification(&self, email: &Email, client: &ClientInfo) -> Result<(), AccountError> {
-        self.ask(EmailRequest::EmailVerification, email, client).await
+        self.enqueue_request(EmailRequest::EmailVerification, email, client).await
     }
 
-    /// Verifies the email address of an account with the token of a link, or changes it to the one that the link was sent
-    /// to.
+    /// Verifies the email address of an account with a link token, or changes it to the email address that the link was sent to.
     ///
-    /// The second factors of an account whose address is unverified may be those of a stranger who registered it. While
-    /// there are any, and for links that were made while there were, this takes a `caller` who is logged in to the account:
-    /// otherwise its owner, by following the link, would put the stranger's factors between themselves and a later reset of
-    /// the password, which [removes them](Self::confirm_reset) only from an account whose address is unverified. A change of
-    /// the address takes a login wherever a login takes a second factor, since its codes may follow the address; and it ends
-    /// with any change of the account's rights, password or factors.
+    /// If the account has second factors, or had some when the link was created, verification requires a `caller` who is logged
+    /// in to the account. An attacker may have registered the address and added the factors. A password reset
+    /// [removes them](Self::confirm_reset) only while the address is unverified, so its owner would be locked out by following
+    /// the link.
+    ///
+    /// A change of the email address requires a login if a login requires a second factor, because codes may go to the new
+    /// address. The link ends with any change of the account's rights, password or second factors.
     ///
     /// # Errors
-    /// [`AccountError::BadLink`] for a token that was used or altered or has expired, or if the account has changed
-    /// since a change of its address was asked for. [`AccountError::LoginRequired`] if a login is needed and `caller` is
-    /// another user or nobody; then the token stays good. Those of
-    /// [`TokenService::live_session`](auth_core::service::TokenService::live_session) if the session of the caller would not
-    /// be continued. [`AccountFault::Taken`] if another account has the address by now.
+    /// [`AccountError::BadLink`] if the token is not valid, was used or has expired, or if the account has changed since the
+    /// change was requested. [`AccountError::LoginRequired`] if a login is required and `caller` is `None` or another user; the
+    /// token stays valid. The errors of
+    /// [`TokenService::live_session`](auth_core::service::TokenService::live_session) if the caller's session cannot be
+    /// continued. [`AccountFault::Taken`] if another account has the email address.
     pub async fn verify_email(
         &self,
         token: &str,
@@ -48,24 +48,24 @@ impl AccountService {
     ) -> Result<User, AccountError> {
         let context = &self.context;
         let purposes = [CodePurpose::EmailVerification, CodePurpose::EmailChange];
-        let (code, LinkTarget { email, condition }) = context.emails.followed(token, &purposes).await?;
+        let (code, LinkTarget { email, condition }) = context.emails.find_link(token, &purposes).await?;
         let user = context.ports.store.find_user(&code.user_id).await?;
         let user = user.filter(|user| user.is_active).ok_or(AccountError::BadLink)?;
         let is_change = code.purpose == CodePurpose::EmailChange;
         if is_change && condition != LinkCondition::Unchanged(user.security_stamp) {
             return Err(AccountError::BadLink);
         }
-        if condition == LinkCondition::Login || self.takes_login(&user, is_change).await? {
+        if condition == LinkCondition::Login || self.requires_login(&user, is_change).await? {
             let own = caller.filter(|caller| caller.user.id == user.id);
             context.tokens.live_session(own.ok_or(AccountError::LoginRequired)?).await?;
         }
         let effects = self.verification_effects(&user, is_change.then_some(&email), client)?;
         let only_at = Some(user.security_stamp);
-        let proven = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
-        match context.ports.store.confirm_email(&proven, context.ports.clock.timestamp()).await? {
+        let verified = VerifiedEmail { user: user.id, code: code.id, email, is_change, only_at, effects };
+        match context.ports.store.confirm_email(&verified, context.ports.clock.timestamp()).await? {
             EmailUpdate::Done(user) => {
-                context.ports.note_changed(&user.id);
-                context.ports.record_committed(&proven.effects);
+                context.ports.invalidate_account(&user.id);
+                context.ports.record_committed(&verified.effects);
                 Ok(user)
             }
             EmailUpdate::Taken => Err(AccountFault::Taken(Taken::Email).into()),
@@ -73,8 +73,8 @@ impl AccountService {
         }
     }
 
-    /// What is committed when an address is verified; `new` is the one that replaces the address of the account, if it is
-    /// another one, which is told to the old address.
+    /// The effects of verifying an email address. `new` is the address that replaces that of the account, if it is a change; the
+    /// old address is notified.
     fn verification_effects(
         &self,
         user: &User,
@@ -84,22 +84,25 @@ impl AccountService {
         let Some(new) = new else { return Ok(SecurityEvent::of_user(EventKind::EmailVerified, &user.id).into()) };
         let emails = &self.context.emails;
         let content = emails.content_of_change(user, new, client);
-        let notice = emails.mail(EmailKind::EmailChanged, user.email.as_deref(), &content)?;
+        let notice = emails.email(EmailKind::EmailChanged, user.email.as_deref(), &content)?;
         Ok(notice.with_event(SecurityEvent::of_user(EventKind::EmailChanged, &user.id)))
     }
 
-    /// Whether following a link takes a login, as the account is now. An address that is verified already, and is not
-    /// changed, is another matter: there is nothing to gain.
-    async fn takes_login(&self, user: &User, is_change: bool) -> Result<bool, AccountError> {
+    /// Whether following a link requires a login, in the current state of the account. A verified address that stays unchanged
+    /// requires none, because an attacker gains nothing.
+    async fn requires_login(&self, user: &User, is_change: bool) -> Result<bool, AccountError> {
         if is_change {
-            return self.context.asks_for_factor(user).await;
+            return self.context.needs_factor(user).await;
         }
         Ok(user.email_verified_at.is_none() && self.context.ports.store.factors_of(&user.id).await?.is_on())
     }
 
-    /// Whether a proof of a new address may be asked for.
+    /// Checks that a change of the email address may be requested.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`]; [`AccountFault::Taken`] if another account has the email address.
     pub(super) async fn admit_email(&self, user: &User, email: &Email) -> Result<(), AccountError> {
-        // Counted first: who only wants to know which addresses are taken is counted too.
+        // Counted first, so that attempts to find out which email addresses are taken are limited too.
         self.context.limits.admit_code(user, CodePurpose::EmailChange).await?;
         let other = self.context.ports.store.find_by_email(email).await?;
         if other.is_some_and(|other| other.id != user.id) {
@@ -108,22 +111,22 @@ impl AccountService {
         Ok(())
     }
 
-    /// Asks for a proof of a new address at the address itself, and tells the old one.
-    pub(super) async fn propose_email(
+    /// Sends a link to a new email address, and notifies the old one.
+    pub(super) async fn request_email_change(
         &self,
         user: &User,
         email: &Email,
         client: &ClientInfo,
     ) -> Result<(), AccountError> {
         let context = &self.context;
-        // The new address is not verified: its owner may have nothing to do with the account.
+        // The new email address is unverified: its owner may have nothing to do with the account.
         let content = context.emails.content(user, client).without_free_text();
-        let told = context.emails.content_of_change(user, email, client);
+        let notice = context.emails.content_of_change(user, email, client);
         let condition = LinkCondition::Unchanged(user.security_stamp);
         let target = LinkTarget { email: email.clone(), condition };
         let (code, mut effects) =
             context.emails.link(user, CodePurpose::EmailChange, EmailKind::EmailChange, &target, content)?;
-        effects.append(context.emails.mail(EmailKind::EmailChangeRequested, user.email.as_deref(), &told)?);
+        effects.append(context.emails.email(EmailKind::EmailChangeRequested, user.email.as_deref(), &notice)?);
         let effects = effects.with_event(SecurityEvent::of_user(EventKind::EmailChangeRequested, &user.id));
         if !self.context.ports.store.issue(&code, &effects, &IssueIf::still(user)).await? {
             return Err(AccountContext::overtaken());
@@ -133,7 +136,7 @@ impl AccountService {
     }
 }
 
-/// An address of which a stranger who reads the mail learns little: `a…@example.com`.
+/// Shortens an email address so that a reader of the email learns little about it: `a…@example.com`.
 pub(super) fn shortened(email: &Email) -> String {
     let (local, domain) = email.as_str().rsplit_once('@').unwrap_or_default();
     format!("{}…@{domain}", local.chars().next().unwrap_or_default())
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_shortened() {
+    fn only_the_first_character_of_the_local_part_is_kept() {
         assert_eq!(shortened(&Email::parse("alice@example.com").unwrap()), "a…@example.com");
     }
 }

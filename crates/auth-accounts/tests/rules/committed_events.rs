@@ -1,4 +1,4 @@
-//! Events of changes: committed by the write that makes the change, and recorded once it has taken effect.
+//! Security events of changes: committed by the write that makes the change, and recorded after it has taken effect.
 
 use std::collections::HashSet;
 use std::fmt::Display;
@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::pin::Pin;
 
 use auth_accounts::account::ProfileChange;
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use auth_accounts::password::{CheckedPassword, PasswordPolicy};
 use auth_accounts::ports::Accounts;
 use auth_accounts::second_factor::Method;
@@ -20,10 +20,10 @@ use serde_json::json;
 
 use crate::fixture::*;
 
-/// Something that a service does for alice, who is registered. It may be refused.
+/// An operation on the account of alice, who is registered. It may be refused.
 type Operation = fn(&TestService) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
-/// The kinds that tell of no change, so that no write commits them.
+/// The kinds of events that belong to no change, so that no write commits them.
 const WITHOUT_WRITE: [EventKind; 8] = [
     PasswordRefused,
     SecondFactorRefused,
@@ -35,7 +35,7 @@ const WITHOUT_WRITE: [EventKind; 8] = [
     PermissionDenied,
 ];
 
-/// Everything that a service can do: sliding tokens and foreign ones are accepted, and two sessions are the limit.
+/// A policy that allows every operation: accepts sliding and externally issued tokens, and limits accounts to two sessions.
 fn versatile() -> TestPolicy {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
     let tokens =
@@ -47,11 +47,11 @@ fn checked(password: &str) -> CheckedPassword {
     PasswordPolicy::default().check(raw(password), &[]).unwrap()
 }
 
-/// A refresh token of no session, issued elsewhere with the same key.
-fn foreign(service: &TestService, user: i64) -> RawToken {
+/// An externally issued refresh token, signed with the same key.
+fn external_token(service: &TestService, user: i64) -> RawToken {
     let now = service.now().seconds();
     let claims =
-        json!({"token_type": "refresh", "exp": now + 300, "iat": now, "jti": "foreign", "user_id": user.to_string()});
+        json!({"token_type": "refresh", "exp": now + 300, "iat": now, "jti": "external", "user_id": user.to_string()});
     service.forge(claims)
 }
 
@@ -101,7 +101,7 @@ fn moved() -> ProfileChange {
     ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() }
 }
 
-/// The kinds of the events that an operation has committed, which must be those that were recorded.
+/// The kinds of events that an operation has committed. They must equal the recorded ones.
 async fn committed_by(service: &TestService, operation: Operation, what: impl Display) -> Vec<EventKind> {
     let before = service.store.committed_events().len();
     service.events.taken();
@@ -114,7 +114,7 @@ async fn committed_by(service: &TestService, operation: Operation, what: impl Di
 }
 
 #[tokio::test]
-async fn are_those_that_are_recorded() {
+async fn equal_the_recorded_events() {
     let table: &[(&[EventKind], Operation)] = &[
         (&[AccountRegistered], |service| Box::pin(async { drop(service.register("bob").await) })),
         (&[AccountAdministered], |service| {
@@ -183,7 +183,7 @@ async fn are_those_that_are_recorded() {
             })
         }),
         (&[TokenAdopted], |service| {
-            Box::pin(async { drop(service.tokens.refresh(&foreign(service, 1)).await.unwrap()) })
+            Box::pin(async { drop(service.tokens.refresh(&external_token(service, 1)).await.unwrap()) })
         }),
         (&[LoginSucceeded, LoggedOut], |service| {
             Box::pin(async {
@@ -201,7 +201,7 @@ async fn are_those_that_are_recorded() {
             })
         }),
         (&[TokenBlacklisted], |service| {
-            Box::pin(async { service.tokens.blacklist(&foreign(service, 999)).await.unwrap() })
+            Box::pin(async { service.tokens.blacklist(&external_token(service, 999)).await.unwrap() })
         }),
     ];
     let mut committed = HashSet::new();
@@ -213,12 +213,12 @@ async fn are_those_that_are_recorded() {
         committed.extend(kinds);
     }
     for kind in EventKind::ALL {
-        assert_ne!(committed.contains(kind), WITHOUT_WRITE.contains(kind), "{kind:?} is in neither list");
+        assert_ne!(committed.contains(kind), WITHOUT_WRITE.contains(kind), "{kind:?} is in both lists or in neither");
     }
 }
 
 #[tokio::test]
-async fn name_the_user_whose_id_the_storage_assigns() {
+async fn have_the_user_id_that_the_storage_assigns() {
     let service = service(versatile());
     let user = service.register("alice").await;
     let committed = service.store.committed_events();
@@ -226,7 +226,7 @@ async fn name_the_user_whose_id_the_storage_assigns() {
 }
 
 #[tokio::test]
-async fn outlive_the_account() {
+async fn remain_after_the_account_is_deleted() {
     let service = service(versatile());
     service.register("alice").await;
     act(&service, Action::Delete).await;
@@ -235,7 +235,7 @@ async fn outlive_the_account() {
 }
 
 #[tokio::test]
-async fn of_a_promotion_that_ends_sessions_are_recorded_too() {
+async fn of_a_promotion_that_revokes_sessions_equal_the_recorded_events() {
     let service = service(requiring(RequiredFor::Staff));
     service.register("alice").await;
     let kinds = committed_by(&service, |service| Box::pin(act(service, Action::Promote)), "a promotion").await;
@@ -243,7 +243,7 @@ async fn of_a_promotion_that_ends_sessions_are_recorded_too() {
 }
 
 #[tokio::test]
-async fn of_a_reset_that_removes_second_factors_are_recorded_too() {
+async fn of_a_reset_that_removes_second_factors_equal_the_recorded_events() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_totp("alice").await;
@@ -256,7 +256,7 @@ async fn of_a_reset_that_removes_second_factors_are_recorded_too() {
     assert_eq!(committed_by(&service, operation, "a reset").await, [PasswordReset, SecondFactorRemoved]);
 }
 
-/// Operations, the call of the storage that makes the change, and what is committed before it.
+/// The store method that makes a change, the events committed before it, and the operation.
 const LAST_CALLS: &[(&str, &[EventKind], Operation)] = &[
     ("set_active", &[], |service| Box::pin(act(service, Action::Deactivate))),
     ("set_staff", &[], |service| Box::pin(act(service, Action::Demote))),
@@ -270,15 +270,15 @@ const LAST_CALLS: &[(&str, &[EventKind], Operation)] = &[
     ("remove_factors", &[SecondFactorAdded], |service| Box::pin(manage_factors(service, true))),
     ("replace_recovery_codes", &[SecondFactorAdded], |service| Box::pin(manage_factors(service, false))),
     ("start", &[], |service| Box::pin(async { drop(service.try_login("alice", PASSWORD).await) })),
-    ("advance", &[], |service| Box::pin(async { drop(service.tokens.refresh(&foreign(service, 1)).await) })),
-    ("revoke", &[], |service| Box::pin(async { drop(service.tokens.blacklist(&foreign(service, 1)).await) })),
+    ("advance", &[], |service| Box::pin(async { drop(service.tokens.refresh(&external_token(service, 1)).await) })),
+    ("revoke", &[], |service| Box::pin(async { drop(service.tokens.blacklist(&external_token(service, 1)).await) })),
     ("revoke_all", &[LoginSucceeded], |service| Box::pin(log_out(service, LogoutRequest::All))),
 ];
 
-/// The same for calls that do not need alice.
+/// The same for methods that do not need the account of alice.
 const CALLS_WITHOUT_ALICE: &[(&str, &[EventKind], Operation)] = &[
     ("create", &[], |service| Box::pin(async { drop(service.try_register("bob").await) })),
-    ("refuse", &[], |service| Box::pin(async { drop(service.tokens.blacklist(&foreign(service, 999)).await) })),
+    ("refuse", &[], |service| Box::pin(async { drop(service.tokens.blacklist(&external_token(service, 999)).await) })),
 ];
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn of_a_write_that_fails_are_neither_committed_nor_recorded() {
     }
 }
 
-/// Another replica does the same just before.
+/// Another replica performs the same operation just before.
 #[tokio::test]
 async fn of_a_write_that_loses_a_race_are_neither_committed_nor_recorded() {
     let races = LAST_CALLS.iter().filter(|(call, ..)| ["delete", "advance", "revoke"].contains(call));

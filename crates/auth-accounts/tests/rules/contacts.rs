@@ -1,9 +1,9 @@
-//! Users without an email address, and with one that is a contact only: what they get, what is refused, and that nothing
-//! sent for them reaches or changes another user.
+//! Users without an email address, and users whose email address is only a contact: nothing that is done for them affects
+//! another user.
 
 use auth_accounts::account::{LoginName, NewEmail, NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::password::PasswordPolicy;
 use auth_accounts::ports::{Accounts, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
@@ -32,7 +32,7 @@ async fn with_contact(service: &TestService, name: &str, address: &str) -> User 
 
 fn emails_for(service: &TestService, address: &str) -> Vec<EmailKind> {
     let kind = |queued| match queued {
-        Queued::Mail(kind) => kind,
+        Queued::Email(kind) => kind,
         Queued::Request(request) => panic!("a request: {request:?}"),
     };
     service.enqueued().into_iter().filter(|(_, to)| to == address).map(|(queued, _)| kind(queued)).collect()
@@ -42,7 +42,7 @@ fn login_by(address: &str) -> LoginName {
     LoginName::Email(address.to_owned())
 }
 
-/// Does what sends a notice to most users.
+/// Performs operations that normally send notices.
 async fn cause_notices(service: &TestService, name: &str) {
     service.enrol_totp(name).await;
     service.act(name, Action::RemoveSecondFactors).await;
@@ -50,13 +50,13 @@ async fn cause_notices(service: &TestService, name: &str) {
     let next = service.refresh(&pair).await;
     service.advance(RETRY_WINDOW + 1);
     assert!(service.try_refresh(&pair).await.is_err(), "reuse");
-    assert!(service.try_refresh(&next).await.is_err(), "its session has ended");
+    assert!(service.try_refresh(&next).await.is_err(), "its session is revoked");
     let caller = service.caller(&service.login(name).await).await;
     change_password(service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
 }
 
 #[tokio::test]
-async fn notices_go_to_a_contact_and_to_no_empty_address() {
+async fn notices_go_to_contacts_and_are_dropped_without_an_email_address() {
     let service = service(mailing());
     without_address(&service, "none").await;
     with_contact(&service, "contact", "info@example.com").await;
@@ -72,12 +72,12 @@ async fn notices_go_to_a_contact_and_to_no_empty_address() {
             EmailKind::PasswordChanged
         ]
     );
-    assert!(service.deliver_emails().await.iter().all(|mail| mail.to == "info@example.com"));
+    assert!(service.deliver_emails().await.iter().all(|email| email.to == "info@example.com"));
 }
 
-/// What another storage may answer.
+/// Another adapter may return an empty string.
 #[tokio::test]
-async fn an_empty_address_is_none() {
+async fn an_empty_email_address_counts_as_none() {
     let service = service(mailing());
     let user = without_address(&service, "none").await;
     assert!(service.store.put_user(User { email: Some(String::new()), ..user }));
@@ -86,7 +86,7 @@ async fn an_empty_address_is_none() {
 }
 
 #[tokio::test]
-async fn a_login_by_a_contact_finds_only_whoever_logs_in_with_it() {
+async fn logins_with_an_email_address_ignore_contacts() {
     let service = service(mailing());
     with_contact(&service, "contact", "alice@example.com").await;
     let log_in = async || try_login_from(&service, &login_by("alice@example.com"), PASSWORD, "192.0.2.7").await;
@@ -99,7 +99,7 @@ async fn a_login_by_a_contact_finds_only_whoever_logs_in_with_it() {
 }
 
 #[tokio::test]
-async fn a_reset_by_a_contact_is_that_of_whoever_logs_in_with_it() {
+async fn password_resets_ignore_contacts() {
     let service = service(mailing());
     with_contact(&service, "contact", "alice@example.com").await;
     without_address(&service, "none").await;
@@ -117,7 +117,7 @@ async fn a_reset_by_a_contact_is_that_of_whoever_logs_in_with_it() {
 }
 
 #[tokio::test]
-async fn a_verification_of_a_contact_is_that_of_whoever_logs_in_with_it() {
+async fn verification_requests_ignore_contacts() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     let contact = with_contact(&service, "contact", "alice@example.com").await;
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
@@ -129,9 +129,9 @@ async fn a_verification_of_a_contact_is_that_of_whoever_logs_in_with_it() {
     assert_eq!(service.user("contact").await, contact);
 }
 
-/// The request that follows an authenticator is answered by whom the address finds, which is another user.
+/// A request for this email address would verify that of another user.
 #[tokio::test]
-async fn an_authenticator_asks_for_no_verification_of_a_contact() {
+async fn adding_an_authenticator_requests_no_verification_of_a_contact() {
     let service = service(mailing());
     service.register("alice").await;
     service.deliver_emails().await;
@@ -142,12 +142,12 @@ async fn an_authenticator_asks_for_no_verification_of_a_contact() {
     }
     let request = Queued::Request(EmailRequest::EmailVerification);
     assert!(service.enqueued().iter().all(|(queued, _)| *queued != request), "{:?}", service.enqueued());
-    assert_eq!(emails_for(&service, "alice@example.com"), [EmailKind::SecondFactorAdded], "that of the contact");
+    assert_eq!(emails_for(&service, "alice@example.com"), [EmailKind::SecondFactorAdded], "the notice to the contact");
 }
 
-/// Otherwise they could have no second factor at all: none of them can verify an address.
+/// These users cannot verify an email address, so they could otherwise have no second factor.
 #[tokio::test]
-async fn an_authenticator_can_be_added_without_an_address_that_could_be_verified() {
+async fn authenticators_need_no_verification_without_an_email_login_name() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     with_contact(&service, "contact", "info@example.com").await;
     without_address(&service, "none").await;
@@ -160,13 +160,13 @@ async fn an_authenticator_can_be_added_without_an_address_that_could_be_verified
 }
 
 #[tokio::test]
-async fn codes_by_email_cannot_be_switched_on_without_an_address() {
+async fn codes_by_email_require_an_email_address() {
     let service = service(mailing());
     let user = without_address(&service, "none").await;
     let refused = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await;
     assert!(matches!(refused, Err(AccountError::MethodUnavailable)), "{refused:?}");
     assert_eq!((service.enqueued(), service.store.codes()), (vec![], vec![]));
-    // The user's own mailbox, also if others read it.
+    // A contact may receive codes, even if it is shared.
     let contact = with_contact(&service, "contact", "info@example.com").await;
     let enrolment = service.second_factors.enrol(&contact, Method::Email, shown(PASSWORD)).await.unwrap();
     assert_eq!(emails_for(&service, "info@example.com"), [EmailKind::SecondFactorCode]);
@@ -176,9 +176,8 @@ async fn codes_by_email_cannot_be_switched_on_without_an_address() {
     assert!(service.user("contact").await.email_verified_at.is_some());
 }
 
-/// The code of an enrolment that was begun with an address, which is gone.
 #[tokio::test]
-async fn the_code_of_an_address_that_is_gone_is_wrong() {
+async fn an_enrolment_code_is_wrong_after_its_email_address_is_removed() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
@@ -191,7 +190,7 @@ async fn the_code_of_an_address_that_is_gone_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_login_that_needs_a_code_by_email_is_refused_without_an_address() {
+async fn logins_that_need_a_code_by_email_are_refused_without_an_email_address() {
     let service = service(requiring(RequiredFor::All));
     let user = without_address(&service, "none").await;
     let refused = service.try_login("none", PASSWORD).await;
@@ -204,9 +203,9 @@ async fn a_login_that_needs_a_code_by_email_is_refused_without_an_address() {
     assert_eq!(emails_for(&service, "info@example.com"), [EmailKind::SecondFactorCode]);
 }
 
-/// A factor that needs the address is on, and the address is gone: nobody gets in by the password alone.
+/// The password alone must not be enough if the factor that is on cannot be used.
 #[tokio::test]
-async fn a_factor_without_its_address_opens_nothing() {
+async fn codes_by_email_without_an_email_address_block_the_login() {
     let service = service(mailing());
     let user = without_address(&service, "none").await;
     let code = code_of(&user.id, code_id(1), CodePurpose::EmailEnrolment, service.now());
@@ -229,7 +228,7 @@ async fn a_factor_without_its_address_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_password_of_a_contact_clears_no_delay_of_another_user() {
+async fn a_new_password_does_not_reset_the_delay_of_another_user() {
     let service = service(mailing());
     service.register("alice").await;
     with_contact(&service, "contact", "alice@example.com").await;
@@ -252,41 +251,41 @@ async fn change_address(service: &TestService, name: &str, to: &str) -> Result<U
 }
 
 #[tokio::test]
-async fn a_first_address_is_a_login_name_when_it_is_verified() {
+async fn a_first_email_address_becomes_a_login_name_when_it_is_verified() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     without_address(&service, "none").await;
     with_contact(&service, "contact", "info@example.com").await;
     for (name, address, expected) in [
         ("none", "none@example.com", vec![EmailKind::EmailChange]),
-        // The contact is told of what is asked for in its own name.
+        // The contact is the old email address, so it is notified too.
         ("contact", "info@example.com", vec![EmailKind::EmailChange, EmailKind::EmailChangeRequested]),
     ] {
         let before = change_address(&service, name, address).await.unwrap();
         assert!(!before.email_is_login_name, "{name}");
         assert_eq!(emails_for(&service, address), expected, "{name}");
-        let mails = service.deliver_emails().await;
-        let link = token_of(&mails, EmailKind::EmailChange);
+        let emails = service.deliver_emails().await;
+        let link = token_of(&emails, EmailKind::EmailChange);
         let user = service.accounts.verify_email(&link, None, &client()).await.unwrap();
         assert_eq!((user.login_email(), user.email_verified_at.is_some()), (Some(address), true));
-        assert!(service.deliver_emails().await.iter().all(|mail| !mail.to.is_empty()));
+        assert!(service.deliver_emails().await.iter().all(|email| !email.to.is_empty()));
         assert!(try_login_from(&service, &login_by(address), PASSWORD, "192.0.2.7").await.is_ok());
     }
 }
 
 #[tokio::test]
-async fn a_first_address_counts_at_once_where_none_is_verified() {
+async fn a_first_email_address_takes_effect_immediately_without_verification() {
     let service = service(mailing());
     without_address(&service, "none").await;
     let changed = change_address(&service, "none", "none@example.com").await.unwrap();
     assert_eq!((changed.login_email(), changed.email_verified_at), (Some("none@example.com"), None));
-    assert_eq!(service.enqueued(), [], "nobody to be told");
+    assert_eq!(service.enqueued(), [], "no old email address to notify");
     with_contact(&service, "contact", "NONE@example.com").await;
     let taken = change_address(&service, "contact", "NONE@example.com").await;
     assert!(matches!(taken, Err(AccountError::Account(_))), "{taken:?}");
 }
 
 #[tokio::test]
-async fn nobody_without_a_verified_address_logs_in_where_it_is_required() {
+async fn logins_without_an_email_address_are_refused_where_verification_is_required() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Required));
     without_address(&service, "none").await;
     let refused = service.try_login("none", PASSWORD).await;
@@ -295,7 +294,7 @@ async fn nobody_without_a_verified_address_logs_in_where_it_is_required() {
 
 /// Their tokens would identify no user, or another user.
 #[tokio::test]
-async fn no_session_starts_for_whom_tokens_cannot_name() {
+async fn no_session_starts_for_users_without_a_subject() {
     let mut policy = policy();
     policy.claim_rules.subject_field = SubjectField::Email;
     let service = service(emailing(policy));
@@ -319,7 +318,7 @@ async fn no_session_starts_for_whom_tokens_cannot_name() {
 
 /// Services that read tokens identify users by this claim, and a contact may be the address of several users.
 #[tokio::test]
-async fn have_no_email_claim() {
+async fn tokens_have_no_email_claim() {
     let service = service(policy());
     let users = [without_address(&service, "alice").await, with_contact(&service, "bob", "b@example.com").await];
     for user in users {

@@ -1,4 +1,4 @@
-//! Registration and login: which claims a pair has, and what a refused login tells.
+//! Registration and login: the claims of a token pair, and the answer to a refused login.
 
 use auth_accounts::account::{AccountFault, Taken};
 use auth_accounts::password::PasswordHash;
@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::fixture::*;
 
 #[tokio::test]
-async fn a_login_says_what_the_contract_promises() {
+async fn tokens_have_the_claims_of_the_wire_contract() {
     let service = service(policy());
     let user = service.register("alice").await;
     let pair = service.login("alice").await;
@@ -36,7 +36,7 @@ async fn a_login_says_what_the_contract_promises() {
 }
 
 #[tokio::test]
-async fn every_refused_login_is_one_answer_after_one_comparison() {
+async fn refused_logins_have_the_same_answer_after_one_comparison() {
     let service = service(policy());
     service.register("alice").await;
     service.register("bob").await;
@@ -49,11 +49,11 @@ async fn every_refused_login_is_one_answer_after_one_comparison() {
     }
     let before = service.hasher.verifications();
     assert!(matches!(service.try_login("alice", &"x".repeat(1_000_000)).await, Err(AccountError::BadCredentials)));
-    assert_eq!(service.hasher.verifications(), before, "nothing is hashed of a password that no account can have");
+    assert_eq!(service.hasher.verifications(), before, "a password that is too long is not hashed");
 }
 
 #[tokio::test]
-async fn an_outdated_hash_is_replaced_at_login() {
+async fn logins_replace_outdated_hashes() {
     let service = service(policy());
     let user = service.register("alice").await;
     let old = PasswordHash::new(format!("old${PASSWORD}"));
@@ -68,7 +68,7 @@ async fn an_outdated_hash_is_replaced_at_login() {
 }
 
 #[tokio::test]
-async fn a_taken_name_is_refused() {
+async fn taken_usernames_are_refused_regardless_of_letter_case() {
     let service = service(policy());
     service.register("alice").await;
     let second = service.try_register("Alice").await;

@@ -1,4 +1,4 @@
-//! The rules of this crate, through its services and over storage in memory: one executable for all tests.
+//! Tests of the rules, through the services and with storage in memory. One executable for all tests.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot arrange its fixture has failed")]
 
 mod fixture {

@@ -1,8 +1,8 @@
-//! One-time codes: which events end which kind.
+//! One-time codes: which events end which purpose.
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use auth_accounts::password::{CheckedPassword, PasswordPolicy};
 use auth_accounts::ports::{Accounts, Codes, IssueIf, SecondFactors};
 use auth_accounts::second_factor::{Method, NewFactor};
@@ -24,18 +24,18 @@ enum Event {
     FactorRemoved,
     FactorsRemovedByOperator,
     RecoveryCodesReplaced,
-    /// Where administrators must show a factor.
+    /// Where staff must have a second factor.
     Promoted,
     PasswordChanged,
     PasswordSetByOperator,
     PasswordReset,
-    /// By a link to the new email address.
+    /// With a link to the new email address.
     EmailVerifiedAndChanged,
-    /// Where nobody verifies email addresses.
+    /// Without email verification.
     EmailChanged,
     EmailVerified,
     ProfileChanged,
-    /// Where administrators must show no factor.
+    /// Where staff need no second factor.
     MadeStaff,
     GroupsChanged,
     Activated,
@@ -77,7 +77,7 @@ const ENDS_NOTHING: [Event; 6] = [
     Event::LoggedOutEverywhere,
 ];
 
-/// For each kind of code: whether changes of second factors end it, changes of the account, and a newer code of its kind.
+/// For each purpose, whether its codes end with: changes of second factors, changes of the account, a newer code.
 const TABLE: [(CodePurpose, bool, bool, bool); 8] = [
     (PasswordReset, false, true, false),
     (Verification, false, true, true),
@@ -90,9 +90,9 @@ const TABLE: [(CodePurpose, bool, bool, bool); 8] = [
 ];
 
 #[tokio::test]
-async fn end_as_the_table_says() {
+async fn end_at_the_events_in_the_table() {
     let listed: Vec<_> = TABLE.iter().map(|(purpose, ..)| *purpose).collect();
-    assert_eq!(listed, CodePurpose::ALL, "every kind of code has a row");
+    assert_eq!(listed, CodePurpose::ALL, "every purpose has a row");
     for (event, column) in columns() {
         let open = open_after(event).await;
         for row in TABLE {
@@ -111,11 +111,11 @@ fn columns() -> Vec<(Event, Column)> {
     columns
 }
 
-/// The kinds of code that are open after an event, of which one of each kind was open before.
+/// The purposes with an open code after an event, if there was one for every purpose before it.
 async fn open_after(event: Event) -> Vec<CodePurpose> {
     let service = service(policy_for(event));
     let user = service.register("alice").await;
-    happen(event, &service, &user).await;
+    perform(event, &service, &user).await;
     let codes = service.store.codes();
     let open = CodePurpose::ALL
         .iter()
@@ -138,16 +138,16 @@ fn policy_for(event: Event) -> TestPolicy {
     })
 }
 
-/// Leaves an open code of every kind.
-fn open_every_kind(service: &TestService, user: &User) {
+/// Stores an open code of every purpose.
+fn put_open_codes(service: &TestService, user: &User) {
     for (purpose, number) in CodePurpose::ALL.iter().zip(NUMBERS) {
         service.store.put_code(code_of(&user.id, code_id(number), *purpose, service.now()));
     }
 }
 
-/// Opens a code of every kind just before the last step of the event.
-async fn happen(event: Event, service: &TestService, user: &User) {
-    let before = || open_every_kind(service, user);
+/// Performs an event. Stores an open code of every purpose just before its last step.
+async fn perform(event: Event, service: &TestService, user: &User) {
+    let before = || put_open_codes(service, user);
     match event {
         Event::FactorAdded
         | Event::FactorReplaced
@@ -216,14 +216,14 @@ fn checked(password: &str) -> CheckedPassword {
 
 async fn change_factors(event: Event, service: &TestService, user: &User) {
     if event == Event::FactorAdded {
-        let (challenge, code) = begun(service, user, None).await;
-        open_every_kind(service, user);
+        let (challenge, code) = start_totp_enrolment(service, user, None).await;
+        put_open_codes(service, user);
         service.second_factors.confirm(user, &challenge, &code, &client()).await.unwrap();
         return;
     }
     let (secret, _) = service.enrol_totp("alice").await;
     if event == Event::FactorsRemovedByOperator {
-        open_every_kind(service, user);
+        put_open_codes(service, user);
         return service.act("alice", Action::RemoveSecondFactors).await;
     }
     service.next_totp_step();
@@ -231,30 +231,34 @@ async fn change_factors(event: Event, service: &TestService, user: &User) {
     let shown = shown_with(&challenge, &service.totp_code(&secret, 0));
     match event {
         Event::FactorReplaced => {
-            let (challenge, code) = begun(service, user, Some(shown)).await;
-            open_every_kind(service, user);
+            let (challenge, code) = start_totp_enrolment(service, user, Some(shown)).await;
+            put_open_codes(service, user);
             service.second_factors.confirm(user, &challenge, &code, &client()).await.unwrap();
         }
         Event::SecondFactorAdded => {
             let begun = service.second_factors.enrol(user, Method::Email, shown).await.unwrap();
             let Enrolment::Email(challenge) = begun else { panic!("codes by email") };
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             let code = service.emailed_code();
             service.second_factors.confirm(user, challenge.expose(), &code, &client()).await.unwrap();
         }
         Event::FactorRemoved => {
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             service.second_factors.remove(user, Method::Totp, shown).await.unwrap();
         }
         _ => {
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             service.second_factors.replace_recovery_codes(user, shown).await.unwrap();
         }
     }
 }
 
-/// The challenge of an enrolment of an authenticator, and its first code.
-async fn begun(service: &TestService, user: &User, reauthentication: Option<Reauthentication>) -> (String, String) {
+/// Starts the enrolment of an authenticator. Returns its challenge and its first code.
+async fn start_totp_enrolment(
+    service: &TestService,
+    user: &User,
+    reauthentication: Option<Reauthentication>,
+) -> (String, String) {
     let shown = reauthentication.unwrap_or_else(|| shown(PASSWORD));
     let begun = service.second_factors.enrol(user, Method::Totp, shown).await.unwrap();
     let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
@@ -268,33 +272,33 @@ async fn change_profile(event: Event, service: &TestService, user: &User) {
     match event {
         Event::EmailVerified => {
             let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             service.accounts.verify_email(&token, None, &client()).await.unwrap();
         }
         Event::EmailVerifiedAndChanged => {
             change.email = Some(email("new@example.com"));
             service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
             let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             service.accounts.verify_email(&token, None, &client()).await.unwrap();
         }
         Event::EmailChanged => {
             change.email = Some(email("new@example.com"));
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             service.accounts.update_profile(caller, change, None, &client()).await.unwrap();
         }
         _ => {
             change.username = Some(auth_conformance::username("alicia"));
-            open_every_kind(service, user);
+            put_open_codes(service, user);
             service.accounts.update_profile(caller, change, None, &client()).await.unwrap();
         }
     }
 }
 
-/// The owner switches codes by email on while a change of the email address, which the password alone authorised, is on
-/// its way: they must not go to the new address.
+/// The user enables codes by email during a change of the email address that only the password authorised. The codes must not
+/// go to the new email address.
 #[tokio::test]
-async fn of_an_email_change_are_not_issued_once_a_factor_is_on() {
+async fn of_an_email_change_are_not_issued_after_a_factor_was_added() {
     for verification in [EmailVerification::Off, EmailVerification::Optional] {
         let policy = with_accounts(|accounts| accounts.email_verification = verification);
         let Fixture { service, eventful, .. } = fixture(policy);

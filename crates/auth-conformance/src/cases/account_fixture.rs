@@ -1,10 +1,10 @@
 //! A user with sessions, codes and factors, and a snapshot of them to compare before and after a call.
 
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::mail::OutboxEntry;
+use auth_accounts::email::OutboxEntry;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{IssueIf, Store};
-use auth_accounts::second_factor::{Factors, Proof};
+use auth_accounts::second_factor::{Factors, VerifiedFactor};
 use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::token::{Session, SessionId};
@@ -100,7 +100,7 @@ pub(super) async fn unusable_codes(
     for (_, code) in &codes {
         assert!(store.issue(code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    assert!(store.redeem(code_id(1), Proof::Email, &Effects::NONE, at(0)).await.unwrap());
+    assert!(store.redeem(code_id(1), VerifiedFactor::Email, &Effects::NONE, at(0)).await.unwrap());
     let mut codes: Vec<_> = codes.into_iter().map(|(fault, code)| (fault, code.id)).collect();
     codes.push(("unknown", code_id(5)));
     codes

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use auth_accounts::ports::Store;
-use auth_accounts::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey};
+use auth_accounts::throttle::{Admission, Attempt, Limit, LimitKey, Reduction};
 use auth_core::time::Seconds;
 use macro_rules_attribute::apply;
 
@@ -11,7 +11,7 @@ use super::concurrency::{Gate, ROUNDS, answers, count};
 use crate::at;
 
 fn most(most: u32, name: String) -> Attempt {
-    Attempt { bucket: LimitKey::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
+    Attempt { limit_key: LimitKey::new(name), limit: Limit::Window { most, window: Seconds::new(60) } }
 }
 
 /// Makes these attempts concurrently. Returns how many were allowed.
@@ -33,11 +33,11 @@ async fn concurrent_attempts_are_allowed_up_to_the_limit(store: Arc<dyn Store>) 
         }
         let row = Limit::Growing {
             free: 4,
-            first_wait: Seconds::new(1),
-            longest_wait: Seconds::new(8),
+            first_delay: Seconds::new(1),
+            max_delay: Seconds::new(8),
             forget: Seconds::new(100),
         };
-        let attempts = vec![vec![Attempt { bucket: LimitKey::new(format!("row {round}")), limit: row }]; 8];
+        let attempts = vec![vec![Attempt { limit_key: LimitKey::new(format!("row {round}")), limit: row }]; 8];
         assert_eq!(admitted(&store, round, attempts).await, 4);
     }
 }
@@ -68,7 +68,7 @@ async fn concurrent_refunds_lose_no_attempt(store: Arc<dyn Store>) {
     for round in 0..ROUNDS {
         let attempt = most(100, format!("bucket {round}"));
         let other = most(100, format!("another {round}"));
-        let both = [(attempt.bucket.clone(), Forgiveness::One), (other.bucket.clone(), Forgiveness::One)];
+        let both = [(attempt.limit_key.clone(), Reduction::Refund), (other.limit_key.clone(), Reduction::Refund)];
         let gate = Gate::of(6, round, &store);
         let calls = (0..6).map(|rival| {
             let (mut attempts, mut refunds) = ([attempt.clone(), other.clone()], both.clone());
@@ -79,7 +79,7 @@ async fn concurrent_refunds_lose_no_attempt(store: Arc<dyn Store>) {
             gate.send(move |store| async move {
                 assert_eq!(store.admit(&attempts, at(0)).await.unwrap(), Admission::Admitted);
                 if rival < 4 {
-                    store.forgive(&refunds).await.unwrap();
+                    store.reduce(&refunds).await.unwrap();
                 }
                 store.prune_attempts(at(0), 10).await.unwrap();
             })

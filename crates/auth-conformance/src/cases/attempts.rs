@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use auth_accounts::ports::Store;
-use auth_accounts::throttle::{Admission, Attempt, Counter, Forgiveness, Limit, LimitKey};
+use auth_accounts::throttle::{Admission, Attempt, Counter, Limit, LimitKey, Reduction};
 use auth_core::ports::Randomness;
 use auth_core::time::{Seconds, UnixTime};
 use macro_rules_attribute::apply;
@@ -14,14 +14,14 @@ use crate::{SeededRandomness, at};
 const HOUR: Limit = Limit::Window { most: 2, window: Seconds::new(3_600) };
 const MINUTE: Limit = Limit::Window { most: 3, window: Seconds::new(60) };
 const GROWING: Limit =
-    Limit::Growing { free: 2, first_wait: Seconds::new(1), longest_wait: Seconds::new(4), forget: Seconds::new(100) };
+    Limit::Growing { free: 2, first_delay: Seconds::new(1), max_delay: Seconds::new(4), forget: Seconds::new(100) };
 
-fn bucket(name: &str) -> LimitKey {
+fn limit_key(name: &str) -> LimitKey {
     LimitKey::new(name)
 }
 
 fn of(name: &str, limit: Limit) -> Attempt {
-    Attempt { bucket: bucket(name), limit }
+    Attempt { limit_key: limit_key(name), limit }
 }
 
 async fn admitted(store: &dyn Store, attempts: &[Attempt], seconds: i64) -> Admission {
@@ -97,10 +97,10 @@ async fn admits_exactly_what_the_limit_allows(store: Arc<dyn Store>) {
         let (name, limit) = [("hour", HOUR), ("minute", MINUTE), ("row", GROWING)][usize::from(bytes[2]) % 3];
         let counter = counters.entry(name).or_default();
         if bytes[2] > 220 {
-            let how = if bytes[2] > 240 { Forgiveness::All } else { Forgiveness::One };
-            store.forgive(&[(bucket(name), how)]).await.unwrap();
+            let how = if bytes[2] > 240 { Reduction::Reset } else { Reduction::Refund };
+            store.reduce(&[(limit_key(name), how)]).await.unwrap();
             let one_less = |counter: Counter| Counter { count: counter.count - 1, ..counter };
-            *counter = counter.filter(|_| how == Forgiveness::One).map(one_less).filter(|counter| counter.count > 0);
+            *counter = counter.filter(|_| how == Reduction::Refund).map(one_less).filter(|counter| counter.count > 0);
             continue;
         }
         let expected = match limit.count(*counter, at(now)) {
@@ -147,18 +147,18 @@ async fn returns_the_longest_delay(store: Arc<dyn Store>) {
 
 #[apply(account_case!)]
 async fn refunds_one_attempt(store: Arc<dyn Store>) {
-    let one = |name| (bucket(name), Forgiveness::One);
+    let one = |name| (limit_key(name), Reduction::Refund);
     for name in ["a", "b"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
     }
-    store.forgive(&[one("a"), one("never counted")]).await.unwrap();
+    store.reduce(&[one("a"), one("never counted")]).await.unwrap();
     assert_eq!(left(&*store, "a", MINUTE, 10).await, 1);
     assert_eq!(left(&*store, "b", MINUTE, 10).await, 0);
     assert_eq!(left(&*store, "a", MINUTE, 59).await, 0, "the window starts with the first attempt");
     assert_eq!(left(&*store, "never counted", MINUTE, 0).await, 3);
     // When all attempts are refunded, the delay starts from the beginning.
     assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
-    store.forgive(&[one("row"), one("row")]).await.unwrap();
+    store.reduce(&[one("row"), one("row")]).await.unwrap();
     assert_eq!(left(&*store, "row", GROWING, 0).await, 2);
 }
 
@@ -167,7 +167,7 @@ async fn refunds_one_attempt(store: Arc<dyn Store>) {
 async fn refunding_the_only_attempt_removes_the_count(store: Arc<dyn Store>) {
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 0).await, Admission::Admitted);
     for _ in 0..2 {
-        store.forgive(&[(bucket("a"), Forgiveness::One)]).await.unwrap();
+        store.reduce(&[(limit_key("a"), Reduction::Refund)]).await.unwrap();
     }
     assert_eq!(left(&*store, "a", MINUTE, 50).await, 3);
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50));
@@ -178,9 +178,10 @@ async fn resets_a_count(store: Arc<dyn Store>) {
     for name in ["a", "b", "c"] {
         assert_eq!(left(&*store, name, MINUTE, 0).await, 3);
     }
-    let buckets = [(bucket("a"), Forgiveness::All), (bucket("b"), Forgiveness::One), (bucket("x"), Forgiveness::All)];
-    store.forgive(&buckets).await.unwrap();
-    store.forgive(&[]).await.unwrap();
+    let limit_keys =
+        [(limit_key("a"), Reduction::Reset), (limit_key("b"), Reduction::Refund), (limit_key("x"), Reduction::Reset)];
+    store.reduce(&limit_keys).await.unwrap();
+    store.reduce(&[]).await.unwrap();
     assert_eq!(left(&*store, "a", MINUTE, 50).await, 3);
     assert_eq!(admitted(&*store, &[of("a", MINUTE)], 60).await, refused(50), "the window starts again");
     assert_eq!(left(&*store, "b", MINUTE, 50).await, 1);
@@ -194,7 +195,7 @@ async fn limit_keys_are_compared_exactly(store: Arc<dyn Store>) {
     for name in names {
         assert_eq!(left(&*store, name, HOUR, 0).await, 2, "{name:?}");
     }
-    store.forgive(&[(bucket("a"), Forgiveness::All)]).await.unwrap();
+    store.reduce(&[(limit_key("a"), Reduction::Reset)]).await.unwrap();
     for name in names {
         assert_eq!(left(&*store, name, HOUR, 0).await, if name == "a" { 2 } else { 0 }, "{name:?}");
     }

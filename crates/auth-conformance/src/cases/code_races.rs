@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use auth_accounts::code::{CodePurpose, OneTimeCode};
 use auth_accounts::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
-use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, VerifiedFactor};
 use macro_rules_attribute::apply;
 
 use super::concurrency::{Gate, ROUNDS, answers, count};
@@ -36,7 +36,9 @@ async fn one_of_many_redemptions_of_a_code_succeeds(store: Arc<dyn Store>) {
         let gate = Gate::of(6, round, &store);
         let rivals = (0..6).map(|rival| {
             let effects = effects(&[6 * round + rival]);
-            gate.send(move |store| async move { store.redeem(code, Proof::Email, &effects, at(1)).await.unwrap() })
+            gate.send(
+                move |store| async move { store.redeem(code, VerifiedFactor::Email, &effects, at(1)).await.unwrap() },
+            )
         });
         let rivals = answers(rivals.collect()).await;
         assert_eq!(count(&rivals, |won| *won), 1);
@@ -46,14 +48,15 @@ async fn one_of_many_redemptions_of_a_code_succeeds(store: Arc<dyn Store>) {
     assert_eq!(queued(&*store).await.len() as u64, ROUNDS);
 }
 
-/// Redeems each of these codes concurrently with the same proof. One is redeemed; the others are unchanged.
-async fn assert_redeems_one(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, proof: Proof) {
+/// Redeems each of these codes concurrently with the same factor. One is redeemed; the others are unchanged.
+async fn assert_redeems_one(store: &Arc<dyn Store>, round: u64, codes: Vec<OneTimeCode>, factor: VerifiedFactor) {
     let gate = Gate::of(codes.len(), round, store);
     let rivals = codes.iter().map(|code| code.id);
-    let rivals = rivals
-        .map(|id| gate.send(move |store| async move { store.redeem(id, proof, &Effects::NONE, at(1)).await.unwrap() }));
+    let rivals = rivals.map(|id| {
+        gate.send(move |store| async move { store.redeem(id, factor, &Effects::NONE, at(1)).await.unwrap() })
+    });
     let rivals = answers(rivals.collect()).await;
-    assert_eq!(count(&rivals, |won| *won), 1, "{proof:?}");
+    assert_eq!(count(&rivals, |won| *won), 1, "{factor:?}");
     for (code, won) in codes.into_iter().zip(rivals) {
         assert_eq!(code_now(&**store, code.id).await.consumed_at.is_some(), won);
     }
@@ -65,12 +68,14 @@ async fn a_recovery_code_or_time_step_redeems_one_of_many_codes(store: Arc<dyn S
     let recovery_codes: Vec<_> = (0..ROUNDS as u8).map(mac).collect();
     enrolled(&*store, &user, &totp(100), &recovery_codes).await;
     for round in 0..ROUNDS {
-        for (half, proof) in [(0, Proof::RecoveryCode(mac(round as u8))), (1, Proof::Totp(101 + round))] {
+        for (half, factor) in
+            [(0, VerifiedFactor::RecoveryCode(mac(round as u8))), (1, VerifiedFactor::Totp(101 + round))]
+        {
             let mut codes = Vec::new();
             for number in 0..5 {
                 codes.push(issued(&*store, &user, 10 * round + 5 * half + number, CodePurpose::Login).await);
             }
-            assert_redeems_one(&store, round, codes, proof).await;
+            assert_redeems_one(&store, round, codes, factor).await;
         }
     }
     assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, []);
@@ -165,7 +170,7 @@ async fn a_code_is_used_for_only_one_call(store: Arc<dyn Store>) {
         let gate = Gate::of(4, round, &store);
         let new = NewPassword { code: Some(code), ..NewPassword::new(user.clone(), hash_of("new")) };
         let uses = vec![
-            gate.send(async move |s| s.redeem(code, Proof::Email, &Effects::NONE, at(1)).await.unwrap()),
+            gate.send(async move |s| s.redeem(code, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap()),
             gate.send(async move |s| s.set_password(&new, at(1)).await.unwrap() == PasswordUpdate::Done),
             gate.send_for(&user, async move |s, user| {
                 s.add_factor(&user, &NewFactor::Email, code, &[], &Effects::NONE, at(1).into()).await.unwrap().is_some()

@@ -1,10 +1,10 @@
-//! One-time codes: redeeming them together with the proof.
+//! One-time codes: redeeming them with the second factor that answers them.
 
 use std::sync::Arc;
 
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::Store;
-use auth_accounts::second_factor::{NewFactor, Proof};
+use auth_accounts::second_factor::{NewFactor, VerifiedFactor};
 use auth_core::effects::Effects;
 use auth_core::time::Seconds;
 use auth_core::user::UserId;
@@ -19,13 +19,13 @@ async fn last_step(store: &dyn Store, user: &UserId) -> Option<u64> {
 }
 
 /// Asserts that the code is not redeemed and that code, factors and outbox are unchanged.
-async fn assert_refused(store: &dyn Store, user: &UserId, code: CodeId, proof: Proof) {
+async fn assert_refused(store: &dyn Store, user: &UserId, code: CodeId, factor: VerifiedFactor) {
     let (before, factors, mails) =
         (code_now(store, code).await, store.factors_of(user).await.unwrap(), queued(store).await);
-    assert!(!store.redeem(code, proof, &effects(&[99]), at(9)).await.unwrap(), "{proof:?}");
-    assert_eq!(code_now(store, code).await, before, "{proof:?}");
-    assert_eq!(store.factors_of(user).await.unwrap(), factors, "{proof:?}");
-    assert_eq!(queued(store).await, mails, "{proof:?}");
+    assert!(!store.redeem(code, factor, &effects(&[99]), at(9)).await.unwrap(), "{factor:?}");
+    assert_eq!(code_now(store, code).await, before, "{factor:?}");
+    assert_eq!(store.factors_of(user).await.unwrap(), factors, "{factor:?}");
+    assert_eq!(queued(store).await, mails, "{factor:?}");
 }
 
 #[apply(account_case!)]
@@ -33,12 +33,15 @@ async fn a_code_is_redeemed_only_once(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let (code, other) =
         (issued(&*store, &user, 1, CodePurpose::Login).await, issued(&*store, &user, 2, CodePurpose::Login).await);
-    assert!(store.redeem(code.id, Proof::Email, &effects(&[1, 2]), at(5)).await.unwrap());
-    assert_refused(&*store, &user, code.id, Proof::Email).await;
+    assert!(store.redeem(code.id, VerifiedFactor::Email, &effects(&[1, 2]), at(5)).await.unwrap());
+    assert_refused(&*store, &user, code.id, VerifiedFactor::Email).await;
     assert_eq!(code_now(&*store, code.id).await, OneTimeCode { consumed_at: Some(at(5)), ..code });
     assert_eq!(code_now(&*store, other.id).await, other);
     assert_eq!(queued(&*store).await, [1, 2]);
-    assert!(!store.redeem(code_id(3), Proof::Email, &effects(&[3]), at(5)).await.unwrap(), "the code does not exist");
+    assert!(
+        !store.redeem(code_id(3), VerifiedFactor::Email, &effects(&[3]), at(5)).await.unwrap(),
+        "the code does not exist"
+    );
     assert_eq!(queued(&*store).await, [1, 2]);
 }
 
@@ -49,7 +52,7 @@ async fn redeem_checks_neither_attempts_nor_expiry(store: Arc<dyn Store>) {
     let code = issued(&*store, &user, 1, CodePurpose::Login).await;
     exhaust(&*store, code.id, at(1)).await;
     let late = code.expires_at.plus(Seconds::new(1));
-    assert!(store.redeem(code.id, Proof::Email, &Effects::NONE, late).await.unwrap());
+    assert!(store.redeem(code.id, VerifiedFactor::Email, &Effects::NONE, late).await.unwrap());
     let expected = OneTimeCode { attempts: OneTimeCode::MAX_ATTEMPTS, consumed_at: Some(late), ..code };
     assert_eq!(code_now(&*store, expected.id).await, expected);
 }
@@ -59,7 +62,7 @@ async fn refuses_to_redeem_an_ended_code(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let ended = issued(&*store, &user, 1, CodePurpose::EmailEnrolment).await;
     issued(&*store, &user, 2, CodePurpose::EmailEnrolment).await;
-    assert_refused(&*store, &user, ended.id, Proof::Email).await;
+    assert_refused(&*store, &user, ended.id, VerifiedFactor::Email).await;
 }
 
 #[apply(account_case!)]
@@ -83,11 +86,11 @@ async fn a_time_step_is_good_once_and_invalidates_earlier_ones(store: Arc<dyn St
     ] {
         let code = issued(&*store, &user, number, CodePurpose::Login).await.id;
         if is_new {
-            assert!(store.redeem(code, Proof::Totp(step), &Effects::NONE, at(1)).await.unwrap(), "{step}");
+            assert!(store.redeem(code, VerifiedFactor::Totp(step), &Effects::NONE, at(1)).await.unwrap(), "{step}");
             assert_eq!(last_step(&*store, &user).await, Some(step));
             assert_eq!(code_now(&*store, code).await.consumed_at, Some(at(1)));
         } else {
-            assert_refused(&*store, &user, code, Proof::Totp(step)).await;
+            assert_refused(&*store, &user, code, VerifiedFactor::Totp(step)).await;
         }
     }
     assert_eq!(last_step(&*store, &other).await, Some(100));
@@ -99,12 +102,12 @@ async fn refuses_a_time_step_without_an_authenticator(store: Arc<dyn Store>) {
     let other = stored(&*store, "other").await.id;
     enrolled(&*store, &other, &totp(1), &[]).await;
     let code = issued(&*store, &user, 1, CodePurpose::Login).await.id;
-    assert_refused(&*store, &user, code, Proof::Totp(2)).await;
+    assert_refused(&*store, &user, code, VerifiedFactor::Totp(2)).await;
     enrolled(&*store, &user, &NewFactor::Email, &[]).await;
     let code = issued(&*store, &user, 2, CodePurpose::Login).await.id;
-    assert_refused(&*store, &user, code, Proof::Totp(2)).await;
+    assert_refused(&*store, &user, code, VerifiedFactor::Totp(2)).await;
     assert_eq!(last_step(&*store, &other).await, Some(1));
-    assert!(store.redeem(code, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(code, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
 }
 
 #[apply(account_case!)]
@@ -115,12 +118,12 @@ async fn a_recovery_code_is_good_once(store: Arc<dyn Store>) {
     enrolled(&*store, &other, &totp(1), &[mac(2), mac(4)]).await;
     let first = issued(&*store, &user, 1, CodePurpose::Login).await.id;
     let second = issued(&*store, &user, 2, CodePurpose::Login).await.id;
-    assert!(store.redeem(first, Proof::RecoveryCode(mac(2)), &effects(&[1]), at(1)).await.unwrap());
-    assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(2))).await;
-    assert_refused(&*store, &user, second, Proof::RecoveryCode(mac(4))).await;
+    assert!(store.redeem(first, VerifiedFactor::RecoveryCode(mac(2)), &effects(&[1]), at(1)).await.unwrap());
+    assert_refused(&*store, &user, second, VerifiedFactor::RecoveryCode(mac(2))).await;
+    assert_refused(&*store, &user, second, VerifiedFactor::RecoveryCode(mac(4))).await;
     // Trying to redeem a used code does not use up a recovery code.
-    assert_refused(&*store, &user, first, Proof::RecoveryCode(mac(1))).await;
-    assert!(store.redeem(second, Proof::RecoveryCode(mac(3)), &Effects::NONE, at(1)).await.unwrap());
+    assert_refused(&*store, &user, first, VerifiedFactor::RecoveryCode(mac(1))).await;
+    assert!(store.redeem(second, VerifiedFactor::RecoveryCode(mac(3)), &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(store.factors_of(&user).await.unwrap().recovery_codes, [mac(1)]);
     assert_eq!(store.factors_of(&other).await.unwrap().recovery_codes.len(), 2);
     assert_eq!(queued(&*store).await, [1]);

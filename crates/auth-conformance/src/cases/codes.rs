@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::{IssueIf, OwnerAsRead, Store};
-use auth_accounts::second_factor::Proof;
+use auth_accounts::second_factor::VerifiedFactor;
 use auth_core::effects::Effects;
 use auth_core::time::{Seconds, UnixTime};
 use auth_core::user::UserId;
@@ -82,7 +82,7 @@ async fn a_new_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn St
         let numbered = |number| 10 * place + number;
         let other_purpose = CodePurpose::ALL[(place as usize + 1) % CodePurpose::ALL.len()];
         let used = issued(&*store, &alice, numbered(1), *purpose).await;
-        assert!(store.redeem(used.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+        assert!(store.redeem(used.id, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
         let older = issued(&*store, &alice, numbered(2), *purpose).await;
         let others = [
             issued(&*store, &alice, numbered(3), other_purpose).await,
@@ -99,7 +99,7 @@ async fn a_new_code_ends_older_ones_of_its_purpose_and_account(store: Arc<dyn St
             assert_eq!(code_now(&*store, untouched.id).await, untouched, "{purpose:?}");
         }
         // Uses the remaining open code, so that none is left for the next purpose.
-        assert!(store.redeem(code_id(numbered(3)), Proof::Email, &Effects::NONE, at(9)).await.unwrap());
+        assert!(store.redeem(code_id(numbered(3)), VerifiedFactor::Email, &Effects::NONE, at(9)).await.unwrap());
     }
 }
 
@@ -176,7 +176,7 @@ async fn refuses_to_issue_a_code_while_a_recent_one_is_open(store: Arc<dyn Store
     assert_eq!(code_now(&*store, code_id(1)).await.consumed_at, None, "both codes stay open");
     // A used or expired code is not open.
     assert!(!store.issue(&code(&bob, 6, 11), &Effects::NONE, &none_since(-300)).await.unwrap());
-    assert!(store.redeem(code_id(3), Proof::Email, &Effects::NONE, at(12)).await.unwrap());
+    assert!(store.redeem(code_id(3), VerifiedFactor::Email, &Effects::NONE, at(12)).await.unwrap());
     assert!(store.issue(&code(&bob, 7, 12), &Effects::NONE, &none_since(-300)).await.unwrap());
     let end = 12 + i64::try_from(purpose.ttl().get()).unwrap();
     assert!(!store.issue(&code(&bob, 8, end - 1), &Effects::NONE, &none_since(-300)).await.unwrap());
@@ -227,7 +227,7 @@ async fn a_code_can_be_tried_only_during_its_lifetime(store: Arc<dyn Store>) {
 async fn a_used_or_ended_code_cannot_be_tried(store: Arc<dyn Store>) {
     let user = stored(&*store, "alice").await.id;
     let used = issued(&*store, &user, 1, CodePurpose::Login).await;
-    assert!(store.redeem(used.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(used.id, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     let ended = issued(&*store, &user, 2, CodePurpose::TotpEnrolment).await;
     issued(&*store, &user, 3, CodePurpose::TotpEnrolment).await;
     for id in [used.id, ended.id, code_id(4)] {
@@ -247,8 +247,8 @@ async fn prunes_only_expired_codes(store: Arc<dyn Store>) {
         assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
     // A code that was used, ended or exhausted has not expired.
-    assert!(store.redeem(code_id(4), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
-    assert!(store.redeem(code_id(5), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(code_id(4), VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(code_id(5), VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     exhaust(&*store, code_id(6), at(1)).await;
     assert_eq!(store.prune_codes(at(100), 10).await.unwrap(), 2);
     for (number, is_left) in [(1, true), (2, false), (3, true), (4, false), (5, true), (6, true)] {
@@ -308,7 +308,7 @@ async fn prunes_expired_challenges_but_not_links(store: Arc<dyn Store>) {
         let code = OneTimeCode { expires_at: at(100), ..code_of(&user, code_id(number), *purpose, at(0)) };
         assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    assert!(store.redeem(code_id(3), Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(code_id(3), VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(store.prune_challenges(at(100), 10).await.unwrap(), 0);
     assert_eq!(store.prune_challenges(at(101), 2).await.unwrap(), 2);
     assert_eq!(store.prune_challenges(at(101), 10).await.unwrap(), CodePurpose::OF_SECOND_FACTORS.len() - 2);

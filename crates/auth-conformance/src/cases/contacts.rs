@@ -108,7 +108,7 @@ async fn verifying_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store>)
     let none = without_email(&*store, "none").await;
     for (number, user) in [(1, &contact), (2, &none)] {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailVerification).await.id;
-        let proven = VerifiedEmail {
+        let verified = VerifiedEmail {
             user: user.id.clone(),
             code,
             email: email("alice@example.com"),
@@ -116,15 +116,15 @@ async fn verifying_a_login_name_does_not_verify_a_contact(store: Arc<dyn Store>)
             only_at: None,
             effects: Effects::default(),
         };
-        assert_eq!(store.confirm_email(&proven, at(1).into()).await.unwrap(), EmailUpdate::Overtaken);
+        assert_eq!(store.confirm_email(&verified, at(1).into()).await.unwrap(), EmailUpdate::Overtaken);
         // Nor can it be changed to the login name of another user.
-        let change = VerifiedEmail { is_change: true, ..proven };
+        let change = VerifiedEmail { is_change: true, ..verified };
         assert_eq!(store.confirm_email(&change, at(1).into()).await.unwrap(), EmailUpdate::Taken);
         assert_eq!(user_now(&*store, &user.id).await, *user);
         // The new password is set, but neither verifies the email address nor removes the factors.
         enrolled(&*store, &user.id, &totp(1), &[mac(1)]).await;
-        let proves = Some(email("alice@example.com"));
-        let new = NewPassword { proves, ..NewPassword::new(user.id.clone(), hash_of("new")) };
+        let verifies = Some(email("alice@example.com"));
+        let new = NewPassword { verifies, ..NewPassword::new(user.id.clone(), hash_of("new")) };
         let removing = NewPassword { removes: vec![Method::Totp], ..new.clone() };
         assert_eq!(store.set_password(&removing, at(2)).await.unwrap(), PasswordUpdate::Overtaken);
         assert_eq!(store.set_password(&new, at(2)).await.unwrap(), PasswordUpdate::Done);
@@ -141,9 +141,9 @@ async fn a_verified_change_sets_a_login_name(store: Arc<dyn Store>) {
     for (number, user, address) in [(1, contact, "info@example.com"), (2, none, "none@example.com")] {
         let code = issued(&*store, &user.id, number, CodePurpose::EmailChange).await.id;
         let (email, only_at) = (email(address), Some(user.security_stamp));
-        let proven =
+        let verified =
             VerifiedEmail { user: user.id.clone(), code, email, is_change: true, only_at, effects: Effects::default() };
-        let EmailUpdate::Done(now) = store.confirm_email(&proven, at(1).into()).await.unwrap() else { panic!() };
+        let EmailUpdate::Done(now) = store.confirm_email(&verified, at(1).into()).await.unwrap() else { panic!() };
         let expected = User {
             email: Some(address.to_owned()),
             email_is_login_name: true,

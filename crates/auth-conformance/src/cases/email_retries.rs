@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_accounts::mail::{OutboxEntry, RetryPolicy};
+use auth_accounts::email::{OutboxEntry, RetryPolicy};
 use auth_accounts::ports::{Retry, Store};
 use auth_core::time::Seconds;
 use macro_rules_attribute::apply;
@@ -29,7 +29,7 @@ async fn retries_all_emails_that_were_given_up(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
     assert_eq!(claimed(&*store, 0).await, Some((3, 1)));
-    assert!(store.postpone(message_id(3), 1, at(1_000), "busy").await.unwrap());
+    assert!(store.reschedule(message_id(3), 1, at(1_000), "busy").await.unwrap());
     let spared = entry(&*store, 3).await;
     assert_eq!(store.retry(Retry::AllFailed).await.unwrap(), 2);
     assert_eq!(store.retry(Retry::AllFailed).await.unwrap(), 0);
@@ -47,7 +47,7 @@ async fn retries_one_email(store: Arc<dyn Store>) {
     failed(&*store, [(1, 10), (2, 20)]).await;
     enqueued(&*store, [3]).await;
     assert_eq!(claimed(&*store, 0).await, Some((3, 1)));
-    assert!(store.postpone(message_id(3), 1, at(1_000), "busy").await.unwrap());
+    assert!(store.reschedule(message_id(3), 1, at(1_000), "busy").await.unwrap());
     for (number, expected) in [(2, 1), (3, 1), (4, 0)] {
         assert_eq!(store.retry(Retry::One(message_id(number))).await.unwrap(), expected, "{number}");
         assert_eq!(claimed(&*store, 5).await, (expected == 1).then_some((number, 1)));
@@ -69,11 +69,11 @@ async fn does_not_retry_a_claimed_email(store: Arc<dyn Store>) {
 /// A time further in the future than any delay allows was stored before the clock was set back. It is ignored.
 #[apply(account_case!)]
 async fn a_clock_set_back_does_not_delay_an_email(store: Arc<dyn Store>) {
-    let (longest, second) = (RetryPolicy::MAX_WAIT, Seconds::new(1));
+    let (longest, second) = (RetryPolicy::MAX_DELAY, Seconds::new(1));
     enqueued(&*store, [1]).await;
     assert_eq!(claimed(&*store, 0).await, Some((1, 1)));
     let next_attempt_at = at(100_000);
-    assert!(store.postpone(message_id(1), 1, next_attempt_at, "busy").await.unwrap());
+    assert!(store.reschedule(message_id(1), 1, next_attempt_at, "busy").await.unwrap());
     let moved_back = next_attempt_at.minus(longest).seconds() - at(0).seconds();
     assert_eq!(claimed(&*store, moved_back).await, None, "the longest possible delay is respected");
     assert_eq!(claimed(&*store, moved_back - second.get() as i64).await, Some((1, 2)));
@@ -98,7 +98,7 @@ async fn an_email_from_a_clock_that_is_ahead_is_due(store: Arc<dyn Store>) {
     for seconds in [-1_000_000, -1] {
         let (number, attempt) = claimed(&*store, seconds).await.expect("an email that is due");
         assert_eq!(number, 1);
-        assert!(store.postpone(message_id(1), attempt, at(seconds), "busy").await.unwrap());
+        assert!(store.reschedule(message_id(1), attempt, at(seconds), "busy").await.unwrap());
     }
 }
 

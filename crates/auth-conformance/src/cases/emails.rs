@@ -17,7 +17,7 @@ use crate::{at, code_id, email, hash_of, login_email, new_user, person_name, use
 const NOW: Timestamp = Timestamp::from_micros(1_000_000_060_123_457);
 
 /// An email address verified by a code, with an email to enqueue.
-fn proven(user: &UserId, code: CodeId, address: &str, is_change: bool) -> VerifiedEmail {
+fn verified(user: &UserId, code: CodeId, address: &str, is_change: bool) -> VerifiedEmail {
     VerifiedEmail { user: user.clone(), code, email: email(address), is_change, only_at: None, effects: effects(&[1]) }
 }
 
@@ -28,13 +28,13 @@ fn moved(address: &str) -> ProfileChange {
 async fn assert_nothing_done(
     store: &dyn Store,
     fixture: &AccountFixture<'_>,
-    proven: &VerifiedEmail,
+    verified: &VerifiedEmail,
     expected: &EmailUpdate,
     why: &str,
 ) {
-    let proven = VerifiedEmail { effects: effects(&[99]), ..proven.clone() };
+    let verified = VerifiedEmail { effects: effects(&[99]), ..verified.clone() };
     let before = fixture.state().await;
-    assert_eq!(store.confirm_email(&proven, NOW).await.unwrap(), *expected, "{why}");
+    assert_eq!(store.confirm_email(&verified, NOW).await.unwrap(), *expected, "{why}");
     assert_eq!(fixture.state().await, before, "{why}");
 }
 
@@ -70,11 +70,11 @@ async fn a_changed_email_address_is_unverified_and_ends_all_open_codes(store: Ar
     let fixture = AccountFixture::of(&*store, "alice").await;
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
-    let proves = NewPassword {
-        proves: Some(email("alice@example.com")),
+    let verifies = NewPassword {
+        verifies: Some(email("alice@example.com")),
         ..NewPassword::new(fixture.id.clone(), hash_of("new"))
     };
-    assert_eq!(store.set_password(&proves, at(1)).await.unwrap(), PasswordUpdate::Done);
+    assert_eq!(store.set_password(&verifies, at(1)).await.unwrap(), PasswordUpdate::Done);
     for (number, purpose) in (0..).zip(CodePurpose::ALL) {
         let code = issued(&*store, &fixture.id, number, *purpose).await;
         assert_eq!(store.try_code(code.id, at(2)).await.unwrap().map(|code| code.attempts), Some(1));
@@ -95,8 +95,9 @@ async fn a_changed_email_address_is_unverified_and_ends_all_open_codes(store: Ar
 async fn a_profile_change_that_keeps_the_mailbox_ends_no_code(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code, "alice@example.com", false) };
-    assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)));
+    let verified =
+        VerifiedEmail { effects: Effects::default(), ..verified(&fixture.id, code, "alice@example.com", false) };
+    assert!(matches!(store.confirm_email(&verified, NOW).await.unwrap(), EmailUpdate::Done(_)));
     let before = fixture.state().await;
     let taken = stored(&*store, "other").await;
     for change in [
@@ -138,9 +139,10 @@ async fn a_code_verifies_the_email_address_of_its_account(store: Arc<dyn Store>)
     let spared = AccountFixture::of(&*store, "other").await;
     let (mut expected, others) = (fixture.state().await, spared.state().await);
     let code = fixture.code(CodePurpose::EmailVerification);
-    let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code, "ALICE@example.com", false) };
+    let verified =
+        VerifiedEmail { effects: Effects::default(), ..verified(&fixture.id, code, "ALICE@example.com", false) };
 
-    let answer = store.confirm_email(&proof, NOW).await.unwrap();
+    let answer = store.confirm_email(&verified, NOW).await.unwrap();
 
     expected.user.email_verified_at = Some(NOW);
     assert_eq!(answer, EmailUpdate::Done(expected.user.clone()));
@@ -148,7 +150,7 @@ async fn a_code_verifies_the_email_address_of_its_account(store: Arc<dyn Store>)
     used.consumed_at = Some(NOW.unix());
     assert_eq!(fixture.state().await, expected, "all other codes are unchanged");
     assert_eq!(spared.state().await, others);
-    assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, "used before").await;
+    assert_nothing_done(&*store, &fixture, &verified, &EmailUpdate::Overtaken, "used before").await;
 }
 
 #[apply(account_case!)]
@@ -156,7 +158,7 @@ async fn a_code_changes_the_email_address_of_its_account(store: Arc<dyn Store>) 
     let fixture = AccountFixture::of(&*store, "alice").await;
     let before = fixture.state().await;
     let code = fixture.code(CodePurpose::EmailChange);
-    let answer = store.confirm_email(&proven(&fixture.id, code, "New@Example.com", true), NOW).await.unwrap();
+    let answer = store.confirm_email(&verified(&fixture.id, code, "New@Example.com", true), NOW).await.unwrap();
     let security_stamp = before.user.security_stamp.next();
     let address = Some("New@Example.com".to_owned());
     let expected = User { email: address, email_verified_at: Some(NOW), security_stamp, ..before.user };
@@ -177,7 +179,7 @@ async fn refuses_to_verify_a_taken_email_address(store: Arc<dyn Store>) {
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let code = fixture.code(CodePurpose::EmailChange);
-    let change = proven(&fixture.id, code, "Other@example.com", true);
+    let change = verified(&fixture.id, code, "Other@example.com", true);
     assert_nothing_done(&*store, &fixture, &change, &EmailUpdate::Taken, "taken").await;
     assert!(store.delete(&other, &Effects::NONE).await.unwrap());
     assert!(
@@ -192,8 +194,8 @@ async fn refuses_to_verify_a_former_email_address(store: Arc<dyn Store>) {
     stored(&*store, "other").await;
     let code = fixture.code(CodePurpose::EmailVerification);
     for former in ["former@example.com", "other@example.com"] {
-        let proof = proven(&fixture.id, code, former, false);
-        assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, former).await;
+        let verified = verified(&fixture.id, code, former, false);
+        assert_nothing_done(&*store, &fixture, &verified, &EmailUpdate::Overtaken, former).await;
     }
 }
 
@@ -203,19 +205,20 @@ async fn verifies_an_email_address_only_with_a_usable_code(store: Arc<dyn Store>
     let other = stored(&*store, "other").await.id;
     for (fault, code) in unusable_codes(&*store, &fixture.id, other, NOW.unix()).await {
         for (address, is_change) in [("alice@example.com", false), ("new@example.com", true)] {
-            let proof = proven(&fixture.id, code, address, is_change);
-            assert_nothing_done(&*store, &fixture, &proof, &EmailUpdate::Overtaken, fault).await;
+            let verified = verified(&fixture.id, code, address, is_change);
+            assert_nothing_done(&*store, &fixture, &verified, &EmailUpdate::Overtaken, fault).await;
         }
     }
-    let unknown_user = proven(&UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
+    let unknown_user =
+        verified(&UserId::new(i64::MAX), fixture.code(CodePurpose::EmailChange), "new@example.com", true);
     assert_nothing_done(&*store, &fixture, &unknown_user, &EmailUpdate::Overtaken, "missing user").await;
     for (address, code) in
         ["a@example.com", "b@example.com", "c@example.com"].into_iter().zip(usable_codes(&fixture.id, NOW.unix()))
     {
         assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap());
         exhaust(&*store, code.id, NOW.unix()).await;
-        let proof = VerifiedEmail { effects: Effects::default(), ..proven(&fixture.id, code.id, address, true) };
-        assert!(matches!(store.confirm_email(&proof, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");
+        let verified = VerifiedEmail { effects: Effects::default(), ..verified(&fixture.id, code.id, address, true) };
+        assert!(matches!(store.confirm_email(&verified, NOW).await.unwrap(), EmailUpdate::Done(_)), "{code:?}");
         let used = OneTimeCode { attempts: 0, ..code_now(&*store, code.id).await };
         assert_eq!(used, OneTimeCode { consumed_at: Some(NOW.unix()), ..code });
     }

@@ -2,7 +2,7 @@
 
 use auth_accounts::account::{LoginName, NewUser};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::mail::OutboxEntry;
+use auth_accounts::email::OutboxEntry;
 use auth_accounts::password::PasswordHash;
 use auth_accounts::ports::{AccountPage, IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store};
 use auth_accounts::second_factor::NewFactor;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use auth_accounts::account::{NewUser, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{ClaimedEmail, EmailKind, EmailRequest, OutboxEntry, OutgoingEmail, Queued};
+use auth_accounts::email::{ClaimedEmail, EmailKind, EmailRequest, OutboxEntry, OutgoingEmail, Queued};
 use auth_accounts::ports::{IssueIf, NewPassword, OutboxPage, PasswordUpdate, Store, VerifiedEmail};
-use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_accounts::second_factor::{Method, NewFactor, VerifiedFactor};
 use auth_accounts::secret::Sealed;
 use auth_core::effects::Effects;
 use auth_core::ports::Swap;
@@ -24,8 +24,8 @@ use crate::{
 
 /// Claims an email for a minute. Returns its number and the attempt.
 pub(super) async fn claimed(store: &dyn Store, seconds: i64) -> Option<(u64, u32)> {
-    let ClaimedEmail { mail, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
-    let number = (0..1_000).find(|number| message_id(*number) == mail.id).expect("a number");
+    let ClaimedEmail { email, attempt } = store.claim(at(seconds), at(seconds + 60)).await.unwrap()?;
+    let number = (0..1_000).find(|number| message_id(*number) == email.id).expect("a number");
     Some((number, attempt))
 }
 
@@ -51,7 +51,7 @@ fn waiting(mail: &OutgoingEmail) -> OutboxEntry {
 
 #[apply(account_case!)]
 async fn stores_every_field_of_an_email(store: Arc<dyn Store>) {
-    let kinds = EmailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
+    let kinds = EmailKind::ALL.iter().map(|kind| Queued::Email(*kind));
     let requests = EmailRequest::ALL.iter().map(|request| Queued::Request(*request));
     let longest = format!("{}@example.com", "\u{E9}'\"%\\".repeat(48));
     let every_byte: Vec<u8> = (0..=255).cycle().take(4_096).collect();
@@ -66,7 +66,7 @@ async fn stores_every_field_of_an_email(store: Arc<dyn Store>) {
         store.enqueue(&mail).await.unwrap();
         assert_eq!(outbox(&*store).await, [waiting(&mail)]);
         let claimed = store.claim(at(0), at(60)).await.unwrap();
-        assert_eq!(claimed, Some(ClaimedEmail { mail: mail.clone(), attempt: 1 }));
+        assert_eq!(claimed, Some(ClaimedEmail { email: mail.clone(), attempt: 1 }));
         assert!(store.delivered(mail.id, 1).await.unwrap());
         assert_eq!(outbox(&*store).await, []);
     }
@@ -91,7 +91,7 @@ async fn claims_the_email_that_has_been_due_for_longest_first(store: Arc<dyn Sto
     enqueued(&*store, [1, 2, 3]).await;
     for (number, next_attempt_at) in [(1, 50), (2, 10), (3, 30)] {
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
-        assert!(store.postpone(message_id(number), 1, at(next_attempt_at), "busy").await.unwrap());
+        assert!(store.reschedule(message_id(number), 1, at(next_attempt_at), "busy").await.unwrap());
     }
     store.enqueue(&OutgoingEmail { queued_at: at(20), ..new_email(4) }).await.unwrap();
     store.enqueue(&OutgoingEmail { queued_at: at(40), ..new_email(5) }).await.unwrap();
@@ -104,9 +104,9 @@ async fn claims_the_email_that_has_been_due_for_longest_first(store: Arc<dyn Sto
 #[apply(account_case!)]
 async fn claims_codes_before_resets_before_other_emails(store: Arc<dyn Store>) {
     let (others, resets, codes) = (
-        [Queued::Mail(EmailKind::EmailVerification), Queued::Request(EmailRequest::EmailVerification)],
-        [Queued::Request(EmailRequest::PasswordReset), Queued::Mail(EmailKind::PasswordReset)],
-        [Queued::Mail(EmailKind::SecondFactorCode), Queued::Mail(EmailKind::SecondFactorCode)],
+        [Queued::Email(EmailKind::EmailVerification), Queued::Request(EmailRequest::EmailVerification)],
+        [Queued::Request(EmailRequest::PasswordReset), Queued::Email(EmailKind::PasswordReset)],
+        [Queued::Email(EmailKind::SecondFactorCode), Queued::Email(EmailKind::SecondFactorCode)],
     );
     for (number, queued) in (0..).zip(others.into_iter().chain(resets).chain(codes)) {
         let queued_at = at(number - 100);
@@ -114,7 +114,7 @@ async fn claims_codes_before_resets_before_other_emails(store: Arc<dyn Store>) {
     }
     // An email that waits for its next attempt does not block the others.
     assert_eq!(claimed(&*store, 0).await, Some((4, 1)));
-    assert!(store.postpone(message_id(4), 1, at(50), "busy").await.unwrap());
+    assert!(store.reschedule(message_id(4), 1, at(50), "busy").await.unwrap());
     for expected in [5, 2, 3, 0] {
         assert_eq!(claimed(&*store, 0).await, Some((expected, 1)));
     }
@@ -146,7 +146,7 @@ async fn only_the_last_claim_reports_an_outcome(store: Arc<dyn Store>) {
     let before = outbox(&*store).await;
     for (number, attempt) in [(1, 1), (1, 0), (1, 3), (9, 2)] {
         assert!(!store.delivered(message_id(number), attempt).await.unwrap());
-        assert!(!store.postpone(message_id(number), attempt, at(60), "busy").await.unwrap());
+        assert!(!store.reschedule(message_id(number), attempt, at(60), "busy").await.unwrap());
         assert!(!store.give_up(message_id(number), attempt, at(60), "unknown").await.unwrap());
         assert_eq!(outbox(&*store).await, before);
         assert_eq!(claimed(&*store, 61).await, None);
@@ -164,7 +164,7 @@ async fn a_rescheduled_email_is_due_at_the_given_time(store: Arc<dyn Store>) {
     let mut now = 0;
     for (attempt, next_attempt_at, error) in [(1, 15, "busy"), (2, 45, "\u{E9}: \"busy\" (%s)"), (3, 105, "")] {
         assert_eq!(claimed(&*store, now).await, Some((1, attempt)));
-        assert!(store.postpone(message_id(1), attempt, at(next_attempt_at), error).await.unwrap());
+        assert!(store.reschedule(message_id(1), attempt, at(next_attempt_at), error).await.unwrap());
         let expected = OutboxEntry {
             attempts: attempt,
             next_attempt_at: Some(at(next_attempt_at)),
@@ -182,7 +182,7 @@ async fn an_email_that_was_given_up_stays_but_is_not_claimed(store: Arc<dyn Stor
     for (number, mail) in [(1, new_email(1)), (2, new_request(2))] {
         store.enqueue(&mail).await.unwrap();
         assert_eq!(claimed(&*store, 0).await, Some((number, 1)));
-        assert!(store.postpone(message_id(number), 1, at(10), "busy").await.unwrap());
+        assert!(store.reschedule(message_id(number), 1, at(10), "busy").await.unwrap());
         assert_eq!(claimed(&*store, 10).await, Some((number, 2)));
         assert!(store.give_up(message_id(number), 2, at(20), "unknown").await.unwrap());
     }
@@ -236,7 +236,7 @@ async fn deleting_an_account_deletes_its_emails(store: Arc<dyn Store>) {
     let change = ProfileChange { effects: effects(&[2]), ..ProfileChange::default() };
     store.update_profile(&id, &change).await.unwrap();
     let verification = code(CodePurpose::EmailVerification);
-    let proven = |effects| VerifiedEmail {
+    let verified = |effects| VerifiedEmail {
         user: id.clone(),
         code: verification,
         email: email("alice@example.com"),
@@ -244,8 +244,8 @@ async fn deleting_an_account_deletes_its_emails(store: Arc<dyn Store>) {
         only_at: None,
         effects,
     };
-    store.confirm_email(&proven(effects(&[3])), at(1).into()).await.unwrap();
-    assert!(store.redeem(code(CodePurpose::Login), Proof::Email, &effects(&[4]), at(1)).await.unwrap());
+    store.confirm_email(&verified(effects(&[3])), at(1).into()).await.unwrap();
+    assert!(store.redeem(code(CodePurpose::Login), VerifiedFactor::Email, &effects(&[4]), at(1)).await.unwrap());
     let enrolment = code(CodePurpose::EmailEnrolment);
     store.add_factor(&id, &NewFactor::Email, enrolment, &[], &effects(&[5]), at(1).into()).await.unwrap();
     assert!(store.replace_recovery_codes(&id, &[], None, &effects(&[6])).await.unwrap());

@@ -78,7 +78,7 @@ async fn concurrent_outbox_calls_do_not_fail(store: Arc<dyn Store>) {
                 let id = message_id(number);
                 match outcome {
                     0 => s.delivered(id, attempt).await.map(drop).unwrap(),
-                    1 => s.postpone(id, attempt, at(0), "busy").await.map(drop).unwrap(),
+                    1 => s.reschedule(id, attempt, at(0), "busy").await.map(drop).unwrap(),
                     _ => s.give_up(id, attempt, at(0), "unknown").await.map(drop).unwrap(),
                 }
             })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::code::{CodePurpose, OneTimeCode};
 use auth_accounts::ports::{IssueIf, NewPassword, PasswordUpdate, Store};
-use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, VerifiedFactor};
 use auth_core::effects::Effects;
 use auth_core::ports::{KeptSession, ReplacedSession, Swap};
 use auth_core::time::Timestamp;
@@ -161,7 +161,7 @@ async fn a_new_password_ends_all_open_codes(store: Arc<dyn Store>) {
     let spared = AccountFixture::of(&*store, "other").await;
     let others = spared.state().await;
     let used = fixture.code(CodePurpose::Login);
-    assert!(store.redeem(used, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(used, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     let new = NewPassword { effects: Effects::default(), ..new_password(&fixture.id) };
     assert_eq!(store.set_password(&new, at(60)).await.unwrap(), PasswordUpdate::Done);
     for code in fixture.state().await.codes {
@@ -183,7 +183,7 @@ async fn a_new_password_verifies_only_the_current_email_address(store: Arc<dyn S
         (5, None, Some(at(4).into())),
         (6, Some("former@example.com"), Some(at(4).into())),
     ] {
-        let new = NewPassword { proves: address.map(email), ..NewPassword::new(user.id.clone(), hash_of("new")) };
+        let new = NewPassword { verifies: address.map(email), ..NewPassword::new(user.id.clone(), hash_of("new")) };
         assert_eq!(store.set_password(&new, at(now)).await.unwrap(), PasswordUpdate::Done, "{address:?}");
         let security_stamp = user_now(&*store, &user.id).await.security_stamp;
         let expected = User { email_verified_at: expected, token_epoch: at(now), security_stamp, ..user.clone() };
@@ -200,7 +200,7 @@ async fn sets_a_password_only_if_all_conditions_hold(store: Arc<dyn Store>) {
     let good = NewPassword {
         only_at: Some(read),
         code: Some(code),
-        proves: Some(email("alice@example.com")),
+        verifies: Some(email("alice@example.com")),
         keep: Some(keep),
         effects: effects(&[1, 2]),
         ..new_password(&fixture.id)
@@ -222,7 +222,7 @@ async fn sets_a_password_only_if_all_conditions_hold(store: Arc<dyn Store>) {
 
 /// Sets a new password that verifies the email address and removes these factors, with an email to enqueue.
 async fn removed(store: &dyn Store, user: &UserId, address: Option<&str>, removes: &[Method]) -> PasswordUpdate {
-    let new = NewPassword { proves: address.map(email), removes: removes.to_vec(), ..new_password(user) };
+    let new = NewPassword { verifies: address.map(email), removes: removes.to_vec(), ..new_password(user) };
     store.set_password(&new, at(60)).await.unwrap()
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use auth_accounts::code::{CodeId, CodePurpose};
 use auth_accounts::ports::Store;
-use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, TotpFactor, VerifiedFactor};
 use auth_accounts::secret::{Mac, Sealed};
 use auth_core::effects::Effects;
 use auth_core::time::Timestamp;
@@ -173,7 +173,7 @@ async fn adds_a_factor_only_with_an_unused_code_of_the_account(store: Arc<dyn St
     let fixture = AccountFixture::of(&*store, "alice").await;
     let other = stored(&*store, "other").await.id;
     let used = fixture.code(CodePurpose::TotpEnrolment);
-    assert!(store.redeem(used, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(used, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     let foreign = issued(&*store, &other, 1, CodePurpose::TotpEnrolment).await.id;
     let ended = fixture.code(CodePurpose::EmailEnrolment);
     let newer = issued(&*store, &fixture.id, 2, CodePurpose::EmailEnrolment).await.id;
@@ -208,13 +208,15 @@ async fn an_email_factor_verifies_the_email_address(store: Arc<dyn Store>) {
     assert_eq!(user_now(&*store, &alice.id).await, alice, "an authenticator verifies no email address");
     let code = issued(&*store, &alice.id, 1, CodePurpose::EmailEnrolment).await.id;
     assert!(added(&*store, &alice.id, &NewFactor::Email, code, &[], 1).await.is_some());
-    let proven = User { email_verified_at: Some(NOW), security_stamp: SecurityStamp::new(2), ..alice };
-    assert_eq!(user_now(&*store, &proven.id).await, proven);
-    let code = issued(&*store, &proven.id, 2, CodePurpose::EmailEnrolment).await.id;
+    let verified = User { email_verified_at: Some(NOW), security_stamp: SecurityStamp::new(2), ..alice };
+    assert_eq!(user_now(&*store, &verified.id).await, verified);
+    let code = issued(&*store, &verified.id, 2, CodePurpose::EmailEnrolment).await.id;
     let later = at(1_000).into();
-    assert!(store.add_factor(&proven.id, &NewFactor::Email, code, &[], &Effects::NONE, later).await.unwrap().is_some());
-    let proven = User { security_stamp: SecurityStamp::new(3), ..proven };
-    assert_eq!(user_now(&*store, &proven.id).await, proven, "it was verified before");
+    assert!(
+        store.add_factor(&verified.id, &NewFactor::Email, code, &[], &Effects::NONE, later).await.unwrap().is_some()
+    );
+    let verified = User { security_stamp: SecurityStamp::new(3), ..verified };
+    assert_eq!(user_now(&*store, &verified.id).await, verified, "it was verified before");
 }
 
 #[apply(account_case!)]
@@ -298,7 +300,7 @@ async fn a_deleted_account_leaves_no_code_and_no_factor(store: Arc<dyn Store>) {
         let id = fixture.code(*purpose);
         assert_eq!(store.find_code(id).await.unwrap(), None);
         assert_eq!(store.try_code(id, at(1)).await.unwrap(), None);
-        assert!(!store.redeem(id, Proof::RecoveryCode(mac(1)), &Effects::NONE, at(1)).await.unwrap());
+        assert!(!store.redeem(id, VerifiedFactor::RecoveryCode(mac(1)), &Effects::NONE, at(1)).await.unwrap());
     }
     assert_eq!(spared.state().await, others);
 }

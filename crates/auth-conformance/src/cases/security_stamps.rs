@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::{CodeId, CodePurpose};
 use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
-use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_accounts::second_factor::{Method, NewFactor, VerifiedFactor};
 use auth_core::effects::Effects;
 use auth_core::ports::Swap;
 use auth_core::time::UnixTime;
@@ -50,7 +50,7 @@ async fn assert_advanced(store: &dyn Store, before: &User, what: &str) -> User {
     );
     assert!(store.issue(&code, &Effects::NONE, &IssueIf::default()).await.unwrap(), "{what}");
     let email = email("overtaken@example.com");
-    let proven = VerifiedEmail {
+    let verified = VerifiedEmail {
         user: before.id.clone(),
         code: code.id,
         email,
@@ -58,8 +58,8 @@ async fn assert_advanced(store: &dyn Store, before: &User, what: &str) -> User {
         only_at,
         effects: Effects::default(),
     };
-    assert_eq!(store.confirm_email(&proven, at(900).into()).await.unwrap(), EmailUpdate::Overtaken, "{what}");
-    store.redeem(code.id, Proof::Email, &Effects::NONE, at(900)).await.unwrap();
+    assert_eq!(store.confirm_email(&verified, at(900).into()).await.unwrap(), EmailUpdate::Overtaken, "{what}");
+    store.redeem(code.id, VerifiedFactor::Email, &Effects::NONE, at(900)).await.unwrap();
     let factors = store.factors_of(&before.id).await.unwrap();
     assert!(!store.remove_factors(&before.id, &factors.on(), only_at, &Effects::NONE).await.unwrap(), "{what}");
     assert!(!store.replace_recovery_codes(&before.id, &[mac(9)], only_at, &Effects::NONE).await.unwrap(), "{what}");
@@ -126,8 +126,8 @@ async fn every_change_of_the_email_address_advances_the_stamp(store: Arc<dyn Sto
     user = assert_advanced(&*store, &user, "an unverified email address").await;
     let code = issued(&*store, &id, 1, CodePurpose::EmailChange).await.id;
     let (email, only_at) = (email("newest@example.com"), Some(user.security_stamp));
-    let proven = VerifiedEmail { user: id, code, email, is_change: true, only_at, effects: Effects::default() };
-    assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
+    let verified = VerifiedEmail { user: id, code, email, is_change: true, only_at, effects: Effects::default() };
+    assert!(matches!(store.confirm_email(&verified, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_advanced(&*store, &user, "a verified email address").await;
     assert_eq!(user_now(&*store, &other.id).await, other);
 }
@@ -162,9 +162,9 @@ async fn other_changes_keep_the_stamp(store: Arc<dyn Store>) {
     assert!(matches!(store.update_profile(&id, &respelt).await.unwrap(), ProfileUpdate::Done(_)));
     // A login uses these up.
     let code = issued(&*store, &id, 1, CodePurpose::Login).await.id;
-    assert!(store.redeem(code, Proof::RecoveryCode(mac(1)), &Effects::NONE, at(3)).await.unwrap());
+    assert!(store.redeem(code, VerifiedFactor::RecoveryCode(mac(1)), &Effects::NONE, at(3)).await.unwrap());
     let code = issued(&*store, &id, 2, CodePurpose::EmailVerification).await.id;
-    let proven = VerifiedEmail {
+    let verified = VerifiedEmail {
         user: id.clone(),
         code,
         email: email("alice@example.com"),
@@ -172,7 +172,7 @@ async fn other_changes_keep_the_stamp(store: Arc<dyn Store>) {
         only_at: None,
         effects: Effects::default(),
     };
-    assert!(matches!(store.confirm_email(&proven, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
+    assert!(matches!(store.confirm_email(&verified, at(0).into()).await.unwrap(), EmailUpdate::Done(_)));
     // No-ops and refused calls.
     assert!(store.set_active(&id, true, &Effects::NONE).await.unwrap());
     assert!(store.set_staff(&id, false, &Effects::NONE).await.unwrap());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use auth_accounts::account::{NewUser, NewUserId, ProfileChange};
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{EmailUpdate, NewPassword, PasswordUpdate, ProfileUpdate, Store, VerifiedEmail};
-use auth_accounts::second_factor::{Method, NewFactor, Proof};
+use auth_accounts::second_factor::{Method, NewFactor, VerifiedFactor};
 use auth_core::effects::Effects;
 use auth_core::ports::Adoption;
 use auth_core::token::{RevokeReason, Subject};
@@ -124,7 +124,7 @@ async fn passwords_codes_and_factors_work_for_users_with_any_id(store: Arc<dyn S
         assert!(store.factors_of(&user.id).await.unwrap().is_on());
         let login = issued(&*store, &user.id, code(1), CodePurpose::Login).await;
         assert_eq!(store.try_code(login.id, at(1)).await.unwrap().map(|code| code.user_id), Some(user.id.clone()));
-        assert!(store.redeem(login.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+        assert!(store.redeem(login.id, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
         assert!(store.remove_factors(&user.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
 
         let (old, new) = (hash_of(&user.username), hash_of("upgraded"));

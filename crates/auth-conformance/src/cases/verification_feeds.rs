@@ -2,7 +2,7 @@
 
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{EmailUpdate, IssueIf, NewPassword, PasswordUpdate, VerifiedEmail};
-use auth_accounts::second_factor::{NewFactor, Proof};
+use auth_accounts::second_factor::{NewFactor, VerifiedFactor};
 use auth_core::effects::Effects;
 use auth_core::ports::KeptSession;
 use auth_core::token::RevokeReason;
@@ -28,7 +28,7 @@ async fn reports_a_verified_email_address(fixture: FeedFixture) {
         );
     }
     assert!(store.try_code(codes[0], at(1)).await.unwrap().is_some());
-    assert!(store.redeem(codes[0], Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(codes[0], VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     assert_eq!(followers.reports(&*store).await, [], "using a code is not reported");
     let (user_id, code, effects) = (user.id.clone(), codes[1], Effects::NONE);
     let proof = VerifiedEmail {

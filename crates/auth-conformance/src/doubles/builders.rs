@@ -3,7 +3,7 @@
 
 use auth_accounts::account::{Email, NewEmail, NewUser, NewUserId, PersonName, Username, UsernameRules};
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
-use auth_accounts::mail::{EmailKind, EmailRequest, MessageId, OutgoingEmail, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, MessageId, OutgoingEmail, Queued};
 use auth_accounts::password::PasswordHash;
 use auth_accounts::secret::{Mac, Sealed};
 use auth_core::effects::Effects;
@@ -148,7 +148,7 @@ pub const fn message_id(number: u64) -> MessageId {
 pub fn new_email(number: u64) -> OutgoingEmail {
     OutgoingEmail {
         id: message_id(number),
-        queued: Queued::Mail(EmailKind::PasswordChanged),
+        queued: Queued::Email(EmailKind::PasswordChanged),
         to: "alice@example.com".to_owned(),
         content: Sealed::new(format!("mail {number}").into_bytes()),
         queued_at: BEGINNING,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use auth_accounts::mail::Mail;
+use auth_accounts::email::UnsealedEmail;
 use auth_accounts::ports::{EmailError, Mailer};
 
 /// Keeps the emails in order and sends none. Fails when told to.
@@ -13,13 +13,13 @@ pub struct RecordedMailer(Mutex<Record>);
 
 #[derive(Debug, Default)]
 struct Record {
-    mails: Vec<Mail>,
+    mails: Vec<UnsealedEmail>,
     failures: VecDeque<EmailError>,
 }
 
 impl RecordedMailer {
     /// Takes the emails that were sent since the last call.
-    pub fn taken(&self) -> Vec<Mail> {
+    pub fn taken(&self) -> Vec<UnsealedEmail> {
         std::mem::take(&mut self.record().mails)
     }
 
@@ -35,7 +35,7 @@ impl RecordedMailer {
 
 #[async_trait]
 impl Mailer for RecordedMailer {
-    async fn send(&self, mail: &Mail) -> Result<(), EmailError> {
+    async fn send(&self, mail: &UnsealedEmail) -> Result<(), EmailError> {
         let mut record = self.record();
         match record.failures.pop_front() {
             Some(error) => Err(error),
@@ -49,14 +49,14 @@ impl Mailer for RecordedMailer {
 
 #[cfg(test)]
 mod tests {
-    use auth_accounts::mail::{EmailContent, EmailKind};
+    use auth_accounts::email::{EmailContent, EmailKind};
 
     use super::*;
     use crate::{BEGINNING, message_id};
 
     #[tokio::test]
     async fn fails_as_told_and_keeps_the_other_emails() {
-        let mail = |number| Mail {
+        let mail = |number| UnsealedEmail {
             id: message_id(number),
             kind: EmailKind::PasswordChanged,
             to: "alice@example.com".to_owned(),

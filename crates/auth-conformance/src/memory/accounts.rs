@@ -33,7 +33,7 @@ impl State {
 
 /// Whether a new password verifies the current email address of the account.
 fn verifies_own_email(new: &NewPassword, account: &Account) -> bool {
-    new.proves.as_ref().is_some_and(|email| account.logs_in_with(email))
+    new.verifies.as_ref().is_some_and(|email| account.logs_in_with(email))
 }
 
 fn is_same_set(one: &[Method], other: &[Method]) -> bool {
@@ -181,8 +181,8 @@ impl Accounts for MemoryStore {
         Ok(PasswordUpdate::Done)
     }
 
-    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
-        let VerifiedEmail { user, code, email, is_change, only_at, effects } = proven;
+    async fn confirm_email(&self, verified: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+        let VerifiedEmail { user, code, email, is_change, only_at, effects } = verified;
         let effects = Pending::try_from(effects)?;
         let mut state = self.state();
         let is_due = |account: &Account| account.has_stamp(*only_at) && (*is_change || account.logs_in_with(email));

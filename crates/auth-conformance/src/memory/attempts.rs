@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
-use auth_accounts::throttle::{Admission, Attempt, Counter, Forgiveness, LimitKey};
+use auth_accounts::throttle::{Admission, Attempt, Counter, LimitKey, Reduction};
 use auth_core::StoreError;
 use auth_core::time::UnixTime;
 
@@ -19,27 +19,27 @@ pub(super) struct Count {
 impl Attempts for MemoryStore {
     async fn admit(&self, attempts: &[Attempt], now: UnixTime) -> Result<Admission, StoreError> {
         let counts = &mut self.state().attempts;
-        let (mut counted, mut longest_wait) = (Vec::new(), None);
-        for Attempt { bucket, limit } in attempts {
-            match limit.count(counts.get(bucket).map(|count| count.counter), now) {
-                Ok(counter) => counted.push((bucket, Count { counter, expires_at: limit.expires_at(&counter) })),
-                Err(wait) => longest_wait = longest_wait.max(Some(wait)),
+        let (mut counted, mut max_delay) = (Vec::new(), None);
+        for Attempt { limit_key, limit } in attempts {
+            match limit.count(counts.get(limit_key).map(|count| count.counter), now) {
+                Ok(counter) => counted.push((limit_key, Count { counter, expires_at: limit.expires_at(&counter) })),
+                Err(wait) => max_delay = max_delay.max(Some(wait)),
             }
         }
-        if let Some(wait) = longest_wait {
+        if let Some(wait) = max_delay {
             return Ok(Admission::Refused(wait));
         }
-        counts.extend(counted.into_iter().map(|(bucket, count)| (bucket.clone(), count)));
+        counts.extend(counted.into_iter().map(|(limit_key, count)| (limit_key.clone(), count)));
         Ok(Admission::Admitted)
     }
 
-    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
+    async fn reduce(&self, limit_keys: &[(LimitKey, Reduction)]) -> Result<(), StoreError> {
         let counts = &mut self.state().attempts;
-        for (bucket, forgiveness) in buckets {
-            match counts.get_mut(bucket) {
-                Some(count) if *forgiveness == Forgiveness::One && count.counter.count > 1 => count.counter.count -= 1,
+        for (limit_key, reduction) in limit_keys {
+            match counts.get_mut(limit_key) {
+                Some(count) if *reduction == Reduction::Refund && count.counter.count > 1 => count.counter.count -= 1,
                 // An empty count is the same as none: the next attempt is the first one.
-                _ => drop(counts.remove(bucket)),
+                _ => drop(counts.remove(limit_key)),
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, CodePurpose, OneTimeCode};
 use auth_accounts::ports::{Codes, IssueIf, OwnerAsRead};
-use auth_accounts::second_factor::{Factors, Proof};
+use auth_accounts::second_factor::{Factors, VerifiedFactor};
 use auth_core::StoreError;
 use auth_core::effects::Effects;
 use auth_core::time::UnixTime;
@@ -96,15 +96,15 @@ fn is_unchanged(account: &Account, owner: &OwnerAsRead) -> bool {
 
 /// Uses up what verified a code: the time step of an authenticator or a recovery code. `false` if it does not exist or
 /// was used before.
-fn use_up(factors: &mut Factors, proof: Proof) -> bool {
-    match proof {
-        Proof::Email => true,
-        Proof::Totp(step) => factors.totp.as_mut().is_some_and(|totp| {
+fn use_up(factors: &mut Factors, factor: VerifiedFactor) -> bool {
+    match factor {
+        VerifiedFactor::Email => true,
+        VerifiedFactor::Totp(step) => factors.totp.as_mut().is_some_and(|totp| {
             let is_new = totp.last_step.is_none_or(|last| step > last);
             totp.last_step = totp.last_step.max(Some(step));
             is_new
         }),
-        Proof::RecoveryCode(mac) => {
+        VerifiedFactor::RecoveryCode(mac) => {
             let index = factors.recovery_codes.iter().position(|code| *code == mac);
             index.map(|index| factors.recovery_codes.remove(index)).is_some()
         }
@@ -159,12 +159,18 @@ impl Codes for MemoryStore {
         }))
     }
 
-    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+    async fn redeem(
+        &self,
+        id: CodeId,
+        factor: VerifiedFactor,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         let effects = Pending::try_from(effects)?;
         let state = &mut *self.state();
         let Some(code) = state.codes.get_mut(id).filter(|code| code.consumed_at.is_none()) else { return Ok(false) };
         let account = state.accounts.get_mut(&code.user_id);
-        if !account.is_some_and(|account| use_up(&mut account.factors, proof)) {
+        if !account.is_some_and(|account| use_up(&mut account.factors, factor)) {
             return Ok(false);
         }
         code.consumed_at = Some(now);

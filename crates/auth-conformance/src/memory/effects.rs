@@ -1,6 +1,6 @@
 //! What a write commits with itself, in memory.
 
-use auth_accounts::mail::OutgoingEmail;
+use auth_accounts::email::OutgoingEmail;
 use auth_core::StoreError;
 use auth_core::effects::Effects;
 use auth_core::event::SecurityEvent;

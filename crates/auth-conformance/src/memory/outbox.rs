@@ -1,7 +1,7 @@
 //! The outbox in memory.
 
 use async_trait::async_trait;
-use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy};
+use auth_accounts::email::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail, Queued, RetryPolicy};
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
 use auth_core::time::{Seconds, UnixTime};
@@ -35,7 +35,7 @@ impl Entry {
         let twice = Seconds::new(claim_length.get().saturating_mul(2));
         self.failed_at.is_none()
             && self.claimed_until.is_none_or(|until| has_come(until, twice))
-            && self.next_attempt_at.is_none_or(|moment| has_come(moment, RetryPolicy::MAX_WAIT))
+            && self.next_attempt_at.is_none_or(|moment| has_come(moment, RetryPolicy::MAX_DELAY))
     }
 
     fn due_since(&self) -> UnixTime {
@@ -66,7 +66,7 @@ impl EmailQueue {
         self.0.extend(mails.iter().map(|mail| Entry::new(owner.cloned(), mail.clone())));
     }
 
-    pub(super) fn mails(&self) -> Vec<OutgoingEmail> {
+    pub(super) fn emails(&self) -> Vec<OutgoingEmail> {
         self.0.iter().map(|entry| entry.mail.clone()).collect()
     }
 
@@ -103,7 +103,7 @@ impl Outbox for MemoryStore {
         Ok(due.min_by_key(|entry| (entry.mail.queued.priority(), entry.due_since())).map(|entry| {
             entry.attempts += 1;
             entry.claimed_until = Some(until);
-            ClaimedEmail { mail: entry.mail.clone(), attempt: entry.attempts }
+            ClaimedEmail { email: entry.mail.clone(), attempt: entry.attempts }
         }))
     }
 
@@ -116,7 +116,7 @@ impl Outbox for MemoryStore {
         Ok(is_last)
     }
 
-    async fn postpone(
+    async fn reschedule(
         &self,
         claimed: MessageId,
         attempt: u32,

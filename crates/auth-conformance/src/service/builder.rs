@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth_accounts::mail::RetryPolicy;
+use auth_accounts::email::RetryPolicy;
 use auth_accounts::service::{
     AccountContext, AccountPolicy, AccountService, AdministrationService, LoginService, OutboxService, Ports,
     SecondFactorService,
@@ -123,7 +123,7 @@ impl Default for TestServiceBuilder {
             events: events.clone(),
             ..memory_ports()
         };
-        let accounts = AccountPolicy { sends_mail: true, ..AccountPolicy::default() };
+        let accounts = AccountPolicy { sends_emails: true, ..AccountPolicy::default() };
         let policy = TestPolicy { tokens: TokenPolicy::default(), accounts };
         Self { policy, ports, has_own_ports: false, claims_providers: Vec::new(), store, clock, hasher, events }
     }

@@ -1,6 +1,6 @@
 //! The outbox: waiting emails and their delivery.
 
-use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, Queued};
+use auth_accounts::email::{EmailContent, EmailKind, Fact, Queued, UnsealedEmail};
 use auth_accounts::service::Delivery;
 
 use crate::TestService;
@@ -11,7 +11,7 @@ impl TestService {
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), auth_accounts::AccountError> {
     /// use auth_conformance::{TestService, email};
-    /// use auth_accounts::mail::{Fact, EmailKind};
+    /// use auth_accounts::email::{Fact, EmailKind};
     /// use auth_core::token::ClientInfo;
     ///
     /// let service = TestService::new();
@@ -25,14 +25,14 @@ impl TestService {
     ///
     /// # Panics
     /// If the store fails.
-    pub async fn deliver_emails(&self) -> Vec<Mail> {
+    pub async fn deliver_emails(&self) -> Vec<UnsealedEmail> {
         while self.outbox.deliver_next().await.expect("the store answers") != Delivery::Idle {}
         self.mailer.taken()
     }
 
     /// The kind and recipient of each email in the outbox, in order.
     pub fn enqueued(&self) -> Vec<(Queued, String)> {
-        self.store.mails().into_iter().map(|mail| (mail.queued, mail.to)).collect()
+        self.store.emails().into_iter().map(|mail| (mail.queued, mail.to)).collect()
     }
 
     /// A value in the newest email of this kind in the outbox.
@@ -40,8 +40,8 @@ impl TestService {
     /// # Panics
     /// If there is no such email, or it does not contain the value.
     pub fn enqueued_fact(&self, kind: EmailKind, fact: Fact) -> String {
-        let mails = self.store.mails();
-        let newest = mails.iter().rev().find(|mail| mail.queued == Queued::Mail(kind));
+        let mails = self.store.emails();
+        let newest = mails.iter().rev().find(|mail| mail.queued == Queued::Email(kind));
         let mail = newest.unwrap_or_else(|| panic!("no email of kind {kind:?} in the outbox"));
         let context = EmailContent::context(mail.id, mail.queued);
         let content = self.ports().secret_box.open(&context, &mail.content).expect("an email that was sealed here");

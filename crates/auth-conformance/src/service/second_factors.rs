@@ -1,7 +1,7 @@
 //! Enrolling, requiring and answering second factors.
 
 use auth_accounts::account::LoginName;
-use auth_accounts::mail::{EmailKind, Fact};
+use auth_accounts::email::{EmailKind, Fact};
 use auth_accounts::password::RawPassword;
 use auth_accounts::ports::KeyedHash as _;
 use auth_accounts::second_factor::{Method, RecoveryCode, TOTP_STEP, TotpSecret, step_of};

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{Accounts, Attempts, Codes, IssueIf, NewPassword, Outbox, SecondFactors};
-use auth_accounts::second_factor::{Method, NewFactor, Proof};
-use auth_accounts::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey};
+use auth_accounts::second_factor::{Method, NewFactor, VerifiedFactor};
+use auth_accounts::throttle::{Admission, Attempt, Limit, LimitKey, Reduction};
 use auth_conformance::{at, code_id, code_of, hash_of, new_email, person_name, session_id, session_of};
 use auth_core::effects::Effects;
 use auth_core::ports::Sessions;
@@ -66,7 +66,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
     let code = |index| code_id(10 * round + index);
     match index {
         0 => drop(store.add_factor(&id, &NewFactor::Email, code(0), &[], &effects, at(1).into()).await.unwrap()),
-        1 => drop(store.redeem(code(1), Proof::Email, &effects, at(1)).await.unwrap()),
+        1 => drop(store.redeem(code(1), VerifiedFactor::Email, &effects, at(1)).await.unwrap()),
         2 => {
             let new = NewPassword { code: Some(code(2)), ..NewPassword::new(id, hash_of("new")) };
             store.set_password(&NewPassword { effects, ..new }, at(1)).await.unwrap();
@@ -90,7 +90,7 @@ async fn call(store: &DieselStore, user: &User, session: SessionId, round: u64, 
         }
         10 => {
             while let Some(claimed) = store.claim(at(1), at(60)).await.unwrap() {
-                store.delivered(claimed.mail.id, claimed.attempt).await.unwrap();
+                store.delivered(claimed.email.id, claimed.attempt).await.unwrap();
             }
         }
         _ => drop(store.set_staff(&id, true, &Effects::NONE).await.unwrap()),
@@ -101,17 +101,17 @@ const GENEROUS: Limit = Limit::Window { most: u32::MAX, window: Seconds::new(1_0
 
 async fn concurrent_calls_for_the_same_limit_keys(database: Arc<Database>) {
     let store = database.store(PoolSettings::default()).await;
-    let buckets = ["a", "b", "c"].map(LimitKey::new);
+    let limit_keys = ["a", "b", "c"].map(LimitKey::new);
     let mut calls = JoinSet::new();
     for number in 0..60 {
-        let (store, mut buckets) = (store.clone(), buckets.to_vec());
-        buckets.rotate_left(number % 3);
+        let (store, mut limit_keys) = (store.clone(), limit_keys.to_vec());
+        limit_keys.rotate_left(number % 3);
         calls.spawn(async move {
             let attempts: Vec<_> =
-                buckets.iter().map(|bucket| Attempt { bucket: bucket.clone(), limit: GENEROUS }).collect();
+                limit_keys.iter().map(|limit_key| Attempt { limit_key: limit_key.clone(), limit: GENEROUS }).collect();
             assert_eq!(store.admit(&attempts, at(0)).await.unwrap(), Admission::Admitted);
-            let all: Vec<_> = buckets.into_iter().map(|bucket| (bucket, Forgiveness::One)).collect();
-            store.forgive(&all[..number % 4]).await.unwrap();
+            let all: Vec<_> = limit_keys.into_iter().map(|limit_key| (limit_key, Reduction::Refund)).collect();
+            store.reduce(&all[..number % 4]).await.unwrap();
         });
     }
     calls.join_all().await;
@@ -137,7 +137,7 @@ async fn assert_no_deadlocks(store: DieselStore, database: &Database) {
 async fn counting_attempts_touches_no_index(database: Arc<Database>) {
     const ATTEMPTS: usize = 1_000;
     let store = database.store(PoolSettings::default()).await;
-    let attempt = Attempt { bucket: LimitKey::new("a"), limit: GENEROUS };
+    let attempt = Attempt { limit_key: LimitKey::new("a"), limit: GENEROUS };
     for number in 0..ATTEMPTS {
         assert_eq!(
             store.admit(std::slice::from_ref(&attempt), at(number as i64 / 2)).await.unwrap(),

@@ -12,7 +12,7 @@ use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::{
     Accounts, Codes, EmailUpdate, IssueIf, NewPassword, PasswordUpdate, SecondFactors, VerifiedEmail,
 };
-use auth_accounts::second_factor::{Method, Proof};
+use auth_accounts::second_factor::{Method, VerifiedFactor};
 use auth_conformance::{
     FeedFixture, at, code_id, code_of, email, feed_cases, hash_of, new_email, new_user, session_id, session_of,
     successor_of,
@@ -208,7 +208,7 @@ async fn does_not_report_a_lock_as_a_change(database: Arc<Database>) {
     for code in [&login, &verification] {
         assert!(store.issue(code, &Effects::NONE, &IssueIf::default()).await.unwrap());
     }
-    assert!(store.redeem(login.id, Proof::Email, &Effects::NONE, at(1)).await.unwrap());
+    assert!(store.redeem(login.id, VerifiedFactor::Email, &Effects::NONE, at(1)).await.unwrap());
     store
         .update_profile(
             &user.id,
@@ -219,7 +219,7 @@ async fn does_not_report_a_lock_as_a_change(database: Arc<Database>) {
     assert!(!store.remove_factors(&user.id, &[Method::Email], None, &Effects::NONE).await.unwrap());
     assert_eq!(feed.next().await.unwrap(), []);
     // A verified email address is a change.
-    let proven = VerifiedEmail {
+    let verified = VerifiedEmail {
         user: user.id.clone(),
         code: verification.id,
         email: email(user.email.as_deref().unwrap()),
@@ -227,7 +227,7 @@ async fn does_not_report_a_lock_as_a_change(database: Arc<Database>) {
         only_at: None,
         effects: Effects::default(),
     };
-    assert!(matches!(store.confirm_email(&proven, at(2).into()).await.unwrap(), EmailUpdate::Done(_)));
+    assert!(matches!(store.confirm_email(&verified, at(2).into()).await.unwrap(), EmailUpdate::Done(_)));
     assert_eq!(feed.next().await.unwrap(), [changed(&user)]);
     // A session that is kept is not reported as ended.
     let next = successor_of(&session, at(3));

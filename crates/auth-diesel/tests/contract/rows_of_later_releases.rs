@@ -30,7 +30,7 @@ async fn ignores_emails_of_a_later_release(database: Arc<Database>) {
     }
     database.query("UPDATE outbox SET kind = 'invoice' WHERE seq <> 2");
     let claimed = store.claim(at(0), at(60)).await.unwrap().unwrap();
-    assert_eq!((claimed.mail.id, claimed.attempt), (message_id(2), 1));
+    assert_eq!((claimed.email.id, claimed.attempt), (message_id(2), 1));
     assert_eq!(store.claim(at(0), at(60)).await.unwrap(), None);
     // The limit of a page counts only the emails of known kinds.
     let page = OutboxPage { only_failed: false, after: None, limit: 1 };

@@ -45,8 +45,8 @@ impl PasswordChangeBody {
     }
 
     fn into_change(self, client: ClientInfo) -> PasswordChange {
-        let shown = reauthentication(self.old_password, self.challenge.zip(self.code), client);
-        PasswordChange { shown, new: RawPassword::new(self.new_password) }
+        let reauthentication = reauthentication(self.old_password, self.challenge.zip(self.code), client);
+        PasswordChange { reauthentication, new: RawPassword::new(self.new_password) }
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use auth_accounts::mail::Mail;
+use auth_accounts::email::UnsealedEmail;
 use auth_accounts::ports::{EmailError, Mailer};
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -136,7 +136,7 @@ impl SmtpMailer {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, email: &Mail) -> Result<(), EmailError> {
+    async fn send(&self, email: &UnsealedEmail) -> Result<(), EmailError> {
         let message = self.composer.compose(email, now())?;
         let session = async {
             let mut connection = self.connect().await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, MessageId};
+use auth_accounts::email::{EmailContent, EmailKind, Fact, MessageId, UnsealedEmail};
 use auth_core::time::UnixTime;
 
 use super::{Part, Rendered, Templates, facts};
@@ -52,7 +52,8 @@ impl Templates {
     /// Renders an email with this content.
     fn sample(&self, kind: EmailKind, content: EmailContent) -> Result<Rendered, SetupError> {
         let id = MessageId::from_bytes([0; 16]);
-        let email = Mail { id, kind, to: "user@example.com".to_owned(), content, caused_at: UnixTime::default() };
+        let email =
+            UnsealedEmail { id, kind, to: "user@example.com".to_owned(), content, caused_at: UnixTime::default() };
         self.try_render(&email).map_err(|error| self.explain(kind.name(), &error))
     }
 
@@ -102,6 +103,6 @@ const fn sample_of(fact: Fact) -> &'static str {
         Fact::Minutes => "30",
         Fact::Left => "3",
         Fact::Method => "totp",
-        Fact::Username | Fact::FirstName | Fact::Address | Fact::UserAgent | Fact::NewEmail => "sample",
+        Fact::Username | Fact::FirstName | Fact::ClientIp | Fact::UserAgent | Fact::NewEmail => "sample",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use auth_accounts::mail::{Fact, Mail};
+use auth_accounts::email::{Fact, UnsealedEmail};
 use auth_core::time::UnixTime;
 use minijinja::Value;
 
@@ -16,7 +16,7 @@ const MAX_FACT_LEN: usize = 150;
 pub(super) const OTHERS: [&str; 4] = ["link", "service_name", "to", "when"];
 
 /// Returns the variables of an email. Every email has all of them; unknown ones are empty.
-pub(super) fn variables(email: &Mail, service_name: &str, links: &Links) -> Value {
+pub(super) fn variables(email: &UnsealedEmail, service_name: &str, links: &Links) -> Value {
     let value = |fact: Fact| email.content.get(fact).unwrap_or_default();
     let facts = Fact::ALL.iter().map(|fact| (fact.name(), sanitised(*fact, value(*fact))));
     let link = links.link(email.kind, value(Fact::Token)).unwrap_or_default();
@@ -35,7 +35,7 @@ fn sanitised(fact: Fact, value: &str) -> String {
         Fact::Username if line.contains(['/', ':']) => without_links(&line),
         Fact::Minutes | Fact::Left if !is_number() => String::new(),
         Fact::Username
-        | Fact::Address
+        | Fact::ClientIp
         | Fact::NewEmail
         | Fact::Token
         | Fact::Code

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use auth_accounts::mail::{EmailKind, Mail};
+use auth_accounts::email::{EmailKind, UnsealedEmail};
 use auth_accounts::ports::EmailError;
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 
@@ -51,7 +51,7 @@ pub(crate) struct Rendered {
 ///
 /// A template is the file in [`TemplateOptions::folder`] or, if there is none, the shipped one in English. The same
 /// applies to the templates that it extends or includes (`layout.txt`, `layout.html`). The variables are every
-/// [`Fact`](auth_accounts::mail::Fact) by its name, `link`, `service_name`, `to` and `when`. All of them are defined in
+/// [`Fact`](auth_accounts::email::Fact) by its name, `link`, `service_name`, `to` and `when`. All of them are defined in
 /// every email; unknown ones are empty. Variables are escaped in `.html` templates only.
 #[derive(Debug)]
 pub struct Templates {
@@ -90,7 +90,7 @@ impl Templates {
     ///
     /// # Errors
     /// [`EmailError::Temporary`] if a template fails, because an operator can correct it.
-    pub(crate) fn render(&self, email: &Mail) -> Result<Rendered, EmailError> {
+    pub(crate) fn render(&self, email: &UnsealedEmail) -> Result<Rendered, EmailError> {
         // Only the kind of the error: its detail and source may contain content of the email.
         let failed = |error: minijinja::Error| {
             let name = error.name().unwrap_or("template");
@@ -99,7 +99,7 @@ impl Templates {
         self.try_render(email).map_err(failed)
     }
 
-    fn try_render(&self, email: &Mail) -> Result<Rendered, minijinja::Error> {
+    fn try_render(&self, email: &UnsealedEmail) -> Result<Rendered, minijinja::Error> {
         let variables = facts::variables(email, &self.service_name, &self.links);
         let part = |part: Part| self.environment.get_template(&part.name(email.kind))?.render(&variables);
         Ok(Rendered {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use auth_accounts::mail::{EmailKind, MessageId};
+use auth_accounts::email::{EmailKind, MessageId};
 use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{FolderMailer, NoMailer, Setting};
 

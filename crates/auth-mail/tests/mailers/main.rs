@@ -9,7 +9,7 @@ mod smtp;
 mod templates;
 mod tls;
 
-use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail, MessageId};
+use auth_accounts::email::{EmailContent, EmailKind, Fact, MessageId, UnsealedEmail};
 use auth_core::time::UnixTime;
 use auth_mail::{Composer, Links, TemplateOptions, Templates};
 
@@ -28,11 +28,11 @@ fn composer() -> Composer {
 }
 
 /// Returns an email of this kind with the facts that the service adds.
-fn email(kind: EmailKind) -> Mail {
+fn email(kind: EmailKind) -> UnsealedEmail {
     let content = EmailContent::default()
         .with(Fact::Username, "ann")
         .with(Fact::FirstName, "Ann")
-        .with(Fact::Address, "192.0.2.7")
+        .with(Fact::ClientIp, "192.0.2.7")
         .with(Fact::UserAgent, "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0");
     let content = match kind {
         EmailKind::PasswordReset | EmailKind::EmailVerification | EmailKind::EmailChange => {
@@ -47,7 +47,7 @@ fn email(kind: EmailKind) -> Mail {
     email_with(kind, content)
 }
 
-fn email_with(kind: EmailKind, content: EmailContent) -> Mail {
+fn email_with(kind: EmailKind, content: EmailContent) -> UnsealedEmail {
     let caused_at = UnixTime::from_seconds(1_795_567_679);
-    Mail { id: MessageId::from_bytes([7; 16]), kind, to: "ann@home.example".to_owned(), content, caused_at }
+    UnsealedEmail { id: MessageId::from_bytes([7; 16]), kind, to: "ann@home.example".to_owned(), content, caused_at }
 }

@@ -1,6 +1,6 @@
 //! The format and content of messages.
 
-use auth_accounts::mail::{EmailContent, EmailKind, Fact, Mail};
+use auth_accounts::email::{EmailContent, EmailKind, Fact, UnsealedEmail};
 use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, Templates};
 use tempfile::TempDir;
@@ -39,7 +39,7 @@ impl Inbox {
         Self { folder, mailer }
     }
 
-    async fn receive(&self, email: &Mail) -> Message {
+    async fn receive(&self, email: &UnsealedEmail) -> Message {
         self.mailer.send(email).await.unwrap();
         let name = format!("{}-{}-{}.eml", email.caused_at.seconds(), email.kind.name(), email.id);
         let message = std::fs::read_to_string(self.folder.path().join(name)).unwrap();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use auth_accounts::mail::{EmailContent, EmailKind};
+use auth_accounts::email::{EmailContent, EmailKind};
 use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use auth_accounts::ports::Mailer;
 use auth_mail::{Composer, FolderMailer, Setting, SetupError, Templates};
 use tempfile::TempDir;

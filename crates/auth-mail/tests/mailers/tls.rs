@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auth_accounts::mail::EmailKind;
+use auth_accounts::email::EmailKind;
 use auth_accounts::ports::{EmailError, Mailer};
 use auth_mail::{Setting, SmtpMailer, SmtpOptions, SmtpPassword, SmtpTls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};

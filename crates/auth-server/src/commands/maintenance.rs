@@ -22,8 +22,8 @@ pub(super) async fn migrate<A: Application>(checked: &Checked, application: &A) 
 pub(super) async fn flush<A: Application>(checked: &Checked, _: &A) -> Result<()> {
     let store = A::Store::open(checked).await?;
     let pruned = prune(&store, &SystemClock, checked.settings.maintenance.prune_batch).await?;
-    let Pruned { sessions, blacklisted, codes, attempts, mails } = pruned;
+    let Pruned { sessions, blacklisted, codes, attempts, emails } = pruned;
     print!("pruned {sessions} sessions, {blacklisted} blacklist entries, ");
-    println!("{codes} codes, {attempts} counts of attempts and {mails} failed emails");
+    println!("{codes} codes, {attempts} counts of attempts and {emails} failed emails");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
-use auth_accounts::mail::{MessageId, OutboxEntry};
+use auth_accounts::email::{MessageId, OutboxEntry};
 use auth_accounts::ports::{OutboxPage, Retry};
 use auth_accounts::service::OutboxService;
 use auth_core::time::UnixTime;
@@ -96,7 +96,7 @@ async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use auth_accounts::mail::{EmailKind, Queued};
+    use auth_accounts::email::{EmailKind, Queued};
 
     use super::*;
 
@@ -104,7 +104,7 @@ mod tests {
     fn a_row_is_one_line_for_any_content() {
         let entry = OutboxEntry {
             id: MessageId::from_bytes([7; 16]),
-            queued: Queued::Mail(EmailKind::PasswordReset),
+            queued: Queued::Email(EmailKind::PasswordReset),
             to: "a\u{1b}[2J\r\nb\u{202e}@example.com".to_owned(),
             queued_at: UnixTime::from_seconds(0),
             attempts: 3,

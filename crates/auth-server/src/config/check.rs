@@ -165,7 +165,7 @@ fn bind(address: &str) -> Result<SocketAddr> {
 
 fn account_policy(settings: &Settings, bind: SocketAddr, transport: Option<Transport>) -> Result<AccountPolicy> {
     let policy = AccountPolicy {
-        sends_mail: matches!(transport, Some(Transport::Folder | Transport::Smtp(_))),
+        sends_emails: matches!(transport, Some(Transport::Folder | Transport::Smtp(_))),
         email_verification: settings.accounts.email_verification.into(),
         throttle: settings.throttle.policy()?,
         passwords: PasswordPolicy {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, anyhow, ensure};
-use auth_accounts::mail::RetryPolicy;
+use auth_accounts::email::RetryPolicy;
 use auth_core::time::Seconds;
 use auth_mail::{Links, Setting, SetupError, SmtpTls, check_service_name};
 use serde::{Deserialize, Serialize};
@@ -137,7 +137,7 @@ impl Mail {
 
     /// Returns when the delivery of an email is tried again.
     pub(crate) const fn retry_policy(&self) -> RetryPolicy {
-        RetryPolicy { max_attempts: self.max_attempts, first_wait: Seconds::new(self.first_retry_seconds) }
+        RetryPolicy { max_attempts: self.max_attempts, first_delay: Seconds::new(self.first_retry_seconds) }
     }
 }
 
@@ -231,14 +231,14 @@ mod tests {
         }
         let checked = load_with(&environment).unwrap();
         assert_eq!(checked.transport, Some(Transport::Smtp(SmtpTls::StartTls)));
-        assert!(checked.accounts.sends_mail);
+        assert!(checked.accounts.sends_emails);
     }
 
     #[test]
     fn the_transport_none_refuses_settings_that_require_emails() {
         let off = ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "off");
         let none = ("AUTH__MAIL__TRANSPORT", "none");
-        assert!(!load_with(&[none, off]).unwrap().accounts.sends_mail);
+        assert!(!load_with(&[none, off]).unwrap().accounts.sends_emails);
         for (name, value) in [
             ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "required"),
             ("AUTH__ACCOUNTS__EMAIL_VERIFICATION", "optional"),

@@ -48,11 +48,11 @@ impl Throttle {
     /// Returns the rate limits, or `None` if they are turned off.
     pub(super) fn policy(&self) -> Result<Option<ThrottlePolicy>> {
         let many = 1_000_000;
-        let (first_wait, longest_wait) = (self.password_first_delay_seconds, self.password_longest_delay_seconds);
+        let (first_delay, max_delay) = (self.password_first_delay_seconds, self.password_longest_delay_seconds);
         ensure_in_range(&[
             ("throttle.password_free_attempts", self.password_free_attempts.into(), 1, many),
-            ("throttle.password_first_delay_seconds", first_wait, 1, HOUR),
-            ("throttle.password_longest_delay_seconds", longest_wait, first_wait, DAY),
+            ("throttle.password_first_delay_seconds", first_delay, 1, HOUR),
+            ("throttle.password_longest_delay_seconds", max_delay, first_delay, DAY),
             ("throttle.second_factor_per_day", self.second_factor_per_day.into(), 1, many),
             ("throttle.failures_per_client_ip_per_hour", self.failures_per_client_ip_per_hour.into(), 1, many),
             (
@@ -87,15 +87,15 @@ impl Throttle {
         Ok(self.enabled.then_some(ThrottlePolicy {
             password: Limit::Growing {
                 free: self.password_free_attempts,
-                first_wait: Seconds::new(first_wait),
-                longest_wait: Seconds::new(longest_wait),
+                first_delay: Seconds::new(first_delay),
+                max_delay: Seconds::new(max_delay),
                 forget: Seconds::new(DAY),
             },
             second_factor: Limit::Window { most: self.second_factor_per_day, window: Seconds::new(DAY) },
-            failures_per_address: in_an_hour(self.failures_per_client_ip_per_hour),
+            failures_per_client_ip: in_an_hour(self.failures_per_client_ip_per_hour),
             registrations_per_client_ip: in_an_hour(self.registrations_per_client_ip_per_hour),
             requests_per_email: in_an_hour(self.email_requests_per_email_address_per_hour),
-            requests_per_address: in_an_hour(self.email_requests_per_client_ip_per_hour),
+            requests_per_client_ip: in_an_hour(self.email_requests_per_client_ip_per_hour),
             links: in_an_hour(self.emails_per_account_per_hour),
             challenges: in_an_hour(self.challenges_per_account_per_hour),
             challenges_per_client_ip: Limit::Window {

@@ -1,43 +1,45 @@
-//! A guess at a password or a code, from its count to its outcome.
+//! Guesses at passwords and codes, from counting them to their outcome.
 
 use auth_core::time::Seconds;
 
 use crate::error::AccountError;
 use crate::service::Ports;
-use crate::throttle::{Forgiveness, Limit, LimitKey};
+use crate::throttle::{Limit, LimitKey, Reduction};
 
-/// A guess that was counted before it was compared. Its outcome must be stated by [`settle`](Self::settle), in one place: no
-/// error on the way can keep the count of a guess that nobody compared.
-#[must_use = "the outcome of a guess must be stated"]
+/// A guess that was counted before it is compared (SEC-124).
+///
+/// [`settle`](Self::settle) must be called with the outcome, including errors, so that a guess that was never compared is
+/// refunded.
+#[must_use = "a guess must be settled with its outcome"]
 pub(in crate::service) struct Guess<'a> {
     ports: &'a Ports,
-    buckets: Vec<(LimitKey, Forgiveness)>,
-    /// Set if the client IP had too many failures: the guess counts only if it is right, and nothing may tell that it was
-    /// compared. How long the client IP has to wait.
+    limit_keys: Vec<(LimitKey, Reduction)>,
+    /// The delay of the client IP, if that had too many failures. A wrong guess then gets the answer of a throttled one, so that
+    /// the client does not learn that it was compared (SEC-125).
     exception: Option<Seconds>,
 }
 
 impl<'a> Guess<'a> {
-    pub(super) const fn new(ports: &'a Ports, buckets: Vec<(LimitKey, Forgiveness)>) -> Self {
-        Self { ports, buckets, exception: None }
+    pub(super) const fn new(ports: &'a Ports, limit_keys: Vec<(LimitKey, Reduction)>) -> Self {
+        Self { ports, limit_keys, exception: None }
     }
 
-    /// The same as an exception to the limit of the client IP, which has to wait for so long.
+    /// Marks the guess as an exception to the limit of the client IP, whose delay is `retry_after`.
     pub(super) fn into_exception(self, retry_after: Seconds) -> Self {
         Self { exception: Some(retry_after), ..self }
     }
 
-    /// Adds the counts of `other`: both are one guess.
+    /// Adds the limit keys of `other`, which counted the same guess.
     pub(in crate::service) fn add(&mut self, other: Self) {
-        self.buckets.extend(other.buckets);
+        self.limit_keys.extend(other.limit_keys);
     }
 
-    /// States the outcome. A right guess resets the delay, a wrong one counts and is answered with `refusal`, and one that
-    /// could not be compared is refunded.
+    /// Settles the guess. A right one resets the delay, a wrong one stays counted and returns `refusal`, and one that could not be
+    /// compared is refunded.
     ///
     /// # Errors
-    /// `refusal`, or the same as for a guess that was not allowed if the client IP had too many failures; the error of
-    /// `compared`; that of the storage.
+    /// `refusal`, or [`AccountError::Throttled`] if the client IP had too many failures; the error of `compared`; that of the
+    /// storage.
     pub(in crate::service) async fn settle<T>(
         self,
         compared: Result<Option<T>, AccountError>,
@@ -56,11 +58,11 @@ impl<'a> Guess<'a> {
         }
     }
 
-    /// States the outcome of what counts whatever comes of it, unless it failed: then it is refunded.
+    /// Settles an attempt that stays counted when it succeeds. It is refunded if it fails.
     ///
     /// # Errors
-    /// That of `done`, or that of the storage.
-    pub(in crate::service) async fn settle_spent<T>(
+    /// The error of `done`, or that of the storage.
+    pub(in crate::service) async fn settle_counted<T>(
         self,
         done: Result<T, impl Into<AccountError>>,
     ) -> Result<T, AccountError> {
@@ -76,14 +78,15 @@ impl<'a> Guess<'a> {
     /// Refunds a guess that another limit refused.
     ///
     /// # Errors
-    /// `refused`, with the delay of the client IP if that has too many failures; that of the storage.
+    /// `refused`, or [`AccountError::Throttled`] with the delay of the client IP if that had too many failures; that of the
+    /// storage.
     pub(super) async fn settle_refused<T>(self, refused: AccountError) -> Result<T, AccountError> {
         let refused = self.refused_as(refused);
         self.refund().await?;
         Err(refused)
     }
 
-    /// A limit for another count of the same guess.
+    /// The limit for another limit key of the same guess: only the first attempt, if the guess is an exception.
     pub(super) const fn strict(&self, limit: Limit) -> Limit {
         match self.exception {
             Some(_) => limit.first_only(),
@@ -96,14 +99,14 @@ impl<'a> Guess<'a> {
     }
 
     async fn reset(self) -> Result<(), AccountError> {
-        if self.buckets.is_empty() {
+        if self.limit_keys.is_empty() {
             return Ok(());
         }
-        Ok(self.ports.store.forgive(&self.buckets).await?)
+        Ok(self.ports.store.reduce(&self.limit_keys).await?)
     }
 
     async fn refund(mut self) -> Result<(), AccountError> {
-        self.buckets.iter_mut().for_each(|(_, forgiveness)| *forgiveness = Forgiveness::One);
+        self.limit_keys.iter_mut().for_each(|(_, reduction)| *reduction = Reduction::Refund);
         self.reset().await
     }
 }

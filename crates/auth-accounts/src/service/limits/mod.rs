@@ -1,4 +1,4 @@
-//! Limits of attempts: what is counted, for which account and for which client IP.
+//! Rate limits: which attempts are counted, and for which limit keys.
 
 mod guess;
 
@@ -14,13 +14,13 @@ use auth_core::user::User;
 
 use crate::account::{Email, LoginName, Username};
 use crate::code::{CodePurpose, to_hex};
+use crate::email::EmailRequest;
 use crate::error::AccountError;
-use crate::mail::EmailRequest;
 use crate::secret::MacPurpose;
 use crate::service::Ports;
-use crate::throttle::{Admission, Attempt, Forgiveness, Limit, LimitKey, ThrottlePolicy, network};
+use crate::throttle::{Admission, Attempt, Limit, LimitKey, Reduction, ThrottlePolicy, network};
 
-/// Limits of attempts.
+/// Applies the rate limits.
 #[derive(Clone)]
 pub(in crate::service) struct Limits {
     ports: Ports,
@@ -32,21 +32,24 @@ impl Limits {
         Self { ports, policy }
     }
 
-    /// Counts a guess at the password of whoever is called so, by the name as it was typed. One that is refused here is told
-    /// so, whether or not there is such an account (SEC-121). From a client IP with too many failures only the first guess
-    /// is compared: [`Guess::settle`] says what is answered if it is wrong.
+    /// Counts a guess at a password for the login name as it was entered. A refusal is the same whether or not the account exists
+    /// (SEC-121). From a client IP with too many failures, only the first guess is allowed; [`Guess::settle`] hides whether it
+    /// was compared.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn guess_at_name(
         &self,
         name: &LoginName,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
-        let typed = |policy: ThrottlePolicy| (self.name_bucket(name), policy.password, Forgiveness::All);
+        let typed = |policy: ThrottlePolicy| (self.login_name_key(name), policy.password, Reduction::Reset);
         self.guess(self.policy.map(typed), client).await
     }
 
-    /// Counts the same guess for the account, by whichever of its names it was meant. `None` if it is refused: the account
-    /// had too many under another name, and who knows one of them is not to learn of the other. Where there is no account,
-    /// the work is the same.
+    /// Counts the same guess for the account, whichever of its login names was used. Returns `None` if the account had too many
+    /// guesses under its other login name; the answer must not reveal that both belong to one account. Does the same work if
+    /// there is no account.
     pub(in crate::service) async fn guess_at_account(
         &self,
         user: Option<&User>,
@@ -54,8 +57,9 @@ impl Limits {
         by_name: &Guess<'_>,
     ) -> Result<Option<Guess<'_>>, AccountError> {
         let counted = self.policy.map(|policy| {
-            let bucket = user.map_or_else(|| self.bucket("nobody", &typed(name)), |user| self.password_bucket(user));
-            (bucket, by_name.strict(policy.password), Forgiveness::All)
+            let limit_key = user
+                .map_or_else(|| self.limit_key("nobody", &canonical_login_name(name)), |user| self.password_key(user));
+            (limit_key, by_name.strict(policy.password), Reduction::Reset)
         });
         match self.guess(counted, &ClientInfo::default()).await {
             Ok(guess) => Ok(Some(guess)),
@@ -64,16 +68,18 @@ impl Limits {
         }
     }
 
-    /// Counts a guess at the password of somebody who is logged in.
-    pub(in crate::service) async fn guess_at_own(
+    /// Counts a guess at the password of a logged-in user, for the login name and for the account.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
+    pub(in crate::service) async fn guess_at_own_password(
         &self,
         user: &User,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
         let name = LoginName::Username(user.username.clone());
         let mut by_name = self.guess_at_name(&name, client).await?;
-        let own =
-            |policy: ThrottlePolicy| (self.password_bucket(user), by_name.strict(policy.password), Forgiveness::All);
+        let own = |policy: ThrottlePolicy| (self.password_key(user), by_name.strict(policy.password), Reduction::Reset);
         match self.guess(self.policy.map(own), &ClientInfo::default()).await {
             Ok(by_account) => {
                 by_name.add(by_account);
@@ -83,54 +89,58 @@ impl Limits {
         }
     }
 
-    /// Counts a guess at a second factor of an account.
+    /// Counts a guess at a code of an account.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn guess_code(
         &self,
         user: &User,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
-        let bucket = |policy: ThrottlePolicy| {
-            (self.bucket("second-factor", &user.id.to_string()), policy.second_factor, Forgiveness::One)
+        let limit_key = |policy: ThrottlePolicy| {
+            (self.limit_key("second-factor", &user.id.to_string()), policy.second_factor, Reduction::Refund)
         };
-        self.guess(self.policy.map(bucket), client).await
+        self.guess(self.policy.map(limit_key), client).await
     }
 
-    /// Counts a guess for an account and for a client IP. If the client IP has had too many failures, and the account has
-    /// none, it is counted as an exception.
+    /// Counts a guess for an account and for a client IP. If the client IP had too many failures and the account none, counts it as
+    /// an exception (SEC-125).
     async fn guess(
         &self,
-        counted: Option<(LimitKey, Limit, Forgiveness)>,
+        counted: Option<(LimitKey, Limit, Reduction)>,
         client: &ClientInfo,
     ) -> Result<Guess<'_>, AccountError> {
         let Some((policy, counted)) = self.policy.zip(counted) else { return Ok(self.counted(Vec::new())) };
         let per_client_ip =
-            |scope: &str, limit: Limit| Some((self.address_bucket(scope, client)?, limit, Forgiveness::One));
-        let limit = policy.failures_per_address;
+            |scope: &str, limit: Limit| Some((self.client_ip_key(scope, client)?, limit, Reduction::Refund));
+        let limit = policy.failures_per_client_ip;
         let beyond = per_client_ip("exception", limit.times(ThrottlePolicy::EXCEPTIONS));
         let Some((client_ip, beyond)) = per_client_ip("guess", limit).zip(beyond) else {
-            return self.try_guess(&[counted]).await?.map_err(|wait| self.refused(wait));
+            return self.try_guess(&[counted]).await?.map_err(|delay| self.refused(delay));
         };
-        let wait = match self.try_guess(&[counted.clone(), client_ip]).await? {
+        let delay = match self.try_guess(&[counted.clone(), client_ip]).await? {
             Ok(guess) => return Ok(guess),
-            Err(wait) => wait,
+            Err(delay) => delay,
         };
-        let (bucket, of_account, forgiveness) = counted;
-        match self.try_guess(&[(bucket, of_account.first_only(), forgiveness), beyond]).await? {
-            Ok(guess) => Ok(guess.into_exception(wait)),
-            Err(_) => Err(self.refused(wait)),
+        let (limit_key, of_account, reduction) = counted;
+        match self.try_guess(&[(limit_key, of_account.first_only(), reduction), beyond]).await? {
+            Ok(guess) => Ok(guess.into_exception(delay)),
+            Err(_) => Err(self.refused(delay)),
         }
     }
 
-    /// Counts a guess, or says how long it has to wait.
+    /// Counts a guess, or returns the delay if it is refused.
     async fn try_guess(
         &self,
-        counted: &[(LimitKey, Limit, Forgiveness)],
+        counted: &[(LimitKey, Limit, Reduction)],
     ) -> Result<Result<Guess<'_>, Seconds>, StoreError> {
-        let attempt = |(bucket, limit, _): &(LimitKey, Limit, _)| Attempt { bucket: bucket.clone(), limit: *limit };
+        let attempt =
+            |(limit_key, limit, _): &(LimitKey, Limit, _)| Attempt { limit_key: limit_key.clone(), limit: *limit };
         let attempts: Vec<_> = counted.iter().map(attempt).collect();
         Ok(match self.count(&attempts).await? {
-            None => Ok(self.counted(counted.iter().map(|(bucket, _, how)| (bucket.clone(), *how)).collect())),
-            Some(wait) => Err(wait),
+            None => Ok(self.counted(counted.iter().map(|(limit_key, _, how)| (limit_key.clone(), *how)).collect())),
+            Some(delay) => Err(delay),
         })
     }
 
@@ -139,24 +149,31 @@ impl Limits {
         AccountError::Throttled { retry_after }
     }
 
-    const fn counted(&self, buckets: Vec<(LimitKey, Forgiveness)>) -> Guess<'_> {
-        Guess::new(&self.ports, buckets)
+    const fn counted(&self, limit_keys: Vec<(LimitKey, Reduction)>) -> Guess<'_> {
+        Guess::new(&self.ports, limit_keys)
     }
 
-    /// Counts a registration from a client IP.
+    /// Counts a registration from a client IP (SEC-126).
+    ///
+    /// # Errors
+    /// [`AccountError::TooManyRegistrations`].
     pub(in crate::service) async fn admit_registration(&self, client: &ClientInfo) -> Result<Guess<'_>, AccountError> {
         let limit = self.policy.map(|policy| policy.registrations_per_client_ip);
-        let attempt = limit.and_then(|limit| Some(Attempt { bucket: self.address_bucket("register", client)?, limit }));
+        let attempt =
+            limit.and_then(|limit| Some(Attempt { limit_key: self.client_ip_key("register", client)?, limit }));
         let attempts: Vec<_> = attempt.into_iter().collect();
         match self.admit(&attempts).await {
             Err(AccountError::Throttled { retry_after }) => Err(AccountError::TooManyRegistrations { retry_after }),
             outcome => outcome.map(|()| {
-                self.counted(attempts.into_iter().map(|attempt| (attempt.bucket, Forgiveness::One)).collect())
+                self.counted(attempts.into_iter().map(|attempt| (attempt.limit_key, Reduction::Refund)).collect())
             }),
         }
     }
 
-    /// Counts a request for a mail to an address as it was typed.
+    /// Counts a request for an email, for the email address as it was entered and for the client IP.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`].
     pub(in crate::service) async fn admit_request(
         &self,
         what: EmailRequest,
@@ -164,26 +181,26 @@ impl Limits {
         client: &ClientInfo,
     ) -> Result<(), AccountError> {
         let Some(policy) = self.policy else { return Ok(()) };
-        let address = self.address_bucket("request", client);
-        let address = address.map(|bucket| Attempt { bucket, limit: policy.requests_per_address });
+        let per_client_ip = self.client_ip_key("request", client);
+        let per_client_ip = per_client_ip.map(|limit_key| Attempt { limit_key, limit: policy.requests_per_client_ip });
         let attempts = |scope: &str, limit: Limit| {
-            let named = Attempt { bucket: self.bucket(scope, email.canonical()), limit };
-            [named].into_iter().chain(address.clone()).collect::<Vec<_>>()
+            let named = Attempt { limit_key: self.limit_key(scope, email.canonical()), limit };
+            [named].into_iter().chain(per_client_ip.clone()).collect::<Vec<_>>()
         };
         if self.count(&attempts(what.name(), policy.requests_per_email)).await?.is_none() {
             return Ok(());
         }
-        // A stranger who names the address all the time must not keep its owner from being answered.
+        // An attacker who sends many requests for an email address must not block those of its owner.
         self.admit(&attempts(&format!("{} beyond", what.name()), ThrottlePolicy::REQUESTS_BEYOND)).await
     }
 
-    /// Counts a verification email to an account; anyone can request one.
+    /// Counts a verification email to an account, which anyone can request (SEC-117).
     pub(in crate::service) async fn admit_link(&self, user: &User) -> Result<(), AccountError> {
         self.admit_for("link", user, |policy| policy.links).await
     }
 
-    /// Counts a mail to somebody who knows the password of an account; or, apart from those, who is logged in: a stolen
-    /// token is not to use up what the owner needs to log in.
+    /// Counts an email with a code to an account. Those for logins and those for logged-in users are counted separately, so that a
+    /// stolen access token cannot use up the emails that the user needs to log in.
     pub(in crate::service) async fn admit_code(&self, user: &User, purpose: CodePurpose) -> Result<(), AccountError> {
         let (scope, times) = match purpose {
             CodePurpose::Login | CodePurpose::SlidingLogin => ("login code", ThrottlePolicy::LOGIN_CODES),
@@ -197,8 +214,8 @@ impl Limits {
         self.admit_for(scope, user, |policy| policy.codes.times(times)).await
     }
 
-    /// Counts a second-factor challenge for an account, and for the account and the client IP; those for reauthentication are
-    /// counted separately, as in [`admit_code`](Self::admit_code).
+    /// Counts a challenge, for the account and for the pair of account and client IP. Those for reauthentication are counted
+    /// separately, as in [`admit_code`](Self::admit_code).
     pub(in crate::service) async fn admit_challenge(
         &self,
         user: &User,
@@ -208,12 +225,14 @@ impl Limits {
         let Some(policy) = &self.policy else { return Ok(()) };
         let scope = if purpose == CodePurpose::Confirmation { "confirmation" } else { "challenge" };
         let account = user.id.to_string();
-        let of_account = Attempt { bucket: self.bucket(scope, &account), limit: policy.challenges };
-        let per_client_ip = self.address_bucket(&format!("{scope} {account}"), client);
-        let per_client_ip = per_client_ip.map(|bucket| Attempt { bucket, limit: policy.challenges_per_client_ip });
+        let of_account = Attempt { limit_key: self.limit_key(scope, &account), limit: policy.challenges };
+        let per_client_ip = self.client_ip_key(&format!("{scope} {account}"), client);
+        let per_client_ip =
+            per_client_ip.map(|limit_key| Attempt { limit_key, limit: policy.challenges_per_client_ip });
         self.admit(&[of_account].into_iter().chain(per_client_ip).collect::<Vec<_>>()).await
     }
 
+    /// Counts an attempt for an account.
     async fn admit_for(
         &self,
         scope: &str,
@@ -221,14 +240,14 @@ impl Limits {
         limit: impl FnOnce(&ThrottlePolicy) -> Limit,
     ) -> Result<(), AccountError> {
         let Some(policy) = &self.policy else { return Ok(()) };
-        let bucket = self.bucket(scope, &user.id.to_string());
-        self.admit(&[Attempt { bucket, limit: limit(policy) }]).await
+        let limit_key = self.limit_key(scope, &user.id.to_string());
+        self.admit(&[Attempt { limit_key, limit: limit(policy) }]).await
     }
 
-    /// A password reset clears the login delay for every login name of the user, and the counts of the challenges and of the
-    /// emails with a code that logins with the former password have caused: those of the account, and those of the client IP
-    /// that the reset came from.
-    pub(in crate::service) async fn forgive_passwords(
+    /// Resets the counts that logins with the former password have caused, after the password was reset or set by an operator: the
+    /// guesses for every login name of the user, the challenges and emails with a code of the account, and its challenges from
+    /// this client IP (SEC-122).
+    pub(in crate::service) async fn reset_password_counts(
         &self,
         user: &User,
         client: &ClientInfo,
@@ -237,56 +256,57 @@ impl Limits {
             return Ok(());
         }
         let id = user.id.to_string();
-        // An address that is a contact only may be another user's login name.
+        // A contact is left out: it may be the login name of another user.
         let email = user.login_email().map(|email| LoginName::Email(email.to_owned()));
         let names: Vec<_> = [LoginName::Username(user.username.clone())].into_iter().chain(email).collect();
-        let typed = names.iter().map(|name| self.name_bucket(name));
-        let own = [self.password_bucket(user), self.bucket("challenge", &id), self.bucket("login code", &id)];
-        let buckets: Vec<_> = typed
+        let typed = names.iter().map(|name| self.login_name_key(name));
+        let own = [self.password_key(user), self.limit_key("challenge", &id), self.limit_key("login code", &id)];
+        let limit_keys: Vec<_> = typed
             .chain(own)
-            .chain(self.address_bucket(&format!("challenge {id}"), client))
-            .map(|one| (one, Forgiveness::All))
+            .chain(self.client_ip_key(&format!("challenge {id}"), client))
+            .map(|one| (one, Reduction::Reset))
             .collect();
-        Ok(self.ports.store.forgive(&buckets).await?)
+        Ok(self.ports.store.reduce(&limit_keys).await?)
     }
 
     async fn admit(&self, attempts: &[Attempt]) -> Result<(), AccountError> {
-        self.count(attempts).await?.map_or(Ok(()), |wait| Err(self.refused(wait)))
+        self.count(attempts).await?.map_or(Ok(()), |delay| Err(self.refused(delay)))
     }
 
-    /// Counts attempts, or says how long they have to wait.
+    /// Counts attempts, or returns the delay if they are refused.
     async fn count(&self, attempts: &[Attempt]) -> Result<Option<Seconds>, StoreError> {
         if attempts.is_empty() {
             return Ok(None);
         }
         Ok(match self.ports.store.admit(attempts, self.ports.clock.now()).await? {
             Admission::Admitted => None,
-            Admission::Refused(wait) => Some(wait),
+            Admission::Refused(delay) => Some(delay),
         })
     }
 
-    fn password_bucket(&self, user: &User) -> LimitKey {
-        self.bucket("password", &user.id.to_string())
+    fn password_key(&self, user: &User) -> LimitKey {
+        self.limit_key("password", &user.id.to_string())
     }
 
-    /// One for all spellings of a name (SEC-123).
-    fn name_bucket(&self, name: &LoginName) -> LimitKey {
-        self.bucket("name", &typed(name))
+    /// The limit key for all spellings of a login name (SEC-123).
+    fn login_name_key(&self, name: &LoginName) -> LimitKey {
+        self.limit_key("name", &canonical_login_name(name))
     }
 
-    fn address_bucket(&self, scope: &str, client: &ClientInfo) -> Option<LimitKey> {
-        let address: IpAddr = client.ip.as_deref()?.parse().ok()?;
-        Some(self.bucket(scope, &format!("address {}", network(address))))
+    /// The limit key for a client IP; `None` if it is unknown.
+    fn client_ip_key(&self, scope: &str, client: &ClientInfo) -> Option<LimitKey> {
+        let client_ip: IpAddr = client.ip.as_deref()?.parse().ok()?;
+        Some(self.limit_key(scope, &format!("address {}", network(client_ip))))
     }
 
-    fn bucket(&self, scope: &str, whom: &str) -> LimitKey {
-        let mac = self.ports.keyed_hash.mac(MacPurpose::LimitKey, format!("{scope} {whom}").as_bytes());
+    fn limit_key(&self, scope: &str, subject: &str) -> LimitKey {
+        let mac = self.ports.keyed_hash.mac(MacPurpose::LimitKey, format!("{scope} {subject}").as_bytes());
         LimitKey::new(format!("{scope} {}", to_hex(mac.bytes())))
     }
 }
 
-/// One form of whatever was typed as a name: of its beginning, if it is longer than any name or address can be.
-fn typed(name: &LoginName) -> String {
-    let (LoginName::Username(text) | LoginName::Email(text)) = name;
-    Username::folded(&text.chars().take(2 * Email::MAX_CHARS).collect::<String>())
+/// The canonical form of a login name as it was entered. Only the beginning counts if it is too long for any login name.
+fn canonical_login_name(name: &LoginName) -> String {
+    let (LoginName::Username(input) | LoginName::Email(input)) = name;
+    Username::folded(&input.chars().take(2 * Email::MAX_CHARS).collect::<String>())
 }

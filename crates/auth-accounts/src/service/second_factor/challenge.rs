@@ -1,4 +1,4 @@
-//! Challenges: a question that only a second factor answers.
+//! Challenges, which a second factor answers.
 
 use std::fmt;
 
@@ -9,30 +9,30 @@ use auth_core::token::ClientInfo;
 use auth_core::user::User;
 
 use crate::code::{ChallengeToken, CodeId, CodePurpose, OneTimeCode, SixDigitCode};
+use crate::email::{EmailKind, Fact};
 use crate::error::AccountError;
-use crate::mail::{EmailKind, Fact};
 use crate::password::RawPassword;
 use crate::ports::IssueIf;
-use crate::second_factor::{Factors, Method, Proof, RecoveryCode, TotpSecret, matching_step};
+use crate::second_factor::{Factors, Method, RecoveryCode, TotpSecret, VerifiedFactor, matching_step};
 use crate::service::context::AccountContext;
 
-/// What somebody is asked for beside the password.
+/// A challenge for a second factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondFactorChallenge {
-    /// To be shown again with the code. It opens nothing by itself.
+    /// The challenge, which is sent back with the code. It gives access to nothing by itself.
     pub challenge: ChallengeToken,
-    /// What may answer it.
+    /// The methods that can answer it.
     pub methods: Vec<Method>,
 }
 
-/// How somebody shows that it is them. A `Debug` that shows no secret.
+/// The credentials of a logged-in user who is asked for them again. `Debug` prints no secrets.
 #[derive(Clone)]
 pub struct Reauthentication {
-    /// Their password.
+    /// The password.
     pub password: RawPassword,
-    /// A challenge and the code that answers it; needed where a login takes a second factor.
+    /// A challenge and the code that answers it. Required where a login requires a second factor.
     pub answer: Option<(String, String)>,
-    /// Who asks.
+    /// The client that sends the request.
     pub client: ClientInfo,
 }
 
@@ -45,36 +45,41 @@ impl fmt::Debug for Reauthentication {
     }
 }
 
-/// A challenge that was answered.
-pub(in crate::service) struct Proven {
+/// A challenge that was answered correctly.
+pub(in crate::service) struct AnsweredChallenge {
     pub(in crate::service) user: User,
     pub(in crate::service) purpose: CodePurpose,
 }
 
 impl AccountContext {
-    /// What this account has to show beside its password; empty: nothing.
+    /// The methods that a login to this account offers in addition to the password; empty if no second factor is required.
     ///
     /// # Errors
-    /// [`AuthError::MultiFactorRequired`] if it has to show something, but could show only a code by email and has no address.
+    /// [`AuthError::MultiFactorRequired`] if a second factor is required, but the only method is a code by email and the account
+    /// has no email address.
     pub(in crate::service) async fn methods_of(&self, user: &User) -> Result<Vec<Method>, AccountError> {
         let factors = self.ports.store.factors_of(&user.id).await?;
         let mut methods = factors.methods(self.requires_second_factor(user));
-        let is_asked = !methods.is_empty();
+        let is_required = !methods.is_empty();
         methods.retain(|method| *method != Method::Email || user.email.is_some());
-        if is_asked && methods.is_empty() {
+        if is_required && methods.is_empty() {
             return Err(AuthError::MultiFactorRequired.into());
         }
         Ok(methods)
     }
 
-    /// Whether this account has to show anything beside its password, whether it can or not.
-    pub(in crate::service) async fn asks_for_factor(&self, user: &User) -> Result<bool, AccountError> {
+    /// Whether a login to this account requires a second factor, even if the user has none.
+    pub(in crate::service) async fn needs_factor(&self, user: &User) -> Result<bool, AccountError> {
         Ok(self.requires_second_factor(user) || self.ports.store.factors_of(&user.id).await?.is_on())
     }
 
-    /// Asks for a second factor. If one of the methods is mail, a code goes out with it; how many do is limited, and past
-    /// that the other methods are asked for alone, where there are any. How many challenges there are is limited as well.
-    /// `None` if the account is another by now than it was when the methods were decided on.
+    /// Issues a challenge. If codes by email are among the methods, sends one. After too many emails, only the other methods are
+    /// offered.
+    ///
+    /// Returns `None` if the account has changed since `user` was read.
+    ///
+    /// # Errors
+    /// [`AccountError::Throttled`] after too many challenges, or after too many emails if there is no other method.
     pub(in crate::service) async fn challenge(
         &self,
         user: &User,
@@ -84,15 +89,15 @@ impl AccountContext {
     ) -> Result<Option<SecondFactorChallenge>, AccountError> {
         self.limits.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
-        // An event of logins alone: a caller who is logged in asks for the challenge themselves.
+        // Only for logins: a logged-in user requests the challenge themselves.
         let mut effects = match purpose.is_login() {
             true => SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id).into(),
             false => Effects::NONE,
         };
         if methods.contains(&Method::Email) {
             match self.limits.admit_code(user, purpose).await {
-                Ok(()) => effects.append(self.mailed_digits(&mut code, user, client)?),
-                // There is another way as well: too many mails keep nobody out.
+                Ok(()) => effects.append(self.email_code(&mut code, user, client)?),
+                // Too many emails must not lock out a user who has another method.
                 Err(AccountError::Throttled { .. }) if methods.len() > 1 => {
                     methods.retain(|method| *method != Method::Email);
                 }
@@ -103,7 +108,7 @@ impl AccountContext {
             return Ok(None);
         }
         self.ports.record_committed(&effects);
-        Ok(Some(SecondFactorChallenge { challenge: self.challenge_of(code.id), methods }))
+        Ok(Some(SecondFactorChallenge { challenge: self.challenge_for(code.id), methods }))
     }
 
     pub(super) fn new_code(&self, user: &User, purpose: CodePurpose) -> OneTimeCode {
@@ -111,12 +116,12 @@ impl AccountContext {
         OneTimeCode::new(id, user.id.clone(), purpose, self.ports.clock.now())
     }
 
-    pub(super) fn challenge_of(&self, id: CodeId) -> ChallengeToken {
+    pub(super) fn challenge_for(&self, id: CodeId) -> ChallengeToken {
         ChallengeToken::of(id, self.ports.keyed_hash.as_ref())
     }
 
-    /// Draws six digits for a code, and the mail that brings them.
-    pub(super) fn mailed_digits(
+    /// Generates the 6-digit code for `code`, stores its keyed hash there, and returns the email with it.
+    pub(super) fn email_code(
         &self,
         code: &mut OneTimeCode,
         user: &User,
@@ -126,43 +131,42 @@ impl AccountContext {
         code.mac = Some(digits.mac(code.id, self.ports.keyed_hash.as_ref()));
         let minutes = (code.purpose.ttl().get() / 60).to_string();
         let content = self.emails.content(user, client).with(Fact::Code, digits.expose()).with(Fact::Minutes, minutes);
-        self.emails.mail(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
+        self.emails.email(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
     }
 
-    /// Answers a challenge: who it was for, if the code is right. It is used up then, and so is the code.
+    /// Checks the answer to a challenge. A right answer uses up the challenge and the code. Returns the user and the purpose.
     ///
-    /// A guess is counted twice before it is compared: for the account, whose budget neither a new challenge nor another
-    /// address resets, and for the challenge, of which no more than
-    /// [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) are compared, however many come at once (SEC-132).
-    pub(in crate::service) async fn prove(
+    /// A guess is counted twice before it is compared: for the account, across challenges and client IPs, and for the challenge,
+    /// which allows [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) even if they are concurrent (SEC-132).
+    pub(in crate::service) async fn check_answer(
         &self,
         challenge: &str,
-        text: &str,
+        input: &str,
         expected: Expected<'_>,
         client: &ClientInfo,
-    ) -> Result<Proven, AccountError> {
-        let (id, user) = self.challenged(challenge, expected).await?;
+    ) -> Result<AnsweredChallenge, AccountError> {
+        let (id, user) = self.find_challenge(challenge, expected).await?;
         let guess = self.limits.guess_code(&user, client).await?;
-        let compared = self.compare_code(id, text, &user, client).await;
+        let compared = self.compare_code(id, input, &user, client).await;
         let purpose = guess.settle(compared, AccountError::WrongCode).await?;
-        Ok(Proven { user, purpose })
+        Ok(AnsweredChallenge { user, purpose })
     }
 
-    /// The purpose of the code with this ID, if the text answers it. Uses it then.
+    /// Compares `input` with the code of a challenge. Uses the code and returns its purpose if `input` is right.
     async fn compare_code(
         &self,
         id: CodeId,
-        text: &str,
+        input: &str,
         user: &User,
         client: &ClientInfo,
     ) -> Result<Option<CodePurpose>, AccountError> {
         let code = self.ports.store.try_code(id, self.ports.clock.now()).await?;
         let code = code.ok_or(AccountError::ChallengeInvalid)?;
         let factors = self.ports.store.factors_of(&user.id).await?;
-        let is_right = match self.proof(text, &code, user, &factors)? {
-            Some(proof) => {
-                let effects = self.notice_of(proof, user, &factors, client)?;
-                self.ports.store.redeem(id, proof, &effects, self.ports.clock.now()).await?
+        let is_right = match self.matching_factor(input, &code, user, &factors)? {
+            Some(factor) => {
+                let effects = self.notice_of(factor, user, &factors, client)?;
+                self.ports.store.redeem(id, factor, &effects, self.ports.clock.now()).await?
             }
             None => false,
         };
@@ -172,33 +176,33 @@ impl AccountContext {
         Ok(is_right.then_some(code.purpose))
     }
 
-    /// Reauthenticates a user who is logged in with all that a login asks for (SEC-134). Returns the account that the
-    /// decision was based on.
+    /// Reauthenticates a logged-in user with everything that a login requires (SEC-134). Returns the account that the decision was
+    /// based on.
     pub(in crate::service) async fn authorize(
         &self,
         user: &User,
-        shown: &Reauthentication,
+        reauthentication: &Reauthentication,
     ) -> Result<User, AccountError> {
-        let user = self.own_password(user, &shown.password, &shown.client).await?;
-        self.confirm_factor(&user, shown).await?;
+        let user = self.check_own_password(user, &reauthentication.password, &reauthentication.client).await?;
+        self.confirm_factor(&user, reauthentication).await?;
         Ok(user)
     }
 
-    /// The second factor, where a login would ask for one.
+    /// Checks the second factor in `reauthentication`, if a login requires one.
     pub(in crate::service) async fn confirm_factor(
         &self,
         user: &User,
-        shown: &Reauthentication,
+        reauthentication: &Reauthentication,
     ) -> Result<(), AccountError> {
-        if !self.asks_for_factor(user).await? {
+        if !self.needs_factor(user).await? {
             return Ok(());
         }
-        let (challenge, code) = shown.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
-        self.prove(challenge, code, Expected::ConfirmationOf(user), &shown.client).await.map(drop)
+        let (challenge, code) = reauthentication.answer.as_ref().ok_or(AccountError::ChallengeMissing)?;
+        self.check_answer(challenge, code, Expected::ConfirmationOf(user), &reauthentication.client).await.map(drop)
     }
 
-    /// The code of a challenge and its account, before anything is counted.
-    async fn challenged(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
+    /// Finds the code of a challenge and its user. Counts nothing.
+    async fn find_challenge(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
         let id =
             ChallengeToken::read(challenge, self.ports.keyed_hash.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
         let code = self.ports.store.find_code(id).await?.ok_or(AccountError::ChallengeInvalid)?;
@@ -210,41 +214,41 @@ impl AccountContext {
         user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AccountError::ChallengeInvalid)
     }
 
-    /// What a text proves, by any of the methods that the account has.
-    fn proof(
+    /// The second factor that `input` is a right code of; `None` if it is wrong.
+    fn matching_factor(
         &self,
-        text: &str,
+        input: &str,
         code: &OneTimeCode,
         user: &User,
         factors: &Factors,
-    ) -> Result<Option<Proof>, AccountError> {
+    ) -> Result<Option<VerifiedFactor>, AccountError> {
         let keyed_hash = self.ports.keyed_hash.as_ref();
-        if let Some(recovery) = RecoveryCode::parse(text).filter(|_| factors.is_on()) {
+        if let Some(recovery) = RecoveryCode::parse(input).filter(|_| factors.is_on()) {
             let mut known = factors.recovery_codes.iter().filter(|mac| recovery.matches(&user.id, mac, keyed_hash));
-            return Ok(known.next().copied().map(Proof::RecoveryCode));
+            return Ok(known.next().copied().map(VerifiedFactor::RecoveryCode));
         }
-        let Some(digits) = SixDigitCode::parse(text) else { return Ok(None) };
+        let Some(digits) = SixDigitCode::parse(input) else { return Ok(None) };
         if digits.matches(code, keyed_hash) {
-            return Ok(Some(Proof::Email));
+            return Ok(Some(VerifiedFactor::Email));
         }
         let Some(totp) = &factors.totp else { return Ok(None) };
         let secret =
             self.ports.secret_box.open(&TotpSecret::context(&user.id), &totp.secret).map_err(AuthError::Unavailable)?;
         let secret = TotpSecret::from_bytes(secret);
-        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(Proof::Totp))
+        Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(VerifiedFactor::Totp))
     }
 
-    /// Whose recovery code was used is told.
+    /// The email that notifies a user that a recovery code was used.
     fn notice_of(
         &self,
-        proof: Proof,
+        factor: VerifiedFactor,
         user: &User,
         factors: &Factors,
         client: &ClientInfo,
     ) -> Result<Effects, AuthError> {
-        let Proof::RecoveryCode(_) = proof else { return Ok(Effects::default()) };
+        let VerifiedFactor::RecoveryCode(_) = factor else { return Ok(Effects::default()) };
         let left = factors.recovery_codes.len().saturating_sub(1).to_string();
-        self.emails.mail(
+        self.emails.email(
             EmailKind::RecoveryCodeUsed,
             user.email.as_deref(),
             &self.emails.content(user, client).with(Fact::Left, left),
@@ -252,11 +256,11 @@ impl AccountContext {
     }
 }
 
-/// What a challenge has to be for.
+/// What a challenge must have been issued for.
 #[derive(Clone, Copy)]
 pub(in crate::service) enum Expected<'a> {
-    /// A login of anybody.
+    /// A login of any user.
     Login,
-    /// Something that this user asks for, who is logged in.
+    /// A reauthentication of this user.
     ConfirmationOf(&'a User),
 }

@@ -6,7 +6,7 @@ mod verification_requests;
 mod verified_change;
 
 use auth_accounts::account::{AccountFault, ProfileChange, Taken};
-use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::service::{Action, EmailVerification, ProfileUpdated};
 use auth_core::event::EventKind;
 use auth_core::service::{Caller, LogoutRequest};
@@ -25,7 +25,7 @@ fn is_taken<T>(outcome: &Result<T, AccountError>) -> bool {
     matches!(outcome, Err(AccountError::Account(AccountFault::Taken(Taken::Email))))
 }
 
-/// Asks for another email address, as the user.
+/// Changes the email address, as the user.
 async fn change(
     service: &TestService,
     name: &str,
@@ -37,9 +37,9 @@ async fn change(
     service.accounts.update_profile(caller, change, password.map(shown).as_ref(), &client()).await
 }
 
-/// Links can be asked for by anybody: that must not keep the owner of an account out (SEC-122).
+/// Anyone can request links. This must not keep the user from logging in (SEC-122).
 #[tokio::test]
-async fn links_that_strangers_ask_for_take_no_login_codes_from_the_owner() {
+async fn requested_links_do_not_use_up_login_codes() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -57,7 +57,7 @@ async fn links_that_strangers_ask_for_take_no_login_codes_from_the_owner() {
 }
 
 #[tokio::test]
-async fn a_link_whose_time_ran_out_meanwhile_is_refused() {
+async fn links_that_expire_during_the_request_are_refused() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Optional));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
@@ -69,13 +69,13 @@ async fn a_link_whose_time_ran_out_meanwhile_is_refused() {
 
 /// A password reset between the authentication of the caller and the change: no link is sent to the new email address.
 #[tokio::test]
-async fn no_link_is_sent_for_who_was_shut_out_meanwhile() {
+async fn no_link_is_sent_after_a_concurrent_password_reset() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.deliver_emails().await;
     let caller = service.caller(&service.login("alice").await).await;
     let link = reset_link(&service, "alice").await;
-    // Wrong by now, and right for the account as the caller's token found it.
+    // The same password as before, but the caller was authenticated before the reset.
     reset_password(&service, &link, PASSWORD).await.unwrap();
     service.deliver_emails().await;
     let change = ProfileChange { email: Some(email("thief@example.com")), ..ProfileChange::default() };

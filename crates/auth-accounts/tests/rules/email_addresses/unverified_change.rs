@@ -1,32 +1,32 @@
-//! Change of an email address where none is verified.
+//! Change of an email address without email verification.
 
 use auth_core::user::User;
 
 use super::*;
 
 #[tokio::test]
-async fn takes_effect_at_once_and_is_told_to_the_old_address() {
+async fn takes_effect_immediately_and_notifies_the_old_address() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.events.taken();
     let updated = change(&service, "alice", "new@example.com", None).await.unwrap();
     assert_eq!((updated.user.email.as_deref(), updated.pending_email), (Some("new@example.com"), None));
     assert_eq!(service.take_event_kinds(), [EventKind::ProfileChanged]);
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails.len(), 1);
-    assert_eq!((mails[0].kind, mails[0].to.as_str()), (EmailKind::EmailChanged, "alice@example.com"));
-    assert_eq!(mails[0].content.get(Fact::NewEmail), None, "an unverified address may be a stranger's");
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails.len(), 1);
+    assert_eq!((emails[0].kind, emails[0].to.as_str()), (EmailKind::EmailChanged, "alice@example.com"));
+    assert_eq!(emails[0].content.get(Fact::NewEmail), None, "an unverified address may be someone else's");
 
     let verified = User { email_verified_at: Some(service.now().into()), ..service.user("alice").await };
     assert!(service.store.put_user(verified));
     change(&service, "alice", "newest@example.com", None).await.unwrap();
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails[0].content.get(Fact::NewEmail), Some("n…@example.com"), "shortened for a stranger");
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails[0].content.get(Fact::NewEmail), Some("n…@example.com"), "shortened");
 }
 
-/// The caller may come from the auth cache, as the account was before its email address was changed.
+/// The caller may come from the auth cache, with the former email address.
 #[tokio::test]
-async fn back_to_a_former_address_takes_what_any_change_takes() {
+async fn back_to_a_former_address_requires_reauthentication() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -37,14 +37,14 @@ async fn back_to_a_former_address_takes_what_any_change_takes() {
     let back = ProfileChange { email: Some(email("alice@example.com")), ..ProfileChange::default() };
     let refused = service.accounts.update_profile(caller(), back, None, &client()).await;
     assert!(matches!(refused, Err(AccountError::PasswordMissing)), "{refused:?}");
-    // The other way round: it is the address of the account already.
+    // The email address that the account already has requires none.
     let updated = service.accounts.update_profile(caller(), moved, None, &client()).await.unwrap();
     assert_eq!(updated.user.email.as_deref(), Some("new@example.com"));
 }
 
-/// What takes no password is decided on the address that the account has at the write.
+/// The decision that no reauthentication is required holds for the email address at the time of the write.
 #[tokio::test]
-async fn to_the_same_address_is_refused_if_it_was_changed_meanwhile() {
+async fn to_the_same_address_is_refused_after_a_concurrent_change() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Off));
     service.register("alice").await;
     let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
@@ -58,7 +58,7 @@ async fn to_the_same_address_is_refused_if_it_was_changed_meanwhile() {
 }
 
 #[tokio::test]
-async fn is_refused_if_another_has_the_address() {
+async fn is_refused_if_another_account_has_the_address() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.register("bob").await;

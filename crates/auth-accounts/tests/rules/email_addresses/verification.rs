@@ -1,9 +1,9 @@
-//! Verification by link: where it is required, and what the link is good for.
+//! Verification by link: where it is required, and what a link is valid for.
 
 use super::*;
 
 #[tokio::test]
-async fn is_asked_for_at_the_registration_where_it_is_wanted() {
+async fn emails_are_sent_at_registration_where_it_is_enabled() {
     for (wanted, expected) in [
         (EmailVerification::Off, vec![]),
         (EmailVerification::Optional, vec![Queued::Request(EmailRequest::EmailVerification)]),
@@ -13,17 +13,17 @@ async fn is_asked_for_at_the_registration_where_it_is_wanted() {
         service.register("alice").await;
         let waiting: Vec<_> = service.enqueued().into_iter().map(|(queued, _)| queued).collect();
         assert_eq!(waiting, expected, "{wanted:?}");
-        let mails = service.deliver_emails().await;
-        assert_eq!(mails.len(), expected.len(), "{wanted:?}");
-        if let Some(mail) = mails.first() {
-            assert_eq!((mail.kind, mail.to.as_str()), (EmailKind::EmailVerification, "alice@example.com"));
-            assert_eq!(mail.content.get(Fact::Minutes), Some("1440"));
+        let emails = service.deliver_emails().await;
+        assert_eq!(emails.len(), expected.len(), "{wanted:?}");
+        if let Some(email) = emails.first() {
+            assert_eq!((email.kind, email.to.as_str()), (EmailKind::EmailVerification, "alice@example.com"));
+            assert_eq!(email.content.get(Fact::Minutes), Some("1440"));
         }
     }
 }
 
 #[tokio::test]
-async fn is_needed_to_log_in_only_where_it_is_required() {
+async fn is_required_to_log_in_only_where_the_policy_says_so() {
     for (wanted, is_needed) in
         [(EmailVerification::Off, false), (EmailVerification::Optional, false), (EmailVerification::Required, true)]
     {
@@ -37,7 +37,7 @@ async fn is_needed_to_log_in_only_where_it_is_required() {
 }
 
 #[tokio::test]
-async fn lets_in_whoever_brings_it() {
+async fn allows_the_login_and_starts_no_session() {
     let service = service(verifying(EmailVerification::Required));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
@@ -45,13 +45,13 @@ async fn lets_in_whoever_brings_it() {
     let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
     assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
     assert_eq!(service.take_event_kinds(), [EventKind::EmailVerified]);
-    assert_eq!(service.store.sessions(), [], "it logs nobody in");
+    assert_eq!(service.store.sessions(), [], "it starts no session");
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
     assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "once");
 }
 
 #[tokio::test]
-async fn that_is_missing_is_told_to_whoever_has_the_password_and_to_nobody_else() {
+async fn that_is_missing_is_reported_only_with_the_right_password() {
     let service = service(verifying(EmailVerification::Required));
     service.register("alice").await;
     for (name, password) in [("alice", "Wrong-horse-42"), ("nobody", PASSWORD), ("Alice", PASSWORD)] {
@@ -64,13 +64,14 @@ async fn that_is_missing_is_told_to_whoever_has_the_password_and_to_nobody_else(
 }
 
 #[tokio::test]
-async fn works_for_a_day_and_for_the_account_it_was_made_for() {
+async fn links_work_for_a_day_and_for_their_account() {
     for (seconds, is_good) in [(24 * HOUR - 1, true), (24 * HOUR, false)] {
         let service = service(verifying(EmailVerification::Optional));
         service.register("alice").await;
         service.register("bob").await;
-        let mails = service.deliver_emails().await;
-        let token = mails.iter().find(|mail| mail.to.starts_with("alice")).unwrap().content.get(Fact::Token).unwrap();
+        let emails = service.deliver_emails().await;
+        let token =
+            emails.iter().find(|email| email.to.starts_with("alice")).unwrap().content.get(Fact::Token).unwrap();
         service.advance(seconds);
         assert_eq!(service.accounts.verify_email(token, None, &client()).await.is_ok(), is_good, "{seconds}");
         assert_eq!(service.user("alice").await.email_verified_at.is_some(), is_good);
@@ -79,11 +80,11 @@ async fn works_for_a_day_and_for_the_account_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn of_an_address_that_is_not_the_accounts_any_more_proves_nothing() {
+async fn of_a_former_address_is_refused() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
-    // By an administrator, past the use-case.
+    // An operator changes it in the storage.
     let user = service.user("alice").await;
     let other = ProfileChange { email: Some(email("other@example.com")), ..ProfileChange::default() };
     auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), &user.id, &other).await.unwrap();
@@ -91,13 +92,13 @@ async fn of_an_address_that_is_not_the_accounts_any_more_proves_nothing() {
     assert_eq!(service.user("alice").await.email_verified_at, None);
 }
 
-/// Whoever follows the link may not know that there is a factor.
+/// The owner of the email address, who follows the link, may not know that there is a factor.
 #[tokio::test]
-async fn proves_nothing_if_a_second_factor_was_added_meanwhile() {
+async fn is_refused_after_a_second_factor_was_added_concurrently() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Optional));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
-    // By a replica where email addresses need no verification.
+    // On a replica that does not verify email addresses.
     let other = TestService::builder().policy(verifying(EmailVerification::Off)).memory(service.store.clone()).build();
     eventful.before("confirm_email", async move { drop(other.enrol_totp("alice").await) });
     assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await));

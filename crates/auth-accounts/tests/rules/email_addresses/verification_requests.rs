@@ -3,30 +3,30 @@
 use super::*;
 
 #[tokio::test]
-async fn goes_to_those_who_have_something_to_prove() {
+async fn send_links_to_active_unverified_users_only() {
     let service = service(verifying(EmailVerification::Optional));
-    for name in ["alice", "proven", "inactive"] {
+    for name in ["alice", "verified", "inactive"] {
         service.register(name).await;
     }
     service.act("inactive", Action::Deactivate).await;
     let first = service.deliver_emails().await;
-    assert_eq!(first.len(), 2, "to the active ones");
-    let token = first.iter().find(|mail| mail.to.starts_with("proven")).unwrap().content.get(Fact::Token).unwrap();
+    assert_eq!(first.len(), 2, "to active users");
+    let token = first.iter().find(|email| email.to.starts_with("verified")).unwrap().content.get(Fact::Token).unwrap();
     service.accounts.verify_email(token, None, &client()).await.unwrap();
     let mut calls = Vec::new();
-    for name in ["alice", "proven", "inactive", "nobody"] {
+    for name in ["alice", "verified", "inactive", "nobody"] {
         let before = service.store.calls();
         service.accounts.request_verification(&email(&format!("{name}@example.com")), &client()).await.unwrap();
         calls.push(service.store.calls() - before);
     }
     assert!(calls.iter().all(|count| *count == calls[0]), "{calls:?}");
-    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.to).collect();
+    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|email| email.to).collect();
     assert_eq!(sent, ["alice@example.com"]);
     assert_eq!(service.enqueued(), []);
 }
 
 #[tokio::test]
-async fn ends_the_link_before_it() {
+async fn end_the_older_link() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     let older = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
@@ -37,7 +37,7 @@ async fn ends_the_link_before_it() {
 }
 
 #[tokio::test]
-async fn is_not_sent_where_nobody_wants_a_proof() {
+async fn send_nothing_without_email_verification() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
@@ -45,14 +45,14 @@ async fn is_not_sent_where_nobody_wants_a_proof() {
 }
 
 #[tokio::test]
-async fn comes_five_times_an_hour_together_with_other_links_that_anybody_can_ask_for() {
+async fn send_five_links_an_hour() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     for _ in 0..3 {
         service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
         service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
     }
-    assert_eq!(service.deliver_emails().await.len(), 5, "of the seven that were asked for");
+    assert_eq!(service.deliver_emails().await.len(), 5, "four verification emails and one reset");
     service.advance(HOUR);
     service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
     assert_eq!(service.deliver_emails().await.len(), 1);

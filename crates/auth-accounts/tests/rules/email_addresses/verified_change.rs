@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn takes_the_password() {
+async fn requires_the_password() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.deliver_emails().await;
@@ -14,7 +14,7 @@ async fn takes_the_password() {
         assert!(matches!(refused, Err(AccountError::WrongPassword)), "{password:?}: {refused:?}");
     }
     assert_eq!((service.store.codes().len(), service.enqueued()), (1, vec![]));
-    // Guesses count as those at a login.
+    // Guesses count as at a login.
     for _ in 0..8 {
         let refused = change(&service, "alice", "new@example.com", Some("Wrong-horse-42")).await;
         assert!(matches!(refused, Err(AccountError::WrongPassword)), "{refused:?}");
@@ -23,7 +23,7 @@ async fn takes_the_password() {
 }
 
 #[tokio::test]
-async fn is_asked_for_twenty_times_an_hour() {
+async fn is_limited_to_twenty_requests_an_hour() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.deliver_emails().await;
@@ -39,7 +39,7 @@ async fn is_asked_for_twenty_times_an_hour() {
 }
 
 #[tokio::test]
-async fn leaves_the_old_address_until_the_new_one_is_proven() {
+async fn keeps_the_old_address_until_the_new_one_is_verified() {
     for wanted in [EmailVerification::Optional, EmailVerification::Required] {
         let service = service(verifying(wanted));
         service.register("alice").await;
@@ -51,30 +51,30 @@ async fn leaves_the_old_address_until_the_new_one_is_proven() {
         assert_eq!(updated.pending_email, Some(email("new@example.com")));
         assert_eq!(service.user("alice").await.email.as_deref(), Some("alice@example.com"));
         assert_eq!(service.take_event_kinds(), [EventKind::EmailChangeRequested]);
-        let mails = service.deliver_emails().await;
-        let sent: Vec<_> = mails.iter().map(|mail| (mail.kind, mail.to.as_str())).collect();
+        let emails = service.deliver_emails().await;
+        let sent: Vec<_> = emails.iter().map(|email| (email.kind, email.to.as_str())).collect();
         assert_eq!(
             sent,
             [(EmailKind::EmailChange, "new@example.com"), (EmailKind::EmailChangeRequested, "alice@example.com")]
         );
-        assert_eq!(mails[0].content.get(Fact::FirstName), None, "the new address may be a stranger's");
-        assert_eq!(mails[1].content.get(Fact::Token), None, "the old address gets no link");
-        assert_eq!(mails[1].content.get(Fact::NewEmail), Some("n…@example.com"));
+        assert_eq!(emails[0].content.get(Fact::FirstName), None, "the new address may be someone else's");
+        assert_eq!(emails[1].content.get(Fact::Token), None, "the old address gets no link");
+        assert_eq!(emails[1].content.get(Fact::NewEmail), Some("n…@example.com"));
 
         service.advance(1);
-        let token = token_of(&mails, EmailKind::EmailChange);
+        let token = token_of(&emails, EmailKind::EmailChange);
         let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
         assert_eq!(user.email.as_deref(), Some("new@example.com"));
         assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
         assert_eq!(service.take_event_kinds(), [EventKind::EmailChanged]);
-        let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
-        assert_eq!(told, [(EmailKind::EmailChanged, "alice@example.com".to_owned())]);
+        let notices: Vec<_> = service.deliver_emails().await.into_iter().map(|email| (email.kind, email.to)).collect();
+        assert_eq!(notices, [(EmailKind::EmailChanged, "alice@example.com".to_owned())]);
         assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "once");
     }
 }
 
 #[tokio::test]
-async fn of_letter_case_only_is_none() {
+async fn of_letter_case_takes_effect_without_reauthentication() {
     let service = service(verifying(EmailVerification::Required));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
@@ -86,7 +86,7 @@ async fn of_letter_case_only_is_none() {
 }
 
 #[tokio::test]
-async fn is_refused_if_another_has_the_address_by_then() {
+async fn is_refused_if_another_account_has_the_address_by_then() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.register("bob").await;
@@ -100,14 +100,14 @@ async fn is_refused_if_another_has_the_address_by_then() {
     service.deliver_emails().await;
     assert!(is_taken(&service.accounts.verify_email(&token, None, &client()).await));
     assert_eq!(service.user("alice").await.email.as_deref(), Some("alice@example.com"));
-    assert_eq!(service.enqueued(), [], "nobody is told of what did not happen");
-    // The link was not burnt by that.
+    assert_eq!(service.enqueued(), [], "no notice of a change that did not happen");
+    // The failed attempt did not use the link.
     service.act("carol", Action::Delete).await;
     assert!(service.accounts.verify_email(&token, None, &client()).await.is_ok());
 }
 
 #[tokio::test]
-async fn is_overtaken_by_a_newer_one() {
+async fn ends_with_a_newer_request() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.deliver_emails().await;
@@ -123,7 +123,7 @@ async fn is_overtaken_by_a_newer_one() {
 }
 
 #[tokio::test]
-async fn dies_with_the_password() {
+async fn ends_with_the_password() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.deliver_emails().await;
@@ -136,24 +136,24 @@ async fn dies_with_the_password() {
 }
 
 #[tokio::test]
-async fn is_done_once_by_any_number_at_once() {
+async fn happens_once_under_concurrent_verifications() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Optional));
     service.register("alice").await;
     service.deliver_emails().await;
     change(&service, "alice", "new@example.com", Some(PASSWORD)).await.unwrap();
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
     eventful.yield_at_each_call();
-    let mut proofs = tokio::task::JoinSet::new();
+    let mut verifications = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (accounts, token) = (service.accounts.clone(), token.clone());
-        proofs.spawn(async move { accounts.verify_email(&token, None, &client()).await.is_ok() });
+        verifications.spawn(async move { accounts.verify_email(&token, None, &client()).await.is_ok() });
     }
-    assert_eq!(proofs.join_all().await.into_iter().filter(|is_ok| *is_ok).count(), 1);
-    assert_eq!(service.enqueued().len(), 1, "told once");
+    assert_eq!(verifications.join_all().await.into_iter().filter(|is_ok| *is_ok).count(), 1);
+    assert_eq!(service.enqueued().len(), 1, "one notice");
 }
 
 #[tokio::test]
-async fn is_not_asked_for_if_the_rest_of_the_change_is_refused() {
+async fn sends_no_link_if_another_field_is_refused() {
     let service = service(verifying(EmailVerification::Optional));
     let user = service.register("alice").await;
     service.register("bob").await;
@@ -171,7 +171,7 @@ async fn is_not_asked_for_if_the_rest_of_the_change_is_refused() {
 }
 
 #[tokio::test]
-async fn does_other_changes_at_once() {
+async fn applies_other_fields_immediately() {
     let service = service(verifying(EmailVerification::Optional));
     let user = service.register("alice").await;
     let change = ProfileChange {
@@ -189,7 +189,7 @@ async fn does_other_changes_at_once() {
 }
 
 #[tokio::test]
-async fn ends_with_every_change_of_the_rights() {
+async fn ends_with_every_change_of_rights_or_sessions() {
     for number in 0..5 {
         let service = service(verifying(EmailVerification::Optional));
         service.register("alice").await;

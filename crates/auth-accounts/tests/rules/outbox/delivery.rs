@@ -1,36 +1,36 @@
-//! Delivery: in order, once, and only while an email is of use.
+//! Delivery: in order, once, and only until an email expires.
 
 use super::*;
 
 #[tokio::test]
-async fn a_mail_is_sent_once_and_forgotten() {
+async fn emails_are_delivered_once_and_removed() {
     let service = service(mailing());
     let id = put(&service, 1).await;
     assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
     assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle);
-    let mails = service.mailer.taken();
-    assert_eq!(mails.len(), 1);
+    let emails = service.mailer.taken();
+    assert_eq!(emails.len(), 1);
     assert_eq!(
-        (mails[0].id, mails[0].kind, mails[0].to.as_str()),
+        (emails[0].id, emails[0].kind, emails[0].to.as_str()),
         (id, EmailKind::PasswordChanged, "alice@example.com")
     );
-    assert_eq!((mails[0].content.get(Fact::Code), mails[0].caused_at), (Some("123456"), service.now()));
+    assert_eq!((emails[0].content.get(Fact::Code), emails[0].caused_at), (Some("123456"), service.now()));
     assert_eq!(service.outbox.list(ALL).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn mails_leave_in_the_order_in_which_they_came() {
+async fn emails_are_delivered_in_the_order_of_enqueueing() {
     let service = service(mailing());
     for number in [3, 1, 2] {
         put(&service, number).await;
         service.advance(1);
     }
-    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| mail.id).collect();
+    let sent: Vec<_> = service.deliver_emails().await.into_iter().map(|email| email.id).collect();
     assert_eq!(sent, [3, 1, 2].map(auth_conformance::message_id));
 }
 
 #[tokio::test]
-async fn what_is_no_longer_good_is_not_sent() {
+async fn expired_emails_are_given_up() {
     for (kind, seconds) in [
         (EmailKind::PasswordReset, Some(30 * 60)),
         (EmailKind::EmailVerification, Some(24 * 60 * 60)),
@@ -43,7 +43,7 @@ async fn what_is_no_longer_good_is_not_sent() {
         let id = put_kind(&service, 1, kind).await;
         service.advance(seconds.unwrap_or(1_000_000) - 1);
         service.mailer.fail(1, &busy());
-        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)), "{kind:?}: in time");
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Rescheduled(..)), "{kind:?}: in time");
         service.advance(15);
         let late = service.outbox.deliver_next().await.unwrap();
         match seconds {
@@ -55,7 +55,7 @@ async fn what_is_no_longer_good_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_token_that_comes_back_is_told_once_for_each_session() {
+async fn token_reuse_sends_one_notice_for_each_session() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     for _ in 0..2 {
@@ -71,13 +71,13 @@ async fn a_token_that_comes_back_is_told_once_for_each_session() {
         }
         assert!(replays.join_all().await.into_iter().all(|is_refused| is_refused));
         assert_eq!(service.take_event_kinds(), [EventKind::RefreshReused]);
-        let told: Vec<_> = service.deliver_emails().await.into_iter().map(|mail| (mail.kind, mail.to)).collect();
-        assert_eq!(told, [(EmailKind::SessionReused, "alice@example.com".to_owned())]);
+        let notices: Vec<_> = service.deliver_emails().await.into_iter().map(|email| (email.kind, email.to)).collect();
+        assert_eq!(notices, [(EmailKind::SessionReused, "alice@example.com".to_owned())]);
     }
 }
 
 #[tokio::test]
-async fn the_mails_of_a_deleted_account_go_with_it() {
+async fn emails_of_a_deleted_account_are_removed() {
     let service = service(mailing());
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;

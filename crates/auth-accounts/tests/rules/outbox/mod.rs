@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use auth_accounts::code::ChallengeToken;
-use auth_accounts::mail::{
-    ClaimedEmail, EmailContent, EmailKind, Fact, Mail, MessageId, OutgoingEmail, Queued, RetryPolicy,
+use auth_accounts::email::{
+    ClaimedEmail, EmailContent, EmailKind, Fact, MessageId, OutgoingEmail, Queued, RetryPolicy, UnsealedEmail,
 };
 use auth_accounts::ports::{EmailError, MAX_SEND_TIME, Mailer, Outbox, OutboxPage, Retry};
 use auth_accounts::second_factor::TotpSecret;
@@ -26,7 +26,7 @@ use crate::fixture::*;
 
 const ALL: OutboxPage = OutboxPage { only_failed: false, after: None, limit: 100 };
 const FAILED: OutboxPage = OutboxPage { only_failed: true, ..ALL };
-/// How long a claimed email is kept from other processes.
+/// The length of a lease, in seconds.
 const LEASE: u64 = 240;
 
 fn busy() -> EmailError {
@@ -38,20 +38,20 @@ fn refused() -> EmailError {
 }
 
 /// Enqueues an email that never expires.
-async fn put(service: &TestService, name: u64) -> MessageId {
-    put_kind(service, name, EmailKind::PasswordChanged).await
+async fn put(service: &TestService, number: u64) -> MessageId {
+    put_kind(service, number, EmailKind::PasswordChanged).await
 }
 
-async fn put_kind(service: &TestService, name: u64, kind: EmailKind) -> MessageId {
-    let (id, queued) = (auth_conformance::message_id(name), Queued::Mail(kind));
+async fn put_kind(service: &TestService, number: u64, kind: EmailKind) -> MessageId {
+    let (id, queued) = (auth_conformance::message_id(number), Queued::Email(kind));
     let content = EmailContent::default().with(Fact::Username, "alice").with(Fact::Code, "123456");
     let content = service.ports().secret_box.seal(&EmailContent::context(id, queued), &content.to_bytes()).unwrap();
-    let mail = OutgoingEmail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
-    service.store.enqueue(&mail).await.unwrap();
+    let email = OutgoingEmail { id, queued, to: "alice@example.com".to_owned(), content, queued_at: service.now() };
+    service.store.enqueue(&email).await.unwrap();
     id
 }
 
-/// The same outbox with another mailer.
+/// Creates a service for the same outbox with another mailer.
 fn with_mailer(service: &TestService, mailer: Arc<dyn Mailer>) -> OutboxService {
     OutboxService::new(service.context(), mailer, RetryPolicy::default())
 }

@@ -3,17 +3,17 @@
 use super::*;
 
 #[tokio::test]
-async fn a_failure_that_may_pass_is_tried_again_later_and_later() {
+async fn temporary_failures_are_retried_with_growing_delays() {
     let service = service(mailing());
     let id = put(&service, 1).await;
     service.mailer.fail(9, &busy());
-    for wait in [15, 30, 60, 120, 240, 480, 960, 1_920, 3_600] {
-        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(id, "451 try again".to_owned()));
+    for delay in [15, 30, 60, 120, 240, 480, 960, 1_920, 3_600] {
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Rescheduled(id, "451 try again".to_owned()));
         let entry = service.outbox.list(ALL).await.unwrap().remove(0);
-        assert_eq!(entry.next_attempt_at, Some(service.now().plus(Seconds::new(wait))));
+        assert_eq!(entry.next_attempt_at, Some(service.now().plus(Seconds::new(delay))));
         assert_eq!((entry.last_error.as_deref(), entry.failed_at), (Some("451 try again"), None));
-        service.advance(wait - 1);
-        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "not before {wait}");
+        service.advance(delay - 1);
+        assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Idle, "not before {delay}");
         service.advance(1);
     }
     assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
@@ -21,14 +21,14 @@ async fn a_failure_that_may_pass_is_tried_again_later_and_later() {
 }
 
 #[tokio::test]
-async fn a_mail_is_given_up_after_ten_attempts() {
+async fn emails_are_given_up_after_ten_attempts() {
     let service = service(mailing());
     let id = put(&service, 1).await;
     service.mailer.fail(100, &busy());
     let mut attempts = 0;
     loop {
         match service.outbox.deliver_next().await.unwrap() {
-            Delivery::Postponed(..) => attempts += 1,
+            Delivery::Rescheduled(..) => attempts += 1,
             Delivery::Idle => service.advance(1_800),
             Delivery::GivenUp(given_up, _) => {
                 assert_eq!(given_up, id);
@@ -45,37 +45,41 @@ async fn a_mail_is_given_up_after_ten_attempts() {
 }
 
 #[tokio::test]
-async fn a_failure_that_will_not_pass_is_given_up_at_once() {
+async fn permanent_failures_are_given_up_immediately() {
     let service = service(mailing());
     let (bad, good) = (put(&service, 1).await, put(&service, 2).await);
     service.mailer.fail(1, &refused());
     let given_up = Delivery::GivenUp(bad, "550 no such mailbox".to_owned());
     assert_eq!(service.outbox.deliver_next().await.unwrap(), given_up);
-    assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(good), "which holds nobody up");
+    assert_eq!(
+        service.outbox.deliver_next().await.unwrap(),
+        Delivery::Done(good),
+        "the failure does not delay other emails"
+    );
     let failed = service.outbox.list(FAILED).await.unwrap();
     assert_eq!((failed.len(), failed[0].failed_at), (1, Some(service.now())));
 }
 
 #[tokio::test]
-async fn what_was_given_up_is_tried_again_when_somebody_asks() {
+async fn given_up_emails_can_be_retried() {
     let service = service(mailing());
     let (one, two) = (put(&service, 1).await, put(&service, 2).await);
     service.mailer.fail(2, &refused());
     assert_eq!(service.deliver_emails().await, []);
     assert_eq!(service.outbox.retry(Retry::One(two)).await.unwrap(), 1);
-    assert_eq!(service.deliver_emails().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [two]);
+    assert_eq!(service.deliver_emails().await.into_iter().map(|email| email.id).collect::<Vec<_>>(), [two]);
     assert_eq!(service.outbox.retry(Retry::AllFailed).await.unwrap(), 1);
-    // Attempts are counted from zero again.
+    // The attempts were reset.
     service.mailer.fail(9, &busy());
     for _ in 0..9 {
-        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Postponed(..)));
+        assert!(matches!(service.outbox.deliver_next().await.unwrap(), Delivery::Rescheduled(..)));
         service.advance(3_600);
     }
-    assert_eq!(service.deliver_emails().await.into_iter().map(|mail| mail.id).collect::<Vec<_>>(), [one]);
+    assert_eq!(service.deliver_emails().await.into_iter().map(|email| email.id).collect::<Vec<_>>(), [one]);
     assert_eq!(service.outbox.retry(Retry::AllFailed).await.unwrap(), 0);
 }
 
-/// A mailer with a fault.
+/// A mailer that hangs or panics.
 struct Faulty {
     hangs: bool,
     calls: AtomicUsize,
@@ -83,14 +87,14 @@ struct Faulty {
 
 #[async_trait]
 impl Mailer for Faulty {
-    async fn send(&self, _: &Mail) -> Result<(), EmailError> {
+    async fn send(&self, _: &UnsealedEmail) -> Result<(), EmailError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        if self.hangs { pending().await } else { panic!("a fault of the mailer") }
+        if self.hangs { pending().await } else { panic!("the mailer panics") }
     }
 }
 
 #[tokio::test]
-async fn a_mailer_that_panics_or_hangs_may_do_better_the_next_time() {
+async fn emails_are_retried_after_the_mailer_panics_or_hangs() {
     for hangs in [false, true] {
         let service = service(mailing());
         let id = put(&service, 1).await;
@@ -103,22 +107,22 @@ async fn a_mailer_that_panics_or_hangs_may_do_better_the_next_time() {
         if hangs {
             service.advance(MAX_SEND_TIME.as_secs() - 1);
             tokio::task::yield_now().await;
-            assert!(!delivery.is_finished(), "it has its time");
+            assert!(!delivery.is_finished(), "the time limit is not reached");
             service.advance(1);
         }
-        let Delivery::Postponed(postponed, why) = delivery.await.unwrap() else { panic!("it was not postponed") };
-        assert_eq!((postponed, why.contains("it took too long")), (id, hangs), "{why}");
+        let Delivery::Rescheduled(rescheduled, why) = delivery.await.unwrap() else { panic!("not rescheduled") };
+        assert_eq!((rescheduled, why.contains("it took too long")), (id, hangs), "{why}");
         service.advance(15);
         assert_eq!(service.outbox.deliver_next().await.unwrap(), Delivery::Done(id));
     }
 }
 
 #[tokio::test]
-async fn a_request_whose_look_failed_is_looked_into_again() {
+async fn requests_are_processed_again_after_the_storage_failed() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     for method in ["find_by_email", "issue"] {
-        // The link of the round before is no longer new.
+        // The link of the previous iteration no longer blocks another one.
         service.advance(300);
         service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
         eventful.fail(method);

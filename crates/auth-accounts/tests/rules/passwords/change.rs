@@ -1,10 +1,10 @@
-//! Change by a user who is logged in.
+//! Password changes by logged-in users.
 
 use super::*;
 use auth_core::effects::Effects;
 
 #[tokio::test]
-async fn takes_the_old_password_and_counts_guesses_at_it() {
+async fn requires_the_current_password_and_counts_guesses() {
     let service = service(mailing());
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
@@ -15,13 +15,13 @@ async fn takes_the_old_password_and_counts_guesses_at_it() {
     }
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordRefused; 10]);
     let throttled = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await;
-    assert!(matches!(throttled, Err(AccountError::Throttled { .. })), "the right one as well: {throttled:?}");
+    assert!(matches!(throttled, Err(AccountError::Throttled { .. })), "even with the right password: {throttled:?}");
     assert!(has_password(&service, "alice", PASSWORD).await);
     assert_eq!(service.enqueued(), []);
 }
 
 #[tokio::test]
-async fn compares_nothing_with_a_password_that_nobody_can_have() {
+async fn does_not_hash_a_password_that_is_too_long() {
     let service = service(mailing());
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
@@ -32,7 +32,7 @@ async fn compares_nothing_with_a_password_that_nobody_can_have() {
 }
 
 #[tokio::test]
-async fn keeps_the_rules_for_passwords() {
+async fn applies_the_password_policy() {
     let service = service(mailing());
     service.register("alice77").await;
     let pair = service.login("alice77").await;
@@ -49,12 +49,12 @@ async fn keeps_the_rules_for_passwords() {
         }
     }
     assert!(has_password(&service, "alice77", PASSWORD).await);
-    assert!(service.try_refresh(&pair).await.is_ok(), "what is refused ends nothing");
+    assert!(service.try_refresh(&pair).await.is_ok(), "a refused change revokes nothing");
     assert_eq!(service.enqueued(), []);
 }
 
 #[tokio::test]
-async fn ends_every_other_session_and_goes_on_with_the_answered_pair() {
+async fn revokes_other_sessions_and_continues_with_the_returned_pair() {
     let service = service(mailing());
     service.register("alice").await;
     service.register("bob").await;
@@ -73,7 +73,7 @@ async fn ends_every_other_session_and_goes_on_with_the_answered_pair() {
 }
 
 #[tokio::test]
-async fn spends_the_refresh_token_before_it() {
+async fn uses_up_the_earlier_refresh_token() {
     let service = service(mailing());
     service.register("alice").await;
     let own = service.login("alice").await;
@@ -86,9 +86,9 @@ async fn spends_the_refresh_token_before_it() {
     assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));
 }
 
-/// Where spent tokens may still be exchanged, for a while or for good.
+/// Some policies accept used refresh tokens, temporarily or permanently.
 #[tokio::test]
-async fn shuts_out_whoever_has_the_refresh_token_before_it_under_every_policy() {
+async fn refuses_earlier_refresh_tokens_under_every_policy() {
     for (on_retry, on_refresh) in [
         (OnRetry::Refuse, OnRefresh::Rotate),
         (OnRetry::Replay, OnRefresh::Rotate),
@@ -109,7 +109,7 @@ async fn shuts_out_whoever_has_the_refresh_token_before_it_under_every_policy() 
 }
 
 #[tokio::test]
-async fn shuts_out_whoever_has_a_copy_of_a_sliding_token() {
+async fn refuses_copies_of_a_sliding_token() {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
     let service = service(emailing(TokenPolicy { accepted_kinds, ..policy() }));
     service.register("alice").await;
@@ -124,7 +124,7 @@ async fn shuts_out_whoever_has_a_copy_of_a_sliding_token() {
 }
 
 #[tokio::test]
-async fn in_another_session_lasts_no_longer_than_the_one_before() {
+async fn in_a_new_session_keeps_the_absolute_lifetime() {
     let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
     let service = service(emailing(TokenPolicy { rotation, ..policy() }));
     service.register("alice").await;
@@ -139,9 +139,9 @@ async fn in_another_session_lasts_no_longer_than_the_one_before() {
     assert_ne!(service.caller(&pair).await.session, caller.session);
 }
 
-/// Nothing is read or written between the password and the session: what ends all sessions cannot come between them.
+/// A single write, so that a concurrent revocation of all sessions cannot happen between the password and the new session.
 #[tokio::test]
-async fn in_another_session_is_one_write() {
+async fn in_a_new_session_is_one_write() {
     let rotation = RotationPolicy { on_retry: OnRetry::Replay, ..policy().rotation };
     let Fixture { service, eventful, .. } = fixture(emailing(TokenPolicy { rotation, ..policy() }));
     service.register("alice").await;
@@ -151,12 +151,12 @@ async fn in_another_session_is_one_write() {
     }
     let pair = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
     let live = service.store.sessions().into_iter().filter(|session| session.revoked_at.is_none());
-    let pair = pair.expect("a session in the place of the one that ended");
+    let pair = pair.expect("a session that replaces the revoked one");
     assert_eq!(live.map(|session| session.id).collect::<Vec<_>>(), Vec::from_iter(service.caller(&pair).await.session));
 }
 
 #[tokio::test]
-async fn ends_all_sessions_where_the_caller_has_none() {
+async fn revokes_all_sessions_if_the_caller_has_none() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let pair = service.login("alice").await;
@@ -166,7 +166,7 @@ async fn ends_all_sessions_where_the_caller_has_none() {
 }
 
 #[tokio::test]
-async fn is_refused_to_a_session_that_has_ended() {
+async fn is_refused_for_a_revoked_session() {
     let service = service(mailing());
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
@@ -178,7 +178,7 @@ async fn is_refused_to_a_session_that_has_ended() {
 
 /// The caller may come from the auth cache.
 #[tokio::test]
-async fn is_refused_to_an_account_that_was_deactivated() {
+async fn is_refused_for_a_deactivated_account() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
@@ -206,22 +206,22 @@ async fn ends_open_links_and_challenges() {
 }
 
 #[tokio::test]
-async fn is_told_by_mail() {
+async fn sends_a_notice() {
     let service = service(mailing());
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
     service.events.taken();
     change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap();
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordChanged]);
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails.len(), 1);
-    assert_eq!((mails[0].kind, mails[0].to.as_str()), (EmailKind::PasswordChanged, "alice@example.com"));
-    assert_eq!(mails[0].content.get(Fact::Address), Some("192.0.2.7"));
-    assert_eq!(mails[0].content.get(Fact::Token), None);
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails.len(), 1);
+    assert_eq!((emails[0].kind, emails[0].to.as_str()), (EmailKind::PasswordChanged, "alice@example.com"));
+    assert_eq!(emails[0].content.get(Fact::ClientIp), Some("192.0.2.7"));
+    assert_eq!(emails[0].content.get(Fact::Token), None);
 }
 
 #[tokio::test]
-async fn loses_against_a_reset_that_came_after_the_comparison() {
+async fn loses_against_a_concurrent_reset() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let (own, link) = (service.login("alice").await, reset_link(&service, "alice").await);
@@ -234,12 +234,12 @@ async fn loses_against_a_reset_that_came_after_the_comparison() {
     assert!(refused.is_err(), "{refused:?}");
     assert!(has_password(&service, "alice", "Rescued-horse-44").await);
     let live = service.store.sessions().into_iter().filter(|session| session.revoked_at.is_none()).count();
-    assert_eq!(live, 0, "the reset ended all of them");
+    assert_eq!(live, 0, "the reset revoked all of them");
     assert!(service.store.find_user(&user.id).await.unwrap().is_some());
 }
 
 #[tokio::test]
-async fn of_a_caller_without_a_session_loses_against_a_reset_too() {
+async fn without_a_session_loses_against_a_concurrent_reset() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -252,9 +252,9 @@ async fn of_a_caller_without_a_session_loses_against_a_reset_too() {
     assert!(has_password(&service, "alice", "Rescued-horse-44").await);
 }
 
-/// An attacker with the refresh token of the caller's session refreshes it first.
+/// An attacker who has stolen the refresh token of the session refreshes it first.
 #[tokio::test]
-async fn comes_to_an_end_though_the_session_is_refreshed_meanwhile() {
+async fn succeeds_although_the_session_is_refreshed_concurrently() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     let own = service.login("alice").await;
@@ -267,12 +267,12 @@ async fn comes_to_an_end_though_the_session_is_refreshed_meanwhile() {
     let pair = change_password(&service, &caller, PASSWORD, NEW_PASSWORD).await.unwrap().unwrap();
     let stolen = received.await.unwrap();
     assert!(has_password(&service, "alice", NEW_PASSWORD).await);
-    assert!(service.try_refresh(&stolen).await.is_err(), "the faster one is out as well");
+    assert!(service.try_refresh(&stolen).await.is_err(), "the stolen pair is refused too");
     assert!(service.try_refresh(&pair).await.is_ok());
 }
 
 #[tokio::test]
-async fn of_several_at_once_one_wins() {
+async fn succeeds_once_under_concurrency() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     let mut callers = Vec::new();
@@ -283,7 +283,7 @@ async fn of_several_at_once_one_wins() {
     let mut changes = tokio::task::JoinSet::new();
     for (number, caller) in callers.into_iter().enumerate() {
         let (logins, new) = (service.logins.clone(), format!("Another-horse-{number}"));
-        let change = auth_accounts::service::PasswordChange { shown: shown(PASSWORD), new: raw(&new) };
+        let change = auth_accounts::service::PasswordChange { reauthentication: shown(PASSWORD), new: raw(&new) };
         changes.spawn(async move { logins.change_password(&caller, change).await.map(|_| new) });
     }
     let won: Vec<_> = changes.join_all().await.into_iter().filter_map(Result::ok).collect();

@@ -6,7 +6,7 @@ mod reset_request;
 
 use auth_accounts::account::{AccountFault, ProfileChange};
 use auth_accounts::code::CodePurpose;
-use auth_accounts::mail::{EmailKind, EmailRequest, Fact, Queued};
+use auth_accounts::email::{EmailKind, EmailRequest, Fact, Queued};
 use auth_accounts::password::{Attribute, PasswordFlaw};
 use auth_accounts::ports::{Accounts, NewPassword, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method};
@@ -23,7 +23,7 @@ use crate::fixture::*;
 const MINUTE: u64 = 60;
 
 #[tokio::test]
-async fn an_administrators_password_ends_all_and_is_told() {
+async fn a_password_set_by_an_operator_ends_sessions_and_links_and_sends_a_notice() {
     let service = service(mailing());
     service.register("alice").await;
     let (pair, link) = (service.login("alice").await, reset_link(&service, "alice").await);
@@ -31,6 +31,6 @@ async fn an_administrators_password_ends_all_and_is_told() {
     service.act("alice", Action::SetPassword(new)).await;
     assert_eq!(fault(service.try_refresh(&pair).await), Some(TokenFault::Revoked));
     assert!(is_bad_link(&reset_password(&service, &link, "Third-horse-45").await));
-    let sent: Vec<_> = service.deliver_emails().await.iter().map(|mail| mail.kind).collect();
+    let sent: Vec<_> = service.deliver_emails().await.iter().map(|email| email.kind).collect();
     assert_eq!(sent, [EmailKind::PasswordChanged]);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn sets_the_password_once_and_logs_nobody_in() {
+async fn sets_the_password_once_and_starts_no_session() {
     let service = service(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -13,12 +13,12 @@ async fn sets_the_password_once_and_logs_nobody_in() {
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordReset]);
     assert!(is_bad_link(&reset_password(&service, &link, "Third-horse-45").await));
     assert!(has_password(&service, "alice", NEW_PASSWORD).await);
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::PasswordChanged]);
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails.iter().map(|email| email.kind).collect::<Vec<_>>(), [EmailKind::PasswordChanged]);
 }
 
 #[tokio::test]
-async fn works_once_for_any_number_at_once() {
+async fn succeeds_once_under_concurrency() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -32,41 +32,41 @@ async fn works_once_for_any_number_at_once() {
     assert_eq!(outcomes.iter().filter(|outcome| is_bad_link(outcome)).count(), 19);
     let won = outcomes.into_iter().find_map(Result::ok).unwrap();
     assert!(has_password(&service, "alice", &won).await);
-    assert_eq!(service.enqueued().len(), 1, "told once");
+    assert_eq!(service.enqueued().len(), 1, "one notice");
 }
 
 #[tokio::test]
-async fn works_for_thirty_minutes_to_the_second() {
+async fn links_work_for_exactly_thirty_minutes() {
     for (seconds, is_good) in [(0, true), (30 * MINUTE - 1, true), (30 * MINUTE, false), (30 * MINUTE + 1, false)] {
         let service = service(mailing());
         service.register("alice").await;
         let link = reset_link(&service, "alice").await;
         service.advance(seconds);
-        // Of a link that is over nothing else is said, either.
+        // An expired link is reported before a weak password.
         assert_eq!(is_bad_link(&reset_password(&service, &link, "short").await), !is_good, "{seconds}");
         assert_eq!(reset_password(&service, &link, NEW_PASSWORD).await.is_ok(), is_good, "{seconds}");
     }
 }
 
 #[tokio::test]
-async fn is_refused_when_the_clock_was_moved_back() {
+async fn is_refused_after_the_clock_was_moved_back() {
     let service = service(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
-    let made_at = service.now().seconds();
-    let set = |seconds| service.clock.set(auth_core::time::UnixTime::from_seconds(made_at + seconds));
+    let created_at = service.now().seconds();
+    let set = |seconds| service.clock.set(auth_core::time::UnixTime::from_seconds(created_at + seconds));
     for seconds in [-3_600, -61] {
         set(seconds);
         assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "{seconds}");
     }
-    // The clocks of two machines may differ a little.
+    // The clocks of two machines may differ by up to a minute.
     set(-60);
     assert!(reset_password(&service, &link, NEW_PASSWORD).await.is_ok());
 }
 
-/// The code could be used when it was looked at, and not any more when it was written.
+/// The write checks the expiry again.
 #[tokio::test]
-async fn is_judged_at_the_write() {
+async fn is_refused_if_the_link_expires_before_the_write() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -78,7 +78,7 @@ async fn is_judged_at_the_write() {
 }
 
 #[tokio::test]
-async fn of_a_refused_password_does_not_burn_the_link() {
+async fn with_a_weak_password_does_not_use_the_link() {
     let service = service(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -90,7 +90,7 @@ async fn of_a_refused_password_does_not_burn_the_link() {
 }
 
 #[tokio::test]
-async fn works_with_any_link_and_ends_all_of_them() {
+async fn works_with_any_open_link_and_ends_all_of_them() {
     for used in [0, 1] {
         let service = service(mailing());
         service.register("alice").await;
@@ -105,7 +105,7 @@ async fn works_with_any_link_and_ends_all_of_them() {
 }
 
 #[tokio::test]
-async fn ends_with_another_password_address_or_state() {
+async fn links_end_with_a_change_of_password_email_address_or_state() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let rename = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
@@ -113,23 +113,23 @@ async fn ends_with_another_password_address_or_state() {
     let link = reset_link(&service, "alice").await;
     let hash = auth_conformance::hash_of(PASSWORD);
     service.store.set_password(&NewPassword::new(user.id, hash), service.now()).await.unwrap();
-    assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "after another password");
+    assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "after a password change");
 
     let link = reset_link(&service, "alice").await;
     service.act("alice", Action::Deactivate).await;
-    assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "of an inactive account");
+    assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "after deactivation");
     service.act("alice", Action::Activate).await;
 
     service.advance(5 * MINUTE);
     let link = reset_link(&service, "alice").await;
     let caller = Caller { user: service.user("alice").await, session: None };
     service.accounts.update_profile(caller, rename, None, &client()).await.unwrap();
-    assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "after another address");
+    assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await), "after a change of the email address");
     assert!(has_password(&service, "alice", PASSWORD).await);
 }
 
 #[tokio::test]
-async fn ends_with_an_address_that_was_proven() {
+async fn links_end_with_a_verified_change_of_the_email_address() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     let user = service.register("alice").await;
     service.deliver_emails().await;
@@ -137,13 +137,13 @@ async fn ends_with_an_address_that_was_proven() {
     let change = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
     let caller = Caller { user, session: None };
     service.accounts.update_profile(caller, change, Some(&shown(PASSWORD)), &client()).await.unwrap();
-    let proof = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
-    service.accounts.verify_email(&proof, None, &client()).await.unwrap();
+    let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
+    service.accounts.verify_email(&token, None, &client()).await.unwrap();
     assert!(is_bad_link(&reset_password(&service, &link, NEW_PASSWORD).await));
 }
 
 #[tokio::test]
-async fn proves_the_address_that_the_link_went_to() {
+async fn verifies_the_email_address_of_the_link() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Required));
     service.register("alice").await;
     service.deliver_emails().await;
@@ -155,7 +155,7 @@ async fn proves_the_address_that_the_link_went_to() {
 }
 
 #[tokio::test]
-async fn ends_every_session() {
+async fn revokes_every_session() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (one, two) = (service.login("alice").await, service.login("alice").await);
@@ -172,7 +172,7 @@ async fn ends_every_session() {
 }
 
 #[tokio::test]
-async fn forgives_the_waits_of_the_login() {
+async fn resets_the_login_delay() {
     let service = service(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -185,11 +185,11 @@ async fn forgives_the_waits_of_the_login() {
 }
 
 #[tokio::test]
-async fn does_not_go_round_the_second_factor() {
+async fn does_not_bypass_the_second_factor() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
-    // The link that came with it: an authenticator does not verify the email address.
+    // Adding an authenticator sends this link, because it does not verify the email address.
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     let caller = Caller { user: user.clone(), session: None };
     service.accounts.verify_email(&token, Some(&caller), &client()).await.unwrap();
@@ -202,7 +202,7 @@ async fn does_not_go_round_the_second_factor() {
 }
 
 #[tokio::test]
-async fn takes_the_token_of_a_link_to_reset_and_no_other() {
+async fn accepts_reset_links_only() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     let user = service.register("alice").await;
     let verification = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
@@ -215,12 +215,12 @@ async fn takes_the_token_of_a_link_to_reset_and_no_other() {
         assert!(is_bad_link(&reset_password(&service, token, NEW_PASSWORD).await));
     }
     assert!(is_bad_link(&service.accounts.verify_email(&reset, None, &client()).await));
-    // Each is good for what it is for.
+    // The refused attempts did not use the link.
     assert!(reset_password(&service, &reset, NEW_PASSWORD).await.is_ok());
 }
 
 #[tokio::test]
-async fn refuses_altered_tokens_and_those_of_others() {
+async fn refuses_altered_tokens_and_those_of_other_users() {
     let service = service(mailing());
     service.register("alice").await;
     service.register("mallory").await;
@@ -235,12 +235,12 @@ async fn refuses_altered_tokens_and_those_of_others() {
         assert!(is_bad_link(&reset_password(&service, token, NEW_PASSWORD).await), "{token}");
     }
     reset_password(&service, &mallory, NEW_PASSWORD).await.unwrap();
-    assert!(has_password(&service, "alice", PASSWORD).await, "it opens its own account only");
+    assert!(has_password(&service, "alice", PASSWORD).await, "it resets its own account only");
     assert!(reset_password(&service, &alice, NEW_PASSWORD).await.is_ok());
 }
 
 #[tokio::test]
-async fn leaves_nothing_of_the_token_in_the_storage() {
+async fn stores_only_a_keyed_hash_of_the_token() {
     let service = service(mailing());
     service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -248,13 +248,13 @@ async fn leaves_nothing_of_the_token_in_the_storage() {
     let secret = &link[32..];
     let hex: String = stored.mac.unwrap().bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_ne!(hex, secret);
-    assert_eq!(link.len(), 96, "the name of the code and 256 bits");
+    assert_eq!(link.len(), 96, "the ID of the code and 256 bits");
     assert!(!format!("{stored:?}").contains(secret));
 }
 
-/// A stranger registered the email address of somebody else and added an authenticator.
+/// An attacker registered someone else's email address and added an authenticator.
 #[tokio::test]
-async fn that_verifies_the_address_removes_the_factors_added_before() {
+async fn that_verifies_the_email_address_removes_earlier_factors() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (_, recovery) = service.enrol_totp("alice").await;
@@ -264,16 +264,16 @@ async fn that_verifies_the_address_removes_the_factors_added_before() {
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default());
     assert_eq!(service.take_event_kinds(), [EventKind::PasswordReset, EventKind::SecondFactorRemoved]);
-    let told = service.deliver_emails().await;
-    let kinds: Vec<_> = told.iter().map(|mail| mail.kind).collect();
+    let notices = service.deliver_emails().await;
+    let kinds: Vec<_> = notices.iter().map(|email| email.kind).collect();
     assert_eq!(kinds, [EmailKind::PasswordChanged, EmailKind::SecondFactorRemoved]);
-    assert_eq!(told[1].content.get(Fact::Method), Some("totp"));
+    assert_eq!(notices[1].content.get(Fact::Method), Some("totp"));
     let code = recovery[0].expose();
     let answer = service.logins.answer_challenge(open.challenge.expose(), &code, client()).await;
     assert!(matches!(answer, Err(AccountError::ChallengeInvalid)), "{answer:?}");
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok(), "the password is enough");
 
-    // From now on the email address is verified: a reset removes no factor.
+    // The email address is verified now, so a reset keeps the factors.
     let caller = service.caller(&service.try_login("alice", NEW_PASSWORD).await.unwrap()).await;
     service.advance(60 * 60);
     let begun = service.second_factors.enrol(&caller.user, Method::Totp, shown(NEW_PASSWORD)).await.unwrap();
@@ -285,9 +285,9 @@ async fn that_verifies_the_address_removes_the_factors_added_before() {
     service.second_factor_challenge("alice").await;
 }
 
-/// The owner follows the link that came with the stranger's authenticator, and then resets the password.
+/// The owner follows the link that was sent for the attacker's authenticator, and then resets the password.
 #[tokio::test]
-async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed() {
+async fn removes_factors_even_if_a_verification_link_was_followed() {
     let service = service(mailing());
     let user = service.register("alice").await;
     service.register("mallory").await;
@@ -298,7 +298,7 @@ async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed()
         let refused = service.accounts.verify_email(&token, caller, &client()).await;
         assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
     }
-    // The stranger removes the factor, to add it again once the owner has followed the link.
+    // The attacker removes the factor, to add it again after the owner has followed the link.
     service.act("alice", Action::RemoveSecondFactors).await;
     let refused = service.accounts.verify_email(&token, None, &client()).await;
     assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
@@ -313,9 +313,9 @@ async fn removes_the_factors_of_a_stranger_after_a_link_to_verify_was_followed()
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }
 
-/// The stranger adds a factor while the owner resets the password.
+/// The attacker adds a factor while the owner resets the password.
 #[tokio::test]
-async fn that_verifies_the_address_removes_a_factor_added_meanwhile() {
+async fn that_verifies_the_email_address_removes_factors_added_concurrently() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let link = reset_link(&service, "alice").await;
@@ -326,22 +326,22 @@ async fn that_verifies_the_address_removes_a_factor_added_meanwhile() {
     assert!(service.try_login("alice", NEW_PASSWORD).await.is_ok());
 }
 
-/// An attacker who knew the password has used up the codes and challenges that the account may have.
+/// An attacker who knew the password has used up the challenges and the emails with codes.
 #[tokio::test]
-async fn lets_the_owner_log_in_after_logins_of_others() {
+async fn resets_the_counts_of_challenges_and_codes() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
-    let is_asked =
+    let gets_challenge =
         async |password: &str, ip: &str| service.logins.login(&named("alice"), &raw(password), from(ip)).await.is_ok();
     for number in 0..300 {
-        is_asked(PASSWORD, &format!("198.51.100.{}", number % 30)).await;
+        gets_challenge(PASSWORD, &format!("198.51.100.{}", number % 30)).await;
     }
-    while is_asked(PASSWORD, "192.0.2.7").await {}
-    assert!(!is_asked(PASSWORD, "203.0.113.1").await, "the codes of the hour are used up");
+    while gets_challenge(PASSWORD, "192.0.2.7").await {}
+    assert!(!gets_challenge(PASSWORD, "203.0.113.1").await, "the codes of the hour are used up");
     let link = reset_link(&service, "alice").await;
     reset_password(&service, &link, NEW_PASSWORD).await.unwrap();
     for ip in ["192.0.2.7", "203.0.113.1"] {
-        assert!(is_asked(NEW_PASSWORD, ip).await, "{ip}");
+        assert!(gets_challenge(NEW_PASSWORD, ip).await, "{ip}");
     }
 }

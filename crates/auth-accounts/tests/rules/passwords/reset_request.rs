@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn leaves_the_same_trace_whether_or_not_there_is_an_account() {
+async fn does_the_same_work_whether_or_not_the_account_exists() {
     let service = service(mailing());
     service.register("alice").await;
     service.register("bob").await;
@@ -24,7 +24,7 @@ async fn leaves_the_same_trace_whether_or_not_there_is_an_account() {
 }
 
 #[tokio::test]
-async fn makes_a_link_for_the_active_account_and_nothing_else() {
+async fn sends_a_link_to_active_accounts_only() {
     let service = service(mailing());
     service.register("alice").await;
     service.register("bob").await;
@@ -32,18 +32,18 @@ async fn makes_a_link_for_the_active_account_and_nothing_else() {
     for name in ["bob", "nobody", "Alice"] {
         service.accounts.request_reset(&email(&format!("{name}@example.com")), &client()).await.unwrap();
     }
-    let mails = service.deliver_emails().await;
-    // To the address of the account, not to the one that was typed.
-    let sent: Vec<_> = mails.iter().map(|mail| (mail.kind, mail.to.as_str())).collect();
+    let emails = service.deliver_emails().await;
+    // To the email address of the account, not to the one in the request (SEC-113).
+    let sent: Vec<_> = emails.iter().map(|email| (email.kind, email.to.as_str())).collect();
     assert_eq!(sent, [(EmailKind::PasswordReset, "alice@example.com")]);
-    assert_eq!(mails[0].content.get(Fact::Minutes), Some("30"));
-    assert_eq!(mails[0].content.get(Fact::Address), Some("192.0.2.7"));
+    assert_eq!(emails[0].content.get(Fact::Minutes), Some("30"));
+    assert_eq!(emails[0].content.get(Fact::ClientIp), Some("192.0.2.7"));
     assert_eq!(service.store.codes().len(), 1);
     assert_eq!(service.enqueued(), []);
 }
 
 #[tokio::test]
-async fn of_a_letter_that_looks_alike_reaches_nobody() {
+async fn with_a_look_alike_letter_reaches_no_account() {
     let service = service(mailing());
     service.register("mike").await;
     // CVE-2019-19844: a dotless i folds to an i where letter case is not that of ASCII.
@@ -54,16 +54,16 @@ async fn of_a_letter_that_looks_alike_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn is_answered_with_another_link_after_five_minutes_and_both_are_good() {
+async fn sends_another_valid_link_after_five_minutes() {
     let service = service(mailing());
     service.register("alice").await;
     let ask = async |count: usize| {
         for _ in 0..count {
             service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
         }
-        let mails = service.deliver_emails().await;
-        assert_eq!(service.enqueued(), [], "nothing waits for later");
-        mails.iter().filter_map(|mail| mail.content.get(Fact::Token)).map(str::to_owned).collect::<Vec<_>>()
+        let emails = service.deliver_emails().await;
+        assert_eq!(service.enqueued(), [], "the outbox is empty");
+        emails.iter().filter_map(|email| email.content.get(Fact::Token)).map(str::to_owned).collect::<Vec<_>>()
     };
     let confirm = async |token: &str| service.accounts.confirm_reset(token, raw(NEW_PASSWORD), &client()).await;
     let first = ask(8).await;
@@ -75,16 +75,16 @@ async fn is_answered_with_another_link_after_five_minutes_and_both_are_good() {
     assert_eq!(second.len(), 1);
     assert!(confirm(&first[0]).await.is_ok(), "a newer link does not end it");
     for used in [&first[0], &second[0]] {
-        assert!(is_bad_link(&confirm(used).await), "one use ends all");
+        assert!(is_bad_link(&confirm(used).await), "using one link ends all");
     }
-    // None is open: one goes out at once, whatever was asked for before.
+    // No link is open, so one is sent no matter how many were requested before.
     assert_eq!(ask(3).await.len(), 1);
     service.advance(30 * MINUTE);
     assert_eq!(ask(3).await.len(), 1);
 }
 
 #[tokio::test]
-async fn is_not_counted_together_with_requests_for_verification() {
+async fn is_counted_separately_from_verification_requests() {
     let service = service(with_accounts(|accounts| accounts.email_verification = EmailVerification::Optional));
     service.register("alice").await;
     assert_eq!(service.deliver_emails().await.len(), 1);
@@ -93,19 +93,19 @@ async fn is_not_counted_together_with_requests_for_verification() {
     }
     service.deliver_emails().await;
     service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::PasswordReset]);
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails.iter().map(|email| email.kind).collect::<Vec<_>>(), [EmailKind::PasswordReset]);
 }
 
-/// A stranger who names an address all the time does not keep its owner from being answered.
+/// An attacker who sends many requests for an email address does not keep its owner from getting a link.
 #[tokio::test]
-async fn leaves_no_account_without_a_link_however_many_there_are() {
+async fn always_leaves_an_open_link_however_many_are_sent() {
     let service = service(mailing());
     service.register("alice").await;
     for minute in 0..180_u64 {
         for number in 0..3 {
-            let stranger = from(&format!("198.51.{minute}.{number}"));
-            let _ = service.accounts.request_reset(&email("alice@example.com"), &stranger).await;
+            let attacker = from(&format!("198.51.{minute}.{number}"));
+            let _ = service.accounts.request_reset(&email("alice@example.com"), &attacker).await;
         }
         service.deliver_emails().await;
         let open = codes_for(&service, CodePurpose::PasswordReset);
@@ -115,7 +115,7 @@ async fn leaves_no_account_without_a_link_however_many_there_are() {
 }
 
 #[tokio::test]
-async fn is_limited_by_what_was_typed_and_by_where_it_comes_from() {
+async fn is_limited_for_the_email_address_and_for_the_client_ip() {
     let service = service(mailing());
     service.register("alice").await;
     let ask = async |address: &str, ip: &str| service.accounts.request_reset(&email(address), &from(ip)).await;
@@ -127,7 +127,7 @@ async fn is_limited_by_what_was_typed_and_by_where_it_comes_from() {
         for _ in 0..3 {
             assert!(ask(address, "198.51.100.98").await.is_ok(), "{address}");
             let refused = ask(&address.to_uppercase(), "198.51.100.99").await;
-            let is_soon = |wait: Seconds| wait.get() <= 5 * MINUTE;
+            let is_soon = |delay: Seconds| delay.get() <= 5 * MINUTE;
             assert!(
                 matches!(refused, Err(AccountError::Throttled { retry_after }) if is_soon(retry_after)),
                 "{address}: {refused:?}"
@@ -144,7 +144,7 @@ async fn is_limited_by_what_was_typed_and_by_where_it_comes_from() {
 }
 
 #[tokio::test]
-async fn leaves_nothing_where_nobody_sends_mails() {
+async fn enqueues_nothing_if_no_emails_are_sent() {
     let service = service(policy());
     service.register("alice").await;
     service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
@@ -152,11 +152,11 @@ async fn leaves_nothing_where_nobody_sends_mails() {
 }
 
 #[tokio::test]
-async fn looked_into_by_two_at_once_makes_one_link() {
+async fn processed_by_two_workers_sends_one_link() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     service.accounts.request_reset(&email("alice@example.com"), &client()).await.unwrap();
-    // The first one takes so long that the request is free again, and the second one is faster.
+    // The lease of the first worker ends, and the second worker processes the request first.
     let (outbox, clock) = (service.outbox.clone(), service.clock.clone());
     eventful.before("issue", async move {
         clock.advance(Seconds::new(241));

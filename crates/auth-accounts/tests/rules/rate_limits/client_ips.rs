@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn may_guess_at_many_accounts_but_not_without_end() {
+async fn get_100_failures_an_hour_over_all_accounts() {
     let service = service(policy());
     service.register("alice").await;
     guess_wrong(&service, "alice", 1).await;
@@ -13,15 +13,18 @@ async fn may_guess_at_many_accounts_but_not_without_end() {
     }
     let compared = service.hasher.verifications();
     let refused = try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await;
-    assert_eq!(wait(&refused), Some(HOUR));
+    assert_eq!(delay(&refused), Some(HOUR));
     assert_eq!(service.hasher.verifications(), compared);
-    assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.2").await.is_ok(), "others are let in");
+    assert!(
+        try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.2").await.is_ok(),
+        "other client IPs are not affected"
+    );
     service.advance(HOUR);
     assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
 }
 
 #[tokio::test]
-async fn are_not_used_up_by_right_passwords_nor_given_back_by_them() {
+async fn right_passwords_neither_count_nor_reset_the_failures() {
     let service = service(policy());
     service.register("alice").await;
     for number in 0..99 {
@@ -35,12 +38,12 @@ async fn are_not_used_up_by_right_passwords_nor_given_back_by_them() {
         assert!(try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await.is_ok());
     }
     assert!(is_wrong(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await));
-    assert!(wait(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await).is_some());
+    assert!(delay(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await).is_some());
 }
 
 #[tokio::test]
-async fn of_one_subnet_are_one() {
-    for (one, other, are_one) in [
+async fn in_one_ipv6_subnet_count_as_one() {
+    for (one, other, is_one) in [
         ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true),
         ("2001:db8::1", "2001:db8:0:1::1", false),
         ("::ffff:203.0.113.1", "203.0.113.1", true),
@@ -52,13 +55,13 @@ async fn of_one_subnet_are_one() {
             assert!(is_wrong(&outcome), "{number}: {outcome:?}");
         }
         let outcome = try_login_from(&service, &named("another"), WRONG, other).await;
-        assert_eq!(wait(&outcome).is_some(), are_one, "{one} {other}: {outcome:?}");
+        assert_eq!(delay(&outcome).is_some(), is_one, "{one} {other}: {outcome:?}");
     }
 }
 
-/// Many users may share one client IP, and a stranger among them must not keep the others out.
+/// Many users may share one client IP, and an attacker among them must not keep the others from logging in.
 #[tokio::test]
-async fn with_too_many_failures_still_log_in_to_an_account_that_has_none() {
+async fn with_too_many_failures_can_log_in_to_accounts_without_failures() {
     let service = service(policy());
     for name in ["alice", "bob", "carol"] {
         service.register(name).await;
@@ -72,50 +75,50 @@ async fn with_too_many_failures_still_log_in_to_an_account_that_has_none() {
     for _ in 0..3 {
         assert!(guess("alice", PASSWORD).await.is_ok());
     }
-    // A wrong one, one that is not compared and one for nobody get one answer, and the next is not compared.
+    // A wrong guess, an uncompared one and one for an unknown user get the same answer; further ones are not compared.
     let compared = service.hasher.verifications();
     for name in ["bob", "nobody"] {
-        assert_eq!(wait(&guess(name, WRONG).await), Some(HOUR), "{name}");
+        assert_eq!(delay(&guess(name, WRONG).await), Some(HOUR), "{name}");
     }
     assert_eq!(service.hasher.verifications(), compared + 2);
     for (name, password) in [("bob", PASSWORD), ("bob", WRONG), ("nobody", WRONG)] {
-        assert_eq!(wait(&guess(name, password).await), Some(HOUR), "{name}");
+        assert_eq!(delay(&guess(name, password).await), Some(HOUR), "{name}");
     }
     assert_eq!(service.hasher.verifications(), compared + 2);
-    // A failure under the other name counts as well.
+    // A failure under the other login name counts too.
     let by_email = LoginName::Email("carol@example.com".to_owned());
     assert!(is_wrong(&try_login_from(&service, &by_email, WRONG, "203.0.113.2").await));
     let shown = Reauthentication { client: from("203.0.113.1"), ..shown(PASSWORD) };
-    let change = PasswordChange { shown, new: raw(NEW_PASSWORD) };
+    let change = PasswordChange { reauthentication: shown, new: raw(NEW_PASSWORD) };
     let changed = service.logins.change_password(&carol, change).await;
-    assert!(wait(&changed).is_some(), "also of a user who is logged in: {changed:?}");
-    assert_eq!(wait(&guess("carol", PASSWORD).await), Some(HOUR));
+    assert!(delay(&changed).is_some(), "also for a logged-in user: {changed:?}");
+    assert_eq!(delay(&guess("carol", PASSWORD).await), Some(HOUR));
     assert!(try_login_from(&service, &named("bob"), PASSWORD, "203.0.113.2").await.is_ok());
-    assert!(guess("bob", PASSWORD).await.is_ok(), "a right one from elsewhere cleared the failure");
+    assert!(guess("bob", PASSWORD).await.is_ok(), "a right password from another client IP reset the failures");
 }
 
 #[tokio::test]
-async fn with_too_many_failures_are_compared_no_more_than_ten_times_as_often() {
+async fn exceptions_are_limited_to_ten_times_the_limit() {
     let service = service(with_accounts(|accounts| {
         let limit = Limit::Window { most: 3, window: Seconds::new(HOUR) };
-        accounts.throttle = Some(ThrottlePolicy { failures_per_address: limit, ..ThrottlePolicy::default() });
+        accounts.throttle = Some(ThrottlePolicy { failures_per_client_ip: limit, ..ThrottlePolicy::default() });
     }));
     service.register("alice").await;
     for number in 0..100 {
         let _ = try_login_from(&service, &named(&format!("user{number}")), WRONG, "203.0.113.1").await;
     }
     assert_eq!(service.hasher.verifications(), 3 + 30);
-    assert!(wait(&try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await).is_some());
+    assert!(delay(&try_login_from(&service, &named("alice"), PASSWORD, "203.0.113.1").await).is_some());
 }
 
-/// What a refused bucket says must not count in another one: a throttled account costs its callers nothing.
+/// A guess that is refused for one limit key must not count for another one.
 #[tokio::test]
-async fn are_not_charged_for_what_was_not_looked_at() {
+async fn refused_guesses_do_not_count() {
     let service = service(policy());
     service.register("alice").await;
     guess_wrong(&service, "alice", 10).await;
     for _ in 0..500 {
-        assert!(wait(&try_login_from(&service, &named("alice"), WRONG, "203.0.113.1").await).is_some());
+        assert!(delay(&try_login_from(&service, &named("alice"), WRONG, "203.0.113.1").await).is_some());
     }
     assert!(is_wrong(&try_login_from(&service, &named("bob"), WRONG, "203.0.113.1").await));
 }

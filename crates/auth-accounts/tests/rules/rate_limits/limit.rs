@@ -1,4 +1,4 @@
-//! Laws of a single limit, for any moments at which something is attempted.
+//! Properties of a single limit, for arbitrary times of attempts.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn at(seconds: i64) -> UnixTime {
     UnixTime::from_seconds(seconds)
 }
 
-/// Moments at which something is tried, as a clock shows them that may be set: back and forth.
+/// Times of attempts, by a clock that may be moved back and forth.
 fn moments() -> impl Strategy<Value = Vec<i64>> {
     let step = prop_oneof![5 => 0..3_i64, 3 => 0..100_i64, 1 => -1_000..0_i64, 1 => 0..5_000_i64];
     prop::collection::vec(step, 1..200).prop_map(|steps| {
@@ -21,8 +21,8 @@ fn moments() -> impl Strategy<Value = Vec<i64>> {
     })
 }
 
-/// The moments at which an attempt is allowed.
-fn let_in(limit: &Limit, moments: &[i64]) -> Vec<i64> {
+/// The times at which an attempt is allowed.
+fn allowed(limit: &Limit, moments: &[i64]) -> Vec<i64> {
     let (mut counter, mut admitted) = (None, Vec::new());
     for now in moments {
         match limit.count(counter, at(*now)) {
@@ -30,7 +30,7 @@ fn let_in(limit: &Limit, moments: &[i64]) -> Vec<i64> {
                 counter = Some(next);
                 admitted.push(*now);
             }
-            Err(wait) => assert!(wait.get() >= 1, "a wait of nothing"),
+            Err(delay) => assert!(delay.get() >= 1, "a delay of zero"),
         }
     }
     admitted
@@ -39,18 +39,17 @@ fn let_in(limit: &Limit, moments: &[i64]) -> Vec<i64> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Within less than a window of time, in whatever order its moments come, exactly so many are let in.
+    /// Within one window, and in any order of the times, exactly the maximum number of attempts is allowed.
     #[test]
-    fn a_window_lets_exactly_so_many_in(most in 1..30_u32, offsets in prop::collection::vec(0..60_i64, 0..200)) {
+    fn a_window_allows_exactly_its_maximum(most in 1..30_u32, offsets in prop::collection::vec(0..60_i64, 0..200)) {
         let limit = Limit::Window { most, window: Seconds::new(60) };
         let moments: Vec<_> = offsets.iter().map(|offset| 1_000 + offset).collect();
-        prop_assert_eq!(let_in(&limit, &moments).len(), moments.len().min(most as usize));
+        prop_assert_eq!(allowed(&limit, &moments).len(), moments.len().min(most as usize));
     }
 
-    /// However the clock is set: no count is above the limit, and another window begins when the clock shows that the one
-    /// before is over.
+    /// Even if the clock is moved, no count exceeds the limit, and a new window starts only after the previous one has ended.
     #[test]
-    fn a_window_ends_by_time_alone(most in 1..10_u32, window in 1..500_u64, moments in moments()) {
+    fn a_window_ends_only_by_time(most in 1..10_u32, window in 1..500_u64, moments in moments()) {
         let limit = Limit::Window { most, window: Seconds::new(window) };
         let mut counter: Option<Counter> = None;
         for now in moments {
@@ -69,19 +68,19 @@ proptest! {
                     }
                     counter = Some(next);
                 }
-                (Err(wait), before) => {
+                (Err(delay), before) => {
                     prop_assert_eq!(before.map(|before| before.count), Some(most));
-                    prop_assert!((1..=window).contains(&wait.get()));
+                    prop_assert!((1..=window).contains(&delay.get()));
                 }
             }
         }
     }
 
-    /// Past the free ones each waits, as long as it is told, and no longer than the cap; who waits is let in.
+    /// After the free attempts, each one is delayed as announced and at most by the maximum. After the delay, it is allowed.
     #[test]
-    fn a_row_waits_as_it_is_told(free in 1..15_u32, first in 1..5_u64, longest in 5..200_u64, moments in moments()) {
-        let (first_wait, longest_wait, forget) = (Seconds::new(first), Seconds::new(longest), Seconds::new(4_000));
-        let limit = Limit::Growing { free, first_wait, longest_wait, forget };
+    fn delays_double_up_to_the_maximum(free in 1..15_u32, first in 1..5_u64, longest in 5..200_u64, moments in moments()) {
+        let (first_delay, max_delay, forget) = (Seconds::new(first), Seconds::new(longest), Seconds::new(4_000));
+        let limit = Limit::Growing { free, first_delay, max_delay, forget };
         let mut counter: Option<Counter> = None;
         for now in moments {
             let before = counter.filter(|counter| at(now) < limit.expires_at(counter));
@@ -91,25 +90,25 @@ proptest! {
                     if let Some(before) = before.filter(|before| before.count >= free && !is_back(before)) {
                         let doubled = first << (before.count - free).min(32);
                         let waited = now - before.last_at.seconds();
-                        prop_assert!(waited >= doubled.min(longest) as i64, "let in after {waited}");
+                        prop_assert!(waited >= doubled.min(longest) as i64, "allowed after {waited}");
                     }
                     prop_assert_eq!(next.count, before.map_or(1, |before| before.count + 1));
                     prop_assert_eq!(next.last_at, at(now));
                     counter = Some(next);
                 }
-                Err(wait) => {
-                    prop_assert!(before.is_some_and(|before| before.count >= free), "the free ones do not wait");
-                    prop_assert!((1..=longest).contains(&wait.get()));
+                Err(delay) => {
+                    prop_assert!(before.is_some_and(|before| before.count >= free), "free attempts have no delay");
+                    prop_assert!((1..=longest).contains(&delay.get()));
                     let is_back = before.is_some_and(|before| before.last_at > at(now));
-                    prop_assert!(is_back || limit.count(counter, at(now).plus(wait)).is_ok(), "who waits is let in");
+                    prop_assert!(is_back || limit.count(counter, at(now).plus(delay)).is_ok(), "allowed after the delay");
                 }
             }
         }
     }
 
-    /// No count lasts for ever, however many attempts there were.
+    /// Every count expires, however many attempts there were.
     #[test]
-    fn no_count_stays_for_ever(moments in moments()) {
+    fn every_count_expires(moments in moments()) {
         for limit in [ThrottlePolicy::default().password, ThrottlePolicy::default().second_factor] {
             let mut counter = None;
             for now in &moments {

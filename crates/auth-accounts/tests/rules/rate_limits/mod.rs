@@ -24,7 +24,7 @@ const WRONG: &str = "Wrong-horse-42";
 const HOUR: u64 = 60 * 60;
 const DAY: u64 = 24 * HOUR;
 
-fn wait<T>(outcome: &Result<T, AccountError>) -> Option<u64> {
+fn delay<T>(outcome: &Result<T, AccountError>) -> Option<u64> {
     match outcome {
         Err(AccountError::Throttled { retry_after }) => Some(retry_after.get()),
         _ => None,
@@ -42,29 +42,29 @@ async fn guess_wrong(service: &TestService, name: &str, times: usize) {
     }
 }
 
-/// A hasher that is overloaded, or fails.
-struct Troubled {
+/// A hasher that is overloaded or fails.
+struct FailingHasher {
     calls: AtomicUsize,
     is_broken: bool,
 }
 
 #[async_trait]
-impl PasswordHasher for Troubled {
+impl PasswordHasher for FailingHasher {
     async fn hash(&self, _: &CheckedPassword, share: QueueShare) -> Result<PasswordHash, HashError> {
-        // Only registrations get here: the other half of the queue is kept for logins.
+        // Only registrations are hashed here. They must leave half of the queue for logins.
         assert_eq!(share, QueueShare::Half);
         self.calls.fetch_add(1, Ordering::SeqCst);
-        Err(self.trouble())
+        Err(self.error())
     }
 
     async fn verify(&self, _: &RawPassword, _: Option<&PasswordHash>) -> Result<Verdict, HashError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
-        Err(self.trouble())
+        Err(self.error())
     }
 }
 
-impl Troubled {
-    fn trouble(&self) -> HashError {
+impl FailingHasher {
+    fn error(&self) -> HashError {
         match self.is_broken {
             true => HashError::Failed("out of memory".into()),
             false => HashError::Overloaded { retry_after: Seconds::new(1) },
@@ -73,13 +73,13 @@ impl Troubled {
 }
 
 #[tokio::test]
-async fn what_nobody_compared_does_not_count_nor_forgive() {
+async fn guesses_that_were_not_hashed_are_refunded() {
     for is_broken in [false, true] {
         let service = service(policy());
         service.register("alice").await;
         let caller = service.caller(&service.login("alice").await).await;
         guess_wrong(&service, "alice", 9).await;
-        let hasher = Arc::new(Troubled { calls: AtomicUsize::new(0), is_broken });
+        let hasher = Arc::new(FailingHasher { calls: AtomicUsize::new(0), is_broken });
         let busy = LoginService::new(service.context_with(Ports { hasher: hasher.clone(), ..service.ports().clone() }));
         for _ in 0..20 {
             let outcome = busy.login(&named("alice"), &raw(PASSWORD), client()).await;
@@ -88,7 +88,7 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
                 Err(AccountError::Auth(AuthError::Crypto(_))) => assert!(is_broken),
                 other => panic!("{other:?}"),
             }
-            let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
+            let change = PasswordChange { reauthentication: shown(PASSWORD), new: raw(NEW_PASSWORD) };
             let outcome = busy.change_password(&caller, change).await;
             assert!(
                 matches!(outcome, Err(AccountError::Overloaded { .. } | AccountError::Auth(AuthError::Crypto(_)))),
@@ -97,12 +97,12 @@ async fn what_nobody_compared_does_not_count_nor_forgive() {
         }
         assert_eq!(hasher.calls.load(Ordering::SeqCst), 40);
         guess_wrong(&service, "alice", 1).await;
-        assert!(wait(&service.try_login("alice", WRONG).await).is_some(), "the nine before still count");
+        assert!(delay(&service.try_login("alice", WRONG).await).is_some(), "the first nine still count");
     }
 }
 
 #[tokio::test]
-async fn a_guess_that_the_storage_failed_to_compare_is_refunded() {
+async fn guesses_are_refunded_if_the_storage_fails() {
     let Fixture { service, eventful, .. } = fixture(policy());
     service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;
@@ -112,7 +112,7 @@ async fn a_guess_that_the_storage_failed_to_compare_is_refunded() {
         let outcome = service.try_login("alice", PASSWORD).await;
         assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
         eventful.fail("find_for_login");
-        let change = PasswordChange { shown: shown(PASSWORD), new: raw(NEW_PASSWORD) };
+        let change = PasswordChange { reauthentication: shown(PASSWORD), new: raw(NEW_PASSWORD) };
         let outcome = service.logins.change_password(&caller, change).await;
         assert!(matches!(outcome, Err(AccountError::Auth(AuthError::Store(_)))), "{outcome:?}");
     }

@@ -1,4 +1,4 @@
-//! Limits for registrations: for each client IP, before anything is hashed or looked up.
+//! Limits for registrations, for each client IP. They apply before anything is hashed or looked up.
 
 use auth_accounts::account::{AccountFault, NewUser};
 use auth_accounts::service::{AccountService, NewAccount};
@@ -22,7 +22,7 @@ fn too_many<T>(outcome: &Result<T, AccountError>) -> Option<u64> {
 }
 
 #[tokio::test]
-async fn are_twenty_an_hour_from_one_client_ip() {
+async fn are_limited_to_twenty_an_hour_for_each_client_ip() {
     let service = service(policy());
     for number in 0..20 {
         let registered = register_from(&service.accounts, &format!("user{number}"), "203.0.113.1").await;
@@ -32,15 +32,18 @@ async fn are_twenty_an_hour_from_one_client_ip() {
     let refused = register_from(&service.accounts, "another", "203.0.113.1").await;
     assert_eq!(too_many(&refused), Some(HOUR), "{refused:?}");
     assert_eq!(service.take_event_kinds(), [EventKind::AttemptThrottled]);
-    assert!(register_from(&service.accounts, "another", "203.0.113.2").await.is_ok(), "others are let in");
-    assert!(service.try_login("user0", PASSWORD).await.is_ok(), "a login is no registration");
+    assert!(
+        register_from(&service.accounts, "another", "203.0.113.2").await.is_ok(),
+        "other client IPs are not affected"
+    );
+    assert!(service.try_login("user0", PASSWORD).await.is_ok(), "logins are not affected");
     service.advance(HOUR);
     assert!(register_from(&service.accounts, "later", "203.0.113.1").await.is_ok());
 }
 
-/// Otherwise a stranger can find out which names and email addresses are taken, as fast as they like.
+/// Otherwise an attacker could find out without limits which login names are taken.
 #[tokio::test]
-async fn whose_name_is_taken_count_too() {
+async fn that_fail_because_a_login_name_is_taken_count() {
     let service = service(policy());
     service.register("alice").await;
     for number in 0..20 {
@@ -51,7 +54,7 @@ async fn whose_name_is_taken_count_too() {
 }
 
 #[tokio::test]
-async fn of_one_ipv6_subnet_are_counted_together() {
+async fn from_one_ipv6_subnet_are_counted_together() {
     let service = service(policy());
     for number in 0..20 {
         let registered =
@@ -63,9 +66,9 @@ async fn of_one_ipv6_subnet_are_counted_together() {
 }
 
 #[tokio::test]
-async fn are_counted_before_hashing_and_taken_back_where_nothing_was_hashed() {
+async fn are_counted_before_hashing_and_refunded_if_hashing_fails() {
     let service = service(policy());
-    let hasher = Arc::new(Troubled { calls: AtomicUsize::new(0), is_broken: false });
+    let hasher = Arc::new(FailingHasher { calls: AtomicUsize::new(0), is_broken: false });
     let ports = Ports { hasher: hasher.clone(), ..service.ports().clone() };
     let busy = AccountService::new(service.context_with(ports));
     for number in 0..40 {
@@ -77,7 +80,7 @@ async fn are_counted_before_hashing_and_taken_back_where_nothing_was_hashed() {
         assert!(register_from(&service.accounts, &format!("user{number}"), "203.0.113.1").await.is_ok(), "{number}");
     }
     assert!(too_many(&register_from(&busy, "another", "203.0.113.1").await).is_some());
-    assert_eq!(hasher.calls.load(Ordering::SeqCst), 40, "the limit comes first");
+    assert_eq!(hasher.calls.load(Ordering::SeqCst), 40, "the limit applies before hashing");
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! Challenges: what they confirm, and for how long.
+//! Challenges: what they are valid for, and how long.
 
 use auth_accounts::service::{Ports, prune};
 
 use super::*;
 
 #[tokio::test]
-async fn take_their_own_codes_only() {
+async fn accept_their_own_code_only() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -16,13 +16,13 @@ async fn take_their_own_codes_only() {
     assert_ne!(first_code, second_code);
     assert!(is_wrong(&answer(&service, &first, &second_code).await));
     assert!(is_wrong(&answer(&service, &second, &first_code).await));
-    // Two challenges at once: a second one does not end the first.
+    // The second challenge has not ended the first.
     assert!(answer(&service, &first, &first_code).await.is_ok());
     assert!(answer(&service, &second, &second_code).await.is_ok());
 }
 
 #[tokio::test]
-async fn are_good_for_what_they_were_made_for() {
+async fn are_valid_for_their_purpose_only() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -36,11 +36,11 @@ async fn are_good_for_what_they_were_made_for() {
     let enrolled = service.second_factors.confirm(&user, login.challenge.expose(), &code, &client()).await;
     assert!(is_invalid(&enrolled), "{enrolled:?}");
     assert!(service.store.factors_of(&user.id).await.unwrap().is_on());
-    assert!(answer(&service, &login, &code).await.is_ok(), "what was refused so used nothing up");
+    assert!(answer(&service, &login, &code).await.is_ok(), "the refused attempts used nothing up");
 }
 
 #[tokio::test]
-async fn of_an_enrolment_do_not_log_in() {
+async fn of_an_enrolment_complete_no_login() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
@@ -50,7 +50,7 @@ async fn of_an_enrolment_do_not_log_in() {
 }
 
 #[tokio::test]
-async fn of_another_user_confirm_nothing() {
+async fn of_another_user_are_refused() {
     let service = service(mailing());
     let (alice, mallory) = (service.register("alice").await, service.register("mallory").await);
     let (alices, _) = service.enrol_totp("alice").await;
@@ -61,7 +61,7 @@ async fn of_another_user_confirm_nothing() {
         let outcome = service.second_factors.remove(&alice, Method::Totp, shown_with(&own, &code)).await;
         assert!(is_invalid(&outcome), "{outcome:?}");
     }
-    // Nor does one's own code answer what another was asked.
+    // Nor is the code of one user right for the challenge of another.
     let asked = service.second_factor_challenge("alice").await;
     assert!(is_wrong(&answer(&service, &asked, &service.totp_code(&mallorys, 0)).await));
 }
@@ -80,14 +80,14 @@ async fn last_ten_minutes() {
 }
 
 #[tokio::test]
-async fn that_have_expired_are_pruned_after_a_minute_and_links_after_a_day() {
+async fn are_pruned_a_minute_after_they_expire_and_links_after_a_day() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_totp("alice").await;
     service.second_factor_challenge("alice").await;
     reset_link(&service, "alice").await;
     let Ports { store, clock, .. } = service.ports();
-    // The code of the enrolment and the challenge last ten minutes, the link lasts thirty.
+    // The enrolment and the challenge expire after ten minutes, the link after thirty.
     for (seconds, expected) in [(11 * 60, 0), (1, 2), (DAY + 19 * 60 - 1, 0), (1, 1)] {
         service.advance(seconds);
         assert_eq!(prune(store.as_ref(), clock.as_ref(), 10).await.unwrap().codes, expected, "{seconds}");
@@ -95,7 +95,7 @@ async fn that_have_expired_are_pruned_after_a_minute_and_links_after_a_day() {
 }
 
 #[tokio::test]
-async fn that_are_not_ours_are_refused_and_cost_nothing() {
+async fn that_were_not_issued_here_are_refused_without_a_query() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -110,12 +110,12 @@ async fn that_are_not_ours_are_refused_and_cost_nothing() {
     for other in ["", "0", &text[..95], &text.to_uppercase()] {
         assert!(is_invalid(&service.logins.answer_challenge(other, &code, client()).await), "{other}");
     }
-    assert_eq!(service.store.calls(), calls, "nobody asks the storage for what we did not write");
+    assert_eq!(service.store.calls(), calls, "the storage is not queried");
     assert!(answer(&service, &challenge, &code).await.is_ok());
 }
 
 #[tokio::test]
-async fn are_for_those_who_have_a_second_factor() {
+async fn are_issued_only_where_a_second_factor_is_required() {
     for (required, expected) in [(RequiredFor::Nobody, None), (RequiredFor::All, Some(vec![Method::Email]))] {
         let service = service(requiring(required));
         let user = service.register("alice").await;
@@ -126,10 +126,10 @@ async fn are_for_those_who_have_a_second_factor() {
     }
 }
 
-/// Whoever knows the password opens as many as they may from one client IP; the one that the owner is about to answer stays
-/// open. A challenge lasts ten minutes.
+/// An attacker who knows the password opens as many challenges as one client IP may. The user's challenge stays open for its ten
+/// minutes.
 #[tokio::test]
-async fn that_others_open_from_one_client_ip_do_not_end_the_owners() {
+async fn opened_by_an_attacker_from_one_client_ip_do_not_end_the_users() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;

@@ -1,4 +1,4 @@
-//! Codes by email go to the current email address, so a change of it needs what a login needs (SEC-134).
+//! Codes by email go to the current email address, so a change of it requires what a login requires (SEC-134).
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::service::{AccountPolicy, Reauthentication};
@@ -30,10 +30,10 @@ fn policies() -> [TestPolicy; 3] {
 }
 
 #[tokio::test]
-async fn takes_password_and_code_where_a_login_does() {
+async fn requires_password_and_code_where_a_login_does() {
     for policy in policies() {
         let is_required = policy.tokens.multi_factor_required_for == RequiredFor::All;
-        let is_proven = policy.accounts.email_verification != EmailVerification::Off;
+        let is_verified = policy.accounts.email_verification != EmailVerification::Off;
         let service = service(policy);
         let user = service.register("alice").await;
         if !is_required {
@@ -47,9 +47,9 @@ async fn takes_password_and_code_where_a_login_does() {
         assert!(is_wrong(&moved(&service, Some(&shown_with(&challenge, &other_than(&code)))).await));
         assert_eq!(service.user("alice").await.email.as_deref(), Some("alice@example.com"));
         let email = moved(&service, Some(&shown_with(&challenge, &code))).await.unwrap();
-        assert_eq!(email, if is_proven { "alice@example.com" } else { "new@example.com" });
-        if is_proven {
-            // The owner of the new address may have nothing to do with the account or its factors.
+        assert_eq!(email, if is_verified { "alice@example.com" } else { "new@example.com" });
+        if is_verified {
+            // The owner of the new email address may have nothing to do with the account or its factors.
             let token = token_of(&service.deliver_emails().await, EmailKind::EmailChange);
             let refused = service.accounts.verify_email(&token, None, &client()).await;
             assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
@@ -60,9 +60,9 @@ async fn takes_password_and_code_where_a_login_does() {
     }
 }
 
-/// An attacker asks for it with the password alone, before more is required of the account.
+/// An attacker requests it with the password alone, before a second factor is required of the account.
 #[tokio::test]
-async fn that_was_asked_for_before_a_promotion_does_not_happen() {
+async fn requested_before_a_promotion_is_refused() {
     let service = service(TestPolicy {
         accounts: AccountPolicy { email_verification: EmailVerification::Optional, ..mailing().accounts },
         ..requiring(RequiredFor::Staff)
@@ -79,9 +79,9 @@ async fn that_was_asked_for_before_a_promotion_does_not_happen() {
     assert_eq!(service.user("alice").await.email.as_deref(), Some("alice@example.com"));
 }
 
-/// More is required of everybody by the configuration, while a link is open.
+/// The configuration requires a second factor of all users while a link is open.
 #[tokio::test]
-async fn takes_a_login_with_a_factor_where_that_is_required_by_now() {
+async fn requires_a_login_with_a_factor_where_it_has_become_required() {
     let accounts = AccountPolicy { email_verification: EmailVerification::Optional, ..mailing().accounts };
     let before = service(TestPolicy { accounts: accounts.clone(), ..mailing() });
     let user = before.register("alice").await;
@@ -96,5 +96,5 @@ async fn takes_a_login_with_a_factor_where_that_is_required_by_now() {
     assert!(matches!(refused, Err(AccountError::LoginRequired)), "{refused:?}");
     let caller = Caller { user, session };
     let refused = restarted.accounts.verify_email(&token, Some(&caller), &client()).await;
-    assert_eq!(fault(refused), Some(TokenFault::Revoked), "a session that began with the password alone");
+    assert_eq!(fault(refused), Some(TokenFault::Revoked), "a session that started with the password alone");
 }

@@ -5,13 +5,13 @@ use auth_core::service::Caller;
 use super::*;
 
 #[tokio::test]
-async fn by_mail_is_on_with_the_code_that_was_mailed() {
+async fn by_email_is_completed_by_the_code_in_the_email() {
     let service = service(mailing());
     let user = service.register("alice").await;
     service.events.taken();
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
     let code = service.emailed_code();
-    assert!(service.login("alice").await.access.expose().len() > 1, "it is not on yet");
+    assert!(service.login("alice").await.access.expose().len() > 1, "codes by email are not on yet");
     let challenge = enrolment_challenge(&enrolment);
     let wrong = service.second_factors.confirm(&user, challenge, &other_than(&code), &client()).await;
     assert!(is_wrong(&wrong), "{wrong:?}");
@@ -27,14 +27,14 @@ async fn by_mail_is_on_with_the_code_that_was_mailed() {
     assert_eq!(service.second_factor_challenge("alice").await.methods, [Method::Email, Method::RecoveryCode]);
     let again = service.second_factors.confirm(&user, challenge, &code, &client()).await;
     assert!(is_invalid(&again), "once: {again:?}");
-    let mails = service.deliver_emails().await;
-    let told: Vec<_> = mails.iter().filter(|mail| mail.kind == EmailKind::SecondFactorAdded).collect();
-    assert_eq!(told.len(), 1);
-    assert_eq!(told[0].content.get(Fact::Method), Some("email"));
+    let emails = service.deliver_emails().await;
+    let notices: Vec<_> = emails.iter().filter(|email| email.kind == EmailKind::SecondFactorAdded).collect();
+    assert_eq!(notices.len(), 1);
+    assert_eq!(notices[0].content.get(Fact::Method), Some("email"));
 }
 
 #[tokio::test]
-async fn of_an_authenticator_is_on_with_its_first_code() {
+async fn of_an_authenticator_is_completed_by_its_first_code() {
     let service = service(policy());
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
@@ -48,18 +48,18 @@ async fn of_an_authenticator_is_on_with_its_first_code() {
     }
     let late =
         service.second_factors.confirm(&user, challenge.expose(), &service.totp_code(secret, 0), &client()).await;
-    assert!(is_invalid(&late), "five attempts: {late:?}");
+    assert!(is_invalid(&late), "no attempts left: {late:?}");
 
     let (secret, codes) = service.enrol_totp("alice").await;
     assert_eq!(codes.len(), Factors::RECOVERY_CODES);
     let challenge = service.second_factor_challenge("alice").await;
     assert_eq!(challenge.methods, [Method::Totp, Method::RecoveryCode]);
     let again = answer(&service, &challenge, &service.totp_code(&secret, 0)).await;
-    assert!(is_wrong(&again), "the code that switched it on is used up: {again:?}");
+    assert!(is_wrong(&again), "the code that completed the enrolment is used: {again:?}");
 }
 
 #[tokio::test]
-async fn takes_the_password() {
+async fn requires_the_password() {
     let service = service(mailing());
     let user = service.register("alice").await;
     for method in [Method::Email, Method::Totp] {
@@ -70,8 +70,8 @@ async fn takes_the_password() {
 }
 
 #[tokio::test]
-async fn is_for_methods_that_there_are() {
-    let service = service(policy()); // Nobody sends mails.
+async fn is_refused_for_unavailable_methods() {
+    let service = service(policy()); // No emails are sent.
     let user = service.register("alice").await;
     for method in [Method::Email, Method::RecoveryCode] {
         let refused = service.second_factors.enrol(&user, method, shown(PASSWORD)).await;
@@ -80,7 +80,7 @@ async fn is_for_methods_that_there_are() {
 }
 
 #[tokio::test]
-async fn of_a_second_one_takes_a_code_of_the_first_and_shows_no_new_recovery_codes() {
+async fn of_another_factor_requires_a_code_and_keeps_the_recovery_codes() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -93,7 +93,7 @@ async fn of_a_second_one_takes_a_code_of_the_first_and_shows_no_new_recovery_cod
     assert!(is_wrong(&wrong), "{wrong:?}");
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown_with(&challenge, &code)).await.unwrap();
     let again = service.second_factors.enrol(&user, Method::Email, shown_with(&challenge, &code)).await;
-    assert!(is_invalid(&again), "a challenge confirms once: {again:?}");
+    assert!(is_invalid(&again), "a challenge can be used once: {again:?}");
     let (challenge, code) = (enrolment_challenge(&enrolment), service.emailed_code());
     let confirmed = service.second_factors.confirm(&user, challenge, &code, &client()).await.unwrap();
     assert_eq!(confirmed, ConfirmedFactor { method: Method::Email, recovery_codes: None });
@@ -101,9 +101,9 @@ async fn of_a_second_one_takes_a_code_of_the_first_and_shows_no_new_recovery_cod
     assert_eq!(methods, [Method::Totp, Method::Email, Method::RecoveryCode]);
 }
 
-/// What was begun with the password alone is not to be finished so, once a factor is on.
+/// An enrolment that the password alone authorised must not be completed after a factor was added.
 #[tokio::test]
-async fn that_was_begun_before_another_factor_was_on_is_over() {
+async fn ends_when_another_factor_is_added() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
@@ -129,7 +129,7 @@ async fn of_another_user_is_refused() {
 }
 
 #[tokio::test]
-async fn by_mail_ends_with_the_address_that_the_code_went_to() {
+async fn by_email_fails_after_a_change_of_the_email_address() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.unwrap();
@@ -140,7 +140,7 @@ async fn by_mail_ends_with_the_address_that_the_code_went_to() {
 }
 
 #[tokio::test]
-async fn waits_ten_minutes_for_its_code() {
+async fn expires_after_ten_minutes() {
     for (seconds, is_good) in [(599, true), (600, false)] {
         let service = service(mailing());
         let user = service.register("alice").await;
@@ -153,7 +153,7 @@ async fn waits_ten_minutes_for_its_code() {
 }
 
 #[tokio::test]
-async fn confirmed_by_many_at_once_shows_recovery_codes_once() {
+async fn confirmed_concurrently_returns_recovery_codes_once() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let enrolment = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await.unwrap();
@@ -171,21 +171,25 @@ async fn confirmed_by_many_at_once_shows_recovery_codes_once() {
     assert!(done[0].recovery_codes.is_some());
 }
 
-/// Otherwise a stranger who registers an email address could put a second factor between its owner and the account.
+/// Otherwise an attacker who registers someone else's email address could lock its owner out of the account.
 #[tokio::test]
-async fn of_an_authenticator_takes_a_verified_email_address_where_they_are_verified() {
-    for (email_verification, is_asked) in
+async fn of_an_authenticator_requires_a_verified_email_address_where_the_policy_verifies_them() {
+    for (email_verification, requires_verification) in
         [(EmailVerification::Off, false), (EmailVerification::Optional, true), (EmailVerification::Required, true)]
     {
         let service = service(with_accounts(|accounts| accounts.email_verification = email_verification));
         let user = service.register("alice").await;
         let begun = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
-        assert_eq!(matches!(begun, Err(AccountError::EmailNotVerified)), is_asked, "{email_verification:?}: {begun:?}");
-        if !is_asked {
+        assert_eq!(
+            matches!(begun, Err(AccountError::EmailNotVerified)),
+            requires_verification,
+            "{email_verification:?}: {begun:?}"
+        );
+        if !requires_verification {
             continue;
         }
         assert_eq!(codes_for(&service, CodePurpose::TotpEnrolment), []);
-        // The code of an enrolment by email verifies the address.
+        // Enrolling codes by email verifies the email address.
         assert!(service.second_factors.enrol(&user, Method::Email, shown(PASSWORD)).await.is_ok());
         let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
         let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
@@ -194,13 +198,13 @@ async fn of_an_authenticator_takes_a_verified_email_address_where_they_are_verif
     }
 }
 
-/// Where email addresses need no verification, the owner of an authenticator can verify theirs all the same.
+/// Where email addresses are not verified, users with an authenticator can still verify theirs.
 #[tokio::test]
-async fn of_an_authenticator_sends_a_link_to_an_email_address_that_is_not_verified() {
+async fn of_an_authenticator_sends_a_link_to_an_unverified_email_address() {
     let service = service(mailing());
     service.register("alice").await;
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();
-    assert_eq!(service.deliver_emails().await, [], "no factor, no link");
+    assert_eq!(service.deliver_emails().await, [], "no link without a factor");
     service.enrol_totp("alice").await;
     let first = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
     service.accounts.request_verification(&email("alice@example.com"), &client()).await.unwrap();

@@ -1,9 +1,9 @@
-//! Wrong codes, and how many are compared.
+//! Guesses at codes, and how many are compared.
 
 use super::*;
 
 #[tokio::test]
-async fn are_five_for_a_challenge() {
+async fn are_limited_to_five_for_a_challenge() {
     let Fixture { service, application_secret, .. } = fixture(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -15,18 +15,22 @@ async fn are_five_for_a_challenge() {
     }
     assert_eq!(compared(&application_secret) - before, 5);
     let sixth = answer(&service, &challenge, &code).await;
-    assert!(is_invalid(&sixth), "though it is right: {sixth:?}");
-    assert_eq!(compared(&application_secret) - before, 5, "it is not even compared");
+    assert!(is_invalid(&sixth), "even if it is right: {sixth:?}");
+    assert_eq!(compared(&application_secret) - before, 5, "the sixth is not compared");
     let challenge = service.second_factor_challenge("alice").await;
     assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok(), "another challenge counts from zero");
 }
 
-/// Throttles nothing else, to see the challenge alone.
+/// Without rate limits, so that only the limit of the challenge applies.
 fn unthrottled() -> TestPolicy {
     with_accounts(|accounts| accounts.throttle = None)
 }
 
-async fn at_once(service: &TestService, challenge: &SecondFactorChallenge, guesses: Vec<String>) -> Vec<bool> {
+async fn answer_concurrently(
+    service: &TestService,
+    challenge: &SecondFactorChallenge,
+    guesses: Vec<String>,
+) -> Vec<bool> {
     let mut attempts = tokio::task::JoinSet::new();
     for guess in guesses {
         let (logins, challenge) = (service.logins.clone(), challenge.clone());
@@ -38,7 +42,7 @@ async fn at_once(service: &TestService, challenge: &SecondFactorChallenge, guess
 }
 
 #[tokio::test]
-async fn at_once_are_no_more_than_five() {
+async fn are_limited_to_five_under_concurrency() {
     for policy in [unthrottled(), mailing()] {
         let Fixture { service, eventful, application_secret } = fixture(policy);
         service.register("alice").await;
@@ -48,15 +52,15 @@ async fn at_once_are_no_more_than_five() {
         let guesses = (0..1_000_000).map(|number| format!("{number:06}")).filter(|code| !right.contains(code));
         let before = compared(&application_secret);
         eventful.yield_at_each_call();
-        let outcomes = at_once(&service, &challenge, guesses.take(1_000).collect()).await;
+        let outcomes = answer_concurrently(&service, &challenge, guesses.take(1_000).collect()).await;
         assert!(outcomes.iter().all(|is_right| !is_right));
-        // Each is compared with no mailed code, for there is none, and with the authenticator.
+        // Each guess is compared with the authenticator only, because no code was sent by email.
         assert_eq!(compared(&application_secret) - before, 5);
     }
 }
 
 #[tokio::test]
-async fn end_with_the_right_one() {
+async fn are_not_compared_after_the_right_one() {
     let Fixture { service, eventful, application_secret } = fixture(unthrottled());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -65,13 +69,13 @@ async fn end_with_the_right_one() {
     assert!(answer(&service, &challenge, &code).await.is_ok());
     let before = compared(&application_secret);
     eventful.yield_at_each_call();
-    let outcomes = at_once(&service, &challenge, vec![code; 1_000]).await;
+    let outcomes = answer_concurrently(&service, &challenge, vec![code; 1_000]).await;
     assert!(outcomes.iter().all(|is_right| !is_right));
     assert_eq!(compared(&application_secret), before);
 }
 
 #[tokio::test]
-async fn of_the_right_code_at_once_succeed_once() {
+async fn with_the_right_code_succeed_once_under_concurrency() {
     let Fixture { service, eventful, application_secret } = fixture(unthrottled());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -79,14 +83,14 @@ async fn of_the_right_code_at_once_succeed_once() {
     let code = service.emailed_code();
     let before = compared(&application_secret);
     eventful.yield_at_each_call();
-    let outcomes = at_once(&service, &challenge, vec![code; 1_000]).await;
+    let outcomes = answer_concurrently(&service, &challenge, vec![code; 1_000]).await;
     assert_eq!(outcomes.iter().filter(|is_right| **is_right).count(), 1);
     assert!(compared(&application_secret) - before <= 5);
     assert_eq!(service.store.sessions().len(), 1);
 }
 
 #[tokio::test]
-async fn are_twenty_a_day_over_all_challenges_and_addresses() {
+async fn are_limited_to_twenty_a_day_over_all_challenges_and_client_ips() {
     let Fixture { service, application_secret, .. } = fixture(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -105,7 +109,7 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
     assert_eq!(wrong, 20);
     let challenge = service.second_factor_challenge("alice").await;
     let before = compared(&application_secret);
-    // A new process knows of them as well.
+    // Another process counts them too.
     let restarted = LoginService::new(service.context());
     for logins in [&service.logins, &restarted] {
         let code = service.totp_code(&secret, 0);
@@ -118,7 +122,7 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
         .second_factors
         .remove(&user, Method::Totp, shown_with(&confirmation, &service.totp_code(&secret, 0)))
         .await;
-    assert!(is_throttled(&removal), "what it is shown for makes no difference: {removal:?}");
+    assert!(is_throttled(&removal), "the purpose makes no difference: {removal:?}");
     assert_eq!(compared(&application_secret), before);
     service.advance(DAY);
     let challenge = service.second_factor_challenge("alice").await;
@@ -126,7 +130,7 @@ async fn are_twenty_a_day_over_all_challenges_and_addresses() {
 }
 
 #[tokio::test]
-async fn over_many_challenges_at_once_are_no_more_than_twenty() {
+async fn are_limited_to_twenty_over_concurrent_challenges() {
     let Fixture { service, eventful, application_secret } = fixture(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -149,7 +153,7 @@ async fn over_many_challenges_at_once_are_no_more_than_twenty() {
 }
 
 #[tokio::test]
-async fn count_for_the_address_they_come_from() {
+async fn count_for_the_client_ip() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -158,16 +162,15 @@ async fn count_for_the_address_they_come_from() {
         assert!(matches!(guess, Err(AccountError::BadCredentials)), "{number}: {guess:?}");
     }
     let challenge = service.second_factor_challenge("alice").await;
-    let guess = async |code: String, address| {
-        service.logins.answer_challenge(challenge.challenge.expose(), &code, from(address)).await
-    };
+    let guess =
+        async |code: String, ip| service.logins.answer_challenge(challenge.challenge.expose(), &code, from(ip)).await;
     assert!(is_wrong(&guess(service.totp_code(&secret, 10), "203.0.113.1").await));
     assert!(is_throttled(&guess(service.totp_code(&secret, 1), "203.0.113.1").await));
     assert!(guess(service.totp_code(&secret, 1), "203.0.113.2").await.is_ok());
 }
 
 #[tokio::test]
-async fn at_a_first_code_count_as_well() {
+async fn at_an_enrolment_count_too() {
     let service = service(mailing());
     let user = service.register("alice").await;
     for _ in 0..4 {
@@ -184,7 +187,7 @@ async fn at_a_first_code_count_as_well() {
 }
 
 #[tokio::test]
-async fn that_are_right_do_not_count_nor_those_at_what_is_over() {
+async fn that_are_right_or_for_a_used_challenge_do_not_count() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -204,11 +207,11 @@ async fn that_are_right_do_not_count_nor_those_at_what_is_over() {
 }
 
 #[tokio::test]
-async fn do_not_end_by_a_right_one_in_between() {
+async fn are_not_reset_by_a_right_one() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
-    // Twenty wrong ones, with a right one after each four: it forgives itself only.
+    // Twenty wrong codes, with a right one after every four. The right one refunds only itself.
     for _ in 0..5 {
         service.next_totp_step();
         let challenge = service.second_factor_challenge("alice").await;

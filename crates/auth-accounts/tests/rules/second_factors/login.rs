@@ -1,9 +1,9 @@
-//! Logins with a second factor: what is asked for, and which answers are accepted.
+//! Logins with a second factor: when it is required, and which codes are accepted.
 
 use super::*;
 
 #[tokio::test]
-async fn is_answered_no_token_before_the_code() {
+async fn returns_no_token_before_the_code() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -11,23 +11,23 @@ async fn is_answered_no_token_before_the_code() {
     let challenge = service.second_factor_challenge("alice").await;
     assert_eq!(service.store.sessions(), []);
     assert_eq!(service.take_event_kinds(), [EventKind::SecondFactorAsked]);
-    // What stands for the login opens nothing: it is no token.
+    // The challenge is not a token.
     assert!(RawToken::parse(challenge.challenge.expose()).is_err());
     let refused = service.try_login("alice", "Wrong-horse-42").await;
     assert!(matches!(refused, Err(AccountError::BadCredentials)), "the password comes first: {refused:?}");
 }
 
 #[tokio::test]
-async fn with_a_mailed_code_is_answered_once() {
+async fn with_a_code_by_email_succeeds_once() {
     let service = service(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
     let challenge = service.second_factor_challenge("alice").await;
     let code = service.emailed_code();
-    let mails = service.deliver_emails().await;
-    let mail = mails.iter().rfind(|mail| mail.kind == EmailKind::SecondFactorCode).unwrap();
-    assert_eq!(mail.to, "alice@example.com");
-    assert_eq!(mail.content.get(Fact::Minutes), Some("10"));
+    let emails = service.deliver_emails().await;
+    let email = emails.iter().rfind(|email| email.kind == EmailKind::SecondFactorCode).unwrap();
+    assert_eq!(email.to, "alice@example.com");
+    assert_eq!(email.content.get(Fact::Minutes), Some("10"));
     let wrong = answer(&service, &challenge, &other_than(&code)).await;
     assert!(is_wrong(&wrong), "{wrong:?}");
     let spelt = format!(" {}-{} ", &code[..3], &code[3..]);
@@ -38,7 +38,7 @@ async fn with_a_mailed_code_is_answered_once() {
 }
 
 #[tokio::test]
-async fn says_in_every_token_how_it_was_done() {
+async fn records_the_authentication_methods_in_every_token() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -59,7 +59,7 @@ async fn says_in_every_token_how_it_was_done() {
 }
 
 #[tokio::test]
-async fn for_a_sliding_token_is_asked_too() {
+async fn for_a_sliding_token_requires_the_second_factor() {
     let accepted_kinds = vec![TokenKind::Access, TokenKind::Sliding];
     let service = service(emailing(TokenPolicy { accepted_kinds, ..policy() }));
     service.register("alice").await;
@@ -67,7 +67,7 @@ async fn for_a_sliding_token_is_asked_too() {
     service.next_totp_step();
     let login = service.logins.login_sliding(&named("alice"), &raw(PASSWORD), client()).await;
     let Ok(LoginOutcome::SecondFactorRequired(challenge)) = login else {
-        panic!("the second factor is asked for");
+        panic!("no challenge");
     };
     let code = service.totp_code(&secret, 0);
     let issued = service.logins.answer_challenge(challenge.challenge.expose(), &code, client()).await.unwrap();
@@ -82,7 +82,7 @@ async fn for_a_sliding_token_is_asked_too() {
 }
 
 #[tokio::test]
-async fn with_a_recovery_code_uses_it_up_and_is_told() {
+async fn with_a_recovery_code_uses_it_up_and_sends_a_notice() {
     let service = service(mailing());
     service.register("alice").await;
     service.register("mallory").await;
@@ -90,12 +90,12 @@ async fn with_a_recovery_code_uses_it_up_and_is_told() {
     let (_, others) = service.enrol_totp("mallory").await;
     service.deliver_emails().await;
     let challenge = service.second_factor_challenge("alice").await;
-    let foreign = answer(&service, &challenge, &others[0].expose()).await;
-    assert!(is_wrong(&foreign), "of another account: {foreign:?}");
+    let wrong = answer(&service, &challenge, &others[0].expose()).await;
+    assert!(is_wrong(&wrong), "of another account: {wrong:?}");
     assert!(answer(&service, &challenge, &codes[0].expose().to_uppercase().replace('-', " ")).await.is_ok());
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::RecoveryCodeUsed]);
-    assert_eq!(mails[0].content.get(Fact::Left), Some("9"));
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails.iter().map(|email| email.kind).collect::<Vec<_>>(), [EmailKind::RecoveryCodeUsed]);
+    assert_eq!(emails[0].content.get(Fact::Left), Some("9"));
     let challenge = service.second_factor_challenge("alice").await;
     let again = answer(&service, &challenge, &codes[0].expose()).await;
     assert!(is_wrong(&again), "once: {again:?}");
@@ -103,7 +103,7 @@ async fn with_a_recovery_code_uses_it_up_and_is_told() {
 }
 
 #[tokio::test]
-async fn with_one_recovery_code_for_two_challenges_at_once_succeeds_once() {
+async fn with_one_recovery_code_for_concurrent_challenges_succeeds_once() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     let (_, codes) = service.enrol_totp("alice").await;
@@ -115,13 +115,13 @@ async fn with_one_recovery_code_for_two_challenges_at_once_succeeds_once() {
     let outcomes = in_parallel(&service, challenges, &codes[0].expose()).await;
     assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "{outcomes:?}");
     assert_eq!(
-        service.deliver_emails().await.iter().filter(|mail| mail.kind == EmailKind::RecoveryCodeUsed).count(),
+        service.deliver_emails().await.iter().filter(|email| email.kind == EmailKind::RecoveryCodeUsed).count(),
         1
     );
 }
 
 #[tokio::test]
-async fn by_authenticator_bears_one_step_of_drift() {
+async fn by_authenticator_tolerates_one_step_of_drift() {
     for (steps, is_good) in [(-2, false), (-1, true), (0, true), (1, true), (2, false)] {
         let service = service(mailing());
         service.register("alice").await;
@@ -134,7 +134,7 @@ async fn by_authenticator_bears_one_step_of_drift() {
 }
 
 #[tokio::test]
-async fn by_authenticator_takes_no_code_twice_and_none_before_a_later_one() {
+async fn by_authenticator_refuses_used_and_earlier_codes() {
     let service = service(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -152,7 +152,7 @@ async fn by_authenticator_takes_no_code_twice_and_none_before_a_later_one() {
 }
 
 #[tokio::test]
-async fn by_authenticator_with_one_code_for_many_challenges_at_once_succeeds_once() {
+async fn by_authenticator_with_one_code_for_concurrent_challenges_succeeds_once() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -181,30 +181,30 @@ async fn in_parallel(
 }
 
 #[tokio::test]
-async fn is_asked_of_those_it_is_required_of() {
-    for (required, staff, everybody) in
+async fn requires_a_factor_of_the_configured_users() {
+    for (required, staff, others) in
         [(RequiredFor::Nobody, false, false), (RequiredFor::Staff, true, false), (RequiredFor::All, true, true)]
     {
         let service = service(requiring(required));
         service.register("alice").await;
         service.register("root").await;
         service.act("root", Action::Promote).await;
-        for (name, is_asked) in [("alice", everybody), ("root", staff)] {
+        for (name, is_required) in [("alice", others), ("root", staff)] {
             let user = service.user(name).await;
-            assert_eq!(service.second_factors.status(&user).await.unwrap().is_required, is_asked);
+            assert_eq!(service.second_factors.status(&user).await.unwrap().is_required, is_required);
             match service.logins.login(&named(name), &raw(PASSWORD), client()).await {
-                Ok(LoginOutcome::SecondFactorRequired(challenge)) if is_asked => {
+                Ok(LoginOutcome::SecondFactorRequired(challenge)) if is_required => {
                     assert_eq!(challenge.methods, [Method::Email], "without any enrolment");
                     assert!(answer(&service, &challenge, &service.emailed_code()).await.is_ok());
                 }
-                outcome => assert!(outcome.is_ok() && !is_asked, "{required:?} {name}: {outcome:?}"),
+                outcome => assert!(outcome.is_ok() && !is_required, "{required:?} {name}: {outcome:?}"),
             }
         }
     }
 }
 
 #[tokio::test]
-async fn of_an_account_that_was_deactivated_meanwhile_fails() {
+async fn fails_if_the_account_is_deactivated_concurrently() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -213,7 +213,7 @@ async fn of_an_account_that_was_deactivated_meanwhile_fails() {
     service.act("alice", Action::Deactivate).await;
     assert!(is_invalid(&answer(&service, &challenge, &code).await));
     service.act("alice", Action::Activate).await;
-    // At the last moment.
+    // Just before the session starts.
     let administration = service.administration.clone();
     eventful.before("start", async move {
         administration.act("alice", &Action::Deactivate).await.unwrap();
@@ -223,7 +223,7 @@ async fn of_an_account_that_was_deactivated_meanwhile_fails() {
 }
 
 #[tokio::test]
-async fn ends_with_a_password_that_was_changed_meanwhile() {
+async fn fails_if_the_password_is_changed_concurrently() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let (secret, codes) = service.enrol_totp("alice").await;
@@ -238,7 +238,7 @@ async fn ends_with_a_password_that_was_changed_meanwhile() {
     let change = set(&service);
     eventful.before("start", async move { assert_eq!(change.await, PasswordUpdate::Done) });
     let outcome = answer(&service, &early, &service.totp_code(&secret, 0)).await;
-    assert!(is_invalid(&outcome), "at the last moment: {outcome:?}");
+    assert!(is_invalid(&outcome), "just before the session starts: {outcome:?}");
     set(&service).await;
     let outcome = answer(&service, &late, &codes[0].expose()).await;
     assert!(is_invalid(&outcome), "{outcome:?}");
@@ -246,7 +246,7 @@ async fn ends_with_a_password_that_was_changed_meanwhile() {
 }
 
 #[tokio::test]
-async fn by_authenticator_is_possible_where_no_more_mails_are_sent() {
+async fn by_authenticator_is_possible_after_too_many_emails() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -277,10 +277,10 @@ async fn sends_a_hundred_codes_an_hour() {
     assert_eq!(
         service.second_factor_challenge("alice").await.methods,
         [Method::RecoveryCode],
-        "there is another way in"
+        "another method is available"
     );
     assert_eq!(service.enqueued().len(), sent);
-    // Codes that a user who is logged in asks for count separately.
+    // Codes for logged-in users are counted separately.
     assert_eq!(
         confirmation(&service, &service.user("alice").await).await.methods,
         [Method::Email, Method::RecoveryCode]

@@ -1,4 +1,4 @@
-//! Second factors: enrolled, removed, and asked for at a login.
+//! Second factors: enrolment, removal, and logins.
 
 mod challenges;
 mod email_change;
@@ -9,7 +9,7 @@ mod password_change;
 mod removal;
 
 use auth_accounts::code::{CodePurpose, OneTimeCode, SixDigitCode};
-use auth_accounts::mail::{EmailKind, Fact};
+use auth_accounts::email::{EmailKind, Fact};
 use auth_accounts::ports::{Accounts, NewPassword, PasswordUpdate, SecondFactors};
 use auth_accounts::second_factor::{Factors, Method, RecoveryCode, TotpSecret};
 use auth_accounts::secret::MacPurpose;
@@ -36,7 +36,7 @@ async fn answer(
 ) -> Result<TokenPair, AccountError> {
     match service.logins.answer_challenge(challenge.challenge.expose(), code, client()).await? {
         Issued::Pair(pair) => Ok(pair),
-        Issued::Sliding(_) => panic!("a sliding token for a login that was to answer a pair"),
+        Issued::Sliding(_) => panic!("a sliding token instead of a token pair"),
     }
 }
 
@@ -52,7 +52,7 @@ fn is_throttled<T>(outcome: &Result<T, AccountError>) -> bool {
     matches!(outcome, Err(AccountError::Throttled { .. }))
 }
 
-/// A challenge for a user who is logged in, for reauthentication.
+/// A challenge for the reauthentication of a logged-in user.
 async fn confirmation(service: &TestService, user: &User) -> SecondFactorChallenge {
     service.second_factors.challenge(user, &client()).await.unwrap()
 }
@@ -63,7 +63,7 @@ fn enrolment_challenge(enrolment: &Enrolment) -> &str {
     }
 }
 
-/// How many codes were compared with anything.
+/// The number of codes that were compared.
 fn compared(application_secret: &CountingSecret) -> usize {
     application_secret.comparisons(MacPurpose::Code) + application_secret.numbers() / 3
 }
@@ -83,21 +83,21 @@ async fn new_recovery_codes_end_the_old_ones() {
     let challenge = service.second_factor_challenge("alice").await;
     assert!(is_wrong(&answer(&service, &challenge, &old[0].expose()).await));
     assert!(answer(&service, &challenge, &new[0].expose()).await.is_ok());
-    let told = service.deliver_emails().await;
-    assert!(told.iter().any(|mail| mail.kind == EmailKind::RecoveryCodesReplaced));
+    let emails = service.deliver_emails().await;
+    assert!(emails.iter().any(|email| email.kind == EmailKind::RecoveryCodesReplaced));
 }
 
 #[tokio::test]
-async fn recovery_codes_are_no_second_factor_by_themselves() {
+async fn recovery_codes_require_another_second_factor() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let refused = service.second_factors.replace_recovery_codes(&user, shown(PASSWORD)).await;
     assert!(matches!(refused, Err(AccountError::NoSecondFactor)), "{refused:?}");
 }
 
-/// An attacker who can write to the storage copies a hash to another row.
+/// An attacker who can write to the storage might copy a hash to another row.
 #[test]
-fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
+fn stored_hashes_are_bound_to_their_challenge_or_account() {
     let application_secret = auth_conformance::PlainSecret::default();
     let (one, two) = (auth_conformance::code_id(1), auth_conformance::code_id(2));
     let digits = SixDigitCode::parse("123456").unwrap();
@@ -110,7 +110,7 @@ fn what_is_stored_of_a_code_is_bound_to_its_challenge_or_account() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_stored_shows_a_secret() {
+async fn stored_values_contain_no_plain_secrets() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, recovery) = service.enrol_totp("alice").await;
@@ -140,14 +140,14 @@ fn debug_shows_no_secret() {
     }
 }
 
-/// SEC-134: where a second factor is required, a session that began without one is not carried on.
+/// Where a second factor is required, a session that started without one is not continued (SEC-134).
 #[tokio::test]
 async fn a_session_without_a_required_factor_is_not_refreshed() {
     let service = service(requiring(RequiredFor::Staff));
     service.register("alice").await;
     let pair = service.login("alice").await;
     let pair = service.refresh(&pair).await;
-    // Made an administrator past the use-case, as with SQL.
+    // An operator makes the user staff with SQL, without revoking sessions.
     let user = service.user("alice").await;
     assert!(service.store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     assert!(service.try_refresh(&pair).await.is_err());
@@ -157,12 +157,12 @@ async fn a_session_without_a_required_factor_is_not_refreshed() {
 }
 
 #[tokio::test]
-async fn whoever_becomes_an_administrator_logs_in_once_more_where_those_have_to_show_a_factor() {
-    for (required, lives) in [(RequiredFor::Nobody, true), (RequiredFor::Staff, false)] {
+async fn promotion_revokes_sessions_where_staff_need_a_factor() {
+    for (required, stays_live) in [(RequiredFor::Nobody, true), (RequiredFor::Staff, false)] {
         let service = service(requiring(required));
         service.register("alice").await;
         let pair = service.login("alice").await;
         service.act("alice", Action::Promote).await;
-        assert_eq!(service.tokens.authenticate(&access_of(&pair)).await.is_ok(), lives);
+        assert_eq!(service.tokens.authenticate(&access_of(&pair)).await.is_ok(), stays_live);
     }
 }

@@ -1,4 +1,4 @@
-//! A change of the password takes what a login takes (SEC-134), and carries on no session that a refresh would not.
+//! A password change requires what a login requires (SEC-134), and continues no session that a refresh would refuse.
 
 use auth_accounts::code::CodePurpose;
 use auth_accounts::ports::Accounts;
@@ -13,7 +13,7 @@ use auth_core::token::{RawToken, TokenFault, TokenKind};
 use super::*;
 
 #[tokio::test]
-async fn takes_the_code_where_a_login_does() {
+async fn requires_a_code_where_a_login_does() {
     for required in [RequiredFor::Nobody, RequiredFor::All] {
         let service = service(requiring(required));
         let user = service.register("alice").await;
@@ -33,7 +33,7 @@ async fn takes_the_code_where_a_login_does() {
         let wrong = shown_with(&challenge, &other_than(&code));
         let refused = change_password_with(&service, &caller, wrong, NEW_PASSWORD).await;
         assert!(matches!(refused, Err(AccountError::WrongCode)), "{refused:?}");
-        // Refused before the code is compared: it is still good.
+        // Refused before the code is compared, which stays valid.
         let right = shown_with(&challenge, &code);
         let weak = change_password_with(&service, &caller, right.clone(), "12345678").await;
         assert!(matches!(weak, Err(AccountError::Account(_))), "{weak:?}");
@@ -50,7 +50,7 @@ async fn of_a_session_without_a_required_factor_is_refused() {
     service.register("alice").await;
     let pair = service.login("alice").await;
     let session = service.caller(&pair).await.session;
-    // Made an administrator past the use-case, as with SQL.
+    // An operator makes the user staff with SQL, without revoking sessions.
     let user = service.user("alice").await;
     assert!(service.store.set_staff(&user.id, true, &Effects::NONE).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
@@ -75,7 +75,7 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     service.register("alice").await;
     let sliding = service.try_login_sliding("alice").await.unwrap();
     let sliding = RawToken::parse(sliding.expose()).unwrap();
-    let change = |shown| PasswordChange { shown, new: raw(NEW_PASSWORD) };
+    let change = |shown| PasswordChange { reauthentication: shown, new: raw(NEW_PASSWORD) };
     let session = service.tokens.authenticate(&sliding).await.unwrap().session;
     assert!(service.store.set_staff(&service.user("alice").await.id, true, &Effects::NONE).await.unwrap());
     let caller = Caller { user: service.user("alice").await, session };
@@ -88,9 +88,9 @@ async fn of_a_sliding_session_without_a_required_factor_is_refused() {
     assert!(matches!(changed, Some(Issued::Sliding(_))), "{changed:?}");
 }
 
-/// A factor that is added between the comparison and the write: what was asked for is not enough any more.
+/// A factor is added between the comparison of the password and the write, so the password is no longer enough.
 #[tokio::test]
-async fn is_decided_again_if_a_factor_is_added_meanwhile() {
+async fn is_decided_again_if_a_factor_is_added_concurrently() {
     let Fixture { service, eventful, .. } = fixture(mailing());
     let user = service.register("alice").await;
     let caller = service.caller(&service.login("alice").await).await;

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn takes_password_and_code_and_is_told() {
+async fn requires_password_and_code_and_sends_a_notice() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, codes) = service.enrol_totp("alice").await;
@@ -21,17 +21,21 @@ async fn takes_password_and_code_and_is_told() {
     ));
     assert_eq!(service.enqueued(), []);
     service.second_factors.remove(&user, Method::Totp, shown_with(&challenge, &right)).await.unwrap();
-    assert_eq!(service.store.factors_of(&user.id).await.unwrap(), Factors::default(), "the recovery codes go too");
-    let mails = service.deliver_emails().await;
-    assert_eq!(mails.iter().map(|mail| mail.kind).collect::<Vec<_>>(), [EmailKind::SecondFactorRemoved]);
-    assert_eq!(mails[0].content.get(Fact::Method), Some("totp"));
+    assert_eq!(
+        service.store.factors_of(&user.id).await.unwrap(),
+        Factors::default(),
+        "the recovery codes are removed too"
+    );
+    let emails = service.deliver_emails().await;
+    assert_eq!(emails.iter().map(|email| email.kind).collect::<Vec<_>>(), [EmailKind::SecondFactorRemoved]);
+    assert_eq!(emails[0].content.get(Fact::Method), Some("totp"));
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
     drop(codes);
 }
 
-/// The password is reset after the old one was checked.
+/// The password is reset after the old one was compared.
 #[tokio::test]
-async fn is_refused_if_the_account_was_changed_meanwhile() {
+async fn is_refused_if_the_account_changes_concurrently() {
     for call in ["remove_factors", "replace_recovery_codes"] {
         let Fixture { service, eventful, .. } = fixture(mailing());
         let user = service.register("alice").await;
@@ -59,7 +63,7 @@ async fn is_refused_if_the_account_was_changed_meanwhile() {
 }
 
 #[tokio::test]
-async fn of_what_is_not_on_is_refused() {
+async fn of_a_method_that_is_off_is_refused() {
     let service = service(mailing());
     let user = service.register("alice").await;
     service.enrol_email("alice").await;
@@ -70,7 +74,7 @@ async fn of_what_is_not_on_is_refused() {
 }
 
 #[tokio::test]
-async fn ends_what_the_method_could_answer() {
+async fn ends_open_challenges() {
     let service = service(mailing());
     let user = service.register("alice").await;
     let (secret, _) = service.enrol_totp("alice").await;
@@ -84,7 +88,7 @@ async fn ends_what_the_method_could_answer() {
 }
 
 #[tokio::test]
-async fn by_an_administrator_is_for_those_who_lost_theirs() {
+async fn by_an_operator_removes_all_factors_and_sends_one_notice() {
     let service = service(mailing());
     service.register("alice").await;
     let (_, codes) = service.enrol_totp("alice").await;
@@ -93,17 +97,17 @@ async fn by_an_administrator_is_for_those_who_lost_theirs() {
     service.act("alice", Action::RemoveSecondFactors).await;
     let again = service.administration.act("alice", &Action::RemoveSecondFactors).await.unwrap();
     assert_eq!(again, Outcome::NothingToDo);
-    assert!(is_invalid(&answer(&service, &open, &codes[0].expose()).await), "old recovery codes open nothing");
+    assert!(is_invalid(&answer(&service, &open, &codes[0].expose()).await), "old recovery codes are refused");
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
-    let sent: Vec<_> = service.deliver_emails().await.iter().map(|mail| mail.kind).collect();
-    assert_eq!(sent, [EmailKind::SecondFactorRemoved], "told once");
+    let sent: Vec<_> = service.deliver_emails().await.iter().map(|email| email.kind).collect();
+    assert_eq!(sent, [EmailKind::SecondFactorRemoved], "one notice");
 }
 
 #[tokio::test]
-async fn where_it_is_required_leaves_codes_by_mail() {
+async fn where_a_factor_is_required_leaves_codes_by_email() {
     let service = service(requiring(RequiredFor::All));
     let user = service.register("alice").await;
-    // What a login takes, switching one on takes too.
+    // Enrolment requires what a login requires.
     let missing = service.second_factors.enrol(&user, Method::Totp, shown(PASSWORD)).await;
     assert!(matches!(missing, Err(AccountError::ChallengeMissing)), "{missing:?}");
     let challenge = confirmation(&service, &user).await;
@@ -114,7 +118,7 @@ async fn where_it_is_required_leaves_codes_by_mail() {
     assert_eq!(
         service.second_factor_challenge("alice").await.methods,
         [Method::Totp, Method::RecoveryCode],
-        "mail does not stand in"
+        "codes by email do not replace the authenticator"
     );
     service.act("alice", Action::RemoveSecondFactors).await;
     assert_eq!(service.second_factor_challenge("alice").await.methods, [Method::Email]);

@@ -139,11 +139,11 @@ impl Accounts for Broken {
         }
     }
 
-    async fn confirm_email(&self, proven: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
+    async fn confirm_email(&self, verified: &VerifiedEmail, now: Timestamp) -> Result<EmailUpdate, StoreError> {
         if self.has(Defect::ConfirmsWithUsedCodes) {
-            self.revive(proven.code);
+            self.revive(verified.code);
         }
-        self.inner.confirm_email(proven, now).await
+        self.inner.confirm_email(verified, now).await
     }
 
     async fn set_active(&self, id: &UserId, active: bool, effects: &Effects) -> Result<bool, StoreError> {

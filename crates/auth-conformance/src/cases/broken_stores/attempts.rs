@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use auth_accounts::ports::Attempts;
-use auth_accounts::throttle::{Admission, Attempt, Forgiveness, LimitKey};
+use auth_accounts::throttle::{Admission, Attempt, LimitKey, Reduction};
 use auth_core::StoreError;
 use auth_core::effects::Effects;
 use auth_core::ports::Blacklist;
@@ -36,14 +36,14 @@ impl Blacklist for Broken {
 impl Broken {
     /// Counts attempts with one read and one write.
     async fn count_in_two_steps(&self, attempts: &[Attempt], now: UnixTime) -> Admission {
-        let counter = |attempt: &Attempt| self.counts.lock().unwrap().get(&attempt.bucket).copied();
+        let counter = |attempt: &Attempt| self.counts.lock().unwrap().get(&attempt.limit_key).copied();
         let decisions: Vec<_> = attempts.iter().map(|attempt| attempt.limit.count(counter(attempt), now)).collect();
         other_calls().await;
         if let Some(wait) = decisions.iter().filter_map(|decision| decision.err()).max() {
             return Admission::Refused(wait);
         }
         let counted = decisions.into_iter().flatten();
-        self.counts.lock().unwrap().extend(attempts.iter().map(|attempt| attempt.bucket.clone()).zip(counted));
+        self.counts.lock().unwrap().extend(attempts.iter().map(|attempt| attempt.limit_key.clone()).zip(counted));
         Admission::Admitted
     }
 }
@@ -67,8 +67,8 @@ impl Attempts for Broken {
         }
     }
 
-    async fn forgive(&self, buckets: &[(LimitKey, Forgiveness)]) -> Result<(), StoreError> {
-        if self.has(Defect::RefundsNothing) { Ok(()) } else { self.inner.forgive(buckets).await }
+    async fn reduce(&self, limit_keys: &[(LimitKey, Reduction)]) -> Result<(), StoreError> {
+        if self.has(Defect::RefundsNothing) { Ok(()) } else { self.inner.reduce(limit_keys).await }
     }
 
     async fn prune_attempts(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

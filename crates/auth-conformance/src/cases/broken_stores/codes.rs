@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use auth_accounts::code::{CodeId, OneTimeCode};
 use auth_accounts::ports::{Codes, IssueIf, SecondFactors};
-use auth_accounts::second_factor::{Factors, Method, NewFactor, Proof, TotpFactor};
+use auth_accounts::second_factor::{Factors, Method, NewFactor, TotpFactor, VerifiedFactor};
 use auth_accounts::secret::Mac;
 use auth_core::StoreError;
 use auth_core::effects::Effects;
@@ -44,7 +44,13 @@ impl Codes for Broken {
         }
     }
 
-    async fn redeem(&self, id: CodeId, proof: Proof, effects: &Effects, now: UnixTime) -> Result<bool, StoreError> {
+    async fn redeem(
+        &self,
+        id: CodeId,
+        factor: VerifiedFactor,
+        effects: &Effects,
+        now: UnixTime,
+    ) -> Result<bool, StoreError> {
         let is_unused = self.code(id).is_some_and(|code| code.consumed_at.is_none());
         match self.defect {
             Defect::IgnoresTheTimeStep => self.forget_time_step(id).await?,
@@ -55,7 +61,7 @@ impl Codes for Broken {
             }
             _ => {}
         }
-        self.inner.redeem(id, proof, effects, now).await
+        self.inner.redeem(id, factor, effects, now).await
     }
 
     async fn prune_challenges(&self, now: UnixTime, limit: u32) -> Result<usize, StoreError> {

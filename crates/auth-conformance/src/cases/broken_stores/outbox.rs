@@ -1,7 +1,7 @@
 //! A broken outbox.
 
 use async_trait::async_trait;
-use auth_accounts::mail::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
+use auth_accounts::email::{ClaimedEmail, MessageId, OutboxEntry, OutgoingEmail};
 use auth_accounts::ports::{Outbox, OutboxPage, Retry};
 use auth_core::StoreError;
 use auth_core::time::UnixTime;
@@ -34,17 +34,17 @@ impl Outbox for Broken {
             return self.inner.claim(now, until).await;
         }
         let fresh = self.entry(|entry| entry.attempts == 0).await;
-        let mail = fresh.and_then(|entry| self.inner.mails().into_iter().find(|mail| mail.id == entry.id));
+        let email = fresh.and_then(|entry| self.inner.emails().into_iter().find(|email| email.id == entry.id));
         other_calls().await;
         let claimed = self.inner.claim(now, until).await?;
-        Ok(mail.map(|mail| ClaimedEmail { mail, attempt: 1 }).or(claimed))
+        Ok(email.map(|email| ClaimedEmail { email, attempt: 1 }).or(claimed))
     }
 
     async fn delivered(&self, claimed: MessageId, attempt: u32) -> Result<bool, StoreError> {
         self.inner.delivered(claimed, self.attempt(claimed, attempt).await).await
     }
 
-    async fn postpone(
+    async fn reschedule(
         &self,
         claimed: MessageId,
         attempt: u32,
@@ -52,7 +52,7 @@ impl Outbox for Broken {
         error: &str,
     ) -> Result<bool, StoreError> {
         let attempt = self.attempt(claimed, attempt).await;
-        self.inner.postpone(claimed, attempt, next_attempt_at, error).await
+        self.inner.reschedule(claimed, attempt, next_attempt_at, error).await
     }
 
     async fn give_up(&self, claimed: MessageId, attempt: u32, now: UnixTime, error: &str) -> Result<bool, StoreError> {

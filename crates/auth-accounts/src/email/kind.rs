@@ -1,4 +1,4 @@
-//! The kinds of mail.
+//! The kinds of email.
 
 macro_rules! names {
     ($(#[$about:meta])* $type:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* }) => {
@@ -7,15 +7,15 @@ macro_rules! names {
         pub enum $type { $($(#[$doc])* $variant,)* }
 
         impl $type {
-            /// Every one there is.
+            /// All values.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The stable name.
+            /// The stable name, which may be stored.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The one with this name.
+            /// The value with this name.
             pub fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.name() == name)
             }
@@ -25,19 +25,19 @@ macro_rules! names {
 pub(crate) use names;
 
 names! {
-    /// What a mail is about. The [`name`](Self::name) is that of its templates.
+    /// The kind of an email. Its [`name`](Self::name) is also that of its templates.
     EmailKind {
         /// A link to set a new password. Fact: `token`.
         PasswordReset = "password_reset",
-        /// A link that proves the address of an account. Fact: `token`.
+        /// A link that verifies the email address of an account. Fact: `token`.
         EmailVerification = "email_verification",
-        /// A link that makes this address the one of an account. Fact: `token`.
+        /// A link that changes the email address of an account to the recipient's. Fact: `token`.
         EmailChange = "email_change",
-        /// Somebody asked to change the address: to the address that the account still has. Fact: `new_email`.
+        /// Notice to the current email address that a change of it was requested. Fact: `new_email`.
         EmailChangeRequested = "email_change_requested",
-        /// The address was changed: to the one before. Fact: `new_email`.
+        /// Notice to the former email address that it was changed. Fact: `new_email`.
         EmailChanged = "email_changed",
-        /// A code to log in with, or to confirm something. Fact: `code`.
+        /// A 6-digit code for a login, a reauthentication or an enrolment. Fact: `code`.
         SecondFactorCode = "second_factor_code",
         /// The password was changed or reset.
         PasswordChanged = "password_changed",
@@ -45,61 +45,61 @@ names! {
         SecondFactorAdded = "second_factor_added",
         /// A second factor was removed. Fact: `method`.
         SecondFactorRemoved = "second_factor_removed",
-        /// The recovery codes were made anew.
+        /// The recovery codes were replaced.
         RecoveryCodesReplaced = "recovery_codes_replaced",
         /// A recovery code was used to log in. Fact: `left`.
         RecoveryCodeUsed = "recovery_code_used",
-        /// A spent refresh token came back, and its session was ended.
+        /// A used refresh token was presented again, and its session was revoked.
         SessionReused = "session_reused",
     }
 }
 
 names! {
-    /// What somebody asked for who may or may not have an account. It is written down as it was asked, and looked into
-    /// afterwards: so the answer cannot tell, not even by its time, whether there is an account.
+    /// A request for an email, by a client that may or may not have an account. It is enqueued as it was made and processed
+    /// later, so that neither the answer nor its timing reveals whether the account exists (SEC-112).
     EmailRequest {
         /// A link to set a new password.
         PasswordReset = "password_reset_requested",
-        /// A link that proves an address.
+        /// A link that verifies the email address.
         EmailVerification = "email_verification_requested",
     }
 }
 
-/// What may stand in the outbox.
+/// The kinds of entries in the outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Queued {
-    /// A mail to be sent.
-    Mail(EmailKind),
-    /// A wish to be looked into.
+    /// An email to be delivered.
+    Email(EmailKind),
+    /// A request to be processed.
     Request(EmailRequest),
 }
 
 impl Queued {
-    /// The stable name, as it is stored.
+    /// The stable name, which is stored.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Mail(kind) => kind.name(),
+            Self::Email(kind) => kind.name(),
             Self::Request(request) => request.name(),
         }
     }
 
-    /// How urgent it is: the outbox delivers the lowest number first. A code is waited for during a login and a link while
-    /// the password is forgotten; a flood of anything else must delay neither.
+    /// The priority: entries with the lowest number are delivered first. Users wait for codes during a login and for
+    /// password-reset links, so a flood of other emails must not delay those.
     ///
     /// ```
-    /// use auth_accounts::mail::{EmailKind, EmailRequest, Queued};
+    /// use auth_accounts::email::{EmailKind, EmailRequest, Queued};
     /// let order = [
-    ///     Queued::Mail(EmailKind::SecondFactorCode),
+    ///     Queued::Email(EmailKind::SecondFactorCode),
     ///     Queued::Request(EmailRequest::PasswordReset),
-    ///     Queued::Mail(EmailKind::EmailVerification),
+    ///     Queued::Email(EmailKind::EmailVerification),
     /// ];
     /// assert!(order.is_sorted_by_key(|queued| queued.priority()));
     /// ```
     pub const fn priority(self) -> u8 {
         match self {
-            Self::Mail(EmailKind::SecondFactorCode) => 0,
-            Self::Mail(EmailKind::PasswordReset) | Self::Request(EmailRequest::PasswordReset) => 1,
-            Self::Mail(
+            Self::Email(EmailKind::SecondFactorCode) => 0,
+            Self::Email(EmailKind::PasswordReset) | Self::Request(EmailRequest::PasswordReset) => 1,
+            Self::Email(
                 EmailKind::EmailVerification
                 | EmailKind::EmailChange
                 | EmailKind::EmailChangeRequested
@@ -115,9 +115,9 @@ impl Queued {
         }
     }
 
-    /// The one with this name.
+    /// The kind with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        EmailKind::from_name(name).map(Self::Mail).or_else(|| EmailRequest::from_name(name).map(Self::Request))
+        EmailKind::from_name(name).map(Self::Email).or_else(|| EmailRequest::from_name(name).map(Self::Request))
     }
 }
 
@@ -126,9 +126,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_queued_is_found_by_its_name() {
-        let mails = EmailKind::ALL.iter().map(|kind| Queued::Mail(*kind));
-        for queued in mails.chain(EmailRequest::ALL.iter().map(|request| Queued::Request(*request))) {
+    fn every_kind_is_found_by_its_name() {
+        let emails = EmailKind::ALL.iter().map(|kind| Queued::Email(*kind));
+        for queued in emails.chain(EmailRequest::ALL.iter().map(|request| Queued::Request(*request))) {
             assert_eq!(Queued::from_name(queued.name()), Some(queued));
         }
         assert_eq!(Queued::from_name("invoice"), None);

@@ -1,15 +1,14 @@
-//! Mails: what they are about, and to whom they go. How one reads is a template's business, how it travels a
-//! [`Mailer`](crate::ports::Mailer)'s.
+//! Emails: their kinds, contents and recipients. A [`Mailer`](crate::ports::Mailer) renders the templates and delivers them.
 //!
-//! Nothing here sends anything. Whatever causes a mail puts it into the [outbox](crate::ports::Outbox) with the same
-//! transaction; what the mail says is sealed there, since a link or a code in it opens something.
+//! Nothing in this module sends an email. It is enqueued in the [outbox](crate::ports::Outbox), in the transaction that causes
+//! it. Its content is sealed there, since a link or a code in it is a secret.
 
 mod content;
 mod id;
 mod kind;
 mod retry;
 
-pub use content::{EmailContent, Fact, Mail};
+pub use content::{EmailContent, Fact, UnsealedEmail};
 pub use id::MessageId;
 pub(crate) use kind::names;
 pub use kind::{EmailKind, EmailRequest, Queued};
@@ -23,31 +22,31 @@ use auth_core::time::UnixTime;
 
 use crate::secret::Sealed;
 
-/// Something to be put into the outbox: a mail, or somebody's wish for one.
+/// An email, or a request for one, to be enqueued in the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingEmail {
-    /// Its name.
+    /// The message ID.
     pub id: MessageId,
-    /// What it is.
+    /// The kind.
     pub queued: Queued,
-    /// The address it goes to: that of the account, or as it was typed by whoever asked.
+    /// The email address: that of the account or, for a request, as the client entered it.
     pub to: String,
-    /// What it says, sealed for [`EmailContent::context`].
+    /// The content, sealed with [`EmailContent::context`].
     pub content: Sealed,
-    /// When it was caused.
+    /// When it was enqueued.
     pub queued_at: UnixTime,
 }
 
 impl From<OutgoingEmail> for Message {
-    fn from(mail: OutgoingEmail) -> Self {
-        let OutgoingEmail { id, queued, to, content, queued_at } = mail;
+    fn from(email: OutgoingEmail) -> Self {
+        let OutgoingEmail { id, queued, to, content, queued_at } = email;
         Self { id: id.bytes(), kind: queued.name(), to, content: content.bytes().to_vec(), queued_at }
     }
 }
 
 impl FromIterator<OutgoingEmail> for Effects {
-    fn from_iter<T: IntoIterator<Item = OutgoingEmail>>(mails: T) -> Self {
-        Self { messages: mails.into_iter().map(Message::from).collect(), ..Self::NONE }
+    fn from_iter<T: IntoIterator<Item = OutgoingEmail>>(emails: T) -> Self {
+        Self { messages: emails.into_iter().map(Message::from).collect(), ..Self::NONE }
     }
 }
 
@@ -61,43 +60,43 @@ impl TryFrom<&Message> for OutgoingEmail {
     }
 }
 
-/// A message of a kind that is none of [`Queued`].
+/// The error for a message whose kind is not in [`Queued`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownKind;
 
 impl fmt::Display for UnknownKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a message of an unknown kind")
+        f.write_str("unknown kind of message")
     }
 }
 
 impl Error for UnknownKind {}
 
-/// Something taken out of the outbox, to be done with.
+/// An entry of the outbox that a worker has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedEmail {
-    /// What was put in.
-    pub mail: OutgoingEmail,
-    /// How often it was taken, this time included. It names the claim: whoever reports an outcome names it too.
+    /// The entry, as it was enqueued.
+    pub email: OutgoingEmail,
+    /// How often it has been claimed, including this time. Identifies the claim when its outcome is reported.
     pub attempt: u32,
 }
 
-/// Something in the outbox, as an operator sees it: not what it says.
+/// An entry of the outbox as operators see it, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {
-    /// Its name.
+    /// The message ID.
     pub id: MessageId,
-    /// What it is.
+    /// The kind.
     pub queued: Queued,
-    /// The address it goes to.
+    /// The email address of the recipient.
     pub to: String,
-    /// When it was caused.
+    /// When it was enqueued.
     pub queued_at: UnixTime,
-    /// How often it was tried.
+    /// How many attempts have been made.
     pub attempts: u32,
-    /// When it is tried next; `None`: at once, or never.
+    /// When the next attempt is due; `None` if it is due now, or if delivery was given up.
     pub next_attempt_at: Option<UnixTime>,
-    /// When it was given up; `None`: it was not.
+    /// When delivery was given up; `None` if it was not.
     pub failed_at: Option<UnixTime>,
     /// Why the last attempt failed.
     pub last_error: Option<String>,

@@ -1,43 +1,43 @@
-//! What a mail says, before a template makes sentences of it.
+//! The content of an email, before a template renders it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use auth_core::time::UnixTime;
 
-use crate::mail::kind::names;
-use crate::mail::{EmailKind, MessageId, Queued};
+use crate::email::kind::names;
+use crate::email::{EmailKind, MessageId, Queued};
 
 names! {
-    /// Something that a template may speak of.
+    /// A value that a template may use.
     Fact {
-        /// The name that the account logs in with.
+        /// The username.
         Username = "username",
-        /// The first name of its owner; may be empty.
+        /// The first name of the user; may be empty.
         FirstName = "first_name",
-        /// Secret: the token of a link.
+        /// The link token. Secret.
         Token = "token",
-        /// Secret: six digits.
+        /// The 6-digit code. Secret.
         Code = "code",
-        /// How many minutes token or code are good for.
+        /// How many minutes the link token or the code is valid for.
         Minutes = "minutes",
-        /// Another address, shortened so that it says little to a stranger.
+        /// The new email address, shortened so that it reveals little to anyone else who reads the email.
         NewEmail = "new_email",
-        /// A second factor, by its [`name`](crate::second_factor::Method::name).
+        /// The [`name`](crate::second_factor::Method::name) of a second factor.
         Method = "method",
         /// How many recovery codes are left.
         Left = "left",
-        /// The network address of whoever caused the mail.
-        Address = "address",
-        /// What their program calls itself.
+        /// The client IP of the request that caused the email.
+        ClientIp = "address",
+        /// The `User-Agent` header of that request.
         UserAgent = "user_agent",
     }
 }
 
-/// What a mail says. Secret as a whole: a `Debug` that names the facts and not their values.
+/// The content of an email. `Debug` prints the names of the facts, not their values, since some of them are secret.
 ///
 /// ```
-/// use auth_accounts::mail::{Fact, EmailContent};
+/// use auth_accounts::email::{Fact, EmailContent};
 /// let content = EmailContent::default().with(Fact::Code, "123456");
 /// assert_eq!(content.get(Fact::Code), Some("123456"));
 /// assert_eq!(EmailContent::from_bytes(&content.to_bytes()), Some(content.clone()));
@@ -47,13 +47,13 @@ names! {
 pub struct EmailContent(BTreeMap<Fact, String>);
 
 impl EmailContent {
-    /// The same with one more fact.
+    /// Adds a fact.
     pub fn with(mut self, fact: Fact, value: impl Into<String>) -> Self {
         self.0.insert(fact, value.into());
         self
     }
 
-    /// The same with one more fact, if it is known.
+    /// Adds a fact, if it has a value.
     pub fn with_known(self, fact: Fact, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.with(fact, value),
@@ -61,19 +61,19 @@ impl EmailContent {
         }
     }
 
-    /// The same without what a stranger can write into it: for an email to an address that is not verified, which a
-    /// stranger may have given. The username stays if it can be neither a link nor a sentence: up to 20 ASCII letters and
-    /// digits, with at most one `-` or `_` among them.
+    /// Removes every fact that an attacker can choose freely. Used for unverified email addresses, since an attacker can
+    /// register someone else's. The username is kept if it can be neither a link nor a sentence: up to 20 ASCII letters and
+    /// digits, with at most one `-` or `_`.
     pub fn without_free_text(mut self) -> Self {
         self.0.retain(|fact, value| match fact {
             Fact::FirstName | Fact::UserAgent | Fact::NewEmail => false,
             Fact::Username => is_one_word(value),
-            Fact::Address | Fact::Token | Fact::Code | Fact::Minutes | Fact::Method | Fact::Left => true,
+            Fact::ClientIp | Fact::Token | Fact::Code | Fact::Minutes | Fact::Method | Fact::Left => true,
         });
         self
     }
 
-    /// A fact.
+    /// The value of a fact, if it is present.
     pub fn get(&self, fact: Fact) -> Option<&str> {
         self.0.get(&fact).map(String::as_str)
     }
@@ -83,20 +83,21 @@ impl EmailContent {
         self.0.iter().map(|(fact, value)| (*fact, value.as_str()))
     }
 
-    /// For the outbox: a JSON object.
+    /// Serializes the content for the outbox, as a JSON object.
     pub fn to_bytes(&self) -> Vec<u8> {
         let object: serde_json::Map<_, _> =
             self.facts().map(|(fact, value)| (fact.name().to_owned(), value.into())).collect();
         serde_json::Value::Object(object).to_string().into_bytes()
     }
 
-    /// As [`to_bytes`](Self::to_bytes) wrote it. Facts that this release does not know are left out.
+    /// Parses the output of [`to_bytes`](Self::to_bytes); `None` if it is not valid. Facts that this release does not know are
+    /// ignored.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let object: BTreeMap<String, String> = serde_json::from_slice(bytes).ok()?;
         Some(Self(object.into_iter().filter_map(|(name, value)| Some((Fact::from_name(&name)?, value))).collect()))
     }
 
-    /// What the content of a mail is sealed for: it opens in no other row of the outbox.
+    /// The context that the content of an email is sealed with. It cannot be opened in any other row of the outbox.
     pub fn context(id: MessageId, queued: Queued) -> Vec<u8> {
         [b"mail ", queued.name().as_bytes(), b" ", &id.bytes()[..]].concat()
     }
@@ -108,24 +109,25 @@ impl fmt::Debug for EmailContent {
     }
 }
 
-fn is_one_word(text: &str) -> bool {
-    let joins = text.bytes().filter(|byte| b"-_".contains(byte)).count();
-    let others = text.bytes().filter(|byte| !b"-_".contains(byte));
-    text.len() <= 20 && joins <= 1 && others.into_iter().all(|byte| byte.is_ascii_alphanumeric())
+/// Whether a string can be neither a link nor a sentence.
+fn is_one_word(input: &str) -> bool {
+    let joins = input.bytes().filter(|byte| b"-_".contains(byte)).count();
+    let others = input.bytes().filter(|byte| !b"-_".contains(byte));
+    input.len() <= 20 && joins <= 1 && others.into_iter().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// A mail on its way to somebody.
+/// An email to be rendered and handed to a mail server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// Its name.
+pub struct UnsealedEmail {
+    /// The message ID.
     pub id: MessageId,
-    /// What it is about.
+    /// The kind, which selects the template.
     pub kind: EmailKind,
-    /// The address it goes to.
+    /// The email address of the recipient.
     pub to: String,
-    /// What it says.
+    /// The values for the template.
     pub content: EmailContent,
-    /// When it was caused.
+    /// When the email was enqueued.
     pub caused_at: UnixTime,
 }
 
@@ -134,14 +136,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stranger_writes_nothing_into_an_email_to_an_address_that_is_not_verified() {
+    fn emails_to_unverified_addresses_contain_no_free_text() {
         let all = Fact::ALL.iter().fold(EmailContent::default(), |all, fact| all.with(*fact, "text"));
         let kept: Vec<_> = all.without_free_text().facts().map(|(fact, _)| fact.name()).collect();
         assert_eq!(kept, ["username", "token", "code", "minutes", "method", "left", "address"]);
     }
 
     #[test]
-    fn a_username_that_can_be_a_link_or_a_sentence_is_left_out() {
+    fn usernames_that_can_be_a_link_or_a_sentence_are_left_out() {
         for (username, is_kept) in [
             ("alice", true),
             ("Alice_1984", true),

@@ -1,16 +1,15 @@
-//! The texts that people hold: the token of a link, the text of a challenge, six digits.
+//! Link tokens, challenges and 6-digit codes, as users receive them.
 
 use std::fmt;
 
 use auth_core::ports::Randomness;
 
 use crate::code::{CodeId, OneTimeCode};
-use crate::secret::KeyedHash;
-use crate::secret::{Mac, MacPurpose};
+use crate::secret::{KeyedHash, Mac, MacPurpose};
 
-/// The token of a link: the name of its code and 256 random bits, as 96 lower-case hex digits. Secret.
+/// A link token: the ID of its code and 256 random bits, as 96 lower-case hex digits. Secret.
 ///
-/// The name finds the row, so that the secret is never searched for, only compared.
+/// The row is found by the ID, so the secret is compared in constant time and never part of a query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LinkToken {
     id: CodeId,
@@ -18,35 +17,35 @@ pub struct LinkToken {
 }
 
 impl LinkToken {
-    /// A new one for this code.
+    /// Generates a token for this code.
     pub fn generate(id: CodeId, randomness: &dyn Randomness) -> Self {
         let mut secret = [0; 32];
         randomness.fill(&mut secret);
         Self { id, secret }
     }
 
-    /// Reads one that somebody brought.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (id, secret) = text.split_at_checked(32)?;
+    /// Parses a token; `None` if it is not valid.
+    pub fn parse(input: &str) -> Option<Self> {
+        let (id, secret) = input.split_at_checked(32)?;
         Some(Self { id: CodeId::from_bytes(from_hex(id)?), secret: from_hex(secret)? })
     }
 
-    /// The code it belongs to.
+    /// The ID of the code that it belongs to.
     pub const fn id(&self) -> CodeId {
         self.id
     }
 
-    /// What is stored of it.
+    /// The keyed hash to be stored.
     pub fn mac(&self, keyed_hash: &dyn KeyedHash) -> Mac {
         keyed_hash.mac(MacPurpose::Link, &self.message())
     }
 
-    /// Whether it is the one whose hash was stored.
+    /// Whether this is the token of `code`.
     pub fn matches(&self, code: &OneTimeCode, keyed_hash: &dyn KeyedHash) -> bool {
         code.id == self.id && code.mac.is_some_and(|mac| keyed_hash.matches(MacPurpose::Link, &self.message(), &mac))
     }
 
-    /// The text.
+    /// The token string.
     pub fn expose(&self) -> String {
         to_hex(&self.id.bytes()) + &to_hex(&self.secret)
     }
@@ -62,25 +61,25 @@ impl fmt::Debug for LinkToken {
     }
 }
 
-/// The text of a challenge: the name of its code and a keyed hash of it, as 96 lower-case hex digits. Nobody can make one
-/// who does not have the key; it opens nothing without a second factor.
+/// A challenge: the ID of its code and a keyed hash of the ID, as 96 lower-case hex digits. It cannot be created without the
+/// key, and gives access to nothing without a second factor.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ChallengeToken(String);
 
 impl ChallengeToken {
-    /// The challenge of a code.
+    /// Creates the challenge for a code.
     pub fn of(id: CodeId, keyed_hash: &dyn KeyedHash) -> Self {
         Self(to_hex(&id.bytes()) + &to_hex(keyed_hash.mac(MacPurpose::Challenge, &id.bytes()).bytes()))
     }
 
-    /// The code of a challenge that somebody brought; `None`: it is not one of ours.
-    pub fn read(text: &str, keyed_hash: &dyn KeyedHash) -> Option<CodeId> {
-        let (id, mac) = text.split_at_checked(32)?;
+    /// Parses a challenge and returns the ID of its code; `None` if this deployment did not issue it.
+    pub fn read(input: &str, keyed_hash: &dyn KeyedHash) -> Option<CodeId> {
+        let (id, mac) = input.split_at_checked(32)?;
         let (id, mac) = (from_hex(id)?, Mac::from_bytes(from_hex(mac)?));
         keyed_hash.matches(MacPurpose::Challenge, &id, &mac).then(|| CodeId::from_bytes(id))
     }
 
-    /// The text.
+    /// The challenge string.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -92,17 +91,17 @@ impl fmt::Debug for ChallengeToken {
     }
 }
 
-/// Six digits, as mailed or shown by an authenticator. Secret.
+/// A 6-digit code, from an email or an authenticator. Secret.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SixDigitCode(u32);
 
 impl SixDigitCode {
-    /// How many there are.
+    /// The number of different codes.
     pub const COUNT: u32 = 1_000_000;
 
-    /// A new one: each as likely as any other.
+    /// Generates a code, uniformly distributed.
     pub fn generate(randomness: &dyn Randomness) -> Self {
-        // The largest multiple of COUNT that fits; what lies above would favour the small ones.
+        // The largest multiple of COUNT that fits. Numbers from there on would make small codes more likely.
         const LIMIT: u32 = u32::MAX - u32::MAX % SixDigitCode::COUNT;
         loop {
             let mut bytes = [0; 4];
@@ -114,29 +113,29 @@ impl SixDigitCode {
         }
     }
 
-    /// The last six digits of a number.
+    /// The last six decimal digits of a number.
     pub const fn of_number(number: u32) -> Self {
         Self(number % Self::COUNT)
     }
 
-    /// Reads six digits; blanks and hyphens between them do not count.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits: String = text.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    /// Parses six ASCII digits, ignoring spaces and hyphens; `None` for any other string.
+    pub fn parse(input: &str) -> Option<Self> {
+        let digits: String = input.chars().filter(|c| !matches!(c, ' ' | '-')).collect();
         let is_six = digits.len() == 6 && digits.bytes().all(|b| b.is_ascii_digit());
         is_six.then(|| digits.parse().ok()).flatten().map(Self)
     }
 
-    /// What is stored of it: bound to its challenge.
+    /// The keyed hash to be stored, bound to the challenge with this ID.
     pub fn mac(self, id: CodeId, keyed_hash: &dyn KeyedHash) -> Mac {
         keyed_hash.mac(MacPurpose::Code, &self.message(id))
     }
 
-    /// Whether it is the one that was mailed for this challenge.
+    /// Whether this is the code that was sent by email for this challenge.
     pub fn matches(self, code: &OneTimeCode, keyed_hash: &dyn KeyedHash) -> bool {
         code.mac.is_some_and(|mac| keyed_hash.matches(MacPurpose::Code, &self.message(code.id), &mac))
     }
 
-    /// The digits.
+    /// The six digits.
     pub fn expose(self) -> String {
         format!("{:06}", self.0)
     }
@@ -152,14 +151,14 @@ impl fmt::Debug for SixDigitCode {
     }
 }
 
-/// Lower-case digits, two for each byte.
+/// Encodes bytes as lower-case hex.
 pub(crate) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Lower-case digits only: one secret has one text.
-fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
+/// Decodes hex. Accepts only lower case, so that each secret has exactly one token string.
+fn from_hex<const N: usize>(input: &str) -> Option<[u8; N]> {
+    let digits = input.as_bytes();
     if digits.len() != 2 * N {
         return None;
     }
@@ -187,21 +186,21 @@ mod tests {
     }
 
     #[test]
-    fn a_link_has_one_spelling() {
+    fn link_tokens_have_one_spelling() {
         let token = LinkToken::generate(CodeId::from_bytes([0xAB; 16]), &Ones);
-        let text = token.expose();
-        assert_eq!(text.len(), 96);
-        assert_eq!(LinkToken::parse(&text), Some(token));
+        let input = token.expose();
+        assert_eq!(input.len(), 96);
+        assert_eq!(LinkToken::parse(&input), Some(token));
         for bad in
-            [text.to_uppercase(), text[1..].to_owned(), format!("{text}0"), text.replace('a', "g"), "é".repeat(48)]
+            [input.to_uppercase(), input[1..].to_owned(), format!("{input}0"), input.replace('a', "g"), "é".repeat(48)]
         {
             assert_eq!(LinkToken::parse(&bad), None, "{bad}");
         }
     }
 
     #[test]
-    fn what_six_digits_are() {
-        for (text, expected) in [
+    fn six_digits_are_parsed_with_spaces_and_hyphens() {
+        for (input, expected) in [
             ("000000", Some("000000")),
             ("123456", Some("123456")),
             ("123 456", Some("123456")),
@@ -212,7 +211,7 @@ mod tests {
             ("\u{0661}23456", None),
             ("", None),
         ] {
-            assert_eq!(SixDigitCode::parse(text).map(SixDigitCode::expose).as_deref(), expected, "{text:?}");
+            assert_eq!(SixDigitCode::parse(input).map(SixDigitCode::expose).as_deref(), expected, "{input:?}");
         }
         assert_eq!(SixDigitCode::of_number(1_284_755_224).expose(), "755224");
     }

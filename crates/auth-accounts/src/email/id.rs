@@ -1,4 +1,4 @@
-//! The names of mails.
+//! Message IDs.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use auth_core::ports::Randomness;
 use auth_core::token::random_uuid;
 use uuid::Uuid;
 
-/// The name of a mail: a random UUID (version 4, RFC 9562 §5.4), written as 32 lower-case hex digits. It stands in the
-/// `Message-ID`, so that a mail that was sent twice can be known for one.
+/// The message ID of an email: a random UUID (version 4, RFC 9562 §5.4), written as 32 lower-case hex digits. It is part of
+/// the `Message-ID` header, so that a second delivery can be recognised.
 ///
 /// ```
-/// use auth_accounts::mail::MessageId;
+/// use auth_accounts::email::MessageId;
 /// let id = MessageId::from_bytes([7; 16]);
 /// assert_eq!(MessageId::parse(&id.to_string()), Some(id));
 /// ```
@@ -18,25 +18,25 @@ use uuid::Uuid;
 pub struct MessageId([u8; 16]);
 
 impl MessageId {
-    /// A new name, drawn at random.
+    /// Generates a random ID.
     pub fn generate(randomness: &dyn Randomness) -> Self {
         Self(random_uuid(randomness).into_bytes())
     }
 
-    /// The name with these bytes.
+    /// Creates an ID from its bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The bytes of the ID.
     pub const fn bytes(self) -> [u8; 16] {
         self.0
     }
 
-    /// Reads 32 hex digits.
-    pub fn parse(text: &str) -> Option<Self> {
-        let is_hex = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        is_hex.then(|| u128::from_str_radix(text, 16).ok()).flatten().map(|number| Self(number.to_be_bytes()))
+    /// Parses 32 hex digits in any letter case; `None` for any other string.
+    pub fn parse(input: &str) -> Option<Self> {
+        let is_hex = input.len() == 32 && input.bytes().all(|b| b.is_ascii_hexdigit());
+        is_hex.then(|| u128::from_str_radix(input, 16).ok()).flatten().map(|number| Self(number.to_be_bytes()))
     }
 }
 
