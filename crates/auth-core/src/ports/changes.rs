@@ -18,7 +18,7 @@ pub enum Change {
     Gap,
 }
 
-/// The change events of one storage, whoever caused them: this process, another replica, a command, or an operator with
+/// The change events of one storage, from any source: this process, another replica, a command, or an operator with
 /// a database client.
 #[async_trait]
 pub trait InvalidationFeed: Send {
