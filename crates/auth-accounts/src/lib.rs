@@ -1,11 +1,11 @@
-//! The rules of accounts: usernames and passwords, email verification, one-time codes, second factors and rate limits.
+//! The rules for accounts: usernames and passwords, email verification, one-time codes, second factors and rate limits.
 //!
 //! As in [`auth_core`], which issues the tokens, the rules are pure functions over plain values. Thin services around them load,
 //! decide and apply. Storage, password hashing, sealing and email delivery are [`ports`].
 //!
 //! Where to look:
 //!
-//! | question | module |
+//! | topic | module |
 //! |---|---|
 //! | which usernames, email addresses and passwords are allowed | [`account`], [`password`] |
 //! | one-time codes behind links, challenges and enrolments | [`code`] |
@@ -13,7 +13,7 @@
 //! | rate limits | [`throttle`] |
 //! | kinds and contents of emails, and when delivery is retried | [`email`] |
 //! | the traits that adapters implement | [`ports`] |
-//! | the use-cases | [`service`] |
+//! | the use cases | [`service`] |
 
 pub mod account;
 pub mod code;

@@ -29,8 +29,8 @@ impl SecondFactors for DieselStore {
     async fn factors_of(&self, user: &UserId) -> Result<Factors, StoreError> {
         let user = user.clone();
         self.read(move |connection| {
-            // One statement, so that both are read from one snapshot. An account without a factor has no recovery
-            // codes.
+            // One statement, so that factors and recovery codes come from one snapshot. An account without a factor
+            // has no recovery codes.
             let own = recovery_codes::user_id.eq(second_factors::user_id);
             let rows: Vec<(FactorRow, Option<Vec<u8>>)> = second_factors::table
                 .left_join(recovery_codes::table.on(own))
@@ -154,8 +154,8 @@ fn has_factor(connection: &mut AnyConnection, user: UserKey) -> QueryResult<bool
     diesel::select(exists(some)).get_result(connection)
 }
 
-/// Removes the factors of a locked account that were added before its email address was verified, with their recovery
-/// codes; `false`, and nothing removed, if these are not exactly `methods`.
+/// Removes the factors of a locked account that were added before its email address was verified, and the recovery
+/// codes. Returns `false` and removes nothing if these factors are not exactly `methods`.
 pub(crate) fn remove_unverified(
     connection: &mut AnyConnection,
     user: UserKey,
@@ -189,7 +189,7 @@ fn remove_recovery_codes(connection: &mut AnyConnection, user: UserKey) -> Query
     diesel::delete(recovery_codes::table.filter(recovery_codes::user_id.eq(user))).execute(connection)
 }
 
-/// A row of a second factor.
+/// A row of `second_factors`.
 #[derive(Insertable, Queryable, Selectable)]
 #[diesel(table_name = second_factors)]
 #[diesel(treat_none_as_default_value = false)]
@@ -222,11 +222,10 @@ impl FactorRow {
     }
 }
 
-/// The factors in the rows of an account, one row for each pair of a factor and a recovery code.
+/// Reads the factors of an account from its rows, one for each pair of a factor and a recovery code.
 ///
-/// A method that only a later release knows is ignored if the account has another one. If it has no other, this is an
-/// error: the account must not count as one without a second factor, which would open it to anyone who knows the
-/// password.
+/// A method that only a later release knows is ignored if the account has another one, and is an error otherwise: an
+/// account that seemed to have no second factor would be open to anyone who knows the password.
 fn factors(rows: Vec<(FactorRow, Option<Vec<u8>>)>) -> QueryResult<Factors> {
     let mut factors = Factors::default();
     let (is_empty, mut codes) = (rows.is_empty(), Vec::new());

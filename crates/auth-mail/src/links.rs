@@ -7,8 +7,8 @@ use url::{Host, ParseError, Url};
 
 use crate::error::{Setting, SetupError};
 
-/// The pages of the front end that links point to. Built from the configuration only: a link with the `Host` of a
-/// request would send its token to the host that an attacker put into that request (SEC-114).
+/// The pages of the front end that links point to. Built only from the configuration: a link with the `Host` of a
+/// request would send its token to any host that an attacker puts there (SEC-114).
 ///
 /// ```
 /// use auth_mail::Links;
@@ -25,9 +25,9 @@ pub struct Links {
 const TOKEN: &str = "{token}";
 
 impl Links {
-    /// Creates links to pages below `base_url`, an absolute `http` or `https` URL without user, query and fragment. It
+    /// Creates links to pages below `base_url`, an absolute `http` or `https` URL without user, query or fragment. It
     /// may have a path. Each path must start with `/` and contain `{token}` exactly once, and may have a query or a
-    /// fragment. A change of the email address uses the page of the email verification.
+    /// fragment. Changes of the email address use the page for email verification.
     ///
     /// # Errors
     /// [`SetupError`] with the invalid setting.
@@ -58,9 +58,9 @@ impl Links {
     }
 }
 
-/// Checks the base URL and removes slashes at its end.
+/// Checks the base URL and removes trailing slashes.
 fn check_base_url(base_url: &str) -> Result<String, &'static str> {
-    // The parser accepts URLs that browsers correct, such as with a missing slash, and reports a syntax violation.
+    // The parser accepts URLs that browsers correct, such as one without a slash, but reports a syntax violation.
     let has_violation = Cell::new(false);
     let parsed = Url::options().syntax_violation_callback(Some(&|_| has_violation.set(true))).parse(base_url);
     let url = match parsed {
@@ -78,7 +78,7 @@ fn check_base_url(base_url: &str) -> Result<String, &'static str> {
 }
 
 /// Returns whether a host is an IP address, or has only letters, digits, hyphens, dots and underscores. RFC 3986 §3.2.2
-/// allows more characters, but no host name has them.
+/// allows other characters, but host names do not use them.
 fn is_host(host: Host<&str>) -> bool {
     let is_name_char = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     !matches!(host, Host::Domain(name) if !name.bytes().all(is_name_char))

@@ -1,4 +1,4 @@
-//! Guessing second factors: only a few codes are compared, however many arrive, from any client IP and at any replica.
+//! Guessing second factors: however many codes arrive, from any client IP and at any replica, only a few are compared.
 
 use auth_tests::answers::assert_throttled;
 use auth_tests::cases::{OnBothDatabases, OnSqlite};
@@ -28,7 +28,7 @@ pub(crate) fn trials(_: &SharedServers) -> Vec<Trial> {
 const METHODS: [&str; 2] = ["email", "recovery_code"];
 const HOUR: u64 = 60 * 60;
 
-/// Allows this many wrong codes per day, and as many emails as the case needs.
+/// Allows `codes` wrong codes per day, and as many emails as the case needs.
 fn with_code_limit(options: ServerOptions, codes: u32) -> ServerOptions {
     let options = options.env("AUTH__THROTTLE__SECOND_FACTOR_PER_DAY", &codes.to_string());
     options
@@ -66,7 +66,7 @@ async fn five_wrong_codes_use_up_a_challenge(database: Database) {
     for right in [&code, &recovery_codes[0], &code] {
         assert_refused(&fixture.answer_challenge(&challenge, right).await, "challenge_not_valid");
     }
-    // The same holds for the challenge of a logged-in user and that of an enrolment.
+    // The same holds for the challenges of reauthentication and enrolment.
     let (challenge, code) = alice.challenge_by_email().await;
     for wrong in wrong_codes(&code, 5) {
         alice.remove("email", &challenge, &wrong).await.assert_field_error("code", "Invalid code.");
@@ -85,7 +85,6 @@ async fn five_wrong_codes_use_up_a_challenge(database: Database) {
 }
 
 async fn five_of_a_thousand_concurrent_guesses_are_compared(database: Database) {
-    // Each request waits for a database connection, however slow the machine is.
     let fixture = Fixture::with(database, |options| with_code_limit(options, 20));
     let alice = TestUser::register(&fixture, "alice").await;
     let recovery_codes = alice.enrol_email().await;
@@ -123,7 +122,7 @@ async fn nothing_resets_the_code_limit_of_an_account(database: Database) {
     guess(&fixture, &first, &first_code, 5).await;
     guess(&fixture, &second, &second_code, 2).await;
 
-    // Right or wrong, from an email or a recovery code, for an old or a new challenge: all are refused.
+    // Every code is refused: right or wrong, from an email or a recovery code, for an old or a new challenge.
     let (third, third_code) = alice.login_challenge_by_email(&METHODS).await;
     for (challenge, code) in [
         (&second, &different_code(&second_code)),
@@ -143,7 +142,7 @@ async fn nothing_resets_the_code_limit_of_an_account(database: Database) {
         let request = request.json(&json!({"challenge": third, "code": third_code}));
         assert_throttled(&Answer::of(request.send().await.unwrap()).await);
     }
-    // Other users and open sessions are not affected.
+    // Other users and live sessions are not affected.
     let (of_bob, code_of_bob) = bob.login_challenge_by_email(&METHODS).await;
     bob.complete_login(&of_bob, &code_of_bob).await;
     TokenPair::of(&fixture.client.refresh(&alice.pair.refresh).await);

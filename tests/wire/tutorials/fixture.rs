@@ -1,4 +1,4 @@
-//! A newly started blog, and its operator.
+//! A running blog server and its client.
 
 use auth_tests::{Answer, Database, TestClient, TestServer, TokenPair};
 use reqwest::Method;
@@ -55,13 +55,13 @@ impl Blog {
         self.client.refresh(token).await
     }
 
-    /// Polls a path until the answer has this status: changes by a command, which is another process, take effect within a
+    /// Polls a path until the answer has this status. Commands run in another process; their changes take effect within a
     /// second.
     pub(crate) async fn wait_for_status(&self, bearer: &str, path: &str, status: u16) -> Answer {
         self.client.wait_for_status(bearer, path, status).await
     }
 
-    /// Runs `blog --profile simplejwt users ACTION NAME` on the machine of the blog.
+    /// Runs `blog --profile simplejwt users ACTION NAME` on the blog's machine.
     pub(crate) fn users(&self, action: &str, name: &str) {
         self.server.users(action, name);
     }

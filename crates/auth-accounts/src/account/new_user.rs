@@ -12,7 +12,7 @@ use crate::account::{Email, PersonName, Username};
 /// An account to be created. It starts active.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewUser {
-    /// The user ID; with [`NewUserId::Next`] the storage assigns one.
+    /// The user ID; with [`NewUserId::Next`], the storage assigns one.
     pub id: NewUserId,
     /// The username.
     pub username: Username,
@@ -28,12 +28,12 @@ pub struct NewUser {
     pub is_superuser: bool,
     /// When the account is created.
     pub date_joined: Timestamp,
-    /// Whether the user is imported and keeps their username, which is refused only if another user has exactly the same
-    /// one. If its [canonical form](Username::canonical) is taken, it reserves only its own spelling.
+    /// Whether the user is imported. An imported username is refused only if another user has exactly the same one. If
+    /// its [canonical form](Username::canonical) is taken, it reserves only its own spelling.
     pub is_imported: bool,
     /// When the email address was verified; `None` if it is unverified.
     pub email_verified_at: Option<Timestamp>,
-    /// Committed in the same transaction. Events without a user refer to the new user.
+    /// The effects, committed in the same transaction. Events without a user refer to the new user.
     pub effects: Effects,
 }
 
@@ -50,7 +50,7 @@ pub enum NewUserId {
 }
 
 impl NewUserId {
-    /// The ID, unless the storage assigns it.
+    /// The user ID; `None` if the storage assigns it.
     pub fn known(&self) -> Option<UserId> {
         match self {
             Self::Next => None,
@@ -60,7 +60,7 @@ impl NewUserId {
     }
 }
 
-/// Which IDs new users get.
+/// The kind of user ID that new users get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NewUserIds {
     /// Integers that the storage assigns: 1, 2, 3 and so on, perhaps with gaps.
@@ -71,7 +71,7 @@ pub enum NewUserIds {
 }
 
 impl NewUserIds {
-    /// The ID of one new user.
+    /// The user ID of one new user.
     pub fn next(self, randomness: &dyn Randomness) -> NewUserId {
         match self {
             Self::Integer => NewUserId::Next,

@@ -6,7 +6,7 @@ use auth_core::ports::Randomness;
 use auth_core::token::random_uuid;
 use uuid::Uuid;
 
-/// The message ID of an email: a random UUID (version 4, RFC 9562 §5.4), written as 32 lower-case hex digits. It is part of
+/// The message ID of an email: a random UUID (version 4, RFC 9562 §5.4), written as 32 lowercase hex digits. It is part of
 /// the `Message-ID` header, so that a second delivery can be recognised.
 ///
 /// ```

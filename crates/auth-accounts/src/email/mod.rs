@@ -1,7 +1,7 @@
 //! Emails: their kinds, contents and recipients. A [`Mailer`](crate::ports::Mailer) renders the templates and delivers them.
 //!
-//! Nothing in this module sends an email. It is enqueued in the [outbox](crate::ports::Outbox), in the transaction that causes
-//! it. Its content is sealed there, since a link or a code in it is a secret.
+//! Nothing in this module sends an email. Emails are enqueued in the [outbox](crate::ports::Outbox), in the transaction that
+//! causes them. Their contents are sealed there, since links and codes are secret.
 
 mod content;
 mod id;
@@ -29,7 +29,7 @@ pub struct OutgoingEmail {
     pub id: MessageId,
     /// The kind.
     pub queued: Queued,
-    /// The email address: that of the account or, for a request, as the client entered it.
+    /// The email address of the account or, for a request, the one that the client entered.
     pub to: String,
     /// The content, sealed with [`EmailContent::context`].
     pub content: Sealed,
@@ -77,7 +77,7 @@ impl Error for UnknownKind {}
 pub struct ClaimedEmail {
     /// The entry, as it was enqueued.
     pub email: OutgoingEmail,
-    /// How often it has been claimed, including this time. Identifies the claim when its outcome is reported.
+    /// How many times it has been claimed, including this one. Identifies the claim when its outcome is reported.
     pub attempt: u32,
 }
 

@@ -2,7 +2,7 @@
 
 use auth_core::time::Seconds;
 
-/// How often delivery is attempted, and when.
+/// How many times delivery is attempted, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// The maximum number of attempts; at least 1.
@@ -12,17 +12,17 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Ten attempts, the second of them after 15 seconds and the last after a little more than two hours.
+    /// Ten attempts: the second after 15 seconds, the last after a little more than two hours.
     fn default() -> Self {
         Self { max_attempts: 10, first_delay: Seconds::new(15) }
     }
 }
 
 impl RetryPolicy {
-    /// The maximum delay between two attempts. A longer one in the outbox means that the clock was moved back since.
+    /// The maximum delay between two attempts. A longer one in the outbox means that the clock was set back.
     pub const MAX_DELAY: Seconds = Seconds::new(60 * 60);
 
-    /// The delay after a failed attempt, counted from 1; `None` if it was the last attempt.
+    /// The delay after a failed attempt, numbered from 1; `None` if it was the last one.
     ///
     /// ```
     /// use auth_accounts::email::RetryPolicy;

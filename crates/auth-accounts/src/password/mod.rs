@@ -32,7 +32,7 @@ impl RawPassword {
         Self(input.into())
     }
 
-    /// Whether the password is longer than [`MAX_CHARS`](Self::MAX_CHARS), so that it cannot be right for any account.
+    /// Whether the password is longer than [`MAX_CHARS`](Self::MAX_CHARS), and so wrong for every account.
     pub fn is_too_long(&self) -> bool {
         self.0.len() > Self::MAX_CHARS && self.0.chars().count() > Self::MAX_CHARS
     }
@@ -59,7 +59,7 @@ impl CheckedPassword {
         Self(password)
     }
 
-    /// The unchecked password.
+    /// The password as it was entered.
     pub const fn raw(&self) -> &RawPassword {
         &self.0
     }
@@ -67,7 +67,7 @@ impl CheckedPassword {
 
 /// A stored password hash: a one-line string that states its algorithm and cost.
 ///
-/// It must not be logged, since it can be attacked by guessing. There is no `Display`, and `Debug` prints `PasswordHash(***)`.
+/// It must not be logged, since it allows offline guessing. There is no `Display`, and `Debug` prints `PasswordHash(***)`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 

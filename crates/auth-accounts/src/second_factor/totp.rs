@@ -50,7 +50,7 @@ impl TotpSecret {
         format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits=6&period=30")
     }
 
-    /// The context that the secret of an account is sealed with. It cannot be opened for any other account.
+    /// The context with which the secret of an account is sealed, so that it cannot be opened for another account.
     pub fn context(user: &UserId) -> Vec<u8> {
         [b"totp ", &user_context(user)[..]].concat()
     }
@@ -78,7 +78,7 @@ pub const fn step_of(now: UnixTime) -> u64 {
 
 /// The time step that a code belongs to; `None` if the code is wrong.
 ///
-/// Accepts the current step and, for clocks that differ, the steps before and after it. Steps up to `last_step` are refused,
+/// Accepts the current step and, since clocks differ, the steps before and after it. Steps up to `last_step` are refused,
 /// so that no code is accepted twice (RFC 6238 §5.2).
 pub fn matching_step(
     secret: &TotpSecret,

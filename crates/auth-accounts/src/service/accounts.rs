@@ -17,7 +17,7 @@ use crate::ports::{ProfileUpdate, QueueShare};
 use crate::service::context::AccountContext;
 use crate::service::{AccountPolicy, EmailVerification, Reauthentication};
 
-/// The fields of a registration, each of them already checked, as its type guarantees.
+/// The fields of a registration. Their types guarantee that each has been checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewAccount {
     /// The username.
@@ -58,13 +58,13 @@ impl AccountService {
         &self.context.policy
     }
 
-    /// Creates an active account without privileges, and enqueues an email to verify its email address if the policy says so.
+    /// Creates an active account without privileges, and enqueues a verification email if the policy says so.
     ///
     /// # Errors
-    /// [`AccountFault::Taken`] if another account has the username or email address. The storage decides, so of several
-    /// concurrent registrations one succeeds (SEC-065).
+    /// [`AccountFault::Taken`] if another account has the username or email address. The storage decides, so that only
+    /// one of several concurrent registrations succeeds (SEC-065).
     ///
-    /// [`AccountError::TooManyRegistrations`] after too many from one client IP (SEC-126). A registration is counted before
+    /// [`AccountError::TooManyRegistrations`] after too many from one client IP (SEC-126). Each registration is counted before
     /// anything is hashed or looked up, and even if it fails because a login name is taken, so that an attacker cannot cheaply
     /// find out which login names are taken.
     ///
@@ -111,7 +111,7 @@ impl AccountService {
     ///
     /// # Errors
     /// [`AccountFault::Taken`] if another account has the username or email address. If reauthentication is required:
-    /// [`AccountError::PasswordMissing`], and the errors of [`enrol`](crate::service::SecondFactorService::enrol).
+    /// [`AccountError::PasswordMissing`], or as for [`enrol`](crate::service::SecondFactorService::enrol) if it fails.
     pub async fn update_profile(
         &self,
         caller: Caller,
@@ -139,7 +139,7 @@ impl AccountService {
             change.effects = self.context.emails.email(EmailKind::EmailChanged, caller.email.as_deref(), &content)?;
         }
         let user = if change.is_empty() { caller } else { self.apply(&caller, change).await? };
-        // Last, so that a change that is refused sends no link.
+        // Last, so that a refused change sends no link.
         if let Some(email) = &pending_email {
             self.request_email_change(&user, email, client).await?;
         }
@@ -179,8 +179,8 @@ impl AccountService {
     }
 }
 
-/// Whether a change sets another email address. Letter case makes no difference. A contact that becomes a login name counts as
-/// a change.
+/// Whether a change sets a different email address. Letter case makes no difference. A contact that becomes a login name counts
+/// as a change.
 fn changes_email(user: &User, change: &ProfileChange) -> bool {
     let is_own = |email: &Email| user.login_email().is_some_and(|own| email.canonical().eq_ignore_ascii_case(own));
     change.email.as_ref().is_some_and(|email| !is_own(email))

@@ -15,8 +15,8 @@ use crate::service::AccountService;
 use crate::service::context::AccountContext;
 
 impl AccountService {
-    /// Enqueues a request for another verification email. As for [`request_reset`](Self::request_reset), nothing reveals whether
-    /// there is an account (SEC-112).
+    /// Enqueues a request for another verification email. As with [`request_reset`](Self::request_reset), nothing reveals whether
+    /// an account exists (SEC-112).
     ///
     /// # Errors
     /// [`AccountError::Throttled`] after too many requests for the email address or from the client IP.
@@ -27,12 +27,12 @@ impl AccountService {
     /// Verifies the email address of an account with a link token, or changes it to the email address that the link was sent to.
     ///
     /// If the account has second factors, or had some when the link was created, verification requires a `caller` who is logged
-    /// in to the account. An attacker may have registered the address and added the factors. A password reset
-    /// [removes them](Self::confirm_reset) only while the address is unverified, so its owner would be locked out by following
-    /// the link.
+    /// in to the account. An attacker may have registered the email address and added the factors. A password reset
+    /// [removes them](Self::confirm_reset) only while the email address is unverified, so following the link would lock out its
+    /// owner.
     ///
-    /// A change of the email address requires a login if a login requires a second factor, because codes may go to the new
-    /// address. The link ends with any change of the account's rights, password or second factors.
+    /// A change of the email address requires a login if a login requires a second factor, because codes may go to the new email
+    /// address. Any change to the account's rights, password or second factors invalidates the link.
     ///
     /// # Errors
     /// [`AccountError::BadLink`] if the token is not valid, was used or has expired, or if the account has changed since the
@@ -73,8 +73,7 @@ impl AccountService {
         }
     }
 
-    /// The effects of verifying an email address. `new` is the address that replaces that of the account, if it is a change; the
-    /// old address is notified.
+    /// The effects of verifying an email address. For a change, `new` is the new email address, and the old one is notified.
     fn verification_effects(
         &self,
         user: &User,
@@ -88,8 +87,8 @@ impl AccountService {
         Ok(notice.with_event(SecurityEvent::of_user(EventKind::EmailChanged, &user.id)))
     }
 
-    /// Whether following a link requires a login, in the current state of the account. A verified address that stays unchanged
-    /// requires none, because an attacker gains nothing.
+    /// Whether following a link requires a login, in the current state of the account. An email address that is already verified
+    /// and does not change requires none, because an attacker gains nothing.
     async fn requires_login(&self, user: &User, is_change: bool) -> Result<bool, AccountError> {
         if is_change {
             return self.context.needs_factor(user).await;

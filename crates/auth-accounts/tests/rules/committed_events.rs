@@ -20,10 +20,10 @@ use serde_json::json;
 
 use crate::fixture::*;
 
-/// An operation on the account of alice, who is registered. It may be refused.
+/// An operation that runs after alice has registered. It may be refused.
 type Operation = fn(&TestService) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
-/// The kinds of events that belong to no change, so that no write commits them.
+/// The kinds of events that tell of no change, so no write commits them.
 const WITHOUT_WRITE: [EventKind; 8] = [
     PasswordRefused,
     SecondFactorRefused,
@@ -101,7 +101,7 @@ fn moved() -> ProfileChange {
     ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() }
 }
 
-/// The kinds of events that an operation has committed. They must equal the recorded ones.
+/// Runs an operation, asserts that it recorded what it committed, and returns the kinds of events.
 async fn committed_by(service: &TestService, operation: Operation, what: impl Display) -> Vec<EventKind> {
     let before = service.store.committed_events().len();
     service.events.taken();
@@ -275,7 +275,7 @@ const LAST_CALLS: &[(&str, &[EventKind], Operation)] = &[
     ("revoke_all", &[LoginSucceeded], |service| Box::pin(log_out(service, LogoutRequest::All))),
 ];
 
-/// The same for methods that do not need the account of alice.
+/// Like [`LAST_CALLS`], for methods that do not need alice's account.
 const CALLS_WITHOUT_ALICE: &[(&str, &[EventKind], Operation)] = &[
     ("create", &[], |service| Box::pin(async { drop(service.try_register("bob").await) })),
     ("refuse", &[], |service| Box::pin(async { drop(service.tokens.blacklist(&external_token(service, 999)).await) })),
@@ -301,7 +301,7 @@ async fn of_a_write_that_fails_are_neither_committed_nor_recorded() {
     }
 }
 
-/// Another replica performs the same operation just before.
+/// Another replica performs the same operation just before the write.
 #[tokio::test]
 async fn of_a_write_that_loses_a_race_are_neither_committed_nor_recorded() {
     let races = LAST_CALLS.iter().filter(|(call, ..)| ["delete", "advance", "revoke"].contains(call));

@@ -13,9 +13,9 @@ use crate::ring::Jws;
 pub(super) struct KeySet(Vec<VerifyingKey>);
 
 impl KeySet {
-    /// Longest JWK set accepted, in bytes.
+    /// The maximum length of a JWK set, in bytes.
     pub(super) const MAX_BYTES: usize = 256 * 1024;
-    /// Maximum number of keys, usable or not.
+    /// The maximum number of keys, usable or not.
     pub(super) const MAX_KEYS: usize = 64;
 
     /// Parses a JWK set. Unusable keys are ignored (RFC 7517 §5), and so are all but the first of several keys with the

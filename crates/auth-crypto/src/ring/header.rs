@@ -1,4 +1,4 @@
-//! Parsing of the header of a token (RFC 7515 §4), which is untrusted.
+//! Parsing of token headers (RFC 7515 §4), which are untrusted.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use crate::key::is_valid_kid;
 /// The header parameters that select a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    /// Not checked: may be an unsupported algorithm.
+    /// Not checked; may name an unsupported algorithm.
     pub(super) alg: String,
     /// A valid key ID; `None` if the header has none.
     pub(super) kid: Option<String>,
 }
 
 impl Header {
-    /// Parses a header; returns `None` if it must be rejected whatever the key.
+    /// Parses a header; returns `None` if it must be rejected regardless of the key.
     pub(super) fn parse(json: &[u8]) -> Option<Self> {
         let Members(mut members) = serde_json::from_slice(json).ok()?;
         // No critical extension is supported (RFC 7515 §4.1.11). `b64` would change the signing input (RFC 7797).

@@ -1,6 +1,6 @@
 //! The key ring: at most one signing key and any number of verifying keys.
 //!
-//! Checks who signed a token and nothing else: claims and expiry are not checked here.
+//! It checks who signed a token, but not its claims or expiry.
 
 mod header;
 mod jws;
@@ -33,12 +33,12 @@ impl Default for RingOptions {
 /// The signing key and all verifying keys of a deployment.
 ///
 /// To replace the signing key without rejecting valid tokens (SEC-142): first add the new key to the verifying keys of
-/// every process; then make it the signing key and keep the old one as a verifying key; finally remove the old key when
+/// every process; then make it the signing key and keep the old one as a verifying key; finally remove the old key once
 /// the last token signed with it has expired.
 ///
-/// Each key has one fixed algorithm, and the `alg` of a token must be equal to it (RFC 8725 §3.1). The `kid` of a token
-/// only selects a configured key (SEC-005): with a known key ID only that key is tried; with an unknown but valid one,
-/// or without `kid`, all keys are tried, because another issuer may sign with the same key; a token with an invalid key
+/// Each key has one fixed algorithm, which the `alg` of a token must match (RFC 8725 §3.1). The `kid` of a token only
+/// selects a configured key (SEC-005). With a known key ID, only that key is tried. With an unknown but valid one, or
+/// without `kid`, all keys are tried, because another issuer may sign with the same key. A token with an invalid key
 /// ID is rejected. Headers with `crit` or `b64` are rejected (RFC 7515 §4.1.11, RFC 7797). `jwk`, `jku`, `x5u`, `x5c`
 /// and `typ` are ignored.
 ///
@@ -112,7 +112,7 @@ impl KeyRing {
         json!({ "keys": self.keys.iter().filter_map(VerifyingKey::jwk).collect::<Vec<_>>() })
     }
 
-    /// Verifies the signature of a token and returns its payload. Of duplicate claims the last one counts (RFC 7519
+    /// Verifies the signature of a token and returns its payload. Of duplicate claims, the last counts (RFC 7519
     /// §4). Does not check the claims.
     ///
     /// # Errors

@@ -1,10 +1,10 @@
-//! The prefix of the paths of the service.
+//! The path prefix of the service.
 
 use crate::routes::RouteError;
 
-/// Normalizes a prefix: a leading slash and no trailing one, or an empty string.
+/// Normalises a prefix: the result is empty, or has a leading slash and no trailing one.
 ///
-/// Segments may have the characters of RFC 3986 §3.3 except percent-encoding, because patterns match decoded paths.
+/// Segments may contain the characters of RFC 3986 §3.3 but no percent-encoding, because patterns match decoded paths.
 pub(super) fn normalized(prefix: &str) -> Result<String, RouteError> {
     let trimmed = prefix.trim_matches('/');
     if trimmed.is_empty() {
@@ -50,7 +50,7 @@ mod tests {
         ] {
             let found = normalized(prefix);
             assert_eq!(found.as_deref().ok(), expected, "{prefix:?}");
-            assert!(found.is_ok() || !found.unwrap_err().to_string().contains('\n'), "one line");
+            assert!(found.is_ok() || !found.unwrap_err().to_string().contains('\n'), "error spans lines");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Challenges, which a second factor answers.
+//! Challenges for a second factor.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ pub struct SecondFactorChallenge {
     pub methods: Vec<Method>,
 }
 
-/// The credentials of a logged-in user who is asked for them again. `Debug` prints no secrets.
+/// The credentials that a logged-in user enters again. `Debug` prints no secrets.
 #[derive(Clone)]
 pub struct Reauthentication {
     /// The password.
@@ -73,8 +73,8 @@ impl AccountContext {
         Ok(self.requires_second_factor(user) || self.ports.store.factors_of(&user.id).await?.is_on())
     }
 
-    /// Issues a challenge. If codes by email are among the methods, sends one. After too many emails, only the other methods are
-    /// offered.
+    /// Issues a challenge, and sends a code if codes by email are among the methods. After too many emails, offers only the other
+    /// methods.
     ///
     /// Returns `None` if the account has changed since `user` was read.
     ///
@@ -89,7 +89,7 @@ impl AccountContext {
     ) -> Result<Option<SecondFactorChallenge>, AccountError> {
         self.limits.admit_challenge(user, purpose, client).await?;
         let mut code = self.new_code(user, purpose);
-        // Only for logins: a logged-in user requests the challenge themselves.
+        // Recorded only for logins: a logged-in user asks for the challenge.
         let mut effects = match purpose.is_login() {
             true => SecurityEvent::of_user(EventKind::SecondFactorAsked, &user.id).into(),
             false => Effects::NONE,
@@ -120,7 +120,7 @@ impl AccountContext {
         ChallengeToken::of(id, self.ports.keyed_hash.as_ref())
     }
 
-    /// Generates the 6-digit code for `code`, stores its keyed hash there, and returns the email with it.
+    /// Generates a 6-digit code, stores its keyed hash in `code`, and returns the email that carries it.
     pub(super) fn email_code(
         &self,
         code: &mut OneTimeCode,
@@ -134,10 +134,10 @@ impl AccountContext {
         self.emails.email(EmailKind::SecondFactorCode, user.email.as_deref(), &content)
     }
 
-    /// Checks the answer to a challenge. A right answer uses up the challenge and the code. Returns the user and the purpose.
+    /// Checks the answer to a challenge, and returns the user and the purpose. A right answer uses up the challenge and the code.
     ///
     /// A guess is counted twice before it is compared: for the account, across challenges and client IPs, and for the challenge,
-    /// which allows [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) even if they are concurrent (SEC-132).
+    /// which allows [`MAX_ATTEMPTS`](OneTimeCode::MAX_ATTEMPTS) guesses, even concurrent ones (SEC-132).
     pub(in crate::service) async fn check_answer(
         &self,
         challenge: &str,
@@ -152,7 +152,7 @@ impl AccountContext {
         Ok(AnsweredChallenge { user, purpose })
     }
 
-    /// Compares `input` with the code of a challenge. Uses the code and returns its purpose if `input` is right.
+    /// Compares `input` with the code of a challenge. If `input` is right, uses the code and returns its purpose.
     async fn compare_code(
         &self,
         id: CodeId,
@@ -201,7 +201,7 @@ impl AccountContext {
         self.check_answer(challenge, code, Expected::ConfirmationOf(user), &reauthentication.client).await.map(drop)
     }
 
-    /// Finds the code of a challenge and its user. Counts nothing.
+    /// Finds the code of a challenge and its user. Counts no attempt.
     async fn find_challenge(&self, challenge: &str, expected: Expected<'_>) -> Result<(CodeId, User), AccountError> {
         let id =
             ChallengeToken::read(challenge, self.ports.keyed_hash.as_ref()).ok_or(AccountError::ChallengeInvalid)?;
@@ -214,7 +214,7 @@ impl AccountContext {
         user.filter(|_| is_expected).map(|user| (id, user)).ok_or(AccountError::ChallengeInvalid)
     }
 
-    /// The second factor that `input` is a right code of; `None` if it is wrong.
+    /// The second factor for which `input` is a right code; `None` if there is none.
     fn matching_factor(
         &self,
         input: &str,
@@ -238,7 +238,7 @@ impl AccountContext {
         Ok(matching_step(&secret, digits, totp.last_step, self.ports.clock.now(), keyed_hash).map(VerifiedFactor::Totp))
     }
 
-    /// The email that notifies a user that a recovery code was used.
+    /// The email that tells a user that a recovery code was used; none for other factors.
     fn notice_of(
         &self,
         factor: VerifiedFactor,
@@ -259,7 +259,7 @@ impl AccountContext {
 /// What a challenge must have been issued for.
 #[derive(Clone, Copy)]
 pub(in crate::service) enum Expected<'a> {
-    /// A login of any user.
+    /// A login by any user.
     Login,
     /// A reauthentication of this user.
     ConfirmationOf(&'a User),

@@ -1,4 +1,4 @@
-//! Verification by link: where it is required, and what a link is valid for.
+//! Email verification by link: when it is required, and what a link is valid for.
 
 use super::*;
 
@@ -45,9 +45,9 @@ async fn allows_the_login_and_starts_no_session() {
     let user = service.accounts.verify_email(&token, None, &client()).await.unwrap();
     assert_eq!(user.email_verified_at.map(|moment| moment.unix().seconds()), Some(service.now().seconds()));
     assert_eq!(service.take_event_kinds(), [EventKind::EmailVerified]);
-    assert_eq!(service.store.sessions(), [], "it starts no session");
+    assert_eq!(service.store.sessions(), [], "no session");
     assert!(service.try_login("alice", PASSWORD).await.is_ok());
-    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "once");
+    assert!(is_bad_link(&service.accounts.verify_email(&token, None, &client()).await), "used link");
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn of_a_former_address_is_refused() {
     let service = service(verifying(EmailVerification::Optional));
     service.register("alice").await;
     let token = token_of(&service.deliver_emails().await, EmailKind::EmailVerification);
-    // An operator changes it in the storage.
+    // An operator changes the email address in the storage.
     let user = service.user("alice").await;
     let other = ProfileChange { email: Some(email("other@example.com")), ..ProfileChange::default() };
     auth_accounts::ports::Accounts::update_profile(service.store.as_ref(), &user.id, &other).await.unwrap();
@@ -92,7 +92,7 @@ async fn of_a_former_address_is_refused() {
     assert_eq!(service.user("alice").await.email_verified_at, None);
 }
 
-/// The owner of the email address, who follows the link, may not know that there is a factor.
+/// The owner of the email address, who follows the link, may not know about the factor.
 #[tokio::test]
 async fn is_refused_after_a_second_factor_was_added_concurrently() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Optional));

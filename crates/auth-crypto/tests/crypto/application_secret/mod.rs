@@ -13,7 +13,7 @@ fn application_secret() -> ApplicationSecret {
     ApplicationSecret::new(SECRET, &[]).unwrap()
 }
 
-/// The application secret of the same deployment after a change of the secret.
+/// The application secret of the same deployment after the secret was changed.
 fn rotated() -> ApplicationSecret {
     ApplicationSecret::new(OTHER_SECRET, &["in use until last year, by some of us", SECRET]).unwrap()
 }

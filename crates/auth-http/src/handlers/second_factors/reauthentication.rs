@@ -71,7 +71,7 @@ impl FactorChangeBody {
     }
 }
 
-/// Creates the argument that the services require.
+/// Creates the [`Reauthentication`] that the services take.
 pub(in crate::handlers) fn reauthentication(
     password: String,
     answer: Option<(String, String)>,
