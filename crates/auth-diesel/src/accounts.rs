@@ -23,7 +23,7 @@ use crate::codes::{end_codes, end_with_factors, use_code_in_time};
 use crate::connection::{AnyConnection, Undo, on_either};
 use crate::error::JobError;
 use crate::groups::{copied_names, lock_groups, replace_groups};
-use crate::keys::{UserKey, has_id, key_of};
+use crate::keys::{UserKey, for_user, key_of};
 use crate::locked::{LockedAccount, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::rows::{CredentialsRow, NewUserRow, ProfileChangeRow, UserRow};
@@ -144,10 +144,11 @@ impl Accounts for DieselStore {
     async fn upgrade_hash(&self, id: &UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool, StoreError> {
         let (id, old, new) = (id.clone(), old.expose().to_owned(), new.expose().to_owned());
         self.write(move |connection| {
-            let user = users::table.filter(has_id(&id)).select(users::id);
-            let own = credentials::table.filter(credentials::user_id.eq_any(user));
-            let still_old = own.filter(credentials::password_hash.eq(&old));
-            let changed = diesel::update(still_old).set(credentials::password_hash.eq(&new)).execute(connection)?;
+            let changed = for_user!(&id, user => {
+                let own = credentials::table.filter(credentials::user_id.eq_any(user.select(users::id)));
+                let still_old = own.filter(credentials::password_hash.eq(&old));
+                diesel::update(still_old).set(credentials::password_hash.eq(&new)).execute(connection)?
+            });
             Ok(changed == 1)
         })
         .await
@@ -278,8 +279,11 @@ impl Accounts for DieselStore {
 
     async fn delete(&self, id: &UserId, _: &Effects) -> Result<bool, StoreError> {
         let id = id.clone();
-        self.write(move |connection| Ok(diesel::delete(users::table.filter(has_id(&id))).execute(connection)? == 1))
-            .await
+        self.write(move |connection| {
+            let deleted = for_user!(&id, rows => diesel::delete(rows).execute(connection)?);
+            Ok(deleted == 1)
+        })
+        .await
     }
 
     async fn list(&self, page: AccountPage) -> Result<ListedUsers, StoreError> {
@@ -309,7 +313,7 @@ impl TokenUsers for DieselStore {
         self.read(move |connection| {
             let rows = users::table.select(UserRow::as_select());
             let row = match &subject {
-                Subject::Id(id) => rows.filter(has_id(id)).get_result(connection),
+                Subject::Id(id) => return Ok(user_by_id(connection, id)?),
                 Subject::Username(name) if cannot_be_stored(name) => return Ok(None),
                 Subject::Username(name) => rows.filter(users::username.eq(name)).get_result(connection),
                 Subject::Email(text) => {
@@ -325,8 +329,9 @@ impl TokenUsers for DieselStore {
 }
 
 fn user_by_id(connection: &mut AnyConnection, id: &UserId) -> QueryResult<Option<User>> {
-    let user = users::table.filter(has_id(id)).select(UserRow::as_select());
-    user.get_result(connection).optional()?.map(UserRow::try_into).transpose()
+    let row: Option<UserRow> =
+        for_user!(id, rows => rows.select(UserRow::as_select()).get_result(connection).optional()?);
+    row.map(UserRow::try_into).transpose()
 }
 
 /// Stores a password hash, in place of the old one if there is one.

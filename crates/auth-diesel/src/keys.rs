@@ -2,7 +2,6 @@
 //! `external_id`: then the user has that ID, and the key is internal to this crate.
 
 use auth_core::user::UserId;
-use diesel::dsl::auto_type;
 use diesel::prelude::*;
 
 use crate::connection::AnyConnection;
@@ -12,15 +11,28 @@ use crate::schema::users;
 /// The primary key of a user's row.
 pub(crate) type UserKey = i64;
 
-/// Whether a row belongs to the user with this ID.
-#[auto_type(no_type_alias)]
-pub(crate) fn has_id(id: &UserId) -> _ {
-    let integer: Option<i64> = id.as_integer();
-    let other: Option<String> = external_id(id);
-    // One of the two is NULL, which equals nothing.
-    let is_integer = users::id.nullable().eq(integer).and(users::external_id.is_null());
-    is_integer.or(users::external_id.eq(other)).assume_not_null()
+/// Runs one expression with `$rows`, the row of the user with this ID, if there is one. Each kind of ID has a statement of its
+/// own: PostgreSQL would plan one with `OR` again for each execution, because the plan depends on which side is NULL.
+macro_rules! for_user {
+    ($id:expr, $rows:ident => $run:expr) => {{
+        use ::diesel::prelude::{ExpressionMethods as _, QueryDsl as _};
+        let id: &::auth_core::user::UserId = $id;
+        match id.as_integer() {
+            Some(key) => {
+                let $rows = $crate::schema::users::table
+                    .filter($crate::schema::users::id.eq(key))
+                    .filter($crate::schema::users::external_id.is_null());
+                $run
+            }
+            None => {
+                let $rows = $crate::schema::users::table
+                    .filter($crate::schema::users::external_id.eq($crate::keys::external_id(id)));
+                $run
+            }
+        }
+    }};
 }
+pub(crate) use for_user;
 
 /// The value of the column `external_id` for a user ID.
 pub(crate) fn external_id(id: &UserId) -> Option<String> {
@@ -41,5 +53,5 @@ pub(crate) fn user_id(key: UserKey, external_id: Option<&str>) -> QueryResult<Us
 
 /// The key of the user with this ID.
 pub(crate) fn key_of(connection: &mut AnyConnection, id: &UserId) -> QueryResult<Option<UserKey>> {
-    users::table.filter(has_id(id)).select(users::id).get_result(connection).optional()
+    for_user!(id, rows => rows.select(users::id).get_result(connection).optional())
 }

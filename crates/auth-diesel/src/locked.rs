@@ -7,7 +7,7 @@ use auth_core::user::{SecurityStamp, UserId};
 use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, MultiBackend};
-use crate::keys::{UserKey, has_id};
+use crate::keys::{UserKey, for_user};
 use crate::schema::users;
 use crate::types::DbTime;
 
@@ -53,11 +53,13 @@ impl LockedAccount {
 /// The lock is an update that changes nothing: the one way to lock a row that both databases support. The triggers do
 /// not report it as a change.
 pub(crate) fn lock_account(connection: &mut AnyConnection, user: &UserId) -> QueryResult<Option<LockedAccount>> {
-    diesel::update(users::table.filter(has_id(user)))
-        .set(users::token_epoch.eq(users::token_epoch))
-        .returning(<LockedAccount as Selectable<MultiBackend>>::construct_selection())
-        .get_result(connection)
-        .optional()
+    for_user!(user, rows => {
+        diesel::update(rows)
+            .set(users::token_epoch.eq(users::token_epoch))
+            .returning(<LockedAccount as Selectable<MultiBackend>>::construct_selection())
+            .get_result(connection)
+            .optional()
+    })
 }
 
 /// Like [`lock_account`], for a user whose key is known; `false` if there is no such user.

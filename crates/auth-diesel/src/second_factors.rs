@@ -17,7 +17,7 @@ use diesel::prelude::*;
 use crate::codes::{end_with_factors, read_mac, use_code};
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{out_of_range, unreadable};
-use crate::keys::{UserKey, has_id};
+use crate::keys::{UserKey, for_user};
 use crate::locked::{advance_stamp, lock_account, next_stamp};
 use crate::outbox::put;
 use crate::schema::{recovery_codes, second_factors, users};
@@ -32,11 +32,13 @@ impl SecondFactors for DieselStore {
             // One statement, so that factors and recovery codes come from one snapshot. An account without a factor
             // has no recovery codes.
             let own = recovery_codes::user_id.eq(second_factors::user_id);
-            let rows: Vec<(FactorRow, Option<Vec<u8>>)> = second_factors::table
-                .left_join(recovery_codes::table.on(own))
-                .filter(second_factors::user_id.eq_any(users::table.filter(has_id(&user)).select(users::id)))
-                .select((FactorRow::as_select(), recovery_codes::mac.nullable()))
-                .load(connection)?;
+            let rows: Vec<(FactorRow, Option<Vec<u8>>)> = for_user!(&user, user => {
+                second_factors::table
+                    .left_join(recovery_codes::table.on(own))
+                    .filter(second_factors::user_id.eq_any(user.select(users::id)))
+                    .select((FactorRow::as_select(), recovery_codes::mac.nullable()))
+                    .load(connection)?
+            });
             Ok(factors(rows)?)
         })
         .await

@@ -15,7 +15,7 @@ use diesel::prelude::*;
 
 use crate::connection::{AnyConnection, on_either};
 use crate::error::{JobError, out_of_range};
-use crate::keys::{UserKey, has_id};
+use crate::keys::{UserKey, for_user};
 use crate::locked::{LockedAccount, lock_account, lock_row, next_stamp};
 use crate::outbox::put;
 use crate::prune::{Batch, in_batches};
@@ -37,14 +37,14 @@ impl Sessions for DieselStore {
         let effects = effects.clone();
         self.write(move |connection| {
             connection.transaction(|connection| {
-                let as_it_was =
-                    users::table.filter(has_id(&user)).filter(users::is_active).filter(users::security_stamp.eq(stamp));
                 let login = last_login.map(|moment| users::last_login.eq(DbTime::from(moment)));
-                let locked: Option<UserKey> = diesel::update(as_it_was)
-                    .set((users::token_epoch.eq(users::token_epoch), login))
-                    .returning(users::id)
-                    .get_result(connection)
-                    .optional()?;
+                let locked: Option<UserKey> = for_user!(&user, rows => {
+                    diesel::update(rows.filter(users::is_active).filter(users::security_stamp.eq(stamp)))
+                        .set((users::token_epoch.eq(users::token_epoch), login))
+                        .returning(users::id)
+                        .get_result(connection)
+                        .optional()?
+                });
                 let Some(user) = locked else { return Ok(false) };
                 begin(connection, user, &session)?;
                 put(connection, user, &effects)?;
