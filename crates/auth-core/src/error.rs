@@ -46,13 +46,13 @@ pub enum AuthError {
     #[error("the user is inactive")]
     UserInactive,
     /// The user was changed or deleted while a session was being started: read the user again and retry.
-    #[error("the user was changed while a session was being started")]
+    #[error("the account changed while the session was being started")]
     UserChanged,
     /// The user must authenticate with more than one factor.
     #[error("more than one authentication factor is required")]
     MultiFactorRequired,
     /// The user has no subject: tokens name users by email address, and that of this user is not a login name.
-    #[error("the user has no subject for a token")]
+    #[error("the user has no value for the subject of a token")]
     NoSubject,
     /// The password was changed after the session of the access token started.
     #[error("the password was changed")]
@@ -148,7 +148,7 @@ impl From<TokenFault> for AuthError {
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The storage is unreachable or too slow, or all its connections are in use. The same request may succeed later.
-    #[error("the storage is not available")]
+    #[error("the storage is unavailable")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// The storage violated its contract: a fault of the deployment.
     #[error("the storage returned an unexpected result")]

@@ -36,12 +36,12 @@ pub enum UrlError {
     UnknownScheme,
     /// The host or port is not valid, or a character should have been percent-encoded.
     #[error(
-        "not a valid PostgreSQL URL; in user name and password, characters other than letters, digits and -._~ must be \
+        "not a valid PostgreSQL URL; in the username and password, characters other than letters, digits and -._~ must be \
          written as %XX"
     )]
     BadPostgresUrl,
     /// `sqlite:` without the path of a file, or with options after it.
-    #[error("an SQLite URL is sqlite:// and the path of a file, without options")]
+    #[error("an SQLite URL must be sqlite:// followed by the path of a file, without options")]
     BadSqlitePath,
     /// An in-memory database, which each connection would have for itself.
     #[error("an SQLite database in memory is not supported; use a file")]

@@ -23,7 +23,7 @@ use crate::error::ApiError;
 /// 500 if the operation panicked.
 pub async fn run_to_completion<T: 'static>(operation: impl Future<Output = T> + 'static) -> Result<T, ApiError> {
     rt::spawn(operation.in_current_span()).await.map_err(|_| {
-        tracing::error!("an operation of a handler panicked");
+        tracing::error!("an operation started by a handler panicked");
         ApiError::internal()
     })
 }

@@ -52,7 +52,7 @@ pub enum Command {
     /// Manage the signing keys that the service has generated
     #[command(subcommand)]
     Keys(Keys),
-    /// Check the configuration and print the settings in force, with secrets masked
+    /// Check the configuration and print the settings in effect, with secrets masked
     CheckConfig(CheckConfig),
     /// Print every route with its methods and its permission rule
     Routes,

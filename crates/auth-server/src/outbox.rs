@@ -65,7 +65,7 @@ impl Workers {
         let requested_at = self.stop.borrow().unwrap_or_else(Instant::now);
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout_at(requested_at + limit, all).await.is_err() {
-            tracing::warn!("delivery of an email was interrupted; it is delivered again");
+            tracing::warn!("email delivery interrupted; the email will be delivered again");
         }
     }
 }
@@ -98,10 +98,10 @@ fn after(delivery: Delivery) -> Option<Duration> {
         Delivery::Idle => return Some(IDLE),
         Delivery::Done(_) => {}
         Delivery::Rescheduled(id, error) => {
-            tracing::warn!(%id, error, "an email was not delivered; it is retried later")
+            tracing::warn!(%id, error, "email not delivered; rescheduled")
         }
         Delivery::GivenUp(id, error) => {
-            tracing::warn!(%id, error, "an email was given up; `outbox retry` retries it");
+            tracing::warn!(%id, error, "gave up on an email; `auth-server outbox retry` tries it again");
         }
     }
     None
@@ -125,7 +125,7 @@ impl Outages {
         }
         let causes = successors(error.source(), |cause: &&dyn Error| Error::source(*cause)).map(ToString::to_string);
         let cause = causes.collect::<Vec<_>>().join(": ");
-        tracing::warn!(%error, cause, "the outbox is unavailable; emails wait");
+        tracing::warn!(%error, cause, "outbox unavailable; email delivery is paused");
     }
 
     /// Whether a failure is to be logged again.

@@ -80,7 +80,7 @@ async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), server
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("stopping: no new requests or emails are accepted; those in flight finish");
+    tracing::info!("stopping: finishing requests and emails in flight; accepting no new ones");
     mailing.stop();
     server.stop(true).await;
 }
@@ -97,7 +97,7 @@ async fn prune_regularly(ports: auth_accounts::service::Ports, checked: Checked)
         interval.tick().await;
         match prune(ports.store.as_ref(), ports.clock.as_ref(), maintenance.prune_batch).await {
             Ok(pruned) => tracing::debug!(?pruned, "pruned expired rows"),
-            Err(error) => tracing::warn!(error = %error, "expired rows could not be pruned; this is retried later"),
+            Err(error) => tracing::warn!(error = %error, "cannot prune expired rows; retrying at the next interval"),
         }
     }
 }

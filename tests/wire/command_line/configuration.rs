@@ -66,8 +66,14 @@ async fn later_configuration_sources_override_earlier_ones() {
     }
     assert_eq!(output.errors.lines().count(), 1, "{}", output.errors);
     assert!(output.errors.starts_with("warning: server.trusted_proxies: is empty"), "{}", output.errors);
-    for (name, value) in [("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1"), ("AUTH__THROTTLE__ENABLED", "false")] {
-        assert_eq!(run(&options.clone().env(name, value), &["check-config"]).errors, "", "{name}");
+    for (name, value, warning) in [
+        ("AUTH__SERVER__TRUSTED_PROXIES", "127.0.0.1", ""),
+        ("AUTH__SERVER__TRUSTED_PROXIES", "203.0.113.0/24", "warning: server.trusted_proxies: 203.0.113.0/24 "),
+        ("AUTH__THROTTLE__ENABLED", "false", "warning: throttle.enabled: is false"),
+    ] {
+        let errors = run(&options.clone().env(name, value), &["check-config"]).errors;
+        assert_eq!(errors.lines().count(), usize::from(!warning.is_empty()), "{name}={value}: {errors}");
+        assert!(errors.starts_with(warning), "{name}={value}: {errors}");
     }
 }
 

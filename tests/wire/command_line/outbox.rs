@@ -87,10 +87,10 @@ async fn failed_emails_are_listed_and_can_be_retried(database: Database) {
     assert!(queued.ends_with('Z') && failed_at >= queued, "{failure:?}");
     assert!(error.join(" ").contains("127.0.0.1"), "{failure:?}");
     assert_eq!(listed(&fixture, &[]), failure);
-    poll_until(|| fixture.server.log(), |log| log.contains("an email was given up") && log.contains(id)).await;
+    poll_until(|| fixture.server.log(), |log| log.contains("gave up on an email") && log.contains(id)).await;
 
     // Each retry fails again.
-    let warnings = || fixture.server.log().matches("an email was given up").count();
+    let warnings = || fixture.server.log().matches("gave up on an email").count();
     for (tries, args) in [(2, ["outbox", "retry", id]), (3, ["outbox", "retry", "--all"])] {
         assert_eq!(fixture.run(&args).success(), "due again: 1\n");
         poll_until(warnings, |found| *found == tries).await;

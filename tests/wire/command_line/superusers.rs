@@ -36,7 +36,7 @@ fn create(fixture: &Fixture, username: &str, email: &str, input: &str) -> Comman
 async fn a_created_superuser_logs_in_as_staff(database: Database) {
     let fixture = Fixture::new(database, "simplejwt");
     let output = create(&fixture, "root", "root@example.com", PASSWORD);
-    assert_eq!(output.success(), "root is an administrator\n");
+    assert_eq!(output.success(), "root is a superuser\n");
     assert!(!output.to_string().contains(PASSWORD), "{output}");
     let pair = fixture.client.login("root").await;
     for token in [&pair.access, &pair.refresh] {

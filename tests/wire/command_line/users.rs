@@ -147,7 +147,7 @@ async fn a_new_password_revokes_every_session(database: Database) {
     let logins = [fixture.client.register_and_login("alice").await, fixture.client.login("alice").await];
     let other = fixture.client.register_and_login("bob").await;
     let output = fixture.run_with(&["users", "set-password", "alice", "--password-stdin"], &format!("{NEW}\n"));
-    assert_eq!(output.success(), "alice has a new password and no sessions\n");
+    assert_eq!(output.success(), "alice has a new password; all sessions were revoked\n");
     assert!(!output.errors.contains(NEW), "{output}");
     for login in &logins {
         assert_401(&fixture.client.refresh(&login.refresh).await, "Token is blacklisted");

@@ -93,7 +93,7 @@ async fn waiting_emails_arrive_once_the_mail_server_is_up(database: Database) {
     let pair = fixture.login("alice").await;
     TokenPair::of(&fixture.change_password(&pair.access, PASSWORD, NEW_PASSWORD).await);
     assert_eq!(fixture.request_reset("bob@example.com").await.status, 202);
-    wait_for_log(&fixture.server, "an email was not delivered", 6).await;
+    wait_for_log(&fixture.server, "email not delivered", 6).await;
     fixture.smtp.listen();
     wait_until_sent(&fixture.server).await;
     let mut expected: Vec<_> = names.iter().map(|name| verification(name)).collect();
@@ -138,8 +138,8 @@ async fn an_email_refused_temporarily_arrives_once(database: Database) {
     let message = fixture.wait_for_nth(ALICE, 1).await;
     wait_until_sent(&fixture.server).await;
     assert_eq!(arrived(&fixture.smtp), [verification("alice")]);
-    wait_for_log(&fixture.server, "an email was not delivered", 2).await;
-    assert_eq!(fixture.server.log().matches("an email was not delivered").count(), 2);
+    wait_for_log(&fixture.server, "email not delivered", 2).await;
+    assert_eq!(fixture.server.log().matches("email not delivered").count(), 2);
     assert_eq!(fixture.verify(message.token()).await.status, 200);
 }
 
@@ -182,8 +182,8 @@ async fn an_email_is_given_up_after_the_last_attempt(database: Database) {
         assert_eq!((words[1], words[4]), ("email_verification", "2"), "{line}");
         assert!(line.contains("127.0.0.1 port"), "{line}");
     }
-    wait_for_log(&fixture.server, "an email was given up", 2).await;
-    assert_eq!(fixture.server.log().matches("an email was given up").count(), 2);
+    wait_for_log(&fixture.server, "gave up on an email", 2).await;
+    assert_eq!(fixture.server.log().matches("gave up on an email").count(), 2);
     fixture.smtp.listen();
     // Emails that were given up are not retried on their own; later ones arrive.
     fixture.register("carol").await;
@@ -328,7 +328,7 @@ async fn an_interrupted_delivery_is_repeated_with_the_same_message_id(database: 
     fixture.server.terminate();
     let status = block_in_place(|| fixture.server.wait());
     assert!(status.success(), "{status}: {}", fixture.server.log());
-    assert!(fixture.server.log().contains("delivery of an email was interrupted"), "{}", fixture.server.log());
+    assert!(fixture.server.log().contains("email delivery interrupted"), "{}", fixture.server.log());
     fixture.smtp.set_stalled(false);
     fixture.database.execute("UPDATE outbox SET claimed_until = queued_at WHERE claimed_until IS NOT NULL");
     block_in_place(|| fixture.server.restart());

@@ -134,7 +134,7 @@ async fn answers_503_while_postgres_is_stopped_and_recovers() {
     let status = block_in_place(|| server.wait());
     let log = server.log();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert!(log.contains(r#""level":"ERROR""#) && log.contains("the storage is not available"), "{log}");
+    assert!(log.contains(r#""level":"ERROR""#) && log.contains("the storage is unavailable"), "{log}");
     assert!(!log.contains("its-password"), "{log}");
 }
 

@@ -66,7 +66,7 @@ pub struct UnknownKind;
 
 impl fmt::Display for UnknownKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("unknown kind of message")
+        f.write_str("unknown kind of email")
     }
 }
 

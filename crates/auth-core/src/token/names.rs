@@ -28,7 +28,7 @@ pub struct ClaimNameClash(pub String);
 impl fmt::Display for ClaimNameClash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
-            f.write_str("a claim needs a name that is not empty")
+            f.write_str("a claim name must not be empty")
         } else {
             write!(f, "the claim name {:?} is used by another claim", self.0)
         }

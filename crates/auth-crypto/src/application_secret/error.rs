@@ -68,7 +68,7 @@ pub enum SealFault {
     /// The value was sealed with a secret that is neither the current one nor a former one.
     #[error("sealed with an application secret that is not configured")]
     UnknownSecret,
-    /// The sealed value was altered, or sealed for another context.
-    #[error("altered, or sealed for another context")]
+    /// The sealed value was the value was altered, or sealed for another context.
+    #[error("the value was altered, or sealed for another context")]
     Altered,
 }

@@ -132,7 +132,7 @@ async fn read(
             return Err(too_large());
         }
         if !share.grow(chunk.len()) {
-            tracing::warn!("http.body_budget_bytes: exhausted; a request is answered 503");
+            tracing::warn!("http.body_budget_bytes: exhausted; request answered 503");
             return Err(ApiError::unavailable(RETRY_AFTER_SECONDS));
         }
         bytes.extend_from_slice(&chunk);

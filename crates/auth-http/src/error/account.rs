@@ -95,7 +95,9 @@ impl From<AccountError> for ApiError {
                 Self::detail(StatusCode::UNAUTHORIZED, "No active account found with the given credentials")
             }
             AccountError::EmailNotVerified => refuse("Email address is not verified."),
-            AccountError::LoginRequired => refuse("Log in to verify this address: the account has a second factor."),
+            AccountError::LoginRequired => {
+                refuse("Log in to verify this email address: the account has a second factor.")
+            }
             AccountError::Account(fault) => Self::account_fault(fault),
             AccountError::PasswordMissing => Self::field(names.password, REQUIRED),
             AccountError::WrongPassword => Self::field(names.password, WRONG_PASSWORD),
@@ -103,7 +105,7 @@ impl From<AccountError> for ApiError {
             AccountError::WrongCode => Self::field("code", WRONG_CODE),
             AccountError::ChallengeInvalid => Self::field("challenge", CHALLENGE_INVALID),
             AccountError::ChallengeMissing => Self::field("challenge", REQUIRED),
-            AccountError::NoSecondFactor => Self::field("method", "This second factor is not on."),
+            AccountError::NoSecondFactor => Self::field("method", "This second factor is not enabled."),
             AccountError::MethodUnavailable => Self::field("method", "This second factor is not available here."),
             AccountError::Throttled { retry_after } => Self::throttled(Duration::from_secs(retry_after.get())),
             AccountError::TooManyRegistrations { retry_after } => Self::too_many_registrations(retry_after.get()),

@@ -95,7 +95,7 @@ impl ApiError {
     pub(super) fn too_many_registrations(retry_after: u64) -> Self {
         let unit = if retry_after == 1 { "second" } else { "seconds" };
         let detail =
-            format!("Too many registrations from this network address. Expected available in {retry_after} {unit}.");
+            format!("Too many registrations from this IP address. Expected available in {retry_after} {unit}.");
         Self::coded(StatusCode::TOO_MANY_REQUESTS, &detail, "too_many_registrations").retry_after(retry_after)
     }
 

@@ -35,6 +35,6 @@ pub(super) async fn authenticate(request: &ServiceRequest) -> Result<(), ApiErro
 struct AuthenticatedBy(Arc<App>);
 
 fn missing_app() -> ApiError {
-    tracing::error!("the application has no `App` data");
+    tracing::error!("the application data has no `auth_http::App`");
     ApiError::internal()
 }

@@ -237,7 +237,7 @@ async fn the_status_of_an_account_error_follows_its_kind_and_the_body_names_the_
         ),
         (
             AccountError::LoginRequired,
-            json!({"detail": "Log in to verify this address: the account has a second factor.", "code": "login_required"}),
+            json!({"detail": "Log in to verify this email address: the account has a second factor.", "code": "login_required"}),
         ),
         (
             AuthError::Token(TokenFault::Expired).into(),
@@ -246,7 +246,7 @@ async fn the_status_of_an_account_error_follows_its_kind_and_the_body_names_the_
         (AccountError::WrongCode, fields("code", "Invalid code.")),
         (AccountError::ChallengeInvalid, fields("challenge", "Challenge is invalid or expired.")),
         (AccountError::ChallengeMissing, fields("challenge", "This field is required.")),
-        (AccountError::NoSecondFactor, fields("method", "This second factor is not on.")),
+        (AccountError::NoSecondFactor, fields("method", "This second factor is not enabled.")),
         (AccountError::MethodUnavailable, fields("method", "This second factor is not available here.")),
         (AccountError::BadLink, fields("token", "Token is invalid or expired.")),
         (AccountError::PasswordMissing, fields("password", "This field is required.")),
@@ -274,7 +274,7 @@ async fn the_status_of_an_account_error_follows_its_kind_and_the_body_names_the_
         (
             AccountError::TooManyRegistrations { retry_after },
             json!({
-                "detail": "Too many registrations from this network address. Expected available in 7 seconds.",
+                "detail": "Too many registrations from this IP address. Expected available in 7 seconds.",
                 "code": "too_many_registrations",
             }),
         ),

@@ -159,7 +159,7 @@ impl Source {
         let has_files = self.folder.as_ref().is_some_and(|folder| folder.join(language).is_dir());
         if language != embedded::LANGUAGE && !has_files {
             let reason = format!(
-                "no templates in this language: only en is shipped; others require a template folder {language}"
+                "no templates in this language: only en is built in; others require a template folder {language}"
             );
             return Err(SetupError::new(Setting::Language, reason));
         }

@@ -27,7 +27,7 @@ pub(super) async fn run(checked: &Checked, command: Users, application: &impl Ap
         Users::Promote(account) => (account.username, Action::Promote, "has staff rights"),
         Users::Demote(account) => (account.username, Action::Demote, "does not have staff rights"),
         Users::SetGroups(options) => {
-            (options.username, Action::SetGroups(groups(&options.groups)?), "is in these groups and no others")
+            (options.username, Action::SetGroups(groups(&options.groups)?), "now has exactly these groups")
         }
         Users::Delete(account) => (account.username, Action::Delete, "is deleted"),
         Users::RemoveSecondFactors(account) => (account.username, Action::RemoveSecondFactors, "has no second factors"),
@@ -56,7 +56,8 @@ async fn set_password(checked: &Checked, service: &AdministrationService, option
     };
     let password = terminal::password(options.password_stdin)?;
     let password = superuser::check_password(checked, password, &attributes(&user))?;
-    act(service, &options.username, &Action::SetPassword(password), "has a new password and no sessions").await
+    act(service, &options.username, &Action::SetPassword(password), "has a new password; all sessions were revoked")
+        .await
 }
 
 fn attributes(user: &User) -> [(Attribute, &str); 4] {

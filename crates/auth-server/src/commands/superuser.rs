@@ -24,7 +24,7 @@ pub(super) async fn create(checked: &Checked, options: CreateSuperuser, applicat
     let attributes = [(Attribute::Username, username.as_str()), (Attribute::Email, email.as_str())];
     let password = check_password(checked, password(options.password_stdin)?, &attributes)?;
     let user = store(&composition.administration(), &new, &password).await?;
-    println!("{} is an administrator", user.username);
+    println!("{} is a superuser", user.username);
     Ok(())
 }
 

@@ -50,7 +50,7 @@ impl Checked {
             .then(|| format!("passwords.min_chars: is {min_chars}; passwords of fewer than {LEAST_MIN_CHARS} characters are guessed quickly"));
         let long = (window > LONGEST_REPLAY_WINDOW).then(|| {
             format!(
-                "tokens.retry_window_seconds: is {window}; within it, a stolen refresh token that was just used is not noticed; use at \
+                "tokens.retry_window_seconds: is {window}; within it, reuse of a stolen refresh token is not detected; use at \
                  most {LONGEST_REPLAY_WINDOW}"
             )
         });

@@ -83,7 +83,7 @@ async fn new_codes_replace_the_old_ones(fixture: Fixture) {
     let alice = TestUser::register(&fixture, "alice").await;
     let body = |challenge: &str, code: &str| json!({"password": PASSWORD, "challenge": challenge, "code": code});
     let nothing_on = alice.post("recovery-codes/", body("a", "b")).await;
-    nothing_on.assert_field_error("method", "This second factor is not on.");
+    nothing_on.assert_field_error("method", "This second factor is not enabled.");
     let old = alice.enrol_email().await;
 
     let (of_login, code_of_login) = alice.login_challenge_by_email(&["email", "recovery_code"]).await;

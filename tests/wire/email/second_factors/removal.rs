@@ -36,7 +36,7 @@ async fn removal_requires_the_password_and_a_code_and_sends_a_notice(fixture: Fi
     let (challenge, code) = alice.challenge_by_email().await;
     alice.remove("email", &challenge, &different_code(&code)).await.assert_field_error("code", "Invalid code.");
     alice.remove("email", &challenge, &code_of_bob).await.assert_field_error("code", "Invalid code.");
-    alice.remove("totp", &challenge, &code).await.assert_field_error("method", "This second factor is not on.");
+    alice.remove("totp", &challenge, &code).await.assert_field_error("method", "This second factor is not enabled.");
     let kept = alice.remove("recovery_code", &challenge, &code).await;
     kept.assert_field_error("method", "Not a valid choice.");
     let body = json!({"method": "email", "password": "wrong", "challenge": challenge, "code": code});
@@ -52,7 +52,7 @@ async fn removal_requires_the_password_and_a_code_and_sends_a_notice(fixture: Fi
     fixture.wait_for_subject(&alice.email, "second factor was removed").await;
     TokenPair::of(&alice.try_login().await);
     let again = alice.remove("email", &challenge, &code).await;
-    again.assert_field_error("method", "This second factor is not on.");
+    again.assert_field_error("method", "This second factor is not enabled.");
     bob.login_challenge(&EMAIL_METHODS).await;
 }
 

@@ -127,7 +127,7 @@ fn errors_distinguish_a_missing_secret_from_an_altered_value() {
         application_secret.open(context, &sealed).unwrap_err().to_string()
     };
     assert_eq!(message(&unrelated(), b"context"), "sealed with an application secret that is not configured");
-    assert_eq!(message(&application_secret(), b"other"), "altered, or sealed for another context");
+    assert_eq!(message(&application_secret(), b"other"), "the value was altered, or sealed for another context");
 }
 
 proptest! {

@@ -12,7 +12,7 @@ impl Dictionary {
             Ok(Value::Object(members)) => Ok(Self(members)),
             Ok(_) => Err("the file does not contain a JSON object; write the whole dictionary, {…}".to_owned()),
             Err(error) => Err(format!(
-                "the file is not valid JSON (line {}); use `manage.py shell -v 0`, so that nothing else is printed to it",
+                "the file is not valid JSON (line {}); use `manage.py shell -v 0`, so that nothing else is written to the file",
                 error.line()
             )),
         }

@@ -75,7 +75,7 @@ pub(super) fn audience(value: &Value) -> Result<&str, String> {
     match value {
         Value::Array(parties) => match parties.as_slice() {
             [one] if one.is_string() => party(one),
-            _ => Err("must be one audience, also in a list".to_owned()),
+            _ => Err("must be one audience, or a list of one".to_owned()),
         },
         one => party(one),
     }

@@ -87,7 +87,9 @@ impl Setting {
             Meaning::Key { read, .. } => read(&value, dictionary),
             Meaning::Code { own, reason } => read::code(&value, own, reason).map(|()| Outcome::default()),
             Meaning::Nothing { note } => read::string(&value).map(|_| Outcome::default().with_note(note)),
-            Meaning::Removed { now } => Err(format!("was removed from SimpleJWT, which does not start with it; {now}")),
+            Meaning::Removed { now } => {
+                Err(format!("was removed from SimpleJWT, which does not start if it is set; {now}"))
+            }
         }
     }
 }

@@ -241,7 +241,7 @@ fn refuses_what_cannot_be_translated_and_names_the_setting() {
         ("USER_ID_FIELD", json!("uuid"), "external IDs"),
         ("USER_ID_FIELD", json!(null), "must be a string"),
         ("USER_ID_CLAIM", json!("exp"), "another claim"),
-        ("USER_ID_CLAIM", json!(""), "needs a name"),
+        ("USER_ID_CLAIM", json!(""), "must not be empty"),
         ("USER_ID_CLAIM", json!(null), "must be a string"),
         ("TOKEN_TYPE_CLAIM", json!(null), "RFC 8725 §3.11"),
         ("TOKEN_TYPE_CLAIM", json!("sid"), "another claim"),
