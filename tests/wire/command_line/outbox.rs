@@ -72,7 +72,7 @@ async fn delivered_emails_leave_the_outbox(database: Database) {
         text.contains("alice@example.com") && text.contains(&format!("{}/email/verify/?token=", fixture.client.url))
     );
     poll_until(|| listed(&fixture, &[]), Vec::is_empty).await;
-    assert_eq!(fixture.run(&["outbox", "retry", "--all"]).success(), "due again: 0\n");
+    assert_eq!(fixture.run(&["outbox", "retry", "--all"]).success(), "rescheduled: 0\n");
     let name = written[0].file_name().unwrap().to_str().unwrap();
     poll_until(|| fixture.server.log(), |log| log.contains(name)).await;
 }
@@ -92,7 +92,7 @@ async fn failed_emails_are_listed_and_can_be_retried(database: Database) {
     // Each retry fails again.
     let warnings = || fixture.server.log().matches("gave up on an email").count();
     for (tries, args) in [(2, ["outbox", "retry", id]), (3, ["outbox", "retry", "--all"])] {
-        assert_eq!(fixture.run(&args).success(), "due again: 1\n");
+        assert_eq!(fixture.run(&args).success(), "rescheduled: 1\n");
         poll_until(warnings, |found| *found == tries).await;
         poll_until(|| listed(&fixture, &["--failed"]), |rows| rows.len() == 1).await;
     }
@@ -100,7 +100,7 @@ async fn failed_emails_are_listed_and_can_be_retried(database: Database) {
         (&[UNKNOWN_ID][..], &[UNKNOWN_ID][..]),
         (&["nothing"], &["nothing"]),
         (&["", "../auth", "'; DROP TABLE outbox"], &["\"\"", "../auth", "DROP TABLE"]),
-        (&[id.as_str(), UNKNOWN_ID], &[UNKNOWN_ID, "due again: 1"]),
+        (&[id.as_str(), UNKNOWN_ID], &[UNKNOWN_ID, "rescheduled: 1"]),
     ] {
         let output = fixture.run(&[&["outbox", "retry"], args].concat());
         let line = output.failure();
@@ -128,7 +128,7 @@ async fn a_long_outbox_is_listed_completely() {
         let ids: std::collections::BTreeSet<_> = rows.iter().map(|row| row[0].clone()).collect();
         assert_eq!((rows.len(), ids.len()), (1_234, 1_234));
     }
-    assert_eq!(fixture.run(&["outbox", "retry", "--all"]).success(), "due again: 1234\n");
+    assert_eq!(fixture.run(&["outbox", "retry", "--all"]).success(), "rescheduled: 1234\n");
 }
 
 async fn list_escapes_control_characters() {

@@ -161,7 +161,7 @@ async fn a_refused_recipient_does_not_block_others_and_can_be_retried(database: 
     eventually("nothing else is left", async || outbox(&fixture.server, &[]) == std::slice::from_ref(&failed)).await;
 
     fixture.smtp.accept_all();
-    assert_eq!(retry(&fixture.server, words[0]), "due again: 1\n");
+    assert_eq!(retry(&fixture.server, words[0]), "rescheduled: 1\n");
     let message = fixture.wait_for_nth(ALICE, 1).await;
     wait_until_sent(&fixture.server).await;
     assert_eq!(arrived(&fixture.smtp), [verification("alice"), verification("bob")]);
@@ -190,7 +190,7 @@ async fn an_email_is_given_up_after_the_last_attempt(database: Database) {
     fixture.wait_for_nth("carol@example.com", 1).await;
     eventually("the third email is delivered", async || outbox(&fixture.server, &[]).len() == 2).await;
     assert_eq!(arrived(&fixture.smtp), [verification("carol")]);
-    assert_eq!(retry(&fixture.server, "--all"), "due again: 2\n");
+    assert_eq!(retry(&fixture.server, "--all"), "rescheduled: 2\n");
     wait_until_sent(&fixture.server).await;
     assert_eq!(arrived(&fixture.smtp), [verification("alice"), verification("bob"), verification("carol")]);
 }

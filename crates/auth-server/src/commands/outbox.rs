@@ -25,7 +25,7 @@ pub(super) async fn run(checked: &Checked, command: Outbox, application: &impl A
     match command {
         Outbox::List { failed } => list(&outbox, failed).await,
         Outbox::Retry(OutboxRetry { all: true, .. }) => {
-            println!("due again: {}", outbox.retry(Retry::AllFailed).await?);
+            println!("rescheduled: {}", outbox.retry(Retry::AllFailed).await?);
             Ok(())
         }
         Outbox::Retry(OutboxRetry { ids, .. }) => retry(&outbox, &ids).await,
@@ -88,9 +88,9 @@ async fn retry(outbox: &OutboxService, ids: &[String]) -> Result<()> {
         }
     }
     if !missing.is_empty() {
-        bail!("there is no email {} in the outbox; due again: {due}", missing.join(", "));
+        bail!("there is no email {} in the outbox; rescheduled: {due}", missing.join(", "));
     }
-    println!("due again: {due}");
+    println!("rescheduled: {due}");
     Ok(())
 }
 

@@ -101,7 +101,7 @@ pub(super) fn user_id_field(value: &Value) -> Result<Outcome, String> {
     let name = if value == "pk" { "id" } else { string(value)? };
     let field = SubjectField::ALL.into_iter().find(|field| field.name() == name);
     let field = field.ok_or(
-        "must be id, pk, username or email; import the values of another field as external IDs, which tokens can use",
+        "must be id, pk, username or email; import the values of another field as the user IDs of the accounts, which tokens then carry",
     )?;
     let note = match field {
         SubjectField::Id => "",

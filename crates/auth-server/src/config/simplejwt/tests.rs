@@ -238,7 +238,7 @@ fn refuses_what_cannot_be_translated_and_names_the_setting() {
         ("AUTH_HEADER_NAME", json!("HTTP_"), "HTTP_X_ACCESS_TOKEN"),
         ("AUTH_HEADER_NAME", json!("HTTP_COOKIE"), "Cookie is not the name of a header that can carry a token"),
         ("AUTH_HEADER_NAME", json!(null), "must be a string"),
-        ("USER_ID_FIELD", json!("uuid"), "external IDs"),
+        ("USER_ID_FIELD", json!("uuid"), "the user IDs of the accounts"),
         ("USER_ID_FIELD", json!(null), "must be a string"),
         ("USER_ID_CLAIM", json!("exp"), "another claim"),
         ("USER_ID_CLAIM", json!(""), "must not be empty"),
