@@ -107,7 +107,11 @@ impl Sessions for DieselStore {
     ) -> Result<Swap, StoreError> {
         let effects = effects.clone();
         self.write(move |connection| {
-            let moved = with_effects(connection, id, &effects, |connection| move_on(connection, id, from, next))?;
+            // Without messages, one statement: a rotation is the most frequent write.
+            let moved = match effects.messages.is_empty() {
+                true => move_on(connection, id, from, next)?,
+                false => with_effects(connection, id, &effects, |connection| move_on(connection, id, from, next))?,
+            };
             Ok(if moved { Swap::Done } else { Swap::LostRace })
         })
         .await
@@ -226,17 +230,14 @@ fn surplus_of(
     Ok(others.skip((most.get() as usize).saturating_sub(kept)).collect())
 }
 
-/// Runs a write of one session and commits the effects with it; `false` if the write changed nothing. Only messages need a
-/// transaction and the lock of the account, to which they belong.
+/// Runs a write of one session in a transaction and commits the effects with it; `false` if the write changed nothing. The
+/// account is locked, since messages belong to it. If the connection is lost before the commit, the write is retried.
 fn with_effects(
     connection: &mut AnyConnection,
     id: SessionId,
     effects: &Effects,
     write: impl Fn(&mut AnyConnection) -> QueryResult<bool>,
 ) -> Result<bool, JobError> {
-    if effects.messages.is_empty() {
-        return Ok(write(connection)?);
-    }
     connection.transaction(|connection| {
         let session = sessions::table.find(DbId::from(id));
         let owner: Option<UserKey> = session.select(sessions::user_id).get_result(connection).optional()?;

@@ -25,9 +25,14 @@ impl TrustedProxies {
     /// ```
     ///
     /// # Errors
-    /// [`TrustedProxyError`] for the first string that is neither, or that contains every address.
+    /// [`TrustedProxyError`] for the first string that is neither, or if together they contain every IPv4 or IPv6 address.
     pub fn parse<S: AsRef<str>>(proxies: impl IntoIterator<Item = S>) -> Result<Self, TrustedProxyError> {
-        proxies.into_iter().map(|proxy| network(proxy.as_ref())).collect::<Result<_, _>>().map(Self)
+        let networks = proxies.into_iter().map(|proxy| network(proxy.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        // Several networks may contain every address together.
+        match IpNet::aggregate(&networks).into_iter().find(|network| network.prefix_len() == 0) {
+            Some(everything) => Err(TrustedProxyError::EveryAddress(everything.to_string())),
+            None => Ok(Self(networks)),
+        }
     }
 
     /// The networks of more than one address that contain public ones: anyone who controls such an address chooses the
@@ -139,6 +144,9 @@ mod tests {
     fn refuses_networks_that_contain_every_address() {
         for proxy in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "203.0.113.9/0"] {
             assert_eq!(TrustedProxies::parse([proxy]), Err(TrustedProxyError::EveryAddress(proxy.to_owned())));
+        }
+        for (halves, all) in [(["0.0.0.0/1", "128.0.0.0/1"], "0.0.0.0/0"), (["::/1", "8000::/1"], "::/0")] {
+            assert_eq!(TrustedProxies::parse(halves), Err(TrustedProxyError::EveryAddress(all.to_owned())));
         }
         for proxy in ["", "10.0.0.0/33", "10.0.0", "a/8", "10.0.0.0/8 "] {
             assert_eq!(TrustedProxies::parse([proxy]), Err(TrustedProxyError::Malformed(proxy.to_owned())));

@@ -5,7 +5,7 @@ use super::{Checked, Transport};
 /// Longest replay window without a warning in production, in seconds. Until it ends, a stolen refresh token that was just used
 /// counts as a retry.
 const LONGEST_REPLAY_WINDOW: u64 = 60;
-/// Shortest minimum length of passwords without a warning in production, in characters (NIST SP 800-63B-4 §3.1.1.2).
+/// Shortest minimum length of passwords without a warning in production, in characters (ASVS V6.2.1).
 const LEAST_MIN_CHARS: usize = 8;
 
 impl Checked {
@@ -54,7 +54,7 @@ impl Checked {
                  most {LONGEST_REPLAY_WINDOW}"
             )
         });
-        let plain = settings.mail.base_url.starts_with("http://").then(|| {
+        let plain = settings.mail.base_url.to_ascii_lowercase().starts_with("http://").then(|| {
             "mail.base_url: begins with http://; links in emails carry secrets over unencrypted connections; use https://".to_owned()
         });
         [short, long, plain].into_iter().flatten()
