@@ -39,7 +39,7 @@ impl<S: Storage> Composition<S> {
     /// Builds the adapters: opens the storage, and loads or generates the keys.
     ///
     /// # Errors
-    /// If an adapter cannot be built; names the configuration key.
+    /// If an adapter cannot be built; the error names the configuration key.
     pub async fn new(checked: &Checked, application: &impl Application<Store = S>) -> Result<Self> {
         let ring = keys::key_ring(checked)?;
         let (jwks, tokens) = (ring.jwks(), &checked.settings.tokens);

@@ -1,5 +1,5 @@
-//! `embedded [HOST:PORT]`: serves on this address, by default 127.0.0.1:8002, with the user `alice@example.com` whose
-//! password is `correct horse`. Users, sessions and the signing key are lost when the process ends.
+//! `embedded [HOST:PORT]`: listens on this bind address, by default 127.0.0.1:8002, with the user `alice@example.com`
+//! whose password is `correct horse`. Users, sessions and the signing key are lost when the process ends.
 #![expect(clippy::print_stdout, reason = "prints the bind address")]
 
 use std::error::Error;

@@ -120,7 +120,7 @@ async fn reuse_of_a_token_sends_one_notice_per_session(database: Database) {
     }
     let notices = all_delivered(&fixture).await;
     assert_eq!(subjects(&notices), ["A login at app.example.com was ended"]);
-    // One notice per session, and other sessions stay live until they are reused.
+    // One notice per session, and other sessions stay live until a token of theirs is reused.
     let kept = TokenPair::of(&fixture.client.refresh(&other.refresh).await);
     assert_eq!(fixture.client.me(&kept.access).await.status, 200);
     assert_eq!(fixture.client.refresh(&other.refresh).await.status, 401);

@@ -32,7 +32,7 @@ fn with_short_timeouts(url: &str, when_stale: &str) -> ServerOptions {
 }
 
 /// How long a blog may use its auth cache after the invalidation feed has failed. It checks the feed several times per second;
-/// the rest is for a busy machine. The entries themselves would last thirty seconds.
+/// the rest of this time is a margin for a busy machine. The entries themselves would last thirty seconds.
 const MAX_STALE: Duration = Duration::from_secs(5);
 
 /// Polls until a request gets a 503; until then the auth cache may answer, but not for long.

@@ -7,7 +7,7 @@ use auth_core::user::UserId;
 
 use crate::secret::{KeyedHash, Mac, MacPurpose, user_context};
 
-/// A recovery code: 80 random bits as 16 letters and digits, in groups of four. Good once. Secret.
+/// A recovery code: 80 random bits as 16 letters and digits, in groups of four. Can be used once. Secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecoveryCode(String);
 

@@ -77,7 +77,7 @@ pub enum MacPurpose {
 }
 
 impl MacPurpose {
-    /// The stable name, which is an input to the hash. Changing one invalidates every stored hash.
+    /// The stable name, which is an input to the hash. Changing it invalidates every stored hash of this purpose.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Link => "link",

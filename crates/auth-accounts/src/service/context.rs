@@ -1,4 +1,4 @@
-//! The context that all services of accounts share.
+//! The context that all account services share.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::password::PasswordHash;
 use crate::service::limits::Limits;
 use crate::service::{AccountPolicy, Emails, Ports};
 
-/// The context that all services of accounts share: the adapters, the policy, and the service that issues tokens.
+/// The context that all account services share: the adapters, the policy, and the service that issues tokens.
 pub struct AccountContext {
     pub(in crate::service) ports: Ports,
     pub(in crate::service) policy: AccountPolicy,

@@ -28,7 +28,7 @@ impl Emails {
     }
 
     /// The facts about an account and about the client that caused the email. For an unverified email address, leaves out
-    /// everything that the client can choose freely, since anyone can register someone else's address.
+    /// everything that the client can choose freely, since anyone can register someone else's email address.
     pub(in crate::service) fn content(&self, user: &User, client: &ClientInfo) -> EmailContent {
         self.about(user, Self::content_of_client(client))
     }
@@ -39,7 +39,7 @@ impl Emails {
         if user.email_verified_at.is_some() { content } else { content.without_free_text() }
     }
 
-    /// The same with the new email address, for a notice to the current one.
+    /// As `content`, with the new email address added, for a notice to the current one.
     pub(in crate::service) fn content_of_change(&self, user: &User, new: &Email, client: &ClientInfo) -> EmailContent {
         let content = self.content(user, client);
         // The client chooses the domain, which email clients may display as a link.

@@ -34,9 +34,9 @@ pub enum Delivery {
     Idle,
     /// The email was delivered, or the request was processed.
     Done(MessageId),
-    /// Delivery failed and will be tried again. With the reason.
+    /// Delivery failed, for this reason, and will be tried again.
     Rescheduled(MessageId, String),
-    /// Delivery failed and was given up. With the reason.
+    /// Delivery failed, for this reason, and was given up.
     GivenUp(MessageId, String),
 }
 
@@ -143,7 +143,7 @@ impl OutboxService {
         self.context.ports.store.delivered(id, attempt).await.map(drop).map_err(Into::into)
     }
 
-    /// Processes a request: replaces it by an email if there is an account for it, and removes it otherwise.
+    /// Processes a request: replaces it with an email if there is an account for it, and removes it otherwise.
     async fn process(&self, claimed: &ClaimedEmail, request: EmailRequest) -> Result<(), AccountError> {
         if let Some(user) = self.recipient(&claimed.email.to, request).await? {
             match self.answer(claimed, request, &user).await {
@@ -156,7 +156,7 @@ impl OutboxService {
         Ok(())
     }
 
-    /// The account that a request is for, if it gets the email.
+    /// The account that a request is for; `None` if no email is to be sent.
     async fn recipient(&self, to: &str, request: EmailRequest) -> Result<Option<User>, AccountError> {
         let Ok(email) = Email::parse(to) else { return Ok(None) };
         let user = self.context.ports.store.find_by_email(&email).await?.filter(|user| user.is_active);
@@ -169,13 +169,13 @@ impl OutboxService {
     }
 
     /// Whether an account can verify its email address. Where email addresses are not verified, only accounts with a second factor
-    /// can, because a password reset removes the factors of an account with an unverified address.
+    /// can, because a password reset removes the factors of an account with an unverified email address.
     async fn can_verify(&self, user: &User) -> Result<bool, AccountError> {
         let is_asked = self.context.policy.email_verification != EmailVerification::Off;
         Ok(is_asked || self.context.ports.store.factors_of(&user.id).await?.is_on())
     }
 
-    /// Replaces a request by an email with a link.
+    /// Replaces a request with an email that contains a link.
     async fn answer(&self, claimed: &ClaimedEmail, request: EmailRequest, user: &User) -> Result<(), AccountError> {
         let context = &self.context;
         let now = self.context.ports.clock.now();

@@ -41,8 +41,8 @@ impl AccountPolicy {
     /// Whether a user may add an authenticator. Where email addresses are verified, this requires a verified one; otherwise an
     /// attacker who registers someone else's email address could lock its owner out of the account.
     ///
-    /// A user whose email address is not a login name may add one: the password cannot be reset through that address, so its
-    /// owner cannot be locked out.
+    /// A user whose email address is not a login name may add one: the password cannot be reset through that email address, so
+    /// its owner cannot be locked out.
     pub fn allows_authenticator(&self, user: &User) -> bool {
         let is_asked = self.sends_emails && !matches!(self.email_verification, EmailVerification::Off);
         !is_asked || user.email_verified_at.is_some() || user.login_email().is_none()

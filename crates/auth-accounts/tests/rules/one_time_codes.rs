@@ -1,4 +1,4 @@
-//! One-time codes: which events end which purpose.
+//! One-time codes: which events end the codes of which purpose.
 
 use auth_accounts::account::ProfileChange;
 use auth_accounts::code::CodePurpose;
@@ -77,7 +77,7 @@ const ENDS_NOTHING: [Event; 6] = [
     Event::LoggedOutEverywhere,
 ];
 
-/// For each purpose, whether its codes end with: changes of second factors, changes of the account, a newer code.
+/// For each purpose, whether each of these ends its codes: changes to second factors, changes to the account, a newer code.
 const TABLE: [(CodePurpose, bool, bool, bool); 8] = [
     (PasswordReset, false, true, false),
     (Verification, false, true, true),

@@ -37,12 +37,13 @@ async fn back_to_a_former_address_requires_reauthentication() {
     let back = ProfileChange { email: Some(email("alice@example.com")), ..ProfileChange::default() };
     let refused = service.accounts.update_profile(caller(), back, None, &client()).await;
     assert!(matches!(refused, Err(AccountError::PasswordMissing)), "{refused:?}");
-    // The email address that the account already has requires none.
+    // Setting the email address that the account already has requires no reauthentication.
     let updated = service.accounts.update_profile(caller(), moved, None, &client()).await.unwrap();
     assert_eq!(updated.user.email.as_deref(), Some("new@example.com"));
 }
 
-/// The decision that no reauthentication is required holds for the email address at the time of the write.
+/// No reauthentication was required because the email address was unchanged. If it is different at the time of the write, the
+/// write is refused.
 #[tokio::test]
 async fn to_the_same_address_is_refused_after_a_concurrent_change() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Off));
