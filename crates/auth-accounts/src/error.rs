@@ -45,7 +45,7 @@ pub enum AccountError {
     #[error("the challenge is not valid")]
     ChallengeInvalid,
     /// A second factor is required, and the request did not answer a challenge.
-    #[error("no challenge was answered")]
+    #[error("the challenge or its code is missing")]
     ChallengeMissing,
     /// The code is not the one that the challenge asks for.
     #[error("the code is wrong")]

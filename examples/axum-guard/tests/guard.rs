@@ -1,5 +1,5 @@
 //! The example over HTTP: tokens signed with one key open its routes, others do not.
-#![allow(clippy::unwrap_used, reason = "a test without its fixture has failed")]
+#![allow(clippy::unwrap_used, reason = "a test whose fixture cannot be set up has failed")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl KeySource for Unreachable {
 }
 
 #[tokio::test]
-async fn unreachable_keys_are_a_503_with_retry_after() {
+async fn unreachable_keys_are_answered_with_503_and_retry_after() {
     let ring = RemoteKeyRing::new(issuer(), Box::new(Unreachable), RemoteOptions::default());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hello", listener.local_addr().unwrap());

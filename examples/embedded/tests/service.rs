@@ -1,5 +1,5 @@
 //! The example over HTTP, on a free port in this process.
-#![allow(clippy::unwrap_used, reason = "a test without its fixture has failed")]
+#![allow(clippy::unwrap_used, reason = "a test whose fixture cannot be set up has failed")]
 
 use actix_web::{App, HttpServer};
 use auth_core::user::UserId;

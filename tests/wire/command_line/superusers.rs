@@ -14,12 +14,12 @@ pub(crate) fn trials() -> Vec<Trial> {
     cases![
         OnSqlite =>
             a_created_superuser_logs_in_as_staff,
-            refuses_a_second_superuser_with_the_same_name_or_email;
+            refuses_a_second_superuser_with_the_same_username_or_email_address;
         OnBothDatabases =>
             make_superuser_creates_only_the_first_superuser;
         Once =>
             refuses_a_weak_password_with_the_reason,
-            refuses_an_invalid_username_or_email,
+            refuses_an_invalid_username_or_email_address,
             refuses_to_create_a_superuser_without_a_password,
             reads_the_password_up_to_the_line_break,
             trims_the_password_where_login_trims_it,
@@ -48,7 +48,7 @@ async fn a_created_superuser_logs_in_as_staff(database: Database) {
     assert_eq!(claims_of(&fixture.client.register_and_login("alice").await.access)["role"], "user");
 }
 
-async fn refuses_a_second_superuser_with_the_same_name_or_email(database: Database) {
+async fn refuses_a_second_superuser_with_the_same_username_or_email_address(database: Database) {
     let fixture = Fixture::new(database, "development");
     create(&fixture, "root", "root@example.com", PASSWORD).success();
     let line = |output: CommandOutput| output.failure().to_owned();
@@ -80,7 +80,7 @@ async fn refuses_a_weak_password_with_the_reason() {
     assert_eq!(fixture.run(&["users", "list"]).success().lines().count(), 1);
 }
 
-async fn refuses_an_invalid_username_or_email() {
+async fn refuses_an_invalid_username_or_email_address() {
     let fixture = Fixture::new(Database::sqlite(), "development");
     for (username, email, option) in [
         ("a b", "root@example.com", "--username"),

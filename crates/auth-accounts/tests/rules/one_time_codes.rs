@@ -90,7 +90,7 @@ const TABLE: [(CodePurpose, bool, bool, bool); 8] = [
 ];
 
 #[tokio::test]
-async fn end_at_the_events_in_the_table() {
+async fn are_ended_by_the_events_in_the_table() {
     let listed: Vec<_> = TABLE.iter().map(|(purpose, ..)| *purpose).collect();
     assert_eq!(listed, CodePurpose::ALL, "every purpose has a row");
     for (event, column) in columns() {
@@ -237,7 +237,7 @@ async fn change_factors(event: Event, service: &TestService, user: &User) {
         }
         Event::SecondFactorAdded => {
             let begun = service.second_factors.enrol(user, Method::Email, shown).await.unwrap();
-            let Enrolment::Email(challenge) = begun else { panic!("codes by email") };
+            let Enrolment::Email(challenge) = begun else { panic!("expected codes by email") };
             put_open_codes(service, user);
             let code = service.emailed_code();
             service.second_factors.confirm(user, challenge.expose(), &code, &client()).await.unwrap();
@@ -261,7 +261,7 @@ async fn start_totp_enrolment(
 ) -> (String, String) {
     let shown = reauthentication.unwrap_or_else(|| shown(PASSWORD));
     let begun = service.second_factors.enrol(user, Method::Totp, shown).await.unwrap();
-    let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("an authenticator") };
+    let Enrolment::Totp { challenge, secret, .. } = begun else { panic!("expected an authenticator") };
     let code = service.totp_code(&secret, 0);
     (challenge.expose().to_owned(), code)
 }

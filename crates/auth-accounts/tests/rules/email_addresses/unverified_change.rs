@@ -5,7 +5,7 @@ use auth_core::user::User;
 use super::*;
 
 #[tokio::test]
-async fn takes_effect_immediately_and_notifies_the_old_address() {
+async fn takes_effect_immediately_and_notifies_the_old_email_address() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.events.taken();
@@ -15,7 +15,7 @@ async fn takes_effect_immediately_and_notifies_the_old_address() {
     let emails = service.deliver_emails().await;
     assert_eq!(emails.len(), 1);
     assert_eq!((emails[0].kind, emails[0].to.as_str()), (EmailKind::EmailChanged, "alice@example.com"));
-    assert_eq!(emails[0].content.get(Fact::NewEmail), None, "an unverified address may be someone else's");
+    assert_eq!(emails[0].content.get(Fact::NewEmail), None, "an unverified email address may be someone else's");
 
     let verified = User { email_verified_at: Some(service.now().into()), ..service.user("alice").await };
     assert!(service.store.put_user(verified));
@@ -26,7 +26,7 @@ async fn takes_effect_immediately_and_notifies_the_old_address() {
 
 /// The caller may come from the auth cache, with the former email address.
 #[tokio::test]
-async fn back_to_a_former_address_requires_reauthentication() {
+async fn back_to_a_former_email_address_requires_reauthentication() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.enrol_email("alice").await;
@@ -45,7 +45,7 @@ async fn back_to_a_former_address_requires_reauthentication() {
 /// No reauthentication was required because the email address was unchanged. If it is different at the time of the write, the
 /// write is refused.
 #[tokio::test]
-async fn to_the_same_address_is_refused_after_a_concurrent_change() {
+async fn to_the_same_email_address_is_refused_after_a_concurrent_change() {
     let Fixture { service, eventful, .. } = fixture(verifying(EmailVerification::Off));
     service.register("alice").await;
     let moved = ProfileChange { email: Some(email("new@example.com")), ..ProfileChange::default() };
@@ -59,7 +59,7 @@ async fn to_the_same_address_is_refused_after_a_concurrent_change() {
 }
 
 #[tokio::test]
-async fn is_refused_if_another_account_has_the_address() {
+async fn is_refused_if_another_account_has_the_email_address() {
     let service = service(verifying(EmailVerification::Off));
     service.register("alice").await;
     service.register("bob").await;
