@@ -66,7 +66,7 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
     (
         "TOK-longpw",
         Json(413, r#"{"detail":"Request body is too large."}"#),
-        "SEC-073: a login body may have 64 KiB, so that slow anonymous clients use little memory",
+        "SEC-073: a login body may be at most 64 KiB long, so that slow anonymous clients use little memory",
     ),
     (
         "REG-long-username",
