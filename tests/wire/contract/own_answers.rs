@@ -31,37 +31,37 @@ const NO_TARGET: Answer = Json(400, r#"{"error":"'refresh'"}"#);
 
 /// Rows, the answer, and why it differs from the recorded one.
 pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
-    ("REF-user-unknown REF-user-deleted", NO_ACTIVE_ACCOUNT, "12: SimpleJWT crashes for a deleted or unknown user"),
+    ("REF-user-unknown REF-user-deleted", NO_ACTIVE_ACCOUNT, "12: SimpleJWT crashes on a deleted or unknown user"),
     ("REF-no-user REF-user-null", NO_ACTIVE_ACCOUNT, "12: SimpleJWT keeps issuing tokens without a user"),
     (
         "REF-user-word REF-user-list REF-user-huge REF-user-blank",
         NO_ACTIVE_ACCOUNT,
-        "12: SimpleJWT crashes for a correctly signed token with an invalid user_id",
+        "12: SimpleJWT crashes on a correctly signed token with an invalid user_id",
     ),
     (
         "BLK-user-word BLK-user-list BLK-user-blank",
         Token("Token is invalid"),
-        "12: SimpleJWT crashes for a correctly signed token with an invalid user_id",
+        "12: SimpleJWT crashes on a correctly signed token with an invalid user_id",
     ),
     (
         "AUT-user-word AUT-user-list AUT-user-blank",
         USER_NOT_FOUND,
-        "12: SimpleJWT crashes for a correctly signed token with an invalid user_id",
+        "12: SimpleJWT crashes on a correctly signed token with an invalid user_id",
     ),
     (
         "REF-no-jti BLK-no-jti",
         Token("Token has no id"),
-        "12, and 3 (step 4): SimpleJWT crashes for a refresh token without jti",
+        "12, and 3 (step 4): SimpleJWT crashes on a refresh token without jti",
     ),
     (
         "REF-exp-string REF-exp-huge VER-exp-string VER-exp-huge BLK-exp-string BLK-exp-huge",
         Token("Token is invalid"),
-        "12: SimpleJWT crashes for an exp that is a string of digits, or 10^18",
+        "12: SimpleJWT crashes on an exp that is a string of digits, or 10^18",
     ),
     (
         "AUT-exp-string AUT-exp-huge",
         Guarded("Token is invalid"),
-        "12: SimpleJWT crashes for an exp that is a string of digits, or 10^18",
+        "12: SimpleJWT crashes on an exp that is a string of digits, or 10^18",
     ),
     (
         "TOK-longpw",
@@ -71,17 +71,17 @@ pub(crate) const OWN_WAY: &[(&str, Answer, &str)] = &[
     (
         "REG-long-username",
         Json(400, r#"{"username":["Ensure this field has no more than 150 characters."]}"#),
-        "12: SimpleJWT crashes for a username that is too long",
+        "12: SimpleJWT crashes on a username that is too long",
     ),
     (
         "REG-long-first",
         Json(400, r#"{"first_name":["Ensure this field has no more than 150 characters."]}"#),
-        "12: SimpleJWT crashes for a first name that is too long",
+        "12: SimpleJWT crashes on a first name that is too long",
     ),
     (
         "REG-long-email",
         Json(400, r#"{"email":["Ensure this field has no more than 254 characters."]}"#),
-        "12: SimpleJWT crashes for an email address that is too long",
+        "12: SimpleJWT crashes on an email address that is too long",
     ),
     (
         "REG-dup-email-case",
